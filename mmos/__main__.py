@@ -1,0 +1,6 @@
+"""`python -m mmos`."""
+
+from mmos.cli.main import main
+
+if __name__ == "__main__":
+    main()

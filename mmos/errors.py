@@ -1,0 +1,329 @@
+"""What can go wrong, drawn as a tree that says who can act.
+
+* MmosError                     every fault of ours; says what, where and the next step
+  + UserError                   the user acts
+    - UsageError                the call itself is wrong
+    - ConfigError               orchestration.yaml is wrong; carries every problem, not the first
+    - StateError                the journal cannot be opened or written
+      · StateDamaged  StateTooNew  StateReadOnly  StateFull  StateBusy
+    - NotFound                  no such run, thread, role or model
+  + ToolError                   the model acts: the text goes back to it as the call's result
+    - UnknownTool  InvalidArguments  ToolDenied  ToolFailed  ToolTimeout  ToolUnknownOutcome
+  + HostError                   the fleet acts: retry, another host, or give up
+    - HostUnreachable           nothing listens there, or the name does not resolve
+    - HostTimeout               it listens and says nothing (stage: connect, load, first_byte, between_chunks, total)
+    - HostBusy                  its queue is full
+    - StreamCut                 the answer broke off: EOF, an error line, no `done`
+    - HostFault                 it answered with an error of its own
+      · LoadFailed  OutOfMemory  RunnerCrashed  ProtocolFault  MalformedCall
+    - HostRefusal               it will not serve this request, now or later
+      · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
+    - NoHost                    every host was asked; says what each one answered
+  + NoAnswer                    a model said nothing that could be read, again and again
+  + LimitReached                a budget of the run is spent
+  + QuestionOpen                a model waits for the user
+  + QuestionUnanswered          a model asked the user, and nobody is there to answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class MmosError(Exception):
+    """A fault with a code from a closed list, a message for people, and the next step."""
+
+    code: str = "internal"
+    next_step: str = ""
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        if next_step:
+            self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".strip() if self.next_step else self.message
+
+
+# ---------------------------------------------------------------- the user acts
+
+
+class UserError(MmosError):
+    code = "usage"
+
+
+class UsageError(UserError):
+    code = "usage"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a configuration, where it stands and how it is mended."""
+
+    where: str
+    """FILE:LINE, or FILE, or empty for a mapping."""
+    key: str
+    """Dotted path of the key."""
+    message: str
+    """What was found, what is allowed, the nearest valid spelling."""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.key, self.message) if part)
+
+
+class ConfigError(UserError):
+    code = "config_invalid"
+    next_step = "Mend it, then try `mmos config check`."
+
+    def __init__(self, problems: Sequence[Problem], *, next_step: str = "") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), next_step=next_step)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class StateError(UserError):
+    code = "state_unusable"
+
+
+class StateDamaged(StateError):
+    code = "state_damaged"
+
+
+class StateTooNew(StateError):
+    code = "state_too_new"
+
+
+class StateReadOnly(StateError):
+    code = "state_read_only"
+
+
+class StateFull(StateError):
+    code = "state_full"
+
+
+class StateBusy(StateError):
+    code = "state_busy"
+
+
+class NotFound(UserError):
+    code = "not_found"
+
+
+# ---------------------------------------------------------------- the model acts
+
+
+class ToolError(MmosError):
+    """Raised by a tool, or about one; its text is what the calling model reads."""
+
+    code = "tool_failed"
+
+    def __init__(self, message: str, *, report: str = "", code: str = "", next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.report = report
+        """The whole text for the model, where the tool has a form of its own for failures."""
+        if code:
+            self.code = code  # the fault behind it, by its own name
+
+
+class UnknownTool(ToolError):
+    code = "tool_unknown"
+
+
+class InvalidArguments(ToolError):
+    code = "tool_arguments"
+
+
+class ToolDenied(ToolError):
+    code = "tool_denied"
+
+
+class ToolFailed(ToolError):
+    code = "tool_failed"
+
+
+class ToolTimeout(ToolError):
+    code = "tool_timeout"
+
+
+class ToolUnknownOutcome(ToolError):
+    """A crash cut the call off, and nobody can say whether it took effect."""
+
+    code = "tool_outcome_unknown"
+
+
+# ---------------------------------------------------------------- the fleet acts
+
+
+class HostError(MmosError):
+    """A call to a host failed; `retry` and `elsewhere` say what may help."""
+
+    code = "host_failed"
+    retry: ClassVar[bool] = False
+    """The same host may well serve the same request a moment later."""
+    elsewhere: ClassVar[bool] = True
+    """Another host may well serve the same request."""
+
+    def __init__(
+        self, message: str, *, host: str = "", model: str = "", status: int | None = None, partial: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.host = host
+        self.model = model
+        self.status = status
+        self.partial = partial
+        """Text that had come before the fault; never an answer."""
+
+
+class HostUnreachable(HostError):
+    code = "host_unreachable"
+
+
+class HostTimeout(HostError):
+    code = "host_timeout"
+
+    def __init__(self, message: str, *, stage: str = "total", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.stage = stage
+
+
+class HostBusy(HostError):
+    code = "host_busy"
+    retry = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class StreamCut(HostError):
+    code = "stream_cut"
+    retry = True
+
+
+class HostFault(HostError):
+    code = "host_failed"
+    retry = True
+
+
+class LoadFailed(HostFault):
+    code = "load_failed"
+    retry = False
+
+
+class OutOfMemory(HostFault):
+    code = "out_of_memory"
+    retry = False
+
+
+class RunnerCrashed(HostFault):
+    code = "runner_crashed"
+
+
+class ProtocolFault(HostFault):
+    """What came is not the protocol: garbage bytes, a page of a proxy, a body of another kind."""
+
+    code = "host_not_understood"
+    retry = False
+
+
+class MalformedCall(HostFault):
+    """A parser on the host rejected the tool call that its own model wrote."""
+
+    code = "call_malformed"
+
+    def __init__(self, message: str, *, raw: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.raw = raw
+
+
+class HostRefusal(HostError):
+    code = "request_refused"
+    elsewhere = False
+
+
+class ModelMissing(HostRefusal):
+    code = "model_missing"
+    elsewhere = True
+
+
+class LacksTools(HostRefusal):
+    code = "model_lacks_tools"
+
+
+class LacksThinking(HostRefusal):
+    code = "model_lacks_thinking"
+
+
+class LacksChat(HostRefusal):
+    code = "model_lacks_chat"
+
+
+class LacksEmbedding(HostRefusal):
+    code = "model_lacks_embedding"
+
+
+class WindowExceeded(HostRefusal):
+    code = "window_exceeded"
+
+    def __init__(self, message: str, *, prompt_tokens: int | None = None, window: int | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.prompt_tokens = prompt_tokens
+        self.window = window
+
+
+class BadRequest(HostRefusal):
+    code = "request_refused"
+
+
+class Unauthorized(HostRefusal):
+    code = "unauthorized"
+    elsewhere = True
+
+
+class NoHost(HostError):
+    """No host can serve the call; `said` holds the last word of each."""
+
+    code = "no_host"
+    elsewhere = False
+
+    def __init__(self, message: str, *, said: Mapping[str, HostError] | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.said = dict(said or {})
+
+
+# ---------------------------------------------------------------- the run stops
+
+
+class NoAnswer(MmosError):
+    code = "no_answer"
+    next_step = "Try another model for this role."
+
+
+class LimitReached(MmosError):
+    """A budget of the run is spent: turns, calls, tokens, seconds (`timeout`) or patience with a loop."""
+
+    code = "limit_reached"
+
+    def __init__(self, message: str, *, limit: str, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.limit = limit
+
+
+class QuestionOpen(MmosError):
+    """A model asked the user and nobody has answered yet; the run waits under its id."""
+
+    code = "question_open"
+
+    def __init__(self, message: str, *, question: str) -> None:
+        super().__init__(message)
+        self.question = question
+
+
+class QuestionUnanswered(MmosError):
+    code = "question_unanswered"
+    next_step = "Run it in a terminal, or with --on-question default or wait."

@@ -1,0 +1,314 @@
+"""The facts that a journal holds: frozen, named in the past tense, never renamed, only added to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+import orjson
+
+from mmos.messages import Message, Usage
+
+Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a run ended as it did: a code from the documented list, a sentence, and what to do next."""
+
+    code: str
+    message: str
+    next: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reason:
+        return cls(data["code"], data["message"], data.get("next", ""))
+
+
+class Event:
+    """A fact. `kind` is its name in the journal for ever; `version` counts its meanings."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+
+
+# ---------------------------------------------------------------- the run
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    kind = "run_started"
+    task: str
+    process: str
+    """Which process writes this run; its lock file tells whether it lives."""
+    config: str = ""
+    """The configuration as written, references to the environment unexpanded."""
+    config_path: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Limits and choices given for this run alone."""
+    rehearsed: bool = False
+
+
+@dataclass(frozen=True)
+class RunResumed(Event):
+    kind = "run_resumed"
+    process: str
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    kind = "run_finished"
+    status: Status
+    answer: str | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class ThreadNamed(Event):
+    kind = "thread_named"
+    name: str
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    kind = "warned"
+    text: str
+
+
+# ---------------------------------------------------------------- participants and their models
+
+
+@dataclass(frozen=True)
+class LaneOpened(Event):
+    """A participant was given something to answer; a lane is that exchange, from the message to the answer."""
+
+    kind = "lane_opened"
+    lane: str
+    role: str
+    message: Message
+    parent: str = ""
+    """The lane that asked; empty for the run's own."""
+    call: str = ""
+    """The call that opened it."""
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Prompted(Event):
+    """The program said something to a participant within its exchange, to set it right."""
+
+    kind = "prompted"
+    lane: str
+    role: str
+    message: Message
+
+
+@dataclass(frozen=True)
+class LaneClosed(Event):
+    kind = "lane_closed"
+    lane: str
+    role: str
+    status: Status
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class ModelAsked(Event):
+    kind = "model_asked"
+    ask: str
+    lane: str
+    role: str
+    model: str
+    window: int = 0
+    estimate: int = 0
+    """Tokens that we think the prompt has."""
+    prompt: str = ""
+    """Digest of the system text and the tools."""
+    channel: str = "tools"
+
+
+@dataclass(frozen=True)
+class ModelReplied(Event):
+    kind = "model_replied"
+    ask: str
+    lane: str
+    role: str
+    model: str
+    host: str
+    message: Message
+    usage: Usage = Usage()
+    done_reason: str = "stop"
+    seconds: float = 0.0
+    """Wall time on our side, waiting included."""
+
+
+@dataclass(frozen=True)
+class ModelFailed(Event):
+    """One attempt failed; whether another followed is told by what comes next."""
+
+    kind = "model_failed"
+    ask: str
+    lane: str
+    role: str
+    model: str
+    host: str
+    code: str
+    detail: str
+    partial: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryShortened(Event):
+    """Older exchanges of a thread no longer fit into the window and were left out of the prompt."""
+
+    kind = "history_shortened"
+    lane: str
+    role: str
+    dropped: int
+    kept: int
+
+
+# ---------------------------------------------------------------- calls
+
+
+@dataclass(frozen=True)
+class CallStarted(Event):
+    kind = "call_started"
+    call: str
+    lane: str
+    role: str
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CallFinished(Event):
+    kind = "call_finished"
+    call: str
+    lane: str
+    role: str
+    tool: str
+    ok: bool
+    message: Message
+    """What the calling model reads."""
+    seconds: float = 0.0
+    code: str = ""
+    """The error's code where it failed."""
+
+
+@dataclass(frozen=True)
+class CallRepaired(Event):
+    kind = "call_repaired"
+    call: str
+    lane: str
+    stage: Literal["extract", "repair", "interpreter", "arbiter"]
+    what: str
+
+
+@dataclass(frozen=True)
+class LoopNoticed(Event):
+    kind = "loop_noticed"
+    lane: str
+    role: str
+    tool: str
+    times: int
+    measure: Literal["nudge", "withhold", "ask"]
+
+
+@dataclass(frozen=True)
+class ArtifactKept(Event):
+    """A text too long to hand on whole; it travels as `artifact:ID` and reaches the user unchanged."""
+
+    kind = "artifact_kept"
+    artifact: str
+    lane: str
+    role: str
+    text: str
+
+
+# ---------------------------------------------------------------- questions to the user
+
+
+@dataclass(frozen=True)
+class QuestionAsked(Event):
+    kind = "question_asked"
+    question: str
+    lane: str
+    role: str
+    call: str
+    text: str
+    form: Literal["text", "choice", "confirm"] = "text"
+    options: tuple[str, ...] = ()
+    default: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class QuestionAnswered(Event):
+    kind = "question_answered"
+    question: str
+    text: str
+    by: Literal["user", "default"] = "user"
+
+
+@dataclass(frozen=True)
+class Unknown(Event):
+    """A fact of a newer mmos: kept as it is, understood by nobody here."""
+
+    kind = "unknown"
+    name: str
+    data: Mapping[str, Any]
+
+
+# ---------------------------------------------------------------- entries: a fact in its place
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted, RunResumed, RunFinished, ThreadNamed, Warned,
+        LaneOpened, Prompted, LaneClosed, ModelAsked, ModelReplied, ModelFailed, HistoryShortened,
+        CallStarted, CallFinished, CallRepaired, LoopNoticed, ArtifactKept,
+        QuestionAsked, QuestionAnswered,
+    )
+}  # fmt: skip
+
+_NESTED: dict[str, Callable[[Any], Any]] = {
+    "message": Message.from_json,
+    "usage": Usage.from_json,
+    "reason": Reason.from_json,
+    "options": lambda value: tuple(value) if isinstance(value, list) else value,
+}
+
+
+def encode(event: Event) -> bytes:
+    """The fact as JSON; fields that start with an underscore stay out."""
+    if isinstance(event, Unknown):
+        return orjson.dumps(event.data)
+    return orjson.dumps(event)
+
+
+def decode(kind: str, data: bytes) -> Event:
+    """The fact that `encode` wrote, by this version, an older or a newer one."""
+    raw = orjson.loads(data)
+    cls = KINDS.get(kind)
+    if cls is None:
+        return Unknown(kind, raw)
+    known = {}
+    for spec in fields(cls):  # type: ignore[arg-type]
+        if spec.name in raw:
+            value = raw[spec.name]
+            nested = _NESTED.get(spec.name)
+            known[spec.name] = nested(value) if nested and value is not None else value
+    return cls(**known)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A fact in its place: which run and thread, when, and, once committed, its number."""
+
+    run: str
+    thread: str
+    time: float
+    event: Event
+    seq: int = 0

@@ -1,0 +1,111 @@
+"""What SQLite and the file system complain of, told as errors that name the path and the cure."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from mmos.errors import StateBusy, StateDamaged, StateError, StateFull, StateReadOnly, StateTooNew
+
+T = TypeVar("T")
+
+_PAUSE = 0.01
+
+
+def damaged(path: Path, what: str) -> StateDamaged:
+    return StateDamaged(
+        f"{path}: {what}; nothing in it was changed.",
+        next_step="Put a good copy in its place, or move it away and start with an empty one (or name another folder with --state).",
+    )
+
+
+def too_new(path: Path, found: int, known: int) -> StateTooNew:
+    return StateTooNew(
+        f"{path}: written by a newer mmos (its schema is {found}, this one knows up to {known}); nothing in it was changed.",
+        next_step="Update mmos, or name another folder with --state.",
+    )
+
+
+def read_only(path: Path, what: str) -> StateReadOnly:
+    return StateReadOnly(f"{path}: {what}.", next_step="Give yourself the right to write there, or name another folder with --state.")
+
+
+def lies_apart(path: Path) -> StateReadOnly:
+    return StateReadOnly(
+        f"{path}: holds the newest entries, and they cannot be read from a folder that may not be written.",
+        next_step="Copy the folder to a place where you may write, and name the copy with --state.",
+    )
+
+
+def full(path: Path) -> StateFull:
+    return StateFull(
+        f"{path}: no room left to write; what was written before is intact.",
+        next_step="Free some space (`mmos runs delete` gives back what old runs take), then resume the run.",
+    )
+
+
+def busy(path: Path) -> StateBusy:
+    return StateBusy(f"{path}: another process keeps it locked.", next_step="Wait until that process is done, or end it, then try again.")
+
+
+def closed(path: Path) -> StateError:
+    return StateError(f"{path}: the journal is closed.", next_step="Open it anew.")
+
+
+def not_a_folder(path: Path) -> StateError:
+    return StateError(f"{path}: is a file, and the journal needs a folder.", next_step="Name a folder with --state.")
+
+
+def of_sqlite(path: Path, fault: sqlite3.Error) -> StateError:
+    """`sqlite_errorcode` holds the extended code; its low byte says the kind."""
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
+    match code:
+        # Our statements are right for our schema: where SQLite finds a mistake in one, the schema is no longer ours.
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+            return damaged(path, f"damaged ({fault})")
+        case sqlite3.SQLITE_FULL:
+            return full(path)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return read_only(path, f"cannot be written ({fault})")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return busy(path)
+    return StateError(f"{path}: {fault}.", next_step="Check the disk and the folder's file system, or name another folder with --state.")
+
+
+def of_system(path: Path, fault: OSError) -> StateError:
+    match fault.errno:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return read_only(path, f"may not be opened or written ({fault.strerror})")
+        case errno.ENOSPC | errno.EDQUOT:
+            return full(path)
+        case errno.EEXIST | errno.ENOTDIR:
+            return not_a_folder(path)
+    return StateError(f"{path}: {fault.strerror or fault}.", next_step="Check the folder, or name another one with --state.")
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Whatever the block meets leaves it as a StateError."""
+    try:
+        yield
+    except sqlite3.Error as fault:
+        raise of_sqlite(path, fault) from fault
+    except OSError as fault:
+        raise of_system(path, fault) from fault
+
+
+def patiently(attempt: Callable[[], T], patience: float) -> T:
+    """Tries again while somebody else holds the lock. It sleeps, on a thread: no file lock tells when it gets free."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return attempt()
+        except StateBusy:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_PAUSE)

@@ -1,0 +1,72 @@
+"""The shape of the journal's file: what marks it as ours, and the numbered steps from an empty file to today's."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mmos.journal import faults
+
+APPLICATION = 0x4D4D4F53
+"""The letters MMOS; SQLite keeps them in the file's header."""
+
+LISTING = ("run_started", "run_resumed", "run_finished", "thread_named", "question_asked", "question_answered")
+"""The kinds that lists of runs, threads and questions are made of; an index holds these alone."""
+
+ONLY_LISTING = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in LISTING))
+"""A query must say it in these very words: SQLite does not work out that its parameters are among them."""
+
+# A step that was published is never changed; the next one goes below it.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE entries (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, thread TEXT NOT NULL, time REAL NOT NULL,
+            kind TEXT NOT NULL, version INTEGER NOT NULL, data BLOB NOT NULL)""",
+        "CREATE INDEX entries_run ON entries(run)",
+        "CREATE INDEX entries_thread ON entries(thread)",
+        f"CREATE INDEX entries_listing ON entries(kind) WHERE {ONLY_LISTING}",
+    ),
+)
+
+
+def check_ours(database: sqlite3.Connection, path: Path) -> None:
+    """Whether the file says that it is a journal, and one that this version understands."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION:
+        raise faults.damaged(path, "not a journal (it is the SQLite file of another application)")
+    _check_version(path, version(database))
+
+
+def check_readable(database: sqlite3.Connection, path: Path) -> None:
+    """The same of an open file, whose newest pages may lie apart; and whether its end can be read."""
+    check_ours(database, path)
+    database.execute("SELECT seq, run, thread, time, kind, version, data FROM entries ORDER BY seq DESC LIMIT 1").fetchall()
+
+
+def migrate(database: sqlite3.Connection, path: Path) -> None:
+    """To be called by the only one who is opening the file."""
+    if database.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone():
+        check_ours(database, path)
+    found = version(database)
+    if found == len(MIGRATIONS):
+        return
+    database.execute("BEGIN")
+    with database:
+        if not found:
+            # Must come before anything else is written, and writes by itself: in here, so that no half-made file is ever seen.
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        for step in MIGRATIONS[found:]:
+            for statement in step:
+                database.execute(statement)
+        database.execute(f"PRAGMA application_id = {APPLICATION}")
+        database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def version(database: sqlite3.Connection) -> int:
+    (found,) = database.execute("PRAGMA user_version").fetchone()
+    return int(found)
+
+
+def _check_version(path: Path, found: int) -> None:
+    if found > len(MIGRATIONS):
+        raise faults.too_new(path, found, len(MIGRATIONS))

@@ -1,0 +1,189 @@
+"""The journal on disk or in memory, spoken to in plain calls that block; one thread at a time may use it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmos.events import Entry, Event, Unknown, decode, encode
+from mmos.journal import connect, faults
+from mmos.journal.connect import Tuning
+from mmos.journal.process import FileLock, Processes
+from mmos.journal.schema import LISTING, ONLY_LISTING
+
+T = TypeVar("T")
+
+Choose = Callable[[list[Entry]], Sequence[tuple[str, str, Event]]]
+Line = tuple[Entry, bytes]
+"""An entry and its event, encoded."""
+
+_COLUMNS = "run, thread, time, kind, version, data"
+_ROWS_AT_ONCE = 64
+_PAGES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which entries: those that fit all that is given."""
+
+    run: str | None = None
+    thread: str | None = None
+    kinds: Collection[str] | None = None
+
+    def where(self) -> tuple[str, list[Any]]:
+        terms: list[tuple[str, list[Any]]] = []
+        if self.run is not None:
+            terms.append(("run = ?", [self.run]))
+        if self.thread is not None:
+            terms.append(("thread = ?", [self.thread]))
+        if self.kinds is not None:
+            terms.append((f"kind IN ({', '.join('?' * len(self.kinds))})", list(self.kinds)))
+            if not terms[:-1] and set(self.kinds) <= set(LISTING):
+                terms.append((ONLY_LISTING, []))
+        return " AND ".join(text for text, _ in terms) or "TRUE", [value for _, values in terms for value in values]
+
+
+class Store:
+    """Everything a journal has on disk: its file and, where it writes, the lock that shows its process alive."""
+
+    def __init__(self, folder: Path | None, tuning: Tuning, process: str) -> None:
+        self.path = folder / connect.FILE if folder else Path(":memory:")
+        self._folder = folder
+        self._tuning = tuning
+        self._process = process
+        """Empty: it only reads."""
+        self._lock: FileLock | None = None
+        self._open: sqlite3.Connection | None = None
+        self._seen = -1
+
+    # ---------------------------------------------------------------- open and close
+
+    def open(self) -> None:
+        if self._folder is None:
+            self._open = connect.in_memory(self._tuning)
+        elif self._process:
+            self._open_to_write(self._folder)
+        else:
+            self._open = self._patiently(partial(connect.for_reading, self.path, self._tuning))
+
+    def _open_to_write(self, folder: Path) -> None:
+        with faults.told(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if connect.exists(self.path) and not os.access(self.path, os.W_OK):
+            raise faults.read_only(self.path, "may not be written")
+        with faults.told(folder), connect.opening(folder, self._tuning.patience):
+            self._open = self._patiently(partial(connect.for_writing, self.path, self._tuning))
+            self._lock = Processes(folder).claim(self._process)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        if self._lock is not None:
+            self._lock.release(remove=True)
+            self._lock = None
+
+    # ---------------------------------------------------------------- write
+
+    def write(self, lines: Sequence[Line]) -> None:
+        """Commits the lines in order and gives their entries their numbers."""
+        for start in range(0, len(lines), _ROWS_AT_ONCE):
+            self._patiently(partial(self._insert, lines[start : start + _ROWS_AT_ONCE]))
+
+    def decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
+        return self._patiently(lambda: self._decide(query, choose, clock))
+
+    def delete(self, query: Query) -> int:
+        where, values = query.where()
+        return self._patiently(lambda: self._database.execute(f"DELETE FROM entries WHERE {where}", values).rowcount)
+
+    def shrink(self) -> bool:
+        """Gives some freed space back; true while there is more."""
+        return self._patiently(self._shrink)
+
+    def _insert(self, lines: Sequence[Line]) -> None:
+        # One statement is one transaction, and one release of the interpreter's lock: each further one may wait for a busy loop.
+        values: list[Any] = []
+        for entry, data in lines:
+            kind = entry.event.name if isinstance(entry.event, Unknown) else entry.event.kind
+            values += (entry.run, entry.thread, entry.time, kind, entry.event.version, data)
+        last = self._database.execute(_insertion(len(lines)), values).lastrowid or 0
+        for seq, (entry, _) in enumerate(lines, last - len(lines) + 1):
+            object.__setattr__(entry, "seq", seq)
+
+    def _decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        with database:
+            chosen = [Entry(run, thread, clock(), event) for run, thread, event in choose(self._select(query, 0, -1))]
+            lines = [(entry, encode(entry.event)) for entry in chosen]
+            for start in range(0, len(lines), _ROWS_AT_ONCE):
+                self._insert(lines[start : start + _ROWS_AT_ONCE])
+        return chosen
+
+    def _shrink(self) -> bool:
+        self._database.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        (left,) = self._database.execute("PRAGMA freelist_count").fetchone()
+        if not left:
+            # What was deleted stands in the write-ahead file until that is folded in. Where a reader is in the way, the last to close does it.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return bool(left)
+
+    # ---------------------------------------------------------------- read
+
+    def page(self, query: Query, after: int, limit: int) -> list[Entry]:
+        return self._patiently(lambda: self._select(query, after, limit))
+
+    def beyond(self, run: str | None, after: int, limit: int) -> tuple[list[Entry], int]:
+        """The next entries of a run, and the number up to which there are no others."""
+        row = self._patiently(lambda: self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone())
+        # The end is looked at first: an entry that is committed between the two comes twice rather than never.
+        entries = self.page(Query(run), after, limit)
+        last = entries[-1].seq if entries else after
+        return entries, last if len(entries) == limit else max(last, row[0] if row else 0)
+
+    def changed(self) -> bool:
+        """Whether another process has written since the last time this was asked."""
+        (seen,) = self._patiently(lambda: self._database.execute("PRAGMA data_version").fetchone())
+        before, self._seen = self._seen, seen
+        return bool(before != seen)
+
+    def _select(self, query: Query, after: int, limit: int) -> list[Entry]:
+        where, values = query.where()
+        rows = self._database.execute(
+            f"SELECT seq, {_COLUMNS} FROM entries WHERE {where} AND seq > ? ORDER BY seq LIMIT ?", [*values, after, limit]
+        )
+        return [self._entry(row) for row in rows.fetchall()]
+
+    def _entry(self, row: tuple[int, str, str, float, str, int, bytes]) -> Entry:
+        seq, run, thread, time, kind, _, data = row
+        try:
+            event = decode(kind, data)
+        except (ValueError, TypeError, KeyError, AttributeError) as fault:
+            raise faults.damaged(self.path, f"damaged (entry {seq}, a {kind}, cannot be understood)") from fault
+        return Entry(run, thread, time, event, seq)
+
+    # ---------------------------------------------------------------- both
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if self._open is None:
+            raise faults.closed(self.path)
+        return self._open
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        def attempt() -> T:
+            with faults.told(self.path):
+                return work()
+
+        return faults.patiently(attempt, self._tuning.patience)
+
+
+@lru_cache(maxsize=_ROWS_AT_ONCE)
+def _insertion(rows: int) -> str:
+    return f"INSERT INTO entries({_COLUMNS}) VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)

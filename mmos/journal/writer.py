@@ -1,0 +1,138 @@
+"""The thread that alone touches the store, and how work reaches it from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from mmos.errors import StateError
+from mmos.events import Entry
+from mmos.journal.connect import Tuning
+from mmos.journal.store import Line, Store
+
+T = TypeVar("T")
+
+_GIVE_WAY_FOR = 0.001
+
+
+class Writer:
+    """Takes lines in one by one and commits them in groups, in order; other work on the store waits its turn among them."""
+
+    def __init__(self, store: Store, tuning: Tuning, committed: Callable[[list[Entry]], None]) -> None:
+        self.failed: StateError | None = None
+        """Why the first commit that did not succeed failed: nothing is written after a gap."""
+        self.followed = False
+        """Whether anybody wants to hear of commits; waking the loop costs as much as the commit."""
+        self._store = store
+        self._tuning = tuning
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mmos-journal")
+        self._waiting: list[Line] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._handed: deque[list[Line]] = deque()
+        self._asked = False
+        self._latest: Future[Any] | None = None
+        self._commit: Future[None] | None = None
+        self._guard: asyncio.TimerHandle | None = None
+
+    # ---------------------------------------------------------------- on the loop
+
+    def put(self, line: Line) -> None:
+        self._waiting.append(line)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._tuning.linger, self.hand_over)
+
+    def hand_over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._waiting:
+            return
+        self._handed.append(self._waiting)
+        self._waiting = []
+        if not self._asked:
+            self._asked = True
+            self._commit = self._submit(self._write)
+
+    async def durable(self) -> None:
+        self.hand_over()
+        if self._commit is not None:
+            await self._result(self._commit)
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Runs it on the thread, after everything that was put in before."""
+        self.hand_over()
+        return await self._result(self._submit(work))
+
+    async def decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
+        return await self.do(partial(self._decide, decide))
+
+    def check(self) -> None:
+        if self.failed is not None:
+            raise self.failed.with_traceback(None)
+
+    async def close(self) -> None:
+        try:
+            await self.durable()
+        finally:
+            closing = self._thread.submit(self._store.close)
+            self._thread.shutdown(wait=False)
+            if self._guard is not None:
+                self._guard.cancel()
+            await self._result(closing)
+            self._thread.shutdown()
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        job = self._thread.submit(work)
+        self._latest = job
+        if self._guard is None:
+            self._guard = self._loop.call_later(self._tuning.give_way_after, self._give_way, job)
+        return job
+
+    async def _result(self, job: Future[T]) -> T:
+        if job.done():
+            return job.result()
+        # A caller that is cancelled takes nothing back: the job may hold what others have put in.
+        return await asyncio.shield(asyncio.wrap_future(job))
+
+    def _give_way(self, job: Future[Any]) -> None:
+        # A loop that always has something to do lets go of the interpreter's lock at each poll, but for so short a time that a
+        # thread which wants it may miss it for seconds. So whoever has waited this long gets the interpreter for a moment.
+        self._guard = None
+        if not job.done():
+            wait([job], _GIVE_WAY_FOR)
+        if self._latest is not None and not self._latest.done():
+            self._guard = self._loop.call_later(self._tuning.give_way_after, self._give_way, self._latest)
+
+    # ---------------------------------------------------------------- on the thread
+
+    def _write(self) -> None:
+        self._asked = False  # From here on whoever hands over asks anew; what was handed over before is taken below.
+        lines: list[Line] = []
+        while self._handed:
+            lines += self._handed.popleft()
+        self.check()
+        try:
+            self._store.write(lines)
+        except BaseException as fault:
+            self.failed = fault if isinstance(fault, StateError) else StateError(f"{self._store.path}: cannot be written ({fault!r}).")
+            raise
+        finally:
+            self._tell([entry for entry, _ in lines if entry.seq])
+
+    def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
+        self.check()
+        entries = decide()
+        self._tell(entries)
+        return entries
+
+    def _tell(self, entries: list[Entry]) -> None:
+        if self.followed:
+            with suppress(RuntimeError):  # The loop has ended without closing the journal: nobody listens.
+                self._loop.call_soon_threadsafe(self._committed, entries)

@@ -1,0 +1,123 @@
+"""The words of the wire: messages, tool calls, usage, replies; each message is encoded once in its life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
+
+import orjson
+
+Made = TypeVar("Made")
+Speaker = Literal["system", "user", "assistant", "tool"]
+
+
+def clean(text: str) -> str:
+    """The text as it can be sent: half characters, as file names and broken input hold them, become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A model's wish to have a tool run."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ToolCall:
+        return cls(data["id"], data["name"], data["arguments"])
+
+
+@dataclass(frozen=True)
+class Message:
+    """One entry of a conversation with a model, in the words of `/api/chat`."""
+
+    role: Speaker
+    content: str
+    calls: tuple[ToolCall, ...] = ()
+    thinking: str = ""
+    tool_name: str = ""
+    call_id: str = ""
+    _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
+    _forms: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def wire(self) -> bytes:
+        """The message as JSON for `/api/chat`: made on first use, then kept."""
+        if not self._wire:
+            object.__setattr__(self, "_wire", orjson.dumps(self._wire_form()))
+        return self._wire
+
+    def form(self, name: str, make: Callable[[Message], Made]) -> Made:
+        """Something derived from the message, made on first use, then kept: a message lives for many turns."""
+        if name not in self._forms:
+            self._forms[name] = make(self)
+        return cast(Made, self._forms[name])
+
+    def _wire_form(self) -> dict[str, Any]:
+        # A turn with text and calls loses its calls in many templates (`if .Content … else if .ToolCalls`),
+        # so its text is left out on the wire; the journal keeps it. Thinking is never sent back.
+        form: dict[str, Any] = {"role": self.role, "content": "" if self.calls else self.content}
+        if self.calls:
+            form["tool_calls"] = [{"id": call.id, "function": {"name": call.name, "arguments": call.arguments}} for call in self.calls]
+        if self.tool_name:
+            form["tool_name"] = self.tool_name
+        if self.call_id:
+            form["tool_call_id"] = self.call_id
+        return form
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Message:
+        return cls(
+            role=data["role"],
+            content=data["content"],
+            calls=tuple(ToolCall.from_json(call) for call in data.get("calls", ())),
+            thinking=data.get("thinking", ""),
+            tool_name=data.get("tool_name", ""),
+            call_id=data.get("call_id", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one model call cost, in tokens and in seconds of the host's own clock."""
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    load_seconds: float = 0.0
+    prompt_seconds: float = 0.0
+    output_seconds: float = 0.0
+    total_seconds: float = 0.0
+    cached_tokens: int | None = None
+
+    @property
+    def queue_seconds(self) -> float:
+        """Time in none of the host's own parts: it waited for a slot."""
+        return max(0.0, self.total_seconds - self.load_seconds - self.prompt_seconds - self.output_seconds)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Usage:
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer of a host: `done: true` was seen."""
+
+    message: Message
+    model: str
+    host: str
+    usage: Usage = Usage()
+    done_reason: str = "stop"
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Why this host, in seconds; filled in by the fleet."""
+
+    @property
+    def text(self) -> str:
+        return self.message.content
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return self.message.calls
