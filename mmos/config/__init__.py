@@ -1,0 +1,1 @@
+"""The configuration room: `orchestration.yaml` read, checked, explained and proposed."""

@@ -1,0 +1,78 @@
+"""What one key says about another: checked on the data as written, so that every problem is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmos.config.document import Document
+from mmos.config.wording import FromEnvironment, Place, found, perhaps
+from mmos.errors import Problem
+
+Findings = Iterator[tuple[Place, str]]
+
+_TOP = "orchestration"
+
+
+def crosscheck(data: Any, document: Document) -> list[Problem]:
+    """Problems between keys; `data` may be wrong in any way, which is told elsewhere."""
+    orchestration = _mapping(data, _TOP)
+    checks = (_reserved(orchestration), _rules(orchestration), _options(orchestration), _servers(orchestration), _embedded(orchestration))
+    return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
+
+
+def _mapping(data: Any, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _roles(orchestration: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+    yield ("arbiter",), _mapping(orchestration, "arbiter")
+    for name in _mapping(orchestration, "specialists"):
+        yield ("specialists", name), _mapping(orchestration, "specialists", name)
+
+
+def _reserved(orchestration: dict[str, Any]) -> Findings:
+    if "arbiter" in _mapping(orchestration, "specialists"):
+        yield ("specialists", "arbiter"), "'arbiter' is not a name for a specialist; the arbiter stands beside 'specialists'"
+
+
+def _rules(orchestration: dict[str, Any]) -> Findings:
+    specialists = _mapping(orchestration, "specialists")
+    rules = _mapping(orchestration, "routing").get("rules")
+    for index, rule in enumerate(rules if isinstance(rules, list) else []):
+        name = rule.get("specialist") if isinstance(rule, dict) else None
+        if isinstance(name, str) and name not in specialists:
+            near = "" if isinstance(name, FromEnvironment) else perhaps(name, specialists)
+            sentence = f"allowed: a specialist, that is {', '.join(specialists)}" if specialists else "and there are no specialists"
+            yield ("routing", "rules", index, "specialist"), f"found {found(name)}, {sentence}{near}"
+
+
+def _options(orchestration: dict[str, Any]) -> Findings:
+    for place, role in _roles(orchestration):
+        if "num_ctx" in _mapping(role, "options"):
+            yield (*place, "options", "num_ctx"), "'num_ctx' is not an option here; write 'context_window' beside 'model' instead"
+
+
+def _servers(orchestration: dict[str, Any]) -> Findings:
+    for name in _mapping(orchestration, "servers"):
+        server = _mapping(orchestration, "servers", name)
+        kind = server.get("kind", "ollama")
+        if kind == "embedded" and "url" in server:
+            yield ("servers", name, "url"), "an embedded server runs in a process of ours and has no address; take 'url' out"
+        if kind in ("ollama", "openai", "rehearsal") and "url" not in server:
+            yield ("servers", name, "url"), f"'url' is missing; a server of kind {kind} needs one, like http://{name}:11434"
+        if kind in ("ollama", "openai", "rehearsal") and server.get("models"):
+            yield ("servers", name, "models"), f"'models' belongs to kind: embedded; a server of kind {kind} tells itself what it has"
+
+
+def _embedded(orchestration: dict[str, Any]) -> Findings:
+    for place, role in _roles(orchestration):
+        server, model = role.get("server"), role.get("model")
+        if not isinstance(server, str) or not isinstance(model, str):
+            continue
+        definition = _mapping(orchestration, "servers", server)
+        models = _mapping(definition, "models")
+        if definition.get("kind") == "embedded" and models and model not in models:
+            yield (*place, "model"), f"found {found(model)}, allowed on '{server}': {', '.join(models)}"

@@ -1,0 +1,302 @@
+"""A YAML text as plain data: the line of every key, and a problem for all that a configuration may not hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from mmos.config.environment import has_reference
+from mmos.config.scalars import plain
+from mmos.config.wording import Place, dotted, found, shown
+from mmos.errors import ConfigError, Problem
+
+MOST_BYTES = 1 << 20
+MOST_VALUES = 10_000
+DEEPEST = 40
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass
+class Document:
+    """What was written, where each key stands, and what is wrong with it so far."""
+
+    name: str
+    text: str
+    data: Any = None
+    lines: dict[Place, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def where(self, place: Place) -> str:
+        """FILE:LINE of a place, or of the nearest place around it that was written."""
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.lines:
+                return f"{self.name}:{self.lines[place[:length]]}"
+        return self.name
+
+    def problem(self, place: Place, message: str) -> Problem:
+        return Problem(self.where(place), dotted(place), message)
+
+    def said(self, place: Place, value: str) -> str:
+        """A text for people: as it was written where it refers to the environment."""
+        as_written = self.at(place)
+        return shown(as_written if isinstance(as_written, str) and has_reference(as_written) else value, 200)
+
+    def at(self, place: Place) -> Any:
+        """What was written at a place; None where nothing was."""
+        value = self.data
+        for step in place:
+            inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+            value = (value.get(step) if isinstance(value, dict) else value[step]) if inside else None
+        return value
+
+
+@dataclass(slots=True)
+class _Node:
+    """A value as it was read; aliases share it, so it knows how much it unfolds to."""
+
+    line: int
+    value: Any
+    text: str | None = None
+    """What a scalar looked like."""
+    size: int = 1
+    height: int = 1
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping that is still being read."""
+
+    node: _Node
+    anchor: str | None
+    key: str | None = None
+    key_line: int = 0
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+class _Composer:
+    """Builds the tree from the parser's events, without recursion and without unfolding aliases."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
+        self.root: _Node | None = None
+        self._done = False
+        self._open: list[_Open] = []
+        self._anchors: dict[str, _Node | None] = {}
+        self._take = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+        }
+
+    def compose(self, text: str) -> None:
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                take = self._take.get(type(event))
+                if take:
+                    take(event)
+                if self._done:
+                    break  # what was read so far is worth checking, too
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self._give_up((mark.line + 1) if mark else 1, _reason(error, text))
+        except yaml.YAMLError:
+            self._give_up(1, "it holds a character that is not allowed")
+
+    def _give_up(self, line: int, reason: str) -> None:
+        self.problems.append(Problem(f"{self.name}:{line}", "", f"this is not valid YAML: {reason}"))
+        self.root = None
+
+    def _complain(self, line: int, message: str) -> None:
+        self.problems.append(Problem(f"{self.name}:{line}", dotted(self._place()), message))
+
+    def _place(self) -> Place:
+        steps = (len(open_.node.value) if isinstance(open_.node.value, list) else open_.key for open_ in self._open)
+        return tuple(step for step in steps if step is not None)
+
+    def _document(self, event: Any) -> None:
+        if self.root is not None:
+            self._complain(_line(event), "a second document starts here with '---'; a configuration is one document")
+            self._done = True
+
+    def _check_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._complain(_line(event), f"the YAML tag {shown(tag)} is not allowed; write the value without it")
+
+    def _start(self, event: Any) -> None:
+        self._check_tag(event)
+        if len(self._open) >= DEEPEST:
+            self._complain(_line(event), f"this is nested more than {DEEPEST} levels deep")
+            self._done = True
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        empty: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+        self._open.append(_Open(_Node(_line(event), empty), event.anchor))
+
+    def _end(self, _event: Any) -> None:
+        done = self._open.pop()
+        if isinstance(done.node.value, dict):
+            _merge(done.node)
+        self._finish(done.node, done.anchor)
+
+    def _scalar(self, event: Any) -> None:
+        self._check_tag(event)
+        value = plain(event.value) if not event.style else event.value
+        self._finish(_Node(_line(event), value, event.value), event.anchor)
+
+    def _alias(self, event: Any) -> None:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            fault = "refers to itself" if event.anchor in self._anchors else "has no anchor before it"
+            self._complain(_line(event), f"the alias *{shown(event.anchor)} {fault}")
+            node = _Node(_line(event), None, "")
+        self._finish(node, None)
+
+    def _finish(self, node: _Node, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+        if not self._open:
+            self.root = node
+            return
+        around = self._open[-1]
+        around.node.size += node.size
+        around.node.height = max(around.node.height, node.height + 1)
+        if isinstance(around.node.value, list):
+            around.node.value.append(node)
+        elif around.key is None:
+            self._key(around, node)
+        else:
+            self._enter(around, node)
+
+    def _key(self, around: _Open, node: _Node) -> None:
+        if node.text is None:
+            self._complain(node.line, "a list or a mapping cannot be a key; a key is one word")
+        around.key, around.key_line = node.text or "", node.line
+
+    def _enter(self, around: _Open, node: _Node) -> None:
+        key, line = around.key or "", around.key_line
+        first = around.node.value.get(key)
+        if first is None:
+            around.node.value[key] = (line, node)
+        else:
+            self._complain(line, f"'{shown(key)}' stands twice, first on line {first[0]}; keep one of them")
+        around.key = None
+
+
+def _merge(node: _Node) -> None:
+    """`<<: *defaults` brings in the keys that are not written here."""
+    _, source = node.value.get("<<", (0, None))
+    sources = [] if source is None else source.value if isinstance(source.value, list) else [source]
+    if not sources or not all(isinstance(one.value, dict) for one in sources):
+        return
+    del node.value["<<"]
+    for one in sources:
+        for key, entry in one.value.items():
+            node.value.setdefault(key, entry)
+
+
+def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
+    reason = error.problem or "it cannot be read"
+    lines = text.splitlines()
+    at = error.problem_mark.line if error.problem_mark else -1
+    if 0 <= at < len(lines) and "\t" in lines[at][: len(lines[at]) - len(lines[at].lstrip())]:
+        return f"{reason}; indent with spaces, not with tabs"
+    if 0 <= at < len(lines) and re.search(r"[{\[,:] *\$\{", lines[at]):
+        return f"{reason}; a ${{NAME}} that stands within {{ }} or [ ] needs quotes around it"
+    if "mapping values are not allowed" in reason:
+        return f"{reason}; is the line indented right, and a text with ': ' in it quoted?"
+    return reason
+
+
+def read_text(text: str, name: str) -> Document:
+    """The document in `text`; what cannot be read at all raises, what is merely wrong is noted in it."""
+    text = text.removeprefix("\ufeff")
+    bad = _UNPRINTABLE.search(text)
+    if bad:
+        line = text.count("\n", 0, bad.start()) + 1
+        raise ConfigError([Problem(f"{name}:{line}", "", f"the character U+{ord(bad.group()):04X} is not allowed in YAML; take it out")])
+    composer = _Composer(name)
+    composer.compose(text)
+    document = Document(name, text, problems=composer.problems)
+    if composer.root is None and composer.problems:
+        raise ConfigError(composer.problems)
+    _unfold_root(document, composer.root)
+    return document
+
+
+def _unfold_root(document: Document, root: _Node | None) -> None:
+    fault = ""
+    if root is None or root.value is None:
+        fault = "the file is empty; `mmos config init` writes one to start from"
+    elif not isinstance(root.value, dict):
+        fault = f"found {found(root.value)}, allowed: a mapping that starts with 'orchestration:'"
+    elif root.size > MOST_VALUES or root.height > DEEPEST:
+        fault = f"it unfolds to more than {MOST_VALUES:,} values or {DEEPEST} levels; aliases (*name) multiply"
+    if fault or root is None:
+        raise ConfigError([*document.problems, Problem(f"{document.name}:{root.line if root else 1}", "", fault)])
+    document.data = _unfold(root, (), document.lines)
+
+
+def _unfold(node: _Node, place: Place, lines: dict[Place, int]) -> Any:
+    lines.setdefault(place, node.line)
+    if isinstance(node.value, dict):
+        for key, (line, _) in node.value.items():
+            lines[(*place, key)] = line
+        return {key: _unfold(child, (*place, key), lines) for key, (_, child) in node.value.items()}
+    if isinstance(node.value, list):
+        return [_unfold(child, (*place, index), lines) for index, child in enumerate(node.value)]
+    return node.value
+
+
+def read_bytes(content: bytes, name: str) -> Document:
+    if len(content) > MOST_BYTES:
+        raise ConfigError([Problem(name, "", f"the file is too large, allowed: at most {MOST_BYTES:,} bytes")])
+    try:
+        return read_text(content.decode("utf-8"), name)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise ConfigError([Problem(f"{name}:{line}", "", message)]) from None
+
+
+def read_mapping(mapping: Mapping[str, Any]) -> Document:
+    """A configuration that a program wrote: the same data, without lines."""
+    document = Document("", "")
+    document.data = _plain_data(mapping, (), document)
+    if document.problems:
+        raise ConfigError(document.problems)
+    document.text = yaml.safe_dump(document.data, sort_keys=False, allow_unicode=True)
+    return document
+
+
+def _plain_data(value: Any, place: Place, document: Document) -> Any:
+    if len(place) > DEEPEST:
+        document.problems.append(document.problem(place[:3], f"this is nested more than {DEEPEST} levels deep"))
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain_data(entry, (*place, str(key)), document) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_data(entry, (*place, index), document) for index, entry in enumerate(value)]
+    if value is None or isinstance(value, bool):
+        return value
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind.__str__(value) if kind is str else kind(value)
+    document.problems.append(document.problem(place, f"found {found(value)}, allowed: text, numbers, true, false, lists and mappings"))
+    return None

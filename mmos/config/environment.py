@@ -1,0 +1,68 @@
+"""`${NAME}` in texts: the environment's value, a default, or a note that it is not set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmos.config.wording import FromEnvironment, Place, shown
+
+_REFERENCE = re.compile(
+    r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<broken>\$\{[^}]{0,40}\}?)"
+)
+
+
+def has_reference(text: str) -> bool:
+    return any(match["name"] for match in _REFERENCE.finditer(text))
+
+
+def escaped(text: str) -> str:
+    """`text` written so that nothing in it is taken for a reference."""
+    return text.replace("${", "$${")
+
+
+@dataclass
+class Expansion:
+    """Data with its references filled in, and what was amiss on the way."""
+
+    environ: Mapping[str, str]
+    broken: list[tuple[Place, str]] = field(default_factory=list)
+    unset: list[tuple[Place, str]] = field(default_factory=list)
+
+    def expand(self, value: Any, place: Place = ()) -> Any:
+        if isinstance(value, dict):
+            expanded = {key: self.expand(entry, (*place, key)) for key, entry in value.items()}
+            return {key: entry for key, entry in expanded.items() if not _is_left_out(key, entry)}
+        if isinstance(value, list):
+            return [self.expand(entry, (*place, index)) for index, entry in enumerate(value)]
+        return self._text(value, place) if isinstance(value, str) and "${" in value else value
+
+    def _text(self, text: str, place: Place) -> str:
+        names: list[str] = []
+        unset: list[str] = []
+
+        def fill(match: re.Match[str]) -> str:
+            if match["escaped"]:
+                return "${"
+            if match["broken"]:
+                self.broken.append((place, shown(match["broken"])))
+                return ""
+            names.append(match["name"])
+            value = self.environ.get(match["name"], "")
+            if match["default"] is not None:
+                return value or match["default"]
+            if match["name"] not in self.environ:
+                unset.append(match["name"])
+            return value
+
+        made = _REFERENCE.sub(fill, text)
+        self.unset += [(place, name) for name in unset]
+        return FromEnvironment(made, tuple(names), tuple(unset)) if names else made
+
+
+def _is_left_out(key: str, value: Any) -> bool:
+    # What is only in an unset variable counts as not written, so that its default holds. An address has no
+    # default: it stays, and its host is one that cannot be reached.
+    return key != "url" and isinstance(value, FromEnvironment) and value == "" and bool(value.unset)

@@ -1,0 +1,229 @@
+"""A first `orchestration.yaml`, proposed from what the hosts have; each choice says why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mmos.config.environment import escaped
+from mmos.config.survey import Candidate, HostSurvey, SurveyedModel, candidates
+from mmos.config.wording import masked, shown
+from mmos.config.writing import quoted, written
+
+__all__ = ["HostSurvey", "SurveyedModel", "propose"]
+
+_PULLS = ("qwen2.5:14b", "qwen2.5-coder:14b", "functiongemma")
+_MID = (6.0, 15.0)
+"""Billions of parameters: big enough to hold tools well, small enough to answer fast."""
+_GENERAL = re.compile(r"qwen|llama|mistral|granite|gemma", re.IGNORECASE)
+_SERVER_NOTES = (
+    "      # vram_gb: 24   # GPU memory of the host in gigabytes: placement works better when it knows",
+    "      # parallel: 2   # calls at once, when the host runs with OLLAMA_NUM_PARALLEL=2",
+)
+_TASKS = {
+    "coding": "writes, reads, explains and mends code",
+    "reasoning": "thinks a hard problem through, step by step",
+    "analysis": "reads, compares and sums up quickly",
+}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    role: str
+    model: Candidate
+    window: int
+    why: str
+
+
+def propose(surveys: Sequence[HostSurvey], *, schema: str = "") -> str:
+    """A commented configuration for these hosts; `schema` is where an editor finds the JSON Schema."""
+    names = _names(surveys)
+    found = candidates(surveys, names)
+    choices = _one_window_each(_choose(found) if found else _for_later(names))
+    lines = [f"# yaml-language-server: $schema={_comment(schema)}"] if schema else []
+    lines += _opening(bool(found))
+    lines += ["orchestration:", *_servers(surveys, names), *_arbiter(choices[0])]
+    if choices[1:]:
+        lines += ["", "  # Each specialist becomes a tool of the arbiter; add your own, with any name.", "  specialists:"]
+        lines += [line for choice in choices[1:] for line in _role(choice, 2)]
+    lines += _rules({choice.role for choice in choices})
+    return "\n".join(lines) + "\n"
+
+
+def _opening(found: bool) -> list[str]:
+    lines = [
+        "# Written by `mmos config init` from what the hosts have. Change it freely, then try `mmos config check`;",
+        "# `mmos config show` tells what every setting is and where it comes from.",
+    ]
+    if not found:
+        lines += ["#", "# No model that can chat was found. Pull some on a host, or name others below:"]
+        lines += [f"#   ollama pull {model}" for model in _PULLS]
+    return lines
+
+
+# ---------------------------------------------------------------- servers
+
+
+def _names(surveys: Sequence[HostSurvey]) -> list[str]:
+    """A valid and distinct name for each host."""
+    names: list[str] = []
+    for survey in surveys:
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", survey.name).strip("-._")[:80] or "host"
+        name, number = base, 2
+        while name in names:
+            name, number = f"{base}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _servers(surveys: Sequence[HostSurvey], names: Sequence[str]) -> Iterator[str]:
+    if not surveys:
+        return
+    someone = any(survey.reachable for survey in surveys)
+    first = next((name for survey, name in zip(surveys, names, strict=True) if survey.reachable), names[0])
+    yield "  servers:"
+    for survey, name in zip(surveys, names, strict=True):
+        if survey.reachable or not someone:
+            yield from _server(survey, name)
+            yield from _SERVER_NOTES if name == first else ()
+        else:
+            yield f"    # {name}: {{url: {quoted(masked(survey.url))}}}   # did not answer: {_comment(survey.error) or 'no reason given'}"
+
+
+def _server(survey: HostSurvey, name: str) -> Iterator[str]:
+    if survey.reachable:
+        note = f"Ollama {_comment(survey.version)}, models: {len(survey.models)}" if survey.version else f"models: {len(survey.models)}"
+    else:
+        note = f"did not answer: {_comment(survey.error) or 'no reason given'}"
+    yield f"    {written(name)}:   # {note}"
+    yield f"      url: {quoted(escaped(survey.url))}"
+
+
+def _comment(text: str) -> str:
+    return shown(" ".join(masked(text).split()), 120)
+
+
+# ---------------------------------------------------------------- roles
+
+
+def _choose(found: Sequence[Candidate]) -> list[_Choice]:
+    arbiter = max(_speakers(found), key=_as_arbiter)
+    choices = [_Choice("arbiter", arbiter, 8192, _why_arbiter(arbiter))]
+    choices += [_coding(found), _reasoning(found), _analysis(found, arbiter)]
+    choices += [_Choice("interpreter", one, 8192, "made to turn unclear text into tool calls") for one in found if one.interpreter][:1]
+    return choices
+
+
+def _fit(model: Candidate) -> float:
+    """0 within the middle sizes, less the further away."""
+    low, high = _MID
+    return -max(low - model.billions, model.billions - high, 0.0)
+
+
+def _as_arbiter(model: Candidate) -> tuple[bool, float, bool, bool, float]:
+    return (model.tools, _fit(model), not (model.coder or model.reasoner), bool(_GENERAL.search(model.name)), model.billions)
+
+
+def _why_arbiter(model: Candidate) -> str:
+    if not model.tools:
+        return "no model here is known to call tools; this one comes nearest in size, and is led by a schema"
+    return f"calls tools and is fast ({_size(model)}); a model of 7 to 14B with tools suits best"
+
+
+def _coding(found: Sequence[Candidate]) -> _Choice:
+    coders = [model for model in found if model.coder]
+    model = _largest(coders or _thinkers(found))
+    return _Choice(
+        "coding",
+        model,
+        16384,
+        f"{'the largest made for code' if coders else 'no model made for code here, so the largest'} ({_size(model)})",
+    )
+
+
+def _reasoning(found: Sequence[Candidate]) -> _Choice:
+    largest = _largest(_thinkers(found))
+    # A very small reasoner thinks long and gets less far than a large model that just answers.
+    reasoners = [model for model in found if model.reasoner and model.billions * 3 >= largest.billions]
+    model = _largest(reasoners or [largest])
+    return _Choice(
+        "reasoning", model, 16384, f"{'the largest that thinks before it answers' if reasoners else 'the largest'} ({_size(model)})"
+    )
+
+
+def _analysis(found: Sequence[Candidate], arbiter: Candidate) -> _Choice:
+    """Another middle model on another host works beside the arbiter; on the same host it would only push it out of memory."""
+    elsewhere = [model for model in _thinkers(found) if not {*model.hosts} & {*arbiter.hosts} and _fit(model) == 0 and not model.reasoner]
+    model = max(elsewhere, key=_as_arbiter) if elsewhere else arbiter
+    return _Choice(
+        "analysis",
+        model,
+        8192,
+        "quick, on another host than the arbiter" if elsewhere else "the arbiter's model, so nothing is loaded anew",
+    )
+
+
+def _speakers(found: Sequence[Candidate]) -> list[Candidate]:
+    return [model for model in found if not model.interpreter] or list(found)
+
+
+def _thinkers(found: Sequence[Candidate]) -> list[Candidate]:
+    return [model for model in _speakers(found) if not model.coder] or _speakers(found)
+
+
+def _largest(models: Sequence[Candidate]) -> Candidate:
+    return max(models, key=lambda model: model.billions)
+
+
+def _for_later(names: Sequence[str]) -> list[_Choice]:
+    """Nothing is there yet: the models that the opening says to pull."""
+    general, coder, interpreter = (Candidate(model, tuple(names), 14.0) for model in _PULLS)
+    why = "not found on any host yet; pull it, or put a model here that you have"
+    return [
+        _Choice("arbiter", general, 8192, why),
+        _Choice("coding", coder, 16384, why),
+        _Choice("reasoning", general, 16384, why),
+        _Choice("analysis", general, 8192, why),
+        _Choice("interpreter", interpreter, 8192, why),
+    ]
+
+
+def _one_window_each(choices: list[_Choice]) -> list[_Choice]:
+    """Roles that share a model share its window, so the file says so from the start."""
+    windows: dict[str, int] = {}
+    for choice in choices:
+        windows[choice.model.name] = max(choice.window, windows.get(choice.model.name, 0))
+    return [replace(choice, window=min(windows[choice.model.name], choice.model.context_length or choice.window)) for choice in choices]
+
+
+def _size(model: Candidate) -> str:
+    return f"{model.billions:.3g}B" if model.billions >= 1 else f"{model.billions * 1000:.0f}M"
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _arbiter(choice: _Choice) -> list[str]:
+    return ["", "  # The arbiter talks with you, decides, and consults the specialists.", *_role(choice, 1)]
+
+
+def _role(choice: _Choice, depth: int) -> Iterator[str]:
+    start = "  " * depth
+    hosts = choice.model.hosts
+    yield f"{start}{choice.role}:"
+    yield f"{start}  model: {quoted(escaped(choice.model.name))}   # {choice.why}"
+    if hosts:
+        yield f"{start}  server: {written(hosts[0] if len(hosts) == 1 else list(hosts))}"
+    if choice.window >= 256:
+        yield f"{start}  context_window: {choice.window}   # tokens; more needs more GPU memory"
+    if choice.role in _TASKS:
+        yield f"{start}  description: {_TASKS[choice.role]}"
+
+
+def _rules(roles: set[str]) -> Iterator[str]:
+    rules = (("task.complexity > 7", "reasoning"), ("task.type == 'code_generation'", "coding"), ("task.requires_speed", "analysis"))
+    yield from ("", "  # Advice for the arbiter; the first rule that holds counts.", "  routing:", "    rules:")
+    yield from (f'      - {{condition: "{condition}", specialist: {role}}}' for condition, role in rules)
+    if "interpreter" in roles:
+        yield '      - {condition: "response.unclear_tool_calls", specialist: interpreter}'

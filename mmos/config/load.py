@@ -1,0 +1,107 @@
+"""Finds, reads and checks a configuration, and answers with one that is right or with everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mmos.config.crosscheck import crosscheck
+from mmos.config.document import MOST_BYTES, Document, read_bytes, read_mapping, read_text
+from mmos.config.environment import Expansion
+from mmos.config.roles import ResolvedRole, implicit_servers, resolve_roles
+from mmos.config.schema import File, Orchestration, Server
+from mmos.config.sources import BUILT_IN, Source, find, local_address
+from mmos.config.translate import translate
+from mmos.config.wording import Place
+from mmos.config.world import Surroundings, unset_variables, warnings
+from mmos.errors import ConfigError, Problem
+
+__all__ = ["Config", "Source", "find", "from_mapping", "from_text", "load"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration that is right, with what it was made of."""
+
+    orchestration: Orchestration
+    path: Path | None
+    """The file; None for the built-in one and for a mapping."""
+    warnings: tuple[Problem, ...]
+    implicit: Mapping[str, Server]
+    """Hosts that are used without being defined."""
+    document: Document = field(repr=False, compare=False)
+
+    @property
+    def folder(self) -> Path | None:
+        return self.path.parent if self.path else None
+
+    @property
+    def text(self) -> str:
+        """As written, references to the environment unexpanded."""
+        return self.document.text
+
+    def roles(self) -> dict[str, ResolvedRole]:
+        return resolve_roles(self.orchestration)
+
+    def servers(self) -> dict[str, Server]:
+        return {**self.orchestration.servers, **self.implicit}
+
+
+def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
+    if not isinstance(source, Source):
+        source = Source(Path(source).absolute(), str(source))
+    path = source.path or BUILT_IN
+    return _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
+
+
+def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
+    return _check(read_text(text, name), None, environ)
+
+
+def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str]) -> Config:
+    return _check(read_mapping(mapping), None, environ)
+
+
+def _content(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise ConfigError([Problem(name, "", f"{reason}; `mmos config init` writes a configuration")]) from None
+
+
+def _check(document: Document, path: Path | None, environ: Mapping[str, str]) -> Config:
+    local = local_address(environ)
+    # OLLAMA_HOST may be as short as `gpu1`; where it is referred to, it is an address.
+    expansion = Expansion({**environ, "OLLAMA_HOST": local} if environ.get("OLLAMA_HOST") else environ)
+    data = expansion.expand(document.data)
+    problems = [*document.problems, *(_broken(document, place, text) for place, text in expansion.broken)]
+    orchestration = None
+    try:
+        orchestration = File.model_validate(data).orchestration
+    except ValidationError as error:
+        problems += translate(error, document, dict(expansion.unset))
+    problems += crosscheck(data, document)
+    if problems or orchestration is None:
+        raise ConfigError(_in_order(problems))
+    around = Surroundings(environ, path.parent if path else Path.cwd())
+    noted = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
+    implicit = implicit_servers(orchestration, local)
+    return Config(orchestration, path, tuple(_in_order(noted)), implicit, document)
+
+
+def _broken(document: Document, place: Place, text: str) -> Problem:
+    return document.problem(place, f"'{text}' is not a reference, allowed: ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{")
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    def line(problem: Problem) -> int:
+        number = problem.where.rpartition(":")[2]
+        return int(number) if number.isdigit() else 0
+
+    return sorted(dict.fromkeys(problems), key=line)

@@ -1,0 +1,28 @@
+"""Plain words of YAML as values, by the core schema of YAML 1.2: no dates, no base 60, and `no` is a word."""
+
+from __future__ import annotations
+
+import re
+
+_WORDS: dict[str, bool | None] = {"": None, "~": None}
+for _form in (str.lower, str.capitalize, str.upper):
+    _WORDS |= {_form("null"): None, _form("true"): True, _form("false"): False}
+
+_WHOLE = re.compile(r"[-+]?[0-9]{1,40}")
+_OTHER_BASE = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,3})?")
+
+Scalar = str | int | float | bool | None
+
+
+def plain(text: str) -> Scalar:
+    """What an unquoted word means."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _OTHER_BASE.fullmatch(text):
+        return int(text, 0)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text

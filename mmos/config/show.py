@@ -1,0 +1,156 @@
+"""The configuration in effect: every value, where it came from, and no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mmos.config.environment import escaped, has_reference
+from mmos.config.load import Config
+from mmos.config.roles import same_model
+from mmos.config.schema import Role, Section, Server, Toolrules
+from mmos.config.wording import Place, dotted, masked
+from mmos.config.writing import written
+
+_DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A value and its source; a text that refers to the environment stays as it was written."""
+
+    value: Any
+    source: str
+    literal: bool = True
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """What `describe` says, for programs: the values, and the source of each by its dotted key."""
+    tree = _effective(config)
+    return {
+        "path": str(config.path) if config.path else None,
+        "orchestration": _values(tree),
+        "sources": {dotted(("orchestration", *place)): leaf.source for place, leaf in _leaves(tree, ())},
+        "warnings": [{"where": problem.where, "key": problem.key, "message": problem.message} for problem in config.warnings],
+    }
+
+
+def describe(config: Config) -> str:
+    """The configuration in effect as YAML, each line with its source; without secrets it loads as the same."""
+    lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config), 1)]
+    lines += [f"# Warning: {' '.join(str(problem).split())}" for problem in config.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def _effective(config: Config) -> dict[str, Any]:
+    tree = _section(config, config.orchestration, ("orchestration",))
+    named = _hosts_in_file(config)
+    implied = {name: {"url": _Leaf(server.url, "implied")} for name, server in config.implicit.items() if name in named}
+    if implied:
+        servers = {**tree.get("servers", {}), **implied}
+        tree = {"servers": servers, **{key: part for key, part in tree.items() if key != "servers"}}
+    for name, leaf in _decided_windows(config):
+        (tree["arbiter"] if name == "arbiter" else tree["specialists"][name])["context_window"] = leaf
+    return tree
+
+
+def _hosts_in_file(config: Config) -> set[Any]:
+    """Hosts whose name stands in the file, and the one that is there when none is named: not those from the environment."""
+    places = [("arbiter",), *(("specialists", name) for name in config.orchestration.specialists)]
+    choices = [config.document.at(("orchestration", *place, "server")) for place in places]
+    return {"local", *(name for choice in choices for name in (choice if isinstance(choice, list) else [choice]))}
+
+
+def _decided_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
+    """The windows that are not simply the ones that the roles ask for."""
+    asked: dict[str, Role] = {"arbiter": config.orchestration.arbiter, **config.orchestration.specialists}
+    for name, role in config.roles().items():
+        if asked[name].context_window != role.window:
+            givers = [giver for giver in asked if asked[giver].context_window == role.window and same_model(asked[giver].model, role.model)]
+            yield name, _Leaf(role.window, f"shared with {givers[0]}: one model on one server has one window" if givers else _DEFAULT)
+
+
+def _section(config: Config, section: Section, place: Place) -> dict[str, Any]:
+    sparse = isinstance(section, Role | Server | Toolrules)
+    tree = {}
+    for name in type(section).model_fields:
+        value, at = getattr(section, name), (*place, name)
+        if value in (None, "", [], {}) and (sparse or value is not None) and at not in config.document.lines:
+            continue
+        part = _part(config, value, at)
+        if part != {}:
+            tree[name] = part
+    return tree
+
+
+def _part(config: Config, value: Any, place: Place) -> Any:
+    if isinstance(value, Section):
+        return _section(config, value, place)
+    if isinstance(value, dict):
+        return {key: _part(config, entry, (*place, key)) for key, entry in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], Section):
+        return [_part(config, entry, (*place, index)) for index, entry in enumerate(value)]
+    return _leaf(config, value, place)
+
+
+def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
+    at = _origin(config, place)
+    source = config.document.where(at) if at in config.document.lines else _DEFAULT
+    as_written = config.document.at(at)
+    if as_written is not None and not config.document.name:
+        source = "given"
+    if "headers" in place:
+        return _Leaf("***", source)
+    if any(isinstance(text, str) and has_reference(text) for text in (as_written if isinstance(as_written, list) else [as_written])):
+        return _Leaf(masked(as_written) if place[-1] == "url" else as_written, f"{source}, from the environment", literal=False)
+    return _Leaf(masked(value) if place[-1] == "url" else value, source)
+
+
+def _origin(config: Config, place: Place) -> Place:
+    """Where a value was written: a plain list under a role's `tools` is its `allow`."""
+    return place[:-1] if place[-1] == "allow" and isinstance(config.document.at(place[:-1]), list) else place
+
+
+def _values(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _values(part) for key, part in tree.items()}
+    if isinstance(tree, list):
+        return [_values(part) for part in tree]
+    return tree.value
+
+
+def _leaves(tree: Any, place: Place) -> Iterator[tuple[Place, _Leaf]]:
+    if isinstance(tree, _Leaf):
+        yield place, tree
+        return
+    for step, part in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield from _leaves(part, (*place, step))
+
+
+def _lines(tree: dict[str, Any], depth: int) -> Iterator[str]:
+    for key, part in tree.items():
+        start = f"{'  ' * depth}{written(key)}:"
+        if isinstance(part, _Leaf):
+            yield f"{start} {_text(part)}  # {part.source}"
+        elif isinstance(part, dict):
+            yield start
+            yield from _lines(part, depth + 1)
+        else:
+            yield start
+            for entry in part:
+                yield from _entry(list(_lines(entry, depth + 2)), depth + 1)
+
+
+def _entry(lines: list[str], depth: int) -> Iterator[str]:
+    """A mapping as an element of a list: its first line carries the dash."""
+    yield f"{'  ' * depth}- {lines[0].lstrip()}"
+    yield from lines[1:]
+
+
+def _text(leaf: _Leaf) -> str:
+    if not leaf.literal:
+        return written(leaf.value)
+    if isinstance(leaf.value, list):
+        return written([escaped(entry) if isinstance(entry, str) else entry for entry in leaf.value])
+    return written(escaped(leaf.value) if isinstance(leaf.value, str) else leaf.value)

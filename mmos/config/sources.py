@@ -1,0 +1,97 @@
+"""Where a configuration comes from: an option, the environment, this folder, the user's folder, or the built-in one."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmos.errors import ConfigError, Problem
+
+FILE_NAME = "orchestration.yaml"
+BUILT_IN = Path(__file__).with_name("default.yaml")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A configuration's file, None for the built-in one, and the name that problems call it by."""
+
+    path: Path | None
+    name: str
+
+
+def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
+    """The first that there is; one that was asked for by name must be there."""
+    if explicit:
+        return _named(explicit, cwd / expanded(explicit, environ), "-c")
+    if environ.get("MMOS_CONFIG"):
+        return _named(environ["MMOS_CONFIG"], cwd / expanded(environ["MMOS_CONFIG"], environ), "$MMOS_CONFIG")
+    if _is_file(cwd / FILE_NAME):
+        return Source(cwd / FILE_NAME, FILE_NAME)
+    users = user_folder(environ) / FILE_NAME
+    return Source(users, str(users)) if _is_file(users) else Source(None, "built-in configuration")
+
+
+def user_folder(environ: Mapping[str, str]) -> Path:
+    """The folder of the user's own configuration."""
+    base = Path(environ.get("XDG_CONFIG_HOME", ""))
+    if not base.is_absolute():  # a relative one is to be ignored, says the XDG specification
+        base = _home(environ) / ".config"
+    return base / "mmos"
+
+
+def expanded(path: str, environ: Mapping[str, str]) -> Path:
+    """`path` with `~/` as the home folder."""
+    return _home(environ) / path[2:] if path.startswith("~/") else Path(path)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that we may not look into holds nothing for us
+        return False
+
+
+def _named(name: str, path: Path, asked_by: str) -> Source:
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError:
+        return Source(path, name)  # reading it tells why it cannot be read
+    if is_folder:
+        raise ConfigError([Problem(name, "", f"{asked_by} names a folder, allowed: a file; did you mean {name.rstrip('/')}/{FILE_NAME}?")])
+    if not is_there:
+        raise ConfigError([Problem(name, "", f"{asked_by} names a file that is not there; `mmos config init` writes one")])
+    return Source(path, name)
+
+
+def local_address(environ: Mapping[str, str]) -> str:
+    """The address of this machine's Ollama, read from OLLAMA_HOST as Ollama reads it."""
+    scheme, separator, rest = environ.get("OLLAMA_HOST", "").strip().strip("\"'").rpartition("://")
+    scheme = scheme or "http"
+    hostport, _, path = rest.partition("/")
+    host, port = _host_and_port(hostport)
+    port = port or ({"http": "80", "https": "443"}.get(scheme, "11434") if separator else "11434")
+    return f"{scheme}://{_reachable(host)}:{port}{'/' + path if path else ''}"
+
+
+def _host_and_port(hostport: str) -> tuple[str, str]:
+    host, colon, port = hostport.rpartition(":")
+    if colon and "]" not in port and (":" not in host or host.startswith("[")):
+        return host.strip("[]"), port if port.isdigit() and int(port) < 65536 else ""
+    return hostport.strip("[]"), ""
+
+
+def _reachable(host: str) -> str:
+    """0.0.0.0 is where a server listens; a client goes to the loopback."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host or "127.0.0.1"
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"

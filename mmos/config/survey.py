@@ -1,0 +1,105 @@
+"""What hosts were found to have, and which of it can take a role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_CODER = re.compile(r"code|coder|codestral|devstral|starcoder", re.IGNORECASE)
+_REASONER = re.compile(r"deepseek-r1|qwq|think|reason|magistral|gpt-oss", re.IGNORECASE)
+_NO_CHAT = re.compile(r"embed|\bbge|minilm|rerank|guard|^(nomic-)?bert$|whisper", re.IGNORECASE)
+_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
+_TOOL_FAMILIES = re.compile(
+    r"qwen[23]|llama[-_]?(3\.[123]|4)|mistral|command-r|granite|hermes|functiongemma|gpt-?oss|devstral", re.IGNORECASE
+)
+_PARAMETERS = re.compile(r"(?:([0-9]+)x)?([0-9]+(?:\.[0-9]+)?)\s*([KMBT])", re.IGNORECASE)
+_UNITS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
+_SMALLEST = 1_000_000
+"""Bytes: a model of less is a stub that forwards to a cloud."""
+
+
+@dataclass(frozen=True)
+class SurveyedModel:
+    """A model as its host tells of it."""
+
+    name: str
+    size_bytes: int = 0
+    parameters: str = ""
+    """Like `14.8B`."""
+    family: str = ""
+    capabilities: frozenset[str] | None = None
+    context_length: int | None = None
+    remote: bool = False
+
+
+@dataclass(frozen=True)
+class HostSurvey:
+    """What one host answered, or why it did not."""
+
+    name: str
+    url: str
+    reachable: bool
+    version: str = ""
+    models: Sequence[SurveyedModel] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that can chat, and the hosts that have it."""
+
+    name: str
+    hosts: tuple[str, ...]
+    billions: float
+    tools: bool = True
+    context_length: int | None = None
+
+    @property
+    def interpreter(self) -> bool:
+        return "functiongemma" in self.name.lower()
+
+    @property
+    def coder(self) -> bool:
+        return bool(_CODER.search(self.name))
+
+    @property
+    def reasoner(self) -> bool:
+        return bool(_REASONER.search(self.name))
+
+
+def candidates(surveys: Sequence[HostSurvey], names: Sequence[str]) -> list[Candidate]:
+    """Models that can take a role, each once; the order is that of the hosts."""
+    found: dict[str, Candidate] = {}
+    for survey, host in zip(surveys, names, strict=True):
+        for model in survey.models if survey.reachable else ():
+            if _can_chat(model):
+                known = found.get(model.name)
+                hosts = (*known.hosts, host) if known else (host,)
+                found[model.name] = Candidate(model.name, hosts, _billions(model), _calls_tools(model), model.context_length)
+    return list(found.values())
+
+
+def _can_chat(model: SurveyedModel) -> bool:
+    if model.remote or _CLOUD.search(model.name) or 0 < model.size_bytes < _SMALLEST:
+        return False
+    if not (re.fullmatch(r"\S{1,200}", model.name) and model.name.isprintable()):
+        return False  # no name that a configuration takes
+    if model.capabilities is not None:
+        return "completion" in model.capabilities
+    return not (_NO_CHAT.search(model.name) or _NO_CHAT.search(model.family))
+
+
+def _calls_tools(model: SurveyedModel) -> bool:
+    if model.capabilities is not None:
+        return "tools" in model.capabilities
+    return bool(_TOOL_FAMILIES.search(f"{model.name} {model.family}"))
+
+
+def _billions(model: SurveyedModel) -> float:
+    """Parameters in billions: as told, by the name, or by the size of a file with five bits each."""
+    for text in (model.parameters, model.name.rpartition(":")[2]):
+        match = _PARAMETERS.search(text)
+        if match:
+            return int(match[1] or 1) * float(match[2]) * _UNITS[match[3].upper()]
+    return model.size_bytes / 0.62e9

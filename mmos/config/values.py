@@ -1,0 +1,139 @@
+"""The leaves of the configuration: what each kind of value allows, said in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from mmos.config.rules import RuleError, compile_rule
+from mmos.config.scalars import plain
+from mmos.config.wording import FromEnvironment
+
+NO_ADDRESS = "http://unset.invalid"
+"""Stands where an address comes from a variable that is not set: a host that nobody can reach."""
+
+_FLAGS = {"yes": True, "on": True, "no": False, "off": False}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
+
+
+def allowed(sentence: str, *, read: Callable[[Any], Any] | None = None, choices: tuple[str, ...] = ()) -> WrapValidator:
+    """Whatever is wrong with the value, `sentence` is what is said to be allowed."""
+
+    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(read(value) if read else value)
+        except ValidationError:
+            raise PydanticCustomError("allowed", "{allowed}", {"allowed": sentence, "choices": choices}) from None
+
+    return WrapValidator(check)
+
+
+def one_of(*choices: str, also: str = "") -> WrapValidator:
+    sentence = ", ".join(choices[:-1]) + f" or {choices[-1]}"
+    return allowed(sentence + also, read=_read_flag, choices=choices)
+
+
+def _read_number(value: Any) -> Any:
+    """Everything from the environment is text; where a number is due, it is read as one."""
+    return plain(str(value)) if isinstance(value, FromEnvironment) else value
+
+
+def _read_flag(value: Any) -> Any:
+    value = _read_number(value)
+    return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _read_text(value: Any) -> Any:
+    return str.__str__(value) if isinstance(value, FromEnvironment) else value
+
+
+def _read_seconds(value: Any) -> Any:
+    value = _read_number(value)
+    if isinstance(value, str) and re.fullmatch(_DURATION, value):
+        return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", value))
+    return value
+
+
+def _read_address(value: Any) -> Any:
+    return NO_ADDRESS if isinstance(value, FromEnvironment) and value.unset else _read_text(value)
+
+
+def _check_address(value: str) -> str:
+    parts = urlsplit(value)  # raises ValueError, as does .port
+    if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port == 0):
+        raise ValueError
+    if not value.isprintable() or re.search(r"\s", value):
+        raise ValueError
+    return value.rstrip("/")
+
+
+def _check_keep_alive(value: str | float) -> str | float:
+    if isinstance(value, str) and not re.fullmatch(r"0|[-+]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+", value):
+        raise ValueError
+    return value
+
+
+def _check_condition(value: str) -> str:
+    try:
+        compile_rule(value)
+    except RuleError as error:
+        raise PydanticCustomError("condition", "{fault}", {"fault": str(error)}) from None
+    return value
+
+
+Text = Annotated[str, allowed("text; put it in quotes", read=_read_text)]
+Flag = Annotated[bool, allowed("true or false", read=_read_flag)]
+Positive = Annotated[int, Field(ge=1), allowed("a whole number >= 1", read=_read_number)]
+Window = Annotated[int, Field(ge=256), allowed("a whole number >= 256", read=_read_number)]
+Parallel = Annotated[int, Field(ge=1, le=256), allowed("a whole number from 1 to 256", read=_read_number)]
+GpuIndex = Annotated[int, Field(ge=0, le=255), allowed("the number of a GPU, from 0", read=_read_number)]
+Gigabytes = Annotated[float, Field(gt=0, le=4096), allowed("gigabytes, more than 0 and at most 4096", read=_read_number)]
+TimeScale = Annotated[float, Field(gt=0, le=10_000), allowed("a number more than 0 and at most 10000", read=_read_number)]
+Seconds = Annotated[
+    float,
+    Field(gt=0, le=31_536_000, json_schema_extra={"durations": True}),
+    allowed('seconds, more than 0, as a number or like "30s" or "5m"', read=_read_seconds),
+]
+KeepAlive = Annotated[
+    str | int | float,
+    AfterValidator(_check_keep_alive),
+    allowed('seconds as a number, or a duration like "10m" or "1h30m"; negative means for ever', read=_read_number),
+]
+Address = Annotated[
+    str, AfterValidator(_check_address), allowed('an address like "http://ollama01:11434" or "https://…"', read=_read_address)
+]
+ModelName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$"), allowed("the name of a model, like qwen2.5:14b", read=_read_text)]
+ServerName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    allowed("a name of letters, digits, '.', '_' and '-'; addresses stand under 'servers'", read=_read_text),
+]
+RoleName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
+    allowed("a name of small letters, digits and '_', at most 40, a letter first: it becomes a tool's name", read=_read_text),
+]
+VariableName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    allowed("the name of a variable in the environment, not the key itself", read=_read_text),
+]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), allowed("the name of an HTTP header", read=_read_text)]
+HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$"), allowed("text without line breaks", read=_read_text)]
+FunctionName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"), allowed("module:function, like mytools:read_file", read=_read_text)
+]
+Condition = Annotated[str, allowed("a condition, like task.complexity > 7", read=_read_text), AfterValidator(_check_condition)]
+OptionValue = Annotated[bool | int | float | str | list[str], allowed("a number, a text, true or false", read=_read_number)]
+Thinking = Annotated[bool | Literal["low", "medium", "high", "max"], one_of("low", "medium", "high", "max", also=", true, or false")]
+ServerChoice = Annotated[
+    Annotated[ServerName, Tag("[one]")] | Annotated[list[ServerName], Field(min_length=1), Tag("[many]")],
+    Discriminator(lambda value: "[many]" if isinstance(value, list) else "[one]"),
+]
+"""The tags keep the two forms' problems apart; they are no steps of a place."""

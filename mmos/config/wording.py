@@ -1,0 +1,83 @@
+"""How problems say things: a value that was found, a place in the file, the nearest valid spelling."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+Place = tuple[str | int, ...]
+"""The keys and list positions that lead to a value."""
+
+_LONGEST = 60
+
+
+class FromEnvironment(str):
+    """A text that was made with `${NAME}`: it may be a secret, so nobody prints it."""
+
+    __slots__ = ("names", "unset")
+    names: tuple[str, ...]
+    unset: tuple[str, ...]
+
+    def __new__(cls, text: str, names: tuple[str, ...], unset: tuple[str, ...] = ()) -> FromEnvironment:
+        made = super().__new__(cls, text)
+        made.names = names
+        made.unset = unset
+        return made
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Text of unknown origin, made safe for a terminal and short."""
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
+
+
+def masked(text: str) -> str:
+    """An address without its user, password and query, which may be secrets."""
+    text = re.sub(r"[?#].*", "?***", text, flags=re.DOTALL) if "://" in text else text
+    head, at, tail = text.rpartition("@")
+    scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", head)
+    return f"{scheme.group() if scheme else ''}***@{tail}" if at else text
+
+
+def found(value: Any) -> str:
+    """`"lots" (a string)`: what stands there, and what kind of thing that is."""
+    if isinstance(value, FromEnvironment):
+        return f"a value from {' and '.join(f'${{{name}}}' for name in value.names)} (not shown)"
+    if isinstance(value, str):
+        return f'"{shown(masked(value))}" (a string)' if value else "an empty string"
+    if isinstance(value, bool):
+        return f"{str(value).lower()} (a boolean)"
+    if isinstance(value, int | float):
+        return f"{shown(str(value))} ({'a whole number' if isinstance(value, int) else 'a number'})"
+    if value is None:
+        return "nothing"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return f"a Python {type(value).__name__}"
+
+
+def dotted(place: Place) -> str:
+    """`orchestration.routing.rules[0].condition`."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in place)
+    return path.removeprefix(".")
+
+
+def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
+    """The choice that `word` most likely was meant to be, or nothing."""
+    folded = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word[:_LONGEST].lower().replace("-", "_"), folded, n=1, cutoff=cutoff)
+    return folded[close[0]] if close else ""
+
+
+def perhaps(word: str, choices: Iterable[str]) -> str:
+    """`; did you mean 'model'?`, or nothing where nothing is near."""
+    near = nearest(word, choices)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def unknown_key(key: str, keys: Iterable[str]) -> str:
+    keys = list(keys)
+    near = perhaps(key, keys)
+    return f"'{shown(key)}' is not a key here{near or '.'} Allowed: {', '.join(keys)}"

@@ -1,0 +1,164 @@
+"""What only the world lacks, or what is likely a slip: warnings, never errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mmos.config.document import Document
+from mmos.config.environment import has_reference
+from mmos.config.roles import servers_of
+from mmos.config.schema import Orchestration, Role, Server
+from mmos.config.sources import expanded
+from mmos.config.values import NO_ADDRESS
+from mmos.config.wording import Place, nearest, shown
+from mmos.errors import Problem
+
+_OPTIONS = frozenset(
+    {
+        "temperature", "top_k", "top_p", "min_p", "typical_p", "seed",
+        "stop", "num_predict", "num_keep", "repeat_last_n", "repeat_penalty", "presence_penalty",
+        "frequency_penalty", "mirostat", "mirostat_tau", "mirostat_eta", "num_batch", "num_gpu",
+        "main_gpu", "num_thread", "use_mmap", "max_tokens",
+    }
+)  # fmt: skip
+_SECRET_HEADER = re.compile(r"auth|key|token|secret|passw|cookie", re.IGNORECASE)
+
+Findings = Iterator[tuple[Place, str]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the configuration is going to be used."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+
+def warnings(orchestration: Orchestration, document: Document, around: Surroundings) -> list[Problem]:
+    checks = (
+        _servers(orchestration, document, around),
+        _secrets(orchestration, document),
+        _twins(orchestration),
+        _misspelt(orchestration, document),
+        _options(orchestration),
+        _files(orchestration, document, around),
+        _functions(orchestration, document, around),
+    )
+    return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]
+
+
+def _servers(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
+    for name, server in orchestration.servers.items():
+        place = ("servers", name)
+        if server.api_key_env and not around.environ.get(server.api_key_env):
+            variable = server.api_key_env if server.api_key_env.isupper() else "the variable that it names"
+            yield (*place, "api_key_env"), f"{variable} is not set in the environment; requests go without a key"
+        if server.kind == "embedded":
+            yield from _embedded(place, server, document, around)
+        elif server.url != NO_ADDRESS:
+            yield from _address(place, server)
+
+
+def _embedded(place: Place, server: Server, document: Document, around: Surroundings) -> Findings:
+    if PathFinder.find_spec("xllamacpp") is None:
+        yield (*place, "kind"), "the package xllamacpp is not installed; this server cannot run without it"
+    for model, path in server.models.items():
+        if path != "builtin" and not (around.folder / expanded(path, around.environ)).is_file():
+            at = (*place, "models", model)
+            yield at, f"there is no file {document.said(('orchestration', *at), path)}"
+
+
+def _address(place: Place, server: Server) -> Findings:
+    parts = urlsplit(server.url)
+    if server.kind == "ollama" and parts.scheme == "http" and parts.port is None:
+        yield (*place, "url"), "no port is given, so it is 80; Ollama listens on 11434"
+    if server.kind == "ollama" and parts.path.endswith(("/v1", "/api")):
+        cure = "for an OpenAI-compatible server write kind: openai" if parts.path.endswith("/v1") else "leave /api out"
+        yield (*place, "url"), f"the address of an Ollama has no {parts.path[-3:].strip('/')} at its end; {cure}"
+
+
+def _secrets(orchestration: Orchestration, document: Document) -> Findings:
+    """The text of the configuration is kept with each run: what is written as ${NAME} is kept as that."""
+    for name, server in orchestration.servers.items():
+        for header in server.headers:
+            if _SECRET_HEADER.search(header) and not _refers(document, ("servers", name, "headers", header)):
+                yield (
+                    ("servers", name, "headers", header),
+                    "a secret stands here in plain text; write ${NAME} and set NAME in the environment",
+                )
+        if "@" in urlsplit(server.url).netloc and not _refers(document, ("servers", name, "url")):
+            yield ("servers", name, "url"), "a secret stands here in plain text; write ${NAME} and set NAME in the environment"
+
+
+def _refers(document: Document, place: Place) -> bool:
+    value = document.at(("orchestration", *place))
+    return isinstance(value, str) and has_reference(value)
+
+
+def _twins(orchestration: Orchestration) -> Findings:
+    seen: dict[str, str] = {}
+    for name, server in orchestration.servers.items():
+        if server.url and server.url != NO_ADDRESS and (first := seen.setdefault(server.url.lower(), name)) != name:
+            yield ("servers", name, "url"), f"'{first}' has the same address; one host under two names is counted twice"
+
+
+def _roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
+    yield ("arbiter",), orchestration.arbiter
+    for name, role in orchestration.specialists.items():
+        yield ("specialists", name), role
+
+
+def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
+    for place, role in _roles(orchestration):
+        for server in servers_of(role):
+            literal = not any(has_reference(text) for text in _texts(document.at(("orchestration", *place, "server"))))
+            near = nearest(server, orchestration.servers, 0.8) if literal and server not in orchestration.servers else ""
+            if near:
+                meaning = f"'{server}' is not among the servers, so it means http://{server}:11434"
+                yield (*place, "server"), f"{meaning}; did you mean '{near}'?"
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+
+
+def _options(orchestration: Orchestration) -> Findings:
+    for place, role in _roles(orchestration):
+        for option in role.options:
+            near = "" if option in _OPTIONS else nearest(option, _OPTIONS, 0.75)
+            if near:
+                yield (
+                    (*place, "options", option),
+                    f"'{shown(option)}' is not a known option, and hosts ignore those; did you mean '{near}'?",
+                )
+
+
+def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
+    if orchestration.prompts and not (around.folder / expanded(orchestration.prompts, around.environ)).is_dir():
+        yield (
+            ("prompts",),
+            f"there is no folder {document.said(('orchestration', 'prompts'), orchestration.prompts)}; the built-in templates are used",
+        )
+
+
+def _functions(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
+    """Looks for the module's file and imports nothing: the functions of a stranger's file must not run here."""
+    for index, function in enumerate(orchestration.tools):
+        package = function.partition(":")[0].partition(".")[0]
+        if package not in sys.stdlib_module_names and PathFinder.find_spec(package, [str(around.folder), *sys.path]) is None:
+            said = document.said(("orchestration", "tools", index), package)
+            yield ("tools", index), f"there is no module '{said}' beside this file or on the import path"
+
+
+def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[Problem]:
+    cure = "set it, or write ${{{0}:-…}} with a default"
+    return [
+        document.problem(place, f"{name} is not set in the environment, so this is empty; {cure.format(name)}") for place, name in unset
+    ]

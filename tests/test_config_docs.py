@@ -1,0 +1,37 @@
+"""docs/configuration.md: every key is told of, every example loads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mmos.config.json_schema import json_schema
+from mmos.config.load import from_text
+from mmos.config.rules import FACTS
+
+PAGE = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_key_and_every_fact_is_told_of():
+    keys = {key for section in json_schema()["$defs"].values() for key in section["properties"]}
+    assert [key for key in sorted(keys | FACTS.keys()) if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_loads(example):
+    assert from_text(example, "docs/configuration.md", {"TEAM_TOKEN": "t"}).roles()["arbiter"].model
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 6
+
+
+def test_the_defaults_of_the_tables_are_the_defaults():
+    for name in ("Limits", "TimeoutsConfig", "Conversation"):
+        for key, rule in json_schema()["$defs"][name]["properties"].items():
+            default = rule.get("default")
+            said = "none" if default is None else str(default).lower().removesuffix(".0")
+            assert f"| `{key}` | {said} |" in PAGE

@@ -1,0 +1,288 @@
+"""Finding, reading and expanding a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.config.load import Source, find, from_mapping, from_text, load
+from mmos.errors import ConfigError, Problem
+
+ROOT = Path(__file__).parent.parent
+
+ARCHITECTURE_EXAMPLE = """\
+orchestration:
+  servers:                      # optional
+    ollama01: {url: "http://ollama01:11434", vram_gb: 11, parallel: 1}
+    ollama02: {url: "http://ollama02:11434", vram_gb: 48, gpus: [0, 1]}
+    studio:   {url: "http://127.0.0.1:1234/v1", kind: openai, api_key_env: STUDIO_KEY}
+    here:     {kind: embedded, models: {"smollm2:135m": builtin, "mine": "~/models/mine.gguf"}, parallel: 2}   # llama.cpp in a process of ours
+  arbiter: {model: "qwen2.5:14b", server: ollama01, role: coordinator}
+  specialists:
+    coding:      {model: "qwen2.5-coder:32b", server: ollama02, context_window: 16384}
+    reasoning:   {model: "qwen2.5:32b", server: ollama02, context_window: 16384}
+    analysis:    {model: "qwen2.5:14b", server: ollama01, context_window: 8192}
+    interpreter: {model: functiongemma, server: ollama01, context_window: 8192}
+  routing:
+    rules:
+      - {condition: "task.complexity > 7", specialist: reasoning}
+      - {condition: "task.type == 'code_generation'", specialist: coding}
+      - {condition: "task.requires_speed", specialist: analysis}
+      - {condition: "response.unclear_tool_calls", specialist: interpreter}
+  conversation: {max_models_per_conversation: 3, include_full_history: false, allow_model_to_model: true, arbiter_reviews_all: true}
+"""
+MINIMAL = "orchestration:\n  arbiter: {model: m}\n"
+
+
+def test_the_example_of_the_architecture_loads():
+    config = from_text(ARCHITECTURE_EXAMPLE, "example", {})
+    assert list(config.orchestration.specialists) == ["coding", "reasoning", "analysis", "interpreter"]
+    assert config.orchestration.servers["ollama02"].gpus == [0, 1]
+    assert config.orchestration.servers["here"].models == {"smollm2:135m": "builtin", "mine": "~/models/mine.gguf"}
+    assert [rule.specialist for rule in config.orchestration.routing.rules] == ["reasoning", "coding", "analysis", "interpreter"]
+    assert config.text == ARCHITECTURE_EXAMPLE
+
+
+def test_the_file_of_the_repository_is_that_example():
+    config = load(ROOT / "orchestration.yaml", environ={})
+    assert config.orchestration == from_text(ARCHITECTURE_EXAMPLE, "example", {}).orchestration
+    assert config.path == ROOT / "orchestration.yaml"
+    assert config.folder == ROOT
+
+
+def test_what_the_world_lacks_is_a_warning():
+    config = from_text(ARCHITECTURE_EXAMPLE, "o.yaml", {"HOME": "/nowhere"})
+    keys = {problem.key: problem for problem in config.warnings}
+    assert str(keys["orchestration.servers.studio.api_key_env"]) == (
+        "o.yaml:5: orchestration.servers.studio.api_key_env: STUDIO_KEY is not set in the environment; requests go without a key"
+    )
+    assert keys["orchestration.servers.here.models.mine"].message == "there is no file ~/models/mine.gguf"
+
+
+def test_a_name_that_no_server_has_is_a_host_on_the_usual_port():
+    config = from_text("orchestration: {arbiter: {model: m, server: [big, gpu7]}, servers: {big: {url: 'http://big:1'}}}", "f", {})
+    assert {name: server.url for name, server in config.servers().items()} == {"big": "http://big:1", "gpu7": "http://gpu7:11434"}
+
+
+@pytest.mark.parametrize(
+    ("ollama_host", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("gpu1", "http://gpu1:11434"),
+        ("gpu1:8080", "http://gpu1:8080"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:99999", "http://127.0.0.1:11434"),
+        ("http://gpu1", "http://gpu1:80"),
+        ("https://gpu1/ollama", "https://gpu1:443/ollama"),
+        ("[::]:1234", "http://[::1]:1234"),
+        ("::1", "http://[::1]:11434"),
+    ],
+)
+def test_without_any_host_the_local_one_is_used(ollama_host, url):
+    environ = {"OLLAMA_HOST": ollama_host}
+    assert [server.url for server in from_text(MINIMAL, "f", environ).servers().values()] == [url]
+    built_in = load(Source(None, "built-in configuration"), environ=environ)
+    assert [server.url for server in built_in.servers().values()] == [url]
+
+
+def test_the_built_in_configuration_is_whole():
+    config = load(Source(None, "built-in configuration"), environ={})
+    assert config.path is None
+    assert config.folder is None
+    assert config.warnings == ()
+    assert set(config.roles()) == {"arbiter", "coding", "reasoning", "analysis", "interpreter"}
+    assert from_text(config.text, "kept", {"OLLAMA_HOST": "gpu1"}).servers()["local"].url == "http://gpu1:11434"
+
+
+def test_find_takes_the_first_that_there_is(tmp_path):
+    home, here = tmp_path / "home", tmp_path / "here"
+    users = home / ".config" / "mmos" / "orchestration.yaml"
+    users.parent.mkdir(parents=True)
+    here.mkdir()
+    environ = {"HOME": str(home)}
+    assert find(None, environ, here) == Source(None, "built-in configuration")
+    users.write_text(MINIMAL)
+    assert find(None, environ, here) == Source(users, str(users))
+    (here / "orchestration.yaml").write_text(MINIMAL)
+    assert find(None, environ, here) == Source(here / "orchestration.yaml", "orchestration.yaml")
+    (here / "other.yaml").write_text(MINIMAL)
+    assert find(None, {**environ, "MMOS_CONFIG": "other.yaml"}, here) == Source(here / "other.yaml", "other.yaml")
+    (home / "mine.yaml").write_text(MINIMAL)
+    assert find("~/mine.yaml", {**environ, "MMOS_CONFIG": "other.yaml"}, here) == Source(home / "mine.yaml", "~/mine.yaml")
+
+
+def test_the_users_folder_follows_xdg(tmp_path):
+    users = tmp_path / "xdg" / "mmos" / "orchestration.yaml"
+    users.parent.mkdir(parents=True)
+    users.write_text(MINIMAL)
+    assert find(None, {"XDG_CONFIG_HOME": str(tmp_path / "xdg"), "HOME": "/nowhere"}, tmp_path).path == users
+    assert find(None, {"XDG_CONFIG_HOME": "relative", "HOME": "/nowhere"}, tmp_path).path is None
+
+
+def test_a_file_that_was_asked_for_must_be_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"^no\.yaml: -c names a file that is not there"):
+        find("no.yaml", {}, tmp_path)
+    with pytest.raises(ConfigError, match=r"^no\.yaml: \$MMOS_CONFIG names a file that is not there"):
+        find(None, {"MMOS_CONFIG": "no.yaml"}, tmp_path)
+    with pytest.raises(ConfigError, match=r"names a folder, allowed: a file; did you mean \./orchestration\.yaml\?"):
+        find(".", {}, tmp_path)
+    with pytest.raises(ConfigError, match="no such file or directory"):
+        load(tmp_path / "gone.yaml", environ={})
+
+
+def test_references_to_the_environment():
+    text = """\
+orchestration:
+  servers:
+    a:
+      url: "http://${HOST:-fallback}:${PORT}"
+      headers: {Authorization: "Bearer ${TOKEN}"}
+      parallel: ${SLOTS}
+      vram_gb: ${VRAM:-24}
+  arbiter: {model: "${MODEL}", system: "costs $${HOME} and $5", context_window: "${UNSET}"}
+  conversation: {include_full_history: "${FULL:-yes}"}
+"""
+    config = from_text(text, "f", {"PORT": "1", "TOKEN": "t0", "SLOTS": "4", "MODEL": "12", "HOST": ""})
+    server, arbiter = config.orchestration.servers["a"], config.orchestration.arbiter
+    assert (server.url, server.parallel, server.vram_gb) == ("http://fallback:1", 4, 24.0)
+    assert server.headers == {"Authorization": "Bearer t0"}
+    assert (arbiter.model, arbiter.system, arbiter.context_window) == ("12", "costs ${HOME} and $5", None)
+    assert config.orchestration.conversation.include_full_history is True
+    assert type(server.url) is type(arbiter.model) is type(server.headers["Authorization"]) is str
+    assert config.text == text
+    assert [str(problem) for problem in config.warnings] == [
+        "f:8: orchestration.arbiter.context_window: UNSET is not set in the environment, so this is empty; set it, or write ${UNSET:-…} with a default"
+    ]
+
+
+def test_an_address_from_an_unset_variable_is_a_host_that_nobody_reaches():
+    config = from_text("orchestration: {arbiter: {model: m, server: a}, servers: {a: {url: '${NOWHERE}'}}}", "f", {})
+    assert config.orchestration.servers["a"].url == "http://unset.invalid"
+    assert [problem.key for problem in config.warnings] == ["orchestration.servers.a.url"]
+
+
+def test_slips_are_warnings():
+    text = """\
+orchestration:
+  servers:
+    gpu1: {url: "http://gpu1"}
+    gpu2: {url: "http://box:11434/v1"}
+    twin: {url: "http://box:11434/v1"}
+    open: {url: "https://me:pw@box", headers: {Authorization: "Bearer abc"}}
+  arbiter: {model: m, server: gpu11, options: {temprature: 1, private: 2}}
+  tools: ["no_such_module_here:f", "json:loads"]
+  prompts: nowhere
+"""
+    warned = [str(problem).removeprefix("f:") for problem in from_text(text, "f", {}).warnings]
+    plain = "a secret stands here in plain text; write ${NAME} and set NAME in the environment"
+    assert warned == [
+        "3: orchestration.servers.gpu1.url: no port is given, so it is 80; Ollama listens on 11434",
+        "4: orchestration.servers.gpu2.url: the address of an Ollama has no v1 at its end; for an OpenAI-compatible server write kind: openai",
+        "5: orchestration.servers.twin.url: the address of an Ollama has no v1 at its end; for an OpenAI-compatible server write kind: openai",
+        "5: orchestration.servers.twin.url: 'gpu2' has the same address; one host under two names is counted twice",
+        f"6: orchestration.servers.open.headers.Authorization: {plain}",
+        f"6: orchestration.servers.open.url: {plain}",
+        "7: orchestration.arbiter.server: 'gpu11' is not among the servers, so it means http://gpu11:11434; did you mean 'gpu1'?",
+        "7: orchestration.arbiter.options.temprature: 'temprature' is not a known option, and hosts ignore those; did you mean 'temperature'?",
+        "8: orchestration.tools[0]: there is no module 'no_such_module_here' beside this file or on the import path",
+        "9: orchestration.prompts: there is no folder nowhere; the built-in templates are used",
+    ]
+
+
+def test_functions_and_templates_are_looked_for_beside_the_file(tmp_path):
+    (tmp_path / "own_tools_of_mine.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "my-prompts").mkdir()
+    path = tmp_path / "orchestration.yaml"
+    path.write_text("orchestration: {arbiter: {model: m}, tools: ['own_tools_of_mine:f'], prompts: my-prompts}")
+    assert load(path, environ={}).warnings == ()
+
+
+def test_a_mapping_works_like_a_file():
+    mapping = {"orchestration": {"arbiter": {"model": "m", "tools": ("a", "b")}, "servers": {"a": {"url": "http://${H:-h}:1"}}}}
+    config = from_mapping(mapping, environ={})
+    assert config.orchestration.arbiter.tools.allow == ["a", "b"]
+    assert config.path is None
+    assert from_text(config.text, "dumped", {}).orchestration == config.orchestration
+
+
+def test_problems_of_a_mapping_have_keys_and_no_lines():
+    with pytest.raises(ConfigError) as caught:
+        from_mapping({"orchestration": {"arbiter": {"model": object(), "think": {1, 2}}}}, environ={})
+    assert [str(problem) for problem in caught.value.problems] == [
+        "orchestration.arbiter.model: found a Python object, allowed: text, numbers, true, false, lists and mappings",
+        "orchestration.arbiter.think: found a Python set, allowed: text, numbers, true, false, lists and mappings",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        from_mapping({"orchestration": {"arbiter": {"modle": "m"}}}, environ={})
+    assert [problem.where for problem in caught.value.problems] == ["", ""]
+
+
+def test_a_mapping_that_holds_itself_is_refused():
+    mapping: dict[str, object] = {}
+    mapping["orchestration"] = mapping
+    with pytest.raises(ConfigError, match="nested more than"):
+        from_mapping(mapping, environ={})
+
+
+def test_small_aliases_and_merges_work():
+    text = """\
+orchestration:
+  arbiter: &base {model: m, server: a, options: &o {seed: 1}}
+  specialists:
+    one: {<<: *base, model: n}
+    two: {model: k, options: *o}
+"""
+    roles = from_text(text, "f", {}).orchestration.specialists
+    assert (roles["one"].model, roles["one"].server, roles["two"].options) == ("n", "a", {"seed": 1})
+
+
+def test_words_are_those_of_yaml_1_2():
+    text = "orchestration: {arbiter: {model: no, role: 12:30:00, description: 2026-01-01}, conversation: {allow_model_to_model: off}}"
+    config = from_text(text, "f", {})
+    arbiter = config.orchestration.arbiter
+    assert (arbiter.model, arbiter.role, arbiter.description) == ("no", "12:30:00", "2026-01-01")
+    assert config.orchestration.conversation.allow_model_to_model is False
+
+
+def test_a_secret_is_in_no_repr():
+    server = from_mapping(
+        {"orchestration": {"arbiter": {"model": "m"}, "servers": {"a": {"url": "http://me:hunter2@h:1", "headers": {"Key": "hunter2"}}}}},
+        environ={},
+    ).orchestration.servers["a"]
+    assert "hunter2" not in repr(server)
+    assert "h:1" in repr(server)
+
+
+_PIECES = st.sampled_from(
+    [
+        *("orchestration", "arbiter", "model", "specialists", "routing: {rules: [", "condition: ", "task.", "${A", "1e9", "0x", "~", "\\"),
+        *(":", "{", "}", "[", "]", ",", "- ", "? ", "|", ">", "'", '"', "&a", "*a", "<<", "!!python/name:x", "---", "%", "#"),
+        *(" ", "  ", "\n", "\t", "\x00", "\ud800"),
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(_PIECES, max_size=60).map("".join)))
+def test_any_text_is_a_configuration_or_a_config_error(text):
+    _load_or_refuse(text)
+
+
+@given(st.integers(0, len(ARCHITECTURE_EXAMPLE) - 1), st.integers(0, 30), st.one_of(_PIECES, st.text(max_size=5)))
+def test_any_change_of_the_example_is_a_configuration_or_a_config_error(at, length, piece):
+    _load_or_refuse(ARCHITECTURE_EXAMPLE[:at] + piece + ARCHITECTURE_EXAMPLE[at + length :])
+
+
+def _load_or_refuse(text: str) -> None:
+    told = _problems(text)
+    assert all(problem.where.startswith("f") and problem.message for problem in told)
+    assert not any(word in str(problem) for problem in told for word in ("pydantic", "another kind of value"))
+
+
+def _problems(text: str) -> tuple[Problem, ...]:
+    try:
+        return from_text(text, "f", {}).warnings
+    except ConfigError as error:
+        return error.problems or (Problem("", "", ""),)

@@ -1,0 +1,199 @@
+"""The language of routing rules: what it says, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.config.rules import FACTS, Rule, RuleError, compile_rule
+
+FULL = {
+    "task": {
+        "type": "code_generation",
+        "complexity": 8,
+        "requires_speed": True,
+        "tags": ["python", "web"],
+        "needs": [],
+        "text_length": 120,
+        "confidence": 0.5,
+    },
+    "response": {"unclear_tool_calls": False, "quality": 0.9, "failed": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "holds_without_facts"),
+    [
+        ("task.complexity > 7", True, False),
+        ("task.complexity >= 8 and task.complexity <= 8", True, False),
+        ("3 < task.complexity < 8", False, False),
+        ("task.type == 'code_generation'", True, False),
+        ("task.type != 'debugging'", True, False),
+        ("task.requires_speed", True, False),
+        ("task.requires_speed == true", True, False),
+        ("not task.requires_speed", False, True),
+        ("not (task.requires_speed or response.failed)", False, True),
+        ("response.unclear_tool_calls", False, False),
+        ("'python' in task.tags", True, False),
+        ("'java' not in task.tags", True, False),
+        ("task.type in ['debugging', 'code_generation']", True, False),
+        ("'code' in task.type", True, False),
+        ("task.needs", False, False),
+        ("task.confidence < .6 or response.quality > -1", True, False),
+        ("task.type == null", False, True),
+        ("null != task.type", True, False),
+        ("task.complexity != 7", True, False),
+        ("task.complexity != response.quality", True, False),
+        ("task.text_length in task.complexity", False, False),
+        ("task.tags > 3", False, False),
+        ("true", True, True),
+        ("false or null", False, False),
+        ("  task.complexity > 7\n  and task.requires_speed\n", True, False),
+        ("task.type == 'no && such = !thing'", False, False),
+    ],
+)
+def test_conditions(condition, holds, holds_without_facts):
+    rule = compile_rule(condition)
+    assert rule.evaluate(FULL) is holds
+    assert rule.evaluate({}) is holds_without_facts
+    assert rule.evaluate({"task": {}, "response": {}}) is holds_without_facts
+
+
+def test_a_rule_knows_the_facts_that_it_looks_at():
+    assert compile_rule("task.complexity > 7 and not response.failed").names == {"task.complexity", "response.failed"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("task.complexity > ", "column 18: this is not a condition; write it like task.complexity > 7 and task.type == 'debugging'"),
+        ("", "column 1: this is not a condition; write it like task.complexity > 7 and task.type == 'debugging'"),
+        ("task.complexity > 7 && task.needs", "column 22: this is not a condition; write 'and' for '&&'"),
+        ("task.needs || task.tags", "column 13: this is not a condition; write 'or' for '||'"),
+        ("!task.needs", "column 1: this is not a condition; write 'not' for '!'"),
+        ("task.type = 'a'", "column 11: this is not a condition; write '==' to compare"),
+        ("task.complexity > 'high'", "column 19: task.complexity is a number, and this is a text"),
+        ("'ä' in task.tags and 7 == task.type", "column 22: task.type is a text: put the value in quotes"),
+        ("task.type is null", "column 1: write '==' for 'is' and '!=' for 'is not'"),
+    ],
+)
+def test_faults_have_a_column_and_a_cure(condition, message):
+    with pytest.raises(RuleError) as caught:
+        compile_rule(condition)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("condition", "start"),
+    [
+        ("true and task.complexty > 7", "column 10: 'task.complexty' is not known; did you mean 'task.complexity'? Known: task.type,"),
+        ("complexity > 7", "column 1: 'complexity' is not known; did you mean 'task.complexity'? Known: task.type,"),
+        ("task.type == debugging", "column 14: 'debugging' is not known; put a text in quotes. Known: task.type,"),
+    ],
+)
+def test_unknown_names_get_the_nearest(condition, start):
+    with pytest.raises(RuleError) as caught:
+        compile_rule(condition)
+    assert str(caught.value).startswith(start)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "__import__('os').system('true')",
+        "task.__class__",
+        "task.type.__class__.__mro__",
+        "().__class__.__bases__",
+        "task.type.format(1)",
+        "'{0.__class__}'.format(1)",
+        "9**9**9",
+        "'a' * 999999999",
+        "[0] * 999999999",
+        "task.complexity + 1 > 2",
+        "[x for x in task.tags]",
+        "(lambda: 1)()",
+        "open('/etc/passwd')",
+        "f'{task.type}'",
+        "task['type']",
+        "task.tags[0]",
+        "(x := 1)",
+        "1 if true else 2",
+        "{1: 2}",
+        "{1}",
+        "b'bytes' == task.type",
+        "...",
+        "1j < 2",
+        "await task.type",
+        "yield",
+        "task",
+        "not task",
+        "*task.tags",
+        "[*task.tags]",
+        "True == task.requires_speed; 1",
+        "(" * 300 + "1" + ")" * 300,
+        "not " * 240 + "1",
+        "-" * 900 + "1",
+        " or ".join(["true"] * 120),
+        "task.type == '" + "x" * 1000 + "'",
+        "\x00",
+        "'\\ud800' == task.type and \ud800",
+    ],
+)
+def test_everything_else_is_refused(attack):
+    with pytest.raises(RuleError):
+        compile_rule(attack)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_rule_or_a_rule_error(text):
+    _compile_and_try(text)
+
+
+_WORDS = st.sampled_from(
+    [
+        *FACTS,
+        "and",
+        "or",
+        "not",
+        "in",
+        "==",
+        "!=",
+        "<",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "1",
+        "-1",
+        "'a'",
+        "true",
+        "null",
+        "is",
+        "\\",
+        "1or",
+        "'\\d'",
+    ]
+)
+
+
+@given(st.lists(_WORDS, max_size=12).map(" ".join))
+def test_a_rule_never_raises(text):
+    _compile_and_try(text)
+
+
+def _compile_and_try(text: str) -> None:
+    rule, column = _compiled(text)
+    assert 1 <= column <= len(text) + 1
+    assert rule.evaluate(FULL) in (True, False)
+    assert rule.evaluate({}) in (True, False)
+    assert rule.names <= FACTS.keys()
+
+
+def _compiled(text: str) -> tuple[Rule, int]:
+    """The rule, or one that always holds and the column of the fault."""
+    try:
+        return compile_rule(text), 1
+    except RuleError as error:
+        return compile_rule("true"), error.column
