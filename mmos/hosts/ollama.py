@@ -1,0 +1,100 @@
+"""An Ollama host: its native API over one pool of connections; the chat is the hot path of everything."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mmos.errors import HostError
+from mmos.hosts import catalogue
+from mmos.hosts.answer import Answer, call_ids
+from mmos.hosts.face import Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
+from mmos.hosts.wire import Wire
+from mmos.messages import Reply
+
+_UNLOAD_SECONDS = 30.0
+
+
+class OllamaHost:
+    """One server; use it from one event loop, and close it there."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._wire = Wire(name, url, headers or {})
+        self._clock = clock
+        self._ids = call_ids(chance or random.Random())
+        self.name = name
+        self.url = self._wire.url
+
+    def __repr__(self) -> str:
+        return f"OllamaHost({self.name!r}, {self.url!r})"
+
+    async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
+        site = self._wire.site(request.model)
+        answer = Answer(site, self._ids, on_token)
+        try:
+            await self._wire.exchange("/api/chat", _chat_body(request), answer.read, site=site, timeouts=timeouts, cold=request.cold)
+        except HostError as fault:
+            fault.partial = answer.text
+            raise
+        return answer.reply()
+
+    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
+        return await catalogue.embed(self._wire, model, texts, timeouts)
+
+    async def version(self) -> str:
+        return await catalogue.version(self._wire)
+
+    async def tags(self) -> list[Installed]:
+        return await catalogue.tags(self._wire)
+
+    async def ps(self) -> list[Loaded]:
+        return await catalogue.ps(self._wire)
+
+    async def show(self, model: str) -> Card:
+        return await catalogue.show(self._wire, model)
+
+    async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:
+        """Seconds that it took, on our clock: the host does not tell."""
+        frame: dict[str, Any] = {"options": {"num_ctx": num_ctx}}
+        if keep_alive is not None:
+            frame["keep_alive"] = keep_alive
+        started = self._clock()
+        await catalogue.preload(self._wire, model, frame, timeouts)
+        return self._clock() - started
+
+    async def unload(self, model: str) -> None:
+        await catalogue.unload(self._wire, model, patience=_UNLOAD_SECONDS, clock=self._clock)
+
+    def pull(self, model: str) -> AsyncIterator[Progress]:
+        return catalogue.pull(self._wire, model)
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+
+def _chat_body(request: ChatRequest) -> bytes:
+    """The request as bytes, joined from those that messages, toolbox and schema have kept."""
+    frame: dict[str, Any] = {"stream": True, "truncate": False, "options": {**request.options, "num_ctx": request.num_ctx}}
+    if request.think is not None:
+        frame["think"] = request.think
+    if request.keep_alive is not None:
+        frame["keep_alive"] = request.keep_alive
+    parts = [b'{"model":', orjson.dumps(request.model), b',"messages":[', b",".join([message.wire for message in request.messages]), b"],"]
+    if request.tools:
+        parts += (b'"tools":', request.tools, b",")
+    if request.format:
+        parts += (b'"format":', request.format, b",")
+    parts.append(orjson.dumps(frame)[1:])
+    return b"".join(parts)

@@ -1,0 +1,189 @@
+"""HTTP to one host: a pool of connections, one call at a time over each, and faults told in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from mmos.errors import HostError, UsageError
+from mmos.hosts import faults
+from mmos.hosts.face import Timeouts
+from mmos.hosts.patience import Patience
+from mmos.version import __version__
+
+T = TypeVar("T")
+Reader = Callable[[aiohttp.StreamReader, Patience], Awaitable[T]]
+
+QUICK = Timeouts(connect=5.0, first_byte=10.0, between_chunks=10.0, total=30.0)
+"""For questions that a host answers from what it knows."""
+
+_MAX_BODY = 256 << 20
+_MAX_REFUSAL = 64 << 10
+_LARGE_REQUEST = 1 << 20
+_KEEP_SECONDS = 60.0
+_SETTLE_SECONDS = 0.25
+
+
+class Wire:
+    """Everything that goes to one host and comes from it; opened by its first call, in the loop that makes it."""
+
+    def __init__(self, name: str, url: str, headers: Mapping[str, str]) -> None:
+        address = _address(name, url)
+        self.name = name
+        self.headers = {**_authorization(address), **headers}
+        self._base = address.with_user(None).with_query(None).with_fragment(None)
+        self.url = str(self._base).rstrip("/")
+        self._paths: dict[str, URL] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"Wire({self.name!r}, {self.url!r})"  # no headers: they hold secrets
+
+    def site(self, model: str = "") -> faults.Site:
+        return faults.Site(self.name, self.url, model)
+
+    async def exchange(
+        self, path: str, body: bytes | None, read: Reader[T], *, site: faults.Site, timeouts: Timeouts, cold: bool = False
+    ) -> T:
+        """One request and its answer; a connection goes back to the pool only when its answer was read to the end."""
+        response = None
+        patience = Patience(timeouts, cold=cold)
+        try:
+            with patience:
+                response = await self._send(path, body, timeouts.connect)
+                patience.progress()
+                if response.status != 200 or "json" not in response.headers.get("Content-Type", "json"):
+                    raise await self._refusal(response, site, patience)
+                result = await read(response.content, patience)
+            if not response.content.is_eof():
+                await _settle(response)
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise _fault(error, site, patience) from None  # what it came from may hold the headers
+        finally:
+            if response is not None and not response.closed:
+                response.close()  # read in part, or not at all: nobody may get this connection again
+        return result
+
+    async def ask(
+        self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
+    ) -> dict[str, Any]:
+        """One JSON object for another, or for none."""
+        site = self.site(model)
+        body = None if question is None else orjson.dumps(question)
+        data = await self.exchange(path, body, lambda source, patience: _whole(source, patience, site), site=site, timeouts=timeouts, cold=cold)  # fmt: skip
+        try:
+            answer = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise faults.garbled(site, f"{path} answers with no JSON") from None
+        if not isinstance(answer, dict):
+            raise faults.garbled(site, f"{path} answers with no JSON object")
+        if error := answer.get("error"):
+            raise faults.spoken(site, error)
+        return answer
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _send(self, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
+        session = self._session or self._open()
+        url = self._paths.get(path) or self._paths.setdefault(path, self._base.joinpath(path.lstrip("/")))
+        limits = _limits(connect)
+        if body is None:
+            return await session.get(url, allow_redirects=False, timeout=limits)
+        data = body if len(body) <= _LARGE_REQUEST else io.BytesIO(body)  # large bytes at once would hold up the loop
+        return await session.post(url, data=data, allow_redirects=False, timeout=limits)
+
+    def _open(self) -> aiohttp.ClientSession:
+        ours = {"User-Agent": f"mmos/{__version__}", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={**ours, **self.headers},
+            timeout=_limits(QUICK.connect),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self._session
+
+    async def _refusal(self, response: aiohttp.ClientResponse, site: faults.Site, patience: Patience) -> HostError:
+        if response.status == 200:
+            return faults.garbled(site, f"an answer of the kind {response.content_type} came")
+        body = b""
+        try:
+            while len(body) < _MAX_REFUSAL and (data := await response.content.readany()):
+                patience.progress()
+                body += data
+        except aiohttp.ClientError:
+            pass  # the status came, and says enough
+        return faults.refused(site, response.status, body[:_MAX_REFUSAL].decode(errors="replace"), response.headers)
+
+
+@lru_cache(maxsize=64)
+def _limits(connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect)  # the rest is Patience's
+
+
+def _address(name: str, url: str) -> URL:
+    try:
+        address = URL(url)
+        (address.host or "").encode("idna")  # what resolvers do, and fail at in a way of their own
+    except ValueError:
+        address = URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise UsageError(f"The url of {name} is no address of a host.", next_step="Write it as http://NAME:11434.")
+    return address
+
+
+def _authorization(address: URL) -> dict[str, str]:
+    if address.user is None:
+        return {}
+    return {"Authorization": "Basic " + b64encode(f"{address.user}:{address.password or ''}".encode()).decode()}
+
+
+async def _whole(source: aiohttp.StreamReader, patience: Patience, site: faults.Site) -> bytes:
+    pieces = []
+    size = 0
+    while data := await source.readany():
+        patience.progress()
+        size += len(data)
+        if size > _MAX_BODY:
+            raise faults.garbled(site, f"an answer of more than {_MAX_BODY >> 20} MiB")
+        pieces.append(data)
+    return b"".join(pieces)
+
+
+async def _settle(response: aiohttp.ClientResponse) -> None:
+    """Waits for the last bytes of an answer that is whole, so that its connection serves again; not for long."""
+    try:
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            while await response.content.readany():
+                pass
+    except (TimeoutError, aiohttp.ClientError):
+        pass  # the answer is here; only the connection is lost
+
+
+def _fault(error: Exception, site: faults.Site, patience: Patience) -> HostError:
+    if isinstance(error, TimeoutError):
+        return faults.timed_out(site, patience.expired or "connect")
+    if isinstance(error, (aiohttp.ClientConnectorDNSError, aiohttp.InvalidURL)):
+        return faults.unreachable(site, "name")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return faults.unreachable(site, "tls", str(error))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        refused = error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error)
+        return faults.unreachable(site, "refused" if refused else "other", str(error.os_error))
+    if isinstance(error, aiohttp.ClientResponseError):
+        return faults.garbled(site, "what came is not HTTP")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return faults.cut(site, "the host closed the connection before it answered")
+    return faults.cut(site, "the connection broke")

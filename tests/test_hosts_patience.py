@@ -1,0 +1,99 @@
+"""The watchdog of a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mmos.hosts.face import Timeouts
+from mmos.hosts.patience import Patience
+
+SOON = 0.05
+LATER = 30.0
+
+
+async def _wait_for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def _work(patience: Patience, *, heard: bool) -> None:
+    with patience:
+        if heard:
+            patience.progress()
+        await _wait_for_ever()
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "cold", "heard", "stage"),
+    [
+        (Timeouts(first_byte=SOON), False, False, "first_byte"),
+        (Timeouts(first_byte=SOON / 2, load=SOON / 2), True, False, "first_byte"),
+        (Timeouts(first_byte=LATER, between_chunks=SOON), False, True, "between_chunks"),
+        (Timeouts(first_byte=LATER, total=SOON), False, False, "total"),
+        (Timeouts(first_byte=LATER, between_chunks=LATER, total=SOON), False, True, "total"),
+    ],
+)
+async def test_each_stage_has_its_end(timeouts: Timeouts, cold: bool, heard: bool, stage: str) -> None:
+    patience = Patience(timeouts, cold=cold)
+    with pytest.raises(TimeoutError):
+        await _work(patience, heard=heard)
+    assert patience.expired == stage
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_the_load_of_a_cold_model_is_waited_for() -> None:
+    patience = Patience(Timeouts(first_byte=0.01, load=LATER), cold=True)
+    with patience:
+        await asyncio.sleep(SOON)
+    assert patience.expired == ""
+
+
+async def test_progress_puts_the_end_off() -> None:
+    with Patience(Timeouts(first_byte=LATER, between_chunks=SOON)) as patience:
+        for _ in range(8):
+            patience.progress()
+            await asyncio.sleep(SOON / 4)
+    assert patience.expired == ""
+
+
+async def test_a_cancellation_from_outside_stays_one() -> None:
+    inside = asyncio.Event()
+
+    async def work() -> None:
+        with Patience(Timeouts()):
+            inside.set()
+            await _wait_for_ever()
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_that_comes_with_the_end_has_the_right_of_way() -> None:
+    async def work() -> None:
+        with Patience(Timeouts(first_byte=SOON)):
+            try:
+                await _wait_for_ever()
+            except asyncio.CancelledError:
+                task.cancel()  # as if somebody had given up at the same moment
+                raise
+
+    task = asyncio.create_task(work())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_fault_inside_goes_through() -> None:
+    with pytest.raises(ValueError, match="mine"), Patience(Timeouts()):
+        raise ValueError("mine")
+
+
+async def test_no_timer_is_left_behind() -> None:
+    with Patience(Timeouts(first_byte=SOON)):
+        await asyncio.sleep(0)
+    await asyncio.sleep(2 * SOON)  # a timer that still ran would cancel this
