@@ -1,0 +1,219 @@
+"""The App: a configuration at work; runs tasks, resumes them, follows them, and keeps the conversations of its threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from mmos.app import wiring
+from mmos.app.answer import Answer
+from mmos.app.lifecycle import RunOptions, Watch, carry
+from mmos.config.load import Config, from_mapping, load
+from mmos.errors import NotFound, UsageError
+from mmos.events import Entry, Event, LaneClosed, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, ThreadNamed
+from mmos.fleet.fleet import Fleet
+from mmos.journal import Journal, new_id
+from mmos.messages import Message, clean
+from mmos.participant.loop import Participants
+from mmos.participant.questions import Desk
+from mmos.participant.turn import Experience
+from mmos.prompting.templates import Templates
+from mmos.scope import Hint, Scope
+from mmos.toolbox import Tool, Toolbox, from_function
+from mmos.views.conversation import Conversation
+from mmos.views.listing import find_run, thread_named
+from mmos.views.run import RunView
+
+
+class App:
+    """Everything wired: ask it with `run`, watch it with `stream`."""
+
+    def __init__(
+        self, config: Config, fleet: Fleet, journal: Journal, *, tools: Iterable[Callable[..., Any] | Tool] = (), rehearsed: bool = False
+    ) -> None:
+        self.config = config
+        self.fleet = fleet
+        self.journal = journal
+        self.rehearsed = rehearsed
+        self.templates: Templates = wiring.templates_of(config)
+        self._extra = [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools]
+        self._experience = Experience()
+        self._conversations: dict[str, Conversation] = {}
+        self.tools: Toolbox = wiring.tools_of(config, wiring.roles_of(config, None), self.templates, self._extra)
+
+    # ---------------------------------------------------------------- running
+
+    async def run(
+        self,
+        task: str,
+        *,
+        thread: str | None = None,
+        on_token: Callable[[str], None] | None = None,
+        options: RunOptions | None = None,
+        watch: Watch | None = None,
+    ) -> Answer:
+        """One task, from ask to answer. Answered, partial, waiting and failed runs return alike."""
+        return await self._run(new_id(), task, thread, options or RunOptions(), watch or Watch(on_token))
+
+    async def _run(self, run: str, task: str, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
+        task = clean(task)
+        if not task.strip():
+            raise UsageError("The task is empty.", next_step="Say what you want done.")
+        participants = self._participants(options, watch)
+        scope = await self._scope(run, await self._thread(thread), options, watch, RunView())
+        path = str(self.config.path or "")
+        scope.record(RunStarted(task, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed))
+        scope.record(LaneOpened(run, wiring.ARBITER, Message("user", task)))
+        if watch.on_start is not None:
+            watch.on_start(run)
+        await carry(participants, scope)
+        return Answer.of(scope.view)
+
+    async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
+        """Go on with a run that waits or whose process died; what was finished is not done again."""
+        run = await self.find(run)
+        view = RunView.of(await self.journal.read(run=run))
+        options = options or RunOptions.of_facts(view.options)
+        participants = self._participants(options, watch)
+        await self._claim(run, view.thread)
+        if watch is not None and watch.on_start is not None:
+            watch.on_start(run)
+        self._conversations.pop(view.thread, None)  # the run's own lanes are in the journal alone
+        scope = await self._scope(run, view.thread, options, watch or Watch(), RunView.of(await self.journal.read(run=run)))
+        await carry(participants, scope)
+        return Answer.of(scope.view)
+
+    async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
+        """Answer what a run asks; it goes on with `resume`."""
+        run = await self.find(run)
+
+        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            view = RunView.of(entries)
+            asked = view.open_question if question is None else view.questions.get(question)
+            if asked is None:
+                raise UsageError(f"Run {run} asks {'nothing' if question is None else f'no question {question!r}'}.")
+            if asked.question in view.answers:
+                raise UsageError(f"Question {asked.question} of run {run} has been answered already.")
+            return [(run, entries[0].thread, QuestionAnswered(asked.question, text))]
+
+        await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
+
+    async def stream(self, task: str, *, thread: str | None = None, options: RunOptions | None = None) -> AsyncIterator[Event | Hint]:
+        """The journal of one run followed live, with the pieces of text in flight between its facts."""
+        run = new_id()
+        pieces: asyncio.Queue[Event | Hint | None] = asyncio.Queue()
+
+        async def follow() -> None:
+            async for entry in self.journal.follow(run=run):
+                pieces.put_nowait(entry.event)
+                if isinstance(entry.event, RunFinished):
+                    return
+
+        async def work(following: asyncio.Task[None]) -> None:
+            try:
+                await self._run(run, task, thread, options or RunOptions(), Watch(on_hint=pieces.put_nowait))
+                await following
+            finally:
+                following.cancel()
+                pieces.put_nowait(None)
+
+        working = asyncio.create_task(work(asyncio.create_task(follow())))
+        try:
+            while (piece := await pieces.get()) is not None:
+                yield piece
+            await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    # ---------------------------------------------------------------- parts of a run
+
+    def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
+        roles = wiring.roles_of(self.config, options.roles)
+        made = wiring.participants_of(roles, self.tools, self.templates, options.system)
+        answerer = watch.answerer if watch else None
+        policy = options.on_question or ("ask" if answerer else "fail")
+        return Participants(self.fleet, made, Desk(policy, answerer), self._experience, frozenset(self.tools.names))
+
+    async def _scope(self, run: str, thread: str, options: RunOptions, watch: Watch, view: RunView) -> Scope:
+        conversation = await self._conversation(thread)
+        limits = options.limits(wiring.limits_of(self.config))
+        return Scope(self.journal, view, conversation, run, thread, time.monotonic, limits, watch.hint, lane=run, role=wiring.ARBITER)
+
+    async def _claim(self, run: str, thread: str) -> None:
+        """One process resumes a run, and only when no other is at it."""
+
+        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            view = RunView.of(entries)
+            if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
+                raise UsageError(f"Run {run} is still being worked on by another process.")
+            if view.status == "answered":
+                raise UsageError(f"Run {run} has been answered.", next_step=f"See mmos runs show {run}.")
+            return [(run, thread, RunResumed(self.journal.process))]
+
+        await self.journal.decide(("run_started", "run_resumed", "run_finished"), choose, run=run)
+
+    async def _conversation(self, thread: str) -> Conversation:
+        """The fold of a thread: extended by our own runs, made anew only when another process has written to it."""
+        kept = self._conversations.get(thread)
+        if kept is not None:
+            ended = await self.journal.read(thread=thread, kinds=("lane_closed",), after=kept.seen)
+            kept.seen = max([kept.seen, *(entry.seq for entry in ended)])
+            if all(cast(LaneClosed, entry.event).lane in kept.lanes for entry in ended):
+                return kept
+        made = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
+        return made
+
+    # ---------------------------------------------------------------- names
+
+    async def find(self, run: str) -> str:
+        """A run by its id, or by an unambiguous beginning of it."""
+        return find_run(await self.journal.read(kinds=("run_started",)), run)
+
+    async def _thread(self, name: str | None) -> str:
+        """A thread by name or id; a new name makes a new thread, for one process only."""
+        if name is None:
+            return new_id()
+
+        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            return [] if thread_named(entries, name) else [("", new_id(), ThreadNamed(name))]
+
+        kinds = ("thread_named", "run_started")
+        made = await self.journal.decide(kinds, choose)
+        found = made[0].thread if made else thread_named(await self.journal.read(kinds=kinds), name)
+        if found is None:
+            raise NotFound(f"There is no thread {name!r}.")
+        return found
+
+
+@asynccontextmanager
+async def open_app(
+    config: str | Path | Mapping[str, Any] | Config | None = None,
+    *,
+    state: str | Path | None = None,
+    tools: Iterable[Callable[..., Any] | Tool] = (),
+    rehearsed: bool = False,
+) -> AsyncIterator[App]:
+    """An App over a configuration; without a state folder nothing is kept."""
+    made = _configuration(config)
+    journal = await Journal.open(Path(state) if state is not None else None)
+    try:
+        async with wiring.fleet_of(made) as fleet:
+            yield App(made, fleet, journal, tools=tools, rehearsed=rehearsed)
+    finally:
+        await journal.close()
+
+
+def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Config:
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, Mapping):
+        return from_mapping(config, environ=os.environ)
+    from mmos.config.sources import find
+
+    return load(find(str(config) if config else None, os.environ, Path.cwd()), environ=os.environ)

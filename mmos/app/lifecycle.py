@@ -1,0 +1,161 @@
+"""One run from its first fact to its last: carry the arbiter's exchange, and turn however it ends into a status and a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from mmos.errors import HostError, LimitReached, MmosError, NoHost, QuestionOpen, StateError
+from mmos.events import Reason, RunFinished, Status
+from mmos.participant.loop import Participants
+from mmos.participant.questions import Answerer, OnQuestion
+from mmos.scope import Hint, Limits, Scope
+
+_REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What may be said for one run alone; it is kept with the run, so that a resumed one goes on under the same terms."""
+
+    timeout: float | None = None
+    max_turns: int | None = None
+    max_calls: int | None = None
+    system: str = ""
+    on_question: OnQuestion | None = None
+    roles: Mapping[str, str] | None = None
+    """Other models for roles: `{"coding": "qwen2.5-coder:7b@ollama01"}`."""
+
+    def as_facts(self) -> dict[str, Any]:
+        """Only what was said."""
+        return {spec.name: value for spec in fields(self) if (value := getattr(self, spec.name))}
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> RunOptions:
+        return cls(**{spec.name: facts[spec.name] for spec in fields(cls) if spec.name in facts})
+
+    def limits(self, configured: Limits) -> Limits:
+        return replace(
+            configured,
+            turns=self.max_turns or configured.turns,
+            calls=self.max_calls or configured.calls,
+            seconds=self.timeout or configured.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a caller wants to see while a run goes on, and who answers its questions."""
+
+    on_token: Callable[[str], None] | None = None
+    on_hint: Callable[[Hint], None] | None = None
+    answerer: Answerer | None = None
+    on_start: Callable[[str], None] | None = None
+    """Told the run's id when it begins."""
+
+    def hint(self, hint: Hint) -> None:
+        if self.on_token is not None and hint.kind == "token" and hint.depth == 0:
+            self.on_token(hint.text)
+        if self.on_hint is not None:
+            self.on_hint(hint)
+
+
+async def carry(participants: Participants, scope: Scope) -> None:
+    """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
+    finished: RunFinished | None = None
+    try:
+        finished = await _outcome(participants, scope)
+    except asyncio.CancelledError:
+        finished = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
+        raise
+    except StateError as error:
+        scope.view.status, scope.view.reason = "failed", Reason(error.code, error.message, error.next_step)
+        raise
+    finally:
+        if scope.view.status is None:  # a fault of our own leaves as it came, and the run does not look alive for ever
+            scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "A fault inside mmos ended the run.")))
+    await scope.durable()
+
+
+async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
+    try:
+        answer = await _in_time(participants, scope)
+    except QuestionOpen as error:
+        next_step = f"mmos runs answer {scope.run} TEXT"
+        return RunFinished("waiting", None, Reason(error.code, error.message, next_step))
+    except LimitReached as error:
+        return _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
+    except HostError as error:
+        # a stream that broke off: what had come is kept, whatever specialists said before is in the journal
+        return _stopped(scope, scope.view.cut.get(scope.lane), _reason(error))
+    except StateError:
+        raise
+    except MmosError as error:
+        return RunFinished("failed", None, _reason(error))
+    return RunFinished("answered", expand(scope, answer))
+
+
+async def _in_time(participants: Participants, scope: Scope) -> str:
+    seconds = scope.limits.seconds
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return (await participants.exchange(scope)).text
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        message = f"The run did not finish within {seconds:g} s."
+        raise LimitReached(message, limit="timeout", next_step="Allow more with --timeout.") from error
+
+
+def _stopped(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
+    status: Status = "partial" if text else "failed"
+    return RunFinished(status, expand(scope, text) if text else None, reason)
+
+
+def _reason(error: MmosError) -> Reason:
+    return Reason(_code(error), error.message, error.next_step)
+
+
+def _code(error: MmosError) -> str:
+    """Where all hosts said the same, its own name; `no_host` where each said something else."""
+    if isinstance(error, NoHost) and error.said:
+        codes = {said.code for said in error.said.values()}
+        if len(codes) == 1:
+            return codes.pop()
+    return error.code
+
+
+def _so_far(scope: Scope) -> str | None:
+    """What there is to show of an unfinished run: the arbiter's own words, else what specialists have answered."""
+    lane = scope.conversation.lanes.get(scope.lane)
+    text = scope.view.cut.get(scope.lane) or (lane.said() if lane else "")
+    if text:
+        return text
+    answers = [
+        f"{inner.role}:\n{inner.said()}" for inner in scope.conversation.lanes.values() if inner.parent == scope.lane and inner.said()
+    ]
+    return "\n\n".join(answers) or None
+
+
+def expand(scope: Scope, text: str) -> str:
+    """Put long answers where they are referred to; those that nobody refers to follow at the end, so that each reaches the user whole."""
+    kept = scope.view.artifacts
+    used: set[str] = set()
+
+    def whole(reference: re.Match[str]) -> str:
+        name = reference.group(1)
+        if name not in kept:
+            return reference.group(0)
+        used.add(name)
+        return kept[name].text
+
+    text = _REFERENCE.sub(whole, text)
+    rest = [
+        f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
+        for name, artifact in kept.items()
+        if name not in used and artifact.lane == scope.lane
+    ]
+    return text + "".join(rest)

@@ -1,0 +1,109 @@
+"""Puts the parts together: hosts into a fleet, tools into boxes, words and boxes into participants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mmos.config.load import Config
+from mmos.config.roles import ResolvedRole
+from mmos.errors import ConfigError, Problem, UsageError
+from mmos.fleet.build import seats_of_servers, timeouts_of
+from mmos.fleet.fleet import Fleet
+from mmos.participant.role import Participant
+from mmos.prompting.templates import Templates
+from mmos.scope import Limits
+from mmos.toolbox import Tool, Toolbox
+from mmos.tools.consult import Consultation, Specialist, for_all, one_each
+from mmos.tools.escalate import escalate_to_user
+from mmos.tools.functions import from_configuration, from_packages
+from mmos.tools.synthesize import synthesize_responses
+
+ARBITER = "arbiter"
+SYNTHESIZER = "synthesizer"
+
+
+def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
+    return Fleet(seats_of_servers(config.servers(), time_scale), timeouts=timeouts_of(config.orchestration))
+
+
+def limits_of(config: Config) -> Limits:
+    given = config.orchestration.limits
+    return Limits(given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats)
+
+
+def templates_of(config: Config) -> Templates:
+    given = config.orchestration.prompts
+    return Templates((config.folder or Path()) / given if given else None)
+
+
+def roles_of(config: Config, changes: Mapping[str, str] | None) -> dict[str, ResolvedRole]:
+    """The roles, with other models where the run names them: `MODEL` or `MODEL@HOST`."""
+    roles = config.roles()
+    for name, wish in (changes or {}).items():
+        if name not in roles:
+            raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
+        model, _, host = wish.partition("@")
+        if host and host not in config.servers():
+            raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
+        roles[name] = replace(roles[name], model=model or roles[name].model, servers=(host,) if host else roles[name].servers)
+    if SYNTHESIZER not in roles:
+        roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
+    return roles
+
+
+def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, extra: list[Tool]) -> Toolbox:
+    """Every tool of the house; two of the same name are an error, not a riddle."""
+    specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
+    consultation = Consultation(templates, config.orchestration.limits.answer_chars)
+    tools = one_each(specialists, consultation)
+    if specialists:
+        tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
+    tools += [escalate_to_user, *from_configuration(config.orchestration.tools, config.folder), *from_packages(), *extra]
+    names = [tool.name for tool in tools]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError([Problem("", "orchestration.tools", f"two tools are named {name!r}; rename one of them") for name in twice])
+    return Toolbox.of(tools)
+
+
+def participants_of(roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str) -> dict[str, Participant]:
+    """Every role with its words and tools; the arbiter hears the run's own wish, too."""
+    explain = templates.text("schema")
+    arbiter = roles[ARBITER]
+    roles = {**roles, ARBITER: replace(arbiter, system="\n\n".join(filter(None, (arbiter.system, wish))))}
+    return {name: Participant(role, _system(role, roles, templates), _held(role, box), explain) for name, role in roles.items()}
+
+
+def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:
+    """The arbiter holds every tool, a specialist those that it is given; nobody consults himself."""
+    allow, deny = role.tools.allow, list(role.tools.deny)
+    if role.name == ARBITER:
+        deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
+    elif allow is None:
+        allow = []
+    return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"])
+
+
+def _purpose(role: ResolvedRole) -> str:
+    return role.description or _PURPOSES.get(role.name, f"It is there for {role.name.replace('_', ' ')}.")
+
+
+_PURPOSES = {
+    "coding": "For writing, reading, explaining and mending code.",
+    "reasoning": "For hard questions: planning, comparing, proving, finding causes.",
+    "analysis": "For reading and summarising texts and data, and for quick facts.",
+}
+
+
+def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
+    """The role's text from `prompts/`, and what the configuration adds."""
+    if role.name == ARBITER:
+        listed = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
+        text = templates.fill("arbiter", specialists=listed or "- none: you answer by yourself")
+    elif role.name == SYNTHESIZER:
+        text = templates.fill("synthesizer")
+    else:
+        text = templates.fill("specialist", role=role.name, purpose=_purpose(role))
+    return f"{text}\n\n{role.system}".strip() if role.system else text

@@ -1,0 +1,203 @@
+"""The two ways to offer tools to a model: the host's own `tools`, or one constrained JSON object that names a tool or answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import orjson
+
+from mmos.calls.reading import Reading, read
+from mmos.calls.spec import Spec, encode_offer
+from mmos.messages import Message, Reply, ToolCall
+
+MOST_CALLS = 8
+"""How many calls one turn of schema mode may hold."""
+
+
+class Channel(Protocol):
+    """How tools reach a model and how its calls come back."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def prompt(self) -> str:
+        """What the model is told about tools in its system text."""
+        ...
+
+    @property
+    def tools(self) -> bytes: ...
+    @property
+    def format(self) -> bytes: ...
+
+    def shape(self, message: Message) -> Message:
+        """A message of the thread in the form that this channel sends."""
+        ...
+
+    def read(self, reply: Reply) -> Reading: ...
+
+    def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        """Turn raw pieces of a reply into pieces of the answer's text."""
+        ...
+
+
+@dataclass(frozen=True)
+class ToolsChannel:
+    """The host renders the tools and parses the calls."""
+
+    specs: Sequence[Spec] = ()
+    name: str = "tools"
+    prompt: str = ""
+    format: bytes = b""
+
+    @cached_property
+    def tools(self) -> bytes:
+        return encode_offer(self.specs) if self.specs else b""
+
+    def shape(self, message: Message) -> Message:
+        return message
+
+    def read(self, reply: Reply) -> Reading:
+        return read(reply, offered=bool(self.specs))
+
+    def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        return tell
+
+
+@dataclass(frozen=True)
+class SchemaChannel:
+    """Every turn is one JSON object, held to its form by the host's grammar: `{"calls": […]}` or `{"answer": "…"}`."""
+
+    specs: Sequence[Spec]
+    explain: str = "Tools:\n{{ tools }}"
+    """Template of the explanation in the system text."""
+    name: str = "schema"
+    tools: bytes = b""
+
+    @cached_property
+    def prompt(self) -> str:
+        lines = "\n".join(
+            f"- {spec.name}: {spec.description}\n  arguments: {orjson.dumps(spec.parameters).decode()}" for spec in self.specs
+        )
+        return self.explain.replace("{{ tools }}", lines)
+
+    @cached_property
+    def format(self) -> bytes:
+        call = {"anyOf": [_object(tool={"type": "string", "enum": [spec.name]}, arguments=spec.parameters) for spec in self.specs]}
+        calls = {"type": "array", "items": call, "minItems": 1, "maxItems": MOST_CALLS}
+        return orjson.dumps({"anyOf": [_object(calls=calls), _object(answer={"type": "string"})]})
+
+    def shape(self, message: Message) -> Message:
+        """Calls, results and answers in this channel's own words: such a model's template may know no others."""
+        return message.form("schema", _as_text) if message.calls or message.role in ("tool", "assistant") else message
+
+    def read(self, reply: Reply) -> Reading:
+        try:
+            said = orjson.loads(reply.message.content)
+        except orjson.JSONDecodeError:
+            why = "was cut off" if reply.done_reason == "length" else "was not valid JSON"
+            return Reading(reply.message, unclear=f'Your reply {why}. Reply with one JSON object: {{"calls": […]}} or {{"answer": "…"}}.')
+        if isinstance(said, dict) and isinstance(said.get("answer"), str):
+            return Reading(replace(reply.message, content=said["answer"]))
+        calls = _calls(said)
+        if calls:
+            return Reading(replace(reply.message, content="", calls=calls))
+        return Reading(reply.message, unclear='Your reply was neither {"calls": […]} nor {"answer": "…"}. Choose one of them.')
+
+    def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        return AnswerStream(tell).feed
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _calls(said: Any) -> tuple[ToolCall, ...]:
+    """The calls in `{"calls": [{"tool", "arguments"}]}`; ids come later."""
+    rows = said.get("calls") if isinstance(said, dict) else None
+    if not isinstance(rows, list):
+        return ()
+    return tuple(
+        ToolCall("", row["tool"], row.get("arguments") or {})
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("tool"), str) and isinstance(row.get("arguments") or {}, dict)
+    )
+
+
+def _as_text(message: Message) -> Message:
+    if message.role == "tool":
+        return Message("user", f"Result of {message.tool_name}:\n{message.content}")
+    rows = [{"tool": call.name, "arguments": call.arguments} for call in message.calls]
+    return Message("assistant", orjson.dumps({"calls": rows} if rows else {"answer": message.content}).decode())
+
+
+class AnswerStream:
+    """Reads the text of `{"answer": "…"}` out of a JSON object that is still being written."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._opening = '{"answer":"'
+        self._state = "opening"
+        self._held = ""
+
+    def feed(self, piece: str) -> None:
+        if self._state == "opening":
+            piece = self._open(piece)
+        if self._state == "text" and piece:
+            text = self._decode(self._held + piece)
+            if text:
+                self._tell(text)
+
+    def _open(self, piece: str) -> str:
+        """Match the opening, spaces aside; what is left belongs to the text."""
+        for place, sign in enumerate(piece):
+            if not self._opening:
+                self._state = "text"
+                return piece[place:]
+            if sign == self._opening[0]:
+                self._opening = self._opening[1:]
+            elif not sign.isspace():
+                self._state = "other"
+                return ""
+        if not self._opening:
+            self._state = "text"
+        return ""
+
+    def _decode(self, raw: str) -> str:
+        """Unescape what is whole; hold back an escape that is still being written; stop at the closing quote."""
+        out: list[str] = []
+        place, self._held = 0, ""
+        while place < len(raw):
+            sign = raw[place]
+            if sign == '"':
+                self._state = "other"
+                break
+            if sign != "\\":
+                end = min((at for at in (raw.find('"', place), raw.find("\\", place)) if at >= 0), default=len(raw))
+                out.append(raw[place:end])
+                place = end
+                continue
+            length = _escape_length(raw, place)
+            if place + length > len(raw):
+                self._held = raw[place:]
+                break
+            out.append(_unescape(raw[place : place + length]))
+            place += length
+        return "".join(out)
+
+
+def _escape_length(raw: str, place: int) -> int:
+    if raw[place + 1 : place + 2] != "u":
+        return 2
+    high = raw[place + 2 : place + 4].lower()
+    # the first half of a surrogate pair is no character without its second
+    return 12 if high in ("d8", "d9", "da", "db") else 6
+
+
+def _unescape(escape: str) -> str:
+    try:
+        return str(orjson.loads(f'"{escape}"'))
+    except orjson.JSONDecodeError:
+        return "\ufffd"

@@ -1,0 +1,56 @@
+"""What a model is told about a tool, and the check of the arguments that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+MOST_PROBLEMS = 5
+SHOWN = 120
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Name, purpose and parameters (JSON Schema) of a tool."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
+
+    @cached_property
+    def _validator(self) -> Validator:
+        from jsonschema.validators import validator_for
+
+        cls = validator_for(self.parameters)
+        schema = dict(self.parameters)
+        cls.check_schema(schema)
+        return cls(schema)
+
+    def problems(self, arguments: Mapping[str, Any]) -> list[str]:
+        """What is wrong with these arguments, in sentences that the calling model can act on; empty when they fit."""
+        if self._validator.is_valid(arguments):
+            return []
+        faults = sorted(self._validator.iter_errors(arguments), key=lambda fault: [str(step) for step in fault.absolute_path])
+        return [_sentence(fault) for fault in faults[:MOST_PROBLEMS]]
+
+    def offer(self) -> dict[str, Any]:
+        """The tool in the form of `/api/chat`."""
+        return {"type": "function", "function": {"name": self.name, "description": self.description, "parameters": self.parameters}}
+
+
+def encode_offer(specs: Iterable[Spec]) -> bytes:
+    """The JSON list of offered tools; same tools, same bytes."""
+    return orjson.dumps([spec.offer() for spec in specs])
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(step) for step in fault.absolute_path)
+    message = fault.message if len(fault.message) <= SHOWN else fault.message[:SHOWN] + "…"
+    return f"{where}: {message}" if where else message

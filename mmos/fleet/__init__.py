@@ -1,0 +1,1 @@
+"""All hosts behind one `ask`."""

@@ -1,0 +1,46 @@
+"""From what a configuration says of servers to seats with hosts on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmos.config.load import from_mapping, load
+from mmos.config.schema import Orchestration, Server
+from mmos.errors import ConfigError, Problem
+from mmos.fleet.seats import Seat
+from mmos.hosts.face import Host, Timeouts
+from mmos.hosts.ollama import OllamaHost
+
+
+def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float) -> tuple[list[Seat], Timeouts]:
+    """Seats for `{"name": {"url": …}}`, checked as strictly as a file, or for a file."""
+    if isinstance(hosts, Mapping):
+        config = from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)
+    else:
+        config = load(hosts, environ=os.environ)
+    return seats_of_servers(config.servers(), time_scale), timeouts_of(config.orchestration)
+
+
+def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:
+    return [Seat(_host(name, server), server.parallel, time_scale or server.time_scale) for name, server in servers.items()]
+
+
+def timeouts_of(orchestration: Orchestration) -> Timeouts:
+    given = orchestration.timeouts
+    return Timeouts(given.connect, given.load, given.first_byte, given.between_chunks, given.total)
+
+
+def _host(name: str, server: Server) -> Host:
+    if server.kind not in ("ollama", "rehearsal"):
+        raise ConfigError(
+            [Problem("", f"orchestration.servers.{name}.kind", f"hosts of kind {server.kind!r} are not served yet; use ollama")]
+        )
+    return OllamaHost(name, str(server.url), headers=_headers(server))
+
+
+def _headers(server: Server) -> dict[str, str]:
+    key = os.environ.get(server.api_key_env, "") if server.api_key_env else ""
+    return {**server.headers, **({"Authorization": f"Bearer {key}"} if key else {})}

@@ -1,0 +1,285 @@
+"""The fleet: sends each call to a host that can serve it, waits, retries and fails over; a fault leaves it only when nothing helps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from mmos.calls.spec import Spec, encode_offer
+from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, UsageError
+from mmos.fleet.seats import Seat, Seats, Wish, find
+from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
+from mmos.hosts.names import canonical
+from mmos.messages import Message, Reply, ToolCall
+from mmos.prompting.budget import weigh
+
+ATTEMPTS = 3
+"""How often one host is tried with the same call when its faults may pass."""
+
+CENSUS_SECONDS = 60.0
+SMALLEST_WINDOW = 4096
+SESSIONS_KEPT = 10_000
+
+LONGEST_PAUSE = 30.0
+
+_STOP = stop_after_attempt(ATTEMPTS)
+_BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
+_MAY_PASS = retry_if_exception(lambda error: isinstance(error, HostError) and error.retry)
+
+Served = TypeVar("Served")
+Observe = Callable[[str, HostError], None]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A call to a model, wherever it will be served."""
+
+    request: ChatRequest
+    servers: tuple[str, ...] = ()
+    """Empty: any host that has the model."""
+    session: str = ""
+    urgent: bool = True
+    on_token: OnToken | None = None
+    observe: Observe = field(default=lambda _host, _error: None)
+    """Told of every attempt that failed."""
+
+
+class Fleet:
+    """All hosts behind one `ask`."""
+
+    def __init__(self, seats: Iterable[Seat], *, timeouts: Timeouts | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seats = Seats(seats, clock)
+        self._timeouts = timeouts or Timeouts()
+        self._clock = clock
+        self._sessions: dict[str, str] = {}
+        self._windows: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, hosts: Mapping[str, Any] | str, *, time_scale: float = 1.0) -> Fleet:
+        """A fleet of `{"name": {"url": …, "parallel": …}}`, or of a configuration's path; use it with `async with`."""
+        from mmos.fleet.build import seats_of
+
+        seats, timeouts = seats_of(hosts, time_scale)
+        return cls(seats, timeouts=timeouts)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(seat.host.close() for seat in self.seats))
+
+    @property
+    def seats(self) -> Collection[Seat]:
+        return self._seats.by_name.values()
+
+    def host(self, name: str) -> Host:
+        try:
+            return self._seats.by_name[name].host
+        except KeyError:
+            raise UsageError(f"There is no host named {name!r}; hosts: {', '.join(self._seats.by_name) or 'none'}.") from None
+
+    # ---------------------------------------------------------------- asking
+
+    async def ask(  # the face of the fleet: every argument but two has a default
+        self,
+        model: str,
+        messages: Sequence[Message | Mapping[str, Any]],
+        *,
+        num_ctx: int | None = None,
+        session: str | None = None,
+        group: str | None = None,  # noqa: ARG002  # calls of one job; every host is equal to it as yet
+        urgency: Literal["interactive", "batch"] = "interactive",
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        options: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        on_token: OnToken | None = None,
+    ) -> Reply:
+        """Send messages as they are to whichever host serves them best, in a window that holds them."""
+        said = [_message(message) for message in messages]
+        window = num_ctx or self._window(model, said)
+        offered = encode_offer(_spec(tool) for tool in tools) if tools else b""
+        request = ChatRequest(model, said, window, tools=offered, options=options or {})
+        ask = Ask(request, session=session or "", urgent=urgency == "interactive", on_token=on_token)
+        try:
+            async with asyncio.timeout(deadline):
+                return await self.serve(ask)
+        except TimeoutError as error:
+            raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Vectors for texts, in their order."""
+
+        async def call(seat: Seat) -> list[list[float]]:
+            return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
+
+        return await self._anywhere(Ask(ChatRequest(model, (), 0)), call)
+
+    async def serve(self, ask: Ask) -> Reply:
+        """One call, from the queue to the reply."""
+
+        async def call(seat: Seat) -> Reply:
+            return await self._chat(seat, ask)
+
+        begun = self._clock()
+        reply = await self._anywhere(ask, call)
+        if ask.session:
+            self._remember(ask.session, reply.host)
+        return replace(reply, placement={**reply.placement, "seconds": round(self._clock() - begun, 6)})
+
+    async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
+        """Host after host until one serves; what each said is kept for the error."""
+        model = ask.request.model
+        allowed = list(await self._candidates(model, ask.servers))
+        said: dict[str, HostError] = {}
+        while allowed:
+            wish = Wish(model, allowed, self._sessions.get(ask.session, ""), ask.urgent)
+            seat = await self._seats.take(wish)
+            try:
+                return await self._patiently(seat, ask, call)
+            except HostError as error:
+                if not error.elsewhere and not error.retry:
+                    raise
+                said[seat.name] = error
+                allowed.remove(seat.name)
+            finally:
+                self._seats.leave(seat, model)
+        raise _nobody(model, said)
+
+    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
+        """The same host again while its fault may pass."""
+
+        async def attempt() -> Served:
+            try:
+                served = await call(seat)
+            except HostError as error:
+                seat.failures += 1
+                ask.observe(seat.name, error)
+                raise
+            seat.answered(ask.request.model, self._clock())
+            return served
+
+        async def pause(seconds: float) -> None:
+            await asyncio.sleep(seconds / seat.time_scale)
+
+        return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=_MAY_PASS, reraise=True)(attempt)
+
+    async def _chat(self, seat: Seat, ask: Ask) -> Reply:
+        cold = not seat.is_warm(ask.request.model, self._clock())
+        request = replace(ask.request, cold=cold) if cold else ask.request
+        reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
+        return replace(reply, placement={"host": seat.name, "warm": not cold, "slots": seat.slots})
+
+    def _remember(self, session: str, host: str) -> None:
+        self._sessions.pop(session, None)
+        self._sessions[session] = host
+        if len(self._sessions) > SESSIONS_KEPT:
+            del self._sessions[next(iter(self._sessions))]
+
+    def _window(self, model: str, messages: Sequence[Message]) -> int:
+        """A power of two that holds the prompt and its answer; it only grows, since a changed window reloads the model."""
+        needed = 1.5 * sum(map(weigh, messages)) + 1024
+        window = max(SMALLEST_WINDOW, self._windows.get(model, 0))
+        while window < needed:
+            window *= 2
+        self._windows[model] = window
+        return window
+
+    # ---------------------------------------------------------------- who has what
+
+    async def _candidates(self, model: str, servers: tuple[str, ...]) -> Sequence[str]:
+        if servers:
+            return servers
+        names = list(self._seats.by_name)
+        if len(names) == 1:
+            return names
+        faults = await self.census()
+        having = [seat.name for seat in self.seats if find(seat.installed, model)]
+        if having:
+            return having
+        if faults:
+            raise _nobody(model, faults)
+        listed = "; ".join(f"{seat.name}: {', '.join(sorted(seat.installed or {})) or 'no models'}" for seat in self.seats)
+        raise ModelMissing(
+            f"No host has {model}. They have: {listed}.", model=model, next_step=f"Pull it on one of them: ollama pull {model}"
+        )
+
+    async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
+        """Ask every host what it has installed, all at once; returns who could not say."""
+        now = self._clock()
+        stale = [seat for seat in self.seats if fresh or now - seat.counted_at >= CENSUS_SECONDS]
+        faults = await asyncio.gather(*(self._count(seat) for seat in stale))
+        return {seat.name: fault for seat, fault in zip(stale, faults, strict=True) if fault is not None}
+
+    async def _count(self, seat: Seat) -> HostError | None:
+        try:
+            seat.installed = {canonical(model.name): model for model in await seat.host.tags()}
+        except HostError as error:
+            seat.installed = None
+            return error
+        seat.counted_at = self._clock()
+        return None
+
+    async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
+        """What the first host that answers says of a model; None when no host can say."""
+        for name in servers or tuple(self._seats.by_name):
+            seat = self._seats.by_name[name]
+            if seat.installed is None or self._clock() - seat.counted_at >= CENSUS_SECONDS:
+                await self._count(seat)
+            known = find(seat.installed, model)
+            if known is None:
+                continue
+            if known.capabilities is not None:
+                return known
+            try:
+                card = await seat.host.show(model)
+            except HostError:
+                continue
+            known = replace(known, capabilities=card.capabilities, context_length=card.context_length or known.context_length)
+            if seat.installed is not None:
+                seat.installed[canonical(model)] = known
+            return known
+        return None
+
+
+def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
+    """One host's word is its own error; of several, the whole list."""
+    if len(said) == 1:
+        return next(iter(said.values()))
+    lines = "; ".join(f"{name}: {error.message}" for name, error in said.items())
+    partial = max((error.partial for error in said.values()), key=len, default="")
+    return NoHost(f"No host can serve {model}. {lines}", said=said, model=model, partial=partial, next_step="See `mmos hosts`.")
+
+
+def _wait(state: RetryCallState) -> float:
+    """As long as the host asks for; else a little, then more, never all callers at the same moment."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, HostBusy) and error.retry_after is not None:
+        return min(error.retry_after, LONGEST_PAUSE)
+    return _BACKOFF(state)
+
+
+def _message(given: Message | Mapping[str, Any]) -> Message:
+    """A message of ours, or a mapping in the words of `/api/chat`."""
+    if isinstance(given, Message):
+        return given
+    calls = tuple(
+        ToolCall(call.get("id", ""), call["function"]["name"], call["function"].get("arguments") or {})
+        for call in given.get("tool_calls") or ()
+    )
+    return Message(
+        given["role"], given.get("content") or "", calls, tool_name=given.get("tool_name", ""), call_id=given.get("tool_call_id", "")
+    )
+
+
+def _spec(tool: Mapping[str, Any]) -> Spec:
+    function = tool.get("function", tool)
+    return Spec(function["name"], function.get("description", ""), function.get("parameters") or {"type": "object", "properties": {}})

@@ -1,0 +1,1 @@
+"""THE loop, the turns that it is made of, and the roles that it serves."""

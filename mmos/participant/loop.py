@@ -1,0 +1,121 @@
+"""THE loop: a participant remembers, asks its model, does what was asked, until there is an answer; arbiter and specialist alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+
+from mmos.errors import LimitReached, MmosError, NotFound, QuestionOpen, QuestionUnanswered, ToolError
+from mmos.events import LaneClosed, LaneOpened, Status
+from mmos.executor import Execution
+from mmos.fleet.fleet import Fleet
+from mmos.messages import Message, ToolCall
+from mmos.participant.questions import Desk
+from mmos.participant.role import Participant
+from mmos.participant.turn import Experience, Turn
+from mmos.scope import Scope
+from mmos.toolbox import Answer, UserQuestion
+
+
+@dataclass(frozen=True)
+class Participants:
+    """All participants of an app and what they share: the room in which tools run."""
+
+    fleet: Fleet
+    roles: Mapping[str, Participant]
+    desk: Desk = field(default_factory=Desk)
+    experience: Experience = field(default_factory=Experience)
+    known: frozenset[str] = frozenset()
+    """The names of all tools of the house."""
+
+    async def respond(self, scope: Scope) -> Answer:
+        """The loop. Where it stands is read from the exchange, so that it can be entered at any point."""
+        participant = self.roles[scope.role]
+        turn = Turn(self.fleet, self.experience, participant, scope)
+        while True:
+            lane = scope.exchange
+            if lane.pending:
+                await self._carry_out(participant, scope, lane.pending)
+            elif lane.last.role == "assistant":
+                return Answer(lane.last.content, lane.last.thinking)
+            else:
+                await turn.take()
+
+    async def exchange(self, scope: Scope) -> Answer:
+        """Respond, and write down how the exchange ended; one that waits for the user stays open."""
+        status: Status = "cancelled"
+        try:
+            answer = await self.respond(scope)
+            status = "answered"
+        except QuestionOpen:
+            status = "waiting"
+            raise
+        except LimitReached:
+            status = "partial"
+            raise
+        except MmosError:
+            status = "failed"
+            raise
+        finally:
+            if status != "waiting":
+                said = scope.exchange.said() or scope.view.cut.get(scope.lane, "")
+                scope.record(LaneClosed(scope.lane, scope.role, status, said))
+        return answer
+
+    # ---------------------------------------------------------------- the room
+
+    async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer:
+        """Let another participant answer, in a lane of its own below the caller's."""
+        if role not in self.roles:
+            raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
+        if scope.depth >= scope.limits.depth:
+            raise ToolError(f"Consultations may be nested {scope.limits.depth} deep, and this is one more. Answer with what you have.")
+        inner = scope.bind(lane=self._lane(scope, role, message, call), role=role, depth=scope.depth + 1)
+        seconds = self.roles[role].role.timeout
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await self.exchange(inner)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise ToolError(f"{role} did not answer within {seconds:g} s.", code="tool_timeout") from error
+        except LimitReached as error:
+            if error.limit != "limit_turns":
+                raise
+            return Answer(inner.exchange.said() or f"(no answer: {error.message})", complete=False)
+
+    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
+        return await self.desk.ask(scope, question, call=call)
+
+    def _lane(self, scope: Scope, role: str, message: Message, call: str) -> str:
+        """The call's own lane: a new one, or the one that a pause or a crash left open."""
+        lane = scope.view.lanes.get(call)
+        if lane is not None and scope.conversation.lanes[lane].status is None:
+            return lane
+        lane = f"{scope.run}:{scope.view.opened}"
+        scope.record(LaneOpened(lane, role, message, scope.lane, call, scope.depth + 1))
+        return lane
+
+    # ---------------------------------------------------------------- doing what was asked
+
+    async def _carry_out(self, participant: Participant, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
+        """Every call of the turn, side by side; what ends or pauses the run is raised when all have come to rest."""
+        offered = participant.box.without(scope.view.hidden.get(scope.lane, ()))
+        runs = [Execution(call, offered, self.known, scope, self).run() for call in calls]
+        if len(runs) == 1:
+            await runs[0]
+            return
+        ends: list[MmosError] = []
+
+        async def rest(run: Awaitable[object]) -> None:
+            try:
+                await run
+            except (LimitReached, QuestionOpen, QuestionUnanswered) as error:
+                ends.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for run in runs:
+                group.create_task(rest(run))
+        if ends:
+            raise min(ends, key=lambda error: isinstance(error, QuestionOpen))

@@ -1,0 +1,54 @@
+"""The user's desk: where questions of models go, and what is done when nobody sits there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmos.errors import QuestionOpen, QuestionUnanswered, ToolError
+from mmos.events import QuestionAnswered, QuestionAsked
+from mmos.scope import Scope
+from mmos.toolbox import UserQuestion
+
+OnQuestion = Literal["ask", "fail", "default", "wait"]
+Answerer = Callable[[QuestionAsked], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Asks the user inline, takes the default, waits, or fails: whatever the run was told to do."""
+
+    policy: OnQuestion = "fail"
+    answerer: Answerer | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+
+    async def ask(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
+        """The user's answer: given before, given now, or awaited under the run's id."""
+        asked = next((asked for asked in scope.view.questions.values() if asked.call == call), None)
+        if asked is None:
+            asked = _asked(scope, question, call)
+            scope.record(asked)
+            await scope.durable()
+        if asked.question not in scope.view.answers:
+            scope.record(await self._answered(asked))
+            await scope.durable()
+        return scope.view.answers[asked.question].text
+
+    async def _answered(self, asked: QuestionAsked) -> QuestionAnswered:
+        if self.policy == "ask" and self.answerer is not None:
+            async with self._turn:  # one question at a time at a terminal
+                return QuestionAnswered(asked.question, await self.answerer(asked), "user")
+        if self.policy == "wait":
+            raise QuestionOpen(f"{asked.role} asks: {asked.text}", question=asked.question)
+        if self.policy != "default":
+            raise QuestionUnanswered(f"{asked.role} asks: {asked.text}")
+        if asked.default is None:
+            raise ToolError("Nobody is there to answer. Decide for yourself, and say what you assumed.", code="question_unanswered")
+        return QuestionAnswered(asked.question, asked.default, "default")
+
+
+def _asked(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked:
+    name = f"q{len(scope.view.questions) + 1}"
+    return QuestionAsked(name, scope.lane, scope.role, call, question.text, question.form, question.options, question.default)

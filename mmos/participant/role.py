@@ -1,0 +1,72 @@
+"""A role at work: its model, what it is told, the tools it holds, and the frame that these make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel
+from mmos.messages import Message
+from mmos.prompting.budget import estimate
+from mmos.toolbox import Toolbox
+
+
+class Role(Protocol):
+    """What the loop wants to know of a role; the configuration's resolved role has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def servers(self) -> tuple[str, ...]: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+    @property
+    def think(self) -> bool | str | None: ...
+    @property
+    def keep_alive(self) -> str | float | None: ...
+    @property
+    def timeout(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stays the same from turn to turn: channel, system text, their length and digest."""
+
+    channel: Channel
+    system: Message
+    overhead: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A role with its words and its tools."""
+
+    role: Role
+    system: str
+    box: Toolbox
+    explain_schema: str = ""
+    """Template of how to call tools in schema mode."""
+    _frames: dict[tuple[str, tuple[str, ...]], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def frame(self, channel: str, box: Toolbox) -> Frame:
+        """Made once for each channel and set of tools: the same bytes every turn."""
+        key = (channel, box.names)
+        if key not in self._frames:
+            self._frames[key] = self._frame(channel, box)
+        return self._frames[key]
+
+    def _frame(self, name: str, box: Toolbox) -> Frame:
+        schema = name == "schema" and len(box) > 0
+        channel: Channel = SchemaChannel(box.specs, self.explain_schema) if schema else ToolsChannel(box.specs)
+        text = f"{self.system}\n\n{channel.prompt}".strip()
+        digest = blake2b(b"\0".join((text.encode(), channel.tools, channel.format)), digest_size=8).hexdigest()
+        return Frame(channel, Message("system", text), estimate(channel.tools.decode()), digest)

@@ -1,0 +1,64 @@
+"""How many tokens a text has: a cheap estimate from the kinds of its signs, corrected for each model by what its host counted."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, field
+
+import orjson
+
+from mmos.messages import Message
+
+_LETTERS = (string.ascii_letters + " ").encode()
+_DIGITS = string.digits.encode()
+_ASCII = bytes(range(128))
+
+# Tokens per byte of each kind, from the usual vocabularies of 32 to 256 thousand tokens: words are cheap, digits and
+# punctuation nearly one each, other scripts about one for two to three bytes.
+_PER_LETTER, _PER_DIGIT, _PER_SIGN, _PER_OTHER = 0.26, 0.75, 0.7, 0.42
+_PER_MESSAGE = 5.0
+
+SMOOTHING = 0.3
+MARGIN = 1.1
+"""How much longer than estimated a prompt may turn out before it is too long."""
+
+
+def estimate(text: str) -> float:
+    """Tokens of a text, before anything is known about the model."""
+    raw = text.encode("utf-8", "surrogatepass")
+    letters = len(raw) - len(raw.translate(None, _LETTERS))
+    digits = len(raw) - len(raw.translate(None, _DIGITS))
+    other = len(raw.translate(None, _ASCII))
+    return letters * _PER_LETTER + digits * _PER_DIGIT + other * _PER_OTHER + (len(raw) - letters - digits - other) * _PER_SIGN
+
+
+def weigh(message: Message) -> float:
+    """The estimate of one message, made once in its life."""
+    return message.form("weight", _weigh)
+
+
+def _weigh(message: Message) -> float:
+    calls = sum(estimate(call.name) + estimate(orjson.dumps(call.arguments).decode()) + _PER_MESSAGE for call in message.calls)
+    return estimate(message.content) + calls + _PER_MESSAGE
+
+
+@dataclass
+class Gauge:
+    """What estimates have to be multiplied with, learned for each model from the counts of its hosts."""
+
+    factors: dict[str, float] = field(default_factory=dict)
+
+    def tokens(self, model: str, weight: float) -> int:
+        return int(weight * self.factors.get(model, 1.0)) + 1
+
+    def learn(self, model: str, weight: float, counted: int) -> None:
+        """A host counted this prompt; long ones teach, short ones are mostly template."""
+        if weight < 50 or counted <= 0:
+            return
+        factor = min(4.0, max(0.25, counted / weight))
+        known = self.factors.get(model)
+        self.factors[model] = factor if known is None else known + SMOOTHING * (factor - known)
+
+    def correct(self, model: str, weight: float, counted: int) -> None:
+        """A host refused this prompt as too long: its count stands at once."""
+        self.factors[model] = max(self.factors.get(model, 1.0), counted / max(weight, 1.0))

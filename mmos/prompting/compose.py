@@ -1,0 +1,64 @@
+"""The prompt of one turn: the role's system text, as much of its past as fits the window, and the exchange in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from mmos.errors import WindowExceeded
+from mmos.messages import Message
+from mmos.prompting.budget import MARGIN, weigh
+from mmos.views.conversation import History, Lane
+
+REPLY_SHARE = 0.25
+"""Part of a window that is kept free for the reply."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What goes to a model in one turn, and how long we think it is."""
+
+    messages: Sequence[Message]
+    weight: float
+    skipped: int
+    """How many of the oldest exchanges were left out."""
+
+
+class Scale:
+    """Weighs the past of each role once: sums are kept with the history and grow with it."""
+
+    def __init__(self) -> None:
+        self._sums: WeakKeyDictionary[History, list[float]] = WeakKeyDictionary()
+
+    def past(self, lane: Lane, skip: int) -> float:
+        """The weight of what the lane remembers without its `skip` oldest exchanges."""
+        history = lane.history
+        sums = self._sums.setdefault(history, [0.0])
+        del sums[len(history.messages) + 1 :]  # a reopened exchange takes its end back
+        for message in history.messages[len(sums) - 1 :]:
+            sums.append(sums[-1] + weigh(message))
+        return sums[history.place(lane.past)] - sums[history.place(skip)] if skip < lane.past else 0.0
+
+
+def compose(
+    system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]
+) -> Prompt:
+    """Everything where it fits. Else the oldest exchanges go, half of them at a time, so that the prefix changes seldom."""
+    room = int(window * (1 - REPLY_SHARE))
+    fixed = overhead + weigh(system) + sum(map(weigh, lane.messages))
+    while True:
+        weight = fixed + scale.past(lane, skip)
+        if tokens(weight * MARGIN) <= room:
+            return Prompt([system, *lane.before(skip), *lane.messages], weight, skip)
+        if skip >= lane.past:
+            break
+        skip += max(1, (lane.past - skip) // 2)
+    if tokens(fixed) <= window:  # tight, and nothing is left to leave out: let the host count
+        return Prompt([system, *lane.messages], fixed, skip)
+    raise WindowExceeded(
+        f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
+        prompt_tokens=tokens(fixed),
+        window=window,
+        next_step="Give the role a larger context_window, or ask about less at a time.",
+    )

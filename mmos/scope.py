@@ -1,0 +1,92 @@
+"""What goes down the path of a task: the run, the lane, the limits, and the one way to write a fact down; bound anew, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from mmos.errors import LimitReached
+from mmos.events import Entry, Event
+from mmos.journal import Journal
+from mmos.views.conversation import Conversation, Lane
+from mmos.views.run import RunView
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something in flight that a door may show and nobody keeps: a turn begins, a piece of its text, it begins anew."""
+
+    kind: Literal["token", "turn", "restart"]
+    role: str
+    lane: str
+    text: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a whole run may spend, with all that it starts; None is no limit."""
+
+    turns: int | None = 24
+    """Turns of one participant on one question."""
+    calls: int | None = 64
+    depth: int = 3
+    tokens: int | None = None
+    seconds: float | None = None
+    repeats: int = 3
+    """How often the same call is carried out before the loop guard steps in."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One place in a run."""
+
+    journal: Journal
+    view: RunView
+    conversation: Conversation
+    run: str
+    thread: str
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+    limits: Limits = field(default_factory=Limits)
+    hint: Callable[[Hint], None] = lambda _: None
+    lane: str = ""
+    role: str = ""
+    depth: int = 0
+
+    def bind(self, **changes: Any) -> Scope:
+        return replace(self, **changes)
+
+    def record(self, event: Event) -> Entry:
+        """Write a fact down and let the folds see it; it is durable once `durable()` says so."""
+        entry = self.journal.append(self.run, self.thread, event)
+        self.view.apply(entry)
+        self.conversation.apply(entry)
+        return entry
+
+    async def durable(self) -> None:
+        await self.journal.durable()
+
+    @property
+    def exchange(self) -> Lane:
+        return self.conversation.lanes[self.lane]
+
+    def check_budget(self) -> None:
+        """Raise when the next model call is over a limit of the run."""
+        limits, view = self.limits, self.view
+        if limits.turns is not None and self.exchange.turns >= limits.turns:
+            raise LimitReached(
+                f"{self.role} took {limits.turns} turns without an answer.", limit="limit_turns", next_step="Allow more with --max-turns."
+            )
+        if limits.tokens is not None and view.tokens >= limits.tokens:
+            raise LimitReached(
+                f"The run has used {view.tokens} of {limits.tokens} tokens.", limit="limit_tokens", next_step="Raise limits.tokens."
+            )
+
+    def check_call(self) -> None:
+        """Raise when one more tool call is over the limit of the run."""
+        if self.limits.calls is not None and self.view.calls >= self.limits.calls:
+            raise LimitReached(
+                f"The run has made its {self.limits.calls} calls.", limit="limit_calls", next_step="Allow more with --max-calls."
+            )

@@ -1,0 +1,247 @@
+"""What a tool is: something a participant may call, the box that holds them, and the context that a call runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, Literal, Protocol, TypeVar, get_type_hints, overload
+
+import orjson
+
+from mmos.calls.spec import Spec
+from mmos.errors import InvalidArguments, ToolError
+from mmos.messages import Message, clean
+from mmos.scope import Scope
+
+AfterCrash = Literal["ask", "repeat"] | Callable[[Mapping[str, Any]], Any]
+"""What a call that a crash cut off means: ask the user, do it again, or a function that finds out what it did."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a participant came to say."""
+
+    text: str
+    reasoning: str = ""
+    complete: bool = True
+    """False when a limit of its own stopped it before it was done."""
+
+
+class Room(Protocol):
+    """What the house offers to a running tool: other participants, and the user."""
+
+    async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer: ...
+    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class UserQuestion:
+    text: str
+    form: Literal["text", "choice", "confirm"] = "text"
+    options: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a running tool may reach, and where in the run it stands."""
+
+    scope: Scope
+    room: Room
+    call: str
+
+    @property
+    def task(self) -> str:
+        """The user's own words."""
+        return self.scope.view.task
+
+    async def consult(self, role: str, message: Message) -> Answer:
+        return await self.room.consult(self.scope, role, message, call=self.call)
+
+    async def ask_user(self, question: UserQuestion) -> str:
+        return await self.room.ask_user(self.scope, question, call=self.call)
+
+
+Run = Callable[[Context, Mapping[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Anything a participant may call."""
+
+    spec: Spec
+    run: Run
+    after_crash: AfterCrash = "ask"
+    timeout: float | None = None
+    """Seconds; None leaves it to the run's own limit."""
+    repeatable: bool = False
+    """Calling it again with the same arguments is no loop: a clock, a status."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def effects(self) -> bool:
+        """A crash in the middle of it may leave something half done: the intent is written down first."""
+        return self.after_crash != "repeat"
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """The tools that a participant holds, in a fixed order; other boxes are made from it, it never changes."""
+
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tools: Iterable[Tool]) -> Toolbox:
+        return cls({tool.name: tool for tool in tools})
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self.tools.values())
+
+    def __len__(self) -> int:
+        return len(self.tools)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tools
+
+    def get(self, name: str) -> Tool | None:
+        return self.tools.get(name)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.tools)
+
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        return tuple(tool.spec for tool in self)
+
+    def without(self, names: Collection[str]) -> Toolbox:
+        if not names:
+            return self
+        return Toolbox({name: tool for name, tool in self.tools.items() if name not in names})
+
+    def permitted(self, allow: Collection[str] | None, deny: Collection[str]) -> Toolbox:
+        """Only what `allow` names (everything when None), less what `deny` names; both may hold patterns such as `consult_*`."""
+        return Toolbox(
+            {name: tool for name, tool in self.tools.items() if (allow is None or _matches(name, allow)) and not _matches(name, deny)}
+        )
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+# ---------------------------------------------------------------- tools from typed functions
+
+
+@overload
+def tool(function: Function, /) -> Function: ...
+@overload
+def tool(
+    *, name: str = ..., description: str = ..., after_crash: AfterCrash = ..., timeout: float | None = ..., repeatable: bool = ...
+) -> Callable[[Function], Function]: ...
+def tool(function: Any = None, /, **options: Any) -> Any:
+    """Make a tool of a typed function, sync or async; the function itself stays callable as it was.
+
+    Its name, docstring and annotations become what models are told. A parameter annotated with `mmos.Context` is not shown to them.
+    `after_crash` says what a crash in the middle of a call means: "ask" the user (the default), "repeat", or a function that checks.
+    """
+    unknown = options.keys() - {"name", "description", "after_crash", "timeout", "repeatable"}
+    if unknown:
+        raise TypeError(f"@tool knows no option {', '.join(sorted(unknown))}")
+
+    def mark(marked: Any) -> Any:
+        marked.__mmos_tool__ = options
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
+    """The tool that a function stands for, marked with `@tool` or not."""
+    options = {**defaults, **getattr(function, "__mmos_tool__", {})}
+    context = _context_parameter(function)
+    model = _model(function, context)
+    spec = Spec(options.pop("name", function.__name__), options.pop("description", _first_paragraph(function)), _schema(model))
+    convert = _converter(model)
+
+    async def run(scene: Context, arguments: Mapping[str, Any]) -> Any:
+        given = convert(arguments)
+        if context:
+            given[context] = scene
+        if inspect.iscoroutinefunction(function):
+            return await function(**given)
+        return await asyncio.to_thread(function, **given)
+
+    return Tool(spec, run, **options)
+
+
+def render(result: Any) -> str:
+    """A tool's result as the text that a model reads."""
+    if isinstance(result, str):
+        return clean(result)
+    try:
+        return orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise ToolError(f"The tool's result cannot be written as text: {error}.") from error
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or function.__name__.replace("_", " ")).split("\n\n", 1)[0].replace("\n", " ")
+
+
+def _context_parameter(function: Callable[..., Any]) -> str:
+    hints = get_type_hints(function)
+    return next((name for name, hint in hints.items() if hint is Context and name != "return"), "")
+
+
+def _fields(function: Callable[..., Any], context: str) -> dict[str, Any]:
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name == context:
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise TypeError(f"{function.__name__}: parameter {name!r} cannot be given by name, so no model can give it")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    return fields
+
+
+def _model(function: Callable[..., Any], context: str) -> Any:
+    from pydantic import ConfigDict, create_model
+
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **_fields(function, context))
+
+
+def _schema(model: Any) -> dict[str, Any]:
+    """The parameters as JSON Schema, without the titles: they repeat the names, and a model pays for every token of them."""
+    schema = {"type": "object", "properties": {}, **model.model_json_schema()}
+    schema.pop("title", None)
+    schema["properties"] = {
+        name: {key: value for key, value in part.items() if key != "title"} for name, part in schema["properties"].items()
+    }
+    return schema
+
+
+def _converter(model: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """From checked JSON to what the annotations say: dates, enums, models."""
+    from pydantic import ValidationError
+
+    def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            made = model.model_validate(arguments)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            raise InvalidArguments("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)) from error
+        return {name: getattr(made, name) for name in arguments}
+
+    return convert

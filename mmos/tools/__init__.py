@@ -1,0 +1,1 @@
+"""The tools that every house has; none imports another, each reaches models and the user only through its Context."""

@@ -1,0 +1,104 @@
+"""Specialists as tools: one for each role, or one for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmos.calls.spec import Spec
+from mmos.errors import HostError, MmosError, NoAnswer, ToolError
+from mmos.events import ArtifactKept
+from mmos.messages import Message
+from mmos.prompting.digest import digest
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Answer, Context, Tool, render
+
+BRIEF: dict[str, dict[str, str]] = {
+    "query": {"type": "string", "description": "What you want from this specialist, complete in itself."},
+    "context": {"type": "string", "description": "Facts that it needs and cannot know. Optional."},
+}
+"""The user's own words reach the specialist beside this; they need not be repeated."""
+
+
+@dataclass(frozen=True)
+class Specialist:
+    """A role that can be consulted, and what the arbiter is told of it."""
+
+    name: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """How a specialist is asked and how its answer comes back."""
+
+    templates: Templates
+    answer_chars: int
+
+    async def __call__(self, context: Context, role: str, query: str, background: str) -> Any:
+        try:
+            answer = await context.consult(role, self._message(context, query, background))
+        except (HostError, NoAnswer, ToolError) as error:
+            raise ToolError(error.message, report=render(_failure(error)), code=error.code) from error
+        return {"success": True, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
+
+    def _message(self, context: Context, query: str, background: str) -> Message:
+        """The user's words verbatim, then the brief; values are data, whatever they contain."""
+        known = f"\n\nWhat you should know:\n{background}" if background else ""
+        return Message("user", self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known))
+
+    def _response(self, context: Context, role: str, answer: Answer) -> str:
+        """An answer that is too long to hand on travels as a reference, and reaches the user whole."""
+        if len(answer.text) <= self.answer_chars:
+            return answer.text
+        scope = context.scope
+        name = f"{scope.run[-6:].lower()}-{len(scope.view.artifacts) + 1}"
+        scope.record(ArtifactKept(name, scope.lane, role, answer.text))
+        return self.templates.fill("digest", artifact=f"artifact:{name}", length=f"{len(answer.text):,}", digest=digest(answer.text))
+
+
+def _failure(error: MmosError) -> dict[str, Any]:
+    partial = error.partial if isinstance(error, HostError) else ""
+    told = f"{error} What had come before it broke off: {partial}" if partial else str(error)
+    return {"success": False, "response": told, "reasoning": ""}
+
+
+def one_each(specialists: list[Specialist], consultation: Consultation) -> list[Tool]:
+    """`consult_<role>_specialist(query, context?)` for every role."""
+    return [_single(specialist, consultation) for specialist in specialists]
+
+
+def _single(specialist: Specialist, consultation: Consultation) -> Tool:
+    async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
+        return await consultation(context, specialist.name, arguments["query"], arguments.get("context") or "")
+
+    spec = Spec(
+        f"consult_{specialist.name}_specialist",
+        f"Ask the {specialist.name} specialist. {specialist.purpose}".strip(),
+        {"type": "object", "properties": BRIEF, "required": ["query"], "additionalProperties": False},
+    )
+    return Tool(spec, run, after_crash="repeat")
+
+
+def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
+    """`consult_specialist(specialist, query, context?)`: one tool, where a model does better with one."""
+
+    async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
+        return await consultation(context, arguments["specialist"], arguments["query"], arguments.get("context") or "")
+
+    names = [specialist.name for specialist in specialists]
+    # some hosts drop `enum` on the way to the model, so the names stand in the description, too
+    purposes = " ".join(f"{specialist.name}: {specialist.purpose}" for specialist in specialists)
+    chosen = {"type": "string", "enum": names, "description": f"One of: {', '.join(names)}."}
+    spec = Spec(
+        "consult_specialist",
+        f"Ask a specialist. {purposes}",
+        {
+            "type": "object",
+            "properties": {"specialist": chosen, **BRIEF},
+            "required": ["specialist", "query"],
+            "additionalProperties": False,
+        },
+    )
+    return Tool(spec, run, after_crash="repeat")

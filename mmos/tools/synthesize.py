@@ -1,0 +1,63 @@
+"""Several answers made into one by the synthesizer, from the specialists' own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from mmos.calls.spec import Spec
+from mmos.errors import ToolError
+from mmos.messages import Message
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Context, Tool
+
+
+def synthesize_responses(role: str, templates: Templates) -> Tool:
+    """The tool; without arguments it takes every answer that specialists gave in this run."""
+
+    async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
+        texts = arguments.get("responses") or gathered(context)
+        if not texts:
+            raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
+        listed = "\n\n".join(f"Response {number}:\n{expand(context, text)}" for number, text in enumerate(texts, 1))
+        wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
+        message = Message("user", templates.fill("synthesis", task=context.task, responses=listed, instruction=wish))
+        answer = await context.consult(role, message)
+        return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
+
+    spec = Spec(
+        "synthesize_responses",
+        "Let the synthesizer make one answer of several responses. Without arguments it takes all answers of this run, whole.",
+        {
+            "type": "object",
+            "properties": {
+                "instruction": {"type": "string", "description": "What the synthesis should stress. Optional."},
+                "responses": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "The texts; leave out to use the answers of this run.",
+                },
+            },
+            "additionalProperties": False,
+        },
+    )
+    return Tool(spec, run, after_crash="repeat")
+
+
+def gathered(context: Context) -> list[str]:
+    """What specialists answered to this participant in this run, in the order of the answers."""
+    return [
+        str(orjson.loads(call.message.content)["response"])
+        for call in context.scope.view.finished_calls.values()
+        if call.ok and call.lane == context.scope.lane and call.tool.startswith("consult_")
+    ]
+
+
+def expand(context: Context, text: str) -> str:
+    """References to artifacts give way to the artifacts."""
+    for name, kept in context.scope.view.artifacts.items():
+        if f"artifact:{name}" in text:
+            return kept.text
+    return text

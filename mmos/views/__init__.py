@@ -1,0 +1,1 @@
+"""Pure folds over journal entries: what a thread says, what a run did, what it cost."""

@@ -1,0 +1,78 @@
+"""The result document of a run: what `--json` prints, made from its view alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmos.events import QuestionAsked, Reason
+from mmos.views.run import RunView
+
+VERSION = 1
+
+LIMITS = frozenset({"timeout", "limit_turns", "limit_calls", "limit_tokens", "loop"})
+"""Reasons that mean: a limit of the run was reached."""
+
+UNSERVED = frozenset(
+    {"no_host", "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "load_failed", "out_of_memory",
+     "runner_crashed", "model_missing", "unauthorized", "stream_cut"}
+)  # fmt: skip
+"""Reasons that mean: no host could serve."""
+
+
+def exit_code(status: str, reason: str | None) -> int:
+    """The exit code that goes with a status: 0 answered, 3 waiting, 4 no host, 5 a limit, 130 cancelled, else 1."""
+    if reason in LIMITS or status == "partial":
+        return 5
+    if status == "failed":
+        return 4 if reason in UNSERVED else 1
+    return {"answered": 0, "waiting": 3, "cancelled": 130}.get(status, 1)
+
+
+def document(view: RunView) -> dict[str, Any]:
+    """The document of INTERFACE: every key is always there."""
+    return {
+        "version": VERSION,
+        "run": view.run or None,
+        "thread": view.thread or None,
+        "status": view.status or "failed",
+        "answer": view.answer,
+        "reason": _reason(view.reason),
+        "question": _question(view.open_question) if view.status == "waiting" else None,
+        "roles": [
+            {
+                "role": use.role, "model": use.model, "host": use.host, "calls": use.calls,
+                "prompt_tokens": use.prompt_tokens, "output_tokens": use.output_tokens,
+                "load_seconds": round(use.load_seconds, 3), "queue_seconds": round(use.queue_seconds, 3),
+                "busy_seconds": round(use.busy_seconds, 3),
+            }
+            for use in view.roles.values()
+        ],
+        "tools": [{"name": use.name, "calls": use.calls, "failed": use.failed} for use in view.tools.values()],
+        "usage": {
+            "turns": view.turns, "model_calls": view.asked,
+            "prompt_tokens": view.prompt_tokens, "output_tokens": view.output_tokens,
+            "seconds": round(max(0.0, view.ended - view.started), 3), "load_seconds": round(view.load_seconds, 3), "swaps": view.swaps,
+        },
+        "repairs": [{"call": repair.call, "stage": repair.stage, "what": repair.what} for repair in view.repairs],
+        "warnings": list(view.warnings),
+        "rehearsed": view.rehearsed,
+    }  # fmt: skip
+
+
+def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:
+    """The document of a run that never began: wrong usage or configuration."""
+    view = RunView(status="failed", reason=Reason(code, message, next_step))
+    return document(view)
+
+
+def _reason(reason: Reason | None) -> dict[str, str] | None:
+    return None if reason is None else {"code": reason.code, "message": reason.message, "next": reason.next}
+
+
+def _question(question: QuestionAsked | None) -> dict[str, Any] | None:
+    if question is None:
+        return None
+    return {
+        "id": question.question, "kind": question.form, "text": question.text, "options": list(question.options),
+        "default": question.default, "deadline": question.deadline, "from": question.role,
+    }  # fmt: skip

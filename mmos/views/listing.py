@@ -1,0 +1,96 @@
+"""What there is in a journal: its runs and its threads, by id, name and age."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from mmos.errors import NotFound, UsageError
+from mmos.events import Entry, RunFinished, RunResumed, RunStarted, ThreadNamed
+
+RUN_KINDS = ("run_started", "run_resumed", "run_finished")
+THREAD_KINDS = ("thread_named", "run_started")
+
+
+@dataclass
+class RunRow:
+    run: str
+    thread: str
+    task: str
+    started: float
+    ended: float
+    status: str
+    process: str
+
+
+@dataclass
+class ThreadRow:
+    thread: str
+    name: str = ""
+    runs: int = 0
+    first: str = ""
+    """The task that began it."""
+    last: float = 0.0
+
+
+def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> list[RunRow]:
+    """Every run, oldest first; one that never finished is `running` while its process lives, else `interrupted`."""
+    rows: dict[str, RunRow] = {}
+    for entry in entries:
+        match entry.event:
+            case RunStarted(task=task, process=process):
+                rows[entry.run] = RunRow(entry.run, entry.thread, task, entry.time, entry.time, "", process)
+            case RunResumed(process=process):
+                rows[entry.run].process, rows[entry.run].status = process, ""
+            case RunFinished(status=status):
+                rows[entry.run].status, rows[entry.run].ended = status, entry.time
+    for row in rows.values():
+        if not row.status:
+            row.status = "running" if alive(row.process) else "interrupted"
+            row.ended = now if row.status == "running" else row.started
+    return list(rows.values())
+
+
+def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
+    """Every thread, the one last used at the end."""
+    rows: dict[str, ThreadRow] = {}
+    for entry in entries:
+        row = rows.setdefault(entry.thread, ThreadRow(entry.thread))
+        row.last = entry.time
+        match entry.event:
+            case ThreadNamed(name=name):
+                row.name = name
+            case RunStarted(task=task):
+                row.runs += 1
+                row.first = row.first or task
+    return sorted(rows.values(), key=lambda row: row.last)
+
+
+def find_run(entries: Iterable[Entry], wanted: str) -> str:
+    """The run with this id, or the only one whose id begins or ends so."""
+    known = [entry.run for entry in entries if isinstance(entry.event, RunStarted)]
+    return _only("run", wanted, known, "mmos runs list")
+
+
+def find_thread(entries: Iterable[Entry], wanted: str) -> str:
+    """The thread with this name or id, or the only one whose id begins or ends so."""
+    rows = threads(entries)
+    named = [row.thread for row in rows if row.name == wanted]
+    return named[-1] if named else _only("thread", wanted, [row.thread for row in rows], "mmos threads list")
+
+
+def thread_named(entries: Iterable[Entry], name: str) -> str | None:
+    """The thread of exactly this name or id; None when there is none."""
+    rows = threads(entries)
+    return next((row.thread for row in rows if name in (row.name, row.thread)), None)
+
+
+def _only(kind: str, wanted: str, known: list[str], where: str) -> str:
+    if wanted in known:
+        return wanted
+    fitting = [name for name in known if wanted and (name.startswith(wanted.upper()) or name.endswith(wanted.upper()))]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(f"{wanted!r} may mean {len(fitting)} {kind}s: {', '.join(fitting[:5])}.", next_step="Give more of the id.")
+    raise NotFound(f"There is no {kind} {wanted!r}.", next_step=f"See {where}.")

@@ -1,0 +1,240 @@
+"""What one run did and what it cost, folded from its entries: status, budgets spent, roles, tools, questions, artifacts, loops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from mmos import events
+from mmos.events import Entry, Event, Reason
+from mmos.messages import Usage
+
+LOADED = 0.1
+"""Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
+
+
+@dataclass
+class RoleUse:
+    """What one role did on one model and host."""
+
+    role: str
+    model: str
+    host: str
+    calls: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    load_seconds: float = 0.0
+    queue_seconds: float = 0.0
+    busy_seconds: float = 0.0
+
+    def add(self, usage: Usage) -> None:
+        self.calls += 1
+        self.prompt_tokens += usage.prompt_tokens
+        self.output_tokens += usage.output_tokens
+        self.load_seconds += usage.load_seconds
+        self.queue_seconds += usage.queue_seconds
+        self.busy_seconds += usage.prompt_seconds + usage.output_seconds
+
+
+@dataclass
+class ToolUse:
+    name: str
+    calls: int = 0
+    failed: int = 0
+
+
+def canonical(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
+    """One spelling for the same call by the same role, whatever the order of its keys."""
+    return f"{role} {tool} {orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()}"
+
+
+@dataclass
+class RunView:
+    """The fold of one run."""
+
+    run: str = ""
+    thread: str = ""
+    task: str = ""
+    status: events.Status | None = None
+    answer: str | None = None
+    reason: Reason | None = None
+    started: float = 0.0
+    ended: float = 0.0
+    """When its newest entry was written."""
+    process: str = ""
+    rehearsed: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    config: str = ""
+    config_path: str = ""
+    lane: str = ""
+    """The run's own lane: the arbiter's."""
+    lanes: dict[str, str] = field(default_factory=dict)
+    """The lane that each call opened."""
+    opened: int = 0
+    """Lanes so far."""
+    turns: int = 0
+    asked: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    load_seconds: float = 0.0
+    swaps: int = 0
+    roles: dict[tuple[str, str, str], RoleUse] = field(default_factory=dict)
+    tools: dict[str, ToolUse] = field(default_factory=dict)
+    started_calls: dict[str, events.CallStarted] = field(default_factory=dict)
+    finished_calls: dict[str, events.CallFinished] = field(default_factory=dict)
+    repeats: Counter[str] = field(default_factory=Counter)
+    withheld: dict[str, set[str]] = field(default_factory=dict)
+    """For each lane the tools that it may not see in its next turn."""
+    hidden: dict[str, set[str]] = field(default_factory=dict)
+    """For each lane the tools that it did not see in its newest turn."""
+    cut: dict[str, str] = field(default_factory=dict)
+    """For each lane what had come of a reply that broke off."""
+    artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
+    questions: dict[str, events.QuestionAsked] = field(default_factory=dict)
+    answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
+    repairs: list[events.CallRepaired] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _resident: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> RunView:
+        view = cls()
+        for entry in entries:
+            view.apply(entry)
+        return view
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def calls(self) -> int:
+        return len(self.started_calls)
+
+    @property
+    def open_question(self) -> events.QuestionAsked | None:
+        """The newest question that nobody has answered."""
+        return next((question for name, question in reversed(self.questions.items()) if name not in self.answers), None)
+
+    def apply(self, entry: Entry) -> None:
+        self.run, self.thread, self.ended = entry.run, entry.thread, entry.time
+        fold = _FOLDS.get(type(entry.event))
+        if fold is not None:
+            fold(self, entry.event)
+
+
+def _run_started(view: RunView, event: events.RunStarted) -> None:
+    view.started = view.ended
+    view.task, view.process, view.options, view.rehearsed = event.task, event.process, event.options, event.rehearsed
+    view.config, view.config_path = event.config, event.config_path
+
+
+def _run_resumed(view: RunView, event: events.RunResumed) -> None:
+    view.process, view.status, view.reason, view.answer = event.process, None, None, None
+
+
+def _run_finished(view: RunView, event: events.RunFinished) -> None:
+    view.status, view.answer, view.reason = event.status, event.answer, event.reason
+
+
+def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
+    view.opened += 1
+    if event.parent:
+        view.lanes[event.call] = event.lane
+    else:
+        view.lane = event.lane
+
+
+def _model_asked(view: RunView, event: events.ModelAsked) -> None:
+    view.asked += 1
+    view.turns += event.lane == view.lane
+    view.hidden[event.lane] = view.withheld.pop(event.lane, set())
+
+
+def _model_replied(view: RunView, event: events.ModelReplied) -> None:
+    usage = event.usage
+    view.prompt_tokens += usage.prompt_tokens
+    view.output_tokens += usage.output_tokens
+    view.load_seconds += usage.load_seconds
+    if usage.load_seconds > LOADED and view._resident.get(event.host, event.model) != event.model:
+        view.swaps += 1
+    view._resident[event.host] = event.model
+    view.cut.pop(event.lane, None)
+    key = (event.role, event.model, event.host)
+    if key not in view.roles:
+        view.roles[key] = RoleUse(*key)
+    view.roles[key].add(usage)
+
+
+def _model_failed(view: RunView, event: events.ModelFailed) -> None:
+    if event.partial:
+        view.cut[event.lane] = event.partial
+
+
+def _call_started(view: RunView, event: events.CallStarted) -> None:
+    if event.call in view.started_calls:
+        return  # taken up again after a crash or a question: still the same call
+    view.started_calls[event.call] = event
+    view.tools.setdefault(event.tool, ToolUse(event.tool)).calls += 1
+    view.repeats[canonical(event.role, event.tool, event.arguments)] += 1
+
+
+def _call_finished(view: RunView, event: events.CallFinished) -> None:
+    view.finished_calls[event.call] = event
+    if not event.ok:
+        view.tools.setdefault(event.tool, ToolUse(event.tool)).failed += 1
+
+
+def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
+    if event.measure != "nudge":
+        view.withheld.setdefault(event.lane, set()).add(event.tool)
+
+
+def _artifact_kept(view: RunView, event: events.ArtifactKept) -> None:
+    view.artifacts[event.artifact] = event
+
+
+def _question_asked(view: RunView, event: events.QuestionAsked) -> None:
+    view.questions[event.question] = event
+
+
+def _question_answered(view: RunView, event: events.QuestionAnswered) -> None:
+    view.answers[event.question] = event
+
+
+def _call_repaired(view: RunView, event: events.CallRepaired) -> None:
+    view.repairs.append(event)
+
+
+def _warned(view: RunView, event: events.Warned) -> None:
+    view.warnings.append(event.text)
+
+
+def _history_shortened(view: RunView, event: events.HistoryShortened) -> None:
+    view.warnings.append(
+        f"{event.role}: the {event.dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
+    )
+
+
+_FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
+    events.RunStarted: _run_started,
+    events.RunResumed: _run_resumed,
+    events.RunFinished: _run_finished,
+    events.LaneOpened: _lane_opened,
+    events.ModelAsked: _model_asked,
+    events.ModelReplied: _model_replied,
+    events.ModelFailed: _model_failed,
+    events.CallStarted: _call_started,
+    events.CallFinished: _call_finished,
+    events.LoopNoticed: _loop_noticed,
+    events.ArtifactKept: _artifact_kept,
+    events.QuestionAsked: _question_asked,
+    events.QuestionAnswered: _question_answered,
+    events.CallRepaired: _call_repaired,
+    events.Warned: _warned,
+    events.HistoryShortened: _history_shortened,
+}
