@@ -1,0 +1,1 @@
+"""The command line: parse, call the app, print what the journal says."""

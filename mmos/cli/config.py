@@ -1,0 +1,179 @@
+"""`mmos config`: write, check, show and describe the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from mmos.cli.output import print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from mmos.config.survey import HostSurvey
+    from mmos.hosts.face import Installed
+    from mmos.hosts.ollama import OllamaHost
+
+ASKING_SECONDS = 5.0
+
+
+@click.group()
+def config() -> None:
+    """Write, check, show and describe the configuration."""
+
+
+@config.command()
+@setting
+def check(config: Setting) -> int:
+    """Check the configuration: every error at once, each with its place and its cure."""
+    from mmos.errors import ConfigError
+
+    try:
+        loaded = config.source()
+    except ConfigError as error:
+        return _found(config, error.problems, ())
+    return _found(config, (), loaded.warnings, loaded.document.name)
+
+
+def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
+    if config.json:
+        rows = [
+            {"level": level, "where": p.where, "key": p.key, "message": p.message}
+            for level, found in (("error", errors), ("warning", warnings))
+            for p in found
+        ]
+        print_json({"version": 1, "ok": not errors, "findings": rows})
+    else:
+        for problem in errors:
+            click.echo(f"{click.style('error', fg='red')}: {problem}", err=True)
+        for problem in warnings:
+            click.echo(f"{click.style('warning', fg='yellow')}: {problem}", err=True)
+        if not errors:
+            click.echo(f"{name or 'The configuration'} is valid.")
+    return 2 if errors else 0
+
+
+@config.command()
+@setting
+def show(config: Setting) -> None:
+    """Show the configuration in effect, each value with where it comes from; secrets stay hidden."""
+    from mmos.config.show import as_dict, describe
+
+    loaded = config.source()
+    if config.json:
+        print_json({"version": 1, **as_dict(loaded)})
+    else:
+        sys.stdout.write(describe(loaded))
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of orchestration.yaml, for editors."""
+    from mmos.config.json_schema import json_schema_text
+
+    sys.stdout.write(json_schema_text())
+
+
+@config.command()
+@click.argument("hosts", nargs=-1)
+@click.option("-o", "--output", default="orchestration.yaml", show_default=True, metavar="FILE", help="Where to write it; - is stdout.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
+    """Ask HOSTS what models they have, and write a configuration that fits them.
+
+    A host is a URL, or a name or address whose port is 11434. Without any, this machine is asked.
+
+    \b
+    mmos config init
+    mmos config init ollama01 192.168.1.20 http://studio:11434
+    """
+    from mmos.config.init import propose
+
+    path = None if output == "-" else Path(output)
+    if path is not None and path.exists() and not force:
+        raise click.UsageError(f"{path} is there already; --force writes over it, --output names another file.")
+    surveys = run_to_end(lambda: _survey(hosts or (_local(),)))
+    for survey in surveys:
+        said = f"{len(survey.models)} models, version {survey.version}" if survey.reachable else survey.error
+        click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
+    text = propose(surveys)
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        _write(path, text)
+        click.echo(f'Wrote {path}. Next: mmos config check, then: mmos run "Explain what you can do"', err=True)
+    return 0 if any(survey.models for survey in surveys) else 4
+
+
+async def _capable(host: OllamaHost, model: Installed) -> Installed:
+    """Older servers tell what a model can do only when asked about it alone."""
+    if model.capabilities is not None:
+        return model
+    card = await host.show(model.name)
+    return replace(model, capabilities=card.capabilities, context_length=card.context_length or model.context_length)
+
+
+def _local() -> str:
+    from mmos.config.sources import local_address
+
+    return local_address(os.environ)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
+
+
+async def _survey(hosts: tuple[str, ...]) -> list[HostSurvey]:
+    """All hosts at once; one that does not answer is told of, not waited for."""
+    return list(await asyncio.gather(*(_ask(name, url) for name, url in _named(hosts))))
+
+
+def _named(hosts: tuple[str, ...]) -> list[tuple[str, str]]:
+    named: dict[str, str] = {}
+    for host in hosts:
+        url = host if "://" in host else f"http://{host}"
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            raise click.BadParameter(f"{host!r} is no address of a host", param_hint="HOSTS") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise click.BadParameter(f"{host!r} is no address of a host; give a name, an address or a URL", param_hint="HOSTS")
+        if port is None and parts.scheme == "http":
+            url = f"{url.rstrip('/')}:11434"
+        name = "local" if parts.hostname in ("localhost", "127.0.0.1", "::1") else parts.hostname.replace(".", "-")
+        while name in named and named[name] != url:
+            name += "-2"
+        named[name] = url
+    return list(named.items())
+
+
+async def _ask(name: str, url: str) -> HostSurvey:
+    from mmos.config.survey import HostSurvey, SurveyedModel
+    from mmos.errors import HostError
+    from mmos.hosts.ollama import OllamaHost
+
+    host = OllamaHost(name, url)
+    try:
+        async with asyncio.timeout(ASKING_SECONDS):
+            version, tags = await asyncio.gather(host.version(), host.tags())
+            tags = await asyncio.gather(*(_capable(host, model) for model in tags))
+    except (HostError, TimeoutError) as error:
+        return HostSurvey(name, url, False, "", (), str(error) or f"no answer within {ASKING_SECONDS:g} s")
+    finally:
+        await host.close()
+    models = tuple(
+        SurveyedModel(model.name, model.size, model.parameters, model.family, model.capabilities, model.context_length, model.remote)
+        for model in tags
+    )
+    return HostSurvey(name, url, True, version, models, "")

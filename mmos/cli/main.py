@@ -1,0 +1,112 @@
+"""The `mmos` command: a table of commands that are imported only when used, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from mmos.errors import HostError, MmosError, StateError, UserError
+from mmos.version import __version__
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("mmos.cli.run", "Run one task, from ask to answer."),
+    "runs": ("mmos.cli.runs", "Look into runs, answer their questions, resume, export and delete them."),
+    "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),
+    "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and help, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mmos", message="%(prog)s %(version)s")
+def mmos() -> None:
+    """A fleet of Ollama hosts that works as one mind.
+
+    A fast arbiter model answers you with the help of specialist models, each on the host that serves it best.
+
+    \b
+    mmos run --rehearse "Why does my build fail?"    try it, with scripted models
+    mmos config init                                 write orchestration.yaml for your own hosts
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; never a stack trace for what a user, a model or a host did."""
+    given = sys.argv[1:] if args is None else args
+    if given in (["--version"], ["-V"]):  # answered before anything else is read
+        click.echo(f"mmos {__version__}")
+        return
+    sys.exit(_run(given))
+
+
+def _run(args: list[str]) -> int:
+    try:
+        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        return _refuse(args, "usage", error.format_message(), _usage_hint(error), 2)
+    except BrokenPipeError:
+        _close_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except MmosError as error:
+        return _refuse(args, error.code, error.message, error.next_step, _exit_code(error))
+    return code if isinstance(code, int) else 0
+
+
+def _exit_code(error: MmosError) -> int:
+    if isinstance(error, HostError):
+        return 4
+    return 2 if isinstance(error, UserError) and not isinstance(error, StateError) else 1
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"Try '{context.command_path} --help'." if context is not None else ""
+
+
+def _refuse(args: list[str], code: str, message: str, next_step: str, status: int) -> int:
+    if "--json" in args:
+        from mmos.cli.output import print_json
+        from mmos.views.document import failure
+
+        print_json(failure(code, message, next_step))
+    text = "\n".join(part for part in (message, next_step) if part)
+    click.echo(click.style("mmos: ", fg="red") + text, err=True)
+    return status
+
+
+def _close_stdout() -> None:
+    """The reader of our output has gone: nothing is left to say, not even at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

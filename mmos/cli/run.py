@@ -1,0 +1,161 @@
+"""`mmos run`: one headless task."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from mmos.cli.output import print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from mmos.app import Answer, App, RunOptions
+    from mmos.cli.screen import Screen
+
+
+@click.command()
+@click.argument("task")
+@click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the whole run; what there is then is printed."
+)
+@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take.")
+@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make.")
+@click.option(
+    "--on-question",
+    type=click.Choice(["fail", "default", "wait"]),
+    help="When a model asks you: else at a terminal you are asked, in scripts it fails.",
+)
+@click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
+@click.option("--system", metavar="TEXT", help="More instructions for the arbiter.")
+@click.option("--stream/--no-stream", default=None, help="Print the answer as it comes; on at a terminal.")
+@click.option("--progress/--no-progress", default=None, help="Tell on stderr who is at work; on at a terminal.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="With --rehearse: how fast the rehearsed hosts' time runs; 1 is true time.",
+)
+@setting
+def run(config: Setting, task: str, **given: Any) -> int:
+    """Run one task, from ask to answer; TASK `-` reads it from stdin.
+
+    \b
+    mmos run "Write a regex for ISO dates and explain it"
+    git diff | mmos run - --system "Review this diff." --json
+
+    Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
+    5 a limit was reached, 130 interrupted.
+    """
+    options = _options(given)
+    text = _task(task)
+    return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), text, options, given))
+
+
+def _options(given: dict[str, Any]) -> RunOptions:
+    from mmos.app import RunOptions
+
+    roles: dict[str, str] = {}
+    for wish in given["roles"]:
+        name, found, model = wish.partition("=")
+        if not found or not name or not model:
+            raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
+        roles[name] = model
+    return RunOptions(given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None)
+
+
+def _task(task: str) -> str:
+    if task != "-":
+        return task
+    try:
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"The task on stdin is not UTF-8 text (byte {error.start}).") from None
+    if not text.strip():
+        raise click.UsageError("The task on stdin is empty.")
+    return text
+
+
+async def _run(config: Setting, task: str, options: RunOptions, given: dict[str, Any]) -> int:
+    async with config.app() as app:
+        show = Show(given["stream"], given["progress"])
+        return await attend(config, app, options, show, task=task, thread=given["thread"])
+
+
+@dataclass(frozen=True)
+class Show:
+    """What the user wants to see; None leaves it to whether a terminal is there."""
+
+    stream: bool | None = None
+    progress: bool | None = None
+
+    def screen(self, config: Setting) -> Screen:
+        from mmos.cli.screen import Screen
+
+        stream = sys.stdout.isatty() if self.stream is None else self.stream
+        progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
+        return Screen(stream and not config.json, progress)
+
+
+async def attend(
+    config: Setting, app: App, options: RunOptions, show: Show, *, task: str = "", thread: str | None = None, resume: str = ""
+) -> int:
+    """Start or resume a run, show it while it goes on, print how it ended; an interruption, too, ends in a result."""
+    from mmos.app.lifecycle import Watch
+    from mmos.cli.screen import ask
+
+    at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    screen = show.screen(config)
+    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    watch = Watch(on_hint=screen.hint, answerer=ask if at_terminal and not config.json else None, on_start=started.set_result)
+    if app.rehearsed:
+        screen.note("[rehearsal: scripted models answer; no model is asked]")
+    showing = asyncio.create_task(_show(app, started, screen))
+    try:
+        work = app.resume(resume, options=options, watch=watch) if resume else app.run(task, thread=thread, options=options, watch=watch)
+        answer = await work
+    except asyncio.CancelledError:
+        if not started.done():
+            raise
+        answer = await _interrupted(app, started.result())
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+    return _print(config, screen, answer)
+
+
+async def _show(app: App, started: asyncio.Future[str], screen: Screen) -> None:
+    """Follow the run's journal; the last facts are shown before the answer because they are committed before it returns."""
+    if not screen.progress:
+        return
+    async for entry in app.journal.follow(run=await started):
+        screen.tell(entry.event)
+
+
+async def _interrupted(app: App, run: str) -> Answer:
+    from mmos.app import Answer
+    from mmos.views.run import RunView
+
+    cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
+    return Answer.of(RunView.of(await app.journal.read(run=run)))
+
+
+def _print(config: Setting, screen: Screen, answer: Answer) -> int:
+    if config.json:
+        print_json(answer.document())
+        return answer.exit_code
+    if answer.text:
+        screen.finish(answer.text)
+    for warning in answer.view.warnings:
+        click.echo(f"mmos: warning: {warning}", err=True)
+    if answer.reason is not None:
+        click.echo(f"mmos: {answer.status}: {answer.reason.message}", err=True)
+        if answer.reason.next:
+            click.echo(f"      {answer.reason.next}", err=True)
+    if answer.status == "waiting":
+        click.echo(answer.run)
+    return answer.exit_code

@@ -1,0 +1,180 @@
+"""`mmos runs`: look into runs, answer their questions, go on with them, take them away."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from mmos.cli.output import harmless, how_long, one_line, print_json, table, when
+from mmos.cli.setting import Setting, run_to_end, setting
+
+
+@click.group()
+def runs() -> None:
+    """Look into runs, answer their questions, resume, export and delete them.
+
+    RUN is a run's id, or enough of its beginning or end to know it by.
+    """
+
+
+@runs.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest N.")
+@setting
+def list_runs(config: Setting, limit: int) -> None:
+    """List runs, the newest last."""
+    rows = run_to_end(lambda: _rows(config))[-limit:]
+    if config.json:
+        print_json({"version": 1, "runs": rows})
+        return
+    if not rows:
+        click.echo('No runs yet. Try: mmos run --rehearse "Explain what a mutex is"', err=True)
+        return
+    shown = ((row["run"], row["status"], when(row["started"]), how_long(row["seconds"]), row["task"]) for row in rows)
+    table(("RUN", "STATUS", "STARTED", "TOOK", "TASK"), shown)
+
+
+async def _rows(config: Setting) -> list[dict[str, Any]]:
+    from mmos.views.listing import RUN_KINDS, runs
+
+    async with config.journal() as journal:
+        found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
+    return [
+        {
+            "run": row.run, "thread": row.thread, "status": row.status, "task": row.task,
+            "started": row.started, "seconds": round(max(0.0, row.ended - row.started), 3),
+        }
+        for row in found
+    ]  # fmt: skip
+
+
+@runs.command()
+@click.argument("run")
+@setting
+def show(config: Setting, run: str) -> None:
+    """Show what happened in RUN, fact by fact, and how it ended."""
+    run_to_end(lambda: _show(config, run))
+
+
+async def _show(config: Setting, run: str) -> None:
+    from mmos.cli.trace import lines
+    from mmos.views.document import document
+    from mmos.views.listing import find_run
+    from mmos.views.run import RunView
+
+    async with config.journal() as journal:
+        name = find_run(await journal.read(kinds=("run_started",)), run)
+        entries = await journal.read(run=name)
+        view = RunView.of(entries)
+        status = view.status or ("running" if journal.alive(view.process) else "interrupted")
+    if config.json:
+        print_json({**document(view), "status": status})
+        return
+    click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}")
+    for line in lines(entries):
+        click.echo(line)
+    if view.answer:
+        click.echo(f"\n{harmless(view.answer)}")
+    if view.reason:
+        click.echo(f"\n{view.reason.code}: {view.reason.message} {view.reason.next}".rstrip())
+
+
+def _terms(command: Any) -> Any:
+    """The limits of a run that may be set anew when it goes on."""
+    for option in (
+        click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help="When a model asks you again."),
+        click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make."),
+        click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take."),
+        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds from now on."),
+    ):
+        command = option(command)
+    return command
+
+
+@runs.command()
+@click.argument("run")
+@click.argument("text")
+@click.option("--question", metavar="ID", help="Which question, where there are several.")
+@_terms
+@setting
+def answer(config: Setting, run: str, text: str, question: str | None, **terms: Any) -> int:
+    """Answer what RUN asks with TEXT, and go on with it."""
+    return run_to_end(lambda: _resume(config, run, terms, text, question))
+
+
+@runs.command()
+@click.argument("run")
+@_terms
+@setting
+def resume(config: Setting, run: str, **terms: Any) -> int:
+    """Go on with RUN after a crash, a failure or a question; what was finished is not done again."""
+    return run_to_end(lambda: _resume(config, run, terms))
+
+
+async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
+    from mmos.app import RunOptions
+    from mmos.cli.run import Show, attend
+    from mmos.views.listing import find_run
+    from mmos.views.run import RunView
+
+    async with config.journal() as journal:
+        name = find_run(await journal.read(kinds=("run_started",)), run)
+        view = RunView.of(await journal.read(run=name))
+    folder = str(config.found_state())
+    options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
+    config = replace(config, state=folder, rehearse=config.rehearse or view.rehearsed)
+    async with config.app() as app:
+        if text is not None:
+            await app.answer(name, text, question=question)
+        return await attend(config, app, options, Show(), resume=name)
+
+
+@runs.command()
+@click.argument("run")
+@setting
+def export(config: Setting, run: str) -> None:
+    """Write every fact of RUN to stdout, one JSON object a line."""
+    run_to_end(lambda: _export(config, run))
+
+
+async def _export(config: Setting, run: str) -> None:
+    from mmos.cli.trace import as_json_line
+    from mmos.views.listing import find_run
+
+    async with config.journal() as journal:
+        name = find_run(await journal.read(kinds=("run_started",)), run)
+        for entry in await journal.read(run=name):
+            sys.stdout.write(as_json_line(entry))
+
+
+@runs.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@setting
+def delete(config: Setting, run: tuple[str, ...], yes: bool) -> None:
+    """Delete runs with all that they said, for good."""
+    run_to_end(lambda: _delete(config, run, yes))
+
+
+async def _delete(config: Setting, wanted: tuple[str, ...], yes: bool) -> None:
+    from mmos.errors import UsageError
+    from mmos.views.listing import RUN_KINDS, find_run, runs
+
+    async with config.journal(read_only=False) as journal:
+        entries = await journal.read(kinds=RUN_KINDS)
+        names = [find_run(entries, name) for name in wanted]
+        rows = {row.run: row for row in runs(entries, journal.alive, time.time())}
+        busy = [name for name in names if rows[name].status == "running"]
+        if busy:
+            raise UsageError(f"Still at work: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
+        if not yes and sys.stdin.isatty():
+            listed = "\n".join(f"  {name}  {one_line(rows[name].task, 60)}" for name in names)
+            click.confirm(f"Delete for good:\n{listed}\n?", abort=True, err=True)
+        counted = sum([await journal.delete(run=name) for name in names])
+    if config.json:
+        print_json({"version": 1, "deleted": names, "entries": counted})
+    else:
+        click.echo(f"Deleted {len(names)} run{'s' if len(names) > 1 else ''}, {counted} entries.", err=True)

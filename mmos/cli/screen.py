@@ -1,0 +1,139 @@
+"""What a person sees while a run goes on: the answer on stdout as it comes, who is at work on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, field
+from typing import TextIO
+
+import click
+
+from mmos import events
+from mmos.cli.output import harmless, how_long, one_line
+from mmos.scope import Hint
+
+
+@dataclass
+class Screen:
+    """Both streams of a terminal, kept from writing into each other's lines."""
+
+    stream: bool
+    """Print the answer's text as it comes."""
+    progress: bool
+    """Print who is at work."""
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    said: str = ""
+    """What of the newest turn has been printed."""
+    _open: bool = False
+
+    def hint(self, hint: Hint) -> None:
+        """Only the arbiter's own words are printed as they come; others are told of when they are done."""
+        if hint.depth:
+            return
+        if hint.kind == "token":
+            self._say(hint.text)
+        elif hint.kind == "turn":
+            self._begin()
+        elif self.said:
+            self._begin()
+            self.note(f"[the answer broke off and is begun anew: {hint.text}]")
+
+    def tell(self, event: events.Event) -> None:
+        """One fact of the journal, in a line for people."""
+        line = _line(event)
+        if line:
+            self.note(line)
+
+    def finish(self, answer: str | None) -> None:
+        """The whole answer is on stdout when this returns, whatever of it had been printed before."""
+        text = answer or ""
+        if self.said and text.startswith(self.said):
+            text = text[len(self.said) :]
+        elif self._open and text:
+            self._begin()
+        if text:
+            self._write(text)
+        if self._open:
+            self._write("\n")
+
+    def note(self, line: str) -> None:
+        if not self.progress:
+            return
+        if self._open:
+            self._write("\n")
+        self.err.write(click.style(harmless(line), dim=True) + "\n")
+        self.err.flush()
+
+    def _say(self, text: str) -> None:
+        if self.stream:
+            self.said += text
+            self._write(text)
+
+    def _begin(self) -> None:
+        if self._open:
+            self._write("\n")
+        self.said = ""
+
+    def _write(self, text: str) -> None:
+        self.out.write(harmless(text) if self.out.isatty() else text)
+        self.out.flush()
+        self._open = not text.endswith("\n")
+
+
+def _line(event: events.Event) -> str:
+    match event:
+        case events.CallStarted(tool=tool, arguments=arguments, role=role):
+            what = (
+                arguments.get("query") or arguments.get("question") or ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            )
+            return f"{role} → {tool}: {one_line(str(what), 90)}"
+        case events.CallFinished(tool=tool, ok=True, seconds=seconds):
+            return f"  ✓ {tool} · {how_long(seconds)}"
+        case events.CallFinished(tool=tool, message=message):
+            return f"  ✗ {tool}: {one_line(message.content, 120)}"
+        case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if ":" in lane:
+            return f"  {role} ({model} on {host}): {usage.output_tokens} tokens"
+        case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
+            return f"  ! {role} on {host}: {one_line(detail, 120)}"
+        case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
+            return f"  ! {role} calls {tool} for the {times}th time: {measure}"
+        case events.Warned(text=text):
+            return f"  ! {one_line(text, 160)}"
+    return ""
+
+
+async def ask(question: events.QuestionAsked) -> str:
+    """Put a model's question to the person at the terminal and read one line; the wait can be cancelled."""
+    click.echo(click.style(f"\n{question.role} asks: ", bold=True) + harmless(question.text), err=True)
+    for number, option in enumerate(question.options, 1):
+        click.echo(f"  {number}. {harmless(option)}", err=True)
+    prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
+    while True:
+        click.echo(f"{prompt}: ", nl=False, err=True)
+        given = (await _read_line()).strip()
+        if given.isdigit() and 0 < int(given) <= len(question.options):
+            return question.options[int(given) - 1]
+        if given or question.default is not None:
+            return given or str(question.default)
+
+
+async def _read_line() -> str:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        if ready.done():
+            return
+        if line:
+            ready.set_result(line)
+        else:
+            ready.set_exception(EOFError())
+
+    loop.add_reader(sys.stdin, read)
+    try:
+        return await ready
+    finally:
+        loop.remove_reader(sys.stdin)

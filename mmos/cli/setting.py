@@ -1,0 +1,159 @@
+"""What every command shares: where the configuration and the state are, the rehearsal fleet, logs, and a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from mmos.app import App
+    from mmos.config.load import Config
+    from mmos.journal import Journal
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+REHEARSAL_TIME_SCALE = 20.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The options that every command takes."""
+
+    config: str | None
+    state: str | None
+    rehearse: bool
+    json: bool
+    verbose: int
+    time_scale: float | None = None
+
+    def source(self) -> Config:
+        """The configuration that these options name."""
+        from mmos.config.load import load
+        from mmos.config.sources import find
+
+        return load(find(self.config, os.environ, Path.cwd()), environ=os.environ)
+
+    def state_folder(self, path: Path | None) -> Path:
+        """`--state`, else `.mmos` beside the configuration, else the user's own state folder."""
+        if self.state:
+            return Path(self.state).expanduser()
+        if path is not None:
+            return path.parent / ".mmos"
+        home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return Path(home).expanduser() / "mmos"
+
+    def found_state(self) -> Path:
+        """The state folder for commands that need no configuration: a broken one must not keep anybody from his runs."""
+        from mmos.config.sources import find
+
+        return self.state_folder(None if self.state or self.rehearse else find(self.config, os.environ, Path.cwd()).path)
+
+    @asynccontextmanager
+    async def journal(self, *, read_only: bool = True) -> AsyncIterator[Journal]:
+        from mmos.journal import Journal
+
+        folder = self.found_state()
+        if read_only and not (folder / "journal.db").exists():
+            journal = await Journal.open(None)  # nothing has been written yet: an empty one says the same
+        else:
+            journal = await Journal.open(folder, read_only=read_only)
+        async with journal:
+            yield journal
+
+    @asynccontextmanager
+    async def app(self) -> AsyncIterator[App]:
+        """The App that these options describe; with `--rehearse` over the rehearsal fleet, and nothing else may answer."""
+        from mmos.app import open_app
+
+        if not self.rehearse:
+            config = self.source()
+            async with open_app(config, state=self.state_folder(config.path)) as app:
+                yield app
+            return
+        async with self.rehearsal() as config, open_app(config, state=self.state_folder(None), rehearsed=True) as app:
+            yield app
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[Config]:
+        """The default rehearsal fleet in this process, and a configuration for it."""
+        from mmos.config.load import from_mapping
+        from mmos.rehearsal.fleet import default_fleet
+
+        scale = self.time_scale or REHEARSAL_TIME_SCALE
+        async with default_fleet(time_scale=scale) as fleet:
+            yield from_mapping(_scaled(fleet.orchestration(), scale), environ=os.environ)
+
+
+def _scaled(mapping: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    orchestration = dict(mapping["orchestration"])
+    orchestration["servers"] = {name: {**server, "time_scale": scale} for name, server in orchestration["servers"].items()}
+    return {"orchestration": orchestration}
+
+
+def setting(command: Command) -> Command:
+    """Give a command the shared options; it gets one `Setting` in their place."""
+
+    @click.option(
+        "-c", "--config", metavar="FILE", help="The configuration; else $MMOS_CONFIG, ./orchestration.yaml, yours, the built-in one."
+    )
+    @click.option("--state", metavar="DIR", help="Where runs are kept; else .mmos beside the configuration.")
+    @click.option("--rehearse", is_flag=True, help="Use the rehearsal fleet: scripted models, no network; nothing else may answer.")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also on failure.")
+    @click.option("-v", "--verbose", count=True, help="More about what happens, on stderr; twice for debugging.")
+    @wraps(command)
+    def wrapped(config: str | None, state: str | None, rehearse: bool, as_json: bool, verbose: int, **rest: Any) -> Any:
+        set_up_logs(verbose)
+        return command(Setting(config, state, rehearse, as_json, verbose), **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def set_up_logs(verbose: int) -> None:
+    """Logs go to stderr; by default only what is wrong."""
+    import structlog
+
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+Result = TypeVar("Result")
+
+
+def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine; Ctrl-C and SIGTERM cancel it, so that it closes what it opened and says what there is."""
+
+    async def main() -> Result:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(work())
+        signals = (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ()
+        for number in signals:
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

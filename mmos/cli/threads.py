@@ -1,0 +1,167 @@
+"""`mmos threads`: the conversations."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from mmos.cli.output import harmless, print_json, table, when
+from mmos.cli.setting import Setting, run_to_end, setting
+
+
+@click.group()
+def threads() -> None:
+    """List, show, rename, export and delete conversations.
+
+    THREAD is a thread's name, its id, or enough of the id to know it by.
+    """
+
+
+@threads.command("list")
+@setting
+def list_threads(config: Setting) -> None:
+    """List conversations, the one last used at the end."""
+    rows = run_to_end(lambda: _rows(config))
+    if config.json:
+        print_json({"version": 1, "threads": rows})
+        return
+    if not rows:
+        click.echo("No conversations yet. Begin one: mmos run --thread NAME TASK", err=True)
+        return
+    table(
+        ("THREAD", "NAME", "RUNS", "LAST", "BEGAN WITH"),
+        ((row["thread"], row["name"], str(row["runs"]), when(row["last"]), row["first"]) for row in rows),
+    )
+
+
+async def _rows(config: Setting) -> list[dict[str, Any]]:
+    from mmos.views.listing import THREAD_KINDS, threads
+
+    async with config.journal() as journal:
+        found = threads(await journal.read(kinds=THREAD_KINDS))
+    return [{"thread": row.thread, "name": row.name, "runs": row.runs, "first": row.first, "last": row.last} for row in found]
+
+
+@threads.command()
+@click.argument("thread")
+@setting
+def show(config: Setting, thread: str) -> None:
+    """Show a conversation as it was said."""
+    exchanges = run_to_end(lambda: _exchanges(config, thread))
+    if config.json:
+        print_json({"version": 1, **exchanges})
+        return
+    for exchange in exchanges["exchanges"]:
+        click.echo(click.style(f"── {when(exchange['time'])} · {exchange['status']}", dim=True))
+        click.echo(click.style("you: ", bold=True) + harmless(exchange["task"]))
+        click.echo(click.style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
+
+
+@threads.command()
+@click.argument("thread")
+@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
+@setting
+def export(config: Setting, thread: str, form: str) -> None:
+    """Write a conversation to stdout, as Markdown or with every fact as JSON lines."""
+    run_to_end(lambda: _export(config, thread, form))
+
+
+async def _export(config: Setting, thread: str, form: str) -> None:
+    from mmos.cli.trace import as_json_line
+
+    if form == "json" or config.json:
+        async with config.journal() as journal:
+            for entry in await journal.read(thread=await _find(journal, thread)):
+                sys.stdout.write(as_json_line(entry))
+        return
+    told = await _exchanges(config, thread)
+    sys.stdout.write(f"# {told['name'] or told['thread']}\n")
+    for exchange in told["exchanges"]:
+        sys.stdout.write(f"\n## {when(exchange['time'])}\n\n{exchange['task']}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
+
+
+async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:
+    from mmos.events import RunFinished, RunStarted
+    from mmos.views.listing import THREAD_KINDS, threads
+
+    async with config.journal() as journal:
+        name = await _find(journal, thread)
+        entries = await journal.read(thread=name, kinds=("run_started", "run_finished"))
+        rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
+    exchanges: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        match entry.event:
+            case RunStarted(task=task):
+                exchanges[entry.run] = {"run": entry.run, "time": entry.time, "task": task, "status": "unfinished", "answer": None}
+            case RunFinished(status=status, answer=answer):
+                exchanges[entry.run] |= {"status": status, "answer": answer}
+    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": list(exchanges.values())}
+
+
+async def _find(journal: Any, thread: str) -> str:
+    from mmos.views.listing import THREAD_KINDS, find_thread
+
+    return find_thread(await journal.read(kinds=THREAD_KINDS), thread)
+
+
+@threads.command()
+@click.argument("thread")
+@click.argument("name")
+@setting
+def rename(config: Setting, thread: str, name: str) -> None:
+    """Give a conversation another NAME."""
+    run_to_end(lambda: _rename(config, thread, name))
+
+
+async def _rename(config: Setting, thread: str, name: str) -> None:
+    from mmos.errors import UsageError
+    from mmos.events import Entry, Event, ThreadNamed
+    from mmos.views.listing import THREAD_KINDS, find_thread, thread_named
+
+    if not name.strip():
+        raise UsageError("A name cannot be empty.")
+
+    def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+        found = find_thread(entries, thread)
+        taken = thread_named(entries, name)
+        if taken not in (None, found):
+            raise UsageError(f"Another thread is named {name!r}.", next_step="Choose another name, or rename that one first.")
+        return [("", found, ThreadNamed(name))]
+
+    async with config.journal(read_only=False) as journal:
+        made = await journal.decide(THREAD_KINDS, choose)
+    if config.json:
+        print_json({"version": 1, "thread": made[0].thread, "name": name})
+    else:
+        click.echo(f"{made[0].thread} is now named {name}.", err=True)
+
+
+@threads.command()
+@click.argument("thread")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@setting
+def delete(config: Setting, thread: str, yes: bool) -> None:
+    """Delete a conversation with all its runs, for good."""
+    run_to_end(lambda: _delete(config, thread, yes))
+
+
+async def _delete(config: Setting, thread: str, yes: bool) -> None:
+    import time
+
+    from mmos.errors import UsageError
+    from mmos.views.listing import RUN_KINDS, runs
+
+    async with config.journal(read_only=False) as journal:
+        name = await _find(journal, thread)
+        rows = runs(await journal.read(thread=name, kinds=RUN_KINDS), journal.alive, time.time())
+        if any(row.status == "running" for row in rows):
+            raise UsageError("A run of this thread is still at work.", next_step="Stop it first, or wait for its end.")
+        if not yes and sys.stdin.isatty():
+            click.confirm(f"Delete thread {thread} with {len(rows)} runs for good?", abort=True, err=True)
+        counted = await journal.delete(thread=name)
+    if config.json:
+        print_json({"version": 1, "deleted": [name], "entries": counted})
+    else:
+        click.echo(f"Deleted thread {name}, {counted} entries.", err=True)

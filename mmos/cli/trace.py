@@ -1,0 +1,91 @@
+"""The facts of a run as lines: for people, and as JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import orjson
+
+from mmos import events
+from mmos.cli.output import how_long, one_line
+from mmos.events import Entry, encode
+
+WIDTH = 110
+
+
+def as_json_line(entry: Entry) -> str:
+    """`{"seq", "time", "run", "thread", "kind", "version", "data"}`."""
+    event = entry.event
+    kind = event.name if isinstance(event, events.Unknown) else event.kind
+    row = {
+        "seq": entry.seq, "time": entry.time, "run": entry.run, "thread": entry.thread,
+        "kind": kind, "version": event.version, "data": orjson.Fragment(encode(event)),
+    }  # fmt: skip
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """One line a fact, indented by depth, with the seconds since the run began."""
+    begun = 0.0
+    depths: dict[str, int] = {}
+    for entry in entries:
+        begun = begun or entry.time
+        event = entry.event
+        if isinstance(event, events.LaneOpened):
+            depths[event.lane] = event.depth
+        text = _text(event)
+        if text:
+            indent = "  " * depths.get(getattr(event, "lane", ""), 0)
+            yield f"{entry.time - begun:8.3f}  {indent}{text}"
+
+
+def _text(event: events.Event) -> str:
+    match event:
+        case events.RunStarted(task=task):
+            return f"asked: {one_line(task, WIDTH)}"
+        case events.RunResumed():
+            return "resumed"
+        case events.LaneOpened(role=role, parent=parent, message=message) if parent:
+            return f"{role} is given: {one_line(message.content, WIDTH)}"
+        case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):
+            return f"{role} asks {model} (about {estimate} tokens, {channel})"
+        case events.ModelReplied():
+            return _reply(event)
+        case events.ModelFailed(role=role, host=host, code=code, detail=detail):
+            return f"{role}: {host or 'call'} failed: {code}: {one_line(detail, WIDTH)}"
+        case events.CallStarted(role=role, tool=tool, arguments=arguments):
+            return f"{role} calls {tool} {one_line(orjson.dumps(arguments).decode(), WIDTH)}"
+        case events.CallFinished(tool=tool, ok=ok, message=message, seconds=seconds):
+            return f"{tool} {'gave' if ok else 'failed'} after {how_long(seconds)}: {one_line(message.content, WIDTH)}"
+        case events.RunFinished(status=status, reason=reason):
+            return f"{status}" + (f": {reason.code}" if reason else "")
+    return _rarer(event)
+
+
+def _rarer(event: events.Event) -> str:
+    match event:
+        case events.Prompted(role=role, message=message):
+            return f"{role} is set right: {one_line(message.content, WIDTH)}"
+        case events.CallRepaired(stage=stage, what=what):
+            return f"repair ({stage}): {one_line(what, WIDTH)}"
+        case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
+            return f"loop: {role} calls {tool} for the {times}th time: {measure}"
+        case events.ArtifactKept(artifact=artifact, role=role, text=text):
+            return f"kept artifact:{artifact} of {role}, {len(text):,} characters"
+        case events.QuestionAsked(role=role, question=question, text=text):
+            return f"{role} asks the user ({question}): {one_line(text, WIDTH)}"
+        case events.QuestionAnswered(question=question, text=text, by=by):
+            return f"{question} answered by {by}: {one_line(text, WIDTH)}"
+        case events.HistoryShortened(role=role, dropped=dropped, kept=kept):
+            return f"{role}: {dropped} oldest exchanges left out, {kept} kept"
+        case events.Warned(text=text):
+            return f"warning: {one_line(text, WIDTH)}"
+        case events.Unknown(name=name):
+            return f"{name} (of a newer mmos)"
+    return ""
+
+
+def _reply(event: events.ModelReplied) -> str:
+    said = ", ".join(call.name for call in event.message.calls) or one_line(event.message.content, WIDTH)
+    usage = event.usage
+    return f"{event.role} ({event.host}, {usage.prompt_tokens}+{usage.output_tokens} tokens, {how_long(event.seconds)}): {said}"
