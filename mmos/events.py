@@ -111,6 +111,7 @@ class LaneClosed(Event):
     role: str
     status: Status
     text: str = ""
+    """What there was of an answer that did not come whole; a whole one stands in the reply."""
 
 
 @dataclass(frozen=True)

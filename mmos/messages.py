@@ -41,7 +41,7 @@ class Message:
     tool_name: str = ""
     call_id: str = ""
     _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
-    _forms: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _forms: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def wire(self) -> bytes:
@@ -52,9 +52,13 @@ class Message:
 
     def form(self, name: str, make: Callable[[Message], Made]) -> Made:
         """Something derived from the message, made on first use, then kept: a message lives for many turns."""
-        if name not in self._forms:
-            self._forms[name] = make(self)
-        return cast(Made, self._forms[name])
+        forms = self._forms
+        if forms is None:
+            forms = {}
+            object.__setattr__(self, "_forms", forms)
+        if name not in forms:
+            forms[name] = make(self)
+        return cast(Made, forms[name])
 
     def _wire_form(self) -> dict[str, Any]:
         # A turn with text and calls loses its calls in many templates (`if .Content … else if .ToolCalls`),

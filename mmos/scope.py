@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mmos.errors import LimitReached
 from mmos.events import Entry, Event
@@ -13,8 +13,7 @@ from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
 
-@dataclass(frozen=True)
-class Hint:
+class Hint(NamedTuple):  # one for each token: a tuple is made in a quarter of a dataclass's time
     """Something in flight that a door may show and nobody keeps: a turn begins, a piece of its text, it begins anew."""
 
     kind: Literal["token", "turn", "restart"]
@@ -50,7 +49,7 @@ class Scope:
     clock: Callable[[], float]
     """Monotonic seconds."""
     limits: Limits = field(default_factory=Limits)
-    hint: Callable[[Hint], None] = lambda _: None
+    listener: Callable[[Hint], None] | None = None
     lane: str = ""
     role: str = ""
     depth: int = 0
@@ -64,6 +63,11 @@ class Scope:
         self.view.apply(entry)
         self.conversation.apply(entry)
         return entry
+
+    def hint(self, kind: Literal["token", "turn", "restart"], text: str = "") -> None:
+        """Tell whoever watches; nothing of it is kept."""
+        if self.listener is not None:
+            self.listener(Hint(kind, self.role, self.lane, text, self.depth))
 
     async def durable(self) -> None:
         await self.journal.durable()

@@ -14,13 +14,14 @@ from mmos.app import wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.config.load import Config, from_mapping, load
-from mmos.errors import NotFound, UsageError
+from mmos.errors import UsageError
 from mmos.events import Entry, Event, LaneClosed, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, ThreadNamed
 from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal, new_id
+from mmos.journal import Journal, is_id, new_id
 from mmos.messages import Message, clean
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Desk
+from mmos.participant.role import Participant
 from mmos.participant.turn import Experience
 from mmos.prompting.templates import Templates
 from mmos.scope import Hint, Scope
@@ -28,6 +29,11 @@ from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
 from mmos.views.listing import find_run, thread_named
 from mmos.views.run import RunView
+
+CONVERSATIONS_KEPT = 256
+"""Folds of threads that an app keeps in mind; another one is read from the journal again."""
+
+CASTS_KEPT = 16
 
 
 class App:
@@ -44,6 +50,9 @@ class App:
         self._extra = [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools]
         self._experience = Experience()
         self._conversations: dict[str, Conversation] = {}
+        self._threads: dict[str, str] = {}
+        self._casts: dict[Any, Mapping[str, Participant]] = {}
+        self._limits = wiring.limits_of(config)
         self.tools: Toolbox = wiring.tools_of(config, wiring.roles_of(config, None), self.templates, self._extra)
 
     # ---------------------------------------------------------------- running
@@ -65,7 +74,11 @@ class App:
         if not task.strip():
             raise UsageError("The task is empty.", next_step="Say what you want done.")
         participants = self._participants(options, watch)
-        scope = await self._scope(run, await self._thread(thread), options, watch, RunView())
+        if thread is None:  # nobody can come back to it by name, so nothing of it is kept in mind
+            scope = self._scope(run, new_id(), Conversation(), options, watch)
+        else:
+            name = await self._thread(thread)
+            scope = self._scope(run, name, await self._conversation(name), options, watch)
         path = str(self.config.path or "")
         scope.record(RunStarted(task, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed))
         scope.record(LaneOpened(run, wiring.ARBITER, Message("user", task)))
@@ -84,7 +97,9 @@ class App:
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
         self._conversations.pop(view.thread, None)  # the run's own lanes are in the journal alone
-        scope = await self._scope(run, view.thread, options, watch or Watch(), RunView.of(await self.journal.read(run=run)))
+        conversation = await self._conversation(view.thread)
+        scope = self._scope(run, view.thread, conversation, options, watch or Watch())
+        scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
         await carry(participants, scope)
         return Answer.of(scope.view)
 
@@ -134,16 +149,18 @@ class App:
     # ---------------------------------------------------------------- parts of a run
 
     def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
-        roles = wiring.roles_of(self.config, options.roles)
-        made = wiring.participants_of(roles, self.tools, self.templates, options.system)
+        key = (tuple((options.roles or {}).items()), options.system)
+        if key not in self._casts:
+            roles = wiring.roles_of(self.config, options.roles)
+            _limit(self._casts, CASTS_KEPT)
+            self._casts[key] = wiring.participants_of(roles, self.tools, self.templates, options.system)
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
-        return Participants(self.fleet, made, Desk(policy, answerer), self._experience, frozenset(self.tools.names))
+        return Participants(self.fleet, self._casts[key], Desk(policy, answerer), self._experience, frozenset(self.tools.names))
 
-    async def _scope(self, run: str, thread: str, options: RunOptions, watch: Watch, view: RunView) -> Scope:
-        conversation = await self._conversation(thread)
-        limits = options.limits(wiring.limits_of(self.config))
-        return Scope(self.journal, view, conversation, run, thread, time.monotonic, limits, watch.hint, lane=run, role=wiring.ARBITER)
+    def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
+        limits = options.limits(self._limits)
+        return Scope(self.journal, RunView(), conversation, run, thread, time.monotonic, limits, watch.listener, lane=run, role=wiring.ARBITER)
 
     async def _claim(self, run: str, thread: str) -> None:
         """One process resumes a run, and only when no other is at it."""
@@ -166,29 +183,40 @@ class App:
             kept.seen = max([kept.seen, *(entry.seq for entry in ended)])
             if all(cast(LaneClosed, entry.event).lane in kept.lanes for entry in ended):
                 return kept
+        _limit(self._conversations, CONVERSATIONS_KEPT)
         made = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
         return made
 
     # ---------------------------------------------------------------- names
 
     async def find(self, run: str) -> str:
-        """A run by its id, or by an unambiguous beginning of it."""
+        """A run by its id, or by an unambiguous beginning or end of it."""
+        if is_id(run) and await self.journal.read(run=run, limit=1):
+            return run
         return find_run(await self.journal.read(kinds=("run_started",)), run)
 
-    async def _thread(self, name: str | None) -> str:
-        """A thread by name or id; a new name makes a new thread, for one process only."""
-        if name is None:
-            return new_id()
+    async def _thread(self, name: str) -> str:
+        """A thread by name or id; of processes that ask for the same new name at once, one makes it."""
+        if name in self._threads:
+            return self._threads[name]
+        if is_id(name) and await self.journal.read(thread=name, limit=1):
+            return name
+        found: list[str] = []
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            return [] if thread_named(entries, name) else [("", new_id(), ThreadNamed(name))]
+            found[:] = [thread_named(entries, name) or new_id()]
+            return [] if any(entry.thread == found[0] for entry in entries) else [("", found[0], ThreadNamed(name))]
 
-        kinds = ("thread_named", "run_started")
-        made = await self.journal.decide(kinds, choose)
-        found = made[0].thread if made else thread_named(await self.journal.read(kinds=kinds), name)
-        if found is None:
-            raise NotFound(f"There is no thread {name!r}.")
-        return found
+        await self.journal.decide(("thread_named",), choose)
+        _limit(self._threads, CONVERSATIONS_KEPT)
+        self._threads[name] = found[0]
+        return found[0]
+
+
+def _limit(kept: dict[Any, Any], most: int) -> None:
+    """Make room for one more; what has been kept longest goes."""
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
 
 
 @asynccontextmanager

@@ -56,7 +56,11 @@ class Watch:
     on_start: Callable[[str], None] | None = None
     """Told the run's id when it begins."""
 
-    def hint(self, hint: Hint) -> None:
+    @property
+    def listener(self) -> Callable[[Hint], None] | None:
+        return self._hear if self.on_token or self.on_hint else None
+
+    def _hear(self, hint: Hint) -> None:
         if self.on_token is not None and hint.kind == "token" and hint.depth == 0:
             self.on_token(hint.text)
         if self.on_hint is not None:

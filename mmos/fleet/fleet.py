@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mmos.calls.spec import Spec, encode_offer
-from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, UsageError
+from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, StreamCut, UsageError
 from mmos.fleet.seats import Seat, Seats, Wish, find
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.hosts.names import canonical
@@ -26,9 +26,10 @@ CENSUS_SECONDS = 60.0
 SMALLEST_WINDOW = 4096
 SESSIONS_KEPT = 10_000
 
+FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 30.0
 
-_STOP = stop_after_attempt(ATTEMPTS)
+_STOP = stop_after_attempt(ATTEMPTS - 1)  # the first attempt is made without tenacity
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
 _MAY_PASS = retry_if_exception(lambda error: isinstance(error, HostError) and error.retry)
 
@@ -126,14 +127,15 @@ class Fleet:
     async def serve(self, ask: Ask) -> Reply:
         """One call, from the queue to the reply."""
 
-        async def call(seat: Seat) -> Reply:
-            return await self._chat(seat, ask)
-
         begun = self._clock()
+
+        async def call(seat: Seat) -> Reply:
+            return await self._chat(seat, ask, begun)
+
         reply = await self._anywhere(ask, call)
         if ask.session:
             self._remember(ask.session, reply.host)
-        return replace(reply, placement={**reply.placement, "seconds": round(self._clock() - begun, 6)})
+        return reply
 
     async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
         """Host after host until one serves; what each said is kept for the error."""
@@ -170,13 +172,20 @@ class Fleet:
         async def pause(seconds: float) -> None:
             await asyncio.sleep(seconds / seat.time_scale)
 
+        try:
+            return await attempt()  # nearly every call ends here, and the machinery of patience costs a tenth of one
+        except HostError as error:
+            if not error.retry:
+                raise
+            await pause(_first_pause(error))
         return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=_MAY_PASS, reraise=True)(attempt)
 
-    async def _chat(self, seat: Seat, ask: Ask) -> Reply:
-        cold = not seat.is_warm(ask.request.model, self._clock())
+    async def _chat(self, seat: Seat, ask: Ask, begun: float) -> Reply:
+        taken = self._clock()
+        cold = not seat.is_warm(ask.request.model, taken)
         request = replace(ask.request, cold=cold) if cold else ask.request
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
-        return replace(reply, placement={"host": seat.name, "warm": not cold, "slots": seat.slots})
+        return replace(reply, placement={"host": seat.name, "warm": not cold, "queue_seconds": round(taken - begun, 6)})
 
     def _remember(self, session: str, host: str) -> None:
         self._sessions.pop(session, None)
@@ -257,6 +266,13 @@ def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
     lines = "; ".join(f"{name}: {error.message}" for name, error in said.items())
     partial = max((error.partial for error in said.values()), key=len, default="")
     return NoHost(f"No host can serve {model}. {lines}", said=said, model=model, partial=partial, next_step="See `mmos hosts`.")
+
+
+def _first_pause(error: HostError) -> float:
+    """A connection that broke is tried again at once; a host that is busy or ill gets a moment."""
+    if isinstance(error, HostBusy):
+        return min(error.retry_after or FIRST_PAUSE, LONGEST_PAUSE)
+    return 0.0 if isinstance(error, StreamCut) else FIRST_PAUSE
 
 
 def _wait(state: RetryCallState) -> float:

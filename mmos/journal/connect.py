@@ -24,8 +24,10 @@ class Tuning:
 
     synchronous: Literal["normal", "full"] = "normal"
     """`normal` survives the death of the process, `full` a power cut too, for one disk flush more at each commit."""
-    linger: float = 0.005
+    linger: float = 0.05
     """Seconds that entries wait for others to be committed with, unless somebody waits for them."""
+    linger_followed: float = 0.005
+    """The same while somebody follows: what happens is to be seen as it happens."""
     patience: float = 30.0
     """Seconds that a write waits while other processes hold the file."""
     give_way_after: float = 0.01

@@ -46,7 +46,8 @@ class Writer:
     def put(self, line: Line) -> None:
         self._waiting.append(line)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._tuning.linger, self.hand_over)
+            linger = self._tuning.linger_followed if self.followed else self._tuning.linger
+            self._timer = self._loop.call_later(linger, self.hand_over)
 
     def hand_over(self) -> None:
         if self._timer is not None:

@@ -59,7 +59,7 @@ class Participants:
             raise
         finally:
             if status != "waiting":
-                said = scope.exchange.said() or scope.view.cut.get(scope.lane, "")
+                said = "" if status == "answered" else scope.view.cut.get(scope.lane) or scope.exchange.said()
                 scope.record(LaneClosed(scope.lane, scope.role, status, said))
         return answer
 

@@ -17,7 +17,7 @@ from mmos.messages import Message, Reply
 from mmos.participant.role import Frame, Participant, Role
 from mmos.prompting.budget import Gauge
 from mmos.prompting.compose import Prompt, Scale, compose
-from mmos.scope import Hint, Scope
+from mmos.scope import Scope
 
 SETBACKS = 2
 """How many unclear turns in a row a participant is set right after."""
@@ -114,7 +114,7 @@ class Turn:
         scope, role, channel = self.scope, self.role, frame.channel
         ask, estimate = f"a{scope.view.asked + 1}", self._tokens(prompt.weight)
         scope.record(ModelAsked(ask, scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name))
-        scope.hint(Hint("turn", role.name, scope.lane, depth=scope.depth))
+        scope.hint("turn")
         begun = scope.clock()
         reply = await self._heard(ask, frame, prompt)
         reading = channel.read(reply)
@@ -135,7 +135,7 @@ class Turn:
 
         def observe(host: str, error: HostError) -> None:
             failed(host, error.code, error.message)
-            scope.hint(Hint("restart", role.name, scope.lane, error.message, scope.depth))
+            scope.hint("restart", error.message)
 
         request = self._request(frame, prompt)
         session = f"{scope.thread}/{role.name}"
@@ -148,11 +148,13 @@ class Turn:
             raise
 
     def _listener(self, frame: Frame, keep: Callable[[str], None]) -> OnToken:
-        scope, role = self.scope, self.role.name
+        hint = self.scope.hint
+        if self.scope.listener is None:
+            return frame.channel.listen(keep)
 
         def tell(text: str) -> None:
             keep(text)
-            scope.hint(Hint("token", role, scope.lane, text, scope.depth))
+            hint("token", text)
 
         return frame.channel.listen(tell)
 

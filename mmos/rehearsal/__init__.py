@@ -1,0 +1,35 @@
+"""Rehearsal: Ollama-shaped hosts with scripted models, over real HTTP, so that everything runs with no model and no network."""
+
+from mmos.rehearsal.faults import Fault
+from mmos.rehearsal.fleet import Fleet, default_fleet, host_from, serve_all
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Architecture, Model, Speed
+from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Ramble, Say, Think
+from mmos.rehearsal.prompt import Prompt
+from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
+from mmos.rehearsal.server import serve
+
+__all__ = [
+    "Architecture",
+    "Call",
+    "Cut",
+    "Fail",
+    "Fault",
+    "Finish",
+    "Fleet",
+    "Host",
+    "Loop",
+    "Model",
+    "PersonaError",
+    "Prompt",
+    "Ramble",
+    "Say",
+    "Speed",
+    "Think",
+    "default_fleet",
+    "host_from",
+    "parse_cast",
+    "read_cast",
+    "serve",
+    "serve_all",
+]

@@ -1,0 +1,220 @@
+"""The answers of a model on the wire: a stream of lines, or one object."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from mmos.rehearsal.clock import Clock
+from mmos.rehearsal.faults import CRASH, MID_STREAM, Fault
+from mmos.rehearsal.wire import Exchange
+
+GARBAGE = b"\x16\x03\x01 this is not the protocol you are looking for \xff\xfe\n"
+
+
+class StruckError(Exception):
+    """A fault strikes in the middle of an answer."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What an answer cost, in seconds and tokens; what is zero is left out."""
+
+    total: float
+    load: float
+    prompt_count: int
+    prompt: float
+    count: int
+    output: float
+
+    def to_json(self) -> dict[str, int]:
+        told = {
+            "total_duration": int(self.total * 1e9),
+            "load_duration": int(self.load * 1e9),
+            "prompt_eval_count": self.prompt_count,
+            "prompt_eval_duration": int(self.prompt * 1e9),
+            "eval_count": self.count,
+            "eval_duration": int(self.output * 1e9),
+        }
+        return {name: value for name, value in told.items() if value}
+
+
+def encode(value: Any) -> bytes:
+    """JSON as Go writes it: `<`, `>` and `&` are escaped."""
+    data = orjson.dumps(value)
+    return data.replace(b"&", b"\\u0026").replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
+
+
+def refuse(exchange: Exchange, status: int, text: str) -> None:
+    exchange.reply(status, encode({"error": text}))
+
+
+class Shape:
+    """Where the parts of an answer stand: in the `message` of a chat, or beside the `response` of a generation."""
+
+    def __init__(self, model: str, clock: Clock, *, chat: bool) -> None:
+        self.chat = chat
+        self._clock = clock
+        self._head = b'{"model":%b,"created_at":"' % encode(model)
+        self._text = b'","message":{"role":"assistant","content":' if chat else b'","response":'
+        self._end = b'},"done":false}\n' if chat else b',"done":false}\n'
+
+    def text(self, text: str) -> bytes:
+        return b"%b%b%b%b%b" % (self._head, self._clock.stamp().encode(), self._text, encode(text), self._end)
+
+    def line(self, content: str, parts: Mapping[str, Any], rest: Mapping[str, Any]) -> bytes:
+        """An object with any parts of a message, and what follows it."""
+        if self.chat:
+            told = {"message": {"role": "assistant", "content": content, **parts}, **rest}
+        else:
+            told = {"response": content, **parts, **rest}
+        return b'%b%b",%b\n' % (self._head, self._clock.stamp().encode(), encode(told)[1:])
+
+
+class Answer(Protocol):
+    """Takes an answer as it comes to be."""
+
+    def say(self, text: str) -> None: ...
+    def think(self, text: str) -> None: ...
+    def call(self, call: Mapping[str, Any]) -> None: ...
+    def flush(self) -> None: ...
+    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None: ...
+    def fail(self, text: str) -> None: ...
+    def refuse(self, status: int, text: str) -> None: ...
+    def stop(self) -> None:
+        """The end, without a word about it."""
+        ...
+
+
+class Streamed:
+    """One line for each piece; lines wait until they are flushed."""
+
+    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
+        self._exchange = exchange
+        self._shape = shape
+        self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
+        self._chunks = 0
+        self._lines: list[bytes] = []
+        self._open = False
+
+    def say(self, text: str) -> None:
+        self._add(self._shape.text(text))
+
+    def think(self, text: str) -> None:
+        self._add(self._shape.line("", {"thinking": text}, {"done": False}))
+
+    def call(self, call: Mapping[str, Any]) -> None:
+        self._add(self._shape.line("", {"tool_calls": [call]}, {"done": False}))
+
+    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None:
+        if self._fault is not None:
+            raise StruckError(self._fault)
+        self._lines.append(self._shape.line("", {}, {"done": True, "done_reason": reason, **metrics}))
+        self.stop()
+
+    def fail(self, text: str) -> None:
+        if not self._open and not self._lines:
+            return self.refuse(500, text)
+        self._lines.append(encode({"error": text}) + b"\n")
+        return self.stop()
+
+    def refuse(self, status: int, text: str) -> None:
+        self._exchange.open(status, "application/json")
+        self._exchange.send(encode({"error": text}))
+        self._exchange.close()
+
+    def stop(self) -> None:
+        self.flush(held=True)
+        if not self._open:
+            self._exchange.open()
+        self._exchange.close()
+
+    def garble(self) -> None:
+        self._lines.append(GARBAGE)
+        self.stop()
+
+    def flush(self, *, held: bool = False) -> None:
+        if self._lines and not self._open:
+            self._exchange.open()
+            self._open = True
+        for line in self._lines:
+            self._exchange.send(line)
+        self._lines.clear()
+        if not held:
+            self._exchange.flush()
+
+    def _add(self, line: bytes) -> None:
+        if self._fault is not None and self._chunks >= self._fault.place:
+            raise StruckError(self._fault)
+        self._chunks += 1
+        self._lines.append(line)
+
+
+class Whole:
+    """Everything in one object at the end."""
+
+    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
+        self._exchange = exchange
+        self._shape = shape
+        self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
+        self._said: list[str] = []
+        self._thought: list[str] = []
+        self._calls: list[Mapping[str, Any]] = []
+
+    def say(self, text: str) -> None:
+        self._said.append(text)
+
+    def think(self, text: str) -> None:
+        self._thought.append(text)
+
+    def call(self, call: Mapping[str, Any]) -> None:
+        self._calls.append(call)
+
+    def flush(self) -> None:
+        """Nothing is sent before the end."""
+
+    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None:
+        if self._fault is not None:
+            raise StruckError(self._fault)
+        self._send({"done": True, "done_reason": reason, **metrics})
+
+    def fail(self, text: str) -> None:
+        self.refuse(500, text)
+
+    def refuse(self, status: int, text: str) -> None:
+        refuse(self._exchange, status, text)
+
+    def stop(self) -> None:
+        self._send({"done": False})
+
+    def garble(self) -> None:
+        self._exchange.reply(200, GARBAGE)
+
+    def _send(self, rest: Mapping[str, Any]) -> None:
+        parts: dict[str, Any] = {"thinking": "".join(self._thought)} if self._thought else {}
+        if self._calls:
+            parts["tool_calls"] = self._calls
+        self._exchange.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
+
+
+async def suffer(fault: Fault, answer: Streamed | Whole, exchange: Exchange) -> None:
+    """What a fault does to an answer that has begun."""
+    answer.flush()
+    if fault.kind == "stall":
+        await asyncio.Event().wait()
+    elif fault.kind == "cut":
+        exchange.cut()
+    elif fault.kind == "error_line":
+        answer.fail(fault.error or CRASH)
+    elif fault.kind == "garbage":
+        answer.garble()
+    else:
+        answer.stop()

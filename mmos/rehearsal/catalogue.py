@@ -1,0 +1,168 @@
+"""What a host tells of itself and its models: version, tags, ps, show, pull."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mmos.rehearsal.answers import encode, refuse
+from mmos.rehearsal.clock import stamp
+from mmos.rehearsal.decoding import LONGEST_KEEP, Fields, RefusalError, check_name, decode
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.residency import Runner
+from mmos.rehearsal.visit import Visit
+from mmos.rehearsal.wire import Exchange
+
+TEMPLATES = {
+    "tools": "{{- range .Messages }}{{ .Role }}: {{ .Content }}{{ range .ToolCalls }}<tool_call>{{ . }}</tool_call>{{ end }}\n{{ end }}{{ .Tools }}",
+    "completion": "{{- range .Messages }}{{ .Role }}: {{ .Content }}\n{{ end }}",
+    "embedding": "{{ .Prompt }}",
+}
+NO_SUCH_FILE = "pull model manifest: file does not exist"
+
+
+async def root(visit: Visit) -> None:
+    visit.exchange.reply(200, b"Ollama is running", "text/plain; charset=utf-8")
+
+
+async def version(visit: Visit) -> None:
+    visit.exchange.reply(200, encode({"version": visit.host.version}))
+
+
+async def tags(visit: Visit) -> None:
+    visit.exchange.reply(200, encode({"models": [_tag(visit.host, model) for model in visit.host.installed.values()]}))
+
+
+async def ps(visit: Visit) -> None:
+    visit.exchange.reply(200, encode({"models": [_resident(visit.host, runner) for runner in visit.host.residency.loaded()]}))
+
+
+async def show(visit: Visit) -> None:
+    fields = Fields(decode(visit.exchange, "ShowRequest"), "ShowRequest")
+    name = fields.text("model") or fields.text("name")
+    if not name:
+        raise RefusalError(400, "model is required")
+    model = visit.host.model(name, f"model '{full_name(name)}' not found")
+    visit.exchange.reply(200, encode(_card(visit.host, model)))
+
+
+async def pull(visit: Visit) -> None:
+    fields = Fields(decode(visit.exchange, "PullRequest"), "PullRequest")
+    name = fields.text("model") or fields.text("name")
+    check_name(name)
+    wanted = full_name(name)
+    found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.full_name == wanted), None)
+    if found is None:
+        return _not_pulled(visit.exchange, stream=fields.flag("stream", True))
+    if fields.flag("stream", True):
+        await _stream_pull(visit, found)
+    visit.host.installed = {wanted: found, **visit.host.installed}
+    return None if visit.exchange.status else visit.exchange.reply(200, encode({"status": "success"}), "application/json")
+
+
+def _not_pulled(exchange: Exchange, *, stream: bool) -> None:
+    """The host answers 200 before it has asked the registry, so the error is a line."""
+    if not stream:
+        return refuse(exchange, 500, NO_SUCH_FILE)
+    exchange.open()
+    exchange.send(encode({"status": "pulling manifest"}) + b"\n")
+    exchange.send(encode({"error": NO_SUCH_FILE}) + b"\n")
+    return exchange.close()
+
+
+async def _stream_pull(visit: Visit, model: Model) -> None:
+    digest = f"sha256:{model.digest}"
+    layer = {"status": f"pulling {model.digest[:12]}", "digest": digest, "total": model.size}
+    steps: list[Mapping[str, Any]] = [{"status": "pulling manifest"}, layer]
+    if model.full_name not in visit.host.installed:
+        steps += [{**layer, "completed": model.size * quarter // 4} for quarter in range(1, 4)]
+    steps.append({**layer, "completed": model.size})
+    steps += [{"status": status} for status in ("verifying sha256 digest", "writing manifest", "success")]
+    visit.exchange.open()
+    for step in steps:
+        visit.exchange.send(encode(step) + b"\n")
+        await visit.exchange.drain()
+    visit.exchange.close()
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def _details(model: Model) -> dict[str, Any]:
+    return {
+        "parent_model": "",
+        "format": "gguf",
+        "family": model.family,
+        "families": [model.family],
+        "parameter_size": model.parameter_size,
+        "quantization_level": model.quantization,
+    }
+
+
+def _tag(host: Host, model: Model) -> dict[str, Any]:
+    lengths = {"context_length": model.context_length, "embedding_length": model.architecture.embedding_length}
+    return {
+        "name": model.full_name,
+        "model": model.full_name,
+        "modified_at": stamp(host.started),
+        "size": model.size,
+        "digest": model.digest,
+        "details": _details(model) | lengths,
+        "capabilities": list(model.capabilities),
+    }
+
+
+def _resident(host: Host, runner: Runner) -> dict[str, Any]:
+    left = min(host.residency.left(runner), LONGEST_KEEP)
+    return {
+        "name": runner.model.full_name,
+        "model": runner.model.full_name,
+        "size": runner.size,
+        "digest": runner.model.digest,
+        "details": _details(runner.model),
+        "expires_at": host.clock.stamp(left if math.isfinite(left) else LONGEST_KEEP),
+        "size_vram": runner.size,
+        "context_length": runner.window,
+    }
+
+
+def _card(host: Host, model: Model) -> dict[str, Any]:
+    template = next(text for kind, text in TEMPLATES.items() if kind in model.capabilities)
+    modelfile = (
+        f'# Modelfile generated by "ollama show"\n# FROM {model.full_name}\n\nFROM sha256-{model.digest}\nTEMPLATE """{template}"""\n'
+    )
+    return {
+        "modelfile": modelfile,
+        "template": template,
+        "details": _details(model),
+        "model_info": _model_info(model),
+        "capabilities": list(model.capabilities),
+        "modified_at": stamp(host.started),
+    }
+
+
+def _model_info(model: Model) -> dict[str, Any]:
+    family, built = model.family, model.architecture
+    return {
+        f"{family}.attention.head_count": built.heads,
+        f"{family}.attention.head_count_kv": built.kv_heads,
+        f"{family}.attention.key_length": built.head_size,
+        f"{family}.attention.value_length": built.head_size,
+        f"{family}.block_count": built.layers,
+        f"{family}.context_length": model.context_length,
+        f"{family}.embedding_length": built.embedding_length,
+        "general.architecture": family,
+        "general.description": "a scripted rehearsal model",
+        "general.parameter_count": _parameters(model.parameter_size),
+    }
+
+
+def _parameters(size: str) -> int:
+    """`14.8B` as a number."""
+    factor = {"K": 1e3, "M": 1e6, "B": 1e9}.get(size[-1:].upper())
+    try:
+        return round(float(size[:-1]) * factor) if factor else int(size)
+    except ValueError:
+        return 0

@@ -1,0 +1,203 @@
+"""From a model and a prompt to the pieces of a turn: the script, the tools named, the rules, the habits of every persona."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import orjson
+
+from mmos.rehearsal.consulting import combine, consult, roles
+from mmos.rehearsal.naming import mentions, named_calls
+from mmos.rehearsal.personas import Leak, Model, Rule, Skill, Step, Turn, When, unfold
+from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Piece, Ramble, Say, Think
+from mmos.rehearsal.prompt import Prompt
+from mmos.rehearsal.schema import express
+from mmos.rehearsal.skills import SKILLS
+
+PLACE = re.compile(r"\{(\w+)\}")
+TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
+TOPIC_LENGTH = 120
+SYLLABLES = ("ba", "do", "fi", "ga", "ke", "lu", "mo", "ni", "pa", "ro", "su", "ti")
+PLAIN = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+"""The form of an answer where any JSON will do."""
+
+
+class OutOfScriptError(Exception):
+    """A scripted model was asked more often than it has turns."""
+
+
+def respond(model: Model, prompt: Prompt) -> list[Piece]:
+    """What the model does now."""
+    played = _persona(model, prompt) if model.turns is None else _scripted(model, model.turns, prompt)
+    spoken: list[Piece] = [_rambled(piece, prompt.seed) if isinstance(piece, Ramble) else piece for piece in played]
+    return spoken if prompt.format is None else _in_form(spoken, prompt)
+
+
+def _scripted(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Piece]:
+    number = prompt.number % len(turns) if model.repeat and turns else prompt.number
+    if number >= len(turns):
+        raise OutOfScriptError(f"rehearsal: the script of {model.name} has {len(turns)} turns and was asked for one more")
+    return unfold(turns[number], prompt)
+
+
+def _persona(model: Model, prompt: Prompt) -> list[Piece]:
+    """The first that applies: tools asked for by name, a rule, the habits of every persona, the default."""
+    return _signed(_named(model, prompt) or _ruled(model, prompt) or _habit(model, prompt), model.signature)
+
+
+def _named(model: Model, prompt: Prompt) -> list[Piece]:
+    if not model.named_tools or not any(mentions(prompt.user_text, prompt.offered)):
+        return []
+    calls: list[Piece] = [*named_calls(prompt)]
+    return calls or ([Say(combine(prompt.results))] if prompt.results else [])
+
+
+def _ruled(model: Model, prompt: Prompt) -> list[Piece]:
+    for rule in model.rules:
+        if (pieces := _follow(rule, prompt)) is not None:
+            return pieces
+    return []
+
+
+def _habit(model: Model, prompt: Prompt) -> list[Piece]:
+    if (step := consult(prompt)) is not None:
+        return step
+    if prompt.results:
+        return [Say(combine(prompt.results))]
+    return [Say(_fill(model.default, prompt, {}))]
+
+
+def _signed(pieces: list[Piece], signature: str) -> list[Piece]:
+    """An answer with the signature at its end; calls carry none."""
+    last = pieces[-1] if pieces else None
+    if not signature or not isinstance(last, Say) or not last.text or last.text.endswith(signature):
+        return pieces
+    return [*pieces[:-1], Say(f"{last.text.rstrip()} {signature}")]
+
+
+def _rambled(piece: Ramble, seed: int) -> Say:
+    chance = random.Random(seed)
+    return Say(" ".join(chance.choice(SYLLABLES) + chance.choice(SYLLABLES) for _ in range(piece.words)))
+
+
+def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
+    """The turn in the form that the request asks for; text that is JSON already stays as it is."""
+    calls = [piece for piece in pieces if isinstance(piece, Call)]
+    text = "".join(piece.text for piece in pieces if isinstance(piece, Say))
+    before: list[Piece] = [piece for piece in pieces if isinstance(piece, Think)]
+    after: list[Piece] = [piece for piece in pieces if isinstance(piece, Finish | Fail | Cut)]
+    if endless := next((piece for piece in pieces if isinstance(piece, Loop)), None):
+        return [*before, Say('{"answer":"'), Loop(orjson.dumps(endless.text).decode()[1:-1])]
+    if not calls and (not text or text.lstrip()[0] in "{["):
+        return [*before, Say(text), *after]
+    schema = prompt.format if isinstance(prompt.format, Mapping) else PLAIN
+    return [*before, Say(orjson.dumps(express(schema, calls, text)).decode()), *after]
+
+
+# ---------------------------------------------------------------- rules
+
+
+def _follow(rule: Rule, prompt: Prompt) -> list[Piece] | None:
+    """What a rule does; None where it does not match."""
+    captured = match(rule.when, prompt)
+    if captured is None:
+        return None
+    pieces: list[Piece] = []
+    for step in rule.do:
+        piece = _step(step, prompt, captured)
+        if piece is None:
+            return None
+        pieces.append(piece)
+    return pieces
+
+
+def match(when: When, prompt: Prompt) -> Mapping[str, str] | None:
+    """What the conditions captured, where all of them hold."""
+    found = when.user_matches.search(prompt.user_text) if when.user_matches else None
+    holds = (
+        (when.user_matches is None or found is not None)
+        and when.last_role in (None, prompt.last_role)
+        and _contains(prompt.user_text, when.user_contains)
+        and _contains(prompt.system, when.system_contains)
+        and _offers(when.tools_offered, prompt)
+        and when.arbiter in (None, bool(roles(prompt)))
+        and when.after_results in (None, bool(prompt.results))
+        and when.results in (None, len(prompt.results))
+        and (not when.result_contains or any(_contains(result.text, when.result_contains) for result in prompt.results))
+        and when.format in (None, prompt.format is not None)
+        and when.turn in (None, prompt.turn)
+    )
+    if not holds:
+        return None
+    return {name: text or "" for name, text in found.groupdict().items()} if found else {}
+
+
+def _contains(text: str, wanted: Sequence[str]) -> bool:
+    lower = text.lower()
+    return not wanted or any(part.lower() in lower for part in wanted)
+
+
+def _offers(wanted: bool | Sequence[str] | None, prompt: Prompt) -> bool:
+    if wanted is None or isinstance(wanted, bool):
+        return wanted in (None, bool(prompt.offered))
+    return all(name in prompt.offered for name in wanted)
+
+
+def _step(step: Step, prompt: Prompt, captured: Mapping[str, str]) -> Piece | None:
+    if isinstance(step, Skill):
+        work = SKILLS[step.name](prompt)
+        return None if work is None else Say(work)
+    if isinstance(step, Leak):
+        call = _step(step.call, prompt, captured)
+        return Say(_written(call, step.style)) if isinstance(call, Call) else call
+    if isinstance(step, Say | Think | Loop):
+        return type(step)(_fill(step.text, prompt, captured))
+    if isinstance(step, Call):
+        return Call(step.tool, {name: _fill_value(value, prompt, captured) for name, value in step.arguments.items()})
+    return step
+
+
+def _written(call: Call, style: str) -> str:
+    text = orjson.dumps({"name": call.tool, "arguments": call.arguments}).decode()
+    return {"fence": f"```json\n{text}\n```", "tagged": f"<tool_call>\n{text}\n</tool_call>"}.get(style, text)
+
+
+# ---------------------------------------------------------------- templates
+
+
+def _fill(text: str, prompt: Prompt, captured: Mapping[str, str]) -> str:
+    """Put values into `{name}` places, once: a place inside a value, and a name that nobody knows, stay as they are."""
+
+    def value(place: re.Match[str]) -> str:
+        name = place.group(1)
+        if name in captured:
+            return captured[name]
+        known = PLACES.get(name)
+        return known(prompt) if known else place.group()
+
+    return PLACE.sub(value, text)
+
+
+def _fill_value(value: object, prompt: Prompt, captured: Mapping[str, str]) -> object:
+    return _fill(value, prompt, captured) if isinstance(value, str) else value
+
+
+def _topic(prompt: Prompt) -> str:
+    """The first line of what is asked, cut to a title's length."""
+    task = TASK.search(prompt.user_text)
+    lines = (task.group(1) if task else prompt.task).strip().splitlines() or [""]
+    return lines[0] if len(lines[0]) <= TOPIC_LENGTH else lines[0][:TOPIC_LENGTH] + "…"
+
+
+PLACES: Mapping[str, Callable[[Prompt], str]] = {
+    "query": lambda prompt: prompt.user_text,
+    "topic": _topic,
+    "system": lambda prompt: prompt.system,
+    "results": lambda prompt: combine(prompt.results),
+    "result": lambda prompt: prompt.results[-1].words if prompt.results else "",
+    "tools": lambda prompt: ", ".join(prompt.offered),
+    "model": lambda prompt: prompt.model,
+    "turn": lambda prompt: str(prompt.turn),
+}

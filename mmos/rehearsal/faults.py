@@ -1,0 +1,117 @@
+"""Faults on demand: what goes wrong on a host, for which requests, how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+Kind = Literal["refuse", "hang", "stall", "cut", "no_done", "error_line", "status", "garbage", "slow", "html", "redirect"]
+MID_STREAM = ("stall", "cut", "no_done", "error_line", "garbage")
+"""Faults that strike within the answer of a model."""
+CRASH = "an error was encountered while running the model: unexpected EOF"
+AT_THE_END = 1 << 62
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    kind: Kind
+    path: str = "/api/chat"
+    """The route it strikes; `*` is every route."""
+    model: str | None = None
+    times: int | None = None
+    """How many requests it strikes; None is all of them."""
+    after: int = 0
+    """How many requests that it would strike pass first."""
+    chunks: int | None = None
+    """In a stream it strikes after so many chunks: 1 unless said, `garbage` 0, `no_done` at the end."""
+    status: int = 500
+    error: str | None = None
+    """The text of an error line, or of a `status` with a body as Ollama makes it."""
+    body: str = ""
+    """The body of a `status`, as it stands."""
+    factor: float = 10.0
+    """How many times as slow."""
+    location: str = "http://127.0.0.1:9/"
+    """Where a redirect leads."""
+    seconds: float | None = None
+    """How long `refuse` lasts, in true seconds; None: until it is cleared."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"unknown kind of fault {self.kind!r}; there are: {', '.join(get_args(Kind))}")
+
+    @property
+    def place(self) -> int:
+        """After how many chunks it strikes."""
+        usual = {"garbage": 0, "no_done": AT_THE_END}.get(self.kind, 1)
+        return usual if self.chunks is None else self.chunks
+
+    @classmethod
+    def from_json(cls, data: Any) -> Fault:
+        known = {field.name for field in fields(cls)}
+        if not isinstance(data, Mapping) or "kind" not in data or not data.keys() <= known:
+            raise ValueError(f"a fault is an object with `kind` and any of: {', '.join(sorted(known - {'kind'}))}")
+        return cls(**data)
+
+
+@dataclass
+class Armed:
+    """A fault in place and what it has done so far."""
+
+    fault: Fault
+    seen: int = 0
+    hits: int = 0
+
+    def strikes(self, path: str, model: str) -> bool:
+        fault = self.fault
+        if fault.path not in ("*", path) or fault.model not in (None, model):
+            return False
+        self.seen += 1
+        if self.seen <= fault.after or (fault.times is not None and self.hits >= fault.times):
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The faults of one host, in the order they were added; the first that strikes a request is its fault."""
+
+    def __init__(self) -> None:
+        self._armed: list[Armed] = []
+        self.changed: Callable[[], None] = lambda: None
+        """Called when faults were added or removed, or one begins to refuse."""
+
+    def add(self, kind: Kind | Fault, **options: Any) -> Armed:
+        armed = Armed(kind if isinstance(kind, Fault) else Fault(kind, **options))
+        self._armed.append(armed)
+        self.changed()
+        return armed
+
+    def remove(self, armed: Armed) -> None:
+        if armed in self._armed:
+            self._armed.remove(armed)
+        self.changed()
+
+    def clear(self) -> None:
+        self._armed.clear()
+        self.changed()
+
+    def strike(self, path: str, model: str) -> Fault | None:
+        """The fault of this request, if it has one."""
+        for armed in self._armed:
+            if armed.fault.kind == "refuse":
+                armed.seen += 1
+        if self.refusal:
+            self.changed()
+        return next((armed.fault for armed in self._armed if armed.fault.kind != "refuse" and armed.strikes(path, model)), None)
+
+    @property
+    def refusal(self) -> Armed | None:
+        """What keeps the host from listening now."""
+        return next((armed for armed in self._armed if armed.fault.kind == "refuse" and armed.seen >= armed.fault.after), None)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [{**asdict(armed.fault), "seen": armed.seen, "hits": armed.hits} for armed in self._armed]

@@ -1,0 +1,112 @@
+"""A rehearsed persona calls any offered tool that it is asked for by name: which tools a text names, and with what arguments."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmos.rehearsal.pieces import Call
+from mmos.rehearsal.prompt import Offered, Prompt
+from mmos.rehearsal.schema import least
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
+PAIR = re.compile(r"""([A-Za-z_][\w-]*)\s*[=:]\s*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|[^\s,;)]+)""")
+FORBIDDEN = re.compile(r"(?:\bnot|n't|\bwithout|\bnever)\s+(?:(?:use|using|call|calling)\s+)?[`'\"]?\Z", re.IGNORECASE)
+"""Stands before a name that the user does not want called."""
+
+
+def named_calls(prompt: Prompt) -> list[Call]:
+    """The calls that the newest message of the user asks for by name, in its order; those made already are left out."""
+    asked: list[Call] = []
+    for tool, segment in mentions(prompt.user_text, prompt.offered):
+        call = Call(tool.name, fill(tool.parameters, segment, prompt.user_text))
+        if call not in asked:  # a brief quotes the user's words and says them again
+            asked.append(call)
+    done = dict(prompt.done)
+    calls = []
+    for call in asked:
+        if done.get(call.tool, 0) > 0:
+            done[call.tool] -= 1
+        else:
+            calls.append(call)
+    return calls
+
+
+def mentions(text: str, offered: Mapping[str, Offered]) -> Iterator[tuple[Offered, str]]:
+    """Each offered tool that a text names, with the part of the text that follows it, up to the next name."""
+    if not offered:
+        return
+    names = sorted(offered, key=len, reverse=True)  # of two names at one place the longer is meant
+    found = list(re.finditer(rf"(?<![\w.-])({'|'.join(map(re.escape, names))})(?![\w-])", text))
+    wanted = [match for match in found if not FORBIDDEN.search(text[: match.start()])]
+    for place, match in enumerate(wanted):
+        end = wanted[place + 1].start() if place + 1 < len(wanted) else len(text)
+        yield offered[match.group(1)], text[match.end() : end]
+
+
+def fill(parameters: Mapping[str, Any], segment: str, text: str) -> dict[str, Any]:
+    """Arguments from JSON after the name, else from `key=value` or `key: value`; what is required and missing comes from the text."""
+    properties: Mapping[str, Any] = parameters.get("properties") or {}
+    arguments = _inline(segment)
+    if arguments is None:
+        arguments = _pairs(properties, segment)
+    numbers = NUMBER.findall(segment)
+    for name in parameters.get("required") or ():
+        if name not in arguments:
+            arguments[name] = _guess(properties.get(name) or {}, text, numbers)
+    return arguments
+
+
+def _inline(segment: str) -> dict[str, Any] | None:
+    start = segment.find("{")
+    if start < 0:
+        return None
+    try:
+        value, _ = json.JSONDecoder().raw_decode(segment[start:])
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _pairs(properties: Mapping[str, Any], segment: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, raw in PAIR.findall(segment):
+        if key in properties or (not properties and f"{key}=" in segment.replace(" ", "")):
+            found.setdefault(key, _value(properties.get(key) or {}, raw))
+    return found
+
+
+def _value(schema: Mapping[str, Any], raw: str) -> Any:
+    """A value as written, in the type that is asked for where it can be had."""
+    quoted = raw[0] in "\"'`" and len(raw) > 1 and raw[-1] == raw[0]
+    text = raw[1:-1] if quoted else raw.rstrip(".,;:!?")
+    kind = schema.get("type")
+    if kind == "string" or (kind is None and quoted):
+        return text
+    if kind == "array" and not text.startswith("["):
+        return [text]
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
+    return int(value) if kind == "integer" and isinstance(value, float) else value
+
+
+def _guess(schema: Mapping[str, Any], text: str, numbers: list[str]) -> Any:
+    kind = schema.get("type", "string")
+    if "enum" in schema or "const" in schema:
+        return least(schema, text)
+    if kind == "string":
+        return text
+    if kind in ("integer", "number"):
+        if not numbers:
+            return least(schema)
+        number = float(numbers.pop(0))
+        return int(number) if kind == "integer" or number.is_integer() else number
+    if kind == "boolean":
+        return True
+    if kind == "array" and (schema.get("items") or {}).get("type") == "string":
+        return [text]
+    return least(schema, text)

@@ -1,0 +1,65 @@
+"""What a scripted model can do in one turn, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Text of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """Text of the thought; left out where the request turns thinking off."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call, passed on as it stands, whether such a tool is offered or not."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The same text over and over, until a limit of the request stops it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ramble:
+    """So many words that mean nothing."""
+
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The turn ends here, for this reason."""
+
+    reason: str = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The engine fails here: an error line in a stream, a 500 before it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The connection closes here, without a word."""
+
+
+Piece: TypeAlias = Say | Think | Call | Loop | Ramble | Finish | Fail | Cut

@@ -1,0 +1,169 @@
+"""What a scripted model sees of a request: the messages, the tools on offer, the results so far, the form that its answer must have."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from mmos.rehearsal.schema import offered_in
+
+RESULT = re.compile(r"\AResult of [`'\"]?([\w.:-]+)[`'\"]?\s*:\s*", re.IGNORECASE)
+"""How a tool's result begins where results travel as user messages."""
+WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
+"""How a response begins that is but the digest of a longer one."""
+OWN_WORDS = re.compile(r"<<<\n(.*?)\n>>>", re.DOTALL)
+"""The user's own words, where a brief quotes them."""
+FAILED = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A tool on offer."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a tool gave back."""
+
+    tool: str
+    text: str
+
+    @cached_property
+    def fields(self) -> Mapping[str, Any]:
+        """The result as an object, where it is one."""
+        if not self.text.lstrip().startswith("{"):
+            return {}
+        try:
+            value = orjson.loads(self.text)
+        except orjson.JSONDecodeError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def failed(self) -> bool:
+        return self.fields.get("success") is False or bool(self.fields.get("error")) or bool(FAILED.match(self.text))
+
+    @property
+    def words(self) -> str:
+        """What it says, unwrapped: a specialist's `response`, or the reference to the whole of it; else the text as it came."""
+        response = self.fields.get("response")
+        if not isinstance(response, str):
+            return self.text
+        if whole := WHOLE.match(response):
+            return whole.group(1)
+        references = [value for value in self.fields.values() if isinstance(value, str) and value.startswith("artifact:")]
+        return "\n".join([response, *(reference for reference in references if reference not in response)])
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A request as its model sees it."""
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Offered] = ()
+    format: Any = None
+    """None, "json", or a JSON schema."""
+    number: int = 0
+    """How many answers this model gave before."""
+    seed: int = 0
+    """Decides what is left to chance in this answer."""
+
+    @cached_property
+    def system(self) -> str:
+        return "\n".join(text_of(message) for message in self.messages if message.get("role") == "system")
+
+    @cached_property
+    def last_role(self) -> str:
+        last = self.messages[-1]
+        return "tool" if is_result(last) else str(last.get("role", ""))
+
+    @cached_property
+    def _asked_at(self) -> int:
+        """Where the newest message of the user stands; -1 for nowhere."""
+        for place in range(len(self.messages) - 1, -1, -1):
+            message = self.messages[place]
+            if message.get("role") == "user" and not is_result(message):
+                return place
+        return -1
+
+    @cached_property
+    def user_text(self) -> str:
+        """The newest message of the user."""
+        return text_of(self.messages[self._asked_at]) if self._asked_at >= 0 else ""
+
+    @property
+    def task(self) -> str:
+        """What the user wants, without the brief around it."""
+        quoted = OWN_WORDS.search(self.user_text)
+        return quoted.group(1) if quoted else self.user_text
+
+    @cached_property
+    def turn(self) -> int:
+        """How many messages the user has sent, results not counted."""
+        return sum(message.get("role") == "user" and not is_result(message) for message in self.messages)
+
+    @cached_property
+    def offered(self) -> Mapping[str, Offered]:
+        """The tools that may be called, by name; in schema mode those that the schema names."""
+        if self.tools:
+            return {tool.name: tool for tool in self.tools}
+        if isinstance(self.format, Mapping):
+            return {name: Offered(name, "", parameters) for name, parameters in offered_in(self.format).items()}
+        return {}
+
+    @cached_property
+    def results(self) -> Sequence[Result]:
+        """What tools gave back since the newest message of the user, oldest first."""
+        found: list[Result] = []
+        names: list[tuple[str, str]] = []
+        for message in self.messages[self._asked_at + 1 :]:
+            if message.get("role") == "assistant":
+                names = called_in(message)
+            elif is_result(message):
+                found.append(_result(message, names))
+        return found
+
+    @cached_property
+    def done(self) -> Counter[str]:
+        """How often each tool was called since the newest message of the user."""
+        since = self.messages[self._asked_at + 1 :]
+        called = Counter(name for message in since if message.get("role") == "assistant" for _, name in called_in(message))
+        return called | Counter(result.tool for result in self.results)
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
+
+
+def is_result(message: Mapping[str, Any]) -> bool:
+    role = message.get("role")
+    return role == "tool" or (role == "user" and RESULT.match(text_of(message)) is not None)
+
+
+def called_in(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The id and the name of each call in a message of the model."""
+    return [(str(call.get("id", "")), str((call.get("function") or {}).get("name", ""))) for call in message.get("tool_calls") or ()]
+
+
+def _result(message: Mapping[str, Any], names: list[tuple[str, str]]) -> Result:
+    """A result with its tool's name: told, known by the call's id, or by its place."""
+    text = text_of(message)
+    if message.get("role") == "user" and (head := RESULT.match(text)):
+        return Result(head.group(1), text[head.end() :])
+    by_id = next((call for call in names if call[0] and call[0] == message.get("tool_call_id")), None)
+    found = by_id or (names[0] if names else ("", ""))
+    if found in names:
+        names.remove(found)
+    return Result(str(message.get("tool_name") or found[1] or "tool"), text)

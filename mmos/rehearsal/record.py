@@ -1,0 +1,79 @@
+"""What a host was asked, and how each request ended; bounded, so that a long rehearsal does not fill the memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+MOST_REQUESTS = 10_000
+MOST_BODY_BYTES = 64 * 1024 * 1024
+KEEPS_BODY = ("/api/chat", "/api/generate", "/api/embed")
+
+
+@dataclass(eq=False)
+class Seen:
+    """One request."""
+
+    method: str
+    path: str
+    model: str = ""
+    body: bytes = b""
+    """What was sent to a model, as it came; empty once newer requests needed the room."""
+    num_ctx: int | None = None
+    status: int = 0
+    """0 while it is open, and where nothing was answered."""
+    ms: float = 0.0
+    bytes: int = 0
+    """Length of the answer's body."""
+    cancelled: bool = False
+    """The client left before the answer was whole."""
+    fault: str = ""
+    """The kind of fault that struck it."""
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    def to_json(self) -> dict[str, Any]:
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "body"}
+        return told | {"ms": round(self.ms, 3), "received": len(self.body)}
+
+
+class Log:
+    """The newest requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Seen] = deque(maxlen=MOST_REQUESTS)
+        self._with_body: deque[Seen] = deque()
+        self._bytes = 0
+        self.total = 0
+
+    def add(self, seen: Seen) -> None:
+        self._rows.append(seen)
+        self.total += 1
+        if seen.path not in KEEPS_BODY:
+            seen.body = b""
+            return
+        self._with_body.append(seen)
+        self._bytes += len(seen.body)
+        while self._bytes > MOST_BODY_BYTES or len(self._with_body) > MOST_REQUESTS:
+            oldest = self._with_body.popleft()
+            self._bytes -= len(oldest.body)
+            oldest.body = b""
+
+    def to(self, path: str, model: str = "") -> list[Seen]:
+        """The requests to a route, and of a model where one is named."""
+        return [seen for seen in self._rows if seen.path == path and model in ("", seen.model)]
+
+    def __iter__(self) -> Iterator[Seen]:
+        return iter(list(self._rows))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> Seen:
+        return self._rows[place]

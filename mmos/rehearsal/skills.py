@@ -1,0 +1,159 @@
+"""Small true work that a persona can do: each skill reads a prompt and answers, or says that it has nothing to do."""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from mmos.rehearsal.prompt import Prompt
+
+Worker = Callable[[Prompt], str | None]
+
+EXPRESSION = re.compile(r"(?<![\w.])[-(]{0,8}\d[\d\s().]{0,40}(?:(?:\*\*|//|[-+*/%])\s{0,4}[-(]{0,8}\d[\d\s().]{0,40})+")
+SUM_ASKED = re.compile(r"\bwhat(?:'s| is| are)\b|\b(?:calculat|comput|evaluat|solve|how much)|=", re.IGNORECASE)
+DATE = re.compile(r"\A\s*\d{1,4}([-/])\d{1,2}\1\d{1,4}\s*\Z")
+FENCE = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
+SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+WORD = re.compile(r"[^\W\d_][\w'-]*")
+TODO = re.compile(r"^.*(?:(?:#|//|--|;|\*)\s*(?:TODO|FIXME|XXX)\b|\b(?:TODO|FIXME|XXX)[:(]).*$", re.MULTILINE)
+LARGEST = 10**15
+LONGEST = 4000
+"""How much of a text is searched for sums."""
+OPERATORS: Mapping[type[ast.AST], Callable[..., float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
+def arithmetic(prompt: Prompt) -> str | None:
+    """`What is 12 * (3 + 4)?`"""
+    asked = prompt.task[:LONGEST]
+    for found in EXPRESSION.finditer(asked):
+        text = found.group().strip().rstrip(".")
+        if not SUM_ASKED.search(asked) and len(text) < len(asked) / 2:
+            continue
+        if DATE.match(text):
+            continue
+        try:
+            value = _compute(ast.parse(text, mode="eval").body)
+        except ZeroDivisionError:
+            return f"{text} has no value: it divides by zero."
+        except (SyntaxError, ValueError, OverflowError, RecursionError):
+            continue
+        return f"{text} = {round(value, 10)}"
+    return None
+
+
+def _compute(node: ast.AST) -> float:
+    """The value of a tree of plain numbers and operators; nothing else is followed."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        value: float = node.value
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        value = _power(_compute(node.left), _compute(node.right))
+    elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        value = OPERATORS[type(node.op)](_compute(node.left), _compute(node.right))
+    elif isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
+        value = OPERATORS[type(node.op)](_compute(node.operand))
+    else:
+        raise ValueError("not plain arithmetic")
+    if abs(value) > LARGEST:
+        raise ValueError("too large")
+    return value
+
+
+def _power(base: float, exponent: float) -> float:
+    if abs(exponent) > 64 or abs(base) > 10_000 or base < 0:
+        raise ValueError("too large")
+    return float(base**exponent) if exponent < 0 or exponent % 1 else base**exponent
+
+
+def sort_words(prompt: Prompt) -> str | None:
+    """`Sort: pear, apple, fig`"""
+    found = re.search(r"\bsort\b[^:\n]*:\s*([^\n]+)", prompt.task, re.IGNORECASE)
+    if found is None:
+        return None
+    line = found.group(1).strip().rstrip(".")
+    words = [word.strip() for word in line.split(",")] if "," in line else line.split()
+    return ", ".join(sorted(words, key=str.casefold))
+
+
+def count_words(prompt: Prompt) -> str | None:
+    """`How many words …?` or `Count the words: …`"""
+    found = re.search(r"\b(?:how many|count(?: the)?)\s+(?:words|lines|characters)\b[^:\n]*:?\s*", prompt.task, re.IGNORECASE)
+    if found is None:
+        return None
+    text = prompt.task[found.end() :].strip() or prompt.task
+    return f"{len(WORD.findall(text))} words, {len(text.splitlines())} lines, {len(text)} characters."
+
+
+def python_syntax(prompt: Prompt) -> str | None:
+    """Whether the Python in code fences can be parsed; where not, and why."""
+    blocks = FENCE.findall(prompt.task)
+    if not blocks:
+        return None
+    return "\n".join(_checked(number, source) for number, source in enumerate(blocks, 1))
+
+
+def _checked(number: int, source: str) -> str:
+    what = "The code" if number == 1 else f"Block {number}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "<text>", "exec", flags=ast.PyCF_ONLY_AST)
+    except SyntaxError as error:
+        lines = source.splitlines()
+        line = lines[error.lineno - 1].strip() if error.lineno and error.lineno <= len(lines) else ""
+        return f"{what} cannot be parsed: line {error.lineno}, column {error.offset}: {error.msg}. The line is `{line}`."
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{what} cannot be parsed: {error}."
+    return f"{what} is valid Python; I did not run it."
+
+
+def summary(prompt: Prompt) -> str | None:
+    """The two sentences that hold the most frequent words, in their order."""
+    text = prompt.task
+    sentences = [sentence.strip() for sentence in SENTENCE.findall(text) if len(WORD.findall(sentence)) > 3]
+    if len(sentences) < 3:
+        return None
+    weights = Counter(word.lower() for word in WORD.findall(text) if len(word) > 3)
+
+    def weight(sentence: str) -> float:
+        words = WORD.findall(sentence)
+        return sum(weights[word.lower()] for word in words) / (len(words) + 4)
+
+    best = sorted(sorted(sentences, key=weight, reverse=True)[:2], key=sentences.index)
+    return "In the text's own words: " + " ".join(best)
+
+
+def synthesis(prompt: Prompt) -> str | None:
+    """What stands between the user's own words and the instruction: several responses, word for word."""
+    _, quoted, rest = prompt.user_text.partition("\n>>>\n")
+    responses = rest.partition("\nWhat is asked of you:")[0].strip()
+    return f"All responses in one:\n\n{responses}" if quoted and responses else None
+
+
+def list_todos(prompt: Prompt) -> str | None:
+    """Every line with TODO, FIXME or XXX."""
+    found = [line.strip() for line in TODO.findall(prompt.task)]
+    return "\n".join([f"{len(found)} to do:", *(f"- {line}" for line in found)]) if found else None
+
+
+SKILLS: Mapping[str, Worker] = {
+    "arithmetic": arithmetic,
+    "sort_words": sort_words,
+    "count_words": count_words,
+    "python_syntax": python_syntax,
+    "summary": summary,
+    "list_todos": list_todos,
+    "synthesis": synthesis,
+}

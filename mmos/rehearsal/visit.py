@@ -1,0 +1,20 @@
+"""One request on its way through a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmos.rehearsal.faults import Fault
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.record import Seen
+from mmos.rehearsal.wire import Exchange
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who is asked, on which exchange, what is written down about it, and what goes wrong with it."""
+
+    host: Host
+    exchange: Exchange
+    seen: Seen
+    fault: Fault | None = None

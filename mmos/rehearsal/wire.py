@@ -1,0 +1,312 @@
+"""A small HTTP/1.1 server over asyncio: exact about what it sends, able to hang, cut and refuse, and aware of a client that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from functools import cached_property, lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+HEAD_LIMIT = 64 * 1024
+BODY_LIMIT = 256 * 1024 * 1024
+HIGH_WATER = 1024 * 1024
+REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
+JSON = "application/json; charset=utf-8"
+NDJSON = "application/x-ndjson"
+PLAIN = "text/plain"
+
+Handler = Callable[["Exchange"], Awaitable[None]]
+
+
+class Exchange:
+    """One request and the answer to it."""
+
+    def __init__(self, connection: Connection, method: str, target: str, headers: Mapping[str, str]) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition("?")
+        self.headers = headers
+        self.body = b""
+        self.status = 0
+        self.sent = 0
+        """Bytes of the answer's body."""
+        self._connection = connection
+        self._ready: list[bytes] = []
+
+    @property
+    def keep_alive(self) -> bool:
+        return self.headers.get("connection", "").lower() != "close"
+
+    def reply(self, status: int, body: bytes, content_type: str = JSON, **headers: str) -> None:
+        """A whole answer."""
+        told = b"" if self.method == "HEAD" else body
+        self._connection.write(self._head(status, content_type, {"Content-Length": str(len(body)), **headers}) + told)
+        self.sent += len(told)
+
+    def open(self, status: int = 200, content_type: str = NDJSON) -> None:
+        """Begin an answer in chunks; what is ready at the same time leaves together."""
+        self._ready.append(self._head(status, content_type, {"Transfer-Encoding": "chunked"}))
+
+    def send(self, data: bytes) -> None:
+        """One chunk for the client."""
+        self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))
+        self.sent += len(data)
+
+    def flush(self) -> None:
+        if self._ready:
+            self._connection.write(b"".join(self._ready))
+            self._ready.clear()
+
+    def close(self) -> None:
+        """The chunks end here."""
+        self._ready.append(b"0\r\n\r\n")
+        self.flush()
+
+    def cut(self) -> None:
+        """Close the connection with whatever was sent."""
+        self.flush()
+        self._connection.hang_up()
+
+    async def drain(self) -> None:
+        """Give way; wait where the client is slower than we are."""
+        self.flush()
+        await self._connection.drain()
+
+    @cached_property
+    def data(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return orjson.loads(self.body) if self.body else None
+        except orjson.JSONDecodeError:
+            return None
+
+    def _head(self, status: int, content_type: str, headers: Mapping[str, str]) -> bytes:
+        self.status = status
+        typed = {"Content-Type": content_type, **headers} if content_type else dict(headers)
+        if self._connection.leaving:
+            typed["Connection"] = "close"
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in typed.items())
+        return f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}\r\n{lines}Date: {_date(int(time.time()))}\r\n\r\n".encode("latin-1")
+
+
+class Connection(asyncio.Protocol):
+    """One client: its requests are served one after the other, and dropped when it leaves."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._buffer = bytearray()
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._server.connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._writable.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._task is None:
+            self._next()
+
+    @property
+    def idle(self) -> bool:
+        return self._task is None
+
+    @property
+    def leaving(self) -> bool:
+        """This answer is the last on the connection."""
+        return self._server.refuses
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def hang_up(self) -> None:
+        self._transport.close()
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+        await self._writable.wait()
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Drop the client now; gives the task that still has to end."""
+        self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    def _next(self) -> None:
+        """Serve the next request, once all of it is here."""
+        try:
+            exchange = self._read()
+        except ValueError:
+            self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request")
+            return self.hang_up()
+        if exchange is not None:
+            self._task = asyncio.get_running_loop().create_task(self._serve(exchange))
+        return None
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._server.handler(exchange)
+        finally:
+            self._task = None
+        if not exchange.keep_alive or self.leaving:
+            self.hang_up()
+        elif self._buffer and not self._transport.is_closing():
+            self._next()
+
+    def _read(self) -> Exchange | None:
+        exchange = self._exchange or self._read_head()
+        self._exchange = exchange
+        if exchange is None:
+            return None
+        if exchange.headers.get("transfer-encoding", "").lower() == "chunked":
+            body, length = _unchunk(self._buffer)
+        else:
+            length = int(exchange.headers.get("content-length") or 0)
+            if not 0 <= length <= BODY_LIMIT:
+                raise ValueError("body too long")
+            body = bytes(self._buffer[:length]) if len(self._buffer) >= length else None
+        if body is None:
+            return None
+        exchange.body = body
+        del self._buffer[:length]
+        self._exchange = None
+        return exchange
+
+    def _read_head(self) -> Exchange | None:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > HEAD_LIMIT:
+                raise ValueError("head too long")
+            return None
+        first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
+        del self._buffer[: end + 4]
+        method, target, _ = first.split(" ")
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        if headers.get("expect", "").lower() == "100-continue":
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return Exchange(self, method, target, headers)
+
+
+def _unchunk(buffer: bytearray) -> tuple[bytes | None, int]:
+    """The body in a chunked buffer and how many bytes it took; None while it is not all there."""
+    parts: list[bytes] = []
+    place = 0
+    while True:
+        line = buffer.find(b"\r\n", place)
+        if line < 0:
+            return None, 0
+        size = int(bytes(buffer[place:line]).split(b";")[0], 16)
+        place = line + 2
+        if len(buffer) < place + size + 2:
+            return None, 0
+        if size == 0:
+            return b"".join(parts), place + 2
+        parts.append(bytes(buffer[place : place + size]))
+        place += size + 2
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+class Server:
+    """Listens on one address; can stop and start listening again on the same port."""
+
+    def __init__(self, handler: Handler, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.handler = handler
+        self.connections: set[Connection] = set()
+        self._address = (host, port)
+        self._listening: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._holder: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self._address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def refuses(self) -> bool:
+        return self._listening is None
+
+    def start(self) -> None:
+        if self._address[1] == 0:
+            # the port stays ours while we refuse: this socket is bound to it and never listens
+            self._holder = _bound(self._address)
+            self._address = (self._address[0], self._holder.getsockname()[1])
+        self.listen()
+
+    def listen(self) -> None:
+        """Accept clients; whoever connects after this call gets through."""
+        if self._listening is None:
+            self._listening = _bound(self._address, shared=self._holder is not None)
+            self._listening.listen(1024)
+            self._accepting = asyncio.get_running_loop().create_task(self._accept(self._listening))
+
+    def refuse(self) -> None:
+        """Stop listening and drop whoever is connected and idle: a client finds nobody there."""
+        if self._accepting is not None and self._listening is not None:
+            self._accepting.cancel()
+            self._listening.close()
+        self._listening = None
+        for connection in [connection for connection in self.connections if connection.idle]:
+            connection.stop()
+
+    async def stop(self) -> None:
+        self.refuse()
+        tasks = [task for task in (connection.stop() for connection in list(self.connections)) if task is not None]
+        if self._accepting is not None:
+            tasks.append(self._accepting)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._holder is not None:
+            self._holder.close()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(ConnectionError):
+                client, _ = await loop.sock_accept(listening)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await loop.connect_accepted_socket(lambda: Connection(self), client)
+
+
+def _bound(address: tuple[str, int], *, shared: bool = True) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setblocking(False)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared and hasattr(socket, "SO_REUSEPORT"):
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound

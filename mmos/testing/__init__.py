@@ -1,0 +1,79 @@
+"""Doubles that we ship: a stage with scripted models on a real HTTP host, for tests of tools, configurations and of mmos itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mmos.app import App, open_app
+from mmos.rehearsal.faults import Fault
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model, Turn
+from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Ramble, Say, Think
+from mmos.rehearsal.server import serve
+from mmos.toolbox import Tool
+
+__all__ = ["Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "Ramble", "Say", "Stage", "Think", "Turn", "serve", "stage"]
+
+
+@dataclass
+class Stage:
+    """An App over one host, with a scripted model for each role; the model of a role is named like the role."""
+
+    app: App
+    host: Host
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def sent(self, role: str) -> list[Mapping[str, Any]]:
+        """The bodies of all chat requests to a role's model, in their order."""
+        return [orjson.loads(seen.body) for seen in self.host.requests if seen.path == "/api/chat" and seen.model.partition(":")[0] == role]
+
+    def heard(self, role: str) -> list[str]:
+        """The last message of each of these requests."""
+        return [body["messages"][-1]["content"] for body in self.sent(role)]
+
+
+@asynccontextmanager
+async def stage(
+    roles: Mapping[str, Sequence[Turn] | Model],
+    *,
+    state: Path | None = None,
+    tools: Iterable[Callable[..., Any] | Tool] = (),
+    orchestration: Mapping[str, Any] | None = None,
+    **host: Any,
+) -> AsyncIterator[Stage]:
+    """Set up a stage. `roles` gives each role's turns, the arbiter's first; `orchestration` adds to the configuration, key by key."""
+    models = [_model(name, turns) for name, turns in roles.items()]
+    here = Host("here", models, **{"parallel": 8, **host})
+    async with serve(here) as url:
+        config = configuration(models, {"here": url}, orchestration or {})
+        async with open_app(config, state=state, tools=tools) as app:
+            yield Stage(app, here, config)
+
+
+def configuration(models: Iterable[Model], servers: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with a role for each model, on all these hosts."""
+    hosts = list(servers)
+    roles: dict[str, Any] = {model.name: {"model": model.name, "server": hosts} for model in models}
+    base = {
+        "servers": {name: {"url": url, "parallel": 8} for name, url in servers.items()},
+        "arbiter": roles.pop("arbiter"),
+        "specialists": roles,
+    }
+    return {"orchestration": _merged(base, changes)}
+
+
+def _model(name: str, turns: Sequence[Turn] | Model) -> Model:
+    return turns if isinstance(turns, Model) else Model.scripted(name, turns)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+    return merged
