@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mmos.journal import Journal
-from mmos.testing import Call, Model, Stage, Turn, stage
+from mmos.testing import Call, Turn
+from tests.shell import finish, shell
 
 CONSULT = [Call("consult_coding_specialist", {"query": "How?"}), Call("consult_analysis_specialist", {"query": "What?"})]
 ROLES: dict[str, Sequence[Turn]] = {"arbiter": [CONSULT, "Both say so."], "coding": ["Thus."], "analysis": ["This."]}
-
-
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict:
-        return json.loads(self.out)
-
-
-@dataclass
-class Shell:
-    """A folder with a configuration in it, and a prompt."""
-
-    folder: Path
-    on: Stage
-
-    async def start(self, *args: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
-        environ = {**os.environ, "HOME": str(self.folder), "NO_COLOR": "1"}
-        environ.pop("MMOS_CONFIG", None)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mmos", *args, cwd=self.folder, env=environ, stdin=stdin,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-
-    async def mmos(self, *args: str, given: bytes | None = None) -> Ended:
-        process = await self.start(*args, stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL)
-        return await finish(process, given)
-
-
-async def finish(process: asyncio.subprocess.Process, given: bytes | None = None) -> Ended:
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(given)
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
-
-
-@asynccontextmanager
-async def shell(folder: Path, roles: dict[str, Sequence[Turn] | Model] = ROLES, **options: object) -> AsyncIterator[Shell]:
-    async with stage(roles, **options) as on:
-        (folder / "orchestration.yaml").write_text(yaml.safe_dump(dict(on.config)))
-        yield Shell(folder, on)
 
 
 # ---------------------------------------------------------------- what comes out
 
 
 async def test_a_piped_run_prints_the_answer_and_nothing_else(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         ended = await at.mmos("run", "How?")
         assert (ended.code, ended.out, ended.err) == (0, "Both say so.\n", "")
 
@@ -94,7 +45,7 @@ async def test_streamed_text_comes_as_it_is_made(tmp_path: Path) -> None:
 
 
 async def test_progress_is_told_on_stderr_when_it_is_wanted(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         ended = await at.mmos("run", "--progress", "--no-stream", "How?")
         assert ended.out == "Both say so.\n"
         assert "arbiter → consult_coding_specialist: How?" in ended.err
@@ -102,7 +53,7 @@ async def test_progress_is_told_on_stderr_when_it_is_wanted(tmp_path: Path) -> N
 
 
 async def test_the_result_document_follows_the_interface(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         ended = await at.mmos("run", "--json", "How?")
         document = ended.document
         assert (ended.code, ended.err) == (0, "")
@@ -143,7 +94,7 @@ async def test_a_thread_goes_on_in_another_process(tmp_path: Path) -> None:
 
 
 async def test_wrong_usage_is_2_with_a_document_of_its_own(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         ended = await at.mmos("run", "--json", "--max-turns", "none", "Hi.")
         assert ended.code == 2
         assert (ended.document["run"], ended.document["thread"], ended.document["reason"]["code"]) == (None, None, "usage")
@@ -154,7 +105,7 @@ async def test_wrong_usage_is_2_with_a_document_of_its_own(tmp_path: Path) -> No
 
 
 async def test_a_wrong_configuration_is_2_and_names_every_error(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         (tmp_path / "orchestration.yaml").write_text("orchestration:\n  arbitre: {model: x}\n  specialists: {coding: {modle: y}}\n")
         ended = await at.mmos("run", "--json", "Hi.")
         assert (ended.code, ended.document["reason"]["code"]) == (2, "config_invalid")
@@ -184,7 +135,7 @@ async def test_a_waiting_run_is_3_and_can_be_answered_from_the_shell(tmp_path: P
 
 
 async def test_no_host_that_can_serve_is_4_within_seconds(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         at.on.host.faults.add("refuse")
         ended = await at.mmos("run", "--json", "Hi.")
         assert (ended.code, ended.document["status"], ended.document["reason"]["code"]) == (4, "failed", "host_unreachable")
@@ -192,7 +143,7 @@ async def test_no_host_that_can_serve_is_4_within_seconds(tmp_path: Path) -> Non
 
 
 async def test_a_limit_is_5_and_what_there_is_is_printed(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         ended = await at.mmos("run", "--max-turns", "1", "How?")
         assert ended.code == 5
         assert "Thus." in ended.out
@@ -259,7 +210,7 @@ async def test_two_runs_at_once_share_a_state_folder(tmp_path: Path) -> None:
 
 
 async def test_a_killed_run_is_interrupted_and_can_be_resumed(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         at.on.host.faults.add("hang", model="analysis", times=1)
         process = await at.start("run", "How?")
         await committed(tmp_path / ".mmos", "call_finished")
@@ -273,7 +224,7 @@ async def test_a_killed_run_is_interrupted_and_can_be_resumed(tmp_path: Path) ->
 
 
 async def test_a_run_can_be_looked_into_exported_and_deleted(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         run = (await at.mmos("run", "--json", "How?")).document["run"]
         shown = await at.mmos("runs", "show", run[-8:])
         assert "arbiter calls consult_coding_specialist" in shown.out
@@ -299,7 +250,7 @@ async def test_threads_can_be_shown_renamed_exported_and_deleted(tmp_path: Path)
 
 
 async def test_a_run_without_a_state_folder_that_can_be_written_says_so(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         (tmp_path / ".mmos").write_text("a file in the way")
         ended = await at.mmos("run", "--json", "Hi.")
         assert ended.code == 1
@@ -311,7 +262,7 @@ async def test_a_run_without_a_state_folder_that_can_be_written_says_so(tmp_path
 
 
 async def test_a_rehearsed_run_answers_through_two_consultations_and_says_that_it_is_rehearsed(tmp_path: Path) -> None:
-    async with shell(tmp_path) as at:
+    async with shell(tmp_path, ROLES) as at:
         (tmp_path / "orchestration.yaml").unlink()
         ended = await at.mmos("run", "--rehearse", "--state", "s", "--json", "Why does my build fail?")
         assert (ended.code, ended.document["status"], ended.document["rehearsed"]) == (0, "answered", True)

@@ -10,10 +10,12 @@ from typing import Any
 
 from mmos.errors import HostError, LimitReached, MmosError, NoHost, QuestionOpen, StateError
 from mmos.events import Reason, RunFinished, Status
+from mmos.logs import logger
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Answerer, OnQuestion
 from mmos.scope import Hint, Limits, Scope
 
+_log = logger("mmos.run")
 _REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 
 
@@ -70,6 +72,7 @@ class Watch:
 async def carry(participants: Participants, scope: Scope) -> None:
     """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
     finished: RunFinished | None = None
+    _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
         finished = await _outcome(participants, scope)
     except asyncio.CancelledError:
@@ -81,7 +84,12 @@ async def carry(participants: Participants, scope: Scope) -> None:
     finally:
         if scope.view.status is None:  # a fault of our own leaves as it came, and the run does not look alive for ever
             scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "A fault inside mmos ended the run.")))
-    await scope.durable()
+    status, reason = scope.view.status, scope.view.reason
+    _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.asked)
+    try:
+        await scope.durable()
+    except StateError as error:  # the answer is there, only its record is not: the user gets it, and is told
+        scope.view.warnings.append(f"This run could not be kept: {error}")
 
 
 async def _outcome(participants: Participants, scope: Scope) -> RunFinished:

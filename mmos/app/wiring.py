@@ -83,7 +83,16 @@ def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:
         deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
     elif allow is None:
         allow = []
+    _check_patterns(role, [*(allow or []), *role.tools.deny], box)
     return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"])
+
+
+def _check_patterns(role: ResolvedRole, patterns: list[str], box: Toolbox) -> None:
+    """A permission that names nothing is a mistake that nobody would notice."""
+    idle = [pattern for pattern in patterns if not len(box.permitted([pattern], []))]
+    if idle:
+        listed = ", ".join(box.names)
+        raise ConfigError([Problem("", f"{role.name}.tools", f"{pattern!r} names no tool; tools: {listed}") for pattern in idle])
 
 
 def _purpose(role: ResolvedRole) -> str:

@@ -63,8 +63,7 @@ class Screen:
             return
         if self._open:
             self._write("\n")
-        self.err.write(click.style(harmless(line), dim=True) + "\n")
-        self.err.flush()
+        click.echo(click.style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
 
     def _say(self, text: str) -> None:
         if self.stream:

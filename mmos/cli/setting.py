@@ -119,20 +119,24 @@ def setting(command: Command) -> Command:
 
 
 def set_up_logs(verbose: int) -> None:
-    """Logs go to stderr; by default only what is wrong."""
+    """Logs of mmos go to stderr; by default only what is wrong."""
+    if not verbose:
+        return  # what the standard library does anyway: warnings, on stderr; and structlog need not be imported
     import structlog
 
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    structlog.configure(
+    formatter = structlog.stdlib.ProcessorFormatter(
         processors=[
-            structlog.processors.add_log_level,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.TimeStamper("%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    log = logging.getLogger("mmos")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
 
 Result = TypeVar("Result")

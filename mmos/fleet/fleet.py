@@ -16,6 +16,7 @@ from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, 
 from mmos.fleet.seats import Seat, Seats, Wish, find
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.hosts.names import canonical
+from mmos.logs import logger
 from mmos.messages import Message, Reply, ToolCall
 from mmos.prompting.budget import weigh
 
@@ -32,6 +33,8 @@ LONGEST_PAUSE = 30.0
 _STOP = stop_after_attempt(ATTEMPTS - 1)  # the first attempt is made without tenacity
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
 _MAY_PASS = retry_if_exception(lambda error: isinstance(error, HostError) and error.retry)
+
+_log = logger("mmos.fleet")
 
 Served = TypeVar("Served")
 Observe = Callable[[str, HostError], None]
@@ -164,6 +167,7 @@ class Fleet:
                 served = await call(seat)
             except HostError as error:
                 seat.failures += 1
+                _log.info("call_failed", host=seat.name, model=ask.request.model, code=error.code, failures=seat.failures)
                 ask.observe(seat.name, error)
                 raise
             seat.answered(ask.request.model, self._clock())
@@ -185,6 +189,7 @@ class Fleet:
         cold = not seat.is_warm(ask.request.model, taken)
         request = replace(ask.request, cold=cold) if cold else ask.request
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
+        _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         return replace(reply, placement={"host": seat.name, "warm": not cold, "queue_seconds": round(taken - begun, 6)})
 
     def _remember(self, session: str, host: str) -> None:

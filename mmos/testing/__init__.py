@@ -23,7 +23,7 @@ __all__ = ["Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "R
 
 @dataclass
 class Stage:
-    """An App over one host, with a scripted model for each role; the model of a role is named like the role."""
+    """An App over one host, with a scripted model for each role; it is named like the role unless it brings a name."""
 
     app: App
     host: Host
@@ -48,18 +48,18 @@ async def stage(
     **host: Any,
 ) -> AsyncIterator[Stage]:
     """Set up a stage. `roles` gives each role's turns, the arbiter's first; `orchestration` adds to the configuration, key by key."""
-    models = [_model(name, turns) for name, turns in roles.items()]
-    here = Host("here", models, **{"parallel": 8, **host})
+    models = {name: _model(name, turns) for name, turns in roles.items()}
+    here = Host("here", list(models.values()), **{"parallel": 8, **host})
     async with serve(here) as url:
         config = configuration(models, {"here": url}, orchestration or {})
         async with open_app(config, state=state, tools=tools) as app:
             yield Stage(app, here, config)
 
 
-def configuration(models: Iterable[Model], servers: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with a role for each model, on all these hosts."""
+def configuration(models: Mapping[str, Model], servers: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with these models in these roles, on all these hosts."""
     hosts = list(servers)
-    roles: dict[str, Any] = {model.name: {"model": model.name, "server": hosts} for model in models}
+    roles: dict[str, Any] = {role: {"model": model.name, "server": hosts} for role, model in models.items()}
     base = {
         "servers": {name: {"url": url, "parallel": 8} for name, url in servers.items()},
         "arbiter": roles.pop("arbiter"),

@@ -1,0 +1,61 @@
+"""A shell for stories: the `mmos` command in processes of its own, in a folder with a configuration for a stage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmos.testing import Model, Stage, Turn, stage
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """A folder with a configuration in it, and a prompt."""
+
+    folder: Path
+    on: Stage
+
+    async def start(self, *args: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mmos", *args, cwd=self.folder, env={**environ, "HOME": str(self.folder), "NO_COLOR": "1"}, stdin=stdin,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+    async def mmos(self, *args: str, given: bytes | None = None) -> Ended:
+        process = await self.start(*args, stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL)
+        return await finish(process, given)
+
+
+async def finish(process: asyncio.subprocess.Process, given: bytes | None = None) -> Ended:
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(given)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def shell(folder: Path, roles: Mapping[str, Sequence[Turn] | Model], **options: Any) -> AsyncIterator[Shell]:
+    async with stage(roles, **options) as on:
+        (folder / "orchestration.yaml").write_text(yaml.safe_dump(dict(on.config)))
+        yield Shell(folder, on)
