@@ -156,8 +156,8 @@ class Conversation(Section):
 
 
 class Limits(Section):
-    turns: Positive = Field(default=24, description="Turns of the arbiter in one run.")
-    calls: Positive = Field(default=64, description="Calls to models in one run, specialists included.")
+    turns: Positive = Field(default=24, description="Turns that a participant may take on one question.")
+    calls: Positive = Field(default=64, description="Tool calls of the whole run, those of specialists included.")
     depth: Positive = Field(default=3, description="How deep consultations may lead to further consultations.")
     tokens: Positive | None = Field(default=None, description="Tokens in one run, read and written; left out: no limit.")
     seconds: Seconds | None = Field(default=None, description='The longest that a run may take, like 600 or "10m"; left out: no limit.')

@@ -73,7 +73,9 @@ class Store:
 
     def _open_to_write(self, folder: Path) -> None:
         with faults.told(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (folder / ".gitignore").write_text("*\n")  # it lies beside a configuration, and holds what people said
         if connect.exists(self.path) and not os.access(self.path, os.W_OK):
             raise faults.read_only(self.path, "may not be written")
         with faults.told(folder), connect.opening(folder, self._tuning.patience):

@@ -119,12 +119,15 @@ class Writer:
         while self._handed:
             lines += self._handed.popleft()
         self.check()
+        failed: StateError | None = StateError(f"{self._store.path}: could not be written.")  # unless something says more
         try:
             self._store.write(lines)
-        except BaseException as fault:
-            self.failed = fault if isinstance(fault, StateError) else StateError(f"{self._store.path}: cannot be written ({fault!r}).")
+            failed = None
+        except StateError as fault:
+            failed = fault
             raise
         finally:
+            self.failed = failed
             self._tell([entry for entry, _ in lines if entry.seq])
 
     def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:

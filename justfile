@@ -1,0 +1,51 @@
+# What a laptop runs is what CI runs: .ci/run calls these recipes.
+
+bin := justfile_directory() / ".venv/bin"
+compile := "uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header"
+
+# List what can be done.
+@_list:
+    just --list --unsorted
+
+# Everything that has to hold: format, lint, types, floors, tests.
+check: lint types floors test
+
+# Put the code into shape.
+format:
+    {{bin}}/ruff check --fix --quiet .
+    {{bin}}/ruff format .
+
+# Is the code in shape, and free of known mistakes?
+lint:
+    {{bin}}/ruff format --check .
+    {{bin}}/ruff check .
+
+# Do the types hold?
+types:
+    {{bin}}/mypy
+
+# Does each room import only from the floors below it?
+floors:
+    {{bin}}/lint-imports --no-logo
+
+# Run the tests; arguments go to pytest.
+test *arguments:
+    scripts/test {{arguments}}
+
+# Build the wheel into dist/ and try it in an empty environment.
+wheel:
+    scripts/try_wheel
+
+# Write the pages that are generated.
+docs:
+    {{bin}}/python scripts/docs_cli.py --write
+
+# Measure what mmos costs beside loops written by hand.
+bench *arguments:
+    {{bin}}/python scripts/bench_overhead.py {{arguments}}
+
+# Renew the lock; `just lock --upgrade` takes newer versions.
+lock *arguments:
+    {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
+    {{compile}} pyproject.toml -c requirements/dev.txt {{arguments}} -o requirements/base.txt
+    {{compile}} --group build -c requirements/dev.txt {{arguments}} -o requirements/build.txt

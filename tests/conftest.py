@@ -1,0 +1,25 @@
+"""What all tests share: nobody's own configuration, state or home is seen by a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+STRANGE = ("MMOS_CONFIG", "OLLAMA_HOST", "FORCE_COLOR", "PY_COLORS", "COLUMNS")
+"""What changes how commands behave, set by whoever runs the tests."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty home, for tests and for the commands that they start."""
+    home = tmp_path_factory.mktemp("home")
+    places = {"HOME": home, "XDG_CONFIG_HOME": home / "config", "XDG_STATE_HOME": home / "state", "XDG_CACHE_HOME": home / "cache"}
+    before = dict(os.environ)
+    for name in STRANGE:
+        os.environ.pop(name, None)
+    os.environ.update({name: str(place) for name, place in places.items()})
+    yield
+    os.environ.clear()
+    os.environ.update(before)
