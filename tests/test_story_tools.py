@@ -235,6 +235,18 @@ async def test_functions_come_from_the_configurations_folder(tmp_path: Path) -> 
         assert on.heard("arbiter")[1] == "HI"
 
 
+async def test_functions_come_from_installed_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "packaged_for_the_story.py").write_text("def whisper(text: str) -> str:\n    return text.lower()\n")
+    metadata = tmp_path / "packaged_for_the_story-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: packaged-for-the-story\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[mmos.tools]\nwhisper = packaged_for_the_story:whisper\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with stage({"arbiter": [Call("whisper", {"text": "HI"}), "ok"]}) as on:
+        assert (await on.app.run("Whisper.")).text == "ok"
+        assert on.heard("arbiter")[1] == "hi"
+
+
 async def test_a_function_that_cannot_be_found_is_an_error_of_the_configuration() -> None:
     with pytest.raises(mmos.ConfigError, match="no_such_module_at_all:f"):
         async with stage({"arbiter": []}, orchestration={"tools": ["no_such_module_at_all:f"]}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -68,7 +69,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _run(args: list[str]) -> int:
     try:
-        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False)
+        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=False if os.environ.get("NO_COLOR") else None)
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
@@ -107,6 +108,4 @@ def _refuse(args: list[str], code: str, message: str, next_step: str, status: in
 
 def _close_stdout() -> None:
     """The reader of our output has gone: nothing is left to say, not even at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -106,12 +106,12 @@ async def attend(
 ) -> int:
     """Start or resume a run, show it while it goes on, print how it ended; an interruption, too, ends in a result."""
     from mmos.app.lifecycle import Watch
-    from mmos.cli.screen import ask
+    from mmos.cli.asking import Asker
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     screen = show.screen(config)
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    watch = Watch(on_hint=screen.hint, answerer=ask if at_terminal and not config.json else None, on_start=started.set_result)
+    watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None, on_start=started.set_result)
     if app.rehearsed:
         screen.note("[rehearsal: scripted models answer; no model is asked]")
     showing = asyncio.create_task(_show(app, started, screen))

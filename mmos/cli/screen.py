@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -27,6 +29,8 @@ class Screen:
     said: str = ""
     """What of the newest turn has been printed."""
     _open: bool = False
+    _held: list[str] | None = None
+    _asked: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def hint(self, hint: Hint) -> None:
         """Only the arbiter's own words are printed as they come; others are told of when they are done."""
@@ -45,6 +49,21 @@ class Screen:
         line = _line(event)
         if line:
             self.note(line)
+        if isinstance(event, events.QuestionAsked):
+            self._asked.setdefault(event.question, asyncio.Event()).set()
+
+    @asynccontextmanager
+    async def quiet(self, question: str) -> AsyncIterator[None]:
+        """Wait until all that came before a question has been told, then keep what comes until it is answered."""
+        if self.progress:
+            await self._asked.setdefault(question, asyncio.Event()).wait()
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for line in held:
+                self.note(line)
 
     def finish(self, answer: str | None) -> None:
         """The whole answer is on stdout when this returns, whatever of it had been printed before."""
@@ -60,6 +79,9 @@ class Screen:
 
     def note(self, line: str) -> None:
         if not self.progress:
+            return
+        if self._held is not None:
+            self._held.append(line)
             return
         if self._open:
             self._write("\n")
@@ -101,38 +123,3 @@ def _line(event: events.Event) -> str:
         case events.Warned(text=text):
             return f"  ! {one_line(text, 160)}"
     return ""
-
-
-async def ask(question: events.QuestionAsked) -> str:
-    """Put a model's question to the person at the terminal and read one line; the wait can be cancelled."""
-    click.echo(click.style(f"\n{question.role} asks: ", bold=True) + harmless(question.text), err=True)
-    for number, option in enumerate(question.options, 1):
-        click.echo(f"  {number}. {harmless(option)}", err=True)
-    prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
-    while True:
-        click.echo(f"{prompt}: ", nl=False, err=True)
-        given = (await _read_line()).strip()
-        if given.isdigit() and 0 < int(given) <= len(question.options):
-            return question.options[int(given) - 1]
-        if given or question.default is not None:
-            return given or str(question.default)
-
-
-async def _read_line() -> str:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[str] = loop.create_future()
-
-    def read() -> None:
-        line = sys.stdin.readline()
-        if ready.done():
-            return
-        if line:
-            ready.set_result(line)
-        else:
-            ready.set_exception(EOFError())
-
-    loop.add_reader(sys.stdin, read)
-    try:
-        return await ready
-    finally:
-        loop.remove_reader(sys.stdin)

@@ -1,0 +1,63 @@
+"""Puts a model's question to the person at the terminal and reads the answer; the wait can be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+import click
+
+from mmos.cli.output import harmless
+from mmos.cli.screen import Screen
+from mmos.errors import QuestionUnanswered
+from mmos.events import QuestionAsked
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks on stderr and listens on stdin, while the screen keeps quiet."""
+
+    screen: Screen
+
+    async def __call__(self, question: QuestionAsked) -> str:
+        async with self.screen.quiet(question.question):
+            click.echo(click.style(f"\n{question.role} asks: ", bold=True) + harmless(question.text), err=True)
+            for number, option in enumerate(question.options, 1):
+                click.echo(f"  {number}. {harmless(option)}", err=True)
+            try:
+                return await _answer(question)
+            except EOFError:
+                raise QuestionUnanswered(f"{question.role} asks: {question.text}") from None
+
+
+async def _answer(question: QuestionAsked) -> str:
+    """The line that was typed; a number stands for its option, nothing for the default."""
+    prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
+    while True:
+        click.echo(f"{prompt}: ", nl=False, err=True)
+        given = (await _read_line()).strip()
+        if given.isdigit() and 0 < int(given) <= len(question.options):
+            return question.options[int(given) - 1]
+        if given or question.default is not None:
+            return given or str(question.default)
+
+
+async def _read_line() -> str:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        if ready.done():
+            return
+        if line:
+            ready.set_result(line)
+        else:
+            ready.set_exception(EOFError())
+
+    loop.add_reader(sys.stdin, read)
+    try:
+        return await ready
+    finally:
+        loop.remove_reader(sys.stdin)
