@@ -225,6 +225,7 @@ class ArtifactKept(Event):
     artifact: str
     lane: str
     role: str
+    """Whose answer it is; empty for the result of a tool, which reaches the user only where it is referred to."""
     text: str
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from mmos.errors import (
@@ -21,14 +21,18 @@ from mmos.errors import (
     ToolUnknownOutcome,
     UnknownTool,
 )
-from mmos.events import CallFinished, CallStarted, LoopNoticed
-from mmos.messages import Message, ToolCall
+from mmos.events import ArtifactKept, CallFinished, CallStarted, LoopNoticed
+from mmos.messages import Message, ToolCall, clean
+from mmos.prompting.digest import digest
 from mmos.scope import Scope
-from mmos.toolbox import Context, Room, Tool, Toolbox, UserQuestion, render
+from mmos.toolbox import Context, Room, Tool, Toolbox, UserQuestion, called, render
 from mmos.views.run import canonical
 
 PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
 """Faults that no model can mend: they end or pause the run."""
+
+LONGEST_RESULT = 50_000
+"""Characters of a tool's result that travel whole."""
 
 SHOWN = 400
 """How much of an earlier result a nudge repeats."""
@@ -50,36 +54,37 @@ class Execution:
         """The outermost rung: count it, carry it out, write down how it ended."""
         scope, call = self.scope, self.call
         begun = scope.clock()
-        cut_off = call.id in scope.view.started_calls
-        if not cut_off:
+        if call.id not in scope.view.started_calls:  # else it is taken up again after a question or a crash
             scope.check_call()
-        earlier = scope.view.repeats[canonical(scope.role, call.name, call.arguments)] - cut_off
-        if not cut_off:
             scope.record(CallStarted(call.id, scope.lane, scope.role, call.name, call.arguments))
         ok, code = True, ""
         try:
-            text = await self._caught(cut_off, earlier)
+            text = await self._caught()
         except ToolError as error:
             ok, code, text = False, error.code, error.report or f"Error: {error}"
-        message = Message("tool", text, tool_name=call.name, call_id=call.id)
+        message = Message("tool", clean(text), tool_name=call.name, call_id=call.id)
         finished = CallFinished(call.id, scope.lane, scope.role, call.name, ok, message, round(scope.clock() - begun, 6), code)
         scope.record(finished)
         return finished
 
-    async def _caught(self, cut_off: bool, earlier: int) -> str:
+    async def _caught(self) -> str:
         """Every fault of a tool becomes one that the model can read; what ends the run passes."""
         try:
-            tool = self._found()
-            self._checked(tool)
-            if cut_off and tool.effects:
-                return await self._after_crash(tool)
-            return await self._guarded(tool, earlier)
+            return await self._guarded()
+        except asyncio.CancelledError:
+            if _cancelled_from_outside():
+                raise
+            raise ToolFailed(f"{self.call.name} failed: it was cancelled from within.") from None
         except (ToolError, *PASS_ON):
             raise
         except MmosError as error:
             raise ToolError(str(error), code=error.code) from error
         except Exception as error:  # the one broad catch of the house: a tool may raise anything
-            raise ToolFailed(f"{self.call.name} failed: {type(error).__name__}: {error}") from error
+            leaves = list(_leaves(error))
+            for leaf in leaves:
+                if isinstance(leaf, PASS_ON):
+                    raise leaf from None
+            raise ToolFailed(f"{self.call.name} failed: {'; '.join(map(_told, leaves))}") from error
 
     def _found(self) -> Tool:
         name = self.call.name
@@ -100,48 +105,59 @@ class Execution:
             raise InvalidArguments(f"The arguments of {tool.name} do not fit: {'; '.join(problems)}. Arguments it takes: {expected}.")
 
     async def _after_crash(self, tool: Tool) -> str:
-        """The call was begun by a process that died: never done twice without somebody saying so."""
+        """The call was begun and never ended: it is not done twice without somebody saying so."""
         if callable(tool.after_crash):
-            found = tool.after_crash(self.call.arguments)
-            return render(await found if asyncio.iscoroutine(found) else found)
-        said = await self.room.ask_user(
-            self.scope,
-            UserQuestion(
-                f"A crash cut off the call {self._spelled()}. Did it take effect? Shall it be done again?", "choice", ("repeat", "skip")
-            ),
-            call=self.call.id,
-        )
+            return render(await called(tool.after_crash, self.call.arguments))
+        times = self.scope.view.cut_off[self.call.id]
+        what = f"A crash or a stop cut off the call {self._spelled()}" + (f", {times} times by now" if times > 1 else "")
+        question = UserQuestion(f"{what}. Did it take effect? Shall it be done again?", "choice", ("repeat", "skip"))
+        said = await self.room.ask_user(self.scope, question, call=self.call.id)
         if said == "repeat":
             return await self._timed(tool)
-        raise ToolUnknownOutcome(f"A crash cut this call off; nobody knows whether it took effect. The user says: {said}.")
+        raise ToolUnknownOutcome(f"This call was cut off; nobody knows whether it took effect. The user says: {said}.")
 
-    async def _guarded(self, tool: Tool, earlier: int) -> str:
-        """The same call over and over: first a nudge, then the tool is withheld for a turn, then the user decides."""
-        over = earlier - self.scope.limits.repeats
-        if over < 0 or tool.repeatable:
-            return await self._timed(tool)
-        measure = ("nudge", "withhold", "ask")[min(over, 2)]
-        self.scope.record(LoopNoticed(self.scope.lane, self.scope.role, tool.name, earlier + 1, measure))  # type: ignore[arg-type]
+    async def _guarded(self) -> str:
+        """The same call over and over, good or bad, is a loop; what may be repeated is not, nor what a crash cut off."""
+        tool = self.offered.get(self.call.name)
+        earlier = self._earlier()
+        cut_off = self.call.id in self.scope.view.cut_off
+        withheld = tool is None and self.call.name in self.known
+        if earlier >= self.scope.limits.repeats and not (cut_off or withheld or (tool and tool.repeatable)):
+            said = await self._looping(earlier)
+            if said:
+                return said
+        tool = self._found()
+        self._checked(tool)
+        return await (self._after_crash(tool) if cut_off and tool.effects else self._timed(tool))
+
+    async def _looping(self, earlier: int) -> str:
+        """First a nudge, then the tool is withheld for a turn, then the user decides; empty when he lets it go on."""
+        measure = ("nudge", "withhold", "ask")[min(earlier - self.scope.limits.repeats, 2)]
+        if all(asked.call != self.call.id for asked in self.scope.view.questions.values()):  # else it was noticed before a pause
+            self.scope.record(LoopNoticed(self.scope.lane, self.scope.role, self.call.name, earlier + 1, measure))  # type: ignore[arg-type]
         if measure == "ask":
-            return await self._user_decides(tool, earlier)
+            return await self._user_decides(earlier)
         raise ToolDenied(
             f"You have made this very call {earlier} times; it is not made again. Its last result was: {self._last_result()} "
             "Use that, call something else, or answer with what you have."
         )
 
-    async def _user_decides(self, tool: Tool, earlier: int) -> str:
+    def _earlier(self) -> int:
+        """How often this call was made before, here or in the exchanges that led here; one beside this one knows nothing of it."""
+        scope, call = self.scope, self.call
+        path = scope.conversation.path(scope.lane)
+        return sum(lane in path for lane in scope.view.repeats[canonical(scope.role, call.name, call.arguments)]) - 1
+
+    async def _user_decides(self, earlier: int) -> str:
         text = f"{self.scope.role} keeps calling {self._spelled()}, {earlier + 1} times by now. Shall it go on?"
         try:
             said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("stop", "go on"), "stop"), call=self.call.id)
         except QuestionUnanswered:
             said = "stop"
-        if said == "go on":
-            return await self._timed(tool)
         if said == "stop":
-            raise LimitReached(
-                f"{self.scope.role} kept calling {tool.name} with the same arguments.", limit="loop", next_step="See `mmos runs show`."
-            )
-        return f"The user says: {said}"
+            message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
+            raise LimitReached(message, limit="loop", next_step="See `mmos runs show`.")
+        return "" if said == "go on" else f"The user says: {said}"
 
     async def _timed(self, tool: Tool) -> str:
         if tool.effects:
@@ -149,11 +165,20 @@ class Execution:
         context = Context(self.scope, self.room, self.call.id)
         try:
             async with asyncio.timeout(tool.timeout) as limit:
-                return render(await tool.run(context, self.call.arguments))
+                return self._handed_on(render(await tool.run(context, self.call.arguments)))
         except TimeoutError as error:
             if not limit.expired():
-                raise ToolFailed(f"{tool.name} failed: TimeoutError: {error}") from error
+                raise ToolFailed(f"{tool.name} failed: {_told(error)}") from error
             raise ToolTimeout(f"{tool.name} did not finish within {tool.timeout:g} s and was stopped.") from error
+
+    def _handed_on(self, text: str) -> str:
+        """A result that no window holds is kept whole, and the model gets its beginning, its headings and its end."""
+        if len(text) <= LONGEST_RESULT:
+            return text
+        scope = self.scope
+        name = f"{scope.run[-6:].lower()}-{len(scope.view.artifacts) + 1}"
+        scope.record(ArtifactKept(name, scope.lane, "", text))
+        return f"[The result has {len(text):,} characters and is kept as artifact:{name}. This is its digest:]\n{digest(text)}"
 
     def _spelled(self) -> str:
         return f"{self.call.name}({', '.join(f'{name}={value!r}' for name, value in self.call.arguments.items())})"[:SHOWN]
@@ -165,3 +190,21 @@ class Execution:
             if finished.ok and canonical(begun.role, begun.tool, begun.arguments) == key:
                 return finished.message.content[:SHOWN]
         return "none."
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The faults themselves, where several came together."""
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

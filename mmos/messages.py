@@ -73,6 +73,19 @@ class Message:
         return form
 
     @classmethod
+    def as_given(cls, given: Mapping[str, Any]) -> Message:
+        """A message that somebody wrote in the words of `/api/chat`; it is sent as it stands, with all that it holds."""
+        calls = tuple(
+            ToolCall(call.get("id", ""), call["function"]["name"], call["function"].get("arguments") or {})
+            for call in given.get("tool_calls") or ()
+        )
+        message = cls(
+            given["role"], given.get("content") or "", calls, tool_name=given.get("tool_name", ""), call_id=given.get("tool_call_id", "")
+        )
+        object.__setattr__(message, "_wire", orjson.dumps(dict(given)))
+        return message
+
+    @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
         return cls(
             role=data["role"],

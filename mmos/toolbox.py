@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
+import enum
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar, get_type_hints, overload
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints, overload
 
 import orjson
 
@@ -16,6 +18,7 @@ from mmos.calls.spec import Spec
 from mmos.errors import InvalidArguments, ToolError
 from mmos.messages import Message, clean
 from mmos.scope import Scope
+from mmos.threads import on_thread
 
 AfterCrash = Literal["ask", "repeat"] | Callable[[Mapping[str, Any]], Any]
 """What a call that a crash cut off means: ask the user, do it again, or a function that finds out what it did."""
@@ -168,43 +171,87 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
     """The tool that a function stands for, marked with `@tool` or not."""
     options = {**defaults, **getattr(function, "__mmos_tool__", {})}
-    context = _context_parameter(function)
-    model = _model(function, context)
-    spec = Spec(options.pop("name", function.__name__), options.pop("description", _first_paragraph(function)), _schema(model))
+    hints = _hints(function)
+    context = next((name for name, hint in hints.items() if _is_context(hint) and name != "return"), "")
+    model, schema = _model(function, _fields(function, hints, context))
+    spec = Spec(options.pop("name", function.__name__), options.pop("description", _first_paragraph(function)), schema)
     convert = _converter(model)
 
     async def run(scene: Context, arguments: Mapping[str, Any]) -> Any:
         given = convert(arguments)
         if context:
             given[context] = scene
-        if inspect.iscoroutinefunction(function):
-            return await function(**given)
-        return await asyncio.to_thread(function, **given)
+        return await called(function, **given)
 
     return Tool(spec, run, **options)
+
+
+async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
+    """What a function gives, sync or async; a sync one runs on a thread, where it may take its time."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*given, **named)
+    result = await on_thread(function, *given, **named)
+    return await result if inspect.isawaitable(result) else result
+
+
+# ---------------------------------------------------------------- what a function gives
 
 
 def render(result: Any) -> str:
     """A tool's result as the text that a model reads."""
     if isinstance(result, str):
         return clean(result)
+    if isinstance(result, (bytes, bytearray)):
+        return bytes(result).decode("utf-8", "replace")
     try:
-        return orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except orjson.JSONEncodeError as error:
+        return orjson.dumps(result, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        return clean(_slowly(result))
+
+
+def _slowly(result: Any) -> str:
+    """Huge integers and half characters are no JSON to orjson."""
+    try:
+        return json.dumps(result, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
         raise ToolError(f"The tool's result cannot be written as text: {error}.") from error
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know, in words that it does."""
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)  # the same set, the same text
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return value._asdict()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
+    return value.value if isinstance(value, enum.Enum) else str(value)
+
+
+# ---------------------------------------------------------------- what a function takes
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
     return (inspect.getdoc(function) or function.__name__.replace("_", " ")).split("\n\n", 1)[0].replace("\n", " ")
 
 
-def _context_parameter(function: Callable[..., Any]) -> str:
-    hints = get_type_hints(function)
-    return next((name for name, hint in hints.items() if hint is Context and name != "return"), "")
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{function.__name__}: its annotations cannot be understood: {error}") from error
 
 
-def _fields(function: Callable[..., Any], context: str) -> dict[str, Any]:
-    hints = get_type_hints(function, include_extras=True)
+def _is_context(hint: Any) -> bool:
+    return hint is Context or Context in get_args(hint)
+
+
+def _fields(function: Callable[..., Any], hints: Mapping[str, Any], context: str) -> dict[str, tuple[Any, Any]]:
+    """Each parameter that a model gives, with its type and its default."""
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name == context:
@@ -216,25 +263,45 @@ def _fields(function: Callable[..., Any], context: str) -> dict[str, Any]:
     return fields
 
 
-def _model(function: Callable[..., Any], context: str) -> Any:
-    from pydantic import ConfigDict, create_model
+def _model(function: Callable[..., Any], fields: Mapping[str, tuple[Any, Any]]) -> tuple[Any, dict[str, Any]]:
+    """A pydantic model of the parameters, and its JSON Schema; its own fields are numbered, since a parameter may have any name."""
+    from pydantic import ConfigDict, Field, create_model
+    from pydantic.errors import PydanticUserError
 
-    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **_fields(function, context))
+    numbered: Any = {f"p{n}": (hint, Field(default, alias=name)) for n, (name, (hint, default)) in enumerate(fields.items())}
+    try:
+        model: Any = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **numbered)
+        schema = model.model_json_schema()
+    except PydanticUserError as error:
+        raise TypeError(f"{function.__name__}: a parameter has a type that JSON cannot say: {error.message}") from error
+    return model, {"type": "object", "properties": {}, **_inlined(schema, schema.pop("$defs", {}))}
 
 
-def _schema(model: Any) -> dict[str, Any]:
-    """The parameters as JSON Schema, without the titles: they repeat the names, and a model pays for every token of them."""
-    schema = {"type": "object", "properties": {}, **model.model_json_schema()}
-    schema.pop("title", None)
-    schema["properties"] = {
-        name: {key: value for key, value in part.items() if key != "title"} for name, part in schema["properties"].items()
+def _inlined(part: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
+    """The schema with its references carried out, since hosts drop them, and without titles: a model pays for every token of them."""
+    if isinstance(part, list):
+        return [_inlined(each, known, above) for each in part]
+    if not isinstance(part, dict):
+        return part
+    name = part.get("$ref", "").rpartition("/")[2]
+    if name in above:
+        return {"type": "object"}  # a type within itself: from here on only the function looks at it
+    if name:
+        part, above = {**known[name], **part}, (*above, name)
+    return {
+        key: {field: _inlined(each, known, above) for field, each in value.items()}
+        if key == "properties"
+        else (value if key in ("default", "enum", "const", "examples") else _inlined(value, known, above))
+        for key, value in part.items()
+        if key not in ("$ref", "title", "discriminator")
     }
-    return schema
 
 
 def _converter(model: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """From checked JSON to what the annotations say: dates, enums, models."""
     from pydantic import ValidationError
+
+    places = {str(field.alias): place for place, field in model.model_fields.items()}
 
     def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -242,6 +309,6 @@ def _converter(model: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             raise InvalidArguments("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)) from error
-        return {name: getattr(made, name) for name in arguments}
+        return {name: getattr(made, places[name]) for name in arguments}
 
     return convert

@@ -45,7 +45,26 @@ async def test_init_with_nobody_there_is_4_and_says_what_to_do(tmp_path: Path) -
     async with shell(tmp_path, MODELS) as at:
         written = await at.mmos("config", "init", "http://127.0.0.1:9", "-o", "none.yaml")
         assert written.code == 4
+        assert not (tmp_path / "none.yaml").exists()
+        assert "Start Ollama" in written.err
+
+
+async def test_init_with_hosts_that_have_no_models_says_what_to_pull(tmp_path: Path) -> None:
+    async with shell(tmp_path, MODELS) as at:
+        at.on.host.installed.clear()
+        written = await at.mmos("config", "init", at.on.host.url, "-o", "none.yaml")
+        assert written.code == 4
         assert "ollama pull" in (tmp_path / "none.yaml").read_text()
+
+
+async def test_check_tells_what_cannot_be_used(tmp_path: Path) -> None:
+    async with shell(tmp_path, MODELS) as at:
+        text = yaml.safe_load((tmp_path / "orchestration.yaml").read_text())
+        text["orchestration"]["tools"] = ["json:no_such_function"]
+        (tmp_path / "orchestration.yaml").write_text(yaml.safe_dump(text))
+        checked = await at.mmos("config", "check")
+        assert checked.code == 0
+        assert "'json:no_such_function' cannot be used" in checked.err
 
 
 async def test_init_writes_over_nothing_unless_forced(tmp_path: Path) -> None:

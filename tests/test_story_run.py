@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from mmos.journal import Journal
 from mmos.testing import Call, Turn
-from tests.shell import finish, shell
+from tests.shell import Shell, finish, shell
 
 CONSULT = [Call("consult_coding_specialist", {"query": "How?"}), Call("consult_analysis_specialist", {"query": "What?"})]
 ROLES: dict[str, Sequence[Turn]] = {"arbiter": [CONSULT, "Both say so."], "coding": ["Thus."], "analysis": ["This."]}
@@ -66,7 +67,12 @@ async def test_the_result_document_follows_the_interface(tmp_path: Path) -> None
             None,
             None,
         )
-        assert next((use["role"], use["model"], use["host"], use["calls"]) for use in document["roles"]) == ("arbiter", "arbiter", "here", 2)
+        assert next((use["role"], use["model"], use["host"], use["calls"]) for use in document["roles"]) == (
+            "arbiter",
+            "arbiter",
+            "here",
+            2,
+        )
         assert document["usage"]["model_calls"] == 4
         assert document["tools"] == [
             {"name": "consult_coding_specialist", "calls": 1, "failed": 0},
@@ -233,7 +239,7 @@ async def test_a_run_can_be_looked_into_exported_and_deleted(tmp_path: Path) -> 
         exported = [json.loads(line) for line in (await at.mmos("runs", "export", run)).out.splitlines()]
         assert next(row["kind"] for row in exported) == "run_started"
         assert [row["kind"] for row in exported][-1] == "run_finished"
-        assert (await at.mmos("runs", "delete", run)).code == 0
+        assert (await at.mmos("runs", "delete", "--yes", run)).code == 0
         assert (await at.mmos("runs", "list", "--json")).document["runs"] == []
         assert (await at.mmos("runs", "show", run)).code == 2
 
@@ -245,7 +251,7 @@ async def test_threads_can_be_shown_renamed_exported_and_deleted(tmp_path: Path)
         assert "First?" in (await at.mmos("threads", "show", "new")).out
         assert (await at.mmos("threads", "export", "new")).out.startswith("# new\n")
         assert (await at.mmos("threads", "show", "old")).code == 2
-        assert (await at.mmos("threads", "delete", "new")).code == 0
+        assert (await at.mmos("threads", "delete", "--yes", "new")).code == 0
         assert (await at.mmos("threads", "list", "--json")).document["threads"] == []
 
 
@@ -256,6 +262,82 @@ async def test_a_run_without_a_state_folder_that_can_be_written_says_so(tmp_path
         assert ended.code == 1
         assert ended.document["reason"]["code"].startswith("state_")
         assert ".mmos" in ended.err
+
+
+# ---------------------------------------------------------------- tools that misbehave, and doors that are shut
+
+TOOLS = """
+import sys, time
+
+def hang() -> str:
+    time.sleep(1000)
+    return "never"
+
+def leave() -> str:
+    sys.exit(7)
+
+def shout() -> str:
+    print("PRINTED")
+    return next(iter([]))
+
+def huge() -> str:
+    return "x" * 5_000_000
+"""
+
+
+@asynccontextmanager
+async def with_tools(folder: Path, turns: Sequence[Turn]) -> AsyncIterator[Shell]:
+    async with shell(folder, {"arbiter": turns}) as at:
+        (folder / "story_tools.py").write_text(TOOLS)
+        with (folder / "orchestration.yaml").open("a") as file:
+            file.write("  tools: ['story_tools:hang', 'story_tools:leave', 'story_tools:shout', 'story_tools:huge']\n")
+        yield at
+
+
+async def test_a_tool_that_blocks_for_ever_holds_nobody_up(tmp_path: Path) -> None:
+    async with with_tools(tmp_path, [Call("hang"), "never"]) as at:
+        ended = await at.mmos("run", "--json", "--timeout", "1", "Hang.")
+        assert (ended.code, ended.document["reason"]["code"]) == (5, "timeout")
+
+
+async def test_a_tool_can_neither_leave_nor_print_into_the_answer(tmp_path: Path) -> None:
+    async with with_tools(tmp_path, [[Call("leave"), Call("shout")], "Still here."]) as at:
+        ended = await at.mmos("run", "--json", "Go.")
+        assert (ended.code, ended.document["answer"]) == (0, "Still here.")
+        assert "PRINTED" in ended.err
+        results = [message["content"] for message in at.on.sent("arbiter")[1]["messages"] if message["role"] == "tool"]
+        assert "SystemExit: 7" in results[0]
+        assert "StopIteration" in results[1]
+
+
+async def test_a_huge_result_travels_as_a_digest(tmp_path: Path) -> None:
+    async with with_tools(tmp_path, [Call("huge"), "Big."]) as at:
+        ended = await at.mmos("run", "--json", "Go.")
+        assert (ended.code, ended.document["answer"]) == (0, "Big.")
+        assert "The result has 5,000,000 characters" in at.on.heard("arbiter")[1]
+
+
+async def test_what_cannot_be_undone_wants_a_yes(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["One."]}) as at:
+        run = (await at.mmos("run", "--json", "Hi.")).document["run"]
+        refused = await at.mmos("runs", "delete", run)
+        assert refused.code == 2
+        assert "--yes" in refused.err
+        assert len((await at.mmos("runs", "list", "--json")).document["runs"]) == 1
+
+
+async def test_odd_usage_is_refused_in_words(tmp_path: Path) -> None:
+    async with shell(tmp_path, ROLES) as at:
+        assert (await at.mmos("run", "--timeout", "nan", "Hi.")).code == 2
+        assert (await at.mmos("run", "--thread", "two\nlines", "Hi.")).code == 2
+        ended = await at.mmos("run", "--on-question", "wait", "--state", "elsewhere", "Hi.")
+        assert ended.code == 0
+
+
+async def test_advice_names_the_place_where_the_run_is(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [Call("escalate_to_user", {"question": "Red?"})]}) as at:
+        ended = await at.mmos("run", "--json", "--on-question", "wait", "--state", "else where", "Paint.")
+        assert ended.document["reason"]["next"] == f"mmos runs answer {ended.document['run']} TEXT --state 'else where'"
 
 
 # ---------------------------------------------------------------- rehearsed

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mmos.app import wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.config.load import Config, from_mapping, load
-from mmos.errors import UsageError
-from mmos.events import Entry, Event, LaneClosed, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, ThreadNamed
+from mmos.errors import NotFound, StateError, UsageError
+from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, ThreadNamed
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import Message, clean
@@ -27,7 +27,7 @@ from mmos.prompting.templates import Templates
 from mmos.scope import Hint, Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
-from mmos.views.listing import find_run, thread_named
+from mmos.views.listing import check_name, find_run, thread_named
 from mmos.views.run import RunView
 
 CONVERSATIONS_KEPT = 256
@@ -51,6 +51,9 @@ class App:
         self._experience = Experience()
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
+        self._at_work: set[str] = set()
+        self.unkept: StateError | None = None
+        """Why a run could not be written down; its answer said so."""
         self._casts: dict[Any, Mapping[str, Participant]] = {}
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = wiring.tools_of(config, wiring.roles_of(config, None), self.templates, self._extra)
@@ -79,17 +82,22 @@ class App:
         else:
             name = await self._thread(thread)
             scope = self._scope(run, name, await self._conversation(name), options, watch)
-        path = str(self.config.path or "")
+        path = clean(str(self.config.path or ""))
         scope.record(RunStarted(task, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed))
         scope.record(LaneOpened(run, wiring.ARBITER, Message("user", task)))
-        if watch.on_start is not None:
-            watch.on_start(run)
-        await carry(participants, scope)
+        with self._working(run):
+            if watch.on_start is not None:
+                watch.on_start(run)
+            self.unkept = await carry(participants, scope) or self.unkept
         return Answer.of(scope.view)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
         """Go on with a run that waits or whose process died; what was finished is not done again."""
         run = await self.find(run)
+        with self._working(run):
+            return await self._resume(run, options, watch)
+
+    async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None) -> Answer:
         view = RunView.of(await self.journal.read(run=run))
         options = options or RunOptions.of_facts(view.options)
         participants = self._participants(options, watch)
@@ -100,7 +108,7 @@ class App:
         conversation = await self._conversation(view.thread)
         scope = self._scope(run, view.thread, conversation, options, watch or Watch())
         scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
-        await carry(participants, scope)
+        self.unkept = await carry(participants, scope) or self.unkept
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
@@ -114,7 +122,7 @@ class App:
                 raise UsageError(f"Run {run} asks {'nothing' if question is None else f'no question {question!r}'}.")
             if asked.question in view.answers:
                 raise UsageError(f"Question {asked.question} of run {run} has been answered already.")
-            return [(run, entries[0].thread, QuestionAnswered(asked.question, text))]
+            return [(run, entries[0].thread, QuestionAnswered(asked.question, clean(text)))]
 
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
@@ -135,6 +143,7 @@ class App:
                 await following
             finally:
                 following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
                 pieces.put_nowait(None)
 
         working = asyncio.create_task(work(asyncio.create_task(follow())))
@@ -148,6 +157,17 @@ class App:
 
     # ---------------------------------------------------------------- parts of a run
 
+    @contextmanager
+    def _working(self, run: str) -> Iterator[None]:
+        """One task of this process works on a run."""
+        if run in self._at_work:
+            raise UsageError(f"Run {run} is still being worked on.", next_step="Wait for its end, or cancel it.")
+        self._at_work.add(run)
+        try:
+            yield
+        finally:
+            self._at_work.discard(run)
+
     def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
         key = (tuple((options.roles or {}).items()), options.system)
         if key not in self._casts:
@@ -160,12 +180,16 @@ class App:
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
-        return Scope(self.journal, RunView(), conversation, run, thread, time.monotonic, limits, watch.listener, lane=run, role=wiring.ARBITER)
+        return Scope(
+            self.journal, RunView(), conversation, run, thread, time.monotonic, limits, watch.listener, lane=run, role=wiring.ARBITER
+        )
 
     async def _claim(self, run: str, thread: str) -> None:
         """One process resumes a run, and only when no other is at it."""
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            if not entries:
+                raise NotFound(f"Run {run} has been deleted.")
             view = RunView.of(entries)
             if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
                 raise UsageError(f"Run {run} is still being worked on by another process.")
@@ -180,8 +204,7 @@ class App:
         kept = self._conversations.get(thread)
         if kept is not None:
             ended = await self.journal.read(thread=thread, kinds=("lane_closed",), after=kept.seen)
-            kept.seen = max([kept.seen, *(entry.seq for entry in ended)])
-            if all(cast(LaneClosed, entry.event).lane in kept.lanes for entry in ended):
+            if kept.knows(ended):
                 return kept
         _limit(self._conversations, CONVERSATIONS_KEPT)
         made = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
@@ -197,6 +220,8 @@ class App:
 
     async def _thread(self, name: str) -> str:
         """A thread by name or id; of processes that ask for the same new name at once, one makes it."""
+        name = clean(name)
+        check_name(name)
         if name in self._threads:
             return self._threads[name]
         if is_id(name) and await self.journal.read(thread=name, limit=1):
@@ -230,11 +255,17 @@ async def open_app(
     """An App over a configuration; without a state folder nothing is kept."""
     made = _configuration(config)
     journal = await Journal.open(Path(state) if state is not None else None)
+    app: App | None = None
     try:
         async with wiring.fleet_of(made) as fleet:
-            yield App(made, fleet, journal, tools=tools, rehearsed=rehearsed)
+            app = App(made, fleet, journal, tools=tools, rehearsed=rehearsed)
+            yield app
     finally:
-        await journal.close()
+        try:
+            await journal.close()
+        except StateError:
+            if app is None or app.unkept is None:  # else it has been told
+                raise
 
 
 def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Config:

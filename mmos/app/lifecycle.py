@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from mmos.errors import HostError, LimitReached, MmosError, NoHost, QuestionOpen, StateError
-from mmos.events import Reason, RunFinished, Status
+from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError
+from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
+from mmos.messages import clean
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Answerer, OnQuestion
 from mmos.scope import Hint, Limits, Scope
+from mmos.views.run import REFERENCE
 
 _log = logger("mmos.run")
-_REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class RunOptions:
     on_question: OnQuestion | None = None
     roles: Mapping[str, str] | None = None
     """Other models for roles: `{"coding": "qwen2.5-coder:7b@ollama01"}`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "system", clean(self.system))  # as a command line gives it
 
     def as_facts(self) -> dict[str, Any]:
         """Only what was said."""
@@ -69,7 +73,7 @@ class Watch:
             self.on_hint(hint)
 
 
-async def carry(participants: Participants, scope: Scope) -> None:
+async def carry(participants: Participants, scope: Scope) -> StateError | None:
     """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
     finished: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
@@ -89,7 +93,9 @@ async def carry(participants: Participants, scope: Scope) -> None:
     try:
         await scope.durable()
     except StateError as error:  # the answer is there, only its record is not: the user gets it, and is told
-        scope.view.warnings.append(f"This run could not be kept: {error}")
+        scope.view.warnings.append(f"This run could not be kept: {error.message}")
+        return error
+    return None
 
 
 async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
@@ -99,15 +105,15 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         next_step = f"mmos runs answer {scope.run} TEXT"
         return RunFinished("waiting", None, Reason(error.code, error.message, next_step))
     except LimitReached as error:
-        return _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
+        return await _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
     except HostError as error:
         # a stream that broke off: what had come is kept, whatever specialists said before is in the journal
-        return _stopped(scope, scope.view.cut.get(scope.lane), _reason(error))
+        return await _stopped(scope, scope.view.cut.get(scope.lane), _reason(error))
     except StateError:
         raise
     except MmosError as error:
         return RunFinished("failed", None, _reason(error))
-    return RunFinished("answered", expand(scope, answer))
+    return RunFinished("answered", await _whole(scope, answer))
 
 
 async def _in_time(participants: Participants, scope: Scope) -> str:
@@ -122,22 +128,13 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
         raise LimitReached(message, limit="timeout", next_step="Allow more with --timeout.") from error
 
 
-def _stopped(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
+async def _stopped(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
     status: Status = "partial" if text else "failed"
-    return RunFinished(status, expand(scope, text) if text else None, reason)
+    return RunFinished(status, await _whole(scope, text) if text else None, reason)
 
 
 def _reason(error: MmosError) -> Reason:
-    return Reason(_code(error), error.message, error.next_step)
-
-
-def _code(error: MmosError) -> str:
-    """Where all hosts said the same, its own name; `no_host` where each said something else."""
-    if isinstance(error, NoHost) and error.said:
-        codes = {said.code for said in error.said.values()}
-        if len(codes) == 1:
-            return codes.pop()
-    return error.code
+    return Reason(error.code, error.message, error.next_step)
 
 
 def _so_far(scope: Scope) -> str | None:
@@ -152,9 +149,17 @@ def _so_far(scope: Scope) -> str | None:
     return "\n\n".join(answers) or None
 
 
-def expand(scope: Scope, text: str) -> str:
-    """Put long answers where they are referred to; those that nobody refers to follow at the end, so that each reaches the user whole."""
+async def _whole(scope: Scope, text: str) -> str:
+    """The text with its long answers in place; those of earlier runs of the thread may be meant, too."""
     kept = scope.view.artifacts
+    if set(REFERENCE.findall(text)) - kept.keys():
+        entries = await scope.journal.read(thread=scope.thread, kinds=(ArtifactKept.kind,))
+        kept = {entry.event.artifact: entry.event for entry in entries if isinstance(entry.event, ArtifactKept)}
+    return expand(text, kept, scope.lane)
+
+
+def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:
+    """Put long answers where they are referred to; those that nobody refers to follow at the end, so that each reaches the user whole."""
     used: set[str] = set()
 
     def whole(reference: re.Match[str]) -> str:
@@ -164,10 +169,10 @@ def expand(scope: Scope, text: str) -> str:
         used.add(name)
         return kept[name].text
 
-    text = _REFERENCE.sub(whole, text)
+    text = REFERENCE.sub(whole, text)
     rest = [
         f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
         for name, artifact in kept.items()
-        if name not in used and artifact.lane == scope.lane
+        if name not in used and artifact.role and artifact.lane == lane and artifact.text not in text
     ]
     return text + "".join(rest)

@@ -28,6 +28,17 @@ def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
     return Fleet(seats_of_servers(config.servers(), time_scale), timeouts=timeouts_of(config.orchestration))
 
 
+def unusable(config: Config) -> list[Problem]:
+    """What is written rightly and cannot be used all the same: kinds of hosts that are not served, functions that are not there."""
+    problems: list[Problem] = []
+    for check in (lambda: seats_of_servers(config.servers(), None), lambda: from_configuration(config.orchestration.tools, config.folder)):
+        try:
+            check()
+        except ConfigError as error:
+            problems += error.problems
+    return problems
+
+
 def limits_of(config: Config) -> Limits:
     given = config.orchestration.limits
     return Limits(given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats)

@@ -81,13 +81,16 @@ class SchemaChannel:
         lines = "\n".join(
             f"- {spec.name}: {spec.description}\n  arguments: {orjson.dumps(spec.parameters).decode()}" for spec in self.specs
         )
-        return self.explain.replace("{{ tools }}", lines)
+        return self.explain.replace("{{ tools }}", lines or "(none at the moment: answer)")
 
     @cached_property
     def format(self) -> bytes:
+        answer = _object(answer={"type": "string"})
+        if not self.specs:
+            return orjson.dumps(answer)
         call = {"anyOf": [_object(tool={"type": "string", "enum": [spec.name]}, arguments=spec.parameters) for spec in self.specs]}
         calls = {"type": "array", "items": call, "minItems": 1, "maxItems": MOST_CALLS}
-        return orjson.dumps({"anyOf": [_object(calls=calls), _object(answer={"type": "string"})]})
+        return orjson.dumps({"anyOf": [_object(calls=calls), answer]})
 
     def shape(self, message: Message) -> Message:
         """Calls, results and answers in this channel's own words: such a model's template may know no others."""
@@ -100,7 +103,8 @@ class SchemaChannel:
             why = "was cut off" if reply.done_reason == "length" else "was not valid JSON"
             return Reading(reply.message, unclear=f'Your reply {why}. Reply with one JSON object: {{"calls": […]}} or {{"answer": "…"}}.')
         if isinstance(said, dict) and isinstance(said.get("answer"), str):
-            return Reading(replace(reply.message, content=said["answer"]))
+            silence = "" if said["answer"].strip() else 'Your answer was empty. Reply with {"answer": "your whole answer as text"}.'
+            return Reading(replace(reply.message, content=said["answer"]), silence)
         calls = _calls(said)
         if calls:
             return Reading(replace(reply.message, content="", calls=calls))
@@ -133,12 +137,17 @@ def _as_text(message: Message) -> Message:
     return Message("assistant", orjson.dumps({"calls": rows} if rows else {"answer": message.content}).decode())
 
 
+_OPENING = '{"answer":"'
+_GAPS = {_OPENING[place:] for place in (0, 1, 9, 10)}
+"""What is left of the opening where spaces may stand: outside of its strings."""
+
+
 class AnswerStream:
     """Reads the text of `{"answer": "…"}` out of a JSON object that is still being written."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
-        self._opening = '{"answer":"'
+        self._opening = _OPENING
         self._state = "opening"
         self._held = ""
 
@@ -158,7 +167,7 @@ class AnswerStream:
                 return piece[place:]
             if sign == self._opening[0]:
                 self._opening = self._opening[1:]
-            elif not sign.isspace():
+            elif not sign.isspace() or self._opening not in _GAPS:
                 self._state = "other"
                 return ""
         if not self._opening:

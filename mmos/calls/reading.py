@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mmos.messages import Message, Reply
+import orjson
+
+from mmos.messages import Message, Reply, clean
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,17 @@ def _silence(reply: Reply, *, offered: bool) -> str:
         # A host swallows a call that names an unknown tool or has broken arguments: it answers nothing, and calls it success.
         return "Your tool call could not be read, so nothing happened. Call one of the offered tools by its exact name, or answer in plain text."
     return "Your reply was empty. Answer in plain text."
+
+
+def writable(reading: Reading) -> Reading:
+    """What no JSON can hold again, as it is sent back and kept: arguments that are nested hundreds deep are no call."""
+    try:
+        _ = reading.message.wire
+    except orjson.JSONEncodeError:
+        bare = replace(reading.message, content=clean(reading.message.content), calls=())
+        unclear = "The arguments of your tool call are nested too deeply, so nothing happened. Call it with simpler ones."
+        return Reading(bare, unclear if reading.message.calls else reading.unclear, reading.repairs)
+    return reading
 
 
 def distinct(message: Message, taken: Callable[[str], bool], new: Callable[[], str]) -> Message:

@@ -52,5 +52,10 @@ def encode_offer(specs: Iterable[Spec]) -> bytes:
 
 def _sentence(fault: Any) -> str:
     where = ".".join(str(step) for step in fault.absolute_path)
-    message = fault.message if len(fault.message) <= SHOWN else fault.message[:SHOWN] + "…"
-    return f"{where}: {message}" if where else message
+    message = _shown(fault.message)
+    return f"{_shown(where)}: {message}" if where else message
+
+
+def _shown(text: str) -> str:
+    """A model may have written anything: names of a thousand signs, objects in objects in objects."""
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -28,7 +28,7 @@ class Asker:
             try:
                 return await _answer(question)
             except EOFError:
-                raise QuestionUnanswered(f"{question.role} asks: {question.text}") from None
+                raise QuestionUnanswered(f"{question.role} asks: {question.text}", next_step="You closed the input instead.") from None
 
 
 async def _answer(question: QuestionAsked) -> str:

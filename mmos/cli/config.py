@@ -32,13 +32,14 @@ def config() -> None:
 @setting
 def check(config: Setting) -> int:
     """Check the configuration: every error at once, each with its place and its cure."""
+    from mmos.app.wiring import unusable
     from mmos.errors import ConfigError
 
     try:
         loaded = config.source()
     except ConfigError as error:
         return _found(config, error.problems, ())
-    return _found(config, (), loaded.warnings, loaded.document.name)
+    return _found(config, (), (*loaded.warnings, *unusable(loaded)), loaded.document.name)
 
 
 def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
@@ -103,6 +104,11 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
         said = f"{len(survey.models)} models, version {survey.version}" if survey.reachable else survey.error
         click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
     text = propose(surveys)
+    if not any(survey.reachable for survey in surveys):
+        click.echo(
+            "No host answered, so nothing was written. Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True
+        )
+        return 4
     if path is None:
         sys.stdout.write(text)
     else:

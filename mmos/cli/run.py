@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -65,6 +68,8 @@ def _options(given: dict[str, Any]) -> RunOptions:
         if not found or not name or not model:
             raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
         roles[name] = model
+    if given["timeout"] is not None and not isfinite(given["timeout"]):
+        raise click.BadParameter("seconds are a number that has an end", param_hint="--timeout")
     return RunOptions(given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None)
 
 
@@ -117,7 +122,8 @@ async def attend(
     showing = asyncio.create_task(_show(app, started, screen))
     try:
         work = app.resume(resume, options=options, watch=watch) if resume else app.run(task, thread=thread, options=options, watch=watch)
-        answer = await work
+        with redirect_stdout(sys.stderr):  # what tools print is not the answer
+            answer = await work
     except asyncio.CancelledError:
         if not started.done():
             raise
@@ -145,8 +151,12 @@ async def _interrupted(app: App, run: str) -> Answer:
 
 
 def _print(config: Setting, screen: Screen, answer: Answer) -> int:
+    next_step = _at_home(config, answer.reason.next) if answer.reason else ""
     if config.json:
-        print_json(answer.document())
+        document = answer.document()
+        if document["reason"]:
+            document["reason"]["next"] = next_step
+        print_json(document)
         return answer.exit_code
     if answer.text:
         screen.finish(answer.text)
@@ -154,8 +164,16 @@ def _print(config: Setting, screen: Screen, answer: Answer) -> int:
         click.echo(f"mmos: warning: {warning}", err=True)
     if answer.reason is not None:
         click.echo(f"mmos: {answer.status}: {answer.reason.message}", err=True)
-        if answer.reason.next:
-            click.echo(f"      {answer.reason.next}", err=True)
+        if next_step:
+            click.echo(f"      {next_step}", err=True)
     if answer.status == "waiting":
         click.echo(answer.run)
     return answer.exit_code
+
+
+def _at_home(config: Setting, next_step: str) -> str:
+    """A command that is proposed finds the run where this one was: same state folder, same configuration."""
+    if not next_step.startswith("mmos "):
+        return next_step
+    places = (("--state", config.state), ("-c", config.config), ("--rehearse", "" if config.rehearse and not config.state else None))
+    return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])

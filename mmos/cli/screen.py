@@ -43,6 +43,8 @@ class Screen:
         elif self.said:
             self._begin()
             self.note(f"[the answer broke off and is begun anew: {hint.text}]")
+        else:
+            self.note(f"  ! {hint.role}: {one_line(hint.text, 120)}")
 
     def tell(self, event: events.Event) -> None:
         """One fact of the journal, in a line for people."""
@@ -83,7 +85,7 @@ class Screen:
         if self._held is not None:
             self._held.append(line)
             return
-        if self._open:
+        if self._open and self.out.isatty():  # in a file or a pipe the answer stays in one piece
             self._write("\n")
         click.echo(click.style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
 
@@ -116,7 +118,7 @@ def _line(event: events.Event) -> str:
             return f"  ✗ {tool}: {one_line(message.content, 120)}"
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if ":" in lane:
             return f"  {role} ({model} on {host}): {usage.output_tokens} tokens"
-        case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
+        case events.ModelFailed(role=role, host=host, detail=detail, code=code, lane=lane) if code != "cancelled" and ":" in lane:
             return f"  ! {role} on {host}: {one_line(detail, 120)}"
         case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
             return f"  ! {role} calls {tool} for the {times}th time: {measure}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mmos.cli.output import harmless, print_json, table, when
+from mmos.cli.output import confirm, harmless, print_json, table, when
 from mmos.cli.setting import Setting, run_to_end, setting
 
 
@@ -95,7 +95,7 @@ async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:
         match entry.event:
             case RunStarted(task=task):
                 exchanges[entry.run] = {"run": entry.run, "time": entry.time, "task": task, "status": "unfinished", "answer": None}
-            case RunFinished(status=status, answer=answer):
+            case RunFinished(status=status, answer=answer) if entry.run in exchanges:
                 exchanges[entry.run] |= {"status": status, "answer": answer}
     return {"thread": name, "name": rows[0].name if rows else "", "exchanges": list(exchanges.values())}
 
@@ -118,10 +118,9 @@ def rename(config: Setting, thread: str, name: str) -> None:
 async def _rename(config: Setting, thread: str, name: str) -> None:
     from mmos.errors import UsageError
     from mmos.events import Entry, Event, ThreadNamed
-    from mmos.views.listing import THREAD_KINDS, find_thread, thread_named
+    from mmos.views.listing import THREAD_KINDS, check_name, find_thread, thread_named
 
-    if not name.strip():
-        raise UsageError("A name cannot be empty.")
+    check_name(name)
 
     def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
         found = find_thread(entries, thread)
@@ -158,8 +157,7 @@ async def _delete(config: Setting, thread: str, yes: bool) -> None:
         rows = runs(await journal.read(thread=name, kinds=RUN_KINDS), journal.alive, time.time())
         if any(row.status == "running" for row in rows):
             raise UsageError("A run of this thread is still at work.", next_step="Stop it first, or wait for its end.")
-        if not yes and sys.stdin.isatty():
-            click.confirm(f"Delete thread {thread} with {len(rows)} runs for good?", abort=True, err=True)
+        confirm(f"Delete thread {thread} with {len(rows)} runs for good?", yes=yes)
         counted = await journal.delete(thread=name)
     if config.json:
         print_json({"version": 1, "deleted": [name], "entries": counted})

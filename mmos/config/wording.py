@@ -35,7 +35,7 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 
 def masked(text: str) -> str:
     """An address without its user, password and query, which may be secrets."""
-    text = re.sub(r"[?#].*", "?***", text, flags=re.DOTALL) if "://" in text else text
+    text = re.sub(r"(://[^\s?#]*)[?#]\S*", r"\1?***", text)
     head, at, tail = text.rpartition("@")
     scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", head)
     return f"{scheme.group() if scheme else ''}***@{tail}" if at else text

@@ -15,7 +15,7 @@ from mmos.hosts.face import Host, Timeouts
 from mmos.hosts.ollama import OllamaHost
 
 
-def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float) -> tuple[list[Seat], Timeouts]:
+def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) -> tuple[list[Seat], Timeouts]:
     """Seats for `{"name": {"url": …}}`, checked as strictly as a file, or for a file."""
     if isinstance(hosts, Mapping):
         config = from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)

@@ -6,25 +6,31 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mmos.calls.spec import Spec, encode_offer
-from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, StreamCut, UsageError
-from mmos.fleet.seats import Seat, Seats, Wish, find
+from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, StreamCut, UsageError, WindowExceeded
+from mmos.fleet.seats import Seat, Seats, Wish, find, key
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
-from mmos.hosts.names import canonical
 from mmos.logs import logger
-from mmos.messages import Message, Reply, ToolCall
-from mmos.prompting.budget import weigh
+from mmos.messages import Message, Reply
+from mmos.prompting.budget import estimate, weigh
 
 ATTEMPTS = 3
 """How often one host is tried with the same call when its faults may pass."""
 
 CENSUS_SECONDS = 60.0
 SMALLEST_WINDOW = 4096
+MISCOUNT = 1.5
+"""How far an estimate may fall short."""
+
+ANSWER = 1024
+"""Tokens that a window has room for beyond the prompt."""
+
 SESSIONS_KEPT = 10_000
 
 FIRST_PAUSE = 0.2
@@ -63,10 +69,14 @@ class Fleet:
         self._clock = clock
         self._sessions: dict[str, str] = {}
         self._windows: dict[str, int] = {}
+        self._counting = asyncio.Lock()
 
     @classmethod
-    def open(cls, hosts: Mapping[str, Any] | str, *, time_scale: float = 1.0) -> Fleet:
-        """A fleet of `{"name": {"url": …, "parallel": …}}`, or of a configuration's path; use it with `async with`."""
+    def open(cls, hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
+        """A fleet of `{"name": {"url": …, "parallel": …}}`, or of a configuration's path; use it with `async with`.
+
+        `time_scale=20`: the hosts' time runs 20 times as fast as ours; left out, as fast as `hosts` says.
+        """
         from mmos.fleet.build import seats_of
 
         seats, timeouts = seats_of(hosts, time_scale)
@@ -109,14 +119,16 @@ class Fleet:
     ) -> Reply:
         """Send messages as they are to whichever host serves them best, in a window that holds them."""
         said = [_message(message) for message in messages]
-        window = num_ctx or self._window(model, said)
         offered = encode_offer(_spec(tool) for tool in tools) if tools else b""
+        window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, said)) + estimate(offered.decode())))
         request = ChatRequest(model, said, window, tools=offered, options=options or {})
         ask = Ask(request, session=session or "", urgent=urgency == "interactive", on_token=on_token)
         try:
-            async with asyncio.timeout(deadline):
-                return await self.serve(ask)
+            async with asyncio.timeout(deadline) as limit:
+                return await (self.serve(ask) if num_ctx else self._widening(ask))
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
@@ -126,6 +138,16 @@ class Fleet:
             return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
 
         return await self._anywhere(Ask(ChatRequest(model, (), 0)), call)
+
+    async def _widening(self, ask: Ask) -> Reply:
+        """In the window that was chosen, and where the host counts more tokens than we did, in one that holds those."""
+        try:
+            return await self.serve(ask)
+        except WindowExceeded as error:
+            window = self._window(ask.request.model, error.prompt_tokens or 0)
+            if window <= ask.request.num_ctx:
+                raise
+        return await self.serve(replace(ask, request=replace(ask.request, num_ctx=window)))
 
     async def serve(self, ask: Ask) -> Reply:
         """One call, from the queue to the reply."""
@@ -166,7 +188,8 @@ class Fleet:
             try:
                 served = await call(seat)
             except HostError as error:
-                seat.failures += 1
+                if _tells_of_the_host(error):
+                    seat.failed(self._clock())
                 _log.info("call_failed", host=seat.name, model=ask.request.model, code=error.code, failures=seat.failures)
                 ask.observe(seat.name, error)
                 raise
@@ -190,7 +213,8 @@ class Fleet:
         request = replace(ask.request, cold=cold) if cold else ask.request
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
-        return replace(reply, placement={"host": seat.name, "warm": not cold, "queue_seconds": round(taken - begun, 6)})
+        queued = round((taken - begun) * seat.time_scale, 6)  # in the host's own seconds, like all that it tells
+        return replace(reply, placement={"host": seat.name, "warm": not cold, "queue_seconds": queued})
 
     def _remember(self, session: str, host: str) -> None:
         self._sessions.pop(session, None)
@@ -198,9 +222,9 @@ class Fleet:
         if len(self._sessions) > SESSIONS_KEPT:
             del self._sessions[next(iter(self._sessions))]
 
-    def _window(self, model: str, messages: Sequence[Message]) -> int:
+    def _window(self, model: str, tokens: float) -> int:
         """A power of two that holds the prompt and its answer; it only grows, since a changed window reloads the model."""
-        needed = 1.5 * sum(map(weigh, messages)) + 1024
+        needed = tokens + ANSWER
         window = max(SMALLEST_WINDOW, self._windows.get(model, 0))
         while window < needed:
             window *= 2
@@ -215,38 +239,32 @@ class Fleet:
         names = list(self._seats.by_name)
         if len(names) == 1:
             return names
-        faults = await self.census()
-        having = [seat.name for seat in self.seats if find(seat.installed, model)]
-        if having:
-            return having
-        if faults:
-            raise _nobody(model, faults)
-        listed = "; ".join(f"{seat.name}: {', '.join(sorted(seat.installed or {})) or 'no models'}" for seat in self.seats)
-        raise ModelMissing(
-            f"No host has {model}. They have: {listed}.", model=model, next_step=f"Pull it on one of them: ollama pull {model}"
-        )
+        for fresh in (False, True):  # what nobody had a minute ago somebody may have now
+            faults = await self.census(fresh=fresh)
+            having = [seat.name for seat in self.seats if find(seat.installed, model)]
+            if having:
+                return having
+        raise _nobody(model, {seat.name: faults.get(seat.name) or _lacking(seat, model) for seat in self.seats})
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
-        """Ask every host what it has installed, all at once; returns who could not say."""
-        now = self._clock()
-        stale = [seat for seat in self.seats if fresh or now - seat.counted_at >= CENSUS_SECONDS]
-        faults = await asyncio.gather(*(self._count(seat) for seat in stale))
-        return {seat.name: fault for seat, fault in zip(stale, faults, strict=True) if fault is not None}
+        """Ask every host what it has installed, all at once; returns who could not say. One that is silent is left alone for a while, too."""
+        since = self._clock() - (0.0 if fresh else CENSUS_SECONDS)
+        async with self._counting:  # of those who want to know at once, one asks
+            await asyncio.gather(*(self._count(seat) for seat in self.seats if seat.counted_at <= since))
+        return {seat.name: seat.silent for seat in self.seats if seat.silent is not None}
 
-    async def _count(self, seat: Seat) -> HostError | None:
+    async def _count(self, seat: Seat) -> None:
         try:
-            seat.installed = {canonical(model.name): model for model in await seat.host.tags()}
+            seat.installed, seat.silent = {key(model.name): model for model in await seat.host.tags()}, None
         except HostError as error:
-            seat.installed = None
-            return error
+            seat.installed, seat.silent = None, error
         seat.counted_at = self._clock()
-        return None
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What the first host that answers says of a model; None when no host can say."""
         for name in servers or tuple(self._seats.by_name):
             seat = self._seats.by_name[name]
-            if seat.installed is None or self._clock() - seat.counted_at >= CENSUS_SECONDS:
+            if self._clock() - seat.counted_at >= CENSUS_SECONDS:
                 await self._count(seat)
             known = find(seat.installed, model)
             if known is None:
@@ -259,18 +277,39 @@ class Fleet:
                 continue
             known = replace(known, capabilities=card.capabilities, context_length=card.context_length or known.context_length)
             if seat.installed is not None:
-                seat.installed[canonical(model)] = known
+                seat.installed[key(model)] = known
             return known
         return None
 
 
 def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
-    """One host's word is its own error; of several, the whole list."""
-    if len(said) == 1:
-        return next(iter(said.values()))
-    lines = "; ".join(f"{name}: {error.message}" for name, error in said.items())
-    partial = max((error.partial for error in said.values()), key=len, default="")
-    return NoHost(f"No host can serve {model}. {lines}", said=said, model=model, partial=partial, next_step="See `mmos hosts`.")
+    """What each host said; where all said the same, the error has that one's code."""
+    lines = [f"{name}: {error.message}" for name, error in said.items()] if len(said) > 1 else [error.message for error in said.values()]
+    nobody = NoHost(
+        f"No host can serve {model}. {' '.join(lines)}",
+        said=said,
+        model=model,
+        partial=max((error.partial for error in said.values()), key=len, default=""),
+        next_step=" ".join(dict.fromkeys(error.next_step for error in said.values() if error.next_step)),
+    )
+    codes = {error.code for error in said.values()}
+    nobody.code = codes.pop() if len(codes) == 1 else nobody.code
+    return nobody
+
+
+def _lacking(seat: Seat, model: str) -> ModelMissing:
+    listed = ", ".join(sorted(installed.name for installed in (seat.installed or {}).values())) or "no models"
+    return ModelMissing(
+        f"It does not have {model}. It has: {listed}.",
+        host=seat.name,
+        model=model,
+        next_step=f"Pull it on one of them: ollama pull {model}",
+    )
+
+
+def _tells_of_the_host(error: HostError) -> bool:
+    """Whether a fault speaks against the host, and not against the request or the model that it asked for."""
+    return (error.elsewhere or error.retry) and not isinstance(error, ModelMissing)
 
 
 def _first_pause(error: HostError) -> float:
@@ -292,13 +331,12 @@ def _message(given: Message | Mapping[str, Any]) -> Message:
     """A message of ours, or a mapping in the words of `/api/chat`."""
     if isinstance(given, Message):
         return given
-    calls = tuple(
-        ToolCall(call.get("id", ""), call["function"]["name"], call["function"].get("arguments") or {})
-        for call in given.get("tool_calls") or ()
-    )
-    return Message(
-        given["role"], given.get("content") or "", calls, tool_name=given.get("tool_name", ""), call_id=given.get("tool_call_id", "")
-    )
+    if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
+        raise UsageError("A message needs a role and a content that is text.", next_step="Write it in the words of Ollama's /api/chat.")
+    try:
+        return Message.as_given(given)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"A message is not in the words of /api/chat: {type(error).__name__}: {error}.") from error
 
 
 def _spec(tool: Mapping[str, Any]) -> Spec:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from mmos.errors import HostError
 from mmos.hosts.face import Host, Installed
 from mmos.hosts.names import canonical
 
@@ -15,6 +16,8 @@ AHEAD = 1
 
 WARM_SECONDS = 240.0
 """A host keeps a model for five minutes after its last call, unless told otherwise."""
+
+ILL_SECONDS = 60.0
 
 
 @dataclass
@@ -29,8 +32,11 @@ class Seat:
     """When each model last answered here."""
     failures: int = 0
     """In a row."""
+    failed_at: float = float("-inf")
     installed: dict[str, Installed] | None = None
     counted_at: float = float("-inf")
+    silent: HostError | None = None
+    """Why it could not say what it has, when it was last asked."""
 
     @property
     def name(self) -> str:
@@ -45,6 +51,14 @@ class Seat:
     def answered(self, model: str, now: float) -> None:
         self.warm[model] = now
         self.failures = 0
+
+    def failed(self, now: float) -> None:
+        self.failures += 1
+        self.failed_at = now
+
+    def is_ill(self, now: float) -> bool:
+        """It failed of late: others go first, and after a while it gets another chance."""
+        return self.failures > 0 and now - self.failed_at < ILL_SECONDS / self.time_scale
 
 
 @dataclass
@@ -93,7 +107,7 @@ class Seats:
 
     def _serve_waiting(self) -> None:
         for wish in tuple(self._waiting):
-            seat = self._best(wish)
+            seat = None if wish.placed.done() else self._best(wish)  # one that is cancelled may not have heard of it yet
             if seat is not None:
                 self._waiting.remove(wish)
                 seat.in_flight[wish.model] += 1
@@ -105,12 +119,13 @@ class Seats:
 
     def _cost(self, seat: Seat, wish: Wish) -> tuple[object, ...]:
         """Hosts that failed come last; then who has a slot free, who remembers the session, who holds the model, who has the least to do."""
+        now = self._clock()
         busy = seat.in_flight[wish.model] >= seat.slots
         return (
-            seat.failures,
+            seat.failures if seat.is_ill(now) else 0,
             busy,
             seat.name != wish.liked,
-            not seat.is_warm(wish.model, self._clock()),
+            not seat.is_warm(wish.model, now),
             seat.in_flight.total(),
             seat.name,
         )
@@ -118,4 +133,9 @@ class Seats:
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:
     """What a host says of a model, under whatever spelling of its name."""
-    return None if installed is None else installed.get(canonical(model))
+    return None if installed is None else installed.get(key(model))
+
+
+def key(model: str) -> str:
+    """Under which a host's models are found: it does not tell capitals apart."""
+    return canonical(model).casefold()

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
-from mmos.errors import LimitReached, MmosError, NotFound, QuestionOpen, QuestionUnanswered, ToolError
+from mmos.errors import LimitReached, MmosError, NotFound, QuestionOpen, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Status
-from mmos.executor import Execution
+from mmos.executor import PASS_ON, Execution
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
 from mmos.participant.questions import Desk
@@ -44,7 +44,7 @@ class Participants:
 
     async def exchange(self, scope: Scope) -> Answer:
         """Respond, and write down how the exchange ended; one that waits for the user stays open."""
-        status: Status = "cancelled"
+        status: Status = "failed"
         try:
             answer = await self.respond(scope)
             status = "answered"
@@ -54,8 +54,8 @@ class Participants:
         except LimitReached:
             status = "partial"
             raise
-        except MmosError:
-            status = "failed"
+        except asyncio.CancelledError:
+            status = "cancelled"
             raise
         finally:
             if status != "waiting":
@@ -111,11 +111,11 @@ class Participants:
         async def rest(run: Awaitable[object]) -> None:
             try:
                 await run
-            except (LimitReached, QuestionOpen, QuestionUnanswered) as error:
+            except PASS_ON as error:
                 ends.append(error)
 
         async with asyncio.TaskGroup() as group:
             for run in runs:
                 group.create_task(rest(run))
         if ends:
-            raise min(ends, key=lambda error: isinstance(error, QuestionOpen))
+            raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))

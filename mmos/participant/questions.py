@@ -9,6 +9,7 @@ from typing import Literal
 
 from mmos.errors import QuestionOpen, QuestionUnanswered, ToolError
 from mmos.events import QuestionAnswered, QuestionAsked
+from mmos.messages import clean
 from mmos.scope import Scope
 from mmos.toolbox import UserQuestion
 
@@ -26,7 +27,8 @@ class Desk:
 
     async def ask(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         """The user's answer: given before, given now, or awaited under the run's id."""
-        asked = next((asked for asked in scope.view.questions.values() if asked.call == call), None)
+        known = scope.view.questions.values()
+        asked = next((asked for asked in known if (asked.call, asked.text) == (call, question.text)), None)
         if asked is None:
             asked = _asked(scope, question, call)
             scope.record(asked)
@@ -39,7 +41,7 @@ class Desk:
     async def _answered(self, asked: QuestionAsked) -> QuestionAnswered:
         if self.policy == "ask" and self.answerer is not None:
             async with self._turn:  # one question at a time at a terminal
-                return QuestionAnswered(asked.question, await self.answerer(asked), "user")
+                return QuestionAnswered(asked.question, clean(await self.answerer(asked)), "user")
         if self.policy == "wait":
             raise QuestionOpen(f"{asked.role} asks: {asked.text}", question=asked.question)
         if self.policy != "default":

@@ -65,8 +65,7 @@ class Participant:
         return self._frames[key]
 
     def _frame(self, name: str, box: Toolbox) -> Frame:
-        schema = name == "schema" and len(box) > 0
-        channel: Channel = SchemaChannel(box.specs, self.explain_schema) if schema else ToolsChannel(box.specs)
+        channel: Channel = SchemaChannel(box.specs, self.explain_schema) if name == "schema" else ToolsChannel(box.specs)
         text = f"{self.system}\n\n{channel.prompt}".strip()
         digest = blake2b(b"\0".join((text.encode(), channel.tools, channel.format)), digest_size=8).hexdigest()
         return Frame(channel, Message("system", text), estimate(channel.tools.decode()), digest)

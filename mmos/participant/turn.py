@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mmos.calls.reading import Reading, distinct
+from mmos.calls.reading import Reading, distinct, writable
 from mmos.errors import HostError, LacksTools, NoAnswer, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
 from mmos.fleet.fleet import Ask, Fleet
@@ -33,8 +33,9 @@ class Experience:
     gauge: Gauge = field(default_factory=Gauge)
     scale: Scale = field(default_factory=Scale)
     channels: dict[str, str] = field(default_factory=dict)
-    windows: dict[str, int] = field(default_factory=dict)
-    """Windows that turned out smaller than asked for, by role."""
+    """By model: a run may give a role another one."""
+    windows: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Windows that turned out smaller than asked for, by role and model."""
     skips: dict[tuple[str, str], int] = field(default_factory=dict)
     """For each thread and role, how many of the oldest exchanges its prompts leave out."""
     chance: random.Random = field(default_factory=random.Random)
@@ -60,21 +61,21 @@ class Turn:
         """Ask, and write down what came of it; a model that turns out to lack tools is asked in schema mode from then on."""
         self.scope.check_budget()
         box = self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
-        frame = self.participant.frame(await self._channel() if box else "tools", box)
+        frame = self.participant.frame(await self._channel() if self.participant.box else "tools", box)
         try:
             await self._ask_recounting(frame)
         except LacksTools:
             if frame.channel.name == "schema" or self.role.channel:
                 raise
-            self.experience.channels[self.role.name] = "schema"
+            self.experience.channels[self.role.model] = "schema"
 
     async def _channel(self) -> str:
         """`tools` when the host says that the model can, `schema` when not; the configuration's word goes first."""
-        known = self.role.channel or self.experience.channels.get(self.role.name)
+        known = self.role.channel or self.experience.channels.get(self.role.model)
         if known is None:
             described = await self.fleet.describe(self.role.model, self.role.servers)
             capable = described is None or described.capabilities is None or "tools" in described.capabilities
-            known = self.experience.channels[self.role.name] = "tools" if capable else "schema"
+            known = self.experience.channels[self.role.model] = "tools" if capable else "schema"
         return known
 
     async def _ask_recounting(self, frame: Frame) -> None:
@@ -87,13 +88,13 @@ class Turn:
                 if error.prompt_tokens is None or recounted == RECOUNTS:
                     raise
                 self.experience.gauge.correct(self.role.model, prompt.weight, error.prompt_tokens)
-                self.experience.windows[self.role.name] = min(self._window, error.window or self._window)
+                self.experience.windows[self.role.name, self.role.model] = min(self._window, error.window or self._window)
             else:
                 return
 
     @property
     def _window(self) -> int:
-        return self.experience.windows.get(self.role.name, self.role.window)
+        return self.experience.windows.get((self.role.name, self.role.model), self.role.window)
 
     def _tokens(self, weight: float) -> int:
         return self.experience.gauge.tokens(self.role.model, weight)
@@ -117,8 +118,8 @@ class Turn:
         scope.hint("turn")
         begun = scope.clock()
         reply = await self._heard(ask, frame, prompt)
-        reading = channel.read(reply)
-        message = distinct(reading.message, scope.view.started_calls.__contains__, self.experience.call_id)
+        reading = writable(channel.read(reply))
+        message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
         seconds = round(scope.clock() - begun, 6)
         scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, reply.usage, reply.done_reason, seconds))
         self._count(prompt, estimate, reply)
@@ -128,21 +129,25 @@ class Turn:
         """Pieces are passed on as hints and kept until the reply is whole; what had come of a broken one is written down."""
         scope, role = self.scope, self.role
         heard: list[str] = []
+        listen = self._listener(frame, heard.append)
 
         def failed(host: str, code: str, detail: str) -> None:
             scope.record(ModelFailed(ask, scope.lane, role.name, role.model, host, code, detail, "".join(heard)))
             heard.clear()
 
         def observe(host: str, error: HostError) -> None:
+            nonlocal listen
+            listen = self._listener(frame, heard.append)  # the next attempt writes its own beginning
             failed(host, error.code, error.message)
             scope.hint("restart", error.message)
+
+        def hear(piece: str) -> None:
+            listen(piece)
 
         request = self._request(frame, prompt)
         session = f"{scope.thread}/{role.name}"
         try:
-            return await self.fleet.serve(
-                Ask(request, role.servers, session, on_token=self._listener(frame, heard.append), observe=observe)
-            )
+            return await self.fleet.serve(Ask(request, role.servers, session, on_token=hear, observe=observe))
         except asyncio.CancelledError:
             failed("", "cancelled", "The call was cancelled.")
             raise
@@ -163,7 +168,7 @@ class Turn:
         messages = [channel.shape(message) for message in prompt.messages]
         return ChatRequest(
             role.model, messages, role.window, tools=channel.tools, format=channel.format,
-            options=role.options, think=role.think, keep_alive=role.keep_alive,
+            options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- what follows from the reply
@@ -171,6 +176,8 @@ class Turn:
     def _count(self, prompt: Prompt, estimate: int, reply: Reply) -> None:
         """The host's count teaches the gauge; one that says that the prompt was cut is told."""
         counted, window = reply.usage.prompt_tokens, self._window
+        if reply.done_reason == "length" and not reply.calls:
+            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {reply.usage.output_tokens} tokens"))
         if estimate > window // 2 and counted in range(window // 2, window // 2 + 5):
             text = f"{reply.host} counted {counted} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
@@ -184,9 +191,10 @@ class Turn:
             scope.record(CallRepaired("", scope.lane, repair.stage, repair.what))
         if not reading.unclear:
             return
-        silent = not reading.message.content.strip()
+        text = reading.message.content.lstrip()
+        useless = not text or text.startswith("{")  # half a JSON object is no answer to anybody; prose may be
         setbacks = scope.exchange.setbacks
-        if silent or setbacks < SETBACKS:
+        if useless or setbacks < SETBACKS:
             scope.record(Prompted(scope.lane, scope.role, Message("user", reading.unclear)))
-        if silent and setbacks >= SETBACKS:
+        if useless and setbacks >= SETBACKS:
             raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {SETBACKS + 1} times in a row.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mmos.errors import WindowExceeded
@@ -25,20 +25,35 @@ class Prompt:
     """How many of the oldest exchanges were left out."""
 
 
+@dataclass
+class Sums:
+    """The weights of a history's messages, added up from its beginning."""
+
+    weighed: list[Message] = field(default_factory=list)
+    totals: list[float] = field(default_factory=lambda: [0.0])
+
+    def follow(self, messages: Sequence[Message]) -> list[float]:
+        """Up to date with these messages: they grow at their end, and now and then lose it again."""
+        while self.weighed and (len(self.weighed) > len(messages) or self.weighed[-1] is not messages[len(self.weighed) - 1]):
+            self.weighed.pop()
+            self.totals.pop()
+        for message in messages[len(self.weighed) :]:
+            self.weighed.append(message)
+            self.totals.append(self.totals[-1] + weigh(message))
+        return self.totals
+
+
 class Scale:
     """Weighs the past of each role once: sums are kept with the history and grow with it."""
 
     def __init__(self) -> None:
-        self._sums: WeakKeyDictionary[History, list[float]] = WeakKeyDictionary()
+        self._sums: WeakKeyDictionary[History, Sums] = WeakKeyDictionary()
 
     def past(self, lane: Lane, skip: int) -> float:
         """The weight of what the lane remembers without its `skip` oldest exchanges."""
         history = lane.history
-        sums = self._sums.setdefault(history, [0.0])
-        del sums[len(history.messages) + 1 :]  # a reopened exchange takes its end back
-        for message in history.messages[len(sums) - 1 :]:
-            sums.append(sums[-1] + weigh(message))
-        return sums[history.place(lane.past)] - sums[history.place(skip)] if skip < lane.past else 0.0
+        totals = self._sums.setdefault(history, Sums()).follow(history.messages)
+        return totals[history.place(lane.past)] - totals[history.place(skip)] if skip < lane.past else 0.0
 
 
 def compose(

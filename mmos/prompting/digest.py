@@ -9,7 +9,9 @@ _HEADING = re.compile(r"^(?:#{1,6} .+|[A-Z0-9][^\n]{0,60}:)$", re.MULTILINE)
 
 
 def digest(text: str) -> str:
-    """The beginning, the headings of what is left out, the end."""
+    """The beginning, the headings of what is left out, the end; a text that is no longer than that stands whole."""
+    if len(text) <= HEAD + TAIL:
+        return text
     middle = text[HEAD:-TAIL]
     headings = [heading.strip() for heading in _HEADING.findall(middle)][:HEADINGS]
     listed = "\n".join(headings)

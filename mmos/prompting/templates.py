@@ -9,6 +9,7 @@ from pathlib import Path
 from mmos.errors import ConfigError, Problem
 
 _PLACE = re.compile(r"\{\{ (\w+) \}\}")
+_COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -56,4 +57,4 @@ class Templates:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
-        return re.sub(r"\A<!--.*?-->\s*", "", text, flags=re.DOTALL)
+        return _COMMENTS.sub("", text)

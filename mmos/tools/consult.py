@@ -41,7 +41,7 @@ class Consultation:
             answer = await context.consult(role, self._message(context, query, background))
         except (HostError, NoAnswer, ToolError) as error:
             raise ToolError(error.message, report=render(_failure(error)), code=error.code) from error
-        return {"success": True, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
+        return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
 
     def _message(self, context: Context, query: str, background: str) -> Message:
         """The user's words verbatim, then the brief; values are data, whatever they contain."""

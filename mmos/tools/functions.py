@@ -33,7 +33,16 @@ def from_configuration(names: Iterable[str], folder: Path | None) -> list[Tool]:
 
 def from_packages() -> list[Tool]:
     """What installed packages offer under the entry point group `mmos.tools`."""
-    return [from_function(entry.load()) for entry in entry_points(group=GROUP)]
+    tools, problems = [], []
+    for entry in entry_points(group=GROUP):
+        try:
+            loaded = entry.load()
+            tools.append(loaded if isinstance(loaded, Tool) else from_function(loaded))
+        except (ImportError, AttributeError, TypeError) as error:
+            problems.append(Problem("", f"entry point {entry.value}", f"cannot be used: {type(error).__name__}: {error}"))
+    if problems:
+        raise ConfigError(problems, next_step="Update or remove the package that offers it.")
+    return tools
 
 
 def _resolve(name: str) -> Callable[..., Any]:

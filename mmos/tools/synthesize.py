@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Context, Tool
+from mmos.views.run import REFERENCE
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
     """The tool; without arguments it takes every answer that specialists gave in this run."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
-        texts = arguments.get("responses") or gathered(context)
+        texts = arguments.get("responses") or gathered(context, role)
         if not texts:
             raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
         listed = "\n\n".join(f"Response {number}:\n{expand(context, text)}" for number, text in enumerate(texts, 1))
@@ -46,18 +45,15 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
     return Tool(spec, run, after_crash="repeat")
 
 
-def gathered(context: Context) -> list[str]:
-    """What specialists answered to this participant in this run, in the order of the answers."""
-    return [
-        str(orjson.loads(call.message.content)["response"])
-        for call in context.scope.view.finished_calls.values()
-        if call.ok and call.lane == context.scope.lane and call.tool.startswith("consult_")
-    ]
+def gathered(context: Context, synthesizer: str) -> list[str]:
+    """What specialists answered to this participant in this run, whole, in the order of the answers."""
+    scope = context.scope
+    calls = [call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane and call.call in scope.view.lanes]
+    lanes = [scope.conversation.lanes[scope.view.lanes[call.call]] for call in calls]
+    return [said for lane in lanes if lane.role != synthesizer and (said := lane.said())]
 
 
 def expand(context: Context, text: str) -> str:
-    """References to artifacts give way to the artifacts."""
-    for name, kept in context.scope.view.artifacts.items():
-        if f"artifact:{name}" in text:
-            return kept.text
-    return text
+    """A digest gives way to the artifact that it is of."""
+    kept = context.scope.view.artifacts
+    return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)

@@ -68,6 +68,8 @@ class Conversation:
         self.lanes: dict[str, Lane] = {}
         self.histories: dict[str, History] = {}
         self.seen = 0
+        self.ends: list[Entry] = []
+        """Ends of exchanges that were folded in: our own get their numbers only when they are committed."""
         for entry in entries:
             self.apply(entry)
 
@@ -92,16 +94,33 @@ class Conversation:
                 lane = self.lanes[event.lane]
                 lane.status = event.status
                 lane.history.extend(_as_history(lane, event))
+                self.ends.append(entry)
             case RunResumed():
                 self._reopen(entry.run)
 
+    def knows(self, ended: list[Entry]) -> bool:
+        """Whether these newest ends in the journal were all folded in; another process may have written some."""
+        known = {entry.seq for entry in self.ends}
+        self.seen = max([self.seen, *(entry.seq for entry in ended)])
+        self.ends = [entry for entry in self.ends if not 0 < entry.seq <= self.seen]
+        return all(entry.seq in known for entry in ended)
+
+    def path(self, lane: str) -> list[str]:
+        """The lane, the one that asked it, and so on up to the run's own."""
+        found = []
+        while lane:
+            found.append(lane)
+            lane = self.lanes[lane].parent
+        return found
+
     def _reopen(self, run: str) -> None:
-        """The run's own exchange goes on; what was said of its first end is taken back while nothing follows it."""
+        """The run's own exchange goes on; what was said of its first end is taken back while nobody remembers it."""
         lane = self.lanes.get(run)
         if lane is None or lane.status is None:
             return
         lane.status = None
-        if lane.past == len(lane.history.starts) - 1:
+        remembered = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
+        if lane.past == len(lane.history.starts) - 1 and not remembered:
             del lane.history.messages[lane.history.starts.pop() :]
 
 

@@ -61,7 +61,7 @@ def document(view: RunView) -> dict[str, Any]:
 
 def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:
     """The document of a run that never began: wrong usage or configuration."""
-    view = RunView(status="failed", reason=Reason(code, message, next_step))
+    view = RunView(status="cancelled" if code == "cancelled" else "failed", reason=Reason(code, message, next_step))
     return document(view)
 
 

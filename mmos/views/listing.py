@@ -9,6 +9,7 @@ from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, RunFinished, RunResumed, RunStarted, ThreadNamed
 
 RUN_KINDS = ("run_started", "run_resumed", "run_finished")
+LONGEST_NAME = 200
 THREAD_KINDS = ("thread_named", "run_started")
 
 
@@ -40,10 +41,10 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
         match entry.event:
             case RunStarted(task=task, process=process):
                 rows[entry.run] = RunRow(entry.run, entry.thread, task, entry.time, entry.time, "", process)
-            case RunResumed(process=process):
-                rows[entry.run].process, rows[entry.run].status = process, ""
-            case RunFinished(status=status):
-                rows[entry.run].status, rows[entry.run].ended = status, entry.time
+            case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while it was at work has no start
+                row.process, row.status = process, ""
+            case RunFinished(status=status) if row := rows.get(entry.run):
+                row.status, row.ended = status, entry.time
     for row in rows.values():
         if not row.status:
             row.status = "running" if alive(row.process) else "interrupted"
@@ -77,6 +78,12 @@ def find_thread(entries: Iterable[Entry], wanted: str) -> str:
     rows = threads(entries)
     named = [row.thread for row in rows if row.name == wanted]
     return named[-1] if named else _only("thread", wanted, [row.thread for row in rows], "mmos threads list")
+
+
+def check_name(name: str) -> None:
+    """Raise for a name that no list could show in a line."""
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"A thread's name has 1 to {LONGEST_NAME} printable characters.", next_step="Choose another name.")
 
 
 def thread_named(entries: Iterable[Entry], name: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,12 @@ from mmos.messages import Usage
 
 LOADED = 0.1
 """Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
+
+REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
+"""How a text names an artifact."""
+
+AT_REST = frozenset({"question_open", "question_unanswered", "loop", "limit_turns", "limit_calls", "limit_tokens"})
+"""Reasons for which a run stops only when every call has come to rest: a call without a result paused there, nothing cut it off."""
 
 
 @dataclass
@@ -86,11 +93,16 @@ class RunView:
     tools: dict[str, ToolUse] = field(default_factory=dict)
     started_calls: dict[str, events.CallStarted] = field(default_factory=dict)
     finished_calls: dict[str, events.CallFinished] = field(default_factory=dict)
-    repeats: Counter[str] = field(default_factory=Counter)
+    called: set[str] = field(default_factory=set)
+    """The ids of all calls that models wished for, begun or not."""
+    cut_off: Counter[str] = field(default_factory=Counter)
+    """How often each call was cut off before it had a result, by a crash or by a stop that waited for nothing."""
+    repeats: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """For each canonical call the lanes that made it, once for each time."""
     withheld: dict[str, set[str]] = field(default_factory=dict)
     """For each lane the tools that it may not see in its next turn."""
     hidden: dict[str, set[str]] = field(default_factory=dict)
-    """For each lane the tools that it did not see in its newest turn."""
+    """For each lane the tools that it did not see in the turn of its newest reply."""
     cut: dict[str, str] = field(default_factory=dict)
     """For each lane what had come of a reply that broke off."""
     artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
@@ -98,7 +110,7 @@ class RunView:
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
     repairs: list[events.CallRepaired] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    _resident: dict[str, str] = field(default_factory=dict)
+    _loaded: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -134,6 +146,8 @@ def _run_started(view: RunView, event: events.RunStarted) -> None:
 
 
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
+    if view.reason is None or view.reason.code not in AT_REST:
+        view.cut_off.update(call for call in view.started_calls if call not in view.finished_calls)
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
 
 
@@ -152,7 +166,6 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.asked += 1
     view.turns += event.lane == view.lane
-    view.hidden[event.lane] = view.withheld.pop(event.lane, set())
 
 
 def _model_replied(view: RunView, event: events.ModelReplied) -> None:
@@ -160,10 +173,12 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
     view.load_seconds += usage.load_seconds
-    if usage.load_seconds > LOADED and view._resident.get(event.host, event.model) != event.model:
-        view.swaps += 1
-    view._resident[event.host] = event.model
+    place = (event.host, event.model)
+    view.swaps += usage.load_seconds > LOADED and place in view._loaded  # it was there before, so something pushed it out
+    view._loaded.add(place)
     view.cut.pop(event.lane, None)
+    view.hidden[event.lane] = view.withheld.pop(event.lane, set())
+    view.called.update(call.id for call in event.message.calls)
     key = (event.role, event.model, event.host)
     if key not in view.roles:
         view.roles[key] = RoleUse(*key)
@@ -180,7 +195,7 @@ def _call_started(view: RunView, event: events.CallStarted) -> None:
         return  # taken up again after a crash or a question: still the same call
     view.started_calls[event.call] = event
     view.tools.setdefault(event.tool, ToolUse(event.tool)).calls += 1
-    view.repeats[canonical(event.role, event.tool, event.arguments)] += 1
+    view.repeats[canonical(event.role, event.tool, event.arguments)].append(event.lane)
 
 
 def _call_finished(view: RunView, event: events.CallFinished) -> None:
@@ -190,7 +205,7 @@ def _call_finished(view: RunView, event: events.CallFinished) -> None:
 
 
 def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
-    if event.measure != "nudge":
+    if event.measure == "withhold":
         view.withheld.setdefault(event.lane, set()).add(event.tool)
 
 

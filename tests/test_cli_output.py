@@ -1,0 +1,69 @@
+"""How things are printed: nothing that a model writes steers the terminal, and tables stay in their columns."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.cli.output import harmless, how_long, one_line, print_json, table
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\x1b[31mred\x1b[0m", "[31mred[0m"),
+        ("\x1b]0;title\x07", "]0;title"),
+        ("\x9b31m \x00 \x7f \r \x08", "31m    "),
+        ("abc\u202edcba\u2066x\u2069", "abcdcbax"),
+        ("\ufeffmark \u200bspace", "mark space"),
+        ("half \ud83d", "half "),
+        ("👩\u200d💻 ❤\ufe0f 👍🏽 🇩🇪", "👩\u200d💻 ❤\ufe0f 👍🏽 🇩🇪"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("new sign \U0001fae8, own sign \ue0b0", "new sign \U0001fae8, own sign \ue0b0"),
+        ("日本語 ñ é", "日本語 ñ é"),
+    ],
+)
+def test_what_steers_goes_and_what_is_read_stays(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@given(st.text())
+def test_no_control_sign_is_left_and_nothing_else_is_lost(text: str) -> None:
+    shown = harmless(text)
+    assert not [sign for sign in shown if unicodedata.category(sign) == "Cc" and sign not in "\n\t"]
+    assert harmless(shown) == shown
+    assert [sign for sign in text if sign.isalnum()] == [sign for sign in shown if sign.isalnum()]
+
+
+@given(st.text(), st.integers(1, 50))
+def test_one_line_is_one_line_of_that_width(text: str, width: int) -> None:
+    line = one_line(text, width)
+    assert "\n" not in line
+    assert len(line) <= max(width, 2)
+    assert line == " ".join(line.split()) or line.endswith("…")
+
+
+def test_a_table_keeps_its_columns_whatever_stands_in_them(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("ID", "NAME", "TASK"), [("1", "a\nname\x1b[2J", "First " * 40), ("22", "", "Second\nline")])
+    assert capsys.readouterr().out.splitlines() == [
+        "ID  NAME       TASK",
+        "1   a name[2J  " + ("First " * 40).strip(),
+        "22             Second line",
+    ]
+
+
+def test_a_document_stands_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"answer": "ü\n"})
+    told = capsys.readouterr()
+    assert (json.loads(told.out), told.err) == ({"answer": "ü\n"}, "")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.04, "0.0 s"), (119.9, "119.9 s"), (125, "2 min 5 s"), (7300, "2 h 1 min")])
+def test_times_are_told_as_people_do(seconds: float, told: str) -> None:
+    assert how_long(seconds) == told

@@ -1,0 +1,167 @@
+"""The Python face: what the README and the interface promise works as written."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mmos
+from mmos import events
+from mmos.scope import Hint
+from mmos.testing import Call, stage
+
+
+async def test_an_app_runs_over_a_mapping_and_over_a_file(tmp_path: Path) -> None:
+    async with stage({"arbiter": ["One.", "Two."]}) as on:
+        file = tmp_path / "orchestration.yaml"
+        file.write_text(yaml.safe_dump(dict(on.config)))
+        for config, text in ((on.config, "One."), (file, "Two.")):
+            async with mmos.open(config, state=None) as app:
+                answer = await app.run("Why does the build fail?", thread="build")
+                assert (answer.text, answer.status, bool(answer.run), bool(answer.thread)) == (text, "answered", True, True)
+                assert answer.usage["model_calls"] == 1
+                assert app.fleet.host("here").url == on.host.url
+                assert app.journal.alive(app.journal.process)
+                assert "escalate_to_user" in app.tools
+        assert list(tmp_path.iterdir()) == [file]  # nothing is kept without a state folder
+
+
+async def test_pieces_of_the_answer_come_as_they_are_made() -> None:
+    tokens: list[str] = []
+    async with stage({"arbiter": [[Call("consult_coding_specialist", {"query": "?"})], "So it is."], "coding": ["Not heard."]}) as on:
+        answer = await on.app.run("How?", on_token=tokens.append)
+        assert ("".join(tokens), answer.text) == ("So it is.", "So it is.")
+        assert len(tokens) > 1
+
+
+async def test_a_thread_goes_on_by_its_name_and_by_its_id() -> None:
+    async with stage({"arbiter": ["One.", "Two.", "Three.", "Four."]}) as on:
+        first = await on.app.run("1?", thread="build")
+        second = await on.app.run("2?", thread="build")
+        third = await on.app.run("3?", thread=first.thread)
+        alone = await on.app.run("4?")
+        assert first.thread == second.thread == third.thread != alone.thread
+        assert [len(body["messages"]) for body in on.sent("arbiter")] == [2, 4, 6, 2]
+
+
+async def test_a_run_is_streamed_as_facts_with_pieces_between_them() -> None:
+    async with stage({"arbiter": ["So it is."]}) as on:
+        seen = [event async for event in on.app.stream("And now?", thread="build")]
+        facts = [event for event in seen if isinstance(event, events.Event)]
+        assert [type(fact) for fact in facts] == [
+            events.RunStarted, events.LaneOpened, events.ModelAsked, events.ModelReplied, events.LaneClosed, events.RunFinished,
+        ]  # fmt: skip
+        assert "".join(hint.text for hint in seen if isinstance(hint, Hint) and hint.kind == "token") == "So it is."
+        assert seen[-1] == facts[-1]
+
+
+async def test_a_stream_that_is_left_stops_its_run() -> None:
+    async with stage({"arbiter": ["Never."]}) as on:
+        on.host.faults.add("hang")
+        stream = on.app.stream("Go.")
+        async for event in stream:
+            if isinstance(event, events.ModelAsked):
+                break
+        await stream.aclose()  # type: ignore[attr-defined]
+        (run,) = {entry.run for entry in await on.app.journal.read()}
+        last = (await on.app.journal.read(run=run))[-1].event
+        assert isinstance(last, events.RunFinished)
+        assert last.status == "cancelled"
+
+
+async def test_a_stream_of_a_wrong_task_raises() -> None:
+    async with stage({"arbiter": []}) as on:
+        with pytest.raises(mmos.MmosError, match="task is empty"):
+            _ = [event async for event in on.app.stream(" ")]
+
+
+async def test_answers_failures_and_questions_return_and_raise_only_when_asked() -> None:
+    async with stage({"arbiter": [Call("escalate_to_user", {"question": "Red?"}), "So."]}) as on:
+        failed = await on.app.run("Paint.")
+        assert (failed.status, failed.text) == ("failed", None)
+        with pytest.raises(mmos.MmosError, match=r"failed: arbiter asks: Red\?"):
+            failed.raise_for_status()
+        answered = await on.app.run("And?")
+        answered.raise_for_status()
+        on.host.faults.add("refuse")
+        gone = await on.app.run("Hello?")
+        assert (gone.status, gone.reason and gone.reason.code) == ("failed", "host_unreachable")
+
+
+async def test_wrong_usage_and_configuration_raise() -> None:
+    async with stage({"arbiter": []}) as on:
+        for task, options in (
+            ("", None),
+            ("Hi.", mmos.RunOptions(roles={"poet": "x"})),
+            ("Hi.", mmos.RunOptions(roles={"arbiter": "x@nowhere"})),
+        ):
+            with pytest.raises(mmos.MmosError) as raised:
+                await on.app.run(task, options=options)
+            assert raised.value.code == "usage"
+        assert await on.app.journal.read() == []
+    with pytest.raises(mmos.ConfigError, match="arbiter"):
+        async with mmos.open({"orchestration": {"arbitre": {}}}):
+            raise AssertionError("not reached")
+
+
+async def test_a_cancelled_run_raises_and_is_written_down() -> None:
+    async with stage({"arbiter": ["Never."]}) as on:
+        on.host.faults.add("hang")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await on.app.run("Go.")
+        last = (await on.app.journal.read())[-1].event
+        assert isinstance(last, events.RunFinished)
+        assert last.status == "cancelled"
+
+
+async def test_a_plain_turn_costs_exactly_one_call() -> None:
+    async with stage({"arbiter": ["Hello."], "coding": [], "synthesizer": [], "interpreter": []}) as on:
+        await on.app.run("Hello.", thread="new")
+        assert len(on.host.requests.to("/api/chat")) == 1
+
+
+async def test_functions_become_tools() -> None:
+    @mmos.tool
+    def read_file(path: str) -> str:
+        """Read a file of the project."""
+        return f"the words of {path}"
+
+    async with stage({"arbiter": [Call("read_file", {"path": "a.txt"}), "Read."]}, tools=[read_file]) as on:
+        assert (await on.app.run("Read a.txt.")).text == "Read."
+        assert on.heard("arbiter")[1] == "the words of a.txt"
+    assert read_file("b") == "the words of b"
+
+
+def test_scripts_need_no_loop(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, mmos, threading\n"
+        "from mmos.testing import Host, Model, serve\n"
+        "urls, ended = [], threading.Event()\n"
+        "async def host():\n"
+        "    async with serve(Host('here', [Model.scripted('m', ['By itself.'])])) as url:\n"
+        "        urls.append(url); began.set()\n"
+        "        await asyncio.to_thread(ended.wait)\n"
+        "began = threading.Event(); threading.Thread(target=asyncio.run, args=(host(),)).start(); began.wait()\n"
+        "config = {'orchestration': {'servers': {'here': {'url': urls[0]}}, 'arbiter': {'model': 'm', 'server': 'here'}}}\n"
+        "try:\n"
+        "    answer = mmos.run_sync('Hi.', config)\n"
+        "    print(answer.text, answer.status)\n"
+        "finally:\n"
+        "    ended.set()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("By itself. answered\n", "", 0)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in mmos.__all__:
+        assert getattr(mmos, name) is not None
+    assert dir(mmos) == sorted(mmos.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = mmos.nothing
