@@ -50,6 +50,8 @@ class Scope:
     """Monotonic seconds."""
     limits: Limits = field(default_factory=Limits)
     listener: Callable[[Hint], None] | None = None
+    inner_listener: Callable[[Hint], None] | None = None
+    """Who wants to hear of exchanges inside this one, too."""
     lane: str = ""
     role: str = ""
     depth: int = 0

@@ -181,8 +181,9 @@ class App:
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
         return Scope(
-            self.journal, RunView(), conversation, run, thread, time.monotonic, limits, watch.listener, lane=run, role=wiring.ARBITER
-        )
+            self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
+            watch.listener, watch.inner_listener, lane=run, role=wiring.ARBITER,
+        )  # fmt: skip
 
     async def _claim(self, run: str, thread: str) -> None:
         """One process resumes a run, and only when no other is at it."""

@@ -66,6 +66,10 @@ class Watch:
     def listener(self) -> Callable[[Hint], None] | None:
         return self._hear if self.on_token or self.on_hint else None
 
+    @property
+    def inner_listener(self) -> Callable[[Hint], None] | None:
+        return self._hear if self.on_hint else None
+
     def _hear(self, hint: Hint) -> None:
         if self.on_token is not None and hint.kind == "token" and hint.depth == 0:
             self.on_token(hint.text)

@@ -32,6 +32,11 @@ class Channel(Protocol):
     @property
     def format(self) -> bytes: ...
 
+    @property
+    def stateful(self) -> bool:
+        """Whether a listener must begin anew when the reply does."""
+        ...
+
     def shape(self, message: Message) -> Message:
         """A message of the thread in the form that this channel sends."""
         ...
@@ -51,6 +56,7 @@ class ToolsChannel:
     name: str = "tools"
     prompt: str = ""
     format: bytes = b""
+    stateful: bool = False
 
     @cached_property
     def tools(self) -> bytes:
@@ -75,6 +81,7 @@ class SchemaChannel:
     """Template of the explanation in the system text."""
     name: str = "schema"
     tools: bytes = b""
+    stateful: bool = True
 
     @cached_property
     def prompt(self) -> str:

@@ -40,7 +40,7 @@ def read(reply: Reply, *, offered: bool) -> Reading:
 def _silence(reply: Reply, *, offered: bool) -> str:
     if reply.done_reason == "length":
         return "Your reply was cut off before any answer came. Answer more briefly."
-    if offered and reply.usage.output_tokens:
+    if offered and reply.usage.output_tokens > 1:  # the end of the answer is a token, too
         # A host swallows a call that names an unknown tool or has broken arguments: it answers nothing, and calls it success.
         return "Your tool call could not be read, so nothing happened. Call one of the offered tools by its exact name, or answer in plain text."
     return "Your reply was empty. Answer in plain text."

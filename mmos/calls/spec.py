@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 5
 SHOWN = 120
 
+_TEXT = {str}
+_PLAIN = {"type", "properties", "required", "additionalProperties", "description"}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -35,10 +38,33 @@ class Spec:
 
     def problems(self, arguments: Mapping[str, Any]) -> list[str]:
         """What is wrong with these arguments, in sentences that the calling model can act on; empty when they fit."""
-        if self._validator.is_valid(arguments):
+        if self._plainly_fits(arguments) or self._validator.is_valid(arguments):
             return []
         faults = sorted(self._validator.iter_errors(arguments), key=lambda fault: [str(step) for step in fault.absolute_path])
         return [_sentence(fault) for fault in faults[:MOST_PROBLEMS]]
+
+    def _plainly_fits(self, arguments: Mapping[str, Any]) -> bool:
+        """Nearly every call is a few texts; what is more than that is the validator's."""
+        names = self._texts
+        return (
+            names is not None
+            and arguments.keys() <= names
+            and self._required <= arguments.keys()
+            and set(map(type, arguments.values())) <= _TEXT
+        )
+
+    @cached_property
+    def _texts(self) -> frozenset[str] | None:
+        """The names of all parameters, where each may be any text and the schema asks for nothing more."""
+        properties = self.parameters.get("properties", {})
+        plain = self.parameters.keys() <= _PLAIN and all(
+            part.keys() <= _PLAIN and part.get("type") == "string" for part in properties.values()
+        )
+        return frozenset(properties) if plain else None
+
+    @cached_property
+    def _required(self) -> frozenset[str]:
+        return frozenset(self.parameters.get("required", ()))
 
     def offer(self) -> dict[str, Any]:
         """The tool in the form of `/api/chat`."""

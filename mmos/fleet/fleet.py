@@ -214,7 +214,8 @@ class Fleet:
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queued = round((taken - begun) * seat.time_scale, 6)  # in the host's own seconds, like all that it tells
-        return replace(reply, placement={"host": seat.name, "warm": not cold, "queue_seconds": queued})
+        placement = {"host": seat.name, "warm": not cold, "queue_seconds": queued}
+        return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement)
 
     def _remember(self, session: str, host: str) -> None:
         self._sessions.pop(session, None)

@@ -71,7 +71,7 @@ class Participants:
             raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
         if scope.depth >= scope.limits.depth:
             raise ToolError(f"Consultations may be nested {scope.limits.depth} deep, and this is one more. Answer with what you have.")
-        inner = scope.bind(lane=self._lane(scope, role, message, call), role=role, depth=scope.depth + 1)
+        inner = scope.bind(lane=self._lane(scope, role, message, call), role=role, depth=scope.depth + 1, listener=scope.inner_listener)
         seconds = self.roles[role].role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:

@@ -144,10 +144,11 @@ class Turn:
         def hear(piece: str) -> None:
             listen(piece)
 
+        on_token = hear if frame.channel.stateful else listen
         request = self._request(frame, prompt)
         session = f"{scope.thread}/{role.name}"
         try:
-            return await self.fleet.serve(Ask(request, role.servers, session, on_token=hear, observe=observe))
+            return await self.fleet.serve(Ask(request, role.servers, session, on_token=on_token, observe=observe))
         except asyncio.CancelledError:
             failed("", "cancelled", "The call was cancelled.")
             raise
