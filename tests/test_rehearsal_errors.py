@@ -177,7 +177,7 @@ async def test_truncation_is_silent() -> None:
         tail = (await post(url, "/api/chat", _chat([message("user", "x", 4000)])))[2]
     assert [prompt["content"][:1] for prompt in seen[0].messages] == ["s", "c", "l"]
     assert dropped["prompt_eval_count"] <= 512
-    assert tail["prompt_eval_count"] == 512 // 2 + 2
+    assert tail["prompt_eval_count"] == 512 // 2 + 3
     assert len(seen[1].messages[0]["content"]) < 1000
 
 

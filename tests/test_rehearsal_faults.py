@@ -204,7 +204,7 @@ async def test_faults_over_http(host: Host, chat: Chat, session: aiohttp.ClientS
 
 
 def test_an_unknown_kind_is_told_at_once() -> None:
-    with pytest.raises(ValueError, match="unknown kind of fault 'flood'; there are: refuse, hang"):
+    with pytest.raises(ValueError, match="unknown kind of fault 'flood'; there are: refuse, flapping"):
         Fault.from_json({"kind": "flood"})
 
 
@@ -258,3 +258,81 @@ async def test_stopping_a_host_leaves_nothing_open(session: aiohttp.ClientSessio
     with pytest.raises(aiohttp.ClientError):
         await asking
     assert host.open == 0
+
+
+async def test_flapping_shuts_and_opens_again_and_again(host: Host, chat: Chat) -> None:
+    host.faults.add("flapping", seconds=0.02)
+    seen = []
+    async with asyncio.timeout(10):
+        while seen.count(True) < 2 or seen.count(False) < 2:
+            try:
+                came = (await chat())[0] == 200
+            except aiohttp.ClientOSError:  # refused, or dropped on the threshold
+                came = False
+            if seen[-1:] != [came]:
+                seen.append(came)
+    assert seen[0] is False
+    host.faults.clear()
+    await until(lambda: host.faults.refusal is None)
+    assert (await chat())[0] == 200
+
+
+async def test_late_begins_late_and_is_whole(host: Host, chat: Chat) -> None:
+    host.faults.add("late", seconds=0.1, times=1)
+    assert (await chat())[0] == 200
+    assert host.requests[-1].ms >= 100
+    assert (await chat())[0] == 200
+    assert host.requests[-1].ms < 100
+
+
+async def test_busy_says_what_a_full_queue_says(host: Host, chat: Chat) -> None:
+    host.faults.add("busy", times=1)
+    assert await chat() == (503, '{"error":"server busy, please try again.  maximum pending requests exceeded"}')
+    assert (await chat())[0] == 200
+
+
+async def test_ps_may_lie_about_memory(host: Host, chat: Chat, session: aiohttp.ClientSession) -> None:
+    async def told() -> tuple[int, int]:
+        async with session.get(host.url + "/api/ps") as response:
+            [row] = (await response.json())["models"]
+            return row["size"], row["size_vram"]
+
+    await chat()
+    size, truth = await told()
+    host.faults.add("wrong_vram", factor=4, model="m")
+    assert (size, truth) == (size, size)
+    assert await told() == (size, truth // 4)
+
+
+async def test_the_time_of_day_may_jump() -> None:
+    host = Host("h", [Model.scripted("m", ["hi"], repeat=True)], wall=lambda: 1_700_000_000_000_000_000)
+    async with serve(host) as url, aiohttp.ClientSession() as session:
+        stamps = []
+        for number in range(3):
+            if number == 1:
+                host.faults.add("clock_jump", seconds=-3600, times=1)
+            async with session.post(url + "/api/chat", json={**BODY, "stream": False}) as response:
+                stamps.append((await response.json())["created_at"])
+    assert stamps == ["2023-11-14T22:13:20Z", "2023-11-14T21:13:20Z", "2023-11-14T21:13:20Z"]
+
+
+async def test_stats_tell_loads_queues_and_every_request(session: aiohttp.ClientSession) -> None:
+    host = Host("h", [Model.scripted("m", ["one two three"], repeat=True)], time_scale=100.0)
+    async with serve(host) as url:
+
+        async def ask() -> None:
+            async with session.post(url + "/api/chat", json={**BODY, "stream": False}) as response:
+                await response.read()
+
+        await ask()
+        await asyncio.gather(ask(), ask(), ask())
+        async with session.get(url + "/__stats") as response:
+            stats = await response.json()
+    assert (stats["loads"], stats["load_seconds"], stats["swaps"], stats["refused"]) == (1, 2.0, 0, 0)
+    assert stats["queue_seconds"] > 0
+    first, *rest = stats["requests"]
+    assert first["load_seconds"] >= 2.0
+    assert all(row["load_seconds"] < 1.0 for row in rest)
+    assert [row["output_tokens"] for row in stats["requests"]] == [3, 3, 3, 3]
+    assert sum(row["prompt_tokens"] - row["cached_tokens"] for row in stats["requests"]) == stats["tokens_evaluated"]
+    assert sum(row["cached_tokens"] for row in stats["requests"]) == stats["tokens_reused"]

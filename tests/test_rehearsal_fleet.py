@@ -141,7 +141,10 @@ def test_every_python_example_of_the_page_runs() -> None:
         assert (done.returncode, done.stderr) == (0, ""), example
 
 
-@pytest.mark.parametrize("words", [("say", "think", "call", "refuse", "leak", "loop", "ramble", "empty", "done_reason", "cut", "skill")])
+@pytest.mark.parametrize(
+    "words",
+    [("say", "think", "call", "refuse", "leak", "loop", "ramble", "empty", "done_reason", "cut", "skill", "raw", "bad_byte", "fail")],
+)
 def test_the_page_names_every_step_condition_and_fault(words: tuple[str, ...]) -> None:
     from typing import get_args
 

@@ -98,3 +98,32 @@ async def test_a_script_may_be_a_function_of_what_is_seen() -> None:
 def test_the_shipped_personas_name_no_model_twice() -> None:
     names = [model.full_name for path in Path(PERSONAS).glob("*.yaml") for model in host_from(path).models]
     assert len(names) == len(set(names)) == 7
+
+
+async def test_a_file_may_say_everything_of_a_host_and_its_models() -> None:
+    text = """
+host: {vram_gb: 8, gpus: [4, 4], parallel: 2, profile: "0.34", max_loaded: 2, max_queue: 3, keep_alive: 60, disk_gbps: 1.5, speed_factor: 2, swap_seconds: 1}
+models:
+  - name: m
+    path: native
+    tag: "[CALL]"
+    special_escape: true
+    think_levels: true
+    parameters: {num_ctx: 2048, stop: ["<end>"]}
+    blob: shared
+    broken: garbage
+    rules:
+      - when: {user_contains: raw}
+        do: [{raw: "[CALL]{}"}, bad_byte, fail]
+"""
+    cast = parse_cast(text)
+    [model] = cast.models
+    host = Host("h", cast.models, **cast.host)
+    assert (host.version, host.max_queue, host.speed_factor) == ("0.34.4", 3, 2.0)
+    assert (model.path, model.tag, model.blob, model.broken) == ("native", "[CALL]", "shared", "garbage")
+    assert host.need(model, {}).window == 2048
+    assert len(model.rules[0].do) == 3
+    with pytest.raises(PersonaError, match=r"host\.profile: expected one of 0\.13, 0\.24, 0\.33, 0\.34"):
+        parse_cast('host: {profile: "0.99"}')
+    with pytest.raises(PersonaError, match="path: expected one of go-template, native, strict, functiongemma"):
+        parse_cast("models: [{name: m, path: other}]")

@@ -126,7 +126,7 @@ async def test_a_client_that_leaves_aborts_its_load() -> None:
 
 
 async def test_what_does_not_fit_is_evicted_shortest_keep_alive_first() -> None:
-    host = Host("h", [a_model(name, size=4 * GIB) for name in "abc"], vram_gb=9)
+    host = Host("h", [a_model(name, size=4 * GIB) for name in "abc"], vram_gb=10)
     async with serve(host) as url:
         await ask(url, "a", keep_alive="30m")
         await ask(url, "b")

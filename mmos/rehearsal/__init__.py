@@ -4,13 +4,16 @@ from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.fleet import Fleet, default_fleet, host_from, serve_all
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Architecture, Model, Speed
-from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Ramble, Say, Think
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Think
+from mmos.rehearsal.profiles import PROFILES, Profile
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
 from mmos.rehearsal.server import serve
 
 __all__ = [
+    "PROFILES",
     "Architecture",
+    "BadByte",
     "Call",
     "Cut",
     "Fail",
@@ -21,8 +24,10 @@ __all__ = [
     "Loop",
     "Model",
     "PersonaError",
+    "Profile",
     "Prompt",
     "Ramble",
+    "Raw",
     "Say",
     "Speed",
     "Think",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ class StruckError(Exception):
 
 @dataclass(frozen=True)
 class Metrics:
-    """What an answer cost, in seconds and tokens; what is zero is left out."""
+    """What an answer cost, in seconds and tokens; what is zero is left out, but for what was cached."""
 
     total: float
     load: float
@@ -34,17 +34,21 @@ class Metrics:
     prompt: float
     count: int
     output: float
+    cached: int | None = None
+    """How much of the prompt was in the cache; None where the host does not tell."""
 
     def to_json(self) -> dict[str, int]:
+        cached = {} if self.cached is None else {"prompt_eval_cached_count": self.cached}
         told = {
             "total_duration": int(self.total * 1e9),
             "load_duration": int(self.load * 1e9),
             "prompt_eval_count": self.prompt_count,
+            **cached,
             "prompt_eval_duration": int(self.prompt * 1e9),
             "eval_count": self.count,
             "eval_duration": int(self.output * 1e9),
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in told.items() if value or name in cached}
 
 
 def encode(value: Any) -> bytes:
@@ -86,12 +90,17 @@ class Answer(Protocol):
     def think(self, text: str) -> None: ...
     def call(self, call: Mapping[str, Any]) -> None: ...
     def flush(self) -> None: ...
-    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None: ...
+    def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
+        """The end, with the calls that come with it."""
+        ...
+
     def fail(self, text: str) -> None: ...
     def refuse(self, status: int, text: str) -> None: ...
     def stop(self) -> None:
         """The end, without a word about it."""
         ...
+
+    def garble(self) -> None: ...
 
 
 class Streamed:
@@ -114,10 +123,11 @@ class Streamed:
     def call(self, call: Mapping[str, Any]) -> None:
         self._add(self._shape.line("", {"tool_calls": [call]}, {"done": False}))
 
-    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None:
+    def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
         if self._fault is not None:
             raise StruckError(self._fault)
-        self._lines.append(self._shape.line("", {}, {"done": True, "done_reason": reason, **metrics}))
+        parts = {"tool_calls": late} if late else {}
+        self._lines.append(self._shape.line("", parts, {"done": True, "done_reason": reason, **metrics}))
         self.stop()
 
     def fail(self, text: str) -> None:
@@ -181,9 +191,10 @@ class Whole:
     def flush(self) -> None:
         """Nothing is sent before the end."""
 
-    def finish(self, reason: str, metrics: Mapping[str, Any]) -> None:
+    def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
         if self._fault is not None:
             raise StruckError(self._fault)
+        self._calls += late
         self._send({"done": True, "done_reason": reason, **metrics})
 
     def fail(self, text: str) -> None:
@@ -205,7 +216,11 @@ class Whole:
         self._exchange.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
 
 
-async def suffer(fault: Fault, answer: Streamed | Whole, exchange: Exchange) -> None:
+def open_answer(exchange: Exchange, shape: Shape, fault: Fault | None, *, stream: bool) -> Answer:
+    return Streamed(exchange, shape, fault) if stream else Whole(exchange, shape, fault)
+
+
+async def suffer(fault: Fault, answer: Answer, exchange: Exchange) -> None:
     """What a fault does to an answer that has begun."""
     answer.flush()
     if fault.kind == "stall":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mmos.rehearsal.answers import encode, refuse
@@ -11,7 +12,7 @@ from mmos.rehearsal.clock import stamp
 from mmos.rehearsal.decoding import LONGEST_KEEP, Fields, RefusalError, check_name, decode
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, full_name
-from mmos.rehearsal.residency import Runner
+from mmos.rehearsal.runner import Runner
 from mmos.rehearsal.visit import Visit
 from mmos.rehearsal.wire import Exchange
 
@@ -36,22 +37,47 @@ async def tags(visit: Visit) -> None:
 
 
 async def ps(visit: Visit) -> None:
-    visit.exchange.reply(200, encode({"models": [_resident(visit.host, runner) for runner in visit.host.residency.loaded()]}))
+    visit.exchange.reply(200, encode({"models": [_resident(visit.host, runner) for runner in visit.host.residency.listed()]}))
 
 
 async def show(visit: Visit) -> None:
-    fields = Fields(decode(visit.exchange, "ShowRequest"), "ShowRequest")
+    fields = Fields(decode(visit.exchange, "api.ShowRequest"), "ShowRequest")
     name = fields.text("model") or fields.text("name")
     if not name:
         raise RefusalError(400, "model is required")
-    model = visit.host.model(name, f"model '{full_name(name)}' not found")
+    told = full_name(name, suffixes=visit.host.rules.suffixes) if visit.host.rules.show_tells_tag else name
+    model = visit.host.model(name, f"model '{told}' not found")
     visit.exchange.reply(200, encode(_card(visit.host, model)))
 
 
-async def pull(visit: Visit) -> None:
-    fields = Fields(decode(visit.exchange, "PullRequest"), "PullRequest")
+async def status(visit: Visit) -> None:
+    visit.exchange.reply(200, encode({"cloud": {"disabled": True, "source": "env"}}))
+
+
+async def copy(visit: Visit) -> None:
+    """A second name for the same weights."""
+    fields = Fields(decode(visit.exchange, "api.CopyRequest"), "CopyRequest")
+    source, target = fields.text("source"), fields.text("destination")
+    check_name(target, visit.host.rules)
+    model = visit.host.model(source, f'model "{source}" not found')
+    twin = replace(model, name=target, blob=model.blob or model.full_name)
+    visit.host.installed = {twin.full_name: twin, **visit.host.installed}
+    visit.exchange.reply(200, b"", "")
+
+
+async def delete(visit: Visit) -> None:
+    fields = Fields(decode(visit.exchange, "api.DeleteRequest"), "DeleteRequest")
     name = fields.text("model") or fields.text("name")
-    check_name(name)
+    model = visit.host.model(name, f"model '{name}' not found")
+    visit.host.residency.unload(model)
+    visit.host.installed = {key: other for key, other in visit.host.installed.items() if other is not model}
+    visit.exchange.reply(200, b"", "")
+
+
+async def pull(visit: Visit) -> None:
+    fields = Fields(decode(visit.exchange, "api.PullRequest"), "PullRequest")
+    name = fields.text("model") or fields.text("name")
+    check_name(name, visit.host.rules)
     wanted = full_name(name)
     found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.full_name == wanted), None)
     if found is None:
@@ -102,16 +128,18 @@ def _details(model: Model) -> dict[str, Any]:
 
 
 def _tag(host: Host, model: Model) -> dict[str, Any]:
-    lengths = {"context_length": model.context_length, "embedding_length": model.architecture.embedding_length}
-    return {
+    lengths: dict[str, Any] = {"context_length": model.context_length, "embedding_length": model.architecture.embedding_length}
+    told: dict[str, Any] = {
         "name": model.full_name,
         "model": model.full_name,
         "modified_at": stamp(host.started),
         "size": model.size,
         "digest": model.digest,
-        "details": _details(model) | lengths,
-        "capabilities": list(model.capabilities),
+        "details": _details(model),
     }
+    if not host.rules.tags_tell_all:
+        return told
+    return told | {"details": told["details"] | lengths, "capabilities": host.capabilities(model)}
 
 
 def _resident(host: Host, runner: Runner) -> dict[str, Any]:
@@ -119,11 +147,11 @@ def _resident(host: Host, runner: Runner) -> dict[str, Any]:
     return {
         "name": runner.model.full_name,
         "model": runner.model.full_name,
-        "size": runner.size,
+        "size": runner.need.size,
         "digest": runner.model.digest,
         "details": _details(runner.model),
         "expires_at": host.clock.stamp(left if math.isfinite(left) else LONGEST_KEEP),
-        "size_vram": runner.size,
+        "size_vram": int(runner.vram / host.faults.lie(runner.model.name)),
         "context_length": runner.window,
     }
 
@@ -135,12 +163,18 @@ def _card(host: Host, model: Model) -> dict[str, Any]:
     )
     return {
         "modelfile": modelfile,
+        **({"parameters": _parameters_told(model)} if model.parameters else {}),
         "template": template,
         "details": _details(model),
         "model_info": _model_info(model),
-        "capabilities": list(model.capabilities),
+        "capabilities": host.capabilities(model),
         "modified_at": stamp(host.started),
     }
+
+
+def _parameters_told(model: Model) -> str:
+    rows = [(name, one) for name, value in model.parameters.items() for one in (value if isinstance(value, list) else [value])]
+    return "\n".join(f"{name:<30} {encode(value).decode()}" for name, value in rows)
 
 
 def _model_info(model: Model) -> dict[str, Any]:

@@ -33,6 +33,22 @@ class Clock:
         if seconds > 0 and self.scale is not None and not math.isinf(self.scale):
             await asyncio.sleep(seconds / self.scale)
 
+    def real(self, seconds: float) -> float | None:
+        """How long that is for everybody else; None where it never comes to pass."""
+        if self.scale is None or math.isinf(self.scale) or math.isinf(seconds):
+            return None
+        return max(0.0, seconds / self.scale)
+
+    async def cut_short(self, seconds: float, event: asyncio.Event) -> bool:
+        """Wait so long, or until the event; gives whether it was the event."""
+        if not self.rushes and seconds > 0:
+            try:
+                async with asyncio.timeout(self.real(seconds)):
+                    await event.wait()
+            except TimeoutError:
+                return False
+        return event.is_set()
+
     def stamp(self, ahead: float = 0.0) -> str:
         """The time of day, so many seconds ahead, as Go writes it: RFC 3339, nanoseconds without trailing zeros."""
         return stamp(self.wall() + int(ahead * 1e9))

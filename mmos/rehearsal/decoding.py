@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.wire import Exchange
 
 LONGEST_KEEP = 292 * 365.25 * 86400
@@ -46,13 +47,18 @@ class Ask:
     truncate: bool = True
     shift: bool = True
     keep_alive: float | None = None
+    suffix: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        return sum(len(message.get("images") or ()) for message in self.messages)
 
 
 # ---------------------------------------------------------------- the body
 
 
-def decode(exchange: Exchange, struct: str) -> dict[str, Any]:
+def decode(exchange: Exchange, go_type: str) -> dict[str, Any]:
     """The JSON object of a body."""
     if not exchange.body.strip():
         raise RefusalError(400, "missing request body")
@@ -60,7 +66,7 @@ def decode(exchange: Exchange, struct: str) -> dict[str, Any]:
     if data is None:
         data = _decode_as_go(exchange.body)
     if not isinstance(data, dict):
-        raise RefusalError(400, f"json: cannot unmarshal {_kind(data)} into Go value of type api.{struct}")
+        raise RefusalError(400, f"json: cannot unmarshal {_kind(data)} into Go value of type {go_type}")
     return data
 
 
@@ -72,10 +78,11 @@ def _decode_as_go(body: bytes) -> Any:
     except RecursionError:
         raise RefusalError(400, "exceeded max depth") from None
     except json.JSONDecodeError as error:
-        raise RefusalError(400, _syntax(error)) from None
+        raise RefusalError(400, json_fault(error)) from None
 
 
-def _syntax(error: json.JSONDecodeError) -> str:
+def json_fault(error: json.JSONDecodeError) -> str:
+    """What Go says of it."""
     found = error.doc[error.pos : error.pos + 1]
     if not found or error.msg.startswith("Unterminated"):
         return "unexpected EOF"
@@ -118,9 +125,9 @@ def _kind(value: Any) -> str:
 class Fields:
     """Fields of a decoded object, each in the type that its Go struct wants."""
 
-    def __init__(self, data: Mapping[str, Any], struct: str) -> None:
+    def __init__(self, data: Mapping[str, Any], struct: str, *, dot: str = "") -> None:
         self._data = data
-        self._struct = struct
+        self._struct = dot + struct
 
     def _get(self, name: str, kinds: tuple[type, ...], go_type: str) -> Any:
         value = self._data.get(name)
@@ -154,12 +161,12 @@ class Fields:
 # ---------------------------------------------------------------- chat and generate
 
 
-def read_chat(data: Mapping[str, Any]) -> Ask:
-    fields = Fields(data, "ChatRequest")
+def read_chat(data: Mapping[str, Any], rules: Profile) -> Ask:
+    fields = Fields(data, "ChatRequest", dot=rules.struct_dot)
     model = fields.text("model")
     messages = fields.objects("messages", "[]api.Message", "api.Message")
     for message in messages:
-        _check_message(message)
+        _check_message(message, rules)
     tools = fields.objects("tools", "api.Tools", "api.Tool")
     ask = _read_rest(fields, data, model, messages, tools)
     if not 0 <= (data.get("top_logprobs") or 0) <= 20:
@@ -169,12 +176,12 @@ def read_chat(data: Mapping[str, Any]) -> Ask:
     return ask
 
 
-def read_generate(data: Mapping[str, Any]) -> Ask:
-    fields = Fields(data, "GenerateRequest")
+def read_generate(data: Mapping[str, Any], rules: Profile) -> Ask:
+    fields = Fields(data, "GenerateRequest", dot=rules.struct_dot)
     system, prompt = fields.text("system"), fields.text("prompt")
-    messages = [{"role": "system", "content": system}] if system and prompt else []
+    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system and prompt else []
     if prompt:
-        messages.append({"role": "user", "content": prompt})
+        messages.append({"role": "user", "content": prompt, "images": fields.rows("images", "[]api.ImageData")})
     return _read_rest(fields, data, fields.text("model"), messages, [])
 
 
@@ -189,23 +196,26 @@ def _read_rest(fields: Fields, data: Mapping[str, Any], model: str, messages: li
         truncate=fields.flag("truncate", True),
         shift=fields.flag("shift", True),
         keep_alive=read_keep_alive(data.get("keep_alive")),
+        suffix=fields.text("suffix"),
         options=fields.mapping("options"),
     )
 
 
-def _check_message(message: Mapping[str, Any]) -> None:
+def _check_message(message: Mapping[str, Any], rules: Profile) -> None:
+    dot = rules.struct_dot
     fields = None
     for name, value in message.items():  # the hot path of long conversations: most values are texts
         if type(value) is not str:
-            fields = fields or Fields(message, "ChatRequest.messages")
+            fields = fields or Fields(message, "ChatRequest.messages", dot=dot)
             if name in MESSAGE_TEXTS:
                 fields.text(name)
     for call in () if fields is None else fields.objects("tool_calls", "[]api.ToolCall", "api.ToolCall"):
-        function = Fields(call, "ChatRequest.messages.tool_calls").mapping("function")
-        Fields(function, "ChatRequest.messages.tool_calls.function").text("name")
+        function = Fields(call, "ChatRequest.messages.tool_calls", dot=dot).mapping("function")
+        inner = Fields(function, "ChatRequest.messages.tool_calls.function", dot=dot)
+        inner.text("name")
         if isinstance(function.get("arguments"), str):
-            raise RefusalError(400, "Value looks like object, but can't find closing '}' symbol")
-        Fields(function, "ChatRequest.messages.tool_calls.function").mapping("arguments")
+            raise RefusalError(400, rules.arguments_as_text)
+        inner.mapping("arguments")
 
 
 def read_think(value: Any) -> bool | str | None:
@@ -254,10 +264,10 @@ def _duration(text: str) -> float:
 # ---------------------------------------------------------------- what is checked later
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, rules: Profile) -> None:
     if not NAME.match(name):
-        raise RefusalError(400, "invalid model name")
-    if name.endswith((":cloud", "-cloud")):
+        raise RefusalError(400, rules.invalid_name)
+    if rules.suffixes and name.endswith((":cloud", "-cloud")):
         raise RefusalError(403, "ollama cloud is disabled: remote model is unavailable")
 
 
@@ -279,7 +289,7 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise RefusalError(500, f'option "{name}" must be of an array of strings')
 
 
-def check_format(form: Any) -> Any:
+def check_format(form: Any, rules: Profile) -> Any:
     """None, "json" or a schema; found wrong only once the model is loaded."""
     if form is None or form == "":
         return None
@@ -287,21 +297,23 @@ def check_format(form: Any) -> Any:
         told = orjson.dumps(orjson.dumps(form).decode()).decode()
         raise RefusalError(500, f'invalid format: {told}; expected "json" or a valid JSON Schema object')
     if isinstance(form, dict):
-        _check_schema(form)
+        _check_schema(form, rules)
     return form
 
 
-def _check_schema(schema: Mapping[str, Any]) -> None:
+def _check_schema(schema: Mapping[str, Any], rules: Profile) -> None:
     """The engine turns the schema into a grammar and knows no other types than these."""
     known = ("object", "array", "string", "number", "integer", "boolean", "null")
     kinds = schema.get("type", "object")
-    if any(kind not in known for kind in (kinds if isinstance(kinds, list) else [kinds])):
-        told = f"Field 'json_schema': \"json_schema\": JSON schema conversion failed:\nUnrecognized schema: {orjson.dumps(schema).decode()}"
-        raise RefusalError(400, nested_error(told, "invalid_request_error"))
+    unknown = next((kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind not in known), None)
+    if unknown is not None:
+        status, text = rules.bad_schema
+        told = text.replace("{schema}", orjson.dumps(schema).decode()).replace("{type}", str(unknown))
+        raise RefusalError(status, told if status == 500 else nested_error(told, "invalid_request_error"))
     parts = [*(schema.get("properties") or {}).values(), *(schema.get("anyOf") or ()), *(schema.get("oneOf") or ()), schema.get("items")]
     for part in parts:
         if isinstance(part, Mapping):
-            _check_schema(part)
+            _check_schema(part, rules)
 
 
 def nested_error(message: str, kind: str, **more: Any) -> str:

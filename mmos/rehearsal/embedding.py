@@ -6,12 +6,15 @@ import math
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from mmos.rehearsal.answers import encode
+from mmos.rehearsal.checking import refuse_broken
 from mmos.rehearsal.decoding import Fields, RefusalError, check_options, decode, read_keep_alive
+from mmos.rehearsal.memory import Need
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.tokens import count
 from mmos.rehearsal.visit import Visit
@@ -24,30 +27,73 @@ NO_EMBEDDER = "This server does not support embeddings. Start it with `--embeddi
 async def embed(visit: Visit) -> None:
     """`POST /api/embed`"""
     host, exchange = visit.host, visit.exchange
-    data = decode(exchange, "EmbedRequest")
-    fields = Fields(data, "EmbedRequest")
+    data = decode(exchange, "api.EmbedRequest")
+    fields = Fields(data, "EmbedRequest", dot=host.rules.struct_dot)
     name, truncate, options = fields.text("model"), fields.flag("truncate", True), fields.mapping("options")
     keep_alive = read_keep_alive(data.get("keep_alive"))
-    texts = _texts(data.get("input"))
+    texts = read_texts(data.get("input"))
     model = host.model(name, f'model "{name}" not found, try pulling it first')
+    refuse_broken(host, model, name)
     check_options(options)
-    window = visit.seen.num_ctx = host.window(model, options)
-    async with host.residency.hold(model, window, keep_alive) as (runner, load):
-        if not texts:
-            return exchange.reply(200, encode({"model": name, "embeddings": []}))
-        if not model.can("embedding"):
+    if not texts:
+        return exchange.reply(200, encode({"model": name, "embeddings": []}))
+    asked = Asked(texts, truncate, data.get("dimensions"))
+    made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), asked)
+    told = {"total_duration": int(made.total * 1e9), "load_duration": int(made.load * 1e9), "prompt_eval_count": made.tokens}
+    return exchange.reply(200, orjson.dumps({"model": name, "embeddings": made.vectors, **told}))
+
+
+async def embed_one(visit: Visit) -> None:
+    """`POST /api/embeddings`, as it was before there were lists."""
+    host, data = visit.host, decode(visit.exchange, "api.EmbeddingRequest")
+    fields = Fields(data, "EmbeddingRequest", dot=host.rules.struct_dot)
+    name, text, options = fields.text("model"), fields.text("prompt"), fields.mapping("options")
+    keep_alive = read_keep_alive(data.get("keep_alive"))
+    model = host.model(name, f'model "{name}" not found, try pulling it first')
+    refuse_broken(host, model, name)
+    check_options(options)
+    if not text:
+        return visit.exchange.reply(200, encode({"embedding": []}))
+    made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), Asked([text]))
+    return visit.exchange.reply(200, encode({"embedding": made.vectors[0]}))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Texts to embed."""
+
+    texts: list[str]
+    truncate: bool = True
+    dimensions: Any = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """Their vectors, and what they cost."""
+
+    vectors: list[list[float]]
+    tokens: int
+    load: float
+    total: float
+
+
+async def embeddings(visit: Visit, model: Model, need: Need, asked: Asked) -> Made:
+    host = visit.host
+    visit.seen.num_ctx = need.window
+    async with host.residency.hold(need) as (runner, load):
+        if not (model.can("embedding") or host.rules.embeds_with_any):
             raise RefusalError(501, NO_EMBEDDER)
-        tokens = _tokens(texts, window, truncate)
+        tokens = _tokens(asked.texts, need.window, asked.truncate)
+        reading = tokens / model.speed.prefill * runner.slowness / host.speed_factor
         async with runner.slot(()):
-            await host.clock.sleep(tokens / model.speed.prefill)
+            await host.clock.sleep(reading)
         host.tokens_evaluated += tokens
-        vectors = [vector(text, _size(model, data.get("dimensions"))) for text in texts]
-    total = int((load + tokens / model.speed.prefill) * 1e9)
-    told = {"total_duration": total, "load_duration": int(load * 1e9), "prompt_eval_count": tokens}
-    return exchange.reply(200, orjson.dumps({"model": name, "embeddings": vectors, **told}))
+        visit.seen.prompt_tokens, visit.seen.load_seconds = tokens, load
+        vectors = [vector(text, _size(model, asked.dimensions)) for text in asked.texts]
+    return Made(vectors, tokens, load, load + reading)
 
 
-def _texts(value: Any) -> list[str]:
+def read_texts(value: Any) -> list[str]:
     if value is None or value == "":
         return []
     rows = value if isinstance(value, list) else [value]

@@ -11,7 +11,7 @@ import orjson
 from mmos.rehearsal.consulting import combine, consult, roles
 from mmos.rehearsal.naming import mentions, named_calls
 from mmos.rehearsal.personas import Leak, Model, Rule, Skill, Step, Turn, When, unfold
-from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Piece, Ramble, Say, Think
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Think
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
@@ -90,6 +90,8 @@ def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
     after: list[Piece] = [piece for piece in pieces if isinstance(piece, Finish | Fail | Cut)]
     if endless := next((piece for piece in pieces if isinstance(piece, Loop)), None):
         return [*before, Say('{"answer":"'), Loop(orjson.dumps(endless.text).decode()[1:-1])]
+    if any(isinstance(piece, Raw | BadByte) for piece in pieces):
+        return pieces
     if not calls and (not text or text.lstrip()[0] in "{["):
         return [*before, Say(text), *after]
     schema = prompt.format if isinstance(prompt.format, Mapping) else PLAIN
@@ -152,7 +154,7 @@ def _step(step: Step, prompt: Prompt, captured: Mapping[str, str]) -> Piece | No
     if isinstance(step, Leak):
         call = _step(step.call, prompt, captured)
         return Say(_written(call, step.style)) if isinstance(call, Call) else call
-    if isinstance(step, Say | Think | Loop):
+    if isinstance(step, Say | Think | Loop | Raw):
         return type(step)(_fill(step.text, prompt, captured))
     if isinstance(step, Call):
         return Call(step.tool, {name: _fill_value(value, prompt, captured) for name, value in step.arguments.items()})

@@ -6,10 +6,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-Kind = Literal["refuse", "hang", "stall", "cut", "no_done", "error_line", "status", "garbage", "slow", "html", "redirect"]
+Kind = Literal[
+    "refuse",
+    "flapping",
+    "hang",
+    "late",
+    "stall",
+    "cut",
+    "no_done",
+    "error_line",
+    "garbage",
+    "slow",
+    "status",
+    "busy",
+    "html",
+    "redirect",
+    "oom",
+    "killed",
+    "deadlock",
+    "wrong_vram",
+    "clock_jump",
+]
 MID_STREAM = ("stall", "cut", "no_done", "error_line", "garbage")
 """Faults that strike within the answer of a model."""
+DOORS = ("refuse", "flapping")
+"""Faults that keep the host from listening."""
+ALWAYS = (*DOORS, "wrong_vram")
+"""Faults that hold for the host, not for a request."""
 CRASH = "an error was encountered while running the model: unexpected EOF"
+OUT_OF_MEMORY = ": cudaMalloc failed: out of memory\nerror loading model: unable to allocate CUDA0 buffer"
 AT_THE_END = 1 << 62
 
 
@@ -33,11 +58,12 @@ class Fault:
     body: str = ""
     """The body of a `status`, as it stands."""
     factor: float = 10.0
-    """How many times as slow."""
+    """How many times as slow; how many times too small `ps` tells the memory."""
     location: str = "http://127.0.0.1:9/"
     """Where a redirect leads."""
     seconds: float | None = None
-    """How long `refuse` lasts, in true seconds; None: until it is cleared."""
+    """True seconds: how long `refuse` lasts, until it is cleared unless said; how long `flapping` stays shut and open, 0.2 unless said;
+    how late `late` begins, 0.2 unless said; how far the time of day jumps, 3600 unless said."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -64,6 +90,12 @@ class Armed:
     fault: Fault
     seen: int = 0
     hits: int = 0
+    shut: bool = True
+    """A flapping door is shut now."""
+
+    @property
+    def refuses(self) -> bool:
+        return self.fault.kind in DOORS and self.seen >= self.fault.after and self.shut
 
     def strikes(self, path: str, model: str) -> bool:
         fault = self.fault
@@ -102,16 +134,25 @@ class Faults:
     def strike(self, path: str, model: str) -> Fault | None:
         """The fault of this request, if it has one."""
         for armed in self._armed:
-            if armed.fault.kind == "refuse":
+            if armed.fault.kind in DOORS:
                 armed.seen += 1
         if self.refusal:
             self.changed()
-        return next((armed.fault for armed in self._armed if armed.fault.kind != "refuse" and armed.strikes(path, model)), None)
+        return next((armed.fault for armed in self._armed if armed.fault.kind not in ALWAYS and armed.strikes(path, model)), None)
 
     @property
     def refusal(self) -> Armed | None:
         """What keeps the host from listening now."""
-        return next((armed for armed in self._armed if armed.fault.kind == "refuse" and armed.seen >= armed.fault.after), None)
+        return next((armed for armed in self._armed if armed.refuses), None)
+
+    @property
+    def flapping(self) -> Armed | None:
+        return next((armed for armed in self._armed if armed.fault.kind == "flapping" and armed.seen >= armed.fault.after), None)
+
+    def lie(self, model: str) -> float:
+        """How many times too small `ps` tells what a model takes."""
+        lying = [armed.fault for armed in self._armed if armed.fault.kind == "wrong_vram" and armed.fault.model in (None, model)]
+        return lying[0].factor if lying else 1.0
 
     def to_json(self) -> list[dict[str, Any]]:
         return [{**asdict(armed.fault), "seen": armed.seen, "hits": armed.hits} for armed in self._armed]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import string
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from mmos.rehearsal.clock import Clock
 from mmos.rehearsal.decoding import RefusalError, check_name
 from mmos.rehearsal.faults import Faults
+from mmos.rehearsal.memory import GIB, Cards, Need
 from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.profiles import PROFILES, Version
 from mmos.rehearsal.record import Log
-from mmos.rehearsal.residency import Residency
+from mmos.rehearsal.residency import Limits, Residency
 
-VERSION = "0.33.0"
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+SIGNS = string.digits + string.ascii_lowercase
+LETTERS = string.ascii_letters + string.digits
+LOAD_OPTIONS = ("num_gpu", "num_thread", "num_batch", "main_gpu", "use_mmap")
 WINDOW_TIERS = ((47, 262144), (23, 32768), (0, 4096))
 """The window of a host that is asked for none, by its memory in GiB."""
 LEAST_WINDOW = 4
@@ -38,8 +43,28 @@ class Host:
     seed: int = 0
     pullable: Sequence[Model] = ()
     """What `/api/pull` finds in the registry."""
-    version: str = VERSION
+    version: str = ""
+    """What it says it is; that of its profile unless said."""
     wall: Callable[[], int] = time.time_ns
+    _: KW_ONLY
+    profile: Version = "0.33"
+    """Which line of Ollama it behaves like."""
+    max_loaded: int | None = None
+    """Models in memory at the same time; None: three for each GPU."""
+    max_queue: int = 512
+    """Requests that may wait for a load; one more gets a 503."""
+    keep_alive: float = 300.0
+    """Seconds that an idle model stays, where no request says it."""
+    disk_gbps: float | None = None
+    """Gigabytes of a model that are read in a second; None: each model's own `load_seconds`."""
+    gpus: Sequence[float] = ()
+    """GiB of each GPU, where there are several; they sum up to `vram_gb`, unless that is said."""
+    speed_factor: float = 1.0
+    """How many times as fast as they say its models read and write."""
+    swap_seconds: float = 2.0
+    """How long a GPU takes to tell that memory is free again; a host without GPUs does not wait."""
+    steady: Callable[[], float] = time.monotonic
+    """The clock behind its own time; a simulation gives one that leaps over waits."""
 
     url: str = field(default="", init=False)
     """Where it is served."""
@@ -50,32 +75,63 @@ class Host:
     tokens_evaluated: int = field(default=0, init=False)
     tokens_reused: int = field(default=0, init=False)
     tokens_generated: int = field(default=0, init=False)
+    queue_seconds: float = field(default=0.0, init=False)
+    """How long requests waited for a slot, in its own seconds."""
+    ahead: int = field(default=0, init=False)
+    """Nanoseconds by which its time of day is wrong."""
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.time_scale, self.wall)
-        self.residency = Residency(self.clock, parallel=self.parallel, memory=self.vram_gb)
+        if self.vram_gb is None and self.gpus:
+            self.vram_gb = sum(self.gpus)
+        self.rules = PROFILES[self.profile]
+        self.version = self.version or self.rules.version
+        self.clock = Clock(self.time_scale, lambda: self.wall() + self.ahead, self.steady)
+        self.residency = Residency(self.clock, self._limits(), self.rules)
         self.installed = {model.full_name: model for model in self.models}
         self.started = self.wall()
         self._played: Counter[str] = Counter()
         self._asked = 0
 
+    def _limits(self) -> Limits:
+        sizes = [size * GIB for size in self.gpus] or [math.inf if self.vram_gb is None else self.vram_gb * GIB]
+        return Limits(
+            Cards(sizes),
+            max_loaded=3 * len(sizes) if self.max_loaded is None else self.max_loaded,
+            max_queue=self.max_queue,
+            keep_alive=math.inf if self.keep_alive < 0 else self.keep_alive,
+            swap_seconds=0.0 if self.vram_gb is None else self.swap_seconds,
+            disk_gbps=self.disk_gbps,
+        )
+
     @property
     def loads(self) -> int:
-        return self.residency.loads
+        return self.residency.tally.loads
 
     def model(self, name: str, missing: str) -> Model:
         """The installed model of that name; `missing` is what is said where there is none."""
-        check_name(name)
-        found = self.installed.get(full_name(name))
+        check_name(name, self.rules)
+        found = self.installed.get(full_name(name, suffixes=self.rules.suffixes))
         if found is None:
             raise RefusalError(404, missing)
         return found
 
+    def capabilities(self, model: Model) -> Sequence[str]:
+        """What this host can use of what the model can do: without a native path a model that needs it has no tools."""
+        deaf = model.path == "native" and not self.rules.native
+        return [name for name in model.capabilities if not (deaf and name == "tools")]
+
+    def need(self, model: Model, options: Mapping[str, Any], *, shift: bool = True, keep_alive: float | None = None) -> Need:
+        """The model as a request wants it loaded: in the window that it gets, with what else matters to a load."""
+        parallel = 1 if model.can("embedding") else self.parallel
+        told = {**model.parameters, **options}
+        asked = {name: told[name] for name in LOAD_OPTIONS if told.get(name) is not None}
+        return Need(model, self.window(model, told), parallel, asked if shift else {**asked, "shift": False}, keep_alive)
+
     def window(self, model: Model, options: Mapping[str, Any]) -> int:
         """The window that a request gets: its own wish or the host's, within what the model was trained for."""
         usual = next(window for memory, window in WINDOW_TIERS if (self.vram_gb or 0) >= memory)
-        wished = int(options.get("num_ctx") or usual)
-        return max(LEAST_WINDOW, min(wished, model.context_length))
+        wished = int(options.get("num_ctx") or min(usual, model.context_length))
+        return max(LEAST_WINDOW, min(wished, model.context_length) if self.rules.clamps_window else wished)
 
     # ------------------------------------------------------------ order, so that the same requests give the same bytes
 
@@ -84,13 +140,12 @@ class Host:
         self._asked += 1
         return self._asked
 
-    def call_id(self, request: int, index: int) -> str:
-        number = int.from_bytes(blake2b(f"{self.seed}/{request}/{index}".encode(), digest_size=8).digest(), "big")
-        signs = []
-        for _ in range(8):
-            number, sign = divmod(number, len(ALPHABET))
-            signs.append(ALPHABET[sign])
-        return f"call_{''.join(signs)}"
+    def call_id(self, request: int, index: int, *, native: bool = False) -> str:
+        """The server's own ids have a prefix and eight signs; an engine's have 32 letters and digits."""
+        signs = blake2b(f"{self.seed}/{request}/{index}".encode(), digest_size=32).digest()
+        if native:
+            return "".join(LETTERS[sign % len(LETTERS)] for sign in signs)
+        return "call_" + "".join(SIGNS[sign % len(SIGNS)] for sign in signs[:8])
 
     def take_turn(self, model: Model) -> int:
         """How many answers this model has given before this one."""
@@ -103,11 +158,16 @@ class Host:
             self._played[model.full_name] = number
 
     def stats(self) -> dict[str, Any]:
+        tally = self.residency.tally
         return {
             "name": self.name,
             "open": self.open,
             "total": self.requests.total,
-            "loads": self.loads,
+            "loads": tally.loads,
+            "swaps": tally.swaps,
+            "load_seconds": round(tally.seconds, 3),
+            "queue_seconds": round(self.queue_seconds, 3),
+            "refused": tally.refused,
             "tokens_evaluated": self.tokens_evaluated,
             "tokens_reused": self.tokens_reused,
             "tokens_generated": self.tokens_generated,

@@ -6,11 +6,15 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from mmos.rehearsal.pieces import Piece, Say
+from mmos.rehearsal.profiles import Weights
 from mmos.rehearsal.prompt import Prompt
 
+ToolPath = Literal["go-template", "native", "strict", "functiongemma"]
+"""Who finds the tool calls in what a model writes."""
 Capability = Literal["completion", "tools", "thinking", "embedding", "vision", "insert"]
 Turn: TypeAlias = str | Piece | Sequence["str | Piece"] | Callable[[Prompt], "Turn"]
 """One turn of a script: a text, a piece, a list of them, or a function of the prompt that gives one."""
@@ -126,19 +130,37 @@ class Model:
     """A script instead of rules: the n-th answer is the n-th turn."""
     repeat: bool = False
     """After the last turn comes the first again."""
+    path: ToolPath = "go-template"
+    tag: str = "<tool_call>"
+    """What stands before a call that the model writes; `{`: nothing, the answer begins with the call."""
+    special_escape: bool = False
+    """For functiongemma: `<escape>` is a special token of its file."""
+    think_levels: bool = False
+    """It thinks as hard as it is told to."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Options that its Modelfile sets."""
+    blob: str | None = None
+    """Models with the same one share their file, and so their place in memory."""
+    broken: Weights | None = None
+    """What is wrong with its file."""
 
     @classmethod
     def scripted(cls, name: str, turns: Sequence[Turn], *, repeat: bool = False, **card: Any) -> Model:
         """A model that plays these turns, one for each answer, as they stand; `card` holds any other field."""
         return cls(name, turns=tuple(turns), repeat=repeat, **card)
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         return full_name(self.name)
 
+    @cached_property
+    def weights(self) -> str:
+        """The name of its file."""
+        return hashlib.sha256(f"{self.blob or self.full_name} {self.size} {self.quantization}".encode()).hexdigest()
+
     @property
     def digest(self) -> str:
-        return hashlib.sha256(f"{self.full_name} {self.size} {self.quantization}".encode()).hexdigest()
+        return self.weights
 
     def can(self, capability: Capability) -> bool:
         return capability in self.capabilities
@@ -152,7 +174,8 @@ class Cast:
     host: Mapping[str, Any] = field(default_factory=dict)
 
 
-def full_name(name: str) -> str:
-    """A model's name with its tag: `:latest` is implied, `:local` is no tag."""
-    name = name.removesuffix(":local")
+def full_name(name: str, *, suffixes: bool = True) -> str:
+    """A model's name with its tag: `:latest` is implied; `:local` is no tag where suffixes are known."""
+    if suffixes:
+        name = name.removesuffix(":local")
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -30,6 +30,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """What the model writes, tags and all: its parser makes calls, thoughts and text of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadByte:
+    """A byte that is no UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """The same text over and over, until a limit of the request stops it."""
 
@@ -62,4 +74,4 @@ class Cut:
     """The connection closes here, without a word."""
 
 
-Piece: TypeAlias = Say | Think | Call | Loop | Ramble | Finish | Fail | Cut
+Piece: TypeAlias = Say | Think | Call | Raw | BadByte | Loop | Ramble | Finish | Fail | Cut

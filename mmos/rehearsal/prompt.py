@@ -78,6 +78,8 @@ class Prompt:
     """How many answers this model gave before."""
     seed: int = 0
     """Decides what is left to chance in this answer."""
+    think: bool | str | None = None
+    """Whether it is to think, or how hard; None where the request says nothing."""
 
     @cached_property
     def system(self) -> str:

@@ -11,8 +11,10 @@ from typing import Any, NoReturn, get_args
 
 import yaml
 
-from mmos.rehearsal.personas import Architecture, Capability, Cast, Leak, Model, Rule, Skill, Speed, Step, When
-from mmos.rehearsal.pieces import Call, Cut, Finish, Loop, Ramble, Say, Think
+from mmos.rehearsal.faults import CRASH
+from mmos.rehearsal.personas import Architecture, Capability, Cast, Leak, Model, Rule, Skill, Speed, Step, ToolPath, When
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Think
+from mmos.rehearsal.profiles import Version, Weights
 from mmos.rehearsal.skills import SKILLS
 
 REFUSAL = "I am sorry, but I cannot help with that."
@@ -116,7 +118,33 @@ def _kind(value: Any) -> str:
     return {dict: "a mapping", list: "a list", str: f"the text {value!r}", type(None): "nothing"}.get(type(value), repr(value))
 
 
-TRAITS: Mapping[str, Callable[[_Place, Any], Any]] = {"vram_gb": _Place.number, "parallel": _Place.whole}
+def _one_of(*allowed: str) -> Callable[[_Place, Any], str]:
+    def read(place: _Place, value: Any) -> str:
+        return str(value) if value in allowed else place.fail(f"expected one of {_listed(allowed)}, found {_kind(value)}")
+
+    return read
+
+
+def _numbers(place: _Place, value: Any) -> Sequence[float]:
+    return [place.number(row) for row in place.typed(value, list, "a list of numbers")]
+
+
+def _options(place: _Place, value: Any) -> Mapping[str, Any]:
+    return dict(place.typed(value, dict, "a mapping"))
+
+
+TRAITS: Mapping[str, Callable[[_Place, Any], Any]] = {
+    "vram_gb": _Place.number,
+    "gpus": _numbers,
+    "parallel": _Place.whole,
+    "profile": _one_of(*get_args(Version)),
+    "max_loaded": _Place.whole,
+    "max_queue": _Place.whole,
+    "keep_alive": _Place.number,
+    "disk_gbps": _Place.number,
+    "speed_factor": _Place.number,
+    "swap_seconds": _Place.number,
+}
 
 
 # ---------------------------------------------------------------- a model
@@ -160,6 +188,13 @@ CARD: Mapping[str, Callable[[_Place, Any], Any]] = {
     "default": _Place.text,
     "signature": _Place.text,
     "named_tools": _Place.flag,
+    "path": _one_of(*get_args(ToolPath)),
+    "tag": _Place.text,
+    "special_escape": _Place.flag,
+    "think_levels": _Place.flag,
+    "parameters": _options,
+    "blob": _Place.text,
+    "broken": _one_of(*get_args(Weights)),
 }
 
 
@@ -250,4 +285,7 @@ STEPS: Mapping[str, Callable[[_Place, Any], Step]] = {
     "done_reason": _reason,
     "cut": lambda *_: Cut(),
     "skill": _skill,
+    "raw": lambda place, value: Raw(place.text(value)),
+    "bad_byte": lambda *_: BadByte(),
+    "fail": lambda place, value: Fail(CRASH if value is None else place.text(value)),
 }

@@ -31,6 +31,12 @@ class Seen:
     """Length of the answer's body."""
     cancelled: bool = False
     """The client left before the answer was whole."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    load_seconds: float = 0.0
+    """In the host's own time, like the next."""
+    queue_seconds: float = 0.0
     fault: str = ""
     """The kind of fault that struck it."""
 

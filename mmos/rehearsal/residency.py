@@ -1,100 +1,75 @@
-"""Which models a host holds in memory: loads one after the other, slots for each, room made by unloading idle ones."""
+"""Which models a host holds in memory: one loads at a time, the others wait in line, and room is made by unloading."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from os.path import commonprefix
 
 from mmos.rehearsal.clock import Clock
+from mmos.rehearsal.decoding import RefusalError
+from mmos.rehearsal.memory import Cards, Need
 from mmos.rehearsal.personas import Model
-from mmos.rehearsal.tokens import count
+from mmos.rehearsal.profiles import Profile
+from mmos.rehearsal.runner import Runner
 
 WARM_SECONDS = 0.0015
 """What a host reports as load when the model was there."""
-KEEP_ALIVE = 300.0
-LEAST_SIMILAR = 0.1
-"""The part of a prompt that a slot must hold to be taken for its cache."""
-GIB = 1 << 30
+BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
-@dataclass
-class Slot:
-    """A place for one request at a time, with the prompt that its KV cache holds."""
+@dataclass(frozen=True)
+class Limits:
+    """What a host has room for."""
 
-    held: Sequence[str] = ()
-    tokens: int = 0
-    used: int = 0
-
-    def hold(self, parts: Sequence[str], tokens: int) -> None:
-        self.held, self.tokens = parts, tokens
-
-    def reusable(self, parts: Sequence[str]) -> int:
-        """How many tokens at the front of a prompt are in the cache."""
-        same = 0
-        for mine, theirs in zip(self.held, parts, strict=False):
-            if mine != theirs:
-                start = commonprefix([mine, theirs])  # noqa: RUF071  # texts, sign by sign
-                return sum(map(count, parts[:same])) + count(start)
-            same += 1
-        return self.tokens if same == len(self.held) else sum(map(count, parts))
+    cards: Cards
+    max_loaded: int = 3
+    max_queue: int = 512
+    keep_alive: float = 300.0
+    swap_seconds: float = 0.0
+    """How long the driver takes to tell that memory is free again."""
+    disk_gbps: float | None = None
 
 
 @dataclass(eq=False)
-class Runner:
-    """A loaded model with its window."""
+class _Asking:
+    """A request that waits for its model to be loaded."""
 
-    model: Model
-    window: int
-    parallel: int
-    keep_alive: float = KEEP_ALIVE
-    expires: float = math.inf
-    users: int = 0
-    leaving: bool = False
-    """Nobody new gets in; it goes as soon as it is idle."""
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    uses: int = 0
+    need: Need
+    loaded: asyncio.Future[tuple[Runner, float]]
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its client has gone."""
 
-    def __post_init__(self) -> None:
-        self._free = [Slot() for _ in range(self.parallel)]
-        self._gate = asyncio.Semaphore(self.parallel)
 
-    @property
-    def size(self) -> int:
-        return self.model.size + self.model.architecture.kv_bytes * self.window * self.parallel
+@dataclass
+class Tally:
+    """What loading came to so far."""
 
-    @asynccontextmanager
-    async def slot(self, parts: Sequence[str]) -> AsyncIterator[Slot]:
-        """Wait for a free slot: the one whose cache fits best, else the one unused for longest."""
-        async with self._gate:
-            slot = self._choose(parts) if len(self._free) > 1 else self._free[0]
-            self._free.remove(slot)
-            self.uses += 1
-            slot.used = self.uses
-            try:
-                yield slot
-            finally:
-                self._free.append(slot)
-
-    def _choose(self, parts: Sequence[str]) -> Slot:
-        best = max(self._free, key=lambda slot: slot.reusable(parts))
-        similar = best.reusable(parts) > LEAST_SIMILAR * sum(map(count, parts))
-        return best if similar else min(self._free, key=lambda slot: slot.used)
+    loads: int = 0
+    swaps: int = 0
+    """Loads that others had to leave for."""
+    seconds: float = 0.0
+    refused: int = 0
 
 
 class Residency:
     """The runners of a host and the memory that they share."""
 
-    def __init__(self, clock: Clock, *, parallel: int = 1, memory: float | None = None) -> None:
-        self.loads = 0
+    def __init__(self, clock: Clock, limits: Limits, profile: Profile) -> None:
+        self.tally = Tally()
         self._clock = clock
-        self._parallel = parallel
-        self._memory = math.inf if memory is None else memory * GIB
+        self._limits = limits
+        self._profile = profile
         self._runners: dict[str, Runner] = {}
-        self._loading = asyncio.Lock()
+        self._waiting: deque[_Asking] = deque()
+        self._loader: asyncio.Task[None] | None = None
+        self._loading: Runner | None = None
+        self._unloaded = asyncio.Event()
+        self._freed = 0.0
+        self._stuck = False
 
     def loaded(self) -> list[Runner]:
         """What is in memory now, longest expiry first."""
@@ -103,88 +78,179 @@ class Residency:
                 self._drop(runner)
         return sorted(self._runners.values(), key=lambda runner: -runner.expires)
 
+    def listed(self) -> list[Runner]:
+        """What `ps` shows."""
+        loading = [self._loading] if self._loading is not None and self._profile.lists_loading else []
+        return [*self.loaded(), *loading]
+
     def left(self, runner: Runner) -> float:
         """Seconds until an idle runner is unloaded; a busy one shows where it stood."""
         return runner.expires - self._clock.now()
 
     @asynccontextmanager
-    async def hold(self, model: Model, window: int, keep_alive: float | None = None) -> AsyncIterator[tuple[Runner, float]]:
-        """The model in memory for as long as a request needs it, and the seconds that loading took."""
-        runner, seconds = await self._enter(model, window)
-        if keep_alive is not None:
-            runner.keep_alive = keep_alive
+    async def hold(self, need: Need) -> AsyncIterator[tuple[Runner, float]]:
+        """The model in memory for as long as a request needs it, and the seconds that getting it took."""
+        since = self._clock.now()
+        runner = self._ready(need)
+        if runner is not None:
+            seconds = WARM_SECONDS
+            self._enter(runner, need)
+        else:
+            runner, seconds = await self._queue(need)
         try:
-            yield runner, seconds
+            yield runner, max(seconds, self._clock.now() - since)
         finally:
             self._leave(runner)
 
     def unload(self, model: Model) -> None:
         """Let the model go as soon as nobody uses it."""
-        runner = self._runners.get(model.full_name)
-        if runner is not None:
-            runner.leaving = True
-            if runner.users == 0:
-                self._drop(runner)
+        self._stuck = False
+        self._unloaded.set()
+        if runner := self._runners.get(model.weights):
+            self._expire(runner)
 
-    async def _enter(self, model: Model, window: int) -> tuple[Runner, float]:
-        since = self._clock.now()
-        seconds = WARM_SECONDS
-        runner = self._ready(model, window)
-        if runner is None:
-            async with self._loading:
-                runner = self._ready(model, window)
-                if runner is None:
-                    runner = await self._load(model, window)
-                    seconds = model.speed.load_seconds
-        runner.users += 1
-        runner.idle.clear()
-        return runner, max(seconds, self._clock.now() - since)
+    def kill(self, model: Model) -> None:
+        """The engine of a model is gone, and the host does not know it yet."""
+        if runner := self._runners.get(model.weights):
+            runner.dead = True
 
-    def _ready(self, model: Model, window: int) -> Runner | None:
-        runner = self._runners.get(model.full_name)
-        if runner is None or runner.leaving or runner.window != window:
+    def jam(self) -> None:
+        """Nothing is loaded any more until somebody unloads a model."""
+        self._stuck = True
+
+    def stop(self) -> None:
+        if self._loader is not None:
+            self._loader.cancel()
+
+    # ------------------------------------------------------------ users of a runner
+
+    def _ready(self, need: Need) -> Runner | None:
+        runner = self._runners.get(need.model.weights)
+        if runner is None or not runner.serves(need, self._profile):
             return None
         if runner.users == 0 and runner.expires <= self._clock.now():
             self._drop(runner)
             return None
         return runner
 
-    async def _load(self, model: Model, window: int) -> Runner:
-        runner = Runner(model, window, 1 if model.can("embedding") else self._parallel)
-        if before := self._runners.get(model.full_name):
-            await self._evict(before)
-        self.loaded()
-        while self._runners and runner.size + sum(other.size for other in self._runners.values()) > self._memory:
-            await self._evict(self._victim())
-        await self._clock.sleep(model.speed.load_seconds)
-        runner.expires = self._clock.now() + runner.keep_alive
-        self._runners[model.full_name] = runner
-        self.loads += 1
-        return runner
-
-    def _victim(self) -> Runner:
-        """An idle one before a busy one, then the shortest keep-alive, then the name."""
-        return min(self._runners.values(), key=lambda runner: (runner.users > 0, runner.keep_alive, runner.model.name))
-
-    async def _evict(self, runner: Runner) -> None:
-        runner.leaving = True
-        try:
-            if runner.users:
-                await runner.idle.wait()
-        except asyncio.CancelledError:
-            runner.leaving = False  # whoever wanted the room has left
-            raise
-        self._drop(runner)
+    def _enter(self, runner: Runner, need: Need) -> None:
+        runner.users += 1
+        if need.keep_alive is not None:
+            runner.keep_alive = need.keep_alive  # also where the runner was to go: then it stays
 
     def _leave(self, runner: Runner) -> None:
         runner.users -= 1
         if runner.users:
             return
-        runner.idle.set()
         runner.expires = self._clock.now() + runner.keep_alive
-        if runner.keep_alive == 0 or runner.leaving:
+        if runner.keep_alive == 0:
+            self._drop(runner)
+
+    def _expire(self, runner: Runner) -> None:
+        runner.keep_alive = 0.0
+        if runner.users == 0:
             self._drop(runner)
 
     def _drop(self, runner: Runner) -> None:
-        if self._runners.get(runner.model.full_name) is runner:
-            del self._runners[runner.model.full_name]
+        if self._runners.get(runner.model.weights) is runner:
+            del self._runners[runner.model.weights]
+            self._freed = self._clock.now() + (self._limits.swap_seconds if runner.vram else 0.0)
+            self._unloaded.set()
+
+    # ------------------------------------------------------------ one load after the other
+
+    async def _queue(self, need: Need) -> tuple[Runner, float]:
+        if self._loader is not None and len(self._waiting) >= self._limits.max_queue:
+            self.tally.refused += 1
+            raise RefusalError(503, BUSY)
+        loop = asyncio.get_running_loop()
+        asking = _Asking(need, loop.create_future())
+        if self._loader is None:
+            self._loader = loop.create_task(self._work(asking))
+        else:
+            self._waiting.append(asking)
+        try:
+            return await asking.loaded
+        except asyncio.CancelledError:
+            asking.left.set()
+            if asking.loaded.done() and not asking.loaded.cancelled() and asking.loaded.exception() is None:
+                self._leave(asking.loaded.result()[0])
+            raise
+
+    async def _work(self, asking: _Asking) -> None:
+        try:
+            await self._serve(asking)
+            while self._waiting:
+                await self._serve(self._waiting.popleft())
+        finally:
+            self._loader = None
+
+    async def _serve(self, asking: _Asking) -> None:
+        """Give one request its model. Who has to leave for it is waited for even after the client has gone."""
+        evicted = False
+        while not asking.left.is_set():
+            if self._stuck:
+                await self._something_unloaded()
+                continue
+            if runner := self._ready(asking.need):
+                return self._give(asking, runner, WARM_SECONDS)
+            stale = self._runners.get(asking.need.model.weights)
+            shares = None if stale else self._room(asking.need)
+            if shares is not None:
+                self.tally.swaps += evicted
+                return await self._load(asking, Runner(asking.need, shares))
+            evicted = True
+            await self._evict(stale or self._victim())
+        return None
+
+    def _give(self, asking: _Asking, runner: Runner, seconds: float) -> None:
+        if not asking.loaded.done():
+            self._enter(runner, asking.need)
+            asking.loaded.set_result((runner, seconds))
+
+    def _room(self, need: Need) -> list[int] | None:
+        runners = self.loaded()
+        if len(runners) >= self._limits.max_loaded:
+            return None
+        shares = self._limits.cards.place(need, [runner.shares for runner in runners])
+        return None if shares is None else list(shares)
+
+    def _victim(self) -> Runner:
+        """An idle one before a busy one, then the shortest keep-alive, then the name of its file."""
+        return min(self._runners.values(), key=lambda runner: (runner.users > 0, runner.keep_alive, runner.model.weights))
+
+    async def _evict(self, runner: Runner) -> None:
+        self._unloaded.clear()
+        self._expire(runner)
+        await self._something_unloaded()
+        await self._clock.until(self._freed)
+
+    async def _something_unloaded(self) -> None:
+        while not self._unloaded.is_set():
+            idle = [self.left(runner) for runner in self._runners.values() if runner.users == 0]
+            try:
+                async with asyncio.timeout(self._clock.real(min(idle, default=math.inf))):
+                    await self._unloaded.wait()
+            except TimeoutError:
+                self.loaded()
+        self._unloaded.clear()
+
+    async def _load(self, asking: _Asking, runner: Runner) -> None:
+        need, limits = asking.need, self._limits
+        seconds = need.model.speed.load_seconds if limits.disk_gbps is None else need.model.size / (limits.disk_gbps * 1e9)
+        self._loading = runner
+        runner.keep_alive = limits.keep_alive if need.keep_alive is None else need.keep_alive
+        runner.expires = self._clock.now() + seconds + runner.keep_alive
+        try:
+            if await self._clock.cut_short(seconds, asking.left):
+                return None  # the load belongs to the client that asked for it
+        finally:
+            self._loading = None
+        if need.failure is not None:
+            return asking.loaded.set_exception(RefusalError(500, need.failure))
+        self._runners[need.model.weights] = runner
+        runner.expires = self._clock.now() + runner.keep_alive
+        self.tally.loads += 1
+        self.tally.seconds += seconds
+        self._give(asking, runner, seconds)
+        return None

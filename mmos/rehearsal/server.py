@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,18 +13,22 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal import catalogue
+from mmos.rehearsal import catalogue, v1
 from mmos.rehearsal.answers import GARBAGE, encode, refuse
 from mmos.rehearsal.decoding import Ask, RefusalError, decode, read_chat, read_generate
-from mmos.rehearsal.embedding import embed
-from mmos.rehearsal.faults import CRASH, MID_STREAM, Fault
+from mmos.rehearsal.embedding import embed, embed_one
+from mmos.rehearsal.faults import CRASH, MID_STREAM, Armed, Fault
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.inference import Request, infer
+from mmos.rehearsal.inference import infer
 from mmos.rehearsal.record import Seen
-from mmos.rehearsal.visit import Visit
+from mmos.rehearsal.residency import BUSY
+from mmos.rehearsal.v1_answers import refuse_v1
+from mmos.rehearsal.visit import Request, Visit
 from mmos.rehearsal.wire import PLAIN, Exchange, Server
 
 PROXY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+FLAP = 0.2
+JUMP = 3600.0
 Route = Callable[[Visit], Awaitable[None]]
 
 
@@ -39,6 +46,7 @@ async def serve(host: Host, *, address: str = "127.0.0.1", port: int = 0) -> Asy
     finally:
         host.faults.changed = _nothing
         watch.stop()
+        host.residency.stop()
         await server.stop()
 
 
@@ -55,13 +63,23 @@ class _Watch:
         self._timer: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
+        flapping = self._host.faults.flapping
+        if flapping is not None and self._timer is None:
+            seconds = FLAP if flapping.fault.seconds is None else flapping.fault.seconds
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._flap, flapping)
         refusal = self._host.faults.refusal
         if refusal is None:
-            self.stop()
+            if flapping is None:
+                self.stop()
             return self._server.listen()
-        if refusal.fault.seconds is not None and self._timer is None:
+        if refusal.fault.kind == "refuse" and refusal.fault.seconds is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(refusal.fault.seconds, self._host.faults.remove, refusal)
         return self._server.refuse()
+
+    def _flap(self, armed: Armed) -> None:
+        self._timer = None
+        armed.shut = not armed.shut
+        self.look()
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -85,7 +103,7 @@ class _Front:
         try:
             await self._answer(exchange, seen)
         except RefusalError as refusal:
-            refuse(exchange, refusal.status, refusal.text)
+            self._refuse(exchange, refusal)
         except asyncio.CancelledError:
             seen.cancelled = True
             raise
@@ -95,17 +113,43 @@ class _Front:
             seen.status, seen.bytes = exchange.status, exchange.sent
         return None
 
+    def _refuse(self, exchange: Exchange, refusal: RefusalError) -> None:
+        if exchange.path.startswith("/v1/"):
+            refuse_v1(exchange, refusal.status, refusal.text, self._host.rules)
+        elif refusal.text:
+            refuse(exchange, refusal.status, refusal.text)
+        else:
+            exchange.reply(refusal.status, b"", "")
+
     async def _answer(self, exchange: Exchange, seen: Seen) -> None:
-        if exchange.path not in PATHS:
+        if not _known_host(exchange.headers.get("host", "")):
+            return exchange.reply(403, b"", "")
+        path = V1_MODEL if exchange.path.startswith(V1_MODEL) else exchange.path
+        if path not in PATHS or (path == "/api/status" and not self._host.rules.status_route):
             return exchange.reply(404, b"404 page not found", PLAIN)
         fault = self._host.faults.strike(exchange.path, seen.model)
         seen.fault = fault.kind if fault else ""
+        if fault is not None and fault.kind == "clock_jump":
+            self._host.ahead += int((JUMP if fault.seconds is None else fault.seconds) * 1e9)
         if fault is not None and not await _before_answer(fault, exchange):
             return None
-        route = ROUTES.get((exchange.method, exchange.path))
+        route = ROUTES.get((exchange.method, path))
         if route is None:
             return exchange.reply(405, b"405 method not allowed", PLAIN)
         return await route(Visit(self._host, exchange, seen, fault))
+
+
+def _known_host(header: str) -> bool:
+    """Whether a request names a host that a server on loopback answers to."""
+    if header.startswith(("127.", "localhost")) or not header:
+        return True
+    name = header.rpartition(":")[0] if re.search(r":\d+\Z", header) else header
+    name = name.strip("[]").lower()
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == socket.gethostname().lower() or name.endswith((".localhost", ".local", ".internal"))
+    return address.is_private or address.is_loopback or address.is_unspecified
 
 
 def _model_named(data: Any) -> str:
@@ -115,11 +159,12 @@ def _model_named(data: Any) -> str:
 
 
 async def _chat(visit: Visit) -> None:
-    await _to_model(visit, read_chat(decode(visit.exchange, "ChatRequest")), chat=True)
+    rules = visit.host.rules
+    await _to_model(visit, read_chat(decode(visit.exchange, rules.chat_type), rules), chat=True)
 
 
 async def _generate(visit: Visit) -> None:
-    await _to_model(visit, read_generate(decode(visit.exchange, "GenerateRequest")), chat=False)
+    await _to_model(visit, read_generate(decode(visit.exchange, "api.GenerateRequest"), visit.host.rules), chat=False)
 
 
 async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
@@ -132,7 +177,9 @@ async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
 
 async def _before_answer(fault: Fault, exchange: Exchange) -> bool:
     """What a fault does before anything is answered; gives whether the request goes on."""
-    if fault.kind == "slow" or (fault.kind in MID_STREAM and exchange.path in STREAMING):
+    if fault.kind == "late":
+        await asyncio.sleep(FLAP if fault.seconds is None else fault.seconds)
+    if fault.kind in WITHIN or (fault.kind in MID_STREAM and exchange.path in STREAMING):
         return True
     if fault.kind in ("hang", "stall"):
         await asyncio.Event().wait()
@@ -146,6 +193,8 @@ async def _before_answer(fault: Fault, exchange: Exchange) -> bool:
         exchange.reply(200, GARBAGE)
     elif fault.kind == "error_line":
         refuse(exchange, 500, fault.error or CRASH)
+    elif fault.kind == "busy":
+        refuse(exchange, 503, fault.error or BUSY)
     elif fault.error is not None:
         refuse(exchange, fault.status, fault.error)
     else:
@@ -178,7 +227,10 @@ def _stats(host: Host, exchange: Exchange) -> None:
 
 
 CONTROLS: Mapping[str, Callable[[Host, Exchange], None]] = {"/__faults": _faults, "/__stats": _stats}
-STREAMING = ("/api/chat", "/api/generate")
+WITHIN = ("slow", "late", "oom", "killed", "deadlock", "clock_jump")
+"""Faults with which the request goes on."""
+STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions")
+V1_MODEL = v1.PREFIX
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/"): catalogue.root,
     ("HEAD", "/"): catalogue.root,
@@ -189,7 +241,15 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/api/ps"): catalogue.ps,
     ("POST", "/api/show"): catalogue.show,
     ("POST", "/api/pull"): catalogue.pull,
+    ("GET", "/api/status"): catalogue.status,
+    ("POST", "/api/copy"): catalogue.copy,
+    ("DELETE", "/api/delete"): catalogue.delete,
     ("POST", "/api/embed"): embed,
+    ("POST", "/api/embeddings"): embed_one,
+    ("POST", "/v1/chat/completions"): v1.chat,
+    ("POST", "/v1/embeddings"): v1.embed,
+    ("GET", "/v1/models"): v1.models,
+    ("GET", V1_MODEL): v1.model,
     ("POST", "/api/chat"): _chat,
     ("POST", "/api/generate"): _generate,
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.record import Seen
@@ -18,3 +19,11 @@ class Visit:
     exchange: Exchange
     seen: Seen
     fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class Request(Visit):
+    """A visit to a model, and what it asks."""
+
+    ask: Ask = field(default_factory=Ask)
+    chat: bool = True

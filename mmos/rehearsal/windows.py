@@ -9,12 +9,17 @@ from typing import Any
 import orjson
 
 from mmos.rehearsal.decoding import Ask, RefusalError, nested_error
+from mmos.rehearsal.profiles import Profile
+from mmos.rehearsal.runner import Runner
 from mmos.rehearsal.tokens import count
 
 SHIFT_OFF = (
     "the prompt is longer than the context length currently available to the model; shorten the prompt, "
     "adjust the context length in settings, or use a model with a longer context length"
 )
+
+TOO_LONG = "the input length exceeds the context length"
+IMAGE_TOKENS = 7
 
 
 @dataclass(frozen=True)
@@ -39,23 +44,35 @@ def _render_call(call: Mapping[str, Any]) -> str:
     return f"<call>{function.get('name', '')} {orjson.dumps(function.get('arguments') or {}).decode()}</call>"
 
 
-def fit(ask: Ask, window: int) -> Fitted:
+def fit(ask: Ask, runner: Runner, rules: Profile) -> Fitted:
     """The whole prompt where it fits; else a refusal, or, where the request allows it, what is left after truncation."""
     tools = [orjson.dumps(ask.tools).decode()] if ask.tools else []
     parts = [render(message) for message in ask.messages]
-    tokens = sum(map(count, tools)) + sum(map(count, parts))
-    if tokens <= window:
+    tokens = sum(map(count, tools)) + sum(map(count, parts)) + IMAGE_TOKENS * ask.images
+    if tokens <= runner.window:
         return Fitted(ask.messages, [*tools, *parts], tokens)
-    if not ask.shift:
+    if not ask.shift and rules.shift_off_refuses:
         raise RefusalError(400, SHIFT_OFF)
-    if not ask.truncate:
-        message = f"request ({tokens} tokens) exceeds the available context size ({window} tokens), try increasing it"
-        raise RefusalError(400, nested_error(message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=window))
-    return _truncated(ask, tools, parts, window)
+    if not ask.truncate or (rules.native and runner.model.path == "native"):
+        raise RefusalError(400, _too_long(tokens, runner.window, rules))
+    return _truncated(ask, tools, parts, (runner.window, tail(runner.window, rules)))
 
 
-def _truncated(ask: Ask, tools: list[str], parts: list[str], window: int) -> Fitted:
+def tail(window: int, rules: Profile) -> int:
+    """How much stays of a last message that is too long."""
+    return window if rules.tail == "window" else window // 2 + 3
+
+
+def _too_long(tokens: int, window: int, rules: Profile) -> str:
+    if rules.too_long == "plain":
+        return TOO_LONG
+    message = f"request ({tokens} tokens) exceeds the available context size ({window} tokens), try increasing it"
+    return nested_error(message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=window)
+
+
+def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> Fitted:
     """Whole messages go, oldest first, system messages and the last one stay; where even that is too long, its tail stays."""
+    window, rest = room
     keep = dict(enumerate(parts))
     left = sum(map(count, tools)) + sum(map(count, parts))
     for place, message in enumerate(ask.messages[:-1]):
@@ -67,6 +84,5 @@ def _truncated(ask: Ask, tools: list[str], parts: list[str], window: int) -> Fit
     if left <= window:
         return Fitted(messages, [*tools, *keep.values()], left)
     last = dict(messages[-1])
-    tail = window // 2 + 2
-    last["content"] = (last.get("content") or "")[-3 * tail :]
-    return Fitted([*messages[:-1], last], [render(last)], tail)
+    last["content"] = (last.get("content") or "")[-3 * rest :]
+    return Fitted([*messages[:-1], last], [render(last)], rest)

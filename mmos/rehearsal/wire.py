@@ -245,7 +245,8 @@ class Server:
         self.connections: set[Connection] = set()
         self._address = (host, port)
         self._listening: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._greeting: set[asyncio.Task[None]] = set()
+        """Clients that came and are no connections yet."""
         self._holder: socket.socket | None = None
 
     @property
@@ -269,12 +270,12 @@ class Server:
         if self._listening is None:
             self._listening = _bound(self._address, shared=self._holder is not None)
             self._listening.listen(1024)
-            self._accepting = asyncio.get_running_loop().create_task(self._accept(self._listening))
+            asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
 
     def refuse(self) -> None:
         """Stop listening and drop whoever is connected and idle: a client finds nobody there."""
-        if self._accepting is not None and self._listening is not None:
-            self._accepting.cancel()
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
         self._listening = None
         for connection in [connection for connection in self.connections if connection.idle]:
@@ -282,20 +283,28 @@ class Server:
 
     async def stop(self) -> None:
         self.refuse()
+        await asyncio.gather(*self._greeting)
         tasks = [task for task in (connection.stop() for connection in list(self.connections)) if task is not None]
-        if self._accepting is not None:
-            tasks.append(self._accepting)
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._holder is not None:
             self._holder.close()
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            with contextlib.suppress(ConnectionError):
-                client, _ = await loop.sock_accept(listening)
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                await loop.connect_accepted_socket(lambda: Connection(self), client)
+    def _accept(self, listening: socket.socket) -> None:
+        """Whoever is at the door comes in at once: a client that was let in is never forgotten."""
+        with contextlib.suppress(BlockingIOError, InterruptedError, ConnectionError):
+            while True:
+                client, _ = listening.accept()
+                task = asyncio.get_running_loop().create_task(self._greet(client))
+                self._greeting.add(task)
+                task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        try:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self), client)
+        except OSError:
+            client.close()
 
 
 def _bound(address: tuple[str, int], *, shared: bool = True) -> socket.socket:

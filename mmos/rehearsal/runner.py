@@ -1,0 +1,107 @@
+"""A loaded model: its window, its slots with what their KV caches hold, and who uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from os.path import commonprefix
+
+from mmos.rehearsal.memory import SPILL, Need, Shares
+from mmos.rehearsal.personas import Model
+from mmos.rehearsal.profiles import Profile
+from mmos.rehearsal.tokens import count
+
+LEAST_SIMILAR = 0.1
+"""The part of a prompt that a slot must hold to be taken for its cache."""
+
+
+@dataclass
+class Slot:
+    """A place for one request at a time, with the prompt that its KV cache holds."""
+
+    held: Sequence[str] = ()
+    tokens: int = 0
+    used: int = 0
+
+    def hold(self, parts: Sequence[str], tokens: int) -> None:
+        self.held, self.tokens = parts, tokens
+
+    def reusable(self, parts: Sequence[str]) -> int:
+        """How many tokens at the front of a prompt are in the cache."""
+        same = 0
+        for mine, theirs in zip(self.held, parts, strict=False):
+            if mine != theirs:
+                start = commonprefix([mine, theirs])  # noqa: RUF071  # texts, sign by sign
+                return sum(map(count, parts[:same])) + count(start)
+            same += 1
+        return self.tokens if same == len(self.held) else sum(map(count, parts))
+
+
+@dataclass(eq=False)
+class Runner:
+    """An engine with a model in it."""
+
+    need: Need
+    """What it was loaded for."""
+    shares: Shares
+    keep_alive: float = 300.0
+    expires: float = math.inf
+    users: int = 0
+    dead: bool = False
+    """The engine is gone; the host learns it from the next request."""
+    uses: int = 0
+
+    def __post_init__(self) -> None:
+        self._free = [Slot() for _ in range(self.need.parallel)]
+        self._gate = asyncio.Semaphore(self.need.parallel)
+
+    @property
+    def model(self) -> Model:
+        return self.need.model
+
+    @property
+    def window(self) -> int:
+        return self.need.window
+
+    @property
+    def vram(self) -> int:
+        """The part that lies on GPUs."""
+        return min(self.need.size, sum(self.shares))
+
+    @property
+    def slowness(self) -> float:
+        """How many times as slow it is as it would be on GPUs alone."""
+        return 1.0 + (SPILL - 1.0) * (1.0 - self.vram / self.need.size)
+
+    def serves(self, need: Need, profile: Profile) -> bool:
+        """Whether a request can have it as it is loaded."""
+        return not (self.dead or any(self._differs(name, need, profile) for name in profile.reloads))
+
+    def _differs(self, name: str, need: Need, profile: Profile) -> bool:
+        if name == "num_ctx":
+            return self.window != need.window
+        usual = profile.defaults.get(name)
+        mine, wanted = self.need.options.get(name, usual), need.options.get(name, usual)
+        # a request that does not say how many layers go to GPUs takes what it finds
+        return mine != wanted and not (name == "num_gpu" and wanted is None)
+
+    @asynccontextmanager
+    async def slot(self, parts: Sequence[str]) -> AsyncIterator[Slot]:
+        """Wait for a free slot: the one whose cache fits best, else the one unused for longest."""
+        async with self._gate:
+            slot = self._choose(parts) if len(self._free) > 1 else self._free[0]
+            self._free.remove(slot)
+            self.uses += 1
+            slot.used = self.uses
+            try:
+                yield slot
+            finally:
+                self._free.append(slot)
+
+    def _choose(self, parts: Sequence[str]) -> Slot:
+        best = max(self._free, key=lambda slot: slot.reusable(parts))
+        similar = best.reusable(parts) > LEAST_SIMILAR * sum(map(count, parts))
+        return best if similar else min(self._free, key=lambda slot: slot.used)

@@ -1,0 +1,78 @@
+"""The pieces of a turn, token by token: what each is, and how many tokens it took to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, repeat
+
+import orjson
+
+from mmos.rehearsal.parsing import Bit, Reading, read
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Raw, Say, Think
+from mmos.rehearsal.profiles import Profile
+from mmos.rehearsal.tokens import count, split
+
+NO_NATIVE_TEXT = "llama-server chat error: map[code:500 message:The model produced output that does not match the expected peg-native format type:server_error]"
+
+
+def unroll(pieces: Sequence[Piece], stops: Sequence[str], reading: Reading, rules: Profile) -> Iterator[Bit]:
+    lost = False
+    for place, piece in enumerate(pieces):
+        if isinstance(piece, Say | Loop | Raw):
+            for text in repeat(piece.text) if isinstance(piece, Loop) and piece.text else (piece.text,):
+                said = _before(text, stops)
+                bits = read(said, reading) if isinstance(piece, Raw) else (Bit("text", token) for token in split(said))
+                yield from islice(bits, int(lost), None)
+                lost = False
+                if said != text:
+                    return
+        elif isinstance(piece, Think) and reading.thinks:
+            yield from (Bit("think", token) for token in split(piece.text))
+        elif isinstance(piece, BadByte):
+            more = any(isinstance(other, Say | Loop | Raw) for other in pieces[place + 1 :])
+            lost = more and rules.bad_byte == "dropped"  # and the token after it with it
+            yield _bad_byte(reading, rules) if more else Bit("silence", "")
+        else:
+            yield from _other(piece)
+
+
+def _other(piece: Piece) -> Iterator[Bit]:
+    if isinstance(piece, Call):
+        yield Bit("call", piece, 8 + count(orjson.dumps(piece.arguments).decode()))
+    elif isinstance(piece, Finish):
+        yield Bit("finish", piece.reason, 0)
+    elif isinstance(piece, Fail):
+        yield Bit("fail", piece.text, 0)
+    elif isinstance(piece, Cut):
+        yield Bit("cut", "", 0)
+
+
+def _bad_byte(reading: Reading, rules: Profile) -> Bit:
+    if rules.bad_byte == "replaced":
+        return Bit("text", "\ufffd")
+    if rules.bad_byte == "dropped":
+        return Bit("silence", "")
+    return Bit("fail", NO_NATIVE_TEXT, 0) if reading.model.path == "native" else Bit("end", "", 0)
+
+
+def _before(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first stop sequence in it."""
+    for stop in stops:
+        if stop:
+            text = text.partition(stop)[0]
+    return text
+
+
+class Repeats:
+    """Counts the same token in a row; 0 never are too many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._last = ""
+        self._times = 0
+
+    def too_many(self, token: str) -> bool:
+        token = token.strip()
+        self._times = self._times + 1 if token == self._last else 0
+        self._last = token
+        return 0 < self._most < self._times

@@ -1,0 +1,168 @@
+"""The `/v1` routes: the same models behind the shapes of OpenAI, with what gets lost on the way."""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mmos.rehearsal.answers import encode
+from mmos.rehearsal.checking import refuse_broken
+from mmos.rehearsal.decoding import Ask, Fields, RefusalError, decode
+from mmos.rehearsal.embedding import Asked, embeddings, read_texts
+from mmos.rehearsal.inference import infer
+from mmos.rehearsal.personas import Model
+from mmos.rehearsal.v1_answers import V1_JSON, Head, StreamedV1, WholeV1, refuse_v1
+from mmos.rehearsal.visit import Request, Visit
+from mmos.rehearsal.wire import JSON
+
+OPTIONS = {
+    "max_tokens": "num_predict",
+    "max_completion_tokens": "num_predict",
+    "seed": "seed",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+}
+PREFIX = "/v1/models/"
+
+
+def _decoded(visit: Visit) -> dict[str, Any] | None:
+    """The body, or nothing where it was refused; what reads bodies says it as the other routes do, in a `/v1` shape."""
+    try:
+        return decode(visit.exchange, "api.ChatCompletionRequest")
+    except RefusalError as refusal:
+        refuse_v1(visit.exchange, refusal.status, refusal.text, visit.host.rules, JSON)
+        return None
+
+
+async def chat(visit: Visit) -> None:
+    """`POST /v1/chat/completions`"""
+    data = _decoded(visit)
+    if data is None:
+        return
+    ask = _read(data)
+    model = visit.host.model(ask.model, f"model '{ask.model}' not found")
+    head = Head(f"chatcmpl-{visit.host.requests.total % 999}", visit.host.wall() // 10**9, ask.model, visit.host.rules)
+    options = data.get("stream_options")
+    usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+    request = Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat=True)
+    answer = StreamedV1(visit.exchange, head, visit.fault, usage) if ask.stream else WholeV1(visit.exchange, head, visit.fault)
+    await infer(request, model, answer)
+
+
+def _read(data: Mapping[str, Any]) -> Ask:
+    fields = Fields(data, "ChatCompletionRequest")
+    messages = fields.objects("messages", "[]openai.Message", "openai.Message")
+    if not messages:
+        raise RefusalError(400, "[] is too short - 'messages'")
+    effort = data.get("reasoning_effort") or (data.get("reasoning") or {}).get("effort")
+    return Ask(
+        model=fields.text("model"),
+        messages=[_message(message) for message in messages],
+        tools=fields.objects("tools", "[]api.Tool", "api.Tool"),
+        stream=fields.flag("stream", False),
+        format=_format(data.get("response_format")),
+        think=False if effort == "none" else effort,
+        options=_options(data),
+    )
+
+
+def _options(data: Mapping[str, Any]) -> dict[str, Any]:
+    stop = data.get("stop")
+    told: dict[str, Any] = {OPTIONS[name]: data[name] for name in OPTIONS if data.get(name) is not None}
+    told |= {name: data.get(name) if data.get(name) is not None else 1.0 for name in ("temperature", "top_p")}
+    return told | ({"stop": [stop] if isinstance(stop, str) else stop} if stop else {})
+
+
+def _format(wanted: Any) -> Any:
+    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
+    if kind == "json_object":
+        return "json"
+    return (wanted.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    told: dict[str, Any] = {"role": message.get("role", ""), "content": content if isinstance(content, str) else ""}
+    if isinstance(content, list):
+        told |= _parts(content)
+    if calls := message.get("tool_calls"):
+        told["tool_calls"] = [_call(call) for call in calls]
+    return told | {name: message[name] for name in ("tool_call_id",) if message.get(name)}
+
+
+def _parts(content: Sequence[Any]) -> dict[str, Any]:
+    texts, images = [], []
+    for part in content:
+        if not isinstance(part, Mapping):
+            raise RefusalError(400, "invalid message format")
+        if part.get("type") == "image_url":
+            images.append(_image(part.get("image_url")))
+        else:
+            texts.append(str(part.get("text", "")))
+    return {"content": "\n".join(texts), **({"images": images} if images else {})}
+
+
+def _image(value: Any) -> str:
+    url = value.get("url", "") if isinstance(value, Mapping) else str(value)
+    if not url.startswith("data:image/"):
+        raise RefusalError(400, "invalid image input")
+    return str(url.partition(",")[2])
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """In a history arguments are a text here, and an object for the model."""
+    function = call.get("function") or {}
+    try:
+        arguments = orjson.loads(function.get("arguments") or "{}")
+    except orjson.JSONDecodeError:
+        raise RefusalError(400, "invalid tool call arguments") from None
+    return {"id": call.get("id", ""), "function": {"name": function.get("name", ""), "arguments": arguments}}
+
+
+# ---------------------------------------------------------------- models and embeddings
+
+
+def _card(visit: Visit, name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": visit.host.started // 10**9, "owned_by": "library"}
+
+
+async def models(visit: Visit) -> None:
+    """`GET /v1/models`"""
+    rows = [_card(visit, model.full_name) for model in visit.host.installed.values()]
+    visit.exchange.reply(200, encode({"object": "list", "data": rows}), V1_JSON)
+
+
+async def model(visit: Visit) -> None:
+    """`GET /v1/models/NAME`"""
+    name = visit.exchange.path.removeprefix(PREFIX)
+    visit.host.model(name, f"model '{name}' not found")
+    visit.exchange.reply(200, encode(_card(visit, name)), V1_JSON)
+
+
+async def embed(visit: Visit) -> None:
+    """`POST /v1/embeddings`"""
+    data = _decoded(visit)
+    if data is None:
+        return
+    name = Fields(data, "EmbedRequest").text("model")
+    texts = read_texts(data.get("input"))
+    if not texts:
+        raise RefusalError(400, "invalid input")
+    wanted: Model = visit.host.model(name, f'model "{name}" not found, try pulling it first')
+    refuse_broken(visit.host, wanted, name)
+    made = await embeddings(visit, wanted, visit.host.need(wanted, {}), Asked(texts, True, data.get("dimensions")))
+    packed = data.get("encoding_format") == "base64"
+    rows = [
+        {"object": "embedding", "embedding": _pack(vector) if packed else vector, "index": place}
+        for place, vector in enumerate(made.vectors)
+    ]
+    usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
+    visit.exchange.reply(200, encode({"object": "list", "data": rows, "model": name, "usage": usage}), V1_JSON)
+
+
+def _pack(vector: Sequence[float]) -> str:
+    return base64.b64encode(array("f", vector).tobytes()).decode()
