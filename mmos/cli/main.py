@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Literal, TextIO
 
 import click
 
@@ -15,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("mmos.cli.run", "Run one task, from ask to answer."),
     "runs": ("mmos.cli.runs", "Look into runs, answer their questions, resume, export and delete them."),
     "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),
+    "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
+    "simulate": ("mmos.cli.simulate", "Replay a workload on pretended fleets: which machines do you need?"),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
 }
 
@@ -64,23 +70,53 @@ def main(args: list[str] | None = None) -> None:
     if given in (["--version"], ["-V"]):  # answered before anything else is read
         click.echo(f"mmos {__version__}")
         return
-    sys.exit(_run(given))
+    _set_up_streams()
+    signal.signal(signal.SIGTERM, _interrupt)
+    told = False
+    try:
+        code = _run(given)
+        told = True
+    finally:
+        if not told and "--json" in given:  # a fault of our own leaves as it came, but not without its document
+            _print_failure("internal", "A fault inside mmos ended the run.")
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001  # the shape of a signal handler
+    raise KeyboardInterrupt
+
+
+def _set_up_streams() -> None:
+    """A service may start us without some of them, and not every terminal can write every sign."""
+    sys.stdin = sys.stdin or _nowhere("r")
+    sys.stdout = sys.stdout or _nowhere("w")
+    sys.stderr = sys.stderr or _nowhere("w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _nowhere(mode: Literal["r", "w"]) -> TextIO:
+    return Path(os.devnull).open(mode)
 
 
 def _run(args: list[str]) -> int:
+    colour = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
     try:
-        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=False if os.environ.get("NO_COLOR") else None)
-    except click.exceptions.Abort:
-        return 130
+        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=colour)
+        sys.stdout.flush()
     except click.ClickException as error:
         return _refuse(args, "usage", error.format_message(), _usage_hint(error), 2)
     except BrokenPipeError:
         _close_stdout()
         return 0
-    except KeyboardInterrupt:
-        return 130
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _refuse(args, "cancelled", "Interrupted.", "", 130)
     except MmosError as error:
         return _refuse(args, error.code, error.message, error.next_step, _exit_code(error))
+    except OSError as error:
+        _close_stdout()
+        return _refuse(args, "usage", f"{error.filename or 'The output'}: {(error.strerror or str(error)).lower()}.", "", 1)
     return code if isinstance(code, int) else 0
 
 
@@ -97,13 +133,17 @@ def _usage_hint(error: click.ClickException) -> str:
 
 def _refuse(args: list[str], code: str, message: str, next_step: str, status: int) -> int:
     if "--json" in args:
-        from mmos.cli.output import print_json
-        from mmos.views.document import failure
-
-        print_json(failure(code, message, next_step))
+        _print_failure(code, message, next_step)
     text = "\n".join(part for part in (message, next_step) if part)
     click.echo(click.style("mmos: ", fg="red") + text, err=True)
     return status
+
+
+def _print_failure(code: str, message: str, next_step: str = "") -> None:
+    from mmos.cli.output import print_json
+    from mmos.views.document import failure
+
+    print_json(failure(code, message, next_step))
 
 
 def _close_stdout() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mmos.cli.output import harmless, how_long, one_line, print_json, table, when
+from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, table, when
 from mmos.cli.setting import Setting, run_to_end, setting
 
 
@@ -133,21 +133,30 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every run that is kept.")
+@click.option("--trace", is_flag=True, help="The calls to models with their times, causes and sizes, for `mmos simulate`; no text.")
 @setting
-def export(config: Setting, run: str) -> None:
-    """Write every fact of RUN to stdout, one JSON object a line."""
-    run_to_end(lambda: _export(config, run))
+def export(config: Setting, run: tuple[str, ...], everything: bool, trace: bool) -> None:
+    """Write every fact of RUN to stdout, one JSON object a line; several runs, one after the other."""
+    if everything == bool(run):
+        raise click.UsageError("Name a run, or several, or give --all.")
+    run_to_end(lambda: _export(config, run, trace=trace))
 
 
-async def _export(config: Setting, run: str) -> None:
+async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> None:
     from mmos.cli.trace import as_json_line
+    from mmos.simulation.recording import record
     from mmos.views.listing import find_run
 
     async with config.journal() as journal:
-        name = find_run(await journal.read(kinds=("run_started",)), run)
-        for entry in await journal.read(run=name):
-            sys.stdout.write(as_json_line(entry))
+        started = await journal.read(kinds=("run_started",))
+        names = [find_run(started, name) for name in wanted] or [entry.run for entry in started]
+        runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
+    if trace:
+        sys.stdout.writelines(call.to_json_line() for call in record(runs))
+    else:
+        sys.stdout.writelines(as_json_line(entry) for entries in runs for entry in entries)
 
 
 @runs.command()
@@ -170,9 +179,8 @@ async def _delete(config: Setting, wanted: tuple[str, ...], yes: bool) -> None:
         busy = [name for name in names if rows[name].status == "running"]
         if busy:
             raise UsageError(f"Still at work: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
-        if not yes and sys.stdin.isatty():
-            listed = "\n".join(f"  {name}  {one_line(rows[name].task, 60)}" for name in names)
-            click.confirm(f"Delete for good:\n{listed}\n?", abort=True, err=True)
+        listed = "\n".join(f"  {name}  {one_line(rows[name].task, 60)}" for name in names)
+        confirm(f"Delete for good:\n{listed}\n?", yes=yes)
         counted = sum([await journal.delete(run=name) for name in names])
     if config.json:
         print_json({"version": 1, "deleted": names, "entries": counted})

@@ -1,0 +1,109 @@
+"""`mmos rehearse`: rehearsal hosts as real HTTP servers, and a configuration for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.output import print_json_line, table
+from mmos.cli.setting import REHEARSAL_TIME_SCALE, Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from mmos.rehearsal.host import Host
+    from mmos.simulation.fleetfile import Machine, Machines
+
+HEAD = "# Written by `mmos rehearse` for hosts that serve as long as it runs.\n"
+
+
+@click.command()
+@click.argument("fleet", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    metavar="X",
+    help="How many times as fast as ours the hosts' time runs, whatever the file says; 1 is true time, else 20.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="The same seed and the same requests give the same bytes."
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The first host's port, the others follow; else free ones.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the configuration is written; else a temporary folder."
+)
+@setting
+def rehearse(config: Setting, fleet: Path | None, **given: Any) -> int:
+    """Run rehearsal hosts as real HTTP servers, until SIGTERM or Ctrl-C; both end it with 0.
+
+    FLEET is a fleet file; without one the default fleet serves: ollama01 with 11 GB, ollama02 with 24 GB.
+
+    \b
+    mmos rehearse
+    mmos run -c /tmp/mmos-rehearse-…/orchestration.yaml "Explain what a mutex is"
+    """
+    machines = _machines(fleet)
+    return run_to_end(lambda: _serve(config, machines, given))
+
+
+def _machines(fleet: Path | None) -> Machines:
+    from mmos.simulation.fleetfile import built_in, read_fleet
+
+    return built_in() if fleet is None else read_fleet(fleet)
+
+
+async def _serve(config: Setting, machines: Machines, given: dict[str, Any]) -> int:
+    from mmos.simulation.serving import configuration, ports_of, served
+
+    hosts = [_host(machine, given) for machine in machines.machines]
+    async with served(hosts, ports_of(machines, given["port"])):
+        with _written(configuration(machines, hosts), given["output"]) as path:
+            _tell(config, hosts, path)
+            with contextlib.suppress(asyncio.CancelledError):  # a server that is told to stop has done its work
+                await asyncio.Event().wait()
+    return 0
+
+
+def _host(machine: Machine, given: dict[str, Any]) -> Host:
+    return machine.host(given["time_scale"] or machine.time_scale or REHEARSAL_TIME_SCALE, seed=given["seed"])
+
+
+@contextmanager
+def _written(configuration: dict[str, Any], output: Path | None) -> Iterator[Path]:
+    """The configuration as a file; a temporary one goes with the hosts, unless runs were kept beside it."""
+    import yaml
+
+    text = HEAD + yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=120)
+    path = output or Path(tempfile.mkdtemp(prefix="mmos-rehearse-")) / "orchestration.yaml"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        yield path.absolute()
+    finally:
+        if output is None:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+
+
+def _tell(config: Setting, hosts: Sequence[Host], path: Path) -> None:
+    if config.json:
+        print_json_line({"hosts": {host.name: {"url": host.url} for host in hosts}, "config": str(path)})
+    else:
+        rows = [(host.name, host.url, _memory(host), ", ".join(model.name for model in host.models)) for host in hosts]
+        table(("HOST", "URL", "MEMORY", "MODELS"), rows)
+        click.echo(f'\nconfiguration: {path}\ntry: mmos run -c {path} "Explain what a mutex is"\nCtrl-C stops the hosts.')
+    sys.stdout.flush()
+
+
+def _memory(host: Host) -> str:
+    return f"{host.vram_gb:g} GB" if host.vram_gb is not None else "no limit"

@@ -1,0 +1,240 @@
+"""`mmos simulate`: replay a workload on pretended fleets, in time that leaps over every wait."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.output import print_json
+from mmos.cli.setting import Setting, setting
+
+if TYPE_CHECKING:
+    from mmos.simulation.figures import Figures
+    from mmos.simulation.fleetfile import Machines
+    from mmos.simulation.html import Table
+    from mmos.simulation.replay import Replayed
+    from mmos.simulation.trace import Call
+
+TELL_SECONDS = 1.0
+NOTE = "Real hosts with scripted models, the real placement, the hosts' own seconds."
+
+
+@click.command()
+@click.option(
+    "--fleet", "fleets", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="A fleet file; several are compared. Else the default fleet of `mmos rehearse`.",
+)  # fmt: skip
+@click.option(
+    "--trace", "traces", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="A workload as `mmos runs export --trace` writes it; several run together.",
+)  # fmt: skip
+@click.option(
+    "--generate", metavar="WORDS",
+    help="A made-up workload: jobs=20 rate=0.1/s consult=2 prompt=1200 output=300 think=0.1 window=8192 arbiter=MODEL specialists=A,B.",
+)  # fmt: skip
+@click.option("--model", "models", multiple=True, metavar="OLD=NEW", help="Another model in place of one of the workload.")
+@click.option(
+    "--time-scale", type=click.FloatRange(min=0, min_open=True, max=10_000), metavar="X",
+    help="Let time run X times as fast as ours instead of leaping; 1 is true time.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the workload that is made up.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("simulation"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the pictures go.",
+)
+@setting
+def simulate(config: Setting, **given: Any) -> int:
+    """Replay a workload on a pretended fleet, and see what its machines do.
+
+    \b
+    mmos runs export --all --trace > trace.jsonl
+    mmos simulate --trace trace.jsonl --fleet today.yaml --fleet with-24gb.yaml
+    mmos simulate --generate "jobs=50 rate=0.2/s"
+
+    Prints figures and draws a picture: who was in whose memory, loading, at work, waiting. The same seed gives the same figures.
+    Ctrl-C prints what there is, and ends with 130.
+    """
+    if not given["traces"] and not given["generate"]:
+        raise click.UsageError('There is nothing to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
+    fleets = _fleets(given["fleets"])
+    session = Session(fleets, _workload(given, fleets[0]), given["time_scale"], given["seed"], Teller(len(fleets)))
+    finished = session.run()
+    _print(config, session, given["output"])
+    return (0 if not any(told.failed for told in session.figures) else 1) if finished else 130
+
+
+# ---------------------------------------------------------------- what is replayed, on what
+
+
+def _fleets(paths: Sequence[Path]) -> list[Machines]:
+    from mmos.simulation.fleetfile import built_in, read_fleet
+
+    fleets = [read_fleet(path) for path in paths] or [built_in()]
+    names = [fleet.name for fleet in fleets]
+    return [
+        replace(fleet, name=fleet.name if names.count(fleet.name) == 1 else str(path))
+        for fleet, path in zip(fleets, paths or [Path()], strict=True)
+    ]
+
+
+def _workload(given: dict[str, Any], fleet: Machines) -> list[Call]:
+    from mmos.simulation.serving import roles_of
+    from mmos.simulation.trace import joined, read_trace
+    from mmos.simulation.workload import Workload
+
+    parts = [read_trace(path) for path in given["traces"]]
+    if given["generate"]:
+        parts.append(Workload.parse(given["generate"]).with_roles(roles_of(fleet)).calls(given["seed"]))
+    others = dict(map(_pair, given["models"]))
+    return [replace(call, model=others.get(call.model, call.model)) for call in joined(parts)]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, sign, new = text.partition("=")
+    if not sign or not old or not new:
+        raise click.BadParameter(f"{text!r} is not OLD=NEW", param_hint="--model")
+    return old, new
+
+
+# ---------------------------------------------------------------- the replay
+
+
+@dataclass
+class Teller:
+    """Says on stderr how far it is, once a second where it takes long."""
+
+    fleets: int
+    began: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+    def __call__(self, replayed: Replayed) -> None:
+        now = time.monotonic()
+        if now - self.told < TELL_SECONDS:
+            return
+        self.told = now
+        done = f"{len(replayed.calls)} of {replayed.wanted} calls, {max(one.done for one in replayed.calls):.0f} s of the hosts' time"
+        where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
+        end, start = ("", "\r\x1b[K") if sys.stderr.isatty() else ("\n", "")
+        print(f"{start}simulating {where}{done} in {now - self.began:.0f} s", end=end, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@dataclass
+class Session:
+    """One workload on each of the fleets."""
+
+    fleets: Sequence[Machines]
+    calls: Sequence[Call]
+    time_scale: float | None
+    seed: int
+    teller: Callable[[Replayed], None]
+    replays: list[Replayed] = field(default_factory=list)
+
+    @property
+    def figures(self) -> list[Figures]:
+        from mmos.simulation.figures import figures
+
+        return [figures(replayed) for replayed in self.replays]
+
+    def run(self) -> bool:
+        """Whether it came to its end."""
+        from mmos.simulation.leap import loop_for
+
+        for fleet in self.fleets:
+            with asyncio.Runner(loop_factory=lambda: loop_for(self.time_scale)) as runner:
+                if not runner.run(self._replay(fleet)):
+                    return False
+        return True
+
+    async def _replay(self, fleet: Machines) -> bool:
+        from mmos.simulation.replay import Replay
+
+        replay = Replay(fleet, self.calls, seed=self.seed, progress=self.teller)
+        task = asyncio.ensure_future(replay.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return False
+        finally:
+            self.replays.append(replay.replayed)
+        return True
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def _print(config: Setting, session: Session, output: Path) -> None:
+    from mmos.simulation.tables import compared, tables
+
+    if isinstance(session.teller, Teller):
+        session.teller.close()
+    told = session.figures
+    several = len(told) > 1
+    shown = [one for figures in told for one in tables(figures, several=several)] + ([compared(told)] if several else [])
+    files = _draw(session.replays, shown, output)
+    if config.json:
+        print_json(
+            {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in told], "files": files}
+        )
+    else:
+        for title, heads, rows in shown:
+            click.echo(click.style(title, bold=True))
+            click.echo("\n".join(_aligned([heads, *rows])) + "\n")
+        click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
+    for figures in told:
+        for error in figures.errors[:5]:
+            click.echo(f"mmos: {figures.fleet}: {error}", err=True)
+        if figures.unfinished:
+            click.echo(
+                f"mmos: {figures.fleet}: {figures.unfinished} calls were not replayed: these are the figures of the others.", err=True
+            )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Figures to the right of their columns, words to the left."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    words = [column[1][:1].isalpha() if len(column) > 1 else True for column in columns]
+    lines = [
+        [cell.ljust(width) if word else cell.rjust(width) for cell, word, width in zip(row, words, widths, strict=True)] for row in rows
+    ]
+    return ["  ".join(cells).rstrip() for cells in lines]
+
+
+def _draw(replays: Sequence[Replayed], shown: Sequence[Table], output: Path) -> dict[str, str | None]:
+    """The picture as HTML, and as PNG where that can be drawn."""
+    from mmos.simulation import png
+    from mmos.simulation.html import page
+    from mmos.simulation.picture import picture
+
+    drawn = picture(replays)
+    html, image = output / "simulation.html", output / "simulation.png"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        html.write_text(page("mmos simulate", NOTE, drawn, shown), encoding="utf-8")
+        if png.can_draw():
+            png.write_png(drawn, image)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written to: {error.strerror}.") from None
+    if not png.can_draw():
+        click.echo(f"mmos: {png.MISSING}", err=True)
+    return {"html": str(html), "png": str(image) if png.can_draw() else None}

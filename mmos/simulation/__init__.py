@@ -1,0 +1,1 @@
+"""Simulation: pretended fleets from a file, traces of what really happened, and their replay in time that leaps over every wait."""

@@ -1,0 +1,212 @@
+"""What a replay comes to in figures: hosts, models and jobs, in the hosts' own seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import full_name
+from mmos.simulation.replay import Replayed, Served
+from mmos.simulation.residents import BUSY_SECONDS
+from mmos.simulation.spans import depth, length, without
+
+WAITING = 0.01
+"""Seconds: less is no wait."""
+
+
+@dataclass(frozen=True)
+class HostFigures:
+    """One machine."""
+
+    host: str
+    calls: int
+    busy_seconds: float
+    """Reading a prompt or writing an answer."""
+    loading_seconds: float
+    """Loading a model, and nothing else."""
+    idle_seconds: float
+    loads: int
+    swaps: int
+    """Models that had to leave for another, or for a window of another size."""
+    queue_mean: float
+    """Calls that waited for it, on the mean over the whole time."""
+    queue_most: int
+    tokens_read: int
+    tokens_reused: int
+    tokens_written: int
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model, on whatever hosts."""
+
+    model: str
+    calls: int
+    hosts: dict[str, int]
+    wait_mean: float
+    """Seconds from the call to its first token read, loads included."""
+    wait_p95: float
+    work_mean: float
+    """Seconds from the first token read to the last written."""
+    loads: int
+
+
+@dataclass(frozen=True)
+class JobFigures:
+    """How long jobs took, from the first call to the last answer."""
+
+    jobs: int
+    mean: float
+    p50: float
+    p95: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A whole replay."""
+
+    fleet: str
+    calls: int
+    failed: int
+    unfinished: int
+    makespan: float
+    job_times: JobFigures
+    hosts: tuple[HostFigures, ...]
+    models: tuple[ModelFigures, ...]
+    errors: tuple[str, ...]
+
+    @property
+    def swaps(self) -> int:
+        return sum(host.swaps for host in self.hosts)
+
+    @property
+    def loads(self) -> int:
+        return sum(host.loads for host in self.hosts)
+
+    def to_json(self) -> dict[str, Any]:
+        rounded: dict[str, Any] = _rounded(asdict(self))
+        return rounded
+
+
+def figures(replayed: Replayed) -> Figures:
+    well = [served for served in replayed.calls if not served.error]
+    errors = sorted({served.error for served in replayed.calls if served.error})
+    span = makespan(replayed)
+    return Figures(
+        fleet=replayed.machines.name,
+        calls=len(well),
+        failed=len(replayed.calls) - len(well),
+        unfinished=replayed.wanted - len(replayed.calls),
+        makespan=span,
+        job_times=_jobs(replayed),
+        hosts=tuple(_host(replayed, machine.name, span) for machine in replayed.machines.machines),
+        models=tuple(_model(model, well, replayed) for model in sorted({full_name(served.call.model) for served in well})),
+        errors=tuple(errors),
+    )
+
+
+def makespan(replayed: Replayed) -> float:
+    """From the first call to the last answer."""
+    done = [served.done for served in replayed.calls]
+    return max(done) - min(served.asked for served in replayed.calls) if done else 0.0
+
+
+def at_work(served: Iterable[Served]) -> list[tuple[float, float]]:
+    return [one.work for one in served]
+
+
+def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
+    """Each load on a host: the model, and from when to when it was read."""
+    host = next(host for host in replayed.hosts if host.name == name)
+    served = of_host(replayed, name)
+    made = []
+    for stay in replayed.residents.stays:
+        if stay.host == name:
+            ends = [one.load[1] for one in served if full_name(one.call.model) == stay.model]
+            end = min((end for end in ends if stay.since - BUSY_SECONDS - WAITING < end <= stay.since), default=stay.since)
+            made.append((stay.model, max(0.0, end - load_seconds(host, stay.model)), end))
+    return made
+
+
+def load_seconds(host: Host, model: str) -> float:
+    """How long a load takes by itself; what a call reports holds its wait for others, too."""
+    installed = host.installed[model]
+    return installed.speed.load_seconds if host.disk_gbps is None else installed.size / (host.disk_gbps * 1e9)
+
+
+def waiting(served: Iterable[Served]) -> list[tuple[float, float]]:
+    """From the call to the first token read."""
+    return [(one.asked, one.work[0]) for one in served if one.work[0] - one.asked > WAITING]
+
+
+def of_host(replayed: Replayed, name: str) -> list[Served]:
+    return [served for served in replayed.calls if served.host == name and not served.error]
+
+
+def _host(replayed: Replayed, name: str, span: float) -> HostFigures:
+    served = of_host(replayed, name)
+    host = next(host for host in replayed.hosts if host.name == name)
+    work, waits = at_work(served), waiting(served)
+    busy = length(work)
+    loads = length(without([(start, end) for _, start, end in loading(replayed, name)], work))
+    return HostFigures(
+        host=name,
+        calls=len(served),
+        busy_seconds=busy,
+        loading_seconds=loads,
+        idle_seconds=max(0.0, span - busy - loads),
+        loads=host.loads,
+        swaps=sum(stay.evicted for stay in replayed.residents.stays if stay.host == name),
+        queue_mean=sum(end - start for start, end in waits) / span if span else 0.0,
+        queue_most=max((height for _, height in depth(waits)), default=0),
+        tokens_read=host.tokens_evaluated,
+        tokens_reused=host.tokens_reused,
+        tokens_written=host.tokens_generated,
+    )
+
+
+def _model(model: str, well: Sequence[Served], replayed: Replayed) -> ModelFigures:
+    served = [one for one in well if full_name(one.call.model) == model]
+    waits = [max(0.0, one.work[0] - one.asked) for one in served]
+    hosts = sorted({one.host for one in served})
+    return ModelFigures(
+        model=model,
+        calls=len(served),
+        hosts={host: sum(one.host == host for one in served) for host in hosts},
+        wait_mean=sum(waits) / len(waits),
+        wait_p95=percentile(waits, 0.95),
+        work_mean=sum(end - start for start, end in at_work(served)) / len(served),
+        loads=sum(stay.model == model for stay in replayed.residents.stays),
+    )
+
+
+def _jobs(replayed: Replayed) -> JobFigures:
+    """Of the jobs that are whole; one with a failed or unfinished call is not."""
+    jobs: dict[str, list[Served]] = {}
+    for served in replayed.calls:
+        jobs.setdefault(served.call.run, []).append(served)
+    times = [
+        max(one.done for one in job) - min(one.asked for one in job)
+        for run, job in jobs.items()
+        if len(job) == replayed.job_sizes[run] and not any(one.error for one in job)
+    ]
+    mean = sum(times) / len(times) if times else 0.0
+    return JobFigures(len(times), mean, percentile(times, 0.5), percentile(times, 0.95), max(times, default=0.0))
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The smallest value that so many are not above."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return round(value, 3) if isinstance(value, float) else value

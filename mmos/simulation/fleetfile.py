@@ -1,0 +1,257 @@
+"""A fleet file, read as strictly as a configuration, and the hosts that it describes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mmos.config.crosscheck import crosscheck
+from mmos.config.document import MOST_BYTES, Document, read_bytes
+from mmos.config.wording import Place, found, perhaps
+from mmos.errors import ConfigError, Problem
+from mmos.rehearsal.faults import Fault
+from mmos.rehearsal.fleet import PERSONAS
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
+from mmos.simulation.complaints import complaints
+from mmos.simulation.schema import FaultSpec, FleetSpec, HostSpec, Persona, as_persona
+
+NEXT_STEP = "Mend the fleet file; docs/simulate.md tells every key."
+UNSOUND = Persona()
+"""Stands where a model is not right, which is told elsewhere."""
+Made = TypeVar("Made", bound=BaseModel)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_CARD = ("family", "parameter_size", "quantization", "context_length", "capabilities", "default", "signature")
+_ARCHITECTURE = ("layers", "heads", "kv_heads", "head_size", "embedding_length")
+_SPEED = ("load_seconds", "prefill", "decode")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A pretended host, ready to be made as often as it is needed."""
+
+    name: str
+    models: Sequence[Model]
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    faults: Sequence[Fault] = ()
+    port: int = 0
+    time_scale: float | None = None
+
+    def host(self, time_scale: float, *, seed: int = 0, **more: Any) -> Host:
+        """A host of its kind."""
+        made = Host(self.name, self.models, time_scale=time_scale, seed=seed, **self.traits, **more)
+        for fault in self.faults:
+            made.faults.add(fault)
+        return made
+
+
+@dataclass(frozen=True)
+class Machines:
+    """A pretended fleet, and the roles that its file gives."""
+
+    name: str
+    machines: Sequence[Machine]
+    orchestration: Mapping[str, Any] | None = None
+
+    def having(self, model: str) -> list[Machine]:
+        return [machine for machine in self.machines if any(one.full_name == full_name(model) for one in machine.models)]
+
+
+def built_in() -> Machines:
+    """The default fleet of the rehearsal."""
+    casts = {path.stem: read_cast(path) for path in sorted(PERSONAS.glob("*.yaml"))}
+    return Machines("the default fleet", [Machine(name, cast.models, cast.host) for name, cast in casts.items()])
+
+
+def read_fleet(path: Path) -> Machines:
+    """The fleet of a file, or all that is wrong with it."""
+    document = read_bytes(_content(path), str(path))
+    spec, problems = None, list(document.problems)
+    try:
+        spec = FleetSpec.model_validate(document.data)
+    except ValidationError as error:
+        problems += complaints(error, document, FleetSpec)
+    checker = _Checker(document, {model.full_name: model for machine in built_in().machines for model in machine.models})
+    machines = checker.machines(spec or _sound(document.data))
+    if isinstance(document.data.get("orchestration"), dict):
+        checker.roles(document.data)
+        problems += crosscheck(document.data, document)
+    problems += checker.problems
+    if problems or spec is None:
+        raise ConfigError(sorted(dict.fromkeys(problems), key=_line), next_step=NEXT_STEP)
+    return Machines(path.stem, machines, document.data.get("orchestration"))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise ConfigError([Problem(str(path), "", reason)], next_step="Name a fleet file; docs/simulate.md shows one.") from None
+
+
+def _line(problem: Problem) -> int:
+    number = problem.where.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
+@dataclass
+class _Checker:
+    """From what the file says to machines; what no schema knows is noted on the way."""
+
+    document: Document
+    known: Mapping[str, Model]
+    problems: list[Problem] = field(default_factory=list)
+
+    def complain(self, place: Place, message: str) -> None:
+        self.problems.append(self.document.problem(place, message))
+
+    def machines(self, spec: FleetSpec) -> list[Machine]:
+        made = []
+        ports: dict[int, str] = {}
+        for name, host in spec.hosts.items():
+            place: Place = ("hosts", name)
+            models = list(self._models(host, (*place, "models")))
+            faults = list(self._faults(host, (*place, "faults")))
+            if host.port is not None and (other := ports.setdefault(host.port, name)) != name:
+                self.complain((*place, "port"), f"found {found(host.port)}, which '{other}' has already; each host needs its own")
+            made.append(Machine(name, models, _traits(host), faults, host.port or 0, host.time_scale or spec.time_scale))
+        return made
+
+    def roles(self, data: Mapping[str, Any]) -> None:
+        """Its servers are the hosts of this file; a role may name no other."""
+        orchestration, hosts = data["orchestration"], data.get("hosts")
+        if "servers" in orchestration:
+            self.complain(("orchestration", "servers"), "the hosts of this file are the servers; take 'servers' out")
+        for place, role in _roles(orchestration):
+            wanted = role.get("server")
+            for name in wanted if isinstance(wanted, list) else [wanted]:
+                if isinstance(hosts, dict) and isinstance(name, str) and name not in hosts:
+                    self.complain(
+                        (*place, "server"), f"found {found(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}"
+                    )
+
+    def _models(self, host: HostSpec, place: Place) -> Iterator[Model]:
+        seen: set[str] = set()
+        for index, persona in enumerate(host.models):
+            model = self._model(persona, host, (*place, index)) if persona != UNSOUND else None
+            if model is not None and model.full_name in seen:
+                self.complain((*place, index), f"'{model.name}' stands here twice; keep one of them")
+            if model is not None:
+                seen.add(model.full_name)
+                yield model
+
+    def _model(self, persona: Persona, host: HostSpec, place: Place) -> Model | None:
+        base = self._base(persona, place)
+        if base is None:
+            return None
+        card = {key: value for key in _CARD if (value := getattr(persona, key)) is not None}
+        if persona.size_gb is not None:
+            card["size"] = round(persona.size_gb * 1e9)
+        wished = {key: getattr(persona, key) or getattr(host, key, None) for key in _SPEED}
+        if persona.rules is not None:
+            card["rules"] = self._rules(persona, (*place, "rules"))
+        return replace(
+            base,
+            name=persona.name or base.name,
+            speed=replace(base.speed, **{key: value for key, value in wished.items() if value is not None}),
+            architecture=replace(
+                base.architecture, **{key: value for key in _ARCHITECTURE if (value := getattr(persona, key)) is not None}
+            ),
+            **card,
+        )
+
+    def _base(self, persona: Persona, place: Place) -> Model | None:
+        """The persona that a model is like; where it is like none, the usual figures under its name."""
+        if persona.like is None:
+            if persona.name is not None:
+                return Model(persona.name)
+            self.complain((*place, "name"), "'name' is missing; a model needs a name, or a persona that it is 'like'")
+            return None
+        known = self.known.get(full_name(persona.like))
+        if known is None:
+            at = (*place, "like") if isinstance(self.document.at(place), dict) else place
+            cure = "a model of your own is a mapping like {name: …, size_gb: …}"
+            near = perhaps(persona.like, self.known)
+            self.complain(at, f"found {found(persona.like)}, allowed: a built-in persona, that is {', '.join(self.known)}{near}; {cure}")
+        return known
+
+    def _rules(self, persona: Persona, place: Place) -> Any:
+        text = yaml.safe_dump({"models": [{"name": "model", "rules": persona.rules}]}, sort_keys=False)
+        try:
+            return parse_cast(text, where="").models[0].rules
+        except PersonaError as error:
+            self.complain(place, re.sub(r"^: models\[0\]\.?(rules)?", "", str(error)).strip(": "))
+            return ()
+
+    def _faults(self, host: HostSpec, place: Place) -> Iterator[Fault]:
+        rows: Sequence[BaseModel | None] = host.faults
+        for index, row in enumerate(rows):
+            try:
+                if row is not None:
+                    yield Fault(**row.model_dump(exclude_unset=True))
+            except ValueError as error:
+                self.complain((*place, index), str(error))
+
+
+def _sound(data: Any) -> FleetSpec:
+    """What is right of a file that is not: so that everything wrong is told at once."""
+    hosts = data.get("hosts")
+    listed = hosts.items() if isinstance(hosts, dict) else ()
+    return FleetSpec.model_construct(hosts={name: _sound_host(host) for name, host in listed if isinstance(host, dict)})
+
+
+def _sound_host(data: Mapping[str, Any]) -> HostSpec:
+    models, faults = data.get("models"), data.get("faults")
+    return HostSpec.model_construct(
+        models=[_valid(Persona, row) or UNSOUND for row in map(as_persona, models if isinstance(models, list) else ())],
+        faults=[_valid(FaultSpec, row) for row in (faults if isinstance(faults, list) else ())],
+        port=data.get("port") if isinstance(data.get("port"), int) else None,
+    )
+
+
+def _valid(kind: type[Made], row: Any) -> Made | None:
+    try:
+        return kind.model_validate(row)
+    except ValidationError:
+        return None
+
+
+def _roles(orchestration: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    roles: dict[Place, Any] = {("arbiter",): orchestration.get("arbiter")}
+    specialists = orchestration.get("specialists")
+    roles |= {("specialists", name): role for name, role in (specialists.items() if isinstance(specialists, dict) else ())}
+    yield from ((("orchestration", *place), role) for place, role in roles.items() if isinstance(role, dict))
+
+
+def _traits(host: HostSpec) -> dict[str, Any]:
+    told = {
+        "vram_gb": host.vram_gb,
+        "gpus": tuple(host.gpus) or None,
+        "disk_gbps": host.disk_gbps,
+        "speed_factor": host.speed,
+        "parallel": host.parallel,
+        "max_loaded": host.max_loaded,
+        "max_queue": host.max_queue,
+        "profile": host.profile,
+        "keep_alive": None if host.keep_alive is None else _seconds(host.keep_alive),
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _seconds(keep_alive: str | float) -> float:
+    """As Ollama reads it: negative is for ever."""
+    if isinstance(keep_alive, str):
+        parts = re.findall(r"([0-9.]+)(ms|s|m|h)", keep_alive)
+        length = sum(float(count) * _UNITS[unit] for count, unit in parts)
+        return math.inf if keep_alive.startswith("-") else length
+    return math.inf if keep_alive < 0 else float(keep_alive)

@@ -1,0 +1,163 @@
+"""Replays a workload on a pretended fleet: real hosts over HTTP, the real fleet placing each call, pretended words of the right length."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mmos.config.load import from_mapping
+from mmos.errors import MmosError, UsageError
+from mmos.fleet.build import seats_of_servers
+from mmos.fleet.fleet import Fleet
+from mmos.messages import Usage
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model
+from mmos.rehearsal.prompt import Prompt
+from mmos.rehearsal.tokens import count
+from mmos.simulation.fleetfile import Machine, Machines
+from mmos.simulation.residents import Residents
+from mmos.simulation.serving import served, server_of
+from mmos.simulation.trace import Call
+
+FRAME = 16
+"""Tokens about the words of a prompt: the marks of its messages, and how long the answer is to be."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a call went, in the hosts' seconds since the replay began."""
+
+    call: Call
+    asked: float
+    done: float
+    host: str = ""
+    waited: float = 0.0
+    """In the fleet's queue, before a host was asked."""
+    usage: Usage = Usage()
+    error: str = ""
+
+    @property
+    def work(self) -> tuple[float, float]:
+        """From the first token read to the last written."""
+        return self.done - self.usage.prompt_seconds - self.usage.output_seconds, self.done
+
+    @property
+    def load(self) -> tuple[float, float]:
+        """While its model was being loaded."""
+        arrived = self.done - self.usage.total_seconds
+        return arrived, arrived + self.usage.load_seconds
+
+
+@dataclass
+class Replayed:
+    """What came of a workload on one fleet."""
+
+    machines: Machines
+    hosts: Sequence[Host]
+    residents: Residents
+    calls: list[Served] = field(default_factory=list)
+    job_sizes: Mapping[str, int] = field(default_factory=dict)
+    """How many calls each job has."""
+
+    @property
+    def wanted(self) -> int:
+        return sum(self.job_sizes.values())
+
+
+Progress = Callable[[Replayed], None]
+
+
+class Replay:
+    """One workload on one fleet, in the time of the running loop."""
+
+    def __init__(self, machines: Machines, calls: Sequence[Call], *, seed: int = 0, progress: Progress = lambda _replayed: None) -> None:
+        lacking = sorted({call.model for call in calls if not machines.having(call.model)})
+        if lacking:
+            raise UsageError(
+                f"No host of {machines.name} has {', '.join(lacking)}.",
+                next_step="Add it to a host of the fleet file, or replace it with --model OLD=NEW.",
+            )
+        self._calls = calls
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._done = {call.id: asyncio.Event() for call in calls}
+        hosts = [_pretender(machine, self._loop.time, seed) for machine in machines.machines]
+        self.replayed = Replayed(machines, hosts, Residents(hosts, self._loop.time), job_sizes=Counter(call.run for call in calls))
+
+    async def run(self) -> Replayed:
+        """All of it; cancelled, what there is stands in `replayed`."""
+        hosts = self.replayed.hosts
+        async with served(hosts, [0] * len(hosts)):
+            servers = from_mapping(
+                {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, "arbiter": {"model": "any"}}}, environ={}
+            ).servers()
+            async with Fleet(seats_of_servers(servers, None), clock=self._loop.time) as fleet:
+                self._fleet = fleet
+                self._began = self._loop.time()
+                await self._all()
+        return self.replayed
+
+    async def _all(self) -> None:
+        watching = asyncio.create_task(self.replayed.residents.watch(self._began))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for call in self._calls:
+                    group.create_task(self._one(call))
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            self.replayed.residents.close()
+
+    async def _one(self, call: Call) -> None:
+        for name in call.after:
+            await self._done[name].wait()
+        await asyncio.sleep(call.think if call.after else self._began + call.at - self._loop.time())
+        asked = self._loop.time() - self._began
+        try:
+            served = await self._ask(call, asked)
+        except MmosError as error:
+            served = Served(call, asked, self._loop.time() - self._began, error=f"{error.code}: {error.message}")
+        self.replayed.calls.append(served)
+        self._done[call.id].set()
+        self.replayed.residents.look()
+        self._progress(self.replayed)
+
+    async def _ask(self, call: Call, asked: float) -> Served:
+        fits = call.prompt_tokens + call.output_tokens < call.window
+        messages = [
+            {"role": "system", "content": words(call.session, call.prompt_tokens)},
+            {"role": "user", "content": f"answer {call.output_tokens}"},
+        ]
+        reply = await self._fleet.ask(call.model, messages, num_ctx=call.window if fits else None, session=call.session, group=call.run)
+        waited = float(reply.placement.get("queue_seconds", 0.0))
+        return Served(call, asked, self._loop.time() - self._began, reply.host, waited, reply.usage)
+
+
+def _pretender(machine: Machine, steady: Callable[[], float], seed: int) -> Host:
+    """The machine with models that say as much as they are told to."""
+    models = [_pretending(model) for model in machine.models]
+    return replace(machine, models=models).host(1.0, seed=seed, steady=steady)
+
+
+def _pretending(model: Model) -> Model:
+    return replace(model, turns=(_answer,), repeat=True)
+
+
+def _answer(prompt: Prompt) -> str:
+    """So many words that each are a token."""
+    return " ".join(map(str, range(int(prompt.user_text.rpartition(" ")[2]))))
+
+
+_WORDS = "".join(f"w{number:04d} " for number in range(10_000))
+_WORD = 6
+_WEIGHT = count(_WORDS) / 10_000
+
+
+def words(session: str, tokens: int) -> str:
+    """A text of about so many tokens; within a session a longer one begins like a shorter one, as prompts do that grow."""
+    wanted = max(0, round((tokens - FRAME) / _WEIGHT))
+    text = _WORDS * (wanted // 10_000) + _WORDS[: wanted % 10_000 * _WORD]
+    return f"{zlib.crc32(session.encode()):08x} {text}"

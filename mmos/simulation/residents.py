@@ -1,0 +1,77 @@
+"""Who was in the memory of which host, from when to when, and who had to leave for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mmos.rehearsal.host import Host
+
+BUSY_SECONDS = 0.5
+"""How often the hosts are looked at while they work."""
+IDLE_SECONDS = 5.0
+SLACK = 0.001
+
+
+@dataclass
+class Stay:
+    """A model in the memory of a host."""
+
+    host: str
+    model: str
+    window: int
+    since: float
+    until: float = 0.0
+    evicted: bool = False
+    """It had to leave: for another model, or for a window of another size."""
+
+
+@dataclass
+class _Seen:
+    stay: Stay
+    expires: float
+    busy: bool
+
+
+class Residents:
+    """Looks at the hosts now and then, and notes who came and who went."""
+
+    def __init__(self, hosts: Sequence[Host], clock: Callable[[], float]) -> None:
+        self.stays: list[Stay] = []
+        self._hosts = hosts
+        self._clock = clock
+        self._began = 0.0
+        self._seen: dict[tuple[str, str, int], _Seen] = {}
+
+    async def watch(self, began: float) -> None:
+        """Until it is cancelled."""
+        self._began = began
+        while True:
+            self.look()
+            await asyncio.sleep(BUSY_SECONDS if any(host.open for host in self._hosts) else IDLE_SECONDS)
+
+    def look(self) -> None:
+        now = self._clock() - self._began
+        there: dict[tuple[str, str, int], _Seen] = {}
+        for host in self._hosts:
+            for runner in host.residency.loaded():
+                key = (host.name, runner.model.full_name, runner.window)
+                known = self._seen.get(key)
+                stay = known.stay if known else Stay(*key, since=now)
+                there[key] = _Seen(stay, now + host.residency.left(runner), runner.users > 0)
+                if known is None:
+                    self.stays.append(stay)
+        for key in self._seen.keys() - there.keys():
+            self._gone(self._seen[key], now)
+        self._seen = there
+
+    def _gone(self, seen: _Seen, now: float) -> None:
+        seen.stay.until = now
+        seen.stay.evicted = seen.busy or now < seen.expires - SLACK
+
+    def close(self) -> None:
+        """The end: whoever is there stays to it."""
+        self.look()
+        for seen in self._seen.values():
+            seen.stay.until = self._clock() - self._began
