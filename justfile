@@ -32,6 +32,14 @@ floors:
 test *arguments:
     scripts/test {{arguments}}
 
+# Compare the rehearsal hosts with real Ollama servers; `just live --table` writes docs/live.md, too.
+live *arguments:
+    scripts/live {{arguments}}
+
+# Record the cassettes of tests/cassettes anew, from a real server.
+record:
+    MMOS_RECORD=1 {{bin}}/python -m pytest tests/test_cassettes.py -n0 -q
+
 # Build the wheel into dist/ and try it in an empty environment.
 wheel:
     scripts/try_wheel
