@@ -234,8 +234,8 @@ async def test_naming_the_first_gpu_reloads_in_new_versions(version: Any, loads:
 
 @pytest.mark.parametrize(("version", "timed"), [("0.13", False), ("0.24", False), ("0.33", True), ("0.34", True)])
 async def test_the_time_of_an_answer_of_one_token(version: Any, timed: bool) -> None:
-    for turn, always in ((Say(""), False), (Say("two words"), True)):
-        reply = await on(version, card=a_model("m", turn))
+    for turn, most, always in ((Say(""), 9, False), (Say("two words"), 1, False), (Say("word"), 9, True)):
+        reply = await on(version, card=a_model("m", turn), options={"num_predict": most})
         assert ("eval_duration" in reply.row) == (timed or always)
 
 

@@ -79,6 +79,8 @@ class _Generation:
     thought: int = 0
     """Tokens of the answer that are thought."""
     number: int = 0
+    lone: bool = False
+    """The answer is one token: the one that ends it, or the only one that there was room for."""
 
     async def run(self) -> bool:
         """Whether the turn was given as the model meant it. Refusals from here on come from the engine: the model is loaded by then."""
@@ -134,7 +136,7 @@ class _Generation:
             total = queued + self.load + reading + self.used * pace
             cached = reused if host.rules.cached_count else None
             again = self.thought if self.request.ask.format and host.rules.thinks_twice else 0
-            writing = 0.0 if self.used == 1 and not host.rules.times_first_token else self.used * pace
+            writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace
             metrics = Metrics(total, self.load, fitted.tokens + again, reading, self.used, writing, cached).to_json()
             late = self.calls if self._late else ()
             self.answer.finish(reason, metrics if self.request.chat else {"context": self._context(fitted), **metrics}, late)
@@ -194,12 +196,13 @@ class _Generation:
             if self.used % BREATH == 0:
                 self.answer.flush()
                 await self.request.exchange.drain()
+        self.lone = self.used == 0
         self.used = max(self.used, 1)  # the token that ends an answer
         return "stop"
 
     async def _run_out(self, bit: Bit, limit: int, timing: tuple[float, float]) -> str:
         """The answer is as long as it may be; a native call that is cut off is an error."""
-        self.used = limit
+        self.used, self.lone = limit, limit == 1
         self.answer.flush()
         await self.request.host.clock.until(timing[0] + self.used * timing[1])
         if bit.kind == "call" and self._late:
