@@ -21,7 +21,7 @@ from mmos.errors import (
     ToolUnknownOutcome,
     UnknownTool,
 )
-from mmos.events import ArtifactKept, CallFinished, CallStarted, LoopNoticed
+from mmos.events import CallFinished, CallStarted, LoopNoticed
 from mmos.messages import Message, ToolCall, clean
 from mmos.prompting.digest import digest
 from mmos.scope import Scope
@@ -175,10 +175,8 @@ class Execution:
         """A result that no window holds is kept whole, and the model gets its beginning, its headings and its end."""
         if len(text) <= LONGEST_RESULT:
             return text
-        scope = self.scope
-        name = f"{scope.run[-6:].lower()}-{len(scope.view.artifacts) + 1}"
-        scope.record(ArtifactKept(name, scope.lane, "", text))
-        return f"[The result has {len(text):,} characters and is kept as artifact:{name}. This is its digest:]\n{digest(text)}"
+        reference = self.scope.keep("", text)
+        return f"[The result has {len(text):,} characters and is kept as {reference}. This is its digest:]\n{digest(text)}"
 
     def _spelled(self) -> str:
         return f"{self.call.name}({', '.join(f'{name}={value!r}' for name, value in self.call.arguments.items())})"[:SHOWN]

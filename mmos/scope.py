@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from mmos.errors import LimitReached
-from mmos.events import Entry, Event
+from mmos.events import ArtifactKept, Entry, Event
 from mmos.journal import Journal
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
@@ -65,6 +65,12 @@ class Scope:
         self.view.apply(entry)
         self.conversation.apply(entry)
         return entry
+
+    def keep(self, role: str, text: str) -> str:
+        """Keep a text that is too long to hand on; gives the reference that stands for it."""
+        name = f"{self.run[-6:].lower()}-{len(self.view.artifacts) + 1}"
+        self.record(ArtifactKept(name, self.lane, role, text))
+        return f"artifact:{name}"
 
     def hint(self, kind: Literal["token", "turn", "restart"], text: str = "") -> None:
         """Tell whoever watches; nothing of it is kept."""

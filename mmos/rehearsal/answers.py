@@ -168,12 +168,10 @@ class Streamed:
         self._lines.append(line)
 
 
-class Whole:
-    """Everything in one object at the end."""
+class Gathered:
+    """What an answer comes to, gathered until its end."""
 
-    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
-        self._exchange = exchange
-        self._shape = shape
+    def __init__(self, fault: Fault | None) -> None:
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._said: list[str] = []
         self._thought: list[str] = []
@@ -191,10 +189,22 @@ class Whole:
     def flush(self) -> None:
         """Nothing is sent before the end."""
 
-    def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
+    def _close(self, late: Sequence[Mapping[str, Any]]) -> None:
         if self._fault is not None:
             raise StruckError(self._fault)
         self._calls += late
+
+
+class Whole(Gathered):
+    """Everything in one object at the end."""
+
+    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
+        super().__init__(fault)
+        self._exchange = exchange
+        self._shape = shape
+
+    def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._close(late)
         self._send({"done": True, "done_reason": reason, **metrics})
 
     def fail(self, text: str) -> None:

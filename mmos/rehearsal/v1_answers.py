@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.answers import GARBAGE, StruckError, encode
+from mmos.rehearsal.answers import GARBAGE, Gathered, StruckError, encode
 from mmos.rehearsal.faults import MID_STREAM, Fault
 from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.wire import Exchange
@@ -126,33 +126,16 @@ class StreamedV1:
         self._lines.append(b"data: %b\n\n" % self._head.line("chat.completion.chunk", rest, model=model))
 
 
-class WholeV1:
+class WholeV1(Gathered):
     """One completion."""
 
     def __init__(self, exchange: Exchange, head: Head, fault: Fault | None) -> None:
+        super().__init__(fault)
         self._exchange = exchange
         self._head = head
-        self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
-        self._said: list[str] = []
-        self._thought: list[str] = []
-        self._calls: list[Mapping[str, Any]] = []
-
-    def say(self, text: str) -> None:
-        self._said.append(text)
-
-    def think(self, text: str) -> None:
-        self._thought.append(text)
-
-    def call(self, call: Mapping[str, Any]) -> None:
-        self._calls.append(call)
-
-    def flush(self) -> None:
-        """Nothing is sent before the end."""
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
-        if self._fault is not None:
-            raise StruckError(self._fault)
-        self._calls += late
+        self._close(late)
         self._send("tool_calls" if self._calls else reason, metrics)
 
     def fail(self, text: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from mmos.calls.spec import Spec
 from mmos.errors import HostError, MmosError, NoAnswer, ToolError
-from mmos.events import ArtifactKept
 from mmos.messages import Message
 from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
@@ -52,10 +51,8 @@ class Consultation:
         """An answer that is too long to hand on travels as a reference, and reaches the user whole."""
         if len(answer.text) <= self.answer_chars:
             return answer.text
-        scope = context.scope
-        name = f"{scope.run[-6:].lower()}-{len(scope.view.artifacts) + 1}"
-        scope.record(ArtifactKept(name, scope.lane, role, answer.text))
-        return self.templates.fill("digest", artifact=f"artifact:{name}", length=f"{len(answer.text):,}", digest=digest(answer.text))
+        reference = context.scope.keep(role, answer.text)
+        return self.templates.fill("digest", artifact=reference, length=f"{len(answer.text):,}", digest=digest(answer.text))
 
 
 def _failure(error: MmosError) -> dict[str, Any]:
