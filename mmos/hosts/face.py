@@ -108,11 +108,28 @@ class Progress:
     total: int = 0
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """Where kinds of hosts differ in a way that matters to those who use them."""
+
+    sets_window: bool = True
+    """It heeds `num_ctx`; else a model's window is what its server was started with."""
+    tells_loaded: bool = True
+    """It says which models are in memory."""
+    loads: bool = True
+    """Models can be loaded and unloaded on demand."""
+    pulls: bool = True
+    """Models can be fetched on demand."""
+    tells_cached: bool = False
+    """Its usage says how many tokens of the prompt came from its cache."""
+
+
 class Host(Protocol):
     """A server that runs models."""
 
     name: str
     url: str
+    abilities: Abilities
 
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply: ...
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]: ...

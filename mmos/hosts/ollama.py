@@ -12,7 +12,7 @@ import orjson
 from mmos.errors import HostError
 from mmos.hosts import catalogue
 from mmos.hosts.answer import Answer, call_ids
-from mmos.hosts.face import Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
+from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.wire import Wire
 from mmos.messages import Reply
 
@@ -21,6 +21,8 @@ _UNLOAD_SECONDS = 30.0
 
 class OllamaHost:
     """One server; use it from one event loop, and close it there."""
+
+    abilities = Abilities()
 
     def __init__(
         self,
