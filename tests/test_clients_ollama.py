@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -70,3 +71,28 @@ async def test_errors(client: ollama.AsyncClient) -> None:
     with pytest.raises(ollama.ResponseError, match="unexpected EOF") as broken:
         [part async for part in stream]
     assert (missing.value.status_code, broken.value.status_code) == (404, -1)
+
+
+async def test_making_copying_and_deleting(client: ollama.AsyncClient, tmp_path: Any) -> None:
+    steps = [
+        step.status async for step in await client.create("mine", from_="m", system="Be kind.", parameters={"num_ctx": 1024}, stream=True)
+    ]
+    assert steps[-1] == "success"
+    assert (await client.show("mine")).parameters == "num_ctx                        1024"
+    await client.copy("mine", "other")
+    await client.delete("mine")
+    assert [model.model for model in (await client.list()).models] == ["other:latest", "m:latest", "e:latest"]
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(b"GGUF")
+    assert await client.create_blob(weights) == f"sha256:{hashlib.sha256(b'GGUF').hexdigest()}"
+    with pytest.raises(ollama.ResponseError, match="lookup registry"):
+        await client.push("m")
+
+
+async def test_generating_raw_and_with_logprobs(client: ollama.AsyncClient) -> None:
+    raw = await client.generate("m", "x", raw=True)
+    assert (raw.response, raw.context) == ("one two three", None)
+    sure = await client.chat("m", USER, logprobs=True, top_logprobs=1)
+    assert [one.token for one in sure.logprobs or ()] == ["one", " two", " three"]
+    parts = [part async for part in await client.chat("m", USER, logprobs=True, stream=True)]
+    assert [one.token for part in parts for one in part.logprobs or ()] == ["one", " two", " three"]

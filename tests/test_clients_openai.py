@@ -60,3 +60,14 @@ async def test_models_embeddings_and_errors(client: Any) -> None:
     assert packed.data[0].embedding == pytest.approx(plain.data[0].embedding, abs=1e-6)
     with pytest.raises(openai.NotFoundError, match="model 'nope' not found"):
         await client.chat.completions.create(model="nope", messages=USER)
+
+
+async def test_completions_and_logprobs(client: Any) -> None:
+    whole = await client.completions.create(model="m", prompt="hi")
+    assert (whole.choices[0].text, whole.choices[0].finish_reason, whole.object) == ("one two three", "stop", "text_completion")
+    stream = await client.completions.create(model="m", prompt="hi", stream=True)
+    assert "".join([part.choices[0].text async for part in stream]) == "one two three"
+    sure = await client.chat.completions.create(model="m", messages=USER, logprobs=True, top_logprobs=1)
+    assert [one.token for one in sure.choices[0].logprobs.content] == ["one", " two", " three"]
+    with pytest.raises(openai.NotFoundError):
+        await client.responses.create(model="m", input="hi")

@@ -143,7 +143,27 @@ def test_every_python_example_of_the_page_runs() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("say", "think", "call", "refuse", "leak", "loop", "ramble", "empty", "done_reason", "cut", "skill", "raw", "bad_byte", "fail")],
+    [
+        (
+            *(
+                "say",
+                "think",
+                "call",
+                "refuse",
+                "leak",
+                "loop",
+                "ramble",
+                "empty",
+                "done_reason",
+                "cut",
+                "skill",
+                "raw",
+                "bad_byte",
+                "fail",
+            ),
+            *("contradict", "time_out"),
+        )
+    ],
 )
 def test_the_page_names_every_step_condition_and_fault(words: tuple[str, ...]) -> None:
     from typing import get_args

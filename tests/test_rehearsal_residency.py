@@ -258,6 +258,16 @@ async def test_a_load_that_runs_out_of_memory() -> None:
     )
 
 
+async def test_a_load_that_stands_still() -> None:
+    host = Host("h", [a_model()], time_scale=10_000.0, profile="0.34")
+    host.faults.add("load_stall", times=1, seconds=60)
+    async with serve(host) as url:
+        failed = await chat(url)
+        assert await resident(url) == []
+        assert (await chat(url)).status == 200
+    assert (failed.status, failed.error) == (500, "timed out waiting for llama-server to start - ")
+
+
 async def test_an_engine_that_died_is_loaded_again_by_the_next_request() -> None:
     host = Host("h", [a_model()])
     host.faults.add("error_line", times=1)

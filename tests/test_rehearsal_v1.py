@@ -177,3 +177,38 @@ async def test_models_and_embeddings() -> None:
 async def test_cached_tokens_are_told_by_the_newest_alone() -> None:
     assert (await on("x", profile="0.34")).row["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
     assert "prompt_tokens_details" not in (await on("x")).row["usage"]
+
+
+async def test_completions_of_a_text() -> None:
+    async with serve(Host("h", [a_model("m", "one two"), a_model("e", capabilities=["embedding"])], profile="0.34")) as url:
+        whole = (await ask(url, "/v1/completions", {"model": "m", "prompt": "x", "max_tokens": 1})).row
+        assert whole["choices"] == [{"text": "one", "index": 0, "finish_reason": "length"}]
+        assert whole["object"] == "text_completion"
+        assert whole["id"].startswith("cmpl-")
+        body = {"model": "m", "prompt": "x", "stream": True, "stream_options": {"include_usage": True}}
+        events = (await ask(url, "/v1/completions", body)).text.split("\n\n")
+        told = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
+        assert [choice["text"] for row in told for choice in row["choices"]] == ["one", " two", ""]
+        assert [row["usage"]["completion_tokens"] for row in told] == [0, 0, 0, 2]
+        assert events[-2] == "data: [DONE]"
+        empty = (await ask(url, "/v1/completions", {"model": "m"})).row
+        assert (empty["choices"], empty["usage"]["total_tokens"]) == ([{"text": "", "index": 0, "finish_reason": "load"}], 0)
+        refused = await ask(url, "/v1/completions", {"model": "e", "prompt": "x"})
+        assert refused.row["error"] == {
+            "message": '"e" does not support generate',
+            "type": "invalid_request_error",
+            "param": None,
+            "code": None,
+        }
+        many = await ask(url, "/v1/completions", {"model": "m", "prompt": ["x"]})
+        assert (many.status, many.kind) == (400, "application/json; charset=utf-8")
+        assert many.row["error"]["message"].endswith("CompletionRequest.prompt of type string")
+
+
+@pytest.mark.parametrize(("profile", "kind"), [("0.13", "api_error"), ("0.34", "invalid_request_error")])
+async def test_the_old_line_has_one_type_for_what_a_model_refuses(profile: Any, kind: str) -> None:
+    async with serve(Host("h", [a_model(capabilities=["completion"])], profile=profile)) as url:
+        refused = await ask(url, "/v1/completions", {"model": "m", "prompt": "x", "suffix": "y"})
+        assert refused.row["error"]["type"] == kind
+        unread = await ask(url, "/v1/completions", b"{")
+        assert unread.row["error"]["type"] == "invalid_request_error"

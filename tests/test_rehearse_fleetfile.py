@@ -63,7 +63,7 @@ hosts:
     models:
       - qwen2.5:14b
       - {name: "mine:7b", like: "qwen2.5:14b", size_gb: 4.7, layers: 28, kv_heads: 4, context_length: 8192, decode: 90}
-      - {name: own, capabilities: [completion], default: Good day.}
+      - {name: own, capabilities: [completion], default: Good day., system: Be kind., template: either, path: native, named_tools: false, broken: garbage}
     faults: [{kind: slow, factor: 3}]
   two: {models: [nomic-embed-text], time_scale: 1, keep_alive: -1}
 """
@@ -75,7 +75,8 @@ hosts:
     assert (known.speed.prefill, known.speed.decode) == (1000, 50)
     assert (mine.name, mine.size, mine.architecture.layers, mine.architecture.kv_heads) == ("mine:7b", 4_700_000_000, 28, 4)
     assert (mine.speed.decode, mine.context_length, mine.family) == (90, 8192, known.family)
-    assert (own.default, own.capabilities) == ("Good day.", ["completion"])
+    assert (own.default, own.capabilities, own.system) == ("Good day.", ["completion"], "Be kind.")
+    assert (own.template, own.path, own.named_tools, own.broken) == ("either", "native", False, "garbage")
     assert [fault["kind"] for fault in host.faults.to_json()] == ["slow"]
     assert (two.time_scale, two.host(1).keep_alive) == (1, math.inf)
 

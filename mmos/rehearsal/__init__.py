@@ -4,7 +4,7 @@ from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.fleet import Fleet, default_fleet, host_from, serve_all
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Architecture, Model, Speed
-from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Think
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.profiles import PROFILES, Profile
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
@@ -30,6 +30,7 @@ __all__ = [
     "Raw",
     "Say",
     "Speed",
+    "Stall",
     "Think",
     "default_fleet",
     "host_from",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from mmos.rehearsal.clock import Clock
+from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import CRASH, MID_STREAM, Fault
 from mmos.rehearsal.wire import Exchange
 
@@ -57,6 +58,12 @@ def encode(value: Any) -> bytes:
     return data.replace(b"&", b"\\u0026").replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
 
 
+def likely(token: str, others: int) -> dict[str, Any]:
+    """How likely a token was: a scripted model is sure of each, and knows no others."""
+    told: dict[str, Any] = {"token": token, "logprob": 0, "bytes": list(token.encode())}
+    return told | ({"top_logprobs": [dict(told)]} if others else {})
+
+
 def refuse(exchange: Exchange, status: int, text: str) -> None:
     exchange.reply(status, encode({"error": text}))
 
@@ -70,6 +77,10 @@ class Shape:
         self._head = b'{"model":%b,"created_at":"' % encode(model)
         self._text = b'","message":{"role":"assistant","content":' if chat else b'","response":'
         self._end = b'},"done":false}\n' if chat else b',"done":false}\n'
+
+    def note(self, reason: str, shown: Mapping[str, Any] | None) -> bytes:
+        rest = {"done": True, "done_reason": reason} if shown is None else {"done": False, "_debug_info": shown}
+        return self.line("", {"role": ""} if self.chat and shown else {}, rest)[:-1]
 
     def text(self, text: str) -> bytes:
         return b"%b%b%b%b%b" % (self._head, self._clock.stamp().encode(), self._text, encode(text), self._end)
@@ -100,25 +111,33 @@ class Answer(Protocol):
         """The end, without a word about it."""
         ...
 
+    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
+        """What stands for an answer where none was asked for: why it ends, or what the model would have been shown."""
+        ...
+
     def garble(self) -> None: ...
 
 
 class Streamed:
     """One line for each piece; lines wait until they are flushed."""
 
-    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
+    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         self._exchange = exchange
         self._shape = shape
+        self._logprobs = logprobs
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._chunks = 0
         self._lines: list[bytes] = []
         self._open = False
 
     def say(self, text: str) -> None:
-        self._add(self._shape.text(text))
+        self._add(self._shape.text(text) if self._logprobs is None else self._shape.line(text, {}, self._rest(text)))
 
     def think(self, text: str) -> None:
-        self._add(self._shape.line("", {"thinking": text}, {"done": False}))
+        self._add(self._shape.line("", {"thinking": text}, self._rest(text)))
+
+    def _rest(self, text: str) -> dict[str, Any]:
+        return {"done": False} if self._logprobs is None else {"done": False, "logprobs": [likely(text, self._logprobs)]}
 
     def call(self, call: Mapping[str, Any]) -> None:
         self._add(self._shape.line("", {"tool_calls": [call]}, {"done": False}))
@@ -135,6 +154,9 @@ class Streamed:
             return self.refuse(500, text)
         self._lines.append(encode({"error": text}) + b"\n")
         return self.stop()
+
+    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
+        self._exchange.reply(200, self._shape.note(reason, shown))
 
     def refuse(self, status: int, text: str) -> None:
         self._exchange.open(status, "application/json")
@@ -173,15 +195,19 @@ class Gathered:
 
     def __init__(self, fault: Fault | None) -> None:
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
+        self._written: list[str] = []
+        """Every token, said or thought."""
         self._said: list[str] = []
         self._thought: list[str] = []
         self._calls: list[Mapping[str, Any]] = []
 
     def say(self, text: str) -> None:
         self._said.append(text)
+        self._written.append(text)
 
     def think(self, text: str) -> None:
         self._thought.append(text)
+        self._written.append(text)
 
     def call(self, call: Mapping[str, Any]) -> None:
         self._calls.append(call)
@@ -198,14 +224,19 @@ class Gathered:
 class Whole(Gathered):
     """Everything in one object at the end."""
 
-    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None) -> None:
+    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         super().__init__(fault)
         self._exchange = exchange
         self._shape = shape
+        self._logprobs = logprobs
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
         self._close(late)
-        self._send({"done": True, "done_reason": reason, **metrics})
+        sure = {} if self._logprobs is None else {"logprobs": [likely(token, self._logprobs) for token in self._written]}
+        self._send({"done": True, "done_reason": reason, **sure, **metrics})
+
+    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
+        self._exchange.reply(200, self._shape.note(reason, shown))
 
     def fail(self, text: str) -> None:
         self.refuse(500, text)
@@ -226,8 +257,8 @@ class Whole(Gathered):
         self._exchange.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
 
 
-def open_answer(exchange: Exchange, shape: Shape, fault: Fault | None, *, stream: bool) -> Answer:
-    return Streamed(exchange, shape, fault) if stream else Whole(exchange, shape, fault)
+def open_answer(exchange: Exchange, shape: Shape, fault: Fault | None, ask: Ask) -> Answer:
+    return (Streamed if ask.stream else Whole)(exchange, shape, fault, ask.logprobs)
 
 
 async def suffer(fault: Fault, answer: Answer, exchange: Exchange) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmos.rehearsal.decoding import RefusalError, check_options, nested_error
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model
+from mmos.rehearsal.templates import check_template
 from mmos.rehearsal.visit import Request
 
 NO_EYES = "Multimodal data provided, but model does not support multimodal requests."
@@ -20,6 +21,8 @@ def refuse_broken(host: Host, model: Model, name: str) -> None:
 
 def check(request: Request, model: Model) -> None:
     ask, capabilities = request.ask, request.host.capabilities(model)
+    if ask.raw and (ask.template or ask.context or any(message.get("role") == "system" for message in ask.messages)):
+        raise RefusalError(400, "raw mode does not support template, system, or context")
     if "completion" not in capabilities:
         raise RefusalError(400, f'"{ask.model}" does not support {"chat" if request.chat else "generate"}')
     if ask.suffix and "insert" not in capabilities:
@@ -31,5 +34,6 @@ def check(request: Request, model: Model) -> None:
     if isinstance(ask.think, str) and not (model.think_levels or request.host.rules.levels_for_all):
         raise RefusalError(400, f'think value "{ask.think}" is not supported for this model')
     check_options(ask.options)
-    if ask.images and not (model.can("vision") or request.host.rules.takes_images):
+    check_template(ask.template)
+    if ask.images and not ask.render_only and not (model.can("vision") or request.host.rules.takes_images):
         raise RefusalError(400, nested_error(NO_EYES, "invalid_request_error"))

@@ -1,10 +1,12 @@
-"""What a rehearsed arbiter does: ask the user when told to, consult two fitting specialists, and combine what they say."""
+"""What a rehearsed arbiter does: ask the user when told to, consult two fitting specialists, settle what they disagree about, and combine what they say."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 
+from mmos.rehearsal.disagreeing import Disagreement, checked, disagreement, settled
 from mmos.rehearsal.naming import fill
 from mmos.rehearsal.pieces import Call, Piece, Say
 from mmos.rehearsal.prompt import Prompt, Result
@@ -12,10 +14,11 @@ from mmos.rehearsal.prompt import Prompt, Result
 ROLE = re.compile(r"\Aconsult_(\w+)_specialist\Z")
 ONE_TOOL = "consult_specialist"
 ASK = "escalate_to_user"
-SPECIALISTS_AT_ONCE = 2
+FEWEST_AT_ONCE, MOST_AT_ONCE = 2, 3
 UNCLEAR = re.compile(r"\bask me\b|\bwhich one\?", re.IGNORECASE)
 CHOICE = re.compile(r"([\w.+#-]+)\s+or\s+([\w.+#-]+)", re.IGNORECASE)
 TOLD = "The user was asked and said:"
+TOGETHER = "Together: take the first as the answer and hold it against what the second says."
 ERRANDS = ("interpreter", "synthesizer", "arbiter")
 """Roles with a job of their own: not asked for an opinion."""
 SUITED: Mapping[str, re.Pattern[str]] = {
@@ -36,12 +39,52 @@ def consult(prompt: Prompt) -> list[Piece] | None:
         return [question]
     if not (known := roles(prompt)):
         return None
-    wanted = _fitting(known, prompt.user_text)[:SPECIALISTS_AT_ONCE]
+    wanted = _fitting(known, prompt.user_text)
     asked = [result for result in prompt.results if result.tool != ASK]
     calls: list[Piece] = [_consultation(prompt, role) for role in wanted[_consulted(prompt) :]]
-    if calls and not any(result.failed for result in asked):
+    failed = any(result.failed for result in asked)
+    if calls and not failed:
         return calls
-    return [Say(combine(prompt.results))]
+    step = _settle(prompt, wanted, failed=failed)
+    return [step if isinstance(step, Call) else Say(combine(prompt.results, step))]
+
+
+def _settle(prompt: Prompt, wanted: Sequence[str], *, failed: bool) -> Call | str:
+    """What is done about a disagreement: a check of one's own, else a second question to one of them, else one to the user."""
+    rounds = _rounds(prompt, wanted)
+    about = disagreement(rounds[-1])
+    if about is None:
+        before = disagreement(rounds[0])
+        return f"{before.told()} Asked again, they agree." if before else TOGETHER
+    if value := checked(about, prompt):
+        return settled(about, value)
+    if answer := next((result.words for result in prompt.results if result.tool == ASK), None):
+        return f"{about.told()} You were asked, and said: {answer}"
+    if not failed and _consulted(prompt) <= len(wanted):
+        return _consultation(prompt, about.second.role, _doubt(about))
+    if ASK in prompt.offered and not prompt.done[ASK]:
+        return _choice(prompt, f"{about.told()} Which one holds?", about.values)
+    return f"{about.told()} I cannot settle it: hold neither for certain."
+
+
+def _rounds(prompt: Prompt, wanted: Sequence[str]) -> list[dict[str, str]]:
+    """What each role said: at first, and at last."""
+    first: dict[str, str] = {}
+    last: dict[str, str] = {}
+    places = chain(wanted, repeat(wanted[-1]))  # where one tool asks all, their order tells who it was
+    for result in prompt.results:
+        role = ROLE.match(result.tool)
+        name = role.group(1) if role else next(places) if result.tool == ONE_TOOL else ""
+        if name and not result.failed:
+            first.setdefault(name, result.words)
+            last[name] = result.words
+    return [first, last]
+
+
+def _doubt(about: Disagreement) -> str:
+    return (
+        f"You said {about.second.value}. Look again: which of the two holds?\nThe {about.first.role} specialist says: {about.first.value}"
+    )
 
 
 def _consulted(prompt: Prompt) -> int:
@@ -58,19 +101,22 @@ def roles(prompt: Prompt) -> list[str]:
 
 
 def _fitting(known: Sequence[str], text: str) -> list[str]:
-    """Roles by how many words of the text speak for them; what the usual order is decides between equals."""
+    """The one that alone is wanted; else two or three, by how many words of the text speak for them, and by the usual order."""
     usual = [*SUITED, *sorted(set(known) - SUITED.keys() - set(ERRANDS)), *ERRANDS]
-
-    def order(role: str) -> tuple[bool, int, int]:
-        named = len(re.findall(rf"\b{re.escape(role)}\b", text, re.IGNORECASE))
-        suited = len(SUITED[role].findall(text)) if role in SUITED else 0
-        return role in ERRANDS, -(suited + 2 * named), usual.index(role)
-
-    return sorted(known, key=order)
+    alone = [role for role in known if re.search(rf"\b(?:only|just)\b[^.!?\n]{{0,20}}\b{re.escape(role)}\b", text, re.IGNORECASE)]
+    fit = {role: _fitness(role, text) for role in known}
+    ranked = sorted(known, key=lambda role: (role in ERRANDS, -fit[role], usual.index(role)))
+    suited = sum(fit[role] > 0 for role in known if role not in ERRANDS)
+    return alone[:1] or ranked[: min(max(suited, FEWEST_AT_ONCE), MOST_AT_ONCE)]
 
 
-def _consultation(prompt: Prompt, role: str) -> Call:
-    told = [f"{TOLD} {result.words}" for result in prompt.results if result.tool == ASK]
+def _fitness(role: str, text: str) -> int:
+    named = len(re.findall(rf"\b{re.escape(role)}\b", text, re.IGNORECASE))
+    return 2 * named + (len(SUITED[role].findall(text)) if role in SUITED else 0)
+
+
+def _consultation(prompt: Prompt, role: str, *more: str) -> Call:
+    told = [*(f"{TOLD} {result.words}" for result in prompt.results if result.tool == ASK), *more]
     brief = "\n".join([BRIEFS.get(role, f"Give the view of {role}."), f"Task: {prompt.user_text}", *told])
     tool = f"consult_{role}_specialist"
     if tool not in prompt.offered:
@@ -82,20 +128,25 @@ def _question(prompt: Prompt) -> Call | None:
     """A question for the user, where the text asks for one and nobody has asked it yet."""
     if ASK not in prompt.offered or prompt.done[ASK] or TOLD in prompt.user_text or not UNCLEAR.search(prompt.user_text):
         return None
-    parameters = prompt.offered[ASK].parameters
-    properties = parameters.get("properties") or {}
     choice = CHOICE.search(prompt.user_text)
     question = f"Which one do you want: {choice.group(1)} or {choice.group(2)}?" if choice else "What exactly do you want?"
+    return _choice(prompt, question, choice.groups() if choice else ())
+
+
+def _choice(prompt: Prompt, question: str, options: Sequence[str]) -> Call:
+    """A question to the user, with what there is to choose from."""
+    parameters = prompt.offered[ASK].parameters
+    properties = parameters.get("properties") or {}
     arguments = fill(parameters, "", question)
-    if choice and "options" in properties:
-        arguments["options"] = list(choice.groups())
-    if choice and "choice" in (properties.get("kind") or {}).get("enum", ()):
+    if options and "options" in properties:
+        arguments["options"] = list(options)
+    if options and "choice" in (properties.get("kind") or {}).get("enum", ()):
         arguments["kind"] = "choice"
     return Call(ASK, arguments)
 
 
-def combine(results: Sequence[Result]) -> str:
-    """One answer out of all results, each word for word under the name of who gave it."""
+def combine(results: Sequence[Result], together: str = TOGETHER) -> str:
+    """One answer out of all results, each word for word under the name of who gave it, and what they come to together."""
     parts = []
     for result in results:
         role = ROLE.match(result.tool)
@@ -104,5 +155,5 @@ def combine(results: Sequence[Result]) -> str:
         parts.append(f"{who} {verb}:\n{result.words}")
     specialists = [result for result in results if not result.failed and result.tool != ASK]
     if len(specialists) > 1:
-        parts.append("Together: take the first as the answer and hold it against what the second says.")
+        parts.append(together)
     return "\n\n".join(parts)

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ LONGEST_KEEP = 292 * 365.25 * 86400
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+\.?\d*|\.\d+)([^\d.]*)")
 NAME = re.compile(r"\A(?:[\w.-]+(?::\d+)?/)*[\w.-]+(?::[\w.-]+)?\Z")
+MOST_LOGPROBS = 20
 THINKING = ("high", "medium", "low", "max")
 MESSAGE_TEXTS = ("role", "content", "thinking", "tool_name", "tool_call_id")
 INTEGERS = ("num_ctx", "num_predict", "num_keep", "seed", "top_k", "repeat_last_n", "num_batch", "num_gpu", "main_gpu", "num_thread")
@@ -48,6 +49,15 @@ class Ask:
     shift: bool = True
     keep_alive: float | None = None
     suffix: str = ""
+    template: str = ""
+    """Replaces that of the model, in a generation."""
+    context: Sequence[int] = ()
+    raw: bool = False
+    """The prompt goes to the model as it stands."""
+    logprobs: int | None = None
+    """Tell of each token how likely it was, and of so many others; None: do not."""
+    render_only: bool = False
+    """Only the prompt is wanted, as the model would get it."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -142,6 +152,9 @@ class Fields:
         value = self._get(name, (bool,), "bool")
         return otherwise if value is None else bool(value)
 
+    def whole(self, name: str) -> int:
+        return self._get(name, (int,), "int") or 0
+
     def rows(self, name: str, go_type: str) -> list[Any]:
         return self._get(name, (list,), go_type) or []
 
@@ -169,8 +182,6 @@ def read_chat(data: Mapping[str, Any], rules: Profile) -> Ask:
         _check_message(message, rules)
     tools = fields.objects("tools", "api.Tools", "api.Tool")
     ask = _read_rest(fields, data, model, messages, tools)
-    if not 0 <= (data.get("top_logprobs") or 0) <= 20:
-        raise RefusalError(400, "top_logprobs must be between 0 and 20")
     if not model:
         raise RefusalError(400, "model is required")
     return ask
@@ -182,10 +193,15 @@ def read_generate(data: Mapping[str, Any], rules: Profile) -> Ask:
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system and prompt else []
     if prompt:
         messages.append({"role": "user", "content": prompt, "images": fields.rows("images", "[]api.ImageData")})
-    return _read_rest(fields, data, fields.text("model"), messages, [])
+    ask = _read_rest(fields, data, fields.text("model"), messages, [])
+    context, raw = fields.rows("context", "[]int"), fields.flag("raw", False)
+    return replace(ask, suffix=fields.text("suffix"), template=fields.text("template"), context=context, raw=raw)
 
 
 def _read_rest(fields: Fields, data: Mapping[str, Any], model: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> Ask:
+    top = fields.whole("top_logprobs")
+    if not 0 <= top <= MOST_LOGPROBS:
+        raise RefusalError(400, "top_logprobs must be between 0 and 20")
     return Ask(
         model=model,
         messages=messages,
@@ -196,7 +212,8 @@ def _read_rest(fields: Fields, data: Mapping[str, Any], model: str, messages: li
         truncate=fields.flag("truncate", True),
         shift=fields.flag("shift", True),
         keep_alive=read_keep_alive(data.get("keep_alive")),
-        suffix=fields.text("suffix"),
+        logprobs=top if fields.flag("logprobs", False) else None,
+        render_only=fields.flag("_debug_render_only", False),
         options=fields.mapping("options"),
     )
 

@@ -10,8 +10,9 @@ import orjson
 
 from mmos.rehearsal.consulting import combine, consult, roles
 from mmos.rehearsal.naming import mentions, named_calls
-from mmos.rehearsal.personas import Leak, Model, Rule, Skill, Step, Turn, When, unfold
-from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Think
+from mmos.rehearsal.opposing import contradiction
+from mmos.rehearsal.personas import Contradict, Leak, Model, Rule, Skill, Step, Turn, When, unfold
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
@@ -86,8 +87,10 @@ def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
     """The turn in the form that the request asks for; text that is JSON already stays as it is."""
     calls = [piece for piece in pieces if isinstance(piece, Call)]
     text = "".join(piece.text for piece in pieces if isinstance(piece, Say))
-    before: list[Piece] = [piece for piece in pieces if isinstance(piece, Think)]
-    after: list[Piece] = [piece for piece in pieces if isinstance(piece, Finish | Fail | Cut)]
+    words = next((place for place, piece in enumerate(pieces) if isinstance(piece, Say | Call | Loop)), len(pieces))
+    first = [piece for piece in pieces[:words] if isinstance(piece, Stall)]
+    before: list[Piece] = [*first, *(piece for piece in pieces if isinstance(piece, Think))]
+    after: list[Piece] = [piece for piece in pieces if isinstance(piece, Finish | Fail | Cut | Stall) and piece not in first]
     if endless := next((piece for piece in pieces if isinstance(piece, Loop)), None):
         return [*before, Say('{"answer":"'), Loop(orjson.dumps(endless.text).decode()[1:-1])]
     if any(isinstance(piece, Raw | BadByte) for piece in pieces):
@@ -151,6 +154,10 @@ def _step(step: Step, prompt: Prompt, captured: Mapping[str, str]) -> Piece | No
     if isinstance(step, Skill):
         work = SKILLS[step.name](prompt)
         return None if work is None else Say(work)
+    if isinstance(step, Contradict):
+        filled = Contradict(None if step.text is None else _fill(step.text, prompt, captured), step.of)
+        said = contradiction(filled, prompt)
+        return None if said is None else Say(said)
     if isinstance(step, Leak):
         call = _step(step.call, prompt, captured)
         return Say(_written(call, step.style)) if isinstance(call, Call) else call

@@ -22,6 +22,7 @@ Kind = Literal[
     "html",
     "redirect",
     "oom",
+    "load_stall",
     "killed",
     "deadlock",
     "wrong_vram",
@@ -35,6 +36,7 @@ ALWAYS = (*DOORS, "wrong_vram")
 """Faults that hold for the host, not for a request."""
 CRASH = "an error was encountered while running the model: unexpected EOF"
 OUT_OF_MEMORY = ": cudaMalloc failed: out of memory\nerror loading model: unable to allocate CUDA0 buffer"
+LOAD_TIMEOUT = 300.0
 AT_THE_END = 1 << 62
 
 
@@ -63,7 +65,8 @@ class Fault:
     """Where a redirect leads."""
     seconds: float | None = None
     """True seconds: how long `refuse` lasts, until it is cleared unless said; how long `flapping` stays shut and open, 0.2 unless said;
-    how late `late` begins, 0.2 unless said; how far the time of day jumps, 3600 unless said."""
+    how late `late` begins, 0.2 unless said; how far the time of day jumps, 3600 unless said. The host's own seconds: how long a load stands still
+    before `load_stall` ends it, 300 unless said."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):

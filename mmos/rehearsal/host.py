@@ -70,6 +70,8 @@ class Host:
     """Where it is served."""
     faults: Faults = field(default_factory=Faults, init=False)
     requests: Log = field(default_factory=Log, init=False)
+    blobs: set[str] = field(default_factory=set, init=False)
+    """The digests of the files that were sent to it."""
     open: int = field(default=0, init=False)
     """Requests that are being answered now."""
     tokens_evaluated: int = field(default=0, init=False)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmos.rehearsal.answers import Answer, Metrics, Shape, StruckError, open_answer, suffer
 from mmos.rehearsal.checking import check, refuse_broken
 from mmos.rehearsal.decoding import RefusalError, check_format
 from mmos.rehearsal.engine import OutOfScriptError, respond
-from mmos.rehearsal.faults import OUT_OF_MEMORY
+from mmos.rehearsal.faults import LOAD_TIMEOUT, OUT_OF_MEMORY
 from mmos.rehearsal.memory import Need
 from mmos.rehearsal.parsing import Bit, Reading
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.pieces import Piece
 from mmos.rehearsal.prompt import Offered, Prompt
 from mmos.rehearsal.runner import Runner, Slot
+from mmos.rehearsal.templates import rendered
 from mmos.rehearsal.tokens import count, split
 from mmos.rehearsal.unrolling import Repeats, unroll
 from mmos.rehearsal.visit import Request
-from mmos.rehearsal.windows import Fitted, fit, render
+from mmos.rehearsal.windows import Fitted, fit, render, shown
 
 BREATH = 64
 """After so many pieces others get their turn, and a client that left is noticed."""
@@ -31,23 +33,32 @@ async def infer(request: Request, model: Model, answer: Answer | None = None) ->
     """Answer a chat or a generation; without an answer of its own, as Ollama does."""
     host, ask = request.host, request.ask
     shape = Shape(ask.model, host.clock, chat=request.chat)
-    answer = answer or open_answer(request.exchange, shape, request.fault, stream=ask.stream)
+    answer = answer or open_answer(request.exchange, shape, request.fault, ask)
     refuse_broken(host, model, ask.model)
     if not ask.messages and ask.keep_alive == 0:
         host.residency.unload(model)
-        return request.exchange.reply(200, shape.line("", {}, {"done": True, "done_reason": "unload"})[:-1])
+        return answer.note("unload")
     check(request, model)
-    number = host.take_turn(model) if ask.messages else 0
+    number = host.take_turn(model) if ask.messages and not ask.render_only else None
     given = False
     try:
         async with host.residency.hold(_need(request, model)) as (runner, load):
             if not ask.messages:
-                return request.exchange.reply(200, shape.line("", {}, {"done": True, "done_reason": "load"})[:-1])
-            given = await _Generation(request, runner, answer, load, number).run()
+                return answer.note("load")
+            if ask.render_only:
+                return answer.note("", _shown(request, model, runner))
+            given = await _Generation(request, runner, answer, load, number or 0).run()
     finally:
-        if ask.messages and not given:
+        if number is not None and not given:
             host.return_turn(model, number)
     return None
+
+
+def _shown(request: Request, model: Model, runner: Runner) -> dict[str, Any]:
+    """The prompt that the model would get."""
+    ask = request.ask
+    told: dict[str, Any] = {"rendered_template": rendered(shown(ask, runner), ask, model, request.host.rules)}
+    return told | ({"image_count": ask.images} if ask.images else {})
 
 
 def _need(request: Request, model: Model) -> Need:
@@ -59,9 +70,11 @@ def _need(request: Request, model: Model) -> Need:
         host.residency.kill(model)
     if fault is not None and fault.kind == "deadlock":
         host.residency.jam()
-    if fault is None or fault.kind != "oom":
-        return need
-    return Need(need.model, need.window, need.parallel, need.options, need.keep_alive, fault.error or f"{host.rules.engine}{OUT_OF_MEMORY}")
+    if fault is not None and fault.kind == "oom":
+        return replace(need, failure=fault.error or f"{host.rules.engine}{OUT_OF_MEMORY}")
+    if fault is not None and fault.kind == "load_stall":
+        return replace(need, failure=fault.error or host.rules.load_stalled, stall=LOAD_TIMEOUT if fault.seconds is None else fault.seconds)
+    return need
 
 
 @dataclass
@@ -79,6 +92,8 @@ class _Generation:
     thought: int = 0
     """Tokens of the answer that are thought."""
     number: int = 0
+    stalled: float = 0.0
+    """Seconds in which it wrote nothing, because its script says so."""
     lone: bool = False
     """The answer is one token: the one that ends it, or the only one that there was room for."""
 
@@ -133,13 +148,13 @@ class _Generation:
         said = render({"role": "assistant", "content": "".join(self.said), "tool_calls": self.calls})
         slot.hold([*fitted.parts, said], fitted.tokens + count(said))
         if reason:
-            total = queued + self.load + reading + self.used * pace
+            total = queued + self.load + reading + self.used * pace + self.stalled
             cached = reused if host.rules.cached_count else None
             again = self.thought if self.request.ask.format and host.rules.thinks_twice else 0
-            writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace
+            writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace + self.stalled
             metrics = Metrics(total, self.load, fitted.tokens + again, reading, self.used, writing, cached).to_json()
             late = self.calls if self._late else ()
-            self.answer.finish(reason, metrics if self.request.chat else {"context": self._context(fitted), **metrics}, late)
+            self.answer.finish(reason, self._context(fitted) | metrics, late)
 
     def _slowness(self) -> float:
         fault = self.request.fault
@@ -157,8 +172,11 @@ class _Generation:
         """Calls come with the end of the answer."""
         return self.runner.model.path == "native" and self.request.host.rules.native
 
-    def _context(self, fitted: Fitted) -> list[int]:
-        return [zlib.crc32(token.encode()) % 32000 for token in split("".join([*fitted.parts, *self.said]))]
+    def _context(self, fitted: Fitted) -> dict[str, Any]:
+        """A generation tells its tokens, to go on from; not where the prompt came raw."""
+        if self.request.chat or self.request.ask.raw:
+            return {}
+        return {"context": [zlib.crc32(token.encode()) % 32000 for token in split("".join([*fitted.parts, *self.said]))]}
 
     def _limit(self, fitted: Fitted) -> int:
         """How many tokens the answer may have."""
@@ -189,9 +207,12 @@ class _Generation:
                 self._break_off(bit)
                 return ""
             self.used += bit.cost
+            if bit.kind == "stall":
+                await self._stall(bit.value)
+                continue
             if not host.clock.rushes:
                 self.answer.flush()
-                await host.clock.until(timing[0] + self.used * timing[1])
+                await host.clock.until(timing[0] + self.stalled + self.used * timing[1])
             self._put(bit)
             if self.used % BREATH == 0:
                 self.answer.flush()
@@ -200,11 +221,20 @@ class _Generation:
         self.used = max(self.used, 1)  # the token that ends an answer
         return "stop"
 
+    async def _stall(self, seconds: float | None) -> None:
+        """Nothing comes for so long, or ever; the slot stays taken, until the client leaves."""
+        self.answer.flush()
+        if seconds is None:
+            await asyncio.Event().wait()
+            return
+        await self.request.host.clock.sleep(seconds)
+        self.stalled += seconds
+
     async def _run_out(self, bit: Bit, limit: int, timing: tuple[float, float]) -> str:
         """The answer is as long as it may be; a native call that is cut off is an error."""
         self.used, self.lone = limit, limit == 1
         self.answer.flush()
-        await self.request.host.clock.until(timing[0] + self.used * timing[1])
+        await self.request.host.clock.until(timing[0] + self.stalled + self.used * timing[1])
         if bit.kind == "call" and self._late:
             bit = Bit("derail", f'llama-server returned invalid tool call arguments for "{bit.value.tool}": unexpected end of JSON input')
         if bit.kind != "derail":

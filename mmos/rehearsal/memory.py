@@ -36,6 +36,8 @@ class Need:
     keep_alive: float | None = None
     failure: str | None = None
     """What a load of it comes to, where it fails."""
+    stall: float = 0.0
+    """How long the load stands still before."""
 
     @property
     def size(self) -> int:

@@ -23,7 +23,7 @@ ESCAPE = "<escape>"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 NOT_CLOSED = "unexpected end of JSON input"
 
-Kind = Literal["text", "think", "call", "silence", "fail", "derail", "finish", "cut", "end"]
+Kind = Literal["text", "think", "call", "silence", "fail", "derail", "finish", "cut", "end", "stall"]
 
 
 @dataclass(frozen=True, slots=True)

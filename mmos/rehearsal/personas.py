@@ -16,6 +16,10 @@ from mmos.rehearsal.prompt import Prompt
 ToolPath = Literal["go-template", "native", "strict", "functiongemma"]
 """Who finds the tool calls in what a model writes."""
 Capability = Literal["completion", "tools", "thinking", "embedding", "vision", "insert"]
+Template = Literal["whole", "either", "structs", "plain"]
+"""What a model's template does with tools and calls: writes them; loses the calls of a turn with text; prints tools as Go structs besides; knows neither."""
+Whose = Literal["itself", "result", "message"]
+"""Whose words are contradicted: its own last ones, the last result, or what the newest message of the user holds."""
 Turn: TypeAlias = str | Piece | Sequence["str | Piece"] | Callable[[Prompt], "Turn"]
 """One turn of a script: a text, a piece, a list of them, or a function of the prompt that gives one."""
 
@@ -97,7 +101,16 @@ class Skill:
     name: str
 
 
-Step: TypeAlias = Piece | Leak | Skill
+@dataclass(frozen=True)
+class Contradict:
+    """Says the opposite of what was said before; with a text of its own, that text and its opposite in turn."""
+
+    text: str | None = None
+    of: Whose | None = None
+    """None: the first of these that there is; a rule that finds nothing to contradict does not match."""
+
+
+Step: TypeAlias = Piece | Leak | Skill | Contradict
 
 
 @dataclass(frozen=True)
@@ -133,10 +146,14 @@ class Model:
     path: ToolPath = "go-template"
     tag: str = "<tool_call>"
     """What stands before a call that the model writes; `{`: nothing, the answer begins with the call."""
+    template: Template | None = None
+    """None: `whole` for a model with tools, `plain` for one without."""
     special_escape: bool = False
     """For functiongemma: `<escape>` is a special token of its file."""
     think_levels: bool = False
     """It thinks as hard as it is told to."""
+    system: str = ""
+    """The system text of its Modelfile, for talks that begin without one."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Options that its Modelfile sets."""
     blob: str | None = None

@@ -74,4 +74,13 @@ class Cut:
     """The connection closes here, without a word."""
 
 
-Piece: TypeAlias = Say | Think | Call | Raw | BadByte | Loop | Ramble | Finish | Fail | Cut
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The model stops here and keeps its slot: for so many seconds of the host's own, or for ever."""
+
+    seconds: float | None = None
+    after: int = 0
+    """Not here, but once so many tokens of the turn are written, or at its end."""
+
+
+Piece: TypeAlias = Say | Think | Call | Raw | BadByte | Loop | Ramble | Finish | Fail | Cut | Stall

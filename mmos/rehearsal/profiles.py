@@ -26,6 +26,8 @@ class Profile:
     chat_type: str
     """What the body of a chat is decoded into."""
     invalid_name: str
+    delete_nothing: str
+    """What is said where no model is named that is to be deleted."""
     show_tells_tag: bool
     """`show` names an unknown model with its tag."""
     suffixes: bool
@@ -35,12 +37,17 @@ class Profile:
     """What is said of a call in a history whose arguments are a text."""
     tags_tell_all: bool
     """`tags` has the context length, the embedding length and the capabilities."""
-    v1_missing: str
-    """The type of a 404 under `/v1`."""
+    v1_tells_types: bool
+    """A refusal under `/v1` tells by its type what it is; else it is an `api_error` like any other."""
     v1_role_always: bool
     """Every delta names the role, not the first alone."""
     cached_count: bool
     """`prompt_eval_cached_count`, and `cached_tokens` under `/v1`."""
+
+    tools_as_structs: bool
+    """A template that prints `{{ .Function }}` of a tool writes a Go struct, no JSON."""
+    tools_in_full: bool
+    """Of a tool an empty description, and what a nested object requires, in its own order, reach the template."""
 
     # the engine
     native: bool
@@ -80,6 +87,8 @@ class Profile:
     """`<escape>` is lost where it is a special token of the model."""
     engine: str
     """What the engine is called where it did not start."""
+    load_stalled: str
+    """What is said of a load that stood still for too long."""
     weights: Mapping[Weights, Refusal]
 
 
@@ -90,15 +99,18 @@ V0_13 = Profile(
     struct_dot="",
     chat_type="api.ChatRequest",
     invalid_name="model is required",
+    delete_nothing='name "" is invalid',
     show_tells_tag=False,
     suffixes=False,
     status_route=False,
     arguments_as_text="json: cannot unmarshal string into Go struct field ChatRequest.messages.tool_calls.function.arguments"
     " of type api.ToolCallFunctionArguments",
     tags_tell_all=False,
-    v1_missing="api_error",
+    v1_tells_types=False,
     v1_role_always=True,
     cached_count=False,
+    tools_as_structs=False,
+    tools_in_full=False,
     native=False,
     reloads=(*COLD_OPTIONS, "use_mmap", "main_gpu"),
     defaults={"main_gpu": 0},
@@ -118,6 +130,7 @@ V0_13 = Profile(
     bad_byte="dropped",
     strips_escape=False,
     engine="llama runner process has terminated: exit status 2",
+    load_stalled="timed out waiting for llama runner to start - progress 0.50 - ",
     weights={
         "truncated": (500, "unable to load model: {path}"),
         "garbage": (500, ""),
@@ -128,11 +141,14 @@ V0_24 = replace(
     V0_13,  # the same engine inside the server; what the server itself says is nearer to 0.33
     version="0.24.0",
     invalid_name="invalid model name",
+    delete_nothing="model is required",
     show_tells_tag=True,
     suffixes=True,
     status_route=True,
-    v1_missing="not_found_error",
+    v1_tells_types=True,
     v1_role_always=False,
+    tools_as_structs=True,
+    tools_in_full=True,
     lists_loading=True,
 )
 V0_33 = replace(
@@ -156,6 +172,7 @@ V0_33 = replace(
     bad_byte="ends",
     strips_escape=True,
     engine="llama-server process has terminated: exit status 1",
+    load_stalled="timed out waiting for llama-server to start - ",
     weights={
         "truncated": (500, 'tensor "blk.0.ffn_down.weight" offset+size (126144) exceeds file size (116704)'),
         "garbage": (500, "GGUF string length 18446744073709551615 exceeds maximum 9223372036854775807"),

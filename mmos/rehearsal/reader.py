@@ -12,8 +12,23 @@ from typing import Any, NoReturn, get_args
 import yaml
 
 from mmos.rehearsal.faults import CRASH
-from mmos.rehearsal.personas import Architecture, Capability, Cast, Leak, Model, Rule, Skill, Speed, Step, ToolPath, When
-from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Think
+from mmos.rehearsal.personas import (
+    Architecture,
+    Capability,
+    Cast,
+    Contradict,
+    Leak,
+    Model,
+    Rule,
+    Skill,
+    Speed,
+    Step,
+    Template,
+    ToolPath,
+    When,
+    Whose,
+)
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.profiles import Version, Weights
 from mmos.rehearsal.skills import SKILLS
 
@@ -190,8 +205,10 @@ CARD: Mapping[str, Callable[[_Place, Any], Any]] = {
     "named_tools": _Place.flag,
     "path": _one_of(*get_args(ToolPath)),
     "tag": _Place.text,
+    "template": _one_of(*get_args(Template)),
     "special_escape": _Place.flag,
     "think_levels": _Place.flag,
+    "system": _Place.text,
     "parameters": _options,
     "blob": _Place.text,
     "broken": _one_of(*get_args(Weights)),
@@ -273,6 +290,23 @@ def _reason(place: _Place, value: Any) -> Finish:
     return Finish(value) if value in ("stop", "length") else place.fail(f"expected stop or length, found {_kind(value)}")
 
 
+def _contradict(place: _Place, value: Any) -> Contradict:
+    if value is None or isinstance(value, str):
+        return Contradict(value)
+    place.keys(value, ("of",))
+    return Contradict(of=_one_of(*get_args(Whose))(place.at("of"), value.get("of")))  # type: ignore[arg-type]  # it is one of these
+
+
+def _time_out(place: _Place, value: Any) -> Stall:
+    if value is None or not isinstance(value, Mapping):
+        return Stall(None if value is None else place.number(value))
+    place.keys(value, ("seconds", "after"))
+    seconds, after = value.get("seconds"), place.at("after").whole(value.get("after", 0))
+    if after < 0:
+        place.at("after").fail(f"expected a number of tokens, found {after}")
+    return Stall(None if seconds is None else place.at("seconds").number(seconds), after)
+
+
 STEPS: Mapping[str, Callable[[_Place, Any], Step]] = {
     "say": lambda place, value: Say(place.text(value)),
     "think": lambda place, value: Think(place.text(value)),
@@ -288,4 +322,6 @@ STEPS: Mapping[str, Callable[[_Place, Any], Step]] = {
     "raw": lambda place, value: Raw(place.text(value)),
     "bad_byte": lambda *_: BadByte(),
     "fail": lambda place, value: Fail(CRASH if value is None else place.text(value)),
+    "contradict": _contradict,
+    "time_out": _time_out,
 }

@@ -25,7 +25,7 @@ class Seen:
     """What was sent to a model, as it came; empty once newer requests needed the room."""
     num_ctx: int | None = None
     status: int = 0
-    """0 while it is open, and where nothing was answered."""
+    """0 while it is open, and where nothing was answered; 499 where the client left before that."""
     ms: float = 0.0
     bytes: int = 0
     """Length of the answer's body."""

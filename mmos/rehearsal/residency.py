@@ -238,6 +238,7 @@ class Residency:
     async def _load(self, asking: _Asking, runner: Runner) -> None:
         need, limits = asking.need, self._limits
         seconds = need.model.speed.load_seconds if limits.disk_gbps is None else need.model.size / (limits.disk_gbps * 1e9)
+        seconds += need.stall
         self._loading = runner
         runner.keep_alive = limits.keep_alive if need.keep_alive is None else need.keep_alive
         runner.expires = self._clock.now() + seconds + runner.keep_alive

@@ -9,11 +9,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from mmos.rehearsal import catalogue, v1
+from mmos.rehearsal import catalogue, making, v1
 from mmos.rehearsal.answers import GARBAGE, encode, refuse
 from mmos.rehearsal.decoding import Ask, RefusalError, decode, read_chat, read_generate
 from mmos.rehearsal.embedding import embed, embed_one
@@ -28,6 +29,8 @@ from mmos.rehearsal.wire import PLAIN, Exchange, Server
 
 PROXY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 FLAP = 0.2
+LEFT = 499
+"""The status of an exchange whose client left before there was an answer."""
 JUMP = 3600.0
 Route = Callable[[Visit], Awaitable[None]]
 
@@ -110,7 +113,7 @@ class _Front:
         finally:
             host.open -= 1
             seen.ms = (time.perf_counter() - began) * 1000
-            seen.status, seen.bytes = exchange.status, exchange.sent
+            seen.status, seen.bytes = exchange.status or (LEFT if seen.cancelled else 0), exchange.sent
         return None
 
     def _refuse(self, exchange: Exchange, refusal: RefusalError) -> None:
@@ -124,7 +127,7 @@ class _Front:
     async def _answer(self, exchange: Exchange, seen: Seen) -> None:
         if not _known_host(exchange.headers.get("host", "")):
             return exchange.reply(403, b"", "")
-        path = V1_MODEL if exchange.path.startswith(V1_MODEL) else exchange.path
+        path = next((prefix for prefix in PREFIXES if exchange.path.startswith(prefix)), exchange.path)
         if path not in PATHS or (path == "/api/status" and not self._host.rules.status_route):
             return exchange.reply(404, b"404 page not found", PLAIN)
         fault = self._host.faults.strike(exchange.path, seen.model)
@@ -172,6 +175,8 @@ async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
     if not ask.model:
         raise RefusalError(404, missing)
     model = visit.host.model(ask.model, missing)
+    if model.system and ask.messages and not ask.raw and ask.messages[0].get("role") != "system":
+        ask = replace(ask, messages=[{"role": "system", "content": model.system}, *ask.messages])
     await infer(Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat), model)
 
 
@@ -227,10 +232,11 @@ def _stats(host: Host, exchange: Exchange) -> None:
 
 
 CONTROLS: Mapping[str, Callable[[Host, Exchange], None]] = {"/__faults": _faults, "/__stats": _stats}
-WITHIN = ("slow", "late", "oom", "killed", "deadlock", "clock_jump")
+WITHIN = ("slow", "late", "oom", "load_stall", "killed", "deadlock", "clock_jump")
 """Faults with which the request goes on."""
-STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions")
-V1_MODEL = v1.PREFIX
+STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
+PREFIXES = (v1.PREFIX, making.BLOBS)
+"""Routes whose paths go on with a name."""
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/"): catalogue.root,
     ("HEAD", "/"): catalogue.root,
@@ -242,14 +248,19 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/api/show"): catalogue.show,
     ("POST", "/api/pull"): catalogue.pull,
     ("GET", "/api/status"): catalogue.status,
+    ("POST", "/api/create"): making.create,
+    ("POST", "/api/push"): making.push,
+    ("HEAD", making.BLOBS): making.has_blob,
+    ("POST", making.BLOBS): making.put_blob,
     ("POST", "/api/copy"): catalogue.copy,
     ("DELETE", "/api/delete"): catalogue.delete,
     ("POST", "/api/embed"): embed,
     ("POST", "/api/embeddings"): embed_one,
     ("POST", "/v1/chat/completions"): v1.chat,
+    ("POST", "/v1/completions"): v1.complete,
     ("POST", "/v1/embeddings"): v1.embed,
     ("GET", "/v1/models"): v1.models,
-    ("GET", V1_MODEL): v1.model,
+    ("GET", v1.PREFIX): v1.model,
     ("POST", "/api/chat"): _chat,
     ("POST", "/api/generate"): _generate,
 }

@@ -15,6 +15,8 @@ Worker = Callable[[Prompt], str | None]
 
 EXPRESSION = re.compile(r"(?<![\w.])[-(]{0,8}\d[\d\s().]{0,40}(?:(?:\*\*|//|[-+*/%])\s{0,4}[-(]{0,8}\d[\d\s().]{0,40})+")
 SUM_ASKED = re.compile(r"\bwhat(?:'s| is| are)\b|\b(?:calculat|comput|evaluat|solve|how much)|=", re.IGNORECASE)
+BRACKETS = re.compile(r"\([^()]*\)")
+STEP = re.compile(r"(\*\*|//|[-+*/%])?(-?[\d.]+)")
 DATE = re.compile(r"\A\s*\d{1,4}([-/])\d{1,2}\1\d{1,4}\s*\Z")
 FENCE = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
 SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
@@ -45,13 +47,41 @@ def arithmetic(prompt: Prompt) -> str | None:
         if DATE.match(text):
             continue
         try:
-            value = _compute(ast.parse(text, mode="eval").body)
+            return f"{text} = {value_of(text)}"
         except ZeroDivisionError:
             return f"{text} has no value: it divides by zero."
-        except (SyntaxError, ValueError, OverflowError, RecursionError):
+        except ValueError:
             continue
-        return f"{text} = {round(value, 10)}"
     return None
+
+
+def arithmetic_by_ear(prompt: Prompt) -> str | None:
+    """The same, and wrong: it works from left to right, as if `*` did not come before `+`. What stands in brackets is right."""
+    said = arithmetic(prompt)
+    text, equals, _ = (said or "").partition(" = ")
+    try:
+        return f"{text} = {_by_ear(text)}" if equals else said
+    except (ValueError, ZeroDivisionError):
+        return said
+
+
+def _by_ear(text: str) -> float:
+    text = text.replace(" ", "")
+    while "(" in text:
+        text = BRACKETS.sub(lambda found: str(value_of(found.group())), text)
+    (_, first), *rest = STEP.findall(text)
+    value = value_of(first)
+    for sign, number in rest:
+        value = value_of(f"({value}){sign}({number})")
+    return value
+
+
+def value_of(expression: str) -> float:
+    """The value of a sum; a `ValueError` where it is none, or too large a one."""
+    try:
+        return round(_compute(ast.parse(expression.strip(), mode="eval").body), 10)
+    except (SyntaxError, OverflowError, RecursionError) as error:
+        raise ValueError(f"no sum: {expression}") from error
 
 
 def _compute(node: ast.AST) -> float:
@@ -150,6 +180,7 @@ def list_todos(prompt: Prompt) -> str | None:
 
 SKILLS: Mapping[str, Worker] = {
     "arithmetic": arithmetic,
+    "arithmetic_by_ear": arithmetic_by_ear,
     "sort_words": sort_words,
     "count_words": count_words,
     "python_syntax": python_syntax,

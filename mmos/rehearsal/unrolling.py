@@ -8,7 +8,7 @@ from itertools import islice, repeat
 import orjson
 
 from mmos.rehearsal.parsing import Bit, Reading, read
-from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Raw, Say, Think
+from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Raw, Say, Stall, Think
 from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.tokens import count, split
 
@@ -16,6 +16,28 @@ NO_NATIVE_TEXT = "llama-server chat error: map[code:500 message:The model produc
 
 
 def unroll(pieces: Sequence[Piece], stops: Sequence[str], reading: Reading, rules: Profile) -> Iterator[Bit]:
+    late = next((piece for piece in pieces if isinstance(piece, Stall) and piece.after), None)
+    if late is None:
+        return _unrolled(pieces, stops, reading, rules)
+    return _stalled(_unrolled([piece for piece in pieces if piece is not late], stops, reading, rules), late)
+
+
+def _stalled(bits: Iterator[Bit], stall: Stall) -> Iterator[Bit]:
+    written = 0
+    for bit in bits:
+        if written >= stall.after:
+            break
+        written += bit.cost
+        yield bit
+    else:
+        yield Bit("stall", stall.seconds, 0)
+        return
+    yield Bit("stall", stall.seconds, 0)
+    yield bit
+    yield from bits
+
+
+def _unrolled(pieces: Sequence[Piece], stops: Sequence[str], reading: Reading, rules: Profile) -> Iterator[Bit]:
     lost = False
     for place, piece in enumerate(pieces):
         if isinstance(piece, Say | Loop | Raw):
@@ -45,6 +67,8 @@ def _other(piece: Piece) -> Iterator[Bit]:
         yield Bit("fail", piece.text, 0)
     elif isinstance(piece, Cut):
         yield Bit("cut", "", 0)
+    elif isinstance(piece, Stall):
+        yield Bit("stall", piece.seconds, 0)
 
 
 def _bad_byte(reading: Reading, rules: Profile) -> Bit:

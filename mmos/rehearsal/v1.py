@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,10 +29,11 @@ OPTIONS = {
 PREFIX = "/v1/models/"
 
 
-def _decoded(visit: Visit) -> dict[str, Any] | None:
-    """The body, or nothing where it was refused; what reads bodies says it as the other routes do, in a `/v1` shape."""
+def _readable(visit: Visit, read: Callable[[Mapping[str, Any]], Ask]) -> tuple[dict[str, Any], Ask] | None:
+    """The body, and what it asks; or nothing where it cannot be read, which is said in a `/v1` shape."""
     try:
-        return decode(visit.exchange, "api.ChatCompletionRequest")
+        data = decode(visit.exchange, "api.ChatCompletionRequest")
+        return data, read(data)
     except RefusalError as refusal:
         refuse_v1(visit.exchange, refusal.status, refusal.text, visit.host.rules, JSON)
         return None
@@ -40,15 +41,36 @@ def _decoded(visit: Visit) -> dict[str, Any] | None:
 
 async def chat(visit: Visit) -> None:
     """`POST /v1/chat/completions`"""
-    data = _decoded(visit)
-    if data is None:
-        return
-    ask = _read(data)
+    if found := _readable(visit, _read):
+        await _answer(visit, *found, chat=True)
+
+
+async def complete(visit: Visit) -> None:
+    """`POST /v1/completions`"""
+    if found := _readable(visit, _read_text):
+        await _answer(visit, *found, chat=False)
+
+
+def _read_text(data: Mapping[str, Any]) -> Ask:
+    fields = Fields(data, "CompletionRequest")
+    text = fields.text("prompt")
+    return Ask(
+        fields.text("model"),
+        [{"role": "user", "content": text}] if text else [],
+        stream=fields.flag("stream", False),
+        suffix=fields.text("suffix"),
+        options=_options(data),
+        render_only=fields.flag("_debug_render_only", False),
+    )
+
+
+async def _answer(visit: Visit, data: Mapping[str, Any], ask: Ask, *, chat: bool) -> None:
     model = visit.host.model(ask.model, f"model '{ask.model}' not found")
-    head = Head(f"chatcmpl-{visit.host.requests.total % 999}", visit.host.wall() // 10**9, ask.model, visit.host.rules)
+    number = f"{'chatcmpl' if chat else 'cmpl'}-{visit.host.requests.total % 999}"
+    head = Head(number, visit.host.wall() // 10**9, ask.model, visit.host.rules, text=not chat, logprobs=ask.logprobs)
     options = data.get("stream_options")
     usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
-    request = Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat=True)
+    request = Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat=chat)
     answer = StreamedV1(visit.exchange, head, visit.fault, usage) if ask.stream else WholeV1(visit.exchange, head, visit.fault)
     await infer(request, model, answer)
 
@@ -67,6 +89,8 @@ def _read(data: Mapping[str, Any]) -> Ask:
         format=_format(data.get("response_format")),
         think=False if effort == "none" else effort,
         options=_options(data),
+        logprobs=fields.whole("top_logprobs") if fields.flag("logprobs", False) else None,
+        render_only=fields.flag("_debug_render_only", False),
     )
 
 
@@ -74,7 +98,8 @@ def _options(data: Mapping[str, Any]) -> dict[str, Any]:
     stop = data.get("stop")
     told: dict[str, Any] = {OPTIONS[name]: data[name] for name in OPTIONS if data.get(name) is not None}
     told |= {name: data.get(name) if data.get(name) is not None else 1.0 for name in ("temperature", "top_p")}
-    return told | ({"stop": [stop] if isinstance(stop, str) else stop} if stop else {})
+    stops = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
+    return told | ({"stop": stops} if stops else {})
 
 
 def _format(wanted: Any) -> Any:
@@ -145,10 +170,10 @@ async def model(visit: Visit) -> None:
 
 async def embed(visit: Visit) -> None:
     """`POST /v1/embeddings`"""
-    data = _decoded(visit)
-    if data is None:
+    found = _readable(visit, lambda data: Ask(Fields(data, "EmbedRequest").text("model")))
+    if found is None:
         return
-    name = Fields(data, "EmbedRequest").text("model")
+    data, name = found[0], found[1].model
     texts = read_texts(data.get("input"))
     if not texts:
         raise RefusalError(400, "invalid input")

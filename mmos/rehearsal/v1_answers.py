@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.answers import GARBAGE, Gathered, StruckError, encode
+from mmos.rehearsal.answers import GARBAGE, Gathered, StruckError, encode, likely
 from mmos.rehearsal.faults import MID_STREAM, Fault
 from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.wire import Exchange
@@ -18,23 +18,53 @@ EVENTS = "text/event-stream"
 
 
 def refuse_v1(exchange: Exchange, status: int, text: str, rules: Profile, content_type: str = V1_JSON) -> None:
-    kinds = {400: "invalid_request_error", 404: rules.v1_missing}
+    known = rules.v1_tells_types or content_type != V1_JSON  # what cannot be read is refused before a model is asked for
+    kinds = {400: "invalid_request_error", 404: "not_found_error"} if known else {}
     error = {"message": text, "type": kinds.get(status, "api_error"), "param": None, "code": None}
-    exchange.reply(status, encode({"error": error}), content_type)
+    exchange.reply(status, encode({"error": error}) + (b"\n" if content_type == V1_JSON else b""), content_type)
 
 
 @dataclass(frozen=True)
 class Head:
-    """What every part of an answer begins with."""
+    """What every part of an answer begins with, and the form of its parts."""
 
     id: str
     created: int
     model: str
     rules: Profile
+    text: bool = False
+    """A completion of a text, not of a chat."""
+    logprobs: int | None = None
 
     def line(self, kind: str, rest: Mapping[str, Any], *, model: str | None = None) -> bytes:
         told = {"id": self.id, "object": kind, "created": self.created, "model": self.model if model is None else model}
         return encode({**told, "system_fingerprint": "fp_ollama", **rest})
+
+    def chunk(self, choices: Sequence[Mapping[str, Any]], *, model: str | None = None, **rest: Any) -> bytes:
+        """An event of a stream."""
+        return b"data: %b\n\n" % self.line(
+            "text_completion" if self.text else "chat.completion.chunk", {"choices": choices, **rest}, model=model
+        )
+
+    def piece(self, delta: Mapping[str, Any], reason: str | None, tokens: Sequence[str] = ()) -> dict[str, Any]:
+        if self.text:
+            return {"text": delta.get("content", ""), "index": 0, "finish_reason": reason}
+        return {"index": 0, "delta": delta, "finish_reason": reason, **self._likely(tokens)}
+
+    def whole(
+        self, message: Mapping[str, Any], reason: str | None, usage: Mapping[str, Any], tokens: Sequence[str] = (), **rest: Any
+    ) -> bytes:
+        """All in one."""
+        if self.text:
+            choice = {"text": message["content"], "index": 0, "finish_reason": reason}
+            return self.line("text_completion", {"choices": [choice], "usage": usage}) + b"\n"
+        choice = {"index": 0, "message": message, "finish_reason": reason, **self._likely(tokens)}
+        return self.line("chat.completion", {"choices": [choice], "usage": usage, **rest}) + b"\n"
+
+    def _likely(self, tokens: Sequence[str]) -> dict[str, Any]:
+        if self.logprobs is None or not tokens:
+            return {}
+        return {"logprobs": {"content": [likely(token, self.logprobs) for token in tokens]}}
 
     def usage(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         prompt, output = metrics.get("prompt_eval_count", 0), metrics.get("eval_count", 0)
@@ -48,6 +78,12 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call["function"]
     told = {"name": function["name"], "arguments": orjson.dumps(function["arguments"]).decode()}
     return {"id": call["id"], "index": function["index"], "type": "function", "function": told}
+
+
+def _note(exchange: Exchange, head: Head, reason: str, shown: Mapping[str, Any] | None) -> None:
+    message = {"role": "" if shown else "assistant", "content": ""}
+    more: dict[str, Any] = {} if shown is None else {"_debug_info": shown}
+    exchange.reply(200, head.whole(message, reason or None, head.usage({}), **more), V1_JSON)
 
 
 class StreamedV1:
@@ -64,10 +100,10 @@ class StreamedV1:
         self._open = False
 
     def say(self, text: str) -> None:
-        self._add({"content": text})
+        self._add({"content": text}, text)
 
     def think(self, text: str) -> None:
-        self._add({"content": "", "reasoning": text})
+        self._add({"content": "", "reasoning": text}, text)
 
     def call(self, call: Mapping[str, Any]) -> None:
         self._called = True
@@ -79,9 +115,9 @@ class StreamedV1:
         if self._fault is not None:
             raise StruckError(self._fault)
         last = {"role": "assistant", "content": ""} if self._head.rules.v1_role_always else {}
-        self._event({"choices": [{"index": 0, "delta": last, "finish_reason": "tool_calls" if self._called else reason}]})
+        self._event([self._head.piece(last, "tool_calls" if self._called else reason)])
         if self._usage:
-            self._event({"choices": [], "usage": self._head.usage(metrics)})
+            self._lines.append(self._head.chunk([], usage=self._head.usage(metrics)))
         self._lines.append(b"data: [DONE]\n\n")
         self.stop()
 
@@ -89,11 +125,14 @@ class StreamedV1:
         if not self._open and not self._lines:
             return self.refuse(500, text)
         delta = {"role": "assistant", "content": ""} if self._head.rules.v1_role_always else {"content": ""}
-        self._event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}, model="")
+        self._event([self._head.piece(delta, None)], model="")
         return self.stop()
 
     def refuse(self, status: int, text: str) -> None:
         refuse_v1(self._exchange, status, text, self._head.rules)
+
+    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
+        _note(self._exchange, self._head, reason, shown)
 
     def stop(self) -> None:
         self.flush(held=True)
@@ -115,15 +154,16 @@ class StreamedV1:
         if not held:
             self._exchange.flush()
 
-    def _add(self, delta: Mapping[str, Any]) -> None:
+    def _add(self, delta: Mapping[str, Any], *tokens: str) -> None:
         if self._fault is not None and self._chunks >= self._fault.place:
             raise StruckError(self._fault)
         role = {"role": "assistant"} if self._chunks == 0 or self._head.rules.v1_role_always else {}
         self._chunks += 1
-        self._event({"choices": [{"index": 0, "delta": {**role, **delta}, "finish_reason": None}]})
+        self._event([self._head.piece({**role, **delta}, None, tokens)])
 
-    def _event(self, rest: Mapping[str, Any], *, model: str | None = None) -> None:
-        self._lines.append(b"data: %b\n\n" % self._head.line("chat.completion.chunk", rest, model=model))
+    def _event(self, choices: Sequence[Mapping[str, Any]], *, model: str | None = None) -> None:
+        counted = {"usage": self._head.usage({})} if self._usage and self._head.text else {}
+        self._lines.append(self._head.chunk(choices, model=model, **counted))
 
 
 class WholeV1(Gathered):
@@ -144,6 +184,9 @@ class WholeV1(Gathered):
     def refuse(self, status: int, text: str) -> None:
         refuse_v1(self._exchange, status, text, self._head.rules)
 
+    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
+        _note(self._exchange, self._head, reason, shown)
+
     def stop(self) -> None:
         self._send(None, {})
 
@@ -156,6 +199,4 @@ class WholeV1(Gathered):
             message["reasoning"] = "".join(self._thought)
         if self._calls:
             message["tool_calls"] = [_call(call) for call in self._calls]
-        choice = {"index": 0, "message": message, "finish_reason": reason}
-        rest = {"choices": [choice], "usage": self._head.usage(metrics)}
-        self._exchange.reply(200, self._head.line("chat.completion", rest), V1_JSON)
+        self._exchange.reply(200, self._head.whole(message, reason, self._head.usage(metrics), self._written), V1_JSON)

@@ -46,8 +46,7 @@ def _render_call(call: Mapping[str, Any]) -> str:
 
 def fit(ask: Ask, runner: Runner, rules: Profile) -> Fitted:
     """The whole prompt where it fits; else a refusal, or, where the request allows it, what is left after truncation."""
-    tools = [orjson.dumps(ask.tools).decode()] if ask.tools else []
-    parts = [render(message) for message in ask.messages]
+    tools, parts = _parts(ask)
     tokens = sum(map(count, tools)) + sum(map(count, parts)) + IMAGE_TOKENS * ask.images
     if tokens <= runner.window:
         return Fitted(ask.messages, [*tools, *parts], tokens)
@@ -70,9 +69,21 @@ def _too_long(tokens: int, window: int, rules: Profile) -> str:
     return nested_error(message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=window)
 
 
-def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> Fitted:
-    """Whole messages go, oldest first, system messages and the last one stay; where even that is too long, its tail stays."""
-    window, rest = room
+def shown(ask: Ask, runner: Runner) -> Sequence[Mapping[str, Any]]:
+    """The messages that the server writes into a prompt: it drops whole ones, and leaves it to the engine to cut the last."""
+    if not ask.truncate:
+        return ask.messages
+    tools, parts = _parts(ask)
+    keep, _ = _kept(ask, tools, parts, runner.window)
+    return [ask.messages[place] for place in keep]
+
+
+def _parts(ask: Ask) -> tuple[list[str], list[str]]:
+    return [orjson.dumps(ask.tools).decode()] if ask.tools else [], [render(message) for message in ask.messages]
+
+
+def _kept(ask: Ask, tools: list[str], parts: list[str], window: int) -> tuple[dict[int, str], int]:
+    """Whole messages go, oldest first, system messages and the last one stay; what is kept, by place, and its tokens."""
     keep = dict(enumerate(parts))
     left = sum(map(count, tools)) + sum(map(count, parts))
     for place, message in enumerate(ask.messages[:-1]):
@@ -80,6 +91,13 @@ def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, in
             break
         if message.get("role") != "system":
             left -= count(keep.pop(place))
+    return keep, left
+
+
+def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> Fitted:
+    """What is left of the messages; where even that is too long, the tail of the last one."""
+    window, rest = room
+    keep, left = _kept(ask, tools, parts, window)
     messages = [ask.messages[place] for place in keep]
     if left <= window:
         return Fitted(messages, [*tools, *keep.values()], left)

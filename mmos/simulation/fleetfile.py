@@ -29,7 +29,10 @@ UNSOUND = Persona()
 """Stands where a model is not right, which is told elsewhere."""
 Made = TypeVar("Made", bound=BaseModel)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_CARD = ("family", "parameter_size", "quantization", "context_length", "capabilities", "default", "signature")
+_CARD = (
+    *("family", "parameter_size", "quantization", "context_length", "capabilities", "default", "signature"),
+    *("path", "template", "system", "named_tools", "broken"),
+)
 _ARCHITECTURE = ("layers", "heads", "kv_heads", "head_size", "embedding_length")
 _SPEED = ("load_seconds", "prefill", "decode")
 

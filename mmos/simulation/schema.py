@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, create_model
 from mmos.config.schema import Orchestration, Section
 from mmos.config.values import Gigabytes, KeepAlive, ModelName, Parallel, Positive, ServerName, Text, TimeScale, allowed
 from mmos.rehearsal.faults import Fault
-from mmos.rehearsal.personas import Capability
-from mmos.rehearsal.profiles import Version
+from mmos.rehearsal.personas import Capability, Template, ToolPath
+from mmos.rehearsal.profiles import Version, Weights
 
 Rate = Annotated[float, Field(gt=0, le=10_000_000), allowed("tokens a second, more than 0")]
 Factor = Annotated[float, Field(gt=0, le=10_000), allowed("a number more than 0 and at most 10000")]
@@ -60,6 +60,11 @@ class Persona(Section):
     capabilities: list[Capability] | None = Field(default=None, description="completion, tools, thinking, embedding, vision, insert.")
     default: Text | None = Field(default=None, description="What it says when no rule fits.")
     signature: Text | None = Field(default=None, description="Stands after every answer.")
+    path: ToolPath | None = Field(default=None, description="Who finds tool calls in what it writes.")
+    template: Template | None = Field(default=None, description="What its template does with tools and calls.")
+    system: Text | None = Field(default=None, description="The system text of its Modelfile.")
+    named_tools: bool | None = Field(default=None, description="Call tools that the user names.")
+    broken: Weights | None = Field(default=None, description="What is wrong with its file: truncated, garbage, missing.")
     rules: list[dict[str, Any]] | None = Field(default=None, description="Rules as in a persona file.")
 
 

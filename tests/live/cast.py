@@ -90,8 +90,16 @@ def _router(prompt: Prompt) -> Turn:
     return _said("router", "answer" if prompt.results else "calls")
 
 
+def _structs(prompt: Prompt) -> Turn:
+    return _said("structs", "call" if prompt.tools else "plain")
+
+
 def _swallower(prompt: Prompt) -> Turn:
     return _said("swallower", "call" if prompt.tools else "plain")
+
+
+def _waverer(prompt: Prompt) -> Turn:
+    return _said("waverer", "final" if prompt.last_role == "tool" else "call" if prompt.tools else "again")
 
 
 def _native(prompt: Prompt) -> Turn:
@@ -112,7 +120,9 @@ CAST = (
     _model("reasoner", Say(text("reasoner"))),
     _model("coder-as-text", _as_text, "tools"),
     _model("quirks", _as_asked("quirks"), "tools"),
+    dataclasses.replace(_model("structs", _structs, "tools"), template="structs"),
     _model("swallower", _swallower, "tools"),
+    _model("waverer", _waverer, "tools"),
     _model("thinker", _thinker, "tools", "thinking"),
     _model("faulty", _as_asked("faulty")),
     _model("looper", Loop(text("looper"))),

@@ -49,9 +49,9 @@ def note(item: pytest.Item, report: pytest.TestReport) -> None:
     outcome = f"≠ {known.removeprefix('reason: ')}" if known else SIGNS[report.outcome]
     cases = _seen.setdefault((area, words), {})
     _servers[server] = None
-    worst = {"✓": 0, "–": 1}
+    weight = {"–": 0, "✓": 1}  # a row does not apply only where none of its cases does
     before = cases.get(server)
-    if before is None or worst.get(outcome, 2) >= worst.get(before, 2):
+    if before is None or weight.get(outcome, 2) >= weight.get(before, 2):
         cases[server] = outcome
 
 

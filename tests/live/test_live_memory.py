@@ -157,12 +157,13 @@ async def test_what_loads_a_model_again(server: Talk, more: dict[str, Any], relo
 
 async def test_one_makes_room_for_the_other(open_server: Opener) -> None:
     async with open_server(max_loaded=1) as server:
+        loads = []
         for model in ("coder", "reasoner", "coder"):
             said = await server.chat(model, stream=False)
             assert said.joined() == text(model)
-            assert said.data["load_duration"] > 50_000_000
             assert set(await server.ps()) == {model}
-        assert (await server.chat("coder", stream=False)).data["load_duration"] < 50_000_000
+            loads.append(said.data["load_duration"])
+        assert (await server.chat("coder", stream=False)).data["load_duration"] < min(loads) / 2
 
 
 @pytest.mark.parametrize(("first", "second", "stays"), [("1h", "2m", "coder"), ("2m", "1h", "reasoner")])

@@ -37,6 +37,17 @@ DIFFERENT: Mapping[str, Mapping[str, Any]] = {
             "eval_count", "eval_duration",
         ],
     },
+    "tools as structs": {OLD: False, NEW: True},
+    "nested object in a prompt": {
+        OLD: '{"type":"object","description":"d","properties":{"b":{"type":"number"},"y":{"type":"string"}}}',
+        NEW: '{"type":"object","description":"d","properties":{"y":{"type":"string"},"b":{"type":"number"}},"required":["b"]}',
+    },
+    "bare tool in a prompt": {
+        OLD: '{"name":"bare","parameters":{"type":"","properties":null}}',
+        NEW: '{"name":"bare","description":"","parameters":{"type":"","properties":null}}',
+    },
+    "refused under /v1": {OLD: "api_error", NEW: "invalid_request_error"},
+    "deleting nothing": {OLD: 'name "" is invalid', NEW: "model is required"},
     "native path": {OLD: (400, r""), NEW: (200, r"[A-Za-z0-9]{32}")},
     "reloads": {
         OLD: {"num_batch": True, "num_thread": True, "use_mmap": True, "main_gpu 0": False, "shift": False},

@@ -1,0 +1,87 @@
+"""Offered tools as a server writes them into a prompt: what is left of them once it has read them, as JSON or as Go prints a struct."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mmos.rehearsal.answers import encode
+from mmos.rehearsal.profiles import Profile
+
+Tool = Mapping[str, Any]
+PROPERTY = ("anyOf", "type", "items", "description", "enum", "properties", "required")
+"""What is kept of a property, in its order; all else is lost when a request is read."""
+
+
+def compact(value: Any) -> str:
+    """JSON as Go writes it."""
+    return encode(value).decode()
+
+
+def spaced(value: Any) -> str:
+    """JSON as a template of the engine writes it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def in_order(value: Any) -> Any:
+    """What a server keeps as a map: its keys come back sorted, and a number without a fraction as a whole one."""
+    if isinstance(value, Mapping):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [in_order(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def decoded(tool: Tool, rules: Profile) -> dict[str, Any]:
+    """A tool with what is left of it once the server has read it."""
+    function = tool.get("function") or {}
+    told: dict[str, Any] = {"name": str(function.get("name", ""))}
+    if function.get("description") or rules.tools_in_full:
+        told["description"] = str(function.get("description") or "")
+    return {"type": str(tool.get("type", "")), "function": {**told, "parameters": _parameters(function.get("parameters") or {}, rules)}}
+
+
+def _parameters(told: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
+    kept: dict[str, Any] = {"type": told.get("type", "")}
+    kept |= {name: in_order(told[name]) for name in ("$defs", "items") if told.get(name) is not None}
+    if told.get("required"):
+        kept["required"] = told["required"]
+    properties = told.get("properties")
+    kept["properties"] = None if properties is None else {name: _property(properties[name], rules) for name in sorted(properties)}
+    return kept
+
+
+def _property(told: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name in PROPERTY:
+        value = told.get(name)
+        if not value or (name == "required" and not rules.tools_in_full):
+            continue
+        if name == "anyOf":
+            kept[name] = [_property(one, rules) for one in value]
+        elif name == "properties":
+            kept[name] = {key: _property(value[key], rules) for key in (value if rules.tools_in_full else sorted(value))}
+        else:
+            kept[name] = in_order(value)
+    return kept
+
+
+def as_struct(tool: Mapping[str, Any]) -> str:
+    """A function as Go prints a struct: what a template makes of `{{ .Function }}` where the struct has no text of its own."""
+    function = tool["function"]
+    told = function["parameters"]
+    required = " ".join(map(str, told.get("required") or ()))
+    parts = (told["type"], go_text(told.get("$defs")), go_text(told.get("items")), f"[{required}]", compact(told["properties"] or {}))
+    return f"{{{function['name']} {function.get('description', '')} {{{' '.join(parts)}}}}}"
+
+
+def go_text(value: Any) -> str:
+    """A value as Go prints it."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, Mapping):
+        return f"map[{' '.join(f'{key}:{go_text(part)}' for key, part in value.items())}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(go_text, value))}]"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

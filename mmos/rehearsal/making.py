@@ -1,0 +1,123 @@
+"""Models that are made, changed and sent away: create, push, and the blobs that they are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from mmos.rehearsal.answers import encode, refuse
+from mmos.rehearsal.catalogue import pull_named
+from mmos.rehearsal.decoding import NAME, Fields, RefusalError, decode
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model, Template, full_name
+from mmos.rehearsal.visit import Visit
+
+BLOBS = "/api/blobs/"
+DIGEST = re.compile(r"\Asha256[:-][0-9a-f]{64}\Z")
+NO_FILE = "open {path}: no such file or directory"
+NO_WEIGHTS = "rehearsal: models come from personas; there is nothing that could read the weights of a file"
+
+
+async def create(visit: Visit) -> None:
+    """A model out of one that is here: under another name, with options, a system text or a template of its own."""
+    fields = Fields(decode(visit.exchange, "api.CreateRequest"), "CreateRequest", dot=visit.host.rules.struct_dot)
+    name, base, stream = fields.text("model") or fields.text("name"), fields.text("from"), fields.flag("stream", True)
+    if not NAME.match(name):
+        raise RefusalError(400, "invalid model name")
+    files = fields.mapping("files")
+    if not base and not files:
+        return visit.exchange.reply(400, encode({"error": "neither 'from' or 'files' was specified"}), "application/json")
+    if files:
+        return _tell(visit, ["parsing GGUF"], _weights(visit.host, files), stream=stream)
+    found = visit.host.installed.get(full_name(base, suffixes=visit.host.rules.suffixes))
+    if found is None:
+        return await pull_named(visit, base, stream=stream)
+    made = _made(found, name, fields)
+    visit.host.installed = {
+        made.full_name: made,
+        **{key: model for key, model in visit.host.installed.items() if key != made.full_name},
+    }
+    layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.exchange.body).hexdigest()}"]
+    return _tell(visit, [*layers, "writing manifest", "success"], "", stream=stream)
+
+
+def _made(base: Model, name: str, fields: Fields) -> Model:
+    template = fields.text("template")
+    changed: dict[str, Any] = {"template": _kind(template)} if template else {}
+    if template:
+        others = [what for what in base.capabilities if what != "tools"]
+        changed["capabilities"] = [*others, "tools"] if ".Tools" in template else others
+    system = fields.text("system") or base.system
+    options = {**base.parameters, **fields.mapping("parameters")}
+    return replace(base, name=name, blob=base.blob or base.full_name, system=system, parameters=options, **changed)
+
+
+def _kind(template: str) -> Template:
+    """Which of our templates comes nearest to one in Go's language."""
+    if ".Tools" not in template:
+        return "plain"
+    if re.search(r"\{\{-?\s*\.Function\s*-?\}\}", template):
+        return "structs"
+    return "either" if re.search(r"else if \.ToolCalls", template) else "whole"
+
+
+def _weights(host: Host, files: Mapping[str, Any]) -> str:
+    """What is wrong with the files that a model shall be made of: something is, always."""
+    for digest in map(str, files.values()):
+        if not DIGEST.match(digest):
+            return "invalid digest format"
+        if digest not in host.blobs:
+            return NO_FILE.replace("{path}", f"/root/.ollama/models/blobs/{digest.replace(':', '-')}")
+    return NO_WEIGHTS
+
+
+async def push(visit: Visit) -> None:
+    """There is no registry that it could reach."""
+    fields = Fields(decode(visit.exchange, "api.PushRequest"), "PushRequest")
+    name, stream = fields.text("model") or fields.text("name"), fields.flag("stream", True)
+    if not name:
+        raise RefusalError(400, "model is required")
+    found = visit.host.installed.get(full_name(name, suffixes=visit.host.rules.suffixes))
+    space, _, path = f"library/{full_name(name)}".removeprefix("library/" if "/" in name else "").rpartition("/")
+    if found is None:
+        manifest = f"/root/.ollama/models/manifests/registry.ollama.ai/{space}/{path.replace(':', '/')}"
+        return _tell(visit, ["retrieving manifest", "couldn't retrieve manifest"], NO_FILE.replace("{path}", manifest), stream=stream)
+    blob = f"https://registry.ollama.ai/v2/{space}/{path.partition(':')[0]}/blobs/sha256:{found.weights}"
+    return _tell(visit, ["retrieving manifest"], f'Head "{blob}": dial tcp: lookup registry.ollama.ai: no such host', stream=stream)
+
+
+def _tell(visit: Visit, steps: list[str], error: str, *, stream: bool) -> None:
+    """Progress, and how it ended: the host answers 200 before it knows."""
+    exchange = visit.exchange
+    if not stream:
+        return exchange.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
+    exchange.open()
+    for step in steps:
+        exchange.send(encode({"status": step}) + b"\n")
+    if error:
+        exchange.send(encode({"error": error}) + b"\n")
+    return exchange.close()
+
+
+async def has_blob(visit: Visit) -> None:
+    digest = visit.exchange.path.removeprefix(BLOBS)
+    if not DIGEST.match(digest):
+        return refuse(visit.exchange, 400, "invalid digest format")
+    return visit.exchange.reply(200, b"", "") if digest in visit.host.blobs else refuse(visit.exchange, 404, f'blob "{digest}" not found')
+
+
+async def put_blob(visit: Visit) -> None:
+    """Only its digest is kept."""
+    digest = visit.exchange.path.removeprefix(BLOBS)
+    if not DIGEST.match(digest):
+        return refuse(visit.exchange, 400, "invalid digest format")
+    if digest in visit.host.blobs:
+        return visit.exchange.reply(200, b"", "")
+    found = f"sha256:{sha256(visit.exchange.body).hexdigest()}"
+    if found != digest.replace("-", ":"):
+        return refuse(visit.exchange, 400, f'digest mismatch, expected "{digest}", got "{found}"')
+    visit.host.blobs.add(digest)
+    return visit.exchange.reply(201, b"", "")
