@@ -279,6 +279,12 @@ class WindowExceeded(HostRefusal):
 class BadRequest(HostRefusal):
     code = "request_refused"
 
+    def __init__(self, message: str, *, parameter: str = "", verbatim: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.parameter = parameter
+        """What the host does not accept, where it says so."""
+        self.verbatim = verbatim
+
 
 class Unauthorized(HostRefusal):
     code = "unauthorized"

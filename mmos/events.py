@@ -65,6 +65,13 @@ class RunFinished(Event):
 
 
 @dataclass(frozen=True)
+class RunWithdrawn(Event):
+    """The user took a task back to ask it anew: what was said in this run no longer counts in the thread's history."""
+
+    kind = "run_withdrawn"
+
+
+@dataclass(frozen=True)
 class ThreadNamed(Event):
     kind = "thread_named"
     name: str
@@ -142,6 +149,8 @@ class ModelReplied(Event):
     done_reason: str = "stop"
     seconds: float = 0.0
     """Wall time on our side, waiting included."""
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Why this host, in seconds, as the fleet said it."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +214,9 @@ class CallRepaired(Event):
     lane: str
     stage: Literal["extract", "repair", "interpreter", "arbiter"]
     what: str
+    tool: str = ""
+    """Where the call became another one: what it is now."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -268,7 +280,7 @@ class Unknown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
-        RunStarted, RunResumed, RunFinished, ThreadNamed, Warned,
+        RunStarted, RunResumed, RunFinished, RunWithdrawn, ThreadNamed, Warned,
         LaneOpened, Prompted, LaneClosed, ModelAsked, ModelReplied, ModelFailed, HistoryShortened,
         CallStarted, CallFinished, CallRepaired, LoopNoticed, ArtifactKept,
         QuestionAsked, QuestionAnswered,

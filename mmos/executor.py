@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mmos.calls.coerce import coerce
 from mmos.errors import (
     InvalidArguments,
     LimitReached,
@@ -21,7 +22,7 @@ from mmos.errors import (
     ToolUnknownOutcome,
     UnknownTool,
 )
-from mmos.events import CallFinished, CallStarted, LoopNoticed
+from mmos.events import CallFinished, CallRepaired, CallStarted, LoopNoticed
 from mmos.messages import Message, ToolCall, clean
 from mmos.prompting.digest import digest
 from mmos.scope import Scope
@@ -98,11 +99,41 @@ class Execution:
         guess = f" Did you mean {near[0]}?" if near else ""
         raise UnknownTool(f"There is no tool named {name!r}.{guess} Tools you have: {existing}.")
 
-    def _checked(self, tool: Tool) -> None:
-        problems = tool.spec.problems(self.call.arguments)
-        if problems:
+    async def _settled(self) -> tuple[Execution, Tool, str]:
+        """The call as it can be carried out: as it came, coerced by its schema, or clarified, once; and what its caller is told of that."""
+        repairs = [repair for repair in self.scope.view.repairs if repair.call == self.call.id and repair.tool]
+        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # it was, before a pause
+        if clear is None:
+            try:
+                tool = self._found()
+                return self._coerced(tool), tool, ""
+            except (UnknownTool, InvalidArguments) as error:
+                clear = await self.room.clarify(self.scope, self.call, self.offered, error.message)
+                if clear is None:
+                    raise
+        mended = replace(self, call=replace(clear, id=self.call.id))
+        tool = mended._found()
+        return (
+            mended._coerced(tool),
+            tool,
+            f"[Your call could not be carried out as you wrote it. This was done instead: {mended._spelled()}]\n",
+        )
+
+    def _coerced(self, tool: Tool) -> Execution:
+        """With arguments that fit; every change is written down."""
+        coerced = coerce(self.call.arguments, tool.spec.parameters, tool.spec.problems)
+        if coerced.problems:
             expected = ", ".join(tool.spec.parameters.get("properties", {})) or "none"
-            raise InvalidArguments(f"The arguments of {tool.name} do not fit: {'; '.join(problems)}. Arguments it takes: {expected}.")
+            raise InvalidArguments(
+                f"The arguments of {tool.name} do not fit: {'; '.join(coerced.problems)}. Arguments it takes: {expected}."
+            )
+        if not coerced.changes and coerced.arguments == self.call.arguments:
+            return self
+        told = {repair.what for repair in self.scope.view.repairs if repair.call == self.call.id}
+        for change in coerced.changes:
+            if (what := f"{tool.name}: {change}") not in told:
+                self.scope.record(CallRepaired(self.call.id, self.scope.lane, "repair", what))
+        return replace(self, call=replace(self.call, arguments=coerced.arguments))
 
     async def _after_crash(self, tool: Tool) -> str:
         """The call was begun and never ended: it is not done twice without somebody saying so."""
@@ -126,9 +157,8 @@ class Execution:
             said = await self._looping(earlier)
             if said:
                 return said
-        tool = self._found()
-        self._checked(tool)
-        return await (self._after_crash(tool) if cut_off and tool.effects else self._timed(tool))
+        fit, tool, note = await self._settled()
+        return note + await (fit._after_crash(tool) if cut_off and tool.effects else fit._timed(tool))
 
     async def _looping(self, earlier: int) -> str:
         """First a nudge, then the tool is withheld for a turn, then the user decides; empty when he lets it go on."""

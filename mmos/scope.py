@@ -9,14 +9,19 @@ from typing import Any, Literal, NamedTuple
 from mmos.errors import LimitReached
 from mmos.events import ArtifactKept, Entry, Event
 from mmos.journal import Journal
+from mmos.logs import log_fact
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
+HintKind = Literal["token", "turn", "loading", "reading", "restart"]
+"""The text of `loading` and `reading` is the host's name."""
+
 
 class Hint(NamedTuple):  # one for each token: a tuple is made in a quarter of a dataclass's time
-    """Something in flight that a door may show and nobody keeps: a turn begins, a piece of its text, it begins anew."""
+    """Something in flight that a door may show and nobody keeps: a turn begins and waits for a host, one loads its model or reads
+    its prompt, a piece of its text, it begins anew."""
 
-    kind: Literal["token", "turn", "restart"]
+    kind: HintKind
     role: str
     lane: str
     text: str = ""
@@ -64,6 +69,7 @@ class Scope:
         entry = self.journal.append(self.run, self.thread, event)
         self.view.apply(entry)
         self.conversation.apply(entry)
+        log_fact(self.run, event.kind, event)
         return entry
 
     def keep(self, role: str, text: str) -> str:
@@ -72,7 +78,7 @@ class Scope:
         self.record(ArtifactKept(name, self.lane, role, text))
         return f"artifact:{name}"
 
-    def hint(self, kind: Literal["token", "turn", "restart"], text: str = "") -> None:
+    def hint(self, kind: HintKind, text: str = "") -> None:
         """Tell whoever watches; nothing of it is kept."""
         if self.listener is not None:
             self.listener(Hint(kind, self.role, self.lane, text, self.depth))
@@ -83,6 +89,16 @@ class Scope:
     @property
     def exchange(self) -> Lane:
         return self.conversation.lanes[self.lane]
+
+    @property
+    def turns_left(self) -> int | None:
+        """Turns that this participant may still take on its question."""
+        return None if self.limits.turns is None else max(0, self.limits.turns - self.exchange.turns)
+
+    @property
+    def calls_left(self) -> int | None:
+        """Tool calls that the run may still make."""
+        return None if self.limits.calls is None else max(0, self.limits.calls - self.view.calls)
 
     def check_budget(self) -> None:
         """Raise when the next model call is over a limit of the run."""

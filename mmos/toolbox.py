@@ -16,9 +16,10 @@ import orjson
 
 from mmos.calls.spec import Spec
 from mmos.errors import InvalidArguments, ToolError
-from mmos.messages import Message, clean
+from mmos.messages import Message, ToolCall, clean
 from mmos.scope import Scope
 from mmos.threads import on_thread
+from mmos.views.run import REFERENCE
 
 AfterCrash = Literal["ask", "repeat"] | Callable[[Mapping[str, Any]], Any]
 """What a call that a crash cut off means: ask the user, do it again, or a function that finds out what it did."""
@@ -41,6 +42,13 @@ class Room(Protocol):
 
     async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer: ...
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
+    async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
+        """The calls of a role's tools that a text means, or why there are none."""
+        ...
+
+    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
+        """A call that could not be carried out as it was meant; None where nobody can tell."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,16 @@ class Context:
         """The user's own words."""
         return self.scope.view.task
 
+    def expanded(self, text: str) -> str:
+        """A digest gives way to the artifact that it is of."""
+        kept = self.scope.view.artifacts
+        return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
+
     async def consult(self, role: str, message: Message) -> Answer:
         return await self.room.consult(self.scope, role, message, call=self.call)
+
+    async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
+        return await self.room.interpret(self.scope, text, role=role or self.scope.role)
 
     async def ask_user(self, question: UserQuestion) -> str:
         return await self.room.ask_user(self.scope, question, call=self.call)

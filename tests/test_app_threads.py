@@ -180,7 +180,7 @@ async def test_in_schema_mode_an_answer_that_is_begun_anew_is_heard_from_its_beg
         answer = await on.app.run("Go.", watch=Watch(on_hint=hints.append))
         assert answer.text == "A whole answer, this time."
         restart = next(place for place, hint in enumerate(hints) if hint.kind == "restart")
-        assert "".join(hint.text for hint in hints[restart + 1 :]) == answer.text
+        assert "".join(hint.text for hint in hints[restart + 1 :] if hint.kind == "token") == answer.text
         assert "".join(hint.text for hint in hints[:restart] if hint.kind == "token") == "A whole"
 
 

@@ -156,3 +156,18 @@ def test_whatever_hosts_say_the_proposal_loads(surveys):
     config = from_text(propose(surveys), "proposed", {})
     assert config.orchestration.arbiter.model
     assert len(config.orchestration.servers) <= len(surveys)
+
+
+def test_marks_of_trials_choose_the_arbiter():
+    fleet = [host("a", model("qwen2.5:14b", "14.8B"), model("llama3.1:8b", "8.0B"))]
+
+    def arbiter(**scores: float) -> tuple[str, str]:
+        text = propose(fleet, scores={name.replace("_", ":", 1): score for name, score in scores.items()})
+        return from_text(text, "proposed", {}).roles()["arbiter"].model, text
+
+    assert arbiter()[0] == "qwen2.5:14b"
+    assert arbiter(**{"qwen2.5_14b": 0.3})[0] == "llama3.1:8b"
+    assert arbiter(**{"llama3.1_8b": 0.2})[0] == "qwen2.5:14b"
+    model_name, text = arbiter(**{"qwen2.5_14b": 0.9})
+    assert model_name == "qwen2.5:14b"
+    assert "90% of the cases right" in text

@@ -57,7 +57,7 @@ def test_what_the_world_lacks_is_a_warning():
     config = from_text(ARCHITECTURE_EXAMPLE, "o.yaml", {"HOME": "/nowhere"})
     keys = {problem.key: problem for problem in config.warnings}
     assert str(keys["orchestration.servers.studio.api_key_env"]) == (
-        "o.yaml:5: orchestration.servers.studio.api_key_env: STUDIO_KEY is not set in the environment; requests go without a key"
+        "o.yaml:5: orchestration.servers.studio.api_key_env: STUDIO_KEY is not set in the environment; this server cannot be asked without it"
     )
     assert keys["orchestration.servers.here.models.mine"].message == "there is no file ~/models/mine.gguf"
 

@@ -24,7 +24,7 @@ def tokens(weight: float) -> int:
 def lane_with(lengths: list[int], own: int = 10) -> Lane:
     history = History()
     for number, length in enumerate(lengths):
-        history.extend([Message("user", f"Q{number}"), Message("assistant", "x" * length)])
+        history.extend([Message("user", f"Q{number}"), Message("assistant", "x" * length)], f"r{number}")
     return Lane("arbiter", history, len(lengths), [Message("user", "y" * own)])
 
 
@@ -69,7 +69,7 @@ def test_the_oldest_half_goes_at_a_time() -> None:
 def test_while_a_thread_grows_its_prefix_changes_seldom() -> None:
     history, skip, changes, before = History(), 0, 0, [SYSTEM]
     for number in range(60):
-        history.extend([Message("user", f"Q{number}"), Message("assistant", "x" * 300)])
+        history.extend([Message("user", f"Q{number}"), Message("assistant", "x" * 300)], f"r{number}")
         lane = Lane("arbiter", history, number + 1, [Message("user", "And now?")])
         prompt = composed(lane, 2048, skip)
         skip = prompt.skipped
@@ -100,11 +100,11 @@ def test_sums_are_those_of_the_messages_after_any_growth_and_any_taking_back(ent
 
 def test_sums_notice_an_end_that_was_taken_back_and_replaced_by_a_longer_one() -> None:
     history, scale = History(), Scale()
-    history.extend([Message("user", "Q"), Message("assistant", "cut")])
+    history.extend([Message("user", "Q"), Message("assistant", "cut")], "r1")
     lane = Lane("arbiter", history, 1, [])
     scale.past(lane, 0)
-    del history.messages[history.starts.pop() :]
-    history.extend([Message("user", "Q"), Message("assistant", "a whole answer"), Message("user", "more")])
+    history.take_back()
+    history.extend([Message("user", "Q"), Message("assistant", "a whole answer"), Message("user", "more")], "r2")
     assert scale.past(lane, 0) == pytest.approx(sum(map(weigh, history.messages)))
 
 

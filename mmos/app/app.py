@@ -15,10 +15,13 @@ from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.config.load import Config, from_mapping, load
 from mmos.errors import NotFound, StateError, UsageError
-from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, ThreadNamed
+from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
+from mmos.hosts.names import canonical
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import Message, clean
+from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
@@ -40,7 +43,14 @@ class App:
     """Everything wired: ask it with `run`, watch it with `stream`."""
 
     def __init__(
-        self, config: Config, fleet: Fleet, journal: Journal, *, tools: Iterable[Callable[..., Any] | Tool] = (), rehearsed: bool = False
+        self,
+        config: Config,
+        fleet: Fleet,
+        journal: Journal,
+        *,
+        tools: Iterable[Callable[..., Any] | Tool] = (),
+        channels: Mapping[str, str] | None = None,
+        rehearsed: bool = False,
     ) -> None:
         self.config = config
         self.fleet = fleet
@@ -48,7 +58,7 @@ class App:
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         self._extra = [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools]
-        self._experience = Experience()
+        self._experience = Experience(channels=dict(channels or {}))
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
@@ -126,6 +136,17 @@ class App:
 
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
+    async def withdraw(self, run: str) -> None:
+        """Take an ended run back out of its thread's history, so that its task can be asked anew; its record stays."""
+        run = await self.find(run)
+        if run in self._at_work:
+            raise UsageError(f"Run {run} is still being worked on.", next_step="Wait for its end, or cancel it.")
+        thread = (await self.journal.read(run=run, limit=1))[0].thread
+        entry = self.journal.append(run, thread, RunWithdrawn())
+        if thread in self._conversations:
+            self._conversations[thread].apply(entry)
+        await self.journal.durable()
+
     async def stream(self, task: str, *, thread: str | None = None, options: RunOptions | None = None) -> AsyncIterator[Event | Hint]:
         """The journal of one run followed live, with the pieces of text in flight between its facts."""
         run = new_id()
@@ -168,15 +189,21 @@ class App:
         finally:
             self._at_work.discard(run)
 
-    def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
-        key = (tuple((options.roles or {}).items()), options.system)
+    def cast(self, options: RunOptions) -> Mapping[str, Participant]:
+        """Every role with its model, words and tools, as a run with these options has them."""
+        key = (tuple((options.roles or {}).items()), tuple((options.sampling or {}).items()), options.system)
         if key not in self._casts:
-            roles = wiring.roles_of(self.config, options.roles)
+            roles = wiring.roles_of(self.config, options.roles, options.sampling)
             _limit(self._casts, CASTS_KEPT)
             self._casts[key] = wiring.participants_of(roles, self.tools, self.templates, options.system)
+        return self._casts[key]
+
+    def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
+        cast = self.cast(options)
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
-        return Participants(self.fleet, self._casts[key], Desk(policy, answerer), self._experience, frozenset(self.tools.names))
+        ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
+        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, frozenset(self.tools.names), ladder)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
@@ -204,7 +231,7 @@ class App:
         """The fold of a thread: extended by our own runs, made anew only when another process has written to it."""
         kept = self._conversations.get(thread)
         if kept is not None:
-            ended = await self.journal.read(thread=thread, kinds=("lane_closed",), after=kept.seen)
+            ended = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=kept.seen)
             if kept.knows(ended):
                 return kept
         _limit(self._conversations, CONVERSATIONS_KEPT)
@@ -259,7 +286,7 @@ async def open_app(
     app: App | None = None
     try:
         async with wiring.fleet_of(made) as fleet:
-            app = App(made, fleet, journal, tools=tools, rehearsed=rehearsed)
+            app = App(made, fleet, journal, tools=tools, channels=_channels(made, state), rehearsed=rehearsed)
             yield app
     finally:
         try:
@@ -267,6 +294,15 @@ async def open_app(
         except StateError:
             if app is None or app.unkept is None:  # else it has been told
                 raise
+
+
+def _channels(config: Config, state: str | Path | None) -> dict[str, str]:
+    """How each model is best offered tools, where a fitness card of the state folder tells."""
+    if state is None:
+        return {}
+    cards = Shelf.of_state(Path(state)).newest()
+    models = {role.model for role in config.roles().values()}
+    return {model: card.channel for model in models if (card := cards.get(canonical(model))) and card.channel}
 
 
 def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Config:

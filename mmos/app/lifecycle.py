@@ -31,6 +31,8 @@ class RunOptions:
     on_question: OnQuestion | None = None
     roles: Mapping[str, str] | None = None
     """Other models for roles: `{"coding": "qwen2.5-coder:7b@ollama01"}`."""
+    sampling: Mapping[str, Any] | None = None
+    """Options of models: `{"temperature": 0.2}` for every role, `{"coding.temperature": 0.2}` for one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "system", clean(self.system))  # as a command line gives it
@@ -147,9 +149,8 @@ def _so_far(scope: Scope) -> str | None:
     text = scope.view.cut.get(scope.lane) or (lane.said() if lane else "")
     if text:
         return text
-    answers = [
-        f"{inner.role}:\n{inner.said()}" for inner in scope.conversation.lanes.values() if inner.parent == scope.lane and inner.said()
-    ]
+    consulted = [scope.conversation.lanes[lane] for lane in scope.view.lanes.values()]
+    answers = [f"{inner.role}:\n{inner.said()}" for inner in consulted if inner.parent == scope.lane and inner.said()]
     return "\n\n".join(answers) or None
 
 

@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mmos.calls.stages import Stage
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
+from mmos.config.rules import compile_rule
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
+from mmos.participant.ladder import Ladder
 from mmos.participant.role import Participant
-from mmos.prompting.templates import Templates
+from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.consult import Consultation, Specialist, for_all, one_each
 from mmos.tools.escalate import escalate_to_user
 from mmos.tools.functions import from_configuration, from_packages
+from mmos.tools.interpret import reinterpret_with_functiongemma
+from mmos.tools.mediate import mediate
 from mmos.tools.synthesize import synthesize_responses
 
 ARBITER = "arbiter"
 SYNTHESIZER = "synthesizer"
+INTERPRETER = "interpreter"
+UNCLEAR = "response.unclear_tool_calls"
+SMALL = "small"
+"""The built-in set of texts for small models."""
 
 
 def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
@@ -46,11 +56,13 @@ def limits_of(config: Config) -> Limits:
 
 def templates_of(config: Config) -> Templates:
     given = config.orchestration.prompts
+    if given == SMALL:
+        return Templates(set_of(SMALL))
     return Templates((config.folder or Path()) / given if given else None)
 
 
-def roles_of(config: Config, changes: Mapping[str, str] | None) -> dict[str, ResolvedRole]:
-    """The roles, with other models where the run names them: `MODEL` or `MODEL@HOST`."""
+def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
+    """The roles, with other models where the run names them, `MODEL` or `MODEL@HOST`, and other options of models."""
     roles = config.roles()
     for name, wish in (changes or {}).items():
         if name not in roles:
@@ -61,7 +73,18 @@ def roles_of(config: Config, changes: Mapping[str, str] | None) -> dict[str, Res
         roles[name] = replace(roles[name], model=model or roles[name].model, servers=(host,) if host else roles[name].servers)
     if SYNTHESIZER not in roles:
         roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
+    for key, value in (sampling or {}).items():
+        _sample(roles, key, value)
     return roles
+
+
+def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
+    """An option of models, for one role or for all."""
+    name, _, option = key.rpartition(".")
+    if name and name not in roles:
+        raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.")
+    for role in [name] if name else list(roles):
+        roles[role] = replace(roles[role], options={**roles[role].options, option: value})
 
 
 def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, extra: list[Tool]) -> Toolbox:
@@ -71,6 +94,11 @@ def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templ
     tools = one_each(specialists, consultation)
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
+    if (interpreter := interpreter_of(config)) in roles:
+        tools.append(reinterpret_with_functiongemma)
+        if len(specialists) > 1:
+            others = [role.name for role in roles.values() if role.name not in (interpreter, SYNTHESIZER)]
+            tools.append(mediate(others, SYNTHESIZER, templates))
     tools += [escalate_to_user, *from_configuration(config.orchestration.tools, config.folder), *from_packages(), *extra]
     names = [tool.name for tool in tools]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -79,12 +107,37 @@ def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templ
     return Toolbox.of(tools)
 
 
+def interpreter_of(config: Config) -> str:
+    """Who says what an unclear call means: the specialist of the rule for it, else the role of that name."""
+    for rule in config.orchestration.routing.rules:
+        compiled = compile_rule(rule.condition)
+        if UNCLEAR in compiled.names and compiled.evaluate({"response": {"unclear_tool_calls": True}}):
+            return rule.specialist
+    return INTERPRETER
+
+
+def ladder_of(config: Config, cast: Mapping[str, Participant], ladder: Ladder) -> Ladder:
+    interpreter = cast.get(interpreter_of(config))
+    return replace(ladder, interpreter=interpreter.role if interpreter else None)
+
+
 def participants_of(roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str) -> dict[str, Participant]:
     """Every role with its words and tools; the arbiter hears the run's own wish, too."""
     explain = templates.text("schema")
     arbiter = roles[ARBITER]
     roles = {**roles, ARBITER: replace(arbiter, system="\n\n".join(filter(None, (arbiter.system, wish))))}
-    return {name: Participant(role, _system(role, roles, templates), _held(role, box), explain) for name, role in roles.items()}
+    return {
+        name: Participant(role, _system(role, roles, templates), held := _held(role, box), explain, _first(role, held))
+        for name, role in roles.items()
+    }
+
+
+def _first(role: ResolvedRole, held: Toolbox) -> Stage | None:
+    """A role that has to consult before it answers, and has whom to consult."""
+    consulting = frozenset(held.permitted(["consult_specialist", "consult_*_specialist"], []).names)
+    if not role.consult_first or not consulting:
+        return None
+    return Stage(consulting, least=role.consult_first)
 
 
 def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:

@@ -9,12 +9,14 @@ from typing import Any, Protocol
 
 import orjson
 
+from mmos.calls.naming import Names
 from mmos.calls.reading import Reading, read
 from mmos.calls.spec import Spec, encode_offer
+from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
+from mmos.calls.stream import TextStream
 from mmos.messages import Message, Reply, ToolCall
 
-MOST_CALLS = 8
-"""How many calls one turn of schema mode may hold."""
+__all__ = ["MOST_CALLS", "AnswerStream", "Channel", "SchemaChannel", "ToolsChannel"]
 
 
 class Channel(Protocol):
@@ -56,20 +58,29 @@ class ToolsChannel:
     name: str = "tools"
     prompt: str = ""
     format: bytes = b""
-    stateful: bool = False
+    stateful: bool = True
+    stage: Stage = FREE
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self.specs)
 
     @cached_property
     def tools(self) -> bytes:
-        return encode_offer(self.specs) if self.specs else b""
+        offered = self.stage.offered(self.specs)
+        return encode_offer(offered) if offered else b""
 
     def shape(self, message: Message) -> Message:
         return message
 
     def read(self, reply: Reply) -> Reading:
-        return read(reply, offered=bool(self.specs))
+        reading = read(reply, self._names)
+        if self.stage.least and not reading.message.calls and not reading.unclear:
+            return replace(reading, unclear="Do not answer yet: call the tools that you were offered, then answer with what they say.")
+        return reading
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
-        return tell
+        return TextStream(tell, self._names).feed if self.specs else tell
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,9 @@ class SchemaChannel:
     name: str = "schema"
     tools: bytes = b""
     stateful: bool = True
+    stage: Stage = FREE
+    tokens: int | None = None
+    """What a turn may have, where that is less than the window."""
 
     @cached_property
     def prompt(self) -> str:
@@ -92,12 +106,7 @@ class SchemaChannel:
 
     @cached_property
     def format(self) -> bytes:
-        answer = _object(answer={"type": "string"})
-        if not self.specs:
-            return orjson.dumps(answer)
-        call = {"anyOf": [_object(tool={"type": "string", "enum": [spec.name]}, arguments=spec.parameters) for spec in self.specs]}
-        calls = {"type": "array", "items": call, "minItems": 1, "maxItems": MOST_CALLS}
-        return orjson.dumps({"anyOf": [_object(calls=calls), answer]})
+        return form(self.specs, self.stage, self.tokens)
 
     def shape(self, message: Message) -> Message:
         """Calls, results and answers in this channel's own words: such a model's template may know no others."""
@@ -108,21 +117,19 @@ class SchemaChannel:
             said = orjson.loads(reply.message.content)
         except orjson.JSONDecodeError:
             why = "was cut off" if reply.done_reason == "length" else "was not valid JSON"
-            return Reading(reply.message, unclear=f'Your reply {why}. Reply with one JSON object: {{"calls": […]}} or {{"answer": "…"}}.')
+            unclear = f'Your reply {why}. Reply with one JSON object: {{"calls": […]}} or {{"answer": "…"}}.'
+            return Reading(reply.message, unclear, suspect=bool(self.specs) and reply.done_reason != "length")
         if isinstance(said, dict) and isinstance(said.get("answer"), str):
             silence = "" if said["answer"].strip() else 'Your answer was empty. Reply with {"answer": "your whole answer as text"}.'
             return Reading(replace(reply.message, content=said["answer"]), silence)
         calls = _calls(said)
         if calls:
             return Reading(replace(reply.message, content="", calls=calls))
-        return Reading(reply.message, unclear='Your reply was neither {"calls": […]} nor {"answer": "…"}. Choose one of them.')
+        unclear = 'Your reply was neither {"calls": […]} nor {"answer": "…"}. Choose one of them.'
+        return Reading(reply.message, unclear, suspect=bool(self.specs))
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
         return AnswerStream(tell).feed
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _calls(said: Any) -> tuple[ToolCall, ...]:

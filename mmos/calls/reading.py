@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import orjson
 
-from mmos.messages import Message, Reply, clean
+from mmos.calls.coerce import coerce
+from mmos.calls.naming import Names
+from mmos.calls.resolve import Notes, resolve
+from mmos.calls.shapes import Draft, drafts
+from mmos.calls.text import Heard, promising, read_text
+from mmos.errors import HostError, MalformedCall, NoHost
+from mmos.messages import Message, Reply, ToolCall, clean
+
+REFUSED = "call_malformed"
+"""Why a reply is done that its own host could not parse."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +36,81 @@ class Reading:
     unclear: str = ""
     """What was wrong, in words for the model; empty when the turn is clear."""
     repairs: tuple[Repair, ...] = ()
+    suspect: bool = False
+    """Whether a call was meant that could not be read: then others may say which. An empty answer, or one that was cut off, is none."""
 
 
-def read(reply: Reply, *, offered: bool) -> Reading:
-    """Structured calls stand as they came. Calls written as text, and what else models do to them, are read here."""
+def read(reply: Reply, names: Names) -> Reading:
+    """Calls that are clean stand as they came, and so does plain text; everything else goes through the reader."""
     message = reply.message
-    if not message.calls and not message.content.strip():
-        return Reading(message, unclear=_silence(reply, offered=offered))
-    return Reading(message)
+    if not message.calls and not promising(message.content, names):
+        if message.content.strip():
+            return Reading(message)
+        return _silent(reply, message, offered=bool(names.specs))
+    if not names.specs and not message.calls:
+        return Reading(message)
+    return _served(message, names) if message.calls else _written(reply, names)
 
 
-def _silence(reply: Reply, *, offered: bool) -> str:
+def _served(message: Message, names: Names) -> Reading:
+    """The server's calls; one that cannot be saved stays as it is, and its failure tells the model why."""
+    notes = Notes()
+    calls = tuple(_mended(call, names, notes) for call in message.calls)
+    if calls == message.calls:
+        return Reading(message)
+    return Reading(replace(message, calls=calls), repairs=_told(notes.repairs))
+
+
+def _mended(call: ToolCall, names: Names, notes: Notes) -> ToolCall:
+    spec = names.specs.get(call.name)
+    if spec is not None:
+        coerced = coerce(call.arguments, spec.parameters, spec.problems)
+        if not coerced.changes and not coerced.problems:
+            return call
+    found = drafts({"name": call.name, "arguments": call.arguments}, names) or [Draft(call.name, call.arguments)]
+    made = resolve(found[0], names, notes) if len(found) == 1 else None
+    return call if made is None else replace(call, name=made.name, arguments=made.arguments)
+
+
+def _written(reply: Reply, names: Names) -> Reading:
+    """Calls that stand in the text."""
+    message = reply.message
+    made = read_text(Heard(message.content, names, done_reason=reply.done_reason))
+    repairs = _told(made.repairs)
+    if made.calls:
+        calls = tuple(ToolCall("", call.name, call.arguments) for call in made.calls)
+        left = (Repair("extract", f"left out: {made.unclear}"),) if made.unclear else ()
+        return Reading(replace(message, content=made.content, calls=calls), repairs=(*repairs, *left))
+    if made.unclear or reply.done_reason == REFUSED:
+        why = made.unclear or "the host could not parse it"
+        unclear = f"Your tool call could not be read, so nothing happened: {why}."
+        return Reading(message, unclear, repairs, suspect=reply.done_reason != "length")
+    if not made.content.strip():
+        return _silent(reply, replace(message, content=""), offered=bool(names.specs))
+    return Reading(message if made.content == message.content else replace(message, content=made.content), repairs=repairs)
+
+
+def _told(repairs: Iterable[tuple[str, str]]) -> tuple[Repair, ...]:
+    return tuple(Repair("extract" if stage == "extract" else "repair", what) for stage, what in repairs)
+
+
+def rescued(error: HostError, model: str) -> Reply | None:
+    """What a model had written when the parser of its own host gave up on it, as a reply that is still to be read."""
+    faults = error.said.values() if isinstance(error, NoHost) else (error,)
+    for fault in faults:
+        if isinstance(fault, MalformedCall) and fault.raw:
+            return Reply(Message("assistant", fault.raw), model, fault.host, done_reason=REFUSED)
+    return None
+
+
+def _silent(reply: Reply, message: Message, *, offered: bool) -> Reading:
     if reply.done_reason == "length":
-        return "Your reply was cut off before any answer came. Answer more briefly."
+        return Reading(message, "Your reply was cut off before any answer came. Answer more briefly.")
     if offered and reply.usage.output_tokens > 1:  # the end of the answer is a token, too
         # A host swallows a call that names an unknown tool or has broken arguments: it answers nothing, and calls it success.
-        return "Your tool call could not be read, so nothing happened. Call one of the offered tools by its exact name, or answer in plain text."
-    return "Your reply was empty. Answer in plain text."
+        unclear = "Your tool call could not be read, so nothing happened. Call one of the offered tools by its exact name, or answer in plain text."
+        return Reading(message, unclear, suspect=True)
+    return Reading(message, "Your reply was empty. Answer in plain text.")
 
 
 def writable(reading: Reading) -> Reading:
@@ -53,7 +120,7 @@ def writable(reading: Reading) -> Reading:
     except orjson.JSONEncodeError:
         bare = replace(reading.message, content=clean(reading.message.content), calls=())
         unclear = "The arguments of your tool call are nested too deeply, so nothing happened. Call it with simpler ones."
-        return Reading(bare, unclear if reading.message.calls else reading.unclear, reading.repairs)
+        return Reading(bare, unclear if reading.message.calls else reading.unclear, reading.repairs, reading.suspect)
     return reading
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmos.config.environment import escaped
@@ -16,6 +16,8 @@ __all__ = ["HostSurvey", "SurveyedModel", "propose"]
 _PULLS = ("qwen2.5:14b", "qwen2.5-coder:14b", "functiongemma")
 _MID = (6.0, 15.0)
 """Billions of parameters: big enough to hold tools well, small enough to answer fast."""
+_WELL = 0.7
+"""Share of the cases of a trial that a good arbiter gets right."""
 _GENERAL = re.compile(r"qwen|llama|mistral|granite|gemma", re.IGNORECASE)
 _SERVER_NOTES = (
     "      # vram_gb: 24   # GPU memory of the host in gigabytes: placement works better when it knows",
@@ -36,10 +38,10 @@ class _Choice:
     why: str
 
 
-def propose(surveys: Sequence[HostSurvey], *, schema: str = "") -> str:
-    """A commented configuration for these hosts; `schema` is where an editor finds the JSON Schema."""
+def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Mapping[str, float] | None = None) -> str:
+    """A commented configuration for these hosts; `schema` is where an editor finds the JSON Schema, `scores` are marks from trials."""
     names = _names(surveys)
-    found = candidates(surveys, names)
+    found = candidates(surveys, names, scores or {})
     choices = _one_window_each(_choose(found) if found else _for_later(names))
     lines = [f"# yaml-language-server: $schema={_comment(schema)}"] if schema else []
     lines += _opening(bool(found))
@@ -121,11 +123,21 @@ def _fit(model: Candidate) -> float:
     return -max(low - model.billions, model.billions - high, 0.0)
 
 
-def _as_arbiter(model: Candidate) -> tuple[bool, float, bool, bool, float]:
-    return (model.tools, _fit(model), not (model.coder or model.reasoner), bool(_GENERAL.search(model.name)), model.billions)
+def _as_arbiter(model: Candidate) -> tuple[bool, bool, float, bool, bool, float]:
+    """What was tried and failed comes last; what was never tried is as good as one that did well."""
+    return (
+        model.score is None or model.score >= _WELL,
+        model.tools,
+        _fit(model),
+        not (model.coder or model.reasoner),
+        bool(_GENERAL.search(model.name)),
+        model.billions,
+    )
 
 
 def _why_arbiter(model: Candidate) -> str:
+    if model.score is not None:
+        return f"{model.score:.0%} of the cases right in `mmos models test` ({_size(model)})"
     if not model.tools:
         return "no model here is known to call tools; this one comes nearest in size, and is led by a schema"
     return f"calls tools and is fast ({_size(model)}); a model of 7 to 14B with tools suits best"

@@ -14,7 +14,7 @@ from mmos.config.document import MOST_BYTES, Document, read_bytes, read_mapping,
 from mmos.config.environment import Expansion
 from mmos.config.roles import ResolvedRole, implicit_servers, resolve_roles
 from mmos.config.schema import File, Orchestration, Server
-from mmos.config.sources import BUILT_IN, Source, find, local_address
+from mmos.config.sources import Source, expanded, find, local_address
 from mmos.config.translate import translate
 from mmos.config.wording import Place
 from mmos.config.world import Surroundings, unset_variables, warnings
@@ -33,6 +33,8 @@ class Config:
     warnings: tuple[Problem, ...]
     implicit: Mapping[str, Server]
     """Hosts that are used without being defined."""
+    defined: Mapping[str, Server] = field(repr=False)
+    """Those that are, the files of their models with whole paths."""
     document: Document = field(repr=False, compare=False)
 
     @property
@@ -48,13 +50,13 @@ class Config:
         return resolve_roles(self.orchestration)
 
     def servers(self) -> dict[str, Server]:
-        return {**self.orchestration.servers, **self.implicit}
+        return {**self.defined, **self.implicit}
 
 
 def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
         source = Source(Path(source).absolute(), str(source))
-    path = source.path or BUILT_IN
+    path = source.path or source.built_in
     return _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
 
 
@@ -92,7 +94,21 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
     around = Surroundings(environ, path.parent if path else Path.cwd())
     noted = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
     implicit = implicit_servers(orchestration, local)
-    return Config(orchestration, path, tuple(_in_order(noted)), implicit, document)
+    return Config(orchestration, path, tuple(_in_order(noted)), implicit, _placed(orchestration, around), document)
+
+
+def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Server]:
+    """The servers, with whole paths: a configuration may be used from another folder than its own."""
+
+    def whole(path: str) -> str:
+        return path if path == "builtin" else str(around.folder / expanded(path, around.environ))
+
+    return {
+        name: server.model_copy(update={"models": {model: whole(path) for model, path in server.models.items()}})
+        if server.models
+        else server
+        for name, server in orchestration.servers.items()
+    }
 
 
 def _broken(document: Document, place: Place, text: str) -> Problem:

@@ -32,6 +32,8 @@ class ResolvedRole:
     system: str | None = None
     tools: Toolrules = field(default_factory=Toolrules)
     timeout: float | None = None
+    consult_first: int = 0
+    """How many specialists it has to consult before it may answer."""
 
     @property
     def consultable(self) -> bool:
@@ -61,6 +63,7 @@ def _resolve(name: str, role: Role, window: int) -> ResolvedRole:
         role.system,
         role.tools,
         role.timeout,
+        int(role.consult_first) if isinstance(role, Arbiter) else 0,
     )
 
 

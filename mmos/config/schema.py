@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mmos.config.values import (
     Address,
     Condition,
+    ConsultFirst,
     Flag,
     FunctionName,
     Gigabytes,
@@ -63,7 +64,9 @@ class Server(Section):
         default=None, description="GPU memory of the host in gigabytes, all GPUs together; placement uses it."
     )
     gpus: list[GpuIndex] = Field(default=[], description="Numbers of the GPUs that the host uses.")
-    parallel: Parallel = Field(default=1, description="Calls that the host serves at once (OLLAMA_NUM_PARALLEL).")
+    parallel: Parallel = Field(
+        default=1, description="Calls that the host serves at once (OLLAMA_NUM_PARALLEL); left out: 1, or 4 for the kind openai."
+    )
     api_key_env: VariableName | None = Field(
         default=None, description="The variable in the environment that holds the API key; never the key itself."
     )
@@ -74,6 +77,12 @@ class Server(Section):
         default={}, description="Embedded only: models by name, each 'builtin' or the path of a GGUF file."
     )
     time_scale: TimeScale = Field(default=1.0, description="How many times as fast as ours the host's clock runs; for rehearsals.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_parallel(cls, value: Any) -> Any:
+        """Servers of this kind, clouds above all, serve several at once unless told otherwise."""
+        return {"parallel": 4, **value} if isinstance(value, dict) and value.get("kind") == "openai" else value
 
     def __repr_args__(self) -> Any:
         # What is secret stays out of tracebacks and logs, too.
@@ -135,6 +144,11 @@ class Arbiter(Role):
     consult: Annotated[Consult, one_of("each", "one", "both")] = Field(
         default="each", description="The tools it consults with: each (one tool a specialist), one (consult_specialist for all) or both."
     )
+    consult_first: ConsultFirst = Field(
+        default=False,
+        description="Whether it has to consult before it may answer, and then answers by its last turn: what a small model needs. "
+        "A number says how many specialists at least.",
+    )
 
 
 class Rule(Section):
@@ -194,7 +208,10 @@ class Orchestration(Section):
     tools: list[FunctionName] = Field(
         default=[], description="Functions of yours that become tools, as module:function; this file's folder is searched first."
     )
-    prompts: Text | None = Field(default=None, description="Folder with templates that replace the built-in ones; relative to this file.")
+    prompts: Text | None = Field(
+        default=None,
+        description="Folder with templates that replace the built-in ones, relative to this file; or 'small', a built-in set for small models.",
+    )
 
 
 class File(Section):

@@ -11,6 +11,7 @@ from mmos.errors import ConfigError, Problem
 
 FILE_NAME = "orchestration.yaml"
 BUILT_IN = Path(__file__).with_name("default.yaml")
+_EMBEDDED = Path(__file__).with_name("embedded.yaml")
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Source:
 
     path: Path | None
     name: str
+    built_in: Path = BUILT_IN
+    """What is read where there is no path."""
+
+
+EMBEDDED = Source(None, "built-in configuration of the embedded model", _EMBEDDED)
+"""What `--embedded` names."""
 
 
 def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _CODER = re.compile(r"code|coder|codestral|devstral|starcoder", re.IGNORECASE)
@@ -54,6 +54,8 @@ class Candidate:
     billions: float
     tools: bool = True
     context_length: int | None = None
+    score: float | None = None
+    """0 to 1: its marks in a trial; None where it was not tried."""
 
     @property
     def interpreter(self) -> bool:
@@ -68,7 +70,7 @@ class Candidate:
         return bool(_REASONER.search(self.name))
 
 
-def candidates(surveys: Sequence[HostSurvey], names: Sequence[str]) -> list[Candidate]:
+def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Mapping[str, float] | None = None) -> list[Candidate]:
     """Models that can take a role, each once; the order is that of the hosts."""
     found: dict[str, Candidate] = {}
     for survey, host in zip(surveys, names, strict=True):
@@ -76,7 +78,9 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str]) -> list[Cand
             if _can_chat(model):
                 known = found.get(model.name)
                 hosts = (*known.hosts, host) if known else (host,)
-                found[model.name] = Candidate(model.name, hosts, _billions(model), _calls_tools(model), model.context_length)
+                found[model.name] = Candidate(
+                    model.name, hosts, _billions(model), _calls_tools(model), model.context_length, (scores or {}).get(model.name)
+                )
     return list(found.values())
 
 

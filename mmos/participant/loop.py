@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
-from mmos.errors import LimitReached, MmosError, NotFound, QuestionOpen, StateError, ToolError
-from mmos.events import LaneClosed, LaneOpened, Status
+from mmos.errors import LimitReached, MmosError, NoAnswer, NotFound, QuestionOpen, StateError, ToolError
+from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import PASS_ON, Execution
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
+from mmos.participant.ladder import Ladder
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
 from mmos.participant.turn import Experience, Turn
 from mmos.scope import Scope
-from mmos.toolbox import Answer, UserQuestion
+from mmos.toolbox import Answer, Toolbox, UserQuestion
+
+STOP = "stop"
+HELPED = "The user says: {}"
 
 
 @dataclass(frozen=True)
@@ -28,19 +32,20 @@ class Participants:
     experience: Experience = field(default_factory=Experience)
     known: frozenset[str] = frozenset()
     """The names of all tools of the house."""
+    ladder: Ladder | None = None
 
     async def respond(self, scope: Scope) -> Answer:
         """The loop. Where it stands is read from the exchange, so that it can be entered at any point."""
         participant = self.roles[scope.role]
-        turn = Turn(self.fleet, self.experience, participant, scope)
+        turn = Turn(self.fleet, self.experience, participant, scope, self.ladder)
         while True:
             lane = scope.exchange
             if lane.pending:
                 await self._carry_out(participant, scope, lane.pending)
             elif lane.last.role == "assistant":
                 return Answer(lane.last.content, lane.last.thinking)
-            else:
-                await turn.take()
+            elif not await self._stuck(scope):
+                await self._take(turn, scope)
 
     async def exchange(self, scope: Scope) -> Answer:
         """Respond, and write down how the exchange ended; one that waits for the user stays open."""
@@ -62,6 +67,31 @@ class Participants:
                 said = "" if status == "answered" else scope.view.cut.get(scope.lane) or scope.exchange.said()
                 scope.record(LaneClosed(scope.lane, scope.role, status, said))
         return answer
+
+    # ---------------------------------------------------------------- the last rung: the user
+
+    async def _take(self, turn: Turn, scope: Scope) -> None:
+        """Where nothing came of it again and again, whoever asked is told: a participant by its call's result, the user by a question."""
+        try:
+            await turn.take()
+        except NoAnswer as error:
+            if scope.depth or not self.desk.reachable:
+                raise
+            await self._ask_for_help(scope, UserQuestion(f"{error.message} What shall it do? Say {STOP} to end the run."))
+
+    async def _stuck(self, scope: Scope) -> bool:
+        """Whether the user was asked for help with this turn and has not been heard yet: then that comes first."""
+        asked = next((asked for asked in scope.view.questions.values() if asked.call == _help(scope)), None)
+        if asked is None or (scope.view.answers.get(asked.question) and scope.exchange.last.content == _words(scope, asked.question)):
+            return False
+        await self._ask_for_help(scope, UserQuestion(asked.text))
+        return True
+
+    async def _ask_for_help(self, scope: Scope, question: UserQuestion) -> None:
+        said = await self.desk.ask(scope, question, call=_help(scope))
+        if said.strip().lower() == STOP:
+            raise NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
+        scope.record(Prompted(scope.lane, scope.role, Message("user", HELPED.format(said))))
 
     # ---------------------------------------------------------------- the room
 
@@ -87,6 +117,14 @@ class Participants:
 
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         return await self.desk.ask(scope, question, call=call)
+
+    async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
+        if role not in self.roles:
+            raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
+        return await self.ladder.interpret(scope, text, self.roles[role].box) if self.ladder else "there is no interpreter"
+
+    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
+        return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
 
     def _lane(self, scope: Scope, role: str, message: Message, call: str) -> str:
         """The call's own lane: a new one, or the one that a pause or a crash left open."""
@@ -119,3 +157,12 @@ class Participants:
                 group.create_task(rest(run))
         if ends:
             raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))
+
+
+def _help(scope: Scope) -> str:
+    """The place of a call for a question that no call asks: a turn has one."""
+    return f"{scope.lane}#{scope.exchange.turns}"
+
+
+def _words(scope: Scope, question: str) -> str:
+    return HELPED.format(scope.view.answers[question].text)

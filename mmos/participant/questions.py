@@ -25,6 +25,11 @@ class Desk:
     answerer: Answerer | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the user answers at all, now or later."""
+        return self.policy == "wait" or (self.policy == "ask" and self.answerer is not None)
+
     async def ask(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         """The user's answer: given before, given now, or awaited under the run's id."""
         known = scope.view.questions.values()

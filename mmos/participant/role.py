@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel
+from mmos.calls.stages import FREE, Stage
 from mmos.messages import Message
 from mmos.prompting.budget import estimate
 from mmos.toolbox import Toolbox
@@ -34,6 +35,10 @@ class Role(Protocol):
     def keep_alive(self) -> str | float | None: ...
     @property
     def timeout(self) -> float | None: ...
+    @property
+    def system(self) -> str | None:
+        """What the configuration adds to its text."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,22 @@ class Participant:
     box: Toolbox
     explain_schema: str = ""
     """Template of how to call tools in schema mode."""
-    _frames: dict[tuple[str, tuple[str, ...]], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    first: Stage | None = None
+    """What a turn has to hold before an answer may come, where that is not left to the model."""
+    _frames: dict[tuple[str, tuple[str, ...], Stage], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def frame(self, channel: str, box: Toolbox) -> Frame:
-        """Made once for each channel and set of tools: the same bytes every turn."""
-        key = (channel, box.names)
+    def frame(self, channel: str, box: Toolbox, stage: Stage = FREE) -> Frame:
+        """Made once for each channel, set of tools and stage: the same bytes every turn."""
+        key = (channel, box.names, stage)
         if key not in self._frames:
-            self._frames[key] = self._frame(channel, box)
+            self._frames[key] = self._frame(channel, box, stage)
         return self._frames[key]
 
-    def _frame(self, name: str, box: Toolbox) -> Frame:
-        channel: Channel = SchemaChannel(box.specs, self.explain_schema) if name == "schema" else ToolsChannel(box.specs)
+    def _frame(self, name: str, box: Toolbox, stage: Stage) -> Frame:
+        channel: Channel = ToolsChannel(box.specs, stage=stage)
+        if name == "schema":
+            limit = self.role.options.get("num_predict")
+            channel = SchemaChannel(box.specs, self.explain_schema, stage=stage, tokens=limit if isinstance(limit, int) else None)
         text = f"{self.system}\n\n{channel.prompt}".strip()
         digest = blake2b(b"\0".join((text.encode(), channel.tools, channel.format)), digest_size=8).hexdigest()
         return Frame(channel, Message("system", text), estimate(channel.tools.decode()), digest)

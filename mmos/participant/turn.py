@@ -6,18 +6,21 @@ import asyncio
 import random
 import string
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from mmos.calls.reading import Reading, distinct, writable
+from mmos.calls.reading import Reading, distinct, rescued, writable
+from mmos.calls.stages import ANSWER, FREE, Stage
 from mmos.errors import HostError, LacksTools, NoAnswer, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.messages import Message, Reply
+from mmos.participant.ladder import Again, Ladder
 from mmos.participant.role import Frame, Participant, Role
 from mmos.prompting.budget import Gauge
 from mmos.prompting.compose import Prompt, Scale, compose
 from mmos.scope import Scope
+from mmos.toolbox import Toolbox
 
 SETBACKS = 2
 """How many unclear turns in a row a participant is set right after."""
@@ -52,6 +55,8 @@ class Turn:
     experience: Experience
     participant: Participant
     scope: Scope
+    ladder: Ladder | None = None
+    """What is tried before an unclear reply is sent back."""
 
     @property
     def role(self) -> Role:
@@ -60,14 +65,30 @@ class Turn:
     async def take(self) -> None:
         """Ask, and write down what came of it; a model that turns out to lack tools is asked in schema mode from then on."""
         self.scope.check_budget()
-        box = self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
-        frame = self.participant.frame(await self._channel() if self.participant.box else "tools", box)
+        frame = self.participant.frame(await self._channel() if self.participant.box else "tools", self._box, self._stage())
         try:
             await self._ask_recounting(frame)
         except LacksTools:
             if frame.channel.name == "schema" or self.role.channel:
                 raise
             self.experience.channels[self.role.model] = "schema"
+
+    @property
+    def _box(self) -> Toolbox:
+        """What it may call in this turn."""
+        return self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
+
+    def _stage(self) -> Stage:
+        """One that has to consult first does that until something came of it, and keeps its last turn for the answer."""
+        first = self.participant.first
+        if first is None:
+            return FREE
+        calls = self.scope.calls_left
+        if self.scope.turns_left == 1 or calls == 0:
+            return ANSWER
+        if any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages):
+            return FREE
+        return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
     async def _channel(self) -> str:
         """`tools` when the host says that the model can, `schema` when not; the configuration's word goes first."""
@@ -117,16 +138,28 @@ class Turn:
         scope.record(ModelAsked(ask, scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name))
         scope.hint("turn")
         begun = scope.clock()
-        reply = await self._heard(ask, frame, prompt)
+        reply, told = await self._heard(ask, frame, prompt)
         reading = writable(channel.read(reply))
+        self._release(told, reading)
+        if reading.suspect and self.ladder is not None:
+            reading = await self._clearer(ask, reply, reading, self.ladder)
         message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
         seconds = round(scope.clock() - begun, 6)
-        scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, reply.usage, reply.done_reason, seconds))
+        usage, why = reply.usage, reply.placement
+        scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, usage, reply.done_reason, seconds, why))
         self._count(prompt, estimate, reply)
-        self._settle(reading)
+        self._settle(reading, message)
 
-    async def _heard(self, ask: str, frame: Frame, prompt: Prompt) -> Reply:
-        """Pieces are passed on as hints and kept until the reply is whole; what had come of a broken one is written down."""
+    def _release(self, told: str, reading: Reading) -> None:
+        """What a listener held back because a call might have begun there, and did not."""
+        content = reading.message.content
+        if len(content) > len(told) and content.startswith(told):
+            self.scope.hint("token", content[len(told) :])
+
+    async def _heard(self, ask: str, frame: Frame, prompt: Prompt) -> tuple[Reply, str]:
+        """The reply, and what of it was passed on.
+
+        Pieces are passed on as hints and kept until the reply is whole; what had come of a broken one is written down."""
         scope, role = self.scope, self.role
         heard: list[str] = []
         listen = self._listener(frame, heard.append)
@@ -147,8 +180,15 @@ class Turn:
         on_token = hear if frame.channel.stateful else listen
         request = self._request(frame, prompt)
         session = f"{scope.thread}/{role.name}"
+        placed = None if scope.listener is None else self._placed
         try:
-            return await self.fleet.serve(Ask(request, role.servers, session, on_token=on_token, observe=observe))
+            ask_fleet = Ask(request, role.servers, session, on_token=on_token, observe=observe, placed=placed)
+            return await self.fleet.serve(ask_fleet), "".join(heard)
+        except HostError as error:
+            reply = rescued(error, role.model)  # what the host could not parse, we may
+            if reply is None or not frame.channel.tools:
+                raise
+            return reply, ""
         except asyncio.CancelledError:
             failed("", "cancelled", "The call was cancelled.")
             raise
@@ -164,6 +204,9 @@ class Turn:
 
         return frame.channel.listen(tell)
 
+    def _placed(self, host: str, cold: bool) -> None:
+        self.scope.hint("loading" if cold else "reading", host)
+
     def _request(self, frame: Frame, prompt: Prompt) -> ChatRequest:
         role, channel = self.role, frame.channel
         messages = [channel.shape(message) for message in prompt.messages]
@@ -171,6 +214,40 @@ class Turn:
             role.model, messages, role.window, tools=channel.tools, format=channel.format,
             options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
         )  # fmt: skip
+
+    # ---------------------------------------------------------------- a reply that is unclear
+
+    async def _clearer(self, ask: str, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
+        """What others make of it; it is written down only then, so that nothing unclear is taken for an answer after a crash."""
+        scope, role, stage = self.scope, self.role, self._stage()
+        allowed = {spec.name for spec in stage.offered(self._box.specs)}
+        box = self._box.without([name for name in self._box.names if name not in allowed])
+        try:
+            clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, stage))
+        except asyncio.CancelledError:
+            text = "The call was cancelled while its reply was interpreted."
+            scope.record(ModelFailed(ask, scope.lane, role.name, role.model, reply.host, "cancelled", text))
+            raise
+        if clear is not reading and not clear.message.calls:  # another answer than the one that has streamed by
+            scope.hint("restart", reading.unclear)
+            scope.hint("token", clear.message.content)
+        return clear
+
+    def _again(self, reading: Reading, ladder: Ladder, stage: Stage) -> Again | None:
+        """This turn once more, as JSON by grammar; one that was already asked so is only told what was wrong."""
+        box = self._box
+        if not box or (self.role.channel or self.experience.channels.get(self.role.model)) == "schema":
+            return None
+        frame = self.participant.frame("schema", box, stage)
+        said = reading.message.content.strip()
+        unclear = f"You wrote:\n<<<\n{said}\n>>>\n{reading.unclear}" if said else reading.unclear
+        try:
+            prompt = self._compose(frame)
+        except WindowExceeded:
+            return None
+        request = self._request(frame, prompt)
+        words = Message("user", ladder.templates.fill("again", unclear=unclear))
+        return Again(self.role, replace(request, messages=[*request.messages, words]), frame.channel)
 
     # ---------------------------------------------------------------- what follows from the reply
 
@@ -185,14 +262,18 @@ class Turn:
             return
         self.experience.gauge.learn(self.role.model, prompt.weight, counted)
 
-    def _settle(self, reading: Reading) -> None:
+    def _settle(self, reading: Reading, message: Message) -> None:
         """Repairs are told; an unclear turn is set right, or stands as it is when that has not helped."""
         scope = self.scope
+        call = message.calls[0].id if len(message.calls) == 1 else ""
         for repair in reading.repairs:
-            scope.record(CallRepaired("", scope.lane, repair.stage, repair.what))
+            scope.record(CallRepaired(call, scope.lane, repair.stage, repair.what))
         if not reading.unclear:
             return
-        text = reading.message.content.lstrip()
+        if message.calls:  # their results come next, and nothing may stand between
+            scope.record(Warned(f"{scope.role}: a part of its reply could not be read: {reading.unclear}"))
+            return
+        text = message.content.lstrip()
         useless = not text or text.startswith("{")  # half a JSON object is no answer to anybody; prose may be
         setbacks = scope.exchange.setbacks
         if useless or setbacks < SETBACKS:

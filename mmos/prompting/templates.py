@@ -19,6 +19,11 @@ def _shipped() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
 
 
+def set_of(name: str) -> Path:
+    """The folder of a built-in set of texts, such as `small`."""
+    return _shipped() / name
+
+
 def fill(text: str, /, **values: str) -> str:
     """Put values into `{{ name }}` places. Values are data: a place inside a value stays as it is."""
     return _PLACE.sub(lambda place: values[place.group(1)], text)

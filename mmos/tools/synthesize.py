@@ -10,7 +10,6 @@ from mmos.errors import ToolError
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Context, Tool
-from mmos.views.run import REFERENCE
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
@@ -20,7 +19,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
         texts = arguments.get("responses") or gathered(context, role)
         if not texts:
             raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
-        listed = "\n\n".join(f"Response {number}:\n{expand(context, text)}" for number, text in enumerate(texts, 1))
+        listed = "\n\n".join(f"Response {number}:\n{context.expanded(text)}" for number, text in enumerate(texts, 1))
         wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
         message = Message("user", templates.fill("synthesis", task=context.task, responses=listed, instruction=wish))
         answer = await context.consult(role, message)
@@ -51,9 +50,3 @@ def gathered(context: Context, synthesizer: str) -> list[str]:
     calls = [call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane and call.call in scope.view.lanes]
     lanes = [scope.conversation.lanes[scope.view.lanes[call.call]] for call in calls]
     return [said for lane in lanes if lane.role != synthesizer and (said := lane.said())]
-
-
-def expand(context: Context, text: str) -> str:
-    """A digest gives way to the artifact that it is of."""
-    kept = context.scope.view.artifacts
-    return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)

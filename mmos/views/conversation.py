@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mmos.events import CallFinished, Entry, LaneClosed, LaneOpened, ModelReplied, Prompted, RunResumed, Status
+from mmos.events import CallFinished, Entry, LaneClosed, LaneOpened, ModelReplied, Prompted, RunResumed, RunWithdrawn, Status
 from mmos.messages import Message, ToolCall
 
 
@@ -15,10 +15,18 @@ class History:
 
     messages: list[Message] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    """The run that each belongs to."""
 
-    def extend(self, exchange: Iterable[Message]) -> None:
+    def extend(self, exchange: Iterable[Message], run: str) -> None:
         self.starts.append(len(self.messages))
+        self.runs.append(run)
         self.messages.extend(exchange)
+
+    def take_back(self) -> None:
+        """Forget the newest exchange."""
+        del self.messages[self.starts.pop() :]
+        self.runs.pop()
 
     def place(self, exchange: int) -> int:
         """Where an exchange begins in `messages`; the end for one that is still to come."""
@@ -69,7 +77,7 @@ class Conversation:
         self.histories: dict[str, History] = {}
         self.seen = 0
         self.ends: list[Entry] = []
-        """Ends of exchanges that were folded in: our own get their numbers only when they are committed."""
+        """Ends and withdrawals of exchanges that were folded in: our own get their numbers only when they are committed."""
         for entry in entries:
             self.apply(entry)
 
@@ -93,10 +101,13 @@ class Conversation:
             case LaneClosed() as event:
                 lane = self.lanes[event.lane]
                 lane.status = event.status
-                lane.history.extend(_as_history(lane, event))
+                lane.history.extend(_as_history(lane, event), entry.run)
                 self.ends.append(entry)
             case RunResumed():
                 self._reopen(entry.run)
+            case RunWithdrawn():
+                self._withdraw(entry.run)
+                self.ends.append(entry)
 
     def knows(self, ended: list[Entry]) -> bool:
         """Whether these newest ends in the journal were all folded in; another process may have written some."""
@@ -121,7 +132,15 @@ class Conversation:
         lane.status = None
         remembered = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
         if lane.past == len(lane.history.starts) - 1 and not remembered:
-            del lane.history.messages[lane.history.starts.pop() :]
+            lane.history.take_back()
+
+    def _withdraw(self, run: str) -> None:
+        """What its participants said is taken back, as far as it is the newest and no other run has built on it."""
+        for history in self.histories.values():
+            others = (lane.past for name, lane in self.lanes.items() if lane.history is history and name.partition(":")[0] != run)
+            built_on = max(others, default=0)
+            while len(history.starts) > built_on and history.runs[-1] == run:
+                history.take_back()
 
 
 def _settle(lane: Lane, event: CallFinished) -> None:

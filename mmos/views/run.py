@@ -88,6 +88,7 @@ class RunView:
     prompt_tokens: int = 0
     output_tokens: int = 0
     load_seconds: float = 0.0
+    loads: int = 0
     swaps: int = 0
     roles: dict[tuple[str, str, str], RoleUse] = field(default_factory=dict)
     tools: dict[str, ToolUse] = field(default_factory=dict)
@@ -157,10 +158,10 @@ def _run_finished(view: RunView, event: events.RunFinished) -> None:
 
 def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
     view.opened += 1
-    if event.parent:
-        view.lanes[event.call] = event.lane
-    else:
+    if not event.parent:
         view.lane = event.lane
+    elif event.call:  # an inquiry has none
+        view.lanes[event.call] = event.lane
 
 
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
@@ -173,6 +174,7 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
     view.load_seconds += usage.load_seconds
+    view.loads += usage.load_seconds > LOADED
     place = (event.host, event.model)
     view.swaps += usage.load_seconds > LOADED and place in view._loaded  # it was there before, so something pushed it out
     view._loaded.add(place)

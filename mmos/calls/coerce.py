@@ -1,0 +1,261 @@
+"""Arguments made to fit their schema where a value can mean only one thing; every change is told, and so is what cannot be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmos.calls.complaints import complaints, shown
+from mmos.calls.converting import NOTHING, alike, choice, folded, listed, number, spelled, structure, truth, whole
+from mmos.calls.fitting import DEEPEST, Fit
+from mmos.calls.references import IN_PLACE, resolved
+from mmos.calls.spec import Spec
+
+MOST_CHANGES = 20
+MOST_TRIES = 6_000
+"""Alternatives within alternatives are tried no more often than this."""
+MOST_STRANGERS = 20
+"""Among how many unknown names the misspelt ones are looked for."""
+WRAPPINGS = ("arguments", "parameters", "args", "params", "input", "kwargs", "properties", "tool_input", "tool_arguments")
+_BESIDE = frozenset((*WRAPPINGS, "name", "tool", "tool_name", "function", "type", "id"))
+_MISSING = object()
+
+Check = Callable[[Mapping[str, Any]], list[str]]
+
+
+@dataclass(frozen=True)
+class Coerced:
+    """The arguments as far as they could be made to fit, what was changed, and what is still wrong."""
+
+    arguments: dict[str, Any]
+    changes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def coerce(arguments: Any, schema: Mapping[str, Any], check: Check | None = None) -> Coerced:
+    """Arguments that fit come back as they are; no default is filled in. `check` is the tool's own validator, for rare keywords."""
+    fit = Fit(schema)
+    if isinstance(arguments, Mapping) and fit.value(arguments, schema) and not fit.unsure:
+        return Coerced(dict(arguments))
+    walk = _Walk(schema)
+    found = walk.unwrapped(arguments)
+    if not isinstance(found, Mapping):
+        return Coerced({}, (), (f"the arguments are {shown(arguments)}, not an object",))
+    made = dict(walk.value(found, schema, "", 0))
+    return Coerced(made, tuple(walk.changes[:MOST_CHANGES]), tuple(_problems(made, schema, check)))
+
+
+def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check | None) -> list[str]:
+    found = complaints(arguments, schema)
+    fit = Fit(schema)
+    if found or (fit.value(arguments, schema) and not fit.unsure):
+        return found
+    try:
+        return (check or Spec("tool", "", schema).problems)(arguments)
+    except RecursionError:
+        return ["the arguments are nested too deeply"]
+
+
+class _Walk:
+    """One way through the arguments; a change is kept only where what it makes fits."""
+
+    def __init__(self, root: Mapping[str, Any], patience: Iterator[int] | None = None) -> None:
+        self._root = root
+        self._patience = iter(range(MOST_TRIES)) if patience is None else patience
+        self._wrapping = False
+        self.changes: list[str] = []
+
+    def unwrapped(self, arguments: Any) -> Any:
+        """Arguments as text, and arguments within arguments, beside nothing but the tool's name."""
+        said = structure(arguments) if isinstance(arguments, str) else arguments
+        if isinstance(arguments, str) and isinstance(said, Mapping):
+            self.changes.append("the arguments were a text")
+        known = resolved(self._root, self._root).get("properties", {})
+        for _ in range(4):
+            if not isinstance(said, Mapping) or not said or any(name in known for name in said) or not said.keys() <= _BESIDE:
+                break
+            inner = next((said[name] for name in WRAPPINGS if name in said), None)
+            inner = structure(inner) if isinstance(inner, str) else inner
+            if not isinstance(inner, Mapping):
+                break
+            said = inner
+            self.changes.append("the arguments were nested")
+        return said
+
+    def value(self, value: Any, schema: Any, where: str, depth: int) -> Any:
+        """The value as it fits, or as it came."""
+        if depth > DEEPEST or not isinstance(schema, Mapping) or self._fits(value, schema):
+            return value
+        schema = resolved(schema, self._root)
+        if isinstance(value, str) and type(value) is not str:
+            value = str(value)
+        for word in IN_PLACE:
+            if word in schema:
+                value = (
+                    self._all(value, schema, where, depth) if word == "allOf" else self._either(value, schema[word], schema, where, depth)
+                )
+        if "enum" in schema or "const" in schema:
+            return self._chosen(value, schema.get("enum", [schema.get("const")]), schema, where)
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            return self._either(value, [{**schema, "type": kind} for kind in kinds], schema, where, depth)
+        kind = kinds if isinstance(kinds, str) else "object" if "properties" in schema else ""
+        if kind == "array":
+            return self._array(value, schema, where, depth)
+        if kind == "object":
+            return self._object(value, schema, where, depth)
+        make = _PLAIN.get(kind)
+        return self._became(value, make(_bare(value)), schema, where) if make else value
+
+    def _quietly(self, value: Any, schema: Any, depth: int) -> Any:
+        return _Walk(self._root, self._patience).value(value, schema, "", depth + 1)
+
+    def _fits(self, value: Any, schema: Any) -> bool:
+        return Fit(self._root).value(value, schema)
+
+    def _became(self, value: Any, made: Any, schema: Any, where: str) -> Any:
+        """The new value, where it fits; the change is told."""
+        if made is _MISSING or not self._fits(made, schema):
+            return value
+        if len(self.changes) < MOST_CHANGES and shown(value) != shown(made):
+            self.changes.append(f"{where or 'the arguments'}: {shown(value)} read as {shown(made)}")
+        return made
+
+    # ---------------------------------------------------------------- alternatives and choices
+
+    def _either(self, value: Any, alternatives: list[Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        """The first alternative that the value can be made to fit with the fewest changes."""
+        best: tuple[tuple[int, bool], Any, list[str]] | None = None
+        for each in alternatives:
+            if next(self._patience, None) is None:
+                break
+            told, self.changes = self.changes, []
+            made = self.value(value, each, where, depth + 1)
+            changed, self.changes = self.changes, told
+            cost = len(changed), isinstance(made, list) and not isinstance(value, list)
+            if self._fits(made, each) and self._fits(made, schema) and (best is None or cost < best[0]):
+                best = cost, made, changed
+                if cost == (1, False):
+                    break  # nothing is cheaper: without any change it would have fitted
+        if best is None:
+            return value
+        self.changes += best[2]
+        return best[1]
+
+    def _all(self, value: Any, schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        for each in schema["allOf"]:
+            value = self.value(value, each, where, depth + 1)
+        return value
+
+    def _chosen(self, value: Any, choices: list[Any], schema: Mapping[str, Any], where: str) -> Any:
+        found = choice(_bare(value), choices)
+        return self._became(value, _MISSING if found is None else found, schema, where)
+
+    # ---------------------------------------------------------------- lists and objects
+
+    def _array(self, value: Any, schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        entry = resolved(schema.get("items", {}), self._root)
+        if isinstance(value, (tuple, set, frozenset)):
+            value = self._became(value, listed(tuple(value)), {"type": "array"}, where)
+        elif isinstance(value, str):
+            value = self._listed(value, entry, schema, where, depth)
+        elif value is not None and not isinstance(value, list) and (entry or not isinstance(value, Mapping)):
+            value = self._wrapped(value, entry, schema, where, depth)
+        if isinstance(value, list):
+            return [self.value(each, entry, f"{where}.{place}", depth + 1) for place, each in enumerate(value)]
+        return value
+
+    def _listed(self, text: str, entry: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        """A text that holds a list, or is its one entry; commas part it only where no entry can hold one."""
+        found = structure(text)
+        if isinstance(found, list):
+            return self._became(text, found, {"type": "array"}, where)
+        parts = [part.strip() for part in text.split(",")] if "," in text else []
+        if parts and (entry.get("type") in ("integer", "number", "boolean") or "enum" in entry):
+            made = [self._quietly(part, entry, depth) for part in parts]
+            return self._became(text, made, schema, where)
+        if found is None and text.strip() and not any(sign in text for sign in ",;\n"):
+            return self._wrapped(text, entry, schema, where, depth)
+        return text
+
+    def _wrapped(self, value: Any, entry: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        if self._wrapping:  # one list around a value is enough
+            return value
+        inner = _Walk(self._root, self._patience)
+        inner._wrapping = True
+        return self._became(value, [inner.value(value, entry, "", depth + 1)], schema, where)
+
+    def _object(self, value: Any, schema: Mapping[str, Any], where: str, depth: int) -> Any:
+        if isinstance(value, str) and isinstance(found := structure(value), dict):
+            value = self._became(value, found, {"type": "object"}, where)
+        elif isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
+            value = self._became(value, value[0], {"type": "object"}, where)
+        if not isinstance(value, Mapping):
+            return value
+        known, more = schema.get("properties", {}), schema.get("additionalProperties")
+        present = self._present(value, schema, where, depth)
+        named = self._present(self._named(present, known, schema, where), schema, where, depth)
+        return {name: self.value(each, known.get(name, more), _step(where, name), depth + 1) for name, each in named.items()}
+
+    def _present(self, value: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Mapping[str, Any]:
+        """Without the optional values that only say that there is none."""
+        known, required = schema.get("properties", {}), schema.get("required", ())
+        none = [
+            name for name, each in value.items() if name in known and name not in required and self._is_nothing(each, known[name], depth)
+        ]
+        self.changes += [f"{_step(where, name)}: {shown(value[name])} left out" for name in none]
+        return {name: each for name, each in value.items() if name not in none} if none else value
+
+    def _is_nothing(self, value: Any, part: Any, depth: int) -> bool:
+        """Whether an optional value says that there is none, where only another kind of value would fit."""
+        return (value is None or (isinstance(value, str) and value.strip().lower() in NOTHING)) and not (
+            self._fits(value, part) or self._fits(self._quietly(value, part, depth), part)
+        )
+
+    def _named(self, value: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """The same values under the names of the schema, where one is misspelt and only one other can be meant."""
+        strangers = [name for name in value if name not in known][:MOST_STRANGERS]
+        missing = [name for name in known if name not in value]
+        wanted = (
+            missing if schema.get("additionalProperties") is False else [name for name in schema.get("required", ()) if name in missing]
+        )
+        renamed: dict[str, str] = {}
+        for judge in (lambda one, two: folded(one) == folded(two), alike):
+            for name in strangers:
+                meant = [each for each in wanted if each not in renamed.values() and judge(str(name), each)]
+                rivals = [each for each in strangers if each not in renamed and meant and judge(str(each), meant[0])]
+                if name not in renamed and len(meant) == 1 and len(rivals) == 1 and folded(str(name)):
+                    renamed[name] = meant[0]
+                    self.changes.append(f"{_step(where, str(name)[:60])} read as {meant[0]}")
+        return {renamed.get(name, name): each for name, each in value.items()}
+
+
+def _step(where: str, name: object) -> str:
+    return f"{where}.{name}" if where else str(name)
+
+
+def _bare(value: Any) -> Any:
+    """A value alone in a list, or in an object that says what it is: `{"type": "string", "value": "Paris"}`."""
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], (list, Mapping)):
+        return value[0]
+    if isinstance(value, Mapping) and "value" in value and value.keys() <= {"type", "value", "description", "title"}:
+        return value["value"]
+    return value
+
+
+def _or_missing(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def made(value: Any) -> Any:
+        found = make(value)
+        return _MISSING if found is None else found
+
+    return made
+
+
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "number": _or_missing(lambda value: number(value) if isinstance(value, str) else value),
+    "integer": _or_missing(whole),
+    "boolean": _or_missing(truth),
+    "string": _or_missing(spelled),
+    "null": lambda value: None if isinstance(value, str) and value.strip().lower() in NOTHING else _MISSING,
+}

@@ -1,0 +1,102 @@
+"""What is wrong with arguments, in sentences for the model that gave them: the field, what was given, what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from mmos.calls.fitting import Fit
+from mmos.calls.references import resolved
+
+MOST = 5
+SHOWN = 80
+DEEPEST = 2
+"""How far into alternatives and lists it is told what is allowed."""
+_NAMES = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}  # fmt: skip
+
+
+def complaints(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Sentences about what does not fit, the first few; empty when everything does."""
+    found: list[str] = []
+    for sentence in _complaints(value, schema, schema, "", 0):
+        found.append(sentence)
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _complaints(value: Any, schema: Any, root: Mapping[str, Any], where: str, depth: int) -> Iterator[str]:
+    if Fit(root).value(value, schema, depth):
+        return
+    schema = resolved(schema, root)
+    inner = list(_inside(value, schema, root, where, depth))
+    yield from inner
+    if not inner:
+        allowed = allowed_by(schema, root)
+        yield f"{where or 'the arguments'}: {shown(value)} is not allowed" + (f"; it takes {allowed}" if allowed else "")
+
+
+def _inside(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], where: str, depth: int) -> Iterator[str]:
+    """What is wrong within an object or a list of the right kind."""
+    if isinstance(value, Mapping) and ("properties" in schema or "required" in schema):
+        known = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            if name not in value:
+                allowed = allowed_by(resolved(known.get(name), root), root)
+                yield f"{_step(where, name)} is missing" + (f"; it takes {allowed}" if allowed else "")
+        more = schema.get("additionalProperties", True)
+        for name, each in value.items():
+            if name in known:
+                yield from _complaints(each, known[name], root, _step(where, name), depth + 1)
+            elif more is False and "patternProperties" not in schema:
+                yield f"{_step(where, str(name)[:SHOWN])} is not known; known are: {', '.join(known) or 'none'}"
+            elif isinstance(more, Mapping):
+                yield from _complaints(each, more, root, _step(where, str(name)[:SHOWN]), depth + 1)
+    elif isinstance(value, list) and isinstance(schema.get("items"), Mapping) and "prefixItems" not in schema:
+        for place, each in enumerate(value):
+            yield from _complaints(each, schema["items"], root, _step(where, str(place)), depth + 1)
+
+
+def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> str:
+    """What a schema takes, in a few words."""
+    if depth > DEEPEST:
+        return ""
+    if "const" in schema:
+        return shown(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(shown(each) for each in schema["enum"][:20])
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            return " or ".join(
+                dict.fromkeys(said for each in schema[word][:5] if (said := allowed_by(resolved(each, root), root, depth + 1)))
+            )
+    kinds = schema.get("type", ())
+    said = " or ".join(_NAMES.get(kind, kind) for kind in ((kinds,) if isinstance(kinds, str) else kinds))
+    limits = [
+        f"{word} {schema[key]}"
+        for key, word in (
+            ("minimum", "at least"), ("maximum", "at most"), ("exclusiveMinimum", "more than"), ("exclusiveMaximum", "less than"),
+            ("minLength", "signs: at least"), ("maxLength", "signs: at most"), ("minItems", "entries: at least"), ("maxItems", "entries: at most"),
+            ("multipleOf", "a multiple of"), ("pattern", "of the form"),
+        )
+        if key in schema
+    ]  # fmt: skip
+    entries = schema.get("items")
+    if isinstance(entries, Mapping) and (inner := allowed_by(resolved(entries, root), root, depth + 1)):
+        said = f"{said}, each entry {inner}"
+    return ", ".join([said, *limits] if said else limits)
+
+
+def shown(value: Any) -> str:
+    """A model may have written anything, of any length."""
+    try:
+        text = orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        text = f"a {type(value).__name__} that no JSON holds"
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _step(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name

@@ -1,0 +1,302 @@
+"""Tools as people and models write them, turned into real JSON Schema: `dict`, `float`, `STRING`, `required` inside a property, and worse."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from mmos.calls.references import without_circles
+from mmos.calls.spec import Spec
+from mmos.calls.type_names import is_kind, schema_of
+from mmos.errors import UsageError
+
+DEEPEST = 40
+"""Below this a schema takes anything."""
+
+_TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType", "$comment")
+_LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains")
+_CHOICES = ("anyOf", "oneOf", "allOf")
+_PARTS = ("not", "additionalProperties", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems")
+_KEYWORDS = frozenset(
+    (
+        *_TEXTS,
+        *_LIMITS,
+        *_COUNTS,
+        *_CHOICES,
+        *_PARTS,
+        "type",
+        "properties",
+        "required",
+        "items",
+        "prefixItems",
+        "enum",
+        "const",
+        "$ref",
+        "$defs",
+    )
+) | {"definitions", "patternProperties", "default", "examples", "pattern", "multipleOf", "uniqueItems", "nullable", "$schema"}
+_SCHEMA_PLACES = ("parameters", "inputSchema", "input_schema", "args_schema", "parameters_json_schema")
+_REFERENCE = re.compile(r"#/(?:\$defs|definitions)/([^/]+)$")
+_OBJECT: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+def specs_of(tools: Any) -> list[Spec]:
+    """The tools of a list, each `{"name", "description", "parameters"}`, bare or in the wrapping of OpenAI; the first of a name counts."""
+    if tools is None:
+        return []
+    if isinstance(tools, Mapping):
+        tools = [tools]
+    if not isinstance(tools, (list, tuple)):
+        raise UsageError(f'`tools` is {_kind(tools)}, not a list of {{"name", "description", "parameters"}}.')
+    found: dict[str, Spec] = {}
+    for place, tool in enumerate(tools):
+        spec = _spec(tool, f"tools[{place}]")
+        found.setdefault(spec.name, spec)
+    return list(found.values())
+
+
+def normal(parameters: Any) -> dict[str, Any]:
+    """The parameters of a tool as JSON Schema of an object; whatever cannot be understood takes anything."""
+    if isinstance(parameters, (str, bytes)):
+        parameters = _parsed(parameters)
+    if isinstance(parameters, (list, tuple)):
+        parameters = {"properties": parameters}
+    if not isinstance(parameters, Mapping):
+        return {"type": "object", "properties": {}}
+    definitions = {str(name) for place in ("$defs", "definitions") if isinstance(each := parameters.get(place), Mapping) for name in each}
+    schema = _Dialect(definitions).root(parameters)
+    return without_circles(schema)
+
+
+def _spec(tool: Any, where: str) -> Spec:
+    inner = tool.get("function") if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping) else tool
+    if not isinstance(inner, Mapping):
+        raise UsageError(f'{where} is {_kind(tool)}, not a tool. Write it as {{"name", "description", "parameters"}}.')
+    name = inner.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise UsageError(f'{where} has no name. Write it as {{"name", "description", "parameters"}}.')
+    description = inner.get("description")
+    parameters = next((inner[place] for place in _SCHEMA_PLACES if inner.get(place) is not None), None)
+    return Spec(name, description if isinstance(description, str) else "", normal(parameters))
+
+
+def _kind(value: Any) -> str:
+    return {str: "a text", list: "a list", bool: "a yes or no", type(None): "null"}.get(type(value), f"a {type(value).__name__}")
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+class _Dialect:
+    """One reading of a schema, with the names that it defines."""
+
+    def __init__(self, definitions: set[str]) -> None:
+        self._definitions = definitions
+
+    def root(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if not _is_schema(parameters):
+            parameters = {"properties": parameters}
+        elif "type" in parameters and not isinstance(parameters["type"], (str, list)):
+            parameters = {"properties": parameters} if _is_schema(parameters["type"]) else {**parameters, "type": "object"}
+        schema = self._schema(parameters, 0)
+        return {**_OBJECT, **schema, "type": "object"}
+
+    def _schema(self, part: Any, depth: int) -> dict[str, Any]:
+        """A schema wherever one may stand; texts name a type, a list names the values."""
+        if isinstance(part, str):
+            return schema_of(part) or {}
+        if isinstance(part, (list, tuple)):
+            return _enumerated(part) or {}
+        if not isinstance(part, Mapping) or depth > DEEPEST:
+            return {}
+        schema: dict[str, Any] = {}
+        self._type(part, schema, depth)
+        self._words(part, schema)
+        self._structure(part, schema, depth)
+        self._values(part, schema)
+        return schema
+
+    def _type(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
+        said = part.get("type")
+        if isinstance(said, (list, tuple)):
+            kinds = [kind for each in said if isinstance(each, str) and (kind := schema_of(each)) is not None]
+            names = list(dict.fromkeys(kind["type"] for kind in kinds if isinstance(kind.get("type"), str)))
+            if names and len(kinds) == len([each for each in said if isinstance(each, str)]) and all(kinds):
+                schema["type"] = names if len(names) > 1 else names[0]
+        elif isinstance(said, (str, Mapping)):
+            schema.update(self._schema(said, depth + 1))
+        elif "properties" in part and isinstance(part["properties"], (Mapping, list, tuple)):
+            schema["type"] = "object"
+        if part.get("nullable") is True and "type" in schema:
+            names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+            schema["type"] = list(dict.fromkeys([*names, "null"]))
+
+    def _words(self, part: Mapping[str, Any], schema: dict[str, Any]) -> None:
+        for word in _TEXTS:
+            if isinstance(part.get(word), str):
+                schema[word] = part[word]
+        for word in ("default", "const"):
+            if word in part and _writable(part[word]):
+                schema[word] = part[word]
+        if isinstance(part.get("examples"), list) and _writable(part["examples"]):
+            schema["examples"] = part["examples"]
+        if isinstance(part.get("uniqueItems"), bool):
+            schema["uniqueItems"] = part["uniqueItems"]
+        _limits(part, schema)
+        if isinstance(part.get("pattern"), str) and _compiles(part["pattern"]):
+            schema["pattern"] = part["pattern"]
+        reference = part.get("$ref")
+        if isinstance(reference, str) and (found := _REFERENCE.match(reference)) and found[1] in self._definitions:
+            schema["$ref"] = reference
+
+    def _structure(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
+        if isinstance(part.get("properties"), (Mapping, list, tuple)):
+            self._properties(part, schema, depth)
+        elif required := _names(part.get("required")):
+            schema["required"] = required
+        if "items" in part:
+            self._items(part["items"], schema, depth)
+        if isinstance(part.get("prefixItems"), (list, tuple)) and part["prefixItems"]:
+            schema["prefixItems"] = [self._schema(each, depth + 1) for each in part["prefixItems"]]
+        for word in _PARTS:
+            if isinstance(part.get(word), bool):
+                schema[word] = part[word]
+            elif isinstance(part.get(word), (Mapping, str)):
+                schema[word] = self._schema(part[word], depth + 1)
+        for word in _CHOICES:
+            if isinstance(part.get(word), (list, tuple)) and part[word]:
+                schema[word] = [self._schema(each, depth + 1) for each in part[word]]
+        for word in ("$defs", "definitions", "patternProperties"):
+            if isinstance(part.get(word), Mapping):
+                kept = {str(name): self._schema(each, depth + 1) for name, each in part[word].items()}
+                schema[word] = {name: each for name, each in kept.items() if word != "patternProperties" or _compiles(name)}
+
+    def _items(self, said: Any, schema: dict[str, Any], depth: int) -> None:
+        if isinstance(said, bool):
+            schema["items"] = said
+        elif isinstance(said, (list, tuple)) and said and all(isinstance(each, Mapping) for each in said):
+            entries = [self._schema(each, depth + 1) for each in said]
+            schema["items" if len(entries) == 1 else "prefixItems"] = entries[0] if len(entries) == 1 else entries
+        elif isinstance(said, (Mapping, str)):
+            schema["items"] = self._schema(said, depth + 1)
+
+    def _properties(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
+        """The properties, and which of them must be given: the list beside them, and what each says of itself."""
+        said = part["properties"]
+        pairs: Iterable[tuple[Any, Any]] = said.items() if isinstance(said, Mapping) else _named(said)
+        properties: dict[str, Any] = {}
+        required = dict.fromkeys(_names(part.get("required")))
+        for key, each in pairs:
+            name = str(key)
+            properties[name] = self._schema(each, depth + 1)
+            if isinstance(each, str) and not properties[name]:
+                properties[name] = {"description": each}
+            own = each if isinstance(each, Mapping) else {}
+            if own.get("required") is True:
+                required[name] = None
+            elif own.get("optional") is True or own.get("required") is False:
+                required.pop(name, None)
+        schema["properties"] = properties
+        if required:
+            schema["required"] = list(required)
+
+    def _values(self, part: Mapping[str, Any], schema: dict[str, Any]) -> None:
+        """The allowed values; of a list they are those of its entries, and a type that forbids them all is a slip."""
+        said = part.get("enum", part.get("choices"))
+        listed = _enumerated(list(said) if isinstance(said, Mapping) else said) if isinstance(said, (list, tuple, Mapping)) else None
+        if not listed:
+            return
+        values = listed["enum"]
+        if schema.get("type") == "array" and not any(isinstance(value, list) for value in values):
+            entry = schema.get("items")
+            schema["items"] = {**(entry if isinstance(entry, dict) else {}), "enum": values}
+            schema = schema["items"]
+        schema["enum"] = values
+        if "type" in schema and not any(is_kind(value, schema["type"]) for value in values):
+            del schema["type"]
+
+
+# ---------------------------------------------------------------- small judgements
+
+
+def _is_schema(part: Any) -> bool:
+    """Whether this is a schema, and not a bare list of properties: a parameter may be named `type`, too."""
+    if isinstance(part, str):
+        return schema_of(part) is not None
+    if not isinstance(part, Mapping):
+        return False
+    said = part.get("type")
+    if isinstance(said, str) and schema_of(said) is not None:
+        return True
+    named = [word for word, each in part.items() if word in _KEYWORDS and not (word in _TEXTS and isinstance(each, Mapping))]
+    if not part or (named and len(named) == len(part)):
+        return True
+    return any(word in part for word in ("properties", "$defs", "definitions", "$ref", *_CHOICES)) or isinstance(part.get("required"), list)
+
+
+def _named(listed: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """`[{"name": "city", "type": "string"}]`, `[{"city": {…}}]` and `["city"]`."""
+    for each in listed:
+        if isinstance(each, str):
+            yield each, {}
+        elif isinstance(each, Mapping) and isinstance(each.get("name"), str):
+            inner = each.get("schema")
+            yield (
+                each["name"],
+                {**(inner if isinstance(inner, Mapping) else {}), **{key: each[key] for key in each if key not in ("name", "schema")}},
+            )
+        elif isinstance(each, Mapping):
+            yield from each.items()
+
+
+def _names(said: Any) -> list[str]:
+    return list(dict.fromkeys(each for each in said if isinstance(each, str))) if isinstance(said, (list, tuple)) else []
+
+
+def _enumerated(values: Any) -> dict[str, Any] | None:
+    kept: list[Any] = []
+    for value in values:
+        if _writable(value) and not any(value == known and type(value) is type(known) for known in kept):
+            kept.append(value)
+    return {"enum": kept} if kept else None
+
+
+def _limits(part: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    for word in _LIMITS:
+        value = part.get(word)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            schema[word] = value
+        elif value is True and word.startswith("exclusive"):  # as draft 4 wrote it
+            plain = word.removeprefix("exclusive").lower()
+            if is_kind(part.get(plain), "number"):
+                schema[word] = part[plain]
+    for word in _COUNTS:
+        if is_kind(part.get(word), "integer") and part[word] >= 0:
+            schema[word] = int(part[word])
+    if is_kind(part.get("multipleOf"), "number") and 0 < part["multipleOf"] < math.inf:
+        schema["multipleOf"] = part["multipleOf"]
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _writable(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True

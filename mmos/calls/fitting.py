@@ -1,0 +1,122 @@
+"""Whether a value fits a schema, told quickly for the keywords that tools use; for the rest it says that it is not sure."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sized
+from typing import Any
+
+from mmos.calls.references import resolved
+from mmos.calls.type_names import is_kind
+
+DEEPEST = 60
+"""Deeper values are the validator's."""
+
+_NOTES = frozenset(
+    ("description", "title", "default", "examples", "format", "$defs", "definitions", "$comment", "contentEncoding", "contentMediaType", "$schema",
+     "nullable", "deprecated", "readOnly", "writeOnly", "required", "additionalProperties")
+)  # fmt: skip
+"""Keywords that say nothing about the value, or that another keyword minds."""
+
+
+class Fit:
+    """The check of values against one tool's schema."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self.unsure = False
+        """Whether a keyword was met that only the validator knows."""
+
+    def value(self, value: Any, schema: Any, depth: int = 0) -> bool:
+        if isinstance(schema, bool):
+            return schema
+        if depth > DEEPEST or not isinstance(schema, Mapping):
+            self.unsure = True
+            return True
+        if "$ref" in schema:
+            schema = resolved(schema, self._root)
+        if (
+            ("required" in schema or "additionalProperties" in schema)
+            and "properties" not in schema
+            and not self._object(value, schema, depth)
+        ):
+            return False
+        for word, want in schema.items():
+            if (plain := _PLAIN.get(word)) is not None:
+                if not plain(value, want):
+                    return False
+            elif (deep := _DEEP.get(word)) is not None:
+                if not deep(self, value, schema, depth + 1):
+                    return False
+            elif word not in _NOTES:
+                self.unsure = True
+        return True
+
+    def _object(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
+        if not isinstance(value, Mapping):
+            return True
+        known, more = schema.get("properties", {}), schema.get("additionalProperties", True)
+        if any(name not in value for name in schema.get("required", ())):
+            return False
+        if more is False and "patternProperties" not in schema and not value.keys() <= known.keys():
+            return False
+        return all(self.value(each, known.get(name, more is False or more), depth) for name, each in value.items())
+
+    def _items(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
+        if "prefixItems" in schema:
+            self.unsure = True
+            return True
+        return not isinstance(value, list) or all(self.value(each, schema["items"], depth) for each in value)
+
+    def _any_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
+        return any(self.value(value, each, depth) for each in schema["anyOf"])
+
+    def _all_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
+        return all(self.value(value, each, depth) for each in schema["allOf"])
+
+    def _one_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
+        return sum(self.value(value, each, depth) for each in schema["oneOf"]) == 1
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON has it: `true` is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _of_kind(value: Any, want: Any) -> bool:
+    """A whole number is written without a point: what is told as `5.0` is made `5`."""
+    if isinstance(value, float) and "number" not in ((want,) if isinstance(want, str) else want):
+        return False
+    return is_kind(value, want)
+
+
+def _number(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, want: not is_kind(value, "number") or holds(value, want)
+
+
+def _length(kind: type[Sized], holds: Callable[[int, int], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, want: not isinstance(value, kind) or holds(len(value), want)
+
+
+_PLAIN: Mapping[str, Callable[[Any, Any], bool]] = {
+    "type": _of_kind,
+    "enum": lambda value, want: any(same(value, each) for each in want),
+    "const": same,
+    "pattern": lambda value, want: not isinstance(value, str) or re.search(want, value) is not None,
+    "minimum": _number(operator.ge),
+    "maximum": _number(operator.le),
+    "exclusiveMinimum": _number(operator.gt),
+    "exclusiveMaximum": _number(operator.lt),
+    "minLength": _length(str, operator.ge),
+    "maxLength": _length(str, operator.le),
+    "minItems": _length(list, operator.ge),
+    "maxItems": _length(list, operator.le),
+}
+_DEEP: Mapping[str, Callable[[Fit, Any, Mapping[str, Any], int], bool]] = {
+    "properties": Fit._object,
+    "items": Fit._items,
+    "anyOf": Fit._any_of,
+    "allOf": Fit._all_of,
+    "oneOf": Fit._one_of,
+}

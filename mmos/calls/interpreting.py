@@ -1,0 +1,131 @@
+"""What an interpreter is offered of a text, and whether the call that it made of it can be trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from mmos.calls.coerce import coerce
+from mmos.calls.converting import folded
+from mmos.calls.references import resolved
+from mmos.calls.spec import Spec
+from mmos.messages import ToolCall
+
+MOST_TOOLS = 4
+"""How many tools an interpreter is offered: small models choose well among few."""
+LONGEST = 6000
+"""Characters of a text that an interpreter is given; a longer one is no call."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_COMMON = frozenset(["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "get", "has", "have", "i", "if", "in", "is", "it", "its", "me", "my", "of", "on", "one", "or", "please", "so", "that", "the", "this", "to", "use", "was", "what", "when", "will", "with", "you", "your", "tool", "tools", "call", "function", "name", "arguments", "json"])  # fmt: skip
+_NAME_WEIGHT = 4
+"""A word of a tool's name says more than one of its description."""
+
+
+def relevant(text: str, specs: Sequence[Spec], most: int = MOST_TOOLS) -> list[Spec]:
+    """The tools that a text may be about, the likeliest first; all of them where there are few."""
+    said, whole = _words(text), folded(text)
+    scores = {spec.name: _score(spec, said, whole) for spec in specs}
+    ranked = sorted(specs, key=lambda spec: -scores[spec.name])
+    found = [spec for spec in ranked if scores[spec.name]][:most]
+    return found or (ranked if len(ranked) <= most else [])
+
+
+def spelled_out(spec: Spec) -> Spec:
+    """The same tool with its allowed values in its descriptions: some hosts render nothing else of them."""
+    properties = {
+        name: _with_choices(part, resolved(part, spec.parameters)) for name, part in spec.parameters.get("properties", {}).items()
+    }
+    return replace(spec, parameters={**spec.parameters, "properties": properties})
+
+
+def trusted(
+    calls: Iterable[ToolCall], specs: Sequence[Spec], *, text: str, sources: Collection[str], bound: Collection[str]
+) -> list[ToolCall] | str:
+    """The calls with arguments that fit, or why none of them counts: one that is wrong makes the others doubtful.
+
+    The tools in `bound` do something that cannot be taken back: what they are given must stand in the `sources`.
+    """
+    known = {spec.name: spec for spec in specs}
+    found: list[ToolCall] = []
+    for call in calls:
+        spec = known.get(call.name)
+        if spec is None:
+            return f"it named {call.name!r}, which was not offered" if call.name else "it made no decision"
+        strangers = sorted(map(str, call.arguments.keys() - spec.parameters.get("properties", {}).keys()))
+        if strangers:
+            return f"it gave {spec.name} arguments that it does not take: {', '.join(strangers)[:100]}"
+        if damaged := _damaged(call.arguments, spec, text):
+            return f"it cut off a value of {spec.name}: {damaged}"
+        coerced = coerce(call.arguments, spec.parameters)
+        if coerced.problems:
+            return f"the arguments of {spec.name} do not fit: {'; '.join(coerced.problems)}"
+        if spec.name in bound and (invented := _invented(coerced.arguments, spec, sources)):
+            return f"it gave {spec.name} values that nobody named: {invented}"
+        made = ToolCall("", spec.name, coerced.arguments)
+        if made not in found:
+            found.append(made)
+    return found or "it made no call"
+
+
+# ---------------------------------------------------------------- which tools
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)} - _COMMON
+
+
+def _score(spec: Spec, said: set[str], whole: str) -> int:
+    named = len(spec.name) > 3 and folded(spec.name) in whole
+    return 100 * named + _NAME_WEIGHT * len(_words(spec.name) & said) + len(_words(spec.description) & said)
+
+
+def _with_choices(part: Any, schema: Mapping[str, Any]) -> Any:
+    entries = schema.get("items")
+    values = schema.get("enum") or (entries.get("enum") if isinstance(entries, Mapping) else None)
+    if not values or not isinstance(part, Mapping):
+        return part
+    listed = f"One of: {', '.join(value if isinstance(value, str) else orjson.dumps(value).decode() for value in values)}."
+    told = str(schema.get("description", ""))
+    return part if listed in told else {**part, "description": f"{told} {listed}".strip()}
+
+
+# ---------------------------------------------------------------- what cannot be trusted
+
+
+def _damaged(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
+    """A number where a text is due, and which stands in the words only as the beginning of more: 2024 of 2024-01-15."""
+    for name, value in arguments.items():
+        kinds = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters).get("type")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or kinds != "string":
+            continue
+        number = re.escape(str(value))
+        if re.search(rf"(?<![\w.]){number}[-:/.\w]*\w", text) and not re.search(rf"(?<![\w.]){number}(?![-:/.]?\w)", text):
+            return f"{name} = {value}"
+    return ""
+
+
+def _invented(arguments: Mapping[str, Any], spec: Spec, sources: Collection[str]) -> str:
+    """The first value that stands nowhere in what was said; values that the tool itself lists may be chosen."""
+    said = folded(" ".join(sources))
+    for name, value in arguments.items():
+        schema = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters)
+        listed = [*schema.get("enum", ()), schema.get("const"), schema.get("default")]
+        for leaf in _leaves(value):
+            if leaf not in listed and folded(str(leaf)) not in said:
+                return f"{name} = {str(leaf)[:60]!r}"
+    return ""
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    elif value is not None and not isinstance(value, bool):
+        yield value

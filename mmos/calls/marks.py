@@ -1,0 +1,108 @@
+"""The signs that models put around their calls and their thinking."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+OPEN = re.compile(
+    r"""
+    <(?!end_|\w+\|>)[|｜]?(?:[A-Za-z]\w*[:_])?(?:tool|function|plugin|action)s?[_▁ -]?(?:calls?|uses?|code|sections?)?
+        (?:[_▁-](?:section[_▁])?(?:begin|start))?(?:\s+name\s*=\s*["'][^"'<>\n]{1,100}["'])?[|｜]?>
+    | <[|｜](?:DSML[|｜]\s?)?(?:function|tool)[_▁]calls?[|｜]?>
+    | <start_function_call> | <\|?tool_call_start\|?> | <\|START_ACTION\|> | <\|action_start\|>(?:\s*<\|plugin\|>)?
+    | <\|?python_(?:tag|start)\|?> | \[(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\] | \bfunctools(?=\s*\[)
+    | <(?:\w+:)?(?:function|invoke|tool)\s*=\s*["']?[\w.\-:/\\]{1,100}["']?\s*/?> | <(?:[\w|｜]{1,12}[:|｜])?invoke\s+name\s*=\s*["'][^"'<>\n]{1,100}["'][^<>\n]{0,60}>
+    | <\|channel\|>[^<>\n]{0,40}\bto=[\w.\-]{1,100}[^<>\n]{0,40}(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>
+    | \bto=functions\.[\w.\-]{1,100}\s?(?:<\|channel\|>[^<>\n]{0,40})?(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>
+    """,
+    re.VERBOSE,
+)
+"""Where calls begin. The close tag follows from it, where there is one."""
+
+CLOSE = re.compile(
+    r"""
+    </[|｜]?(?:\w+[:|｜_])?(?:tool|function|invoke|plugin|action)s?[_▁ -]?(?:calls?|uses?|code|sections?)?[|｜]?>
+    | <[|｜](?:tool|function|action)s?[_▁](?:calls?[_▁]?)?(?:section[_▁])?(?:end)[|｜]> | <(?:tool|function)_calls?\|>
+    | </[|｜]DSML[|｜]\s?\w+>
+    | <end_function_call> | <\|END_ACTION\|> | <\|action_end\|> | <\|python_end\|> | \[/(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\]
+    | <\|call\|> | <\|eom_id\|> | <\|eot_id\|> | <\|im_end\|> | <\|im_start\|>(?:\s*assistant\b)? | <\|end\|> | <start_function_response> | <end_of_turn>
+    | <[|｜]end[▁_]of[▁_]sentence[|｜]> | <\|end_of_text\|> | <\|return\|>
+    """,
+    re.VERBOSE,
+)
+"""What ends a call, or the text of a model, and is no content."""
+
+NAMED = re.compile(r"""(?:=|\bname\s*=)\s*["']?([\w.\-:/\\]{1,100})""")
+HARMONY = re.compile(r"\bto=([\w.\-]{1,100})")
+
+HINTS = ("<", "[", "{", "functools", "to=functions", "```")
+"""Without one of these a text holds neither a tag nor JSON."""
+
+_THINKING = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|seed:think|analysis|inner_monologue)"
+THOUGHT_OPEN = re.compile(
+    rf"<\|?{_THINKING}\|?> | \[THINK\] | ◁think▷ | <\|START_THINKING\|> | <\|begin_of_thought\|> | <\|channel>(?:thought\b)? | <\|channel\|>\s*analysis\s*<\|message\|>",
+    re.VERBOSE | re.IGNORECASE,
+)
+THOUGHT_CLOSE = re.compile(
+    rf"</\|?{_THINKING}\|?> | \[/THINK\] | ◁/think▷ | <\|END_THINKING\|> | <\|end_of_thought\|> | <channel\|> | <\|end\|>",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ALONE = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷|<\|end\|>\s*<\|start\|>\s*assistant(?=\s*<\|channel\|>)")
+WRAPPING = re.compile(
+    r"<\|channel\|>commentary to=assistant|<channel\|>|<\|START_RESPONSE\|>|<\|END_RESPONSE\|>|<\|START_TEXT\|>|<\|END_TEXT\|>|<\|start\|>assistant|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>"
+    r"|<\|channel\|>\s*commentary\s*<\|message\|>|<\|end\|>|<\|return\|>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<[|｜]end[▁_]of[▁_]sentence[|｜]>"
+    r"|<[|｜]tool▁outputs?▁(?:begin|end)[|｜]>|<start_function_response>"
+)
+"""Marks of a model family around plain text: no content."""
+
+
+@dataclass(frozen=True)
+class Thoughts:
+    """The stretches of a text that are thinking, and whether the last never ended."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    open: bool = False
+
+
+def thoughts(text: str) -> Thoughts:
+    """Thinking stands at the beginning or between its own tags; a closing tag alone ends one that the prompt had opened."""
+    if "<" not in text and "THINK]" not in text and "◁" not in text:
+        return Thoughts()
+    spans: list[tuple[int, int]] = []
+    place = 0
+    while True:
+        begin = THOUGHT_OPEN.search(text, place)
+        if not spans and (close := _alone(text, begin)):
+            spans.append((0, close))
+            place = close
+            continue
+        if begin is None:
+            return Thoughts(tuple(spans))
+        if _in_code(text, begin):
+            place = begin.end()
+            continue
+        end = THOUGHT_CLOSE.search(text, begin.end())
+        if end is not None:
+            spans.append((begin.start(), end.end()))
+            place = end.end()
+            continue
+        if text[: begin.start()].strip() and not spans:
+            return Thoughts(tuple(spans))  # a mention in the middle of an answer, never closed
+        return Thoughts((*spans, (begin.start(), len(text))), open=True)
+
+
+def _alone(text: str, begin: re.Match[str] | None) -> int:
+    """Where thinking ends that no tag of the text began; 0 when there is none."""
+    found = _ALONE.search(text)
+    if found is None or (begin is not None and begin.start() < found.start()) or _in_code(text, found):
+        return 0
+    before = text[: found.start()]
+    mentioned = before[-1:] == " " and before.strip() and re.match(r" [a-z]", text[found.end() : found.end() + 2])
+    return 0 if mentioned else found.end()
+
+
+def _in_code(text: str, found: re.Match[str]) -> bool:
+    """Whether a tag stands in Markdown's ticks: then it is spoken about."""
+    line = text[max(text.rfind("\n", max(0, found.start() - 400), found.start()) + 1, found.start() - 400, 0) : found.start()]
+    return line.count("`") % 2 == 1 or bool(line.count('"') % 2 and text[found.end() : found.end() + 1] == '"')

@@ -1,0 +1,154 @@
+"""Which offered tool a name means: as it stands, without its prefix, in another spelling, or with a slip of the pen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+
+from mmos.calls.spec import Spec
+
+ALIKE = 0.8
+"""How alike two words must be to be one, as difflib counts: one slip in a word of five letters."""
+SHORTEST = 4
+"""A shorter word must be exact: `get` and `set` are no slips of each other."""
+LONG = 7
+"""A letter for another is a slip in words of this length; in shorter ones it is another word: `insert` and `invert`."""
+LONGEST = 100
+
+_SIGNS = re.compile(r"[^a-z0-9]+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PREFIXES = frozenset(("functions", "function", "tools", "tool", "api", "default_api", "tool_code"))
+_STEPS = re.compile(r"\.|/|::|__|:")
+_NUMBERED = re.compile(r"^\d+[.:)]\s*|[:#]\d+$|\(\s*\)$")
+
+
+@dataclass(frozen=True)
+class Meant:
+    """The tool that a name means, how that was found out, and which others it may mean as well."""
+
+    spec: Spec | None = None
+    repair: str = ""
+    rivals: tuple[str, ...] = ()
+
+
+class Names:
+    """The offered tools, ready to be found."""
+
+    def __init__(self, specs: Iterable[Spec]) -> None:
+        self.specs: Mapping[str, Spec] = {spec.name: spec for spec in specs}
+
+    @cached_property
+    def _folded(self) -> Mapping[str, Sequence[str]]:
+        return _grouped((folded(name), name) for name in self.specs)
+
+    @cached_property
+    def _tails(self) -> Mapping[str, Sequence[str]]:
+        """By what is left of an offered name without its first steps."""
+        return _grouped((folded(tail), name) for name in self.specs for tail in _without_steps(name))
+
+    @cached_property
+    def _words(self) -> Mapping[str, Sequence[str]]:
+        return {name: _words(name) for name in self.specs}
+
+    @cached_property
+    def mention(self) -> re.Pattern[str]:
+        """Finds every place that may name an offered tool, in any spelling that is no slip."""
+        words = {_spelled(tail) for name in self.specs for tail in (name, *_without_steps(name)) if tail == name or len(_words(tail)) > 1}
+        return re.compile("|".join(sorted(words, key=len, reverse=True)) or r"(?!)", re.IGNORECASE)
+
+    def begins(self, word: str) -> bool:
+        """Whether an offered name may be in the middle of being written."""
+        *steps, last = _STEPS.split(word)
+        if not last:  # the end of a sentence, or of one of the prefixes that models like
+            return steps[-1].lower() in _PREFIXES or any(known.startswith(folded(word)) for known in self._folded)
+        said = folded(last)
+        return any(known.startswith(said) or known == folded(word) for known in (*self._folded, *self._tails))
+
+    def sure(self, said: str) -> Meant:
+        """The tool of this name, in any spelling and with any prefix, but without a slip."""
+        if said in self.specs:
+            return Meant(self.specs[said])
+        name = _tidied(said)
+        if name in self.specs:
+            return Meant(self.specs[name], f"name: {said} is {name}")
+        if len(name) > LONGEST or not name:
+            return Meant()
+        tries = (name, *_without_steps(name))
+        for index, word in ((self._folded, word) for word in tries):
+            if found := index.get(folded(word)):
+                return self._one(said, found)
+        return self._one(said, self._tails.get(folded(name), ()))
+
+    def near(self, said: str) -> Meant:
+        """The same, or the one tool whose name this is but for a slip in a word or the order of the words."""
+        meant = self.sure(said)
+        if meant.spec or meant.rivals or not said or len(said) > LONGEST:
+            return meant
+        for tail in (_tidied(said), *_without_steps(_tidied(said))):
+            words = _words(tail)
+            alike = [name for name, known in self._words.items() if _alike(words, known)]
+            if alike:
+                return self._one(said, alike)
+        return Meant()
+
+    def _one(self, said: str, found: Sequence[str]) -> Meant:
+        if len(found) == 1:
+            return Meant(self.specs[found[0]], f"name: {said[:LONGEST]} is {found[0]}")
+        return Meant(rivals=tuple(found))
+
+
+def folded(name: str) -> str:
+    """The letters and digits alone: `getWeather`, `get-weather` and `Get_Weather` are one name."""
+    return _SIGNS.sub("", name.lower())
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, name in pairs:
+        if key and name not in groups.setdefault(key, []):
+            groups[key].append(name)
+    return groups
+
+
+def _tidied(said: str) -> str:
+    name = said.strip(" \t\r\n`'\"*<>[]").replace("\\", "")
+    return _NUMBERED.sub("", name).strip()
+
+
+def _without_steps(name: str) -> list[str]:
+    """`functions.web.search` -> `web.search`, `search`."""
+    return [name[step.end() :] for step in _STEPS.finditer(name) if folded(name[step.end() :])]
+
+
+def _words(name: str) -> Sequence[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def _spelled(name: str) -> str:
+    r"""A pattern for the name in other spellings: `get_weather`, `get\_weather`, `get-weather`, `getWeather`."""
+    return r"\\?[\W_]?".join(re.escape(word) for word in _words(name)) or r"(?!)"
+
+
+def _alike(said: Sequence[str], known: Sequence[str]) -> bool:
+    if sorted(said) == sorted(known):
+        return bool(said)
+    whole, other = "".join(said), "".join(known)
+    if len(said) == len(known):
+        return all(_same_word(one, two) for one, two in zip(said, known, strict=True))
+    return _same_word(whole, other)
+
+
+def _same_word(said: str, known: str) -> bool:
+    """One word but for a slip; the first letter counts, for it tells `increase` from `decrease`."""
+    if said == known:
+        return True
+    if min(len(said), len(known)) < SHORTEST or said[0] != known[0] or abs(len(said) - len(known)) > 2:
+        return False
+    if said.startswith(known) or known.startswith(said):
+        return min(len(said), len(known)) / max(len(said), len(known)) >= ALIKE
+    if len(said) == len(known) and sorted(said) != sorted(known) and len(said) < LONG:
+        return False
+    return SequenceMatcher(None, said, known, autojunk=False).ratio() >= ALIKE

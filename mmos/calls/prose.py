@@ -1,0 +1,231 @@
+"""Calls that no tag announces: where they may stand in a text, and the guards that tell a call from a sample or a mention."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+
+from mmos.calls.marks import CLOSE, OPEN, WRAPPING
+from mmos.calls.naming import Names
+from mmos.calls.shapes import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS
+from mmos.calls.tagged import MOST_CALLS, Body, Run
+from mmos.calls.values import Patience
+
+MOST_FAILURES = 40
+"""How many places of one text are tried in vain: a call behind more brackets than that is not meant to be read."""
+LABEL = 4
+"""A lead of so few words and a colon says nothing of its own: `For weather:`."""
+LEAD = 400
+"""How many signs before a call are looked at for words that explain."""
+
+FENCED = re.compile(
+    r"[ \t>]*(?P<tick>`{3,}|~{3,})[ \t]*(?P<tongue>[\w+.-]*)[^\n`]*\n(?P<code>.*?)(?:^[ \t>]*(?P=tick)[`~]*[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+SHORT_FENCE = re.compile(r"`{3,}(?P<tongue>json|python|tool_call|tool_code)?[ \t]*(?P<code>[\[{\w][^`\n]*)`{3,}")
+CALL_TONGUES = ("tool_code", "tool_call", "tool_calls", "tool", "tool_use", "function_call", "function_calls", "action")
+
+_KEYS = "|".join(sorted({*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id"}, key=len, reverse=True))
+SHAPED = re.compile(
+    rf"[\[{{(][\s\[{{(\\\"'“”`‘’]{{0,12}}+(?:(?:{_KEYS})[\\\"'“”’`\s]*[:=])|\[\s*[\"'`]?[A-Za-z_][\w.\\]{{0,99}}\(", re.IGNORECASE
+)
+_CALLED = re.compile(r"\(|\s?\{|\n\s*\{|[*`]*\s*\n+[*`]*(?:Action|Tool)[ _]Input[*`]*\s*:")
+_BRACKETS = ("[", "{", "(", "['", '["', "{'", '{"', "('", '("', "[`")
+_LEADS = re.compile(r"(?:[\[{(][\s\[{(]*)?[\"'`“‘]?(?:(?<![\w.])[\w]{1,30}[./:])*\Z")
+_ITEM = re.compile(r"[ \t]*(?:[-*•]|\d{1,2}[.)]|>)?[ \t]*[`*_]{0,3}\Z")
+_EXPLAINS = re.compile(
+    r"\bexamples?\b|\be\.g\.|\bfor instance\b|\bsuch as\b|\blike (?:this|so|these|the following)\b|\blooks? (?:\w+ )?like\b|\bcould\b|\bmight\b"
+    r"|\b(?:you|one|they|users?|people|developers?)(?:'d| can| could| would| should| may| might| need| want| must| will| have| use| call| write| type)\b"
+    r"|\bwould (?:\w+ )?(?:use|call|look|need|have|do|write|make|send|return|then|normally|typically|reply|respond|say|emit|print|output|contain)\b|\bhow (?:to|you|i|it|we|one|this|that)\b|\bhere(?:'|’| i)s how\b"
+    r"|\bsyntax\b|\bformat\b|\busage\b|\bsamples?\b|\bsnippets?\b|\btemplates?\b|\bsignature\b|\bdemonstrat|\billustrat|\bhypothetic|\bsuppos|\bimagine\b"
+    r"|\bif (?:you|the|i|we|a|it|there|that|this)\b|\bwhen(?:ever)? (?:you|a user|the user|asked|called)\b|\bdocument(?:ation|s)\b|\bscript\b|\bprogram\b"
+    r"|\b(?:tool|function|it) (?:takes|accepts|expects|is called|is used|can be called|gets called)\b|\b(?:do not|don't|cannot|can't|never|not) (?:call|use|run|invoke)\b"
+    r"|\bschema\b|\bpseudo|\bread(?:s|ing)? as\b|\bmean(?:s|ing)\b|\binstead of\b|\bpreviously\b|\bearlier\b|\byesterday\b|\blast time\b|\bi called\b|\bwas called\b|\bcalled it with\b",
+    re.IGNORECASE,
+)
+_LOOKS_BACK = re.compile(
+    r"\b(?:in|of) (?:this|the above|that|our) example\b|\b(?:this|the|above) (?:example|sample|snippet|syntax|format|template)\b|\bexample above\b|\breplace\b[^.\n]{0,80}\bwith\b"
+    r"|\bwould (?:return|give|call|produce|result|then|fetch|be)\b|\bnot (?:be )?(?:called|executed|run)\b|\byou (?:can|could|would|should|may|might|need to|will) (?:\w+ )?(?:call|use|replace|change|adjust|run|write|copy|see|get)\b"
+    r"|\bplaceholders?\b|\bfor demonstration\b|\bthis is (?:how|what|an? (?:example|sample|template))\b|\bthe (?:\w+ ){0,2}(?:field|key|argument|parameter)s? (?:is|are|says?|tells?|names?|holds?|contains?|specif)",
+    re.IGNORECASE,
+)
+_SAMPLE = re.compile(
+    r"\b(?:in|of) (?:this|the above|that|our) example\b|\b(?:this|the|above) (?:example|sample|syntax|format|template)\b|\breplace\b[^.\n]{0,80}\bwith\b"
+    r"|\bthis is (?:how|what you|an? (?:example|sample|template))\b|\byou (?:can|could|would) (?:call|use) (?:it|this)\b|\bis (?:an? )?(?:example|sample)\b",
+    re.IGNORECASE,
+)
+IMAGINED = re.compile(
+    r"^[ \t]*(?:#{2,} ?(?:Instructions?|Input|User|Human|Question|Task)\b|(?:User|Human|USER|HUMAN)\s*:|<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\[INST\]|Observation\s*:"
+    r"|<start_of_turn>user|<[|｜]User[|｜]>)|</s>|<\|endoftext\|>|<\|?tool_(?:response|result|output)s?\|?>|\[TOOL_RESULTS\]|<start_function_response>",
+    re.MULTILINE,
+)
+"""Where a model goes on to write what others would say next: nothing of that is its reply."""
+_ACTION = re.compile(r"^[*`\s]*(?:Action|Tool|Function)[*`]*\s*:[*`\s]*\Z", re.IGNORECASE)
+_GOES_ON = re.compile(r"[ \t]*\n?[ \t]*(?:and|or|which|where|so that|then|as|is|in|to|with|for)\b")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n{2,}")
+_LABEL = re.compile(
+    r"[\W_]*(?:(?:json|python|assistant|tool_call|tool_code|copy code|final answer|output|response)[\W_]*"
+    r"|[\w' ]{0,40}(?:calls?|response|answer|output|action|assistant|solution|result|json|python|functions?|tools?)[ *_`]*:[\W_]*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of the text in which calls without tags are looked for, with what stands around them."""
+
+    start: int
+    end: int
+    code: bool = False
+    told: bool = False
+    """The fence says itself that it holds calls."""
+    outer: tuple[int, int] = (0, 0)
+
+
+def stretches(text: str, gaps: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+    """Fenced code and what stands between, in the gaps that other readers left."""
+    for start, end in gaps:
+        place = start
+        for fence in _fences(text, start, end):
+            yield Stretch(place, fence.start())
+            tongue = (fence["tongue"] or "").lower()
+            yield Stretch(fence.start("code"), fence.end("code"), True, tongue in CALL_TONGUES, fence.span())
+            place = fence.end()
+        yield Stretch(place, end)
+
+
+def _fences(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    place = start
+    while ("```" in text and (at := text.find("```", place, end)) >= 0) or (at := text.find("~~~", place, end)) >= 0:
+        line = max(text.rfind("\n", start, at) + 1, start)
+        found = FENCED.match(text, line, end) if not text[line:at].strip(" \t>") else None
+        found = found or SHORT_FENCE.match(text, at, end)
+        if found is None:
+            place = at + 3
+            while text[place : place + 1] == "`":
+                place += 1
+            continue
+        yield found
+        place = max(found.end(), at + 3)
+
+
+class Finder:
+    """Finds the runs of calls in stretches without tags."""
+
+    def __init__(self, text: str, names: Names, patience: Patience) -> None:
+        self._text = text
+        self._names = names
+        self._patience = patience
+        self._failures = 0
+
+    def runs(self, stretch: Stretch) -> list[Run]:
+        """Every run here that names an offered tool; in code, only when nothing but calls stands there."""
+        found: list[Run] = []
+        place = stretch.start
+        body = Body(self._text, self._names, stretch.end, self._patience)
+        for at in self._places(stretch):
+            if self._failures > MOST_FAILURES or sum(len(run.drafts) for run in found) > MOST_CALLS:
+                break
+            if at < place:
+                continue
+            run = body.plain(at)
+            if run.end > at and (run.drafts or run.problems):
+                found.append(run)
+                place = run.end
+            else:
+                self._failures += 1
+        if stretch.code:
+            return self._whole(found, stretch)
+        return found
+
+    def _places(self, stretch: Stretch) -> Iterator[int]:
+        first = re.compile(r"[\s`*_>]*(?:(?:\w+ )?\w+:\s+)?").match(self._text, stretch.start, stretch.end)
+        begin = first.end() if first else stretch.start
+        if begin < stretch.end:
+            yield begin
+        named = (self._begun(found) for found in self._names.mention.finditer(self._text, stretch.start, stretch.end))
+        shaped = (found.start() for found in SHAPED.finditer(self._text, stretch.start, stretch.end))
+        yield from merge(shaped, (max(place, stretch.start) for place in named if place >= 0))
+
+    def _begun(self, name: re.Match[str]) -> int:
+        """Where the call begins that a name may belong to; -1 when the name stands in prose."""
+        before = self._text[max(0, name.start() - 60) : name.start()]
+        if before.endswith("<") and self._text[name.end() : name.end() + 1] == ">":
+            return name.start() - 1
+        if not _CALLED.match(self._text, name.end()) and not (
+            before.endswith(_BRACKETS) and not self._text[name.end() : name.end() + 1].isalnum()
+        ):
+            return -1
+        lead = _LEADS.search(before)
+        return name.start() - (len(lead[0]) if lead else 0)
+
+    def _whole(self, runs: list[Run], stretch: Stretch) -> list[Run]:
+        """A fence is a call when nothing else stands in it."""
+        if not runs:
+            return []
+        rest = "".join(
+            self._text[a:b]
+            for a, b in zip((stretch.start, *(run.end for run in runs)), (*(run.start for run in runs), stretch.end), strict=True)
+        )
+        rest = re.sub(r"^\s*(?:#|//)[^\n]*$|print\(|\b\w{1,40}\s=\s*$|[\s)\];,`]", "", rest, flags=re.MULTILINE)
+        told = stretch.told or all(any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs)
+        if (rest and rest not in ("json", "python")) or not told:
+            return []
+        runs[0].start, runs[-1].end = stretch.outer
+        for run in runs:
+            run.tagged = run.tagged or stretch.told
+        return runs
+
+
+def bare(text: str, runs: Sequence[Run], spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether the text is nothing but calls: what is left are labels and signs."""
+    covered = sorted([*((run.start, run.end) for run in runs), *spans])
+    place = 0
+    for start, end in covered:
+        if not _nothing(text[place:start]):
+            return False
+        place = max(place, end)
+    return _nothing(text[place:])
+
+
+def _nothing(rest: str) -> bool:
+    if not rest.strip():
+        return True
+    rest = CLOSE.sub("", OPEN.sub("", WRAPPING.sub("", rest))) if "<" in rest or "[" in rest else rest
+    return len(rest) < 100 and all(_LABEL.fullmatch(line) and not line.lstrip().startswith(">") for line in rest.split("\n"))
+
+
+def sample(text: str, run: Run, explained: bool) -> bool:
+    """Whether the words around a run explain it, or it stands in the middle of a sentence; after one sample a mere label begins the next."""
+    before = text[max(0, run.start - LEAD) : run.start]
+    after = text[run.end : run.end + LEAD]
+    line = before[before.rfind("\n") + 1 :]
+    block = bool(_ITEM.fullmatch(WRAPPING.sub("", CLOSE.sub("", line))))
+    if line.count("`") % 2 == 1 and (not block or after.split("\n")[0].strip("`*., ")):
+        return True
+    if not block and text[run.start] not in "{[" and not _ACTION.search(line):
+        return True
+    if _GOES_ON.match(after) or (not block and re.match(r"[ \t]*[,;]?[ \t]*[a-z]", after)):
+        return True  # the sentence goes on after it
+    if line.lstrip().startswith((">", "|")):
+        return True
+    if not text[: run.start].strip("`*_ \n\t"):
+        return bool(_SAMPLE.search(_first_sentence(after)))  # a reply that begins with a call means it
+    lead = _last_sentence(before)
+    if lead.endswith(":") and len(lead.split()) <= LABEL:
+        if explained:
+            return True
+        lead = before
+    return bool(_EXPLAINS.search(lead) or _LOOKS_BACK.search(_first_sentence(after)))
+
+
+def _last_sentence(before: str) -> str:
+    parts = [part.strip() for part in _SENTENCE.split(WRAPPING.sub("", before).rstrip("`*_ \n\t[(")) if part and part.strip()]
+    return parts[-1] if parts else ""
+
+
+def _first_sentence(after: str) -> str:
+    parts = [part for part in _SENTENCE.split(after.replace("`", "").replace("*", "").strip("`*_ \n\t.])")) if part and part.strip()]
+    return parts[0] if parts else ""

@@ -1,0 +1,91 @@
+"""Texts between quotes as models write them: any pair of quotes, any escape, and closing quotes that have to be guessed."""
+
+from __future__ import annotations
+
+import re
+
+PAIRS = {
+    '"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»",
+}  # fmt: skip
+LONG_PAIRS = ('<|"|>', "<escape>", "<|'|>", '"""', "'''")
+"""Quotes of several signs: those of two model families, and Python's own."""
+
+LONGEST = 100_000
+"""How far a closing quote is looked for that has to be guessed."""
+
+_PLAIN = {
+    '"': re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL),
+    "'": re.compile(r"'([^'\\]*+(?:\\.[^'\\]*+)*+)'", re.DOTALL),
+}
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "\n": ""}
+_AFTER = re.compile(r"\s*(?:[)}\]:;]|=|$|//|#|\|>|</|```|[\"'“][^\"'“”\n]{1,60}[\"'”]\s*:)")
+_NEXT = re.compile(r"\s*,\s*(?:[\"'“‘`\[{(<)}\]]|-?\d|$|//|#|(?:true|false|null|none)\b|\*\*|[A-Za-z_][\w.\\]*\s*[=:(])", re.IGNORECASE)
+_TAIL = re.compile(r"[\s)}\]]*[)}\]]\s*$")
+
+
+class Misread(ValueError):
+    """The text cannot be read as a value."""
+
+
+def opening(text: str, at: int) -> tuple[str, str] | None:
+    """The quote that stands here and the one that closes it."""
+    sign = text[at : at + 1]
+    if sign not in "\"'<`“”„‘’«" or not sign:
+        return None
+    for long in LONG_PAIRS:
+        if text.startswith(long, at):
+            return long, long
+    return (sign, PAIRS[sign]) if sign in PAIRS else None
+
+
+def unescaped(raw: str) -> str:
+    """What the text says; an escape that means nothing is the sign after the backslash, as Markdown has it."""
+    if "\\" not in raw:
+        return raw
+
+    def sign(found: re.Match[str]) -> str:
+        code = found[1]
+        if code[0] in "ux" and len(code) > 1:
+            return chr(int(code[1:], 16))
+        return _LETTERS.get(code, code)
+
+    return _ESCAPE.sub(sign, raw).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def strict(text: str, at: int) -> tuple[str, int]:
+    """The text from this quote to the first that closes it, and where it ends."""
+    pair = opening(text, at)
+    if pair is None:
+        raise Misread("no quote")
+    start = at + len(pair[0])
+    if pair[0] in _PLAIN:
+        found = _PLAIN[pair[0]].match(text, at)
+        if found is None:
+            raise Misread("never closed")
+        return unescaped(found[1]), found.end()
+    end = text.find(pair[1], start)
+    if end < 0:
+        raise Misread("never closed")
+    raw = text[start:end]
+    return (raw if len(pair[0]) > 3 or ord(pair[0][0]) > 127 else unescaped(raw)), end + len(pair[1])
+
+
+def lenient(text: str, at: int, limit: int) -> tuple[str, int, bool]:
+    """The same where quotes stand within: only one after which a value can end closes it. Also whether it was closed at all."""
+    pair = opening(text, at)
+    if pair is None:
+        raise Misread("no quote")
+    start, close = at + len(pair[0]), pair[1]
+    limit = min(limit, start + LONGEST)
+    closers = {close, *('”“"' if pair[0] in '“”„"' else ()), *("’'" if pair[0] in "‘’" else ())}
+    place = start
+    signs = re.compile("|".join(map(re.escape, sorted(closers, key=len, reverse=True))) + r"|\\.", re.DOTALL)
+    while found := signs.search(text, place, limit):
+        place = found.end()
+        if found[0][0] != "\\" and (_AFTER.match(text, place) or _NEXT.match(text, place)):
+            return unescaped(text[start : found.start()]), place, True
+    tail = _TAIL.search(text, start, limit) if limit - start < 4000 else None
+    if tail is None:
+        return unescaped(text[start:limit]), limit, False
+    return unescaped(text[start : tail.start()].rstrip()), tail.start(), True

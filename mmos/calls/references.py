@@ -1,0 +1,65 @@
+"""References within a schema: what they lead to, and circles that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+IN_PLACE = ("anyOf", "oneOf", "allOf")
+MOST_STEPS = 20
+
+
+def resolved(part: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema that a part stands for: references are followed, and what stands beside them is kept."""
+    for _ in range(MOST_STEPS):
+        if not isinstance(part, Mapping):
+            return {}
+        reference = part.get("$ref")
+        if not isinstance(reference, str):
+            return part
+        part = {**_pointed(root, reference), **{key: part[key] for key in part if key != "$ref"}}
+    return {}
+
+
+def _pointed(root: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
+    found: Any = root
+    if not reference.startswith("#"):
+        return {}
+    for step in reference[1:].split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def without_circles(schema: dict[str, Any]) -> dict[str, Any]:
+    """A definition that is nothing but itself would be followed for ever: it takes anything."""
+    for place in ("$defs", "definitions"):
+        for name in schema.get(place, {}):
+            if _returns(schema, f"#/{place}/{name}"):
+                schema[place][name] = {}
+    return schema
+
+
+def _returns(schema: Mapping[str, Any], start: str) -> bool:
+    open_ends, seen = [start], set()
+    while open_ends:
+        found = open_ends.pop()
+        _, place, name = found.split("/", 2)
+        for reference in _followed(schema.get(place, {}).get(name, {})):
+            if reference == start:
+                return True
+            if reference not in seen:
+                seen.add(reference)
+                open_ends.append(reference)
+    return False
+
+
+def _followed(part: Any) -> list[str]:
+    """What is looked up for the same value that this is asked about."""
+    if not isinstance(part, Mapping):
+        return []
+    inner = [each for word in IN_PLACE for each in part.get(word, ())] + [
+        part[word] for word in ("not", "if", "then", "else") if word in part
+    ]
+    own = [part["$ref"]] if "$ref" in part else []
+    return own + [reference for each in inner for reference in _followed(each)]

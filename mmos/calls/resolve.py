@@ -1,0 +1,310 @@
+"""From a draft to a call of an offered tool with arguments that fit its schema, or to a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmos.calls.arithmetic import number
+from mmos.calls.coerce import coerce
+from mmos.calls.markup import Raw
+from mmos.calls.naming import Meant, Names, folded
+from mmos.calls.quoted import Misread
+from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, NAME_KEYS, Draft
+from mmos.calls.spec import Spec
+from mmos.calls.values import Spoken, Word, read_value
+
+DEEPEST = 60
+NAMED_IN_WORDS = 8
+"""How many offered names a sentence lists."""
+
+
+TYPES = frozenset(
+    [
+        "string",
+        "str",
+        "text",
+        "int",
+        "integer",
+        "number",
+        "float",
+        "double",
+        "bool",
+        "boolean",
+        "array",
+        "list",
+        "object",
+        "dict",
+        "any",
+        "none",
+        "null",
+        "optional",
+        "tuple",
+        "date",
+        "datetime",
+        "enum",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to an offered tool: its name as offered, arguments that its schema allows."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass
+class Notes:
+    """What was repaired on the way, and what stood in the way."""
+
+    repairs: list[tuple[str, str]] = field(default_factory=list)
+    """Each with its stage: `extract` is about the form, `repair` about names and arguments."""
+    problems: list[str] = field(default_factory=list)
+
+    def repaired(self, what: str, stage: str = "repair") -> None:
+        if what and (stage, what) not in self.repairs:
+            self.repairs.append((stage, what))
+
+
+def resolve(draft: Draft, names: Names, notes: Notes, *, sure: bool = False) -> Call | None:
+    """The call that is meant; None when it is none of ours or its arguments cannot be saved: the notes say why."""
+    meant = names.sure(draft.name) if sure else names.near(draft.name)
+    if meant.spec is None:
+        notes.problems.append(_unknown(draft.name, meant, names))
+        return None
+    spec = meant.spec
+    local = Notes()
+    local.repaired(draft.shape)
+    local.repaired(meant.repair)
+    arguments = _arguments(draft, spec, local)
+    if isinstance(arguments, str):
+        notes.problems.append(f"{spec.name}: {arguments}")
+        return None
+    typed = {name: _typed(value, _property(spec, name)) for name, value in arguments.items()}
+    if any(_holds_call(value) for value in typed.values()):
+        notes.problems.append(f"{spec.name}: another call stands among its arguments; call that one first, then this one with its result")
+        return None
+    coerced = coerce(typed, spec.parameters)
+    if coerced.problems:
+        notes.problems.append(f"{spec.name}: " + "; ".join(coerced.problems))
+        return None
+    for change in coerced.changes:
+        local.repaired(change)
+    for stage, what in local.repairs:
+        notes.repaired(what if what.startswith("name") else f"{spec.name}: {what}", stage)
+    return Call(spec.name, coerced.arguments)
+
+
+def signature(draft: Draft, names: Names) -> bool:
+    """Whether a draft only shows how a tool is called: its values are the names of types or of its own parameters."""
+    given = draft.arguments if isinstance(draft.arguments, Mapping) else {}
+    said = [(str(key), value) for key, value in given.items()] + [("", value) for value in draft.positional]
+    words = [(key, value.lower().rstrip("[]?")) for key, value in said if isinstance(value, Word)]
+    spec = names.sure(draft.name).spec
+    known = {folded(name) for name in _properties(spec)} if spec else set()
+    return bool(words) and len(words) == len(said) and all(_shows(word, known) for _, word in words)
+
+
+def _shows(word: str, known: set[str]) -> bool:
+    return word.split(" ")[0].rstrip(",") in TYPES or word in ("", "...", "…") or word[0] == "<" or folded(word) in known
+
+
+def _unknown(name: str, meant: Meant, names: Names) -> str:
+    offered = ", ".join(list(names.specs)[:NAMED_IN_WORDS]) + (", …" if len(names.specs) > NAMED_IN_WORDS else "")
+    if meant.rivals:
+        return f"`{name}` may mean {' or '.join(meant.rivals)}: use the exact name"
+    return (f"there is no tool `{name[:80]}`" if name else "the call names no tool") + f"; there are: {offered or 'none'}"
+
+
+# ---------------------------------------------------------------- where the arguments are
+
+
+def _arguments(draft: Draft, spec: Spec, notes: Notes) -> dict[str, Any] | str:
+    """All arguments by the names of the schema; a sentence when they cannot be found."""
+    given = _unpacked(draft.arguments, spec, notes)
+    if isinstance(given, str):
+        return given
+    known = _properties(spec)
+    loose = {key: value for key, value in draft.beside.items() if key not in BESIDE or key in known}
+    if draft.arguments is None and not draft.positional:
+        given = {**given, **loose}
+    elif taken := {key: value for key, value in loose.items() if key in known and key not in given}:
+        notes.repaired("arguments beside the others")
+        given = {**given, **taken}
+    if draft.positional:
+        return _placed(draft.positional, given, known, spec, notes)
+    return _spelled(given, known, notes)
+
+
+def _unpacked(given: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
+    """An object, however it was wrapped."""
+    for _ in range(4):
+        if isinstance(given, str) and not isinstance(given, Word):
+            given = _opened(given, spec, notes)
+        elif isinstance(given, list) and len(given) == 1 and isinstance(given[0], Mapping):
+            given = given[0]
+        elif isinstance(given, Mapping) and (inner := _nested(given, spec)) is not None:
+            notes.repaired("arguments nested twice")
+            given = inner
+        else:
+            break
+    if given is None or given == [] or given == "":
+        return {}
+    if isinstance(given, Mapping):
+        return {str(key): value for key, value in given.items()}
+    known = list(_properties(spec))
+    values = given if isinstance(given, list) else [given]
+    if (len(known) == 1 and not isinstance(given, list)) or (0 < len(values) <= len(known) and isinstance(given, list)):
+        notes.repaired("arguments without names, taken in the order of the schema")
+        return dict(zip(known, values, strict=False))
+    return "its arguments are no object"
+
+
+def _opened(text: str, spec: Spec, notes: Notes) -> Any:
+    """Arguments that were given as a text."""
+    said = text.strip()
+    if said.lower() in ("", "null", "none"):
+        return {}
+    if said[0] in "{[":
+        try:
+            value = read_value(said, 0, lists_calls=False)
+        except Misread:
+            return [text] if len(_properties(spec)) == 1 else text
+        if not value.torn and not said[value.end :].strip("}] \n\t"):
+            notes.repaired("arguments as a text")
+            return value.value
+    return [text] if len(_properties(spec)) == 1 else Word(text)
+
+
+def _nested(given: Mapping[str, Any], spec: Spec) -> Any:
+    """What stands in `{"arguments": {…}}` where arguments were due, as long as the tool has no parameter of that name."""
+    known = _properties(spec)
+    inside = [key for key in given if key in ARGUMENT_KEYS or key == "properties"]
+    others = given.keys() - set(inside) - set(NAME_KEYS) - set(BESIDE)
+    if len(inside) != 1 or others or inside[0] in known or any(key in known for key in given):
+        return None
+    return given[inside[0]] if isinstance(given[inside[0]], Mapping | str) else None
+
+
+# ---------------------------------------------------------------- names and places
+
+
+def _placed(positional: Sequence[Any], given: dict[str, Any], known: Mapping[str, Any], spec: Spec, notes: Notes) -> dict[str, Any] | str:
+    """Values without names: an object is all arguments; else they follow the order of the schema."""
+    first = positional[0]
+    if len(positional) == 1 and isinstance(first, Mapping) and not given and _is_arguments(first, known):
+        notes.repaired("arguments as an object")
+        inner = _unpacked(first, spec, notes)
+        return inner if isinstance(inner, str) else _spelled(inner, known, notes)
+    free = [name for name in known if name not in given]
+    required = [name for name in free if name in spec.parameters.get("required", ())]
+    order = free if free[: len(required)] == required or len(positional) > len(required) else required
+    if len(positional) > len(order):
+        return f"{len(positional)} arguments without names are too many; name them"
+    notes.repaired("arguments without names, taken in the order of the schema")
+    return {**_spelled(given, known, notes), **dict(zip(order, positional, strict=False))}
+
+
+def _is_arguments(given: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    spelled = {folded(name) for name in known}
+    return (
+        len(known) != 1
+        or any(folded(str(key)) in spelled for key in given)
+        or _mapping(next(iter(known.values()), None)).get("type") != "object"
+    )
+
+
+def _spelled(given: Mapping[str, Any], known: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Names of arguments in the spelling of the schema."""
+    if given.keys() <= known.keys() or not known:
+        return dict(given)
+    free: dict[str, list[str]] = {}
+    for name in known:
+        if name not in given:
+            free.setdefault(folded(name), []).append(name)
+    spelled: dict[str, Any] = {}
+    for key, value in given.items():
+        meant = [] if key in known else free.get(folded(key.replace("\\", "")), [])
+        if len(meant) == 1 and meant[0] not in spelled:
+            notes.repaired(f"argument {key} is {meant[0]}")
+            key = meant[0]
+        spelled[key] = value
+    return spelled
+
+
+def _properties(spec: Spec) -> Mapping[str, Any]:
+    return _mapping(spec.parameters.get("properties"))
+
+
+def _property(spec: Spec, name: str) -> Mapping[str, Any]:
+    return _mapping(_properties(spec).get(name))
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
+
+
+# ---------------------------------------------------------------- words and tags become values
+
+
+def _typed(value: Any, schema: Mapping[str, Any], depth: int = 0) -> Any:
+    """A value without quotes, as the schema has it: a number that was left as a sum, a text, or what stands between tags."""
+    if isinstance(value, Raw):
+        return _between_tags(value, schema)
+    if isinstance(value, Word):
+        return _worked_out(value, schema)
+    if depth > DEEPEST:
+        return value
+    if isinstance(value, list):
+        items = _mapping(schema.get("items"))
+        return [_typed(item, items, depth + 1) for item in value]
+    if isinstance(value, dict):
+        inner = _mapping(schema.get("properties"))
+        return {key: _typed(held, _mapping(inner.get(key)), depth + 1) for key, held in value.items()}
+    return value
+
+
+def _worked_out(word: Word, schema: Mapping[str, Any]) -> Any:
+    if "string" in kinds(schema):
+        return str(word)
+    worth = number(word)
+    return str(word) if worth is None else worth
+
+
+def _between_tags(raw: Raw, schema: Mapping[str, Any]) -> Any:
+    """A text where the schema wants one; else the value that it spells."""
+    allowed = kinds(schema)
+    said = raw.strip()
+    if "string" in allowed and not (said == "null" and "null" in allowed):
+        return str(raw)
+    if allowed or said[:1] in ("{", "["):
+        try:
+            value = read_value(said, 0, lists_calls=False)
+        except Misread:
+            return str(raw)
+        if value.end >= len(said) and not isinstance(value.value, Spoken):
+            return str(raw) if isinstance(value.value, Word) and not allowed & {"number", "integer"} else value.value
+    return str(raw)
+
+
+def kinds(schema: Mapping[str, Any]) -> set[str]:
+    """The types that a schema allows; empty when it does not say."""
+    said = schema.get("type")
+    found = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
+    for key in ("anyOf", "oneOf"):
+        for part in schema.get(key) or ():
+            if isinstance(part, Mapping):
+                found |= kinds(part)
+    if not found and "enum" in schema:
+        found = {"string"} if any(isinstance(value, str) for value in schema["enum"]) else set()
+    return found
+
+
+def _holds_call(value: Any, depth: int = 0) -> bool:
+    if depth > DEEPEST:
+        return False
+    inner = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return isinstance(value, Spoken) or any(_holds_call(held, depth + 1) for held in inner)

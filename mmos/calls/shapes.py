@@ -1,0 +1,182 @@
+"""From a value that was read to drafts of calls: every shape of object and list in which models name a tool and its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmos.calls.naming import Names
+from mmos.calls.quoted import Misread
+from mmos.calls.values import NAME, Spoken, read_value
+
+NAME_KEYS = (
+    "name", "tool_name", "function_name", "toolName", "functionName", "tool", "function", "func", "func_name", "action",
+    "recipient_name", "api_name", "api", "tool_call", "function_call", "call",
+)  # fmt: skip
+ARGUMENT_KEYS = (
+    "arguments", "parameters", "params", "args", "input", "inputs", "kwargs", "tool_input", "action_input", "tool_arguments", "toolInput",
+    "tool_args", "tool_parameters", "function_arguments", "function_args", "arguments_json", "named_arguments", "argument", "parameter", "arg", "param",
+)  # fmt: skip
+LIST_KEYS = (
+    "tool_calls",
+    "toolCalls",
+    "function_calls",
+    "functionCalls",
+    "tool_uses",
+    "calls",
+    "tools",
+    "functions",
+    "actions",
+    "tool_call",
+    "function_call",
+)
+BESIDE = ("id", "type", "index", "call_id", "tool_call_id", "callId", "description", "thought", "thoughts", "reasoning", "explanation")
+"""What stands beside a call and is none of its arguments."""
+
+WRAPPERS = ("print", "str", "display", "json.dumps", "list", "await", "asyncio.run")
+"""What Python code puts around a call without changing it."""
+
+DEEPEST = 8
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A call as it was written: not yet a tool of ours, not yet arguments that fit."""
+
+    name: str
+    arguments: Any = None
+    positional: tuple[Any, ...] = ()
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What stood next to the arguments, or in their place."""
+    shape: str = ""
+    """What was unusual about the form."""
+
+
+def drafts(value: Any, names: Names, depth: int = 0) -> list[Draft]:
+    """The calls that a value holds; none when it has no such shape."""
+    if depth > DEEPEST:
+        return []
+    if isinstance(value, Spoken):
+        if value.name in WRAPPERS and len(value.positional) == 1 and isinstance(value.positional[0], Spoken):
+            return drafts(value.positional[0], names, depth + 1)
+        return [Draft(value.name, dict(value.named), value.positional)]
+    if isinstance(value, Mapping):
+        return _of_object(value, names, depth)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _of_list(value, names, depth)
+    return _of_text(value, names, depth) if isinstance(value, str) and depth else []
+
+
+def _of_text(text: str, names: Names, depth: int) -> list[Draft]:
+    """A call that was put in quotes once more, or a bare name in a list."""
+    said = text.strip()
+    if names.sure(said).spec:
+        return [Draft(said)]
+    name = NAME.match(said)
+    if not said or not (said[0] in "{[" or (name and said[name.end() :].lstrip()[:1] == "(")):
+        return []
+    try:
+        return [_shaped(draft, "a call in quotes") for draft in drafts(read_value(said, 0).value, names, depth + 1)]
+    except Misread:
+        return []
+
+
+def _of_list(items: Sequence[Any], names: Names, depth: int) -> list[Draft]:
+    found: list[Draft] = []
+    place = 0
+    while place < len(items):
+        item, after = items[place], items[place + 1] if place + 1 < len(items) else None
+        if isinstance(item, str) and isinstance(after, Mapping) and not _name_of(after, names) and names.sure(item).spec:
+            found.append(Draft(item, dict(after), shape="name and arguments as a pair"))
+            place += 2
+            continue
+        if place == 0 and isinstance(item, str) and names.sure(item).spec and len(items) > 1 and not _also_calls(items[1:], names):
+            return [Draft(item, None, tuple(items[1:]), shape="name and arguments as a list")]
+        found += drafts(item, names, depth + 1)
+        place += 1
+    return found
+
+
+def _also_calls(items: Sequence[Any], names: Names) -> bool:
+    return any(isinstance(item, Mapping | Spoken | list) or (isinstance(item, str) and names.sure(item).spec is not None) for item in items)
+
+
+def _of_object(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft]:
+    key = _name_of(value, names)
+    inner = value.get(key) if key else None
+    if isinstance(inner, Mapping):
+        return [_beside(draft, value, key) for draft in drafts(inner, names, depth + 1)]
+    if not key or not _arguments_key(value, key):
+        for wrapper in LIST_KEYS:
+            held = value.get(wrapper)
+            if isinstance(held, list | Mapping) and (found := drafts(held, names, depth + 1)):
+                return found
+    if key:
+        return [_named(str(inner), value, key)]
+    if held := _by_tool(value, names):
+        return held
+    return _unnamed(value, names, depth)
+
+
+def _name_of(value: Mapping[str, Any], names: Names) -> str:
+    """The key under which the tool is named: one that names an offered tool before one that only looks so."""
+    there = [key for key in NAME_KEYS if isinstance(value.get(key), str | Mapping) and value[key]]
+    texts = [key for key in there if isinstance(value[key], str)]
+    known = [key for key in texts if names.sure(value[key]).spec]
+    nested = [key for key in there if isinstance(value[key], Mapping) and _looks_called(value[key], names)]
+    if known or nested:
+        return (known or nested)[0]
+    if isinstance(value.get("type"), str) and names.sure(value["type"]).spec:
+        return "type"
+    return next((key for key in texts if _arguments_key(value, key)), "")
+
+
+def _looks_called(value: Mapping[str, Any], names: Names) -> bool:
+    return any(isinstance(value.get(key), str) for key in NAME_KEYS) or any(names.sure(key).spec for key in value)
+
+
+def _arguments_key(value: Mapping[str, Any], name_key: str) -> str:
+    return next((key for key in ARGUMENT_KEYS if key in value and key != name_key), "")
+
+
+def _named(name: str, value: Mapping[str, Any], key: str) -> Draft:
+    spot = _arguments_key(value, key)
+    rest = {other: value[other] for other in value if other not in (key, spot)}
+    if spot:
+        return Draft(name, value[spot], (), rest, "" if spot == "arguments" else f"arguments under `{spot}`")
+    return Draft(name, None, (), rest, "arguments beside the name" if rest.keys() - set(BESIDE) else "")
+
+
+def _beside(draft: Draft, value: Mapping[str, Any], key: str) -> Draft:
+    """`{"function": {"name": …}, "arguments": {…}}`"""
+    spot = _arguments_key(value, key)
+    if draft.arguments in (None, {}) and spot and not draft.beside:
+        return Draft(draft.name, value[spot], draft.positional, {}, "arguments beside the name")
+    return draft
+
+
+def _by_tool(value: Mapping[str, Any], names: Names) -> list[Draft]:
+    """`{"get_weather": {"city": "Paris"}}`"""
+    if value and all(isinstance(held, Mapping | list | None) and names.sure(str(key)).spec for key, held in value.items()):
+        return [
+            Draft(str(key), one, shape="the name as a key")
+            for key, held in value.items()
+            for one in (held if isinstance(held, list) and all(isinstance(part, Mapping) for part in held) and held else [held])
+        ]
+    return []
+
+
+def _unnamed(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft]:
+    """The name inside the arguments, or no name at all."""
+    spot = _arguments_key(value, "")
+    inner = value.get(spot) if spot else None
+    if isinstance(inner, Mapping) and (key := _name_of(inner, names)) and isinstance(inner.get(key), str) and names.sure(inner[key]).spec:
+        return [_shaped(draft, "name inside the arguments") for draft in drafts(inner, names, depth + 1)]
+    if spot and isinstance(inner, Mapping) and value.keys() <= {spot, *NAME_KEYS, *BESIDE}:
+        return [Draft("", inner)]
+    return []
+
+
+def _shaped(draft: Draft, shape: str) -> Draft:
+    return Draft(draft.name, draft.arguments, draft.positional, draft.beside, shape)

@@ -1,0 +1,167 @@
+"""The reader of a reply that is still being written: passes on what can be no part of a call, and holds back the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from mmos.calls.marks import CLOSE, OPEN, THOUGHT_CLOSE, THOUGHT_OPEN, WRAPPING, thoughts
+from mmos.calls.naming import Names
+from mmos.calls.prose import CALL_TONGUES, SHAPED
+from mmos.calls.text import Heard, read_text
+
+MOST_CHECKS = 64
+"""How often a held text is read anew; a text that needs more waits for its end."""
+LONGEST_CHECKED = 50_000
+LONGEST_TAG = 120
+
+_SUSPECT = re.compile(r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>")
+_BEGUN_TAG = re.compile(rf"<[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z")
+_BEGUN_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
+_MARKS = (OPEN, CLOSE, WRAPPING, THOUGHT_OPEN, THOUGHT_CLOSE)
+_OPENING = re.compile(r"[\s\[{(\\\"'“”`‘’]*[\w.\\ -]{0,60}[\"'”’`\s]*\Z")
+_FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+.-]*)[ \t]*(?:\n\s*)?")
+_WORD = re.compile(r"(?<![\w.])([\w.\\/:-]+)\s?\Z")
+_CLOSES = ("}", ")", ">", "]", "`", "\n")
+
+
+class TextStream:
+    """Pieces in, pieces of the answer's text out; the whole reading settles what was held."""
+
+    def __init__(self, tell: Callable[[str], None], names: Names) -> None:
+        self._tell = tell
+        self._names = names
+        self._text = ""
+        self._place = 0
+        self._passed = ""
+        self._holding = False
+        self._checks = 0
+        self._spans = False
+
+    def feed(self, piece: str) -> None:
+        self._text += piece
+        if self._holding and not self._checked(piece):
+            return
+        self._scan()
+
+    def rest(self, content: str) -> str:
+        """What of the whole reading's content was not passed on yet."""
+        return content[len(self._passed) :] if content.startswith(self._passed) else ""
+
+    def _scan(self) -> None:
+        """Pass on everything up to the first place where a call may begin."""
+        while True:
+            at, sure = self._suspicion()
+            self._pass_to(at)
+            self._holding = sure
+            if not sure or not self._checked(self._text[at:]):
+                return
+
+    def _suspicion(self) -> tuple[int, bool]:
+        """The first place that is no longer plain text, and whether a call or a tag has begun there for certain."""
+        text = self._text
+        for at in self._places():
+            verdict = self._verdict(at)
+            if verdict is not None:
+                return at, verdict
+        word = _WORD.search(text, max(self._place, len(text) - LONGEST_TAG))
+        begun = word is not None and (self._names.begins(word[1]) or "functools".startswith(word[1]))
+        return (word.start() if word and begun else len(text)), False
+
+    def _places(self) -> list[int]:
+        text = self._text
+        found = [one.start() for one in _SUSPECT.finditer(text, self._place)]
+        return sorted([*found, *(one.start() for one in self._names.mention.finditer(text, self._place))])
+
+    def _verdict(self, at: int) -> bool | None:
+        """True: it has begun; False: nobody knows yet; None: it is plain text."""
+        sign = self._text[at]
+        if sign in "<◁":
+            return self._tag(at)
+        if sign in "[{":
+            return True if any(mark.match(self._text, at) for mark in _MARKS) else self._bracket(at)
+        if sign in "`~":
+            return self._fence(at)
+        if OPEN.match(self._text, at):
+            return True
+        named = self._names.mention.match(self._text, at)
+        if named is None:
+            return False if len(self._text) - at < LONGEST_TAG else None
+        return self._named(named.end())
+
+    def _tag(self, at: int) -> bool | None:
+        if any(mark.match(self._text, at) for mark in _MARKS) or self._text.startswith("</s>", at):
+            return True
+        if (named := self._names.mention.match(self._text, at + 1)) and self._text[named.end() : named.end() + 1] == ">":
+            return True
+        return False if _BEGUN_TAG.match(self._text, at) or _BEGUN_CHANNEL.match(self._text, at) else None
+
+    def _bracket(self, at: int) -> bool | None:
+        if SHAPED.match(self._text, at):
+            return True
+        start = at + len(self._text[at : at + 40]) - len(self._text[at : at + 40].lstrip(" \n\t[{(\"'“”`‘’"))
+        if named := self._names.mention.match(self._text, start):
+            return named.end() < len(self._text)
+        return False if _OPENING.match(self._text, at) else None
+
+    def _fence(self, at: int) -> bool | None:
+        """A fence is judged by its tongue and its first line."""
+        fence = _FENCE.match(self._text, at)
+        if fence is None or fence.end() == len(self._text):
+            return False
+        if fence[1].lower() in CALL_TONGUES or self._text[fence.end()] in "#/":
+            return True
+        if self._text[fence.end()] in "[{":
+            return self._bracket(fence.end())
+        line, ended, _ = self._text[fence.end() : fence.end() + LONGEST_TAG].partition("\n")
+        if self._names.mention.search(line):
+            return True
+        return None if ended or len(line) == LONGEST_TAG else False
+
+    def _named(self, end: int) -> bool | None:
+        rest = self._text[end : end + 40]
+        if re.match(r"\(|\s?\{|\n\s*\{|[*`]*\s*\n+[*`]*(?:Action|Tool)[ _]Input", rest):
+            return True
+        return False if re.fullmatch(r"\w*\s?(?:\n\s*(?:[AT][a-z _I]*)?)?", rest) and len(rest) < 40 else None
+
+    def _checked(self, piece: str) -> bool:
+        """Whether what is held turned out to be no call: then it is passed on."""
+        if self._checks >= MOST_CHECKS or len(self._text) > LONGEST_CHECKED or not any(sign in piece for sign in _CLOSES):
+            return False
+        self._checks += 1
+        if thoughts(self._text).open:
+            return False
+        read = read_text(Heard(self._text, self._names))
+        if read.calls or read.unclear or not read.content.startswith(self._passed) or self._pending(self._text[self._place :]):
+            return False
+        self._spans = True
+        self._place = len(self._text)
+        self._say(read.content[len(self._passed) :])
+        self._holding = False
+        return True
+
+    def _pass_to(self, at: int) -> None:
+        if at > self._place:
+            piece = self._text[self._place : at]
+            self._place = at
+            self._say(piece)
+
+    def _say(self, piece: str) -> None:
+        if self._spans and not self._passed:
+            piece = piece.lstrip()  # what follows thinking begins with its first word
+        if piece:
+            self._passed += piece
+            self._tell(piece)
+
+    def _pending(self, held: str) -> bool:
+        """Whether the held text ends in the middle of a fence, an object or a tag: more of it decides."""
+        own = self._names.mention.match(held, 1)
+        if own and held[0] == "<" and f"</{own[0]}>" not in held:
+            return True
+        if self._names.mention.match(held) and "{" not in held and "(" not in held:
+            return True  # `Action Input:` stands between a name and its arguments
+        unclosed = held.count("{") > held.count("}") or held.count("[") > held.count("]") or held.count("(") > held.count(")")
+        channel = held.rfind("<|channel|>") > held.rfind("<|message|>")
+        begun = max((found.end() for found in THOUGHT_OPEN.finditer(held)), default=0)
+        thinking = begun and not THOUGHT_CLOSE.search(held, begun)
+        return bool(thinking) or unclosed or channel or held.count("```") % 2 == 1 or _BEGUN_TAG.search(held) is not None

@@ -1,0 +1,224 @@
+"""Calls that a model put between its tags: a run of tags and items, from the first tag to where the last call ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmos.calls.marks import CLOSE, HARMONY, NAMED, OPEN
+from mmos.calls.markup import pairs
+from mmos.calls.naming import Names
+from mmos.calls.quoted import Misread
+from mmos.calls.shapes import Draft, drafts
+from mmos.calls.values import NAME, Patience, Value, read_value
+
+FENCE = re.compile(r"`{3,}[ \t]*[\w+.-]*[ \t]*(?:\n|(?=[\[{\w])|$)")
+_LOOSE = re.compile(
+    r"(?:[\s,;]|^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+|^[ \t]*(?:#|//)[^\n]*$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s+(?=[\[{]))*",
+    re.MULTILINE,
+)
+"""What may stand between items without tags: list marks, comments, and an assignment or `print` around a call."""
+_BETWEEN = re.compile(r"[\s,;]+")
+_PREFIX = re.compile(r"(?:function|tool)\s*<[|｜]tool[▁_]sep[|｜]>\s*|call:\s*")
+_JOINT = re.compile(
+    r"(?:\s|[:=]|[*`]*(?:Action|Tool)[ _]Input[*`]*\s*+:|\[CALL_ID\]\s*+[\w-]*+|\[ARGS\]|<[|｜]tool[▁_](?:call_argument_begin|sep)[|｜]>|`{3,}[ \t]*+\w*+)*+(?=\{)"
+)
+_ELEMENT = re.compile(r"<([A-Za-z_][\w.\-]{0,99})>")
+_KIMI = re.compile(r"(?:functions?\.)?[\w.\-]+:\d+(?=\s*<[|｜]tool)")
+_TONGUES = ("json", "python", "py", "javascript", "tool_code", "xml", "yaml", "text", "assistant")
+_ALONE = re.compile(r"\s*(?:$|(?=<))")
+
+
+MOST_CALLS = 256
+"""What a reply calls beyond that is a loop of the model."""
+MOST_PROBLEMS = 20
+"""After so much that cannot be read nobody listens any more."""
+
+
+@dataclass
+class Run:
+    """Calls that stand together, what they cover of the text, and what was wrong with some of them."""
+
+    start: int
+    end: int
+    reached: int = 0
+    """How far it was looked at."""
+    drafts: list[Draft] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    tagged: bool = False
+    closed: bool = False
+    torn: bool = False
+    """A call was begun here and broke off."""
+
+
+class Body:
+    """Reads items one after the other, whatever tags stand between them."""
+
+    def __init__(self, text: str, names: Names, limit: int, patience: Patience) -> None:
+        self._text = text
+        self._names = names
+        self._limit = limit
+        self._patience = patience
+
+    def run(self, start: int) -> Run:
+        """From a tag on, as far as calls go."""
+        run = Run(start, start, tagged=True)
+        at, inside, name = start, False, ""
+        while at < self._limit and len(run.drafts) < MOST_CALLS:
+            between = _BETWEEN.match(self._text, at, self._limit)
+            after = between.end() if between else at
+            tag = None if CLOSE.match(self._text, after, self._limit) else OPEN.match(self._text, after, self._limit)
+            if tag is not None:
+                name, inside, at = _name(tag[0]), True, tag.end()
+                run.end = max(run.end, at) if name and not self._item(run, at, name) else run.end
+                at, name = (run.end, "") if name else (at, name)
+                continue
+            if end := CLOSE.match(self._text, after, self._limit) or FENCE.match(self._text, after, self._limit):
+                inside = inside and end[0].startswith("`")
+                run.closed = run.closed or not end[0].startswith("`")
+                at = run.end = end.end()
+                continue
+            if self._item(run, after, name):
+                at, name = run.end, ""
+                continue
+            if not inside or run.torn or len(run.problems) > MOST_PROBLEMS or not self._skipped(run, after, quietly=bool(run.drafts)):
+                break
+            at, inside = run.end, False
+        run.reached = self._limit if len(run.problems) > MOST_PROBLEMS else max(at, run.end)
+        if run.torn:
+            run.end = run.reached = self._limit
+        return run
+
+    def plain(self, start: int) -> Run:
+        """From an item on that no tag announces, as far as items go."""
+        run = Run(start, start)
+        at = start
+        while at < self._limit and len(run.drafts) < MOST_CALLS:
+            after = _past(_LOOSE, self._text, at, self._limit)
+            if run.drafts and (end := CLOSE.match(self._text, after, self._limit)):
+                run.tagged = run.tagged or end[0].startswith(("</", "<|tool", "[/"))
+                at = run.end = end.end()
+                continue
+            if OPEN.match(self._text, after, self._limit) or not self._item(run, after, ""):
+                break
+            at = run.end
+        if run.torn:
+            run.end = self._limit
+        return run
+
+    def _skipped(self, run: Run, at: int, *, quietly: bool = False) -> bool:
+        """Past what cannot be read, to the tag that ends it."""
+        close = CLOSE.search(self._text, at, self._limit)
+        opened = OPEN.search(self._text, at, self._limit)
+        if quietly and (close is None or (opened and opened.start() < close.start()) or self._text[at : close.start()].count("\n\n")):
+            return False
+        stop = min(found.start() for found in (close, opened) if found) if close or opened else self._limit
+        said = self._text[at:stop].strip()
+        if said and not quietly:
+            run.problems.append(f"what stands in the call tag could not be read: {said[:80]}")
+        run.end = stop
+        return bool(close or opened)
+
+    def _item(self, run: Run, at: int, name: str) -> bool:
+        """One object, list, Python call or named body; False when there is none."""
+        at = _past(_BETWEEN, self._text, at, self._limit)
+        if fence := FENCE.match(self._text, at, self._limit):
+            at = fence.end()
+        try:
+            found, end = self._read(run, at, name)
+        except Misread:
+            return False
+        if not found:
+            return False
+        run.drafts += found
+        run.end = end
+        return True
+
+    def _read(self, run: Run, at: int, name: str) -> tuple[list[Draft], int]:
+        if name:
+            return self._arguments(run, at, name)
+        sign = self._text[at : at + 1]
+        if sign in "{[(" and sign:
+            value = self._value(at)
+            return self._taken(run, value, drafts(value.value, self._names)), value.end
+        if sign == "<":
+            return self._elements(at)
+        return self._said(run, at)
+
+    def _value(self, at: int, *, lists_calls: bool = True) -> Value:
+        return read_value(self._text, at, self._limit, lists_calls=lists_calls, patience=self._patience)
+
+    def _taken(self, run: Run, value: Value, found: Iterable[Draft]) -> list[Draft]:
+        """Drafts with what their value had to be forgiven; a value that was torn in the middle of a text loses its last call."""
+        taken = list(found)
+        run.repairs += [repair for repair in value.repairs if repair not in run.repairs]
+        if value.cut and taken:
+            run.repairs.append("missing end")
+            if value.torn:
+                run.problems.append(f"the call to {taken[-1].name} was cut off")
+                run.torn = True
+                taken.pop()
+        return taken
+
+    def _arguments(self, run: Run, at: int, name: str) -> tuple[list[Draft], int]:
+        """The body of a tag that names the tool."""
+        at = _past(_BETWEEN, self._text, at, self._limit)
+        if self._text[at : at + 1] == "{":
+            value = self._value(at, lists_calls=False)
+            inner = drafts(value.value, self._names)
+            if len(inner) == 1 and inner[0].name and self._names.sure(inner[0].name).spec:
+                return self._taken(run, value, inner), value.end
+            return self._taken(run, value, [Draft(name, value.value)]), value.end
+        held, end = pairs(self._text, at, self._limit)
+        return [Draft(name, held)], end
+
+    def _elements(self, at: int) -> tuple[list[Draft], int]:
+        """`<name>…</name><arguments>…</arguments>`, or `<invoke>` without a name of its own."""
+        if (tag := _ELEMENT.match(self._text, at, self._limit)) and self._names.sure(tag[1]).spec:
+            held, end = pairs(self._text, tag.end(), self._limit)
+            close = re.compile(rf"\s*</{re.escape(tag[1])}>").match(self._text, end, self._limit)
+            return ([Draft(tag[1], held, shape="a tag of the tool's own name")], close.end()) if close else ([], at)
+        held, end = pairs(self._text, at, self._limit)
+        name = str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
+        arguments: Any = held
+        if not name:
+            return [], at
+        for key in ("arguments", "parameters", "input"):
+            if key in held:
+                arguments = held[key]
+        return [Draft(name, arguments)], end
+
+    def _said(self, run: Run, at: int) -> tuple[list[Draft], int]:
+        """`name(…)`, `name{…}`, `name` and its arguments in tags, or the name alone."""
+        prefix = _PREFIX.match(self._text, at, self._limit)
+        at = prefix.end() if prefix else at
+        name = _KIMI.match(self._text, at, self._limit) or NAME.match(self._text, at, self._limit)
+        if name is None or name[0] in _TONGUES:
+            return [], at
+        after = name.end()
+        if self._text[after : after + 1] == "(":
+            value = self._value(at)
+            return self._taken(run, value, drafts(value.value, self._names)), value.end
+        joint = _JOINT.match(self._text, after, self._limit)
+        if joint and (run.tagged or self._names.near(name[0]).spec):
+            value = self._value(joint.end(), lists_calls=False)
+            return self._taken(run, value, [Draft(name[0], value.value)]), value.end
+        held, end = pairs(self._text, after, self._limit)
+        if held or (_ALONE.match(self._text, after, self._limit) and self._names.near(name[0]).spec):
+            return [Draft(name[0], held)], end
+        if _ALONE.match(self._text, after, self._limit) and "_" in name[0]:
+            return [Draft(name[0], {})], after
+        return [], at
+
+
+def _name(tag: str) -> str:
+    found = HARMONY.search(tag) if "to=" in tag else NAMED.search(tag)
+    return found[1].rstrip("/") if found else ""
+
+
+def _past(pattern: re.Pattern[str], text: str, at: int, limit: int) -> int:
+    found = pattern.match(text, at, limit)
+    return found.end() if found else at

@@ -1,0 +1,249 @@
+"""The tool-call reader: from what a model said and a server made of it to calls that are valid, the rest of the text, and what is unclear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmos.calls.marks import CLOSE, OPEN, WRAPPING, thoughts
+from mmos.calls.naming import Names
+from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches
+from mmos.calls.resolve import Call, Notes, resolve, signature
+from mmos.calls.shapes import Draft, drafts
+from mmos.calls.tagged import MOST_CALLS, Body, Run
+from mmos.calls.values import Patience
+
+_SPOKEN = re.compile(r"[\w`*]\(")
+"""A bracket right after a word: in prose there is a space between."""
+_RAW = re.compile(r"raw='(.*)', err=", re.DOTALL)
+MANY = 3
+"""A call that stands in a reply so often is a loop of the model, not a wish."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All that is known of a model's reply."""
+
+    text: str
+    names: Names
+    calls: Sequence[Mapping[str, Any]] = ()
+    """The calls that a server read out of it, each `{"name", "arguments"}`."""
+    thinking: str = ""
+    error: str = ""
+    """The body of a server's error; it may hold what the model had written."""
+    eval_count: int = 0
+    done_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the reply amounts to."""
+
+    calls: tuple[Call, ...]
+    content: str
+    repairs: tuple[tuple[str, str], ...] = ()
+    unclear: str = ""
+
+
+def read_text(heard: Heard) -> Read:
+    """The calls in a reply. A text without any sign of a call is passed through."""
+    notes = Notes()
+    text = heard.text or _refused(heard.error)
+    calls = _served(heard, notes)
+    if not promising(text, heard.names):
+        content = text
+    else:
+        page = _Page(heard, text, notes)
+        calls = calls or page.calls()
+        content = page.shown(page.tagged) if page.content is None else page.content
+    if not calls and not content.strip() and not notes.problems:
+        notes.problems += _silent(heard)
+    return Read(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)))
+
+
+def _refused(error: str) -> str:
+    """What the model had written, out of an error that quotes it."""
+    found = _RAW.search(error)
+    return found[1] if found else ""
+
+
+def _silent(heard: Heard) -> list[str]:
+    """Why there may be neither calls nor text."""
+    if OPEN.search(heard.thinking):
+        return ["the call stands in the thinking, where nothing is carried out"]
+    if heard.error:
+        return [f"the server refused what the model wrote: {heard.error[:200]}"]
+    if heard.eval_count > 1 and heard.names.specs:
+        return [
+            f"the model wrote {heard.eval_count} tokens, and the server handed on none of them: it swallowed a call that it could not read"
+        ]
+    return []
+
+
+def promising(text: str, names: Names) -> bool:
+    """Whether a text may hold a call, or marks of a model family, at all."""
+    if "<" in text or "{" in text or "[" in text or "◁" in text or "to=" in text:
+        return True
+    return _SPOKEN.search(text) is not None and names.mention.search(text) is not None
+
+
+def _served(heard: Heard, notes: Notes) -> list[Call]:
+    """Calls that came as such: names and arguments may still need repair."""
+    calls = []
+    for given in heard.calls:
+        found = [draft for draft in drafts(given, heard.names) if draft.name or len(heard.calls) == 1] or [
+            Draft(str(given.get("name") or ""), given.get("arguments"))
+        ]
+        calls += [call for draft in found if (call := resolve(draft, heard.names, notes))]
+    return calls
+
+
+class _Page:
+    """One text while it is read."""
+
+    def __init__(self, heard: Heard, text: str, notes: Notes) -> None:
+        self._text = text
+        self._names = heard.names
+        self._notes = notes
+        self._cut = heard.done_reason == "length"
+        self._patience = Patience()
+        self.content: str | None = None
+        thinking = thoughts(self._text)
+        self._hidden = list(thinking.spans)
+        imagined = IMAGINED.search(self._text, self._hidden[-1][1] if self._hidden else 0)
+        said = imagined is not None and ("tool_" in imagined[0].lower() or self._text[: imagined.start()].strip())
+        self._end = imagined.start() if imagined and said else len(self._text)
+        self._unended = thinking.open
+        self.tagged = (
+            []
+            if "<" not in self._text and "[" not in self._text and "functools" not in self._text and "to=" not in self._text
+            else self._tagged()
+        )
+
+    # ---------------------------------------------------------------- what stands where
+
+    def _gaps(self, covered: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        gaps, place = [], 0
+        for start, end in sorted(covered):
+            if start > place:
+                gaps.append((place, start))
+            place = max(place, end)
+        return [*gaps, (place, len(self._text))] if place < len(self._text) else gaps
+
+    def _spoken(self, covered: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The gaps, up to where the model goes on for others."""
+        return [(start, min(end, self._end)) for start, end in self._gaps(covered) if start < self._end]
+
+    def _tagged(self) -> list[Run]:
+        runs: list[Run] = []
+        failures = 0
+        for start, end in self._spoken(self._hidden):
+            body = Body(self._text, self._names, end, self._patience)
+            while (
+                sum(len(run.drafts) for run in runs) < MOST_CALLS
+                and len(runs) < MOST_CALLS
+                and failures <= MOST_FAILURES
+                and (tag := OPEN.search(self._text, start, end))
+            ):
+                run = body.run(tag.start()) if not self._quoted(tag) else Run(tag.start(), tag.end())
+                failures += not run.drafts
+                if run.drafts or run.problems:
+                    runs.append(run)
+                elif not self._text[tag.end() : end].strip() and end == len(self._text) and not self._quoted(tag):
+                    run.problems.append("a call was begun, and nothing followed")
+                    run.end, run.torn = end, True
+                    runs.append(run)
+                start = max(run.end, run.reached, tag.end())
+        return runs
+
+    def _quoted(self, tag: re.Match[str]) -> bool:
+        """Whether a tag stands in ticks on its line: then it is spoken about."""
+        line = self._text[max(self._text.rfind("\n", max(0, tag.start() - LEAD), tag.start()) + 1, tag.start() - LEAD, 0) : tag.start()]
+        return line.count("`") % 2 == 1 and not line.lstrip().startswith("```")
+
+    # ---------------------------------------------------------------- which of them are calls
+
+    def calls(self) -> list[Call]:
+        found: list[tuple[int, Call]] = []
+        taken: list[Run] = []
+        for run in self.tagged:
+            self._settle(run, found, taken)
+        self._untagged(found, taken, beside=bool(taken))
+        if not found and self._unended and OPEN.search(self._text, self._hidden[-1][0]):
+            self._notes.problems.append("the call stands in thinking that never ended, so nothing happened")
+        self.content = self.shown([*taken, *(run for run in self.tagged if run.drafts or run.torn)])
+        return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(taken))
+
+    def _once(self, calls: list[Call], places: int) -> list[Call]:
+        """Without repetitions, where a model says the same again and again, or in plain text once more."""
+        seen: list[Call] = []
+        for call in calls:
+            if call not in seen:
+                seen.append(call)
+        if (
+            len(seen) == len(calls)
+            or (places == 1 and len(calls) < MANY)
+            or (places > 1 and max(map(calls.count, seen)) < MANY and self.tagged)
+        ):
+            return calls
+        self._notes.repaired("repetitions left out")
+        return seen
+
+    def _settle(self, run: Run, found: list[tuple[int, Call]], taken: list[Run], *, sure: bool = False) -> None:
+        """The calls of a run that are valid; what is wrong with the others is noted."""
+        notes = self._notes
+        if self._cut and run.end >= len(self._text.rstrip()) and ("missing end" in run.repairs or run.problems):
+            notes.problems.append("the call was cut off, because the reply had reached its length")
+            return
+        notes.problems += run.problems
+        calls = [call for draft in run.drafts if (call := resolve(draft, self._names, notes, sure=sure))]
+        if calls:
+            for repair in run.repairs:
+                notes.repaired(repair)
+            if not run.tagged:
+                notes.repaired("a call as plain text", "extract")
+            elif run.closed or run.repairs:
+                notes.repaired("a call in the text", "extract")
+            taken.append(run)
+            found += [(run.start, call) for call in calls]
+
+    def _untagged(self, found: list[tuple[int, Call]], taken: list[Run], *, beside: bool) -> None:
+        """Calls without tags; beside tagged ones only those count that lost half of theirs."""
+        finder = Finder(self._text, self._names, self._patience)
+        covered = [*self._hidden, *((run.start, run.end) for run in self.tagged)]
+        runs = [run for stretch in stretches(self._text, self._spoken(covered)) for run in finder.runs(stretch) if run.tagged or not beside]
+        if not runs:
+            return
+        explained = False
+        alone = bare(self._text, runs, self._hidden)
+        for run in runs:
+            known = any(self._names.sure(draft.name).spec for draft in run.drafts)
+            if not known and not (alone and self._called(run)):
+                continue
+            shown = all(signature(draft, self._names) for draft in run.drafts) if run.drafts else False
+            explained = not alone and not run.tagged and (shown or sample(self._text, run, explained))
+            if not explained and not shown:
+                self._settle(run, found, taken, sure=not (alone or run.tagged))
+
+    def _called(self, run: Run) -> bool:
+        """Whether a run that names nothing of ours is an attempt all the same: JSON with a name and arguments, a list, a near name."""
+        sign = self._text[run.start : run.end].strip("` \n\tjson")[:1]
+        return bool(run.problems) or sign in ("{", "[") or any(self._names.near(draft.name).spec for draft in run.drafts)
+
+    # ---------------------------------------------------------------- what is left
+
+    def shown(self, taken: Sequence[Run]) -> str:
+        """The text without thinking, calls and marks of a model family."""
+        spans = sorted([*self._hidden, *((run.start, run.end) for run in taken)])
+        if not spans:
+            return WRAPPING.sub("", self._text) if "<" in self._text else self._text
+        pieces = [self._text[start:end] for start, end in self._gaps(spans)]
+        rest = "".join(pieces)
+        if "<" in rest or "[" in rest:
+            rest = WRAPPING.sub("", rest)
+            rest = CLOSE.sub("", rest) if taken else rest
+        if spans[0][0] == 0 or not self._text[: spans[0][0]].strip():
+            rest = rest.lstrip()
+        return rest if not taken or rest.strip("`'\"*.,;:[](){} \n\t") else ""

@@ -1,0 +1,48 @@
+"""What stands in a text where a value is due: words without quotes, calls in the syntax of Python, and how much reading one text is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmos.calls.quoted import Misread
+
+
+class Patience:
+    """How much work one text is worth: what is left of it is shared by all attempts to read something in it."""
+
+    def __init__(self, steps: int = 20_000) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise Misread("too much to read")
+
+
+class Word(str):
+    """Text that stood without quotes: a word, an expression, a placeholder."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A call in the syntax of Python: `name(1, key=2)`."""
+
+    name: str
+    positional: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What was read, where it ends, what had to be forgiven, and whether its end was missing."""
+
+    value: Any
+    end: int
+    repairs: tuple[str, ...] = ()
+    cut: bool = False
+    torn: bool = False
+    """The end was missing in the middle of a text: nobody knows what it would have said."""

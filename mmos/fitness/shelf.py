@@ -1,0 +1,68 @@
+"""Where fitness cards are kept: one small JSON file for each model on a host, in the state folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+
+from mmos.errors import StateError
+from mmos.fitness.card import Card
+from mmos.hosts.names import canonical
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The cards of a state folder."""
+
+    folder: Path
+
+    @classmethod
+    def of_state(cls, state: Path) -> Shelf:
+        return cls(state / "fitness")
+
+    def put(self, card: Card) -> Path:
+        """Keep a card in place of an older one; a half-written one is never seen."""
+        path = self.folder / _file_name(card.model, card.host)
+        fresh = path.with_suffix(f".{os.getpid()}.new")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            fresh.replace(path)
+        except OSError as error:
+            message = f"The fitness card cannot be kept in {self.folder}: {(error.strerror or str(error)).lower()}."
+            raise StateError(message, next_step="Name another state folder with --state.") from error
+        return path
+
+    def cards(self) -> Iterator[Card]:
+        """Every card that can be read; one that cannot is as good as none."""
+        return filter(None, map(_read, sorted(self.folder.glob("*.json"))))
+
+    def find(self, model: str, host: str) -> Card | None:
+        """The card of a model on one host."""
+        return _read(self.folder / _file_name(model, host))
+
+    def newest(self) -> dict[str, Card]:
+        """The newest card of each model, whichever host it was tried on."""
+        found: dict[str, Card] = {}
+        for card in sorted(self.cards(), key=lambda card: card.tested):
+            found[canonical(card.model)] = card
+        return found
+
+
+def _read(path: Path) -> Card | None:
+    try:
+        return Card.from_document(orjson.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return None
+
+
+def _file_name(model: str, host: str) -> str:
+    """Readable, and distinct even where signs had to be replaced: a model's name is no path."""
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{model}@{host}").strip(".")[:120]
+    return f"{plain}-{blake2b(f'{canonical(model)}@{host}'.encode(), digest_size=4).hexdigest()}.json"

@@ -1,0 +1,223 @@
+"""The trial of a model on a host: every case in every channel, then how much of a long prompt it really reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel
+from mmos.calls.coerce import coerce
+from mmos.calls.reading import Reading, rescued
+from mmos.errors import HostError, HostFault, HostTimeout, LacksTools, NoHost, StreamCut, WindowExceeded
+from mmos.fitness.card import Card, Marks
+from mmos.fitness.cases import CASES, Case
+from mmos.fleet.fleet import Ask, Fleet
+from mmos.hosts.face import ChatRequest
+from mmos.messages import Message, Reply, ToolCall, Usage
+
+_INSTRUCTION = "You can call tools. Call one where it helps with what the user wants; else answer in plain words."
+_OPTIONS = {"temperature": 0, "seed": 1, "num_predict": 256}
+"""Bounded: a model that cannot close its call writes on until the window is full."""
+
+_LOADING = 0.2
+"""A load that takes less was none: the model was there already."""
+
+_FILLER = "The gardener counted the apples in the basket and wrote the number down. "
+_SHORT = 20
+_FULL = 0.85
+"""How much of the window the long prompt takes."""
+
+_CUT = 0.9
+"""Counted tokens below this share of what was sent mean that the host cut the prompt."""
+
+IN_A_ROW = 3
+"""Cases without an answer after which a channel is given up: each may have cost minutes."""
+
+
+class Step(NamedTuple):
+    """How far a trial has got."""
+
+    number: int
+    of: int
+    what: str
+    ok: bool
+
+
+Tell = Callable[[Step], None]
+
+
+@dataclass
+class _Count:
+    """Marks while they are still being given."""
+
+    marks: Marks = field(default_factory=Marks)
+
+    def add(self, **more: int) -> None:
+        self.marks = replace(self.marks, **{name: getattr(self.marks, name) + value for name, value in more.items()})
+
+
+@dataclass
+class Trial:
+    """One model on one host, asked case by case: nothing else should keep the host busy meanwhile."""
+
+    fleet: Fleet
+    model: str
+    host: str
+    window: int
+    explain: str
+    """Template of how tools are called in schema mode."""
+    cases: Sequence[Case] = CASES
+    tell: Tell = lambda _step: None
+    _usages: list[Usage] = field(default_factory=list)
+    _ended: HostError | None = None
+    """Why a channel was not tried to its end."""
+    _done: int = 0
+    _of: int = 0
+
+    async def run(self, channels: Sequence[Literal["tools", "schema"]] = ("tools", "schema"), *, probe: bool = True) -> Card:
+        """Try the channels one after the other; with `probe` the window, too."""
+        self._of = len(channels) * len(self.cases) + (1 if probe else 0)
+        marks: dict[str, Marks] = {name: await self._channel(name) for name in channels}
+        if self._ended is not None and not self._usages:
+            raise self._ended  # it answered nothing at all, so there is nothing to tell of it
+        held = await self._window() if probe else None
+        installed = await self.fleet.describe(self.model, (self.host,))
+        reads, writes = _speed(self._usages)
+        return Card(
+            self.model, self.host, round(time.time(), 3), installed.digest if installed else "", marks, self.window, held,
+            _load_seconds(self._usages), reads, writes,
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------- cases
+
+    async def _channel(self, name: Literal["tools", "schema"]) -> Marks:
+        """All cases; one that the host does not answer loses its marks, and several in a row end the channel."""
+        count, silent = _Count(), 0
+        for number, case in enumerate(self.cases):
+            try:
+                ok, silent = self._judge(case, await self._read(name, case), count), 0
+            except HostError as error:
+                fault = _last_word(error)
+                silent += 1
+                ok = False
+                if isinstance(fault, LacksTools) or (silent == IN_A_ROW and _is_of_the_answer(fault)):
+                    self._step(f"{name}: {fault.message}", len(self.cases) - number, ok=False)
+                    self._ended = error
+                    return Marks(why=fault.message)
+                if not _is_of_the_answer(fault):
+                    raise
+                count.add(failed=1, **_kind(case))
+            self._step(f"{name}: {case.name}", 1, ok=ok)
+        return count.marks
+
+    async def _read(self, name: str, case: Case) -> Reading:
+        """What the model makes of a case, as a run would understand it."""
+        channel: Channel = SchemaChannel(case.tools, self.explain) if name == "schema" else ToolsChannel(case.tools)
+        system = Message("system", f"{_INSTRUCTION}\n\n{channel.prompt}".strip())
+        messages = [channel.shape(message) for message in (system, Message("user", case.request))]
+        request = ChatRequest(self.model, messages, self.window, tools=channel.tools, format=channel.format, options=_OPTIONS)
+        try:
+            return channel.read(await self._ask(request))
+        except HostError as error:
+            reply = rescued(error, self.model)
+            if reply is None:
+                raise
+            return channel.read(reply)
+
+    async def _ask(self, request: ChatRequest) -> Reply:
+        reply = await self.fleet.serve(Ask(request, (self.host,), urgent=False))
+        self._usages.append(reply.usage)
+        return reply
+
+    def _judge(self, case: Case, reading: Reading, count: _Count) -> bool:
+        calls, mended, fitting = _as_offered(case, reading.message.calls)
+        if not case.wanted:
+            left = not calls and bool(reading.message.content.strip())
+            count.add(to_leave=1, left=left)
+            return left
+        right = fitting and case.is_met(calls)
+        valid = bool(calls) and fitting and not reading.unclear
+        named = case.names_are_met(calls)
+        count.add(cases=1, valid=valid, named=named, right=right, repaired=bool(calls) and bool(mended or reading.repairs))
+        return right
+
+    def _step(self, what: str, steps: int, *, ok: bool) -> None:
+        self._done += steps
+        self.tell(Step(self._done, self._of, what, ok))
+
+    # ---------------------------------------------------------------- the window
+
+    async def _window(self) -> int | None:
+        """Tokens of a long prompt that the host counted; it is told of one that was cut by counting fewer than were sent."""
+        try:
+            short = (await self._fill(_SHORT)).usage.prompt_tokens
+            each = max(1.0, short / _SHORT)
+            times = int(self.window * _FULL / each)
+            long = (await self._fill(times)).usage.prompt_tokens
+        except HostError as error:
+            held = error.window if isinstance(error, WindowExceeded) else None
+            self._step(f"window: {error.message if held is None else f'{held} of {self.window}'}", 1, ok=False)
+            return held
+        held = self.window if long >= _CUT * times * each else long
+        self._step(f"window: {held} of {self.window}", 1, ok=held >= self.window)
+        return held
+
+    async def _fill(self, times: int) -> Reply:
+        message = Message("user", _FILLER * times + "Say yes.")
+        return await self._ask(ChatRequest(self.model, [message], self.window, options={**_OPTIONS, "num_predict": 1}))
+
+
+def _last_word(error: HostError) -> HostError:
+    """What the one host said that was asked."""
+    return next(iter(error.said.values()), error) if isinstance(error, NoHost) else error
+
+
+def _is_of_the_answer(fault: HostError) -> bool:
+    """Whether the host may well give the next answer."""
+    return isinstance(fault, StreamCut | HostTimeout | WindowExceeded) or (isinstance(fault, HostFault) and fault.retry)
+
+
+def _kind(case: Case) -> dict[str, int]:
+    return {"cases": 1} if case.wanted else {"to_leave": 1}
+
+
+def _as_offered(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], bool, bool]:
+    """The calls with arguments as a run would carry them out; whether that took a repair; whether all fit their tools."""
+    offered = {spec.name: spec for spec in case.tools}
+    kept, mended, fitting = [], False, True
+    for call in calls:
+        spec = offered.get(call.name)
+        if spec is None:
+            kept.append(call)
+            fitting = False
+            continue
+        coerced = coerce(call.arguments, spec.parameters)
+        mended |= bool(coerced.changes)
+        fitting &= not coerced.problems
+        kept.append(replace(call, arguments=coerced.arguments))
+    return tuple(kept), mended, fitting
+
+
+def _load_seconds(usages: Sequence[Usage]) -> float | None:
+    longest = max((usage.load_seconds for usage in usages), default=0.0)
+    return round(longest, 3) if longest > _LOADING else None
+
+
+def _speed(usages: Sequence[Usage]) -> tuple[float | None, float | None]:
+    """Tokens a second over the whole trial: reading, writing."""
+    return _rate(_read_tokens(usages)), _rate((usage.output_tokens, usage.output_seconds) for usage in usages)
+
+
+def _read_tokens(usages: Sequence[Usage]) -> Iterator[tuple[int, float]]:
+    """What came from the host's cache cost nothing, so a short prompt tells nothing of speed: the longest one does."""
+    if usages:
+        longest = max(usages, key=lambda usage: usage.prompt_tokens - (usage.cached_tokens or 0))
+        yield longest.prompt_tokens - (longest.cached_tokens or 0), longest.prompt_seconds
+
+
+def _rate(pairs: Iterator[tuple[int, float]]) -> float | None:
+    listed = list(pairs)
+    tokens, seconds = sum(pair[0] for pair in listed), sum(pair[1] for pair in listed)
+    return round(tokens / seconds, 1) if seconds > 0 and tokens else None

@@ -1,0 +1,190 @@
+"""What is done about a call that cannot be read or carried out: the interpreter says what was meant, else its caller says it again, in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import orjson
+
+from mmos.calls.channels import Channel, ToolsChannel
+from mmos.calls.interpreting import LONGEST, relevant, spelled_out, trusted
+from mmos.calls.reading import Reading, Repair, writable
+from mmos.calls.spec import Spec, encode_offer
+from mmos.errors import HostError
+from mmos.events import CallRepaired, Status, Warned
+from mmos.fleet.fleet import Fleet
+from mmos.hosts.face import ChatRequest
+from mmos.messages import Message, Reply, ToolCall
+from mmos.participant.inquiry import Inquiry
+from mmos.participant.role import Role
+from mmos.prompting.budget import Gauge
+from mmos.prompting.templates import Templates
+from mmos.scope import Scope
+from mmos.toolbox import Toolbox
+
+LANE = "interpreter"
+"""The lanes of the ladder bear this name, whichever role speaks in them."""
+SECONDS = 60.0
+"""How long one rung may take where its role has no `timeout`."""
+TOKENS = 512
+ROUTER = "functiongemma"
+ROUTER_TOKENS = 256
+ROUTER_STOP = "<start_function_response>"
+"""Functiongemma goes on with a result of its own invention."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """A caller's own turn once more, as JSON by grammar."""
+
+    role: Role
+    request: ChatRequest
+    channel: Channel
+
+
+@dataclass
+class Ladder:
+    """The rungs between a reply that cannot be read and a caller that is told so; one for each run."""
+
+    fleet: Fleet
+    gauge: Gauge
+    templates: Templates
+    interpreter: Role | None = None
+    silent: bool = False
+    """Whether the interpreter could not be reached: it is not waited for twice."""
+
+    async def climb(self, scope: Scope, box: Toolbox, reading: Reading, again: Again | None) -> Reading:
+        """The reading as the first rung makes it clear; as it was where none does."""
+        text = reading.message.content.strip()
+        asks_interpreter = bool(text) and self._may_interpret(text)
+        if not box or _spent(scope) or not (asks_interpreter or again):
+            return reading
+        with self._inquiry(scope, text or reading.unclear) as inquiry:
+            if asks_interpreter:
+                calls = await self._interpreted(inquiry, text, box, text)
+                if not isinstance(calls, str):
+                    repair = Repair("interpreter", f"{self._name} read it as {_listed(calls)}")
+                    return Reading(replace(reading.message, content="", calls=calls), repairs=(*reading.repairs, repair))
+            return await self._said_again(inquiry, reading, again) if again else reading
+
+    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
+        """The call that was meant by one that cannot be carried out, as the interpreter sees it; every change is written down."""
+        tried = orjson.dumps({"name": call.name, "arguments": call.arguments}).decode()
+        if not self._may_interpret(tried) or _spent(scope) or not offered:
+            return None
+        task = scope.exchange.messages[0].content
+        asked = self.templates.fill("clarify", task=task, call=tried, fault=fault)
+        if len(asked) > LONGEST:
+            asked = self.templates.fill("clarify", task="", call=tried, fault=fault)
+        named = offered.get(call.name)
+        with self._inquiry(scope, asked) as inquiry:
+            box = Toolbox.of([named]) if named else offered
+            calls = await self._interpreted(inquiry, asked, box, f"{tried} {task}")
+        if isinstance(calls, str) or len(calls) > 1 or (calls[0].name, calls[0].arguments) == (call.name, call.arguments):
+            return None
+        made = calls[0]
+        what = f"{self._name} read {call.name} as {_listed(calls)}"
+        scope.record(CallRepaired(call.id, scope.lane, "interpreter", what, made.name, made.arguments))
+        return made
+
+    async def interpret(self, scope: Scope, text: str, box: Toolbox) -> tuple[ToolCall, ...] | str:
+        """The calls that a text means, or why there are none."""
+        if self.interpreter is None:
+            return "there is no interpreter"
+        if len(text) > LONGEST:
+            return f"the text has more than {LONGEST} characters"
+        with self._inquiry(scope, text) as inquiry:
+            return await self._interpreted(inquiry, text, box, text)
+
+    # ---------------------------------------------------------------- the interpreter
+
+    @property
+    def _name(self) -> str:
+        return self.interpreter.model if self.interpreter else ""
+
+    def _may_interpret(self, text: str) -> bool:
+        return self.interpreter is not None and len(text) <= LONGEST and not self.silent
+
+    async def _interpreted(self, inquiry: Inquiry, text: str, box: Toolbox, source: str) -> tuple[ToolCall, ...] | str:
+        role = self.interpreter
+        specs = relevant(text, box.specs)
+        if role is None or not specs:
+            return "no tool has anything to do with it"
+        request = self._request(role, text, specs)
+        if not inquiry.fits(request):
+            return "it does not fit into the interpreter's window"
+        try:
+            reply = await inquiry.ask(role.name, request, role.servers, seconds=role.timeout or SECONDS, shape=_as_it_came)
+        except HostError as error:
+            self._give_up(inquiry.scope, f"{role.name} ({role.model}) could not be asked: {error.message}")
+            return error.message
+        calls = reply.calls or ToolsChannel(specs).read(reply).message.calls
+        bound = [tool.name for tool in box if tool.effects]
+        found = trusted(calls, specs, text=source, sources=[source], bound=bound)
+        return found if isinstance(found, str) else tuple(found)
+
+    def _request(self, role: Role, text: str, specs: Sequence[Spec]) -> ChatRequest:
+        """One turn, few tools, few tokens; functiongemma hears the words that it was trained with."""
+        router = ROUTER in role.model.lower()
+        system = "\n\n".join(filter(None, (self.templates.fill(ROUTER if router else "interpreter"), role.system)))
+        options = (
+            {"temperature": 0, "num_predict": ROUTER_TOKENS, "stop": [ROUTER_STOP]} if router else {"temperature": 0, "num_predict": TOKENS}
+        )
+        return ChatRequest(
+            role.model, [Message("system", system), Message("user", text)], role.window, tools=encode_offer(map(spelled_out, specs)),
+            options={**options, **role.options}, think=role.think, keep_alive=role.keep_alive,
+        )  # fmt: skip
+
+    def _give_up(self, scope: Scope, why: str) -> None:
+        self.silent = True
+        scope.record(Warned(why))
+
+    # ---------------------------------------------------------------- the caller itself
+
+    async def _said_again(self, inquiry: Inquiry, reading: Reading, again: Again) -> Reading:
+        """What the caller says when a grammar lets it say nothing but a call or an answer."""
+        if not inquiry.fits(again.request):
+            return reading
+        role, seconds = again.role, again.role.timeout or SECONDS
+        try:
+            reply = await inquiry.ask(role.name, again.request, role.servers, seconds=seconds, shape=_as_it_came)
+        except HostError:
+            return reading
+        said = writable(again.channel.read(reply))
+        if said.unclear:
+            return reading
+        what = _listed(said.message.calls) if said.message.calls else "an answer"
+        repair = Repair("arbiter", f"said again as JSON: {what}")
+        return Reading(said.message, repairs=(*reading.repairs, *said.repairs, repair))
+
+    # ---------------------------------------------------------------- its lane
+
+    @contextmanager
+    def _inquiry(self, scope: Scope, about: str) -> Iterator[Inquiry]:
+        inquiry = Inquiry.open(self.fleet, self.gauge, scope, role=LANE, about=about)
+        status: Status = "failed"
+        try:
+            yield inquiry
+            status = "answered"
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            inquiry.close(status)
+
+
+def _spent(scope: Scope) -> bool:
+    """Whether the run may make no more calls, or ask no more models."""
+    tokens = scope.limits.tokens
+    return scope.calls_left == 0 or (tokens is not None and scope.view.tokens >= tokens)
+
+
+def _as_it_came(reply: Reply) -> Message:
+    return writable(Reading(reply.message)).message
+
+
+def _listed(calls: Sequence[ToolCall]) -> str:
+    return ", ".join(f"{call.name} {orjson.dumps(call.arguments).decode()[:200]}" for call in calls)

@@ -1,0 +1,45 @@
+"""The mediator: one participant's response reworded for another, or turned into calls of that one's tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmos.calls.spec import Spec
+from mmos.errors import ToolError
+from mmos.messages import Message
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Context, Tool
+
+
+def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
+    """The tool; `writer` is the role that rewords."""
+
+    async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
+        reader, response = arguments["for_role"], context.expanded(arguments["response"])
+        if arguments.get("into") == "calls":
+            found = await context.interpret(response, reader)
+            if isinstance(found, str):
+                raise ToolError(f"No call of {reader} was read out of the response: {found}.", next_step="Have it reworded instead.")
+            return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
+        wish = arguments.get("instruction") or ""
+        message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
+        answer = await context.consult(writer, Message("user", message))
+        return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
+
+    spec = Spec(
+        "mediate",
+        "Have one model's response reworded for another that has not seen the conversation, or turned into calls of its tools.",
+        {
+            "type": "object",
+            "properties": {
+                "response": {"type": "string", "description": "The response, or its artifact reference."},
+                "for_role": {"type": "string", "enum": list(readers), "description": f"Who shall read it. One of: {', '.join(readers)}."},
+                "into": {"type": "string", "enum": ["words", "calls"], "description": "One of: words, calls. Words when left out."},
+                "instruction": {"type": "string", "description": "What matters to the reader. Optional."},
+            },
+            "required": ["response", "for_role"],
+            "additionalProperties": False,
+        },
+    )
+    return Tool(spec, run, after_crash="repeat")

@@ -1,0 +1,39 @@
+"""The exchanges of a thread as they were said to the user: task and answer, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mmos.events import Entry, RunFinished, RunResumed, RunStarted, RunWithdrawn
+
+EXCHANGE_KINDS = ("run_started", "run_resumed", "run_finished", "run_withdrawn")
+
+
+@dataclass
+class Exchange:
+    """One task and what came of it."""
+
+    run: str
+    time: float
+    task: str
+    status: str = "unfinished"
+    answer: str | None = None
+    withdrawn: bool = False
+    """The user asked it anew: it no longer counts in the history."""
+
+
+def exchanges(entries: Iterable[Entry]) -> list[Exchange]:
+    """Every exchange of one thread, in order."""
+    found: dict[str, Exchange] = {}
+    for entry in entries:
+        match entry.event:
+            case RunStarted(task=task):
+                found[entry.run] = Exchange(entry.run, entry.time, task)
+            case RunResumed() if entry.run in found:
+                found[entry.run].status = "unfinished"
+            case RunFinished(status=status, answer=answer) if entry.run in found:
+                found[entry.run].status, found[entry.run].answer = status, answer
+            case RunWithdrawn() if entry.run in found:
+                found[entry.run].withdrawn = True
+    return list(found.values())

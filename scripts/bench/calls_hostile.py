@@ -1,0 +1,61 @@
+"""Texts of a megabyte that want to keep the tool-call reader busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from bench.calls_rows import specs
+from mmos.calls.naming import Names
+from mmos.calls.text import Heard, read_text
+
+TOOLS = [{"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}]
+SIGNS = (
+    *("{", "[", "(", "<", '"', "'", "\\", "`", "```\n", "```json\n{", "<tool_call>", "<tool_call>{", "</tool_call>", "<think>", "</think>"),
+    *("<think></think>", "get_weather ", "get_weather(", "[get_weather(", "get_weather{", '{"name":', '{"name":"get_weather","arguments":'),
+    *(
+        "<function=get_weather>",
+        "<invoke name='get_weather'>",
+        "<start_function_call>call:get_weather{city:<escape>",
+        "<escape>",
+        "{/*",
+        "{#\n",
+    ),
+    *(
+        "to=functions.",
+        "a.",
+        "x = ",
+        "- ",
+        "~~~\n",
+        "User:\n",
+        "[f(",
+        "f(a='",
+        "[\"get_weather(city='x",
+        "you call get_weather(city='x'). ",
+    ),
+    *("<|channel|>", "<｜DSML｜", "return ", ": ", "1,", "a=1,", "word "),
+)
+FRAMES = (
+    '<tool_call>{"name": "%s', '<tool_call>{"name": "get_weather", "arguments": {"city": "%s', "[get_weather(city=%s", "[%s", "<tool_call>get_weather%s",
+    "<function=get_weather><parameter=city>%s", "<function=get_weather>%s<parameter=city>", "get_weather%s(",
+)  # fmt: skip
+FILLS = ('"', '"x ', "\\", "(", "9", " ", "<a>", "<parameter=city>", "<arg_key>a</arg_key>", "1,", "'x', ", "a:")
+
+
+def texts(size: int) -> Iterator[tuple[str, str]]:
+    for sign in SIGNS:
+        yield sign, sign * (size // len(sign))
+    for frame in FRAMES:
+        for fill in FILLS:
+            yield frame % fill, frame % (fill * (size // len(fill)))
+
+
+def slowest(size: int) -> tuple[float, str]:
+    """The seconds of processor time of the slowest hostile text, and which it was."""
+    names = Names(specs(TOOLS))
+    worst = (0.0, "")
+    for name, text in texts(size):
+        begun = time.process_time()
+        read_text(Heard(text, names))
+        worst = max(worst, (time.process_time() - begun, name))
+    return worst

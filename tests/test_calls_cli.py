@@ -1,0 +1,95 @@
+"""`mmos calls read`: JSON lines in and out, without a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+TOOLS = [
+    {
+        "name": "get_weather",
+        "description": "",
+        "parameters": {"type": "dict", "properties": {"city": {"type": "string"}, "days": {"type": "int"}}, "required": ["city"]},
+    }
+]
+WRAPPED = [{"type": "function", "function": TOOLS[0]}]
+
+
+async def mmos(folder: Path, *args: str, given: bytes = b"") -> tuple[int, list[dict[str, Any]], str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "mmos", *args, cwd=folder, env={**os.environ, "HOME": str(folder), "NO_COLOR": "1"},
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(given)
+    assert process.returncode is not None
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+def lines(*rows: Any) -> bytes:
+    return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
+
+
+async def test_lines_come_back_in_order_with_what_they_carried(tmp_path: Path) -> None:
+    code, rows, _ = await mmos(
+        tmp_path,
+        "calls",
+        "read",
+        given=lines(
+            {"id": 1, "text": '[get_weather(city="Paris", days="2")]', "tools": TOOLS},
+            {"id": 2, "text": "Nothing.", "tools": WRAPPED},
+            {"id": 3, "text": '<tool_call>{"name": "fly", "arguments": {}}</tool_call>', "tools": WRAPPED},
+            {"text": "", "tools": TOOLS, "tool_calls": [{"function": {"name": "tools.get_weather", "arguments": '{"city": "Rome"}'}}]},
+            {"text": "", "tools": TOOLS, "eval_count": 20},
+        ),
+    )
+    assert code == 0
+    assert [row.get("id") for row in rows] == [1, 2, 3, None, None]
+    assert rows[0]["calls"] == [{"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}]
+    assert rows[0]["repairs"]
+    assert rows[1] == {"id": 2, "calls": [], "content": "Nothing.", "repairs": [], "unclear": None}
+    assert "fly" in rows[2]["unclear"]
+    assert rows[3]["calls"] == [{"name": "get_weather", "arguments": {"city": "Rome"}}]
+    assert "swallowed" in rows[4]["unclear"]
+
+
+async def test_an_error_is_unwrapped_before_it_is_read(tmp_path: Path) -> None:
+    said = 'error parsing tool call: raw=\'{"name": "get_weather", "arguments": {"city": "Rome",}}\', err=invalid character'
+    errors = [said, {"error": said}, json.dumps({"error": said}), {"error": {"message": said, "code": 500}}]
+    _, rows, _ = await mmos(tmp_path, "calls", "read", given=lines(*({"text": "", "tools": TOOLS, "error": error} for error in errors)))
+    assert [row["calls"] for row in rows] == [[{"name": "get_weather", "arguments": {"city": "Rome"}}]] * 4
+
+
+async def test_a_bad_line_is_answered_and_told_at_the_end(tmp_path: Path) -> None:
+    bad = [
+        b"no JSON",
+        b"[1]",
+        {"tools": TOOLS},
+        {"text": 5},
+        {"text": "x", "tools": "y"},
+        {"text": "x", "tools": [{"description": "no name"}]},
+    ]
+    code, rows, _ = await mmos(tmp_path, "calls", "read", given=lines(*bad, {"text": "fine"}))
+    assert code == 1
+    assert ["error" in row for row in rows] == [True] * 6 + [False]
+
+
+async def test_files_and_single_texts_are_read_too(tmp_path: Path) -> None:
+    (tmp_path / "tools.json").write_text(json.dumps(WRAPPED))
+    (tmp_path / "texts.jsonl").write_bytes(lines({"text": "get_weather(city='Paris')"}))
+    _, rows, _ = await mmos(tmp_path, "calls", "read", "texts.jsonl", "--tools", "tools.json")
+    _, same, _ = await mmos(tmp_path, "calls", "read", "--text", "get_weather(city='Paris')", "--tools", "tools.json")
+    assert rows == same
+    assert rows[0]["calls"] == [{"name": "get_weather", "arguments": {"city": "Paris"}}]
+
+
+async def test_a_file_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    code, _, err = await mmos(tmp_path, "calls", "read", "missing.jsonl")
+    assert code == 2
+    assert "missing.jsonl" in err
+    assert (await mmos(tmp_path, "calls", "read", "--text", "x", "--tools", "bad.json"))[0] == 2
