@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.errors import HostError, MalformedCall, ProtocolFault, RunnerCrashed, StreamCut
-from mmos.hosts.answer import MAX_ANSWER, MAX_LINE, Answer, call_ids
+from mmos.hosts.answer import Answer
 from mmos.hosts.face import Timeouts
 from mmos.hosts.faults import Site
+from mmos.hosts.growing import MAX_ANSWER, MAX_LINE, call_ids
 from mmos.hosts.patience import Patience
 from mmos.messages import Reply
 from tests.wire import call, done, line, said

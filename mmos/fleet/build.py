@@ -9,10 +9,11 @@ from typing import Any
 
 from mmos.config.load import from_mapping, load
 from mmos.config.schema import Orchestration, Server
-from mmos.errors import ConfigError, Problem
 from mmos.fleet.seats import Seat
+from mmos.hosts.embedded import BUILT_IN, EmbeddedHost
 from mmos.hosts.face import Host, Timeouts
 from mmos.hosts.ollama import OllamaHost
+from mmos.hosts.openai import Key, OpenAIHost
 
 
 def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) -> tuple[list[Seat], Timeouts]:
@@ -34,13 +35,10 @@ def timeouts_of(orchestration: Orchestration) -> Timeouts:
 
 
 def _host(name: str, server: Server) -> Host:
-    if server.kind not in ("ollama", "rehearsal"):
-        raise ConfigError(
-            [Problem("", f"orchestration.servers.{name}.kind", f"hosts of kind {server.kind!r} are not served yet; use ollama")]
-        )
-    return OllamaHost(name, str(server.url), headers=_headers(server))
-
-
-def _headers(server: Server) -> dict[str, str]:
-    key = os.environ.get(server.api_key_env, "") if server.api_key_env else ""
-    return {**server.headers, **({"Authorization": f"Bearer {key}"} if key else {})}
+    key = Key.of(server.api_key_env, os.environ) if server.api_key_env else None
+    if server.kind == "openai":
+        return OpenAIHost(name, str(server.url), headers=server.headers, key=key)
+    if server.kind == "embedded":
+        files = {model: None if path == BUILT_IN else Path(path) for model, path in server.models.items()}
+        return EmbeddedHost(name, files, slots=server.parallel)
+    return OllamaHost(name, str(server.url), headers={**server.headers, **(key.header if key else {})})

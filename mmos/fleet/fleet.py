@@ -58,6 +58,8 @@ class Ask:
     on_token: OnToken | None = None
     observe: Observe = field(default=lambda _host, _error: None)
     """Told of every attempt that failed."""
+    placed: Callable[[str, bool], None] | None = None
+    """Told where it goes, and whether the model must be loaded there first."""
 
 
 class Fleet:
@@ -211,6 +213,8 @@ class Fleet:
         taken = self._clock()
         cold = not seat.is_warm(ask.request.model, taken)
         request = replace(ask.request, cold=cold) if cold else ask.request
+        if ask.placed is not None:
+            ask.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queued = round((taken - begun) * seat.time_scale, 6)  # in the host's own seconds, like all that it tells

@@ -38,15 +38,15 @@ async def ps(wire: Wire) -> list[Loaded]:
 
 async def show(wire: Wire, model: str) -> Card:
     answer = await wire.ask("/api/show", {"model": model}, model=model)
-    details, info = answer.get("details") or {}, answer.get("model_info") or {}
+    details, info = _part(answer, "details"), _part(answer, "model_info")
     return Card(
         name=model,
-        capabilities=frozenset(answer.get("capabilities") or ()),
-        context_length=info.get(f"{info.get('general.architecture')}.context_length"),
-        family=details.get("family", ""),
-        parameters=details.get("parameter_size", ""),
-        quantization=details.get("quantization_level", ""),
-        template=answer.get("template", ""),
+        capabilities=_words(answer.get("capabilities")) or frozenset(),
+        context_length=_count(info, f"{info.get('general.architecture')}.context_length"),
+        family=_text(details, "family"),
+        parameters=_text(details, "parameter_size"),
+        quantization=_text(details, "quantization_level"),
+        template=_text(answer, "template"),
         details=info,
     )
 
@@ -155,31 +155,56 @@ async def _models(wire: Wire, path: str) -> list[dict[str, Any]]:
     entries = answer["models"] or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise faults.garbled(wire.site(), f"{path} lists something else than models")
-    return entries
+    return [entry for entry in entries if _name(entry)]  # what has no name cannot be asked for
 
 
 def _installed(entry: Mapping[str, Any]) -> Installed:
-    details = entry.get("details") or {}
-    capabilities = entry.get("capabilities")
+    details = _part(entry, "details")
     return Installed(
-        name=entry.get("name") or entry.get("model") or "",
-        digest=entry.get("digest", ""),
-        size=entry.get("size", 0),
-        family=details.get("family", ""),
-        parameters=details.get("parameter_size", ""),
-        quantization=details.get("quantization_level", ""),
-        context_length=details.get("context_length"),
-        capabilities=None if capabilities is None else frozenset(capabilities),
+        name=_name(entry),
+        digest=_text(entry, "digest"),
+        size=_count(entry, "size") or 0,
+        family=_text(details, "family"),
+        parameters=_text(details, "parameter_size"),
+        quantization=_text(details, "quantization_level"),
+        context_length=_count(details, "context_length"),
+        capabilities=_words(entry.get("capabilities")),
         remote=bool(entry.get("remote_host") or entry.get("remote_model")),
     )
 
 
 def _loaded(entry: Mapping[str, Any]) -> Loaded:
     return Loaded(
-        name=entry.get("name") or entry.get("model") or "",
-        digest=entry.get("digest", ""),
-        size=entry.get("size", 0),
-        size_vram=entry.get("size_vram", 0),
-        context_length=entry.get("context_length"),
-        expires_at=entry.get("expires_at", ""),
+        name=_name(entry),
+        digest=_text(entry, "digest"),
+        size=_count(entry, "size") or 0,
+        size_vram=_count(entry, "size_vram") or 0,
+        context_length=_count(entry, "context_length"),
+        expires_at=_text(entry, "expires_at"),
     )
+
+
+# ---------------------------------------------------------------- fields: one of another type is as good as none
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return _text(entry, "name") or _text(entry, "model")
+
+
+def _text(place: Mapping[str, Any], name: str) -> str:
+    value = place.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _count(place: Mapping[str, Any], name: str) -> int | None:
+    value = place.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _part(place: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = place.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _words(value: object) -> frozenset[str] | None:
+    return frozenset(word for word in value if isinstance(word, str)) if isinstance(value, list) else None

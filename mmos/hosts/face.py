@@ -89,7 +89,8 @@ class Card:
     """What a host tells about one model."""
 
     name: str
-    capabilities: frozenset[str] = frozenset()
+    capabilities: frozenset[str] | None = frozenset()
+    """None where the host does not tell."""
     context_length: int | None = None
     family: str = ""
     parameters: str = ""
@@ -120,6 +121,8 @@ class Abilities:
     """Models can be loaded and unloaded on demand."""
     pulls: bool = True
     """Models can be fetched on demand."""
+    tells_window: bool = True
+    """It says how many tokens a model's window holds."""
     tells_cached: bool = False
     """Its usage says how many tokens of the prompt came from its cache."""
 

@@ -11,8 +11,9 @@ import orjson
 
 from mmos.errors import HostError
 from mmos.hosts import catalogue
-from mmos.hosts.answer import Answer, call_ids
+from mmos.hosts.answer import Answer
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
+from mmos.hosts.growing import call_ids
 from mmos.hosts.wire import Wire
 from mmos.messages import Reply
 
@@ -51,6 +52,13 @@ class OllamaHost:
             fault.partial = answer.text
             raise
         return answer.reply()
+
+    async def render(self, request: ChatRequest, *, timeouts: Timeouts) -> str | None:
+        """The prompt that the host makes of a request, which loads the model and asks it nothing; None where the host is too old to show it."""
+        question = {**orjson.loads(_chat_body(request)), "stream": False, "_debug_render_only": True}
+        answer = await self._wire.ask("/api/chat", question, model=request.model, timeouts=timeouts, cold=request.cold)
+        shown = (answer.get("_debug_info") or {}).get("rendered_template")
+        return shown if isinstance(shown, str) else None
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
         return await catalogue.embed(self._wire, model, texts, timeouts)

@@ -46,6 +46,10 @@ class Patience:
         if self.expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise TimeoutError(self.expired)
 
+    def alive(self) -> None:
+        """A sign of life came, and nothing of the answer yet: the wait for its first byte begins anew."""
+        self._heard = self._loop.time()
+
     def progress(self) -> None:
         """Something came."""
         self._heard = self._loop.time()

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import io
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -17,7 +17,9 @@ from yarl import URL
 from mmos.errors import HostError, UsageError
 from mmos.hosts import faults
 from mmos.hosts.face import Timeouts
+from mmos.hosts.ollama_speech import OLLAMA
 from mmos.hosts.patience import Patience
+from mmos.hosts.speech import Speech
 from mmos.version import __version__
 
 T = TypeVar("T")
@@ -29,17 +31,20 @@ QUICK = Timeouts(connect=5.0, first_byte=10.0, between_chunks=10.0, total=30.0)
 _MAX_BODY = 256 << 20
 _MAX_REFUSAL = 64 << 10
 _LARGE_REQUEST = 1 << 20
-_KEEP_SECONDS = 60.0
 _SETTLE_SECONDS = 0.25
+_SHORTEST_SECRET = 6
 
 
 class Wire:
     """Everything that goes to one host and comes from it; opened by its first call, in the loop that makes it."""
 
-    def __init__(self, name: str, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, name: str, url: str, headers: Mapping[str, str], speech: Speech = OLLAMA) -> None:
         address = _address(name, url)
         self.name = name
         self.headers = {**_authorization(address), **headers}
+        self._speech = speech
+        self._secrets = _secrets([*self.headers.values(), *address.query.values()])
+        self._query = address.query_string
         self._base = address.with_user(None).with_query(None).with_fragment(None)
         self.url = str(self._base).rstrip("/")
         self._paths: dict[str, URL] = {}
@@ -49,7 +54,7 @@ class Wire:
         return f"Wire({self.name!r}, {self.url!r})"  # no headers: they hold secrets
 
     def site(self, model: str = "") -> faults.Site:
-        return faults.Site(self.name, self.url, model)
+        return faults.Site(self.name, self.url, model, self._speech, self._secrets)
 
     async def exchange(
         self, path: str, body: bytes | None, read: Reader[T], *, site: faults.Site, timeouts: Timeouts, cold: bool = False
@@ -60,8 +65,11 @@ class Wire:
         try:
             with patience:
                 response = await self._send(path, body, timeouts.connect)
-                patience.progress()
-                if response.status != 200 or "json" not in response.headers.get("Content-Type", "json"):
+                if self._speech.greets:
+                    patience.alive()
+                else:
+                    patience.progress()
+                if response.status != 200 or not self._speech.is_spoken(response.headers.get("Content-Type")):
                     raise await self._refusal(response, site, patience)
                 result = await read(response.content, patience)
             if not response.content.is_eof():
@@ -73,21 +81,27 @@ class Wire:
                 response.close()  # read in part, or not at all: nobody may get this connection again
         return result
 
-    async def ask(
+    async def fetch(
         self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
-    ) -> dict[str, Any]:
-        """One JSON object for another, or for none."""
+    ) -> Any:
+        """What stands in the JSON that comes for a question, or for none."""
         site = self.site(model)
         body = None if question is None else orjson.dumps(question)
         data = await self.exchange(path, body, lambda source, patience: _whole(source, patience, site), site=site, timeouts=timeouts, cold=cold)  # fmt: skip
         try:
-            answer = orjson.loads(data)
+            return orjson.loads(data)
         except orjson.JSONDecodeError:
             raise faults.garbled(site, f"{path} answers with no JSON") from None
+
+    async def ask(
+        self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
+    ) -> dict[str, Any]:
+        """One JSON object for another, or for none."""
+        answer = await self.fetch(path, question, model=model, timeouts=timeouts, cold=cold)
         if not isinstance(answer, dict):
-            raise faults.garbled(site, f"{path} answers with no JSON object")
+            raise faults.garbled(self.site(model), f"{path} answers with no JSON object")
         if error := answer.get("error"):
-            raise faults.spoken(site, error)
+            raise faults.spoken(self.site(model), error)
         return answer
 
     async def close(self) -> None:
@@ -96,7 +110,7 @@ class Wire:
 
     async def _send(self, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
         session = self._session or self._open()
-        url = self._paths.get(path) or self._paths.setdefault(path, self._base.joinpath(path.lstrip("/")))
+        url = self._paths.get(path) or self._paths.setdefault(path, self._base.joinpath(path.lstrip("/")).with_query(self._query or None))
         limits = _limits(connect)
         if body is None:
             return await session.get(url, allow_redirects=False, timeout=limits)
@@ -106,7 +120,7 @@ class Wire:
     def _open(self) -> aiohttp.ClientSession:
         ours = {"User-Agent": f"mmos/{__version__}", "Accept-Encoding": "identity", "Content-Type": "application/json"}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._speech.keep_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**ours, **self.headers},
             timeout=_limits(QUICK.connect),
@@ -148,6 +162,12 @@ def _authorization(address: URL) -> dict[str, str]:
     if address.user is None:
         return {}
     return {"Authorization": "Basic " + b64encode(f"{address.user}:{address.password or ''}".encode()).decode()}
+
+
+def _secrets(values: Iterable[str]) -> tuple[str, ...]:
+    """Whatever stands in a header or a query may be one; of `Bearer KEY` also the key alone. The longest first: one may hold another."""
+    texts = {part for value in values for part in (value, value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET}
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
 async def _whole(source: aiohttp.StreamReader, patience: Patience, site: faults.Site) -> bytes:

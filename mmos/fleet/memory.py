@@ -1,0 +1,77 @@
+"""How much memory a model takes in a window: its file, the cache of what it has read, and what an engine needs besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OVERHEAD = 512 << 20
+"""What an engine takes beside weights and cache: measured ones lie between 0.3 and 1 GiB."""
+
+SHARE_OF_FREE = 0.8
+"""An Ollama loads a model beside others only when it expects it to take no more of what is free."""
+
+_HALF = 2  # bytes of a number in the cache, unless the host was told otherwise
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The key and value cache of a model, in f16."""
+
+    token_bytes: int
+    at_most: bool = False
+    """Some of its layers keep less: those that look back a little way only, or keep a state instead."""
+
+    def size(self, window: int, parallel: int = 1) -> int:
+        return self.token_bytes * window * parallel
+
+
+def cache(info: Mapping[str, Any]) -> Cache | None:
+    """From `model_info`; None where a host does not tell enough."""
+    family = info.get("general.architecture")
+
+    def told(name: str) -> Any:
+        return info.get(f"{family}.{name}")
+
+    layers, heads = told("block_count"), told("attention.head_count")
+    at_most = told("attention.sliding_window") is not None or told("ssm.state_size") is not None
+    if not _count(layers):
+        return None
+    if _count(rank := told("attention.kv_lora_rank")):
+        return Cache(layers * (rank + (_number(told("rope.dimension_count")) or 0)) * _HALF, at_most)
+    pairs = _pairs(layers, told("attention.head_count_kv") if f"{family}.attention.head_count_kv" in info else heads)
+    keys = _number(told("attention.key_length")) or _share(told("embedding_length"), heads)
+    values = _number(told("attention.value_length")) or keys
+    if pairs is None or keys is None or values is None:
+        return None
+    return Cache(pairs * (keys + values) * _HALF, at_most)
+
+
+def need(file_size: int, held: Cache | None, window: int, parallel: int = 1) -> int:
+    """Bytes that a loaded model takes; without knowledge of its cache, those that it takes at least."""
+    return file_size + (held.size(window, parallel) if held else 0) + OVERHEAD
+
+
+def fits_beside(size: int, free: int) -> bool:
+    """Whether an Ollama loads it and keeps what is there; `size` counts weights and cache."""
+    return size <= SHARE_OF_FREE * free
+
+
+def _pairs(layers: int, heads: Any) -> int | None:
+    """Heads of all layers together; newer servers leave lists of them out and say null."""
+    if isinstance(heads, list):
+        return sum(heads) if heads and all(isinstance(one, int) for one in heads) else None
+    return layers * heads if _count(heads) else None
+
+
+def _share(length: Any, heads: Any) -> int | None:
+    return length // heads if _count(length) and _count(heads) else None
+
+
+def _number(value: Any) -> int | None:
+    return value if _count(value) else None
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

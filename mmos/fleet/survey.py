@@ -1,0 +1,118 @@
+"""What the whole fleet is like at this moment: every host asked at once, and none waited for longer than a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from mmos.config.schema import Server
+from mmos.config.wording import masked
+from mmos.errors import HostError, HostTimeout
+from mmos.fleet.fleet import Fleet
+from mmos.fleet.seats import Seat, key
+from mmos.hosts.face import Abilities, Installed, Loaded
+
+PATIENCE = 1.5
+"""Seconds that a host has for its answer: one that is well needs milliseconds."""
+
+FOR_EVER_SECONDS = 50 * 365 * 86400.0
+"""A host writes "for ever" as a day centuries away."""
+
+GIB = 1 << 30
+
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class HostState:
+    """One host, as it was when it was asked."""
+
+    name: str
+    url: str
+    """Without secrets; empty for one that has no address."""
+    kind: str
+    abilities: Abilities
+    vram_gb: float | None
+    """As configured."""
+    parallel: int
+    version: str = ""
+    """Empty where it does not tell."""
+    installed: tuple[Installed, ...] = ()
+    loaded: tuple[Loaded, ...] = ()
+    error: HostError | None = None
+    """Why it did not tell all that was asked."""
+    reachable: bool = True
+    """It tells at least what models it has."""
+    in_flight: int = 0
+    """Calls of this process that it serves now."""
+
+    @property
+    def vram_bytes(self) -> int | None:
+        """The memory that is configured."""
+        return None if self.vram_gb is None else int(self.vram_gb * GIB)
+
+    @property
+    def vram_used(self) -> int:
+        return sum(model.size_vram for model in self.loaded)
+
+    def has(self, model: str) -> Installed | None:
+        return next((found for found in self.installed if key(found.name) == key(model)), None)
+
+    def holds(self, model: str) -> Loaded | None:
+        """The model in its memory, under whichever spelling of its name."""
+        return next((found for found in self.loaded if key(found.name) == key(model)), None)
+
+
+async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
+    """All hosts of the fleet, in its order; `servers` is what the configuration says of them."""
+    return tuple(await asyncio.gather(*(look(seat, servers[seat.name], patience) for seat in fleet.seats)))
+
+
+async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostState:
+    """One host: what it has, what it holds and its version, all asked at once."""
+    host = seat.host
+    asked = (_within(seat, host.tags(), patience), _within(seat, host.ps(), patience), _within(seat, host.version(), patience))
+    installed, loaded, version = await asyncio.gather(*asked)
+    said: Iterable[object] = (installed, loaded) if host.abilities.tells_loaded else (installed,)
+    return HostState(
+        seat.name,
+        masked(host.url),
+        server.kind,
+        host.abilities,
+        server.vram_gb,
+        seat.slots,
+        version if isinstance(version, str) else "",
+        () if isinstance(installed, HostError) else tuple(installed),
+        () if isinstance(loaded, HostError) else tuple(loaded),
+        next((told for told in said if isinstance(told, HostError)), None),
+        not isinstance(installed, HostError),
+        seat.in_flight.total(),
+    )
+
+
+async def _within(seat: Seat, question: Awaitable[Told], patience: float) -> Told | HostError:
+    try:
+        async with asyncio.timeout(patience):
+            return await question
+    except HostError as error:
+        return error
+    except TimeoutError:
+        return HostTimeout(
+            f"{masked(seat.host.url)} ({seat.name}) did not answer within {patience:g} s.",
+            host=seat.name,
+            next_step="Is the machine up? A firewall that drops packets looks like this, too, and so does a host that is stuck.",
+        )
+
+
+def stays(loaded: Loaded, now: float) -> float | None:
+    """Seconds until an idle model is unloaded, on the host's own clock; below zero it is busy or about to go. None: the host does not say."""
+    try:
+        moment = datetime.fromisoformat(loaded.expires_at)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() - now

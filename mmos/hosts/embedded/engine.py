@@ -1,0 +1,119 @@
+"""The process that holds one model: llama.cpp's own server on the loopback, which ends when its parent does, whatever happens to that.
+
+It is run by its path and knows nothing of mmos: what it needs comes as one JSON line on stdin, what it tells goes as one line to stdout.
+Its stdin stays open as long as the parent lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_CACHE_MIB = 512
+"""Memory for prompts that were read before and have lost their slot; left to itself, llama.cpp takes 8 GiB."""
+
+
+def main() -> None:
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever the native code prints is for the log
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides what becomes of us
+    order = json.loads(sys.stdin.buffer.readline() or b"{}")
+    if not order:
+        return
+    _die_with(order["parent"])
+    threading.Thread(target=_wait_for_the_end, args=(sys.stdin.buffer,), daemon=True).start()
+    server, answer = _serve(order)
+    print(json.dumps(answer), file=told, flush=True)
+    if server is not None:
+        threading.Event().wait()
+
+
+def _serve(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    # Threads that wait for each other by spinning bring a model on a busy machine to a standstill: 2 tokens a second were measured
+    # where sleeping ones make 50. It is read when the package is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        xllamacpp = import_module("xllamacpp")
+    except ImportError as error:
+        return None, {"missing": str(error)}
+    try:
+        server = xllamacpp.Server(_params(xllamacpp, order))
+    except RuntimeError as error:  # why is in the log
+        return None, {"failed": str(error)}
+    return server, {"url": server.listening_address}
+
+
+def _params(xllamacpp: Any, order: dict[str, Any]) -> Any:
+    params = xllamacpp.CommonParams()
+    params.model.path = order["path"]
+    params.model_alias = {order["name"]}
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [order["key"]]
+    params.n_parallel = order["slots"]
+    params.n_ctx = order["window"] * order["slots"]
+    params.kv_unified = False  # each slot has its own window
+    if order["embeds"]:
+        params.embedding = True
+        params.n_batch = params.n_ubatch = order["window"]  # a text is embedded in one batch or not at all
+    params.use_jinja = True
+    params.ui = False
+    params.warmup = False
+    params.verbosity = 1
+    params.cache_ram_mib = _CACHE_MIB
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores()
+    return params
+
+
+def _die_with(parent: int) -> None:
+    """Linux ends us together with the parent, even while a model is being loaded and no thread of ours can run."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it was quicker
+        os._exit(0)
+
+
+def _wait_for_the_end(source: BinaryIO) -> None:
+    """The pipe to the parent closes when it lets go of us, and when it dies in any way."""
+    while source.read(4096):
+        pass
+    os._exit(0)
+
+
+def cores() -> int:
+    """Physical cores that this process may use: a second thread on the same core only slows both down."""
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, os.cpu_count() or 1)
+    allowed = os.sched_getaffinity(0)
+    siblings = {_siblings(number) for number in allowed}
+    return max(1, min(len(siblings), _quota() or len(siblings)))
+
+
+def _siblings(number: int) -> str:
+    """The logical processors that share a core with this one, as the kernel lists them."""
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list").read_text(encoding="ascii").strip()
+    except OSError:
+        return str(number)
+
+
+def _quota() -> int | None:
+    """Whole processors that a container is given."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return None if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""One engine process as its parent sees it: started, told what to load, watched, and let go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmos.hosts.embedded import words
+from mmos.hosts.faults import Site
+from mmos.hosts.openai import OpenAIHost
+
+PROGRAM = Path(__file__).with_name("engine.py")
+_BRIEF = {"Connection": "close"}
+"""Its server gives up idle connections after a few seconds, and a call may meet one in that moment."""
+_LOG_LINES = 40
+_GOODBYE_SECONDS = 2.0
+_DEATH_SECONDS = 1.0
+_REASON = re.compile(r"error loading model: (?:\S+: )?(.+)|(.*(?:failed to allocate|out of memory|unable to allocate).*)")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an engine is to load, and in which frame."""
+
+    name: str
+    path: Path
+    window: int
+    slots: int
+    embeds: bool = False
+
+    def line(self, key: str) -> bytes:
+        frame = {"name": self.name, "path": str(self.path), "window": self.window, "slots": self.slots, "embeds": self.embeds}
+        return json.dumps({**frame, "key": key, "parent": os.getpid()}).encode() + b"\n"
+
+
+@dataclass
+class Engine:
+    """A process that serves a model."""
+
+    order: Order
+    site: Site
+    process: asyncio.subprocess.Process
+    key: str
+    url: str = ""
+    _client: OpenAIHost | None = None
+    _log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
+    _listening: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls, order: Order, python: Sequence[str], site: Site) -> Engine:
+        """Returns when the model is loaded; whoever gives up waiting leaves no process behind."""
+        process = await asyncio.create_subprocess_exec(
+            *python, "-P", str(PROGRAM), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+        engine = cls(order, site, process, secrets.token_urlsafe(24))
+        engine._listening = asyncio.create_task(engine._listen())
+        try:
+            engine.url = await engine._loaded()
+        finally:
+            if not engine.url:
+                await engine.stop(at_once=True)
+        return engine
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    @property
+    def client(self) -> OpenAIHost:
+        """The way to it; its key keeps other users of the machine out."""
+        if self._client is None:
+            self._client = OpenAIHost(self.site.host, f"{self.url}/v1", headers={"Authorization": f"Bearer {self.key}", **_BRIEF})
+        return self._client
+
+    async def died(self) -> bool:
+        """Whether it is gone; a process that has just died is known to be dead a moment later."""
+        try:
+            await asyncio.wait_for(self.process.wait(), _DEATH_SECONDS)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Returns when it is gone; it is asked first, unless there is no time."""
+        if self._client is not None:
+            await self._client.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()  # it takes that for its end
+        try:
+            async with asyncio.timeout(0 if at_once else _GOODBYE_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            if self.alive:
+                self.process.kill()
+        await self.process.wait()
+        if self._listening is not None:
+            await self._listening
+
+    def reason(self) -> str:
+        """What its log says was wrong, if it says so."""
+        for line in self._log:
+            if found := _REASON.search(line):
+                return (found.group(1) or found.group(2)).strip()
+        return ""
+
+    async def _loaded(self) -> str:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(self.order.line(self.key))
+            await stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it is gone already, and what it said last tells why
+        answer: dict[str, Any] = json.loads(await stdout.readline() or b"{}")
+        if url := answer.get("url"):
+            return str(url)
+        if "missing" in answer:
+            raise words.no_engine(self.site)
+        await self.died()
+        if "failed" in answer:
+            raise words.not_loaded(self.site, self.order.path, self.reason())
+        raise words.died_loading(self.site, self.process.returncode, self.reason())
+
+    async def _listen(self) -> None:
+        """Its log is read, so that it never waits for us, and the last of it is kept."""
+        assert self.process.stderr is not None
+        while line := await self.process.stderr.readline():
+            self._log.append(line.decode(errors="replace").rstrip())

@@ -1,0 +1,141 @@
+"""An answer of any host as it grows: lines out of bytes that are cut anywhere, text, tool calls, and the end that makes it one."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from mmos.errors import HostError
+from mmos.hosts import faults
+from mmos.hosts.face import OnToken
+from mmos.hosts.patience import Patience
+from mmos.messages import Message, Reply, ToolCall, Usage
+
+MAX_LINE = 8 << 20
+MAX_ANSWER = 64 << 20
+_ID_SIGNS = string.ascii_lowercase + string.digits
+
+
+class Source(Protocol):
+    """Bytes as they come; empty bytes are the end."""
+
+    async def readany(self) -> bytes: ...
+
+
+def call_ids(chance: random.Random) -> Callable[[], str]:
+    """Makes ids of the kind that newer hosts give: older ones give none."""
+    return lambda: "call_" + "".join(chance.choices(_ID_SIGNS, k=8))
+
+
+class Growing:
+    """Grows by `feed`; whole once that returned True, and nothing but a fault before."""
+
+    __slots__ = ("_calls", "_held", "_ids", "_known", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts")
+
+    def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
+        self._site = site
+        self._ids = ids
+        self._on_token = on_token
+        self._pieces: list[str] = []
+        self._thoughts: list[str] = []
+        self._calls: list[ToolCall] = []
+        self._rest: list[bytes] = []
+        self._held = 0
+        self._size = 0
+        self._known = False
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+    async def read(self, source: Source, patience: Patience) -> None:
+        while data := await source.readany():
+            patience.progress()
+            if self.feed(data):
+                return
+        if not self.end():
+            raise self._unfinished()
+
+    def feed(self, data: bytes) -> bool:
+        """Takes what came, cut anywhere; True once the host said that it is done."""
+        self._size += len(data)
+        if self._size > MAX_ANSWER:
+            raise faults.garbled(self._site, f"an answer of more than {MAX_ANSWER >> 20} MiB")
+        cut = data.rfind(b"\n")
+        if cut < 0:
+            self._hold(data)
+            return False
+        block, rest = data[:cut], data[cut + 1 :]
+        if self._held:
+            self._hold(block)
+            block = self._released()
+        if rest:
+            self._hold(rest)
+        return any(self._take(line) for line in block.split(b"\n") if line)
+
+    def end(self) -> bool:
+        """No more will come; a last line may lack its line break, or its end."""
+        raise NotImplementedError
+
+    def _take(self, line: bytes) -> bool:
+        """One line; True if it is the last."""
+        raise NotImplementedError
+
+    def _released(self) -> bytes:
+        block = b"".join(self._rest)
+        self._rest.clear()
+        self._held = 0
+        return block
+
+    def _hold(self, data: bytes) -> None:
+        self._rest.append(data)
+        self._held += len(data)
+        if self._held > MAX_LINE:
+            raise faults.garbled(self._site, f"a line of more than {MAX_LINE >> 20} MiB")
+
+    def _reply(self, usage: Usage, reason: str) -> Reply:
+        message = Message("assistant", self.text, tuple(self._calls), "".join(self._thoughts))
+        return Reply(message, self._site.model, self._site.host, usage, reason)
+
+    def _say(self, content: object) -> None:
+        if not isinstance(content, str):
+            raise faults.garbled(self._site, "a text that is no string")
+        self._pieces.append(content)
+        if self._on_token is not None:
+            self._on_token(content)
+
+    def _text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise faults.garbled(self._site, "a text that is no string")
+        return value
+
+    def _id(self, given: object) -> str:
+        taken = {call.id for call in self._calls}
+        while not isinstance(given, str) or not given or given in taken:
+            given = self._ids()
+        return given
+
+    def _arguments(self, name: str, given: Any) -> Mapping[str, Any]:
+        text = given.strip() if isinstance(given, str) else None
+        read = given if text is None else json_or_none(text)
+        if isinstance(read, dict):
+            return read
+        if given is None or given == [] or text in ("", "null"):
+            return {}
+        raise faults.malformed_call(self._site, name, given if isinstance(given, str) else orjson.dumps(given).decode())
+
+    def _unfinished(self) -> HostError:
+        if self._size and not self._known and not self._held:
+            return faults.garbled(self._site, "no line of what came is a message")
+        return faults.cut(self._site, "it ended without saying that it is done")
+
+
+def json_or_none(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

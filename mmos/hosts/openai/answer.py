@@ -1,0 +1,217 @@
+"""A streamed answer of `/chat/completions`: server-sent events, or one object from a server that does not stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from mmos.errors import HostError
+from mmos.hosts import faults
+from mmos.hosts.face import OnToken
+from mmos.hosts.growing import Growing, Source, json_or_none
+from mmos.hosts.openai.drafts import Drafts
+from mmos.hosts.openai.usage import usage
+from mmos.hosts.patience import Patience
+from mmos.messages import Reply, ToolCall
+
+_LAST_WORDS_SECONDS = 2.0
+"""How long a finished answer waits for its count of tokens."""
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_REASONS = {
+    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop", "end_turn": "stop", "stop_sequence": "stop", "eos": "stop",
+    "max_tokens": "length", "model_length": "length",
+}  # fmt: skip
+"""Where the words differ from those of an Ollama."""
+_FAILED = ("error", "abort", "cancelled", "failed")
+
+
+class Answer(Growing):
+    """The answer of an OpenAI-shaped server; what it does not tell of time is told by our clock."""
+
+    __slots__ = ("_begun", "_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_timings", "_usage")
+
+    def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None, clock: Callable[[], float]) -> None:
+        super().__init__(site, ids, on_token)
+        self._clock = clock
+        self._begun = clock()
+        self._first: float | None = None
+        self._plain: bool | None = None
+        self._payload = b""
+        self._is_error = False
+        self._finish = ""
+        self._drafts = Drafts()
+        self._usage: Mapping[str, Any] = {}
+        self._timings: Mapping[str, Any] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        return self._first is not None
+
+    async def read(self, source: Source, patience: Patience) -> None:
+        while not self._finish and (data := await source.readany()):
+            if self.feed(data):
+                return
+            if self._first is None:
+                patience.alive()  # comments and empty deltas keep the line open while the prompt is still being read
+            else:
+                patience.progress()
+        if self._finish and await self._ended_after_finish(source):
+            return
+        if not self.end():
+            raise self._unfinished()
+
+    async def _ended_after_finish(self, source: Source) -> bool:
+        """The answer is whole; its count may follow, or its end, and nobody waits long for them."""
+        try:
+            while True:
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    data = await source.readany()
+                if not data:
+                    return False
+                if self.feed(data):
+                    return True
+        except (TimeoutError, aiohttp.ClientError):
+            return True
+
+    def feed(self, data: bytes) -> bool:
+        if self._plain is None and (start := data.lstrip(_BLANK)):
+            self._plain = start[:1] in (b"{", b"[")
+        if not self._plain:
+            return super().feed(data)
+        self._size += len(data)
+        self._hold(data)
+        return False
+
+    def end(self) -> bool:
+        if self._plain:
+            return self._end_plain(b"".join(self._rest).strip(_BLANK))
+        lines = self._released().replace(b"\r", b"\n").split(b"\n")
+        return any(self._take(line) for line in lines if line) or bool(self._finish)
+
+    def _end_plain(self, data: bytes) -> bool:
+        whole = json_or_none(data)
+        if whole is None:
+            return False
+        self._released()
+        self._hear(whole)
+        return bool(self._finish) or self._first is not None
+
+    def reply(self) -> Reply:
+        for draft in self._drafts:
+            self._calls.append(ToolCall(self._id(draft.id), draft.name, self._arguments(draft.name, draft.arguments)))
+        cost = usage(self._usage, self._timings, (self._begun, self._first, self._clock()))
+        return self._reply(cost, _REASONS.get(self._finish, self._finish or "stop"))
+
+    # ---------------------------------------------------------------- events
+
+    def _take(self, line: bytes) -> bool:
+        line = line.strip(_BLANK)
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            return self._data(value.strip())
+        if name == b"event":
+            self._is_error = value.strip() == b"error"
+        elif name == b"error" or line.startswith(b"{"):  # said by some in the middle of their events
+            self._is_error = self._is_error or name == b"error"
+            return self._data(value.strip() if name == b"error" else line)
+        return False
+
+    def _data(self, value: bytes) -> bool:
+        """An event's data may stand on several lines; that they belong together shows in that they make JSON together."""
+        if value == b"[DONE]":
+            if not self._finish and self._first is None:
+                raise faults.cut(self._site, "it ended before it began")
+            return True
+        payload = self._payload + b"\n" + value if self._payload else value
+        chunk = json_or_none(payload)
+        if chunk is None and value:
+            if not payload.startswith(b"{") or (self._payload and json_or_none(value) is not None):
+                raise faults.garbled(self._site, "an event that is no JSON")
+            self._payload = payload
+            return False
+        self._payload = b""
+        if value:
+            self._hear(chunk)
+        return False
+
+    def _hear(self, chunk: Any) -> None:
+        if not isinstance(chunk, dict):
+            raise faults.garbled(self._site, "an event that is no JSON object")
+        error = chunk.get("error")
+        if error or self._is_error or chunk.get("object") == "error":
+            raise self._failed(error or chunk)
+        if counted := chunk.get("usage") or _part(chunk, "x_groq").get("usage"):
+            self._usage = counted if isinstance(counted, dict) else {}
+        if timed := chunk.get("timings"):
+            self._timings = timed if isinstance(timed, dict) else {}
+        choices = chunk.get("choices")
+        if isinstance(choices, list):
+            self._known = True
+            if choices:
+                self._choose(choices[0])
+
+    def _choose(self, choice: Any) -> None:
+        if not isinstance(choice, dict):
+            raise faults.garbled(self._site, "a choice that is no object")
+        self._grow(_part(choice, "delta") or _part(choice, "message"))
+        finish = choice.get("finish_reason")
+        if isinstance(finish, str) and finish:
+            if finish in _FAILED:
+                raise faults.cut(self._site, f"the server gives the reason {finish!r} for its end")
+            self._finish = finish
+
+    def _grow(self, delta: Mapping[str, Any]) -> None:
+        thought = delta.get("reasoning_content") or delta.get("reasoning")  # one of them: some servers send the same under both names
+        if isinstance(thought, str) and thought:
+            self._think(thought)
+        content = delta.get("content") or delta.get("refusal")
+        if isinstance(content, list):
+            self._parts(content)
+        elif content:
+            self._begin()
+            self._say(content)
+        calls = delta.get("tool_calls")
+        for piece in calls if isinstance(calls, list) else ():
+            if not isinstance(piece, dict):
+                raise faults.garbled(self._site, "a tool call that is no object")
+            self._begin()
+            self._drafts.take(piece)
+
+    def _parts(self, parts: list[Any]) -> None:
+        """Content in parts, as some clouds send it."""
+        for part in parts:
+            if not isinstance(part, dict):
+                raise faults.garbled(self._site, "a part of a text that is no object")
+            if part.get("type") == "thinking":
+                inner = part.get("thinking")
+                self._think(
+                    "".join(str(one.get("text", "")) for one in inner if isinstance(one, dict)) if isinstance(inner, list) else str(inner)
+                )
+            elif part.get("text"):
+                self._begin()
+                self._say(part["text"])
+
+    def _think(self, thought: str) -> None:
+        self._begin()
+        self._thoughts.append(thought)
+
+    def _begin(self) -> None:
+        if self._first is None:
+            self._first = self._clock()
+
+    def _failed(self, error: Any) -> HostError:
+        """An error that stands where an event is due; it may tell which status it would have had."""
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, int) and 400 <= code < 600:
+            return faults.refused(self._site, code, orjson.dumps({"error": error}).decode())
+        return faults.spoken(self._site, error)
+
+
+def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = data.get(name)
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,217 @@
+"""An OpenAI-shaped host: chat over server-sent events, vectors, and the list of its models."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from mmos.errors import BadRequest, HostError, HostRefusal, ModelMissing, WindowExceeded
+from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
+from mmos.hosts.growing import call_ids
+from mmos.hosts.names import same_model
+from mmos.hosts.openai import body, catalogue
+from mmos.hosts.openai.answer import Answer
+from mmos.hosts.openai.habits import MOST_LESSONS, Habit
+from mmos.hosts.openai.key import Key
+from mmos.hosts.openai.speech import OPENAI
+from mmos.hosts.wire import Wire
+from mmos.logs import logger
+from mmos.messages import Reply
+
+_CHARS_A_TOKEN = 8
+"""More than any text has on average: what is too long by this measure is too long by any."""
+
+_LOCAL_KEEP = 4.0
+"""LM Studio, vLLM and llama-server close an idle connection after 5 seconds; no call should meet that moment."""
+
+_UNASKED = "Let its own server do it; MMOS can for hosts of the kind ollama."
+
+_log = logger("mmos.hosts.openai")
+
+Served = TypeVar("Served")
+
+
+class OpenAIHost:
+    """One server; use it from one event loop, and close it there."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: Key | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: random.Random | None = None,
+    ) -> None:
+        local = not url.startswith("https:")
+        speech = replace(OPENAI, credentials=_advice(key, headers or {}), keep_seconds=_LOCAL_KEEP if local else OPENAI.keep_seconds)
+        self._wire = Wire(name, _address(url), _headers(headers or {}, key), speech)
+        self._key = key
+        self._clock = clock
+        self._ids = call_ids(chance or random.Random())
+        self._habits: dict[str, Habit] = {}
+        self._windows: dict[str, int] = {}
+        self.name = name
+        self.url = self._wire.url
+        self.abilities = Abilities(sets_window=False, tells_loaded=False, loads=False, pulls=False, tells_window=False)
+
+    def __repr__(self) -> str:
+        return f"OpenAIHost({self.name!r}, {self.url!r})"
+
+    async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
+        self._check_key(request.model)
+        self._check_length(request)
+        habit, unlimited = self._habit(request.model), False
+        for _ in range(MOST_LESSONS):
+            more = body.extras(request, habit, self._window(request))
+            if unlimited:
+                more.pop(habit.limit, None)
+            answer = Answer(self._wire.site(request.model), self._ids, on_token, self._clock)
+            try:
+                return await self._heard(request, body.encoded(request, habit, more), answer, timeouts)
+            except BadRequest as fault:
+                if answer.has_begun or not self._learns(habit, fault, more, request.model, constrained=bool(request.format)):
+                    raise
+            except WindowExceeded as fault:
+                if fault.window is not None:
+                    self._windows[request.model] = fault.window
+                # Prompt and limit are too much together: without the limit, the answer gets what is left.
+                if unlimited or habit.limit not in more or not _fits(fault):
+                    raise
+                unlimited = True
+        raise HostRefusal(f"{self.name} refuses one part of the request after another.", host=self.name, model=request.model)
+
+    async def _heard(self, request: ChatRequest, data: bytes, answer: Answer, timeouts: Timeouts) -> Reply:
+        site = self._wire.site(request.model)
+        try:
+            await self._wire.exchange("chat/completions", data, answer.read, site=site, timeouts=timeouts, cold=request.cold)
+            reply = answer.reply()
+        except HostError as fault:
+            fault.partial = answer.text
+            raise
+        if reply.usage.cached_tokens is not None and not self.abilities.tells_cached:
+            self.abilities = replace(self.abilities, tells_cached=True)
+        return reply
+
+    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
+        self._check_key(model)
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), catalogue.BATCH):
+            vectors += await self._embedded(model, texts[start : start + catalogue.BATCH], timeouts)
+        return vectors
+
+    async def _embedded(self, model: str, texts: Sequence[str], timeouts: Timeouts) -> list[list[float]]:
+        habit = self._habit(model)
+        try:
+            return await catalogue.embed(self._wire, model, texts, timeouts, habit)
+        except BadRequest as fault:
+            if not self._learns(habit, fault, {"encoding_format"} - habit.refused, model, constrained=False):
+                raise
+        return await catalogue.embed(self._wire, model, texts, timeouts, habit)
+
+    async def version(self) -> str:
+        """Empty: such servers tell none; that this one answers is what is learned."""
+        self._check_key("")
+        await catalogue.listed(self._wire)
+        return ""
+
+    async def tags(self) -> list[Installed]:
+        self._check_key("")
+        found = await catalogue.tags(self._wire)
+        told = {model.name: model.context_length for model in found if model.context_length}
+        self._windows |= told
+        self.abilities = replace(self.abilities, tells_window=bool(told))
+        return found
+
+    async def ps(self) -> list[Loaded]:
+        self._refuse("say which models are in memory", "See the server's own pages.")
+
+    async def show(self, model: str) -> Card:
+        for found in await self.tags():
+            if same_model(found.name, model):
+                return Card(found.name, found.capabilities, found.context_length, found.family, quantization=found.quantization)
+        raise ModelMissing(
+            f"{self.name} does not have the model {model}.", next_step="See `mmos models list`.", host=self.name, model=model, status=404
+        )
+
+    async def preload(
+        self,
+        model: str,
+        *,
+        num_ctx: int,  # noqa: ARG002
+        keep_alive: str | float | None = None,  # noqa: ARG002
+        timeouts: Timeouts,  # noqa: ARG002
+    ) -> float:
+        self._refuse("load a model on demand", _UNASKED, model)
+
+    async def unload(self, model: str) -> None:
+        self._refuse("let go of a model on demand", _UNASKED, model)
+
+    def pull(self, model: str) -> AsyncIterator[Progress]:
+        self._refuse("fetch models", _UNASKED, model)
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    # ---------------------------------------------------------------- what is known of the server
+
+    def _habit(self, model: str) -> Habit:
+        return self._habits.setdefault(model, Habit())
+
+    def _window(self, request: ChatRequest) -> int:
+        return min(request.num_ctx, self._windows.get(request.model, request.num_ctx))
+
+    def _learns(self, habit: Habit, fault: BadRequest, sent: Collection[str], model: str, *, constrained: bool) -> bool:
+        dropped = habit.learn(fault, sent, constrained=constrained)
+        if dropped:
+            _log.info("parameter_left_out", host=self.name, model=model, parameter=dropped)
+        return bool(dropped)
+
+    def _check_key(self, model: str) -> None:
+        if self._key is not None:
+            self._key.check(self.name, model)
+
+    def _check_length(self, request: ChatRequest) -> None:
+        """Where the window is known, what cannot fit is not sent: a server might cut it and say nothing."""
+        window = self._windows.get(request.model)
+        if window is None:
+            return
+        tokens = (sum(len(message.content) for message in request.messages) + len(request.tools)) // _CHARS_A_TOKEN
+        if tokens > window:
+            raise WindowExceeded(
+                f"The prompt is longer than the window of {request.model} on {self.name}: {tokens} tokens or more into {window}.",
+                next_step="Start its server with a larger context, or shorten the conversation.",
+                prompt_tokens=tokens,
+                window=window,
+                host=self.name,
+                model=request.model,
+            )
+
+    def _refuse(self, what: str, next_step: str, model: str = "") -> NoReturn:
+        raise HostRefusal(f"{self.name} cannot {what}: hosts of the kind openai do not.", next_step=next_step, host=self.name, model=model)
+
+
+def _fits(fault: WindowExceeded) -> bool:
+    return fault.prompt_tokens is not None and fault.window is not None and fault.prompt_tokens < fault.window
+
+
+def _address(url: str) -> str:
+    """A bare address means its `/v1`."""
+    parts = urlsplit(url)
+    return url if parts.path.strip("/") else parts._replace(path="/v1").geturl()
+
+
+def _headers(headers: Mapping[str, str], key: Key | None) -> dict[str, str]:
+    signed = key.header if key else {}
+    return {name: value for name, value in headers.items() if not (signed and name.lower() == "authorization")} | signed
+
+
+def _advice(key: Key | None, headers: Mapping[str, str]) -> str:
+    if key is not None:
+        return f"Check the key in {key.said}."
+    return "Check the headers of {host}." if headers else "Name the variable that holds its key as `api_key_env` of {host}."
