@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -23,3 +24,50 @@ def logger(name: str) -> BoundLogger:
         logging.getLogger(name), processors=processors, wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True
     )
     return cast("BoundLogger", made)
+
+
+_TOLD = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})
+"""Facts that `-v` tells of; the others are for debugging."""
+
+_LOGGED = (
+    "lane",
+    "role",
+    "ask",
+    "call",
+    "model",
+    "host",
+    "ok",
+    "code",
+    "status",
+    "seconds",
+    "done_reason",
+    "stage",
+    "measure",
+    "times",
+    "window",
+)
+"""Fields that are ids, names, counts or seconds of ours in every fact."""
+
+_ELSEWHERE = frozenset({"run_started", "run_finished"})
+"""They have lines of their own, when a run begins and ends."""
+
+
+def log_fact(run: str, kind: str, fact: object) -> None:
+    """A line for a fact of a run; what people and models said in it stays out, and so does the name of a tool that a model made up."""
+    import logging
+
+    level = logging.INFO if kind in _TOLD else logging.DEBUG
+    if kind in _ELSEWHERE or not logging.getLogger("mmos.facts").isEnabledFor(level):
+        return
+    told: dict[str, Any] = {name: value for name in _LOGGED if (value := getattr(fact, name, "")) not in ("", None)}
+    if getattr(fact, "ok", False):
+        told["tool"] = getattr(fact, "tool", "")
+    usage = getattr(fact, "usage", None)
+    if usage is not None:
+        told |= {"prompt_tokens": usage.prompt_tokens, "output_tokens": usage.output_tokens}
+    _facts().bind(run=run).log(level, kind, **told)
+
+
+@cache
+def _facts() -> BoundLogger:
+    return logger("mmos.facts")

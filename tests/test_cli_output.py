@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.cli.output import harmless, how_long, one_line, print_json, table
+from mmos.cli.output import harmless, how_long, one_line, print_json
+from mmos.cli.tables import table
 
 
 @pytest.mark.parametrize(

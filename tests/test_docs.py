@@ -23,6 +23,7 @@ from mmos.config.load import from_text
 from mmos.rehearsal.fleet import default_fleet
 from mmos.rehearsal.reader import read_cast
 from mmos.views.document import LIMITS, UNSERVED
+from tests.embedded import needs_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -188,14 +189,21 @@ def test_a_shown_line_has_to_be_there_and_in_its_place() -> None:
 # ---------------------------------------------------------------- the demo
 
 
-def test_the_demo_answers_and_says_what_to_type_next() -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [pytest.param([], "135 million parameters", marks=needs_model), (["--rehearse"], "rehearsed")],
+    ids=["embedded", "rehearsed"],
+)
+def test_the_demo_answers_and_says_what_to_type_next(options: list[str], said: str) -> None:
     """Only where `scripts/test` has made the environment: a test makes none."""
     ready = subprocess.run(["sh", "-c", f"root='{ROOT}'; . scripts/environment; environment_is_ready base"], cwd=ROOT, check=False)
     if ready.returncode != 0:
         pytest.skip("the environment was not made by scripts/test")
-    done = subprocess.run(["scripts/demo"], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["scripts/demo", *options], cwd=ROOT, check=False, capture_output=True, text=True, timeout=100, stdin=subprocess.DEVNULL
+    )
     assert done.returncode == 0, done.stderr
-    assert "rehearsed" in done.stdout.splitlines()[0]
+    assert said in done.stdout.splitlines()[0]
     assert len(set(re.findall(r"arbiter → (consult_\w+_specialist)", done.stderr))) >= 2
     assert "config init" in done.stdout.partition("What to type next:")[2]
 

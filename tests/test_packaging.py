@@ -37,7 +37,7 @@ def project() -> dict:
 
 
 def test_the_lock_names_no_address() -> None:
-    assert [lock.stem for lock in LOCKS] == ["base", "build", "dev"]
+    assert [lock.stem for lock in LOCKS] == ["base", "build", "dev", "model"]
     assert not [lock.name for lock in LOCKS if "://" in lock.read_text(encoding="utf-8") or "@ " in lock.read_text(encoding="utf-8")]
 
 

@@ -25,13 +25,23 @@ ASKING_SECONDS = 5.0
 
 @click.group()
 def config() -> None:
-    """Write, check, show and describe the configuration."""
+    """Write, check, show and describe the configuration.
+
+    \b
+    mmos config init
+    mmos config check
+    """
 
 
 @config.command()
 @setting
 def check(config: Setting) -> int:
-    """Check the configuration: every error at once, each with its place and its cure."""
+    """Check the configuration: every error at once, each with its place and its cure.
+
+    \b
+    mmos config check
+    mmos config check -c other.yaml --json
+    """
     from mmos.app.wiring import unusable
     from mmos.errors import ConfigError
 
@@ -63,7 +73,12 @@ def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
 @config.command()
 @setting
 def show(config: Setting) -> None:
-    """Show the configuration in effect, each value with where it comes from; secrets stay hidden."""
+    """Show the configuration in effect, each value with where it comes from; secrets stay hidden.
+
+    \b
+    mmos config show
+    mmos config show --json
+    """
     from mmos.config.show import as_dict, describe
 
     loaded = config.source()
@@ -75,7 +90,11 @@ def show(config: Setting) -> None:
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of orchestration.yaml, for editors."""
+    """Print the JSON Schema of orchestration.yaml, for editors.
+
+    \b
+    mmos config schema > orchestration.schema.json
+    """
     from mmos.config.json_schema import json_schema_text
 
     sys.stdout.write(json_schema_text())
@@ -99,11 +118,11 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
     path = None if output == "-" else Path(output)
     if path is not None and path.exists() and not force:
         raise click.UsageError(f"{path} is there already; --force writes over it, --output names another file.")
-    surveys = run_to_end(lambda: _survey(hosts or (_local(),)))
+    surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),)))
     for survey in surveys:
         said = f"{len(survey.models)} models, version {survey.version}" if survey.reachable else survey.error
         click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
-    text = propose(surveys)
+    text = propose(surveys, scores=_scores(path))
     if not any(survey.reachable for survey in surveys):
         click.echo(
             "No host answered, so nothing was written. Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True
@@ -115,6 +134,14 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
         _write(path, text)
         click.echo(f'Wrote {path}. Next: mmos config check, then: mmos run "Explain what you can do"', err=True)
     return 0 if any(survey.models for survey in surveys) else 4
+
+
+def _scores(path: Path | None) -> dict[str, float]:
+    """Marks of earlier trials, from the state folder beside the file."""
+    from mmos.fitness.shelf import Shelf
+
+    shelf = Shelf.of_state((path.parent if path else Path()) / ".mmos")
+    return {card.model: card.score for card in shelf.newest().values() if card.channel}
 
 
 async def _capable(host: OllamaHost, model: Installed) -> Installed:
@@ -139,8 +166,8 @@ def _write(path: Path, text: str) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
 
 
-async def _survey(hosts: tuple[str, ...]) -> list[HostSurvey]:
-    """All hosts at once; one that does not answer is told of, not waited for."""
+async def ask_hosts(hosts: tuple[str, ...]) -> list[HostSurvey]:
+    """What each has, all asked at once; one that does not answer is told of, not waited for."""
     return list(await asyncio.gather(*(_ask(name, url) for name, url in _named(hosts))))
 
 

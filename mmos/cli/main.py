@@ -8,21 +8,33 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
 from mmos.errors import HostError, MmosError, StateError, UserError
 from mmos.version import __version__
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS: dict[str, tuple[str, str]] = {
+    "chat": ("mmos.cli.chat.command", "Talk with the arbiter."),
     "run": ("mmos.cli.run", "Run one task, from ask to answer."),
     "runs": ("mmos.cli.runs", "Look into runs, answer their questions, resume, export and delete them."),
     "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),
+    "calls": ("mmos.cli.calls", "See what the tool-call reader makes of a text."),
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
     "simulate": ("mmos.cli.simulate", "Replay a workload on pretended fleets: which machines do you need?"),
+    "hosts": ("mmos.cli.hosts", "See the fleet: who is there, what is loaded where."),
+    "models": ("mmos.cli.models", "List, show, pull, warm and unload models."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
+    "doctor": ("mmos.cli.doctor", "Find what is wrong, and say the cure."),
+    "help": ("mmos.cli.help", "Explain a concept, or a command."),
 }
+
+COMPLETION = "_MMOS_COMPLETE"
+"""In the environment of a command that a shell starts to ask what could be completed."""
 
 
 class LazyGroup(click.Group):
@@ -35,10 +47,14 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        if COMPLETION in os.environ:
+            from mmos.cli.completion.live import attach
+
+            return attach(command)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
@@ -46,13 +62,35 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without importing every command for its help."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _completion(ctx: click.Context, option: click.Parameter, shell: str | None) -> None:
+    if shell is None or ctx.resilient_parsing:
+        return
+    from mmos.cli.completion.scripts import chosen, install, script
+
+    shell = chosen(shell, os.environ)
+    if option.name == "show_completion":
+        click.echo(script(shell, ctx.command), nl=False)
+    else:
+        click.echo("\n".join(install(shell, ctx.command, os.environ)))
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mmos", message="%(prog)s %(version)s")
+@click.option("--install-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Let bash, zsh or fish complete mmos; else the shell you are in.")  # fmt: skip
+@click.option("--show-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Print the script instead of installing it.")  # fmt: skip
 def mmos() -> None:
     """A fleet of Ollama hosts that works as one mind.
 
@@ -71,6 +109,8 @@ def main(args: list[str] | None = None) -> None:
         click.echo(f"mmos {__version__}")
         return
     _set_up_streams()
+    if COMPLETION in os.environ:
+        sys.exit(_complete(os.environ[COMPLETION]))
     signal.signal(signal.SIGTERM, _interrupt)
     told = False
     try:
@@ -80,6 +120,17 @@ def main(args: list[str] | None = None) -> None:
         if not told and "--json" in given:  # a fault of our own leaves as it came, but not without its document
             _print_failure("internal", "A fault inside mmos ended the run.")
     sys.exit(code)
+
+
+def _complete(instruction: str) -> int:
+    """A shell asks what could stand where Tab was pressed; whatever is wrong, it is not the moment to say it."""
+    from mmos.cli.completion.scripts import answer
+
+    sys.stderr = _nowhere("w")
+    try:
+        return answer(mmos, instruction)
+    except (click.ClickException, MmosError, OSError):
+        return 1
 
 
 def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001  # the shape of a signal handler

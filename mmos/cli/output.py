@@ -1,13 +1,15 @@
-"""How things are printed: JSON documents, tables that fit the terminal, times and texts that people can read."""
+"""How things are printed: JSON documents, times and texts that people can read, and questions to them."""
 
 from __future__ import annotations
 
 import datetime
-import shutil
+import os
+import signal
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 import orjson
@@ -42,23 +44,36 @@ def one_line(text: str, width: int) -> str:
     return flat if len(flat) <= width else flat[: max(1, width - 1)] + "…"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns side by side; the last one takes what is left of the terminal's width, or all it needs in a pipe."""
-    listed = [list(heads), *([" ".join(harmless(str(cell)).split()) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in listed) for column in range(len(heads) - 1)]
-    room = shutil.get_terminal_size((100, 24)).columns - sum(widths) - 2 * len(widths) if sys.stdout.isatty() else 10_000
-    for row in listed:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        print("  ".join([*cells, one_line(row[-1], max(20, room))]).rstrip())
+def draws(stream: TextIO) -> bool:
+    """Whether a line there can be drawn anew: it is a terminal, and one that can."""
+    return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """What cannot be undone is done when somebody says so: at a terminal, or by --yes."""
+def confirm(question: str, *, yes: bool, unasked: str = "This cannot be undone, and nobody is there to be asked: say --yes.") -> None:
+    """What cannot be undone is done when somebody says so: at a terminal, or by --yes; `unasked` tells that nobody could."""
+    if not agreed(question, yes=yes, unasked=unasked):
+        raise click.Abort
+
+
+def agreed(question: str, *, yes: bool, unasked: str) -> bool:
     if yes:
-        return
+        return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("This cannot be undone, and nobody is there to be asked: say --yes.")
-    click.confirm(question, abort=True, err=True)
+        raise click.UsageError(unasked)
+    with _interruptible():
+        return click.confirm(question, err=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Inside an event loop a signal waits until the loop goes on; a question that waits for a line must not keep it waiting."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def when(seconds: float) -> str:

@@ -18,6 +18,10 @@ from mmos.cli.setting import Setting, run_to_end, setting
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
     from mmos.cli.screen import Screen
+    from mmos.events import Reason
+
+LAST_FACTS = 1.0
+"""Seconds that the last facts of a run may take to be shown when it has ended."""
 
 
 @click.command()
@@ -86,7 +90,13 @@ def _task(task: str) -> str:
 
 
 async def _run(config: Setting, task: str, options: RunOptions, given: dict[str, Any]) -> int:
-    async with config.app() as app:
+    from mmos.cli.chat.wiring import wired
+
+    def note(line: str) -> None:
+        if not config.json:
+            click.echo(f"mmos: {line}", err=True)
+
+    async with wired(config, note) as app:
         show = Show(given["stream"], given["progress"])
         return await attend(config, app, options, show, task=task, thread=given["thread"])
 
@@ -119,7 +129,7 @@ async def attend(
     watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None, on_start=started.set_result)
     if app.rehearsed:
         screen.note("[rehearsal: scripted models answer; no model is asked]")
-    showing = asyncio.create_task(_show(app, started, screen))
+    showing = asyncio.create_task(_show(app, started, screen, resumed=bool(resume)))
     try:
         work = app.resume(resume, options=options, watch=watch) if resume else app.run(task, thread=thread, options=options, watch=watch)
         with redirect_stdout(sys.stderr):  # what tools print is not the answer
@@ -129,17 +139,25 @@ async def attend(
             raise
         answer = await _interrupted(app, started.result())
     finally:
+        if started.done() and app.unkept is None:
+            await asyncio.wait([showing], timeout=LAST_FACTS)
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
     return _print(config, screen, answer)
 
 
-async def _show(app: App, started: asyncio.Future[str], screen: Screen) -> None:
-    """Follow the run's journal; the last facts are shown before the answer because they are committed before it returns."""
+async def _show(app: App, started: asyncio.Future[str], screen: Screen, *, resumed: bool) -> None:
+    """Follow the run's journal up to its end, not an earlier one: the last facts are shown before the answer."""
+    from mmos.events import RunFinished, RunResumed
+
     if not screen.progress:
         return
     async for entry in app.journal.follow(run=await started):
         screen.tell(entry.event)
+        if isinstance(entry.event, RunResumed) and entry.event.process == app.journal.process:
+            resumed = False
+        if isinstance(entry.event, RunFinished) and not resumed:
+            return
 
 
 async def _interrupted(app: App, run: str) -> Answer:
@@ -151,7 +169,7 @@ async def _interrupted(app: App, run: str) -> Answer:
 
 
 def _print(config: Setting, screen: Screen, answer: Answer) -> int:
-    next_step = _at_home(config, answer.reason.next) if answer.reason else ""
+    next_step = _next_step(config, answer.reason) if answer.reason else ""
     if config.json:
         document = answer.document()
         if document["reason"]:
@@ -171,9 +189,20 @@ def _print(config: Setting, screen: Screen, answer: Answer) -> int:
     return answer.exit_code
 
 
+def _next_step(config: Setting, reason: Reason) -> str:
+    """What to do; who has configured nothing and has no Ollama is told of the model that needs neither."""
+    from mmos.cli.chat.wiring import nothing_configured
+
+    proposed = _at_home(config, reason.next)
+    if reason.code == "host_unreachable" and nothing_configured(config):
+        proposed += " Or add --embedded: a small model then runs inside mmos."
+    return proposed
+
+
 def _at_home(config: Setting, next_step: str) -> str:
     """A command that is proposed finds the run where this one was: same state folder, same configuration."""
     if not next_step.startswith("mmos "):
         return next_step
-    places = (("--state", config.state), ("-c", config.config), ("--rehearse", "" if config.rehearse and not config.state else None))
+    fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(config, name) and not config.state]
+    places = (("--state", config.state), ("-c", config.config), *fleets)
     return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])

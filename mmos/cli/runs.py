@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, table, when
+from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import table
 
 
 @click.group()
@@ -18,6 +19,11 @@ def runs() -> None:
     """Look into runs, answer their questions, resume, export and delete them.
 
     RUN is a run's id, or enough of its beginning or end to know it by.
+
+    \b
+    mmos runs list
+    mmos runs show 9F3K
+    mmos runs resume 9F3K
     """
 
 
@@ -25,7 +31,12 @@ def runs() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest N.")
 @setting
 def list_runs(config: Setting, limit: int) -> None:
-    """List runs, the newest last."""
+    """List runs, the newest last.
+
+    \b
+    mmos runs list
+    mmos runs list --limit 5 --json
+    """
     rows = run_to_end(lambda: _rows(config))[-limit:]
     if config.json:
         print_json({"version": 1, "runs": rows})
@@ -55,7 +66,12 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
 @click.argument("run")
 @setting
 def show(config: Setting, run: str) -> None:
-    """Show what happened in RUN, fact by fact, and how it ended."""
+    """Show what happened in RUN, fact by fact, and how it ended.
+
+    \b
+    mmos runs show 9F3K
+    mmos runs show 9F3K --json
+    """
     run_to_end(lambda: _show(config, run))
 
 
@@ -101,7 +117,12 @@ def _terms(command: Any) -> Any:
 @_terms
 @setting
 def answer(config: Setting, run: str, text: str, question: str | None, **terms: Any) -> int:
-    """Answer what RUN asks with TEXT, and go on with it."""
+    """Answer what RUN asks with TEXT, and go on with it.
+
+    \b
+    mmos runs answer 9F3K "Call it heron."
+    mmos runs answer 9F3K --question q2 yes
+    """
     return run_to_end(lambda: _resume(config, run, terms, text, question))
 
 
@@ -110,13 +131,19 @@ def answer(config: Setting, run: str, text: str, question: str | None, **terms: 
 @_terms
 @setting
 def resume(config: Setting, run: str, **terms: Any) -> int:
-    """Go on with RUN after a crash, a failure or a question; what was finished is not done again."""
+    """Go on with RUN after a crash, a failure or a question; what was finished is not done again.
+
+    \b
+    mmos runs resume 9F3K
+    mmos runs resume 9F3K --timeout 300
+    """
     return run_to_end(lambda: _resume(config, run, terms))
 
 
 async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
     from mmos.app import RunOptions
     from mmos.cli.run import Show, attend
+    from mmos.config.sources import EMBEDDED
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
@@ -125,7 +152,8 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
         view = RunView.of(await journal.read(run=name))
     folder = str(config.found_state())
     options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
-    config = replace(config, state=folder, rehearse=config.rehearse or view.rehearsed)
+    embedded = config.embedded or (not config.config and not view.config_path and view.config == EMBEDDED.built_in.read_text("utf-8"))
+    config = replace(config, state=folder, rehearse=config.rehearse or view.rehearsed, embedded=embedded)
     async with config.app() as app:
         if text is not None:
             await app.answer(name, text, question=question)
@@ -138,7 +166,12 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
 @click.option("--trace", is_flag=True, help="The calls to models with their times, causes and sizes, for `mmos simulate`; no text.")
 @setting
 def export(config: Setting, run: tuple[str, ...], everything: bool, trace: bool) -> None:
-    """Write every fact of RUN to stdout, one JSON object a line; several runs, one after the other."""
+    """Write every fact of RUN to stdout, one JSON object a line; several runs, one after the other.
+
+    \b
+    mmos runs export 9F3K > run.jsonl
+    mmos runs export --all --trace > workload.jsonl
+    """
     if everything == bool(run):
         raise click.UsageError("Name a run, or several, or give --all.")
     run_to_end(lambda: _export(config, run, trace=trace))
@@ -164,7 +197,12 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
 def delete(config: Setting, run: tuple[str, ...], yes: bool) -> None:
-    """Delete runs with all that they said, for good."""
+    """Delete runs with all that they said, for good.
+
+    \b
+    mmos runs delete 9F3K
+    mmos runs delete 9F3K 2BQX --yes
+    """
     run_to_end(lambda: _delete(config, run, yes))
 
 

@@ -31,15 +31,30 @@ class Screen:
     _open: bool = False
     _held: list[str] | None = None
     _asked: dict[str, asyncio.Event] = field(default_factory=dict)
+    _lane: str = ""
+    """The run's own; empty until the facts have come so far."""
+    _hinted: int = 0
+    _told: int = 0
+    """Turns of which a hint and of which a fact has come: where facts are behind, what belongs before the turn is not told yet."""
+    _early: list[Hint] = field(default_factory=list)
 
     def hint(self, hint: Hint) -> None:
         """Only the arbiter's own words are printed as they come; others are told of when they are done."""
         if hint.depth:
             return
+        self._hinted += hint.kind == "turn"
+        if self._lane and self._hinted > self._told:
+            self._early.append(hint)
+        else:
+            self._hear(hint)
+
+    def _hear(self, hint: Hint) -> None:
         if hint.kind == "token":
             self._say(hint.text)
         elif hint.kind == "turn":
             self._begin()
+        elif hint.kind != "restart":
+            return
         elif self.said:
             self._begin()
             self.note(f"[the answer broke off and is begun anew: {hint.text}]")
@@ -48,6 +63,11 @@ class Screen:
 
     def tell(self, event: events.Event) -> None:
         """One fact of the journal, in a line for people."""
+        if isinstance(event, events.LaneOpened) and not event.parent:
+            self._lane = event.lane
+        if isinstance(event, events.ModelAsked) and event.lane == self._lane:
+            self._told += 1
+            self._release(self._told >= self._hinted)
         line = _line(event)
         if line:
             self.note(line)
@@ -69,6 +89,7 @@ class Screen:
 
     def finish(self, answer: str | None) -> None:
         """The whole answer is on stdout when this returns, whatever of it had been printed before."""
+        self._release(True)
         text = answer or ""
         if self.said and text.startswith(self.said):
             text = text[len(self.said) :]
@@ -88,6 +109,11 @@ class Screen:
         if self._open and self.out.isatty():  # in a file or a pipe the answer stays in one piece
             self._write("\n")
         click.echo(click.style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
+
+    def _release(self, caught_up: bool) -> None:
+        """What was heard before its turn had come."""
+        while caught_up and self._early:
+            self._hear(self._early.pop(0))
 
     def _say(self, text: str) -> None:
         if self.stream:

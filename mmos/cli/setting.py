@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from mmos.cli.logs import set_up
 
 if TYPE_CHECKING:
     from mmos.app import App
@@ -35,12 +36,15 @@ class Setting:
     json: bool
     verbose: int
     time_scale: float | None = None
+    embedded: bool = False
 
     def source(self) -> Config:
         """The configuration that these options name."""
         from mmos.config.load import load
-        from mmos.config.sources import find
+        from mmos.config.sources import EMBEDDED, find
 
+        if self.embedded:
+            return load(EMBEDDED, environ=os.environ)
         return load(find(self.config, os.environ, Path.cwd()), environ=os.environ)
 
     def state_folder(self, path: Path | None) -> Path:
@@ -56,7 +60,7 @@ class Setting:
         """The state folder for commands that need no configuration: a broken one must not keep anybody from his runs."""
         from mmos.config.sources import find
 
-        return self.state_folder(None if self.state or self.rehearse else find(self.config, os.environ, Path.cwd()).path)
+        return self.state_folder(None if self.state or self.rehearse or self.embedded else find(self.config, os.environ, Path.cwd()).path)
 
     @asynccontextmanager
     async def journal(self, *, read_only: bool = True) -> AsyncIterator[Journal]:
@@ -108,35 +112,21 @@ def setting(command: Command) -> Command:
     )
     @click.option("--state", metavar="DIR", help="Where runs are kept; else .mmos beside the configuration.")
     @click.option("--rehearse", is_flag=True, help="Use the rehearsal fleet: scripted models, no network; nothing else may answer.")
+    @click.option(
+        "--embedded", is_flag=True, help="Use the embedded model: a real one, tiny, in a process of ours; nothing else may answer."
+    )
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also on failure.")
     @click.option("-v", "--verbose", count=True, help="More about what happens, on stderr; twice for debugging.")
+    @click.option("--log-json", is_flag=True, help="What is logged as JSON lines.")
     @wraps(command)
-    def wrapped(config: str | None, state: str | None, rehearse: bool, as_json: bool, verbose: int, **rest: Any) -> Any:
-        set_up_logs(verbose)
-        return command(Setting(config, state, rehearse, as_json, verbose), **rest)
+    def wrapped(config: str | None, state: str | None, as_json: bool, verbose: int, **rest: Any) -> Any:
+        set_up(verbose, rest.pop("log_json"))
+        rehearse, embedded = rest.pop("rehearse"), rest.pop("embedded")
+        if embedded and (rehearse or config is not None):
+            raise click.UsageError(f"--embedded and {'--rehearse' if rehearse else '--config'} each name a fleet: give one of them.")
+        return command(Setting(config, state, rehearse, as_json, verbose, embedded=embedded), **rest)
 
     return wrapped  # type: ignore[return-value]
-
-
-def set_up_logs(verbose: int) -> None:
-    """Logs of mmos go to stderr; by default only what is wrong."""
-    if not verbose:
-        return  # what the standard library does anyway: warnings, on stderr; and structlog need not be imported
-    import structlog
-
-    formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.TimeStamper("%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and "NO_COLOR" not in os.environ),
-        ],
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    log = logging.getLogger("mmos")
-    log.handlers[:] = [handler]
-    log.propagate = False
-    log.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
 
 Result = TypeVar("Result")

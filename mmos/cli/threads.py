@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from mmos.cli.output import confirm, harmless, print_json, table, when
+from mmos.cli.output import confirm, harmless, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import table
 
 
 @click.group()
@@ -16,13 +18,22 @@ def threads() -> None:
     """List, show, rename, export and delete conversations.
 
     THREAD is a thread's name, its id, or enough of the id to know it by.
+
+    \b
+    mmos threads list
+    mmos threads show notes
     """
 
 
 @threads.command("list")
 @setting
 def list_threads(config: Setting) -> None:
-    """List conversations, the one last used at the end."""
+    """List conversations, the one last used at the end.
+
+    \b
+    mmos threads list
+    mmos threads list --json
+    """
     rows = run_to_end(lambda: _rows(config))
     if config.json:
         print_json({"version": 1, "threads": rows})
@@ -48,13 +59,18 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
 @click.argument("thread")
 @setting
 def show(config: Setting, thread: str) -> None:
-    """Show a conversation as it was said."""
+    """Show a conversation as it was said.
+
+    \b
+    mmos threads show notes
+    """
     exchanges = run_to_end(lambda: _exchanges(config, thread))
     if config.json:
         print_json({"version": 1, **exchanges})
         return
     for exchange in exchanges["exchanges"]:
-        click.echo(click.style(f"── {when(exchange['time'])} · {exchange['status']}", dim=True))
+        status = exchange["status"] + (", asked again later" if exchange["withdrawn"] else "")
+        click.echo(click.style(f"── {when(exchange['time'])} · {status}", dim=True))
         click.echo(click.style("you: ", bold=True) + harmless(exchange["task"]))
         click.echo(click.style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
 
@@ -64,7 +80,12 @@ def show(config: Setting, thread: str) -> None:
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 @setting
 def export(config: Setting, thread: str, form: str) -> None:
-    """Write a conversation to stdout, as Markdown or with every fact as JSON lines."""
+    """Write a conversation to stdout, as Markdown or with every fact as JSON lines.
+
+    \b
+    mmos threads export notes > notes.md
+    mmos threads export notes --format json > notes.jsonl
+    """
     run_to_end(lambda: _export(config, thread, form))
 
 
@@ -83,21 +104,14 @@ async def _export(config: Setting, thread: str, form: str) -> None:
 
 
 async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:
-    from mmos.events import RunFinished, RunStarted
+    from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
     from mmos.views.listing import THREAD_KINDS, threads
 
     async with config.journal() as journal:
         name = await _find(journal, thread)
-        entries = await journal.read(thread=name, kinds=("run_started", "run_finished"))
+        told = exchanges(await journal.read(thread=name, kinds=EXCHANGE_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
-    exchanges: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        match entry.event:
-            case RunStarted(task=task):
-                exchanges[entry.run] = {"run": entry.run, "time": entry.time, "task": task, "status": "unfinished", "answer": None}
-            case RunFinished(status=status, answer=answer) if entry.run in exchanges:
-                exchanges[entry.run] |= {"status": status, "answer": answer}
-    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": list(exchanges.values())}
+    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(exchange) for exchange in told]}
 
 
 async def _find(journal: Any, thread: str) -> str:
@@ -111,7 +125,11 @@ async def _find(journal: Any, thread: str) -> str:
 @click.argument("name")
 @setting
 def rename(config: Setting, thread: str, name: str) -> None:
-    """Give a conversation another NAME."""
+    """Give a conversation another NAME.
+
+    \b
+    mmos threads rename 9F3K notes
+    """
     run_to_end(lambda: _rename(config, thread, name))
 
 
@@ -142,7 +160,11 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
 def delete(config: Setting, thread: str, yes: bool) -> None:
-    """Delete a conversation with all its runs, for good."""
+    """Delete a conversation with all its runs, for good.
+
+    \b
+    mmos threads delete notes
+    """
     run_to_end(lambda: _delete(config, thread, yes))
 
 

@@ -1,0 +1,171 @@
+"""`mmos calls`: what the tool-call reader makes of a text, without a model and without a configuration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from mmos.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmos.calls.naming import Names
+
+HINT = (
+    'Give it JSON lines, each {"text": "…", "tools": [{"name", "description", "parameters"}]}:\n'
+    "  mmos calls read texts.jsonl\n"
+    '  echo \'{"text": "…", "tools": […]}\' | mmos calls read\n'
+    "  mmos calls read --text '[get_weather(city=\"Paris\")]' --tools tools.json"
+)
+
+
+@click.group()
+def calls() -> None:
+    """See what the tool-call reader makes of a text.
+
+    \b
+    mmos calls read replies.jsonl
+    """
+
+
+@calls.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--text", help="One text instead of lines.")
+@click.option(
+    "--tools",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file with the offered tools, for lines without their own.",
+)
+def read(file: Path | None, text: str | None, tools: Path | None) -> int:
+    """Read the tool calls out of texts: JSON lines in, JSON lines out.
+
+    A line is {"text", "tools", "tool_calls"?, "thinking"?, "error"?, "eval_count"?, "done_reason"?}; the answer to it is
+    {"calls", "content", "repairs", "unclear"}, with all other fields of the line carried through.
+
+    \b
+    mmos calls read replies.jsonl > calls.jsonl
+    mmos calls read --tools tools.json --text 'weather(city="Rome")'
+    """
+    shared = _tools(tools) if tools is not None else None
+    if text is not None:
+        _print(_answer({"text": text}, _Offers(shared)))
+        return 0
+    if file is None and sys.stdin.isatty():
+        raise UsageError("There is nothing to read.", next_step=HINT)
+    if file is None or str(file) == "-":
+        return _lines(sys.stdin.buffer, shared)
+    with file.open("rb") as lines:
+        return _lines(lines, shared)
+
+
+def _tools(path: Path) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path} is no JSON: {error}.") from None
+
+
+def _lines(lines: Iterable[bytes], shared: Any) -> int:
+    """Each line as it comes; 1 when one of them was bad."""
+    offers, code = _Offers(shared), 0
+    for line in lines:
+        if not line.strip():
+            continue
+        answer = _answered(line, offers)
+        code = code or int("error" in answer and "calls" not in answer)
+        _print(answer)
+    return code
+
+
+def _answered(line: bytes, offers: _Offers) -> dict[str, Any]:
+    try:
+        given = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {"error": "This line is no JSON."}
+    if not isinstance(given, dict) or not isinstance(given.get("text"), str):
+        return {"error": 'This line is no JSON object with a "text".'}
+    try:
+        return _answer(given, offers)
+    except UsageError as error:
+        return {"error": error.message}
+
+
+class _Offers:
+    """The tools of a line, made ready once for all lines that offer the same."""
+
+    def __init__(self, shared: Any) -> None:
+        self._shared = shared
+        self._key = b""
+        self._names: Names | None = None
+
+    def names(self, given: Mapping[str, Any]) -> Names:
+        from mmos.calls.dialect import specs_of
+        from mmos.calls.naming import Names
+
+        tools = given.get("tools", self._shared)
+        key = orjson.dumps(tools)
+        if self._names is None or key != self._key:
+            self._key, self._names = key, Names(specs_of(tools))
+        return self._names
+
+
+READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason")
+
+
+def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
+    from mmos.calls.text import Heard, read_text
+
+    names = offers.names(given)
+    count = given.get("eval_count")
+    heard = Heard(
+        given["text"],
+        names,
+        _called(given.get("tool_calls")),
+        thinking=str(given.get("thinking") or ""),
+        error=_sentence(given.get("error")),
+        eval_count=count if isinstance(count, int) else 0,
+        done_reason=str(given.get("done_reason") or ""),
+    )
+    read = read_text(heard)
+    carried = {key: value for key, value in given.items() if key not in READ}
+    return {
+        **carried,
+        "calls": [{"name": call.name, "arguments": call.arguments} for call in read.calls],
+        "content": read.content,
+        "repairs": [{"stage": stage, "what": what} for stage, what in read.repairs],
+        "unclear": read.unclear or None,
+    }
+
+
+def _called(given: Any) -> list[Mapping[str, Any]]:
+    """A server's calls, in the wrapping of `/api/chat` or bare."""
+    calls = [given] if isinstance(given, Mapping) else given if isinstance(given, list) else []
+    return [call["function"] if isinstance(call.get("function"), Mapping) else call for call in calls if isinstance(call, Mapping)]
+
+
+def _sentence(error: Any) -> str:
+    """What an error says, however often it is wrapped: `{"error": {"message": "…"}}`, also as text."""
+    for _ in range(4):
+        if isinstance(error, str) and error.lstrip().startswith("{"):
+            try:
+                error = orjson.loads(error)
+            except orjson.JSONDecodeError:
+                break
+        if not isinstance(error, dict):
+            break
+        error = error.get("error", error.get("message"))
+    return "" if error is None else error if isinstance(error, str) else orjson.dumps(error).decode()
+
+
+def _print(answer: Mapping[str, Any]) -> None:
+    """A line of JSON has no control signs in it, so nothing of a model's reaches the terminal as such."""
+    try:
+        line = orjson.dumps(answer)
+    except (orjson.JSONEncodeError, TypeError):
+        line = orjson.dumps({"error": "What was read cannot be written as JSON."})
+    sys.stdout.write(line.decode() + "\n")
+    sys.stdout.flush()

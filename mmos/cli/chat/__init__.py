@@ -1,0 +1,1 @@
+"""`mmos chat`: the conversation that people have open all day."""

@@ -1,0 +1,54 @@
+"""Copying: by a program of this machine, else by the terminal itself, which works over ssh, else into a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+PROGRAMS = (("pbcopy",), ("wl-copy",), ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"), ("clip.exe",))
+MOST = 74_994
+"""Bytes that terminals take by OSC 52."""
+
+SECONDS = 3.0
+FILE = "copied.md"
+
+
+async def put(text: str, clip: Callable[[str], bool], state: Path) -> str:
+    """Copy the text; says where it is."""
+    if not os.environ.get("SSH_CONNECTION") and await _by_program(text):
+        return "Copied."
+    if len(text.encode()) <= MOST and clip(text):
+        return "Copied through the terminal; if it does not take it, /save FILE keeps it."
+    return _into_file(text, state / FILE)
+
+
+def _into_file(text: str, path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return f"It could not be copied: there is no clipboard, and {path} cannot be written: {error.strerror}."
+    return f"There is no clipboard here; the text is in {path}."
+
+
+async def _by_program(text: str) -> bool:
+    """The first that is there and succeeds. One for a screen is of use only where a screen is."""
+    for name, *options in PROGRAMS:
+        screen = {"wl-copy": "WAYLAND_DISPLAY", "xclip": "DISPLAY", "xsel": "DISPLAY"}.get(name)
+        found = shutil.which(name)
+        if found is None or (screen and not os.environ.get(screen)):
+            continue
+        nothing = asyncio.subprocess.DEVNULL
+        process = await asyncio.create_subprocess_exec(found, *options, stdin=asyncio.subprocess.PIPE, stdout=nothing, stderr=nothing)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await process.communicate(text.encode())
+        except TimeoutError:
+            process.kill()
+            continue
+        if process.returncode == 0:
+            return True
+    return False

@@ -1,0 +1,106 @@
+"""Commands about conversations: which this is, going on with another, beginning one, and showing where one was left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mmos.cli.chat.cells import columns
+from mmos.cli.output import when
+
+if TYPE_CHECKING:
+    from mmos.cli.chat.session import Session
+    from mmos.events import Entry
+    from mmos.journal import Journal
+    from mmos.views.exchanges import Exchange
+    from mmos.views.listing import ThreadRow
+
+TAIL = 2
+"""Exchanges that are shown when a conversation is taken up again."""
+
+
+async def thread(session: Session, argument: str) -> None:
+    if argument == "new":
+        session.begin(None, "")
+        session.say("A new conversation begins with your next message.")
+    elif argument:
+        await take_up(session, argument)
+    elif session.thread is None:
+        session.say("A new conversation: nothing has been said yet.")
+    else:
+        said = len(await said_in(session.app.journal, session.thread))
+        session.say(
+            f"Thread {session.name or session.thread}, {said} exchange{'' if said == 1 else 's'}. Resume it with: {resume_command(session)}"
+        )
+
+
+def resume_command(session: Session) -> str:
+    import shlex
+
+    return f"mmos chat --thread {shlex.quote(session.name or session.thread or '')}{session.places}"
+
+
+async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
+    """Go on with a conversation by its name or id, or begin one of this name; tells where it was left."""
+    from mmos.errors import NotFound
+    from mmos.messages import clean
+    from mmos.views.listing import THREAD_KINDS, check_name, find_thread
+
+    name = clean(name)
+    check_name(name)
+    listed = await session.app.journal.read(kinds=THREAD_KINDS)
+    try:
+        found = find_thread(listed, name)
+    except NotFound:
+        session.begin(name, name)
+        if tell:
+            session.say(f"A new conversation named {name} begins with your next message.")
+        return
+    session.begin(found, next((row.name for row in _rows(listed) if row.thread == found), ""))
+    told = [exchange for exchange in await said_in(session.app.journal, found) if not exchange.withdrawn]
+    if told:
+        session.last = told[-1].run, told[-1].task
+    if tell:
+        _show_tail(session, told)
+
+
+def _show_tail(session: Session, told: list[Exchange]) -> None:
+    """The last exchanges, so that one knows where one was."""
+    if len(told) > TAIL:
+        session.say(f"… {len(told) - TAIL} earlier")
+    for exchange in told[-TAIL:]:
+        session.echo(exchange.task)
+        session.page.markdown(exchange.answer or "(no answer)")
+        if exchange.status != "answered":
+            session.say(f"[{exchange.status}]")
+
+
+async def last_thread(journal: Journal) -> str | None:
+    """The conversation that was used last."""
+    from mmos.views.listing import THREAD_KINDS
+
+    rows = [row for row in _rows(await journal.read(kinds=THREAD_KINDS)) if row.runs]
+    return rows[-1].thread if rows else None
+
+
+async def said_in(journal: Journal, thread: str) -> list[Exchange]:
+    from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
+
+    return exchanges(await journal.read(thread=thread, kinds=EXCHANGE_KINDS))
+
+
+async def threads(session: Session, argument: str) -> None:  # noqa: ARG001
+    from mmos.views.listing import THREAD_KINDS
+
+    found = _rows(await session.app.journal.read(kinds=THREAD_KINDS))
+    if not found:
+        session.say("No conversations yet.")
+        return
+    rows = [(row.name or row.thread, str(row.runs), when(row.last), row.first) for row in found]
+    session.page.lines(columns(("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows, session.page.width))
+
+
+def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:
+    from mmos.views.listing import threads as listed
+
+    return listed(entries)

@@ -1,0 +1,78 @@
+"""What the keys do: Enter sends, Alt-Enter breaks the line, Ctrl-C stops the turn, Ctrl-D leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application import get_app
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+if TYPE_CHECKING:
+    from mmos.cli.chat.terminal import Typist
+
+E = KeyPressEvent
+
+
+def bindings(typist: Typist, forget: Callable[[], None]) -> KeyBindings:
+    """The keys of the chat; all others are those of every shell."""
+    keys = KeyBindings()
+    _for_the_line(keys, typist)
+    _for_the_session(keys, typist, forget)
+    return keys
+
+
+def _for_the_line(keys: KeyBindings, typist: Typist) -> None:
+    at_line = has_focus(DEFAULT_BUFFER)
+
+    @keys.add("enter", filter=at_line)
+    def _send(event: E) -> None:
+        buffer = event.current_buffer
+        if buffer.document.text_before_cursor.endswith("\\"):  # as in a shell: the line goes on
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            typist.entered(buffer.text)
+
+    @keys.add("escape", "enter", filter=at_line)
+    def _break(event: E) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("tab", filter=at_line)
+    def _complete(event: E) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state is not None:
+            buffer.complete_next()
+            return
+        found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+
+def _for_the_session(keys: KeyBindings, typist: Typist, forget: Callable[[], None]) -> None:
+    at_line = has_focus(DEFAULT_BUFFER)
+    empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-c", filter=at_line)
+    @keys.add("<sigint>")
+    def _stop(event: E) -> None:  # noqa: ARG001
+        typist.interrupted()
+
+    @keys.add("c-d", filter=at_line & empty)
+    def _leave(event: E) -> None:  # noqa: ARG001
+        typist.left()
+
+    @keys.add("c-l")
+    def _clear(event: E) -> None:
+        forget()
+        event.app.renderer.clear()
+
+    @keys.add("c-z")
+    def _suspend(event: E) -> None:
+        forget()
+        event.app.suspend_to_background()

@@ -1,0 +1,164 @@
+"""Who is at work right now, folded from the hints and the facts of a run: a tree of live lines that collapse when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmos import events
+from mmos.cli.chat.cells import Ink, flat
+from mmos.cli.chat.work import Work, line, what_of
+from mmos.scope import Hint
+
+OWN_LINE = frozenset({"escalate_to_user"})
+"""Calls that are seen in another way: the question itself stands on the screen."""
+
+
+class Live:
+    """The work of one run. Hints are ahead of facts; either may be the first to tell of a participant."""
+
+    def __init__(self, number: Callable[[Work], int]) -> None:
+        self.arbiter = Work("arbiter")
+        self.works: list[Work] = []
+        """What the arbiter asked for and what is not yet in the scrollback."""
+        self.notes: list[str] = []
+        """What is to be told once, in the order in which it happened."""
+        self._number = number
+        self._calls: dict[str, Work] = {}
+        self._lanes: dict[str, Work] = {}
+        self._warnings: set[str] = set()
+        self._own = ""
+        self._turns_heard = self._turns_told = 0
+        """Turns of the arbiter: a hint tells of each, and the fact that stands right before it."""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is at work but the arbiter itself, and no fact of its earlier turns is still to come."""
+        return not self.works and self._turns_told >= self._turns_heard
+
+    # ---------------------------------------------------------------- hints
+
+    def hear(self, hint: Hint, now: float) -> None:
+        work = self.arbiter if not hint.depth else self._of(hint.lane, hint.role, now)
+        match hint.kind:
+            case "turn":
+                self._turns_heard += not hint.depth
+                work.enter("queued", now)
+            case "loading" | "reading":
+                work.host = hint.text
+                work.enter(hint.kind, now)
+            case "token":
+                work.enter("writing", now)
+                work.pieces += 1
+            case "restart":
+                work.retries += 1
+                work.enter("queued", now)
+
+    def _of(self, lane: str, role: str, now: float) -> Work:
+        if lane not in self._lanes:
+            self._lanes[lane] = Work(role, begun=now, since=now)
+        return self._lanes[lane]
+
+    # ---------------------------------------------------------------- facts
+
+    def tell(self, event: events.Event, now: float) -> None:
+        match event:
+            case events.LaneOpened():
+                self._opened(event, now)
+            case events.CallStarted():
+                self._started(event, now)
+            case events.CallFinished():
+                self._finished(event, now)
+            case events.ModelAsked():
+                self._turns_told += event.lane == self._own
+                self._worker(event.lane, event.role, now).model = event.model
+            case events.ModelReplied():
+                self._replied(event, now)
+            case _:
+                self._note(event)
+
+    def _worker(self, lane: str, role: str, now: float) -> Work:
+        return self.arbiter if lane == self._own else self._of(lane, role, now)
+
+    def _opened(self, event: events.LaneOpened, now: float) -> None:
+        if not event.parent:
+            self._own = event.lane
+            self.arbiter.begun = self.arbiter.begun or now
+            return
+        known, work = self._lanes.get(event.lane), self._calls.get(event.call)
+        if work is None:
+            return
+        if known is not None and known is not work:  # hints were quicker: what they told is kept
+            work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
+        work.role = event.role
+        self._lanes[event.lane] = work
+
+    def _started(self, event: events.CallStarted, now: float) -> None:
+        if event.call in self._calls or event.tool in OWN_LINE:
+            return
+        work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), begun=now, since=now)
+        above = self._lanes.get(event.lane) if event.lane != self._own else None
+        (self.works if above is None else above.below).append(work)
+
+    def _finished(self, event: events.CallFinished, now: float) -> None:
+        work = self._calls.get(event.call)
+        if work is None:
+            return
+        work.ended, work.ok = now, event.ok
+        work.report = "" if event.ok else event.message.content
+        work.text = work.text or event.message.content
+
+    def _replied(self, event: events.ModelReplied, now: float) -> None:
+        work = self._worker(event.lane, event.role, now)
+        work.model, work.host = event.model, event.host
+        work.tokens += event.usage.output_tokens
+        work.writing_seconds += event.usage.output_seconds
+        work.text = event.message.content or work.text
+        if event.message.calls:
+            work.enter("calling", now)
+
+    def _note(self, event: events.Event) -> None:
+        match event:
+            case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
+                self.notes.append(f"! {role} on {host}: {flat(detail)}" if host else f"! {role}: {flat(detail)}")
+            case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
+                self.notes.append(f"! {role} calls {tool} for the {times}th time: {measure}")
+            case events.Warned(text=text):
+                self._warn(text)
+            case events.HistoryShortened(role=role, dropped=dropped):
+                self._warn(f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt")
+
+    def _warn(self, text: str) -> None:
+        self._warnings.add(text)
+        self.notes.append(f"! {flat(text)}")
+
+    def knows(self, warning: str) -> bool:
+        """Whether a fact has told of it."""
+        return warning in self._warnings
+
+    # ---------------------------------------------------------------- what is shown
+
+    def collapsed(self, width: int, ink: Ink) -> list[str]:
+        """Lines for the scrollback: what is done with all that was done for it, as far as nothing older is still at work."""
+        lines: list[str] = []
+        while self.works and self.works[0].ended is not None:
+            work = self.works.pop(0)
+            for _, inner in work.tree():
+                inner.number = self._number(inner)
+            lines += [line(inner, inner.ended or work.ended or 0.0, width, ink, depth) for depth, inner in work.tree()]
+        return lines
+
+    def lines(self, now: float, width: int, ink: Ink) -> list[str]:
+        """The live lines: everybody who is at work, who consults whom by indentation."""
+        return [line(inner, now, width, ink, depth) for work in self.works for depth, inner in work.tree()]
+
+    def status(self, now: float, width: int, ink: Ink) -> str:
+        """What the arbiter itself is doing."""
+        return line(self.arbiter, now, width, ink, -1)
+
+    def abandon(self, now: float) -> None:
+        """The run ended: what was still at work was stopped with it."""
+        self._turns_told = self._turns_heard
+        for work in self.works:
+            for _, inner in work.tree():
+                if inner.ended is None:
+                    inner.ended, inner.ok, inner.report = now, False, "stopped"

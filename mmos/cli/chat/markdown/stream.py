@@ -1,0 +1,91 @@
+"""A text in markdown that comes in pieces: what is finished goes out once, what is open is shown as it would be if it ended here."""
+
+from __future__ import annotations
+
+import re
+
+from mmos.cli.chat.markdown.blocks import Blocks
+from mmos.cli.chat.markdown.leaves import LONGEST, Look
+from mmos.cli.output import harmless
+
+_UNCLEAR = re.compile(r"\s*(?:`+[\w+-]*|~+[\w+-]*|#{1,6}|[-*+=_|:\s]+|>)\s*$")
+"""The beginning of a line that may yet become many things."""
+
+NARROWEST = 4
+
+
+class MarkdownStream:
+    """The same lines come out however the text is cut into pieces.
+
+    Paragraphs go out at their end, code and lists line by line, tables once their first rows have settled the widths of the columns.
+    """
+
+    def __init__(self, width: int, colour: bool = True) -> None:
+        self._look = Look(max(NARROWEST, width), colour)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._blocks = Blocks(self._look)
+        self._pending = ""
+        """The line that has no end yet."""
+        self._long = False
+        """The beginning of that line was shown already."""
+        self._tail: list[str] | None = []
+
+    def feed(self, text: str) -> list[str]:
+        """More of the text; the lines that are finished by it."""
+        *ended, self._pending = (self._pending + text).split("\n")
+        for line in ended:
+            self._line(self._shortened(line), last=True)
+        self._pending = self._shortened(self._pending)
+        self._tail = None
+        done, self._blocks.out = self._blocks.out, []
+        return done
+
+    def tail(self) -> list[str]:
+        """The open block, if the text ended here."""
+        if self._tail is None:
+            blocks = self._blocks.fork()
+            if self._pending and not _UNCLEAR.match(self._pending):
+                _give(blocks, self._pending, self._long, last=True)
+            blocks.finish()
+            self._tail = blocks.out
+        return list(self._tail)
+
+    def finish(self) -> list[str]:
+        """The text has ended: all that is left of it."""
+        if self._pending:
+            self._line(self._pending, last=True)
+        self._blocks.finish()
+        done = self._blocks.out
+        self._begin()
+        return done
+
+    def resize(self, width: int) -> None:
+        """What is shown from now on is so wide."""
+        self._look = self._blocks.look = Look(max(NARROWEST, width), self._look.colour)
+        self._tail = None
+
+    def _shortened(self, line: str) -> str:
+        """What is left of a line that is too long to wait for its end."""
+        while len(line) > LONGEST:
+            self._line(line[:LONGEST], last=False)
+            line = line[LONGEST:]
+        return line
+
+    def _line(self, line: str, *, last: bool) -> None:
+        _give(self._blocks, line, self._long, last=last)
+        self._long = not last
+
+
+def _give(blocks: Blocks, line: str, goes_on: bool, *, last: bool) -> None:
+    text = harmless(line).translate(_ENDS) if not line.isascii() else harmless(line)
+    if goes_on:
+        blocks.more(text, last=last)
+    elif last:
+        blocks.line(text)
+    else:
+        blocks.begin(text)
+
+
+_ENDS = {0x2028: " ", 0x2029: " "}

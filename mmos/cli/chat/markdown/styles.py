@@ -1,0 +1,39 @@
+"""Styled text: spans of text with a style, and the sequences that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+Span = tuple[str, int]
+"""A text without control signs, and the styles that it is shown in."""
+
+BOLD, DIM, ITALIC, UNDERLINE, STRIKE, RED, GREEN, MAGENTA, CYAN = (1 << place for place in range(9))
+
+_SEQUENCES = {BOLD: "1", DIM: "2", ITALIC: "3", UNDERLINE: "4", STRIKE: "9", RED: "31", GREEN: "32", MAGENTA: "35", CYAN: "36"}
+
+CODE = CYAN
+ADDRESS = DIM
+
+
+@cache
+def _begin(style: int) -> str:
+    return f"\x1b[{';'.join(code for bit, code in _SEQUENCES.items() if style & bit)}m"
+
+
+def paint(spans: Iterable[Span], *, colour: bool) -> str:
+    """One line for the terminal; it ends in the style that it began in."""
+    if not colour:
+        return "".join(text for text, _ in spans)
+    parts: list[str] = []
+    last = 0
+    for text, style in spans:
+        if not text:
+            continue
+        if style != last:
+            parts.append(("\x1b[0m" if last else "") + (_begin(style) if style else ""))
+            last = style
+        parts.append(text)
+    if last:
+        parts.append("\x1b[0m")
+    return "".join(parts)

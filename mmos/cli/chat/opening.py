@@ -1,0 +1,73 @@
+"""How a session begins, on whatever page: the conversation that it goes on with, and the line that says who is there."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from mmos.cli.chat.conversations import last_thread, take_up
+from mmos.cli.chat.session import Session
+from mmos.errors import NotFound
+from mmos.version import __version__
+
+if TYPE_CHECKING:
+    from mmos.app import App
+    from mmos.cli.chat.page import Page
+    from mmos.cli.chat.wishes import Wishes
+    from mmos.cli.setting import Setting
+
+SHOWN = 8
+"""Letters of a thread's id in the first line."""
+
+REHEARSAL = "[rehearsal: scripted models answer; no model is asked]"
+EMBEDDED = "[embedded: one model of 135 million parameters plays all parts; it shows how a fleet works together, and little more]"
+
+
+def opened(config: Setting, app: App, page: Page, wishes: Wishes) -> Session:
+    """A session whose wishes the configuration can fulfil."""
+    session = Session(app, page, config.state_folder(None if app.rehearsed else app.config.path), wishes, _places(config))
+    session.cast()
+    return session
+
+
+def _places(config: Setting) -> str:
+    flags = [f" --{name}" for name in ("rehearse", "embedded") if getattr(config, name)]
+    named = [f" {flag} {shlex.quote(value)}" for flag, value in (("-c", config.config), ("--state", config.state)) if value]
+    return "".join([*flags, *named])
+
+
+async def go_on(session: Session, thread: str | None, last: bool, *, tell: bool = True) -> None:
+    """Take up the conversation that was asked for."""
+    if last:
+        thread = await last_thread(session.app.journal)
+        if thread is None:
+            raise NotFound("There is no conversation yet to go on with.", next_step="Begin one with `mmos chat`.")
+    if thread is not None:
+        await take_up(session, thread, tell=tell)
+
+
+def caution(app: App) -> str:
+    """What one must know of those who answer; empty where it is the user's own fleet."""
+    if app.rehearsed:
+        return REHEARSAL
+    built_in = app.config.path is None and any(server.kind == "embedded" for server in app.config.servers().values())
+    return EMBEDDED if built_in else ""
+
+
+def short(thread: str | None) -> str:
+    """Enough of an id to know it by, and to name it with --thread."""
+    return thread[-SHOWN:] if thread else ""
+
+
+def header(session: Session) -> str:
+    """Who is there, in a line."""
+    app = session.app
+    count = len(app.config.servers())
+    parts = [
+        f"mmos {__version__}",
+        f"arbiter {session.cast()['arbiter'].role.model}",
+        f"{count} host{'' if count == 1 else 's'}",
+        f"thread {session.name or short(session.thread) or 'new'}",
+        "/help",
+    ]
+    return " · ".join(parts)

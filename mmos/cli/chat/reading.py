@@ -1,0 +1,101 @@
+"""The session line by line: in a pipe, where nothing but answers is on stdout, and at a terminal that can only print."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from mmos.cli.chat.lines import Lines
+from mmos.cli.chat.opening import caution, go_on, header, opened
+from mmos.cli.chat.plain import Documents, Dumb, Pipe
+from mmos.cli.chat.wiring import wired
+
+if TYPE_CHECKING:
+    from mmos.cli.chat.session import Session
+    from mmos.cli.chat.wishes import Wishes
+    from mmos.cli.setting import Setting
+
+
+async def line_by_line(config: Setting, wishes: Wishes, thread: str | None, last: bool, *, at_terminal: bool) -> int:
+    """Each line is a turn; the end of the input ends the session."""
+    page = Documents() if config.json else Dumb() if at_terminal else Pipe()
+    lines = Lines(sys.stdin.fileno())
+    async with wired(config, _quiet if config.json else page.note) as app:
+        session = opened(config, app, page, wishes)
+        await go_on(session, thread, last, tell=at_terminal)
+        if isinstance(page, Dumb):
+            await _converse(page, session, lines)
+        else:
+            await _serve(page, session, lines)
+    return 0
+
+
+def _quiet(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+async def _serve(page: Pipe, session: Session, lines: Lines) -> None:
+    ended = asyncio.Event()
+    session.leave = ended.set
+    if told := caution(session.app):
+        _quiet(told)
+    while not ended.is_set() and (line := await lines.next()) is not None:
+        if line.strip():
+            await session.handle(line, script=True)
+            if isinstance(page, Documents):
+                page.finish(line)
+
+
+async def _converse(page: Dumb, session: Session, lines: Lines) -> None:
+    """As in a pipe, with a prompt, questions, and Ctrl-C that stops the turn."""
+    page.note(header(session))
+    if told := caution(session.app):
+        page.note(told)
+    main = cast("asyncio.Task[Any]", asyncio.current_task())
+    left: list[bool] = []
+
+    def leave() -> None:
+        left.append(True)
+        main.cancel()
+
+    session.leave = leave
+    with _interruptible(page, session, leave), suppress(asyncio.CancelledError):
+        page.prompt()
+        while (line := await lines.next()) is not None:
+            if line.strip():
+                await session.handle(line)
+            page.prompt()
+    if left:
+        main.uncancel()
+    elif main.cancelling():
+        raise asyncio.CancelledError
+    page.lines([""])
+
+
+@contextmanager
+def _interruptible(page: Dumb, session: Session, leave: Any) -> Iterator[None]:
+    """Ctrl-C stops the turn; where none is going on, the second one leaves."""
+    loop = asyncio.get_running_loop()
+    warned = -1
+    """How many lines had been said when the user was told that the next one leaves."""
+
+    def stop() -> None:
+        nonlocal warned
+        if session.cancel():
+            return
+        if warned == session.said:
+            leave()
+        else:
+            warned = session.said
+            page.note("\nCtrl-C again leaves, and so does Ctrl-D.")
+            page.prompt()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

@@ -1,0 +1,160 @@
+"""One turn at a terminal: the answer as markdown while it is written, who is at work below it, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mmos import events
+from mmos.cli.chat.cells import wrapped
+from mmos.cli.chat.live import Live
+from mmos.cli.chat.markdown import MarkdownStream
+from mmos.cli.chat.work import Work
+from mmos.cli.output import how_long
+from mmos.scope import Hint
+
+if TYPE_CHECKING:
+    from mmos.app import Answer
+    from mmos.cli.chat.terminal import Terminal
+
+WIDEST = 120
+"""Cells of a line of prose: longer ones are hard to read."""
+
+
+class Recital:
+    """Finished blocks go to the scrollback in the order in which things happened: what was consulted stands before the answer."""
+
+    def __init__(self, page: Terminal, number: Callable[[Work], int]) -> None:
+        self._page = page
+        self._live = Live(number)
+        self._clock = asyncio.get_running_loop().time
+        self._live.arbiter.begun = self._clock()
+        self._stream: MarkdownStream | None = None
+        self._width = 0
+        self._blocks: list[str] = []
+        """Finished, and waiting for what was asked for before them."""
+        self._tail: list[str] | None = []
+        """What is drawn of the open block; None when it is to be drawn anew."""
+        self._apart = False
+        """A line is left free before the next block: something else stands above it."""
+        self._said = ""
+        """What the newest turn of the arbiter has said."""
+        page.live = self.lines
+        page.tick(True)
+
+    # ---------------------------------------------------------------- what comes in
+
+    def hint(self, hint: Hint) -> None:
+        self._live.hear(hint, self._clock())
+        if hint.depth:
+            return  # it is seen at the next tick
+        if hint.kind == "token":
+            first = not self._said
+            self._say(hint.text)
+            self._page.refresh(now=first)
+        elif hint.kind == "turn":
+            self._end()
+        elif hint.kind == "restart" and self._said:
+            self._end()
+            self._note(f"[the answer broke off and is begun anew: {hint.text}]")
+
+    def tell(self, event: events.Event) -> None:
+        """A fact; what the arbiter said before it called somebody stands before what came of the call."""
+        if isinstance(event, events.CallStarted) and self._live.settled:
+            self._close()
+        self._live.tell(event, self._clock())
+        self._settle()
+        self._page.refresh()
+
+    # ---------------------------------------------------------------- the answer's text
+
+    def _say(self, text: str) -> None:
+        self._said += text
+        self._blocks += self._markdown().feed(text)
+        self._tail = None
+        self._settle()
+
+    def _markdown(self) -> MarkdownStream:
+        if self._stream is None:
+            self._width = self._page.width
+            self._stream = MarkdownStream(min(WIDEST, self._width), self._page.ink.colour)
+        elif self._width != self._page.width:
+            self._width = self._page.width
+            self._stream.resize(min(WIDEST, self._width))
+            self._tail = None
+        return self._stream
+
+    def _close(self) -> None:
+        """The open block is as finished as it will be."""
+        if self._stream is not None:
+            self._blocks += self._stream.finish()
+            self._stream = None
+        self._tail = []
+        self._settle()
+
+    def _end(self) -> None:
+        self._close()
+        self._said = ""
+
+    def _settle(self) -> None:
+        """Put into the scrollback what has its place there by now."""
+        page = self._page
+        notes = [line for note in self._live.notes for line in wrapped(note, page.width)]
+        self._live.notes.clear()
+        done = [*(page.ink.dim(note) for note in notes), *self._live.collapsed(page.width, page.ink)]
+        self._apart = self._apart or bool(done)
+        if self._live.settled and self._blocks:
+            done += [*([""] if self._apart else []), *self._blocks]
+            self._blocks, self._apart = [], False
+        if done:
+            page.lines(done)
+
+    def _note(self, text: str) -> None:
+        self._page.lines(self._page.ink.dim(line) for line in wrapped(text, self._page.width))
+
+    # ---------------------------------------------------------------- what is seen
+
+    def lines(self) -> list[str]:
+        """The live lines: the open block, who is consulted, and what the arbiter does."""
+        now, page = self._clock(), self._page
+        if self._stream is not None:
+            stream = self._markdown()
+            if self._tail is None:
+                self._tail = stream.tail()
+        width = page.width
+        works = self._live.lines(now, width, page.ink)
+        held = self._blocks if not self._live.settled else []
+        status = [] if works else [self._live.status(now, width, page.ink)]
+        return [*works, *held, *(self._tail or []), *status]
+
+    def finish(self, answer: Answer) -> None:
+        """What there is of the answer, whatever of it had been seen before, and how the turn ended."""
+        self._live.abandon(self._clock())
+        text = answer.text or ""
+        if self._said and text.startswith(self._said):
+            self._say(text[len(self._said) :])
+        elif text and answer.status != "cancelled" and text != self._said:
+            self._end()
+            self._say(text)
+        self._end()
+        page = self._page
+        page.live = tuple
+        page.tick(False)
+        for warning in answer.view.warnings:
+            if not self._live.knows(warning):
+                self._note(f"! {warning}")
+        page.lines(self._footer(answer))
+
+    def _footer(self, answer: Answer) -> list[str]:
+        ink, width, view = self._page.ink, self._page.width, answer.view
+        spent = (
+            f"{view.asked} model call{'' if view.asked == 1 else 's'} · {view.output_tokens} tokens · {how_long(view.ended - view.started)}"
+        )
+        if answer.status == "answered":
+            return [ink.dim(spent)]
+        if answer.status == "cancelled":
+            return [ink.dim(line) for line in wrapped(f"Interrupted; what there is stays in the conversation, marked. {spent}", width)]
+        reason = answer.reason
+        lines = [ink.red(line) for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
+        return lines + [ink.dim(line) for line in wrapped(f"{reason.next} {spent}" if reason and reason.next else spent, width)]

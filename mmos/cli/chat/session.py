@@ -1,0 +1,173 @@
+"""A session: one conversation with the arbiter, line after line; a line is a task or a command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mmos.cli.chat import slash
+from mmos.cli.chat.attaching import Attachment, with_attachments
+from mmos.cli.chat.cells import wrapped
+from mmos.cli.chat.page import Page, Showing
+from mmos.cli.chat.wishes import Wishes
+from mmos.cli.chat.work import Work
+from mmos.errors import MmosError
+
+if TYPE_CHECKING:
+    from mmos.app import Answer, App
+    from mmos.participant.role import Participant
+
+PATIENCE = 2.0
+"""Seconds that the last facts of a run may take to arrive when it has ended."""
+
+
+@dataclass
+class Session:
+    """What holds from turn to turn."""
+
+    app: App
+    page: Page
+    state: Path
+    """The folder of the state."""
+    wishes: Wishes = field(default_factory=Wishes)
+    places: str = ""
+    """The options that name this configuration and this state."""
+    thread: str | None = None
+    """None until the first turn has made one."""
+    name: str = ""
+    last: tuple[str, str] | None = None
+    """The newest run of this conversation, and its task."""
+    runs: list[str] = field(default_factory=list)
+    """The runs of this session, in order."""
+    answers: list[Answer] = field(default_factory=list)
+    opened: list[Work] = field(default_factory=list)
+    """What specialists answered, in the order of their numbers."""
+    attached: list[Attachment] = field(default_factory=list)
+    instead: str = ""
+    """The run that the next task takes the place of."""
+    drop_queue: Callable[[], Sequence[str]] = tuple
+    """Takes back what was typed ahead."""
+    leave: Callable[[], None] = lambda: None
+    said: int = 0
+    """Lines of the user so far."""
+    _work: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._work is not None
+
+    def cancel(self) -> bool:
+        """Stop what is going on; its requests on the hosts are closed."""
+        return self._work is not None and self._work is not asyncio.current_task() and self._work.cancel()
+
+    async def handle(self, text: str, *, script: bool = False) -> None:
+        """One line of the user, whatever comes of it; in a script only what is a command for sure is one."""
+        self.said += 1
+        command = slash.known(text) if script else slash.read(text)
+        await self._to_its_end(self.obey(*command) if command is not None else self.ask(text))
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        self._work = asyncio.create_task(work)
+        try:
+            await self._work
+        except asyncio.CancelledError:
+            if not _leaving():
+                self.say("Stopped.")
+        except MmosError as error:
+            self.page.complain(error)
+        finally:
+            self._work = None
+        if _leaving():  # the turn took the cancellation for its own and ended well
+            raise asyncio.CancelledError
+
+    async def obey(self, name: str, argument: str) -> None:
+        """Carry out a command."""
+        await slash.find(name).run(self, argument)
+
+    # ---------------------------------------------------------------- a turn
+
+    async def ask(self, text: str) -> None:
+        """A task for the arbiter, from ask to answer."""
+        if self.instead:
+            withdrawn, self.instead = self.instead, ""
+            await self.app.withdraw(withdrawn)
+        task = with_attachments(text, self.attached)
+        showing = self.page.showing(self.number)
+        answer = await self._answered(task, showing)
+        self.attached = []
+        self.answers.append(answer)
+        self.thread, self.last = answer.thread, (answer.run, task)
+        showing.finish(answer)
+
+    async def _answered(self, task: str, showing: Showing) -> Answer:
+        from mmos.app.lifecycle import Watch
+
+        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=started.set_result)
+        following = asyncio.create_task(self._follow(started, showing))
+        try:
+            with redirect_stdout(self.page.stray()):  # what tools print is no answer
+                answer = await self.app.run(task, thread=self.thread, options=self.wishes.options(), watch=watch)
+        except asyncio.CancelledError:
+            if not started.done():
+                raise
+            answer = await self._interrupted(started.result())
+        finally:
+            if not started.done() or self.app.unkept:
+                following.cancel()
+            await asyncio.wait([following], timeout=PATIENCE)
+            following.cancel()
+        return answer
+
+    async def _follow(self, started: asyncio.Future[str], showing: Showing) -> None:
+        """The facts of the run as they are kept, up to its end."""
+        from mmos.events import RunFinished
+
+        run = await started
+        self.runs.append(run)
+        async for entry in self.app.journal.follow(run=run):
+            showing.tell(entry.event)
+            if isinstance(entry.event, RunFinished):
+                return
+
+    async def _interrupted(self, run: str) -> Answer:
+        from mmos.app import Answer
+        from mmos.views.run import RunView
+
+        cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
+        return Answer.of(RunView.of(await self.app.journal.read(run=run)))
+
+    def begin(self, thread: str | None, name: str) -> None:
+        """From now on this is the conversation."""
+        self.thread, self.name, self.last, self.instead = thread, name, None, ""
+
+    def cast(self) -> Mapping[str, Participant]:
+        """Who would be at work in the next turn."""
+        return self.app.cast(self.wishes.options())
+
+    def number(self, work: Work) -> int:
+        """Under which number a specialist's answer can be opened; 0 for what is no specialist's."""
+        if not work.role:
+            return 0
+        self.opened.append(work)
+        return len(self.opened)
+
+    # ---------------------------------------------------------------- what the program itself says
+
+    def echo(self, text: str) -> None:
+        """What the user said, as it stands in the conversation."""
+        first, *rest = wrapped(text, self.page.width - 2)
+        ink = self.page.ink
+        self.page.lines(["", ink.bold(f"› {first}"), *(ink.bold(f"  {line}") for line in rest)])
+
+    def say(self, text: str) -> None:
+        self.page.note(text)
+
+
+def _leaving() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,198 @@
+"""A sitting at a terminal: what the keys mean at this moment, and the questions that models ask meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO, cast
+
+from mmos.cli.chat import slash
+from mmos.cli.chat.cells import Ink, fit, flat, wrapped
+from mmos.cli.chat.completion import ChatCompleter
+from mmos.cli.chat.editor import edited
+from mmos.cli.chat.history import KeptHistory
+from mmos.cli.chat.inbox import Inbox
+from mmos.cli.chat.recital import Recital
+from mmos.cli.chat.stray import Stray
+from mmos.cli.chat.terminal import Terminal
+from mmos.errors import MmosError
+from mmos.events import QuestionAsked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mmos.cli.chat.session import Session
+    from mmos.cli.chat.work import Work
+    from mmos.participant.questions import Answerer
+
+
+class Screen(Terminal):
+    """The terminal as a page of the conversation."""
+
+    sitting: Sitting
+
+    def note(self, text: str) -> None:
+        self.lines(self.ink.dim(line) for line in wrapped(text, self.width))
+
+    def complain(self, error: MmosError) -> None:
+        self.lines(self.ink.red(line) for line in wrapped(error.message, self.width))
+        if error.next_step:
+            self.note(error.next_step)
+
+    def stray(self) -> TextIO:
+        return cast("TextIO", Stray(self))
+
+    def markdown(self, text: str) -> None:
+        from mmos.cli.chat.markdown import MarkdownStream
+        from mmos.cli.chat.recital import WIDEST
+
+        stream = MarkdownStream(min(WIDEST, self.width), self.ink.colour)
+        self.lines([*stream.feed(text), *stream.finish()])
+
+    def showing(self, number: Callable[[Work], int]) -> Recital:
+        return Recital(self, number)
+
+    def answerer(self) -> Answerer | None:
+        return self.sitting.ask
+
+    async def edit(self, text: str) -> str | None:
+        return await edited(text, self.aside)
+
+    def clip(self, text: str) -> bool:
+        from base64 import b64encode
+
+        self.send(f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07")
+        return True
+
+
+class Sitting:
+    """Who types, and what becomes of it: a task, a command, or the answer to a question."""
+
+    def __init__(self, leave: Callable[[], None], folder: Callable[[], Path | None], colour: bool) -> None:
+        self.inbox = Inbox()
+        self.session: Session | None = None
+        self._leave = leave
+        self._warned = False
+        self._question: asyncio.Future[str] | None = None
+        self._options: Sequence[str] = ()
+        self._threads: list[str] = []
+        self._aside: set[asyncio.Task[None]] = set()
+        self.screen = Screen(self, KeptHistory(folder), ChatCompleter(self._names()), Ink(colour))
+        self.screen.sitting = self
+        self.screen.below = self.waiting
+
+    # ---------------------------------------------------------------- the keyboard
+
+    def entered(self, text: str) -> None:
+        self._warned = False
+        if self._question is not None:
+            if not self._question.done():
+                self._question.set_result(text)
+            self.screen.type("")
+            return
+        if not text.strip():
+            return
+        self.screen.remember(text)
+        known = slash.known(text)
+        session = self.session
+        if known is not None and session is not None and session.busy and slash.COMMANDS[known[0]].at_once:
+            task = asyncio.create_task(self._at_once(session, text, *known))
+            self._aside.add(task)
+            task.add_done_callback(self._aside.discard)
+        else:
+            self.inbox.put(text)
+        self.screen.refresh()
+
+    async def _at_once(self, session: Session, text: str, name: str, argument: str) -> None:
+        session.echo(text)
+        try:
+            await session.obey(name, argument)
+        except MmosError as error:
+            self.screen.complain(error)
+
+    def interrupted(self) -> None:
+        """Ctrl-C: the turn, else the line, else, the second time, the session."""
+        session = self.session
+        if session is not None and session.cancel():
+            self._warned = False
+        elif self.screen.typed:
+            self.screen.type("")
+            if session is not None:
+                session.instead = ""
+        elif self._warned:
+            self.left()
+        else:
+            self._warned = True
+            self.screen.lines([self.screen.ink.dim("Ctrl-C again leaves, and so does Ctrl-D.")])
+
+    def left(self) -> None:
+        self._leave()
+
+    # ---------------------------------------------------------------- questions
+
+    async def ask(self, question: QuestionAsked) -> str:
+        """Ask inline; what was being typed comes back afterwards."""
+        screen = self.screen
+        begun, self._options = screen.typed, question.options
+        screen.type("")
+        screen.lines(self._asked(question))
+        screen.asking = "answer › " if question.default is None else f"answer [{fit(flat(question.default), 30)}] › "
+        try:
+            answer = await self._answer(question)
+        finally:
+            self._question, self._options, screen.asking = None, (), ""
+            screen.type(begun)
+            screen.refresh()
+        first, *rest = wrapped(answer, screen.width - 2)
+        screen.lines([screen.ink.bold(f"› {first}"), *rest, ""])
+        return answer
+
+    async def agree(self, text: str) -> bool:
+        """A question of our own, answered by yes or no."""
+        return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), "yes")) in ("yes", "y")
+
+    def _asked(self, question: QuestionAsked) -> list[str]:
+        ink, width = self.screen.ink, self.screen.width
+        text = wrapped(f"{question.role} asks: {question.text}", width)
+        options = [f"  {number}. {line}" for number, option in enumerate(question.options, 1) for line in wrapped(flat(option), width - 6)]
+        return ["", *(ink.bold(line) for line in text), *options]
+
+    async def _answer(self, question: QuestionAsked) -> str:
+        """A number stands for its option, nothing for the default."""
+        while True:
+            self._question = asyncio.get_running_loop().create_future()
+            given = (await self._question).strip()
+            if given.isdigit() and 0 < int(given) <= len(question.options):
+                return question.options[int(given) - 1]
+            if given or question.default is not None:
+                return given or str(question.default)
+
+    # ---------------------------------------------------------------- names for Tab, lines that wait
+
+    def _names(self) -> Mapping[str, Callable[[], Iterable[str]]]:
+        return {
+            "commands": lambda: slash.COMMANDS,
+            "options": lambda: self._options,
+            "roles": lambda: self.session.cast() if self.session else (),
+            "tools": lambda: self.session.app.tools.names if self.session else (),
+            "threads": lambda: self._threads,
+            "settings": self._settings,
+        }
+
+    def _settings(self) -> Iterable[str]:
+        from mmos.cli.chat.wishes import LIMITS, OPTIONS
+
+        roles = self.session.cast() if self.session else ()
+        return [f"{name.replace('_', '-')}=" for name in (*roles, *LIMITS, *OPTIONS)]
+
+    def know_threads(self, names: Iterable[str]) -> None:
+        self._threads = list(names)
+
+    def waiting(self) -> list[str]:
+        """Live lines of what was typed ahead and of what is attached."""
+        screen = self.screen
+        lines = [f"  waits: {flat(text)}" for text in self.inbox.waiting]
+        if self.session is not None:
+            lines += [f"  attached: {flat(one.name)}" for one in self.session.attached]
+        return [screen.ink.dim(fit(line, screen.width)) for line in lines]

@@ -1,0 +1,83 @@
+"""The table of slash commands: what each takes, what it is for, and the function that does it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mmos.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmos.cli.chat.session import Session
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; its function is imported when it is first used."""
+
+    where: str
+    """MODULE:FUNCTION below `mmos.cli.chat`."""
+    usage: str
+    help: str
+    takes: tuple[str, ...] = ()
+    """Kinds of names that Tab offers after it."""
+    at_once: bool = True
+    """It is done while an answer is being written; else when its turn comes."""
+
+    async def run(self, session: Session, argument: str) -> None:
+        module, _, function = self.where.partition(":")
+        work: Callable[[Session, str], Awaitable[None]] = getattr(import_module(f"mmos.cli.chat.{module}"), function)
+        await work(session, argument)
+
+
+COMMANDS: dict[str, Command] = {
+    "help": Command("telling:help_", "[COMMAND]", "what can be typed here", ("commands",)),
+    "tools": Command("telling:tools", "[TOOL]", "the tools that the arbiter holds, or one with its arguments", ("tools",)),
+    "roles": Command("telling:roles", "", "who answers: roles, their models, where they may run"),
+    "hosts": Command("telling:hosts", "", "the hosts of the fleet, and what each has loaded"),
+    "models": Command("telling:models", "", "the models of the fleet, and who holds them in memory"),
+    "why": Command("why:why", "", "why these roles, models and hosts in the last turn, in seconds"),
+    "usage": Command("why:usage", "", "tokens, seconds, loads and swaps, of the last turn and of this session"),
+    "open": Command("telling:open_", "[N|ROLE]", "a specialist's whole answer", ("roles",)),
+    "thread": Command("conversations:thread", "[NAME|new]", "which conversation this is; go on with another, or begin one", ("threads",), at_once=False),
+    "threads": Command("conversations:threads", "", "the conversations that there are"),
+    "retry": Command("asking_anew:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),
+    "edit": Command("asking_anew:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
+    "cancel": Command("doing:cancel", "[all]", "stop the turn; with `all` drop what was typed ahead, too"),
+    "save": Command("doing:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
+    "attach": Command("doing:attach", "[FILE]", "let a file's text go with the next message; without FILE, none", ("file",), at_once=False),
+    "copy": Command("doing:copy", "[N]", "copy the last answer, or that of a specialist"),
+    "system": Command("doing:system", "[TEXT]", "more instructions for the arbiter, from the next turn on", at_once=False),
+    "set": Command("doing:set_", "[KEY=VALUE]", "coding=MODEL@HOST, temperature=0.2, timeout=60 …; what is set; KEY= takes it back", ("settings",), at_once=False),
+    "quit": Command("doing:quit_", "", "leave; the conversation is kept", at_once=False),
+}  # fmt: skip
+
+ALIASES = {"exit": "quit", "show": "open", "q": "quit", "?": "help"}
+
+_SHAPE = re.compile(r"/([a-z?]+)(?:\s+(.*))?", re.DOTALL)
+
+
+def read(text: str) -> tuple[str, str] | None:
+    """The command that a line is, with what follows it; a path at the beginning of a task is none."""
+    found = _SHAPE.fullmatch(text.strip())
+    if found is None:
+        return None
+    return ALIASES.get(found[1], found[1]), (found[2] or "").strip()
+
+
+def known(text: str) -> tuple[str, str] | None:
+    """The same, for commands that there are."""
+    found = read(text)
+    return found if found is not None and found[0] in COMMANDS else None
+
+
+def find(name: str) -> Command:
+    if name not in COMMANDS:
+        from mmos.config.wording import nearest
+
+        near = nearest(name, COMMANDS)
+        raise UsageError(f"There is no command /{name}." + (f" Did you mean /{near}?" if near else ""), next_step="/help lists them all.")
+    return COMMANDS[name]

@@ -1,0 +1,211 @@
+"""The page at a terminal: finished lines go to the scrollback, a few live ones are redrawn below them, and the input line stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.input import create_input
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from mmos.cli.chat.cells import Ink
+from mmos.cli.chat.keys import bindings
+
+REDRAW_SECONDS = 0.03
+TICK_SECONDS = 0.125
+PROMPT = "› "
+LEAST_ROWS = 4
+"""Live lines that are shown however low the terminal is."""
+
+
+class Typist(Protocol):
+    """Who hears what the user does at the keyboard."""
+
+    def entered(self, text: str) -> None: ...
+    def interrupted(self) -> None: ...
+    def left(self) -> None: ...
+
+
+class Output(Vt100_Output):
+    """Writes a frame at once: what is erased is never seen missing."""
+
+    held = False
+
+    def flush(self) -> None:
+        if not self.held:
+            super().flush()
+
+
+class Terminal:
+    """A page that is redrawn. Its live lines stand right above the input line, which prompt_toolkit draws and edits."""
+
+    def __init__(self, typist: Typist, history: History, completer: Completer, ink: Ink) -> None:
+        self.ink = ink
+        self.asking = ""
+        """What stands before the input line while a question is open."""
+        self.live: Callable[[], Sequence[str]] = tuple
+        self.below: Callable[[], Sequence[str]] = tuple
+        self._shown: list[str] = []
+        self._pending: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self._drawn = float("-inf")
+        self._clean = False
+        self._typist = typist
+        self._output: Output = Output.from_pty(sys.stdout)  # type: ignore[assignment]  # it makes one of its own class
+        self._output.enable_cpr = False  # an answer that comes late over ssh would be typed into the line
+        self._session: PromptSession[str] = self._made(history, completer)
+        self._loop = asyncio.get_running_loop()
+        self._running: asyncio.Task[Any] | None = None
+
+    def _made(self, history: History, completer: Completer) -> PromptSession[str]:
+        session: PromptSession[str] = PromptSession(
+            self._message,
+            multiline=True,
+            prompt_continuation="  ",
+            history=history,
+            completer=completer,
+            complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
+            enable_open_in_editor=True,
+            key_bindings=bindings(self._typist, self.forget),
+            color_depth=None if self.ink.colour else ColorDepth.DEPTH_1_BIT,
+            erase_when_done=True,
+            input=create_input(),
+            output=self._output,
+        )
+        app = session.app
+        app.max_render_postpone_time = None
+        app.before_render += self._before
+        app.after_render += self._after
+        return session
+
+    # ---------------------------------------------------------------- what is written
+
+    @property
+    def width(self) -> int:
+        return self._output.get_size().columns
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Put finished lines into the scrollback."""
+        self._pending.extend(lines)
+        self.refresh()
+
+    def refresh(self, *, now: bool = False) -> None:
+        """Show what has changed: at once where nothing was drawn for a moment, else together with what comes within it."""
+        wait = 0.0 if now else self._drawn + REDRAW_SECONDS - self._loop.time()
+        if wait <= 0:
+            self._invalidate()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(wait, self._invalidate)
+
+    def _invalidate(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._session.app.invalidate()
+
+    def tick(self, on: bool) -> None:
+        """Let clocks run while something is at work."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        if on:
+            self.refresh()
+            self._ticking = self._loop.call_later(TICK_SECONDS, self.tick, True)
+
+    def forget(self) -> None:
+        """Whatever stands on the screen was left to somebody else: nothing above the input line is ours to erase."""
+        self._shown = []
+
+    def _message(self) -> StyleAndTextTuples:
+        return [("bold" if self.ink.colour else "", self.asking or PROMPT)]
+
+    def _before(self, _app: Any) -> None:
+        """Before the input line is drawn: what is above it, as far as it has changed."""
+        self._drawn = self._loop.time()
+        rows = self._output.get_size().rows
+        live = [*self.live(), *self.below()][-max(LEAST_ROWS, rows - LEAST_ROWS - self._session.default_buffer.document.line_count) :]
+        if not self._clean:
+            self._output.held = True
+            self._output.write_raw("\r")  # over the prompt that stood there before we were ready
+            self._output.erase_down()
+            self._clean = True
+        if not self._pending and live == self._shown:
+            return
+        self._output.held = True
+        self._session.app.renderer.erase(leave_alternate_screen=False)
+        same = 0 if self._pending else _common(live, self._shown)
+        self._output.cursor_up(len(self._shown) - same)
+        self._output.erase_down()
+        self._output.write_raw("".join(f"{line}\r\n" for line in [*self._pending, *live[same:]]))
+        self._pending.clear()
+        self._shown = live
+
+    def _after(self, _app: Any) -> None:
+        self._output.held = False
+        self._output.flush()
+
+    # ---------------------------------------------------------------- the input line
+
+    def type(self, text: str) -> None:
+        """Put a text into the input line, to be changed and sent."""
+        buffer = self._session.default_buffer
+        buffer.text = text
+        buffer.cursor_position = len(text)
+
+    @property
+    def typed(self) -> str:
+        return self._session.default_buffer.text
+
+    def remember(self, text: str) -> None:
+        self._session.history.append_string(text)
+        self._session.default_buffer.reset()
+
+    async def aside(self, work: Callable[[], None]) -> None:
+        """Leave the terminal to another program for as long as it runs."""
+        self.forget()
+        await run_in_terminal(work, in_executor=True)
+
+    def send(self, sequence: str) -> None:
+        """Something for the terminal itself."""
+        self._output.write_raw(sequence)
+        self._output.flush()
+
+    # ---------------------------------------------------------------- its life
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Show the input line; when this ends, the terminal is as it was, with all that was said in its scrollback."""
+        self._running = asyncio.create_task(self._session.app.run_async(set_exception_handler=False))
+        self._running.add_done_callback(self._ended)
+        yield
+
+    async def close(self) -> None:
+        self.tick(False)
+        self.live = self.below = tuple
+        running = self._running
+        if running is None:
+            return
+        if not running.done():
+            self._session.app.exit()
+        await asyncio.gather(running, return_exceptions=True)
+
+    def _ended(self, running: asyncio.Task[Any]) -> None:
+        """The terminal went away, or its input was closed."""
+        if not running.cancelled() and running.exception() is not None:
+            self._typist.left()
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    return next((place for place, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), min(len(one), len(other)))

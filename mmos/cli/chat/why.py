@@ -1,0 +1,133 @@
+"""Commands that account: why a turn went to these roles, models and hosts, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mmos import events
+from mmos.cli.chat.cells import columns, flat, wrapped
+from mmos.cli.chat.work import what_of
+from mmos.cli.output import how_long
+from mmos.errors import UsageError
+from mmos.events import Entry
+
+if TYPE_CHECKING:
+    from mmos.cli.chat.session import Session
+    from mmos.views.run import RunView
+
+TOLD = frozenset({"host", "warm", "queue_seconds"})
+"""What of a placement stands in the line anyway."""
+
+
+@dataclass
+class Account:
+    """One exchange: who was asked, and what its turns cost."""
+
+    head: str
+    lines: list[str] = field(default_factory=list)
+    below: list[Account] = field(default_factory=list)
+
+    def told(self, depth: int, width: int) -> Iterator[str]:
+        yield from indented(self.head, depth, width)
+        for line in self.lines:
+            yield from indented(line, depth + 1, width)
+        for inner in self.below:
+            yield from inner.told(depth + 1, width)
+
+
+def indented(text: str, depth: int, width: int) -> Iterator[str]:
+    """Lines that fit; what goes on stands a little further in."""
+    room = max(20, width - 2 * depth - 2)
+    first, *rest = wrapped(text, room)
+    yield "  " * depth + first
+    for line in rest:
+        yield "  " * (depth + 1) + line
+
+
+async def why(session: Session, argument: str) -> None:  # noqa: ARG001
+    if not session.runs:
+        raise UsageError("Nothing has been asked in this session yet.")
+    entries = await session.app.journal.read(run=session.runs[-1])
+    session.page.lines(reasons(entries, session.page.width, session.wishes.roles))
+
+
+def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) -> list[str]:
+    """Who was asked by whom and with what, on which host and why there, and where the seconds went."""
+    accounts: dict[str, Account] = {}
+    calls: dict[str, str] = {}
+    tops: list[Account] = []
+    for entry in entries:
+        match entry.event:
+            case events.CallStarted() as event:
+                calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
+            case events.LaneOpened() as event:
+                asked = calls.get(event.call) or f"you asked: {flat(event.message.content)}"
+                account = accounts[event.lane] = Account(f"{event.role}: {asked}")
+                (accounts[event.parent].below if event.parent in accounts else tops).append(account)
+            case events.ModelReplied() as event if event.lane in accounts:
+                accounts[event.lane].lines += [_place(event, chosen), _seconds(event)]
+            case events.ModelFailed() as event if event.lane in accounts:
+                accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
+    return [line for top in tops for line in top.told(0, width)]
+
+
+def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
+    """Why this model and this host, as far as the fleet said it."""
+    named = "as set in this session" if event.role in chosen else "as configured"
+    placement = event.placement
+    known = ["which held it" if placement.get("warm") else "which had to load it"] if placement else []
+    known += [f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in TOLD and _plain(value)]
+    return f"{event.model}, {named}, on {event.host}{', ' if known else ''}{', '.join(known)}"
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | float | int)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else flat(str(value))
+
+
+def _seconds(event: events.ModelReplied) -> str:
+    """Where the time went, by the host's own clock."""
+    usage = event.usage
+    queued = max(float(event.placement.get("queue_seconds") or 0.0), usage.queue_seconds)
+    cached = f" ({usage.cached_tokens} known)" if usage.cached_tokens else ""
+    speed = f", {usage.output_tokens / usage.output_seconds:.0f} tok/s" if usage.output_seconds > 0 else ""
+    parts = [
+        f"queued {how_long(queued)}",
+        f"loading {how_long(usage.load_seconds)}",
+        f"reading {usage.prompt_tokens} tokens{cached} {how_long(usage.prompt_seconds)}",
+        f"writing {usage.output_tokens} tokens {how_long(usage.output_seconds)}{speed}",
+    ]
+    return " · ".join(parts)
+
+
+async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
+    from mmos.views.run import RunView
+
+    if not session.runs:
+        raise UsageError("Nothing has been asked in this session yet.")
+    read = session.app.journal.read
+    views = [RunView.of(await read(run=run)) for run in session.runs]
+    page = session.page
+    heads = ("ROLE", "MODEL", "HOST", "CALLS", "PROMPT", "OUTPUT", "LOADING", "QUEUED", "AT WORK")
+    uses = [
+        (use.role, use.model, use.host, str(use.calls), str(use.prompt_tokens), str(use.output_tokens),
+         how_long(use.load_seconds), how_long(use.queue_seconds), how_long(use.busy_seconds))
+        for use in views[-1].roles.values()
+    ]  # fmt: skip
+    page.lines(columns(heads, uses, page.width))
+    totals = [_total("last turn", views[-1:]), _total("this session", views)]
+    page.lines(["", *columns(("", "MODEL CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, page.width)])
+
+
+def _total(name: str, views: list[RunView]) -> tuple[str, ...]:
+    seconds = sum(max(0.0, view.ended - view.started) for view in views)
+    loads = sum(view.loads for view in views)
+    return (
+        name, str(sum(view.asked for view in views)), str(sum(view.prompt_tokens for view in views)),
+        str(sum(view.output_tokens for view in views)), how_long(seconds), str(loads), str(sum(view.swaps for view in views)),
+    )  # fmt: skip

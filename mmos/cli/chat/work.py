@@ -1,0 +1,101 @@
+"""One piece of work that a participant had done: a consultation or another call, from its wish to its result, as a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mmos.cli.chat.cells import Ink, cells, fit, flat
+from mmos.cli.output import how_long
+
+Stage = Literal["queued", "loading", "reading", "writing", "calling"]
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+SPINS_A_SECOND = 8
+
+
+@dataclass
+class Work:
+    """What is known of it by now."""
+
+    role: str = ""
+    """Who does it; empty for a tool that is no participant."""
+    tool: str = ""
+    what: str = ""
+    model: str = ""
+    host: str = ""
+    stage: Stage = "queued"
+    begun: float = 0.0
+    since: float = 0.0
+    """When this stage began."""
+    pieces: int = 0
+    tokens: int = 0
+    writing_seconds: float = 0.0
+    """Of the hosts' own clocks."""
+    retries: int = 0
+    ended: float | None = None
+    ok: bool = True
+    report: str = ""
+    text: str = ""
+    """What it answered."""
+    number: int = 0
+    """Under which its whole answer can be opened."""
+    below: list[Work] = field(default_factory=list)
+
+    def enter(self, stage: Stage, now: float) -> None:
+        if stage != self.stage:
+            self.stage, self.since, self.pieces = stage, now, 0
+
+    def tree(self, depth: int = 0) -> Iterator[tuple[int, Work]]:
+        """Itself and all that was done for it, with depths."""
+        yield depth, self
+        for inner in self.below:
+            yield from inner.tree(depth + 1)
+
+
+def what_of(arguments: Mapping[str, Any]) -> str:
+    """What a call is about, for people."""
+    asked = arguments.get("query") or arguments.get("question")
+    return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
+    """The work in one line that fits."""
+    indent = "  " * (depth + 1)
+    if work.ended is not None:
+        mark, style = ("✓", ink.green) if work.ok else ("✗", ink.red)
+        return f"{indent}{style(mark)} {ink.dim(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2))}"
+    mark = SPINNER[int((now - work.begun) * SPINS_A_SECOND) % len(SPINNER)]
+    return f"{indent}{ink.cyan(mark)} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
+
+
+def _fitted(parts: list[str], seconds: float, width: int) -> str:
+    """The seconds are always seen; what stands last of the others gives way first."""
+    end = f" · {how_long(max(0.0, seconds))}"
+    return fit(" · ".join(flat(part) for part in parts if part), width - cells(end)) + end
+
+
+def _running(work: Work, now: float) -> list[str]:
+    if not work.role:
+        return [work.tool, work.what]
+    parts = [work.role, _place(work), work.stage]
+    if work.stage == "writing" and now - work.since > 0:
+        parts.append(_speed(work.pieces / (now - work.since)))
+    return [*parts, work.what]
+
+
+def _done(work: Work) -> list[str]:
+    name = f"[{work.number}] {work.role or work.tool}" if work.number else work.role or work.tool
+    if not work.ok:
+        return [name, _place(work), work.report]
+    speed = _speed(work.tokens / work.writing_seconds) if work.writing_seconds > 0 else ""
+    again = f"{work.retries} failed attempt{'s' if work.retries > 1 else ''}" if work.retries else ""
+    return [name, _place(work), f"{work.tokens} tokens" if work.tokens else "", speed, again, work.what if not work.role else ""]
+
+
+def _place(work: Work) -> str:
+    return f"{work.model} on {work.host}" if work.model and work.host else work.model or work.host
+
+
+def _speed(tokens: float) -> str:
+    return f"{tokens:.0f} tok/s"

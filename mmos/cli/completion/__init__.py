@@ -1,0 +1,1 @@
+"""Completion in the shell: the scripts that ask for it, and what is answered."""

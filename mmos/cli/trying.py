@@ -1,0 +1,200 @@
+"""`mmos models test`: how fit a model is for tool calls on your own host, written on a card that the choice of channel and roles uses."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from mmos.cli.fleet import chosen, exit_code, fault, fleet, lacks, missing
+from mmos.cli.output import draws, harmless, one_line, print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import columns, terminal_width
+
+if TYPE_CHECKING:
+    from mmos.config.load import Config
+    from mmos.errors import HostError
+    from mmos.fitness.card import Card, Marks
+    from mmos.fitness.trial import Step
+    from mmos.fleet.fleet import Fleet
+    from mmos.fleet.survey import HostState
+
+CHANNELS: dict[str, tuple[Literal["tools", "schema"], ...]] = {"tools": ("tools",), "schema": ("schema",), "both": ("tools", "schema")}
+HEADS = ("CHANNEL", "VALID", "RIGHT TOOL", "RIGHT CALL", "REPAIRED", "LEFT ALONE", "FAILED")
+SPARE = ("REPAIRED", "VALID", "FAILED")
+CHANNEL_WORDS = {
+    "tools": "the host's own tool calls",
+    "schema": "schema mode (JSON by grammar)",
+    None: "none yet: it was not tried to an end",
+}
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="HOST", help="Where to try it; may be given again. Left out: every host that has it."
+)
+@click.option(
+    "--channel",
+    type=click.Choice(list(CHANNELS)),
+    default="both",
+    show_default=True,
+    help="The host's tool calls, JSON by grammar, or both.",
+)
+@click.option("--window", type=click.IntRange(min=512), metavar="N", help="Tokens; else what the configuration gives the model.")
+@click.option("--probe/--no-probe", default=True, help="Fill the window to see whether the host really reads it all.")
+@setting
+def test(config: Setting, model: str, hosts: tuple[str, ...], channel: str, window: int | None, probe: bool) -> int:
+    """Try a model with the built-in cases: are its tool calls valid and right, how fast is it, how much does it read?
+
+    \b
+    mmos models test qwen2.5:14b
+    mmos models test qwen2.5-coder:32b --host ollama02 --channel tools --json
+
+    The card is kept in the state folder. From then on the model is offered tools in the way that served it best, unless its role says
+    otherwise with `channel`, and `mmos config init` prefers models with good marks for the arbiter.
+    """
+    return run_to_end(lambda: _test(config, model, hosts, Wish(CHANNELS[channel], window, probe)))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was said on the command line."""
+
+    channels: tuple[Literal["tools", "schema"], ...]
+    window: int | None
+    probe: bool
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a trial on one host ended."""
+
+    host: str
+    card: Card | None = None
+    error: HostError | None = None
+
+
+async def _test(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish) -> int:
+    from mmos.fleet.survey import survey
+
+    async with fleet(config) as (made, wired):
+        wanted = chosen(hosts, made.servers())
+        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+        if not any(state.has(model) for state in states):
+            raise missing(model, states)
+        concerned = [state for state in states if wanted or state.has(model) or not state.reachable]
+        tried = [await _tried(config, made, wired, state, model, wish) for state in concerned]
+    if config.json:
+        cards = [one.card.document() for one in tried if one.card]
+        print_json({"version": 1, "cards": cards, "failed": [{"host": one.host, "error": fault(one.error)} for one in tried if one.error]})
+    # A host that is down, and that nobody asked for, is told of and no failure.
+    return exit_code([one.error for one, state in zip(tried, concerned, strict=True) if wanted or state.reachable])
+
+
+async def _tried(config: Setting, made: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Tried:
+    """One host, told of at once: the next one may take its time."""
+    from mmos.errors import HostError
+
+    try:
+        if not state.has(model):
+            raise state.error or lacks(state.name, model)
+        card = _kept(config, made, await _card(made, wired, state, model, wish))
+    except HostError as error:
+        click.echo(click.style(f"{state.name}: ", fg="red") + harmless(str(error)), err=True)
+        return Tried(state.name, error=error)
+    if not config.json:
+        _show(card)
+    return Tried(state.name, card)
+
+
+async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Card:
+    from mmos.fitness.trial import Trial
+    from mmos.prompting.templates import Templates
+
+    click.echo(click.style(f"{model} on {state.name}: the first answer may wait for the model to be loaded …", dim=True), err=True)
+    window = wish.window or _window(made, state, model)
+    trial = Trial(wired, model, state.name, window, Templates().text("schema"), tell=_step)
+    try:
+        return await trial.run(wish.channels, probe=wish.probe)
+    finally:
+        _clear()
+
+
+def _window(made: Config, state: HostState, model: str) -> int:
+    """The window that its roles have: another one would load the model anew."""
+    from mmos.config.roles import DEFAULT_WINDOW
+    from mmos.fleet.seats import key
+
+    listed = state.has(model)
+    longest = listed.context_length if listed and listed.context_length else DEFAULT_WINDOW
+    return max((role.window for role in made.roles().values() if key(role.model) == key(model)), default=min(DEFAULT_WINDOW, longest))
+
+
+def _kept(config: Setting, made: Config, card: Card) -> Card:
+    """The card as it is on the shelf from now on; a script's marks must not speak for a model of that name."""
+    from mmos.fitness.shelf import Shelf
+
+    if config.rehearse:
+        return card
+    shelf = Shelf.of_state(config.state_folder(made.path))
+    card = card.beside(shelf.find(card.model, card.host))
+    shelf.put(card)
+    return card
+
+
+# ---------------------------------------------------------------- how far it is
+
+
+def _step(step: Step) -> None:
+    mark = click.style("✓", fg="green") if step.ok else click.style("✗", fg="red")
+    room = shutil.get_terminal_size((100, 24)).columns - len("100/100 ✗ ")
+    line = f"{step.number:>3}/{step.of} {mark} {one_line(step.what, room)}"
+    _clear()
+    click.echo(line, err=True, nl=not draws(sys.stderr))
+
+
+def _clear() -> None:
+    if draws(sys.stderr):
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
+
+
+# ---------------------------------------------------------------- the card
+
+
+def _show(card: Card) -> None:
+    click.echo(click.style(f"{card.model} on {card.host}", bold=True))
+    rows = [_row(name, marks) for name, marks in card.channels.items() if marks.judged]
+    width = terminal_width()
+    for line in columns(HEADS, rows, width and width - 2, SPARE) if rows else ():
+        click.echo(f"  {line}")
+    for name, marks in card.channels.items():
+        if marks.why:
+            click.echo(f"  {name}: {harmless(marks.why)}")
+    for label, text in _facts(card):
+        click.echo(f"  {label:<9} {text}")
+
+
+def _row(name: str, marks: Marks) -> Sequence[str]:
+    shares = ((marks.valid, marks.cases), (marks.named, marks.cases), (marks.right, marks.cases), (marks.repaired, marks.cases))
+    return [name, *(f"{part}/{whole}" for part, whole in shares), f"{marks.left}/{marks.to_leave}", str(marks.failed)]
+
+
+def _facts(card: Card) -> list[tuple[str, Any]]:
+    from mmos.fitness.card import FIT_ARBITER
+
+    speed = [f"writes {card.writes:.0f} tokens/s" if card.writes else "", f"reads {card.reads:.0f} tokens/s" if card.reads else ""]
+    loaded = "was loaded already" if card.load_seconds is None else f"loads in {card.load_seconds:.1f} s"
+    facts = [("speed", ", ".join(filter(None, [*speed, loaded])))]
+    if card.window_held is not None:
+        cut = "" if card.window_held >= card.window_asked else click.style("  the host cuts longer prompts", fg="yellow")
+        facts.append(("window", f"{card.window_held} of {card.window_asked} tokens{cut}"))
+    facts.append(("channel", CHANNEL_WORDS[card.channel]))
+    if card.channel:
+        facts.append(("score", f"{card.score:.0%} of the cases; an arbiter should have {FIT_ARBITER:.0%}"))
+    return [*facts, ("suits", ", ".join(card.suits))]

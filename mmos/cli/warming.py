@@ -1,0 +1,206 @@
+"""`mmos models warm`: have a model in memory before it is needed, and surprise nobody else who is there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.fleet import ask_first, check_loads, chosen, exit_code, fault, fleet, holding, lacks, missing, roles_on, staying, window
+from mmos.cli.output import harmless, how_long, print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+
+if TYPE_CHECKING:
+    from mmos.config.load import Config
+    from mmos.errors import HostError
+    from mmos.fleet.fleet import Fleet
+    from mmos.fleet.survey import HostState
+
+CARD_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model to be loaded on one host."""
+
+    state: HostState
+    window: int
+    keep_alive: str | float | None
+    in_danger: tuple[str, ...] = ()
+    """Models that are there now and may have to leave."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How it went on one host."""
+
+    host: str
+    window: int | None = None
+    was_loaded: bool = False
+    seconds: float = 0.0
+    gone: tuple[str, ...] = ()
+    """Models that left meanwhile."""
+    after: HostState | None = None
+    error: HostError | None = None
+
+
+def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | None) -> str | float | None:
+    """As the configuration takes it: seconds, or a duration."""
+    if given is None:
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    from mmos.config.values import KeepAlive
+
+    try:
+        return float(given)
+    except ValueError:
+        pass
+    try:
+        read: str | float = TypeAdapter(KeepAlive).validate_python(given)
+    except ValidationError:
+        raise click.BadParameter('give seconds, or a duration like "10m" or "1h30m"; -1 means for ever') from None
+    return read
+
+
+@click.command()
+@click.argument("model")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="On this host; may be given again. Else where the configuration's roles use it.")  # fmt: skip
+@click.option("--window", "tokens", type=click.IntRange(min=256), metavar="N", help="Tokens of the window; else what the configuration uses for it there.")  # fmt: skip
+@click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays when idle, like "30m"; -1 is for ever. Else what the role says, or the host.')  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@setting
+def warm(config: Setting, model: str, hosts: tuple[str, ...], tokens: int | None, keep_alive: str | float | None, yes: bool) -> int:
+    """Load MODEL, in the window that its roles use: a call in another one would load it again.
+
+    It asks before it loads what is known to push others out of a host's memory (`vram_gb` of the host), and tells who left.
+
+    \b
+    mmos models warm qwen2.5:14b
+    mmos models warm qwen2.5-coder:32b --host ollama02 --keep-alive 2h
+    """
+    return run_to_end(lambda: _warm(config, model, hosts, Wish(tokens, keep_alive), yes=yes))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was said on the command line."""
+
+    window: int | None
+    keep_alive: str | float | None
+
+
+async def _warm(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish, *, yes: bool) -> int:
+    from mmos.fleet.survey import survey
+
+    async with fleet(config) as (made, wired):
+        wanted = chosen(hosts, made.servers())
+        states = {state.name: state for state in await survey(wired, made.servers())}
+        targets = [states[name] for name in wanted] or _used(made, model, list(states.values()))
+        if not any(state.has(model) for state in targets):
+            raise missing(model, targets if wanted else states.values())
+        check_loads(targets)
+        plans = await asyncio.gather(*(_plan(made, wired, state, model, wish) for state in targets))
+        for plan in plans:
+            if plan.in_danger:
+                ask_first(f"{plan.state.name} has no room for {model} beside {', '.join(plan.in_danger)}: loading it pushes out what is there.", yes=yes)  # fmt: skip
+        done = await asyncio.gather(*(_load(made, wired, plan, model) for plan in plans))
+    return _tell_warm(config, model, done)
+
+
+def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
+    """Where roles use it, of those that have it; else the only one that has it."""
+    from mmos.fleet.seats import key
+
+    roles = [role for role in config.roles().values() if key(role.model) == key(model)]
+    named = {server for role in roles for server in role.servers}
+    having = [state for state in states if state.has(model)]
+    used = [state for state in having if state.name in named]
+    if used or len(having) < 2:
+        return used or having
+    raise click.UsageError(f"On which host? Several have {model}: say --host with one of {', '.join(state.name for state in having)}.")
+
+
+async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
+    from mmos.config.roles import DEFAULT_WINDOW
+    from mmos.errors import HostError
+    from mmos.fleet import memory
+    from mmos.fleet.seats import key
+
+    roles = [role for role in roles_on(config, state.name).values() if key(role.model) == key(model)]
+    keep_alive = wish.keep_alive if wish.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
+    listed = state.has(model)
+    longest = listed.context_length if listed else None
+    tokens = wish.window or max((role.window for role in roles), default=min(DEFAULT_WINDOW, longest or DEFAULT_WINDOW))
+    plan = Plan(state, tokens, keep_alive)
+    others = tuple(held.name for held in state.loaded if key(held.name) != key(model) and held.size_vram)
+    mine = state.holds(model)
+    if listed is None or not others or state.vram_bytes is None or (mine is not None and mine.context_length == tokens):
+        return plan
+    try:
+        async with asyncio.timeout(CARD_SECONDS):
+            held = memory.cache((await wired.host(state.name).show(model)).details)
+    except (HostError, TimeoutError):
+        held = None
+    free = state.vram_bytes - state.vram_used + (mine.size_vram if mine else 0)
+    size = listed.size + (held.size(tokens, state.parallel) if held else 0)
+    return plan if memory.fits_beside(size, free) else replace(plan, in_danger=others)
+
+
+async def _load(config: Config, wired: Fleet, plan: Plan, model: str) -> Done:
+    from mmos.errors import HostError
+    from mmos.fleet.build import timeouts_of
+    from mmos.fleet.survey import look
+
+    state = plan.state
+    seat = next(seat for seat in wired.seats if seat.name == state.name)
+    before = state.holds(model)
+    same = before is not None and (before.context_length == plan.window or not state.abilities.sets_window)
+    done = Done(state.name, plan.window if state.abilities.sets_window else None, same)
+    if not state.reachable or state.has(model) is None:
+        return replace(done, error=state.error or lacks(state.name, model))
+    try:
+        timeouts = timeouts_of(config.orchestration).scaled(seat.time_scale)
+        seconds = await seat.host.preload(model, num_ctx=plan.window, keep_alive=plan.keep_alive, timeouts=timeouts)
+    except HostError as error:
+        return replace(done, error=error)
+    after = await look(seat, config.servers()[state.name])
+    gone = tuple(held.name for held in state.loaded if after.error is None and after.holds(held.name) is None)
+    return replace(done, seconds=seconds, gone=gone, after=after)
+
+
+def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
+    if config.json:
+        print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
+    for one in done:
+        if one.error is not None:
+            click.echo(click.style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+        elif not config.json:
+            click.echo(_warm_line(one, model))
+    return exit_code([one.error for one in done])
+
+
+def _warm_line(one: Done, model: str) -> str:
+    held = one.after.holds(model) if one.after else None
+    told = [
+        "it was there already" if one.was_loaded else f"loaded in {how_long(one.seconds)}",
+        f"window {window(held.context_length if held else one.window)}" if held or one.window else "",
+        f"stays {staying(held, time.time())}" if held and one.after and one.after.kind != "embedded" else "",
+        f"{', '.join(one.gone)} had to leave" if one.gone else "",
+        "it leaves with this command: an embedded model lives as long as the mmos that loaded it"
+        if one.after and one.after.kind == "embedded"
+        else "",
+    ]
+    return harmless(f"{model} on {one.host}: {' · '.join(text for text in told if text)}")
+
+
+def _as_json(one: Done, model: str) -> dict[str, Any]:
+    held = one.after.holds(model) if one.after else None
+    return {
+        "host": one.host, "ok": one.error is None, "was_loaded": one.was_loaded, "seconds": round(one.seconds, 3), "window": one.window,
+        "unloaded": list(one.gone), "loaded": holding(held, time.time()) if held else None, "error": fault(one.error),
+    }  # fmt: skip

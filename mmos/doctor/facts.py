@@ -1,0 +1,113 @@
+"""What the doctor looks at: all of it gathered before the first check, so that checks are plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmos.config.load import Config
+from mmos.config.roles import ResolvedRole
+from mmos.config.schema import Server
+from mmos.errors import Problem, StateError
+from mmos.fleet.seats import key
+from mmos.fleet.survey import HostState
+from mmos.hosts.face import Card, Installed
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a host made of a probe: a request with a tool, a call and its result."""
+
+    text: str | None
+    """None: it could not be looked at."""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """Where runs are kept, and the disk under it."""
+
+    path: Path
+    exists: bool
+    fault: StateError | None = None
+    """Why it cannot be used."""
+    free_bytes: int | None = None
+    journal_bytes: int = 0
+    file_system: str = ""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What is installed beside us, as far as it matters."""
+
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Packages that the configuration needs, each with what needs it."""
+    redirector: Path | None = None
+    """A file of the old pynvml, which runs at every start of Python."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the checks know."""
+
+    config: Config | None = None
+    """None: it is wrong, and `problems` say how."""
+    problems: tuple[Problem, ...] = ()
+    """Errors of the configuration."""
+    unusable: tuple[Problem, ...] = ()
+    """What is written rightly, and stops every run all the same."""
+    states: tuple[HostState, ...] = ()
+    cards: Mapping[tuple[str, str], Card] = field(default_factory=dict)
+    """By host and model."""
+    rendered: Mapping[tuple[str, str], Rendered] = field(default_factory=dict)
+    skews: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that a host's clock is ahead of ours."""
+    unset_keys: Mapping[str, str] = field(default_factory=dict)
+    """Hosts whose key is not in the environment, with the variable that should hold it."""
+    missing_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Embedded hosts with models whose files are not there."""
+    state: StateFolder | None = None
+    packages: Packages = Packages()
+    now: float = 0.0
+
+    @property
+    def roles(self) -> Mapping[str, ResolvedRole]:
+        return self.config.roles() if self.config else {}
+
+    @property
+    def servers(self) -> Mapping[str, Server]:
+        return self.config.servers() if self.config else {}
+
+    def places(self, role: ResolvedRole) -> list[HostState]:
+        """The hosts where a role may run."""
+        return [state for state in self.states if not role.servers or state.name in role.servers]
+
+    def serving(self, role: ResolvedRole) -> list[HostState]:
+        """Those of them that answer and have its model."""
+        return [state for state in self.places(role) if state.has(role.model)]
+
+    def listed(self, role: ResolvedRole) -> Iterator[tuple[HostState, Installed]]:
+        """The role's model as each host lists it."""
+        for state in self.serving(role):
+            found = state.has(role.model)
+            if found is not None:
+                yield state, found
+
+    def card(self, host: str, model: str) -> Card | None:
+        return self.cards.get((host, key(model)))
+
+    def capabilities(self, role: ResolvedRole) -> frozenset[str] | None:
+        """What the role's model can do, as the first host that tells says; None where no one does."""
+        for state, found in self.listed(role):
+            if found.capabilities is not None:
+                return found.capabilities
+            card = self.card(state.name, role.model)
+            if card is not None and card.capabilities:
+                return card.capabilities
+        return None
+
+    def channel(self, role: ResolvedRole) -> str:
+        """How the role's model calls tools."""
+        able = self.capabilities(role)
+        return role.channel or ("tools" if able is None or "tools" in able else "schema")

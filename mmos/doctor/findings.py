@@ -1,0 +1,82 @@
+"""What the doctor finds: how bad it is, what it is about, what was seen, and what cures it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Level = Literal["error", "warning", "info"]
+
+CODES: dict[str, tuple[str, ...]] = {
+    "Configuration": ("config_invalid", "config_unusable", "config_warning"),
+    "Hosts": (
+        "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "stream_cut", "unauthorized", "request_refused",
+        "key_unset", "plain_http_public", "versions_differ", "version_insecure", "version_too_old", "version_known_bad", "clock_skew",
+    ),
+    "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck"),
+    "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "spilled", "gpu_unused", "vram_unknown"),
+    "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked"),
+    "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced"),
+    "State": (
+        "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_read_only", "state_full", "state_busy", "state_on_network",
+        "state_large", "disk_low",
+    ),
+    "Packages": ("package_slows_start",),
+}  # fmt: skip
+"""Every code, by the family that it is shown under."""
+
+FAMILIES = tuple(CODES)
+_FAMILY = {code: family for family, codes in CODES.items() for code in codes}
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Cured by fetching a model."""
+
+    host: str
+    model: str
+
+
+@dataclass(frozen=True)
+class MakeFolder:
+    """Cured by making a folder."""
+
+    path: Path
+
+
+Fix = Pull | MakeFolder
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the doctor has to say."""
+
+    level: Level
+    code: str
+    subject: str
+    """What it is about: a host, a role, a model, a key of the configuration, a path."""
+    message: str
+    cure: str = ""
+    """What helps: a command where one does."""
+    fix: Fix | None = None
+    """How the doctor itself can cure it, where that is safe."""
+
+    @property
+    def family(self) -> str:
+        return _FAMILY[self.code]
+
+    def to_json(self) -> dict[str, str]:
+        return {"level": self.level, "code": self.code, "subject": self.subject, "message": self.message, "cure": self.cure}
+
+
+def error(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
+    return Finding("error", code, subject, message, cure, fix)
+
+
+def warning(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
+    return Finding("warning", code, subject, message, cure, fix)
+
+
+def info(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
+    return Finding("info", code, subject, message, cure, fix)

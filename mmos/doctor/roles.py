@@ -1,0 +1,64 @@
+"""Roles: whether a model's capabilities and size suit what it is to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mmos.config.roles import ResolvedRole
+from mmos.doctor.facts import Facts
+from mmos.doctor.findings import Finding, error, info, warning
+
+INTERPRETER = "interpreter"
+_UNITS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
+_SMALL_BILLIONS = 3.0
+"""Below it models hold several tools badly."""
+
+
+def suitable(facts: Facts) -> Iterator[Finding]:
+    for role in facts.roles.values():
+        able = facts.capabilities(role)
+        if able is None:
+            continue
+        if "completion" not in able:
+            what = "makes embeddings and does not answer" if "embedding" in able else "is no model that answers"
+            yield error("model_cannot_chat", role.name, f"{role.model} {what}.", f"Name another model for {role.name}; mmos models list shows what each can do.")  # fmt: skip
+            continue
+        yield from _calls(role, able)
+        yield from _thinks(facts, role, able)
+
+
+def _calls(role: ResolvedRole, able: frozenset[str]) -> Iterator[Finding]:
+    if role.channel == "tools" and "tools" not in able:
+        yield error("model_lacks_tools", role.name, f"Its channel is tools, and {role.model} cannot be offered any.", f"Leave channel out for {role.name}, or write channel: schema.")  # fmt: skip
+    elif role.name == "arbiter" and "tools" not in able and role.channel is None:
+        yield info("role_led_by_schema", role.name, f"{role.model} takes no tools, so a JSON schema leads it; that works, with short answers a little slower.", "A model whose capabilities list tools is steadier: mmos models list")  # fmt: skip
+
+
+def _thinks(facts: Facts, role: ResolvedRole, able: frozenset[str]) -> Iterator[Finding]:
+    if role.think and "thinking" not in able:
+        yield error(
+            "model_lacks_thinking", role.name, f"It is told to think, and {role.model} cannot.", f"Leave think out for {role.name}."
+        )
+    if "thinking" not in able or role.think is not None:
+        return
+    if facts.channel(role) == "schema" or role.name == INTERPRETER:
+        yield warning("role_thinks", role.name, f"{role.model} thinks before each answer by its own habit; with a schema that costs a second pass, and answers may come out empty.", f"Write think: false for {role.name}.")  # fmt: skip
+    elif role.name == "arbiter":
+        yield info("role_thinks", role.name, f"{role.model} thinks before each turn by its own habit: slower, and seldom needed to choose a tool.", "Write think: false for the arbiter if it takes too long.")  # fmt: skip
+
+
+def sized(facts: Facts) -> Iterator[Finding]:
+    for role in facts.roles.values():
+        if "functiongemma" in role.model.lower() and role.name != INTERPRETER:
+            yield warning("interpreter_misplaced", role.name, f"{role.model} is made for one simple call at a time; it cannot hold a conversation or explain anything.", f"Give {role.name} a model that chats, and {role.model} the role interpreter.")  # fmt: skip
+        elif role.name == "arbiter" and (size := _billions(facts, role)) is not None and size < _SMALL_BILLIONS:
+            yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} hold several tools badly.", "A model of 7 to 14 billion suits the arbiter best; else write consult: one and channel: schema for it.")  # fmt: skip
+
+
+def _billions(facts: Facts, role: ResolvedRole) -> float | None:
+    for _, found in facts.listed(role):
+        match = re.fullmatch(r"([0-9.]+)\s*([KMBT])", found.parameters.strip(), re.IGNORECASE)
+        if match:
+            return float(match[1]) * _UNITS[match[2].upper()]
+    return None

@@ -1,0 +1,127 @@
+"""Who is at work, folded from hints and facts: whichever tells first, nested, collapsed in order, and in lines that fit."""
+
+from __future__ import annotations
+
+from wcwidth import wcswidth
+
+from mmos import events
+from mmos.cli.chat.cells import Ink
+from mmos.cli.chat.live import Live
+from mmos.cli.chat.work import Work
+from mmos.messages import Message, ToolCall, Usage
+from mmos.scope import Hint
+
+PLAIN = Ink()
+
+
+def live() -> Live:
+    opened: list[Work] = []
+
+    def number(work: Work) -> int:
+        opened.append(work)
+        return len(opened) if work.role else 0
+
+    made = Live(number)
+    made.tell(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
+    made.hear(Hint("turn", "arbiter", "r"), 0.0)
+    made.tell(events.ModelAsked("a0", "r", "arbiter", "small"), 0.0)
+    return made
+
+
+def consult(call: str, role: str, lane: str, parent: str = "r", depth: int = 1) -> list[events.Event]:
+    return [
+        events.CallStarted(call, parent, "arbiter", f"consult_{role}_specialist", {"query": "How so?"}),
+        events.LaneOpened(lane, role, Message("user", "How so?"), parent, call, depth),
+        events.ModelAsked(f"a{call}", lane, role, f"{role}-model"),
+    ]
+
+
+def replied(lane: str, role: str, text: str = "Thus.", calls: tuple[ToolCall, ...] = ()) -> events.ModelReplied:
+    usage = Usage(prompt_tokens=10, output_tokens=40, output_seconds=2.0)
+    return events.ModelReplied("a", lane, role, f"{role}-model", "here", Message("assistant", text, calls), usage)
+
+
+def finished(call: str, ok: bool = True, text: str = "{}") -> events.CallFinished:
+    return events.CallFinished(call, "r", "arbiter", "consult", ok, Message("tool", text))
+
+
+def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
+    seen = live()
+    seen.hear(Hint("turn", "coding", "r:1", depth=1), 1.0)
+    seen.hear(Hint("loading", "coding", "r:1", "box", depth=1), 1.0)
+    assert seen.lines(1.0, 80, PLAIN) == [], "nobody knows yet who asked it"
+    for event in consult("c1", "coding", "r:1"):
+        seen.tell(event, 1.1)
+    (line,) = seen.lines(3.1, 80, PLAIN)
+    assert line[4:] == "coding · coding-model on box · loading · How so? · 2.0 s"
+
+
+def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
+    seen = live()
+    for event in consult("c1", "coding", "r:1"):
+        seen.tell(event, 0.0)
+    told = []
+    for hint, now in ((None, 0.0), ("reading", 1.0), ("token", 2.0), ("token", 3.0), ("restart", 4.0)):
+        if hint:
+            seen.hear(Hint(hint, "coding", "r:1", "box" if hint == "reading" else "x", 1), now)
+        told.append(seen.lines(now, 80, PLAIN)[0][4:])
+    assert [line.split(" · ")[2] for line in told] == ["queued", "reading", "writing", "writing", "queued"]
+    assert "2 tok/s" in told[3]
+
+
+def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for_it_below() -> None:
+    seen = live()
+    for event in (*consult("c1", "coding", "r:1"), *consult("c2", "analysis", "r:2"), *consult("c3", "reasoning", "r:3", "r:1", 2)):
+        seen.tell(event, 0.0)
+    assert [line.index("·") > 0 and len(line) - len(line.lstrip()) for line in seen.lines(0.5, 80, PLAIN)] == [2, 4, 2]
+    seen.tell(replied("r:2", "analysis"), 1.0)
+    seen.tell(finished("c2"), 1.0)
+    assert seen.collapsed(80, PLAIN) == [], "an older one is still at work"
+    assert not seen.settled
+    for event in (replied("r:3", "reasoning"), finished("c3"), replied("r:1", "coding"), finished("c1")):
+        seen.tell(event, 2.0)
+    assert seen.collapsed(80, PLAIN) == [
+        "  ✓ [1] coding · coding-model on here · 40 tokens · 20 tok/s · 2.0 s",
+        "    ✓ [2] reasoning · reasoning-model on here · 40 tokens · 20 tok/s · 2.0 s",
+        "  ✓ [3] analysis · analysis-model on here · 40 tokens · 20 tok/s · 1.0 s",
+    ]
+    assert seen.settled
+
+
+def test_a_turn_that_was_only_hinted_at_is_not_settled() -> None:
+    seen = live()
+    seen.hear(Hint("turn", "arbiter", "r"), 1.0)
+    assert not seen.settled, "the facts of the turn before may still be on their way"
+    seen.tell(events.ModelAsked("a1", "r", "arbiter", "small"), 1.0)
+    assert seen.settled
+
+
+def test_failures_tools_and_notes_are_told() -> None:
+    seen = live()
+    for event in (
+        events.CallStarted("c1", "r", "arbiter", "read_file", {"path": "x\x1b[2J.txt"}),
+        finished("c1", ok=False, text="It is\nnot there."),
+        events.ModelFailed("a", "r", "arbiter", "small", "box", "stream_cut", "It broke off."),
+        events.Warned("Too long."),
+        events.CallStarted("c2", "r", "arbiter", "escalate_to_user", {"question": "Which?"}),
+    ):
+        seen.tell(event, 0.0)
+    assert seen.collapsed(80, PLAIN) == ["  ✗ read_file · It is not there. · 0.0 s"]
+    assert seen.notes == ["! arbiter on box: It broke off.", "! Too long."]
+    assert seen.settled
+
+
+def test_a_stop_ends_everything_that_is_at_work() -> None:
+    seen = live()
+    for event in (*consult("c1", "coding", "r:1"), *consult("c3", "reasoning", "r:3", "r:1", 2)):
+        seen.tell(event, 0.0)
+    seen.abandon(1.0)
+    assert [line.split(" · ")[-2] for line in seen.collapsed(80, PLAIN)] == ["stopped", "stopped"]
+
+
+def test_lines_fit_whatever_stands_in_them() -> None:
+    for width in (20, 40, 80):
+        seen = live()
+        seen.tell(events.CallStarted("c1", "r", "arbiter", "tool", {"query": "漢字かな交じり文 👩‍💻 " * 20}), 0.0)
+        assert all(wcswidth(line) <= width for line in seen.lines(1.0, width, PLAIN))
+        assert seen.lines(1.0, width, PLAIN)[0].endswith(" · 1.0 s")

@@ -1,0 +1,181 @@
+"""The parts of chat one by one: cells, the table of commands, what is typed ahead, wishes, attachments, history, accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from wcwidth import wcswidth
+
+from mmos.cli.chat import slash
+from mmos.cli.chat.attaching import Attachment, attachment, with_attachments
+from mmos.cli.chat.cells import Ink, columns, fit, wrapped
+from mmos.cli.chat.completion import ChatCompleter
+from mmos.cli.chat.history import FILE, KeptHistory
+from mmos.cli.chat.inbox import Inbox
+from mmos.cli.chat.lines import Lines
+from mmos.cli.chat.wishes import Wishes
+from mmos.errors import UsageError
+
+WORDS = some.text(some.sampled_from("ab 漢字\u0301é👩\u200d💻\t\n-"), max_size=200)
+
+# ---------------------------------------------------------------- cells
+
+
+@given(WORDS, some.integers(4, 40))
+def test_a_text_that_is_wrapped_fits_and_loses_nothing_but_spaces(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert all(wcswidth(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.expandtabs(4).replace(" ", "").replace("\n", "")
+
+
+@given(WORDS.map(lambda text: " ".join(text.split())), some.integers(1, 40))
+def test_a_line_that_is_fitted_fits(text: str, width: int) -> None:
+    assert wcswidth(fit(text, width)) <= width
+    assert fit(text, width) == text or fit(text, width).endswith("…")
+
+
+def test_a_table_fits_and_its_widest_column_gives_way() -> None:
+    lines = columns(("A", "MODEL", "FOR"), [("x", "m" * 60, "words " * 30)], 60)
+    assert all(wcswidth(line) <= 60 for line in lines)
+    assert lines[1].startswith("x  mmm")
+
+
+def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
+    assert Ink(False).red("so") == "so"
+    assert Ink(True).red("so") == "\x1b[31mso\x1b[0m"
+
+
+# ---------------------------------------------------------------- commands
+
+
+def test_every_command_has_its_function() -> None:
+    for command in slash.COMMANDS.values():
+        module, _, function = command.where.partition(":")
+        assert asyncio.iscoroutinefunction(getattr(import_module(f"mmos.cli.chat.{module}"), function))
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("/help", ("help", "")),
+        ("  /set a=b c ", ("set", "a=b c")),
+        ("/exit", ("quit", "")),
+        ("/show 1", ("open", "1")),
+        ("/system two\nlines", ("system", "two\nlines")),
+        ("/usr/bin/python is slow", None),
+        ("help", None),
+        ("/", None),
+    ],
+)
+def test_what_is_a_command_and_what_is_a_task(line: str, read: tuple[str, str] | None) -> None:
+    assert slash.read(line) == read
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean /usage"):
+        slash.find("usgae")
+    assert slash.known("/usgae") is None
+
+
+# ---------------------------------------------------------------- what is typed
+
+
+async def test_lines_that_are_typed_ahead_are_served_in_order_and_the_last_before_the_end() -> None:
+    inbox = Inbox()
+    waiting = asyncio.create_task(inbox.next())
+    for text in ("one", "two", "three"):
+        inbox.put(text)
+    assert await waiting == "one"
+    assert await inbox.next() == "two"
+    assert inbox.clear() == ["three"]
+    inbox.put("four")
+    inbox.close()
+    assert [await inbox.next(), await inbox.next()] == ["four", None]
+
+
+async def test_lines_come_from_a_pipe_and_from_a_file(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    lines = Lines(reading)
+    os.write(writing, b"one\ntw")
+    assert await lines.next() == "one"
+    os.write(writing, b"o\r\n\xff\nlast")
+    os.close(writing)
+    assert [await lines.next() for _ in range(4)] == ["two", "\ufffd", "last", None]
+    os.close(reading)
+    (tmp_path / "file").write_text("one\n\ntwo")
+    file = os.open(tmp_path / "file", os.O_RDONLY)
+    from_file = Lines(file)
+    assert [await from_file.next() for _ in range(4)] == ["one", "", "two", None]
+    os.close(file)
+
+
+def test_history_is_read_again_newest_first_and_survives_a_torn_line(tmp_path: Path) -> None:
+    history = KeptHistory(lambda: tmp_path / "state")
+    history.store_string("one\ntwo")
+    history.store_string("half \ud800 a sign")
+    with (tmp_path / "state" / FILE).open("ab") as file:
+        file.write(b'"torn\n')
+    assert list(KeptHistory(lambda: tmp_path / "state").load_history_strings()) == ["half ? a sign", "one\ntwo"]
+    nowhere = KeptHistory(lambda: tmp_path / "state" / FILE / "below")
+    nowhere.store_string("a history is never a reason to stop")
+    assert list(nowhere.load_history_strings()) == []
+
+
+def test_files_are_completed_as_the_shell_does(tmp_path: Path) -> None:
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / ".hidden").touch()
+    completer = ChatCompleter(dict.fromkeys(("commands", "options", "roles", "tools", "threads", "settings"), tuple))
+    offered = completer.get_completions(Document(f"/attach {tmp_path}/"), CompleteEvent(completion_requested=True))
+    assert [completion.text for completion in offered] == [f"{tmp_path}/folder/", f"{tmp_path}/notes.txt"]
+    assert not list(completer.get_completions(Document("/attach /nowhere/at/all"), CompleteEvent(completion_requested=True)))
+
+
+# ---------------------------------------------------------------- wishes and attachments
+
+
+def test_wishes_become_the_options_of_a_run() -> None:
+    wishes = Wishes()
+    for key, value in (
+        ("max-turns", "3"),
+        ("timeout", "1.5"),
+        ("coding", "m@h"),
+        ("top_p", "0.5"),
+        ("coding.seed", "7"),
+        ("on-question", "wait"),
+    ):
+        wishes.set(key, value, ["arbiter", "coding"])
+    options = wishes.options()
+    assert (options.max_turns, options.timeout, options.on_question) == (3, 1.5, "wait")
+    assert (options.roles, options.sampling) == ({"coding": "m@h"}, {"top_p": 0.5, "coding.seed": 7})
+    for key in ("max-turns", "coding", "top_p", "coding.seed"):
+        wishes.set(key, "", ["arbiter", "coding"])
+    assert wishes.told() == [("timeout", "1.5"), ("on-question", "wait")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("max-turns", "0"), ("timeout", "nan"), ("timeout", "inf"), ("on-question", "no"), ("cod.seed", "1"), ("", "1")]
+)
+def test_a_wish_that_cannot_be_is_refused(key: str, value: str) -> None:
+    wishes = Wishes()
+    with pytest.raises(UsageError):
+        wishes.set(key, value, ["arbiter", "coding"])
+    assert wishes.told() == []
+
+
+def test_nothing_in_a_file_closes_its_fence(tmp_path: Path) -> None:
+    assert with_attachments("Read.", [Attachment("a.md", "````\nx\n````\n")]) == "Read.\n\nThe file a.md:\n`````\n````\nx\n````\n`````"
+    (tmp_path / "bytes").write_bytes(b"a\0b")
+    with pytest.raises(UsageError, match="not text"):
+        attachment(str(tmp_path / "bytes"))
+    with pytest.raises(UsageError, match="is a directory"):
+        attachment(str(tmp_path))
