@@ -6,6 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from structlog.stdlib import BoundLogger
 
 
@@ -25,6 +27,9 @@ def logger(name: str) -> BoundLogger:
     )
     return cast("BoundLogger", made)
 
+
+_DEBUG, _INFO = 10, 20
+"""As the standard library counts; it is imported when the first line is written, or might be."""
 
 _TOLD = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})
 """Facts that `-v` tells of; the others are for debugging."""
@@ -54,10 +59,8 @@ _ELSEWHERE = frozenset({"run_started", "run_finished"})
 
 def log_fact(run: str, kind: str, fact: object) -> None:
     """A line for a fact of a run; what people and models said in it stays out, and so does the name of a tool that a model made up."""
-    import logging
-
-    level = logging.INFO if kind in _TOLD else logging.DEBUG
-    if kind in _ELSEWHERE or not logging.getLogger("mmos.facts").isEnabledFor(level):
+    level = _INFO if kind in _TOLD else _DEBUG
+    if kind in _ELSEWHERE or not _door().isEnabledFor(level):
         return
     told: dict[str, Any] = {name: value for name in _LOGGED if (value := getattr(fact, name, "")) not in ("", None)}
     if getattr(fact, "ok", False):
@@ -66,6 +69,13 @@ def log_fact(run: str, kind: str, fact: object) -> None:
     if usage is not None:
         told |= {"prompt_tokens": usage.prompt_tokens, "output_tokens": usage.output_tokens}
     _facts().bind(run=run).log(level, kind, **told)
+
+
+@cache
+def _door() -> Logger:
+    import logging
+
+    return logging.getLogger("mmos.facts")
 
 
 @cache

@@ -39,6 +39,8 @@ class Names:
 
     def __init__(self, specs: Iterable[Spec]) -> None:
         self.specs: Mapping[str, Spec] = {spec.name: spec for spec in specs}
+        self.plain_pieces: dict[str, bool] = {}
+        """Pieces of streamed text that have been judged: whether they are plain, whatever came before."""
 
     @cached_property
     def _folded(self) -> Mapping[str, Sequence[str]]:
@@ -48,6 +50,11 @@ class Names:
     def _tails(self) -> Mapping[str, Sequence[str]]:
         """By what is left of an offered name without its first steps."""
         return _grouped((folded(tail), name) for name in self.specs for tail in _without_steps(name))
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        """All that a name may be while it is being written."""
+        return frozenset(known[:end] for known in (*self._folded, *self._tails) for end in range(min(len(known), LONGEST) + 1))
 
     @cached_property
     def _words(self) -> Mapping[str, Sequence[str]]:
@@ -63,9 +70,8 @@ class Names:
         """Whether an offered name may be in the middle of being written."""
         *steps, last = _STEPS.split(word)
         if not last:  # the end of a sentence, or of one of the prefixes that models like
-            return steps[-1].lower() in _PREFIXES or any(known.startswith(folded(word)) for known in self._folded)
-        said = folded(last)
-        return any(known.startswith(said) or known == folded(word) for known in (*self._folded, *self._tails))
+            return steps[-1].lower() in _PREFIXES or folded(word) in self._beginnings
+        return folded(last) in self._beginnings or folded(word) in self._folded
 
     def sure(self, said: str) -> Meant:
         """The tool of this name, in any spelling and with any prefix, but without a slip."""

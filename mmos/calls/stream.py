@@ -14,6 +14,8 @@ MOST_CHECKS = 64
 """How often a held text is read anew; a text that needs more waits for its end."""
 LONGEST_CHECKED = 50_000
 LONGEST_TAG = 120
+MOST_PIECES = 10_000
+"""Of how many pieces it is remembered whether they are plain text: a model's vocabulary is finite."""
 
 _SUSPECT = re.compile(r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>")
 _BEGUN_TAG = re.compile(rf"<[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z")
@@ -37,8 +39,15 @@ class TextStream:
         self._holding = False
         self._checks = 0
         self._spans = False
+        self._plain = names.plain_pieces
 
     def feed(self, piece: str) -> None:
+        if self._is_plain(piece):
+            self._text += piece
+            self._place = len(self._text)
+            self._passed += piece
+            self._tell(piece)
+            return
         self._text += piece
         if self._holding and not self._checked(piece):
             return
@@ -47,6 +56,21 @@ class TextStream:
     def rest(self, content: str) -> str:
         """What of the whole reading's content was not passed on yet."""
         return content[len(self._passed) :] if content.startswith(self._passed) else ""
+
+    def _is_plain(self, piece: str) -> bool:
+        """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
+        if self._holding or self._spans or self._place != len(self._text):
+            return False
+        if self._text and not (piece[:1].isspace() or self._text[-1].isspace()):
+            return False
+        known = self._plain.get(piece)
+        if known is None:
+            if len(self._plain) >= MOST_PIECES:
+                self._plain.clear()
+            word = _WORD.search(piece)
+            begun = word is not None and (self._names.begins(word[1]) or "functools".startswith(word[1]))
+            known = self._plain[piece] = not (begun or _SUSPECT.search(piece) or self._names.mention.search(piece))
+        return known
 
     def _scan(self) -> None:
         """Pass on everything up to the first place where a call may begin."""
