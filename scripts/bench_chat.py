@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 SIZE = (40, 120)
@@ -41,6 +42,9 @@ class Limit:
 
 def main() -> int:
     given = _arguments()
+    if given.waiting:
+        _wait()
+        return 0
     if given.inside:
         asyncio.run(_inside(given.chunks, Path(given.inside)))
         return 0
@@ -49,7 +53,11 @@ def main() -> int:
     keys = [_first_key() for _ in range(3 if given.quick else 7)]
     limits = [
         Limit(f"CPU of {streamed['bytes'] / 1000:.0f} kB in {chunks} chunks at 100 a second, % of a core", 15, streamed["core"]),
-        Limit("the screen behind the text, at most, ms", 50, streamed["behind_ms"]),
+        Limit(
+            "the screen behind the text, beyond the machine's own lateness, at most, ms",
+            50,
+            max(0.0, streamed["behind_ms"] - streamed["late_ms"]),
+        ),
         Limit("one feed and paint, at most, ms", 50, streamed["paint_ms"]),
         Limit("first token on the screen after its arrival, median, ms", 5, streamed["token_ms"]),
         Limit("first key echoed after the command was typed, median, ms", 300, statistics.median(key["echo_ms"] for key in keys)),
@@ -68,7 +76,8 @@ def _lines(limits: list[Limit], streamed: dict[str, Any], keys: list[dict[str, f
     editor = statistics.median(key["ready_ms"] for key in keys)
     yield f"        {editor:8.1f}            the chat is ready to send what was typed, median, ms"
     yield f"        {streamed['written'] / 1000:8.1f}            kB written to the terminal"
-    yield f"        {streamed['late_ms']:8.1f}            the machine's own lateness meanwhile (a loop that does nothing), at most, ms"
+    yield f"        {streamed['behind_ms']:8.1f}            the screen behind the text, at most, ms"
+    yield f"        {streamed['late_ms']:8.1f}            a process that only waits, in the same seconds, behind its own clock, at most, ms"
 
 
 # ---------------------------------------------------------------- a long answer
@@ -111,20 +120,25 @@ async def _inside(chunks: int, report: Path) -> None:
     with page.open():
         await _idle(20)
         tokens = [await _first_token(page, number) for number in range(ROUNDS)]
-        idle = await _idle(100)
+        waiting = await asyncio.create_subprocess_exec(sys.executable, __file__, "--waiting", stdin=PIPE, stdout=PIPE)
         told = await _stream(page, answer(chunks))
+        late, _ = await waiting.communicate(b"done")
         await page.close()
-    report.write_text(json.dumps({**told, "tokens": tokens, "late_ms": idle * 1000}))
+    report.write_text(json.dumps({**told, "tokens": tokens, "late_ms": float(late) * 1000}))
 
 
-async def _idle(ticks: int) -> float:
-    loop = asyncio.get_running_loop()
-    begun, worst = loop.time(), 0.0
-    for number in range(1, ticks + 1):
-        due = begun + number * CHUNK_SECONDS
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        worst = max(worst, loop.time() - due)
-    return worst
+def _wait() -> None:
+    """The control: wakes as often as text comes, and does nothing, until its stdin has something to say."""
+    due, worst = time.perf_counter(), 0.0
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        due = max(due + CHUNK_SECONDS, time.perf_counter())
+        time.sleep(max(0.0, due - time.perf_counter()))
+        worst = max(worst, time.perf_counter() - due)
+    print(worst)
+
+
+async def _idle(ticks: int) -> None:
+    await asyncio.sleep(ticks * CHUNK_SECONDS)
 
 
 async def _first_token(page: Any, number: int) -> float:
@@ -257,6 +271,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few seconds; shows that it works, not how fast")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--check", action="store_true", help="exit 1 when a limit is missed")
+    parser.add_argument("--waiting", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--inside", metavar="REPORT", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -26,7 +26,7 @@ from xml.sax.saxutils import escape
 import pyte
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-COLUMNS, ROWS = 92, 30
+COLUMNS, ROWS = 100, 34
 PATIENCE = 60.0
 TASK = "Implement a binary search function in Python and say why it is correct."
 

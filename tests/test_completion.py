@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from mmos.cli.completion import live
 from mmos.cli.completion.scripts import detect, place
 from mmos.cli.main import COMMANDS
 from mmos.errors import UsageError
 from mmos.events import RunStarted, ThreadNamed
 from mmos.journal import Journal
+from mmos.journal.connect import FILE
+from mmos.journal.schema import ONLY_LISTING
 
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "_MMOS", "XDG_", "COVERAGE_", "COMP_"))}
+HEAVY = {"pydantic", "structlog", "rich", "prompt_toolkit", "ollama", "aiohttp", "jsonschema", "tenacity"}
 CONFIGURATION = """\
 orchestration:
   servers:
@@ -140,13 +146,21 @@ def test_what_is_broken_is_nothing_to_offer(tmp_path: Path, line: str, damage: s
     assert sorted(tmp_path.rglob("*")) == before  # nothing is made, either
 
 
+def test_the_journal_is_asked_in_its_own_words(folder: Path) -> None:
+    assert (live.JOURNAL, live.LISTED) == (FILE, ONLY_LISTING)
+    with closing(sqlite3.connect(folder / ".mmos" / FILE)) as database:
+        for query in (live._RUNS, live._THREADS):
+            plan = database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+            assert "entries_listing" in str(plan)
+
+
 def test_nothing_heavy_is_imported_to_answer(folder: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "mmos"]
-    for line in ("mmos ", "mmos runs show ", "mmos models show ", "mmos run --thread "):
+    for line, more in (("mmos ", {"asyncio", "yaml", "sqlite3"}), ("mmos runs show ", {"asyncio", "yaml"}), ("mmos models show ", set())):
         environment = environ(folder, _MMOS_COMPLETE="bash_complete", COMP_LINE=line)
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environment, timeout=60)
         loaded = {row.rpartition("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines() if row.startswith("import time:")}
-        assert not loaded & {"pydantic", "structlog", "rich", "prompt_toolkit", "ollama", "aiohttp", "jsonschema", "tenacity"}
+        assert not loaded & (HEAVY | more)
 
 
 # ---------------------------------------------------------------- in the shells themselves

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -134,6 +133,7 @@ Result = TypeVar("Result")
 
 def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Run a coroutine; Ctrl-C and SIGTERM cancel it, so that it closes what it opened and says what there is."""
+    import asyncio  # not before there is work: help and completion have none
 
     async def main() -> Result:
         loop = asyncio.get_running_loop()

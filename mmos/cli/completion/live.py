@@ -63,10 +63,14 @@ def _setting(ctx: click.Context) -> Setting:
 
 # ---------------------------------------------------------------- from the journal
 
-_RUNS = """SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
-    WHERE kind = 'run_started' AND {listed} ORDER BY seq DESC LIMIT 200"""
-_THREADS = """SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN json_extract(CAST(data AS TEXT), '$.name') END)
-    FROM entries WHERE kind IN ('thread_named', 'run_started') AND {listed} GROUP BY thread ORDER BY 2 DESC LIMIT 200"""
+JOURNAL = "journal.db"
+LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named', 'question_asked', 'question_answered')"
+"""As the journal's own index says it. The journal is not imported: that would take longer than all the rest."""
+
+_RUNS = f"""SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
+    WHERE kind = 'run_started' AND {LISTED} ORDER BY seq DESC LIMIT {MOST}"""
+_THREADS = f"""SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN json_extract(CAST(data AS TEXT), '$.name') END)
+    FROM entries WHERE kind IN ('thread_named', 'run_started') AND {LISTED} GROUP BY thread ORDER BY 2 DESC LIMIT {MOST}"""
 
 
 def _runs(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
@@ -79,14 +83,11 @@ def _threads(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 
 def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
-    from mmos.journal.connect import DEFAULTS, FILE, for_reading
-    from mmos.journal.schema import ONLY_LISTING
-
-    path = setting.found_state() / FILE
-    if not path.exists():
+    path = setting.found_state() / JOURNAL
+    if not path.is_file():
         return []
-    with closing(for_reading(path, DEFAULTS)) as database:
-        return database.execute(query.format(listed=ONLY_LISTING)).fetchall()
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=0.1, uri=True)) as database:
+        return database.execute(query).fetchall()
 
 
 # ---------------------------------------------------------------- from the configuration

@@ -10,7 +10,7 @@ from mmos.cli.chat.markdown.styles import ADDRESS, BOLD, CODE, ITALIC, STRIKE, U
 _MARKUP = re.compile(
     r"""(?P<escape>\\[!-/:-@\[-`{-~])
     | (?P<ticks>`+)
-    | (?P<link>!?\[(?P<label>[^\[\]]*)\]\(\s*<?(?P<url>[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s+(?P<title>"[^"]*"|'[^']*'))?\s*\))
+    | (?P<link>!?\[(?P<label>[^\[\]]*)\]\([ ]?<?(?P<url>[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)>?(?:\s{1,3}(?P<title>"[^"]*"|'[^']*'))?[ ]?\))
     | (?P<address><(?:https?://|mailto:)[^\s<>]*>)
     | (?P<break><br\s?/?>\n?|\\(?=\n))
     | (?P<entity>&(?:amp|lt|gt|quot|apos|nbsp|\#39);)

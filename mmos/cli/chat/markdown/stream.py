@@ -8,7 +8,7 @@ from mmos.cli.chat.markdown.blocks import Blocks
 from mmos.cli.chat.markdown.leaves import LONGEST, Look
 from mmos.cli.output import harmless
 
-_UNCLEAR = re.compile(r"\s*(?:`+[\w+-]*|~+[\w+-]*|#{1,6}|[-*+=_|:\s]+|>)\s*$")
+_UNCLEAR = re.compile(r"`+[\w+-]*|~+[\w+-]*|#{1,6}|[-*+=_|: ]*|>")
 """The beginning of a line that may yet become many things."""
 
 NARROWEST = 4
@@ -46,7 +46,7 @@ class MarkdownStream:
         """The open block, if the text ended here."""
         if self._tail is None:
             blocks = self._blocks.fork()
-            if self._pending and not _UNCLEAR.match(self._pending):
+            if self._pending and not _UNCLEAR.fullmatch(self._pending.strip()):
                 _give(blocks, self._pending, self._long, last=True)
             blocks.finish()
             self._tail = blocks.out
