@@ -171,3 +171,17 @@ def test_marks_of_trials_choose_the_arbiter():
     model_name, text = arbiter(**{"qwen2.5_14b": 0.9})
     assert model_name == "qwen2.5:14b"
     assert "90% of the cases right" in text
+
+
+def test_marks_of_trials_choose_the_interpreter():
+    fleet = [host("a", model("qwen2.5:14b", "14.8B"), model("qwen3:1.7b", "1.7B"), model("functiongemma", "268M"))]
+
+    def interpreter(**scores: float) -> str | None:
+        text = propose(fleet, scores={name.replace("_", ":", 1): score for name, score in scores.items()})
+        role = from_text(text, "proposed", {}).roles().get("interpreter")
+        return role and role.model
+
+    assert interpreter() == "functiongemma"
+    assert interpreter(functiongemma=0.1) is None
+    assert interpreter(**{"functiongemma": 0.1, "qwen3_1.7b": 0.9}) == "qwen3:1.7b"
+    assert interpreter(**{"functiongemma": 0.1, "qwen2.5_14b": 0.9}) is None  # too large to answer at once

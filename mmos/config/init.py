@@ -18,6 +18,9 @@ _MID = (6.0, 15.0)
 """Billions of parameters: big enough to hold tools well, small enough to answer fast."""
 _WELL = 0.7
 """Share of the cases of a trial that a good arbiter gets right."""
+_PASSABLE = 0.4
+_SMALL = 4.0
+"""Billions of parameters: an interpreter must answer at once."""
 _GENERAL = re.compile(r"qwen|llama|mistral|granite|gemma", re.IGNORECASE)
 _SERVER_NOTES = (
     "      # vram_gb: 24   # GPU memory of the host in gigabytes: placement works better when it knows",
@@ -113,8 +116,19 @@ def _choose(found: Sequence[Candidate]) -> list[_Choice]:
     arbiter = max(_speakers(found), key=_as_arbiter)
     choices = [_Choice("arbiter", arbiter, 8192, _why_arbiter(arbiter))]
     choices += [_coding(found), _reasoning(found), _analysis(found, arbiter)]
-    choices += [_Choice("interpreter", one, 8192, "made to turn unclear text into tool calls") for one in found if one.interpreter][:1]
-    return choices
+    return [*choices, *_interpreter(found)]
+
+
+def _interpreter(found: Sequence[Candidate]) -> list[_Choice]:
+    """A model made for it, unless a trial speaks against it; else a small one that did well in a trial."""
+    made = [model for model in found if model.interpreter and (model.score is None or model.score >= _PASSABLE)]
+    if made:
+        return [_Choice("interpreter", made[0], 8192, "made to turn unclear text into tool calls")]
+    proven = [model for model in found if model.score is not None and model.score >= _WELL and model.billions <= _SMALL]
+    if not proven:
+        return []
+    best = max(proven, key=lambda model: (model.score or 0.0, -model.billions))
+    return [_Choice("interpreter", best, 8192, f"small, and {best.score:.0%} of the cases right in `mmos models test`")]
 
 
 def _fit(model: Candidate) -> float:
