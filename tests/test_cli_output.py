@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import unicodedata
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.cli.output import harmless, how_long, one_line, print_json
-from mmos.cli.tables import table
+from mmos.cli.output import harmless, has_no_reader, how_long, one_line, print_json
+from mmos.cli.tables import columns, table
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,25 @@ def test_a_document_stands_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(("seconds", "told"), [(0.04, "0.0 s"), (119.9, "119.9 s"), (125, "2 min 5 s"), (7300, "2 h 1 min")])
 def test_times_are_told_as_people_do(seconds: float, told: str) -> None:
     assert how_long(seconds) == told
+
+
+def test_wide_signs_keep_their_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("NAME", "TASK"), [("日本", "wide"), ("abcd", "narrow")])
+    assert capsys.readouterr().out.splitlines() == ["NAME  TASK", "日本  wide", "abcd  narrow"]
+
+
+def test_a_pipe_that_nobody_reads_is_known_before_anything_is_written() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        assert not has_no_reader(stream)
+        os.close(reading)
+        assert has_no_reader(stream)
+    assert not has_no_reader(io.StringIO())
+
+
+def test_where_no_column_is_spare_the_widest_gives_way_and_every_line_fits() -> None:
+    lines = [click.unstyle(line) for line in columns(("A", "MODEL", "FOR"), [("x", "m" * 60, "words " * 30)], 60)]
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[1].startswith("x  mmm")
+    assert "words words words" in lines[1]
+    assert [len(click.unstyle(line)) for line in columns(("A", "B"), [("a" * 90, "b")], 20)] == [20, 20]

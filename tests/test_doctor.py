@@ -14,6 +14,9 @@ from mmos.config.load import from_mapping
 from mmos.doctor.checkup import diagnose, is_well
 from mmos.doctor.findings import Finding
 from mmos.doctor.gather import Circumstances, examine
+from mmos.fitness.card import Card as Trial
+from mmos.fitness.card import Marks
+from mmos.fitness.shelf import Shelf
 from mmos.fleet.build import seats_of_servers
 from mmos.fleet.fleet import Fleet
 from mmos.hosts.face import Timeouts
@@ -314,3 +317,12 @@ async def test_all_are_asked_at_once(tmp_path: Path) -> None:
         await opening
     assert told(findings, "host_timeout") == []
     assert other.is_set()
+
+
+async def test_a_card_of_the_state_folder_is_heeded(tmp_path: Path) -> None:
+    host = Host("one", [GENERAL], vram_gb=16, version="0.40.3")
+    state = tmp_path / "state"
+    Shelf.of_state(state).put(Trial("general:7b", "one", 1.0, host.installed["general:7b"].digest, {"tools": Marks(10, 2, 2, 2, 0, 2, 2)}))
+    assert [finding.code for finding in await examined(tmp_path, host)] == ["model_unfit"]
+    Shelf.of_state(state).put(Trial("general:7b", "one", 2.0, "of another model", {"tools": Marks(10, 2, 2, 2, 0, 2, 2)}))
+    assert await examined(tmp_path, host) == []

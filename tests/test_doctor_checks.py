@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from mmos.config.load import from_mapping
-from mmos.doctor import clocks, configuration, hosts, memory, models, packages, rendering, state, versions
+from mmos.doctor import clocks, configuration, hosts, marks, memory, models, packages, rendering, state, versions
 from mmos.doctor.facts import Facts, Packages, Rendered, StateFolder
 from mmos.doctor.findings import CODES, FAMILIES, Finding, MakeFolder
 from mmos.doctor.gather import Circumstances, examine_without
 from mmos.errors import ConfigError, Problem
+from mmos.fitness.card import Card as Trial
+from mmos.fitness.card import Marks
 from mmos.fleet import memory as sizes
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Abilities, Card, Installed, Loaded
@@ -300,3 +302,54 @@ def test_what_a_template_tells_where_no_prompt_was_seen():
     assert codes(rendering.tools, before) == ["tools_unchecked"]
     whole = replace(facts, cards={("one", "m:7b"): Card("m:7b", template="{{ range .Tools }}{{ . }}{{ end }}")})
     assert codes(rendering.tools, whole) == ["tools_unchecked"]
+
+
+def test_a_cache_told_in_other_types_is_unknown():
+    assert sizes.cache({"general.architecture": "q", "q.block_count": "many", "q.attention.head_count": 4}) is None
+    odd = {"q.attention.key_length": "wide", "q.attention.value_length": [1], "q.embedding_length": 64}
+    assert sizes.cache({"general.architecture": "q", "q.block_count": 2, "q.attention.head_count": 4, **odd}) == sizes.Cache(
+        2 * 4 * (16 + 16) * 2
+    )
+    assert sizes.cache(
+        {"general.architecture": "q", "q.block_count": 2, "q.attention.kv_lora_rank": 8, "q.rope.dimension_count": "x"}
+    ) == sizes.Cache(32)
+
+
+# ---------------------------------------------------------------- trials
+
+GOOD, BAD = Marks(10, 10, 10, 10, 0, 2, 2), Marks(10, 8, 5, 4, 0, 2, 1)
+
+
+def tried(channels: dict[str, Marks], *, digest: str = "", roles: dict[str, object] | None = None, **arbiter: object) -> list[Finding]:
+    tree = {"orchestration": {**CONFIG["orchestration"], "arbiter": {"model": "m:7b", **arbiter}, "specialists": roles or {}}}
+    trial = Trial("m", "one", 1.0, digest, channels)
+    return list(marks.marked(replace(FACTS, config=from_mapping(tree, environ={}), trials={("one", "m:7b"): trial})))
+
+
+def test_an_arbiter_with_bad_marks_is_told_of():
+    (unfit,) = tried({"tools": BAD})
+    assert (unfit.level, unfit.code, unfit.subject) == ("warning", "model_unfit", "arbiter")
+    assert "42% of the cases" in unfit.message
+    assert "mmos models test" in unfit.cure
+    assert tried({"tools": GOOD}) == []
+    assert tried({"tools": BAD}, digest="of an older model") == []
+    assert tried({"tools": Marks(why="refused")}) == []
+
+
+def test_the_marks_of_the_channel_that_it_will_have_count():
+    assert tried({"tools": BAD, "schema": GOOD}) == []
+    assert [finding.code for finding in tried({"tools": GOOD, "schema": BAD}, channel="schema")] == ["model_unfit", "channel_worse"]
+
+
+def test_a_channel_that_is_clearly_worse_than_the_other_is_told_of():
+    worse = tried({"tools": BAD, "schema": GOOD}, channel="tools")[-1]
+    assert (worse.level, worse.code) == ("warning", "channel_worse")
+    assert "100% of the cases right, not 42%" in worse.message
+    assert "channel: schema" in worse.cure
+    assert tried({"tools": GOOD, "schema": GOOD}, channel="schema") == []
+
+
+def test_an_interpreter_with_bad_marks_is_a_note_and_others_hold_no_tools():
+    roles = {"interpreter": {"model": "m:7b"}, "coding": {"model": "m:7b", "channel": "tools"}}
+    codes = [(finding.level, finding.subject) for finding in tried({"tools": BAD}, roles=roles)]
+    assert codes == [("warning", "arbiter"), ("info", "interpreter")]

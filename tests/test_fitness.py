@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmos.app import open_app
+from mmos.errors import HostError
 from mmos.fitness.card import Card, Marks
 from mmos.fitness.cases import CASES, Case
 from mmos.fitness.shelf import Shelf
@@ -17,6 +19,7 @@ from mmos.fitness.trial import Step, Trial
 from mmos.fleet.fleet import Fleet
 from mmos.messages import ToolCall
 from mmos.prompting.templates import Templates
+from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, Turn
 from mmos.rehearsal.server import serve
@@ -159,3 +162,96 @@ async def test_a_card_without_marks_chooses_nothing(tmp_path: Path, given: dict[
         open_app(configuration(models, {"here": url}, {}), state=tmp_path) as app,
     ):
         assert (await app.run("Hello.")).text == "Plain."
+
+
+def test_a_channel_that_never_calls_is_not_chosen_for_keeping_silent() -> None:
+    """Who answers everything in words has full marks for small talk, and for nothing else."""
+    silent, clumsy = Marks(10, 0, 0, 0, 0, 2, 2), Marks(10, 6, 1, 1, 0, 2, 1)
+    assert card({"tools": silent, "schema": clumsy}).channel == "schema"
+    assert card({"tools": Marks(10, 6, 5, 2, 0, 2, 0), "schema": clumsy}).channel == "tools"
+    assert card({"tools": silent, "schema": silent}).channel == "tools"
+
+
+def test_marks_of_a_channel_that_was_not_tried_again_stand_for_the_same_model() -> None:
+    both, fresh = card(SCHEMA_WINS), card({"tools": Marks(10, 10, 10, 10, 0, 2, 2)}, tested=2.0)
+    assert fresh.beside(both).channels == {"tools": fresh.channels["tools"], "schema": SCHEMA_WINS["schema"]}
+    assert fresh.beside(both).tested == 2.0
+    assert fresh.beside(None) == fresh
+    assert replace(fresh, digest="other").beside(both).channels == fresh.channels
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"tested": "soon"}, {"tested": None}, {"channels": {"tools": {"cases": "many"}}}, {"channels": []}, {"host": 3}]
+)
+def test_a_card_with_values_that_none_can_have_is_passed_over(tmp_path: Path, spoilt: dict[str, Any]) -> None:
+    shelf = Shelf(tmp_path)
+    path = shelf.put(card(SCHEMA_WINS))
+    path.write_text(json.dumps(json.loads(path.read_text()) | spoilt))
+    assert list(shelf.cards()) == []
+
+
+def test_a_card_is_found_under_every_spelling_of_its_model(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    path = shelf.put(card(SCHEMA_WINS, model="Tried"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"added_later": {}}))
+    assert shelf.find("tried:latest", "here") == card(SCHEMA_WINS, model="Tried")
+    assert shelf.find("tried", "there") is None
+    shelf.put(card({}, model="tried:latest"))
+    assert len(list(shelf.cards())) == 1
+
+
+# ---------------------------------------------------------------- hosts that fail
+
+
+async def failing(fault: Fault, one: Model, steps: list[Step] | None = None, **more: Any) -> Card:
+    told = [] if steps is None else steps
+    host = Host("here", [one])
+    host.faults.add(fault)
+    async with serve(host) as url, Fleet.open({"here": {"url": url}}, time_scale=100) as fleet:
+        return await Trial(fleet, "tried", "here", HELD, Templates().text("schema"), tell=told.append).run(
+            **{"channels": ("tools",), "probe": False, **more}
+        )
+
+
+async def test_an_answer_that_does_not_come_loses_its_marks_and_the_trial_goes_on() -> None:
+    card = await failing(
+        Fault("error_line", after=2, times=3, error="CUDA error: something"), model([in_tools(case) for case in [*CASES, *CASES]])
+    )
+    assert card.channels["tools"].failed == 1
+    assert card.channels["tools"].cases == 10
+    assert card.channels["tools"].right < 10
+
+
+async def test_a_call_that_its_own_host_cannot_parse_is_read_as_in_a_run() -> None:
+    raw = '{"name": "get_weather", "arguments": {"city": "Antwerp"}}'
+    fault = Fault("status", times=3, error=f"error parsing tool call: raw='{raw}', err=unexpected end of JSON input")
+    marks = (await failing(fault, model([in_tools(case) for case in CASES[1:]]))).channels["tools"]
+    assert (marks.right, marks.repaired, marks.failed) == (10, 1, 0)
+
+
+async def test_a_channel_in_which_nothing_comes_is_given_up_and_the_other_is_tried() -> None:
+    fault = Fault("status", times=9, error="error parsing tool call: the model wrote none")
+    card = await failing(fault, model([in_schema(case) for case in CASES]), channels=("tools", "schema"))
+    assert not card.channels["tools"].judged
+    assert "could not read the tool call" in card.channels["tools"].why
+    assert card.channel == "schema"
+
+
+async def test_a_host_that_is_gone_ends_the_trial() -> None:
+    with pytest.raises(HostError) as caught:
+        await failing(Fault("refuse", after=5), model([in_tools(case) for case in CASES]))
+    assert caught.value.code == "host_unreachable"
+
+
+async def test_a_host_that_answers_nothing_gets_no_card() -> None:
+    with pytest.raises(HostError) as caught:
+        await failing(
+            Fault("error_line", error="CUDA error: something"), model([in_tools(case) for case in CASES]), channels=("tools", "schema")
+        )
+    assert caught.value.code == "runner_crashed"
+
+
+async def test_a_probe_that_fails_says_nothing_of_the_window() -> None:
+    card = await failing(Fault("refuse", after=len(CASES)), model([in_tools(case) for case in CASES]), probe=True)
+    assert card.window_held is None
+    assert card.channels["tools"].right == 10

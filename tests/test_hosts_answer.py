@@ -16,7 +16,7 @@ from mmos.errors import HostError, MalformedCall, ProtocolFault, RunnerCrashed, 
 from mmos.hosts.answer import Answer
 from mmos.hosts.face import Timeouts
 from mmos.hosts.faults import Site
-from mmos.hosts.growing import MAX_ANSWER, MAX_LINE, call_ids
+from mmos.hosts.growing import MAX_ANSWER, MAX_CALLS, MAX_LINE, call_ids
 from mmos.hosts.patience import Patience
 from mmos.messages import Reply
 from tests.wire import call, done, line, said
@@ -178,6 +178,8 @@ def test_arguments_that_are_no_object_are_the_models_fault(arguments: Any, raw: 
         line(message={"content": ["a"]}),
         line(message={"thinking": {"a": 1}}),
         line(message={"tool_calls": ["a"]}),
+        line(message={"tool_calls": 5}),
+        line(message={"tool_calls": {"a": 1}}),
         line(message={"tool_calls": [{"name": "a"}]}),
         line(message={"tool_calls": [call(["a"], {})]}),  # type: ignore[arg-type]
     ],
@@ -285,3 +287,17 @@ def test_any_text_comes_through_as_it_was(texts: list[str]) -> None:
     assert answer.feed(b"".join(said(text) for text in texts) + done())
     assert answer.text == "".join(texts)
     assert tokens == texts
+
+
+def test_an_answer_has_only_so_many_calls() -> None:
+    answer = _answer()
+    for _ in range(MAX_CALLS // 100):
+        answer.feed(line(message={"tool_calls": [call("dig", {})] * 100}))
+    with pytest.raises(ProtocolFault, match="1000 tool calls"):
+        answer.feed(line(message={"tool_calls": [call("dig", {})]}))
+
+
+def test_a_reason_that_is_no_word_is_none() -> None:
+    answer = _answer()
+    answer.feed(line(message={"content": "Yes."}, done=True, done_reason={"a": 1}))
+    assert answer.reply().done_reason == "stop"

@@ -31,6 +31,7 @@ from mmos.errors import (
 from mmos.hosts import faults
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
+from mmos.hosts.openai.speech import OPENAI
 from mmos.messages import Message
 from tests.wire import answer, said, serving, stream
 
@@ -248,3 +249,18 @@ def test_a_refused_connection_says_what_to_do_there(url: str, words: str) -> Non
 def test_a_long_word_of_a_host_is_clipped() -> None:
     error = faults.refused(faults.Site("box", "http://box"), 500, json.dumps({"error": "x" * 10_000}))
     assert len(str(error)) < 500
+
+
+def test_what_a_model_wrote_does_not_say_what_is_wrong_with_its_host() -> None:
+    raw = '{"query": "why cudaMalloc failed: out of memory while GGUF loads"'
+    error = faults.refused(
+        faults.Site("box", "http://box"), 500, json.dumps(_error(f"error parsing tool call: raw='{raw}', err=unexpected end of JSON input"))
+    )
+    assert isinstance(error, MalformedCall)
+    assert error.raw == raw
+
+
+@pytest.mark.parametrize("site", [faults.Site("box", "http://box"), faults.Site("box", "http://box", speech=OPENAI)])
+def test_of_a_long_text_only_the_beginning_is_looked_through(site: faults.Site) -> None:
+    error = faults.refused(site, 400, json.dumps(_error("model 'x " * 1000 + "' not found")))
+    assert isinstance(error, BadRequest)

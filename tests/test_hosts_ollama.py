@@ -111,6 +111,15 @@ async def test_headers_for_a_proxy_go_out_and_are_never_shown() -> None:
     assert secret not in "".join(shown)
 
 
+async def test_a_password_of_the_url_that_a_server_repeats_is_not_shown() -> None:
+    async with serving(answer({"error": "wrong password hunter2-hunter2"}, 500)) as wire:
+        host = OllamaHost("box", wire.url.replace("http://", "http://me:hunter2-hunter2@"))
+        with pytest.raises(HostError) as caught:
+            await host.tags()
+        await host.close()
+    assert "wrong password ***" in caught.value.message
+
+
 async def test_credentials_in_the_url_become_a_header_and_are_never_shown() -> None:
     async with serving(stream(done())) as wire:
         host = OllamaHost("box", wire.url.replace("//", "//me:s3cret@"))

@@ -329,3 +329,15 @@ async def test_headers_and_comments_are_no_first_byte() -> None:
         assert not done
         go_on.set()
         assert (await task).text == "a"
+
+
+def test_an_event_on_ever_more_lines_is_given_up() -> None:
+    lines = b'data: {"a":"' + b"x" * 1000 + b"\n"
+    with pytest.raises(ProtocolFault, match="no JSON"):
+        fresh().feed(lines * 300)
+
+
+def test_an_answer_has_only_so_many_calls() -> None:
+    pieces = [delta(tool_calls=[{"index": index, "function": {"name": "a", "arguments": "{}"}}]) for index in range(1001)]
+    with pytest.raises(ProtocolFault, match="1000 tool calls"):
+        fresh().feed(b"".join(pieces))

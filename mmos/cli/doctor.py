@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.cells import flat, wrapped
 from mmos.cli.fleet import fleet, wished
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.tables import terminal_width
 
 if TYPE_CHECKING:
     from mmos.doctor.facts import Facts
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
 WELL = ("✓", "green")
+LEAST_WIDTH = 24
 
 
 @click.command()
@@ -175,8 +178,10 @@ def _well(family: str, facts: Facts) -> str:
 
 
 def _tell_one(finding: Finding) -> None:
-    click.echo(f"  {_mark(*MARKS[finding.level])} {harmless(finding.subject)}: {harmless(finding.message)}")
-    if finding.cure:
+    text, width = f"{finding.subject}: {finding.message}", terminal_width()
+    first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [flat(text)]
+    click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {line}" for line in rest)]))
+    if finding.cure:  # not wrapped: a command has to be copied in one piece
         click.echo(click.style(f"      → {harmless(finding.cure)}", fg="cyan"))
 
 

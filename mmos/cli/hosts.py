@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.fleet import abilities, fault, fleet, holding, staying, window
-from mmos.cli.output import draws, print_json, print_json_line
+from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import Cell, columns, terminal_width
 
@@ -100,6 +100,8 @@ class _Changes:
         self._last: Any = None
 
     def __call__(self, states: Sequence[HostState]) -> None:
+        if has_no_reader(sys.stdout):
+            raise BrokenPipeError
         seen = [_identity(state) for state in states]
         if seen == self._last:
             return

@@ -156,6 +156,9 @@ def _run(args: list[str]) -> int:
     try:
         code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=colour)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         return _refuse(args, "usage", error.format_message(), _usage_hint(error), 2)
     except BrokenPipeError:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmos.errors import HostError
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
-    from mmos.hosts.face import Card, Installed
+    from mmos.hosts.face import Card, Installed, Loaded
 
 HEADS = ("MODEL", "SIZE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "CAN", "HOSTS", "ROLES", "LOADED")
 SPARE = ("FAMILY", "QUANTIZATION", "PARAMETERS", "CONTEXT", "ROLES", "SIZE", "CAN")
@@ -55,7 +55,7 @@ class Row:
     """One model and the hosts that have it."""
 
     model: Installed
-    """As the first of them tells that tells anything."""
+    """As the one of them tells that tells most."""
     states: Sequence[HostState]
     roles: Sequence[str]
 
@@ -109,13 +109,17 @@ def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
     first: dict[str, Installed] = {}
     for model in (model for state in states for model in state.installed):
         known = first.setdefault(key(model.name), model)
-        if model.size and not known.size:  # hosts of some kinds tell no more than the name
+        if _told(model) > _told(known):  # hosts of some kinds tell no more than the name, older ones not what it can do
             first[key(model.name)] = model
     roles = config.roles().values()
     return [
         Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if key(role.model) == name])
         for name, model in sorted(first.items())
     ]
+
+
+def _told(model: Installed) -> int:
+    return (model.size > 0) + (model.capabilities is not None) + (model.context_length is not None)
 
 
 def _as_cells(row: Row) -> list[Cell]:
@@ -244,8 +248,9 @@ def _card_as_json(state: HostState, model: str, card: Card | HostError) -> dict[
     }
 
 
-def _info(details: Mapping[str, Any], name: str) -> Any:
-    return details.get(f"{details.get('general.architecture')}.{name}")
+def _info(details: Mapping[str, Any], name: str) -> int | None:
+    value = details.get(f"{details.get('general.architecture')}.{name}")
+    return value if isinstance(value, int) else None
 
 
 def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[str]:
@@ -264,15 +269,17 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
         "window": f"up to {window(card.context_length)}" if card.context_length else "",
         "layers": str(_info(card.details, "block_count") or ""),
         "cache": f"{'at most ' if held.at_most else ''}{1024 * held.token_bytes / (1 << 20):.4g} MB for 1k tokens" if held else "",
-        "loaded": f"{window(loaded.context_length)} · {staying(loaded, time.time())}"
-        if loaded
-        else "no"
-        if state.abilities.tells_loaded
-        else "its host does not tell",
+        "loaded": _loaded(state, loaded),
         "digest": listed.digest[:12] if listed else "",
     }
     lines = [f"  {name:<9} {harmless(text)}" for name, text in told.items() if text]
     return [head, *lines, *_template_lines(card.template)]
+
+
+def _loaded(state: HostState, loaded: Loaded | None) -> str:
+    if loaded is None:
+        return "no" if state.abilities.tells_loaded else "its host does not tell"
+    return " · ".join(filter(None, (window(loaded.context_length), staying(loaded, time.time()))))
 
 
 def _template_lines(template: str) -> list[str]:

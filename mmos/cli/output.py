@@ -25,6 +25,20 @@ def print_json_line(document: Any) -> None:
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode())
 
 
+def has_no_reader(stream: TextIO) -> bool:
+    """Whether nobody will ever read what is written there: the other end of the pipe is closed. Writing shows it too, if there is something to write."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 _STEERING = ("Cc", "Cf", "Cs")
 """Kinds of signs that act and are not seen: escapes, changes of direction, half characters."""
 

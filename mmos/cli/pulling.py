@@ -98,13 +98,15 @@ def _deduced(config: Config, wired: Fleet, model: str, *, everywhere: bool) -> t
     from mmos.fleet.seats import key
 
     able = [seat.name for seat in wired.seats if seat.host.abilities.pulls]
+    if not able:
+        return tuple(seat.name for seat in wired.seats)[:1]  # where it is told why not
     if everywhere:
         return tuple(able)
     roles = [role for role in config.roles().values() if key(role.model) == key(model)]
     used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
     if used or len(able) == 1:
         return used or tuple(able)
-    raise click.UsageError(f"Onto which host? Say --host NAME, or --all. Hosts that can fetch models: {', '.join(able) or 'none'}.")
+    raise click.UsageError(f"Onto which host? Say --host NAME, or --all. Hosts that can fetch models: {', '.join(able)}.")
 
 
 def _check(host: Host, kind: str) -> None:

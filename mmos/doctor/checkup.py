@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from mmos.doctor import clocks, configuration, hosts, memory, models, packages, rendering, roles, state, versions
+from mmos.doctor import clocks, configuration, hosts, marks, memory, models, packages, rendering, roles, state, versions
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding
 
@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     rendering.tools,
     roles.suitable,
     roles.sized,
+    marks.marked,
     state.state_folder,
     state.disk,
     packages.slow_packages,

@@ -10,6 +10,7 @@ from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.config.schema import Server
 from mmos.errors import Problem, StateError
+from mmos.fitness.card import Card as Trial
 from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Card, Installed
@@ -61,6 +62,8 @@ class Facts:
     cards: Mapping[tuple[str, str], Card] = field(default_factory=dict)
     """By host and model."""
     rendered: Mapping[tuple[str, str], Rendered] = field(default_factory=dict)
+    trials: Mapping[tuple[str, str], Trial] = field(default_factory=dict)
+    """Fitness cards by host and model, as they are kept."""
     skews: Mapping[str, float] = field(default_factory=dict)
     """Seconds that a host's clock is ahead of ours."""
     unset_keys: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +99,13 @@ class Facts:
 
     def card(self, host: str, model: str) -> Card | None:
         return self.cards.get((host, key(model)))
+
+    def trial(self, state: HostState, model: str) -> Trial | None:
+        """The fitness card of a model on a host, unless the model is another one by now."""
+        found, listed = self.trials.get((state.name, key(model))), state.has(model)
+        if found is None or listed is None or found.digest != listed.digest:
+            return None
+        return found
 
     def capabilities(self, role: ResolvedRole) -> frozenset[str] | None:
         """What the role's model can do, as the first host that tells says; None where no one does."""

@@ -17,6 +17,7 @@ from mmos.doctor.packages import packages
 from mmos.doctor.probe import Probing, rendered
 from mmos.doctor.state import look_at_state
 from mmos.errors import ConfigError, HostError, Problem
+from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import key
 from mmos.fleet.survey import survey
@@ -51,6 +52,7 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
         unusable=tuple(_unusable(config)),
         states=states,
         cards=cards,
+        trials={(card.host, key(card.model)): card for card in Shelf.of_state(around.state).cards()},
         skews=skews,
         unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
         missing_files=dict(_missing_files(config, around.environ)),

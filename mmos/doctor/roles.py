@@ -53,7 +53,12 @@ def sized(facts: Facts) -> Iterator[Finding]:
         if "functiongemma" in role.model.lower() and role.name != INTERPRETER:
             yield warning("interpreter_misplaced", role.name, f"{role.model} is made for one simple call at a time; it cannot hold a conversation or explain anything.", f"Give {role.name} a model that chats, and {role.model} the role interpreter.")  # fmt: skip
         elif role.name == "arbiter" and (size := _billions(facts, role)) is not None and size < _SMALL_BILLIONS:
-            yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} hold several tools badly.", "A model of 7 to 14 billion suits the arbiter best; else write consult: one and channel: schema for it.")  # fmt: skip
+            yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} hold several tools badly.", _larger(role))  # fmt: skip
+
+
+def _larger(role: ResolvedRole) -> str:
+    best = "A model of 7 to 14 billion suits the arbiter best"
+    return f"{best}." if role.channel == "schema" else f"{best}; else write consult: one and channel: schema for it."
 
 
 def _billions(facts: Facts, role: ResolvedRole) -> float | None:

@@ -64,5 +64,6 @@ def _read(path: Path) -> Card | None:
 
 def _file_name(model: str, host: str) -> str:
     """Readable, and distinct even where signs had to be replaced: a model's name is no path."""
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{model}@{host}").strip(".")[:120]
-    return f"{plain}-{blake2b(f'{canonical(model)}@{host}'.encode(), digest_size=4).hexdigest()}.json"
+    name = f"{canonical(model).casefold()}@{host}"
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".")[:120]
+    return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.json"

@@ -96,6 +96,7 @@ class Trial:
         """All cases; one that the host does not answer loses its marks, and several in a row end the channel."""
         count, silent = _Count(), 0
         for number, case in enumerate(self.cases):
+            said = ""
             try:
                 ok, silent = self._judge(case, await self._read(name, case), count), 0
             except HostError as error:
@@ -109,7 +110,8 @@ class Trial:
                 if not _is_of_the_answer(fault):
                     raise
                 count.add(failed=1, **_kind(case))
-            self._step(f"{name}: {case.name}", 1, ok=ok)
+                said = f": {fault.message}"
+            self._step(f"{name}: {case.name}{said}", 1, ok=ok)
         return count.marks
 
     async def _read(self, name: str, case: Case) -> Reading:

@@ -58,6 +58,8 @@ class Ask:
     on_token: OnToken | None = None
     observe: Observe = field(default=lambda _host, _error: None)
     """Told of every attempt that failed."""
+    takes: Callable[[HostError], bool] = field(default=lambda _error: False)
+    """Whether the asker can make use of what failed: then nobody tries again."""
     placed: Callable[[str, bool], None] | None = None
     """Told where it goes, and whether the model must be loaded there first."""
 
@@ -175,7 +177,7 @@ class Fleet:
             try:
                 return await self._patiently(seat, ask, call)
             except HostError as error:
-                if not error.elsewhere and not error.retry:
+                if ask.takes(error) or not (error.elsewhere or error.retry):
                     raise
                 said[seat.name] = error
                 allowed.remove(seat.name)
@@ -204,7 +206,7 @@ class Fleet:
         try:
             return await attempt()  # nearly every call ends here, and the machinery of patience costs a tenth of one
         except HostError as error:
-            if not error.retry:
+            if not error.retry or ask.takes(error):
                 raise
             await pause(_first_pause(error))
         return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=_MAY_PASS, reraise=True)(attempt)

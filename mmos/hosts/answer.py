@@ -32,7 +32,8 @@ class Answer(Growing):
         return self._take(line)
 
     def reply(self) -> Reply:
-        return self._reply(_usage(self._final), self._final.get("done_reason") or "stop")
+        reason = self._final.get("done_reason")
+        return self._reply(_usage(self._final), reason if isinstance(reason, str) and reason else "stop")
 
     def _take(self, line: bytes) -> bool:
         try:
@@ -59,7 +60,14 @@ class Answer(Growing):
         if thinking := message.get("thinking"):
             self._thoughts.append(self._text(thinking))
         # Hosts send calls in chunks of their own, in the last chunk, or in both: all of them count, in their order.
-        for raw in message.get("tool_calls") or ():
+        if calls := message.get("tool_calls"):
+            self._take_calls(calls)
+
+    def _take_calls(self, calls: Any) -> None:
+        if not isinstance(calls, list):
+            raise faults.garbled(self._site, "tool calls that are no list")
+        self._count_calls(len(self._calls) + len(calls))
+        for raw in calls:
             self._calls.append(self._call(raw))
 
     def _call(self, raw: Any) -> ToolCall:

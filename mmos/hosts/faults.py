@@ -27,6 +27,9 @@ from mmos.hosts.ollama_speech import OLLAMA
 from mmos.hosts.speech import LOG, SAME_REQUEST, Speech
 
 _CLIP = 300
+_HEARD = 4000
+"""What is wrong is said at the beginning; to look through more of a hostile text takes seconds."""
+
 _LOOPBACK = ("localhost", "::1", "127.")
 _SENTENCES = ("error", "message", "detail")
 
@@ -53,6 +56,15 @@ _STAGES = {
     "unload": ("{host} still holds {model}, though it was told to let go.", "Something may be using it: see `mmos hosts`."),
     "total": ("{model} on {host} needed more time than the call was given.", "Allow more time, or ask for less."),
 }
+
+
+_NO_MODEL = (
+    ("{model} on {host}", "{host}"),
+    ("{model}'s answer", "its answer"),
+    (" of {model}", ""),
+    (" with {model}", ""),
+    (" for {model}", ""),
+)
 
 
 def refused(site: Site, status: int, body: str, headers: Mapping[str, str] | None = None) -> HostError:
@@ -114,7 +126,7 @@ def malformed_call(site: Site, name: str, raw: str) -> HostError:
 
 
 def _by_text(site: Site, status: int, said: str, numbers: Mapping[str, Any]) -> HostError | None:
-    text = " ".join((said, *(str(numbers[name]) for name in ("code", "type") if name in numbers)))
+    text = " ".join((said[:_HEARD], *(str(numbers[name])[:_HEARD] for name in ("code", "type") if name in numbers)))
     for rule in site.speech.rules:
         if status in rule.statuses and re.search(rule.pattern, text):
             return _make(rule.kind, site, status, (rule.message, rule.next_step), said, **_details(site, rule.kind, said, numbers))
@@ -149,13 +161,20 @@ def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[st
         "credentials": site.speech.credentials.format(host=site.host),
         "numbers": f" ({tokens} tokens into {window})" if tokens and window else "",
     }
-    message, next_step = (text.format_map(names) for text in words)
+    message, next_step = (_sentence(text, site).format_map(names) for text in words)
     return kind(message, host=site.host, model=site.model, status=status, next_step=next_step, **details)
+
+
+def _sentence(text: str, site: Site) -> str:
+    """Questions about the host itself concern no model, so the words do not either."""
+    for named, bare in () if site.model else _NO_MODEL:
+        text = text.replace(named, bare)
+    return text
 
 
 def _details(site: Site, kind: type[HostError], said: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
     if kind is WindowExceeded:
-        told = next(filter(None, (re.search(pattern, said) for pattern in site.speech.window_numbers)), None)
+        told = next(filter(None, (re.search(pattern, said[:_HEARD]) for pattern in site.speech.window_numbers)), None)
         heard = {name: int(value) for name, value in told.groupdict().items() if value} if told else {}
         return {"prompt_tokens": numbers.get("n_prompt_tokens", heard.get("prompt")), "window": numbers.get("n_ctx", heard.get("window"))}
     if kind is MalformedCall:

@@ -17,6 +17,8 @@ from mmos.messages import Message, Reply, ToolCall, Usage
 
 MAX_LINE = 8 << 20
 MAX_ANSWER = 64 << 20
+MAX_CALLS = 1000
+"""No turn means so many, and each is compared with all before it."""
 _ID_SIGNS = string.ascii_lowercase + string.digits
 
 
@@ -112,6 +114,10 @@ class Growing:
         if not isinstance(value, str):
             raise faults.garbled(self._site, "a text that is no string")
         return value
+
+    def _count_calls(self, calls: int) -> None:
+        if calls > MAX_CALLS:
+            raise faults.garbled(self._site, f"more than {MAX_CALLS} tool calls in one answer")
 
     def _id(self, given: object) -> str:
         taken = {call.id for call in self._calls}

@@ -26,8 +26,15 @@ from mmos.hosts.speech import LOG, SAME_REQUEST, Rule, Speech, Words
 
 _PULL = "Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on {host}."
 
+_MALFORMED = (
+    "{host} could not read the tool call that {model} wrote: {said}.",
+    "Ask again; `channel: schema` for the role, or another model, is steadier.",
+)
+
 # The first rule that fits wins: the exact ones come before those that a longer text may contain by chance.
 _RULES = (
+    # It quotes what the model wrote, which may speak of anything.
+    Rule(r"^(error parsing tool call: raw=|llama-server returned invalid tool call arguments)", MalformedCall, *_MALFORMED),
     Rule(
         r"exceeds the available context size|exceed_context_size|input length exceeds the context length|prompt is longer than the context",
         WindowExceeded,
@@ -119,8 +126,7 @@ _RULES = (
     Rule(
         r"error parsing tool call|tool call arguments|unexpected end of JSON|invalid character|[Ff]ailed to parse|does not match the expected",
         MalformedCall,
-        "{host} could not read the tool call that {model} wrote: {said}.",
-        "Ask again; `channel: schema` for the role, or another model, is steadier.",
+        *_MALFORMED,
     ),
     Rule(
         r"token repeat limit",

@@ -28,7 +28,9 @@ Reader = Callable[[aiohttp.StreamReader, Patience], Awaitable[T]]
 QUICK = Timeouts(connect=5.0, first_byte=10.0, between_chunks=10.0, total=30.0)
 """For questions that a host answers from what it knows."""
 
-_MAX_BODY = 256 << 20
+_MAX_BODY = 16 << 20
+"""Lists, cards and vectors are far smaller; an answer grows elsewhere."""
+
 _MAX_REFUSAL = 64 << 10
 _LARGE_REQUEST = 1 << 20
 _SETTLE_SECONDS = 0.25
@@ -43,7 +45,7 @@ class Wire:
         self.name = name
         self.headers = {**_authorization(address), **headers}
         self._speech = speech
-        self._secrets = _secrets([*self.headers.values(), *address.query.values()])
+        self._secrets = _secrets([*self.headers.values(), *address.query.values(), address.password or ""])
         self._query = address.query_string
         self._base = address.with_user(None).with_query(None).with_fragment(None)
         self.url = str(self._base).rstrip("/")

@@ -21,6 +21,9 @@ from mmos.messages import Reply, ToolCall
 _LAST_WORDS_SECONDS = 2.0
 """How long a finished answer waits for its count of tokens."""
 
+_MAX_PAYLOAD = 256 << 10
+"""Of an event on several lines; each of them is read together with all before it."""
+
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _REASONS = {
     "tool_calls": "stop", "function_call": "stop", "tool_use": "stop", "end_turn": "stop", "stop_sequence": "stop", "eos": "stop",
@@ -130,7 +133,7 @@ class Answer(Growing):
         payload = self._payload + b"\n" + value if self._payload else value
         chunk = json_or_none(payload)
         if chunk is None and value:
-            if not payload.startswith(b"{") or (self._payload and json_or_none(value) is not None):
+            if not payload.startswith(b"{") or len(payload) > _MAX_PAYLOAD or (self._payload and json_or_none(value) is not None):
                 raise faults.garbled(self._site, "an event that is no JSON")
             self._payload = payload
             return False
@@ -181,6 +184,7 @@ class Answer(Growing):
                 raise faults.garbled(self._site, "a tool call that is no object")
             self._begin()
             self._drafts.take(piece)
+            self._count_calls(len(self._drafts))
 
     def _parts(self, parts: list[Any]) -> None:
         """Content in parts, as some clouds send it."""

@@ -38,6 +38,9 @@ class Drafts:
     def __iter__(self) -> Iterator[Draft]:
         return iter(self._drafts)
 
+    def __len__(self) -> int:
+        return len(self._drafts)
+
     def take(self, piece: Mapping[str, Any]) -> None:
         """One piece; its parts may be missing, empty, or said again."""
         function = piece.get("function")

@@ -1,0 +1,57 @@
+"""Marks: what trials of models say about the roles that these have, where `mmos models test` has left a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmos.config.roles import ResolvedRole
+from mmos.doctor.facts import Facts
+from mmos.doctor.findings import Finding, info, warning
+from mmos.doctor.probe import holds_tools
+from mmos.doctor.roles import INTERPRETER
+from mmos.fitness.card import FIT_ARBITER, FIT_INTERPRETER, Card, Marks
+from mmos.fleet.survey import HostState
+
+_WORDS = {"tools": "the host's own tool calls", "schema": "schema mode"}
+
+
+def marked(facts: Facts) -> Iterator[Finding]:
+    for role in facts.roles.values():
+        for state in facts.serving(role):
+            trial = facts.trial(state, role.model)
+            if trial is not None and holds_tools(role):
+                yield from _unfit(state, role, trial)
+                yield from _channel(state, role, trial)
+
+
+def _unfit(state: HostState, role: ResolvedRole, trial: Card) -> Iterator[Finding]:
+    """Its marks in the channel that it will have."""
+    marks = trial.channels.get(role.channel or trial.channel or "", Marks())
+    if not marks.judged:
+        return
+    if role.name == "arbiter" and marks.score < FIT_ARBITER:
+        yield warning(
+            "model_unfit", role.name,
+            f"In its trial on {state.name}, {role.model} did {marks.score:.0%} of the cases right; an arbiter should do {FIT_ARBITER:.0%}.",
+            "Name another model for the arbiter; mmos models test MODEL shows how one would do.",
+        )  # fmt: skip
+    elif role.name == INTERPRETER and (share := marks.right / marks.cases) < FIT_INTERPRETER:
+        yield info(
+            "model_unfit", role.name,
+            f"In its trial on {state.name}, {role.model} made {share:.0%} of the calls right; an interpreter should make {FIT_INTERPRETER:.0%}.",
+            "Name another model for the interpreter; mmos models test MODEL shows how one would do.",
+        )  # fmt: skip
+
+
+def _channel(state: HostState, role: ResolvedRole, trial: Card) -> Iterator[Finding]:
+    """A channel that the configuration insists on, though the other one served the model better."""
+    if role.channel is None or trial.channel in (None, role.channel):
+        return
+    other = str(trial.channel)
+    here, there = trial.channels.get(role.channel, Marks()), trial.channels[other]
+    if here.judged and there.is_clearly_better(here):
+        yield warning(
+            "channel_worse", role.name,
+            f"Its channel is {role.channel}, and in its trial on {state.name}, {role.model} did better by {_WORDS[other]}: {there.score:.0%} of the cases right, not {here.score:.0%}.",
+            f"Write channel: {other} for {role.name}, or leave channel out.",
+        )  # fmt: skip
