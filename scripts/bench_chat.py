@@ -106,6 +106,7 @@ class Typist:
     def entered(self, text: str) -> None: ...
     def interrupted(self) -> None: ...
     def left(self) -> None: ...
+    def wants_editor(self) -> None: ...
 
 
 async def _inside(chunks: int, report: Path) -> None:
@@ -113,7 +114,7 @@ async def _inside(chunks: int, report: Path) -> None:
     from prompt_toolkit.completion import DummyCompleter
     from prompt_toolkit.history import InMemoryHistory
 
-    from mmos.cli.chat.cells import Ink
+    from mmos.cli.cells import Ink
     from mmos.cli.chat.terminal import Terminal
 
     page = Terminal(Typist(), InMemoryHistory(), DummyCompleter(), Ink(True))

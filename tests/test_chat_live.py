@@ -5,7 +5,7 @@ from __future__ import annotations
 from wcwidth import wcswidth
 
 from mmos import events
-from mmos.cli.chat.cells import Ink
+from mmos.cli.cells import Ink
 from mmos.cli.chat.live import Live
 from mmos.cli.chat.work import Work
 from mmos.messages import Message, ToolCall, Usage
@@ -109,6 +109,13 @@ def test_failures_tools_and_notes_are_told() -> None:
     assert seen.collapsed(80, PLAIN) == ["  ✗ read_file · It is not there. · 0.0 s"]
     assert seen.notes == ["! arbiter on box: It broke off.", "! Too long."]
     assert seen.settled
+
+
+def test_a_specialist_that_could_not_be_asked_says_so_in_words() -> None:
+    seen = live()
+    seen.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {"query": "How so?"}), 0.0)
+    seen.tell(finished("c1", ok=False, text='{"success": false, "response": "No host can serve it.", "reasoning": ""}'), 1.0)
+    assert seen.collapsed(80, PLAIN) == ["  ✗ consult_coding_specialist · No host can serve it. · 1.0 s"]
 
 
 def test_a_stop_ends_everything_that_is_at_work() -> None:

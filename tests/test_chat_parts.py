@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as some
 from wcwidth import wcswidth
 
+from mmos.cli.cells import Ink, fit, hanging, wrapped
 from mmos.cli.chat import slash
 from mmos.cli.chat.attaching import Attachment, attachment, with_attachments
-from mmos.cli.chat.cells import Ink, columns, fit, wrapped
 from mmos.cli.chat.completion import ChatCompleter
 from mmos.cli.chat.history import FILE, KeptHistory
-from mmos.cli.chat.inbox import Inbox
-from mmos.cli.chat.lines import Lines
+from mmos.cli.chat.input import Inbox, Lines
 from mmos.cli.chat.wishes import Wishes
+from mmos.cli.chat.work import spent, what_came
 from mmos.errors import UsageError
+from mmos.views.run import RunView
 
 WORDS = some.text(some.sampled_from("ab 漢字\u0301é👩\u200d💻\t\n-"), max_size=200)
 
@@ -40,10 +41,32 @@ def test_a_line_that_is_fitted_fits(text: str, width: int) -> None:
     assert fit(text, width) == text or fit(text, width).endswith("…")
 
 
-def test_a_table_fits_and_its_widest_column_gives_way() -> None:
-    lines = columns(("A", "MODEL", "FOR"), [("x", "m" * 60, "words " * 30)], 60)
-    assert all(wcswidth(line) <= 60 for line in lines)
-    assert lines[1].startswith("x  mmm")
+def test_signs_without_a_width_make_no_line_too_long() -> None:
+    assert wrapped("aaa\u5b57\u0301", 4) == ["aaa", "\u5b57\u0301"]
+    assert wrapped("\u5b57" * 5, 4) == ["\u5b57" * 2, "\u5b57" * 2, "\u5b57"]
+
+
+def test_what_was_indented_stays_so() -> None:
+    assert wrapped("def f():\n    return  1\n\n   ", 20) == ["def f():", "    return  1", "", ""]
+    assert wrapped("    one two", 8) == ["one two"], "where half a line is not enough for it, it goes"
+    assert wrapped("  one two", 8) == ["  one", "two"]
+
+
+def test_what_hangs_from_a_head_stands_below_its_text_and_has_one_head() -> None:
+    assert hanging("  3. ", "one two three four", 15) == ["  3. one two", "     three four"]
+    assert hanging("  3. ", "", 15) == ["  3. "]
+
+
+def test_a_specialists_document_is_told_by_its_response() -> None:
+    assert what_came('{"success": false, "response": "No host."}') == "No host."
+    assert what_came('{"response": 3}') == '{"response": 3}'
+    assert what_came('{"torn') == '{"torn'
+    assert what_came("plain") == "plain"
+
+
+def test_what_was_spent_leaves_out_what_nobody_told() -> None:
+    assert spent(RunView("r", "t", started=1.0, ended=2.5, asked=1)) == "1 model call · 1.5 s"
+    assert spent(RunView("r", "t", started=1.0, ended=2.5, asked=2, output_tokens=1)) == "2 model calls · 1 token · 1.5 s"
 
 
 def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
@@ -170,6 +193,15 @@ def test_a_wish_that_cannot_be_is_refused(key: str, value: str) -> None:
     with pytest.raises(UsageError):
         wishes.set(key, value, ["arbiter", "coding"])
     assert wishes.told() == []
+
+
+def test_files_are_named_as_terminals_write_them(tmp_path: Path) -> None:
+    (tmp_path / "my notes.txt").write_text("Buy milk.")
+    for path in (f"{tmp_path}/my notes.txt", f"'{tmp_path}/my notes.txt'", f"{tmp_path}/my\\ notes.txt"):
+        assert attachment(path) == Attachment("my notes.txt", "Buy milk.")
+    for path in ("~nobody-has-this-home/x", "it's", "nul\0", f"{tmp_path}", "x" * 5000):
+        with pytest.raises(UsageError):
+            attachment(path)
 
 
 def test_nothing_in_a_file_closes_its_fence(tmp_path: Path) -> None:

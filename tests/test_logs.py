@@ -198,7 +198,8 @@ def test_lines_of_others_are_written_alike() -> None:
 
 async def test_a_silent_command_does_not_import_what_writes_logs(tmp_path: Path) -> None:
     program = (
-        "import sys; from mmos.cli.main import mmos; mmos(['threads', 'list'], standalone_mode=False); print('structlog' in sys.modules)"
+        "import sys, mmos.app; from mmos.cli.main import mmos; mmos(['threads', 'list'], standalone_mode=False)\n"
+        "print('structlog' in sys.modules)"
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

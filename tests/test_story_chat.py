@@ -84,13 +84,18 @@ async def test_what_is_typed_ahead_is_queued_and_seen(tmp_path: Path) -> None:
 
 
 async def test_a_question_is_asked_inline_with_its_options(tmp_path: Path) -> None:
-    question = Call("escalate_to_user", {"question": "Which colour?", "options": ["red", "blue"], "default": "red"})
+    options = ["red", "blue", "a colour that takes more words to be told than one line of this terminal has room for"]
+    question = Call("escalate_to_user", {"question": "Which colour?", "options": options, "default": "red"})
     async with shell(tmp_path, {"arbiter": [question, "Blue, then."]}) as on, terminal(tmp_path, "chat") as at:
         await at.shows("›")
         at.say("Paint it.")
         await at.shows("arbiter asks: Which colour?")
         await at.shows("  2. blue")
         await at.shows("answer [red] ›")
+        assert "  3. a colour that takes more words to be told than one line of this terminal\n     has room for\n" in at.text
+        at.say("/why")
+        await at.shows("arbiter: you asked: Paint it.")
+        await at.until(lambda: at.seen.endswith("answer [red] ›"))
         at.say("2")
         await at.shows("› blue")
         await at.shows("Blue, then.")

@@ -98,6 +98,28 @@ async def test_edit_puts_the_last_task_into_the_line_or_the_editor(tmp_path: Pat
         assert "Two." not in str(on.on.sent("arbiter")[2])
 
 
+async def test_the_line_is_opened_in_the_editor_and_every_way_to_send_it_goes_on_with_the_session(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf ' and well.\\n' >> \"$1\"\n")
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    async with shell(tmp_path, {"arbiter": ["One.", "Two."]}) as on:
+        async with terminal(tmp_path, "chat", EDITOR=str(editor)) as at:
+            await at.shows("/help")
+            at.press("Do it")
+            at.press("\x18\x05")
+            await at.until(lambda: at.seen.endswith("› Do it and well."))
+            at.say("")
+            await at.shows("One.")
+            at.press("Again.\x0f")  # Ctrl-O: to prompt_toolkit the end of the line and of its work
+            await at.shows("Two.")
+        async with terminal(tmp_path, "chat", EDITOR="'unclosed") as at:
+            await at.shows("/help")
+            at.press("Do it\x18\x05")
+            await at.shows("No editor: neither $VISUAL nor $EDITOR names one that works.")
+            await at.until(lambda: at.seen.endswith("› Do it"))
+        assert on.on.heard("arbiter") == ["Do it and well.", "Again."]
+
+
 async def test_a_file_is_attached_to_the_next_message_only(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Buy milk.\n```\nfenced\n```\n")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\xff")
@@ -137,6 +159,11 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
             await at.shows("There is no host 'nowhere'")
             at.say("/set coding=other@here")
             await at.shows("coding  other@here")
+            assert "No host that answers has" not in at.text
+            at.say("/set coding=nobodys")
+            await at.shows("! No host that answers has the model 'nobodys'.")
+            at.say("/set coding=other@here")
+            await at.shows("coding  other@here", times=2)
             at.say("/set temperature=0.2")
             await at.shows("temperature  0.2")
             at.say("/set timeout=soon")
@@ -149,7 +176,7 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
             await at.shows("I am the other.")
             at.say("/set temperature=")
             at.say("/system none")
-            await at.shows("those of the configuration")
+            await at.shows("those of the configuration, no others.")
             at.say("And?")
             await at.shows("Again.")
         first, last = on.on.sent("arbiter")[0], on.on.sent("arbiter")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ async def test_a_dumb_terminal_gets_plain_text_and_can_do_the_same(tmp_path: Pat
             at.press("2\n")
             await at.shows("✓ consult_coding_specialist")
             await at.shows("end.")
-            await at.shows("[4 model calls, ")
+            await at.shows("[4 model calls · ")
             at.press("/open 1\n")
             await at.shows("[1] coding · coding on here")
             at.press("Count.\n")
@@ -233,3 +234,60 @@ async def test_what_a_tool_prints_is_no_answer(tmp_path: Path) -> None:
             await at.shows("✓ shout · ")
             await at.shows("Done again.")
             assert b"\x1b[2J" not in at.raw
+
+
+async def test_a_long_answer_leaves_no_copies_of_itself_whatever_is_typed_below_it(tmp_path: Path) -> None:
+    """Neither the names that are offered for a command nor a paste push what is redrawn off the screen."""
+    words = " ".join(f"word{number:03}" for number in range(300))
+    async with shell(tmp_path, {"arbiter": [words]}) as on:
+        stall = on.on.host.faults.add("stall", chunks=250, times=1)
+        async with terminal(tmp_path, "chat", rows=20) as at:
+            await at.shows("/help")
+            at.say("Count.")
+            await at.shows("word200")
+            at.press("/s")
+            await at.shows("write the conversation to FILE")
+            at.press("\x15")
+            at.press("\x1b[200~" + "\r".join(f"pasted {number}" for number in range(40)) + "\x1b[201~")
+            await at.shows("pasted 39")
+            at.press(CTRL_C)
+            await at.shows("Interrupted; ")
+            assert at.text.count("word003") == 1
+            assert at.text.count("word150") == 1
+            on.on.host.faults.remove(stall)
+
+
+async def test_of_a_long_paste_the_beginning_is_shown(tmp_path: Path) -> None:
+    wide = {"arbiter": {"context_window": 32768}}
+    async with shell(tmp_path, {"arbiter": ["I have read it."]}, orchestration=wide) as on:
+        async with terminal(tmp_path, "chat") as at:
+            await at.shows("/help")
+            at.press("\x1b[200~" + "\r".join(f"pasted {number}" for number in range(2000)) + "\x1b[201~")
+            await at.shows("pasted 1999")
+            at.say("")
+            await at.shows("I have read it.")
+            assert "› pasted 0\n  pasted 1\n" in at.text
+            assert "  … 1,988 more lines" in at.text
+        assert on.on.heard("arbiter")[0].endswith("pasted 1999")
+
+
+async def test_a_terminal_that_is_closed_ends_the_turn_and_keeps_what_there_is(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["One two three four five."]}) as on:
+        on.on.host.faults.add("stall", chunks=3)
+        async with terminal(tmp_path, "chat", "--thread", "t") as at:
+            at.say("Count.")
+            await at.shows("One two")
+            at.process.send_signal(signal.SIGHUP)
+            await at.ended()
+        shown = await on.mmos("threads", "show", "t")
+        assert "cancelled" in shown.out
+        assert "One two" in shown.out
+
+
+async def test_hosts_that_are_down_are_told_of_in_a_line_each(tmp_path: Path) -> None:
+    gone = {"servers": {"gone": {"url": "http://127.0.0.1:9"}}}
+    async with shell(tmp_path, {"arbiter": ["So."]}, orchestration=gone), terminal(tmp_path, "chat", columns=120) as at:
+        await at.shows("`mmos doctor` says what helps.")
+        lines = at.lines
+        told = lines.index("! gone: Nothing listens at http://127.0.0.1:9 (gone).")
+        assert lines[told + 1] == "`mmos doctor` says what helps."

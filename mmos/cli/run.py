@@ -90,7 +90,7 @@ def _task(task: str) -> str:
 
 
 async def _run(config: Setting, task: str, options: RunOptions, given: dict[str, Any]) -> int:
-    from mmos.cli.chat.wiring import wired
+    from mmos.cli.wiring import wired
 
     def note(line: str) -> None:
         if not config.json:
@@ -191,7 +191,7 @@ def _print(config: Setting, screen: Screen, answer: Answer) -> int:
 
 def _next_step(config: Setting, reason: Reason) -> str:
     """What to do; who has configured nothing and has no Ollama is told of the model that needs neither."""
-    from mmos.cli.chat.wiring import nothing_configured
+    from mmos.cli.wiring import nothing_configured
 
     proposed = _at_home(config, reason.next)
     if reason.code == "host_unreachable" and nothing_configured(config):

@@ -128,17 +128,25 @@ def setting(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
+def _ending() -> tuple[signal.Signals, ...]:
+    """The signals that end a command; `nohup` has said that a closed terminal is none."""
+    if sys.platform == "win32":
+        return ()
+    closed = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *closed)
+
+
 Result = TypeVar("Result")
 
 
 def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine; Ctrl-C and SIGTERM cancel it, so that it closes what it opened and says what there is."""
+    """Run a coroutine; Ctrl-C, SIGTERM and a terminal that is closed cancel it, so that it closes what it opened and says what there is."""
     import asyncio  # not before there is work: help and completion have none
 
     async def main() -> Result:
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(work())
-        signals = (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ()
+        signals = _ending()
         for number in signals:
             loop.add_signal_handler(number, task.cancel)
         try:

@@ -31,7 +31,8 @@ class ChatCompleter(Completer):
             for kind in takes:
                 yield from _files(word) if kind == "file" else self._offered(kind, word)
         elif self._names["options"]():
-            yield from self._offered("options", text)
+            if complete_event.completion_requested:
+                yield from self._offered("options", text)
         elif word and complete_event.completion_requested:
             yield from self._offered("roles", word)
             yield from self._offered("tools", word)

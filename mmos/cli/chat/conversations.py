@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mmos.cli.chat.cells import columns
+from mmos.cli.chat.page import table
 from mmos.cli.output import when
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ async def threads(session: Session, argument: str) -> None:  # noqa: ARG001
         session.say("No conversations yet.")
         return
     rows = [(row.name or row.thread, str(row.runs), when(row.last), row.first) for row in found]
-    session.page.lines(columns(("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows, session.page.width))
+    table(session.page, ("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows)
 
 
 def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:

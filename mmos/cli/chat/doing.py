@@ -1,14 +1,13 @@
-"""Commands that do something: stop, save, attach, copy, set, leave."""
+"""Commands that do something: stop, ask anew, save, attach, copy, set, leave."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmos.cli.chat.attaching import attachment
-from mmos.cli.chat.cells import columns
-from mmos.cli.chat.clipboard import put
+from mmos.cli.chat.attaching import attachment, named
 from mmos.cli.chat.conversations import said_in
+from mmos.cli.chat.outside import put
+from mmos.cli.chat.page import table
 from mmos.cli.output import when
 from mmos.errors import UsageError
 
@@ -24,6 +23,31 @@ async def cancel(session: Session, argument: str) -> None:
         session.say(f"{len(dropped)} that waited dropped.")
     elif not stopped:
         session.say("Nothing is going on.")
+
+
+async def retry(session: Session, argument: str) -> None:  # noqa: ARG001
+    """The old exchange is taken out of the history, so that no model reads it twice."""
+    run, task = _last(session)
+    session.instead = run
+    session.say("The last task is asked again; what was answered before no longer counts in this conversation.")
+    await session.ask(task)
+
+
+async def edit(session: Session, argument: str) -> None:  # noqa: ARG001
+    run, task = _last(session)
+    changed = await session.page.edit(task)
+    if changed is not None and not changed.strip():
+        session.say("The text is empty: nothing was changed.")
+        return
+    session.page.type((changed if changed is not None else task).rstrip("\n"))
+    session.instead = run
+    session.say("Enter asks this instead of the last task, whose answer then no longer counts in this conversation.")
+
+
+def _last(session: Session) -> tuple[str, str]:
+    if session.last is None:
+        raise UsageError("Nothing has been asked in this conversation yet.")
+    return session.last
 
 
 async def quit_(session: Session, argument: str) -> None:  # noqa: ARG001
@@ -45,7 +69,7 @@ async def save(session: Session, argument: str) -> None:
 
 def _write(name: str, text: str, force: bool) -> None:
     try:
-        with Path(name).expanduser().open("w" if force else "x", encoding="utf-8") as file:
+        with named(name).open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{name} is there already.", next_step=f"/save -f {name} replaces it.") from None
@@ -87,7 +111,7 @@ async def copy(session: Session, argument: str) -> None:
 async def system(session: Session, argument: str) -> None:
     if argument in ("", "none"):
         session.wishes.system = "" if argument else session.wishes.system
-        session.say(f"Instructions: {session.wishes.system or 'those of the configuration, no others'}.")
+        session.say(f"Instructions: {session.wishes.system or 'those of the configuration, no others.'}")
         return
     session.wishes.system = argument
     session.say("The arbiter is told so from the next turn on; /system none takes it back.")
@@ -106,8 +130,23 @@ async def set_(session: Session, argument: str) -> None:
         except UsageError:
             session.wishes = before
             raise
+        if value.strip() and key.strip() in session.wishes.roles:
+            await _look_for(session, value.strip().partition("@"))
     told = session.wishes.told()
     if told:
-        session.page.lines(columns(("SET", "TO"), told, session.page.width))
+        table(session.page, ("SET", "TO"), told)
     else:
         session.say("Nothing is set: everything is as configured.")
+
+
+async def _look_for(session: Session, wish: tuple[str, str, str]) -> None:
+    """Say at once that nobody has a model; it may be fetched meanwhile, so it stays set."""
+    from mmos.cli.fleet import missing
+    from mmos.fleet.seats import key
+    from mmos.fleet.survey import survey
+
+    model, _, host = wish
+    states = [state for state in await survey(session.app.fleet, session.app.config.servers()) if host in ("", state.name)]
+    if not any(key(found.name) == key(model) for state in states for found in state.installed):
+        error = missing(model, states)
+        session.say(f"! {error.message} {error.next_step}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent
@@ -11,10 +11,16 @@ from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-if TYPE_CHECKING:
-    from mmos.cli.chat.terminal import Typist
-
 E = KeyPressEvent
+
+
+class Typist(Protocol):
+    """Who hears what the user does at the keyboard."""
+
+    def entered(self, text: str) -> None: ...
+    def interrupted(self) -> None: ...
+    def left(self) -> None: ...
+    def wants_editor(self) -> None: ...
 
 
 def bindings(typist: Typist, forget: Callable[[], None]) -> KeyBindings:
@@ -40,6 +46,10 @@ def _for_the_line(keys: KeyBindings, typist: Typist) -> None:
     @keys.add("escape", "enter", filter=at_line)
     def _break(event: E) -> None:
         event.current_buffer.insert_text("\n")
+
+    @keys.add("c-x", "c-e", filter=at_line)
+    def _edit(event: E) -> None:  # noqa: ARG001
+        typist.wants_editor()
 
     @keys.add("tab", filter=at_line)
     def _complete(event: E) -> None:

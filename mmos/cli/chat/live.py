@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmos import events
-from mmos.cli.chat.cells import Ink, flat
-from mmos.cli.chat.work import Work, line, what_of
+from mmos.cli.cells import Ink, flat
+from mmos.cli.chat.work import Work, line, what_came, what_of
 from mmos.scope import Hint
 
 OWN_LINE = frozenset({"escalate_to_user"})
@@ -104,8 +104,9 @@ class Live:
         if work is None:
             return
         work.ended, work.ok = now, event.ok
-        work.report = "" if event.ok else event.message.content
-        work.text = work.text or event.message.content
+        said = what_came(event.message.content)
+        work.report = "" if event.ok else said
+        work.text = work.text or said
 
     def _replied(self, event: events.ModelReplied, now: float) -> None:
         work = self._worker(event.lane, event.role, now)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+import io
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
 
 from mmos import events
-from mmos.cli.chat.cells import Ink
+from mmos.cli.cells import Ink
+from mmos.cli.output import harmless
+from mmos.cli.tables import Cell, columns
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
 from mmos.scope import Hint
@@ -53,3 +57,34 @@ class Page(Protocol):
 
     def clip(self, text: str) -> bool:
         """Give the text to the terminal's clipboard; False where there is none."""
+
+
+class Stray(io.TextIOBase):
+    """A stream whose finished lines stand on the page: for what tools print and logs write while it is drawn."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__()
+        self._page = page
+        self._begun = ""
+        self._loop = asyncio.get_running_loop()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        if lines:  # a tool may write in a thread of its own
+            self._loop.call_soon_threadsafe(self._page.lines, [self._page.ink.dim(harmless(line)) for line in lines])
+        return len(text)
+
+
+def table(page: Page, heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = ()) -> None:
+    """Columns on the page."""
+    inked(page, columns(heads, rows, page.width, spare))
+
+
+def inked(page: Page, lines: Sequence[str]) -> None:
+    """Coloured lines, without their colours where the page has none."""
+    import click
+
+    page.lines(lines if page.ink.colour else [click.unstyle(line) for line in lines])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from mmos import events
-from mmos.cli.chat.cells import Ink, wrapped
-from mmos.cli.output import harmless, how_long, print_json_line
+from mmos.cli.cells import Ink, wrapped
+from mmos.cli.chat.work import INTERRUPTED, spent
+from mmos.cli.output import harmless, print_json_line
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
@@ -168,10 +169,9 @@ class Printed(Told):
         self._screen.tell(event)
 
     def finish(self, answer: Answer) -> None:
-        view = answer.view
         self._screen.finish(answer.text if answer.status != "cancelled" else None)
         if answer.status == "cancelled":
-            self._page.note("Interrupted; what there is stays in the conversation, marked.")
+            self._page.note(INTERRUPTED)
         else:
             self._page.ended(answer)
-        self._screen.note(f"[{view.asked} model calls, {view.output_tokens} tokens, {how_long(view.ended - view.started)}]")
+        self._page.note(f"[{spent(answer.view)}]")

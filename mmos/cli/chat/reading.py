@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.chat.lines import Lines
+from mmos.cli.chat import slash
+from mmos.cli.chat.input import Lines
 from mmos.cli.chat.opening import caution, go_on, header, opened
 from mmos.cli.chat.plain import Documents, Dumb, Pipe
-from mmos.cli.chat.wiring import wired
+from mmos.cli.wiring import wired
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -45,7 +46,7 @@ async def _serve(page: Pipe, session: Session, lines: Lines) -> None:
         _quiet(told)
     while not ended.is_set() and (line := await lines.next()) is not None:
         if line.strip():
-            await session.handle(line, script=True)
+            await slash.handle(session, line, script=True)
             if isinstance(page, Documents):
                 page.finish(line)
 
@@ -67,7 +68,7 @@ async def _converse(page: Dumb, session: Session, lines: Lines) -> None:
         page.prompt()
         while (line := await lines.next()) is not None:
             if line.strip():
-                await session.handle(line)
+                await slash.handle(session, line)
             page.prompt()
     if left:
         main.uncancel()

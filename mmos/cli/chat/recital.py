@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mmos import events
-from mmos.cli.chat.cells import wrapped
+from mmos.cli.cells import wrapped
 from mmos.cli.chat.live import Live
 from mmos.cli.chat.markdown import MarkdownStream
-from mmos.cli.chat.work import Work
-from mmos.cli.output import how_long
+from mmos.cli.chat.work import INTERRUPTED, Work, spent
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Recital:
             self._end()
         elif hint.kind == "restart" and self._said:
             self._end()
-            self._note(f"[the answer broke off and is begun anew: {hint.text}]")
+            self._note("[the answer broke off and is begun anew]")  # a fact tells why
 
     def tell(self, event: events.Event) -> None:
         """A fact; what the arbiter said before it called somebody stands before what came of the call."""
@@ -147,14 +146,12 @@ class Recital:
         page.lines(self._footer(answer))
 
     def _footer(self, answer: Answer) -> list[str]:
-        ink, width, view = self._page.ink, self._page.width, answer.view
-        spent = (
-            f"{view.asked} model call{'' if view.asked == 1 else 's'} · {view.output_tokens} tokens · {how_long(view.ended - view.started)}"
-        )
-        if answer.status == "answered":
-            return [ink.dim(spent)]
+        ink, width, reason = self._page.ink, self._page.width, answer.reason
+        lines: list[str] = []
+        said = []
         if answer.status == "cancelled":
-            return [ink.dim(line) for line in wrapped(f"Interrupted; what there is stays in the conversation, marked. {spent}", width)]
-        reason = answer.reason
-        lines = [ink.red(line) for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
-        return lines + [ink.dim(line) for line in wrapped(f"{reason.next} {spent}" if reason and reason.next else spent, width)]
+            said.append(INTERRUPTED)
+        elif answer.status != "answered":
+            lines += [ink.red(line) for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
+            said += [reason.next] if reason and reason.next else []
+        return lines + [ink.dim(line) for text in (*said, spent(answer.view)) for line in wrapped(text, width)]

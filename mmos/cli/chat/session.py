@@ -1,4 +1,4 @@
-"""A session: one conversation with the arbiter, line after line; a line is a task or a command."""
+"""A session: one conversation with the arbiter, turn after turn, and what holds from one to the next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.chat import slash
+from mmos.cli.cells import hanging
 from mmos.cli.chat.attaching import Attachment, with_attachments
-from mmos.cli.chat.cells import wrapped
 from mmos.cli.chat.page import Page, Showing
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
@@ -20,6 +19,9 @@ from mmos.errors import MmosError
 if TYPE_CHECKING:
     from mmos.app import Answer, App
     from mmos.participant.role import Participant
+
+MOST_LINES = 12
+"""Of what the user said, when it is shown: a paste is known by its beginning."""
 
 PATIENCE = 2.0
 """Seconds that the last facts of a run may take to arrive when it has ended."""
@@ -64,13 +66,9 @@ class Session:
         """Stop what is going on; its requests on the hosts are closed."""
         return self._work is not None and self._work is not asyncio.current_task() and self._work.cancel()
 
-    async def handle(self, text: str, *, script: bool = False) -> None:
-        """One line of the user, whatever comes of it; in a script only what is a command for sure is one."""
+    async def carry_out(self, work: Coroutine[Any, Any, None]) -> None:
+        """What one line of the user asks for, whatever comes of it."""
         self.said += 1
-        command = slash.known(text) if script else slash.read(text)
-        await self._to_its_end(self.obey(*command) if command is not None else self.ask(text))
-
-    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
         self._work = asyncio.create_task(work)
         try:
             await self._work
@@ -84,10 +82,6 @@ class Session:
         if _leaving():  # the turn took the cancellation for its own and ended well
             raise asyncio.CancelledError
 
-    async def obey(self, name: str, argument: str) -> None:
-        """Carry out a command."""
-        await slash.find(name).run(self, argument)
-
     # ---------------------------------------------------------------- a turn
 
     async def ask(self, text: str) -> None:
@@ -95,10 +89,14 @@ class Session:
         if self.instead:
             withdrawn, self.instead = self.instead, ""
             await self.app.withdraw(withdrawn)
-        task = with_attachments(text, self.attached)
+        sent, self.attached = self.attached, []
+        task = with_attachments(text, sent)
         showing = self.page.showing(self.number)
-        answer = await self._answered(task, showing)
-        self.attached = []
+        try:
+            answer = await self._answered(task, showing)
+        except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
+            self.attached = [*sent, *self.attached]
+            raise
         self.answers.append(answer)
         self.thread, self.last = answer.thread, (answer.run, task)
         showing.finish(answer)
@@ -160,9 +158,12 @@ class Session:
 
     def echo(self, text: str) -> None:
         """What the user said, as it stands in the conversation."""
-        first, *rest = wrapped(text, self.page.width - 2)
+        shown = hanging("› ", text, self.page.width)
+        left = len(shown) - MOST_LINES
         ink = self.page.ink
-        self.page.lines(["", ink.bold(f"› {first}"), *(ink.bold(f"  {line}") for line in rest)])
+        self.page.lines(["", *(ink.bold(line) for line in (shown[:MOST_LINES] if left > 1 else shown))])
+        if left > 1:
+            self.say(f"  … {left:,} more lines")
 
     def say(self, text: str) -> None:
         self.page.note(text)

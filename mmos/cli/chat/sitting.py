@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO, cast
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from mmos.cli.cells import Ink, fit, flat, hanging, wrapped
 from mmos.cli.chat import slash
-from mmos.cli.chat.cells import Ink, fit, flat, wrapped
 from mmos.cli.chat.completion import ChatCompleter
-from mmos.cli.chat.editor import edited
 from mmos.cli.chat.history import KeptHistory
-from mmos.cli.chat.inbox import Inbox
+from mmos.cli.chat.input import Inbox
+from mmos.cli.chat.outside import edited
+from mmos.cli.chat.page import Stray
 from mmos.cli.chat.recital import Recital
-from mmos.cli.chat.stray import Stray
 from mmos.cli.chat.terminal import Terminal
 from mmos.errors import MmosError
 from mmos.events import QuestionAsked
@@ -85,31 +85,35 @@ class Sitting:
     # ---------------------------------------------------------------- the keyboard
 
     def entered(self, text: str) -> None:
+        """A task, an answer or a command; a command is never an answer: it is obeyed at once, or waits for its turn."""
         self._warned = False
-        if self._question is not None:
+        known, session = slash.known(text), self.session
+        if known is not None and session is not None and session.busy and slash.COMMANDS[known[0]].at_once:
+            self.screen.remember(text)
+            self._beside(self._at_once(session, text, *known))
+        elif self._question is not None and (known is None or session is None):
             if not self._question.done():
                 self._question.set_result(text)
             self.screen.type("")
-            return
-        if not text.strip():
-            return
-        self.screen.remember(text)
-        known = slash.known(text)
-        session = self.session
-        if known is not None and session is not None and session.busy and slash.COMMANDS[known[0]].at_once:
-            task = asyncio.create_task(self._at_once(session, text, *known))
-            self._aside.add(task)
-            task.add_done_callback(self._aside.discard)
-        else:
+        elif text.strip():
+            self.screen.remember(text)
             self.inbox.put(text)
         self.screen.refresh()
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it while whatever goes on goes on."""
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def _at_once(self, session: Session, text: str, name: str, argument: str) -> None:
         session.echo(text)
         try:
-            await session.obey(name, argument)
+            await slash.obey(session, name, argument)
         except MmosError as error:
             self.screen.complain(error)
+        if session.busy:
+            self.screen.lines([""])  # what goes on is no part of it
 
     def interrupted(self) -> None:
         """Ctrl-C: the turn, else the line, else, the second time, the session."""
@@ -125,6 +129,16 @@ class Sitting:
         else:
             self._warned = True
             self.screen.lines([self.screen.ink.dim("Ctrl-C again leaves, and so does Ctrl-D.")])
+
+    def wants_editor(self) -> None:
+        self._beside(self._edit())
+
+    async def _edit(self) -> None:
+        changed = await self.screen.edit(self.screen.typed)
+        if changed is None:
+            self.screen.note("No editor: neither $VISUAL nor $EDITOR names one that works.")
+        else:
+            self.screen.type(changed.rstrip("\n"))
 
     def left(self) -> None:
         self._leave()
@@ -155,7 +169,7 @@ class Sitting:
     def _asked(self, question: QuestionAsked) -> list[str]:
         ink, width = self.screen.ink, self.screen.width
         text = wrapped(f"{question.role} asks: {question.text}", width)
-        options = [f"  {number}. {line}" for number, option in enumerate(question.options, 1) for line in wrapped(flat(option), width - 6)]
+        options = [line for number, option in enumerate(question.options, 1) for line in hanging(f"  {number}. ", flat(option), width)]
         return ["", *(ink.bold(line) for line in text), *options]
 
     async def _answer(self, question: QuestionAsked) -> str:

@@ -1,4 +1,4 @@
-"""The table of slash commands: what each takes, what it is for, and the function that does it."""
+"""What a line of the user is: a task, or one of the slash commands in the table here, each with the function that does it."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ COMMANDS: dict[str, Command] = {
     "help": Command("telling:help_", "[COMMAND]", "what can be typed here", ("commands",)),
     "tools": Command("telling:tools", "[TOOL]", "the tools that the arbiter holds, or one with its arguments", ("tools",)),
     "roles": Command("telling:roles", "", "who answers: roles, their models, where they may run"),
-    "hosts": Command("telling:hosts", "", "the hosts of the fleet, and what each has loaded"),
+    "hosts": Command("telling:hosts_", "", "the hosts of the fleet, and what each has loaded"),
     "models": Command("telling:models", "", "the models of the fleet, and who holds them in memory"),
     "why": Command("why:why", "", "why these roles, models and hosts in the last turn, in seconds"),
     "usage": Command("why:usage", "", "tokens, seconds, loads and swaps, of the last turn and of this session"),
     "open": Command("telling:open_", "[N|ROLE]", "a specialist's whole answer", ("roles",)),
     "thread": Command("conversations:thread", "[NAME|new]", "which conversation this is; go on with another, or begin one", ("threads",), at_once=False),
     "threads": Command("conversations:threads", "", "the conversations that there are"),
-    "retry": Command("asking_anew:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),
-    "edit": Command("asking_anew:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
+    "retry": Command("doing:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),
+    "edit": Command("doing:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
     "cancel": Command("doing:cancel", "[all]", "stop the turn; with `all` drop what was typed ahead, too"),
     "save": Command("doing:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
     "attach": Command("doing:attach", "[FILE]", "let a file's text go with the next message; without FILE, none", ("file",), at_once=False),
@@ -81,3 +81,14 @@ def find(name: str) -> Command:
         near = nearest(name, COMMANDS)
         raise UsageError(f"There is no command /{name}." + (f" Did you mean /{near}?" if near else ""), next_step="/help lists them all.")
     return COMMANDS[name]
+
+
+async def handle(session: Session, text: str, *, script: bool = False) -> None:
+    """One line of the user; in a script only what is a command for sure is one."""
+    command = known(text) if script else read(text)
+    await session.carry_out(session.ask(text) if command is None else obey(session, *command))
+
+
+async def obey(session: Session, name: str, argument: str) -> None:
+    """Carry out a command."""
+    await find(name).run(session, argument)

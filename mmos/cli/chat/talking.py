@@ -11,11 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.chat.cells import fit
+from mmos.cli.cells import fit
+from mmos.cli.chat import slash
 from mmos.cli.chat.opening import caution, go_on, header, opened
+from mmos.cli.chat.page import Stray
 from mmos.cli.chat.sitting import Sitting
-from mmos.cli.chat.stray import Stray
-from mmos.cli.chat.wiring import wired
+from mmos.cli.wiring import wired
 from mmos.errors import MmosError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ async def _talk(sitting: Sitting, session: Session, thread: str | None, last: bo
     try:
         while (text := await sitting.inbox.next()) is not None:
             session.echo(text)
-            await session.handle(text)
+            await slash.handle(session, text)
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -89,8 +90,11 @@ async def _look_around(sitting: Sitting, session: Session) -> None:
 
     rows = threads(await session.app.journal.read(kinds=THREAD_KINDS))
     sitting.know_threads(row.name or row.thread for row in reversed(rows))
-    for name, error in (await session.app.fleet.census()).items():
-        sitting.screen.note(f"! {name}: {error}")
+    silent = await session.app.fleet.census()
+    for name, error in silent.items():
+        sitting.screen.note(f"! {name}: {error.message}")
+    if silent:
+        sitting.screen.note("`mmos doctor` says what helps.")
 
 
 def _resume(session: Session | None) -> str:

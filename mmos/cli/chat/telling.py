@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mmos.cli.cells import cells, hanging, pad, wrapped
 from mmos.cli.chat import slash
-from mmos.cli.chat.cells import columns, wrapped
+from mmos.cli.chat.page import inked, table
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +34,14 @@ async def help_(session: Session, argument: str) -> None:
         page.lines(wrapped(f"/{name} {command.usage}".rstrip() + f": {command.help}", page.width))
         return
     rows = [(f"/{name} {command.usage}".rstrip(), command.help) for name, command in slash.COMMANDS.items()]
-    page.lines(columns(("COMMAND", "DOES"), rows, page.width))
-    page.lines(["", *columns(("KEY", "DOES"), KEYS, page.width)])
+    page.lines([*_explained(("COMMAND", "DOES"), rows, page.width), "", *_explained(("KEY", "DOES"), KEYS, page.width)])
+
+
+def _explained(heads: tuple[str, str], rows: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """Two columns; nothing of the second is left out."""
+    listed = [heads, *rows]
+    wide = max(cells(name) for name, _ in listed)
+    return [line for name, text in listed for line in hanging(f"{pad(name, wide)}  ", text, width)]
 
 
 async def tools(session: Session, argument: str) -> None:
@@ -47,7 +55,7 @@ async def tools(session: Session, argument: str) -> None:
         _one_tool(session, one)
         return
     held = session.cast()["arbiter"].box
-    session.page.lines(columns(("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in held], session.page.width))
+    table(session.page, ("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in held])
 
 
 def _one_tool(session: Session, tool: Tool) -> None:
@@ -59,7 +67,8 @@ def _one_tool(session: Session, tool: Tool) -> None:
         for name, spec in tool.spec.parameters.get("properties", {}).items()
     ]
     if rows:
-        page.lines(["", *columns(("ARGUMENT", "TYPE", "REQUIRED", "MEANS"), rows, page.width)])
+        page.lines([""])
+        table(page, ("ARGUMENT", "TYPE", "REQUIRED", "MEANS"), rows)
 
 
 async def roles(session: Session, argument: str) -> None:  # noqa: ARG001
@@ -67,19 +76,19 @@ async def roles(session: Session, argument: str) -> None:  # noqa: ARG001
         (name, one.role.model, ", ".join(one.role.servers) or "any that has it", f"{one.role.window:,}")
         for name, one in session.cast().items()
     ]
-    session.page.lines(columns(("ROLE", "MODEL", "WHERE IT MAY RUN", "WINDOW"), rows, session.page.width))
+    table(session.page, ("ROLE", "MODEL", "WHERE IT MAY RUN", "WINDOW"), rows)
 
 
-async def hosts(session: Session, argument: str) -> None:  # noqa: ARG001
-    from mmos.cli.hosts import table
+async def hosts_(session: Session, argument: str) -> None:  # noqa: ARG001
+    from mmos.cli import hosts
     from mmos.fleet.survey import survey
 
     states = await survey(session.app.fleet, session.app.config.servers())
-    _coloured(session, table(states, time.time(), session.page.width))
+    inked(session.page, hosts.table(states, time.time(), session.page.width))
 
 
 async def models(session: Session, argument: str) -> None:  # noqa: ARG001
-    from mmos.cli import fleet, tables
+    from mmos.cli import fleet
     from mmos.cli.models import rows
     from mmos.fleet.survey import survey
 
@@ -95,7 +104,8 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
         )
         for row in rows(app.config, states)
     ]
-    _coloured(session, tables.columns(("MODEL", "SIZE", "HOSTS", "ROLES", "LOADED ON"), found, session.page.width, ("SIZE",)))
+    if found:
+        table(session.page, ("MODEL", "SIZE", "HOSTS", "ROLES", "LOADED ON"), found, ("SIZE",))
     for state in states:
         if not state.reachable and state.error is not None:
             session.say(f"{state.name} did not answer: {state.error.message}")
@@ -106,12 +116,6 @@ def same(one: str, other: str) -> bool:
     from mmos.fleet.seats import key
 
     return key(one) == key(other)
-
-
-def _coloured(session: Session, lines: list[str]) -> None:
-    import click
-
-    session.page.lines(lines if session.page.ink.colour else [click.unstyle(line) for line in lines])
 
 
 async def open_(session: Session, argument: str) -> None:

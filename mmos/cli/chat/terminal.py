@@ -6,10 +6,11 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -18,22 +19,14 @@ from prompt_toolkit.input import create_input
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from mmos.cli.chat.cells import Ink
-from mmos.cli.chat.keys import bindings
+from mmos.cli.cells import Ink, cells
+from mmos.cli.chat.keys import Typist, bindings
 
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
 PROMPT = "› "
-LEAST_ROWS = 4
-"""Live lines that are shown however low the terminal is."""
-
-
-class Typist(Protocol):
-    """Who hears what the user does at the keyboard."""
-
-    def entered(self, text: str) -> None: ...
-    def interrupted(self) -> None: ...
-    def left(self) -> None: ...
+SPARE_ROWS = 2
+"""That are left free: for a search, and so that nothing is ever pushed off the screen."""
 
 
 class Output(Vt100_Output):
@@ -76,13 +69,13 @@ class Terminal:
             history=history,
             completer=completer,
             complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
-            enable_open_in_editor=True,
             key_bindings=bindings(self._typist, self.forget),
             color_depth=None if self.ink.colour else ColorDepth.DEPTH_1_BIT,
             erase_when_done=True,
             input=create_input(),
             output=self._output,
         )
+        session.default_buffer.accept_handler = self._accepted
         app = session.app
         app.max_render_postpone_time = None
         app.before_render += self._before
@@ -134,7 +127,8 @@ class Terminal:
         """Before the input line is drawn: what is above it, as far as it has changed."""
         self._drawn = self._loop.time()
         rows = self._output.get_size().rows
-        live = [*self.live(), *self.below()][-max(LEAST_ROWS, rows - LEAST_ROWS - self._session.default_buffer.document.line_count) :]
+        live = [*self.live(), *self.below()]
+        live = live[max(0, len(live) - max(0, rows - SPARE_ROWS - self._input_rows(rows))) :]
         if not self._clean:
             self._output.held = True
             self._output.write_raw("\r")  # over the prompt that stood there before we were ready
@@ -146,16 +140,31 @@ class Terminal:
         self._session.app.renderer.erase(leave_alternate_screen=False)
         same = 0 if self._pending else _common(live, self._shown)
         self._output.cursor_up(len(self._shown) - same)
+        # Each line is written over what stood there: some terminals keep a screen that is erased from its first cell on.
+        self._output.write_raw("".join(f"\x1b[K{line}\r\n" for line in [*self._pending, *live[same:]]))
         self._output.erase_down()
-        self._output.write_raw("".join(f"{line}\r\n" for line in [*self._pending, *live[same:]]))
         self._pending.clear()
         self._shown = live
+
+    def _input_rows(self, most: int) -> int:
+        """Rows that the input line takes, with the names that Tab offers below it; what is above must not be pushed off the screen."""
+        buffer = self._session.default_buffer
+        menu = self._session.reserve_space_for_menu if buffer.complete_while_typing() or buffer.complete_state is not None else 0
+        if buffer.document.line_count >= most:
+            return most
+        before = max(cells(self.asking), len(PROMPT))
+        return max(menu, sum(1 + (before + cells(line)) // self.width for line in buffer.document.lines))
 
     def _after(self, _app: Any) -> None:
         self._output.held = False
         self._output.flush()
 
     # ---------------------------------------------------------------- the input line
+
+    def _accepted(self, buffer: Buffer) -> bool:
+        """However a line is sent, by whatever key of prompt_toolkit's: it is one line, and the session goes on."""
+        self._typist.entered(buffer.text)
+        return True
 
     def type(self, text: str) -> None:
         """Put a text into the input line, to be changed and sent."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmos import events
-from mmos.cli.chat.cells import columns, flat, wrapped
+from mmos.cli.cells import flat, wrapped
+from mmos.cli.chat.page import table
 from mmos.cli.chat.work import what_of
 from mmos.cli.output import how_long
 from mmos.errors import UsageError
@@ -119,9 +120,10 @@ async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
          how_long(use.load_seconds), how_long(use.queue_seconds), how_long(use.busy_seconds))
         for use in views[-1].roles.values()
     ]  # fmt: skip
-    page.lines(columns(heads, uses, page.width))
+    table(page, heads, uses)
     totals = [_total("last turn", views[-1:]), _total("this session", views)]
-    page.lines(["", *columns(("", "MODEL CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, page.width)])
+    page.lines([""])
+    table(page, ("", "MODEL CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals)
 
 
 def _total(name: str, views: list[RunView]) -> tuple[str, ...]:

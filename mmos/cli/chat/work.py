@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mmos.cli.chat.cells import Ink, cells, fit, flat
+import orjson
+
+from mmos.cli.cells import Ink, cells, fit, flat
 from mmos.cli.output import how_long
 
+if TYPE_CHECKING:
+    from mmos.views.run import RunView
+
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
+INTERRUPTED = "Interrupted; what there is stays in the conversation, marked."
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINS_A_SECOND = 8
+LEAST_SECONDS = 0.5
+"""A speed that is measured over less is no speed."""
 
 
 @dataclass
@@ -59,6 +67,18 @@ def what_of(arguments: Mapping[str, Any]) -> str:
     return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
+def what_came(result: str) -> str:
+    """What a tool gave back, for people: of a specialist's document its response."""
+    if not result.startswith("{"):
+        return result
+    try:
+        document = orjson.loads(result)
+    except orjson.JSONDecodeError:
+        return result
+    response = document.get("response")
+    return response if isinstance(response, str) else result
+
+
 def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
     """The work in one line that fits."""
     indent = "  " * (depth + 1)
@@ -79,7 +99,7 @@ def _running(work: Work, now: float) -> list[str]:
     if not work.role:
         return [work.tool, work.what]
     parts = [work.role, _place(work), work.stage]
-    if work.stage == "writing" and now - work.since > 0:
+    if work.stage == "writing" and now - work.since >= LEAST_SECONDS:
         parts.append(_speed(work.pieces / (now - work.since)))
     return [*parts, work.what]
 
@@ -99,3 +119,10 @@ def _place(work: Work) -> str:
 
 def _speed(tokens: float) -> str:
     return f"{tokens:.0f} tok/s"
+
+
+def spent(view: RunView) -> str:
+    """What a turn took; of an answer that was interrupted no host has told the tokens."""
+    calls = f"{view.asked} model call{'' if view.asked == 1 else 's'}"
+    tokens = f"{view.output_tokens} token{'' if view.output_tokens == 1 else 's'}" if view.output_tokens else ""
+    return " · ".join(filter(None, (calls, tokens, how_long(view.ended - view.started))))

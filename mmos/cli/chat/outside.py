@@ -1,11 +1,14 @@
-"""Copying: by a program of this machine, else by the terminal itself, which works over ssh, else into a file."""
+"""What the user has beside us: an editor, and a clipboard."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 PROGRAMS = (("pbcopy",), ("wl-copy",), ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"), ("clip.exe",))
@@ -16,8 +19,31 @@ SECONDS = 3.0
 FILE = "copied.md"
 
 
+async def edited(text: str, aside: Callable[[Callable[[], None]], Awaitable[None]]) -> str | None:
+    """The text as it was left in `$VISUAL` or `$EDITOR`; None where neither is set or the editor failed."""
+    try:
+        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    except ValueError:  # a quote that nobody closed
+        return None
+    if not command:
+        return None
+    with tempfile.TemporaryDirectory(prefix="mmos-") as folder:
+        path = Path(folder) / "task.md"
+        path.write_text(text, encoding="utf-8")
+        ended: list[int] = []
+
+        def work() -> None:
+            try:
+                ended.append(subprocess.run([*command, str(path)], check=False).returncode)
+            except OSError:
+                ended.append(127)
+
+        await aside(work)
+        return path.read_text(encoding="utf-8", errors="replace") if ended == [0] else None
+
+
 async def put(text: str, clip: Callable[[str], bool], state: Path) -> str:
-    """Copy the text; says where it is."""
+    """Copy by a program of this machine, else by the terminal itself, which works over ssh, else into a file; says where the text is."""
     if not os.environ.get("SSH_CONNECTION") and await _by_program(text):
         return "Copied."
     if len(text.encode()) <= MOST and clip(text):

@@ -1,4 +1,4 @@
-"""Lines of stdin as they come, from a pipe, a file or a terminal that edits its own lines; a wait for one can be cancelled."""
+"""Lines of the user that wait for their turn: typed ahead at a terminal, or still to be read from stdin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,41 @@ from collections import deque
 BLOCK = 65536
 
 
+class Inbox:
+    """First come, first served; what is typed ahead is kept until its turn comes."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[str] = deque()
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def put(self, text: str) -> None:
+        self.waiting.append(text)
+        self._news.set()
+
+    def close(self) -> None:
+        """Nothing more will come; what is there is still served."""
+        self._closed = True
+        self._news.set()
+
+    def clear(self) -> list[str]:
+        """Take back all that waits."""
+        taken = list(self.waiting)
+        self.waiting.clear()
+        return taken
+
+    async def next(self) -> str | None:
+        """The next line, or None when there will be none."""
+        while not self.waiting:
+            if self._closed:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        return self.waiting.popleft()
+
+
 class Lines:
-    """Reads what is there and nothing ahead of it."""
+    """Lines of a pipe, a file, or a terminal that edits its own: reads what is there and nothing ahead of it, and a wait can be cancelled."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -1,4 +1,4 @@
-"""Whom the chat talks with: the configured fleet; without a configuration this machine's Ollama as it is, else the embedded model."""
+"""Who answers where one talks: the configured fleet; without a configuration this machine's Ollama as it is, else the embedded model."""
 
 from __future__ import annotations
 
