@@ -57,6 +57,13 @@ async def test_lines_come_back_in_order_with_what_they_carried(tmp_path: Path) -
     assert "swallowed" in rows[4]["unclear"]
 
 
+async def test_a_file_of_another_system_is_read(tmp_path: Path) -> None:
+    row = json.dumps({"text": "[get_weather(city='Paris')]", "tools": TOOLS}).encode()
+    code, rows, _ = await mmos(tmp_path, "calls", "read", given=b"\xef\xbb\xbf" + row + b"\r\n" + row)
+    assert code == 0
+    assert [len(row["calls"]) for row in rows] == [1, 1]
+
+
 async def test_an_error_is_unwrapped_before_it_is_read(tmp_path: Path) -> None:
     said = 'error parsing tool call: raw=\'{"name": "get_weather", "arguments": {"city": "Rome",}}\', err=invalid character'
     errors = [said, {"error": said}, json.dumps({"error": said}), {"error": {"message": said, "code": 500}}]

@@ -65,6 +65,8 @@ def test_a_name_is_found(said: str, meant: str) -> None:
         "date",
         "x" * 5000,
         "search",
+        "dater",
+        "resizer",
     ],
 )
 def test_another_name_is_no_tool_of_ours(said: str) -> None:

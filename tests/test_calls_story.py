@@ -36,10 +36,18 @@ async def test_a_call_that_was_written_otherwise_is_carried_out(said: str | Call
 async def test_what_the_host_could_not_parse_is_read_from_its_error() -> None:
     broken = ASK[:-1] + ",}"
     refused = Fail(f"error parsing tool call: raw='{broken}', err=invalid character '}}' looking for beginning of object key string")
-    async with stage({"arbiter": [*[refused] * 3, "It is 42."], "coding": ["42"]}) as on:
+    async with stage({"arbiter": [refused, "It is 42."], "coding": ["42"]}) as on:
         answer = await on.app.run("What is 6 * 7?")
         assert answer.text == "It is 42."
         assert "What is 6 * 7?" in on.heard("coding")[0]
+        assert len(on.heard("arbiter")) == 2, "what can be read is not asked for once more"
+
+
+async def test_what_nobody_can_read_is_asked_for_once_more() -> None:
+    refused = Fail('error parsing tool call: raw=\'{"name": "consult_cod\', err=unexpected end of JSON input')
+    async with stage({"arbiter": [refused, "It is 42."], "coding": []}) as on:
+        answer = await on.app.run("What is 6 * 7?")
+        assert answer.text == "It is 42."
 
 
 async def test_a_listener_never_sees_a_call_scroll_by() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -115,6 +116,33 @@ ONE += [
     "<get_weather><city>Paris</city></get_weather>",
     f"```xml\n<tool_call>{PARIS_JSON}</tool_call>\n```",
     PARIS_JSON.replace('"', '\\"'),
+    f"<tool_call>\n{PARIS_JSON[:-1]}\n</tool_call>",
+    "<|python_tag|>get_weather.call(city='Paris')",
+    "get_weather(**{'city': 'Paris'})",
+    "Call: get_weather(city='Paris')<bot_end>\nThought: The user asked for it.",
+    "<<function>>get_weather(city='Paris')",
+    '>>>get_weather\n{"city": "Paris"}',
+    '<function=get_weather,{"city": "Paris"}</function>',
+    '<function=get_weather({"city": "Paris"})</function>',
+    '<function/get_weather>{"city": "Paris"}</function>',
+    "<invoke>\n<tool_name>get_weather</tool_name>\n<parameters>\n<city>Paris</city>\n</parameters>\n</invoke>",
+    'commentary to=functions.get_weather json{"city": "Paris"}',
+    '<tool_calls><tool_call>function<tool_sep>get_weather\n```json\n{"city": "Paris"}\n```\n</tool_call></tool_calls>',
+    'function<｜tool▁sep｜>get_weather\n```json\n{"city": "Paris"}\n```<｜tool▁call▁end｜>',
+    f"<tool_call>\\n{PARIS_JSON}\\n</tool_call>",
+    '{"name": "get_weather", "arguments": "{"city": "Paris"}"}',
+    '{"name": "get_weather", "arguments": "\\"{\\\\\\"city\\\\\\": \\\\\\"Paris\\\\\\"}\\""}',
+    "1. `get_weather(city='Paris')`",
+    'get_weather -> {"city": "Paris"}',
+    'get_weather: {"city": "Paris"}',
+    'Tool: get_weather\nArguments: {"city": "Paris"}',
+    'Thought: I look.\nAction: get_weather\nAction Input:\n```json\n{"city": "Paris"}\n```',
+    '"name": "get_weather", "arguments": {"city": "Paris"}}',
+    '{"Name": "get_weather", "Arguments": {"city": "Paris"}}',
+    '{"name": "get_weather", "arguments": [{"name": "city", "value": "Paris"}]}',
+    '{"name": "get_weather", "arguments": {"type": "object", "properties": {"city": "Paris"}, "required": ["city"]}}',
+    ']<]minimax[>[<tool_call>]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>Paris]<]minimax[>[</city>]<]minimax[>[</invoke>',
+    '<|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Paris<|close|>argument<|sep|><|close|>call<|sep|>',
 ]
 
 
@@ -183,11 +211,45 @@ def test_values_come_as_the_schema_wants_them(text: str, calls: list[Any]) -> No
         "| tool | call |\n|---|---|\n| weather | get_weather(city='Paris') |",
         "Don't call get_weather(city='Paris').",
         f"<tool_response>{PARIS_JSON}</tool_response>",
+        f"To call a tool, write `<tool_call>{PARIS_JSON}</tool_call>` and wait.",
+        ">>> get_weather(city='Paris')\n20",
     ],
 )
 def test_a_sample_a_mention_and_a_thought_are_no_call(text: str) -> None:
     assert called(text) == []
     assert read(text).unclear == ""
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"name": "get_time", "description": "Tells the time."},
+        {"name": "get_time", "description": "Tells the time.", "parameters": {"type": "object", "properties": {}}},
+        {"name": "get_time", "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}}},
+        {"name": "rename", "parameters": {"type": "object", "properties": {"name": {"type": "string"}}}},
+    ],
+)
+def test_the_list_of_tools_told_again_is_no_call(tool: dict[str, Any]) -> None:
+    for text in (json.dumps(tool), json.dumps([{"type": "function", "function": tool}]), f"<tools>{json.dumps(tool)}</tools>"):
+        assert called(text) == []
+        assert "described" in read(text).unclear
+
+
+def test_what_no_json_can_hold_is_no_value() -> None:
+    assert called("[plot(start=1e999, end=1)]") == called('{"name": "plot", "arguments": {"start": 1, "end": 1e999}}') == []
+    assert called(f'{{"name": "plot", "arguments": {{"start": 1, "end": {"9" * 5000}}}}}') == []
+    assert called('{"name": "get_weather", "arguments": {"city": "a\\ud800"}}') == [("get_weather", {"city": "a\ufffd"})]
+
+
+def test_an_object_between_tags_is_one() -> None:
+    text = "<function=rename><parameter=name>x</parameter><parameter=arguments><to>y</to></parameter></function>"
+    assert called(text) == [("rename", {"name": "x", "arguments": {"to": "y"}})]
+
+
+def test_arguments_of_the_same_name_as_the_keys_around_them_stay_apart() -> None:
+    inner = {"name": "x", "arguments": {"to": "y"}}
+    assert called(json.dumps({"name": "rename", "arguments": inner})) == [("rename", inner)]
+    assert called(json.dumps({"name": "rename", "arguments": {"name": "rename", "args": inner}})) == [("rename", inner)]
 
 
 def test_what_is_no_call_stays_as_it_is() -> None:

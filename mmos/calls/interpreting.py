@@ -61,7 +61,7 @@ def trusted(
             return f"it gave {spec.name} arguments that it does not take: {', '.join(strangers)[:100]}"
         if damaged := _damaged(call.arguments, spec, text):
             return f"it cut off a value of {spec.name}: {damaged}"
-        coerced = coerce(call.arguments, spec.parameters)
+        coerced = coerce(call.arguments, spec.parameters, spec.problems)
         if coerced.problems:
             return f"the arguments of {spec.name} do not fit: {'; '.join(coerced.problems)}"
         if spec.name in bound and (invented := _invented(coerced.arguments, spec, sources)):

@@ -7,19 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmos.calls import quoted
+from mmos.calls.marks import CLOSE, OPEN
 from mmos.calls.quoted import Misread
-from mmos.calls.words import Patience, Spoken, Value, Word
+from mmos.calls.words import Patience, Spoken, Value, Word, counted
 
 DEEPEST = 60
 LONGEST_WORD = 2000
 
 SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.{0,2000}?\*/|#[^\n]*)*", re.DOTALL)
-NAME = re.compile(r"[A-Za-z_](?:[\w.]|\\[_.]|-(?=\w))*")
-_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?=\s*(?:[,)\]};]|$|#|/[/*]|\n))")
+NAME = re.compile(r"[A-Za-z_](?:[\w.]|\\[_.]|-(?=\w)){0,200}+")
+"""No name is longer; what has no end must not be looked at again from every place."""
+_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?=\s*(?:[,)\]};]|$|#|/[/*]|\n|</|<\|))")
 _KEY = re.compile(r"\s*(?:=(?![=])>?|:)\s*")
-_KEYWORD = re.compile(r"(\*{0,2}[A-Za-z_$@](?:[\w$.-]|\\_)*)\s*(?:=(?!=)|:(?!//))\s*")
-_ASSIGNED = re.compile(r"([A-Za-z_](?:[\w.]|\\_)*)\s*=(?!=)\s*")
+_KEYWORD = re.compile(r"(\*{0,2}(?:[A-Za-z_$@]|\\_)(?:[\w$.-]|\\_){0,200}+)\s*(?:=(?!=)|:(?!//))\s*")
+_ASSIGNED = re.compile(r"([A-Za-z_](?:[\w.]|\\_){0,200}+)\s*=(?!=)\s*")
 _END = re.compile(r"\s*(?:[,)\]};]|$|#|/[/*])")
+_OBJECT_IN_QUOTES = re.compile(r"""(["'])\s*\{\s*\1""")
 _CALL = re.compile(r"\s?\(")
 _JOINT = re.compile(r"(?:[|+&]|and\b|or\b|then\b|->)\s*")
 _CLOSERS = {"{": "}", "[": "]", "(": ")"}
@@ -47,6 +50,10 @@ class Reader:
     def whole(self, at: int) -> Value:
         value, end = self._value(at)
         return Value(value, end, tuple(self._repairs), self._cut, self._torn)
+
+    def headless(self, at: int) -> Value:
+        value, end = self._deeper(self._braces, at - 1)
+        return Value(value, end, ("missing bracket",), torn=self._torn)
 
     def _forgive(self, what: str) -> None:
         self._repairs[what] = None
@@ -95,16 +102,29 @@ class Reader:
             self._patience.spend((end - at) // 1000)
             if end > self._limit:
                 raise Misread("never closed")
+        elif _OBJECT_IN_QUOTES.match(self._text, at) and (found := self._object_in_quotes(at)):
+            return found
         else:
             self._patience.spend(min(self._limit - at, quoted.LONGEST) // 1000)
             said, end, closed = quoted.lenient(self._text, at, self._limit)
-            self._patience.spend((end - at) // 200)
+            self._patience.spend((end - at) // 80)
             self._cut = self._cut or not closed
             self._torn = self._torn or not closed
             self._forgive("quotes")
         if not _END.match(self._text, end) and self._text[end : end + 1] in "+.%*":
             return self._expression(at)
         return said, end
+
+    def _object_in_quotes(self, at: int) -> tuple[Any, int] | None:
+        """`"{"city": "Paris"}"`: an object as a text, with its own quotes unescaped."""
+        try:
+            value, end = self._value(self._text.index("{", at))
+        except Misread:
+            return None
+        if not isinstance(value, dict) or self._text[end : end + 1] != self._text[at] or not _END.match(self._text, end + 1):
+            return None
+        self._forgive("an object in quotes")
+        return value, end + 1
 
     def _quoted_call(self, at: int) -> tuple[Any, int] | None:
         """`"f(a=1)"` in a list of calls: the quotes are no part of it."""
@@ -130,9 +150,7 @@ class Reader:
         digits = raw.lstrip("+-")
         if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
             return Word(found[0]), found.end()  # 007 is a name, or a number of another system
-        if digits.isdigit():
-            return (int(raw) if len(digits) < 19 else float(raw[:400]), found.end())
-        return float(raw), found.end()
+        return counted(raw), found.end()
 
     def _word(self, at: int) -> tuple[Any, int]:
         name = NAME.match(self._text, at, self._limit)
@@ -194,6 +212,9 @@ class Reader:
             return at
         if not self._lenient:
             raise Misread("no comma")
+        if sign in "<[" and (CLOSE.match(self._text, at) or OPEN.match(self._text, at)):
+            self._limit = at  # the tag ends what lacks its own end
+            return at
         if sign in "\"'`" and not self._inside and _END.match(self._text, at + 1):
             self._forgive("quotes")
             return self._separated(at + 1, close)
@@ -278,6 +299,8 @@ class Reader:
         return Spoken(name.replace("\\", ""), tuple(positional), named), at + closed
 
     def _argument(self, at: int, positional: list[Any], named: dict[str, Any], last: str) -> tuple[int, str]:
+        if self._text.startswith("**{", at):
+            at += 2
         key = self._argument_key(at)
         if key is None:
             value, at = self._value(at)

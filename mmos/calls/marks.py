@@ -6,16 +6,17 @@ import re
 from dataclasses import dataclass
 
 OPEN = re.compile(
-    r"""
-    <(?!end_|\w+\|>)[|｜]?(?:[A-Za-z]\w*[:_])?(?:tool|function|plugin|action)s?[_▁ -]?(?:calls?|uses?|code|sections?)?
+    r"""(?!<<<)(?:
+    <(?!end_|\w+\|>)[|｜]?(?:[A-Za-z]\w*[:_])?(?:tool|function|plugin|action|invoke)s?[_▁ -]?(?:calls?|uses?|code|sections?)?
         (?:[_▁-](?:section[_▁])?(?:begin|start))?(?:\s+name\s*=\s*["'][^"'<>\n]{1,100}["'])?[|｜]?>
     | <[|｜](?:DSML[|｜]\s?)?(?:function|tool)[_▁]calls?[|｜]?>
     | <start_function_call> | <\|?tool_call_start\|?> | <\|START_ACTION\|> | <\|action_start\|>(?:\s*<\|plugin\|>)?
-    | <\|?python_(?:tag|start)\|?> | \[(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\] | \bfunctools(?=\s*\[)
-    | <(?:\w+:)?(?:function|invoke|tool)\s*=\s*["']?[\w.\-:/\\]{1,100}["']?\s*/?> | <(?:[\w|｜]{1,12}[:|｜])?invoke\s+name\s*=\s*["'][^"'<>\n]{1,100}["'][^<>\n]{0,60}>
+    | <\|?python_(?:tag|start)\|?> | \[(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\] | \bfunctools(?=\s*\[) | >>>(?=[\w.]{1,100}\n\s*\{) | <<function>> | \bfunction<[|｜]tool[▁_]sep[|｜]>
+    | <(?:\w+:)?(?:function|invoke|tool)\s*[=/]\s*["']?[\w.\-:/\\]{1,100}["']?\s*(?:/?>|(?:,|\[\]|\()?\s*(?=\{)) | <(?:[\w|｜]{1,12}[:|｜])?invoke\s+name\s*=\s*["'][^"'<>\n]{1,100}["'][^<>\n]{0,60}>
     | <\|channel\|>[^<>\n]{0,40}\bto=[\w.\-]{1,100}[^<>\n]{0,40}(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>
-    | \bto=functions\.[\w.\-]{1,100}\s?(?:<\|channel\|>[^<>\n]{0,40})?(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>
-    """,
+    | (?:\b(?:assistant)?commentary\s{1,2})?\bto=functions\.[\w.\-]{1,100}\s?(?:<\|channel\|>[^<>\n]{0,40})?
+        (?:(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>|(?:<\|constrain\|>\s?|commentary\s)?(?:json|code)?\s?(?=\{))
+    )""",
     re.VERBOSE,
 )
 """Where calls begin. The close tag follows from it, where there is one."""
@@ -26,20 +27,20 @@ CLOSE = re.compile(
     | <[|｜](?:tool|function|action)s?[_▁](?:calls?[_▁]?)?(?:section[_▁])?(?:end)[|｜]> | <(?:tool|function)_calls?\|>
     | </[|｜]DSML[|｜]\s?\w+>
     | <end_function_call> | <\|END_ACTION\|> | <\|action_end\|> | <\|python_end\|> | \[/(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\]
-    | <\|call\|> | <\|eom_id\|> | <\|eot_id\|> | <\|im_end\|> | <\|im_start\|>(?:\s*assistant\b)? | <\|end\|> | <start_function_response> | <end_of_turn>
+    | <\|call\|> | <\|eom_id\|> | <\|eot_id\|> | <\|im_end\|> | <\|im_start\|>(?:\s*assistant\b)? | <\|end\|> | <start_function_response> | <end_of_turn> | <bot_end>
     | <[|｜]end[▁_]of[▁_]sentence[|｜]> | <\|end_of_text\|> | <\|return\|>
     """,
     re.VERBOSE,
 )
 """What ends a call, or the text of a model, and is no content."""
 
-NAMED = re.compile(r"""(?:=|\bname\s*=)\s*["']?([\w.\-:/\\]{1,100})""")
+NAMED = re.compile(r"""(?:=|\bname\s*=|<\w+/)\s*["']?([\w.\-:/\\]{1,100})""")
 HARMONY = re.compile(r"\bto=([\w.\-]{1,100})")
 
-HINTS = ("<", "[", "{", "functools", "to=functions", "```")
-"""Without one of these a text holds neither a tag nor JSON."""
+HINTS = ("<", "[", "functools", "to=", ">>>")
+"""Without one of these a text holds no tag."""
 
-_THINKING = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|seed:think|analysis|inner_monologue)"
+_THINKING = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|seed:think|mm:think|analysis|inner_monologue)"
 THOUGHT_OPEN = re.compile(
     rf"<\|?{_THINKING}\|?> | \[THINK\] | ◁think▷ | <\|START_THINKING\|> | <\|begin_of_thought\|> | <\|channel>(?:thought\b)? | <\|channel\|>\s*analysis\s*<\|message\|>",
     re.VERBOSE | re.IGNORECASE,
@@ -48,11 +49,11 @@ THOUGHT_CLOSE = re.compile(
     rf"</\|?{_THINKING}\|?> | \[/THINK\] | ◁/think▷ | <\|END_THINKING\|> | <\|end_of_thought\|> | <channel\|> | <\|end\|>",
     re.VERBOSE | re.IGNORECASE,
 )
-_ALONE = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷|<\|end\|>\s*<\|start\|>\s*assistant(?=\s*<\|channel\|>)")
+_ALONE = re.compile(r"</(?:mm:)?think(?:ing)?>|\[/THINK\]|◁/think▷|<\|end\|>\s*<\|start\|>\s*assistant(?=\s*<\|channel\|>)")
 WRAPPING = re.compile(
     r"<\|channel\|>commentary to=assistant|<channel\|>|<\|START_RESPONSE\|>|<\|END_RESPONSE\|>|<\|START_TEXT\|>|<\|END_TEXT\|>|<\|start\|>assistant|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>"
     r"|<\|channel\|>\s*commentary\s*<\|message\|>|<\|end\|>|<\|return\|>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<[|｜]end[▁_]of[▁_]sentence[|｜]>"
-    r"|<[|｜]tool▁outputs?▁(?:begin|end)[|｜]>|<start_function_response>"
+    r"|\]<\]minimax\[>\[|<\|(?:open|close)\|>|<[|｜]tool▁outputs?▁(?:begin|end)[|｜]>|<start_function_response>"
 )
 """Marks of a model family around plain text: no content."""
 

@@ -18,10 +18,14 @@ LONG = 7
 """A letter for another is a slip in words of this length; in shorter ones it is another word: `insert` and `invert`."""
 LONGEST = 100
 
+_ENDINGS = ("s", "es", "d", "ed")
+"""What may be one too many, or missing, at the end of a short word: `timer` is no slip of `time`."""
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PREFIXES = frozenset(("functions", "function", "tools", "tool", "api", "default_api", "tool_code"))
 _STEPS = re.compile(r"\.|/|::|__|:")
+_CALLING = re.compile(r"\.(?:call|invoke|run|execute|__call__)$")
+"""What some models put behind the name of a tool."""
 _NUMBERED = re.compile(r"^\d+[.:)]\s*|[:#]\d+$|\(\s*\)$")
 
 
@@ -82,7 +86,7 @@ class Names:
             return Meant(self.specs[name], f"name: {said} is {name}")
         if len(name) > LONGEST or not name:
             return Meant()
-        tries = (name, *_without_steps(name))
+        tries = (name, *_without_steps(name), *([name[: calling.start()]] if (calling := _CALLING.search(name)) else ()))
         for index, word in ((self._folded, word) for word in tries):
             if found := index.get(folded(word)):
                 return self._one(said, found)
@@ -154,7 +158,8 @@ def _same_word(said: str, known: str) -> bool:
     if min(len(said), len(known)) < SHORTEST or said[0] != known[0] or abs(len(said) - len(known)) > 2:
         return False
     if said.startswith(known) or known.startswith(said):
-        return min(len(said), len(known)) / max(len(said), len(known)) >= ALIKE
+        ending = max(said, known, key=len)[min(len(said), len(known)) :]
+        return ending in _ENDINGS or min(len(said), len(known)) >= LONG
     if len(said) == len(known) and sorted(said) != sorted(known) and len(said) < LONG:
         return False
     return SequenceMatcher(None, said, known, autojunk=False).ratio() >= ALIKE

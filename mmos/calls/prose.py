@@ -31,7 +31,10 @@ _KEYS = "|".join(sorted({*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id"}, 
 SHAPED = re.compile(
     rf"[\[{{(][\s\[{{(\\\"'“”`‘’]{{0,12}}+(?:(?:{_KEYS})[\\\"'“”’`\s]*[:=])|\[\s*[\"'`]?[A-Za-z_][\w.\\]{{0,99}}\(", re.IGNORECASE
 )
-_CALLED = re.compile(r"\(|\s?\{|\n\s*\{|[*`]*\s*\n+[*`]*(?:Action|Tool)[ _]Input[*`]*\s*:")
+CALLED = re.compile(
+    r"\(|(?:\s?(?:[-=]>|:))?\s?\{|:?\n\s*\{|[*`]*\s*\n+[*`]*(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]*\s*:"
+)
+_INPUT = re.compile(r"\n[*`]*(?:Action|Tool)[ _]Input[*`]*\s*:[*`\s]*\Z")
 _BRACKETS = ("[", "{", "(", "['", '["', "{'", '{"', "('", '("', "[`")
 _LEADS = re.compile(r"(?:[\[{(][\s\[{(]*)?[\"'`“‘]?(?:(?<![\w.])[\w]{1,30}[./:])*\Z")
 _ITEM = re.compile(r"[ \t]*(?:[-*•]|\d{1,2}[.)]|>)?[ \t]*[`*_]{0,3}\Z")
@@ -66,7 +69,7 @@ _ACTION = re.compile(r"^[*`\s]*(?:Action|Tool|Function)[*`]*\s*:[*`\s]*\Z", re.I
 _GOES_ON = re.compile(r"[ \t]*\n?[ \t]*(?:and|or|which|where|so that|then|as|is|in|to|with|for)\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n{2,}")
 _LABEL = re.compile(
-    r"[\W_]*(?:(?:json|python|assistant|tool_call|tool_code|copy code|final answer|output|response)[\W_]*"
+    r"[\W_]*(?:\d{1,2}[.)][\W_]*)?(?:(?:json|python|assistant|tool_call|tool_code|copy code|final answer|output|response)[\W_]*"
     r"|[\w' ]{0,40}(?:calls?|response|answer|output|action|assistant|solution|result|json|python|functions?|tools?)[ *_`]*:[\W_]*)?",
     re.IGNORECASE,
 )
@@ -107,7 +110,8 @@ def _fences(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
             while text[place : place + 1] == "`":
                 place += 1
             continue
-        yield found
+        if not _INPUT.search(text, max(start, at - LEAD), at):  # else it holds arguments, and is no text of its own
+            yield found
         place = max(found.end(), at + 3)
 
 
@@ -154,7 +158,7 @@ class Finder:
         before = self._text[max(0, name.start() - 60) : name.start()]
         if before.endswith("<") and self._text[name.end() : name.end() + 1] == ">":
             return name.start() - 1
-        if not _CALLED.match(self._text, name.end()) and not (
+        if not CALLED.match(self._text, name.end()) and not (
             before.endswith(_BRACKETS) and not self._text[name.end() : name.end() + 1].isalnum()
         ):
             return -1
@@ -197,13 +201,24 @@ def _nothing(rest: str) -> bool:
     return len(rest) < 100 and all(_LABEL.fullmatch(line) and not line.lstrip().startswith(">") for line in rest.split("\n"))
 
 
+def ticked(text: str, run: Run) -> bool:
+    """Whether a run stands in ticks within its line: then it is spoken about."""
+    before = text[max(0, run.start - LEAD) : run.start]
+    line = before[before.rfind("\n") + 1 :]
+    return line.count("`") % 2 == 1 and (not _begins_line(line) or bool(text[run.end : run.end + LEAD].split("\n")[0].strip("`*., ")))
+
+
+def _begins_line(line: str) -> bool:
+    return _ITEM.fullmatch(WRAPPING.sub("", CLOSE.sub("", line))) is not None
+
+
 def sample(text: str, run: Run, explained: bool) -> bool:
     """Whether the words around a run explain it, or it stands in the middle of a sentence; after one sample a mere label begins the next."""
     before = text[max(0, run.start - LEAD) : run.start]
     after = text[run.end : run.end + LEAD]
     line = before[before.rfind("\n") + 1 :]
-    block = bool(_ITEM.fullmatch(WRAPPING.sub("", CLOSE.sub("", line))))
-    if line.count("`") % 2 == 1 and (not block or after.split("\n")[0].strip("`*., ")):
+    block = _begins_line(line)
+    if ticked(text, run):
         return True
     if not block and text[run.start] not in "{[" and not _ACTION.search(line):
         return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.calls.arithmetic import number
 from mmos.calls.coerce import coerce
-from mmos.calls.markup import Raw
+from mmos.calls.markup import Raw, pairs
 from mmos.calls.naming import Meant, Names, folded
 from mmos.calls.quoted import Misread
 from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, NAME_KEYS, Draft
@@ -16,6 +17,9 @@ from mmos.calls.spec import Spec
 from mmos.calls.values import Spoken, Word, read_value
 
 DEEPEST = 60
+_SCHEMA_WORDS = frozenset(("type", "description", "enum", "anyOf", "oneOf", "$ref", "items"))
+_PAIRED = ({"name", "value"}, {"key", "value"})
+"""Arguments as a list of names and values."""
 NAMED_IN_WORDS = 8
 """How many offered names a sentence lists."""
 
@@ -87,7 +91,7 @@ def resolve(draft: Draft, names: Names, notes: Notes, *, sure: bool = False) -> 
     if any(_holds_call(value) for value in typed.values()):
         notes.problems.append(f"{spec.name}: another call stands among its arguments; call that one first, then this one with its result")
         return None
-    coerced = coerce(typed, spec.parameters)
+    coerced = coerce(typed, spec.parameters, spec.problems)
     if coerced.problems:
         notes.problems.append(f"{spec.name}: " + "; ".join(coerced.problems))
         return None
@@ -124,10 +128,12 @@ def _unknown(name: str, meant: Meant, names: Names) -> str:
 
 def _arguments(draft: Draft, spec: Spec, notes: Notes) -> dict[str, Any] | str:
     """All arguments by the names of the schema; a sentence when they cannot be found."""
+    known = _properties(spec)
+    if _declares(draft, known):
+        return "the tool is described here, and not called; give values for its parameters"
     given = _unpacked(draft.arguments, spec, notes)
     if isinstance(given, str):
         return given
-    known = _properties(spec)
     loose = {key: value for key, value in draft.beside.items() if key not in BESIDE or key in known}
     if draft.arguments is None and not draft.positional:
         given = {**given, **loose}
@@ -139,11 +145,26 @@ def _arguments(draft: Draft, spec: Spec, notes: Notes) -> dict[str, Any] | str:
     return _spelled(given, known, notes)
 
 
+def _declares(draft: Draft, known: Mapping[str, Any]) -> bool:
+    """Whether the tool list is echoed: a name with a description alone, or a schema where values are due."""
+    told = "description" in draft.beside and "description" not in known
+    given = draft.arguments
+    if given is None:
+        return told and draft.beside.keys() <= set(BESIDE)
+    if not isinstance(given, Mapping) or not isinstance(parts := given.get("properties"), Mapping) or "properties" in known:
+        return False
+    if not parts:
+        return told
+    return all(isinstance(part, Mapping) and "value" not in part and part.keys() & _SCHEMA_WORDS for part in parts.values())
+
+
 def _unpacked(given: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
     """An object, however it was wrapped."""
     for _ in range(4):
         if isinstance(given, str) and not isinstance(given, Word):
             given = _opened(given, spec, notes)
+        elif isinstance(given, list) and given and all(isinstance(part, Mapping) and part.keys() in _PAIRED for part in given):
+            given = {str(part.get("name", part.get("key"))): part["value"] for part in given}
         elif isinstance(given, list) and len(given) == 1 and isinstance(given[0], Mapping):
             given = given[0]
         elif isinstance(given, Mapping) and (inner := _nested(given, spec)) is not None:
@@ -176,15 +197,26 @@ def _opened(text: str, spec: Spec, notes: Notes) -> Any:
         if not value.torn and not said[value.end :].strip("}] \n\t"):
             notes.repaired("arguments as a text")
             return value.value
+    if said[0] == '"' and (inner := _quoted_twice(said)):
+        return inner
     return [text] if len(_properties(spec)) == 1 else Word(text)
+
+
+def _quoted_twice(text: str) -> str:
+    """A text that was made JSON once more than it should."""
+    try:
+        inner = json.loads(text)
+    except ValueError:
+        return ""
+    return inner if isinstance(inner, str) and inner.lstrip()[:1] == "{" else ""
 
 
 def _nested(given: Mapping[str, Any], spec: Spec) -> Any:
     """What stands in `{"arguments": {…}}` where arguments were due, as long as the tool has no parameter of that name."""
     known = _properties(spec)
     inside = [key for key in given if key in ARGUMENT_KEYS or key == "properties"]
-    others = given.keys() - set(inside) - set(NAME_KEYS) - set(BESIDE)
-    if len(inside) != 1 or others or inside[0] in known or any(key in known for key in given):
+    others = given.keys() - {*inside, *NAME_KEYS, *BESIDE, *(("required", "additionalProperties") if "properties" in given else ())}
+    if len(inside) != 1 or others or inside[0] in known or any(key in known for key in given if given[key] != spec.name):
         return None
     return given[inside[0]] if isinstance(given[inside[0]], Mapping | str) else None
 
@@ -280,6 +312,11 @@ def _between_tags(raw: Raw, schema: Mapping[str, Any]) -> Any:
     said = raw.strip()
     if "string" in allowed and not (said == "null" and "null" in allowed):
         return str(raw)
+    if said.startswith("<") and "object" in allowed:
+        inner, end = pairs(said, 0, len(said))
+        if inner and end == len(said):
+            parts = _mapping(schema.get("properties"))
+            return {name: _between_tags(each, _mapping(parts.get(name))) for name, each in inner.items()}
     if allowed or said[:1] in ("{", "["):
         try:
             value = read_value(said, 0, lists_calls=False)

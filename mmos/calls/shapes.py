@@ -34,6 +34,8 @@ LIST_KEYS = (
 BESIDE = ("id", "type", "index", "call_id", "tool_call_id", "callId", "description", "thought", "thoughts", "reasoning", "explanation")
 """What stands beside a call and is none of its arguments."""
 
+_KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS))
+
 WRAPPERS = ("print", "str", "display", "json.dumps", "list", "await", "asyncio.run")
 """What Python code puts around a call without changing it."""
 
@@ -103,6 +105,7 @@ def _also_calls(items: Sequence[Any], names: Names) -> bool:
 
 
 def _of_object(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft]:
+    value = _plain_keys(value)
     key = _name_of(value, names)
     inner = value.get(key) if key else None
     if isinstance(inner, Mapping):
@@ -117,6 +120,12 @@ def _of_object(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft
     if held := _by_tool(value, names):
         return held
     return _unnamed(value, names, depth)
+
+
+def _plain_keys(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`Name` and ` arguments ` are the keys that they look like, unless those are there as well."""
+    plain = {key: key.strip().lower() for key in value if isinstance(key, str)}
+    return {plain[key] if plain.get(key) in _KEYS and plain[key] not in value else key: held for key, held in value.items()}
 
 
 def _name_of(value: Mapping[str, Any], names: Names) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from mmos.calls.marks import CLOSE, OPEN, THOUGHT_CLOSE, THOUGHT_OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
-from mmos.calls.prose import CALL_TONGUES, SHAPED
+from mmos.calls.prose import CALL_TONGUES, CALLED, SHAPED
+from mmos.calls.tagged import HEADLESS
 from mmos.calls.text import Heard, read_text
 
 MOST_CHECKS = 64
@@ -17,8 +18,16 @@ LONGEST_TAG = 120
 MOST_PIECES = 10_000
 """Of how many pieces it is remembered whether they are plain text: a model's vocabulary is finite."""
 
-_SUSPECT = re.compile(r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>")
-_BEGUN_TAG = re.compile(rf"<[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z")
+_SUSPECT = re.compile(
+    r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>|>{1,3}|\](?=<|\Z)|(?<!\S)\"(?=[ntf]|\Z)|\bfunction(?=<)|\b(?:assistant)?commentary\b"
+)
+_WORDS = ("functools", "function", "commentary", "assistantcommentary")
+"""Words with which the signs of some families begin."""
+_MINIMAX = "]<]minimax[>["
+_SIGNS = ' \t\r\n`*>-_.)0123456789"'
+"""What may stand before the first word: alone it says nothing yet."""
+_BEGUN_NAME = re.compile(r"\w*[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*[*`]*(?:[AITP][A-Za-z _]{0,15})?[*`]*:?\s*)?")
+_BEGUN_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
 _BEGUN_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
 _MARKS = (OPEN, CLOSE, WRAPPING, THOUGHT_OPEN, THOUGHT_CLOSE)
 _OPENING = re.compile(r"[\s\[{(\\\"'“”`‘’]*[\w.\\ -]{0,60}[\"'”’`\s]*\Z")
@@ -59,7 +68,7 @@ class TextStream:
 
     def _is_plain(self, piece: str) -> bool:
         """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
-        if self._holding or self._spans or self._place != len(self._text):
+        if self._holding or self._spans or self._place != len(self._text) or not (self._passed or piece.strip(_SIGNS)):
             return False
         if self._text and not (piece[:1].isspace() or self._text[-1].isspace()):
             return False
@@ -68,7 +77,7 @@ class TextStream:
             if len(self._plain) >= MOST_PIECES:
                 self._plain.clear()
             word = _WORD.search(piece)
-            begun = word is not None and (self._names.begins(word[1]) or "functools".startswith(word[1]))
+            begun = word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
             known = self._plain[piece] = not (begun or _SUSPECT.search(piece) or self._names.mention.search(piece))
         return known
 
@@ -89,7 +98,7 @@ class TextStream:
             if verdict is not None:
                 return at, verdict
         word = _WORD.search(text, max(self._place, len(text) - LONGEST_TAG))
-        begun = word is not None and (self._names.begins(word[1]) or "functools".startswith(word[1]))
+        begun = word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
         return (word.start() if word and begun else len(text)), False
 
     def _places(self) -> list[int]:
@@ -108,10 +117,23 @@ class TextStream:
             return self._fence(at)
         if OPEN.match(self._text, at):
             return True
+        if sign in '>"]':
+            return self._sign(at)
         named = self._names.mention.match(self._text, at)
         if named is None:
             return False if len(self._text) - at < LONGEST_TAG else None
         return self._named(named.end())
+
+    def _sign(self, at: int) -> bool | None:
+        """Signs that begin a call in one family each, and mostly nothing."""
+        rest = self._text[at : at + LONGEST_TAG]
+        if rest[0] == "]":
+            return True if rest.startswith(_MINIMAX) else False if _MINIMAX.startswith(rest) else None
+        if rest[0] == ">":
+            return False if re.fullmatch(r">{1,3}[\w.]{0,100}\s*", rest) else None
+        if self._text[:at].strip():
+            return None
+        return True if HEADLESS.match(rest) else False if re.fullmatch(r'"\w{0,13}"?\s*:?\s*(?:"[\w.:/-]*"?\s*)?', rest) else None
 
     def _tag(self, at: int) -> bool | None:
         if any(mark.match(self._text, at) for mark in _MARKS) or self._text.startswith("</s>", at):
@@ -144,9 +166,9 @@ class TextStream:
 
     def _named(self, end: int) -> bool | None:
         rest = self._text[end : end + 40]
-        if re.match(r"\(|\s?\{|\n\s*\{|[*`]*\s*\n+[*`]*(?:Action|Tool)[ _]Input", rest):
+        if CALLED.match(rest):
             return True
-        return False if re.fullmatch(r"\w*\s?(?:\n\s*(?:[AT][a-z _I]*)?)?", rest) and len(rest) < 40 else None
+        return False if _BEGUN_NAME.fullmatch(rest) and len(rest) < 40 else None
 
     def _checked(self, piece: str) -> bool:
         """Whether what is held turned out to be no call: then it is passed on."""
@@ -165,7 +187,7 @@ class TextStream:
         return True
 
     def _pass_to(self, at: int) -> None:
-        if at > self._place:
+        if at > self._place and (self._passed or self._text[:at].strip(_SIGNS)):  # thinking may follow on blanks, and take them along
             piece = self._text[self._place : at]
             self._place = at
             self._say(piece)
@@ -185,7 +207,7 @@ class TextStream:
         if self._names.mention.match(held) and "{" not in held and "(" not in held:
             return True  # `Action Input:` stands between a name and its arguments
         unclosed = held.count("{") > held.count("}") or held.count("[") > held.count("]") or held.count("(") > held.count(")")
-        channel = held.rfind("<|channel|>") > held.rfind("<|message|>")
+        channel = held.rfind("<|channel|>") > held.rfind("<|message|>") or held.rfind("<|open|>") > held.rfind("<|sep|>")
         begun = max((found.end() for found in THOUGHT_OPEN.finditer(held)), default=0)
         thinking = begun and not THOUGHT_CLOSE.search(held, begun)
         return bool(thinking) or unclosed or channel or held.count("```") % 2 == 1 or _BEGUN_TAG.search(held) is not None

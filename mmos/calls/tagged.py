@@ -16,16 +16,20 @@ from mmos.calls.values import NAME, Patience, Value, read_value
 
 FENCE = re.compile(r"`{3,}[ \t]*[\w+.-]*[ \t]*(?:\n|(?=[\[{\w])|$)")
 _LOOSE = re.compile(
-    r"(?:[\s,;]|^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+|^[ \t]*(?:#|//)[^\n]*$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s+(?=[\[{]))*",
+    r"(?:[\s,;]|(?<!`)`{1,2}(?!`)|^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+|^[ \t]*(?:#|//)[^\n]*$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s+(?=[\[{]))*",
     re.MULTILINE,
 )
 """What may stand between items without tags: list marks, comments, and an assignment or `print` around a call."""
-_BETWEEN = re.compile(r"[\s,;]+")
-_PREFIX = re.compile(r"(?:function|tool)\s*<[|｜]tool[▁_]sep[|｜]>\s*|call:\s*")
+_BETWEEN = re.compile(r"[\s,;]*+(?:\\[nrt](?!\w)[\s,;]*+)*+")
+"""Also a line break that was escaped, and so stands there as two signs."""
+_PREFIX = re.compile(r"(?:function|tool)?\s*<[|｜]?tool[▁_]sep[|｜]?>\s*|call:\s*")
 _JOINT = re.compile(
-    r"(?:\s|[:=]|[*`]*(?:Action|Tool)[ _]Input[*`]*\s*+:|\[CALL_ID\]\s*+[\w-]*+|\[ARGS\]|<[|｜]tool[▁_](?:call_argument_begin|sep)[|｜]>|`{3,}[ \t]*+\w*+)*+(?=\{)"
+    r"(?:\s|[:=,]|[-=]>|[*`]*(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]*\s*+:[*`]*|\[CALL_ID\]\s*+[\w-]*+|\[ARGS\]|<[|｜]tool[▁_](?:call_argument_begin|sep)[|｜]>|`{3,}[ \t]*+\w*+)*+(?=\{)"
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.\-]{0,99})>")
+HEADLESS = re.compile(r"""["'](?:name|tool_name|function_name|function|tool)["']\s*:\s*["'][\w.:/-]{1,100}["']\s*,""")
+"""The inside of an object whose first bracket stood in the prompt, or was forgotten."""
+_NAME_ELEMENT = re.compile(r"\s*<(name|tool_name|function_name)>\s*([^<>\n]{1,100}?)\s*</\1>")
 _KIMI = re.compile(r"(?:functions?\.)?[\w.\-]+:\d+(?=\s*<[|｜]tool)")
 _TONGUES = ("json", "python", "py", "javascript", "tool_code", "xml", "yaml", "text", "assistant")
 _ALONE = re.compile(r"\s*(?:$|(?=<))")
@@ -68,8 +72,7 @@ class Body:
         run = Run(start, start, tagged=True)
         at, inside, name = start, False, ""
         while at < self._limit and len(run.drafts) < MOST_CALLS:
-            between = _BETWEEN.match(self._text, at, self._limit)
-            after = between.end() if between else at
+            after = _past(_BETWEEN, self._text, at, self._limit)
             tag = None if CLOSE.match(self._text, after, self._limit) else OPEN.match(self._text, after, self._limit)
             if tag is not None:
                 name, inside, at = _name(tag[0]), True, tag.end()
@@ -99,7 +102,7 @@ class Body:
         while at < self._limit and len(run.drafts) < MOST_CALLS:
             after = _past(_LOOSE, self._text, at, self._limit)
             if run.drafts and (end := CLOSE.match(self._text, after, self._limit)):
-                run.tagged = run.tagged or end[0].startswith(("</", "<|tool", "[/"))
+                run.tagged = run.tagged or end[0].startswith(("</", "<|tool", "[/", "<bot_end"))
                 at = run.end = end.end()
                 continue
             if OPEN.match(self._text, after, self._limit) or not self._item(run, after, ""):
@@ -144,12 +147,15 @@ class Body:
         if sign in "{[(" and sign:
             value = self._value(at)
             return self._taken(run, value, drafts(value.value, self._names)), value.end
+        if sign in "\"'" and sign and HEADLESS.match(self._text, at, self._limit):
+            value = self._value(at, headless=True)
+            return self._taken(run, value, drafts(value.value, self._names)), value.end
         if sign == "<":
             return self._elements(at)
         return self._said(run, at)
 
-    def _value(self, at: int, *, lists_calls: bool = True) -> Value:
-        return read_value(self._text, at, self._limit, lists_calls=lists_calls, patience=self._patience)
+    def _value(self, at: int, *, lists_calls: bool = True, headless: bool = False) -> Value:
+        return read_value(self._text, at, self._limit, lists_calls=lists_calls, patience=self._patience, headless=headless)
 
     def _taken(self, run: Run, value: Value, found: Iterable[Draft]) -> list[Draft]:
         """Drafts with what their value had to be forgiven; a value that was torn in the middle of a text loses its last call."""
@@ -171,7 +177,7 @@ class Body:
             inner = drafts(value.value, self._names)
             if len(inner) == 1 and inner[0].name and self._names.sure(inner[0].name).spec:
                 return self._taken(run, value, inner), value.end
-            return self._taken(run, value, [Draft(name, value.value)]), value.end
+            return self._taken(run, value, [Draft(name, value.value)]), value.end + (self._text[value.end : value.end + 1] == ")")
         held, end = pairs(self._text, at, self._limit)
         return [Draft(name, held)], end
 
@@ -181,8 +187,9 @@ class Body:
             held, end = pairs(self._text, tag.end(), self._limit)
             close = re.compile(rf"\s*</{re.escape(tag[1])}>").match(self._text, end, self._limit)
             return ([Draft(tag[1], held, shape="a tag of the tool's own name")], close.end()) if close else ([], at)
-        held, end = pairs(self._text, at, self._limit)
-        name = str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
+        said = _NAME_ELEMENT.match(self._text, at, self._limit)
+        held, end = pairs(self._text, said.end() if said else at, self._limit)
+        name = said[2] if said else str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
         arguments: Any = held
         if not name:
             return [], at

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmos.calls.marks import CLOSE, OPEN, WRAPPING, thoughts
+from mmos.calls.marks import CLOSE, HINTS, OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
-from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches
+from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches, ticked
 from mmos.calls.resolve import Call, Notes, resolve, signature
 from mmos.calls.shapes import Draft, drafts
 from mmos.calls.tagged import MOST_CALLS, Body, Run
+from mmos.calls.tongues import in_common_signs
 from mmos.calls.values import Patience
 
 _SPOKEN = re.compile(r"[\w`*]\(")
@@ -50,7 +51,7 @@ class Read:
 def read_text(heard: Heard) -> Read:
     """The calls in a reply. A text without any sign of a call is passed through."""
     notes = Notes()
-    text = heard.text or _refused(heard.error)
+    text = in_common_signs(heard.text or _refused(heard.error))
     calls = _served(heard, notes)
     if not promising(text, heard.names):
         content = text
@@ -116,11 +117,7 @@ class _Page:
         said = imagined is not None and ("tool_" in imagined[0].lower() or self._text[: imagined.start()].strip())
         self._end = imagined.start() if imagined and said else len(self._text)
         self._unended = thinking.open
-        self.tagged = (
-            []
-            if "<" not in self._text and "[" not in self._text and "functools" not in self._text and "to=" not in self._text
-            else self._tagged()
-        )
+        self.tagged = self._tagged() if any(hint in self._text for hint in HINTS) else []
 
     # ---------------------------------------------------------------- what stands where
 
@@ -151,7 +148,7 @@ class _Page:
                 failures += not run.drafts
                 if run.drafts or run.problems:
                     runs.append(run)
-                elif not self._text[tag.end() : end].strip() and end == len(self._text) and not self._quoted(tag):
+                elif not self._text[max(tag.end(), run.reached) : end].strip() and end == len(self._text) and not self._quoted(tag):
                     run.problems.append("a call was begun, and nothing followed")
                     run.end, run.torn = end, True
                     runs.append(run)
@@ -223,7 +220,7 @@ class _Page:
             if not known and not (alone and self._called(run)):
                 continue
             shown = all(signature(draft, self._names) for draft in run.drafts) if run.drafts else False
-            explained = not alone and not run.tagged and (shown or sample(self._text, run, explained))
+            explained = not alone and (ticked(self._text, run) if run.tagged else shown or sample(self._text, run, explained))
             if not explained and not shown:
                 self._settle(run, found, taken, sure=not (alone or run.tagged))
 

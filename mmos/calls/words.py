@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,14 @@ class Word(str):
     """Text that stood without quotes: a word, an expression, a placeholder."""
 
     __slots__ = ()
+
+
+def counted(digits: str) -> int | float | Word:
+    """A number as it was written; what no JSON can hold stays the words that it was."""
+    if len(digits) < 19 and digits.lstrip("+-").isdigit():
+        return int(digits)
+    found = float(digits)
+    return found if math.isfinite(found) else Word(digits)
 
 
 @dataclass(frozen=True)

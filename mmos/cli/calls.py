@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def _lines(lines: Iterable[bytes], shared: Any) -> int:
     for line in lines:
         if not line.strip():
             continue
-        answer = _answered(line, offers)
+        answer = _answered(line.removeprefix(BOM_UTF8), offers)
         code = code or int("error" in answer and "calls" not in answer)
         _print(answer)
     return code

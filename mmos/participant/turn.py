@@ -174,6 +174,10 @@ class Turn:
             failed(host, error.code, error.message)
             scope.hint("restart", error.message)
 
+        def takes(error: HostError) -> bool:
+            reply = rescued(error, role.model) if frame.channel.tools else None
+            return reply is not None and bool(frame.channel.read(reply).message.calls)
+
         def hear(piece: str) -> None:
             listen(piece)
 
@@ -182,7 +186,7 @@ class Turn:
         session = f"{scope.thread}/{role.name}"
         placed = None if scope.listener is None else self._placed
         try:
-            ask_fleet = Ask(request, role.servers, session, on_token=on_token, observe=observe, placed=placed)
+            ask_fleet = Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
             return await self.fleet.serve(ask_fleet), "".join(heard)
         except HostError as error:
             reply = rescued(error, role.model)  # what the host could not parse, we may
@@ -274,7 +278,7 @@ class Turn:
             scope.record(Warned(f"{scope.role}: a part of its reply could not be read: {reading.unclear}"))
             return
         text = message.content.lstrip()
-        useless = not text or text.startswith("{")  # half a JSON object is no answer to anybody; prose may be
+        useless = not text or text[0] in "{[<"  # half a call is no answer to anybody; prose may be
         setbacks = scope.exchange.setbacks
         if useless or setbacks < SETBACKS:
             scope.record(Prompted(scope.lane, scope.role, Message("user", reading.unclear)))

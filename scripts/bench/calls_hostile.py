@@ -33,13 +33,22 @@ SIGNS = (
         "[\"get_weather(city='x",
         "you call get_weather(city='x'). ",
     ),
-    *("<|channel|>", "<｜DSML｜", "return ", ": ", "1,", "a=1,", "word "),
+    *("<|channel|>", "<｜DSML｜", "return ", ": ", "1,", "a=1,", "word ", "k"),
+    *(
+        "<<function>>",
+        ">>>get_weather\n{",
+        "<invoke><tool_name>",
+        "<function=get_weather,{",
+        "commentary to=functions.x json{",
+        "`get_weather(city='x')`\n",
+    ),
+    *("\nAction Input:\n```", "get_weather -> {", '"name": "get_weather", ', '<|open|>call tool="a"', "]<]minimax[>[", "\\n"),
 )
 FRAMES = (
     '<tool_call>{"name": "%s', '<tool_call>{"name": "get_weather", "arguments": {"city": "%s', "[get_weather(city=%s", "[%s", "<tool_call>get_weather%s",
     "<function=get_weather><parameter=city>%s", "<function=get_weather>%s<parameter=city>", "get_weather%s(",
 )  # fmt: skip
-FILLS = ('"', '"x ', "\\", "(", "9", " ", "<a>", "<parameter=city>", "<arg_key>a</arg_key>", "1,", "'x', ", "a:")
+FILLS = ('"', '"x ', "\\", "(", "9", " ", "<a>", "<parameter=city>", "<arg_key>a</arg_key>", "1,", "'x', ", "a:", "k", "**{", '"{"')
 
 
 def texts(size: int) -> Iterator[tuple[str, str]]:
