@@ -103,7 +103,8 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """In the child: its stdin becomes the terminal that Ctrl-C is pressed at."""
+    """In the child: its stdin becomes the terminal that Ctrl-C is pressed at, and whose end it hears of, even under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
