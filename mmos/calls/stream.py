@@ -24,8 +24,8 @@ _SUSPECT = re.compile(
 _WORDS = ("functools", "function", "commentary", "assistantcommentary")
 """Words with which the signs of some families begin."""
 _MINIMAX = "]<]minimax[>["
-_SIGNS = ' \t\r\n`*>-_.)0123456789"'
-"""What may stand before the first word: alone it says nothing yet."""
+_OPENER = re.compile(r'[ \t\r\n`*>\-_."]*+(?:\d{1,3}[.):]?)?[ \t\r\n`*>\-_."]*+\Z')
+"""What may stand before the first word, the number of an item with it: alone it says nothing yet. A longer number is an answer."""
 _BEGUN_NAME = re.compile(r"\w*[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*[*`]*(?:[AITP][A-Za-z _]{0,15})?[*`]*:?\s*)?")
 _BEGUN_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
 _BEGUN_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
@@ -68,7 +68,7 @@ class TextStream:
 
     def _is_plain(self, piece: str) -> bool:
         """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
-        if self._holding or self._spans or self._place != len(self._text) or not (self._passed or piece.strip(_SIGNS)):
+        if self._holding or self._spans or self._place != len(self._text) or (not self._passed and _is_opener(piece)):
             return False
         if self._text and not (piece[:1].isspace() or self._text[-1].isspace()):
             return False
@@ -187,7 +187,7 @@ class TextStream:
         return True
 
     def _pass_to(self, at: int) -> None:
-        if at > self._place and (self._passed or self._text[:at].strip(_SIGNS)):  # thinking may follow on blanks, and take them along
+        if at > self._place and (self._passed or not _is_opener(self._text[:at])):  # thinking may follow on blanks, and take them along
             piece = self._text[self._place : at]
             self._place = at
             self._say(piece)
@@ -211,3 +211,7 @@ class TextStream:
         begun = max((found.end() for found in THOUGHT_OPEN.finditer(held)), default=0)
         thinking = begun and not THOUGHT_CLOSE.search(held, begun)
         return bool(thinking) or unclosed or channel or held.count("```") % 2 == 1 or _BEGUN_TAG.search(held) is not None
+
+
+def _is_opener(text: str) -> bool:
+    return len(text) <= LONGEST_TAG and _OPENER.match(text) is not None
