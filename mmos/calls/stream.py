@@ -77,8 +77,7 @@ class TextStream:
             if len(self._plain) >= MOST_PIECES:
                 self._plain.clear()
             word = _WORD.search(piece)
-            begun = word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
-            known = self._plain[piece] = not (begun or _SUSPECT.search(piece) or self._names.mention.search(piece))
+            known = self._plain[piece] = not (self._opens(word) or _SUSPECT.search(piece) or self._names.mention.search(piece))
         return known
 
     def _scan(self) -> None:
@@ -98,8 +97,11 @@ class TextStream:
             if verdict is not None:
                 return at, verdict
         word = _WORD.search(text, max(self._place, len(text) - LONGEST_TAG))
-        begun = word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
-        return (word.start() if word and begun else len(text)), False
+        return (word.start() if word and self._opens(word) else len(text)), False
+
+    def _opens(self, word: re.Match[str] | None) -> bool:
+        """Whether the last word may be the beginning of a call."""
+        return word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
 
     def _places(self) -> list[int]:
         text = self._text
