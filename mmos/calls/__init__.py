@@ -1,1 +1,1 @@
-"""From a model's text to valid tool calls, and from offered tools to what the model is told of them (pure)."""
+"""Reads tool calls out of a model's text, and describes tools to models (pure functions)."""

@@ -1,4 +1,4 @@
-"""The worth of a sum that a model wrote where a number is due: `2 * math.pi`, `6*12+2`; nothing is ever evaluated."""
+"""Computes sums that a model wrote where a number is required, such as `2 * math.pi` or `6*12+2`, without evaluating code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two ways to offer tools to a model: the host's own `tools`, or one constrained JSON object that names a tool or answers."""
+"""The two ways to offer tools to a model: the host's own `tools`, or one constrained JSON object that holds calls or an answer."""
 
 from __future__ import annotations
 

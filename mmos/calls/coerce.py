@@ -1,4 +1,4 @@
-"""Arguments made to fit their schema where a value can mean only one thing; every change is told, and so is what cannot be saved."""
+"""Fits arguments to their schema where a value can mean only one thing, and reports every change and every remaining problem."""
 
 from __future__ import annotations
 

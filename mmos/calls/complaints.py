@@ -1,4 +1,4 @@
-"""What is wrong with arguments, in sentences for the model that gave them: the field, what was given, what is allowed."""
+"""Error sentences about arguments for the model that wrote them: the field, the value, and what is allowed."""
 
 from __future__ import annotations
 

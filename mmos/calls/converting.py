@@ -1,4 +1,4 @@
-"""One value turned into another where it can mean nothing else: texts into numbers, words into yes and no, spellings into choices."""
+"""Converts a value where it can mean only one thing: text to number, word to boolean, another spelling to the listed choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools as people and models write them, turned into real JSON Schema: `dict`, `float`, `STRING`, `required` inside a property, and worse."""
+"""Turns tool descriptions in loose dialects (`dict`, `float`, `STRING`, `required` inside a property) into real JSON Schema."""
 
 from __future__ import annotations
 

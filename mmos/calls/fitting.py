@@ -1,4 +1,4 @@
-"""Whether a value fits a schema, told quickly for the keywords that tools use; for the rest it says that it is not sure."""
+"""A fast check whether a value fits a schema, for the keywords that tools use; for other keywords it answers "not sure"."""
 
 from __future__ import annotations
 

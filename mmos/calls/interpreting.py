@@ -1,4 +1,4 @@
-"""What an interpreter is offered of a text, and whether the call that it made of it can be trusted."""
+"""Selects what the interpreter is shown of a text, and decides whether to trust the call that it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The patient reader of values: JSON, Python literals, and everything between, in one pass over the text."""
+"""A tolerant parser for values: JSON, Python literals and mixtures of both, in one pass over the text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signs that models put around their calls and their thinking."""
+"""The tags that model families put around their calls and their thinking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments between tags: `<parameter=key>value</parameter>` and its kin, open or closed."""
+"""Arguments between tags, such as `<parameter=key>value</parameter>`, with or without a closing tag."""
 
 from __future__ import annotations
 

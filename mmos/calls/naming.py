@@ -1,4 +1,4 @@
-"""Which offered tool a name means: as it stands, without its prefix, in another spelling, or with a slip of the pen."""
+"""Finds the offered tool that a name means: the exact name, one without its prefix, another spelling, or a typing error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that no tag announces: where they may stand in a text, and the guards that tell a call from a sample or a mention."""
+"""Finds calls without tags in prose, and tells calls from samples and mentions."""
 
 from __future__ import annotations
 

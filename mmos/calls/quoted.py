@@ -1,4 +1,4 @@
-"""Texts between quotes as models write them: any pair of quotes, any escape, and closing quotes that have to be guessed."""
+"""Strings as models write them: any kind of quotes, any escapes, and a closing quote that has to be guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's turn amounts to: calls, text, or neither; the one place where calls are read out of a reply."""
+"""Reads a model's reply: calls, text, or neither; the one place that turns a reply into calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References within a schema: what they lead to, and circles that lead nowhere."""
+"""Follows `$ref` within a schema and detects circular references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a draft to a call of an offered tool with arguments that fit its schema, or to a sentence that says what is wrong."""
+"""Turns a draft into a call of an offered tool with arguments that fit its schema, or into a sentence that says what is wrong."""
 
 from __future__ import annotations
 

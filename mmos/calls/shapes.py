@@ -1,4 +1,4 @@
-"""From a value that was read to drafts of calls: every shape of object and list in which models name a tool and its arguments."""
+"""Turns a parsed value into drafts of calls, for every shape of object and list in which models write a tool's name and arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is told about a tool, and the check of the arguments that it gives."""
+"""The description of a tool for models, and the check of arguments against it."""
 
 from __future__ import annotations
 

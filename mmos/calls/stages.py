@@ -1,4 +1,4 @@
-"""What makes sense next: which tools may be called in a turn, how many at least, and whether an answer may come instead."""
+"""What a turn may contain: which tools, how many calls at least, and whether an answer is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader of a reply that is still being written: passes on what can be no part of a call, and holds back the rest."""
+"""Reads a reply while it streams: passes on plain text at once, and holds back text that may become a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that a model put between its tags: a run of tags and items, from the first tag to where the last call ends."""
+"""Reads calls between tags: from the first tag to the end of the last call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool-call reader: from what a model said and a server made of it to calls that are valid, the rest of the text, and what is unclear."""
+"""The tool-call reader: takes a model's text and its server's calls, and returns valid calls, the remaining text, and what is unclear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model families with signs of their own, told in the signs that others share, so that one reader is enough."""
+"""Translates the special tags of some model families into common ones, so that one reader is enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the name of a type means in JSON Schema: `dict`, `STRING`, `List[int]`, `Optional[str]`, `ArrayList<String>`, `string[]`."""
+"""Translates names of types into JSON Schema: `dict`, `STRING`, `List[int]`, `Optional[str]`, `ArrayList<String>`, `string[]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A value as a model wrote it: as JSON when it is that, else read with ever more patience."""
+"""Reads a value as JSON if it is JSON, and otherwise with increasing tolerance."""
 
 from __future__ import annotations
 

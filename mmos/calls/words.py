@@ -1,4 +1,4 @@
-"""What stands in a text where a value is due: words without quotes, calls in the syntax of Python, and how much reading one text is worth."""
+"""Unquoted values and Python-style calls inside a value, and the limit on the work that one text may cost."""
 
 from __future__ import annotations
 
