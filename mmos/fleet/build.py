@@ -1,4 +1,4 @@
-"""From what a configuration says of servers to seats with hosts on them."""
+"""Makes hosts from the servers of a configuration."""
 
 from __future__ import annotations
 

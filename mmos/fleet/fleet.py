@@ -1,4 +1,4 @@
-"""The fleet: sends each call to a host that can serve it, waits, retries and fails over; a fault leaves it only when nothing helps."""
+"""The fleet: sends each call to a host that can serve it, waits, retries and fails over, and raises only when no host can help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory a model takes in a window: its file, the cache of what it has read, and what an engine needs besides."""
+"""Estimates the memory that a model needs for a window: its file, its KV cache, and the engine's overhead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sits where: for each host the calls in flight, what it holds warm and how it failed; and the queue of calls that wait for a place."""
+"""The state of each host: calls in flight, warm models and failures; and the queue of calls that wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the whole fleet is like at this moment: every host asked at once, and none waited for longer than a moment."""
+"""The state of the whole fleet now: asks every host at once, and waits only a moment for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A streamed answer of `/api/chat`: an object a line, tool calls from every chunk, and `done` that makes it one."""
+"""A streamed answer of `/api/chat`: one object per line, tool calls in any chunk, and `done` at the end."""
 
 from __future__ import annotations
 

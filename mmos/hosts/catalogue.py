@@ -1,4 +1,4 @@
-"""What an Ollama has, holds and can do, and the life of its models: all of its API but the chat."""
+"""Everything in Ollama's API except chat: lists, details, and loading, unloading and pulling models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one shape that every kind of host has: what is asked of it, and what it tells of itself."""
+"""The interface that every kind of host implements."""
 
 from __future__ import annotations
 

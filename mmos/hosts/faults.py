@@ -1,4 +1,4 @@
-"""What a host's refusal means: from status and text to the typed error that says who can act."""
+"""Turns a host's refusal (status and text) into a typed error that shows who can act."""
 
 from __future__ import annotations
 

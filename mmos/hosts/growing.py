@@ -1,4 +1,4 @@
-"""An answer of any host as it grows: lines out of bytes that are cut anywhere, text, tool calls, and the end that makes it one."""
+"""An answer while it arrives: lines from bytes, text, tool calls, and the end mark that makes it complete."""
 
 from __future__ import annotations
 

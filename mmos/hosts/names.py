@@ -1,4 +1,4 @@
-"""Names of models as Ollama reads them: `:latest` and the library of its own registry are implied."""
+"""Model names as Ollama reads them: `:latest` and the default registry are implied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An Ollama host: its native API over one pool of connections; the chat is the hot path of everything."""
+"""An Ollama host: its native API over one connection pool; chat is the hot path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an Ollama says what is wrong, and our words for it."""
+"""Ollama's error texts, and our messages for them."""
 
 from __future__ import annotations
 

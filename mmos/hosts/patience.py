@@ -1,4 +1,4 @@
-"""The watchdog of one call: a single timer that knows which stage the call is in."""
+"""The watchdog of one call: a single timer with a limit for each phase of the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the servers of one kind say what is wrong, and the words that people are given for it."""
+"""How one kind of server reports errors, and the messages that people read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP to one host: a pool of connections, one call at a time over each, and faults told in our words."""
+"""HTTP to one host: a connection pool, one call at a time per connection, and typed errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded host: llama.cpp in processes of ours, one for each model that is loaded."""
+"""The embedded host: llama.cpp in our own processes, one per loaded model."""
 
 from __future__ import annotations
 

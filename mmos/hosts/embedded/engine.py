@@ -1,4 +1,4 @@
-"""The process that holds one model: llama.cpp's own server on the loopback, which ends when its parent does, whatever happens to that.
+"""The process that holds one model: llama.cpp's own server on the loopback; it always ends when its parent does.
 
 It is run by its path and knows nothing of mmos: what it needs comes as one JSON line on stdin, what it tells goes as one line to stdout.
 Its stdin stays open as long as the parent lives.

@@ -1,4 +1,4 @@
-"""Where models lie: the built-in one within the package that carries it, others where the user says."""
+"""Finds model files: the built-in one inside its package, others at the user's path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself: the header is read, names and numbers are kept, the weights are left alone."""
+"""Reads the header of a GGUF file: names and numbers, but no weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host without a server: each model runs in a process of ours, which is started by its first call."""
+"""A host without a server: its first call starts a process for the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One engine process as its parent sees it: started, told what to load, watched, and let go."""
+"""One engine process from its parent's side: start, load, watch, stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One model of an embedded host, and the engine that runs it while somebody needs it: started once, in one window, left in peace while it works."""
+"""One model of an embedded host and its engine: started once, with one window, and not disturbed while it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with an engine of ours, in words for people."""
+"""Error messages for the embedded engine."""
 
 from __future__ import annotations
 

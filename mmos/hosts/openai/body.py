@@ -1,4 +1,4 @@
-"""A request in the words of `/chat/completions`: each message is encoded once, options are given their names there."""
+"""Builds a request for `/chat/completions`: encodes each message once and translates the options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an OpenAI-shaped server has, as far as it tells: its models, their windows, vectors for texts."""
+"""What an OpenAI-compatible server reports: models, windows, and embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tool calls as they come in pieces: by index, by id, or whole at once."""
+"""Assembles tool calls that arrive in pieces: by index, by id, or complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server turned out not to accept: it is asked without it from then on."""
+"""Remembers which parameters a server refused, and leaves them out from then on."""
 
 from __future__ import annotations
 

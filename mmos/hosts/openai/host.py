@@ -1,4 +1,4 @@
-"""An OpenAI-shaped host: chat over server-sent events, vectors, and the list of its models."""
+"""An OpenAI-compatible host: chat over server-sent events, embeddings, and its list of models."""
 
 from __future__ import annotations
 

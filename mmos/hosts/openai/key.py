@@ -1,4 +1,4 @@
-"""An API key: it comes from the environment, goes into one header, and is shown nowhere."""
+"""An API key: read from the environment, sent in one header, never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How OpenAI-shaped servers say what is wrong, each in its own way, and our words for it."""
+"""The error texts of OpenAI-compatible servers, and our messages for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call cost: tokens as the server counts them, seconds as it or else our clock tells them."""
+"""The cost of a call: tokens as the server counts them, and seconds from the server or from our clock."""
 
 from __future__ import annotations
 
