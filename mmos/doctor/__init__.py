@@ -1,1 +1,1 @@
-"""The doctor: looks at everything at once, finds what is wrong, and says the cure."""
+"""The doctor: checks the whole installation at once, reports what is wrong, and says how to fix it."""

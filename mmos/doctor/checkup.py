@@ -1,4 +1,4 @@
-"""All checks, and the verdict."""
+"""Runs all checks and gives the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks: how far a host's is from ours, by the `Date` that every HTTP server tells."""
+"""Checks the clock of each host against ours, by the `Date` header of its answers."""
 
 from __future__ import annotations
 

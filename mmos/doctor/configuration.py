@@ -1,4 +1,4 @@
-"""The configuration: what `mmos config check` finds, as findings."""
+"""Turns the problems that `mmos config check` finds into findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor looks at: all of it gathered before the first check, so that checks are plain functions."""
+"""The facts that the checks read; they are gathered before the first check, so each check is a plain function."""
 
 from __future__ import annotations
 

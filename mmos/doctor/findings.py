@@ -1,4 +1,4 @@
-"""What the doctor finds: how bad it is, what it is about, what was seen, and what cures it."""
+"""A finding: its level, its subject, what was seen, and the cure."""
 
 from __future__ import annotations
 

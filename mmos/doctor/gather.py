@@ -1,4 +1,4 @@
-"""Asks everybody at once: hosts, clocks, cards, the state folder, the packages; what is down costs no more than a moment."""
+"""Gathers all facts at once: hosts, clocks, cards, state folder, packages; a dead host costs only a short wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts: who does not answer and why, keys that are not set, prompts that would travel in the open."""
+"""Checks hosts: no answer and why, keys that are not set, prompts that would travel unencrypted."""
 
 from __future__ import annotations
 

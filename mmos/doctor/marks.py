@@ -1,4 +1,4 @@
-"""Marks: what trials of models say about the roles that these have, where `mmos models test` has left a card."""
+"""Checks the roles' models against their fitness cards from `mmos models test`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: windows against the models and the GPUs, and roles that push each other out."""
+"""Checks windows against models and GPU memory, and finds roles that push each other out of memory."""
 
 from __future__ import annotations
 

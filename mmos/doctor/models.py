@@ -1,4 +1,4 @@
-"""Models: those that roles need and hosts lack, that differ under one name, that are none of the host's own, or that do not get free."""
+"""Checks models: missing on a host, different under one name, served by a cloud, or stuck in memory."""
 
 from __future__ import annotations
 

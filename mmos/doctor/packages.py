@@ -1,4 +1,4 @@
-"""Packages: those that the configuration needs and are not here, and one that slows every start."""
+"""Checks Python packages: those that the configuration needs, and one that slows every start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probe of tool rendering: a request with a tool, a call and its result, and the prompt that a host makes of it."""
+"""The probe of tool rendering: a request with a tool, a call and its result, and the prompt that the host makes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools: whether what is offered, called and answered stands in the prompt that a model gets."""
+"""Checks whether tools, calls and results appear in the prompt that a model receives."""
 
 from __future__ import annotations
 

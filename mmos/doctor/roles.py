@@ -1,4 +1,4 @@
-"""Roles: whether a model's capabilities and size suit what it is to do."""
+"""Checks whether a model's capabilities and size suit its role."""
 
 from __future__ import annotations
 

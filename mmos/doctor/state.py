@@ -1,4 +1,4 @@
-"""The state folder: whether runs can be kept there, how large it has grown, and what kind of disk it lies on."""
+"""Checks the state folder: whether it can be written, how large it is, and what kind of disk it is on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of Ollama that are known to be bad: one table."""
+"""A table of Ollama versions with known faults."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How fit a model is for tool calls on a host: a trial with built-in cases, and the card that it is written on."""
+"""Tests how well a model calls tools on a host, and keeps the result on a fitness card."""

@@ -1,4 +1,4 @@
-"""The fitness card of a model on a host: its marks in each channel, its speed, its real window, and what follows from them."""
+"""The fitness card of a model on a host: scores per channel, speed, real window, and the conclusions."""
 
 from __future__ import annotations
 

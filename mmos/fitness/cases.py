@@ -1,4 +1,4 @@
-"""The built-in cases of a trial: what is asked, which tools are offered, and which calls are right."""
+"""The built-in cases of a fitness test: the request, the offered tools, and the correct calls."""
 
 from __future__ import annotations
 

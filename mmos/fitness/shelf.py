@@ -1,4 +1,4 @@
-"""Where fitness cards are kept: one small JSON file for each model on a host, in the state folder."""
+"""Stores fitness cards in the state folder: one small JSON file per model and host."""
 
 from __future__ import annotations
 

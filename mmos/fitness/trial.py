@@ -1,4 +1,4 @@
-"""The trial of a model on a host: every case in every channel, then how much of a long prompt it really reads."""
+"""The fitness test of a model on a host: every case in every channel, then the real size of its window."""
 
 from __future__ import annotations
 
