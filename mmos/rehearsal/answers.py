@@ -1,4 +1,4 @@
-"""The answers of a model on the wire: a stream of lines, or one object."""
+"""A model's answer on the wire: a stream of lines, or one object."""
 
 from __future__ import annotations
 

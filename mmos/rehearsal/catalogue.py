@@ -1,4 +1,4 @@
-"""What a host tells of itself and its models: version, tags, ps, show, pull."""
+"""What a host reports about itself and its models: version, tags, ps, show, pull."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is loaded."""
+"""Requests that a host refuses before it loads anything."""
 
 from __future__ import annotations
 

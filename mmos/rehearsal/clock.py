@@ -1,4 +1,4 @@
-"""The host's own time: seconds that pass some times as fast as ours, or without any waiting at all."""
+"""The host's own time: faster than real time by a factor, or without any waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rehearsed arbiter does: ask the user when told to, consult two fitting specialists, settle what they disagree about, and combine what they say."""
+"""The script of a rehearsed arbiter: ask the user when told to, consult two fitting specialists, settle disagreements, combine the answers."""
 
 from __future__ import annotations
 

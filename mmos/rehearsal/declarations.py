@@ -1,4 +1,4 @@
-"""Offered tools as a server writes them into a prompt: what is left of them once it has read them, as JSON or as Go prints a struct."""
+"""Offered tools as a server writes them into a prompt: as JSON, or as Go prints a struct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as Ollama's server decodes them: the same forms accepted, the same words for what is wrong."""
+"""Decodes requests as Ollama's server does: the same accepted forms and the same error texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two specialists disagree about, as far as a scripted arbiter can tell, and what a small check of its own says of it."""
+"""Finds what two specialists disagree about, and checks it where a script can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings without a model: texts that share words and parts of words come to lie near each other."""
+"""Embeddings without a model: texts with common words and parts of words get similar vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model and a prompt to the pieces of a turn: the script, the tools named, the rules, the habits of every persona."""
+"""From a model and a prompt to the pieces of a turn: script, named tools, rules, default behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several rehearsal hosts in one process: the default fleet, and a configuration that names it."""
+"""Several rehearsal hosts in one process: the default fleet, and a configuration for it."""
 
 from __future__ import annotations
 

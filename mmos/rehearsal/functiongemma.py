@@ -1,4 +1,4 @@
-"""Functiongemma's prompt as Ollama's own renderer writes it."""
+"""functiongemma's prompt, written as Ollama's own renderer writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rehearsal host: its models, its memory, its faults, its clock, and all that it was asked."""
+"""One rehearsal host: its models, memory, faults, clock, and a record of its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One answer of a model, from the door to the last byte: load, slot, prompt, and the pieces of the turn in the model's own time."""
+"""One answer of a model from request to last byte: load, slot, prompt, and the pieces of the turn at the model's speed."""
 
 from __future__ import annotations
 

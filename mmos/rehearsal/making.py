@@ -1,4 +1,4 @@
-"""Models that are made, changed and sent away: create, push, and the blobs that they are made of."""
+"""Creating, changing and pushing models, and the blobs that they are made of."""
 
 from __future__ import annotations
 

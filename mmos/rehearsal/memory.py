@@ -1,4 +1,4 @@
-"""What a loaded model takes: what Ollama expects it to take, what it does take, and on which GPUs it lies."""
+"""The memory of a loaded model: what Ollama predicts, what it really needs, and on which GPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rehearsed persona calls any offered tool that it is asked for by name: which tools a text names, and with what arguments."""
+"""Finds the offered tools that a text names, and their arguments: a rehearsed persona calls a tool when its name is in the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The opposite of what was said: a verdict turned round, a number that is one off, an `is` that becomes an `is not`."""
+"""Turns a statement into its opposite: another verdict, a number plus one, "is" to "is not"."""
 
 from __future__ import annotations
 

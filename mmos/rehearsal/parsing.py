@@ -1,4 +1,4 @@
-"""What becomes of the text that a model writes where tools are called: each path with its own parser, and its own ways to fail."""
+"""Parses the raw text of a model as each of Ollama's parsers does, including the ways in which they fail."""
 
 from __future__ import annotations
 

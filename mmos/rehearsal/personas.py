@@ -1,4 +1,4 @@
-"""The format of a persona: a model with its card, its speeds, and the rules or the script that it follows."""
+"""The format of a persona: a model with its details, its speed, and its rules or script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scripted model can do in one turn, piece by piece."""
+"""The things that a scripted model can do in one turn."""
 
 from __future__ import annotations
 

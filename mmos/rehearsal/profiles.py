@@ -1,4 +1,4 @@
-"""What differs between the lines of Ollama that a host can behave like: one table."""
+"""One table of the differences between the Ollama versions that a host can imitate."""
 
 from __future__ import annotations
 

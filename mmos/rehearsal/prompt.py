@@ -1,4 +1,4 @@
-"""What a scripted model sees of a request: the messages, the tools on offer, the results so far, the form that its answer must have."""
+"""What a scripted model sees of a request: messages, offered tools, results so far, and the required form of the answer."""
 
 from __future__ import annotations
 

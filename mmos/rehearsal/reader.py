@@ -1,4 +1,4 @@
-"""Personas from YAML: strict, with an error that names the file, the place and what is allowed there."""
+"""Reads personas from YAML, strictly: each error names the file, the place and what is allowed."""
 
 from __future__ import annotations
 

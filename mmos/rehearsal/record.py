@@ -1,4 +1,4 @@
-"""What a host was asked, and how each request ended; bounded, so that a long rehearsal does not fill the memory."""
+"""A bounded record of a host's requests and how each one ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models a host holds in memory: one loads at a time, the others wait in line, and room is made by unloading."""
+"""Which models a host holds in memory: loads one at a time, queues the others, and unloads models to make room."""
 
 from __future__ import annotations
 

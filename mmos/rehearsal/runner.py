@@ -1,4 +1,4 @@
-"""A loaded model: its window, its slots with what their KV caches hold, and who uses it."""
+"""A loaded model: its window, its slots with their KV caches, and its users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schema mode: which tools a JSON schema offers, and a value of the schema that says what the model means to do."""
+"""Schema mode: which tools a JSON schema offers, and a value of that schema for what the model wants to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small true work that a persona can do: each skill reads a prompt and answers, or says that it has nothing to do."""
+"""Small real tasks that a persona can do: each skill reads a prompt and returns an answer or nothing."""
 
 from __future__ import annotations
 

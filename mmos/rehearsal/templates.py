@@ -1,4 +1,4 @@
-"""Templates: the text that a model is sent, with tools, calls and results, as `_debug_render_only` shows it and `show` tells it."""
+"""Chat templates: the text that a model receives, with tools, calls and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens as the rehearsal host counts them: an estimate for prompts, pieces of words for answers."""
+"""Token counts of the rehearsal host: an estimate for prompts, pieces of words for answers."""
 
 from __future__ import annotations
 

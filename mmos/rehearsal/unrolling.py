@@ -1,4 +1,4 @@
-"""The pieces of a turn, token by token: what each is, and how many tokens it took to write."""
+"""Splits the pieces of a turn into tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `/v1` routes: the same models behind the shapes of OpenAI, with what gets lost on the way."""
+"""The `/v1` routes: the same models in OpenAI's format, with the losses of Ollama's `/v1`."""
 
 from __future__ import annotations
 

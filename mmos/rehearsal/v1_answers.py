@@ -1,4 +1,4 @@
-"""The answers of a model under `/v1`: events of a stream, or one completion."""
+"""A model's answer under `/v1`: a stream of events, or one completion."""
 
 from __future__ import annotations
 

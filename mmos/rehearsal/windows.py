@@ -1,4 +1,4 @@
-"""How a prompt fits a window: rendered in parts, counted, refused or cut as Ollama does it."""
+"""Fits a prompt into a window as Ollama does: renders it in parts, counts it, then refuses or cuts it."""
 
 from __future__ import annotations
 

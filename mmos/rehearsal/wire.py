@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server over asyncio: exact about what it sends, able to hang, cut and refuse, and aware of a client that leaves."""
+"""A small HTTP/1.1 server on asyncio: sends exact bytes, can hang, cut and refuse, and notices when a client leaves."""
 
 from __future__ import annotations
 
