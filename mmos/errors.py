@@ -1,4 +1,4 @@
-"""What can go wrong, drawn as a tree that says who can act.
+"""All errors, as a tree that shows who can act.
 
 * MmosError                     every fault of ours; says what, where and the next step
   + UserError                   the user acts

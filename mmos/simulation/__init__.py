@@ -1,1 +1,1 @@
-"""Simulation: pretended fleets from a file, traces of what really happened, and their replay in time that leaps over every wait."""
+"""Simulation: fleets from a file, traces of real runs, and their replay in simulated time."""

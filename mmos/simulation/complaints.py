@@ -1,4 +1,4 @@
-"""What is wrong in a fleet file, in the words of the configuration: what was found, what is allowed, the nearest spelling."""
+"""Errors in a fleet file, worded like errors in a configuration."""
 
 from __future__ import annotations
 

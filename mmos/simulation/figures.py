@@ -1,4 +1,4 @@
-"""What a replay comes to in figures: hosts, models and jobs, in the hosts' own seconds."""
+"""The results of a replay: figures for hosts, models and jobs, in the hosts' own seconds."""
 
 from __future__ import annotations
 

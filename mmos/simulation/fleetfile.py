@@ -1,4 +1,4 @@
-"""A fleet file, read as strictly as a configuration, and the hosts that it describes."""
+"""Reads a fleet file, as strictly as a configuration, and describes its hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture as a page: SVG within HTML, complete in itself, asking nobody for anything."""
+"""A picture as a complete HTML page with SVG, without external files."""
 
 from __future__ import annotations
 

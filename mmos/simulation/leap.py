@@ -1,4 +1,4 @@
-"""An event loop whose time leaps over waits: when nobody has anything to do, it is the time of the next timer."""
+"""An event loop with simulated time: when nothing is left to do, its clock jumps to the next timer."""
 
 from __future__ import annotations
 

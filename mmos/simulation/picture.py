@@ -1,4 +1,4 @@
-"""The picture of replays: for each host who was in its memory, loading or at work, and how many calls waited, over time."""
+"""The picture of replays: for each host the models in memory, loads, work and waiting calls over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture as PNG, drawn by Pillow where it is installed."""
+"""A picture as PNG, drawn by Pillow if it is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the facts of runs to a trace: each call to a model, what had to be done before it, and how long it was."""
+"""Turns the journal of runs into a trace: each call to a model, what it waited for, and its length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replays a workload on a pretended fleet: real hosts over HTTP, the real fleet placing each call, pretended words of the right length."""
+"""Replays a workload on a simulated fleet: real hosts over HTTP, real placement, generated texts of the right length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was in the memory of which host, from when to when, and who had to leave for another."""
+"""Which models were in the memory of which host, when, and which had to leave for another."""
 
 from __future__ import annotations
 

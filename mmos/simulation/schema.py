@@ -1,4 +1,4 @@
-"""The shape of a fleet file: frozen, strict, every key described once."""
+"""The schema of a fleet file: frozen, strict, with a description of every key."""
 
 from __future__ import annotations
 

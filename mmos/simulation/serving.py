@@ -1,4 +1,4 @@
-"""Pretended machines on real ports, and the configuration that `mmos run` uses them with."""
+"""Serves simulated hosts on real ports, and writes the configuration for them."""
 
 from __future__ import annotations
 

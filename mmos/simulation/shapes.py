@@ -1,4 +1,4 @@
-"""A picture as a list of shapes, drawn once and written in any form."""
+"""A picture as a list of shapes, drawn once and written in any format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stretches of time: joined where they overlap, cut out of each other, counted where they lie on one another."""
+"""Time spans: join, cut, and count overlaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of replays as tables: hosts, models, jobs, and fleets side by side."""
+"""The results of replays as tables: hosts, models, jobs, and fleets side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trace: the calls of a workload, when they came, what they waited for, and how long they were; JSON lines."""
+"""A trace: the calls of a workload with start times, dependencies and lengths, as JSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workloads made up from a few words: jobs that come at random, each an arbiter that consults specialists and sums up."""
+"""Generates workloads from a few words: random jobs of an arbiter that consults specialists and combines their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown as it is written: finished lines for the scrollback, and the open block for as long as it grows."""
+"""Streamed Markdown for the terminal: finished lines for the scrollback, and the open block while it grows."""
 
 from mmos.cli.chat.markdown.stream import MarkdownStream
 

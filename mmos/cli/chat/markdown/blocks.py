@@ -1,4 +1,4 @@
-"""Blocks of markdown, line by line: quotes and lists around paragraphs, headings, code, tables and rules."""
+"""Markdown blocks, line by line: quotes, lists, paragraphs, headings, code, tables and rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours for code, line by line: comments, texts, numbers and the words of the language; what spans lines is remembered."""
+"""Highlights code line by line: comments, strings, numbers and keywords, with state for constructs that span lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a block: emphasis, code, links and breaks as styled spans; what is no markup is shown as it stands."""
+"""Inline Markdown as styled spans: emphasis, code, links and line breaks; anything else is shown as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a block: a paragraph or code, line by line, and what of it can be shown for good."""
+"""The content of a block: a paragraph or code, line by line, and which of its lines are final."""
 
 from __future__ import annotations
 

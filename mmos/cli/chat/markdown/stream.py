@@ -1,4 +1,4 @@
-"""A text in markdown that comes in pieces: what is finished goes out once, what is open is shown as it would be if it ended here."""
+"""Markdown that arrives in pieces: prints finished blocks once, and shows the open block as if the text ended here."""
 
 from __future__ import annotations
 

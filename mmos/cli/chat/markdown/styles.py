@@ -1,4 +1,4 @@
-"""Styled text: spans of text with a style, and the sequences that show them."""
+"""Styled text: spans with a style, and the escape sequences that show them."""
 
 from __future__ import annotations
 

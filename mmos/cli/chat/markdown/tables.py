@@ -1,4 +1,4 @@
-"""Tables: columns that fit the line; where nothing fits, each row as a list of what stands in it."""
+"""Tables that fit the width of the terminal; a table that cannot fit becomes a list of its cells."""
 
 from __future__ import annotations
 

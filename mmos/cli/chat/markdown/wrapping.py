@@ -1,4 +1,4 @@
-"""Styled text in lines of a given number of cells: words, wide signs that may stand at any line's end, and words longer than a line."""
+"""Wraps styled text into lines of a given width: words, wide characters, and words longer than a line."""
 
 from __future__ import annotations
 
