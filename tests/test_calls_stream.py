@@ -6,7 +6,7 @@ import itertools
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmos.calls.channels import ToolsChannel
@@ -68,6 +68,7 @@ PROSE = st.sampled_from(
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(PROSE, max_size=14), st.lists(st.integers(0, 10_000), max_size=20))
+@example(["\n\n", "1. ", "<think>hm</think>"], [])
 def test_what_was_passed_on_and_the_rest_are_the_content(parts: list[str], places: list[int]) -> None:
     text = "".join(parts)
     made = read(text)

@@ -182,9 +182,9 @@ class TextStream:
         read = read_text(Heard(self._text, self._names))
         if read.calls or read.unclear or not read.content.startswith(self._passed) or self._pending(self._text[self._place :]):
             return False
-        self._spans = True
         self._place = len(self._text)
         self._say(read.content[len(self._passed) :])
+        self._spans = True
         self._holding = False
         return True
 
