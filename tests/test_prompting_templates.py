@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.errors import ConfigError
-from mmos.prompting.templates import Templates, fill
+from mmos.prompting import templates
+from mmos.prompting.templates import TEXTS, Templates, fill, places, set_of
 
 
 @given(st.text(), st.text())
@@ -41,19 +43,71 @@ def test_comments_at_the_head_are_left_out_and_others_stay(tmp_path: Path) -> No
     assert Templates(tmp_path).fill("brief") == "Do it. <!-- kept -->"
 
 
-def test_an_unknown_place_is_an_error_that_names_the_file_and_what_is_known(tmp_path: Path) -> None:
-    (tmp_path / "brief.md").write_text("Do {{ what }} for {{ task }}.")
+def test_an_unknown_place_is_an_error_that_names_the_line_the_nearest_and_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_text("<!-- ours -->\n\nDo {{ task }}.\nFor {{ what }} and {{ querry }}.\n")
     with pytest.raises(ConfigError) as raised:
-        Templates(tmp_path).fill("brief", task="x", query="y")
-    assert str(tmp_path / "brief.md") in str(raised.value)
-    assert "unknown place ['what']; known here: query, task" in str(raised.value)
+        Templates(tmp_path).text("brief")
+    assert str(raised.value).splitlines() == [
+        f"{tmp_path}/brief.md:4: 'what' is not a place here. Allowed: task, asker, query, context",
+        f"{tmp_path}/brief.md:4: 'querry' is not a place here; did you mean 'query'? Allowed: task, asker, query, context",
+    ]
+
+
+def test_places_may_be_written_without_spaces(tmp_path: Path) -> None:
+    (tmp_path / "specialist.md").write_text("{{role}}: {{  purpose }}")
+    (tmp_path / "schema.md").write_text("Your tools: {{tools}}")
+    own = Templates(tmp_path)
+    assert own.fill("specialist", role="coding", purpose="It codes.") == "coding: It codes."
+    assert own.text("schema") == "Your tools: {{ tools }}"
+
+
+def test_every_shipped_text_is_described_and_holds_known_places_only() -> None:
+    shipped = {path.stem for path in Templates().shipped("arbiter").parent.glob("*.md")}
+    assert shipped == TEXTS.keys()
+    assert {path.stem for path in set_of("small").glob("*.md")} < shipped
+    assert Templates().problems() == Templates(set_of("small")).problems() == Templates(set_of("small")).unused() == []
+    for name, text in TEXTS.items():
+        assert set(places(Templates().text(name))) == text.places.keys()
+
+
+def test_the_code_fills_the_places_that_are_described() -> None:
+    """A place that is described and not filled would be found by the first user who writes it."""
+    filled: dict[str, set[str]] = {}
+    for path in Path(templates.__file__).parent.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill" and node.args:
+                named = [leaf.value for leaf in ast.walk(node.args[0]) if isinstance(leaf, ast.Constant)]
+                filled |= {str(name): {word.arg or "" for word in node.keywords} for name in named}
+    assert filled.keys() | {"schema", "functiongemma"} == TEXTS.keys()
+    assert {name: set(TEXTS[name].places) for name in filled} == filled
+
+
+def test_all_problems_of_a_folder_are_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_text("{{ taks }}")
+    (tmp_path / "schema.md").write_text("{{ functions }}")
+    (tmp_path / "again.md").write_bytes(b"\xff\xfe")
+    assert [problem.where.rpartition("/")[2] for problem in Templates(tmp_path).problems()] == ["brief.md:1", "schema.md:1", "again.md"]
+
+
+def test_files_that_are_never_read_are_named_with_what_was_meant(tmp_path: Path) -> None:
+    for name in ("arbitre.md", "Brief.md", "synthesis.txt", "poem.md", "digest.md", "README.md", ".DS_Store"):
+        (tmp_path / name).write_text("Words.")
+    (tmp_path / "clarify.md").mkdir()
+    found = {Path(problem.where).name: problem.message for problem in Templates(tmp_path).unused()}
+    assert found.pop("clarify.md") == "mmos cannot read this: it is not a file"
+    assert {name: message.partition("; ")[2] for name, message in found.items()} == {
+        "Brief.md": "did you mean brief.md?",
+        "arbitre.md": "did you mean arbiter.md?",
+        "poem.md": f"mmos reads {', '.join(f'{name}.md' for name in TEXTS)}",
+        "synthesis.txt": "did you mean synthesis.md?",
+    }
+    assert Templates().unused() == Templates(tmp_path / "nowhere").unused() == []
 
 
 def test_a_text_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "brief.md").write_bytes(b"\xff\xfe")
-    for name in ("brief", "no such text"):
-        with pytest.raises(ConfigError, match="cannot be read"):
-            Templates(tmp_path).text(name)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Templates(tmp_path).text("brief")
 
 
 def test_a_text_is_read_once(tmp_path: Path) -> None:

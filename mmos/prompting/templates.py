@@ -1,16 +1,91 @@
-"""The texts of `prompts/`: read once, filled in by name, every name spoken for."""
+"""The texts of `prompts/`: who reads each, which places it may hold, and whether it is ours or the user's."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem
 
-_PLACE = re.compile(r"\{\{ (\w+) \}\}")
+_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
+_NOTES = "readme"
+"""A file of this name may lie beside the texts."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text: who reads it, and the places that it may hold."""
+
+    reader: str
+    use: str
+    places: Mapping[str, str] = field(default_factory=dict)
+    """What mmos puts into each `{{ place }}`."""
+
+
+_TASK = "the user's own words"
+
+TEXTS: Mapping[str, Text] = {
+    "arbiter": Text("arbiter", "its system text", {"specialists": "one line for each specialist: its name and its description"}),
+    "specialist": Text(
+        "specialists", "the system text of each", {"role": "the name of the role", "purpose": "its description in the configuration"}
+    ),
+    "synthesizer": Text("synthesizer", "its system text"),
+    "interpreter": Text("interpreter", "its system text, when its model is not FunctionGemma"),
+    "functiongemma": Text("interpreter", "its system text, when its model is FunctionGemma"),
+    "brief": Text(
+        "specialists",
+        "the message that a consultation begins with",
+        {
+            "task": _TASK,
+            "asker": "the role that consults",
+            "query": "what that role asks",
+            "context": "the facts that it adds, under a heading; empty when it adds none",
+        },
+    ),
+    "digest": Text(
+        "whoever consulted",
+        "in place of an answer that is longer than `limits: answer_chars`",
+        {
+            "artifact": "the reference to the whole answer",
+            "length": "how many characters the whole answer has",
+            "digest": "the answer in short",
+        },
+    ),
+    "synthesis": Text(
+        "synthesizer",
+        "the message of `synthesize_responses`",
+        {"task": _TASK, "responses": "the answers, numbered", "instruction": "what is wanted of the one answer"},
+    ),
+    "mediation": Text(
+        "synthesizer",
+        "the message of `mediate`",
+        {
+            "task": _TASK,
+            "response": "the text to reword",
+            "reader": "the role that will read it",
+            "instruction": "what matters to the reader",
+        },
+    ),
+    "schema": Text(
+        "roles on the `schema` channel", "the end of the system text", {"tools": "one entry for each tool: its name and its parameters"}
+    ),
+    "again": Text(
+        "a role whose reply could not be read",
+        "the message that asks for the reply once more, as JSON",
+        {"unclear": "what the role wrote, and what was wrong with it"},
+    ),
+    "clarify": Text(
+        "interpreter",
+        "the message about a call that failed",
+        {"task": _TASK, "call": "the call, as JSON", "fault": "why it failed"},
+    ),
+}
+"""Every text that mmos reads, by the name of its file."""
 
 
 def _shipped() -> Path:
@@ -29,6 +104,11 @@ def fill(text: str, /, **values: str) -> str:
     return _PLACE.sub(lambda place: values[place.group(1)], text)
 
 
+def places(text: str) -> tuple[str, ...]:
+    """The names of the places that a text holds, in their order."""
+    return tuple(dict.fromkeys(_PLACE.findall(text)))
+
+
 @dataclass(frozen=True)
 class Templates:
     """The shipped texts, with the user's own folder in front of them."""
@@ -37,29 +117,83 @@ class Templates:
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, name: str) -> str:
-        """The raw text `prompts/NAME.md`, comments at its head left out."""
+        """The raw text `prompts/NAME.md`, comments at its head left out; a place that nobody fills is an error."""
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
 
     def fill(self, name: str, /, **values: str) -> str:
-        text = self.text(name)
-        unknown = set(_PLACE.findall(text)) - values.keys()
-        if unknown:
-            raise ConfigError(
-                [Problem(str(self._path(name)), "", f"unknown place {sorted(unknown)}; known here: {', '.join(sorted(values))}")]
-            )
-        return fill(text, **values).strip()
+        return fill(self.text(name), **values).strip()
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """The file that is used."""
         if self.folder is not None and (own := self.folder / f"{name}.md").is_file():
             return own
+        return self.shipped(name)
+
+    def shipped(self, name: str) -> Path:
+        """Our own file, whether or not another one is used."""
         return _shipped() / f"{name}.md"
 
-    def _load(self, name: str) -> str:
-        path = self._path(name)
+    # ---------------------------------------------------------------- what is wrong with the user's folder
+
+    def problems(self) -> list[Problem]:
+        """Texts that cannot be used: they cannot be read, or hold a place that nobody fills."""
+        found: list[Problem] = []
+        for name in TEXTS:
+            try:
+                self.text(name)
+            except ConfigError as error:
+                found += error.problems
+        return found
+
+    def unused(self) -> list[Problem]:
+        """Files of the user's folder that are never read, because no text has their name."""
+        folder = self.folder
+        if folder is None or not folder.is_dir():
+            return []
         try:
-            text = path.read_text(encoding="utf-8")
+            names = sorted(entry.name for entry in folder.iterdir())
+        except OSError as error:
+            return [Problem(str(folder), "", f"the folder cannot be listed: {error.strerror}")]
+        return [
+            Problem(str(folder / shown(name)), "", _stray(name))
+            for name in names
+            if not (_is_read(folder, name) or name.startswith(".") or name.lower().startswith(_NOTES))
+        ]
+
+    def _load(self, name: str) -> str:
+        path = self.path(name)
+        try:
+            raw = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
-        return _COMMENTS.sub("", text)
+        text = _COMMENTS.sub("", raw)
+        unknown = list(_unknown(path, text, raw.count("\n", 0, len(raw) - len(text)), TEXTS[name].places))
+        if unknown:
+            raise ConfigError(unknown)
+        return _PLACE.sub(r"{{ \1 }}", text)  # however it was spaced
+
+
+def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Iterator[Problem]:
+    """Places that nobody fills, each with its line."""
+    for place in _PLACE.finditer(text):
+        name = place.group(1)
+        if name not in known:
+            line = above + text.count("\n", 0, place.start()) + 1
+            listed = ", ".join(known) or "none"
+            yield Problem(f"{path}:{line}", "", f"'{shown(name)}' is not a place here{perhaps(name, known) or '.'} Allowed: {listed}")
+
+
+def _is_read(folder: Path, name: str) -> bool:
+    """Also where the file system knows no case."""
+    name = name.lower()
+    return name.endswith(".md") and name.removesuffix(".md") in TEXTS and (folder / name).is_file()
+
+
+def _stray(name: str) -> str:
+    if name.removesuffix(".md") in TEXTS:
+        return "mmos cannot read this: it is not a file"
+    near = nearest(name.rpartition(".")[0] or name, TEXTS)
+    hint = f"did you mean {near}.md?" if near else f"mmos reads {', '.join(f'{text}.md' for text in TEXTS)}"
+    return f"mmos never reads this file; {hint}"
