@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from mmos.calls.stages import Stage
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.config.rules import compile_rule
+from mmos.config.sources import expanded
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
@@ -58,7 +60,7 @@ def templates_of(config: Config) -> Templates:
     given = config.orchestration.prompts
     if given == SMALL:
         return Templates(set_of(SMALL))
-    return Templates((config.folder or Path()) / given if given else None)
+    return Templates((config.folder or Path()) / expanded(given, os.environ) if given else None)
 
 
 def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
