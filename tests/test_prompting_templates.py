@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmos.errors import ConfigError
 from mmos.prompting import templates
-from mmos.prompting.templates import TEXTS, Templates, fill, places, set_of
+from mmos.prompting.templates import TEXTS, Templates, fill, set_of
 
 
 @given(st.text(), st.text())
@@ -67,7 +67,7 @@ def test_every_shipped_text_is_described_and_holds_known_places_only() -> None:
     assert {path.stem for path in set_of("small").glob("*.md")} < shipped
     assert Templates().problems() == Templates(set_of("small")).problems() == Templates(set_of("small")).unused() == []
     for name, text in TEXTS.items():
-        assert set(places(Templates().text(name))) == text.places.keys()
+        assert set(Templates().held(name)) == text.places.keys()
 
 
 def test_the_code_fills_the_places_that_are_described() -> None:
@@ -76,9 +76,9 @@ def test_the_code_fills_the_places_that_are_described() -> None:
     for path in Path(templates.__file__).parent.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill" and node.args:
-                named = [leaf.value for leaf in ast.walk(node.args[0]) if isinstance(leaf, ast.Constant)]
-                filled |= {str(name): {word.arg or "" for word in node.keywords} for name in named}
-    assert filled.keys() | {"schema", "functiongemma"} == TEXTS.keys()
+                names = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else ["interpreter", "functiongemma"]
+                filled |= {str(name): {word.arg or "" for word in node.keywords} for name in names}
+    assert filled.keys() | {"schema"} == TEXTS.keys()
     assert {name: set(TEXTS[name].places) for name in filled} == filled
 
 

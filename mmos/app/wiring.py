@@ -16,7 +16,7 @@ from mmos.config.sources import expanded
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
-from mmos.participant.ladder import Ladder
+from mmos.participant.ladder import Ladder, instructions, text_for
 from mmos.participant.role import Participant
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
@@ -170,6 +170,18 @@ _PURPOSES = {
     "reasoning": "For hard questions: planning, comparing, proving, finding causes.",
     "analysis": "For reading and summarising texts and data, and for quick facts.",
 }
+
+
+def text_of(role: ResolvedRole) -> str:
+    """The name of the text in `prompts/` that tells a role its job."""
+    if role.name == INTERPRETER:
+        return text_for(role.model)
+    return role.name if role.name in (ARBITER, SYNTHESIZER) else "specialist"
+
+
+def system_of(name: str, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
+    """The system text of a role, without the tools that the `schema` channel adds to it."""
+    return instructions(roles[name], templates) if name == INTERPRETER else _system(roles[name], roles, templates)
 
 
 def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:

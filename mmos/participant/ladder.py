@@ -128,8 +128,8 @@ class Ladder:
 
     def _request(self, role: Role, text: str, specs: Sequence[Spec]) -> ChatRequest:
         """One turn, few tools, few tokens; functiongemma hears the words that it was trained with."""
-        router = ROUTER in role.model.lower()
-        system = "\n\n".join(filter(None, (self.templates.fill(ROUTER if router else "interpreter"), role.system)))
+        router = text_for(role.model) == ROUTER
+        system = instructions(role, self.templates)
         options = (
             {"temperature": 0, "num_predict": ROUTER_TOKENS, "stop": [ROUTER_STOP]} if router else {"temperature": 0, "num_predict": TOKENS}
         )
@@ -174,6 +174,16 @@ class Ladder:
             raise
         finally:
             inquiry.close(status)
+
+
+def text_for(model: str) -> str:
+    """The name of the text that tells an interpreter its job."""
+    return ROUTER if ROUTER in model.lower() else "interpreter"
+
+
+def instructions(role: Role, templates: Templates) -> str:
+    """An interpreter's system text."""
+    return "\n\n".join(filter(None, (templates.fill(text_for(role.model)), role.system)))
 
 
 def _spent(scope: Scope) -> bool:

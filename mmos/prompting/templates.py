@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem
@@ -15,6 +16,9 @@ _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
 _NOTES = "readme"
 """A file of this name may lie beside the texts."""
+
+
+Source = Literal["built_in", "small", "own"]
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,6 @@ def fill(text: str, /, **values: str) -> str:
     return _PLACE.sub(lambda place: values[place.group(1)], text)
 
 
-def places(text: str) -> tuple[str, ...]:
-    """The names of the places that a text holds, in their order."""
-    return tuple(dict.fromkeys(_PLACE.findall(text)))
-
-
 @dataclass(frozen=True)
 class Templates:
     """The shipped texts, with the user's own folder in front of them."""
@@ -134,6 +133,21 @@ class Templates:
     def shipped(self, name: str) -> Path:
         """Our own file, whether or not another one is used."""
         return _shipped() / f"{name}.md"
+
+    def whole(self, name: str) -> str:
+        """The file that is used, word for word."""
+        return _content(self.path(name))
+
+    def source(self, name: str) -> Source:
+        """Whose text is used."""
+        path = self.path(name)
+        if path == self.shipped(name):
+            return "built_in"
+        return "small" if path.parent == set_of("small") else "own"
+
+    def held(self, name: str) -> tuple[str, ...]:
+        """The places that the text holds, known or not, in their order."""
+        return tuple(dict.fromkeys(_PLACE.findall(self._body(name)[1])))
 
     # ---------------------------------------------------------------- what is wrong with the user's folder
 
@@ -163,16 +177,24 @@ class Templates:
         ]
 
     def _load(self, name: str) -> str:
-        path = self.path(name)
-        try:
-            raw = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
-        text = _COMMENTS.sub("", raw)
-        unknown = list(_unknown(path, text, raw.count("\n", 0, len(raw) - len(text)), TEXTS[name].places))
+        above, text = self._body(name)
+        unknown = list(_unknown(self.path(name), text, above, TEXTS[name].places))
         if unknown:
             raise ConfigError(unknown)
         return _PLACE.sub(r"{{ \1 }}", text)  # however it was spaced
+
+    def _body(self, name: str) -> tuple[int, str]:
+        """The text below the comments at its head, and how many lines these take."""
+        raw = self.whole(name)
+        text = _COMMENTS.sub("", raw)
+        return raw.count("\n", 0, len(raw) - len(text)), text
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
 
 
 def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Iterator[Problem]:
