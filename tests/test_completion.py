@@ -88,6 +88,7 @@ def offered(folder: Path, line: str, **more: str) -> list[str]:
         ("mmos run --role coding=qwen2.5:14b@l", ["coding=qwen2.5:14b@large"]),
         ("mmos run --on-question ", ["fail", "default", "wait"]),
         ("mmos help thr", ["threads"]),
+        ("mmos prompts show c", ["coding", "clarify"]),
         ("mmos ", list(COMMANDS)),
         ("mmos mod", ["models"]),
         ("mmos --install", ["--install-completion"]),

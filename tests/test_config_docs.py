@@ -10,8 +10,10 @@ import pytest
 from mmos.config.json_schema import json_schema
 from mmos.config.load import from_text
 from mmos.config.rules import FACTS
+from mmos.prompting.templates import TEXTS, set_of
 
-PAGE = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "configuration.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -35,3 +37,11 @@ def test_the_defaults_of_the_tables_are_the_defaults():
             default = rule.get("default")
             said = "none" if default is None else str(default).lower().removesuffix(".0")
             assert f"| `{key}` | {said} |" in PAGE
+
+
+def test_the_page_of_prompts_has_every_file_and_every_place():
+    page = (DOCS / "prompts.md").read_text(encoding="utf-8")
+    small = {path.stem for path in set_of("small").glob("*.md")}
+    files = [f"| `{name}.md` | {text.reader} | {text.use} | {'yes' if name in small else 'no'} |" for name, text in TEXTS.items()]
+    places = [f"| `{name}.md` | `{place}` | {what} |" for name, text in TEXTS.items() for place, what in text.places.items()]
+    assert re.findall(r"^\| `\w+\.md` .*$", page, re.MULTILINE) == files + places

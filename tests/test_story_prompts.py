@@ -1,4 +1,4 @@
-"""Stories of prompts: a user's own texts reach the models."""
+"""Stories of `mmos prompts`: see what models read, change it, and find what was changed or misspelt."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mmos.prompting.templates import TEXTS
 from mmos.testing import Call
 from tests.shell import Shell, shell
+from tests.terminal import terminal
 
 CONSULT = Call("consult_coding_specialist", {"query": "Write it."})
 
@@ -24,6 +26,88 @@ async def at(tmp_path: Path) -> AsyncIterator[Shell]:
         yield here
 
 
+async def test_a_prompt_is_looked_up_changed_and_used(at: Shell) -> None:
+    same = await at.mmos("prompts", "diff")
+    assert (same.code, same.out, same.err) == (0, "", "All prompts are the built-in ones.\n")
+    mine = at.folder / "mine" / "brief.md"
+    mine.touch()  # as the shell does before mmos starts to write there
+    ours = await at.mmos("prompts", "show", "brief", "--built-in")
+    assert "{{ query }}" in ours.out
+    assert "{{ asker }}  the role that consults" in ours.err
+    mine.write_text(ours.out.replace("The user's own words", "This is what the user wrote").replace("{{ asker }}", "the team"))
+    ran = await at.mmos("run", "Please.")
+    assert (ran.code, ran.out) == (0, "Written.\n")
+    assert at.on.heard("coding")[0].startswith("This is what the user wrote:\n<<<\nPlease.")
+    listed = await at.mmos("prompts", "list", "--json")
+    rows = {row["name"]: row for row in listed.document["prompts"]}
+    assert rows.keys() == TEXTS.keys()
+    assert (rows["brief"]["source"], rows["brief"]["path"], rows["brief"]["left_out"]) == ("own", str(mine), ["asker"])
+    assert {row["source"] for name, row in rows.items() if name != "brief"} == {"built_in"}
+    assert (await at.mmos("prompts", "list")).out.count(" mine/brief.md ") == 1
+    differs = (await at.mmos("prompts", "diff")).out.splitlines()
+    assert differs[:2] == ["--- built in/brief.md", "+++ mine/brief.md"]
+    assert "+This is what the user wrote:" in differs
+    assert (await at.mmos("prompts", "diff", "--json")).document["prompts"][0]["diff"].splitlines() == differs
+
+
+async def test_a_role_is_shown_what_it_is_told(at: Shell) -> None:
+    """Word for word the beginning of what its model gets."""
+    for role, word in (("arbiter", "- coding: writes code\n\nBe brief."), ("coding", "You are the coding specialist")):
+        shown = (await at.mmos("prompts", "show", role, "--filled")).out.strip()
+        assert word in shown
+        assert "{{" not in shown
+        await at.on.app.run("Please.")
+        assert at.on.sent(role)[0]["messages"][0]["content"].startswith(shown)
+    assert "{{ role }}" in (await at.mmos("prompts", "show", "coding")).out
+    assert "functiongemma" not in (await at.mmos("prompts", "show", "interpreter", "--filled")).err
+
+
+async def test_slips_are_named_with_what_was_meant(at: Shell) -> None:
+    for name, text in (("brief", "{{ taks }}"), ("arbitre", "You decide.")):
+        (at.folder / "mine" / f"{name}.md").write_text(text)
+    listed = await at.mmos("prompts", "list")
+    assert listed.code == 2
+    assert "brief.md:1: 'taks' is not a place here; did you mean 'task'?" in listed.err
+    assert "arbitre.md: mmos never reads this file; did you mean arbiter.md?" in listed.err
+    found = (await at.mmos("prompts", "list", "--json")).document
+    assert [Path(row["path"]).name for row in found["problems"] + found["unused"]] == ["brief.md:1", "arbitre.md"]
+    checked = await at.mmos("config", "check")
+    assert "warning: " in checked.err
+    assert "did you mean arbiter.md?" in checked.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["show", "codnig"], "No prompt and no role is named 'codnig'; did you mean 'coding'?"),
+        (["diff", "zzz"], "No prompt and no role is named 'zzz'."),
+        (["show", "brief", "--filled"], "--filled takes a role: arbiter, coding, interpreter, synthesizer."),
+        (["show", "coding", "--filled", "--built-in"], "give one of them"),
+    ],
+)
+async def test_a_wrong_word_is_answered_by_the_next_step(at: Shell, words: list[str], told: str) -> None:
+    ended = await at.mmos("prompts", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
+
+
+async def test_a_file_that_cannot_be_read_is_an_error_that_names_it(at: Shell) -> None:
+    (at.folder / "mine" / "again.md").write_bytes(b"\xff\xfe")
+    for words in (["list"], ["diff"]):
+        ended = await at.mmos("prompts", *words)
+        assert ended.code == 2
+        assert "again.md" in ended.err
+        assert "cannot be read" in ended.err
+
+
+async def test_the_small_set_is_shown_as_such(at: Shell) -> None:
+    text = yaml.safe_load((at.folder / "orchestration.yaml").read_text())
+    text["orchestration"]["prompts"] = "small"
+    (at.folder / "orchestration.yaml").write_text(yaml.safe_dump(text))
+    rows = (await at.mmos("prompts", "list", "--json")).document["prompts"]
+    assert {row["name"] for row in rows if row["source"] == "small"} == {"arbiter", "brief", "schema", "specialist"}
+
+
 async def test_a_folder_in_the_home_folder_is_found(at: Shell) -> None:
     """`config check` took `~/` for the home folder, and a run did not."""
     text = yaml.safe_load((at.folder / "orchestration.yaml").read_text())
@@ -32,3 +116,10 @@ async def test_a_folder_in_the_home_folder_is_found(at: Shell) -> None:
     (at.folder / "mine" / "brief.md").write_text("Just do it: {{ query }}")
     assert (await at.mmos("run", "Please.")).code == 0
     assert at.on.heard("coding") == ["Just do it: Write it."]
+
+
+async def test_at_a_terminal_a_text_does_not_steer_it(at: Shell) -> None:
+    (at.folder / "mine" / "brief.md").write_text("Red: \x1b[31m{{ query }}\n")
+    async with terminal(at.folder, "prompts", "show", "brief") as screen:
+        assert await screen.ended() == 0
+        await screen.shows("Red: [31m{{ query }}")

@@ -42,14 +42,14 @@ def check(config: Setting) -> int:
     mmos config check
     mmos config check -c other.yaml --json
     """
-    from mmos.app.wiring import unusable
+    from mmos.app.wiring import templates_of, unusable
     from mmos.errors import ConfigError
 
     try:
         loaded = config.source()
     except ConfigError as error:
         return _found(config, error.problems, ())
-    return _found(config, (), (*loaded.warnings, *unusable(loaded)), loaded.document.name)
+    return _found(config, (), (*loaded.warnings, *unusable(loaded), *templates_of(loaded).unused()), loaded.document.name)
 
 
 def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:

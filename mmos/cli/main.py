@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("mmos.cli.simulate", "Replay a workload on pretended fleets: which machines do you need?"),
     "hosts": ("mmos.cli.hosts", "See the fleet: who is there, what is loaded where."),
     "models": ("mmos.cli.models", "List, show, pull, warm and unload models."),
+    "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
     "doctor": ("mmos.cli.doctor", "Find what is wrong, and say the cure."),
     "help": ("mmos.cli.help", "Explain a concept, or a command."),

@@ -159,7 +159,15 @@ def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
     return summaries().items()
 
 
+def _prompts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    """By their names, and by the roles that read them."""
+    from mmos.prompting.templates import TEXTS
+
+    roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(setting))}
+    return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in TEXTS.items()}}.items()
+
+
 _SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
-    "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles, "topic": _topics,
+    "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles, "topic": _topics, "prompt": _prompts,
 }  # fmt: skip
 """By the names of parameters: they mean the same in every command."""

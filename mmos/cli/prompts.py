@@ -1,0 +1,201 @@
+"""`mmos prompts`: the texts that models read, which file each comes from, and what differs from ours."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.output import harmless, print_json
+from mmos.cli.setting import Setting, setting
+from mmos.cli.tables import Cell, table
+
+if TYPE_CHECKING:
+    from mmos.config.roles import ResolvedRole
+    from mmos.prompting.templates import Templates
+
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+"""Of the lines of a diff, by the sign that they begin with."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The prompts of a configuration, and the roles that read them."""
+
+    templates: Templates
+    roles: Mapping[str, ResolvedRole]
+
+    @classmethod
+    def of(cls, setting: Setting) -> Shelf:
+        from mmos.app import wiring
+
+        config = setting.source()
+        return cls(wiring.templates_of(config), wiring.roles_of(config, None))
+
+    def named(self, word: str, *, by_role: bool = False) -> tuple[str, str | None]:
+        """The prompt that a word means, by its own name or by a role that reads it; and the role."""
+        from mmos.app.wiring import text_of
+        from mmos.config.wording import perhaps, shown
+        from mmos.errors import NotFound
+        from mmos.prompting.templates import TEXTS
+
+        role = word if word in self.roles else None
+        if word in TEXTS and not (by_role and role):
+            return word, role
+        if role is None:
+            near = perhaps(word, [*TEXTS, *self.roles])
+            raise NotFound(f"No prompt and no role is named '{shown(word)}'{near or '.'}", next_step="See `mmos prompts list`.")
+        return text_of(self.roles[role]), role
+
+    def as_dict(self, name: str) -> dict[str, Any]:
+        """What is known of a prompt, as the documents give it."""
+        from mmos.errors import ConfigError
+        from mmos.prompting.templates import TEXTS
+
+        about = TEXTS[name]
+        try:
+            held = self.templates.held(name)
+        except ConfigError:  # one of the problems
+            held = ()
+        return {
+            "name": name, "source": self.templates.source(name), "path": str(self.templates.path(name)), "reader": about.reader,
+            "use": about.use, "places": dict(about.places), "left_out": [place for place in about.places if place not in held],
+        }  # fmt: skip
+
+    def diff(self, name: str) -> list[str]:
+        """From our text to the one that is used, line by line."""
+        ours, used = self.templates.shipped(name).read_text(encoding="utf-8"), self.templates.whole(name)
+        names = (f"built in/{name}.md", _near(self.templates.path(name)))
+        return list(difflib.unified_diff(ours.splitlines(), used.splitlines(), *names, lineterm=""))
+
+
+def _near(path: Path) -> str:
+    """The path as one types it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@click.group()
+def prompts() -> None:
+    """Show the texts that models read, and what you changed.
+
+    \b
+    mmos prompts list
+    mmos prompts show arbiter
+    mmos prompts diff
+    """
+
+
+@prompts.command("list")
+@setting
+def list_prompts(config: Setting) -> int:
+    """List every prompt: which file is used, its places and who reads it.
+
+    The list also names files of your folder that cannot be used (exit code 2) and files that mmos never reads.
+
+    \b
+    mmos prompts list
+    mmos prompts list --json
+    """
+    from mmos.prompting.templates import TEXTS
+
+    shelf = Shelf.of(config)
+    rows = [shelf.as_dict(name) for name in TEXTS]
+    problems, unused = shelf.templates.problems(), shelf.templates.unused()
+    if config.json:
+        told = {
+            key: [{"path": p.where, "message": p.message} for p in found] for key, found in (("problems", problems), ("unused", unused))
+        }
+        folder = shelf.templates.folder
+        print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, **told})
+        return 2 if problems else 0
+    table(("PROMPT", "FILE", "PLACES", "READ BY"), map(_row, rows), spare=("PLACES",))
+    for colour, level, found in (("red", "error", problems), ("yellow", "warning", unused)):
+        for problem in found:
+            click.echo(f"{click.style(level, fg=colour)}: {problem}", err=True)
+    return 2 if problems else 0
+
+
+def _row(row: Mapping[str, Any]) -> list[Cell]:
+    file: Cell = (_near(Path(row["path"])), "green") if row["source"] == "own" else row["source"].replace("_", " ")
+    places = [place for place in row["places"] if place not in row["left_out"]]
+    return [row["name"], file, ", ".join(places), f"{row['reader']}: {row['use']}"]
+
+
+@prompts.command()
+@click.argument("prompt")
+@click.option("--filled", is_flag=True, help="Show the system text that a role gets: its prompt with all places filled in.")
+@click.option("--built-in", is_flag=True, help="Show our text, also when you use one of your own.")
+@setting
+def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
+    """Show a prompt as it is used: by its name, or by the name of a role that reads it.
+
+    The text goes to stdout, what is known about it to stderr. So you can begin a file of your own with our text.
+
+    \b
+    mmos prompts show coding
+    mmos prompts show arbiter --filled
+    mmos prompts show brief --built-in > my-prompts/brief.md
+    """
+    from mmos.prompting.templates import Templates
+
+    if filled and built_in:
+        raise click.UsageError("--filled and --built-in show different texts: give one of them.")
+    shelf = Shelf.of(config)
+    name, role = shelf.named(prompt, by_role=filled)
+    if built_in:
+        shelf = replace(shelf, templates=Templates())
+    text = _filled(shelf, name, role) if filled else shelf.templates.whole(name)
+    about = shelf.as_dict(name)
+    if config.json:
+        print_json({"version": 1, **about, "role": role, "text": text})
+        return
+    _explain(about, places=not filled)
+    click.echo(harmless(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+
+
+def _explain(about: Mapping[str, Any], *, places: bool) -> None:
+    click.echo(f"{_near(Path(about['path']))}, read by {about['reader']}: {about['use']}", err=True)
+    for place, meaning in about["places"].items() if places else ():
+        left_out = " (not in this text)" if place in about["left_out"] else ""
+        click.echo(f"  {{{{ {place} }}}}  {meaning}{left_out}", err=True)
+
+
+def _filled(shelf: Shelf, name: str, role: str | None) -> str:
+    from mmos.app.wiring import system_of
+    from mmos.errors import UsageError
+
+    if role is None:
+        raise UsageError(f"The places of {name} are filled during a run.", next_step=f"--filled takes a role: {', '.join(shelf.roles)}.")
+    return system_of(role, shelf.roles, shelf.templates)
+
+
+@prompts.command()
+@click.argument("prompt", required=False)
+@setting
+def diff(config: Setting, prompt: str | None) -> None:
+    """Show what differs between our prompts and the ones that are used.
+
+    \b
+    mmos prompts diff
+    mmos prompts diff coding
+    """
+    from mmos.prompting.templates import TEXTS
+
+    shelf = Shelf.of(config)
+    names = [shelf.named(prompt)[0]] if prompt else list(TEXTS)
+    found = {name: lines for name in names if (lines := shelf.diff(name))}
+    if config.json:
+        rows = [{"name": name, "path": str(shelf.templates.path(name)), "diff": "\n".join(lines)} for name, lines in found.items()]
+        print_json({"version": 1, "prompts": rows})
+        return
+    for lines in found.values():
+        for line in lines:
+            click.echo(click.style(harmless(line), fg=COLOURS.get(line[:1])))
+    if not found:
+        click.echo("The built-in text is used." if prompt else "All prompts are the built-in ones.", err=True)
