@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mmos.app import wiring
+from mmos.config.facts import FACTS
 from mmos.config.json_schema import json_schema
 from mmos.config.load import from_mapping, from_text
-from mmos.config.rules import FACTS
 from mmos.prompting.templates import TEXTS, Templates, set_of
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -173,8 +173,9 @@ orchestration:
     twin: {url: "http://box:11434/v1"}
     open: {url: "https://me:pw@box", headers: {Authorization: "Bearer abc"}}
   arbiter: {model: m, server: gpu11, options: {temprature: 1, private: 2}}
-  tools: ["no_such_module_here:f", "json:loads"]
   prompts: nowhere
+  routing: {rules: [{condition: "run.turns > 3 and task.complexity > 3", specialist: coding}]}
+  specialists: {coding: {model: m}}
 """
     warned = [str(problem).removeprefix("f:") for problem in from_text(text, "f", {}).warnings]
     plain = "a secret stands here in plain text; write ${NAME} and set NAME in the environment"
@@ -187,8 +188,8 @@ orchestration:
         f"6: orchestration.servers.open.url: {plain}",
         "7: orchestration.arbiter.server: 'gpu11' is not among the servers, so it means http://gpu11:11434; did you mean 'gpu1'?",
         "7: orchestration.arbiter.options.temprature: 'temprature' is not a known option, and hosts ignore those; did you mean 'temperature'?",
-        "8: orchestration.tools[0]: there is no module 'no_such_module_here' beside this file or on the import path",
-        "9: orchestration.prompts: there is no folder nowhere; the built-in templates are used",
+        "8: orchestration.prompts: there is no folder nowhere; the built-in templates are used",
+        "9: orchestration.routing.rules[0].condition: MMOS does not look at run.turns yet; a comparison with it is false for now",
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mmos.config import facts
 from mmos.config.document import MOST_BYTES
 from mmos.config.load import from_text, load
 from mmos.config.show import as_dict, describe
@@ -17,10 +18,7 @@ ROLE_KEYS = "model, server, role, description, context_window, channel, options,
 ROLE_NAME = "a name of small letters, digits and '_', at most 40, a letter first: it becomes a tool's name"
 SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; addresses stand under 'servers'"
 DURATION = 'seconds, more than 0, as a number or like "30s" or "5m"'
-FACTS = (
-    "task.type, task.complexity, task.requires_speed, task.tags, task.needs, task.text_length, task.confidence, "
-    "response.unclear_tool_calls, response.quality, response.failed"
-)
+FACTS = ", ".join(fact for fact in facts.FACTS if fact.startswith("task."))
 
 
 def problems(text: str, environ: dict[str, str] | None = None) -> list[str]:

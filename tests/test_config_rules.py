@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.config.rules import FACTS, Rule, RuleError, compile_rule
+from mmos.config.facts import FACTS, RANGES, TASK_CLASSES
+from mmos.config.holding import impossible
+from mmos.config.rules import Rule, RuleError, compile_rule
 
+CLASSES = "Classes: code_generation, bug_fixing, refactoring, documentation, code_analysis, simple_query, security_review"
 FULL = {
     "task": {
         "type": "code_generation",
@@ -50,7 +53,9 @@ FULL = {
         ("true", True, True),
         ("false or null", False, False),
         ("  task.complexity > 7\n  and task.requires_speed\n", True, False),
-        ("task.type == 'no && such = !thing'", False, False),
+        ("run.phase == 'no && such = !thing'", False, False),
+        ("task.type == 'CODE_Generation'", True, False),
+        ("task.type in ['ANALYSIS', 'debugging']", False, False),
     ],
 )
 def test_conditions(condition, holds, holds_without_facts):
@@ -67,14 +72,20 @@ def test_a_rule_knows_the_facts_that_it_looks_at():
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("task.complexity > ", "column 18: this is not a condition; write it like task.complexity > 7 and task.type == 'debugging'"),
-        ("", "column 1: this is not a condition; write it like task.complexity > 7 and task.type == 'debugging'"),
+        ("task.complexity > ", "column 18: this is not a condition; write it like task.complexity > 7 and task.type == 'bug_fixing'"),
+        ("", "column 1: this is not a condition; write it like task.complexity > 7 and task.type == 'bug_fixing'"),
         ("task.complexity > 7 && task.needs", "column 22: this is not a condition; write 'and' for '&&'"),
         ("task.needs || task.tags", "column 13: this is not a condition; write 'or' for '||'"),
         ("!task.needs", "column 1: this is not a condition; write 'not' for '!'"),
         ("task.type = 'a'", "column 11: this is not a condition; write '==' to compare"),
         ("task.complexity > 'high'", "column 19: task.complexity is a number, and this is a text"),
         ("'ä' in task.tags and 7 == task.type", "column 22: task.type is a text: put the value in quotes"),
+        (
+            "task.type == 'code_genration'",
+            f"column 14: 'code_genration' is not a class of tasks; did you mean 'code_generation'? {CLASSES}",
+        ),
+        ("'x' != task.type", f"column 1: 'x' is not a class of tasks. {CLASSES}"),
+        ("task.type not in ['BUG_FIXING', 'BUGFIX']", f"column 33: 'BUGFIX' is not a class of tasks; did you mean 'bug_fixing'? {CLASSES}"),
         ("task.type is null", "column 1: write '==' for 'is' and '!=' for 'is not'"),
     ],
 )
@@ -197,3 +208,82 @@ def _compiled(text: str) -> tuple[Rule, int]:
         return compile_rule(text), 1
     except RuleError as error:
         return compile_rule("true"), error.column
+
+
+# ---------------------------------------------------------------- what can never hold
+
+
+@pytest.mark.parametrize(
+    ("condition", "why"),
+    [
+        ("task.complexity > 12", "this can never hold: task.complexity is from 1 to 10"),
+        ("task.complexity < 1", "this can never hold: task.complexity is from 1 to 10"),
+        ("task.complexity in [0, 11]", "this can never hold: task.complexity is from 1 to 10"),
+        ("task.confidence > 80 and task.requires_speed", "this can never hold: task.confidence is from 0 to 1"),
+        ("run.turns < 0", "this can never hold: no count is below 0"),
+        ("task.complexity > 7 and task.complexity < 5", "this can never hold, whatever task.complexity may be"),
+        ("task.type == 'refactoring' and task.type == 'bug_fixing'", "this can never hold, whatever task.type may be"),
+        ("task.requires_speed and not task.requires_speed", "this can never hold, whatever task.requires_speed may be"),
+        ("task.requires_speed == 'yes'", "this can never hold, whatever task.requires_speed may be"),
+        ("run.phase == 'plan' and run.phase in ['work', 'review']", "this can never hold, whatever run.phase may be"),
+        ("'python' in task.type", "this can never hold, whatever task.type may be"),
+        ("false or null", "this never holds"),
+        ("1 > 2", "this never holds"),
+    ],
+)
+def test_what_can_never_hold(condition, why):
+    assert impossible(compile_rule(condition)) == why
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "task.complexity >= 10",
+        "task.complexity <= 1",
+        "9 < task.complexity < 9.5",
+        "run.turns < 5 and not run.turns",
+        "task.complexity > 12 or task.requires_speed",
+        "task.complexity > run.turns",
+        "not task.complexity > 12",
+        "task.type == null",
+        "'a' in task.tags and 'b' in task.tags and 'c' not in task.tags",
+        "'a' in task.text and 'b' in task.text and 'c' not in task.text",
+        "task.text not in ['a', 'b']",
+        "run.seconds > 1e400",
+        "(not task.requires_speed) == true",
+        " and ".join(f"task.{name} > 0" for name in ("complexity", "confidence", "text_length", "context_tokens") * 3),
+    ],
+)
+def test_what_may_hold(condition):
+    assert impossible(compile_rule(condition)) == ""
+
+
+NUMBERS = st.sampled_from([name for name, kind in FACTS.items() if kind == "number"][:3])
+COMPARISONS = st.builds(
+    lambda name, sign, value: f"{name} {sign} {value}", NUMBERS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.integers(-2, 12)
+) | st.builds(lambda sign, value: f"task.type {sign} '{value}'", st.sampled_from(["==", "!="]), st.sampled_from(TASK_CLASSES[:3]))
+CONDITIONS = st.recursive(
+    COMPARISONS,
+    lambda parts: (
+        st.builds(lambda a, word, b: f"({a} {word} {b})", parts, st.sampled_from(["and", "or"]), parts) | parts.map("(not {})".format)
+    ),
+    max_leaves=6,
+)
+
+
+@given(CONDITIONS, st.data())
+def test_what_is_said_never_to_hold_never_does(condition, data):
+    """No rule that holds for any task is refused."""
+    rule = compile_rule(condition)
+    values = {name: st.floats(*RANGES.get(name, (0, 20))) | st.integers(1, 10) for name in rule.names if FACTS[name] == "number"}
+    drawn = {name.partition(".")[2]: data.draw(st.none() | kind) for name, kind in values.items()}
+    task = {
+        "type": data.draw(st.none() | st.sampled_from(TASK_CLASSES)),
+        **{name: value for name, value in drawn.items() if _in_range(name, value)},
+    }
+    assert not (rule.evaluate({"task": task}) and impossible(rule))
+
+
+def _in_range(name, value):
+    low, high = RANGES.get(f"task.{name}", (0, 20))
+    return value is None or low <= value <= high

@@ -6,25 +6,12 @@ import ast
 import operator
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmos.config.facts import ALIASES, FACTS, TASK_CLASSES, task_class
 from mmos.config.wording import perhaps, shown
-
-FACTS: dict[str, str] = {
-    "task.type": "text",
-    "task.complexity": "number",
-    "task.requires_speed": "flag",
-    "task.tags": "list",
-    "task.needs": "list",
-    "task.text_length": "number",
-    "task.confidence": "number",
-    "response.unclear_tool_calls": "flag",
-    "response.quality": "number",
-    "response.failed": "flag",
-}
-"""Every fact a rule may name, and what kind of value it has."""
 
 _LONGEST = 1000
 _MOST_NODES = 100
@@ -65,6 +52,10 @@ class Rule:
     text: str
     names: frozenset[str]
     """The facts that it looks at."""
+    compared: Mapping[str, Sequence[Any]]
+    """What each of them is compared with."""
+    plain: bool
+    """Every comparison is one of a fact with values that are written there, and these tell all cases apart."""
     _test: _Test
 
     def evaluate(self, facts: Facts) -> bool:
@@ -79,7 +70,7 @@ def compile_rule(text: str) -> Rule:
     source = re.sub(r"[\r\n\t]", " ", text.strip())
     compiler = _Compiler(source, lead)
     test = compiler.compile(_parse(source, lead))
-    return Rule(text, frozenset(compiler.names), test)
+    return Rule(text, frozenset(compiler.names), compiler.compared, compiler.plain, test)
 
 
 def _parse(source: str, lead: int) -> ast.expr:
@@ -99,7 +90,7 @@ def _parse(source: str, lead: int) -> ast.expr:
 
 def _cure(source: str) -> str:
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "''", source)
-    return next((cure for sign, cure in _CURES if re.search(sign, bare)), "write it like task.complexity > 7 and task.type == 'debugging'")
+    return next((cure for sign, cure in _CURES if re.search(sign, bare)), "write it like task.complexity > 7 and task.type == 'bug_fixing'")
 
 
 class _Compiler:
@@ -107,6 +98,8 @@ class _Compiler:
         self._source = source
         self._lead = lead
         self.names: set[str] = set()
+        self.compared: dict[str, list[Any]] = {}
+        self.plain = True
 
     def compile(self, node: ast.expr) -> _Test:
         match node:
@@ -133,7 +126,7 @@ class _Compiler:
     def _fact(self, node: ast.Attribute) -> _Test:
         name = ast.unparse(node)
         if name not in FACTS:
-            raise self._fault(node, f"'{shown(name)}' is not known{perhaps(name, FACTS) or '.'} Known: {', '.join(FACTS)}")
+            raise self._fault(node, f"'{shown(name)}' is not known{perhaps(name, FACTS) or '.'} Known: {_known(name)}")
         self.names.add(name)
         subject, _, attribute = name.partition(".")
         return lambda facts: facts.get(subject, {}).get(attribute)
@@ -159,19 +152,72 @@ class _Compiler:
             if type(sign) not in _SIGNS:
                 raise self._fault(node, "write '==' for 'is' and '!=' for 'is not'")
             self._check_kinds(sides[index], sign, sides[index + 1])
+            self._note(sides[index], sign, sides[index + 1])
         tests = [self.compile(side) for side in sides]
+        if any(_name(side) == "task.type" for side in sides):
+            tests = [test if _name(side) else _in_usual_spelling(test) for side, test in zip(sides, tests, strict=True)]
         with_null = [isinstance(side, ast.Constant | ast.Name) and self._literal(side) is None for side in sides]
         steps = [(tests[at], _sign(sign, with_null[at] or with_null[at + 1]), tests[at + 1]) for at, sign in enumerate(node.ops)]
         return lambda facts: all(holds(left(facts), right(facts)) for left, holds, right in steps)
 
     def _check_kinds(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> None:
         for one, other in ((left, right), (right, left)):
-            name = ast.unparse(one) if isinstance(one, ast.Attribute) else ""
-            if FACTS.get(name) == "number" and isinstance(other, ast.Constant) and isinstance(other.value, str):
-                raise self._fault(other, f"{name} is a number, and this is a text")
+            kind = FACTS.get(_name(one), "")
+            if kind == "number" and _is_text(other):
+                raise self._fault(other, f"{_name(one)} is a number, and this is a text")
             is_equal = isinstance(sign, ast.Eq | ast.NotEq)
-            if is_equal and FACTS.get(name) == "text" and isinstance(other, ast.Constant) and isinstance(other.value, int | float):
-                raise self._fault(other, f"{name} is a text: put the value in quotes")
+            if is_equal and kind == "text" and isinstance(other, ast.Constant) and isinstance(other.value, int | float):
+                raise self._fault(other, f"{_name(one)} is a text: put the value in quotes")
+            if _name(one) == "task.type" and (is_equal or (one is left and isinstance(sign, ast.In | ast.NotIn))):
+                self._check_classes(other)
+
+    def _check_classes(self, node: ast.expr) -> None:
+        for part in node.elts if isinstance(node, ast.List | ast.Tuple) else [node]:
+            word = part.value if isinstance(part, ast.Constant) else None
+            if isinstance(word, str) and task_class(word) not in TASK_CLASSES:
+                near = perhaps(word, (*TASK_CLASSES, *ALIASES)) or "."
+                raise self._fault(part, f"'{shown(word)}' is not a class of tasks{near} Classes: {', '.join(TASK_CLASSES)}")
+
+    def _note(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> None:
+        """Keep what a fact is compared with, and whether these values are all that the comparison can tell apart."""
+        fact, other = (left, right) if _name(left) else (right, left)
+        kind, values = FACTS.get(_name(fact)), self._written(other)
+        exact = isinstance(sign, ast.Eq | ast.NotEq) or (fact is left and isinstance(sign, ast.In | ast.NotIn) and not _is_text(other))
+        countable = kind in ("number", "flag") or _name(fact) == "task.type" or (kind == "text" and exact)
+        if values is None or not (countable or (kind is None and self._written(fact) is not None)):
+            self.plain = False
+        else:
+            self.compared.setdefault(_name(fact), []).extend(values)
+
+    def _written(self, node: ast.expr) -> list[Any] | None:
+        """The value or the values that stand there; None where it is a fact or a condition."""
+        if isinstance(node, ast.Attribute | ast.BoolOp | ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+            return None
+        value = self._literal(node)
+        return value if isinstance(value, list) else [value]
+
+
+def _known(name: str) -> str:
+    """The facts about the same subject; all, where that is unknown, too."""
+    subject = name.partition(".")[0]
+    return ", ".join([fact for fact in FACTS if fact.startswith(f"{subject}.")] or FACTS)
+
+
+def _name(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _in_usual_spelling(test: _Test) -> _Test:
+    """Classes of tasks as they are kept, in whichever case they are written."""
+
+    def spelled(value: Any) -> Any:
+        return [spelled(part) for part in value] if isinstance(value, list) else task_class(value) if isinstance(value, str) else value
+
+    return lambda facts: spelled(test(facts))
 
 
 def _sign(sign: ast.cmpop, with_null: bool) -> Callable[[Any, Any], bool]:

@@ -152,7 +152,7 @@ class Arbiter(Role):
 
 
 class Rule(Section):
-    condition: Condition = Field(description="When the rule holds, like task.complexity > 7 and task.type == 'debugging'.")
+    condition: Condition = Field(description="When the rule holds, like task.complexity > 7 and task.type == 'bug_fixing'.")
     specialist: RoleName = Field(description="The specialist that it points to.")
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from mmos.config.holding import impossible
 from mmos.config.rules import RuleError, compile_rule
 from mmos.config.scalars import plain
 from mmos.config.wording import FromEnvironment
@@ -81,9 +82,11 @@ def _check_keep_alive(value: str | float) -> str | float:
 
 def _check_condition(value: str) -> str:
     try:
-        compile_rule(value)
+        fault = impossible(compile_rule(value))
     except RuleError as error:
-        raise PydanticCustomError("condition", "{fault}", {"fault": str(error)}) from None
+        fault = str(error)
+    if fault:
+        raise PydanticCustomError("condition", "{fault}", {"fault": fault})
     return value
 
 

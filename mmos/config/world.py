@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -13,7 +12,9 @@ from urllib.parse import urlsplit
 
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
+from mmos.config.facts import IDLE
 from mmos.config.roles import servers_of
+from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded
 from mmos.config.values import NO_ADDRESS
@@ -49,7 +50,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         _misspelt(orchestration, document),
         _options(orchestration),
         _files(orchestration, document, around),
-        _functions(orchestration, document, around),
+        _rules(orchestration),
     )
     return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]
 
@@ -157,13 +158,13 @@ def _files(orchestration: Orchestration, document: Document, around: Surrounding
         )
 
 
-def _functions(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
-    """Looks for the module's file and imports nothing: the functions of a stranger's file must not run here."""
-    for index, function in enumerate(orchestration.tools):
-        package = function.partition(":")[0].partition(".")[0]
-        if package not in sys.stdlib_module_names and PathFinder.find_spec(package, [str(around.folder), *sys.path]) is None:
-            said = document.said(("orchestration", "tools", index), package)
-            yield ("tools", index), f"there is no module '{said}' beside this file or on the import path"
+def _rules(orchestration: Orchestration) -> Findings:
+    for index, rule in enumerate(orchestration.routing.rules):
+        if idle := sorted(compile_rule(rule.condition).names & IDLE):
+            yield (
+                ("routing", "rules", index, "condition"),
+                f"MMOS does not look at {' and '.join(idle)} yet; a comparison with it is false for now",
+            )
 
 
 def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[Problem]:

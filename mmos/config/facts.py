@@ -1,0 +1,63 @@
+"""What a routing rule may ask about: every fact by name, with its kind of value, its range, and the classes of tasks."""
+
+from __future__ import annotations
+
+FACTS: dict[str, str] = {
+    "task.type": "text",
+    "task.complexity": "number",
+    "task.requires_speed": "flag",
+    "task.context_tokens": "number",
+    "task.languages": "list",
+    "task.needs_tools": "flag",
+    "task.needs_vision": "flag",
+    "task.text": "text",
+    "task.tags": "list",
+    "task.needs": "list",
+    "task.text_length": "number",
+    "task.confidence": "number",
+    "response.unclear_tool_calls": "flag",
+    "response.empty": "flag",
+    "response.refused": "flag",
+    "response.confidence": "number",
+    "response.quality": "number",
+    "response.failed": "flag",
+    "host.name": "text",
+    "host.kind": "text",
+    "host.reachable": "flag",
+    "host.busy": "flag",
+    "host.queue": "number",
+    "host.vram_gb": "number",
+    "host.vram_used": "number",
+    "host.models": "list",
+    "host.loaded": "list",
+    "run.turns": "number",
+    "run.calls": "number",
+    "run.failures": "number",
+    "run.seconds": "number",
+    "run.phase": "text",
+}
+"""Every fact a rule may name, and what kind of value it has."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "task.complexity": (1, 10),
+    "task.confidence": (0, 1),
+    "response.confidence": (0, 1),
+    "response.quality": (0, 1),
+}
+"""The smallest and the largest value of facts that have both. Every other number is a count or an amount."""
+
+COUNT = (0, float("inf"))
+
+IDLE = FACTS.keys() - {"task.type", "task.complexity", "task.requires_speed", "response.unclear_tool_calls"}
+"""Facts that may be written, and that no part of MMOS finds out yet."""
+
+TASK_CLASSES = ("code_generation", "bug_fixing", "refactoring", "documentation", "code_analysis", "simple_query", "security_review")
+"""The values of `task.type`."""
+
+ALIASES = {"analysis": "code_analysis", "debugging": "bug_fixing"}
+"""Other words for classes of tasks."""
+
+
+def task_class(word: str) -> str:
+    """The usual spelling of a class, which may be written in either case."""
+    return ALIASES.get(word.lower(), word.lower())
