@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mmos.app import wiring
+from mmos.app import checks
 from mmos.config.facts import FACTS
 from mmos.config.json_schema import json_schema
 from mmos.config.load import from_mapping, from_text
-from mmos.prompting.templates import TEXTS, Templates, set_of
+from mmos.prompting.templates import TEXTS, set_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "configuration.md").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def test_the_page_of_prompts_has_every_file_and_every_place():
 def test_the_built_in_tools_are_those_of_the_code():
     specialists = {"coding": {"model": "m"}, "reviewer": {"model": "m"}, "interpreter": {"model": "m"}}
     config = from_mapping({"orchestration": {"arbiter": {"model": "m"}, "specialists": specialists}}, environ={})
-    box = wiring.tools_of(config, wiring.roles_of(config, None), wiring.templates_of(config), [])
+    box = checks.tools_of(config)
     table = PAGE.partition("### Which tools a role holds")[2].partition("\n#")[0]
     named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert sorted({re.sub("coding|reviewer", "NAME", name) for name in box.names}) == sorted(named)
@@ -59,6 +59,4 @@ def test_the_built_in_tools_are_those_of_the_code():
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if 'tools: ["mytools' not in example])
 def test_the_tools_that_the_examples_permit_are_there(example):
-    config = from_text(example, "docs/configuration.md", {"TEAM_TOKEN": "t"})
-    roles, templates = wiring.roles_of(config, None), Templates()
-    assert wiring.participants_of(roles, wiring.tools_of(config, roles, templates, []), templates, "").keys() == roles.keys()
+    assert checks.problems(from_text(example, "docs/configuration.md", {"TEAM_TOKEN": "t"})) == []

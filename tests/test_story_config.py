@@ -57,16 +57,6 @@ async def test_init_with_hosts_that_have_no_models_says_what_to_pull(tmp_path: P
         assert "ollama pull" in (tmp_path / "none.yaml").read_text()
 
 
-async def test_check_tells_what_cannot_be_used(tmp_path: Path) -> None:
-    async with shell(tmp_path, MODELS) as at:
-        text = yaml.safe_load((tmp_path / "orchestration.yaml").read_text())
-        text["orchestration"]["tools"] = ["json:no_such_function"]
-        (tmp_path / "orchestration.yaml").write_text(yaml.safe_dump(text))
-        checked = await at.mmos("config", "check")
-        assert checked.code == 0
-        assert "'json:no_such_function' cannot be used" in checked.err
-
-
 async def test_init_writes_over_nothing_unless_forced(tmp_path: Path) -> None:
     async with shell(tmp_path, MODELS) as at:
         before = (tmp_path / "orchestration.yaml").read_text()

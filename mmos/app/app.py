@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmos.app import wiring
+from mmos.app import checks, wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.config.load import Config, from_mapping, load
@@ -57,7 +57,6 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
-        self._extra = [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools]
         self._experience = Experience(channels=dict(channels or {}))
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
@@ -66,7 +65,7 @@ class App:
         """Why a run could not be written down; its answer said so."""
         self._casts: dict[Any, Mapping[str, Participant]] = {}
         self._limits = wiring.limits_of(config)
-        self.tools: Toolbox = wiring.tools_of(config, wiring.roles_of(config, None), self.templates, self._extra)
+        self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
 
     # ---------------------------------------------------------------- running
 

@@ -13,7 +13,7 @@ from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
-from mmos.errors import ConfigError, Problem, UsageError
+from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
 from mmos.participant.ladder import Ladder, instructions, text_for
@@ -23,7 +23,6 @@ from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.consult import Consultation, Specialist, for_all, one_each
 from mmos.tools.escalate import escalate_to_user
-from mmos.tools.functions import from_configuration, from_packages
 from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
 from mmos.tools.synthesize import synthesize_responses
@@ -38,17 +37,6 @@ SMALL = "small"
 
 def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
     return Fleet(seats_of_servers(config.servers(), time_scale), timeouts=timeouts_of(config.orchestration))
-
-
-def unusable(config: Config) -> list[Problem]:
-    """What is written rightly and cannot be used all the same: kinds of hosts that are not served, functions that are not there."""
-    problems: list[Problem] = []
-    for check in (lambda: seats_of_servers(config.servers(), None), lambda: from_configuration(config.orchestration.tools, config.folder)):
-        try:
-            check()
-        except ConfigError as error:
-            problems += error.problems
-    return problems
 
 
 def limits_of(config: Config) -> Limits:
@@ -89,8 +77,8 @@ def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
         roles[role] = replace(roles[role], options={**roles[role].options, option: value})
 
 
-def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, extra: list[Tool]) -> Toolbox:
-    """Every tool of the house; two of the same name are an error, not a riddle."""
+def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> list[Tool]:
+    """The tools that the program brings: the specialists, what they are put together with, and the user."""
     specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars)
     tools = one_each(specialists, consultation)
@@ -101,12 +89,7 @@ def tools_of(config: Config, roles: Mapping[str, ResolvedRole], templates: Templ
         if len(specialists) > 1:
             others = [role.name for role in roles.values() if role.name not in (interpreter, SYNTHESIZER)]
             tools.append(mediate(others, SYNTHESIZER, templates))
-    tools += [escalate_to_user, *from_configuration(config.orchestration.tools, config.folder), *from_packages(), *extra]
-    names = [tool.name for tool in tools]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError([Problem("", "orchestration.tools", f"two tools are named {name!r}; rename one of them") for name in twice])
-    return Toolbox.of(tools)
+    return [*tools, escalate_to_user]
 
 
 def interpreter_of(config: Config) -> str:
@@ -149,16 +132,7 @@ def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:
         deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
     elif allow is None:
         allow = []
-    _check_patterns(role, [*(allow or []), *role.tools.deny], box)
     return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"])
-
-
-def _check_patterns(role: ResolvedRole, patterns: list[str], box: Toolbox) -> None:
-    """A permission that names nothing is a mistake that nobody would notice."""
-    idle = [pattern for pattern in patterns if not len(box.permitted([pattern], []))]
-    if idle:
-        listed = ", ".join(box.names)
-        raise ConfigError([Problem("", f"{role.name}.tools", f"{pattern!r} names no tool; tools: {listed}") for pattern in idle])
 
 
 def _purpose(role: ResolvedRole) -> str:

@@ -34,22 +34,36 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--offline", is_flag=True, help="Do not ask the hosts whether they answer and have the models.")
 @setting
-def check(config: Setting) -> int:
+def check(config: Setting, offline: bool) -> int:
     """Check the configuration: every error at once, each with its place and its cure.
+
+    What keeps a run from beginning is an error, and the exit code is 2. A host that does not answer, or lacks a model, is a warning.
+    The hosts are asked all at once, for three seconds at most. Functions of yours are looked for in their files; they are not run.
 
     \b
     mmos config check
     mmos config check -c other.yaml --json
+    mmos config check --offline
     """
-    from mmos.app.wiring import templates_of, unusable
+    return run_to_end(lambda: _check(config, offline=offline))
+
+
+async def _check(config: Setting, *, offline: bool) -> int:
+    from mmos.app import checks
+    from mmos.app.wiring import templates_of
+    from mmos.doctor.absent import absent
     from mmos.errors import ConfigError
 
     try:
         loaded = config.source()
     except ConfigError as error:
         return _found(config, error.problems, ())
-    return _found(config, (), (*loaded.warnings, *unusable(loaded), *templates_of(loaded).unused()), loaded.document.name)
+    wrong = checks.problems(loaded)
+    missed = [] if offline or wrong else await absent(loaded)
+    unused = [] if wrong else templates_of(loaded).unused()
+    return _found(config, wrong, (*loaded.warnings, *unused, *missed), loaded.document.name)
 
 
 def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmos.app import wiring
+from mmos.app import checks
 from mmos.config.load import Config
 from mmos.config.sources import expanded
 from mmos.doctor.clocks import skew
@@ -16,7 +16,7 @@ from mmos.doctor.facts import Facts
 from mmos.doctor.packages import packages
 from mmos.doctor.probe import Probing, rendered
 from mmos.doctor.state import look_at_state
-from mmos.errors import ConfigError, HostError, Problem
+from mmos.errors import ConfigError, HostError
 from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import key
@@ -49,7 +49,7 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
     )
     facts = Facts(
         config,
-        unusable=tuple(_unusable(config)),
+        unusable=tuple(checks.problems(config)),
         states=states,
         cards=cards,
         trials={(card.host, key(card.model)): card for card in Shelf.of_state(around.state).cards()},
@@ -66,19 +66,6 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
 async def examine_without(error: ConfigError, around: Circumstances) -> Facts:
     """What can be said where the configuration cannot be read."""
     return Facts(problems=error.problems, state=await look_at_state(around.state), packages=packages(None), now=around.wall())
-
-
-def _unusable(config: Config) -> Iterable[Problem]:
-    """What would keep any run from beginning."""
-    problems = wiring.unusable(config)
-    if problems:
-        return problems
-    try:
-        roles, templates = wiring.roles_of(config, None), wiring.templates_of(config)
-        wiring.participants_of(roles, wiring.tools_of(config, roles, templates, []), templates, "")
-    except ConfigError as error:
-        return error.problems
-    return ()
 
 
 async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tuple[str, str], Card]:

@@ -19,7 +19,7 @@ def present(facts: Facts) -> Iterator[Finding]:
     """Each lack once, with all the roles that feel it."""
     lacks: dict[tuple[str, str], list[str]] = {}
     for role in facts.roles.values():
-        for state in _lacking(facts, role):
+        for state in lacking(facts, role):
             lacks.setdefault((state.name, key(role.model)), []).append(role.name)
     for (host, _), names in lacks.items():
         role = facts.roles[names[0]]
@@ -28,7 +28,7 @@ def present(facts: Facts) -> Iterator[Finding]:
         yield _missing(state, role.model, names, served=served)
 
 
-def _lacking(facts: Facts, role: ResolvedRole) -> list[HostState]:
+def lacking(facts: Facts, role: ResolvedRole) -> list[HostState]:
     """The hosts that should have a role's model: all that it names; of any host, the one with most room, where none has it."""
     answering = [state for state in facts.places(role) if state.reachable and not state.has(role.model)]
     if role.servers:

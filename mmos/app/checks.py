@@ -1,0 +1,110 @@
+"""What every run needs of its configuration: the same checks for `mmos run` and for `mmos config check`, before a host is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from mmos.app import wiring
+from mmos.config.load import Config
+from mmos.config.schema import Role
+from mmos.config.wording import Place, perhaps
+from mmos.errors import ConfigError, Problem
+from mmos.toolbox import Tool, Toolbox
+from mmos.tools.functions import Reference, references
+from mmos.tools.looking import UnusableError
+
+Named = tuple[str, Place]
+"""A tool's name, and where in the configuration it comes from."""
+
+TOOLS: Place = ("orchestration", "tools")
+
+
+def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
+    """Everything that keeps every run from beginning. Files are read; no code of the user's runs, and no host is asked."""
+    wrong, named, certain = [], [], True
+    for reference in references(config.orchestration.tools):
+        name: str | None = reference.name
+        try:
+            name = reference.look(config.folder)
+        except UnusableError as error:
+            wrong.append(_unusable(config, reference, error))
+        certain &= name is not None
+        named.append((name or reference.name, _place(reference)))
+    named = [*_names(_house(config)), *named, *_names(extra)]
+    return [*wrong, *_twins(config, named), *(_idle(config, named) if certain else ()), *wiring.templates_of(config).problems()]
+
+
+def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
+    """Every tool of a run. The user's functions are imported here, after all that can be known without that."""
+    _refuse(problems(config, extra))
+    wrong, given = [], []
+    for reference in references(config.orchestration.tools):
+        try:
+            given.append((reference.load(config.folder), _place(reference)))
+        except UnusableError as error:
+            wrong.append(_unusable(config, reference, error))
+    _refuse(wrong)
+    house = _house(config)
+    named = [*_names(house), *((tool.name, place) for tool, place in given), *_names(extra)]
+    _refuse([*_twins(config, named), *_idle(config, named)])
+    return Toolbox.of([*house, *(tool for tool, _ in given), *extra])
+
+
+def _refuse(wrong: Sequence[Problem]) -> None:
+    if wrong:
+        raise ConfigError(wrong)
+
+
+def _house(config: Config) -> list[Tool]:
+    return wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config))
+
+
+def _names(tools: Sequence[Tool]) -> list[Named]:
+    return [(tool.name, TOOLS) for tool in tools]
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _place(reference: Reference) -> Place:
+    return TOOLS if reference.place is None else (*TOOLS, reference.place)
+
+
+def _unusable(config: Config, reference: Reference, error: UnusableError) -> Problem:
+    if reference.place is None:
+        return Problem("", f"entry point {reference.text}", f"it cannot be used: {error}; update or remove the package that offers it")
+    said = config.document.said(_place(reference), reference.text)
+    return config.document.problem(_place(reference), f"'{said}' cannot be used: {error}")
+
+
+def _twins(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for name, place in named:
+        if name in seen:
+            yield config.document.problem(place, f"two tools are named '{name}'; rename one of them")
+        seen.add(name)
+
+
+# ---------------------------------------------------------------- permissions
+
+
+def _idle(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
+    """Permissions that name no tool: a slip that nobody would notice."""
+    names = [name for name, _ in named]
+    for place, pattern in _permissions(config):
+        if not any(fnmatchcase(name, pattern) for name in names):
+            said = config.document.said(place, pattern)
+            near = perhaps(pattern, names) if said == pattern else ""
+            yield config.document.problem(place, f"'{said}' names no tool{near or '.'} Tools: {', '.join(names)}")
+
+
+def _permissions(config: Config) -> Iterator[tuple[Place, str]]:
+    orchestration = config.orchestration
+    roles: list[tuple[Place, Role]] = [(("arbiter",), orchestration.arbiter)]
+    roles += [(("specialists", name), role) for name, role in orchestration.specialists.items()]
+    for within, role in roles:
+        place: Place = ("orchestration", *within, "tools")
+        plain = isinstance(config.document.at(place), list)  # a plain list is the same as `allow`
+        yield from (((*place, *(() if plain else ("allow",)), index), pattern) for index, pattern in enumerate(role.tools.allow or []))
+        yield from (((*place, "deny", index), pattern) for index, pattern in enumerate(role.tools.deny))

@@ -1,0 +1,184 @@
+"""What a function of the user's is, read from its file: no code of anybody is run to find out."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import invalidate_caches
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from mmos.config.wording import perhaps, shown
+
+_DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "setattr", "modules", "__dict__", "__getattr__"})
+"""A file with one of these may make names that do not stand in it."""
+_DECORATORS = ("mmos.tool", "mmos.toolbox.tool")
+
+
+class UnusableError(ValueError):
+    """The function cannot be a tool; says why."""
+
+
+def look(module: str, name: str, folder: Path | None) -> str | None:
+    """The name of the tool that `module:name` makes. None: only importing it would tell."""
+    path = _file(module, folder)
+    if path is None or not name.isidentifier():
+        return None
+    tree = _parsed(path)
+    _check_imports(tree, path, folder)
+    bindings = _Bindings(tree)
+    found = bindings.of.get(name, [])
+    if not found and not bindings.dynamic:
+        raise UnusableError(f"{path.name} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
+    if len(found) != 1:
+        return None
+    if isinstance(found[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        return _tool_name(found[0], bindings.imported)
+    if isinstance(found[0], ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
+        raise UnusableError(f"{path.name}, line {found[0].lineno}: '{shown(name)}' is not a function")
+    return None
+
+
+# ---------------------------------------------------------------- the file
+
+
+def _file(module: str, folder: Path | None) -> Path | None:
+    """The file of a module, found without importing those around it; None for one that is not written in Python."""
+    invalidate_caches()  # the file may have been written a moment ago
+    head, *rest = module.split(".")
+    spec = _top(head, folder)
+    for place, part in enumerate(rest, 1):
+        if spec is None or spec.submodule_search_locations is None:
+            break
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
+        if spec is None:
+            raise UnusableError(f"there is no module '{part}' in {'.'.join([head, *rest[: place - 1]])}")
+    path = Path(spec.origin) if spec is not None and spec.origin else None
+    return path if path is not None and path.suffix == ".py" and path.is_file() else None
+
+
+def _top(name: str, folder: Path | None) -> ModuleSpec | None:
+    """A module of the folder comes first, but Python's own that are loaded already cannot be hidden by it."""
+    if _beside(name, folder) is not None and name in sys.stdlib_module_names and name in sys.modules:
+        raise UnusableError(f"Python has a module '{name}' of its own; rename yours")
+    if not _is_there(name, folder):
+        near = perhaps(name, (path.stem for path in folder.glob("*.py"))) if folder is not None else ""
+        raise UnusableError(f"there is no module '{shown(name)}' beside the configuration or on the import path{near}")
+    loaded = sys.modules.get(name)
+    return _beside(name, folder) or (loaded.__spec__ if loaded is not None else find_spec(name))
+
+
+def _beside(name: str, folder: Path | None) -> ModuleSpec | None:
+    return PathFinder.find_spec(name, [str(folder)]) if folder is not None else None
+
+
+def _is_there(name: str, folder: Path | None) -> bool:
+    return name in sys.modules or _beside(name, folder) is not None or find_spec(name) is not None
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes())
+    except OSError as error:
+        raise UnusableError(f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except SyntaxError as error:
+        raise UnusableError(f"{path.name}, line {error.lineno or 1}, is not valid Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UnusableError(f"{path.name} is not valid Python: {error}") from None
+
+
+def _check_imports(tree: ast.Module, path: Path, folder: Path | None) -> None:
+    """Modules that the file imports in any case, unless it changes where they are looked for."""
+    wanted = [(name.partition(".")[0], node.lineno) for node in tree.body for name in _imported_by(node)]
+    if {"sys", "site"} & {name for name, _ in wanted}:
+        return
+    for name, line in wanted:
+        if not _is_there(name, folder):
+            raise UnusableError(f"{path.name}, line {line}, imports '{shown(name)}', which is not installed")
+
+
+def _imported_by(node: ast.stmt) -> Iterable[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+
+
+# ---------------------------------------------------------------- names in it
+
+
+class _Bindings:
+    """What each name of a module's own scope is bound to."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.of: dict[str, list[ast.AST]] = {}
+        self.imported: dict[str, str] = {}
+        """The full names of what is imported."""
+        for node in _scope(tree):
+            for name, value in _bound(node):
+                self.of.setdefault(name, []).append(value)
+            self.imported |= dict(_imports(node))
+        words = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", None))) for node in ast.walk(tree)}
+        declared = any(isinstance(node, ast.Global) for node in ast.walk(tree))
+        self.dynamic = declared or "*" in self.of or not _DYNAMIC.isdisjoint(words)
+
+    @property
+    def functions(self) -> list[str]:
+        return [name for name, found in self.of.items() if isinstance(found[-1], ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _scope(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything of one scope: functions and classes within it, and nothing of theirs."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield from _scope(child)
+
+
+def _bound(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name, node
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            yield name, value
+        case ast.AnnAssign(target=ast.Name(id=name), value=value):
+            yield from [(name, value)] if value is not None else []
+        case ast.Assign(targets=targets):
+            yield from ((part.id, node) for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            yield from ((alias.asname or alias.name.partition(".")[0], node) for alias in names)
+        case ast.For() | ast.AsyncFor() | ast.With() | ast.AsyncWith() | ast.NamedExpr() | ast.Match():
+            yield from ((part.id, node) for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Import):
+        yield from ((alias.asname or alias.name, alias.name) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+# ---------------------------------------------------------------- the function
+
+
+def _tool_name(function: ast.FunctionDef | ast.AsyncFunctionDef, imported: Mapping[str, str]) -> str | None:
+    """Its own name, or the one that `@mmos.tool(name=…)` gives it; None where another decorator may change everything."""
+    name: str | None = function.name
+    for decorator in function.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        root, dot, rest = ast.unparse(called).partition(".")
+        if imported.get(root, root) + dot + rest not in _DECORATORS:
+            return None
+        for word in decorator.keywords if isinstance(decorator, ast.Call) else []:
+            if word.arg in ("name", None):
+                name = word.value.value if isinstance(word.value, ast.Constant) and isinstance(word.value.value, str) else None
+    given = function.args
+    odd = [one for one in (*given.posonlyargs, given.vararg, given.kwarg) if one is not None and not _is_context(one)]
+    if odd:
+        raise UnusableError(f"{function.name}: parameter '{odd[0].arg}' cannot be given by name, so no model can give it")
+    return name
+
+
+def _is_context(parameter: ast.arg) -> bool:
+    return parameter.annotation is not None and "Context" in ast.unparse(parameter.annotation)
