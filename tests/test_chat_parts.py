@@ -93,7 +93,14 @@ def test_every_command_has_its_function() -> None:
         ("/system two\nlines", ("system", "two\nlines")),
         ("/usr/bin/python is slow", None),
         ("help", None),
-        ("/", None),
+        ("/Quit", ("quit", "")),
+        ("/", ("", "")),
+        ("/ is the root", None),
+        ("/etc", ("etc", "")),
+        ("/fix_it now", ("fix_it", "now")),
+        ("/v2/users fails", None),
+        ("/etc, what is it?", None),
+        ("//quit", None),
     ],
 )
 def test_what_is_a_command_and_what_is_a_task(line: str, read: tuple[str, str] | None) -> None:
@@ -104,6 +111,24 @@ def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean /usage"):
         slash.find("usgae")
     assert slash.known("/usgae") is None
+    with pytest.raises(UsageError, match="The commands: /help "):
+        slash.find("")
+
+
+@pytest.mark.parametrize(
+    ("line", "task"),
+    [
+        ("//etc", "/etc"),
+        ("//quit now", "/quit now"),
+        ("// a comment", "// a comment"),
+        ("//etc/hosts", "//etc/hosts"),
+        ("//fix\nint x;", "//fix\nint x;"),
+        (" two", " two"),
+    ],
+)
+def test_two_slashes_send_a_text_that_begins_with_one(line: str, task: str) -> None:
+    assert slash.read(line) is None
+    assert slash.task(line) == task
 
 
 # ---------------------------------------------------------------- what is typed

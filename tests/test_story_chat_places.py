@@ -138,6 +138,15 @@ async def test_in_a_pipe_a_turn_that_fails_is_told_on_stderr_and_the_next_one_is
         assert "Which colour?" in ended.err
 
 
+async def test_in_a_pipe_a_command_that_is_none_is_an_error_as_at_a_terminal(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["One.", "Two."]}) as on:
+        ended = await on.mmos("chat", given=b"First?\n/usgae\n/\n//etc\n")
+        assert (ended.code, ended.out) == (2, "One.\nTwo.\n")
+        assert "mmos: There is no command /usgae. Did you mean /usage?\n" in ended.err
+        assert "mmos: There is no command after the slash.\nThe commands: /help " in ended.err
+        assert on.on.heard("arbiter") == ["First?", "/etc"], "no command reaches a model"
+
+
 async def test_with_json_each_turn_is_one_document_in_a_line(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["One.", "Two."]}) as on:
         ended = await on.mmos("chat", "--json", given=b"First?\n/roles\n/set nothing=1\nSecond?\n")
@@ -146,7 +155,7 @@ async def test_with_json_each_turn_is_one_document_in_a_line(tmp_path: Path) -> 
         assert first["thread"] == second["thread"]
         assert roles["command"] == "/roles"
         assert wrong["reason"]["code"] == "usage"
-        assert ended.code == 0
+        assert ended.code == 2
 
 
 async def test_nothing_to_read_is_the_end(tmp_path: Path) -> None:

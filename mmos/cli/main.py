@@ -168,14 +168,14 @@ def _run(args: list[str]) -> int:
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _refuse(args, "cancelled", "Interrupted.", "", 130)
     except MmosError as error:
-        return _refuse(args, error.code, error.message, error.next_step, _exit_code(error))
+        return _refuse(args, error.code, error.message, error.next_step, exit_code(error))
     except OSError as error:
         _close_stdout()
         return _refuse(args, "usage", f"{error.filename or 'The output'}: {(error.strerror or str(error)).lower()}.", "", 1)
     return code if isinstance(code, int) else 0
 
 
-def _exit_code(error: MmosError) -> int:
+def exit_code(error: MmosError) -> int:
     if isinstance(error, HostError):
         return 4
     return 2 if isinstance(error, UserError) and not isinstance(error, StateError) else 1

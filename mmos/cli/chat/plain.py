@@ -28,6 +28,10 @@ class Pipe:
     ink = Ink()
     width = 10_000
 
+    def __init__(self) -> None:
+        self.exit_code = 0
+        """Not 0 when a line could not be obeyed."""
+
     def lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             sys.stdout.write(f"{line}\n")
@@ -38,7 +42,13 @@ class Pipe:
         sys.stderr.flush()
 
     def complain(self, error: MmosError) -> None:
+        self._count(error)
         self.note("\n".join(filter(None, (f"mmos: {error.message}", error.next_step))))
+
+    def _count(self, error: MmosError) -> None:
+        from mmos.cli.main import exit_code
+
+        self.exit_code = self.exit_code or exit_code(error)
 
     def stray(self) -> TextIO:
         return sys.stderr
@@ -77,6 +87,7 @@ class Documents(Pipe):
     """One JSON document for each line of input."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._said: list[str] = []
 
     def lines(self, lines: Iterable[str]) -> None:
@@ -88,6 +99,7 @@ class Documents(Pipe):
     def complain(self, error: MmosError) -> None:
         from mmos.views.document import failure
 
+        self._count(error)
         self._said.clear()
         self._print(failure(error.code, error.message, error.next_step))
 
@@ -130,6 +142,7 @@ class Dumb(Pipe):
     """A terminal that edits its own lines: the answer is printed as it comes, and who is at work in lines of their own."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._screen: Screen | None = None
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def line_by_line(config: Setting, wishes: Wishes, thread: str | None, last: bool, *, at_terminal: bool) -> int:
-    """Each line is a turn; the end of the input ends the session."""
+    """Each line is a turn; the end of the input ends the session, with 0 unless a line could not be obeyed."""
     page = Documents() if config.json else Dumb() if at_terminal else Pipe()
     lines = Lines(sys.stdin.fileno())
     async with wired(config, _quiet if config.json else page.note) as app:
@@ -32,7 +32,7 @@ async def line_by_line(config: Setting, wishes: Wishes, thread: str | None, last
             await _converse(page, session, lines)
         else:
             await _serve(page, session, lines)
-    return 0
+    return 0 if at_terminal else page.exit_code
 
 
 def _quiet(text: str) -> None:
@@ -46,7 +46,7 @@ async def _serve(page: Pipe, session: Session, lines: Lines) -> None:
         _quiet(told)
     while not ended.is_set() and (line := await lines.next()) is not None:
         if line.strip():
-            await slash.handle(session, line, script=True)
+            await slash.handle(session, line)
             if isinstance(page, Documents):
                 page.finish(line)
 

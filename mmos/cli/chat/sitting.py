@@ -87,13 +87,13 @@ class Sitting:
     def entered(self, text: str) -> None:
         """A task, an answer or a command; a command is never an answer: it is obeyed at once, or waits for its turn."""
         self._warned = False
-        known, session = slash.known(text), self.session
-        if known is not None and session is not None and session.busy and slash.COMMANDS[known[0]].at_once:
+        command, session = slash.known(text) if self._question else slash.read(text), self.session  # an answer may be a path
+        if command is not None and session is not None and session.busy and slash.at_once(command[0]):
             self.screen.remember(text)
-            self._beside(self._at_once(session, text, *known))
-        elif self._question is not None and (known is None or session is None):
+            self._beside(self._at_once(session, text, *command))
+        elif self._question is not None and (command is None or session is None):
             if not self._question.done():
-                self._question.set_result(text)
+                self._question.set_result(slash.task(text))
             self.screen.type("")
         elif text.strip():
             self.screen.remember(text)

@@ -57,15 +57,16 @@ COMMANDS: dict[str, Command] = {
 
 ALIASES = {"exit": "quit", "show": "open", "q": "quit", "?": "help"}
 
-_SHAPE = re.compile(r"/([a-z?]+)(?:\s+(.*))?", re.DOTALL)
+_SHAPE = re.compile(r"/([a-z0-9?_-]*)(?:\s+(.*))?", re.DOTALL | re.IGNORECASE | re.ASCII)
 
 
 def read(text: str) -> tuple[str, str] | None:
     """The command that a line is, with what follows it; a path at the beginning of a task is none."""
     found = _SHAPE.fullmatch(text.strip())
-    if found is None:
+    if found is None or (not found[1] and found[2]):
         return None
-    return ALIASES.get(found[1], found[1]), (found[2] or "").strip()
+    name = found[1].lower()
+    return ALIASES.get(name, name), (found[2] or "").strip()
 
 
 def known(text: str) -> tuple[str, str] | None:
@@ -74,19 +75,34 @@ def known(text: str) -> tuple[str, str] | None:
     return found if found is not None and found[0] in COMMANDS else None
 
 
+def at_once(name: str) -> bool:
+    """Whether a command does not wait for its turn; the answer that there is no such command does not."""
+    return name not in COMMANDS or COMMANDS[name].at_once
+
+
+def task(text: str) -> str:
+    """What a line asks the models: the first slash of `//word` only says that it is no command."""
+    return text[1:] if text.startswith("//") and "\n" not in text and read(text[1:]) else text
+
+
 def find(name: str) -> Command:
-    if name not in COMMANDS:
-        from mmos.config.wording import nearest
+    if name in COMMANDS:
+        return COMMANDS[name]
+    if not name:
+        raise UsageError("There is no command after the slash.", next_step=f"The commands: {' '.join(f'/{one}' for one in COMMANDS)}.")
+    from mmos.config.wording import nearest
 
-        near = nearest(name, COMMANDS)
-        raise UsageError(f"There is no command /{name}." + (f" Did you mean /{near}?" if near else ""), next_step="/help lists them all.")
-    return COMMANDS[name]
+    near = nearest(name, COMMANDS)
+    raise UsageError(
+        f"There is no command /{name}." + (f" Did you mean /{near}?" if near else ""),
+        next_step=f"/help lists them all. To send a text that begins so, write //{name}.",
+    )
 
 
-async def handle(session: Session, text: str, *, script: bool = False) -> None:
-    """One line of the user; in a script only what is a command for sure is one."""
-    command = known(text) if script else read(text)
-    await session.carry_out(session.ask(text) if command is None else obey(session, *command))
+async def handle(session: Session, text: str) -> None:
+    """One line of the user."""
+    command = read(text)
+    await session.carry_out(session.ask(task(text)) if command is None else obey(session, *command))
 
 
 async def obey(session: Session, name: str, argument: str) -> None:
