@@ -24,6 +24,7 @@ from mmos.errors import (
 )
 from mmos.events import CallFinished, CallRepaired, CallStarted, LoopNoticed
 from mmos.messages import Message, ToolCall, clean
+from mmos.plurals import counted
 from mmos.prompting.digest import digest
 from mmos.scope import Scope
 from mmos.toolbox import Context, Room, Tool, Toolbox, UserQuestion, called, render
@@ -168,7 +169,7 @@ class Execution:
         if measure == "ask":
             return await self._user_decides(earlier)
         raise ToolDenied(
-            f"You have made this very call {earlier} times; it is not made again. Its last result was: {self._last_result()} "
+            f"You have made this very call {counted(earlier, 'time')}; it is not made again. Its last result was: {self._last_result()} "
             "Use that, call something else, or answer with what you have."
         )
 

@@ -10,6 +10,7 @@ from mmos.errors import LimitReached
 from mmos.events import ArtifactKept, Entry, Event
 from mmos.journal import Journal
 from mmos.logs import log_fact
+from mmos.plurals import counted
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
@@ -105,16 +106,22 @@ class Scope:
         limits, view = self.limits, self.view
         if limits.turns is not None and self.exchange.turns >= limits.turns:
             raise LimitReached(
-                f"{self.role} took {limits.turns} turns without an answer.", limit="limit_turns", next_step="Allow more with --max-turns."
+                f"{self.role} took {counted(limits.turns, 'turn')} without an answer.",
+                limit="limit_turns",
+                next_step="Allow more with --max-turns.",
             )
         if limits.tokens is not None and view.tokens >= limits.tokens:
             raise LimitReached(
-                f"The run has used {view.tokens} of {limits.tokens} tokens.", limit="limit_tokens", next_step="Raise limits.tokens."
+                f"The run has used {view.tokens:,} of {counted(limits.tokens, 'token')}.",
+                limit="limit_tokens",
+                next_step="Raise limits.tokens.",
             )
 
     def check_call(self) -> None:
         """Raise when one more tool call is over the limit of the run."""
         if self.limits.calls is not None and self.view.calls >= self.limits.calls:
             raise LimitReached(
-                f"The run has made its {self.limits.calls} calls.", limit="limit_calls", next_step="Allow more with --max-calls."
+                f"The run has made its {counted(self.limits.calls, 'call')}.",
+                limit="limit_calls",
+                next_step="Allow more with --max-calls.",
             )

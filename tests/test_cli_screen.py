@@ -163,5 +163,5 @@ def test_each_fact_that_matters_is_a_line() -> None:
         "  ✗ look: no such thing",
         "  coding (m on h): 7 tokens",
         "  ! coding on h: it broke",
-        "  ! arbiter calls look for the 4th time: nudge",
+        "  ! arbiter calls look again, 4 times by now: nudge",
     ]

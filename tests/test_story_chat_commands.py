@@ -234,7 +234,7 @@ async def test_cancel_stops_the_turn_and_what_was_typed_ahead(tmp_path: Path) ->
             await at.shows("last turn  ")
             at.say("/cancel all")
             await at.shows("Interrupted; ")
-            await at.shows("1 that waited dropped.")
+            await at.shows("Dropped 1 line that waited.")
             at.say("/threads")
             await at.shows("BEGAN WITH")
         assert on.on.heard("arbiter") == ["Count."]

@@ -153,6 +153,7 @@ async def test_a_limit_is_5_and_what_there_is_is_printed(tmp_path: Path) -> None
         ended = await at.mmos("run", "--max-turns", "1", "How?")
         assert ended.code == 5
         assert "Thus." in ended.out
+        assert "arbiter took 1 turn without an answer." in ended.err
         assert "Allow more with --max-turns." in ended.err
 
 

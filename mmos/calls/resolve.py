@@ -15,6 +15,7 @@ from mmos.calls.quoted import Misread
 from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, NAME_KEYS, Draft
 from mmos.calls.spec import Spec
 from mmos.calls.values import Spoken, Word, read_value
+from mmos.plurals import counted
 
 DEEPEST = 60
 _SCHEMA_WORDS = frozenset(("type", "description", "enum", "anyOf", "oneOf", "$ref", "items"))
@@ -235,7 +236,7 @@ def _placed(positional: Sequence[Any], given: dict[str, Any], known: Mapping[str
     required = [name for name in free if name in spec.parameters.get("required", ())]
     order = free if free[: len(required)] == required or len(positional) > len(required) else required
     if len(positional) > len(order):
-        return f"{len(positional)} arguments without names are too many; name them"
+        return f"{counted(len(positional), 'argument')} too many without a name; name them"
     notes.repaired("arguments without names, taken in the order of the schema")
     return {**_spelled(given, known, notes), **dict(zip(order, positional, strict=False))}
 

@@ -14,6 +14,7 @@ import click
 
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.config.survey import HostSurvey
@@ -134,7 +135,7 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
         raise click.UsageError(f"{path} is there already; --force writes over it, --output names another file.")
     surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),)))
     for survey in surveys:
-        said = f"{len(survey.models)} models, version {survey.version}" if survey.reachable else survey.error
+        said = f"{counted(len(survey.models), 'model')}, version {survey.version}" if survey.reachable else survey.error
         click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
     text = propose(surveys, scores=_scores(path))
     if not any(survey.reachable for survey in surveys):

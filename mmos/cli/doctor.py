@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from mmos.cli.fleet import fleet, wished
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import terminal_width
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.doctor.facts import Facts
@@ -195,9 +196,9 @@ def _mark(sign: str, colour: str) -> str:
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    counted: dict[str, Any] = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
-    told = [f"{number} {level}{'' if number == 1 else 's'}" for level, number in counted.items() if number]
+    levels = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
+    told = [counted(number, level) for level, number in levels.items() if number]
     fixable = sum(finding.fix is not None for finding in findings)
     more = f" `mmos doctor --fix` cures {fixable} of what was found." if fixable else ""
-    colour = "red" if counted["error"] else "yellow" if counted["warning"] else "green"
+    colour = "red" if levels["error"] else "yellow" if levels["warning"] else "green"
     return click.style(f"\n{' and '.join(told).capitalize() or 'All is well'}.", fg=colour, bold=True) + more

@@ -18,6 +18,7 @@ from mmos.cli.tables import Cell, table
 from mmos.cli.trying import test
 from mmos.cli.unloading import unload
 from mmos.cli.warming import warm
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -286,5 +287,5 @@ def _template_lines(template: str) -> list[str]:
     if not template:
         return []
     lines = harmless(template).splitlines()
-    more = [f"    … {len(lines) - HEAD_LINES} more lines: --json has all of it"] if len(lines) > HEAD_LINES else []
+    more = [f"    … {counted(len(lines) - HEAD_LINES, 'more line')}: --json has all of it"] if len(lines) > HEAD_LINES else []
     return ["  template", *(f"    {line[:150]}" for line in lines[:HEAD_LINES]), *more]

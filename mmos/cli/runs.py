@@ -12,6 +12,7 @@ import click
 from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
+from mmos.plurals import counted
 
 
 @click.group()
@@ -219,8 +220,8 @@ async def _delete(config: Setting, wanted: tuple[str, ...], yes: bool) -> None:
             raise UsageError(f"Still at work: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
         listed = "\n".join(f"  {name}  {one_line(rows[name].task, 60)}" for name in names)
         confirm(f"Delete for good:\n{listed}\n?", yes=yes)
-        counted = sum([await journal.delete(run=name) for name in names])
+        deleted = sum([await journal.delete(run=name) for name in names])
     if config.json:
-        print_json({"version": 1, "deleted": names, "entries": counted})
+        print_json({"version": 1, "deleted": names, "entries": deleted})
     else:
-        click.echo(f"Deleted {len(names)} run{'s' if len(names) > 1 else ''}, {counted} entries.", err=True)
+        click.echo(f"Deleted {counted(len(names), 'run')}, {counted(deleted, 'entry', 'entries')}.", err=True)

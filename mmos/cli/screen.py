@@ -13,6 +13,7 @@ import click
 
 from mmos import events
 from mmos.cli.output import harmless, how_long, one_line
+from mmos.plurals import counted
 from mmos.scope import Hint
 
 
@@ -143,11 +144,11 @@ def _line(event: events.Event) -> str:
         case events.CallFinished(tool=tool, message=message):
             return f"  ✗ {tool}: {one_line(message.content, 120)}"
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if ":" in lane:
-            return f"  {role} ({model} on {host}): {usage.output_tokens} tokens"
+            return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
         case events.ModelFailed(role=role, host=host, detail=detail, code=code, lane=lane) if code != "cancelled" and ":" in lane:
             return f"  ! {role} on {host}: {one_line(detail, 120)}"
         case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-            return f"  ! {role} calls {tool} for the {times}th time: {measure}"
+            return f"  ! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
         case events.Warned(text=text):
             return f"  ! {one_line(text, 160)}"
     return ""

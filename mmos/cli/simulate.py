@@ -15,6 +15,7 @@ import click
 
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, setting
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.simulation.figures import Figures
@@ -125,7 +126,7 @@ class Teller:
         if now - self.told < TELL_SECONDS:
             return
         self.told = now
-        done = f"{len(replayed.calls)} of {replayed.wanted} calls, {max(one.done for one in replayed.calls):.0f} s of the hosts' time"
+        done = f"{len(replayed.calls)} of {counted(replayed.wanted, 'call')}, {max(one.done for one in replayed.calls):.0f} s of the hosts' time"
         where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
         end, start = ("", "\r\x1b[K") if sys.stderr.isatty() else ("\n", "")
         print(f"{start}simulating {where}{done} in {now - self.began:.0f} s", end=end, file=sys.stderr, flush=True)
@@ -205,7 +206,8 @@ def _print(config: Setting, session: Session, output: Path) -> None:
             click.echo(f"mmos: {figures.fleet}: {error}", err=True)
         if figures.unfinished:
             click.echo(
-                f"mmos: {figures.fleet}: {figures.unfinished} calls were not replayed: these are the figures of the others.", err=True
+                f"mmos: {figures.fleet}: {counted(figures.unfinished, 'call was', 'calls were')} not replayed: these are the figures of the others.",
+                err=True,
             )
 
 

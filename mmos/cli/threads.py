@@ -11,6 +11,7 @@ import click
 from mmos.cli.output import confirm, harmless, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
+from mmos.plurals import counted
 
 
 @click.group()
@@ -179,9 +180,9 @@ async def _delete(config: Setting, thread: str, yes: bool) -> None:
         rows = runs(await journal.read(thread=name, kinds=RUN_KINDS), journal.alive, time.time())
         if any(row.status == "running" for row in rows):
             raise UsageError("A run of this thread is still at work.", next_step="Stop it first, or wait for its end.")
-        confirm(f"Delete thread {thread} with {len(rows)} runs for good?", yes=yes)
-        counted = await journal.delete(thread=name)
+        confirm(f"Delete thread {thread} with {counted(len(rows), 'run')} for good?", yes=yes)
+        entries = await journal.delete(thread=name)
     if config.json:
-        print_json({"version": 1, "deleted": [name], "entries": counted})
+        print_json({"version": 1, "deleted": [name], "entries": entries})
     else:
-        click.echo(f"Deleted thread {name}, {counted} entries.", err=True)
+        click.echo(f"Deleted thread {name}, {counted(entries, 'entry', 'entries')}.", err=True)

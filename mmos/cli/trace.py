@@ -9,6 +9,7 @@ import orjson
 from mmos import events
 from mmos.cli.output import how_long, one_line
 from mmos.events import Entry, encode
+from mmos.plurals import counted
 
 WIDTH = 110
 
@@ -48,7 +49,7 @@ def _text(event: events.Event) -> str:
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:
             return f"{role} is given: {one_line(message.content, WIDTH)}"
         case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):
-            return f"{role} asks {model} (about {estimate} tokens, {channel})"
+            return f"{role} asks {model} (about {counted(estimate, 'token')}, {channel})"
         case events.ModelReplied():
             return _reply(event)
         case events.ModelFailed(role=role, host=host, code=code, detail=detail):
@@ -69,9 +70,9 @@ def _rarer(event: events.Event) -> str:
         case events.CallRepaired(stage=stage, what=what):
             return f"repair ({stage}): {one_line(what, WIDTH)}"
         case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-            return f"loop: {role} calls {tool} for the {times}th time: {measure}"
+            return f"loop: {role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
         case events.ArtifactKept(artifact=artifact, role=role, text=text):
-            return f"kept artifact:{artifact} of {role}, {len(text):,} characters"
+            return f"kept artifact:{artifact} of {role}, {counted(len(text), 'character')}"
         case events.QuestionAsked(role=role, question=question, text=text):
             return f"{role} asks the user ({question}): {one_line(text, WIDTH)}"
         case events.QuestionAnswered(question=question, text=text, by=by):

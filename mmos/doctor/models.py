@@ -10,6 +10,7 @@ from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
 from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState, stays
+from mmos.plurals import counted
 
 STUCK_SECONDS = 600.0
 """A model whose time ran out so long ago is at work for very long, or hangs."""
@@ -84,6 +85,6 @@ def stuck(facts: Facts) -> Iterator[Finding]:
             if left is not None and left < -STUCK_SECONDS:
                 yield info(
                     "model_stuck", state.name,
-                    f"{loaded.name} should have left its memory {-left / 60:.0f} minutes ago: it is very busy, or it hangs.",
+                    f"{loaded.name} should have left its memory {counted(round(-left / 60), 'minute')} ago: it is very busy, or it hangs.",
                     f"When nobody waits for it: mmos models unload {loaded.name} --host {state.name}; if that does not help, restart Ollama there",
                 )  # fmt: skip

@@ -12,6 +12,7 @@ from mmos.hosts import faults
 from mmos.hosts.face import Card, Installed, Loaded, Progress, Timeouts
 from mmos.hosts.names import same_model
 from mmos.hosts.wire import Wire
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     import httpx
@@ -60,7 +61,7 @@ async def embed(wire: Wire, model: str, texts: Sequence[str], timeouts: Timeouts
         answer = await wire.ask("/api/embed", question, model=model, timeouts=timeouts, cold=True)
         found = answer.get("embeddings")
         if not isinstance(found, list) or len(found) != len(batch):
-            raise faults.garbled(wire.site(model), f"not {len(batch)} vectors came for {len(batch)} texts")
+            raise faults.garbled(wire.site(model), f"not {counted(len(batch), 'vector')} came for {counted(len(batch), 'text')}")
         vectors += found
     return vectors
 

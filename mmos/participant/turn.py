@@ -17,6 +17,7 @@ from mmos.hosts.face import ChatRequest, OnToken
 from mmos.messages import Message, Reply
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.role import Frame, Participant, Role
+from mmos.plurals import counted
 from mmos.prompting.budget import Gauge
 from mmos.prompting.compose import Prompt, Scale, compose
 from mmos.scope import Scope
@@ -257,14 +258,14 @@ class Turn:
 
     def _count(self, prompt: Prompt, estimate: int, reply: Reply) -> None:
         """The host's count teaches the gauge; one that says that the prompt was cut is told."""
-        counted, window = reply.usage.prompt_tokens, self._window
+        read, window = reply.usage.prompt_tokens, self._window
         if reply.done_reason == "length" and not reply.calls:
-            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {reply.usage.output_tokens} tokens"))
-        if estimate > window // 2 and counted in range(window // 2, window // 2 + 5):
-            text = f"{reply.host} counted {counted} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
+            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
+        if estimate > window // 2 and read in range(window // 2, window // 2 + 5):
+            text = f"{reply.host} counted {read} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
             return
-        self.experience.gauge.learn(self.role.model, prompt.weight, counted)
+        self.experience.gauge.learn(self.role.model, prompt.weight, read)
 
     def _settle(self, reading: Reading, message: Message) -> None:
         """Repairs are told; an unclear turn is set right, or stands as it is when that has not helped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmos.plurals import counted
 from mmos.rehearsal.personas import full_name
 from mmos.simulation.figures import Figures, at_work, figures, loading, of_host, waiting
 from mmos.simulation.replay import Replayed, Served
@@ -76,9 +77,9 @@ def _fleet(made: Picture, y: float, replayed: Replayed, scale: Scale) -> float:
 
 def _headline(told: Figures) -> str:
     jobs = told.job_times
-    times = f"{jobs.jobs} jobs: {jobs.mean:.1f} s on the mean, 95% within {jobs.p95:.1f} s"
-    failed = f" · {told.failed} calls failed" if told.failed else ""
-    return f"{times} · done after {told.makespan:.1f} s · {told.loads} loads, {told.swaps} swaps{failed}"
+    times = f"{counted(jobs.jobs, 'job')}: {jobs.mean:.1f} s on the mean, 95% within {jobs.p95:.1f} s"
+    failed = f" · {counted(told.failed, 'call')} failed" if told.failed else ""
+    return f"{times} · done after {told.makespan:.1f} s · {counted(told.loads, 'load')}, {counted(told.swaps, 'swap')}{failed}"
 
 
 def _host(made: Picture, y: float, replayed: Replayed, name: str, scale: Scale) -> float:
@@ -132,7 +133,7 @@ def _queue(made: Picture, y: float, waits: Sequence[Span], scale: Scale) -> floa
         x = scale.x(moment)
         points += [(x, base - tall * before / most), (x, base - tall * height / most)]
         before = height
-    made.draw(Area([*points, (points[-1][0], base)], WAITS, f"at most {most} calls waited"))
+    made.draw(Area([*points, (points[-1][0], base)], WAITS, f"at most {counted(most, 'call')} waited"))
     return y + QUEUE
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from mmos.config.init import HostSurvey, SurveyedModel, propose
 from mmos.errors import UsageError
+from mmos.plurals import counted
 from mmos.rehearsal.fleet import ROLES
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.server import serve
@@ -38,7 +39,9 @@ def ports_of(machines: Machines, first: int | None) -> list[int]:
     if first is None:
         return [machine.port for machine in machines.machines]
     if first + len(machines.machines) - 1 > HIGHEST_PORT:
-        raise UsageError(f"There are not enough ports from {first} on for {len(machines.machines)} hosts.", next_step="Choose a lower one.")
+        raise UsageError(
+            f"There are not enough ports from {first} on for {counted(len(machines.machines), 'host')}.", next_step="Choose a lower one."
+        )
     return list(range(first, first + len(machines.machines)))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmos.cli.chat.page import table
 from mmos.cli.output import when
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -29,9 +30,7 @@ async def thread(session: Session, argument: str) -> None:
         session.say("A new conversation: nothing has been said yet.")
     else:
         said = len(await said_in(session.app.journal, session.thread))
-        session.say(
-            f"Thread {session.name or session.thread}, {said} exchange{'' if said == 1 else 's'}. Resume it with: {resume_command(session)}"
-        )
+        session.say(f"Thread {session.name or session.thread}, {counted(said, 'exchange')}. Resume it with: {resume_command(session)}")
 
 
 def resume_command(session: Session) -> str:

@@ -10,6 +10,7 @@ from mmos.cli.chat.outside import put
 from mmos.cli.chat.page import table
 from mmos.cli.output import when
 from mmos.errors import UsageError
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -20,7 +21,7 @@ async def cancel(session: Session, argument: str) -> None:
     dropped = session.drop_queue() if argument == "all" else ()
     stopped = session.cancel()
     if dropped:
-        session.say(f"{len(dropped)} that waited dropped.")
+        session.say(f"Dropped {counted(len(dropped), 'line')} that waited.")
     elif not stopped:
         session.say("Nothing is going on.")
 
@@ -64,7 +65,7 @@ async def save(session: Session, argument: str) -> None:
         raise UsageError("Nothing has been said yet.")
     told = await said_in(session.app.journal, session.thread)
     _write(name, as_markdown(session.name or session.thread, told), force)
-    session.say(f"{len(told)} exchange{'' if len(told) == 1 else 's'} written to {name}.")
+    session.say(f"{counted(len(told), 'exchange')} written to {name}.")
 
 
 def _write(name: str, text: str, force: bool) -> None:
@@ -94,7 +95,7 @@ async def attach(session: Session, argument: str) -> None:
         return
     one = attachment(argument)
     session.attached.append(one)
-    session.say(f"{one.name} ({len(one.text.encode()):,} bytes) goes with your next message.")
+    session.say(f"{one.name} ({counted(len(one.text.encode()), 'byte')}) goes with your next message.")
 
 
 async def copy(session: Session, argument: str) -> None:

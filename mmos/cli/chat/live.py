@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mmos import events
 from mmos.cli.cells import Ink, flat
 from mmos.cli.chat.work import Work, line, what_came, what_of
+from mmos.plurals import counted
 from mmos.scope import Hint
 
 OWN_LINE = frozenset({"escalate_to_user"})
@@ -122,7 +123,7 @@ class Live:
             case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
                 self.notes.append(f"! {role} on {host}: {flat(detail)}" if host else f"! {role}: {flat(detail)}")
             case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-                self.notes.append(f"! {role} calls {tool} for the {times}th time: {measure}")
+                self.notes.append(f"! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}")
             case events.Warned(text=text):
                 self._warn(text)
             case events.HistoryShortened(role=role, dropped=dropped):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mmos.cli.chat.conversations import last_thread, take_up
 from mmos.cli.chat.session import Session
 from mmos.errors import NotFound
+from mmos.plurals import counted
 from mmos.version import __version__
 
 if TYPE_CHECKING:
@@ -62,11 +63,10 @@ def short(thread: str | None) -> str:
 def header(session: Session) -> str:
     """Who is there, in a line."""
     app = session.app
-    count = len(app.config.servers())
     parts = [
         f"mmos {__version__}",
         f"arbiter {session.cast()['arbiter'].role.model}",
-        f"{count} host{'' if count == 1 else 's'}",
+        counted(len(app.config.servers()), "host"),
         f"thread {session.name or short(session.thread) or 'new'}",
         "/help",
     ]

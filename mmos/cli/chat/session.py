@@ -15,6 +15,7 @@ from mmos.cli.chat.page import Page, Showing
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
 from mmos.errors import MmosError
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App
@@ -163,7 +164,7 @@ class Session:
         ink = self.page.ink
         self.page.lines(["", *(ink.bold(line) for line in (shown[:MOST_LINES] if left > 1 else shown))])
         if left > 1:
-            self.say(f"  … {left:,} more lines")
+            self.say(f"  … {counted(left, 'more line')}")
 
     def say(self, text: str) -> None:
         self.page.note(text)

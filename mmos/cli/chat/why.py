@@ -13,6 +13,7 @@ from mmos.cli.chat.work import what_of
 from mmos.cli.output import how_long
 from mmos.errors import UsageError
 from mmos.events import Entry
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -100,8 +101,8 @@ def _seconds(event: events.ModelReplied) -> str:
     parts = [
         f"queued {how_long(queued)}",
         f"loading {how_long(usage.load_seconds)}",
-        f"reading {usage.prompt_tokens} tokens{cached} {how_long(usage.prompt_seconds)}",
-        f"writing {usage.output_tokens} tokens {how_long(usage.output_seconds)}{speed}",
+        f"reading {counted(usage.prompt_tokens, 'token')}{cached} {how_long(usage.prompt_seconds)}",
+        f"writing {counted(usage.output_tokens, 'token')} {how_long(usage.output_seconds)}{speed}",
     ]
     return " · ".join(parts)
 

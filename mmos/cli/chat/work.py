@@ -10,6 +10,7 @@ import orjson
 
 from mmos.cli.cells import Ink, cells, fit, flat
 from mmos.cli.output import how_long
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.views.run import RunView
@@ -109,8 +110,8 @@ def _done(work: Work) -> list[str]:
     if not work.ok:
         return [name, _place(work), work.report]
     speed = _speed(work.tokens / work.writing_seconds) if work.writing_seconds > 0 else ""
-    again = f"{work.retries} failed attempt{'s' if work.retries > 1 else ''}" if work.retries else ""
-    return [name, _place(work), f"{work.tokens} tokens" if work.tokens else "", speed, again, work.what if not work.role else ""]
+    again = counted(work.retries, "failed attempt") if work.retries else ""
+    return [name, _place(work), counted(work.tokens, "token") if work.tokens else "", speed, again, work.what if not work.role else ""]
 
 
 def _place(work: Work) -> str:
@@ -123,6 +124,5 @@ def _speed(tokens: float) -> str:
 
 def spent(view: RunView) -> str:
     """What a turn took; of an answer that was interrupted no host has told the tokens."""
-    calls = f"{view.asked} model call{'' if view.asked == 1 else 's'}"
-    tokens = f"{view.output_tokens} token{'' if view.output_tokens == 1 else 's'}" if view.output_tokens else ""
-    return " · ".join(filter(None, (calls, tokens, how_long(view.ended - view.started))))
+    tokens = counted(view.output_tokens, "token") if view.output_tokens else ""
+    return " · ".join(filter(None, (counted(view.asked, "model call"), tokens, how_long(view.ended - view.started))))

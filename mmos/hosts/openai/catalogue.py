@@ -13,6 +13,7 @@ from mmos.hosts import faults
 from mmos.hosts.face import Installed, Timeouts
 from mmos.hosts.openai.habits import Habit
 from mmos.hosts.wire import Wire
+from mmos.plurals import counted
 
 BATCH = 32
 
@@ -52,7 +53,7 @@ async def embed(wire: Wire, model: str, texts: Sequence[str], timeouts: Timeouts
     rows = answer.get("data")
     numbered = isinstance(rows, list) and all(isinstance(row, dict) for row in rows) and len(rows) == len(texts)
     if not numbered or not isinstance(rows, list):
-        raise faults.garbled(wire.site(model), f"not {len(texts)} vectors came for {len(texts)} texts")
+        raise faults.garbled(wire.site(model), f"not {counted(len(texts), 'vector')} came for {counted(len(texts), 'text')}")
     placed = {row.get("index", place): row.get("embedding") for place, row in enumerate(rows)}
     vectors = [_vector(placed.get(place)) for place in range(len(texts))]
     found = [vector for vector in vectors if vector is not None]
