@@ -20,6 +20,7 @@ from mmos.cli.chat.history import FILE, KeptHistory
 from mmos.cli.chat.input import Inbox, Lines
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
+from mmos.config.settings import checked
 from mmos.errors import UsageError
 from mmos.views.run import RunView
 
@@ -195,7 +196,7 @@ def test_wishes_become_the_options_of_a_run() -> None:
     wishes = Wishes()
     for key, value in (
         ("max-turns", "3"),
-        ("timeout", "1.5"),
+        ("timeout", "5m"),
         ("coding", "m@h"),
         ("top_p", "0.5"),
         ("coding.seed", "7"),
@@ -203,21 +204,49 @@ def test_wishes_become_the_options_of_a_run() -> None:
     ):
         wishes.set(key, value, ["arbiter", "coding"])
     options = wishes.options()
-    assert (options.max_turns, options.timeout, options.on_question) == (3, 1.5, "wait")
+    assert (options.max_turns, options.timeout, options.on_question) == (3, 300, "wait")
     assert (options.roles, options.sampling) == ({"coding": "m@h"}, {"top_p": 0.5, "coding.seed": 7})
     for key in ("max-turns", "coding", "top_p", "coding.seed"):
         wishes.set(key, "", ["arbiter", "coding"])
-    assert wishes.told() == [("timeout", "1.5"), ("on-question", "wait")]
+    assert wishes.told() == [("timeout", "300 s"), ("on-question", "wait")]
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("max-turns", "0"), ("timeout", "nan"), ("timeout", "inf"), ("on-question", "no"), ("cod.seed", "1"), ("", "1")]
+    ("key", "value", "said"),
+    [
+        ("max-turns", "0", "max_turns cannot be '0'. Allowed: a whole number from 1 to 1000000."),
+        ("max-turns", "9" * 30, "Allowed: a whole number"),
+        ("max-calls", "2.5", "Allowed: a whole number"),
+        ("timeout", "nan", "Allowed: seconds, more than 0"),
+        ("timeout", "inf", "Allowed: seconds, more than 0"),
+        ("timeout", "-5m", "Allowed: seconds, more than 0"),
+        ("on-question", "no", "Allowed: ask, fail, default or wait."),
+        ("temperature", "warm", "temperature cannot be 'warm'. Allowed: a number from 0 to 2."),
+        ("temperature", "nan", "Allowed: a number from 0 to 2."),
+        ("temperature", "1e999", "Allowed: a number from 0 to 2."),
+        ("coding.temperature", "-1", "coding.temperature cannot be '-1'."),
+        ("top_p", "1.1", "Allowed: a number from 0 to 1."),
+        ("seed", str(2**64), "Allowed: a whole number from 0 to 4294967295."),
+        ("num_predict", "-2", "or -1 for no limit."),
+        ("repeat_penalty", "true", "Allowed: a number"),
+        ("temprature", "1", "did you mean 'temperature'?"),
+        ("cod.seed", "1", "There are: timeout, max-turns"),
+        ("", "1", "There are: "),
+    ],
 )
-def test_a_wish_that_cannot_be_is_refused(key: str, value: str) -> None:
+def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(key: str, value: str, said: str) -> None:
     wishes = Wishes()
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         wishes.set(key, value, ["arbiter", "coding"])
+    assert said in str(refused.value)
     assert wishes.told() == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, -0.1, None, [0.2], "0.2.1"])
+def test_python_values_are_checked_by_the_same_table(value: object) -> None:
+    with pytest.raises(UsageError, match=r"Allowed: a number from 0 to 2\."):
+        checked("temperature", value)
+    assert (checked("temperature", 0), checked("num_predict", -1), checked("timeout", "1h")) == (0.0, -1, 3600.0)
 
 
 def test_files_are_named_as_terminals_write_them(tmp_path: Path) -> None:

@@ -168,8 +168,6 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
             await at.shows("coding  other@here", times=2)
             at.say("/set temperature=0.2")
             await at.shows("temperature  0.2")
-            at.say("/set timeout=soon")
-            await at.shows("'soon' is not a number above 0.")
             at.say("/system Be brief.")
             await at.shows("The arbiter is told so from the next turn on")
             at.say("Why?")
@@ -187,6 +185,18 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
         assert "Be brief." in first["messages"][0]["content"]
         assert "Be brief." not in last["messages"][0]["content"]
         assert on.on.heard("other")
+
+
+async def test_a_value_is_checked_when_it_is_set(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["So."], "coding": []}) as on:
+        given = "/set timeout=soon\n/set coding.temperature=nan\n/set temprature=1\n/set timeout=5m\n/set coding=@here\n"
+        ended = await on.mmos("chat", given=given.encode())
+        assert 'mmos: timeout cannot be \'soon\'.\nAllowed: seconds, more than 0, as a number or like "30s" or "5m".\n' in ended.err
+        assert "mmos: coding.temperature cannot be 'nan'.\nAllowed: a number from 0 to 2.\n" in ended.err
+        assert "did you mean 'temperature'?" in ended.err
+        assert "No host" not in ended.err, "the model of the role stays"
+        assert ended.out.endswith("timeout  300 s\ncoding   @here\n")
+        assert ended.code == 2
 
 
 async def test_save_writes_the_conversation_and_replaces_no_file_unasked(tmp_path: Path) -> None:

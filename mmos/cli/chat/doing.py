@@ -123,7 +123,7 @@ async def set_(session: Session, argument: str) -> None:
     if argument:
         key, sign, value = argument.partition("=")
         if not sign:
-            raise UsageError(f"{argument!r} is not KEY=VALUE.", next_step="Say /set temperature=0.2, or /set coding=MODEL@HOST.")
+            raise UsageError(f"{argument!r} is not KEY=VALUE.", next_step="Type /set temperature=0.2, or /set coding=MODEL@HOST.")
         before = session.wishes.copy()
         session.wishes.set(key, value.strip(), list(session.cast()))
         try:
@@ -131,8 +131,8 @@ async def set_(session: Session, argument: str) -> None:
         except UsageError:
             session.wishes = before
             raise
-        if value.strip() and key.strip() in session.wishes.roles:
-            await _look_for(session, value.strip().partition("@"))
+        if (name := key.strip()) in session.wishes.roles:
+            await _look_for(session, session.cast()[name].role.model, session.wishes.roles[name].partition("@")[2])
     told = session.wishes.told()
     if told:
         table(session.page, ("SET", "TO"), told)
@@ -140,13 +140,12 @@ async def set_(session: Session, argument: str) -> None:
         session.say("Nothing is set: everything is as configured.")
 
 
-async def _look_for(session: Session, wish: tuple[str, str, str]) -> None:
+async def _look_for(session: Session, model: str, host: str) -> None:
     """Say at once that nobody has a model; it may be fetched meanwhile, so it stays set."""
     from mmos.cli.fleet import missing
     from mmos.fleet.seats import key
     from mmos.fleet.survey import survey
 
-    model, _, host = wish
     states = [state for state in await survey(session.app.fleet, session.app.config.servers()) if host in ("", state.name)]
     if not any(key(found.name) == key(model) for state in states for found in state.installed):
         error = missing(model, states)

@@ -195,10 +195,9 @@ class Sitting:
         }
 
     def _settings(self) -> Iterable[str]:
-        from mmos.cli.chat.wishes import LIMITS, OPTIONS
+        from mmos.cli.chat.wishes import names
 
-        roles = self.session.cast() if self.session else ()
-        return [f"{name.replace('_', '-')}=" for name in (*roles, *LIMITS, *OPTIONS)]
+        return [f"{name}=" for name in names(self.session.cast() if self.session else ())]
 
     def know_threads(self, names: Iterable[str]) -> None:
         self._threads = list(names)
