@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.durations import Seconds
 from mmos.cli.fleet import abilities, fault, fleet, holding, staying, window
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -28,7 +29,7 @@ Draw = Callable[[Sequence["HostState"]], None]
 
 
 @click.command()
-@click.option("--watch", is_flag=False, flag_value=EVERY, type=click.FloatRange(min=0.1), metavar="[SECONDS]", help="Look again every SECONDS, else every 2, until Ctrl-C.")  # fmt: skip
+@click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Look again every SECONDS, like 5 or 1m, until Ctrl-C. Default: every 2.")  # fmt: skip
 @setting
 def hosts(config: Setting, watch: float | None) -> int:
     """Show every host: whether it answers, its version, its GPU memory, and which models it holds for how long.

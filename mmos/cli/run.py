@@ -7,11 +7,11 @@ import shlex
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from mmos.cli.durations import Seconds
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
@@ -28,7 +28,7 @@ LAST_FACTS = 1.0
 @click.argument("task")
 @click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for the whole run; what there is then is printed."
+    "--timeout", type=Seconds(), metavar="S", help="The longest that the run may take, like 90 or 5m. What there is then is printed."
 )
 @click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take.")
 @click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make.")
@@ -72,8 +72,6 @@ def _options(given: dict[str, Any]) -> RunOptions:
         if not found or not name or not model:
             raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
         roles[name] = model
-    if given["timeout"] is not None and not isfinite(given["timeout"]):
-        raise click.BadParameter("seconds are a number that has an end", param_hint="--timeout")
     return RunOptions(given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mmos.cli.durations import Seconds
 from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
@@ -105,7 +106,7 @@ def _terms(command: Any) -> Any:
         click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help="When a model asks you again."),
         click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make."),
         click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take."),
-        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds from now on."),
+        click.option("--timeout", type=Seconds(), metavar="S", help="The longest that it may take from now on, like 90 or 5m."),
     ):
         command = option(command)
     return command

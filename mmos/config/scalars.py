@@ -1,4 +1,4 @@
-"""Plain words of YAML as values, by the core schema of YAML 1.2: no dates, no base 60, and `no` is a word."""
+"""Plain words of YAML as values, by the core schema of YAML 1.2 (no dates, no base 60, and `no` is a word), and durations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ for _form in (str.lower, str.capitalize, str.upper):
 _WHOLE = re.compile(r"[-+]?[0-9]{1,40}")
 _OTHER_BASE = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,3})?")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_DURATION = re.compile(rf"(?:{_PART.pattern})+")
+LONGEST = 31_536_000.0
+"""Seconds of a year: no wait is longer."""
 
 Scalar = str | int | float | bool | None
 
@@ -26,3 +32,10 @@ def plain(text: str) -> Scalar:
     if _NUMBER.fullmatch(text):
         return float(text)
     return text
+
+
+def duration(text: str) -> float | None:
+    """Seconds of `30s`, `5m` or `1h30m`; None where it is no such word."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))

@@ -12,15 +12,13 @@ from pydantic_core import PydanticCustomError
 
 from mmos.config.holding import impossible
 from mmos.config.rules import RuleError, compile_rule
-from mmos.config.scalars import plain
+from mmos.config.scalars import LONGEST, duration, plain
 from mmos.config.wording import FromEnvironment
 
 NO_ADDRESS = "http://unset.invalid"
 """Stands where an address comes from a variable that is not set: a host that nobody can reach."""
 
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
 
 
 def allowed(sentence: str, *, read: Callable[[Any], Any] | None = None, choices: tuple[str, ...] = ()) -> WrapValidator:
@@ -56,9 +54,8 @@ def _read_text(value: Any) -> Any:
 
 def _read_seconds(value: Any) -> Any:
     value = _read_number(value)
-    if isinstance(value, str) and re.fullmatch(_DURATION, value):
-        return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", value))
-    return value
+    seconds = duration(value) if isinstance(value, str) else None
+    return value if seconds is None else seconds
 
 
 def _read_address(value: Any) -> Any:
@@ -100,7 +97,7 @@ Gigabytes = Annotated[float, Field(gt=0, le=4096), allowed("gigabytes, more than
 TimeScale = Annotated[float, Field(gt=0, le=10_000), allowed("a number more than 0 and at most 10000", read=_read_number)]
 Seconds = Annotated[
     float,
-    Field(gt=0, le=31_536_000, json_schema_extra={"durations": True}),
+    Field(gt=0, le=LONGEST, json_schema_extra={"durations": True}),
     allowed('seconds, more than 0, as a number or like "30s" or "5m"', read=_read_seconds),
 ]
 KeepAlive = Annotated[

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mmos.cli.durations import Seconds
 from mmos.cli.setting import Setting, run_to_end, setting
 
 INCAPABLE = ("", "dumb", "unknown")
@@ -21,7 +22,7 @@ INCAPABLE = ("", "dumb", "unknown")
 @click.option("--last", is_flag=True, help="Go on with the conversation that was used last.")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
 @click.option("--system", metavar="TEXT", default="", help="More instructions for the arbiter.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for each turn.")
+@click.option("--timeout", type=Seconds(), metavar="S", help="The longest that a turn may take, like 90 or 5m.")
 @click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take for one answer.")
 @click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that one answer may take.")
 @click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help="When a model asks you and no terminal is there.")

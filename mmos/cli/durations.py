@@ -1,0 +1,33 @@
+"""Options that take a time: seconds, as a number or in the words that `orchestration.yaml` takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mmos.config.scalars import LONGEST, duration, plain
+
+
+class Seconds(click.ParamType[float]):
+    """`90`, `1.5`, `30s`, `5m` or `1h30m`; gives seconds."""
+
+    name = "seconds"
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = seconds_of(value, self._least) if isinstance(value, str) else float(value)
+        if seconds is None:
+            least = f"at least {self._least:g}" if self._least else "more than 0"
+            self.fail(f"{value!r} is not a time. Write seconds, {least}, as a number or like 30s, 5m or 1h30m.", param, ctx)
+        return seconds
+
+
+def seconds_of(text: str, least: float = 0.0) -> float | None:
+    """The seconds that a text names; None where it names none that can be waited for."""
+    number = plain(text) if (seconds := duration(text)) is None else seconds
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return float(number) if max(least, 1e-9) <= number <= LONGEST else None
