@@ -8,6 +8,9 @@ from typing import Any, Literal, TypeVar, cast
 
 import orjson
 
+LOADED = 0.1
+"""Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
+
 Made = TypeVar("Made")
 Speaker = Literal["system", "user", "assistant", "tool"]
 
@@ -108,6 +111,11 @@ class Usage:
     output_seconds: float = 0.0
     total_seconds: float = 0.0
     cached_tokens: int | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """The call had to wait for its model to be loaded."""
+        return self.load_seconds > LOADED
 
     @property
     def queue_seconds(self) -> float:

@@ -112,7 +112,7 @@ async def test_the_window_is_chosen_and_holds_prompt_and_tools_and_never_shrinks
         other = Model.scripted("n", ["So."])
         on["a"].installed[other.full_name] = other
         await on.ask("n", tools=tools)
-        assert on["a"].requests[-1].num_ctx > 4096
+        assert on["a"].requests.to("/api/chat")[-1].num_ctx > 4096
 
 
 async def test_where_the_host_counts_more_than_we_did_the_window_is_widened() -> None:

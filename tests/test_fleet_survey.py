@@ -9,7 +9,8 @@ from typing import Any
 from mmos.config.schema import Server
 from mmos.fleet.build import seats_of_servers
 from mmos.fleet.fleet import Fleet
-from mmos.fleet.survey import HostState, stays, survey
+from mmos.fleet.residents import stays
+from mmos.fleet.survey import HostState, survey
 from mmos.hosts.face import Loaded, Timeouts
 from mmos.rehearsal import Host, Model, serve
 from tests.wire import HANG, answer, serving

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,11 +81,11 @@ def test_tokens_and_seconds_add_up_by_role_model_and_host() -> None:
     assert (use.busy_seconds, use.queue_seconds, use.load_seconds) == (1.5, 0.5, 2.0)
 
 
-def test_a_swap_is_a_load_of_a_model_that_had_been_there_before() -> None:
-    cold, warm = Usage(load_seconds=2.0), Usage(load_seconds=0.02)
-    assert viewed(replied(usage=cold), replied(usage=warm), replied(model="n", usage=cold), replied(usage=cold)).swaps == 1
-    assert viewed(replied(usage=cold), replied(model="n", usage=cold), replied(model="o", usage=cold)).swaps == 0
-    assert viewed(replied(usage=cold), replied(host="g", usage=warm), replied(model="n", host="g", usage=warm)).swaps == 0
+def test_a_swap_is_a_load_that_pushed_a_model_out() -> None:
+    cold = Usage(load_seconds=2.0)
+    swap = replace(replied(usage=cold), placement={"host": "h", "swap": True})
+    view = viewed(replied(usage=cold), swap, replied(usage=Usage(load_seconds=0.02)))
+    assert (view.loads, view.swaps) == (2, 1)
 
 
 def test_a_call_that_is_taken_up_again_counts_once() -> None:

@@ -121,7 +121,7 @@ def fault(error: HostError | None) -> dict[str, str] | None:
 
 def holding(loaded: Loaded, now: float) -> dict[str, Any]:
     """A loaded model, as the JSON documents have it."""
-    from mmos.fleet.survey import stays
+    from mmos.fleet.residents import stays
 
     left = stays(loaded, now)
     return {
@@ -156,7 +156,8 @@ def window(tokens: int | None) -> str:
 
 def staying(loaded: Loaded, now: float) -> str:
     """How long a loaded model stays."""
-    from mmos.fleet.survey import FOR_EVER_SECONDS, stays
+    from mmos.fleet.residents import stays
+    from mmos.fleet.survey import FOR_EVER_SECONDS
 
     left = stays(loaded, now)
     if left is None:

@@ -63,7 +63,7 @@ async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: b
 
 
 def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None:
-    from mmos.fleet.survey import stays
+    from mmos.fleet.residents import stays
 
     busy = [(state, name) for state, name in there if (held := state.holds(name)) and (stays(held, time.time()) or 1) < 0]
     if len(there) > 1:

@@ -8,8 +8,9 @@ from mmos.config.roles import ResolvedRole
 from mmos.config.wording import nearest
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
+from mmos.fleet.residents import stays
 from mmos.fleet.seats import key
-from mmos.fleet.survey import HostState, stays
+from mmos.fleet.survey import HostState
 from mmos.plurals import counted
 
 STUCK_SECONDS = 600.0

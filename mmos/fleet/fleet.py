@@ -215,12 +215,16 @@ class Fleet:
         taken = self._clock()
         cold = not seat.is_warm(ask.request.model, taken)
         request = replace(ask.request, cold=cold) if cold else ask.request
+        if cold:
+            await seat.look()
         if ask.placed is not None:
             ask.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queued = round((taken - begun) * seat.time_scale, 6)  # in the host's own seconds, like all that it tells
         placement = {"host": seat.name, "warm": not cold, "queue_seconds": queued}
+        if reply.usage.loaded and await seat.swapped(ask.request.model, taken):
+            placement["swap"] = True
         return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement)
 
     def _remember(self, session: str, host: str) -> None:

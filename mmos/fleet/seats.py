@@ -8,14 +8,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from mmos.errors import HostError
+from mmos.fleet.residents import WARM_SECONDS, Residents
 from mmos.hosts.face import Host, Installed
 from mmos.hosts.names import canonical
 
 AHEAD = 1
 """Calls sent beyond a host's slots: the next one is there when a slot falls free, the others may still go elsewhere."""
-
-WARM_SECONDS = 240.0
-"""A host keeps a model for five minutes after its last call, unless told otherwise."""
 
 ILL_SECONDS = 60.0
 
@@ -37,6 +35,7 @@ class Seat:
     counted_at: float = float("-inf")
     silent: HostError | None = None
     """Why it could not say what it has, when it was last asked."""
+    residents: Residents = field(default_factory=Residents)
 
     @property
     def name(self) -> str:
@@ -50,7 +49,16 @@ class Seat:
 
     def answered(self, model: str, now: float) -> None:
         self.warm[model] = now
+        self.residents.used(model, now)
         self.failures = 0
+
+    async def look(self) -> None:
+        """See what it holds before a call that may load a model."""
+        await self.residents.look(self.host, self.time_scale, alone=self.in_flight.total() == 1)
+
+    async def swapped(self, model: str, asked: float) -> bool:
+        """Whether the load of a call that was sent then pushed another model out."""
+        return await self.residents.swapped(self.host, self.time_scale, model, asked)
 
     def failed(self, now: float) -> None:
         self.failures += 1

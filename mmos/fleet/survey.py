@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from mmos.config.schema import Server
@@ -105,14 +104,3 @@ async def _within(seat: Seat, question: Awaitable[Told], patience: float) -> Tol
             host=seat.name,
             next_step="Is the machine up? A firewall that drops packets looks like this, too, and so does a host that is stuck.",
         )
-
-
-def stays(loaded: Loaded, now: float) -> float | None:
-    """Seconds until an idle model is unloaded, on the host's own clock; below zero it is busy or about to go. None: the host does not say."""
-    try:
-        moment = datetime.fromisoformat(loaded.expires_at)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() - now

@@ -109,6 +109,11 @@ class Host:
     def loads(self) -> int:
         return self.residency.tally.loads
 
+    @property
+    def swaps(self) -> int:
+        """Loads that a model had to leave for."""
+        return self.residency.tally.swaps
+
     def model(self, name: str, missing: str) -> Model:
         """The installed model of that name; `missing` is what is said where there is none."""
         check_name(name, self.rules)

@@ -50,7 +50,7 @@ class Tally:
 
     loads: int = 0
     swaps: int = 0
-    """Loads that others had to leave for."""
+    """Loads that a model had to leave for: another one, or the same one in another window."""
     seconds: float = 0.0
     refused: int = 0
 

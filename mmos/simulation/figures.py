@@ -30,7 +30,7 @@ class HostFigures:
     idle_seconds: float
     loads: int
     swaps: int
-    """Models that had to leave for another, or for a window of another size."""
+    """Loads that a model had to leave for: another one, or the same one in another window."""
     queue_mean: float
     """Calls that waited for it, on the mean over the whole time."""
     queue_most: int
@@ -160,7 +160,7 @@ def _host(replayed: Replayed, name: str, span: float) -> HostFigures:
         loading_seconds=loads,
         idle_seconds=max(0.0, span - busy - loads),
         loads=host.loads,
-        swaps=sum(stay.evicted for stay in replayed.residents.stays if stay.host == name),
+        swaps=host.swaps,
         queue_mean=sum(end - start for start, end in waits) / span if span else 0.0,
         queue_most=max((height for _, height in depth(waits)), default=0),
         tokens_read=host.tokens_evaluated,

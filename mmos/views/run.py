@@ -14,9 +14,6 @@ from mmos import events
 from mmos.events import Entry, Event, Reason
 from mmos.messages import Usage
 
-LOADED = 0.1
-"""Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
-
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text names an artifact."""
 
@@ -90,6 +87,7 @@ class RunView:
     load_seconds: float = 0.0
     loads: int = 0
     swaps: int = 0
+    """Loads for which the host had to push a model out of memory."""
     roles: dict[tuple[str, str, str], RoleUse] = field(default_factory=dict)
     tools: dict[str, ToolUse] = field(default_factory=dict)
     started_calls: dict[str, events.CallStarted] = field(default_factory=dict)
@@ -111,7 +109,6 @@ class RunView:
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
     repairs: list[events.CallRepaired] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    _loaded: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -174,10 +171,8 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
     view.load_seconds += usage.load_seconds
-    view.loads += usage.load_seconds > LOADED
-    place = (event.host, event.model)
-    view.swaps += usage.load_seconds > LOADED and place in view._loaded  # it was there before, so something pushed it out
-    view._loaded.add(place)
+    view.loads += usage.loaded
+    view.swaps += bool(event.placement.get("swap"))
     view.cut.pop(event.lane, None)
     view.hidden[event.lane] = view.withheld.pop(event.lane, set())
     view.called.update(call.id for call in event.message.calls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
     from mmos.views.run import RunView
 
-TOLD = frozenset({"host", "warm", "queue_seconds"})
+TOLD = frozenset({"host", "warm", "swap", "queue_seconds"})
 """What of a placement stands in the line anyway."""
 
 
@@ -79,9 +79,15 @@ def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
     """Why this model and this host, as far as the fleet said it."""
     named = "as set in this session" if event.role in chosen else "as configured"
     placement = event.placement
-    known = ["which held it" if placement.get("warm") else "which had to load it"] if placement else []
+    known = [_memory(placement)] if placement else []
     known += [f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in TOLD and _plain(value)]
     return f"{event.model}, {named}, on {event.host}{', ' if known else ''}{', '.join(known)}"
+
+
+def _memory(placement: Mapping[str, Any]) -> str:
+    if placement.get("swap"):
+        return "which pushed another model out to load it"
+    return "which held it" if placement.get("warm") else "which had to load it"
 
 
 def _plain(value: Any) -> bool:

@@ -1,0 +1,92 @@
+"""Stories of swaps: what a run reports is what its host counted, for one run, for several at once and for each process anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import mmos
+from mmos.rehearsal.personas import Speed
+from mmos.testing import Call, Host, Model, configuration, serve
+
+GB = 1_000_000_000
+SPEED = Speed(load_seconds=1.0)
+CONSULT = [Call("consult_coding_specialist", {"query": "How?"})]
+
+
+def cast() -> dict[str, Model]:
+    """Two models of 6 GB: a host with 8 GB holds one at a time."""
+    return {
+        "arbiter": Model.scripted("arbiter", [CONSULT, "Thus."], repeat=True, size=6 * GB, speed=SPEED),
+        "coding": Model.scripted("coding", ["So."], repeat=True, size=6 * GB, speed=SPEED),
+    }
+
+
+@asynccontextmanager
+async def hosted(vram_gb: float, **host: Any) -> AsyncIterator[tuple[Host, dict[str, Any]]]:
+    here = Host("here", list(cast().values()), vram_gb=vram_gb, parallel=2, time_scale=50.0, swap_seconds=0.5, **host)
+    async with serve(here) as url:
+        server = {"url": url, "time_scale": 50.0, "vram_gb": vram_gb, "parallel": 2}
+        yield here, configuration(cast(), {"here": url}, {"servers": {"here": server}})
+
+
+async def swaps_of(config: dict[str, Any], *tasks: str) -> int:
+    """Runs side by side in one app."""
+    async with mmos.open(config) as app:
+        answers = await asyncio.gather(*(app.run(task) for task in tasks))
+    assert [answer.text for answer in answers] == ["Thus."] * len(tasks)
+    return sum(answer.usage["swaps"] for answer in answers)
+
+
+async def test_two_models_that_alternate_on_a_small_host() -> None:
+    async with hosted(8) as (here, config):
+        async with mmos.open(config) as app:
+            counted = [(await app.run("How?")).usage["swaps"] for _ in range(3)]
+        assert here.swaps == 6
+        assert counted == [2, 2, 2]  # the arbiter of a later run pushes out the specialist of the run before
+
+
+async def test_each_process_sees_what_was_there_before_it() -> None:
+    async with hosted(8) as (here, config):
+        counted = [await swaps_of(config, "How?") for _ in range(3)]
+        assert sum(counted) == here.swaps == 6
+
+
+async def test_runs_side_by_side_share_the_swaps_and_count_each_once() -> None:
+    async with hosted(8) as (here, config):
+        assert await swaps_of(config, "One?", "Two?", "Three?") == here.swaps > 1
+
+
+async def test_where_both_fit_a_load_is_no_swap() -> None:
+    async with hosted(24) as (here, config):
+        assert await swaps_of(config, "One?", "Two?") == here.swaps == 0
+        assert here.loads == 2
+
+
+async def test_a_model_whose_time_is_over_was_pushed_out_by_nobody() -> None:
+    async with hosted(24, keep_alive=10) as (here, config):
+        async with mmos.open(config) as app:
+            first = await app.run("How?")
+            async with asyncio.timeout(10):
+                while here.residency.loaded():
+                    await asyncio.sleep(0.005)
+            later = await app.run("And now?")
+        assert here.loads == 4
+        assert (first.usage["swaps"], later.usage["swaps"]) == (here.swaps, 0) == (0, 0)
+
+
+async def test_a_warm_model_is_asked_and_nothing_else() -> None:
+    async with hosted(24) as (here, config), mmos.open(config) as app:
+        await app.run("How?")
+        before = here.requests.total
+        await app.run("And now?")
+        assert [seen.path for seen in here.requests][-(here.requests.total - before) :] == ["/api/chat"] * 3
+
+
+async def test_a_host_that_lists_nothing_costs_no_answer_and_counts_no_swap() -> None:
+    async with hosted(8) as (here, config):
+        here.faults.add("garbage", path="/api/ps")
+        assert await swaps_of(config, "How?") == 0
+        assert here.swaps == 2
