@@ -23,6 +23,9 @@ class Log:
     def info(self, event: str, **facts: Any) -> None:
         self._write(_INFO, event, facts)
 
+    def warning(self, event: str, **facts: Any) -> None:
+        self._write(_WARNING, event, facts)
+
     def _write(self, level: int, event: str, facts: dict[str, Any]) -> None:
         if _door(self._name).isEnabledFor(level):
             _bound(self._name).log(level, event, **facts)
@@ -48,7 +51,7 @@ def _bound(name: str) -> BoundLogger:
     return cast("BoundLogger", made)
 
 
-_DEBUG, _INFO = 10, 20
+_DEBUG, _INFO, _WARNING = 10, 20, 30
 """As the standard library counts; it is imported when the first line is written, or might be."""
 
 _TOLD = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})

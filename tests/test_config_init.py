@@ -162,7 +162,7 @@ def test_marks_of_trials_choose_the_arbiter():
     fleet = [host("a", model("qwen2.5:14b", "14.8B"), model("llama3.1:8b", "8.0B"))]
 
     def arbiter(**scores: float) -> tuple[str, str]:
-        text = propose(fleet, scores={name.replace("_", ":", 1): score for name, score in scores.items()})
+        text = propose(fleet, scores={("a", name.replace("_", ":", 1)): score for name, score in scores.items()})
         return from_text(text, "proposed", {}).roles()["arbiter"].model, text
 
     assert arbiter()[0] == "qwen2.5:14b"
@@ -177,7 +177,7 @@ def test_marks_of_trials_choose_the_interpreter():
     fleet = [host("a", model("qwen2.5:14b", "14.8B"), model("qwen3:1.7b", "1.7B"), model("functiongemma", "268M"))]
 
     def interpreter(**scores: float) -> str | None:
-        text = propose(fleet, scores={name.replace("_", ":", 1): score for name, score in scores.items()})
+        text = propose(fleet, scores={("a", name.replace("_", ":", 1)): score for name, score in scores.items()})
         role = from_text(text, "proposed", {}).roles().get("interpreter")
         return role and role.model
 

@@ -322,8 +322,10 @@ GOOD, BAD = Marks(10, 10, 10, 10, 0, 2, 2), Marks(10, 8, 5, 4, 0, 2, 1)
 
 def tried(channels: dict[str, Marks], *, digest: str = "", roles: dict[str, object] | None = None, **arbiter: object) -> list[Finding]:
     tree = {"orchestration": {**CONFIG["orchestration"], "arbiter": {"model": "m:7b", **arbiter}, "specialists": roles or {}}}
-    trial = Trial("m", "one", 1.0, digest, channels)
-    return list(marks.marked(replace(FACTS, config=from_mapping(tree, environ={}), trials={("one", "m:7b"): trial})))
+    trial = Trial("m:7b", "one", 1.0, digest, channels)
+    state = replace(ONE, installed=(Installed("m:7b", "of this model"),))
+    facts = replace(FACTS, states=(state,), config=from_mapping(tree, environ={}), trials={("one", "m:7b"): trial})
+    return list(marks.marked(facts))
 
 
 def test_an_arbiter_with_bad_marks_is_told_of():
@@ -337,7 +339,7 @@ def test_an_arbiter_with_bad_marks_is_told_of():
 
 
 def test_the_marks_of_the_channel_that_it_will_have_count():
-    assert tried({"tools": BAD, "schema": GOOD}) == []
+    assert [finding.code for finding in tried({"tools": BAD, "schema": GOOD})] == ["channel_measured"]
     assert [finding.code for finding in tried({"tools": GOOD, "schema": BAD}, channel="schema")] == ["model_unfit", "channel_worse"]
 
 

@@ -16,6 +16,7 @@ from mmos.fitness.card import Card, Marks
 from mmos.fitness.cases import CASES, Case
 from mmos.fitness.shelf import Shelf
 from mmos.fitness.trial import Step, Trial
+from mmos.fitness.verdict import verdict
 from mmos.fleet.fleet import Fleet
 from mmos.messages import ToolCall
 from mmos.prompting.templates import Templates
@@ -82,7 +83,7 @@ async def test_wrong_calls_and_idle_ones_lose_marks() -> None:
     assert marks.right == 0
     assert marks.named == 2  # one tool was the right one, with another city; two calls were wanted, and one came
     assert marks.left == 0
-    assert "arbiter" not in card.suits
+    assert card.suits == ()
 
 
 async def test_a_model_without_tools_is_tried_in_schema_mode_alone() -> None:
@@ -133,13 +134,59 @@ def test_a_card_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert list(shelf.cards()) == [one]
 
 
-def test_the_newest_card_counts_and_rubbish_is_passed_over(tmp_path: Path) -> None:
+def test_what_is_no_card_is_passed_over_and_named(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    shelf.put(card(SCHEMA_WINS, host="b", tested=2.0))
-    shelf.put(card({}, host="a", tested=1.0))
+    shelf.put(card(SCHEMA_WINS))
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "other.json").write_text("[1]")
-    assert shelf.newest()["tried:latest"].tested == 2.0
+    assert [one.host for one in shelf.cards()] == ["here"]
+    assert [path.name for path in shelf.damaged()] == ["broken.json", "other.json"]
+
+
+GOOD, FAIR, BAD = Marks(10, 10, 10, 10, 0, 2, 2), Marks(10, 9, 8, 7, 0, 2, 1), Marks(10, 1, 1, 0, 0, 2, 1)
+REFUSED = Marks(why="it takes no tools")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "cards", "channel"),
+    [
+        (("a",), {"a": (BAD, GOOD)}, "schema"),
+        (("b",), {"a": (BAD, GOOD)}, None),
+        (("a", "b"), {"a": (BAD, GOOD)}, "schema"),
+        (("a", "b"), {"a": (GOOD, FAIR), "b": (BAD, FAIR)}, "schema"),
+        (("a", "b"), {"a": (BAD, FAIR), "b": (GOOD, BAD)}, "tools"),
+        (("a", "b"), {"a": (REFUSED, FAIR), "b": (GOOD, FAIR)}, "schema"),
+        (("a",), {"a": (REFUSED, REFUSED)}, None),
+    ],
+)
+def test_the_cards_of_the_hosts_where_it_may_run_decide(
+    hosts: tuple[str, ...], cards: Mapping[str, tuple[Marks, Marks]], channel: str | None
+) -> None:
+    listed = [card({"tools": tools, "schema": schema}, host=host) for host, (tools, schema) in cards.items()]
+    found = verdict("Tried", hosts, listed)
+    assert (found and found.channel) == channel
+    assert verdict("another", hosts, listed) is None
+
+
+def test_a_verdict_gives_its_reason() -> None:
+    found = verdict("tried", ("here",), [card({"schema": FAIR})])
+    assert found is not None
+    assert found.why.endswith("schema 67 %, tools not tried")
+    both = verdict("tried", ("here",), [card({"schema": FAIR, "tools": REFUSED})])
+    assert both is not None
+    assert both.why.endswith("tools refused against schema 67 %")
+
+
+async def test_a_card_of_a_model_that_was_fetched_anew_chooses_nothing(tmp_path: Path) -> None:
+    old = card(SCHEMA_WINS, model="arbiter")
+    async with stage({"arbiter": ["Plain."], "coding": []}) as on:
+        digest = on.host.installed["arbiter:latest"].digest
+    Shelf.of_state(tmp_path).put(replace(old, digest="of another model"))
+    async with stage({"arbiter": ["Plain."], "coding": []}, state=tmp_path) as on:
+        assert (await on.app.run("Hello.")).text == "Plain."
+    Shelf.of_state(tmp_path).put(replace(old, digest=digest))
+    async with stage({"arbiter": [json.dumps({"answer": "So it is."})], "coding": []}, state=tmp_path) as on:
+        assert (await on.app.run("Hello.")).text == "So it is."
 
 
 async def test_a_card_chooses_the_channel_and_the_configuration_goes_first(tmp_path: Path) -> None:
@@ -181,13 +228,23 @@ def test_marks_of_a_channel_that_was_not_tried_again_stand_for_the_same_model() 
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"tested": "soon"}, {"tested": None}, {"channels": {"tools": {"cases": "many"}}}, {"channels": []}, {"host": 3}]
+    "spoilt",
+    [
+        {"tested": "soon"},
+        {"tested": None},
+        {"tested": 1e300},
+        {"channels": {"tools": {"cases": 1, "right": 9}}},
+        {"channels": {"tools": {"cases": "many"}}},
+        {"channels": []},
+        {"host": 3},
+    ],
 )
 def test_a_card_with_values_that_none_can_have_is_passed_over(tmp_path: Path, spoilt: dict[str, Any]) -> None:
     shelf = Shelf(tmp_path)
     path = shelf.put(card(SCHEMA_WINS))
     path.write_text(json.dumps(json.loads(path.read_text()) | spoilt))
-    assert list(shelf.cards()) == []
+    assert shelf.cards() == []
+    assert shelf.damaged() == [path]
 
 
 def test_a_card_is_found_under_every_spelling_of_its_model(tmp_path: Path) -> None:

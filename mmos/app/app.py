@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.config.load import Config, from_mapping, load
 from mmos.errors import NotFound, StateError, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
+from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
-from mmos.hosts.names import canonical
 from mmos.journal import Journal, is_id, new_id
+from mmos.logs import logger
 from mmos.messages import Message, clean
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
@@ -38,6 +40,8 @@ CONVERSATIONS_KEPT = 256
 
 CASTS_KEPT = 16
 
+_log = logger("mmos.app")
+
 
 class App:
     """Everything wired: ask it with `run`, watch it with `stream`."""
@@ -49,7 +53,7 @@ class App:
         journal: Journal,
         *,
         tools: Iterable[Callable[..., Any] | Tool] = (),
-        channels: Mapping[str, str] | None = None,
+        trials: Sequence[Card] = (),
         rehearsed: bool = False,
     ) -> None:
         self.config = config
@@ -57,7 +61,7 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
-        self._experience = Experience(channels=dict(channels or {}))
+        self._experience = Experience(tried=Trials(fleet, trials).channel)
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
@@ -285,7 +289,7 @@ async def open_app(
     app: App | None = None
     try:
         async with wiring.fleet_of(made) as fleet:
-            app = App(made, fleet, journal, tools=tools, channels=_channels(made, state), rehearsed=rehearsed)
+            app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
             yield app
     finally:
         try:
@@ -295,13 +299,14 @@ async def open_app(
                 raise
 
 
-def _channels(config: Config, state: str | Path | None) -> dict[str, str]:
-    """How each model is best offered tools, where a fitness card of the state folder tells."""
+def _trials(state: str | Path | None) -> list[Card]:
+    """The fitness cards of the state folder; one that cannot be read decides nothing, and that is said."""
     if state is None:
-        return {}
-    cards = Shelf.of_state(Path(state)).newest()
-    models = {role.model for role in config.roles().values()}
-    return {model: card.channel for model in models if (card := cards.get(canonical(model))) and card.channel}
+        return []
+    shelf = Shelf.of_state(Path(state))
+    for path in shelf.damaged():
+        _log.warning("fitness_card_damaged", file=str(path), cure="mmos models test writes a new one")
+    return shelf.cards()
 
 
 def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Config:

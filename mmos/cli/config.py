@@ -17,6 +17,8 @@ from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mmos.config.survey import HostSurvey
     from mmos.hosts.face import Installed
     from mmos.hosts.ollama import OllamaHost
@@ -94,13 +96,15 @@ def show(config: Setting) -> None:
     mmos config show
     mmos config show --json
     """
+    from mmos.cli.cards import measured
     from mmos.config.show import as_dict, describe
 
     loaded = config.source()
+    channels = measured(config, loaded)
     if config.json:
-        print_json({"version": 1, **as_dict(loaded)})
+        print_json({"version": 1, **as_dict(loaded, channels)})
     else:
-        sys.stdout.write(describe(loaded))
+        sys.stdout.write(describe(loaded, channels))
 
 
 @config.command()
@@ -137,7 +141,7 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
     for survey in surveys:
         said = f"{counted(len(survey.models), 'model')}, version {survey.version}" if survey.reachable else survey.error
         click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
-    text = propose(surveys, scores=_scores(path))
+    text = propose(surveys, scores=_scores(path, surveys))
     if not any(survey.reachable for survey in surveys):
         click.echo(
             "No host answered, so nothing was written. Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True
@@ -151,12 +155,19 @@ def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
     return 0 if any(survey.models for survey in surveys) else 4
 
 
-def _scores(path: Path | None) -> dict[str, float]:
-    """Marks of earlier trials, from the state folder beside the file."""
+def _scores(path: Path | None, surveys: Sequence[HostSurvey]) -> dict[tuple[str, str], float]:
+    """Scores of earlier tests on these hosts, from the state folder beside the file, as long as the models are the same."""
     from mmos.fitness.shelf import Shelf
+    from mmos.hosts.names import same_model
 
-    shelf = Shelf.of_state((path.parent if path else Path()) / ".mmos")
-    return {card.model: card.score for card in shelf.newest().values() if card.channel}
+    cards = Shelf.of_state((path.parent if path else Path()) / ".mmos").cards()
+    return {
+        (survey.name, model.name): card.score
+        for survey in surveys
+        for model in survey.models
+        for card in cards
+        if card.channel and card.host == survey.name and same_model(card.model, model.name) and card.is_of(model.digest)
+    }
 
 
 async def _capable(host: OllamaHost, model: Installed) -> Installed:
@@ -221,7 +232,9 @@ async def _ask(name: str, url: str) -> HostSurvey:
     finally:
         await host.close()
     models = tuple(
-        SurveyedModel(model.name, model.size, model.parameters, model.family, model.capabilities, model.context_length, model.remote)
+        SurveyedModel(
+            model.name, model.size, model.parameters, model.family, model.capabilities, model.context_length, model.remote, model.digest
+        )
         for model in tags
     )
     return HostSurvey(name, url, True, version, models, "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.cards import as_json, fitness_of, lines
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
 from mmos.cli.output import harmless, print_json
 from mmos.cli.pulling import pull
@@ -200,11 +201,13 @@ async def _show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
         if not having:
             raise missing(model, states)
         told = await asyncio.gather(*(_card(wired, state, model) for state in having))
-    cards = list(zip(having, told, strict=True))
+    cards = list(zip(having, told, fitness_of(config, made, model, [state.name for state in having]), strict=True))
     if config.json:
-        print_json({"version": 1, "model": model, "hosts": [_card_as_json(state, model, card) for state, card in cards]})
+        rows = [{**_card_as_json(state, model, card), "fitness": as_json(trial, state.has(model))} for state, card, trial in cards]
+        print_json({"version": 1, "model": model, "hosts": rows})
     else:
-        click.echo("\n\n".join("\n".join(_card_lines(state, model, card)) for state, card in cards))
+        parts = [[*_card_lines(state, model, card), *lines(trial, state.has(model))] for state, card, trial in cards]
+        click.echo("\n\n".join("\n".join(part) for part in parts))
     return 0
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from mmos.cli.cards import forget as forget_cards
+from mmos.cli.cards import suits
 from mmos.cli.fleet import chosen, exit_code, fault, fleet, lacks, missing
 from mmos.cli.output import draws, harmless, one_line, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -34,7 +36,7 @@ CHANNEL_WORDS = {
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option(
     "--host", "hosts", multiple=True, metavar="HOST", help="Where to try it; may be given again. Left out: every host that has it."
 )
@@ -45,20 +47,31 @@ CHANNEL_WORDS = {
     show_default=True,
     help="The host's tool calls, JSON by grammar, or both.",
 )
-@click.option("--window", type=click.IntRange(min=512), metavar="N", help="Tokens; else what the configuration gives the model.")
+@click.option("--window", type=click.IntRange(min=512), metavar="N", help="Tokens. Default: what the configuration gives the model.")
 @click.option("--probe/--no-probe", default=True, help="Fill the window to see whether the host really reads it all.")
+@click.option("--forget", is_flag=True, help="Remove the card of MODEL or MODEL@HOST, so that it no longer decides anything.")
+@click.option("--all", "everything", is_flag=True, help="With --forget: remove all cards.")
 @setting
-def test(config: Setting, model: str, hosts: tuple[str, ...], channel: str, window: int | None, probe: bool) -> int:
+def test(config: Setting, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **wish: Any) -> int:
     """Try a model with the built-in cases: are its tool calls valid and right, how fast is it, how much does it read?
 
     \b
     mmos models test qwen2.5:14b
     mmos models test qwen2.5-coder:32b --host ollama02 --channel tools --json
+    mmos models test --forget qwen2.5:14b@ollama01
 
-    The card is kept in the state folder. From then on the model is offered tools in the way that served it best, unless its role says
-    otherwise with `channel`, and `mmos config init` prefers models with good marks for the arbiter.
+    The result is a card in the state folder. While it is there, the model is offered tools on this host in the way that served it best.
+    `channel` in its role overrides that. `mmos config show` tells which cards count, and `mmos config init` prefers models with good scores.
     """
-    return run_to_end(lambda: _test(config, model, hosts, Wish(CHANNELS[channel], window, probe)))
+    if everything and not forget:
+        raise click.UsageError("--all goes with --forget. To test a model, name it: mmos models test MODEL")
+    if forget and (model is None) != everything:
+        raise click.UsageError("Name one model to forget, or all: mmos models test --forget MODEL[@HOST], or: --forget --all")
+    if forget:
+        return forget_cards(config, model, hosts)
+    if model is None:
+        raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows what there is.")
+    return run_to_end(lambda: _test(config, model, hosts, Wish(CHANNELS[wish["channel"]], wish["window"], wish["probe"])))
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ def _row(name: str, marks: Marks) -> Sequence[str]:
 
 
 def _facts(card: Card) -> list[tuple[str, Any]]:
-    from mmos.fitness.card import FIT_ARBITER
+    from mmos.fitness.card import percent
 
     speed = [f"writes {card.writes:.0f} tokens/s" if card.writes else "", f"reads {card.reads:.0f} tokens/s" if card.reads else ""]
     loaded = "was loaded already" if card.load_seconds is None else f"loads in {card.load_seconds:.1f} s"
@@ -196,5 +209,5 @@ def _facts(card: Card) -> list[tuple[str, Any]]:
         facts.append(("window", f"{card.window_held} of {card.window_asked} tokens{cut}"))
     facts.append(("channel", CHANNEL_WORDS[card.channel]))
     if card.channel:
-        facts.append(("score", f"{card.score:.0%} of the cases; an arbiter should have {FIT_ARBITER:.0%}"))
-    return [*facts, ("suits", ", ".join(card.suits))]
+        facts.append(("score", f"{percent(card.score)} of the cases"))
+    return [*facts, ("suits", suits(card))]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mmos.config.environment import escaped
-from mmos.config.survey import Candidate, HostSurvey, SurveyedModel, candidates
+from mmos.config.survey import Candidate, HostSurvey, Scores, SurveyedModel, candidates
 from mmos.config.wording import masked, shown
 from mmos.config.writing import quoted, written
 
@@ -41,7 +41,7 @@ class _Choice:
     why: str
 
 
-def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Mapping[str, float] | None = None) -> str:
+def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Scores | None = None) -> str:
     """A commented configuration for these hosts; `schema` is where an editor finds the JSON Schema, `scores` are marks from trials."""
     names = _names(surveys)
     found = candidates(surveys, names, scores or {})

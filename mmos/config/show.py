@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from mmos.config.writing import written
 
 _DEFAULT = "default"
 
+Measured = Mapping[str, tuple[str, str]]
+"""Of roles whose file names no channel: the one that trials chose, and why."""
+
 
 @dataclass(frozen=True)
 class _Leaf:
@@ -25,9 +28,9 @@ class _Leaf:
     literal: bool = True
 
 
-def as_dict(config: Config) -> dict[str, Any]:
+def as_dict(config: Config, measured: Measured | None = None) -> dict[str, Any]:
     """What `describe` says, for programs: the values, and the source of each by its dotted key."""
-    tree = _effective(config)
+    tree = _effective(config, measured or {})
     return {
         "path": str(config.path) if config.path else None,
         "orchestration": _values(tree),
@@ -36,22 +39,25 @@ def as_dict(config: Config) -> dict[str, Any]:
     }
 
 
-def describe(config: Config) -> str:
+def describe(config: Config, measured: Measured | None = None) -> str:
     """The configuration in effect as YAML, each line with its source; without secrets it loads as the same."""
-    lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config), 1)]
+    lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config, measured or {}), 1)]
     lines += [f"# Warning: {' '.join(str(problem).split())}" for problem in config.warnings]
     return "\n".join(lines) + "\n"
 
 
-def _effective(config: Config) -> dict[str, Any]:
+def _effective(config: Config, measured: Measured) -> dict[str, Any]:
     tree = _section(config, config.orchestration, ("orchestration",))
     named = _hosts_in_file(config)
     implied = {name: {"url": _Leaf(server.url, "implied")} for name, server in config.implicit.items() if name in named}
     if implied:
         servers = {**tree.get("servers", {}), **implied}
         tree = {"servers": servers, **{key: part for key, part in tree.items() if key != "servers"}}
+    roles = {"arbiter": tree["arbiter"], **tree.get("specialists", {})}
     for name, leaf in _decided_windows(config):
-        (tree["arbiter"] if name == "arbiter" else tree["specialists"][name])["context_window"] = leaf
+        roles[name]["context_window"] = leaf
+    for name, (channel, why) in measured.items():
+        roles[name]["channel"] = _Leaf(channel, why)
     return tree
 
 

@@ -18,6 +18,9 @@ _UNITS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
 _SMALLEST = 1_000_000
 """Bytes: a model of less is a stub that forwards to a cloud."""
 
+Scores = Mapping[tuple[str, str], float]
+"""By host and model: 0 to 1, from trials."""
+
 
 @dataclass(frozen=True)
 class SurveyedModel:
@@ -31,6 +34,7 @@ class SurveyedModel:
     capabilities: frozenset[str] | None = None
     context_length: int | None = None
     remote: bool = False
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,17 @@ class Candidate:
         return bool(_REASONER.search(self.name))
 
 
-def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Mapping[str, float] | None = None) -> list[Candidate]:
-    """Models that can take a role, each once; the order is that of the hosts."""
+def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scores | None = None) -> list[Candidate]:
+    """Models that can take a role, each once; the order is that of the hosts. Of several scores the lowest counts."""
     found: dict[str, Candidate] = {}
     for survey, host in zip(surveys, names, strict=True):
         for model in survey.models if survey.reachable else ():
             if _can_chat(model):
-                known = found.get(model.name)
+                known, score = found.get(model.name), (scores or {}).get((host, model.name))
                 hosts = (*known.hosts, host) if known else (host,)
+                told = [one for one in (score, known.score if known else None) if one is not None]
                 found[model.name] = Candidate(
-                    model.name, hosts, _billions(model), _calls_tools(model), model.context_length, (scores or {}).get(model.name)
+                    model.name, hosts, _billions(model), _calls_tools(model), model.context_length, min(told, default=None)
                 )
     return list(found.values())
 

@@ -11,6 +11,7 @@ from mmos.config.roles import ResolvedRole
 from mmos.config.schema import Server
 from mmos.errors import Problem, StateError
 from mmos.fitness.card import Card as Trial
+from mmos.fitness.verdict import Verdict, verdict
 from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Card, Installed
@@ -64,6 +65,8 @@ class Facts:
     rendered: Mapping[tuple[str, str], Rendered] = field(default_factory=dict)
     trials: Mapping[tuple[str, str], Trial] = field(default_factory=dict)
     """Fitness cards by host and model, as they are kept."""
+    damaged_cards: tuple[Path, ...] = ()
+    """Files among them that cannot be read."""
     skews: Mapping[str, float] = field(default_factory=dict)
     """Seconds that a host's clock is ahead of ours."""
     unset_keys: Mapping[str, str] = field(default_factory=dict)
@@ -103,9 +106,15 @@ class Facts:
     def trial(self, state: HostState, model: str) -> Trial | None:
         """The fitness card of a model on a host, unless the model is another one by now."""
         found, listed = self.trials.get((state.name, key(model))), state.has(model)
-        if found is None or listed is None or found.digest != listed.digest:
+        if found is None or listed is None or not found.is_of(listed.digest):
             return None
         return found
+
+    def verdict(self, role: ResolvedRole) -> Verdict | None:
+        """What the trials of a role's model say of its channel."""
+        serving = self.serving(role)
+        cards = [trial for state in serving if (trial := self.trial(state, role.model))]
+        return verdict(role.model, [state.name for state in serving], cards)
 
     def capabilities(self, role: ResolvedRole) -> frozenset[str] | None:
         """What the role's model can do, as the first host that tells says; None where no one does."""
@@ -117,7 +126,12 @@ class Facts:
                 return card.capabilities
         return None
 
+    def able(self, role: ResolvedRole) -> str:
+        """The channel that the hosts' own word on the model leads to."""
+        able = self.capabilities(role)
+        return "tools" if able is None or "tools" in able else "schema"
+
     def channel(self, role: ResolvedRole) -> str:
         """How the role's model calls tools."""
-        able = self.capabilities(role)
-        return role.channel or ("tools" if able is None or "tools" in able else "schema")
+        tried = self.verdict(role)
+        return role.channel or (tried.channel if tried else self.able(role))

@@ -17,7 +17,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck"),
     "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "spilled", "gpu_unused", "vram_unknown"),
     "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked"),
-    "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse"),
+    "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged"),
     "State": (
         "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_read_only", "state_full", "state_busy", "state_on_network",
         "state_large", "disk_low",

@@ -47,12 +47,14 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
     states, cards, skews, state = await asyncio.gather(
         survey(fleet, servers, patience=around.patience), _cards(config, fleet, around), _skews(fleet, around), look_at_state(around.state)
     )
+    shelf = Shelf.of_state(around.state)
     facts = Facts(
         config,
         unusable=tuple(checks.problems(config)),
         states=states,
         cards=cards,
-        trials={(card.host, key(card.model)): card for card in Shelf.of_state(around.state).cards()},
+        trials={(card.host, key(card.model)): card for card in shelf.cards()},
+        damaged_cards=tuple(shelf.damaged()),
         skews=skews,
         unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
         missing_files=dict(_missing_files(config, around.environ)),

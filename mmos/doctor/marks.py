@@ -16,17 +16,30 @@ _WORDS = {"tools": "the host's own tool calls", "schema": "schema mode"}
 
 
 def marked(facts: Facts) -> Iterator[Finding]:
-    for role in facts.roles.values():
+    for path in facts.damaged_cards:
+        yield warning("card_damaged", str(path), "This fitness card cannot be read, so it decides nothing.", "Try the model again: mmos models test MODEL. Or remove what is damaged: mmos models test --forget --all")  # fmt: skip
+    for role in filter(holds_tools, facts.roles.values()):
+        yield from _measured(facts, role)
         for state in facts.serving(role):
             trial = facts.trial(state, role.model)
-            if trial is not None and holds_tools(role):
-                yield from _unfit(state, role, trial)
+            if trial is not None:
+                yield from _unfit(state, role, trial.channels.get(facts.channel(role), Marks()))
                 yield from _channel(state, role, trial)
 
 
-def _unfit(state: HostState, role: ResolvedRole, trial: Card) -> Iterator[Finding]:
-    """Its marks in the channel that it will have."""
-    marks = trial.channels.get(role.channel or trial.channel or "", Marks())
+def _measured(facts: Facts, role: ResolvedRole) -> Iterator[Finding]:
+    """A trial that has changed how the model is spoken to."""
+    tried = facts.verdict(role)
+    if role.channel is None and tried is not None and tried.channel != facts.able(role):
+        yield info(
+            "channel_measured", role.name,
+            f"{role.model} is offered tools by {_WORDS[tried.channel]}: {tried.why}.",
+            f"To undo it: mmos models test --forget {role.model}, or write channel: {facts.able(role)} for {role.name}.",
+        )  # fmt: skip
+
+
+def _unfit(state: HostState, role: ResolvedRole, marks: Marks) -> Iterator[Finding]:
+    """Its marks in the channel that it has."""
     if not marks.judged:
         return
     if role.name == "arbiter" and marks.score < FIT_ARBITER:

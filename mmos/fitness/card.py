@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
 VERSION = 1
@@ -13,7 +14,16 @@ CLEARLY = 0.1
 
 FIT_ARBITER = 0.7
 FIT_INTERPRETER = 0.8
+FIT_SPECIALIST = 0.4
+"""Of one that calls tools itself: with less it is more often wrong than right."""
 SMALL_TOKENS_A_SECOND = 30.0
+
+_LAST_DAY = 253_000_000_000.0
+"""Seconds: a later one has no date."""
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,10 @@ class Marks:
 
     def is_clearly_better(self, other: Marks) -> bool:
         return self.judged and self.score > other.score + CLEARLY
+
+
+def _mark(marks: Marks) -> str:
+    return percent(marks.score) if marks.judged else "refused"
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,23 @@ class Card:
         quick = self.writes is not None and self.writes >= SMALL_TOKENS_A_SECOND
         if tools.cases and tools.right / tools.cases >= FIT_INTERPRETER and quick:
             jobs.append("interpreter")
-        return (*jobs, "specialist")
+        return (*jobs, "specialist") if self.score >= FIT_SPECIALIST else tuple(jobs)
+
+    @property
+    def day(self) -> str:
+        """When it was tried, as people of this machine's place write it."""
+        return datetime.fromtimestamp(self.tested).astimezone().strftime("%Y-%m-%d")
+
+    @property
+    def comparison(self) -> str:
+        """Its marks in each channel, in a few words: `tools 8 % against schema 75 %`."""
+        told = [f"{name} {_mark(self.channels[name])}" for name in ("tools", "schema") if name in self.channels]
+        untried = [f"{name} not tried" for name in ("tools", "schema") if name not in self.channels]
+        return ", ".join([" against ".join(told), *untried] if told else untried)
+
+    def is_of(self, digest: str) -> bool:
+        """Whether it tells of the model with this digest; not every host gives one, and then the name has to do."""
+        return not (self.digest and digest) or self.digest == digest
 
     def beside(self, older: Card | None) -> Self:
         """With the marks of channels that were not tried this time, as long as the model is the same."""
@@ -110,4 +140,7 @@ class Card:
         """The card as it was written, without what a later version added; `ValueError` where it is none."""
         from pydantic import TypeAdapter
 
-        return TypeAdapter(Card).validate_python(document)
+        card = TypeAdapter(Card).validate_python(document)
+        if not (0 <= card.tested < _LAST_DAY and all(0 <= marks.score <= 1 for marks in card.channels.values())):
+            raise ValueError("no trial gives such marks")
+        return card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -28,7 +28,7 @@ class Shelf:
 
     def put(self, card: Card) -> Path:
         """Keep a card in place of an older one; a half-written one is never seen."""
-        path = self.folder / _file_name(card.model, card.host)
+        path = self._path(card.model, card.host)
         fresh = path.with_suffix(f".{os.getpid()}.new")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -39,20 +39,38 @@ class Shelf:
             raise StateError(message, next_step="Name another state folder with --state.") from error
         return path
 
-    def cards(self) -> Iterator[Card]:
-        """Every card that can be read; one that cannot is as good as none."""
-        return filter(None, map(_read, sorted(self.folder.glob("*.json"))))
+    def cards(self) -> list[Card]:
+        """Every card that can be read."""
+        return [card for card in map(_read, self._files()) if card is not None]
+
+    def damaged(self) -> list[Path]:
+        """Files that should hold a card and hold none: they decide nothing."""
+        return [path for path in self._files() if _read(path) is None]
 
     def find(self, model: str, host: str) -> Card | None:
         """The card of a model on one host."""
-        return _read(self.folder / _file_name(model, host))
+        return _read(self._path(model, host))
 
-    def newest(self) -> dict[str, Card]:
-        """The newest card of each model, whichever host it was tried on."""
-        found: dict[str, Card] = {}
-        for card in sorted(self.cards(), key=lambda card: card.tested):
-            found[canonical(card.model)] = card
-        return found
+    def forget(self, card: Card) -> None:
+        """Take a card away; one that is gone already is no fault."""
+        self._remove(self._path(card.model, card.host))
+
+    def forget_damaged(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            self._remove(path)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.json"))
+
+    def _path(self, model: str, host: str) -> Path:
+        return self.folder / _file_name(model, host)
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            message = f"The fitness card {path} cannot be removed: {(error.strerror or str(error)).lower()}."
+            raise StateError(message, next_step="See who owns the folder, and whether the disk can be written.") from error
 
 
 def _read(path: Path) -> Card | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import string
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from mmos.calls.reading import Reading, distinct, rescued, writable
@@ -30,14 +30,20 @@ RECOUNTS = 3
 """How often a prompt is made anew because its host counted more tokens than we did."""
 
 
+async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the shape of one that knows
+    return None
+
+
 @dataclass
 class Experience:
     """What an app learns of its models while it works: how they count, which channel serves them, what they have outgrown."""
 
     gauge: Gauge = field(default_factory=Gauge)
     scale: Scale = field(default_factory=Scale)
-    channels: dict[str, str] = field(default_factory=dict)
-    """By model: a run may give a role another one."""
+    channels: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    """By model and the servers where it may run: a run may give a role others."""
+    tried: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _untried
+    """Which channel served a model best in its trials on these servers; None where none tells."""
     windows: dict[tuple[str, str], int] = field(default_factory=dict)
     """Windows that turned out smaller than asked for, by role and model."""
     skips: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -72,7 +78,7 @@ class Turn:
         except LacksTools:
             if frame.channel.name == "schema" or self.role.channel:
                 raise
-            self.experience.channels[self.role.model] = "schema"
+            self.experience.channels[self._place] = "schema"
 
     @property
     def _box(self) -> Toolbox:
@@ -92,13 +98,21 @@ class Turn:
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
     async def _channel(self) -> str:
-        """`tools` when the host says that the model can, `schema` when not; the configuration's word goes first."""
-        known = self.role.channel or self.experience.channels.get(self.role.model)
+        """The configuration's word goes first, then a trial's; else `tools` when the host says that the model can, `schema` when not."""
+        known = self.role.channel or self.experience.channels.get(self._place)
         if known is None:
-            described = await self.fleet.describe(self.role.model, self.role.servers)
-            capable = described is None or described.capabilities is None or "tools" in described.capabilities
-            known = self.experience.channels[self.role.model] = "tools" if capable else "schema"
+            known = await self.experience.tried(*self._place) or await self._able()
+            self.experience.channels[self._place] = known
         return known
+
+    async def _able(self) -> str:
+        described = await self.fleet.describe(*self._place)
+        capable = described is None or described.capabilities is None or "tools" in described.capabilities
+        return "tools" if capable else "schema"
+
+    @property
+    def _place(self) -> tuple[str, tuple[str, ...]]:
+        return self.role.model, self.role.servers
 
     async def _ask_recounting(self, frame: Frame) -> None:
         """Where the host counts more than we did, its count is believed and the prompt made anew."""
@@ -241,7 +255,7 @@ class Turn:
     def _again(self, reading: Reading, ladder: Ladder, stage: Stage) -> Again | None:
         """This turn once more, as JSON by grammar; one that was already asked so is only told what was wrong."""
         box = self._box
-        if not box or (self.role.channel or self.experience.channels.get(self.role.model)) == "schema":
+        if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
         frame = self.participant.frame("schema", box, stage)
         said = reading.message.content.strip()

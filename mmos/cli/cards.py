@@ -1,0 +1,129 @@
+"""Fitness cards at the command line: what they change, those that are damaged, and how they are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.output import harmless, print_json
+from mmos.cli.setting import Setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mmos.config.load import Config
+    from mmos.fitness.card import Card
+    from mmos.fitness.shelf import Shelf
+    from mmos.fitness.verdict import Verdict
+    from mmos.hosts.face import Installed
+
+
+def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
+    """The channels that cards choose for the roles of a configuration."""
+    from mmos.fitness.shelf import Shelf
+    from mmos.fitness.verdict import of_roles
+
+    shelf = Shelf.of_state(config.state_folder(loaded.path))
+    warn_of_damaged(shelf)
+    return of_roles(loaded, shelf.cards())
+
+
+def warn_of_damaged(shelf: Shelf) -> None:
+    for path in shelf.damaged():
+        text = f"The fitness card {path} cannot be read, so it decides nothing. Try the model again: mmos models test MODEL"
+        click.echo(f"{click.style('warning', fg='yellow')}: {harmless(text)}", err=True)
+
+
+# ---------------------------------------------------------------- beside what a host tells of a model
+
+
+def fitness_of(config: Setting, made: Config, model: str, hosts: Sequence[str]) -> list[Card | None]:
+    """The card of a model on each of these hosts; a rehearsal has none."""
+    from mmos.fitness.shelf import Shelf
+
+    if config.rehearse:
+        return [None for _ in hosts]
+    shelf = Shelf.of_state(config.state_folder(made.path))
+    warn_of_damaged(shelf)
+    return [shelf.find(model, host) for host in hosts]
+
+
+def as_json(card: Card | None, listed: Installed | None) -> dict[str, Any] | None:
+    return None if card is None else {**card.document(), "current": _is_current(card, listed)}
+
+
+def lines(card: Card | None, listed: Installed | None) -> list[str]:
+    if card is None:
+        return []
+    if not _is_current(card, listed):
+        again = f"mmos models test {card.model} --host {card.host}"
+        return [f"  tested    {card.day}: another version of this model, so the card decides nothing; again: {again}"]
+    channel = f"  channel   {card.channel}, unless its role names one" if card.channel else ""
+    return [*filter(None, (f"  tested    {card.day}: {card.comparison}", channel)), f"  suits     {suits(card)}"]
+
+
+def suits(card: Card) -> str:
+    """The jobs that the marks speak for, or what is missing for the least of them."""
+    from mmos.fitness.card import FIT_ARBITER, FIT_SPECIALIST, percent
+
+    if card.channel is None:
+        return "not known: no channel was tried to its end"
+    if not card.suits:
+        return f"nothing here: a specialist that calls tools needs {percent(FIT_SPECIALIST)}, an arbiter {percent(FIT_ARBITER)}"
+    return f"{', '.join(card.suits)}{'' if 'arbiter' in card.suits else f' (an arbiter needs {percent(FIT_ARBITER)})'}"
+
+
+def _is_current(card: Card, listed: Installed | None) -> bool:
+    return listed is not None and card.is_of(listed.digest)
+
+
+# ---------------------------------------------------------------- forgetting
+
+
+def forget(config: Setting, model: str | None, hosts: Sequence[str]) -> int:
+    """Take away the cards of a model, or all; from the next run on its host alone says how it is offered tools."""
+    from mmos.fitness.shelf import Shelf
+
+    shelf = Shelf.of_state(config.found_state())
+    cards, damaged = shelf.cards(), shelf.damaged() if model is None and not hosts else []
+    chosen = cards if model is None else _of_model(cards, model)
+    chosen = [card for card in chosen if not hosts or card.host in hosts]
+    if not chosen and (model is not None or hosts):
+        raise _unknown(model, hosts, cards, shelf)
+    for card in chosen:
+        shelf.forget(card)
+    shelf.forget_damaged(damaged)
+    if config.json:
+        rows = [{"model": card.model, "host": card.host, "tested": card.tested} for card in chosen]
+        print_json({"version": 1, "forgotten": rows, "damaged": [str(path) for path in damaged]})
+    else:
+        _say(chosen, damaged, shelf)
+    return 0
+
+
+def _say(forgotten: Sequence[Card], damaged: Sequence[Path], shelf: Shelf) -> None:
+    for card in forgotten:
+        click.echo(harmless(f"Forgot the card of {card.model} on {card.host} ({card.day}: {card.comparison})."))
+    for path in damaged:
+        click.echo(f"Removed {path}, which was damaged.")
+    if not forgotten and not damaged:
+        click.echo(f"There are no fitness cards in {shelf.folder}.", err=True)
+
+
+def _of_model(cards: Sequence[Card], wish: str) -> list[Card]:
+    """By MODEL, or by MODEL@HOST; a model may have an @ in its own name."""
+    from mmos.fleet.seats import key
+
+    model, _, host = wish.rpartition("@")
+    whole = [card for card in cards if key(card.model) == key(wish)]
+    return whole or [card for card in cards if card.host == host and key(card.model) == key(model)]
+
+
+def _unknown(model: str | None, hosts: Sequence[str], cards: Sequence[Card], shelf: Shelf) -> Exception:
+    from mmos.errors import NotFound
+
+    wish = (f" of {model!r}" if model else "") + (f" on {', '.join(hosts)}" if hosts else "")
+    kept = ", ".join(f"{card.model}@{card.host}" for card in cards) or "none"
+    return NotFound(f"There is no fitness card{wish} in {shelf.folder}.", next_step=f"Cards: {kept}.")

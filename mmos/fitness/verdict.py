@@ -1,0 +1,69 @@
+"""Which channel the fitness cards choose for a model on the hosts where it may run, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mmos.config.load import Config
+from mmos.fitness.card import Card
+from mmos.fleet.fleet import Fleet
+from mmos.fleet.seats import key
+from mmos.logs import logger
+
+CHANNELS = ("tools", "schema")
+
+_log = logger("mmos.fitness")
+
+
+class Verdict(NamedTuple):
+    """A channel, and the marks that speak for it."""
+
+    channel: str
+    why: str
+
+
+def verdict(model: str, hosts: Collection[str], cards: Sequence[Card]) -> Verdict | None:
+    """What the cards say of a model on these hosts; cards of other hosts and of other models count for nothing."""
+    judged = [card for card in cards if card.channel and card.host in hosts and key(card.model) == key(model)]
+    chosen = {str(card.channel) for card in sorted(judged, key=lambda card: card.host)}
+    why = "models test " + "; ".join(f"on {card.host}, {card.day}: {card.comparison}" for card in judged)
+    if len(chosen) < 2:
+        return Verdict(chosen.pop(), why) if chosen else None
+    # The fleet places a call after its prompt is made, so one channel has to serve all hosts: the one that does best where it does worst.
+    best = max(CHANNELS, key=lambda channel: _worst(judged, channel))
+    return Verdict(best, f"{why}; these differ, and {best} is better where each does worst")
+
+
+def _worst(cards: Sequence[Card], channel: str) -> float:
+    """The lowest score; a host that refuses the channel counts as 0, one where it was not tried does not count."""
+    return min((card.channels[channel].score for card in cards if channel in card.channels), default=0.0)
+
+
+def of_roles(config: Config, cards: Sequence[Card]) -> dict[str, Verdict]:
+    """The roles whose channel the cards choose: the configuration names none for them."""
+    free = {name: role for name, role in config.roles().items() if role.channel is None}
+    told = {name: verdict(role.model, role.servers or tuple(config.servers()), cards) for name, role in free.items()}
+    return {name: found for name, found in told.items() if found is not None}
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The cards of a state folder, checked against the models that the hosts have now."""
+
+    fleet: Fleet
+    cards: Sequence[Card]
+
+    async def channel(self, model: str, servers: Collection[str]) -> str | None:
+        """How a role with this model on these servers is offered tools; None where no card of this very model says so."""
+        hosts = servers or [seat.name for seat in self.fleet.seats]
+        here = [card for card in self.cards if card.host in hosts and key(card.model) == key(model)]
+        listed = await asyncio.gather(*(self.fleet.describe(model, (card.host,)) for card in here))
+        current = [card for card, found in zip(here, listed, strict=True) if card.is_of(found.digest if found else "")]
+        found = verdict(model, hosts, current)
+        if found is None:
+            return None
+        _log.info("channel_chosen", model=model, channel=found.channel, why=found.why)
+        return found.channel
