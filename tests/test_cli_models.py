@@ -47,6 +47,22 @@ async def test_every_model_is_listed_once_with_its_hosts_and_roles(tmp_path: Pat
     assert [row["model"] for row in only.document["models"]] == ["embed:latest", "general:7b"]
 
 
+async def test_an_older_host_is_asked_about_each_model_alone(tmp_path: Path) -> None:
+    """Its list has neither windows nor abilities."""
+    many = [Model(f"other:{number}b", size=1 << 28) for number in range(12)]
+    host = Host("old", [GENERAL, EMBED, *many], profile="0.24")
+    async with fleet_at(tmp_path, host) as at:
+        shown = await at.mmos("models", "list")
+        host.faults.add("status", path="/api/show", status=500, error="a damaged file", model="other:3b")
+        told = await at.mmos("models", "list", "--json")
+    lines = {line.split()[0]: line for line in shown.out.splitlines()}
+    assert "chat, tools" in lines["general:7b"]
+    assert "32k" in lines["general:7b"]
+    assert "embeddings" in lines["embed:latest"]
+    assert "?" not in shown.out
+    assert [row["model"] for row in told.document["models"] if row["capabilities"] is None] == ["other:3b"]
+
+
 async def test_one_name_for_two_models_is_marked(tmp_path: Path) -> None:
     other = Model("general:7b", size=4 << 30, quantization="Q8_0")
     async with fleet_at(tmp_path, Host("one", [GENERAL]), Host("two", [other])) as at:

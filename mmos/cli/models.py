@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,6 +89,7 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
     async with fleet(config) as (made, wired):
         wanted = chosen(hosts, made.servers())
         states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+        states = list(await asyncio.gather(*(_described(wired, state) for state in states)))
     if not any(state.reachable for state in states):
         raise nobody(states)
     found = rows(made, states)
@@ -102,6 +103,14 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
     if not found:
         click.echo("No models yet. Fetch one: mmos models pull qwen2.5:7b", err=True)
     return 0
+
+
+async def _described(wired: Fleet, state: HostState) -> HostState:
+    from mmos.hosts.describing import all_described
+
+    if state.kind == "openai":  # such a host tells of one model what it tells of all
+        return state
+    return replace(state, installed=tuple(await all_described(wired.host(state.name), state.installed, SHOW_SECONDS)))
 
 
 def rows(config: Config, states: Sequence[HostState]) -> list[Row]:

@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, StreamCut, UsageError, WindowExceeded
 from mmos.fleet.seats import Seat, Seats, Wish, find, key
+from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
@@ -283,10 +284,9 @@ class Fleet:
             if known.capabilities is not None:
                 return known
             try:
-                card = await seat.host.show(model)
+                known = await described(seat.host, known)
             except HostError:
                 continue
-            known = replace(known, capabilities=card.capabilities, context_length=card.context_length or known.context_length)
             if seat.installed is not None:
                 seat.installed[key(model)] = known
             return known

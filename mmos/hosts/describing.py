@@ -1,0 +1,35 @@
+"""What a model is and can do, where its host tells that only when it is asked about this model alone, as older ones do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mmos.errors import HostError
+from mmos.hosts.face import Host, Installed
+
+AT_ONCE = 8
+"""Questions to one host."""
+
+
+async def described(host: Host, model: Installed) -> Installed:
+    """The model with its abilities and its longest window."""
+    card = await host.show(model.name)
+    return replace(model, capabilities=card.capabilities, context_length=card.context_length or model.context_length)
+
+
+async def all_described(host: Host, models: Sequence[Installed], seconds: float) -> list[Installed]:
+    """All of them; what the host does not tell in time stays unknown."""
+    end, gate = asyncio.get_running_loop().time() + seconds, asyncio.Semaphore(AT_ONCE)
+
+    async def whole(model: Installed) -> Installed:
+        if model.capabilities is not None:
+            return model
+        try:
+            async with asyncio.timeout_at(end), gate:
+                return await described(host, model)
+        except (HostError, TimeoutError):
+            return model
+
+    return list(await asyncio.gather(*map(whole, models)))
