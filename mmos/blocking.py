@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ def run_sync(
     *,
     state: str | Path | None = None,
     thread: str | None = None,
+    files: Iterable[str | Path] = (),
     on_token: Callable[[str], None] | None = None,
     options: RunOptions | None = None,
 ) -> Answer:
@@ -23,6 +24,6 @@ def run_sync(
 
     async def run() -> Answer:
         async with open_app(config, state=state) as app:
-            return await app.run(task, thread=thread, on_token=on_token, options=options)
+            return await app.run(task, thread=thread, files=files, on_token=on_token, options=options)
 
     return asyncio.run(run())

@@ -48,6 +48,8 @@ class RunStarted(Event):
     options: Mapping[str, Any] = field(default_factory=dict)
     """Limits and choices given for this run alone."""
     rehearsed: bool = False
+    files: tuple[str, ...] = ()
+    """The names of what was attached; the files themselves stand in the message that opens the run's lane."""
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "usage": Usage.from_json,
     "reason": Reason.from_json,
     "options": lambda value: tuple(value) if isinstance(value, list) else value,
+    "files": tuple,
 }
 
 

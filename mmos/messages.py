@@ -1,4 +1,4 @@
-"""The words of the wire: messages, tool calls, usage, replies; each message is encoded once in its life."""
+"""The words of the wire: messages with their files, tool calls, usage, replies; each message is encoded once in its life."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class File:
+    """What the user attached to a message: a text, or an image in base64."""
+
+    name: str
+    text: str = ""
+    image: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> File:
+        return cls(data["name"], data.get("text", ""), data.get("image", ""))
+
+
+@dataclass(frozen=True)
 class Message:
     """One entry of a conversation with a model, in the words of `/api/chat`."""
 
@@ -43,6 +56,8 @@ class Message:
     thinking: str = ""
     tool_name: str = ""
     call_id: str = ""
+    files: tuple[File, ...] = ()
+    """What was attached; what a model reads of it depends on whether it sees images."""
     _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
     _forms: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -97,6 +112,7 @@ class Message:
             thinking=data.get("thinking", ""),
             tool_name=data.get("tool_name", ""),
             call_id=data.get("call_id", ""),
+            files=tuple(File.from_json(file) for file in data.get("files", ())),
         )
 
 

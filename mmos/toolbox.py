@@ -16,7 +16,7 @@ import orjson
 
 from mmos.calls.spec import Spec
 from mmos.errors import InvalidArguments, ToolError
-from mmos.messages import Message, ToolCall, clean
+from mmos.messages import File, Message, ToolCall, clean
 from mmos.scope import Scope
 from mmos.threads import on_thread
 from mmos.views.run import REFERENCE
@@ -71,6 +71,11 @@ class Context:
     def task(self) -> str:
         """The user's own words."""
         return self.scope.view.task
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the user attached to them."""
+        return self.scope.view.files
 
     def expanded(self, text: str) -> str:
         """A digest gives way to the artifact that it is of."""

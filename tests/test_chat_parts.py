@@ -14,7 +14,7 @@ from wcwidth import wcswidth
 
 from mmos.cli.cells import Ink, fit, hanging, wrapped
 from mmos.cli.chat import slash
-from mmos.cli.chat.attaching import Attachment, attachment, with_attachments
+from mmos.cli.chat.attaching import attachment
 from mmos.cli.chat.completion import ChatCompleter
 from mmos.cli.chat.history import FILE, KeptHistory
 from mmos.cli.chat.input import Inbox, Lines
@@ -22,6 +22,7 @@ from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
 from mmos.config.settings import checked
 from mmos.errors import UsageError
+from mmos.messages import File
 from mmos.views.run import RunView
 
 WORDS = some.text(some.sampled_from("ab 漢字\u0301é👩\u200d💻\t\n-"), max_size=200)
@@ -252,16 +253,7 @@ def test_python_values_are_checked_by_the_same_table(value: object) -> None:
 def test_files_are_named_as_terminals_write_them(tmp_path: Path) -> None:
     (tmp_path / "my notes.txt").write_text("Buy milk.")
     for path in (f"{tmp_path}/my notes.txt", f"'{tmp_path}/my notes.txt'", f"{tmp_path}/my\\ notes.txt"):
-        assert attachment(path) == Attachment("my notes.txt", "Buy milk.")
+        assert attachment(path) == File("my notes.txt", "Buy milk.")
     for path in ("~nobody-has-this-home/x", "it's", "nul\0", f"{tmp_path}", "x" * 5000):
         with pytest.raises(UsageError):
             attachment(path)
-
-
-def test_nothing_in_a_file_closes_its_fence(tmp_path: Path) -> None:
-    assert with_attachments("Read.", [Attachment("a.md", "````\nx\n````\n")]) == "Read.\n\nThe file a.md:\n`````\n````\nx\n````\n`````"
-    (tmp_path / "bytes").write_bytes(b"a\0b")
-    with pytest.raises(UsageError, match="not text"):
-        attachment(str(tmp_path / "bytes"))
-    with pytest.raises(UsageError, match="is a directory"):
-        attachment(str(tmp_path))

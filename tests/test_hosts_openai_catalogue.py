@@ -14,7 +14,7 @@ from tests.openai_wire import opened
 from tests.wire import Script, answer
 
 NOT_FOUND = answer({"error": {"message": "File Not Found", "code": 404}}, 404)
-TOOLS, TEXT = frozenset({"completion", "tools"}), frozenset({"completion"})
+TOOLS, TEXT, SIGHT = frozenset({"completion", "tools"}), frozenset({"completion"}), frozenset({"vision"})
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,9 @@ TOOLS, TEXT = frozenset({"completion", "tools"}), frozenset({"completion"})
         ({"context_window": 131072, "owned_by": "groq"}, 131072, None),
         ({"max_context_length": 32768, "capabilities": {"function_calling": True, "vision": False}}, 32768, TOOLS),
         ({"max_context_length": 32768, "capabilities": {"function_calling": False}}, 32768, TEXT),
+        ({"capabilities": {"function_calling": False, "vision": True}}, None, TEXT | SIGHT),
+        ({"supported_parameters": ["tools"], "architecture": {"input_modalities": ["text", "image"]}}, None, TOOLS | SIGHT),
+        ({"type": "vlm", "capabilities": ["tool_use"]}, None, TOOLS | SIGHT),
         ({"parameters": {"max_seq_len": 2048}}, 2048, None),
         ({"parameters": None, "meta": None, "max_model_len": "many"}, None, None),
         ({"max_model_len": True, "context_length": 0}, None, None),
@@ -44,6 +47,7 @@ async def test_windows_and_capabilities_under_their_names(row: dict[str, Any], w
         (answer({"default_generation_settings": {"n_ctx": 2048}, "chat_template": "{% if tools %}"}), 2048, TOOLS),
         (answer({"default_generation_settings": {"n_ctx": 2048}, "chat_template": "{{ messages }}"}), 2048, TEXT),
         (answer({"default_generation_settings": {"n_ctx": 2048}, "chat_template_caps": {"supports_tools": False}, "chat_template": "tools"}), 2048, TEXT),
+        (answer({"chat_template": "{{ messages }}", "modalities": {"vision": True, "audio": False}}), 8192, TEXT | SIGHT),
         (answer({}), 8192, None),
         (NOT_FOUND, 8192, None),
     ],

@@ -24,7 +24,7 @@ async def test_commands_that_tell(tmp_path: Path) -> None:
             at.say("/help")
             await at.shows("searches what was typed before")
             at.say("/help attach")
-            await at.shows("/attach [FILE]: let a file's text go with the next message")
+            await at.shows("/attach [FILE]: let a text file or an image go with the next message")
             at.say("/why")
             await at.shows("Nothing has been asked in this session yet.")
             at.say("Why?")
@@ -124,8 +124,8 @@ async def test_the_line_is_opened_in_the_editor_and_every_way_to_send_it_goes_on
 
 async def test_a_file_is_attached_to_the_next_message_only(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Buy milk.\n```\nfenced\n```\n")
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\xff")
-    (tmp_path / "huge.log").write_text("line\n" * 100_000)
+    (tmp_path / "bytes").write_bytes(b"\x89\0\xff")
+    (tmp_path / "huge.log").write_text("line\n" * 300_000)
     async with shell(tmp_path, {"arbiter": ["One.", "Two."]}) as on:
         async with terminal(tmp_path, "chat") as at:
             await at.shows("/help")
@@ -135,10 +135,10 @@ async def test_a_file_is_attached_to_the_next_message_only(tmp_path: Path) -> No
             at.say("")
             await at.shows("goes with your next message")
             await at.shows("attached: notes.txt")
-            at.say("/attach picture.png")
-            await at.shows("is not text in UTF-8")
+            at.say("/attach bytes")
+            await at.shows("bytes is neither text in UTF-8 nor an image")
             at.say("/attach huge.log")
-            await at.shows("has more than 256 kB")
+            await at.shows("has more than 1,024 kB")
             at.say("/attach nowhere.txt")
             await at.shows("nowhere.txt: no such file or directory.")
             at.say("Read this.")
@@ -146,7 +146,19 @@ async def test_a_file_is_attached_to_the_next_message_only(tmp_path: Path) -> No
             await at.until(lambda: "attached:" not in at.seen.rpartition("One.")[2])
             at.say("And this.")
             await at.shows("Two.")
-        assert on.on.heard("arbiter") == ["Read this.\n\nThe file notes.txt:\n````\nBuy milk.\n```\nfenced\n```\n````", "And this."]
+        read = "Read this.\n\nThe file notes.txt:\n````\nBuy milk.\n```\nfenced\n```\n````"
+        assert on.on.heard("arbiter") == [read, "And this."]
+
+
+async def test_what_was_attached_goes_along_when_the_task_is_asked_again(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Buy milk.")
+    async with shell(tmp_path, {"arbiter": ["One.", "Two.", "Three."]}) as on:
+        assert (await on.mmos("run", "--thread", "t", "-f", "notes.txt", "Read this.")).out == "One.\n"
+        given = b"/retry\n/attach notes.txt\nAnd this.\n"
+        assert (await on.mmos("chat", "--thread", "t", given=given)).out == "Two.\nThree.\n"
+        block = "The file notes.txt:\n```\nBuy milk.\n```"
+        assert on.on.heard("arbiter") == [f"Read this.\n\n{block}", f"Read this.\n\n{block}", f"And this.\n\n{block}"]
+        assert "(with notes.txt)" in (await on.mmos("threads", "show", "t")).out
 
 
 async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:

@@ -13,16 +13,18 @@ from typing import Any
 from mmos.app import checks, wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
+from mmos.app.sight import check_sight
 from mmos.config.load import Config, from_mapping, load
 from mmos.errors import NotFound, StateError, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, is_id, new_id
 from mmos.logs import logger
-from mmos.messages import Message, clean
+from mmos.messages import File, Message, clean
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Desk
@@ -78,26 +80,31 @@ class App:
         task: str,
         *,
         thread: str | None = None,
+        files: Iterable[str | Path | File] = (),
         on_token: Callable[[str], None] | None = None,
         options: RunOptions | None = None,
         watch: Watch | None = None,
     ) -> Answer:
-        """One task, from ask to answer. Answered, partial, waiting and failed runs return alike."""
-        return await self._run(new_id(), task, thread, options or RunOptions(), watch or Watch(on_token))
+        """One task, from ask to answer. Answered, partial, waiting and failed runs return alike.
 
-    async def _run(self, run: str, task: str, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
-        task = clean(task)
-        if not task.strip():
+        `files` go along with the task: texts in UTF-8, and images for models that see.
+        """
+        return await self._run(new_id(), _message(task, files), thread, options or RunOptions(), watch or Watch(on_token))
+
+    async def _run(self, run: str, message: Message, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
+        if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Say what you want done.")
         participants = self._participants(options, watch)
+        await check_sight(participants, wiring.ARBITER, message.files)
         if thread is None:  # nobody can come back to it by name, so nothing of it is kept in mind
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
             name = await self._thread(thread)
             scope = self._scope(run, name, await self._conversation(name), options, watch)
         path = clean(str(self.config.path or ""))
-        scope.record(RunStarted(task, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed))
-        scope.record(LaneOpened(run, wiring.ARBITER, Message("user", task)))
+        names = tuple(file.name for file in message.files)
+        scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
+        scope.record(LaneOpened(run, wiring.ARBITER, message))
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
@@ -139,6 +146,10 @@ class App:
 
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
+    async def files_of(self, run: str) -> tuple[File, ...]:
+        """What was attached to the task of a run."""
+        return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
+
     async def withdraw(self, run: str) -> None:
         """Take an ended run back out of its thread's history, so that its task can be asked anew; its record stays."""
         run = await self.find(run)
@@ -150,9 +161,11 @@ class App:
             self._conversations[thread].apply(entry)
         await self.journal.durable()
 
-    async def stream(self, task: str, *, thread: str | None = None, options: RunOptions | None = None) -> AsyncIterator[Event | Hint]:
+    async def stream(
+        self, task: str, *, thread: str | None = None, files: Iterable[str | Path | File] = (), options: RunOptions | None = None
+    ) -> AsyncIterator[Event | Hint]:
         """The journal of one run followed live, with the pieces of text in flight between its facts."""
-        run = new_id()
+        run, message = new_id(), _message(task, files)
         pieces: asyncio.Queue[Event | Hint | None] = asyncio.Queue()
 
         async def follow() -> None:
@@ -163,7 +176,7 @@ class App:
 
         async def work(following: asyncio.Task[None]) -> None:
             try:
-                await self._run(run, task, thread, options or RunOptions(), Watch(on_hint=pieces.put_nowait))
+                await self._run(run, message, thread, options or RunOptions(), Watch(on_hint=pieces.put_nowait))
                 await following
             finally:
                 following.cancel()
@@ -206,7 +219,8 @@ class App:
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
-        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, frozenset(self.tools.names), ladder)
+        known = frozenset(self.tools.names)
+        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, known, ladder, self.templates)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
@@ -267,6 +281,10 @@ class App:
         _limit(self._threads, CONVERSATIONS_KEPT)
         self._threads[name] = found[0]
         return found[0]
+
+
+def _message(task: str, files: Iterable[str | Path | File]) -> Message:
+    return Message("user", clean(task), files=tuple(file if isinstance(file, File) else read(file) for file in files))
 
 
 def _limit(kept: dict[Any, Any], most: int) -> None:

@@ -112,9 +112,17 @@ def participants_of(roles: Mapping[str, ResolvedRole], box: Toolbox, templates: 
     arbiter = roles[ARBITER]
     roles = {**roles, ARBITER: replace(arbiter, system="\n\n".join(filter(None, (arbiter.system, wish))))}
     return {
-        name: Participant(role, _system(role, roles, templates), held := _held(role, box), explain, _first(role, held))
+        name: Participant(
+            role, _system(role, roles, templates), held := _held(role, box), explain, _first(role, held), _consults(role, roles, held)
+        )
         for name, role in roles.items()
     }
+
+
+def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], held: Toolbox) -> tuple[str, ...]:
+    """Whom it can consult with the tools that it holds."""
+    others = [other.name for other in roles.values() if other.consultable and other.name != role.name]
+    return tuple(name for name in others if "consult_specialist" in held or f"consult_{name}_specialist" in held)
 
 
 def _first(role: ResolvedRole, held: Toolbox) -> Stage | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,18 +15,29 @@ import click
 from mmos.cli.durations import Seconds
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.task import gather
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
     from mmos.cli.screen import Screen
     from mmos.events import Reason
+    from mmos.messages import File
 
 LAST_FACTS = 1.0
 """Seconds that the last facts of a run may take to be shown when it has ended."""
 
 
 @click.command()
-@click.argument("task")
+@click.argument("task", required=False)
+@click.option(
+    "-f",
+    "--file",
+    "paths",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A text or an image that belongs to the task; `-` is stdin. Repeatable.",
+)
 @click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
 @click.option(
     "--timeout", type=Seconds(), metavar="S", help="The longest that the run may take, like 90 or 5m. What there is then is printed."
@@ -48,19 +60,22 @@ LAST_FACTS = 1.0
     help="With --rehearse: how fast the rehearsed hosts' time runs; 1 is true time.",
 )
 @setting
-def run(config: Setting, task: str, **given: Any) -> int:
-    """Run one task, from ask to answer; TASK `-` reads it from stdin.
+def run(config: Setting, task: str | None, **given: Any) -> int:
+    """Run one task, from ask to answer.
+
+    What comes on stdin belongs to TASK, as a file named `stdin`. Without TASK, or with `-` for it, stdin is the task.
 
     \b
     mmos run "Write a regex for ISO dates and explain it"
-    git diff | mmos run - --system "Review this diff." --json
+    git diff | mmos run "Review this diff." --json
+    mmos run "Do these two agree?" -f README.md -f docs/start.md
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
     5 a limit was reached, 130 interrupted.
     """
     options = _options(given)
-    text = _task(task)
-    return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), text, options, given))
+    text, files = gather(task, given["paths"])
+    return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), Task(text, files, given["thread"]), options, given))
 
 
 def _options(given: dict[str, Any]) -> RunOptions:
@@ -75,19 +90,16 @@ def _options(given: dict[str, Any]) -> RunOptions:
     return RunOptions(given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None)
 
 
-def _task(task: str) -> str:
-    if task != "-":
-        return task
-    try:
-        text = sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"The task on stdin is not UTF-8 text (byte {error.start}).") from None
-    if not text.strip():
-        raise click.UsageError("The task on stdin is empty.")
-    return text
+@dataclass(frozen=True)
+class Task:
+    """What is asked, and in which conversation."""
+
+    text: str
+    files: Sequence[File] = ()
+    thread: str | None = None
 
 
-async def _run(config: Setting, task: str, options: RunOptions, given: dict[str, Any]) -> int:
+async def _run(config: Setting, task: Task, options: RunOptions, given: dict[str, Any]) -> int:
     from mmos.cli.wiring import wired
 
     def note(line: str) -> None:
@@ -96,7 +108,7 @@ async def _run(config: Setting, task: str, options: RunOptions, given: dict[str,
 
     async with wired(config, note) as app:
         show = Show(given["stream"], given["progress"])
-        return await attend(config, app, options, show, task=task, thread=given["thread"])
+        return await attend(config, app, options, show, task)
 
 
 @dataclass(frozen=True)
@@ -114,10 +126,8 @@ class Show:
         return Screen(stream and not config.json, progress)
 
 
-async def attend(
-    config: Setting, app: App, options: RunOptions, show: Show, *, task: str = "", thread: str | None = None, resume: str = ""
-) -> int:
-    """Start or resume a run, show it while it goes on, print how it ended; an interruption, too, ends in a result."""
+async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
+    """Start a run, or resume the one of this id, show it while it goes on, print how it ended; an interruption, too, ends in a result."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.asking import Asker
 
@@ -127,9 +137,12 @@ async def attend(
     watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None, on_start=started.set_result)
     if app.rehearsed:
         screen.note("[rehearsal: scripted models answer; no model is asked]")
-    showing = asyncio.create_task(_show(app, started, screen, resumed=bool(resume)))
+    showing = asyncio.create_task(_show(app, started, screen, resumed=isinstance(task, str)))
+    if isinstance(task, str):
+        work = app.resume(task, options=options, watch=watch)
+    else:
+        work = app.run(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
     try:
-        work = app.resume(resume, options=options, watch=watch) if resume else app.run(task, thread=thread, options=options, watch=watch)
         with redirect_stdout(sys.stderr):  # what tools print is not the answer
             answer = await work
     except asyncio.CancelledError:

@@ -57,7 +57,7 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
         found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
     return [
         {
-            "run": row.run, "thread": row.thread, "status": row.status, "task": row.task,
+            "run": row.run, "thread": row.thread, "status": row.status, "task": row.task, "files": list(row.files),
             "started": row.started, "seconds": round(max(0.0, row.ended - row.started), 3),
         }
         for row in found
@@ -159,7 +159,7 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
     async with config.app() as app:
         if text is not None:
             await app.answer(name, text, question=question)
-        return await attend(config, app, options, Show(), resume=name)
+        return await attend(config, app, options, Show(), name)
 
 
 @runs.command()

@@ -65,6 +65,8 @@ def show(config: Setting, thread: str) -> None:
     \b
     mmos threads show notes
     """
+    from mmos.views.exchanges import with_files
+
     exchanges = run_to_end(lambda: _exchanges(config, thread))
     if config.json:
         print_json({"version": 1, **exchanges})
@@ -72,7 +74,7 @@ def show(config: Setting, thread: str) -> None:
     for exchange in exchanges["exchanges"]:
         status = exchange["status"] + (", asked again later" if exchange["withdrawn"] else "")
         click.echo(click.style(f"── {when(exchange['time'])} · {status}", dim=True))
-        click.echo(click.style("you: ", bold=True) + harmless(exchange["task"]))
+        click.echo(click.style("you: ", bold=True) + harmless(with_files(exchange["task"], exchange["files"])))
         click.echo(click.style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
 
 
@@ -92,6 +94,7 @@ def export(config: Setting, thread: str, form: str) -> None:
 
 async def _export(config: Setting, thread: str, form: str) -> None:
     from mmos.cli.trace import as_json_line
+    from mmos.views.exchanges import with_files
 
     if form == "json" or config.json:
         async with config.journal() as journal:
@@ -101,7 +104,8 @@ async def _export(config: Setting, thread: str, form: str) -> None:
     told = await _exchanges(config, thread)
     sys.stdout.write(f"# {told['name'] or told['thread']}\n")
     for exchange in told["exchanges"]:
-        sys.stdout.write(f"\n## {when(exchange['time'])}\n\n{exchange['task']}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
+        task = with_files(exchange["task"], exchange["files"])
+        sys.stdout.write(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
 
 
 async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:

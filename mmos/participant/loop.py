@@ -11,10 +11,12 @@ from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import PASS_ON, Execution
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
+from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Ladder
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
 from mmos.participant.turn import Experience, Turn
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Answer, Toolbox, UserQuestion
 
@@ -33,11 +35,16 @@ class Participants:
     known: frozenset[str] = frozenset()
     """The names of all tools of the house."""
     ladder: Ladder | None = None
+    templates: Templates = field(default_factory=Templates)
+
+    @property
+    def eyes(self) -> Eyes:
+        return Eyes(self.fleet, self.roles, self.templates, self.experience.sight)
 
     async def respond(self, scope: Scope) -> Answer:
         """The loop. Where it stands is read from the exchange, so that it can be entered at any point."""
         participant = self.roles[scope.role]
-        turn = Turn(self.fleet, self.experience, participant, scope, self.ladder)
+        turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder)
         while True:
             lane = scope.exchange
             if lane.pending:

@@ -49,6 +49,8 @@ class Frame:
     system: Message
     overhead: float
     digest: str
+    images: int = 0
+    """Tokens that the images of the prompt are taken to need."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Participant:
     """Template of how to call tools in schema mode."""
     first: Stage | None = None
     """What a turn has to hold before an answer may come, where that is not left to the model."""
+    consults: tuple[str, ...] = ()
+    """The roles that it can consult."""
     _frames: dict[tuple[str, tuple[str, ...], Stage], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def frame(self, channel: str, box: Toolbox, stage: Stage = FREE) -> Frame:

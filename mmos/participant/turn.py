@@ -15,6 +15,7 @@ from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed,
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.messages import Message, Reply
+from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.role import Frame, Participant, Role
 from mmos.plurals import counted
@@ -48,6 +49,8 @@ class Experience:
     """Windows that turned out smaller than asked for, by role and model."""
     skips: dict[tuple[str, str], int] = field(default_factory=dict)
     """For each thread and role, how many of the oldest exchanges its prompts leave out."""
+    sight: dict[str, bool] = field(default_factory=dict)
+    """Which models see images."""
     chance: random.Random = field(default_factory=random.Random)
 
     def call_id(self) -> str:
@@ -62,6 +65,7 @@ class Turn:
     experience: Experience
     participant: Participant
     scope: Scope
+    eyes: Eyes
     ladder: Ladder | None = None
     """What is tried before an unclear reply is sent back."""
 
@@ -73,6 +77,8 @@ class Turn:
         """Ask, and write down what came of it; a model that turns out to lack tools is asked in schema mode from then on."""
         self.scope.check_budget()
         frame = self.participant.frame(await self._channel() if self.participant.box else "tools", self._box, self._stage())
+        if images := await self.eyes.look(self.participant, self.scope.exchange):
+            frame = replace(frame, images=images)
         try:
             await self._ask_recounting(frame)
         except LacksTools:
@@ -138,8 +144,8 @@ class Turn:
     def _compose(self, frame: Frame) -> Prompt:
         scope, key = self.scope, (self.scope.thread, self.role.name)
         skip = self.experience.skips.get(key, 0)
-        lane, scale = scope.exchange, self.experience.scale
-        prompt = compose(frame.system, lane, scale, window=self._window, overhead=frame.overhead, skip=skip, tokens=self._tokens)
+        lane, scale, overhead = scope.exchange, self.experience.scale, frame.overhead + frame.images
+        prompt = compose(frame.system, lane, scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
         if prompt.skipped > skip:
             self.experience.skips[key] = prompt.skipped
             scope.record(HistoryShortened(scope.lane, self.role.name, prompt.skipped, lane.past - prompt.skipped))
@@ -162,7 +168,7 @@ class Turn:
         seconds = round(scope.clock() - begun, 6)
         usage, why = reply.usage, reply.placement
         scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, usage, reply.done_reason, seconds, why))
-        self._count(prompt, estimate, reply)
+        self._count(frame, prompt, estimate, reply)
         self._settle(reading, message)
 
     def _release(self, told: str, reading: Reading) -> None:
@@ -228,7 +234,7 @@ class Turn:
 
     def _request(self, frame: Frame, prompt: Prompt) -> ChatRequest:
         role, channel = self.role, frame.channel
-        messages = [channel.shape(message) for message in prompt.messages]
+        messages = [channel.shape(self.eyes.shown(message, self.participant) if message.files else message) for message in prompt.messages]
         return ChatRequest(
             role.model, messages, role.window, tools=channel.tools, format=channel.format,
             options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
@@ -270,7 +276,7 @@ class Turn:
 
     # ---------------------------------------------------------------- what follows from the reply
 
-    def _count(self, prompt: Prompt, estimate: int, reply: Reply) -> None:
+    def _count(self, frame: Frame, prompt: Prompt, estimate: int, reply: Reply) -> None:
         """The host's count teaches the gauge; one that says that the prompt was cut is told."""
         read, window = reply.usage.prompt_tokens, self._window
         if reply.done_reason == "length" and not reply.calls:
@@ -279,7 +285,8 @@ class Turn:
             text = f"{reply.host} counted {read} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
             return
-        self.experience.gauge.learn(self.role.model, prompt.weight, read)
+        if not frame.images:  # what an image needs is no matter of the text's length
+            self.experience.gauge.learn(self.role.model, prompt.weight, read)
 
     def _settle(self, reading: Reading, message: Message) -> None:
         """Repairs are told; an unclear turn is set right, or stands as it is when that has not helped."""

@@ -17,6 +17,8 @@ _ASCII = bytes(range(128))
 # punctuation nearly one each, other scripts about one for two to three bytes.
 _PER_LETTER, _PER_DIGIT, _PER_SIGN, _PER_OTHER = 0.26, 0.75, 0.7, 0.42
 _PER_MESSAGE = 5.0
+_PER_FILE = 12.0
+"""The words around a file; what an image needs depends on its model."""
 
 SMOOTHING = 0.3
 MARGIN = 1.1
@@ -39,7 +41,8 @@ def weigh(message: Message) -> float:
 
 def _weigh(message: Message) -> float:
     calls = sum(estimate(call.name) + estimate(orjson.dumps(call.arguments).decode()) + _PER_MESSAGE for call in message.calls)
-    return estimate(message.content) + calls + _PER_MESSAGE
+    files = sum(estimate(file.name) + estimate(file.text) + _PER_FILE for file in message.files)
+    return estimate(message.content) + calls + files + _PER_MESSAGE
 
 
 @dataclass

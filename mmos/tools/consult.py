@@ -45,7 +45,8 @@ class Consultation:
     def _message(self, context: Context, query: str, background: str) -> Message:
         """The user's words verbatim, then the brief; values are data, whatever they contain."""
         known = f"\n\nWhat you should know:\n{background}" if background else ""
-        return Message("user", self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known))
+        brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known)
+        return Message("user", brief, files=context.files)
 
     def _response(self, context: Context, role: str, answer: Answer) -> str:
         """An answer that is too long to hand on travels as a reference, and reaches the user whole."""

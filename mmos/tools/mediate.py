@@ -24,7 +24,7 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
         wish = arguments.get("instruction") or ""
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
-        answer = await context.consult(writer, Message("user", message))
+        answer = await context.consult(writer, Message("user", message, files=context.files))
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(

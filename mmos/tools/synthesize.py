@@ -21,8 +21,8 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
             raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
         listed = "\n\n".join(f"Response {number}:\n{context.expanded(text)}" for number, text in enumerate(texts, 1))
         wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
-        message = Message("user", templates.fill("synthesis", task=context.task, responses=listed, instruction=wish))
-        answer = await context.consult(role, message)
+        told = templates.fill("synthesis", task=context.task, responses=listed, instruction=wish)
+        answer = await context.consult(role, Message("user", told, files=context.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(

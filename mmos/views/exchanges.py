@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mmos.events import Entry, RunFinished, RunResumed, RunStarted, RunWithdrawn
@@ -21,6 +21,13 @@ class Exchange:
     answer: str | None = None
     withdrawn: bool = False
     """The user asked it anew: it no longer counts in the history."""
+    files: tuple[str, ...] = ()
+    """The names of what went along."""
+
+
+def with_files(task: str, files: Sequence[str]) -> str:
+    """A task as it is shown: what went along is named, and not shown itself."""
+    return f"{task} (with {', '.join(files)})" if files else task
 
 
 def exchanges(entries: Iterable[Entry]) -> list[Exchange]:
@@ -28,8 +35,8 @@ def exchanges(entries: Iterable[Entry]) -> list[Exchange]:
     found: dict[str, Exchange] = {}
     for entry in entries:
         match entry.event:
-            case RunStarted(task=task):
-                found[entry.run] = Exchange(entry.run, entry.time, task)
+            case RunStarted(task=task, files=files):
+                found[entry.run] = Exchange(entry.run, entry.time, task, files=files)
             case RunResumed() if entry.run in found:
                 found[entry.run].status = "unfinished"
             case RunFinished(status=status, answer=answer) if entry.run in found:

@@ -18,6 +18,7 @@ class RunRow:
     run: str
     thread: str
     task: str
+    files: tuple[str, ...]
     started: float
     ended: float
     status: str
@@ -39,8 +40,8 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
     rows: dict[str, RunRow] = {}
     for entry in entries:
         match entry.event:
-            case RunStarted(task=task, process=process):
-                rows[entry.run] = RunRow(entry.run, entry.thread, task, entry.time, entry.time, "", process)
+            case RunStarted(task=task, process=process, files=files):
+                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process)
             case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while it was at work has no start
                 row.process, row.status = process, ""
             case RunFinished(status=status) if row := rows.get(entry.run):

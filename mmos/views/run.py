@@ -12,7 +12,7 @@ import orjson
 
 from mmos import events
 from mmos.events import Entry, Event, Reason
-from mmos.messages import Usage
+from mmos.messages import File, Usage
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text names an artifact."""
@@ -63,6 +63,8 @@ class RunView:
     run: str = ""
     thread: str = ""
     task: str = ""
+    files: tuple[File, ...] = ()
+    """What the user attached."""
     status: events.Status | None = None
     answer: str | None = None
     reason: Reason | None = None
@@ -156,7 +158,7 @@ def _run_finished(view: RunView, event: events.RunFinished) -> None:
 def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
     view.opened += 1
     if not event.parent:
-        view.lane = event.lane
+        view.lane, view.files = event.lane, event.message.files
     elif event.call:  # an inquiry has none
         view.lanes[event.call] = event.lane
 

@@ -65,10 +65,12 @@ async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
 
 def _show_tail(session: Session, told: list[Exchange]) -> None:
     """The last exchanges, so that one knows where one was."""
+    from mmos.views.exchanges import with_files
+
     if len(told) > TAIL:
         session.say(f"… {len(told) - TAIL} earlier")
     for exchange in told[-TAIL:]:
-        session.echo(exchange.task)
+        session.echo(with_files(exchange.task, exchange.files))
         session.page.markdown(exchange.answer or "(no answer)")
         if exchange.status != "answered":
             session.say(f"[{exchange.status}]")

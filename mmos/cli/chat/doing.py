@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmos.cli.chat.attaching import attachment, named
+from mmos.cli.chat.attaching import attachment, named, size
 from mmos.cli.chat.conversations import said_in
 from mmos.cli.chat.outside import put
 from mmos.cli.chat.page import table
@@ -79,12 +79,14 @@ def _write(name: str, text: str, force: bool) -> None:
 
 
 def as_markdown(name: str, told: list[Exchange]) -> str:
+    from mmos.views.exchanges import with_files
+
     parts = [f"# {name}\n"]
     for exchange in told:
         marks = [exchange.status] if exchange.status != "answered" else []
         marks += ["asked again later"] if exchange.withdrawn else []
         head = " · ".join([when(exchange.time), *marks])
-        parts.append(f"\n## {head}\n\n{exchange.task}\n\n---\n\n{exchange.answer or '(no answer)'}\n")
+        parts.append(f"\n## {head}\n\n{with_files(exchange.task, exchange.files)}\n\n---\n\n{exchange.answer or '(no answer)'}\n")
     return "".join(parts)
 
 
@@ -95,7 +97,7 @@ async def attach(session: Session, argument: str) -> None:
         return
     one = attachment(argument)
     session.attached.append(one)
-    session.say(f"{one.name} ({counted(len(one.text.encode()), 'byte')}) goes with your next message.")
+    session.say(f"{one.name} ({counted(size(one), 'byte')}) goes with your next message.")
 
 
 async def copy(session: Session, argument: str) -> None:

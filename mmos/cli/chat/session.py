@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmos.cli.cells import hanging
-from mmos.cli.chat.attaching import Attachment, with_attachments
 from mmos.cli.chat.page import Page, Showing
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
@@ -19,6 +18,7 @@ from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App
+    from mmos.messages import File
     from mmos.participant.role import Participant
 
 MOST_LINES = 12
@@ -49,7 +49,7 @@ class Session:
     answers: list[Answer] = field(default_factory=list)
     opened: list[Work] = field(default_factory=list)
     """What specialists answered, in the order of their numbers."""
-    attached: list[Attachment] = field(default_factory=list)
+    attached: list[File] = field(default_factory=list)
     instead: str = ""
     """The run that the next task takes the place of."""
     drop_queue: Callable[[], Sequence[str]] = tuple
@@ -86,23 +86,24 @@ class Session:
     # ---------------------------------------------------------------- a turn
 
     async def ask(self, text: str) -> None:
-        """A task for the arbiter, from ask to answer."""
+        """A task for the arbiter, from ask to answer; what is attached goes with it, and what went with a task that it takes the place of."""
+        files: tuple[File, ...] = ()
         if self.instead:
             withdrawn, self.instead = self.instead, ""
+            files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
         sent, self.attached = self.attached, []
-        task = with_attachments(text, sent)
         showing = self.page.showing(self.number)
         try:
-            answer = await self._answered(task, showing)
+            answer = await self._answered(text, (*files, *sent), showing)
         except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
             self.attached = [*sent, *self.attached]
             raise
         self.answers.append(answer)
-        self.thread, self.last = answer.thread, (answer.run, task)
+        self.thread, self.last = answer.thread, (answer.run, text)
         showing.finish(answer)
 
-    async def _answered(self, task: str, showing: Showing) -> Answer:
+    async def _answered(self, task: str, files: Iterable[File], showing: Showing) -> Answer:
         from mmos.app.lifecycle import Watch
 
         started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -110,7 +111,7 @@ class Session:
         following = asyncio.create_task(self._follow(started, showing))
         try:
             with redirect_stdout(self.page.stray()):  # what tools print is no answer
-                answer = await self.app.run(task, thread=self.thread, options=self.wishes.options(), watch=watch)
+                answer = await self.app.run(task, thread=self.thread, files=files, options=self.wishes.options(), watch=watch)
         except asyncio.CancelledError:
             if not started.done():
                 raise

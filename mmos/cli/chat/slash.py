@@ -48,7 +48,7 @@ COMMANDS: dict[str, Command] = {
     "edit": Command("doing:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
     "cancel": Command("doing:cancel", "[all]", "stop the turn; with `all` drop what was typed ahead, too"),
     "save": Command("doing:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
-    "attach": Command("doing:attach", "[FILE]", "let a file's text go with the next message; without FILE, none", ("file",), at_once=False),
+    "attach": Command("doing:attach", "[FILE]", "let a text file or an image go with the next message; without FILE, none", ("file",), at_once=False),
     "copy": Command("doing:copy", "[N]", "copy the last answer, or that of a specialist"),
     "system": Command("doing:system", "[TEXT]", "more instructions for the arbiter, from the next turn on", at_once=False),
     "set": Command("doing:set_", "[KEY=VALUE]", "coding=MODEL@HOST, temperature=0.2, timeout=60 …; what is set; KEY= takes it back", ("settings",), at_once=False),

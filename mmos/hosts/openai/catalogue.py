@@ -90,8 +90,8 @@ def _rows(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _of_llama_server(props: Mapping[str, Any]) -> dict[str, Any]:
-    """It serves one model: the window of a slot, and whether the model's template has a place for tools."""
-    told: dict[str, Any] = {}
+    """It serves one model: the window of a slot, whether the model's template has a place for tools, and whether it sees."""
+    told: dict[str, Any] = {"modalities": props.get("modalities")}
     settings, template, caps = props.get("default_generation_settings"), props.get("chat_template"), props.get("chat_template_caps")
     if isinstance(settings, dict) and isinstance(settings.get("n_ctx"), int):
         told["max_model_len"] = settings["n_ctx"]
@@ -136,7 +136,18 @@ def _capabilities(entry: Mapping[str, Any]) -> frozenset[str] | None:
         tools = "tools" in parameters
     else:
         return None
-    return frozenset({"completion", "tools"} if tools else {"completion"})
+    return frozenset(["completion", *["tools"] * tools, *["vision"] * _sees(entry)])
+
+
+def _sees(entry: Mapping[str, Any]) -> bool:
+    """LM Studio says so by the type, Mistral by an ability, llama-server and OpenRouter by what goes in."""
+    abilities, modalities, architecture = entry.get("capabilities"), entry.get("modalities"), entry.get("architecture")
+    inputs = architecture.get("input_modalities") if isinstance(architecture, dict) else None
+    return (
+        entry.get("type") == "vlm"
+        or any(isinstance(told, dict) and told.get("vision") is True for told in (abilities, modalities))
+        or (isinstance(inputs, list) and "image" in inputs)
+    )
 
 
 def _whole(value: object) -> int | None:

@@ -1,0 +1,42 @@
+"""Images need a model that sees: who does is found out before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mmos.errors import UsageError
+from mmos.fleet.fleet import Fleet
+from mmos.messages import File
+from mmos.participant.eyes import sees
+from mmos.participant.loop import Participants
+
+
+async def check_sight(participants: Participants, role: str, files: Iterable[File]) -> None:
+    """Raise where neither this role nor anybody whom it can consult sees an image that goes to it."""
+    images = [file.name for file in files if file.image]
+    if not images:
+        return
+    roles = [participants.roles[name].role for name in (role, *participants.roles[role].consults)]
+    for one in roles:
+        if await sees(participants.fleet, one) is not False:
+            return
+    listed = ", ".join(f"{one.name} ({one.model})" for one in roles)
+    able = await _able(participants.fleet)
+    raise UsageError(
+        f"No model here sees images, and {', '.join(images)} is one: {listed}.",
+        next_step=f"These models do: {able}. Choose one with --role ROLE=MODEL@HOST or --model MODEL@HOST."
+        if able
+        else "Fetch a model whose capabilities list `vision`, and give it a role.",
+    )
+
+
+async def _able(fleet: Fleet) -> str:
+    """The models of the fleet that see, each with its hosts."""
+    await fleet.census()
+    found: dict[str, list[str]] = {}
+    for seat in fleet.seats:
+        for name in sorted(model.name for model in (seat.installed or {}).values()):
+            described = await fleet.describe(name, (seat.name,))
+            if described is not None and "vision" in (described.capabilities or ()):
+                found.setdefault(name, []).append(seat.name)
+    return ", ".join(f"{name} on {' and '.join(hosts)}" for name, hosts in found.items())

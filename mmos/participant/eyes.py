@@ -1,0 +1,72 @@
+"""What a model reads of the files that the user attached: texts in their place, images where it sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmos.fleet.fleet import Fleet
+from mmos.messages import File, Message
+from mmos.participant.role import Participant, Role
+from mmos.prompting.templates import Templates
+from mmos.views.conversation import Lane
+
+IMAGE_TOKENS = 1024
+"""What an image is taken to need of a window: models differ, from 256 to some thousands."""
+
+
+async def sees(fleet: Fleet, role: Role) -> bool | None:
+    """Whether the role's model takes images; None where no host can say."""
+    described = await fleet.describe(role.model, role.servers)
+    return None if described is None or described.capabilities is None else "vision" in described.capabilities
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Who of a run's participants sees; hosts are asked when an image is there, and once."""
+
+    fleet: Fleet
+    roles: Mapping[str, Participant]
+    templates: Templates
+    known: dict[str, bool]
+    """By model, as far as hosts have said it; a model of which nobody says it is sent the image, and its host decides."""
+
+    async def look(self, participant: Participant, lane: Lane) -> int:
+        """Learn what has to be known before this lane's prompt can be made; gives the tokens that its images need."""
+        images = sum(bool(file.image) for message in (*lane.before(), *lane.messages) for file in message.files)
+        if not images:
+            return 0
+        for name in (participant.role.name, *participant.consults):
+            role = self.roles[name].role
+            if role.model not in self.known and (told := await sees(self.fleet, role)) is not None:
+                self.known[role.model] = told
+        return IMAGE_TOKENS * images if self._sees(participant.role) else 0
+
+    def shown(self, message: Message, participant: Participant) -> Message:
+        """The message with its files, as this participant's model is sent it."""
+        able = self._sees(participant.role)
+        who = "" if able else ", ".join(name for name in participant.consults if self._sees(self.roles[name].role))
+        return message.form(f"files:{able}:{who}", lambda plain: self._rendered(plain, able, who))
+
+    def _rendered(self, message: Message, able: bool, who: str) -> Message:
+        texts = [message.content, *(self._text(file, able, who) for file in message.files)]
+        images = [file.image for file in message.files if file.image and able]
+        return Message.as_given({"role": message.role, "content": "\n\n".join(texts), **({"images": images} if images else {})})
+
+    def _text(self, file: File, able: bool, who: str) -> str:
+        if not file.image:
+            return self.templates.fill("file", name=file.name, text=file.text.rstrip(), fence=_fence(file.text))
+        if able:
+            return self.templates.fill("image", name=file.name)
+        if who:
+            return self.templates.fill("image_consult", name=file.name, specialists=who)
+        return self.templates.fill("image_unseen", name=file.name)
+
+    def _sees(self, role: Role) -> bool:
+        return self.known.get(role.model, True)
+
+
+def _fence(text: str) -> str:
+    """One that nothing in the text closes."""
+    return "`" * (max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1)
