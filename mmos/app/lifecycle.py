@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from mmos.app.terms import checked
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -20,22 +21,47 @@ from mmos.views.run import REFERENCE
 _log = logger("mmos.run")
 
 
+SHOWN = 80
+"""Characters of a value that the `repr` of options shows."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
-    """What may be said for one run alone; it is kept with the run, so that a resumed one goes on under the same terms."""
+    """What holds for one run alone. It is kept with the run: a run that is resumed goes on under the same terms.
 
-    timeout: float | None = None
+    A wrong value raises `UsageError` at once, which says what is allowed. None leaves a value to the configuration.
+
+    Example::
+
+        options = mmos.RunOptions(timeout="5m", max_calls=8, on_question="default", roles={"coding": "qwen2.5-coder:7b"})
+        answer = await app.run("Write a regex for ISO dates.", options=options)
+    """
+
+    timeout: float | str | None = None
+    """The longest that the whole run may take: seconds, or a text like "90s" or "5m". Kept as seconds."""
     max_turns: int | None = None
+    """Turns that a participant may take on one question."""
     max_calls: int | None = None
+    """Tool calls of the whole run, those of specialists included."""
     system: str = ""
+    """Text that is added to the arbiter's system text."""
     on_question: OnQuestion | None = None
+    """What happens when a model asks the user: "fail", "default" (take the default that the model named), "wait" (the run waits until
+    `App.answer`), or "ask" (call `Watch.answerer`). None: "ask" with an answerer, and "fail" without one."""
     roles: Mapping[str, str] | None = None
     """Other models for roles: `{"coding": "qwen2.5-coder:7b@ollama01"}`."""
     sampling: Mapping[str, Any] | None = None
     """Options of models: `{"temperature": 0.2}` for every role, `{"coding.temperature": 0.2}` for one."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "system", clean(self.system))  # as a command line gives it
+        for spec in fields(self):
+            object.__setattr__(self, spec.name, checked(spec.name, getattr(self, spec.name)))
+        object.__setattr__(self, "system", clean(self.system or ""))  # as a command line gives it
+
+    def __repr__(self) -> str:
+        """What is set; of a prompt only its length."""
+        told = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
+        return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in told.items())})"
 
     def as_facts(self) -> dict[str, Any]:
         """Only what was said."""
@@ -50,19 +76,30 @@ class RunOptions:
             configured,
             turns=self.max_turns or configured.turns,
             calls=self.max_calls or configured.calls,
-            seconds=self.timeout or configured.seconds,
+            seconds=self.timeout if isinstance(self.timeout, float) else configured.seconds,
         )
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What a caller wants to see while a run goes on, and who answers its questions."""
+    """What a caller wants to see while a run goes on, and who answers its questions.
+
+    Example::
+
+        async def answer(question: mmos.events.QuestionAsked) -> str:
+            return question.default or "yes"
+
+        await app.run("Tidy up.", watch=mmos.Watch(on_token=print, answerer=answer))
+    """
 
     on_token: Callable[[str], None] | None = None
+    """Called with each piece of the arbiter's answer."""
     on_hint: Callable[[Hint], None] | None = None
+    """Called with everything in flight: turns, loading models, pieces of all participants."""
     answerer: Answerer | None = None
+    """Awaited with each question that a model asks the user; returns the answer."""
     on_start: Callable[[str], None] | None = None
-    """Told the run's id when it begins."""
+    """Called with the run's id when it begins."""
 
     @property
     def listener(self) -> Callable[[Hint], None] | None:
