@@ -7,44 +7,42 @@ from typing import TYPE_CHECKING, Any
 from mmos.version import __version__
 
 if TYPE_CHECKING:
-    from mmos.app import Answer, App, RunOptions
+    from mmos import errors, events
+    from mmos.app import Answer, App, RunFailed, RunOptions, Watch
     from mmos.app import open_app as open  # noqa: A004
     from mmos.blocking import run_sync
-    from mmos.errors import ConfigError, HostError, MmosError, NoHost, ToolError
+    from mmos.errors import ConfigError, HostError, MmosError, NoHost, NotFound, StateError, ToolError, UsageError
     from mmos.fleet.fleet import Fleet
-    from mmos.toolbox import Context, Tool, tool
+    from mmos.scope import Hint
+    from mmos.toolbox import Context, Tool, UserQuestion, tool
 
 _HOMES = {
-    "Answer": ("mmos.app", "Answer"),
-    "App": ("mmos.app", "App"),
-    "RunOptions": ("mmos.app", "RunOptions"),
-    "open": ("mmos.app", "open_app"),
-    "run_sync": ("mmos.blocking", "run_sync"),
-    "ConfigError": ("mmos.errors", "ConfigError"),
-    "HostError": ("mmos.errors", "HostError"),
-    "MmosError": ("mmos.errors", "MmosError"),
-    "NoHost": ("mmos.errors", "NoHost"),
-    "ToolError": ("mmos.errors", "ToolError"),
-    "Fleet": ("mmos.fleet.fleet", "Fleet"),
-    "Context": ("mmos.toolbox", "Context"),
-    "Tool": ("mmos.toolbox", "Tool"),
-    "tool": ("mmos.toolbox", "tool"),
+    "mmos.app": ("Answer", "App", "RunFailed", "RunOptions", "Watch", "open"),
+    "mmos.blocking": ("run_sync",),
+    "mmos.errors": ("ConfigError", "HostError", "MmosError", "NoHost", "NotFound", "StateError", "ToolError", "UsageError"),
+    "mmos.fleet.fleet": ("Fleet",),
+    "mmos.scope": ("Hint",),
+    "mmos.toolbox": ("Context", "Tool", "UserQuestion", "tool"),
 }
+"""Where each public name lives."""
 
 __all__ = [
-    "Answer", "App", "ConfigError", "Context", "Fleet", "HostError", "MmosError", "NoHost",
-    "RunOptions", "Tool", "ToolError", "__version__", "open", "run_sync", "tool",
+    "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "RunFailed",
+    "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+    "open", "run_sync", "tool",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: `import mmos` itself costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mmos' has no attribute {name!r}")
     from importlib import import_module
 
-    home, inside = _HOMES[name]
-    return getattr(import_module(home), inside)
+    if name in ("errors", "events"):
+        return import_module(f"mmos.{name}")
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module 'mmos' has no attribute {name!r}")
+    return getattr(import_module(home), "open_app" if name == "open" else name)
 
 
 def __dir__() -> list[str]:

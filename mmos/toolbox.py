@@ -29,7 +29,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Answer:
-    """What a participant came to say."""
+    """What a participant answered."""
 
     text: str
     reasoning: str = ""
@@ -53,19 +53,42 @@ class Room(Protocol):
 
 @dataclass(frozen=True)
 class UserQuestion:
+    """A question for the user, from a tool.
+
+    Example::
+
+        question = mmos.UserQuestion("Which color?", "choice", ("red", "blue"), default="red")
+    """
+
     text: str
     form: Literal["text", "choice", "confirm"] = "text"
     options: tuple[str, ...] = ()
+    """What there is to choose from. The user may write something different."""
     default: str | None = None
+    """The answer when nobody can be asked and the run may take defaults."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a running tool may reach, and where in the run it stands."""
+    """What a running tool may reach: the user's task, the other roles, and the user.
+
+    A function gets it as a parameter with this annotation. Models do not see that parameter.
+
+    Example::
+
+        @mmos.tool(description="Ask the coding specialist whether a claim is true.")
+        async def second_opinion(context: mmos.Context, claim: str) -> str:
+            answer = await context.consult("coding", f"Is this true? {claim}")
+            return answer.text
+    """
 
     scope: Scope
     room: Room
     call: str
+    """The id of the call that is running."""
+
+    def __repr__(self) -> str:
+        return f"Context(role={self.scope.role!r}, call={self.call!r}, run={self.scope.run!r})"
 
     @property
     def task(self) -> str:
@@ -78,17 +101,24 @@ class Context:
         return self.scope.view.files
 
     def expanded(self, text: str) -> str:
-        """A digest gives way to the artifact that it is of."""
+        """The whole answer that a reference (`artifact:…`) in the text stands for; without one, the text."""
         kept = self.scope.view.artifacts
         return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
 
-    async def consult(self, role: str, message: Message) -> Answer:
-        return await self.room.consult(self.scope, role, message, call=self.call)
+    async def consult(self, role: str, message: Message | str) -> Answer:
+        """Ask another role. Its answer has `text`, `reasoning`, and `complete`, which is False when a limit stopped it.
+
+        Ask one role at a time. An error goes to the calling model unless you catch it.
+        """
+        asked = message if isinstance(message, Message) else Message("user", clean(message))
+        return await self.room.consult(self.scope, role, asked, call=self.call)
 
     async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
+        """The calls of a role's tools that an unclear text means, or a sentence that says why there are none."""
         return await self.room.interpret(self.scope, text, role=role or self.scope.role)
 
     async def ask_user(self, question: UserQuestion) -> str:
+        """The user's answer. When the run pauses for it, your function runs again from its start once the answer is there."""
         return await self.room.ask_user(self.scope, question, call=self.call)
 
 
@@ -97,7 +127,7 @@ Run = Callable[[Context, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Tool:
-    """Anything a participant may call."""
+    """Anything a participant may call. `@mmos.tool` makes one of a function."""
 
     spec: Spec
     run: Run
@@ -106,6 +136,11 @@ class Tool:
     """Seconds; None leaves it to the run's own limit."""
     repeatable: bool = False
     """Calling it again with the same arguments is no loop: a clock, a status."""
+
+    def __repr__(self) -> str:
+        required = self.spec.parameters.get("required", ())
+        given = (name if name in required else f"{name}?" for name in self.spec.parameters.get("properties", {}))
+        return f"<Tool {self.name}({', '.join(given)})>"
 
     @property
     def name(self) -> str:
@@ -122,6 +157,9 @@ class Toolbox:
     """The tools that a participant holds, in a fixed order; other boxes are made from it, it never changes."""
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Toolbox: {', '.join(self.names) or 'empty'}>"
 
     @classmethod
     def of(cls, tools: Iterable[Tool]) -> Toolbox:
@@ -173,10 +211,25 @@ def tool(
     *, name: str = ..., description: str = ..., after_crash: AfterCrash = ..., timeout: float | None = ..., repeatable: bool = ...
 ) -> Callable[[Function], Function]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
-    """Make a tool of a typed function, sync or async; the function itself stays callable as it was.
+    """Make a tool of a typed function, sync or async. The function itself stays as it was; a sync one runs on a thread.
 
-    Its name, docstring and annotations become what models are told. A parameter annotated with `mmos.Context` is not shown to them.
-    `after_crash` says what a crash in the middle of a call means: "ask" the user (the default), "repeat", or a function that checks.
+    Models see its name, its parameters and the first paragraph of its docstring. A parameter annotated with `mmos.Context` is hidden from
+    them. Raise `mmos.ToolError` to tell the calling model what went wrong. Every other exception reaches it, too, as a failed call.
+
+    Args:
+        name: The tool's name; by default the function's.
+        description: What models read about it; by default the first paragraph of the docstring.
+        after_crash: What to do when a crash cut the call off: "ask" the user (the default), "repeat" it, or a function that gets the
+            arguments, finds out what happened and returns the result.
+        timeout: Seconds after which a call is stopped and counts as failed.
+        repeatable: True when the same call with the same arguments is no loop, such as a clock or a status.
+
+    Example::
+
+        @mmos.tool(after_crash="repeat", timeout=10)
+        def read_file(path: str) -> str:
+            "Read a file of the project."
+            return Path(path).read_text()
     """
     unknown = options.keys() - {"name", "description", "after_crash", "timeout", "repeatable"}
     if unknown:

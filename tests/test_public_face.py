@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import dataclasses
+import inspect
+import re
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +19,9 @@ import yaml
 import mmos
 from mmos import events
 from mmos.scope import Hint
-from mmos.testing import Call, stage
+from mmos.testing import Call, Model, stage
+
+ROOT = Path(__file__).parent.parent
 
 
 async def test_an_app_runs_over_a_mapping_and_over_a_file(tmp_path: Path) -> None:
@@ -141,27 +149,104 @@ async def test_functions_become_tools() -> None:
 def test_scripts_need_no_loop(tmp_path: Path) -> None:
     script = (
         "import asyncio, mmos, threading\n"
-        "from mmos.testing import Host, Model, serve\n"
+        "from mmos.testing import Call, Host, Model, serve\n"
         "urls, ended = [], threading.Event()\n"
         "async def host():\n"
-        "    async with serve(Host('here', [Model.scripted('m', ['By itself.'])])) as url:\n"
+        "    async with serve(Host('here', [Model.scripted('m', [Call('look'), 'By itself.'])])) as url:\n"
         "        urls.append(url); began.set()\n"
         "        await asyncio.to_thread(ended.wait)\n"
         "began = threading.Event(); threading.Thread(target=asyncio.run, args=(host(),)).start(); began.wait()\n"
         "config = {'orchestration': {'servers': {'here': {'url': urls[0]}}, 'arbiter': {'model': 'm', 'server': 'here'}}}\n"
         "try:\n"
-        "    answer = mmos.run_sync('Hi.', config)\n"
-        "    print(answer.text, answer.status)\n"
+        "    def look() -> str: return 'seen'\n"
+        "    answer = mmos.run_sync('Hi.', config, tools=[look])\n"
+        "    print(answer.text, answer.status, answer.document()['tools'])\n"
         "finally:\n"
         "    ended.set()\n"
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
-    assert (done.stdout, done.stderr, done.returncode) == ("By itself. answered\n", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("By itself. answered [{'name': 'look', 'calls': 1, 'failed': 0}]\n", "", 0)
 
 
 def test_every_public_name_is_there() -> None:
+    assert sorted(mmos.__all__) == dir(mmos) == [
+        "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "RunFailed",
+        "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+        "open", "run_sync", "tool",
+    ]  # fmt: skip
     for name in mmos.__all__:
         assert getattr(mmos, name) is not None
-    assert dir(mmos) == sorted(mmos.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = mmos.nothing
+
+
+def test_every_name_is_on_the_page_of_python() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    fields = [field.name for each in (mmos.RunOptions, mmos.Watch, mmos.UserQuestion) for field in dataclasses.fields(each)]
+    methods = [name for each in (mmos.App, mmos.Context, mmos.Fleet, mmos.Answer) for name in PUBLIC[each.__name__]]
+    missing = [name for name in (*mmos.__all__, *fields, *methods) if not re.search(rf"\b{name}\b", page)]
+    assert not missing
+
+
+PUBLIC = {
+    "App": ("run", "stream", "resume", "answer", "withdraw", "find", "tools", "fleet", "journal", "config"),
+    "Context": ("task", "consult", "ask_user", "interpret", "expanded", "call"),
+    "Fleet": ("open", "ask", "embed"),
+    "Answer": ("text", "status", "run", "thread", "reason", "usage", "exit_code", "document", "raise_for_status"),
+}
+
+
+@pytest.mark.parametrize(
+    "documented",
+    [mmos.open, mmos.run_sync, mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.UserQuestion,
+     mmos.App.run, mmos.App.stream, mmos.App.resume, mmos.Fleet.open],
+    ids=lambda documented: documented.__qualname__,
+)  # fmt: skip
+async def test_the_example_of_a_docstring_runs(documented: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = textwrap.dedent((inspect.getdoc(documented) or "").partition("Example::")[2])
+    roles = {"arbiter": Model.scripted("qwen2.5:14b", ["Done."] * 3), "coding": Model.scripted("qwen2.5-coder:7b", ["Done."])}
+    async with stage(roles, state=tmp_path / ".mmos") as on:
+        (tmp_path / "orchestration.yaml").write_text(yaml.safe_dump(dict(on.config)))
+        monkeypatch.chdir(tmp_path)
+        given = {"mmos": mmos, "Path": Path, "app": on.app, "answer": await on.app.run("Begin.")}
+        code = compile(example.replace("http://gpu1:11434", on.host.url), documented.__qualname__, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if code.co_flags & inspect.CO_COROUTINE:
+            await eval(code, given)  # a docstring of ours
+        else:
+            await asyncio.to_thread(exec, code, given)
+
+
+def test_run_sync_in_an_event_loop_says_what_to_write(tmp_path: Path) -> None:
+    async def notebook() -> None:
+        mmos.run_sync("Hi.", {"orchestration": {"arbiter": {"model": "m"}}})
+
+    with pytest.raises(mmos.UsageError, match=r"inside an event loop.*async with mmos\.open"):
+        asyncio.run(notebook())
+
+
+# ---------------------------------------------------------------- how things look when they are printed
+
+
+async def test_a_repr_is_short_and_keeps_what_nobody_should_read(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    @mmos.tool
+    def look(context: mmos.Context, path: str, depth: int = 1) -> str:
+        """Look."""
+        seen.append(repr(context))
+        return "So."
+
+    secret = {"servers": {"here": {"headers": {"X-Token": "hush-hush"}}}}
+    turns = [Call("look", {"path": "a"}), "An answer that goes on. " * 400]
+    async with stage({"arbiter": turns}, tools=[look], orchestration=secret) as on:
+        answer = await on.app.run("Which quince?", options=mmos.RunOptions(system="Be a pirate."))
+        shown = [repr(each) for each in (on.app, on.app.config, on.app.fleet, on.app.tools, answer, on.app.tools.get("look"))] + seen
+        assert shown == [
+            "<App without a file: arbiter on <Fleet: here>>",
+            "<Config without a file>",
+            "<Fleet: here>",
+            "<Toolbox: escalate_to_user, look>",
+            f"Answer('An answer that goes on. An answer that …', status='answered', run='{answer.run}')",
+            "<Tool look(path, depth?)>",
+            f"Context(role='arbiter', call='{next(iter(answer.view.started_calls))}', run='{answer.run}')",
+        ]

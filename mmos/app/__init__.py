@@ -1,7 +1,7 @@
 """The one part that knows every part: configuration in, a wired App out."""
 
-from mmos.app.answer import Answer
+from mmos.app.answer import Answer, RunFailed
 from mmos.app.app import App, open_app
-from mmos.app.lifecycle import RunOptions
+from mmos.app.lifecycle import RunOptions, Watch
 
-__all__ = ["Answer", "App", "RunOptions", "open_app"]
+__all__ = ["Answer", "App", "RunFailed", "RunOptions", "Watch", "open_app"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.errors import MmosError
@@ -17,16 +17,39 @@ class RunFailed(MmosError):
     code = "run_failed"
 
 
+SHOWN = 40
+"""Characters of an answer that its `repr` shows."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The end of a run: text, status, and where to look for the rest."""
+    """How a run ended: its text, its status, and where to look for the rest.
+
+    Example::
+
+        answer = await app.run("Why does the build fail?")
+        if answer.status == "answered":
+            print(answer.text)
+        else:
+            print(answer.status, answer.reason.code, answer.reason.message, answer.reason.next)
+    """
 
     text: str | None
+    """The answer; None when there is none. A `partial` run has what there was when a limit stopped it."""
     status: Status
+    """"answered", "partial", "waiting" (a model asked the user), "failed" or "cancelled"."""
     run: str
+    """The id of the run, for `App.resume`, `App.answer` and `mmos runs show`."""
     thread: str
+    """The id of its thread, for the `thread` of the next run."""
     reason: Reason | None
-    view: RunView
+    """Why it was not answered: `code`, `message` and `next`, the next step. None when it was."""
+    view: RunView = field(repr=False)
+    """The run in full, folded from the journal."""
+
+    def __repr__(self) -> str:
+        text = self.text if self.text is None or len(self.text) <= SHOWN else f"{self.text[: SHOWN - 1]}…"
+        return f"Answer({text!r}, status={self.status!r}, run={self.run!r})"
 
     @classmethod
     def of(cls, view: RunView) -> Answer:
@@ -34,11 +57,13 @@ class Answer:
 
     @property
     def usage(self) -> dict[str, Any]:
+        """What the run cost: turns, model calls, tokens, seconds, and model loads."""
         usage: dict[str, Any] = self.document()["usage"]
         return usage
 
     @property
     def exit_code(self) -> int:
+        """The exit code of `mmos run` for this end: 0 answered, 1 failed, 3 waiting, 4 no host, 5 a limit, 130 cancelled."""
         return exit_code(self.status, self.reason.code if self.reason else None)
 
     def document(self) -> dict[str, Any]:
@@ -46,6 +71,7 @@ class Answer:
         return document(self.view)
 
     def raise_for_status(self) -> None:
+        """Raise `RunFailed` unless the run was answered."""
         if self.status != "answered":
             reason = self.reason or Reason("internal", f"The run is {self.status}.")
             raise RunFailed(f"{self.status}: {reason.message}", next_step=reason.next)

@@ -46,7 +46,10 @@ _log = logger("mmos.app")
 
 
 class App:
-    """Everything wired: ask it with `run`, watch it with `stream`."""
+    """A configuration at work: give it tasks with `run`, watch them with `stream`. Make one with `mmos.open`.
+
+    `config`, `fleet`, `journal` and `tools` are what it works with.
+    """
 
     def __init__(
         self,
@@ -73,6 +76,9 @@ class App:
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
 
+    def __repr__(self) -> str:
+        return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
+
     # ---------------------------------------------------------------- running
 
     async def run(
@@ -85,9 +91,22 @@ class App:
         options: RunOptions | None = None,
         watch: Watch | None = None,
     ) -> Answer:
-        """One task, from ask to answer. Answered, partial, waiting and failed runs return alike.
+        """Run one task from ask to answer. A run that fails, waits or is cut short returns, too: see `Answer.status`.
 
-        `files` go along with the task: texts in UTF-8, and images for models that see.
+        Wrong usage and configuration raise `UsageError` and `ConfigError`. A task that is cancelled raises `CancelledError`.
+
+        Args:
+            task: What the user wants.
+            thread: The name or the id of a conversation to go on with; a new name begins one.
+            files: Files that go with the task: UTF-8 texts, and images for models that can see.
+            on_token: Called with each piece of the answer.
+            options: Limits, other models and options for this run.
+            watch: More to watch than `on_token`, and who answers questions; it takes the place of `on_token`.
+
+        Example::
+
+            answer = await app.run("Why does the build fail?", thread="build", on_token=print)
+            print(answer.status, answer.text)
         """
         return await self._run(new_id(), _message(task, files), thread, options or RunOptions(), watch or Watch(on_token))
 
@@ -112,7 +131,17 @@ class App:
         return Answer.of(scope.view)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
-        """Go on with a run that waits or whose process died; what was finished is not done again."""
+        """Go on with a run that waits, failed or was cut off by a crash. What was finished is not done again.
+
+        `run` is its id or enough of it; `options` takes the place of the options that the run began with.
+
+        Example::
+
+            answer = await app.run("Paint the door.", options=mmos.RunOptions(on_question="wait"))
+            if answer.status == "waiting":
+                await app.answer(answer.run, "red")
+                answer = await app.resume(answer.run)
+        """
         run = await self.find(run)
         with self._working(run):
             return await self._resume(run, options, watch)
@@ -132,7 +161,7 @@ class App:
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
-        """Answer what a run asks; it goes on with `resume`."""
+        """Answer what a run asks the user; `resume` goes on with it. `question` is the question's id; None: the open one."""
         run = await self.find(run)
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
@@ -151,7 +180,7 @@ class App:
         return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
 
     async def withdraw(self, run: str) -> None:
-        """Take an ended run back out of its thread's history, so that its task can be asked anew; its record stays."""
+        """Take an ended run out of its thread's history, so that the task can be asked again. Its record stays."""
         run = await self.find(run)
         if run in self._at_work:
             raise UsageError(f"Run {run} is still being worked on.", next_step="Wait for its end, or cancel it.")
@@ -164,7 +193,15 @@ class App:
     async def stream(
         self, task: str, *, thread: str | None = None, files: Iterable[str | Path | File] = (), options: RunOptions | None = None
     ) -> AsyncIterator[Event | Hint]:
-        """The journal of one run followed live, with the pieces of text in flight between its facts."""
+        """Run one task and follow it live: the events of `mmos.events`, and between them `Hint`s of what is in flight.
+
+        The last event is `RunFinished`. When you stop reading, the run is cancelled.
+
+        Example::
+
+            async for event in app.stream("And now?", thread="build"):
+                print(event.text if isinstance(event, mmos.Hint) else event.kind)
+        """
         run, message = new_id(), _message(task, files)
         pieces: asyncio.Queue[Event | Hint | None] = asyncio.Queue()
 
@@ -301,7 +338,19 @@ async def open_app(
     tools: Iterable[Callable[..., Any] | Tool] = (),
     rehearsed: bool = False,
 ) -> AsyncIterator[App]:
-    """An App over a configuration; without a state folder nothing is kept."""
+    """Open an app for `async with`.
+
+    Args:
+        config: A configuration file, or a mapping in its place. None: the file that `mmos run` would use.
+        state: The folder in which runs and threads are kept. None: nothing is kept.
+        tools: Functions of yours that the models may call.
+        rehearsed: Marks the runs as rehearsed.
+
+    Example::
+
+        async with mmos.open("orchestration.yaml", state=".mmos") as app:
+            answer = await app.run("What is a mutex?")
+    """
     made = _configuration(config)
     journal = await Journal.open(Path(state) if state is not None else None)
     app: App | None = None

@@ -37,6 +37,9 @@ class Config:
     """Those that are, the files of their models with whole paths."""
     document: Document = field(repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Config {self.path or 'without a file'}>"
+
     @property
     def folder(self) -> Path | None:
         return self.path.parent if self.path else None

@@ -66,7 +66,7 @@ class Ask:
 
 
 class Fleet:
-    """All hosts behind one `ask`."""
+    """All hosts behind one `ask`. Make one with `Fleet.open`."""
 
     def __init__(self, seats: Iterable[Seat], *, timeouts: Timeouts | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._seats = Seats(seats, clock)
@@ -78,14 +78,25 @@ class Fleet:
 
     @classmethod
     def open(cls, hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
-        """A fleet of `{"name": {"url": …, "parallel": …}}`, or of a configuration's path; use it with `async with`.
+        """A fleet of hosts, for `async with`.
 
-        `time_scale=20`: the hosts' time runs 20 times as fast as ours; left out, as fast as `hosts` says.
+        Args:
+            hosts: `{"name": {"url": …, "parallel": …}}` with the keys of `servers` in a configuration, or the path of a configuration.
+            time_scale: 20 means that the hosts' clocks run 20 times as fast as ours (rehearsal). None: as fast as `hosts` says.
+
+        Example::
+
+            async with mmos.Fleet.open({"gpu1": {"url": "http://gpu1:11434"}}) as fleet:
+                reply = await fleet.ask("qwen2.5:14b", [{"role": "user", "content": "Hello."}])
+                print(reply.text, reply.host, reply.usage.output_tokens)
         """
         from mmos.fleet.build import seats_of
 
         seats, timeouts = seats_of(hosts, time_scale)
         return cls(seats, timeouts=timeouts)
+
+    def __repr__(self) -> str:
+        return f"<Fleet: {', '.join(self._seats.by_name) or 'no hosts'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,7 +133,19 @@ class Fleet:
         deadline: float | None = None,
         on_token: OnToken | None = None,
     ) -> Reply:
-        """Send messages as they are to whichever host serves them best, in a window that holds them."""
+        """Send messages as they are to the host that serves them best, and wait for the reply. `NoHost` when no host can serve them.
+
+        Args:
+            messages: In the words of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
+            num_ctx: The window in tokens. None: one that holds the messages; they are never cut.
+            session: Calls with the same name share a growing beginning, and go to the same host while it can serve them.
+            group: Calls of one job.
+            urgency: "interactive" calls go before "batch" calls.
+            tools: Tools that the model may call, as `/api/chat` takes them; `reply.calls` has its calls. You carry them out.
+            options: Options of the model, such as `{"temperature": 0.2}`.
+            deadline: Seconds until `HostTimeout`. None: as long as some host may serve it.
+            on_token: Called with each piece of the text.
+        """
         said = [_message(message) for message in messages]
         offered = encode_offer(_spec(tool) for tool in tools) if tools else b""
         window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, said)) + estimate(offered.decode())))
@@ -137,7 +160,7 @@ class Fleet:
             raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        """Vectors for texts, in their order."""
+        """Vectors for texts, in their order, from an embedding model."""
 
         async def call(seat: Seat) -> list[list[float]]:
             return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
