@@ -65,8 +65,7 @@ async def _check(config: Setting, *, offline: bool) -> int:
         return _found(config, error.problems, ())
     wrong = checks.problems(loaded)
     missed = [] if offline or wrong else await absent(loaded)
-    unused = [] if wrong else templates_of(loaded).unused()
-    return _found(config, wrong, (*loaded.warnings, *unused, *missed), loaded.document.name)
+    return _found(config, wrong, (*loaded.warnings, *templates_of(loaded).unused(), *missed), loaded.document.name)
 
 
 def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:

@@ -32,6 +32,7 @@ class Text:
 
 
 _TASK = "the user's own words"
+_FILE = "the name of the file"
 
 TEXTS: Mapping[str, Text] = {
     "arbiter": Text("arbiter", "its system text", {"specialists": "one line for each specialist: its name and its description"}),
@@ -88,6 +89,18 @@ TEXTS: Mapping[str, Text] = {
         "the message about a call that failed",
         {"task": _TASK, "call": "the call, as JSON", "fault": "why it failed"},
     ),
+    "file": Text(
+        "every role that gets the task",
+        "the end of the task, once for each attached text",
+        {"name": _FILE, "text": "what the file holds", "fence": "a code fence that does not occur in the text"},
+    ),
+    "image": Text("every role that sees", "the end of the task, once for each attached image", {"name": _FILE}),
+    "image_consult": Text(
+        "a role that does not see",
+        "the same, when it can consult a role that does",
+        {"name": _FILE, "specialists": "the names of the specialists that see"},
+    ),
+    "image_unseen": Text("a role that does not see", "the same, when it can consult none that does", {"name": _FILE}),
 }
 """Every text that mmos reads, by the name of its file."""
 
