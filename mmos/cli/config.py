@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
-from mmos.plurals import counted
+from mmos.cli.surveying import ask_hosts, key_of, report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmos.config.survey import HostSurvey
-    from mmos.hosts.face import Installed
-    from mmos.hosts.ollama import OllamaHost
-
-ASKING_SECONDS = 5.0
 
 
 @click.group()
@@ -121,31 +114,33 @@ def schema() -> None:
 @config.command()
 @click.argument("hosts", nargs=-1)
 @click.option("-o", "--output", default="orchestration.yaml", show_default=True, metavar="FILE", help="Where to write it; - is stdout.")
+@click.option("--api-key-env", metavar="VARIABLE", help="The environment variable with the API key of the one HOST.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def init(hosts: tuple[str, ...], output: str, force: bool) -> int:
+def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bool) -> int:
     """Ask HOSTS what models they have, and write a configuration that fits them.
 
-    A host is a URL, or a name or address whose port is 11434. Without any, this machine is asked.
+    A host is a URL, or a name or address whose port is 11434. Without any, this machine is asked. OpenAI-shaped servers (LM Studio,
+    vLLM, llama-server) are recognised; write their URL with its port.
 
     \b
     mmos config init
-    mmos config init ollama01 192.168.1.20 http://studio:11434
+    mmos config init ollama01 192.168.1.20 http://studio:1234/v1
     """
     from mmos.config.init import propose
 
     path = None if output == "-" else Path(output)
     if path is not None and path.exists() and not force:
         raise click.UsageError(f"{path} is there already; --force writes over it, --output names another file.")
-    surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),)))
-    for survey in surveys:
-        said = f"{counted(len(survey.models), 'model')}, version {survey.version}" if survey.reachable else survey.error
-        click.echo(f"{survey.name} ({survey.url}): {said}", err=True)
-    text = propose(surveys, scores=_scores(path, surveys))
-    if not any(survey.reachable for survey in surveys):
-        click.echo(
-            "No host answered, so nothing was written. Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True
-        )
+    key = key_of(api_key_env, hosts)
+    surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),), key))
+    reachable = any(survey.reachable for survey in surveys)
+    report(surveys, "mmos config init")
+    if not reachable:
+        if not any(survey.needs_key for survey in surveys):
+            click.echo("Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True)
+        click.echo("No host told its models, so nothing was written.", err=True)
         return 4
+    text = propose(surveys, scores=_scores(path, surveys))
     if path is None:
         sys.stdout.write(text)
     else:
@@ -169,14 +164,6 @@ def _scores(path: Path | None, surveys: Sequence[HostSurvey]) -> dict[tuple[str,
     }
 
 
-async def _capable(host: OllamaHost, model: Installed) -> Installed:
-    """Older servers tell what a model can do only when asked about it alone."""
-    if model.capabilities is not None:
-        return model
-    card = await host.show(model.name)
-    return replace(model, capabilities=card.capabilities, context_length=card.context_length or model.context_length)
-
-
 def _local() -> str:
     from mmos.config.sources import local_address
 
@@ -189,51 +176,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
-
-
-async def ask_hosts(hosts: tuple[str, ...]) -> list[HostSurvey]:
-    """What each has, all asked at once; one that does not answer is told of, not waited for."""
-    return list(await asyncio.gather(*(_ask(name, url) for name, url in _named(hosts))))
-
-
-def _named(hosts: tuple[str, ...]) -> list[tuple[str, str]]:
-    named: dict[str, str] = {}
-    for host in hosts:
-        url = host if "://" in host else f"http://{host}"
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            raise click.BadParameter(f"{host!r} is no address of a host", param_hint="HOSTS") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise click.BadParameter(f"{host!r} is no address of a host; give a name, an address or a URL", param_hint="HOSTS")
-        if port is None and parts.scheme == "http":
-            url = f"{url.rstrip('/')}:11434"
-        name = "local" if parts.hostname in ("localhost", "127.0.0.1", "::1") else parts.hostname.replace(".", "-")
-        while name in named and named[name] != url:
-            name += "-2"
-        named[name] = url
-    return list(named.items())
-
-
-async def _ask(name: str, url: str) -> HostSurvey:
-    from mmos.config.survey import HostSurvey, SurveyedModel
-    from mmos.errors import HostError
-    from mmos.hosts.ollama import OllamaHost
-
-    host = OllamaHost(name, url)
-    try:
-        async with asyncio.timeout(ASKING_SECONDS):
-            version, tags = await asyncio.gather(host.version(), host.tags())
-            tags = await asyncio.gather(*(_capable(host, model) for model in tags))
-    except (HostError, TimeoutError) as error:
-        return HostSurvey(name, url, False, "", (), str(error) or f"no answer within {ASKING_SECONDS:g} s")
-    finally:
-        await host.close()
-    models = tuple(
-        SurveyedModel(
-            model.name, model.size, model.parameters, model.family, model.capabilities, model.context_length, model.remote, model.digest
-        )
-        for model in tags
-    )
-    return HostSurvey(name, url, True, version, models, "")

@@ -27,7 +27,7 @@ async def wired(config: Setting, note: Callable[[str], None], offer: Offer | Non
         async with config.app() as app:
             yield app
         return
-    from mmos.cli.config import ask_hosts
+    from mmos.cli.surveying import ask_hosts
     from mmos.config.sources import local_address
     from mmos.config.survey import candidates
     from mmos.config.wording import masked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mmos.config.environment import escaped
@@ -74,7 +74,7 @@ def _names(surveys: Sequence[HostSurvey]) -> list[str]:
     """A valid and distinct name for each host."""
     names: list[str] = []
     for survey in surveys:
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", survey.name).strip("-._")[:80] or "host"
+        base = valid_name(survey.name)
         name, number = base, 2
         while name in names:
             name, number = f"{base}-{number}", number + 1
@@ -82,27 +82,53 @@ def _names(surveys: Sequence[HostSurvey]) -> list[str]:
     return names
 
 
+def valid_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "host"
+
+
 def _servers(surveys: Sequence[HostSurvey], names: Sequence[str]) -> Iterator[str]:
     if not surveys:
         return
     someone = any(survey.reachable for survey in surveys)
-    first = next((name for survey, name in zip(surveys, names, strict=True) if survey.reachable), names[0])
+    ollamas = (name for survey, name in zip(surveys, names, strict=True) if survey.kind == "ollama" and (survey.reachable or not someone))
+    first = next(ollamas, None)
     yield "  servers:"
     for survey, name in zip(surveys, names, strict=True):
         if survey.reachable or not someone:
             yield from _server(survey, name)
             yield from _SERVER_NOTES if name == first else ()
         else:
-            yield f"    # {name}: {{url: {quoted(masked(survey.url))}}}   # did not answer: {_comment(survey.error) or 'no reason given'}"
+            yield f"    # {name}: {flow(entry(replace(survey, url=masked(survey.url))))}   # {_silent(survey)}"
 
 
 def _server(survey: HostSurvey, name: str) -> Iterator[str]:
     if survey.reachable:
-        note = f"Ollama {_comment(survey.version)}, models: {len(survey.models)}" if survey.version else f"models: {len(survey.models)}"
+        kind = f"Ollama {_comment(survey.version)}, " if survey.version else ""
+        note = f"{kind}models: {len(survey.models)}"
     else:
-        note = f"did not answer: {_comment(survey.error) or 'no reason given'}"
+        note = _silent(survey)
     yield f"    {written(name)}:   # {note}"
-    yield f"      url: {quoted(escaped(survey.url))}"
+    yield from (f"      {key}: {value}" for key, value in entry(survey).items())
+
+
+def _silent(survey: HostSurvey) -> str:
+    if survey.needs_key:
+        return f"needs a key: set {survey.api_key_env}, and remove the # in front"
+    return f"did not answer: {_comment(survey.error) or 'no reason given'}"
+
+
+def entry(survey: HostSurvey) -> dict[str, str]:
+    """The keys of a server, each value as it is written."""
+    told = {"url": quoted(escaped(survey.url))}
+    if survey.kind != "ollama":
+        told["kind"] = written(survey.kind)
+    if survey.api_key_env:
+        told["api_key_env"] = survey.api_key_env
+    return told
+
+
+def flow(keys: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{key}: {value}' for key, value in keys.items())}}}"
 
 
 def _comment(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _CODER = re.compile(r"code|coder|codestral|devstral|starcoder", re.IGNORECASE)
 _REASONER = re.compile(r"deepseek-r1|qwq|think|reason|magistral|gpt-oss", re.IGNORECASE)
-_NO_CHAT = re.compile(r"embed|\bbge|minilm|rerank|guard|^(nomic-)?bert$|whisper", re.IGNORECASE)
+_NO_CHAT = re.compile(r"embed|\bbge|minilm|rerank|guard|\btts\b|dall-e|moderation|^(nomic-)?bert$|whisper", re.IGNORECASE)
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _TOOL_FAMILIES = re.compile(
     r"qwen[23]|llama[-_]?(3\.[123]|4)|mistral|command-r|granite|hermes|functiongemma|gpt-?oss|devstral", re.IGNORECASE
@@ -47,6 +47,11 @@ class HostSurvey:
     version: str = ""
     models: Sequence[SurveyedModel] = ()
     error: str = ""
+    kind: str = "ollama"
+    api_key_env: str = ""
+    """The variable that holds its key, or could."""
+    needs_key: bool = False
+    """It refuses to answer without another key."""
 
 
 @dataclass(frozen=True)
