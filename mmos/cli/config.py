@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.adding import add_host
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.surveying import ask_hosts, key_of, report
@@ -25,8 +26,12 @@ def config() -> None:
 
     \b
     mmos config init
+    mmos config add-host gpu3
     mmos config check
     """
+
+
+config.add_command(add_host)
 
 
 @config.command()
@@ -130,11 +135,13 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
 
     path = None if output == "-" else Path(output)
     if path is not None and path.exists() and not force:
-        raise click.UsageError(f"{path} is there already; --force writes over it, --output names another file.")
+        raise click.UsageError(
+            f"{path} is there already. `mmos config add-host HOST` adds to it, --force writes over it, --output names another file."
+        )
     key = key_of(api_key_env, hosts)
     surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),), key))
     reachable = any(survey.reachable for survey in surveys)
-    report(surveys, "mmos config init")
+    report(surveys, "mmos config add-host" if reachable else "mmos config init")
     if not reachable:
         if not any(survey.needs_key for survey in surveys):
             click.echo("Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True)

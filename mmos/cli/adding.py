@@ -1,0 +1,194 @@
+"""`mmos config add-host`: asks hosts what they are, and adds them to the configuration file, which keeps its comments and its layout."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmos.cli.output import print_json
+from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.surveying import addresses, ask_hosts, key_of, report
+
+if TYPE_CHECKING:
+    from mmos.config.inserting import Servers
+    from mmos.config.load import Config, Source
+    from mmos.config.survey import HostSurvey
+
+
+@click.command("add-host")
+@click.argument("hosts", nargs=-1, required=True)
+@click.option("--name", metavar="NAME", help="Its name in the file. Default: its name or address in the network.")
+@click.option("--api-key-env", metavar="VARIABLE", help="The environment variable with the API key of the one HOST.")
+@click.option("--dry-run", is_flag=True, help="Print the change as a diff, and write nothing.")
+@click.option("--force", is_flag=True, help="Add hosts that do not answer, too.")
+@setting
+def add_host(config: Setting, hosts: tuple[str, ...], name: str | None, api_key_env: str | None, dry_run: bool, force: bool) -> int:
+    """Add HOSTS to the configuration file. Its comments and its layout stay as they are.
+
+    A host is a URL, or a name or address whose port is 11434. MMOS asks each what it is: an Ollama or an OpenAI-shaped server.
+
+    \b
+    mmos config add-host gpu3
+    mmos config add-host http://studio:1234/v1 --name lab --dry-run
+    mmos config add-host https://models.example.org/v1 --api-key-env CLOUD_KEY
+    """
+    if config.rehearse or config.embedded:
+        raise click.UsageError("add-host changes a file of yours: leave --rehearse and --embedded out.")
+    key = key_of(api_key_env, hosts)
+    _check_name(name, hosts)
+    source, loaded = _file(config)
+    _check_new(loaded, [(_named(found, name), url) for found, url in addresses(hosts)])
+    surveys = [replace(survey, name=_named(survey.name, name)) for survey in run_to_end(lambda: ask_hosts(hosts, key))]
+    report(surveys, "mmos config add-host")
+    chosen = [survey for survey in surveys if survey.reachable or force]
+    _check_new(loaded, [(survey.name, survey.url) for survey in chosen])
+    diff = _add(source, loaded, chosen, dry_run=dry_run) if chosen else ""
+    _tell(config, source, surveys, chosen, diff, dry_run=dry_run)
+    return 0 if len(chosen) == len(surveys) else 1 if chosen else 4
+
+
+def _check_name(name: str | None, hosts: Sequence[str]) -> None:
+    if name is not None and len(hosts) != 1:
+        raise click.UsageError("--name needs exactly one HOST.")
+    if name is not None and _named(name, None) != name:
+        raise click.UsageError(f"{name!r} is no name for a server, allowed: letters, digits, '.', '_' and '-'.")
+
+
+def _named(found: str, name: str | None) -> str:
+    from mmos.config.init import valid_name
+
+    return name or valid_name(found)
+
+
+def _file(config: Setting) -> tuple[Source, Config]:
+    """The file that is in effect; the built-in configuration is none of the user's."""
+    from mmos.config.load import load
+    from mmos.config.sources import find
+
+    source = find(config.config, os.environ, Path.cwd())
+    if source.path is None:
+        raise click.UsageError("There is no configuration file yet. Write one with: mmos config init HOST …")
+    return source, load(source, environ=os.environ)
+
+
+def _check_new(loaded: Config, hosts: Sequence[tuple[str, str]]) -> None:
+    """A name stands for one server, and a server has one name: under two, MMOS would take it for two machines."""
+    from mmos.config.wording import masked
+
+    for name, url in hosts:
+        if name in loaded.defined:
+            where = loaded.document.where(("orchestration", "servers", name))
+            known = f"{where} has a server {name!r} already: {masked(loaded.defined[name].url)}."
+            raise click.UsageError(f"{known} Choose another name: mmos config add-host {masked(url)} --name NAME")
+        for other, server in loaded.defined.items():
+            if _plain(server.url) == _plain(url):
+                where = loaded.document.where(("orchestration", "servers", other))
+                raise click.UsageError(f"{where} has this address already, as {other!r}: {masked(url)}. Change its name there.")
+
+
+def _plain(url: str) -> str:
+    """One spelling of an address."""
+    return url.rstrip("/").casefold().replace("//localhost", "//127.0.0.1")
+
+
+def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_run: bool) -> str:
+    """Change the file, and give the change as a diff. The file is read only now: asking may have taken a while."""
+    from mmos.config.inserting import with_servers
+    from mmos.config.load import from_text
+    from mmos.config.wording import masked
+
+    path = source.path or Path()
+    before = path.read_bytes().decode("utf-8")
+    after = with_servers(before, _servers(loaded, surveys), source.name)
+    from_text(after, source.name, os.environ)  # what does not load is not written
+    if not dry_run:
+        replace_file(path, after.encode("utf-8"))
+    diff = _diff(before, after, source.name)
+    for survey in surveys:
+        diff = diff.replace(survey.url, masked(survey.url))
+    return diff
+
+
+def _servers(loaded: Config, surveys: Sequence[HostSurvey]) -> Servers:
+    """The new servers; and this machine, where it served only because the file names no server at all: now that would end."""
+    from mmos.config.init import entry
+    from mmos.config.survey import HostSurvey
+
+    named = {survey.name: entry(survey) for survey in surveys}
+    local = loaded.implicit["local"].url if not loaded.defined and "local" in loaded.implicit and not _is_named(loaded, "local") else ""
+    if not local or _plain(local) in {_plain(survey.url) for survey in surveys}:
+        return named
+    name = "local" if "local" not in named else "this-machine"
+    click.echo(f"So far {local} served, because the file names no server. It is added too, as {name!r}, so that it still serves.", err=True)
+    return {name: entry(HostSurvey(name, local, True)), **named}
+
+
+def _is_named(loaded: Config, server: str) -> bool:
+    return any(server in role.servers for role in loaded.roles().values())
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    """Only the new lines: those around them may hold secrets."""
+    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), name, name, n=0)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """The new content in place of the old at once, or the old one as it was; links, rights and owner stay."""
+    target = path.resolve()
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        known = target.stat()
+        with fresh.open("xb") as file:
+            fresh.chmod(stat.S_IMODE(known.st_mode))
+            with contextlib.suppress(PermissionError):
+                os.chown(fresh, known.st_uid, known.st_gid)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(target)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {(error.strerror or str(error)).lower()}. Nothing was changed.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _tell(
+    config: Setting, source: Source, surveys: Sequence[HostSurvey], chosen: Sequence[HostSurvey], diff: str, *, dry_run: bool
+) -> None:
+    from mmos.config.wording import masked
+
+    if config.json:
+        added = [
+            {"name": one.name, "url": masked(one.url), "kind": one.kind, "models": len(one.models) if one.reachable else None}
+            for one in chosen
+        ]
+        failed = [{"host": one.name, "url": masked(one.url), "message": one.error} for one in surveys if not one.reachable]
+        print_json(
+            {
+                "version": 1,
+                "file": str(source.path),
+                "written": bool(chosen) and not dry_run,
+                "added": added,
+                "failed": failed,
+                "diff": diff,
+            }
+        )
+        return
+    sys.stdout.write(diff)
+    if not chosen:
+        click.echo(f"Nothing was added to {source.name}. --force adds a host that does not answer.", err=True)
+    elif dry_run:
+        click.echo(f"Nothing was written. Without --dry-run this goes into {source.name}.", err=True)
+    else:
+        click.echo(f"Wrote {source.name}. Next: name the new hosts in `server:` of your roles, then: mmos config check", err=True)

@@ -1,0 +1,114 @@
+"""Adds servers to the text of a configuration; all that stood there stays as it is, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from mmos.config.document import read_text
+from mmos.config.init import flow
+from mmos.config.writing import written
+from mmos.errors import ConfigError, UsageError
+
+Servers = Mapping[str, Mapping[str, str]]
+"""By name, the keys of each; values as they are written."""
+
+
+def with_servers(text: str, servers: Servers, name: str) -> str:
+    """The text of a configuration that loads, with more servers in it; `UsageError` where it is written in a way that leaves no place for them."""
+    try:
+        changed = _inserted(text, servers)
+        fits = changed is not None and read_text(changed, name).data == _expected(read_text(text, name).data, servers)
+    except (yaml.YAMLError, ConfigError):
+        changed, fits = None, False
+    if changed is None or not fits:
+        lines = "\n".join(_section(servers, "  ", "  "))
+        raise UsageError(f"MMOS found no safe place for new servers in {name}. Add these lines to it yourself:", next_step=lines)
+    return changed
+
+
+def _expected(data: Any, servers: Servers) -> Any:
+    """What the changed text has to say: what it said before, and the new servers."""
+    orchestration = data["orchestration"]
+    added = yaml.safe_load("\n".join(_section(servers, "", "  ")))["servers"]
+    return {**data, "orchestration": {**orchestration, "servers": {**orchestration.get("servers", {}), **added}}}
+
+
+def _inserted(text: str, servers: Servers) -> str | None:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    key, orchestration = _entry(root, "orchestration")
+    if key is None or not isinstance(orchestration, yaml.MappingNode) or not orchestration.value:
+        return None
+    _, known = _entry(orchestration, "servers")
+    if known is None:
+        return _with_section(text, key, orchestration, servers)
+    return _with_entries(text, known, servers) if isinstance(known, yaml.MappingNode) else None
+
+
+def _entry(mapping: Any, name: str) -> tuple[Any, Any]:
+    entries = mapping.value if isinstance(mapping, yaml.MappingNode) else ()
+    return next(((key, value) for key, value in entries if key.value == name), (None, None))
+
+
+def _with_section(text: str, key: Any, orchestration: Any, servers: Servers) -> str:
+    if orchestration.flow_style:
+        at = orchestration.start_mark.index + 1
+        return f"{text[:at]}servers: {flow(_flows(servers))}, {text[at:]}"
+    indent = " " * orchestration.value[0][0].start_mark.column
+    return _after_line(text, _end_of_line(text, key.end_mark.index), _section(servers, indent, "  "))
+
+
+def _with_entries(text: str, known: Any, servers: Servers) -> str:
+    if known.flow_style:
+        at = known.value[-1][1].end_mark.index if known.value else known.start_mark.index + 1
+        entries = flow(_flows(servers))[1:-1]
+        return f"{text[:at]}{', ' if known.value else ''}{entries}{text[at:]}"
+    (first, _), (_, last) = known.value[0], known.value[-1]
+    column = first.start_mark.column
+    lines = _flow_lines(servers, " " * column) if last.flow_style else _block_lines(servers, " " * column, "  ")
+    return _after_line(text, _end_of_block(text, known.end_mark, column), lines)
+
+
+def _end_of_block(text: str, mark: Any, column: int) -> int:
+    """Where the last line of a block ends: notes that are indented like its entries belong to it, blank lines and other notes do not."""
+    at = len(text) if mark.index == len(text) else mark.index - mark.column
+    while True:
+        start = text.rfind("\n", 0, at - 1) + 1
+        line = text[start:at].rstrip("\r\n")
+        note = line.lstrip()
+        if note and not (note.startswith("#") and len(line) - len(note) < column):
+            return start + len(line)
+        at = start
+
+
+def _end_of_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end - (text[end - 1] == "\r")
+
+
+def _after_line(text: str, at: int, lines: Iterable[str]) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return text[:at] + "".join(newline + line for line in lines) + text[at:]
+
+
+# ---------------------------------------------------------------- the new lines
+
+
+def _section(servers: Servers, indent: str, step: str) -> list[str]:
+    return [f"{indent}servers:", *_block_lines(servers, indent + step, step)]
+
+
+def _block_lines(servers: Servers, indent: str, step: str) -> Iterator[str]:
+    for name, keys in servers.items():
+        yield f"{indent}{written(name)}:"
+        yield from (f"{indent}{step}{key}: {value}" for key, value in keys.items())
+
+
+def _flow_lines(servers: Servers, indent: str) -> Iterator[str]:
+    yield from (f"{indent}{name}: {keys}" for name, keys in _flows(servers).items())
+
+
+def _flows(servers: Servers) -> dict[str, str]:
+    return {written(name): flow(keys) for name, keys in servers.items()}
