@@ -58,6 +58,16 @@ async def test_the_document_says_it_all(tmp_path: Path) -> None:
     assert "hunter2" not in shown.out + shown.err
 
 
+async def test_one_host_can_be_looked_at_alone(tmp_path: Path) -> None:
+    async with fleet_at(tmp_path, Host("one", [GENERAL]), servers={"two": {"url": DEAD}}) as at:
+        one = await at.mmos("hosts", "--host", "one", "--json")
+        two = await at.mmos("hosts", "--host", "two")
+        neither = await at.mmos("hosts", "--host", "tow")
+    assert (one.code, [host["host"] for host in one.document["hosts"]]) == (0, ["one"])
+    assert two.code == 4
+    assert (neither.code, "did you mean 'two'" in neither.err) == (2, True)
+
+
 async def test_when_none_answers_it_ends_with_4(tmp_path: Path) -> None:
     async with serving([HANG], [HANG], [HANG]) as stuck:
         at = Place(tmp_path, {"servers": {"gone": {"url": DEAD}, "stuck": {"url": stuck.url}}, "arbiter": {"model": "m"}})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.adding import add_host
+from mmos.cli.hints import HintingGroup
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.surveying import ask_hosts, key_of, report
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mmos.config.survey import HostSurvey
 
 
-@click.group()
+@click.group(cls=HintingGroup)
 def config() -> None:
     """Write, check, show and describe the configuration.
 

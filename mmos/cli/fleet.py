@@ -139,11 +139,6 @@ def abilities(able: Abilities) -> dict[str, bool]:
 # ---------------------------------------------------------------- for people
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 model`, `2 models`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def gigabytes(size: int) -> str:
     """The size of a file, as `ollama list` writes it."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.durations import Seconds
-from mmos.cli.fleet import abilities, fault, fleet, holding, staying, window
+from mmos.cli.fleet import abilities, chosen, fault, fleet, holding, staying, window
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import Cell, columns, terminal_width
@@ -30,8 +30,9 @@ Draw = Callable[[Sequence["HostState"]], None]
 
 @click.command()
 @click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Look again every SECONDS, like 5 or 1m, until Ctrl-C. Default: every 2.")  # fmt: skip
+@click.option("--host", "names", multiple=True, metavar="HOST", help="Only this host; may be given again.")
 @setting
-def hosts(config: Setting, watch: float | None) -> int:
+def hosts(config: Setting, watch: float | None, names: tuple[str, ...]) -> int:
     """Show every host: whether it answers, its version, its GPU memory, and which models it holds for how long.
 
     All hosts are asked at once; one that does not answer costs a second and a half. Ends with 4 when none answers.
@@ -39,23 +40,29 @@ def hosts(config: Setting, watch: float | None) -> int:
     \b
     mmos hosts
     mmos hosts --watch         look every two seconds
-    mmos hosts --json
+    mmos hosts --host ollama01 --json
     """
-    return run_to_end(lambda: _hosts(config, watch))
+    return run_to_end(lambda: _hosts(config, watch, names))
 
 
-async def _hosts(config: Setting, every: float | None) -> int:
-    from mmos.fleet.survey import survey
+async def _hosts(config: Setting, every: float | None, names: Sequence[str]) -> int:
+    from mmos.fleet.survey import look
 
     async with fleet(config) as (made, wired):
         servers = made.servers()
+        wanted = chosen(names, servers) or tuple(servers)
+        seats = [seat for seat in wired.seats if seat.name in wanted]
+
+        async def survey() -> Sequence[HostState]:
+            return await asyncio.gather(*(look(seat, servers[seat.name]) for seat in seats))
+
         if every is None:
-            states = await survey(wired, servers)
+            states = await survey()
             _print(config, states)
             return 0 if any(state.reachable for state in states) else 4
         with contextlib.suppress(asyncio.CancelledError), _drawing(config) as draw:  # to stop watching is no failure
             while True:
-                draw(await survey(wired, servers))
+                draw(await survey())
                 await asyncio.sleep(every)
     return 0
 

@@ -12,6 +12,7 @@ import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
+from mmos.cli.hints import HintingGroup
 from mmos.cli.output import harmless, print_json
 from mmos.cli.pulling import pull
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -35,7 +36,7 @@ SHOW_SECONDS = 5.0
 HEAD_LINES = 6
 
 
-@click.group()
+@click.group(cls=HintingGroup)
 def models() -> None:
     """List, show, pull, warm and unload the models of the fleet.
 

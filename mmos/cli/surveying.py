@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from mmos.cli.fleet import counted
 from mmos.cli.output import harmless
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.config.survey import HostSurvey, SurveyedModel
