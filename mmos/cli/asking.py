@@ -32,15 +32,20 @@ class Asker:
 
 
 async def _answer(question: QuestionAsked) -> str:
-    """The line that was typed; a number stands for its option, nothing for the default."""
+    """What was typed, asked for again where there is no default and nothing was typed."""
     prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
     while True:
         click.echo(f"{prompt}: ", nl=False, err=True)
         given = (await _read_line()).strip()
-        if given.isdigit() and 0 < int(given) <= len(question.options):
-            return question.options[int(given) - 1]
         if given or question.default is not None:
-            return given or str(question.default)
+            return meant(given, question)
+
+
+def meant(given: str, question: QuestionAsked) -> str:
+    """What a typed answer means: a number stands for its option, nothing for the default."""
+    if given.isdecimal() and 0 < int(given) <= len(question.options):
+        return question.options[int(given) - 1]
+    return given or question.default or ""
 
 
 async def _read_line() -> str:

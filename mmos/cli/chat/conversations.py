@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mmos.cli.chat.page import table
+from mmos.cli.chat.resuming import standing
 from mmos.cli.output import when
 from mmos.plurals import counted
 
@@ -61,6 +62,8 @@ async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
         session.last = told[-1].run, told[-1].task
     if tell:
         _show_tail(session, told)
+        if became := await standing(session):
+            session.say(became)
 
 
 def _show_tail(session: Session, told: list[Exchange]) -> None:
@@ -72,7 +75,7 @@ def _show_tail(session: Session, told: list[Exchange]) -> None:
     for exchange in told[-TAIL:]:
         session.echo(with_files(exchange.task, exchange.files))
         session.page.markdown(exchange.answer or "(no answer)")
-        if exchange.status != "answered":
+        if exchange.status != "answered" and exchange is not told[-1]:  # of the last one more is to be said
             session.say(f"[{exchange.status}]")
 
 

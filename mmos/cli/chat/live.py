@@ -74,6 +74,8 @@ class Live:
                 self._worker(event.lane, event.role, now).model = event.model
             case events.ModelReplied():
                 self._replied(event, now)
+            case events.RunResumed():
+                self._turns_told = 0  # no hint told of the turns before it
             case _:
                 self._note(event)
 

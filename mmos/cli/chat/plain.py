@@ -11,6 +11,7 @@ import click
 
 from mmos import events
 from mmos.cli.cells import Ink, wrapped
+from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, spent
 from mmos.cli.output import harmless, print_json_line
 from mmos.scope import Hint
@@ -80,7 +81,7 @@ class Pipe:
         for warning in answer.view.warnings:
             self.note(f"mmos: warning: {warning}")
         if answer.reason is not None:
-            self.note("\n".join(filter(None, (f"mmos: {answer.status}: {answer.reason.message}", answer.reason.next))))
+            self.note("\n".join(filter(None, (f"mmos: {answer.status}: {answer.reason.message}", next_step(answer.reason)))))
 
 
 class Documents(Pipe):

@@ -13,6 +13,7 @@ from mmos.cli.chat import slash
 from mmos.cli.chat.input import Lines
 from mmos.cli.chat.opening import caution, go_on, header, opened
 from mmos.cli.chat.plain import Documents, Dumb, Pipe
+from mmos.cli.chat.resuming import standing
 from mmos.cli.wiring import wired
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def _quiet(text: str) -> None:
 async def _serve(page: Pipe, session: Session, lines: Lines) -> None:
     ended = asyncio.Event()
     session.leave = ended.set
+    if told := await standing(session):
+        _quiet(told)
     if told := caution(session.app):
         _quiet(told)
     while not ended.is_set() and (line := await lines.next()) is not None:

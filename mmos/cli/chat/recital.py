@@ -10,6 +10,7 @@ from mmos import events
 from mmos.cli.cells import wrapped
 from mmos.cli.chat.live import Live
 from mmos.cli.chat.markdown import MarkdownStream
+from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, Work, spent
 from mmos.scope import Hint
 
@@ -153,5 +154,5 @@ class Recital:
             said.append(INTERRUPTED)
         elif answer.status != "answered":
             lines += [ink.red(line) for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
-            said += [reason.next] if reason and reason.next else []
+            said += [step] if reason and (step := next_step(reason)) else []
         return lines + [ink.dim(line) for text in (*said, spent(answer.view)) for line in wrapped(text, width)]

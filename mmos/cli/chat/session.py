@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from mmos.errors import MmosError
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
-    from mmos.app import Answer, App
+    from mmos.app import Answer, App, RunOptions
+    from mmos.app.lifecycle import Watch
     from mmos.messages import File
     from mmos.participant.role import Participant
 
@@ -93,17 +94,26 @@ class Session:
             files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
         sent, self.attached = self.attached, []
-        showing = self.page.showing(self.number)
+        given, options = (*files, *sent), self.wishes.options()
         try:
-            answer = await self._answered(text, (*files, *sent), showing)
+            await self._turn(text, lambda watch: self.app.run(text, thread=self.thread, files=given, options=options, watch=watch))
         except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
             self.attached = [*sent, *self.attached]
             raise
+
+    async def go_on(self, run: str, options: RunOptions) -> None:
+        """The newest run of this conversation again, from where it stopped."""
+        task = self.last[1] if self.last else ""
+        await self._turn(task, lambda watch: self.app.resume(run, options=options, watch=watch))
+
+    async def _turn(self, task: str, work: Callable[[Watch], Awaitable[Answer]]) -> None:
+        showing = self.page.showing(self.number)
+        answer = await self._answered(work, showing)
         self.answers.append(answer)
-        self.thread, self.last = answer.thread, (answer.run, text)
+        self.thread, self.last = answer.thread, (answer.run, task)
         showing.finish(answer)
 
-    async def _answered(self, task: str, files: Iterable[File], showing: Showing) -> Answer:
+    async def _answered(self, work: Callable[[Watch], Awaitable[Answer]], showing: Showing) -> Answer:
         from mmos.app.lifecycle import Watch
 
         started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -111,7 +121,7 @@ class Session:
         following = asyncio.create_task(self._follow(started, showing))
         try:
             with redirect_stdout(self.page.stray()):  # what tools print is no answer
-                answer = await self.app.run(task, thread=self.thread, files=files, options=self.wishes.options(), watch=watch)
+                answer = await work(watch)
         except asyncio.CancelledError:
             if not started.done():
                 raise
@@ -124,14 +134,15 @@ class Session:
         return answer
 
     async def _follow(self, started: asyncio.Future[str], showing: Showing) -> None:
-        """The facts of the run as they are kept, up to its end."""
+        """The facts of the run as they are kept, up to its end, not an earlier one."""
         from mmos.events import RunFinished
 
-        run = await started
-        self.runs.append(run)
-        async for entry in self.app.journal.follow(run=run):
+        run, journal = await started, self.app.journal
+        begun = max((entry.seq for entry in await journal.read(run=run, kinds=("run_resumed",))), default=0)
+        self.runs = [*(one for one in self.runs if one != run), run]
+        async for entry in journal.follow(run=run):
             showing.tell(entry.event)
-            if isinstance(entry.event, RunFinished):
+            if isinstance(entry.event, RunFinished) and entry.seq > begun:
                 return
 
     async def _interrupted(self, run: str) -> Answer:

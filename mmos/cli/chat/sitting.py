@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from mmos.cli.asking import meant
 from mmos.cli.cells import Ink, fit, flat, hanging, wrapped
 from mmos.cli.chat import slash
 from mmos.cli.chat.completion import ChatCompleter
@@ -173,14 +174,11 @@ class Sitting:
         return ["", *(ink.bold(line) for line in text), *options]
 
     async def _answer(self, question: QuestionAsked) -> str:
-        """A number stands for its option, nothing for the default."""
         while True:
             self._question = asyncio.get_running_loop().create_future()
             given = (await self._question).strip()
-            if given.isdigit() and 0 < int(given) <= len(question.options):
-                return question.options[int(given) - 1]
             if given or question.default is not None:
-                return given or str(question.default)
+                return meant(given, question)
 
     # ---------------------------------------------------------------- names for Tab, lines that wait
 

@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "thread": Command("conversations:thread", "[NAME|new]", "which conversation this is; go on with another, or begin one", ("threads",), at_once=False),
     "threads": Command("conversations:threads", "", "the conversations that there are"),
     "retry": Command("doing:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),
+    "resume": Command("resuming:resume", "[ANSWER]", "go on with a turn that was stopped, or that waits for your ANSWER", at_once=False),
     "edit": Command("doing:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
     "cancel": Command("doing:cancel", "[all]", "stop the turn; with `all` drop what was typed ahead, too"),
     "save": Command("doing:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmos.views.run import RunView
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
-INTERRUPTED = "Interrupted; what there is stays in the conversation, marked."
+INTERRUPTED = "Interrupted; what there is stays in the conversation, marked. /resume goes on."
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINS_A_SECOND = 8
 LEAST_SECONDS = 0.5

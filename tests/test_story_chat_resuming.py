@@ -1,0 +1,96 @@
+"""Stories of turns that stopped in the middle: a chat that was killed, a question that waits, a limit; and how the chat goes on."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from mmos.testing import Call
+from tests.shell import shell
+from tests.terminal import CTRL_C, terminal
+
+CONSULT = [Call("consult_coding_specialist", {"query": "How so?"})]
+QUESTION = Call("escalate_to_user", {"question": "Which colour?", "options": ["red", "blue"]})
+INTERRUPTED = "The last turn was interrupted before its end. /resume goes on with it, /retry asks it again."
+
+
+async def test_after_a_chat_was_killed_last_says_how_to_go_on_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [CONSULT, "So it is."], "coding": ["Thus."]}) as on:
+        stall = on.on.host.faults.add("stall", chunks=2, model="arbiter", after=1)
+        async with terminal(tmp_path, "chat", columns=100) as at:
+            await at.shows("/help")
+            at.say("Why?")
+            await at.shows("So it")
+            await at.shows("✓ [1] coding")  # it is in the journal
+            at.process.send_signal(signal.SIGKILL)
+            await at.ended()
+        on.on.host.faults.remove(stall)
+        told = await on.mmos("chat", "--last", given=b"")
+        assert (told.code, told.out, told.err) == (0, "", f"{INTERRUPTED}\n")
+        async with terminal(tmp_path, "chat", "--last", columns=100) as at:
+            await at.shows(INTERRUPTED)
+            at.say("/resume")
+            await at.shows("4 model calls")
+            assert "So it is.\n" in at.text
+            assert at.text.count("✓ [1] coding · coding on here") == 1
+            at.say("/open 1")
+            await at.shows("Thus.")
+            at.say("/resume")
+            await at.shows("The last turn has been answered.")
+        assert len(on.on.heard("coding")) == 1
+
+
+async def test_a_question_that_waits_is_shown_and_answered_in_the_next_chat(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [QUESTION, "Blue, then.", QUESTION, "Red, then."]}) as on:
+        first = await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint it.\n")
+        assert "/resume ANSWER answers it and goes on." in first.err
+        waits = "The last turn waits for your answer. arbiter asks: Which colour? (1. red, 2. blue) /resume ANSWER answers it and goes on."
+        second = await on.mmos("chat", "--last", given=b"/resume\n/resume 2\n/resume 2\n")
+        assert second.out == "Blue, then.\n"
+        assert second.err.startswith(f"{waits}\nmmos: arbiter asks: Which colour? (1. red, 2. blue)\n")
+        assert second.err.endswith("mmos: The last turn has been answered.\n/retry asks it again.\n")
+        await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint that.\n")
+        async with terminal(tmp_path, "chat", "--thread", "t", columns=140) as at:
+            await at.shows(waits)
+            at.say("/resume")
+            await at.shows("answer ›")
+            at.say("1")
+            await at.shows("Red, then.")
+        assert on.on.heard("arbiter") == ["Paint it.", "blue", "Paint that.", "red"]
+
+
+async def test_a_turn_that_was_stopped_or_reached_a_limit_goes_on(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [CONSULT, "So.", "One two three."], "coding": ["Thus."]}) as on:
+        stall = on.on.host.faults.add("stall", chunks=2, model="arbiter", after=2)
+        async with terminal(tmp_path, "chat", "--max-turns", "1") as at:
+            await at.shows("/help")
+            at.say("Why?")
+            await at.shows("arbiter took 1 turn without an answer.")
+            await at.shows("/set max-turns=NUMBER allows more turns, then /resume goes on.")
+            at.say("/set max-turns=5")
+            at.say("/resume")
+            await at.shows("So.")
+            await at.shows("3 model calls")
+            at.say("Count.")
+            await at.shows("One two")
+            at.press(CTRL_C)
+            await at.shows("/resume goes on.")
+            on.on.host.faults.remove(stall)
+            at.say("/resume and more")
+            await at.shows("The last turn asks nothing.")
+            at.say("/resume")
+            await at.shows("One two three.")
+        assert len(on.on.heard("coding")) == 1
+
+
+async def test_what_another_chat_still_works_on_is_left_to_it(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["One two three."]}) as on:
+        on.on.host.faults.add("stall", chunks=2)
+        async with terminal(tmp_path, "chat", "--thread", "t") as at:
+            await at.shows("/help")
+            at.say("Count.")
+            await at.shows("One two")
+            told = await on.mmos("chat", "--last", given=b"/resume\n")
+        assert told.err.startswith("Another process still works on the last turn.\n")
+        assert "is still being worked on by another process." in told.err
+        assert told.code == 2
