@@ -83,6 +83,19 @@ async def test_a_turn_that_was_stopped_or_reached_a_limit_goes_on(tmp_path: Path
         assert len(on.on.heard("coding")) == 1
 
 
+async def test_a_prompt_that_is_too_long_names_commands_that_there_are(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["Never said.", "Short."]}) as on:
+        on.on.host.faults.add("status", status=400, error="the input length exceeds the context length", times=2)
+        ended = await on.mmos("run", "--thread", "t", "Long?")
+        assert "begin a new conversation: `--thread NAME`, in chat `/thread new`. Or give the role a larger `context_window`." in ended.err
+        ended = await on.mmos("chat", "--thread", "t", given=b"Long?\n/thread new\nShort?\n")
+        assert "The prompt is longer than the window of arbiter on here." in ended.err
+        assert ended.err.endswith(
+            "in chat `/thread new`. Or give the role a larger `context_window`.\nA new conversation begins with your next message.\n"
+        )
+        assert len(on.on.sent("arbiter")[-1]["messages"]) == 2, "the system's words and the task alone"
+
+
 async def test_what_another_chat_still_works_on_is_left_to_it(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["One two three."]}) as on:
         on.on.host.faults.add("stall", chunks=2)

@@ -22,7 +22,7 @@ from mmos.errors import (
     Unauthorized,
     WindowExceeded,
 )
-from mmos.hosts.speech import LOG, SAME_REQUEST, Rule, Speech, Words
+from mmos.hosts.speech import LESS, LOG, SAME_REQUEST, Rule, Speech, Words
 
 _PULL = "Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on {host}."
 
@@ -39,7 +39,7 @@ _RULES = (
         r"exceeds the available context size|exceed_context_size|input length exceeds the context length|prompt is longer than the context",
         WindowExceeded,
         "The prompt is longer than the window of {model} on {host}{numbers}.",
-        "Shorten the conversation, or give the role a larger `context_window`.",
+        f"{LESS} Or give the role a larger `context_window`.",
     ),
     Rule(
         r"does not support tools",

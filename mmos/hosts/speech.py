@@ -9,6 +9,7 @@ from mmos.errors import HostError
 
 SAME_REQUEST = "Another try of the same request will not help: check the options, `format` and `think` of the role."
 LOG = "The log of the host has more."
+LESS = "Ask about less at a time, or begin a new conversation: `--thread NAME`, in chat `/thread new`."
 
 Words = tuple[type[HostError], str, str]
 """What it is, our sentence, and the next step."""

@@ -18,6 +18,7 @@ from mmos.hosts.openai.answer import Answer
 from mmos.hosts.openai.habits import MOST_LESSONS, Habit
 from mmos.hosts.openai.key import Key
 from mmos.hosts.openai.speech import OPENAI
+from mmos.hosts.speech import LESS
 from mmos.hosts.wire import Wire
 from mmos.logs import logger
 from mmos.messages import Reply
@@ -185,7 +186,7 @@ class OpenAIHost:
         if tokens > window:
             raise WindowExceeded(
                 f"The prompt is longer than the window of {request.model} on {self.name}: {tokens} tokens or more into {window}.",
-                next_step="Start its server with a larger context, or shorten the conversation.",
+                next_step=f"{LESS} Or start the server with a larger context.",
                 prompt_tokens=tokens,
                 window=window,
                 host=self.name,

@@ -22,7 +22,7 @@ from mmos.errors import (
     WindowExceeded,
 )
 from mmos.hosts.ollama_speech import OLLAMA
-from mmos.hosts.speech import LOG, Rule, Speech, Words
+from mmos.hosts.speech import LESS, LOG, Rule, Speech, Words
 
 _REFUSALS = range(400, 500)
 _FAILURES = range(400, 600)
@@ -35,7 +35,7 @@ _RULES = (
         r"|loaded with context length|greater than max_seq_len|maximum number of tokens allowed|prompt is too long|longer than the (maximum )?(model|context)",
         WindowExceeded,
         "The prompt is longer than the window of {model} on {host}{numbers}.",
-        "Shorten the conversation, or start the server with a larger context; `context_window` of the role should not be larger than that.",
+        f"{LESS} Or start the server with a larger context; `context_window` of the role should not be larger than that.",
         statuses=_ANSWERS,
     ),
     Rule(
