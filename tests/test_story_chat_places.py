@@ -26,7 +26,7 @@ LONG = (
 ANSWER = f"# A heading\n\n{LONG}\n\n- one\n- two\n\n```python\nprint('three')\n```\n\n| a | b |\n|---|---|\n| 1 | 漢字 |\n\nThe end."
 
 
-@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
 async def test_everything_fits_the_columns_there_are(tmp_path: Path, columns: int) -> None:
     async with shell(tmp_path, {"arbiter": [CONSULT, ANSWER], "coding": [LONG]}), terminal(tmp_path, "chat", columns=columns) as at:
         await at.shows("/help")
@@ -34,7 +34,10 @@ async def test_everything_fits_the_columns_there_are(tmp_path: Path, columns: in
         await at.shows("3 model calls")
         at.say("/why")
         await at.shows("you asked: Why?")
-        for command, sign in (("/help", "Ctrl-X"), ("/tools", "TOOL "), ("/usage", "this session"), ("/roles", "WINDOW")):
+        for command, sign in (
+            ("/help", "Ctrl-X"), ("/tools", "TOOL "), ("/usage", "this session"), ("/roles", "WINDOW"), ("/hosts", "LOADED"),
+            ("/models", "LOADED ON"), ("/threads", "BEGAN WITH"), ("/set temperature=5", "Allowed: a number"), ("/usgae", "//usgae"),
+        ):  # fmt: skip
             at.say(command)
             await at.shows(sign)
         assert at.text.count("The end.") == 1

@@ -101,7 +101,7 @@ async def threads(session: Session, argument: str) -> None:  # noqa: ARG001
         session.say("No conversations yet.")
         return
     rows = [(row.name or row.thread, str(row.runs), when(row.last), row.first) for row in found]
-    table(session.page, ("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows)
+    table(session.page, ("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows, ("LAST",))
 
 
 def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:

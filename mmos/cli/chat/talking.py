@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.cells import fit
 from mmos.cli.chat import slash
 from mmos.cli.chat.opening import caution, go_on, header, opened
 from mmos.cli.chat.page import Stray
@@ -69,7 +68,7 @@ def _import(rehearse: bool) -> None:
 async def _talk(sitting: Sitting, session: Session, thread: str | None, last: bool) -> str:
     screen = sitting.screen
     await go_on(session, thread, last)
-    screen.lines([screen.ink.dim(fit(header(session), screen.width))])
+    screen.note(header(session))
     if told := caution(session.app):
         screen.note(told)
     sitting.session = session

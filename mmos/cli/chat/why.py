@@ -127,10 +127,10 @@ async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
          how_long(use.load_seconds), how_long(use.queue_seconds), how_long(use.busy_seconds))
         for use in views[-1].roles.values()
     ]  # fmt: skip
-    table(page, heads, uses)
+    table(page, heads, uses, ("QUEUED", "LOADING", "HOST", "CALLS", "PROMPT", "MODEL"))
     totals = [_total("last turn", views[-1:]), _total("this session", views)]
     page.lines([""])
-    table(page, ("", "MODEL CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals)
+    table(page, ("", "CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, ("LOADS", "PROMPT", "CALLS"))
 
 
 def _total(name: str, views: list[RunView]) -> tuple[str, ...]:
