@@ -18,11 +18,13 @@ from mmos.cli.chat.attaching import attachment
 from mmos.cli.chat.completion import ChatCompleter
 from mmos.cli.chat.history import FILE, KeptHistory
 from mmos.cli.chat.input import Inbox, Lines
+from mmos.cli.chat.why import reasons
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
 from mmos.config.settings import checked
 from mmos.errors import UsageError
-from mmos.messages import File
+from mmos.events import Entry, LaneOpened, ModelReplied
+from mmos.messages import File, Message, Usage
 from mmos.views.run import RunView
 
 WORDS = some.text(some.sampled_from("ab 漢字\u0301é👩\u200d💻\t\n-"), max_size=200)
@@ -248,6 +250,18 @@ def test_python_values_are_checked_by_the_same_table(value: object) -> None:
     with pytest.raises(UsageError, match=r"Allowed: a number from 0 to 2\."):
         checked("temperature", value)
     assert (checked("temperature", 0), checked("num_predict", -1), checked("timeout", "1h")) == (0.0, -1, 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("warm", "seconds", "said"),
+    [(True, 0.0, ", which held it"), (False, 2.0, ", which had to load it"), (False, 0.0, ""), (True, 2.0, ", which had to load it")],
+)
+def test_the_hosts_own_clock_says_whether_a_model_was_loaded(warm: bool, seconds: float, said: str) -> None:
+    replied = ModelReplied(
+        "a", "r", "arbiter", "m", "h", Message("assistant", "Yes."), Usage(load_seconds=seconds), placement={"warm": warm}
+    )
+    lines = reasons([Entry("r", "t", 0.0, event) for event in (LaneOpened("r", "arbiter", Message("user", "Hi.")), replied)], 80)
+    assert lines[1] == f"  m, as configured, on h{said}"
 
 
 def test_files_are_named_as_terminals_write_them(tmp_path: Path) -> None:

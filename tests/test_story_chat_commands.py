@@ -56,6 +56,20 @@ async def test_commands_that_tell(tmp_path: Path) -> None:
         assert len(on.on.heard("arbiter")) == 2, "no command asks a model"
 
 
+async def test_a_command_that_is_typed_behind_another_is_obeyed_behind_it(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": []}) as on, terminal(tmp_path, "chat") as at:
+        await at.shows("/help")
+        on.on.host.faults.add("late", path="/api/tags", seconds=0.5)
+        at.say("/hosts")
+        await at.shows("› /hosts")
+        at.say("/roles")
+        at.say("/usgae")
+        await at.shows("There is no command /usgae.")
+        await at.shows("MEMORY")
+        places = [at.text.index(text) for text in ("› /hosts", "MEMORY", "› /roles", "WINDOW", "› /usgae", "There is no command")]
+        assert places == sorted(places)
+
+
 async def test_retry_asks_the_last_task_again_and_the_old_answer_no_longer_counts(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["A poor answer.", "A better answer.", "And on."]}) as on:
         async with terminal(tmp_path, "chat", "--thread", "t") as at:

@@ -58,6 +58,8 @@ class Session:
     leave: Callable[[], None] = lambda: None
     said: int = 0
     """Lines of the user so far."""
+    answering: bool = False
+    """A model is at work; a command that is carried out is no such thing."""
     _work: asyncio.Task[None] | None = None
 
     @property
@@ -108,7 +110,11 @@ class Session:
 
     async def _turn(self, task: str, work: Callable[[Watch], Awaitable[Answer]]) -> None:
         showing = self.page.showing(self.number)
-        answer = await self._answered(work, showing)
+        self.answering = True
+        try:
+            answer = await self._answered(work, showing)
+        finally:
+            self.answering = False
         self.answers.append(answer)
         self.thread, self.last = answer.thread, (answer.run, task)
         showing.finish(answer)

@@ -89,7 +89,7 @@ class Sitting:
         """A task, an answer or a command; a command is never an answer: it is obeyed at once, or waits for its turn."""
         self._warned = False
         command, session = slash.known(text) if self._question else slash.read(text), self.session  # an answer may be a path
-        if command is not None and session is not None and session.busy and slash.at_once(command[0]):
+        if command is not None and session is not None and slash.at_once(command[0], session):
             self.screen.remember(text)
             self._beside(self._at_once(session, text, *command))
         elif self._question is not None and (command is None or session is None):

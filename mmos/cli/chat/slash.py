@@ -76,9 +76,11 @@ def known(text: str) -> tuple[str, str] | None:
     return found if found is not None and found[0] in COMMANDS else None
 
 
-def at_once(name: str) -> bool:
-    """Whether a command does not wait for its turn; the answer that there is no such command does not."""
-    return name not in COMMANDS or COMMANDS[name].at_once
+def at_once(name: str, session: Session) -> bool:
+    """Whether a command is obeyed beside what goes on: beside an answer most are, beside another command only the one that stops it."""
+    if session.answering:
+        return name not in COMMANDS or COMMANDS[name].at_once
+    return session.busy and name == "cancel"
 
 
 def task(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -79,15 +79,18 @@ def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
     """Why this model and this host, as far as the fleet said it."""
     named = "as set in this session" if event.role in chosen else "as configured"
     placement = event.placement
-    known = [_memory(placement)] if placement else []
+    known = _memory(event)
     known += [f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in TOLD and _plain(value)]
     return f"{event.model}, {named}, on {event.host}{', ' if known else ''}{', '.join(known)}"
 
 
-def _memory(placement: Mapping[str, Any]) -> str:
-    if placement.get("swap"):
-        return "which pushed another model out to load it"
-    return "which held it" if placement.get("warm") else "which had to load it"
+def _memory(event: events.ModelReplied) -> list[str]:
+    """The host's own clock says whether the model was loaded for this reply."""
+    if event.placement.get("swap"):
+        return ["which pushed another model out to load it"]
+    if event.usage.loaded:
+        return ["which had to load it"]
+    return ["which held it"] if event.placement.get("warm") else []
 
 
 def _plain(value: Any) -> bool:
