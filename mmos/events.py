@@ -83,6 +83,8 @@ class ThreadNamed(Event):
 class Warned(Event):
     kind = "warned"
     text: str
+    unserved: tuple[str, ...] = ()
+    """The roles that nobody can serve, each as ROLE=MODEL, where the warning is about that."""
 
 
 # ---------------------------------------------------------------- participants and their models
@@ -295,6 +297,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "reason": Reason.from_json,
     "options": lambda value: tuple(value) if isinstance(value, list) else value,
     "files": tuple,
+    "unserved": tuple,
 }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from mmos.errors import LimitReached
-from mmos.events import ArtifactKept, Entry, Event
+from mmos.events import ArtifactKept, Entry, Event, Warned
 from mmos.journal import Journal
 from mmos.logs import log_fact
 from mmos.plurals import counted
@@ -72,6 +72,12 @@ class Scope:
         self.conversation.apply(entry)
         log_fact(self.run, event.kind, event)
         return entry
+
+    def warn(self, text: str, *, unserved: Iterable[str] = ()) -> None:
+        """Warn of something. That nobody can serve a role is told once."""
+        roles = tuple(unserved)
+        if not roles or not self.view.unserved.issuperset(roles):
+            self.record(Warned(text, roles))
 
     def keep(self, role: str, text: str) -> str:
         """Keep a text that is too long to hand on; gives the reference that stands for it."""

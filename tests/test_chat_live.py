@@ -132,3 +132,33 @@ def test_lines_fit_whatever_stands_in_them() -> None:
         seen.tell(events.CallStarted("c1", "r", "arbiter", "tool", {"query": "漢字かな交じり文 👩‍💻 " * 20}), 0.0)
         assert all(wcswidth(line) <= width for line in seen.lines(1.0, width, PLAIN))
         assert seen.lines(1.0, width, PLAIN)[0].endswith(" · 1.0 s")
+
+
+def failed(lane: str, role: str, detail: str = "Nothing listens there.") -> events.ModelFailed:
+    return events.ModelFailed("a", lane, role, f"{role}-model", "box", "host_unreachable", detail)
+
+
+def test_what_a_host_said_is_told_once_in_a_turn() -> None:
+    seen = live()
+    for number, role in enumerate(("coding", "coding", "reasoning"), 1):
+        for event in consult(f"c{number}", role, f"r:{number}"):
+            seen.tell(event, 1.0)
+        seen.tell(failed(f"r:{number}", role), 1.0)
+    seen.tell(failed("r:1", "coding", "It is busy."), 1.0)
+    assert seen.notes == ["! coding on box: Nothing listens there.", "! coding on box: It is busy."]
+
+
+def test_a_role_that_nobody_can_serve_is_told_once_in_a_session() -> None:
+    unserved: set[str] = set()
+    warned = events.Warned("coding (coding-model) cannot be asked.", ("coding=coding-model",))
+    for turn in range(2):
+        seen = Live(lambda work: 0, unserved)
+        seen.tell(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
+        seen.tell(warned, 0.0)
+        for event in consult("c1", "coding", "r:1"):
+            seen.tell(event, 1.0)
+        seen.tell(failed("r:1", "coding"), 1.0)
+        seen.tell(finished("c1", ok=False, text="Nothing listens there."), 1.0)
+        assert seen.notes == ([] if turn else ["! coding (coding-model) cannot be asked."])
+        assert seen.knows(warned.text)
+        assert seen.collapsed(80, PLAIN) == ["  ✗ coding · coding-model · 0.0 s"]

@@ -134,6 +134,13 @@ def test_at_a_terminal_progress_has_lines_of_its_own_and_control_signs_are_left_
     assert told(on) == "  ! look[31m out\n"
 
 
+def test_what_a_host_said_is_told_once() -> None:
+    on = screen(progress=True)
+    for lane in ("r:1", "r:2"):
+        on.tell(ModelFailed("a", lane, "coding", "m", "box", "host_unreachable", "Nothing listens there."))
+    assert told(on) == "  ! coding on box: Nothing listens there.\n"
+
+
 def test_progress_is_silent_where_it_is_not_wanted() -> None:
     on = screen()
     on.tell(Warned("look out"))

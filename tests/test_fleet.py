@@ -290,7 +290,9 @@ async def test_what_nobody_had_a_moment_ago_is_looked_for_again() -> None:
 
 async def test_a_model_that_nobody_has_is_said_with_what_there_is() -> None:
     async with hosts("a", "b", models={"b": [Model.scripted("n", ["x"])]}) as on:
-        with pytest.raises(mmos.NoHost, match=r"No host can serve zzz.*a: .*It has: m:latest.*b: .*It has: n:latest") as raised:
+        with pytest.raises(
+            mmos.NoHost, match=r"No host can serve zzz.*a does not .*It has: m:latest.*b does not .*It has: n:latest"
+        ) as raised:
             await on.ask("zzz")
         assert raised.value.code == "model_missing"
         assert "ollama pull zzz" in raised.value.next_step

@@ -201,4 +201,4 @@ async def test_a_host_that_is_silent_is_told_of_before_it_is_needed(tmp_path: Pa
         "orchestration: {servers: {off: {url: 'http://127.0.0.1:9'}}, arbiter: {model: m, server: off}}\n"
     )
     async with terminal(tmp_path, "chat") as at:
-        await at.shows("! off: ")
+        await at.shows("! arbiter (m) and synthesizer (m) cannot be asked: Nothing listens at")

@@ -187,9 +187,9 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
             await at.shows("There is no host 'nowhere'")
             at.say("/set coding=other@here")
             await at.shows("coding  other@here")
-            assert "No host that answers has" not in at.text
+            assert "cannot be asked" not in at.text
             at.say("/set coding=nobodys")
-            await at.shows("! No host that answers has the model 'nobodys'.")
+            await at.shows("! coding (nobodys) cannot be asked: here does not have nobodys.")
             at.say("/set coding=other@here")
             await at.shows("coding  other@here", times=2)
             at.say("/set temperature=0.2")

@@ -14,6 +14,7 @@ from mmos.app import checks, wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.sight import check_sight
+from mmos.app.unserved import RollCall, Unserved
 from mmos.config.load import Config, from_mapping, load
 from mmos.errors import NotFound, StateError, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
@@ -70,6 +71,7 @@ class App:
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
+        self._roll = RollCall(fleet)
         self.unkept: StateError | None = None
         """Why a run could not be written down; its answer said so."""
         self._casts: dict[Any, Mapping[str, Participant]] = {}
@@ -127,7 +129,7 @@ class App:
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
-            self.unkept = await carry(participants, scope) or self.unkept
+            self.unkept = await carry(participants, scope, self._roll) or self.unkept
         return Answer.of(scope.view)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
@@ -157,7 +159,7 @@ class App:
         conversation = await self._conversation(view.thread)
         scope = self._scope(run, view.thread, conversation, options, watch or Watch())
         scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
-        self.unkept = await carry(participants, scope) or self.unkept
+        self.unkept = await carry(participants, scope, self._roll) or self.unkept
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
@@ -228,6 +230,14 @@ class App:
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+
+    async def unserved(self, options: RunOptions | None = None) -> list[Unserved]:
+        """The roles that no host can serve now, with the reason and what helps. Every host is asked."""
+        return await self._roll.call(self.cast(options or RunOptions()))
+
+    async def close(self) -> None:
+        """Leave nothing at work. The fleet and the journal are closed by whoever opened them."""
+        await self._roll.close()
 
     # ---------------------------------------------------------------- parts of a run
 
@@ -357,7 +367,10 @@ async def open_app(
     try:
         async with wiring.fleet_of(made) as fleet:
             app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
-            yield app
+            try:
+                yield app
+            finally:
+                await app.close()
     finally:
         try:
             await journal.close()

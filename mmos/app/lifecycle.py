@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mmos.app.terms import checked
+from mmos.app.unserved import RollCall
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -116,12 +117,13 @@ class Watch:
             self.on_hint(hint)
 
 
-async def carry(participants: Participants, scope: Scope) -> StateError | None:
+async def carry(participants: Participants, scope: Scope, roll: RollCall) -> StateError | None:
     """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
     finished: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
-        finished = await _outcome(participants, scope)
+        async with roll.beside(scope, participants.roles):
+            finished = await _outcome(participants, scope)
     except asyncio.CancelledError:
         finished = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
         raise

@@ -9,7 +9,7 @@ import click
 from mmos.config.scalars import LONGEST, duration, plain
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """`90`, `1.5`, `30s`, `5m` or `1h30m`; gives seconds."""
 
     name = "seconds"

@@ -38,6 +38,8 @@ class Screen:
     _told: int = 0
     """Turns of which a hint and of which a fact has come: where facts are behind, what belongs before the turn is not told yet."""
     _early: list[Hint] = field(default_factory=list)
+    _failures: set[tuple[str, str]] = field(default_factory=set)
+    """What a host said is told once, however often it is asked."""
 
     def hint(self, hint: Hint) -> None:
         """Only the arbiter's own words are printed as they come; others are told of when they are done."""
@@ -70,10 +72,18 @@ class Screen:
             self._told += 1
             self._release(self._told >= self._hinted)
         line = _line(event)
-        if line:
+        if line and not self._is_known(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):
             self._asked.setdefault(event.question, asyncio.Event()).set()
+
+    def _is_known(self, event: events.Event) -> bool:
+        if not isinstance(event, events.ModelFailed):
+            return False
+        failure = (event.host, event.detail)
+        known = failure in self._failures
+        self._failures.add(failure)
+        return known
 
     @asynccontextmanager
     async def quiet(self, question: str) -> AsyncIterator[None]:

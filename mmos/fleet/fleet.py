@@ -13,7 +13,19 @@ from typing import Any, Literal, Self, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mmos.calls.spec import Spec, encode_offer
-from mmos.errors import HostBusy, HostError, HostTimeout, ModelMissing, NoHost, StreamCut, UsageError, WindowExceeded
+from mmos.config.wording import nearest
+from mmos.errors import (
+    HostBusy,
+    HostError,
+    HostTimeout,
+    HostUnreachable,
+    ModelMissing,
+    NoHost,
+    StreamCut,
+    Unauthorized,
+    UsageError,
+    WindowExceeded,
+)
 from mmos.fleet.seats import Seat, Seats, Wish, find, key
 from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
@@ -31,6 +43,9 @@ MISCOUNT = 1.5
 
 ANSWER = 1024
 """Tokens that a window has room for beyond the prompt."""
+
+LISTED = 6
+"""Models of a host that a message names."""
 
 SESSIONS_KEPT = 10_000
 
@@ -74,7 +89,6 @@ class Fleet:
         self._clock = clock
         self._sessions: dict[str, str] = {}
         self._windows: dict[str, int] = {}
-        self._counting = asyncio.Lock()
 
     @classmethod
     def open(cls, hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
@@ -284,23 +298,35 @@ class Fleet:
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
         """Ask every host what it has installed, all at once; returns who could not say. One that is silent is left alone for a while, too."""
         since = self._clock() - (0.0 if fresh else CENSUS_SECONDS)
-        async with self._counting:  # of those who want to know at once, one asks
-            await asyncio.gather(*(self._count(seat) for seat in self.seats if seat.counted_at <= since))
+        if stale := [seat for seat in self.seats if seat.counted_at <= since]:
+            await asyncio.gather(*(self._count(seat, since) for seat in stale))
         return {seat.name: seat.silent for seat in self.seats if seat.silent is not None}
 
-    async def _count(self, seat: Seat) -> None:
-        try:
-            seat.installed, seat.silent = {key(model.name): model for model in await seat.host.tags()}, None
-        except HostError as error:
-            seat.installed, seat.silent = None, error
-        seat.counted_at = self._clock()
+    def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
+        """Why each host cannot serve a model, by what they said when they were last asked; empty where one can, or where one has said nothing yet."""
+        found: dict[str, HostError] = {}
+        for name in servers or tuple(self._seats.by_name):
+            fault = _fault(self._seats.by_name[name], model)
+            if fault is None:
+                return {}
+            found[name] = fault
+        return found
+
+    async def _count(self, seat: Seat, since: float) -> None:
+        async with seat.counting:  # of those who want to know at once, one asks
+            if seat.counted_at > since:
+                return
+            try:
+                seat.installed, seat.silent = {key(model.name): model for model in await seat.host.tags()}, None
+            except HostError as error:
+                seat.installed, seat.silent = None, error
+            seat.counted_at = self._clock()
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What the first host that answers says of a model; None when no host can say."""
         for name in servers or tuple(self._seats.by_name):
             seat = self._seats.by_name[name]
-            if self._clock() - seat.counted_at >= CENSUS_SECONDS:
-                await self._count(seat)
+            await self._count(seat, self._clock() - CENSUS_SECONDS)
             known = find(seat.installed, model)
             if known is None:
                 continue
@@ -318,7 +344,8 @@ class Fleet:
 
 def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
     """What each host said; where all said the same, the error has that one's code."""
-    lines = [f"{name}: {error.message}" for name, error in said.items()] if len(said) > 1 else [error.message for error in said.values()]
+    alone = len(said) == 1
+    lines = [error.message if alone or error.message.startswith(f"{name} ") else f"{name}: {error.message}" for name, error in said.items()]
     nobody = NoHost(
         f"No host can serve {model}. {' '.join(lines)}",
         said=said,
@@ -332,13 +359,23 @@ def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
 
 
 def _lacking(seat: Seat, model: str) -> ModelMissing:
-    listed = ", ".join(sorted(installed.name for installed in (seat.installed or {}).values())) or "no models"
+    names = sorted(installed.name for installed in (seat.installed or {}).values())
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    near = nearest(model, names)
+    hint = f" Did you mean {near}?" if near else f" It has: {', '.join(names[:LISTED]) or 'no models'}{more}."
     return ModelMissing(
-        f"It does not have {model}. It has: {listed}.",
+        f"{seat.name} does not have {model}.{hint}",
         host=seat.name,
         model=model,
-        next_step=f"Pull it on one of them: ollama pull {model}",
+        next_step=f"Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on the host.",
     )
+
+
+def _fault(seat: Seat, model: str) -> HostError | None:
+    """Why a host cannot serve a model, as far as it is known. One that need not list what it serves is only known to be silent."""
+    if seat.host.abilities.lists_all:
+        return seat.silent or (None if seat.installed is None or find(seat.installed, model) else _lacking(seat, model))
+    return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None
 
 
 def _tells_of_the_host(error: HostError) -> bool:

@@ -33,6 +33,7 @@ class Seat:
     failed_at: float = float("-inf")
     installed: dict[str, Installed] | None = None
     counted_at: float = float("-inf")
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     silent: HostError | None = None
     """Why it could not say what it has, when it was last asked."""
     residents: Residents = field(default_factory=Residents)

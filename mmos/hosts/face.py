@@ -121,6 +121,8 @@ class Abilities:
     """Models can be loaded and unloaded on demand."""
     pulls: bool = True
     """Models can be fetched on demand."""
+    lists_all: bool = True
+    """It serves no model that it does not list."""
     tells_window: bool = True
     """It says how many tokens a model's window holds."""
     tells_cached: bool = False

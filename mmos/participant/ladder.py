@@ -14,7 +14,7 @@ from mmos.calls.interpreting import LONGEST, relevant, spelled_out, trusted
 from mmos.calls.reading import Reading, Repair, writable
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostError
-from mmos.events import CallRepaired, Status, Warned
+from mmos.events import CallRepaired, Status
 from mmos.fleet.fleet import Fleet
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply, ToolCall
@@ -119,7 +119,8 @@ class Ladder:
         try:
             reply = await inquiry.ask(role.name, request, role.servers, seconds=role.timeout or SECONDS, shape=_as_it_came)
         except HostError as error:
-            self._give_up(inquiry.scope, f"{role.name} ({role.model}) could not be asked: {error.message}")
+            self.silent = True
+            inquiry.scope.warn(f"{role.name} ({role.model}) gave no answer: {error}", unserved=(f"{role.name}={role.model}",))
             return error.message
         calls = reply.calls or ToolsChannel(specs).read(reply).message.calls
         bound = [tool.name for tool in box if tool.effects]
@@ -137,10 +138,6 @@ class Ladder:
             role.model, [Message("system", system), Message("user", text)], role.window, tools=encode_offer(map(spelled_out, specs)),
             options={**options, **role.options}, think=role.think, keep_alive=role.keep_alive,
         )  # fmt: skip
-
-    def _give_up(self, scope: Scope, why: str) -> None:
-        self.silent = True
-        scope.record(Warned(why))
 
     # ---------------------------------------------------------------- the caller itself
 

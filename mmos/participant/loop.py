@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
-from mmos.errors import LimitReached, MmosError, NoAnswer, NotFound, QuestionOpen, StateError, ToolError
+from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import PASS_ON, Execution
 from mmos.fleet.fleet import Fleet
@@ -109,7 +109,7 @@ class Participants:
         if scope.depth >= scope.limits.depth:
             raise ToolError(f"Consultations may be nested {scope.limits.depth} deep, and this is one more. Answer with what you have.")
         inner = scope.bind(lane=self._lane(scope, role, message, call), role=role, depth=scope.depth + 1, listener=scope.inner_listener)
-        seconds = self.roles[role].role.timeout
+        model, seconds = self.roles[role].role.model, self.roles[role].role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await self.exchange(inner)
@@ -117,6 +117,9 @@ class Participants:
             if not limit.expired():
                 raise
             raise ToolError(f"{role} did not answer within {seconds:g} s.", code="tool_timeout") from error
+        except NoHost as error:
+            scope.warn(f"{role} ({model}) gave no answer: {error}", unserved=(f"{role}={model}",))
+            raise
         except LimitReached as error:
             if error.limit != "limit_turns":
                 raise

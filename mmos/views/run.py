@@ -111,6 +111,8 @@ class RunView:
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
     repairs: list[events.CallRepaired] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unserved: set[str] = field(default_factory=set)
+    """Roles that nobody can serve, each as ROLE=MODEL."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -226,6 +228,7 @@ def _call_repaired(view: RunView, event: events.CallRepaired) -> None:
 
 def _warned(view: RunView, event: events.Warned) -> None:
     view.warnings.append(event.text)
+    view.unserved.update(event.unserved)
 
 
 def _history_shortened(view: RunView, event: events.HistoryShortened) -> None:

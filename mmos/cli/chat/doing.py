@@ -133,8 +133,8 @@ async def set_(session: Session, argument: str) -> None:
         except UsageError:
             session.wishes = before
             raise
-        if (name := key.strip()) in session.wishes.roles:
-            await _look_for(session, session.cast()[name].role.model, session.wishes.roles[name].partition("@")[2])
+        if key.strip() in session.wishes.roles:
+            await _look_for(session, key.strip())
     told = session.wishes.told()
     if told:
         table(session.page, ("SET", "TO"), told)
@@ -142,13 +142,9 @@ async def set_(session: Session, argument: str) -> None:
         session.say("Nothing is set: everything is as configured.")
 
 
-async def _look_for(session: Session, model: str, host: str) -> None:
-    """Say at once that nobody has a model; it may be fetched meanwhile, so it stays set."""
-    from mmos.cli.fleet import missing
-    from mmos.fleet.seats import key
-    from mmos.fleet.survey import survey
-
-    states = [state for state in await survey(session.app.fleet, session.app.config.servers()) if host in ("", state.name)]
-    if not any(key(found.name) == key(model) for state in states for found in state.installed):
-        error = missing(model, states)
-        session.say(f"! {error.message} {error.next_step}")
+async def _look_for(session: Session, role: str) -> None:
+    """Say at once that nobody can serve a role now; its model may be fetched meanwhile, so it stays set."""
+    wanted = f"{role}={session.cast()[role].role.model}"
+    for missing in await session.app.unserved(session.wishes.options()):
+        if wanted in missing.roles:
+            session.say(f"! {missing.text}")

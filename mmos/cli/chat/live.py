@@ -17,7 +17,7 @@ OWN_LINE = frozenset({"escalate_to_user"})
 class Live:
     """The work of one run. Hints are ahead of facts; either may be the first to tell of a participant."""
 
-    def __init__(self, number: Callable[[Work], int]) -> None:
+    def __init__(self, number: Callable[[Work], int], unserved: set[str] | None = None) -> None:
         self.arbiter = Work("arbiter")
         self.works: list[Work] = []
         """What the arbiter asked for and what is not yet in the scrollback."""
@@ -27,6 +27,10 @@ class Live:
         self._calls: dict[str, Work] = {}
         self._lanes: dict[str, Work] = {}
         self._warnings: set[str] = set()
+        self._failures: set[tuple[str, str]] = set()
+        """What a host said is told once in a turn, however often it is asked."""
+        self._unserved = set() if unserved is None else unserved
+        """Roles that nobody can serve, and the user knows it: told once in a session."""
         self._own = ""
         self._turns_heard = self._turns_told = 0
         """Turns of the arbiter: a hint tells of each, and the fact that stands right before it."""
@@ -108,7 +112,7 @@ class Live:
             return
         work.ended, work.ok = now, event.ok
         said = what_came(event.message.content)
-        work.report = "" if event.ok else said
+        work.report = "" if event.ok or f"{work.role}={work.model}" in self._unserved else said
         work.text = work.text or said
 
     def _replied(self, event: events.ModelReplied, now: float) -> None:
@@ -122,14 +126,25 @@ class Live:
 
     def _note(self, event: events.Event) -> None:
         match event:
-            case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
-                self.notes.append(f"! {role} on {host}: {flat(detail)}" if host else f"! {role}: {flat(detail)}")
+            case events.ModelFailed() if event.code != "cancelled":
+                self._fail(event)
             case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
                 self.notes.append(f"! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}")
-            case events.Warned(text=text):
+            case events.Warned(text=text, unserved=roles) if roles and self._unserved.issuperset(roles):
+                self._warnings.add(text)
+            case events.Warned(text=text, unserved=roles):
+                self._unserved.update(roles)
                 self._warn(text)
             case events.HistoryShortened(role=role, dropped=dropped):
                 self._warn(f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt")
+
+    def _fail(self, event: events.ModelFailed) -> None:
+        failure = (event.host, event.detail)
+        if failure not in self._failures and f"{event.role}={event.model}" not in self._unserved:
+            self.notes.append(
+                f"! {event.role} on {event.host}: {flat(event.detail)}" if event.host else f"! {event.role}: {flat(event.detail)}"
+            )
+        self._failures.add(failure)
 
     def _warn(self, text: str) -> None:
         self._warnings.add(text)

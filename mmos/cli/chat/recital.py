@@ -27,7 +27,7 @@ class Recital:
 
     def __init__(self, page: Terminal, number: Callable[[Work], int]) -> None:
         self._page = page
-        self._live = Live(number)
+        self._live = Live(number, page.unserved)
         self._clock = asyncio.get_running_loop().time
         self._live.arbiter.begun = self._clock()
         self._stream: MarkdownStream | None = None

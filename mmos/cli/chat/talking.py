@@ -89,10 +89,16 @@ async def _look_around(sitting: Sitting, session: Session) -> None:
 
     rows = threads(await session.app.journal.read(kinds=THREAD_KINDS))
     sitting.know_threads(row.name or row.thread for row in reversed(rows))
-    silent = await session.app.fleet.census()
-    for name, error in silent.items():
+    unserved = await session.app.unserved(session.wishes.options())
+    for missing in unserved:
+        sitting.screen.note(f"! {missing.text}")
+    sitting.screen.unserved.update(role for missing in unserved for role in missing.roles)
+    spare = {
+        name: error for name, error in (await session.app.fleet.census()).items() if all(name not in missing.hosts for missing in unserved)
+    }
+    for name, error in spare.items():
         sitting.screen.note(f"! {name}: {error.message}")
-    if silent:
+    if unserved or spare:
         sitting.screen.note("`mmos doctor` says what helps.")
 
 

@@ -48,6 +48,8 @@ class Terminal:
         """What stands before the input line while a question is open."""
         self.live: Callable[[], Sequence[str]] = tuple
         self.below: Callable[[], Sequence[str]] = tuple
+        self.unserved: set[str] = set()
+        """Roles that nobody can serve, as far as the page says so already; each as ROLE=MODEL."""
         self._shown: list[str] = []
         self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None

@@ -59,7 +59,7 @@ class OpenAIHost:
         self._windows: dict[str, int] = {}
         self.name = name
         self.url = self._wire.url
-        self.abilities = Abilities(sets_window=False, tells_loaded=False, loads=False, pulls=False, tells_window=False)
+        self.abilities = Abilities(sets_window=False, tells_loaded=False, loads=False, pulls=False, lists_all=False, tells_window=False)
 
     def __repr__(self) -> str:
         return f"OpenAIHost({self.name!r}, {self.url!r})"

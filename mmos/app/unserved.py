@@ -1,0 +1,111 @@
+"""Which roles nobody can serve: found out beside a run, before anybody misses them, and written into every run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mmos.app.wiring import ARBITER
+from mmos.errors import HostError
+from mmos.fleet.fleet import Fleet
+from mmos.participant.role import Participant
+from mmos.scope import Scope
+
+GRACE = 0.25
+"""Seconds that a run that has ended waits for hosts that have not listed their models yet."""
+
+PATIENCE = 1.5
+"""Seconds that whoever asks waits: a host that is well needs milliseconds."""
+
+Cast = Mapping[str, Participant]
+
+
+@dataclass(frozen=True)
+class Unserved:
+    """Roles that cannot be asked, all for the same reason."""
+
+    roles: tuple[str, ...]
+    """Each as ROLE=MODEL."""
+    hosts: tuple[str, ...]
+    """The hosts that were to serve them."""
+    text: str
+
+    @property
+    def stops_all(self) -> bool:
+        """The arbiter is one of them: no run can be answered, and its reason says why."""
+        return any(role.startswith(f"{ARBITER}=") for role in self.roles)
+
+
+class RollCall:
+    """Asks each host once what it has. Later runs of the app use what is known; only while something is missing is it asked for again."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._asking: asyncio.Task[object] | None = None
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def call(self, cast: Cast) -> list[Unserved]:
+        """Ask now, and wait a moment for what the hosts say."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._fleet.census(fresh=True))
+        await asyncio.wait([self._asking], timeout=PATIENCE)
+        return self.known(cast)
+
+    @asynccontextmanager
+    async def beside(self, scope: Scope, cast: Cast) -> AsyncIterator[None]:
+        """Warn a run of what is missing, as soon as that is known; it never waits for this before its end, and then for a moment."""
+        asking = self._ask(cast)
+        if asking is None:
+            yield
+            return
+        warning = asyncio.create_task(self._warn_when_known(asking, scope, cast))
+        try:
+            yield
+            await asyncio.wait([warning], timeout=GRACE)
+        finally:
+            warning.cancel()
+            await asyncio.gather(warning, return_exceptions=True)
+        self._warn(scope, cast)  # as far as hosts have answered
+
+    def known(self, cast: Cast) -> list[Unserved]:
+        """What is missing, as far as the hosts have told."""
+        groups: dict[tuple[tuple[str, str], ...], tuple[list[Participant], Mapping[str, HostError]]] = {}
+        for participant in cast.values():
+            faults = self._fleet.faults(participant.role.model, participant.role.servers)
+            cause = tuple((host, fault.message) for host, fault in faults.items())
+            groups.setdefault(cause, ([], faults))[0].append(participant)
+        groups.pop((), None)
+        return [_unserved(participants, faults) for participants, faults in groups.values()]
+
+    def _ask(self, cast: Cast) -> asyncio.Task[object] | None:
+        """The census that is going on; a new one where hosts were never asked, or where something was missing. None: nothing is."""
+        if self._asking is not None and not self._asking.done():
+            return self._asking
+        if self._asking is not None and not self.known(cast):
+            return None
+        self._asking = asyncio.create_task(self._fleet.census())
+        return self._asking
+
+    async def _warn_when_known(self, asking: asyncio.Task[object], scope: Scope, cast: Cast) -> None:
+        await asyncio.wait([asking])  # it belongs to all runs of the app: this one may be cancelled
+        self._warn(scope, cast)
+
+    def _warn(self, scope: Scope, cast: Cast) -> None:
+        for unserved in self.known(cast):
+            if not unserved.stops_all:
+                scope.warn(unserved.text, unserved=unserved.roles)
+
+
+def _unserved(participants: list[Participant], faults: Mapping[str, HostError]) -> Unserved:
+    named = [f"{participant.role.name} ({participant.role.model})" for participant in participants]
+    listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
+    said = " ".join(dict.fromkeys(fault.message for fault in faults.values()))
+    helps = " ".join(dict.fromkeys(fault.next_step for fault in faults.values() if fault.next_step))
+    roles = tuple(f"{participant.role.name}={participant.role.model}" for participant in participants)
+    return Unserved(roles, tuple(faults), f"{listed} cannot be asked: {said} {helps}".strip())
