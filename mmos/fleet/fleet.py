@@ -13,19 +13,16 @@ from typing import Any, Literal, Self, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mmos.calls.spec import Spec, encode_offer
-from mmos.config.wording import nearest
 from mmos.errors import (
     HostBusy,
     HostError,
     HostTimeout,
-    HostUnreachable,
     ModelMissing,
-    NoHost,
     StreamCut,
-    Unauthorized,
     UsageError,
     WindowExceeded,
 )
+from mmos.fleet.refusals import known_fault, lacking, nobody
 from mmos.fleet.seats import Seat, Seats, Wish, find, key
 from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
@@ -43,9 +40,6 @@ MISCOUNT = 1.5
 
 ANSWER = 1024
 """Tokens that a window has room for beyond the prompt."""
-
-LISTED = 6
-"""Models of a host that a message names."""
 
 SESSIONS_KEPT = 10_000
 
@@ -221,7 +215,7 @@ class Fleet:
                 allowed.remove(seat.name)
             finally:
                 self._seats.leave(seat, model)
-        raise _nobody(model, said)
+        raise nobody(model, said)
 
     async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
         """The same host again while its fault may pass."""
@@ -293,7 +287,7 @@ class Fleet:
             having = [seat.name for seat in self.seats if find(seat.installed, model)]
             if having:
                 return having
-        raise _nobody(model, {seat.name: faults.get(seat.name) or _lacking(seat, model) for seat in self.seats})
+        raise nobody(model, {seat.name: faults.get(seat.name) or lacking(seat, model) for seat in self.seats})
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
         """Ask every host what it has installed, all at once; returns who could not say. One that is silent is left alone for a while, too."""
@@ -306,7 +300,7 @@ class Fleet:
         """Why each host cannot serve a model, by what they said when they were last asked; empty where one can, or where one has said nothing yet."""
         found: dict[str, HostError] = {}
         for name in servers or tuple(self._seats.by_name):
-            fault = _fault(self._seats.by_name[name], model)
+            fault = known_fault(self._seats.by_name[name], model)
             if fault is None:
                 return {}
             found[name] = fault
@@ -340,42 +334,6 @@ class Fleet:
                 seat.installed[key(model)] = known
             return known
         return None
-
-
-def _nobody(model: str, said: Mapping[str, HostError]) -> HostError:
-    """What each host said; where all said the same, the error has that one's code."""
-    alone = len(said) == 1
-    lines = [error.message if alone or error.message.startswith(f"{name} ") else f"{name}: {error.message}" for name, error in said.items()]
-    nobody = NoHost(
-        f"No host can serve {model}. {' '.join(lines)}",
-        said=said,
-        model=model,
-        partial=max((error.partial for error in said.values()), key=len, default=""),
-        next_step=" ".join(dict.fromkeys(error.next_step for error in said.values() if error.next_step)),
-    )
-    codes = {error.code for error in said.values()}
-    nobody.code = codes.pop() if len(codes) == 1 else nobody.code
-    return nobody
-
-
-def _lacking(seat: Seat, model: str) -> ModelMissing:
-    names = sorted(installed.name for installed in (seat.installed or {}).values())
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    near = nearest(model, names)
-    hint = f" Did you mean {near}?" if near else f" It has: {', '.join(names[:LISTED]) or 'no models'}{more}."
-    return ModelMissing(
-        f"{seat.name} does not have {model}.{hint}",
-        host=seat.name,
-        model=model,
-        next_step=f"Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on the host.",
-    )
-
-
-def _fault(seat: Seat, model: str) -> HostError | None:
-    """Why a host cannot serve a model, as far as it is known. One that need not list what it serves is only known to be silent."""
-    if seat.host.abilities.lists_all:
-        return seat.silent or (None if seat.installed is None or find(seat.installed, model) else _lacking(seat, model))
-    return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None
 
 
 def _tells_of_the_host(error: HostError) -> bool:

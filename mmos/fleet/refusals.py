@@ -1,0 +1,48 @@
+"""Why a host cannot serve a model, and what it comes to when none can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmos.config.wording import nearest
+from mmos.errors import HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
+from mmos.fleet.seats import Seat, find
+
+LISTED = 6
+"""Models of a host that a message names."""
+
+
+def nobody(model: str, said: Mapping[str, HostError]) -> HostError:
+    """What each host said; where all said the same, the error has that one's code."""
+    alone = len(said) == 1
+    lines = [fault.message if alone or fault.message.startswith(f"{name} ") else f"{name}: {fault.message}" for name, fault in said.items()]
+    error = NoHost(
+        f"No host can serve {model}. {' '.join(lines)}",
+        said=said,
+        model=model,
+        partial=max((fault.partial for fault in said.values()), key=len, default=""),
+        next_step=" ".join(dict.fromkeys(fault.next_step for fault in said.values() if fault.next_step)),
+    )
+    codes = {fault.code for fault in said.values()}
+    error.code = codes.pop() if len(codes) == 1 else error.code
+    return error
+
+
+def lacking(seat: Seat, model: str) -> ModelMissing:
+    names = sorted(installed.name for installed in (seat.installed or {}).values())
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    near = nearest(model, names)
+    hint = f" Did you mean {near}?" if near else f" It has: {', '.join(names[:LISTED]) or 'no models'}{more}."
+    return ModelMissing(
+        f"{seat.name} does not have {model}.{hint}",
+        host=seat.name,
+        model=model,
+        next_step=f"Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on the host.",
+    )
+
+
+def known_fault(seat: Seat, model: str) -> HostError | None:
+    """Why a host cannot serve a model, as far as it is known. One that need not list what it serves is only known to be silent."""
+    if seat.host.abilities.lists_all:
+        return seat.silent or (None if seat.installed is None or find(seat.installed, model) else lacking(seat, model))
+    return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None
