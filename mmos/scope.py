@@ -91,7 +91,7 @@ class Scope:
             self.listener(Hint(kind, self.role, self.lane, text, self.depth))
 
     async def durable(self) -> None:
-        await self.journal.durable()
+        await self.journal.durable(self.run)
 
     @property
     def exchange(self) -> Lane:

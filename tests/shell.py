@@ -34,11 +34,13 @@ class Shell:
 
     folder: Path
     on: Stage
+    enter: Sequence[str] = ()
+    """What every command begins with."""
 
     async def start(self, *args: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mmos", *args, cwd=self.folder, env={**environ, "HOME": str(self.folder), "NO_COLOR": "1"}, stdin=stdin,
+            *self.enter, sys.executable, "-m", "mmos", *args, cwd=self.folder, env={**environ, "HOME": str(self.folder), "NO_COLOR": "1"}, stdin=stdin,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 

@@ -304,13 +304,11 @@ async def test_a_full_disk(tmp_path):
         await fill()
     assert told > 20
     for _ in range(2):
-        with pytest.raises(StateFull):
-            journal.append("run", "thread", Warned("more"))
+        journal.append("run", "thread", Warned("more"))
         with pytest.raises(StateFull):
             await journal.durable()
     assert len(await journal.read()) == told
-    with pytest.raises(StateFull):
-        await journal.close()
+    await journal.close()
     async with await Journal.open(tmp_path) as journal:
         assert len(await journal.read()) == told
         journal.append("run", "thread", Warned("goes on"))

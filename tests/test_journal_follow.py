@@ -137,16 +137,23 @@ async def take_all(follower):
     return [entry async for entry in follower]
 
 
-async def test_a_follower_hears_that_writing_failed(tmp_path):
+@pytest.mark.parametrize("late", [False, True], ids=["from the beginning", "after the loss"])
+async def test_a_follower_hears_what_could_not_be_written_after_what_was(tmp_path, late):
     journal = await Journal.open(tmp_path, tuning=Tuning(max_pages=12))
-    follower = journal.follow()
+    follower = journal.follow(run="run")
     write(journal, 0, 1)
-    await take(follower, 1)
-    write(journal, 1, 10_000)
-    with pytest.raises(StateFull):
-        await take_all(follower)
+    if not late:
+        await take(follower, 1)
+    write(journal, 1, 2000)
+    write(journal, 0, 1, run="other")
+    heard = await take(follower, 2000 - (not late))
+    assert texts(heard) == [str(number) for number in range(not late, 2000)]
+    numbers = [entry.seq for entry in heard]
+    assert numbers[-1] == 0
+    assert numbers == sorted(filter(None, numbers)) + [0] * numbers.count(0)
     with pytest.raises(StateFull):
         await journal.close()
+    assert await take_all(follower) == []
 
 
 async def test_who_no_longer_follows_leaves_no_task(tmp_path):

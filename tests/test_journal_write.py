@@ -205,18 +205,29 @@ async def test_a_file_held_for_too_long(tmp_path):
     with pytest.raises(StateBusy, match=r"journal\.db.*locked.*try again"):
         await journal.durable()
     other.close()
-    # Nothing is written behind a gap.
-    with pytest.raises(StateBusy):
-        journal.append("run", "thread", Warned("b"))
-    with pytest.raises(StateBusy):
-        await journal.durable()
-    with pytest.raises(StateBusy):
-        await journal.decide({"warned"}, lambda _: [("run", "thread", Warned("c"))])
-    assert await journal.read() == []
+    # Nothing of the run is written behind the gap; other runs are.
+    journal.append("run", "thread", Warned("b"))
+    journal.append("other", "thread", Warned("c"))
+    for _ in range(2):
+        with pytest.raises(StateBusy):
+            await journal.durable("run")
+    await journal.durable("other")
+    assert [entry.run for entry in await journal.read()] == ["other"]
+    # Who takes the run up again has read what is written, and goes on from there.
+    await journal.decide({"warned"}, lambda _: [("run", "thread", Warned("d"))])
+    journal.append("run", "thread", Warned("e"))
+    await journal.close()
+    async with await Journal.open(tmp_path, read_only=True) as journal:
+        assert [entry.event for entry in await journal.read(run="run")] == [Warned("d"), Warned("e")]
+
+
+async def test_closing_tells_of_a_loss_that_nobody_has_heard_of(tmp_path):
+    journal = await Journal.open(tmp_path, tuning=IMPATIENT)
+    other = lock(tmp_path)
+    journal.append("run", "thread", Warned("a"))
     with pytest.raises(StateBusy):
         await journal.close()
-    async with await Journal.open(tmp_path, read_only=True) as journal:
-        assert await journal.read() == []
+    other.close()
 
 
 async def test_a_closed_journal_says_so(place):

@@ -16,7 +16,7 @@ from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.sight import check_sight
 from mmos.app.unserved import RollCall, Unserved
 from mmos.config.load import Config, from_mapping, load
-from mmos.errors import NotFound, StateError, UsageError
+from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
 from mmos.files import read
 from mmos.fitness.card import Card
@@ -72,8 +72,6 @@ class App:
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
         self._roll = RollCall(fleet)
-        self.unkept: StateError | None = None
-        """Why a run could not be written down; its answer said so."""
         self._casts: dict[Any, Mapping[str, Participant]] = {}
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
@@ -126,10 +124,11 @@ class App:
         names = tuple(file.name for file in message.files)
         scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
         scope.record(LaneOpened(run, wiring.ARBITER, message))
+        await scope.durable()  # what cannot be kept is not begun
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
-            self.unkept = await carry(participants, scope, self._roll) or self.unkept
+            await carry(participants, scope, self._roll)
         return Answer.of(scope.view)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
@@ -159,7 +158,7 @@ class App:
         conversation = await self._conversation(view.thread)
         scope = self._scope(run, view.thread, conversation, options, watch or Watch())
         scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
-        self.unkept = await carry(participants, scope, self._roll) or self.unkept
+        await carry(participants, scope, self._roll)
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
@@ -190,7 +189,7 @@ class App:
         entry = self.journal.append(run, thread, RunWithdrawn())
         if thread in self._conversations:
             self._conversations[thread].apply(entry)
-        await self.journal.durable()
+        await self.journal.durable(run)
 
     async def stream(
         self, task: str, *, thread: str | None = None, files: Iterable[str | Path | File] = (), options: RunOptions | None = None
@@ -316,7 +315,7 @@ class App:
         check_name(name)
         if name in self._threads:
             return self._threads[name]
-        if is_id(name) and await self.journal.read(thread=name, limit=1):
+        if is_id(name):
             return name
         found: list[str] = []
 
@@ -362,21 +361,12 @@ async def open_app(
             answer = await app.run("What is a mutex?")
     """
     made = _configuration(config)
-    journal = await Journal.open(Path(state) if state is not None else None)
-    app: App | None = None
-    try:
-        async with wiring.fleet_of(made) as fleet:
-            app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
-            try:
-                yield app
-            finally:
-                await app.close()
-    finally:
+    async with await Journal.open(Path(state) if state is not None else None) as journal, wiring.fleet_of(made) as fleet:
+        app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
-            await journal.close()
-        except StateError:
-            if app is None or app.unkept is None:  # else it has been told
-                raise
+            yield app
+        finally:
+            await app.close()
 
 
 def _trials(state: str | Path | None) -> list[Card]:

@@ -117,7 +117,7 @@ class Watch:
             self.on_hint(hint)
 
 
-async def carry(participants: Participants, scope: Scope, roll: RollCall) -> StateError | None:
+async def carry(participants: Participants, scope: Scope, roll: RollCall) -> None:
     """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
     finished: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
@@ -138,9 +138,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Sta
     try:
         await scope.durable()
     except StateError as error:  # the answer is there, only its record is not: the user gets it, and is told
-        scope.view.warnings.append(f"This run could not be kept: {error.message}")
-        return error
-    return None
+        scope.view.warnings.append(f"This run is not kept. {error}")
 
 
 async def _outcome(participants: Participants, scope: Scope) -> RunFinished:

@@ -150,7 +150,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
             raise
         answer = await _interrupted(app, started.result())
     finally:
-        if started.done() and app.unkept is None:
+        if started.done():
             await asyncio.wait([showing], timeout=LAST_FACTS)
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
@@ -176,7 +176,9 @@ async def _interrupted(app: App, run: str) -> Answer:
     from mmos.views.run import RunView
 
     cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-    return Answer.of(RunView.of(await app.journal.read(run=run)))
+    view = RunView.of(await app.journal.read(run=run))
+    view.status = view.status or "cancelled"  # where its end could not be kept
+    return Answer.of(view)
 
 
 def _print(config: Setting, screen: Screen, answer: Answer) -> int:

@@ -212,7 +212,7 @@ async def _delete(config: Setting, wanted: tuple[str, ...], yes: bool) -> None:
     from mmos.errors import UsageError
     from mmos.views.listing import RUN_KINDS, find_run, runs
 
-    async with config.journal(read_only=False) as journal:
+    async with config.journal(read_only=False, to_delete=True) as journal:
         entries = await journal.read(kinds=RUN_KINDS)
         names = [find_run(entries, name) for name in wanted]
         rows = {row.run: row for row in runs(entries, journal.alive, time.time())}

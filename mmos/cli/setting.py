@@ -62,15 +62,10 @@ class Setting:
         return self.state_folder(None if self.state or self.rehearse or self.embedded else find(self.config, os.environ, Path.cwd()).path)
 
     @asynccontextmanager
-    async def journal(self, *, read_only: bool = True) -> AsyncIterator[Journal]:
+    async def journal(self, *, read_only: bool = True, to_delete: bool = False) -> AsyncIterator[Journal]:
         from mmos.journal import Journal
 
-        folder = self.found_state()
-        if read_only and not (folder / "journal.db").exists():
-            journal = await Journal.open(None)  # nothing has been written yet: an empty one says the same
-        else:
-            journal = await Journal.open(folder, read_only=read_only)
-        async with journal:
+        async with await Journal.open(self.found_state(), read_only=read_only, to_delete=to_delete) as journal:
             yield journal
 
     @asynccontextmanager

@@ -60,7 +60,10 @@ class Shelf:
             self._remove(path)
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.json"))
+        try:
+            return sorted(self.folder.glob("*.json"))
+        except OSError:  # a folder that may not be looked into
+            return []
 
     def _path(self, model: str, host: str) -> Path:
         return self.folder / _file_name(model, host)

@@ -62,13 +62,21 @@ def for_reading(path: Path, tuning: Tuning) -> sqlite3.Connection:
         try:
             return _prepared(_address(path, "ro"), path, tuning)
         except sqlite3.OperationalError as fault:
-            if fault.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if not faults.lacks_index(fault):
                 raise
-        # SQLite wants to put an index beside the file and may not. As it stands the file is whole, unless its newest entries lie apart.
+        # As it stands the file is whole, unless its newest entries lie apart.
         apart = path.with_name(f"{path.name}-wal")
-        if apart.exists() and apart.stat().st_size:
-            raise faults.lies_apart(apart)
-        return _prepared(_address(path, _AS_IT_STANDS), path, tuning)
+        if not (apart.exists() and apart.stat().st_size):
+            return _prepared(_address(path, _AS_IT_STANDS), path, tuning)
+        try:
+            return alone(path, tuning)
+        except sqlite3.OperationalError:
+            raise faults.lies_apart(apart) from None
+
+
+def alone(path: Path, tuning: Tuning) -> sqlite3.Connection:
+    """As the only one who has the file open: the index is then in memory, and no room is needed on the disk."""
+    return _prepared(_address(path, "rw"), path, tuning, alone=True)
 
 
 def exists(path: Path) -> bool:
@@ -109,10 +117,13 @@ def _connect(address: str, tuning: Tuning) -> sqlite3.Connection:
     return sqlite3.connect(address, timeout=pause, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _prepared(address: str, path: Path, tuning: Tuning, *, settle: bool = False) -> sqlite3.Connection:
+def _prepared(address: str, path: Path, tuning: Tuning, *, settle: bool = False, alone: bool = False) -> sqlite3.Connection:
     """A connection that is closed again where something is wrong with the file."""
     with ExitStack() as undo:
         database = undo.enter_context(closing(_connect(address, tuning)))
+        if alone:
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA secure_delete = ON")
         if settle:
             _settle(database, path, tuning)
         schema.check_readable(database, path)

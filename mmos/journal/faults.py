@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from mmos.errors import StateBusy, StateDamaged, StateError, StateFull, StateRea
 T = TypeVar("T")
 
 _PAUSE = 0.01
+_NO_INDEX = (sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMLOCK)
 
 
 def damaged(path: Path, what: str) -> StateDamaged:
@@ -32,7 +34,16 @@ def too_new(path: Path, found: int, known: int) -> StateTooNew:
 
 
 def read_only(path: Path, what: str) -> StateReadOnly:
-    return StateReadOnly(f"{path}: {what}.", next_step="Give yourself the right to write there, or name another folder with --state.")
+    return StateReadOnly(
+        f"{path}: {what}.",
+        next_step="Make it writable (check the mount, the owner and the rights), or name another folder with --state.",
+    )
+
+
+def not_writable(path: Path) -> StateReadOnly:
+    """Whose fault it is that nobody may write there, as far as the system tells."""
+    mounted = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
+    return read_only(path, "the file system is mounted read-only" if mounted else "you may read it but not write it")
 
 
 def lies_apart(path: Path) -> StateReadOnly:
@@ -45,7 +56,7 @@ def lies_apart(path: Path) -> StateReadOnly:
 def full(path: Path) -> StateFull:
     return StateFull(
         f"{path}: no room left to write; what was written before is intact.",
-        next_step="Free some space (`mmos runs delete` gives back what old runs take), then resume the run.",
+        next_step="Free some space (`mmos runs delete` works on a full disk, too), or name a folder on another disk with --state.",
     )
 
 
@@ -61,16 +72,26 @@ def not_a_folder(path: Path) -> StateError:
     return StateError(f"{path}: is a file, and the journal needs a folder.", next_step="Name a folder with --state.")
 
 
+def lacks_index(fault: sqlite3.Error) -> bool:
+    """Whether SQLite could not put the index of the write-ahead file beside the journal: 32 KiB, for reading, too."""
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
+    return code in _NO_INDEX or code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+
+
 def of_sqlite(path: Path, fault: sqlite3.Error) -> StateError:
     """`sqlite_errorcode` holds the extended code; its low byte says the kind."""
-    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
-    match code:
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # SQLite's only word for a disk without room for the index
+        return full(path)
+    match code & 0xFF:
         # Our statements are right for our schema: where SQLite finds a mistake in one, the schema is no longer ours.
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
             return damaged(path, f"damaged ({fault})")
         case sqlite3.SQLITE_FULL:
             return full(path)
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+        case sqlite3.SQLITE_CANTOPEN:
+            return read_only(path, f"cannot be opened ({fault})")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return read_only(path, f"cannot be written ({fault})")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return busy(path)

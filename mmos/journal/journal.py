@@ -26,13 +26,13 @@ _PAGE = 500
 class Journal:
     """Use `Journal.open`. It belongs to the event loop that opened it."""
 
-    def __init__(self, folder: Path | None, clock: Callable[[], float], process: str, tuning: Tuning) -> None:
+    def __init__(self, folder: Path | None, clock: Callable[[], float], process: str, tuning: Tuning, *, to_delete: bool = False) -> None:
         self.process = process
         """The id under which this journal writes; empty where it only reads."""
         self._processes = Processes(folder) if folder else None
         self._clock = clock
         self._tuning = tuning
-        self._store = Store(folder, tuning, process)
+        self._store = Store(folder, tuning, process, to_delete=to_delete)
         self._writer = Writer(self._store, tuning, self._committed)
         self._followers: set[Follower] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -41,10 +41,16 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, folder: Path | None, *, clock: Callable[[], float] = time.time, read_only: bool = False, tuning: Tuning = DEFAULTS
+        cls,
+        folder: Path | None,
+        *,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        to_delete: bool = False,
+        tuning: Tuning = DEFAULTS,
     ) -> Journal:
-        """`folder=None`: in memory, and gone when it is closed."""
-        journal = cls(folder, clock, "" if read_only else new_id(clock), tuning)
+        """`folder=None`: in memory, and gone when it is closed. `to_delete`: it opens on a full disk, too, and then deletes at most."""
+        journal = cls(folder, clock, "" if read_only else new_id(clock), tuning, to_delete=to_delete)
         opened = False
         try:
             await journal._writer.do(journal._store.open)
@@ -55,7 +61,7 @@ class Journal:
         return journal
 
     async def close(self) -> None:
-        """Commits what was appended; followers get that, then end. Raises where something could not be written."""
+        """Commits what was appended; followers get that, then end. Raises where something was lost and nobody has heard of it."""
         if self._closed:
             return
         self._closed = True
@@ -76,17 +82,20 @@ class Journal:
     # ---------------------------------------------------------------- write
 
     def append(self, run: str, thread: str, event: Event) -> Entry:
-        """Never blocks. The entry gets its number when it is committed; until then `seq` is 0."""
+        """Never blocks. The entry gets its number when it is committed; until then `seq` is 0.
+
+        Where it cannot be written, nothing more of its run is: `durable` and `close` say so, and followers hear of it all the same.
+        """
         self._check_writable()
         entry = Entry(run, thread, self._clock(), event)
         # Encoded here and now: what cannot be written down fails at the place where it came from, and later changes do not count.
         self._writer.put((entry, encode(event)))
         return entry
 
-    async def durable(self) -> None:
-        """Returns when all that was appended so far is committed."""
+    async def durable(self, run: str | None = None) -> None:
+        """Returns when all that was appended so far is committed; raises where something of this run, or of any, could not be."""
         self._check_open()
-        await self._writer.durable()
+        await self._writer.durable(run)
 
     async def decide(self, kinds: Collection[str], choose: Choose, *, thread: str | None = None, run: str | None = None) -> list[Entry]:
         """Reads the entries of these kinds and appends what `choose` makes of them, and nobody can write in between.
@@ -112,7 +121,6 @@ class Journal:
             raise faults.closed(self._store.path)
 
     def _check_writable(self) -> None:
-        self._writer.check()
         self._check_open()
         if not self.process:
             raise StateReadOnly(f"{self._store.path}: was opened for reading alone.", next_step="Open it for writing.")
@@ -157,20 +165,18 @@ class Journal:
             while True:
                 while follower.ready:
                     yield follower.ready.popleft()
-                if self._fault is not None:
-                    raise self._fault
-                if self._closed:
-                    return
-                if follower.behind:
+                if self._watch_fault is not None:
+                    raise self._watch_fault
+                if follower.behind and not self._closed:
                     await self._catch_up(follower)
+                elif follower.take_unkept():
+                    continue
+                elif self._closed:
+                    return
                 else:
                     await follower.news()
         finally:
             self._leave(follower)
-
-    @property
-    def _fault(self) -> StateError | None:
-        return self._writer.failed or self._watch_fault
 
     async def _catch_up(self, follower: Follower) -> None:
         follower.behind = False  # First: what is committed while we read must be noticed.

@@ -10,8 +10,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mmos.errors import StateFull
 from mmos.events import Entry, Event, Unknown, decode, encode
-from mmos.journal import connect, faults
+from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
 from mmos.journal.process import FileLock, Processes
 from mmos.journal.schema import LISTING, ONLY_LISTING
@@ -24,7 +25,6 @@ Line = tuple[Entry, bytes]
 
 _COLUMNS = "run, thread, time, kind, version, data"
 _ROWS_AT_ONCE = 64
-_PAGES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ class Query:
 class Store:
     """Everything a journal has on disk: its file and, where it writes, the lock that shows its process alive."""
 
-    def __init__(self, folder: Path | None, tuning: Tuning, process: str) -> None:
+    def __init__(self, folder: Path | None, tuning: Tuning, process: str, *, to_delete: bool = False) -> None:
         self.path = folder / connect.FILE if folder else Path(":memory:")
         self._folder = folder
         self._tuning = tuning
         self._process = process
         """Empty: it only reads."""
+        self._to_delete = to_delete
+        self._cramped: full_disk.Cramped | None = None
+        """The same file while the disk has no room, which is enough for deleting."""
         self._lock: FileLock | None = None
         self._open: sqlite3.Connection | None = None
         self._seen = -1
@@ -77,15 +80,20 @@ class Store:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 (folder / ".gitignore").write_text("*\n")  # it lies beside a configuration, and holds what people said
         if connect.exists(self.path) and not os.access(self.path, os.W_OK):
-            raise faults.read_only(self.path, "may not be written")
+            raise faults.not_writable(self.path)
         with faults.told(folder), connect.opening(folder, self._tuning.patience):
-            self._open = self._patiently(partial(connect.for_writing, self.path, self._tuning))
-            self._lock = Processes(folder).claim(self._process)
+            try:
+                self._open = self._patiently(partial(connect.for_writing, self.path, self._tuning))
+                self._lock = Processes(folder).claim(self._process)
+            except StateFull:
+                if not self._to_delete:
+                    raise
+                self._make_do()
 
     def close(self) -> None:
         if self._open is not None:
-            self._open.close()
-            self._open = None
+            (self._cramped or self._open).close()
+            self._open = self._cramped = None
         if self._lock is not None:
             self._lock.release(remove=True)
             self._lock = None
@@ -102,11 +110,33 @@ class Store:
 
     def delete(self, query: Query) -> int:
         where, values = query.where()
-        return self._patiently(lambda: self._database.execute(f"DELETE FROM entries WHERE {where}", values).rowcount)
+        return self._with_or_without_room(
+            lambda: self._database.execute(f"DELETE FROM entries WHERE {where}", values).rowcount,
+            lambda cramped: cramped.delete(where, values),
+        )
 
     def shrink(self) -> bool:
-        """Gives some freed space back; true while there is more."""
-        return self._patiently(self._shrink)
+        """Gives some freed room back; true while there is more."""
+        return self._with_or_without_room(self._shrink, self._shrink_cramped)
+
+    def _with_or_without_room(self, with_room: Callable[[], T], without: Callable[[full_disk.Cramped], T]) -> T:
+        cramped = self._cramped
+        if cramped is None:
+            try:
+                return self._patiently(with_room)
+            except StateFull:
+                cramped = self._make_do()
+        return self._patiently(partial(without, cramped))
+
+    def _make_do(self) -> full_disk.Cramped:
+        """Go on as the only one who has the file open, with what needs no room."""
+        if self._folder is None:
+            raise faults.full(self.path)
+        if self._open is not None:
+            self._open.close()
+        self._cramped = self._patiently(partial(full_disk.Cramped, self.path, self._tuning))
+        self._open = self._cramped.database
+        return self._cramped
 
     def _insert(self, lines: Sequence[Line]) -> None:
         # One statement is one transaction, and one release of the interpreter's lock: each further one may wait for a busy loop.
@@ -128,13 +158,22 @@ class Store:
                 self._insert(lines[start : start + _ROWS_AT_ONCE])
         return chosen
 
+    def _shrink_cramped(self, cramped: full_disk.Cramped) -> bool:
+        cramped.give_back()
+        return self._free_pages > 0
+
     def _shrink(self) -> bool:
-        self._database.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
-        (left,) = self._database.execute("PRAGMA freelist_count").fetchone()
+        full_disk.give_back(self._database)
+        left = self._free_pages
         if not left:
             # What was deleted stands in the write-ahead file until that is folded in. Where a reader is in the way, the last to close does it.
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return bool(left)
+        return left > 0
+
+    @property
+    def _free_pages(self) -> int:
+        (count,) = self._database.execute("PRAGMA freelist_count").fetchone()
+        return int(count)
 
     # ---------------------------------------------------------------- read
 

@@ -24,10 +24,12 @@ class Writer:
     """Takes lines in one by one and commits them in groups, in order; other work on the store waits its turn among them."""
 
     def __init__(self, store: Store, tuning: Tuning, committed: Callable[[list[Entry]], None]) -> None:
-        self.failed: StateError | None = None
-        """Why the first commit that did not succeed failed: nothing is written after a gap."""
+        self.lost: dict[str, StateError] = {}
+        """Runs with a gap, and why: nothing more of them is written."""
         self.followed = False
         """Whether anybody wants to hear of commits; waking the loop costs as much as the commit."""
+        self._told: set[str] = set()
+        """Lost runs of which a caller has heard."""
         self._store = store
         self._tuning = tuning
         self._committed = committed
@@ -61,10 +63,13 @@ class Writer:
             self._asked = True
             self._commit = self._submit(self._write)
 
-    async def durable(self) -> None:
-        self.hand_over()
-        if self._commit is not None:
-            await self._result(self._commit)
+    async def durable(self, run: str | None = None) -> None:
+        """Returns when all that was put in is written; raises where something of this run, or of any, could not be."""
+        await self._settled()
+        for name in [*self.lost] if run is None else [run]:
+            if name in self.lost:
+                self._told.add(name)
+                raise self.lost[name].with_traceback(None)
 
     async def do(self, work: Callable[[], T]) -> T:
         """Runs it on the thread, after everything that was put in before."""
@@ -74,13 +79,10 @@ class Writer:
     async def decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
         return await self.do(partial(self._decide, decide))
 
-    def check(self) -> None:
-        if self.failed is not None:
-            raise self.failed.with_traceback(None)
-
     async def close(self) -> None:
+        """Raises where something could not be written and nobody has heard of it."""
         try:
-            await self.durable()
+            await self._settled()
         finally:
             closing = self._thread.submit(self._store.close)
             self._thread.shutdown(wait=False)
@@ -88,6 +90,13 @@ class Writer:
                 self._guard.cancel()
             await self._result(closing)
             self._thread.shutdown()
+        for run in self.lost.keys() - self._told:
+            raise self.lost[run].with_traceback(None)
+
+    async def _settled(self) -> None:
+        self.hand_over()
+        if self._commit is not None:
+            await self._result(self._commit)
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         job = self._thread.submit(work)
@@ -118,21 +127,23 @@ class Writer:
         lines: list[Line] = []
         while self._handed:
             lines += self._handed.popleft()
-        self.check()
-        failed: StateError | None = StateError(f"{self._store.path}: could not be written.")  # unless something says more
+        # No fact of a run follows a gap. The next run may find room again.
+        whole = [line for line in lines if line[0].run not in self.lost]
+        fault: StateError | None = StateError(f"{self._store.path}: could not be written.")  # unless something says more
         try:
-            self._store.write(lines)
-            failed = None
-        except StateError as fault:
-            failed = fault
-            raise
+            self._store.write(whole)
+            fault = None
+        except StateError as error:
+            fault = error
         finally:
-            self.failed = failed
-            self._tell([entry for entry, _ in lines if entry.seq])
+            if fault is not None:
+                self.lost |= {entry.run: fault for entry, _ in whole if not entry.seq}
+            self._tell([entry for entry, _ in lines])
 
     def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
-        self.check()
         entries = decide()
+        for entry in entries:  # Whoever takes a run up again goes on from what is written.
+            self.lost.pop(entry.run, None)
         self._tell(entries)
         return entries
 

@@ -29,6 +29,12 @@ PATIENCE = 2.0
 """Seconds that the last facts of a run may take to arrive when it has ended."""
 
 
+def _new_id() -> str:
+    from mmos.journal import new_id  # by now the app has imported it
+
+    return new_id()
+
+
 @dataclass
 class Session:
     """What holds from turn to turn."""
@@ -42,6 +48,8 @@ class Session:
     """The options that name this configuration and this state."""
     thread: str | None = None
     """None until the first turn has made one."""
+    next_thread: str = field(default_factory=_new_id)
+    """The id of the conversation that begins with the next turn, where there is none."""
     name: str = ""
     last: tuple[str, str] | None = None
     """The newest run of this conversation, and its task."""
@@ -98,7 +106,9 @@ class Session:
         sent, self.attached = self.attached, []
         given, options = (*files, *sent), self.wishes.options()
         try:
-            await self._turn(text, lambda watch: self.app.run(text, thread=self.thread, files=given, options=options, watch=watch))
+            await self._turn(
+                text, lambda watch: self.app.run(text, thread=self.thread or self.next_thread, files=given, options=options, watch=watch)
+            )
         except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
             self.attached = [*sent, *self.attached]
             raise
@@ -133,7 +143,7 @@ class Session:
                 raise
             answer = await self._interrupted(started.result())
         finally:
-            if not started.done() or self.app.unkept:
+            if not started.done():
                 following.cancel()
             await asyncio.wait([following], timeout=PATIENCE)
             following.cancel()
@@ -156,11 +166,14 @@ class Session:
         from mmos.views.run import RunView
 
         cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-        return Answer.of(RunView.of(await self.app.journal.read(run=run)))
+        view = RunView.of(await self.app.journal.read(run=run))
+        view.status = view.status or "cancelled"  # where its end could not be kept
+        return Answer.of(view)
 
     def begin(self, thread: str | None, name: str) -> None:
         """From now on this is the conversation."""
         self.thread, self.name, self.last, self.instead = thread, name, None, ""
+        self.next_thread = _new_id()
 
     def cast(self) -> Mapping[str, Participant]:
         """Who would be at work in the next turn."""
