@@ -221,6 +221,15 @@ async def test_in_schema_mode_named_tools_are_called(small: Talk) -> None:
     assert value == {"calls": [{"tool": "read_file", "arguments": {"path": "a.md", "lines": 20}}]}
 
 
+async def test_in_schema_mode_each_place_of_a_list_has_a_tool_of_its_own_and_texts_are_as_short_as_it_says(small: Talk) -> None:
+    line = closed(query={"type": "string", "pattern": r'^[^"\\{}\n\r\t]{1,30}$'})
+    places = [call_of("consult_reasoning_specialist", line), call_of("consult_coding_specialist", line)]
+    schema = closed(calls={"type": "array", "prefixItems": places, "minItems": 2, "maxItems": 2})
+    value = await answered(small, schema, 'Write code that merges\ntwo "lists" and say why it is {right}')
+    assert [call["tool"] for call in value["calls"]] == ["consult_reasoning_specialist", "consult_coding_specialist"]
+    assert len(value["calls"][0]["arguments"]["query"]) == 30
+
+
 async def test_any_schema_gets_a_valid_value(small: Talk) -> None:
     schema = closed(
         kind={"enum": ["code", "prose"]},

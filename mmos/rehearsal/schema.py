@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,13 @@ ANSWERING = ("answer", "final_answer", "final", "reply", "respond", "response", 
 TELLING = ("answer", "response", "final_answer", "final", "reply", "text", "content", "message", "result", "summary")
 """Properties that hold the text of an answer, the likeliest first."""
 DEEPEST = 16
+LINE = re.compile(r"\{1,(\d+)\}\$\Z")
+"""The end of a pattern that allows one line of so many signs."""
+FORBIDDEN = re.compile(r'["\\{}\s]+')
 
 
 def _children(schema: Mapping[str, Any]) -> Iterator[Any]:
-    for word in ("anyOf", "oneOf", "allOf"):
+    for word in ("anyOf", "oneOf", "allOf", "prefixItems"):
         yield from schema.get(word) or ()
     for word in ("properties", "$defs", "definitions"):
         yield from (schema.get(word) or {}).values()
@@ -110,11 +114,14 @@ class _Writer:
         if call is None:
             return 0, self.least(schema)
         value = {word: self.least(part) for word, part in schema["properties"].items() if word in (schema.get("required") or ())}
-        return 10, value | {name: call.tool, arguments: dict(call.arguments)}
+        return 10, value | {name: call.tool, arguments: _within(call.arguments, schema["properties"][arguments])}
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> tuple[int, Any]:
         if not self._calls:
             return 0, self.least(schema)
+        if places := schema.get("prefixItems"):
+            written = [self.write(place, depth + 1) for place in places]
+            return sum(weight for weight, _ in written), [row for _, row in written]
         rows = []
         for call in self._calls[: schema.get("maxItems", len(self._calls))]:
             weight, row = _Writer(self._root, [call], self._text).write(schema.get("items") or {}, depth + 1)
@@ -156,8 +163,25 @@ class _Writer:
             required = schema.get("required") or ()
             return {name: self.least(part, depth + 1) for name, part in (schema.get("properties") or {}).items() if name in required}
         if kind == "array":
-            return [self.least(schema.get("items"), depth + 1) for _ in range(schema.get("minItems", 0))]
+            places = schema.get("prefixItems") or [schema.get("items")] * schema.get("minItems", 0)
+            return [self.least(place, depth + 1) for place in places]
         return _least_plain(kind, schema)
+
+
+def _within(arguments: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+    """A call's arguments, those that the schema knows, texts no longer than it allows."""
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not properties:
+        return dict(arguments)
+    return {name: _cut(value, properties[name]) for name, value in arguments.items() if name in properties}
+
+
+def _cut(value: Any, schema: Any) -> Any:
+    if not isinstance(value, str) or not isinstance(schema, Mapping):
+        return value
+    line = LINE.search(schema.get("pattern", ""))
+    longest = int(line.group(1)) if line else schema.get("maxLength", len(value))
+    return (" ".join(FORBIDDEN.sub(" ", value).split()) if line else value)[:longest]
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
