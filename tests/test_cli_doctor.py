@@ -114,7 +114,9 @@ async def test_quick_loads_nothing_and_load_loads_all(tmp_path: Path) -> None:
 
 
 async def test_the_rehearsal_is_in_good_health(tmp_path: Path) -> None:
-    shown = await Place(tmp_path, {"arbiter": {"model": "m"}}).mmos("doctor", "--rehearse", "--json")
+    at = Place(tmp_path, {"arbiter": {"model": "m"}})
+    (tmp_path / "orchestration.yaml").unlink()
+    shown = await at.mmos("doctor", "--rehearse", "--json")
     assert shown.code == 0
     assert [finding["code"] for finding in shown.document["findings"] if finding["level"] == "warning"] == ["roles_swap"]
 

@@ -56,7 +56,7 @@ async def test_dead_hosts_end_with_their_own_exit_code(tmp_path: Path) -> None:
 
 
 async def test_marks_of_a_rehearsal_are_not_kept(tmp_path: Path) -> None:
-    async with fleet_at(tmp_path) as at:
+    async with fleet_at(tmp_path, roles={"interpreter": "functiongemma"}) as at:
         ended = await at.mmos(
             "models", "test", "functiongemma", "--channel", "tools", "--no-probe", "--rehearse", "--state", str(tmp_path / "state")
         )

@@ -55,15 +55,16 @@ def check(config: Setting, offline: bool) -> int:
 async def _check(config: Setting, *, offline: bool) -> int:
     from mmos.app import checks
     from mmos.app.wiring import templates_of
+    from mmos.cli.wiring import configured
     from mmos.doctor.absent import absent
     from mmos.errors import ConfigError
 
     try:
-        loaded = config.source()
+        async with configured(config) as loaded:
+            wrong = checks.problems(loaded)
+            missed = [] if offline or wrong else await absent(loaded)
     except ConfigError as error:
         return _found(config, error.problems, ())
-    wrong = checks.problems(loaded)
-    missed = [] if offline or wrong else await absent(loaded)
     return _found(config, wrong, (*loaded.warnings, *templates_of(loaded).unused(), *missed), loaded.document.name)
 
 
@@ -94,15 +95,20 @@ def show(config: Setting) -> None:
     mmos config show
     mmos config show --json
     """
+    run_to_end(lambda: _show(config))
+
+
+async def _show(config: Setting) -> None:
     from mmos.cli.cards import measured
+    from mmos.cli.wiring import configured
     from mmos.config.show import as_dict, describe
 
-    loaded = config.source()
-    channels = measured(config, loaded)
-    if config.json:
-        print_json({"version": 1, **as_dict(loaded, channels)})
-    else:
-        sys.stdout.write(describe(loaded, channels))
+    async with configured(config) as loaded:
+        channels = {} if config.rehearse else measured(config, loaded)
+        if config.json:
+            print_json({"version": 1, **as_dict(loaded, channels)})
+        else:
+            sys.stdout.write(describe(loaded, channels))
 
 
 @config.command()

@@ -23,13 +23,10 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def fleet(config: Setting) -> AsyncIterator[tuple[Config, Fleet]]:
     """The fleet that these options name; no journal is opened."""
-    if config.rehearse:
-        async with config.rehearsal() as made, _wired(made) as wired:
-            yield made, wired
-    else:
-        made = config.source()
-        async with _wired(made) as wired:
-            yield made, wired
+    from mmos.cli.wiring import configured
+
+    async with configured(config) as made, _wired(made) as wired:
+        yield made, wired
 
 
 def _wired(config: Config) -> Fleet:

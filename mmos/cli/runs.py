@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, w
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
 from mmos.plurals import counted
+
+if TYPE_CHECKING:
+    from mmos.views.run import RunView
 
 
 @click.group()
@@ -46,7 +49,16 @@ def list_runs(config: Setting, limit: int) -> None:
     if not rows:
         click.echo('No runs yet. Try: mmos run --rehearse "Explain what a mutex is"', err=True)
         return
-    shown = ((row["run"], row["status"], when(row["started"]), how_long(row["seconds"]), row["task"]) for row in rows)
+    shown = (
+        (
+            row["run"],
+            f"{row['status']}{', rehearsed' if row['rehearsed'] else ''}",
+            when(row["started"]),
+            how_long(row["seconds"]),
+            row["task"],
+        )
+        for row in rows
+    )
     table(("RUN", "STATUS", "STARTED", "TOOK", "TASK"), shown)
 
 
@@ -58,7 +70,7 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
     return [
         {
             "run": row.run, "thread": row.thread, "status": row.status, "task": row.task, "files": list(row.files),
-            "started": row.started, "seconds": round(max(0.0, row.ended - row.started), 3),
+            "started": row.started, "seconds": round(max(0.0, row.ended - row.started), 3), "rehearsed": row.rehearsed,
         }
         for row in found
     ]  # fmt: skip
@@ -91,7 +103,8 @@ async def _show(config: Setting, run: str) -> None:
     if config.json:
         print_json({**document(view), "status": status})
         return
-    click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}")
+    marked = " · rehearsed" if view.rehearsed else ""
+    click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}{marked}")
     for line in lines(entries):
         click.echo(line)
     if view.answer:
@@ -145,21 +158,30 @@ def resume(config: Setting, run: str, **terms: Any) -> int:
 async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
     from mmos.app import RunOptions
     from mmos.cli.run import Show, attend
-    from mmos.config.sources import EMBEDDED
+    from mmos.cli.wiring import wired
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
     async with config.journal() as journal:
         name = find_run(await journal.read(kinds=("run_started",)), run)
         view = RunView.of(await journal.read(run=name))
-    folder = str(config.found_state())
     options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
-    embedded = config.embedded or (not config.config and not view.config_path and view.config == EMBEDDED.built_in.read_text("utf-8"))
-    config = replace(config, state=folder, rehearse=config.rehearse or view.rehearsed, embedded=embedded)
-    async with config.app() as app:
+    async with wired(_as_it_was(config, view)) as app:
         if text is not None:
             await app.answer(name, text, question=question)
         return await attend(config, app, options, Show(), name)
+
+
+def _as_it_was(config: Setting, view: RunView) -> Setting:
+    """The fleet and the file of the run, unless others are named; its journal is where it was found."""
+    from mmos.config.sources import EMBEDDED
+
+    config = replace(config, state=str(config.found_state()), rehearse=config.rehearse or view.rehearsed)
+    if config.config or config.embedded:
+        return config
+    if view.config_path:
+        return replace(config, config=view.config_path)
+    return replace(config, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
 
 
 @runs.command()

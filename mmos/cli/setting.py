@@ -1,11 +1,11 @@
-"""What every command shares: where the configuration and the state are, the rehearsal fleet, logs, and a clean stop."""
+"""What every command shares: where the configuration and the state are, logs, and a clean stop."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -17,12 +17,11 @@ import click
 from mmos.cli.logs import set_up
 
 if TYPE_CHECKING:
-    from mmos.app import App
     from mmos.config.load import Config
+    from mmos.config.sources import Source
     from mmos.journal import Journal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-REHEARSAL_TIME_SCALE = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,22 @@ class Setting:
     time_scale: float | None = None
     embedded: bool = False
 
-    def source(self) -> Config:
-        """The configuration that these options name."""
-        from mmos.config.load import load
-        from mmos.config.sources import EMBEDDED, find
+    default: bool = False
+    """Use no file, whether or not there is one."""
+
+    def file(self) -> Source:
+        """The file that these options name, or that is found."""
+        from mmos.config.sources import BUILT_IN_SOURCE, EMBEDDED, find
 
         if self.embedded:
-            return load(EMBEDDED, environ=os.environ)
-        return load(find(self.config, os.environ, Path.cwd()), environ=os.environ)
+            return EMBEDDED
+        return BUILT_IN_SOURCE if self.default else find(self.config, os.environ, Path.cwd())
+
+    def source(self) -> Config:
+        """The configuration in that file, or the built-in one."""
+        from mmos.config.load import load
+
+        return load(self.file(), environ=os.environ)
 
     def state_folder(self, path: Path | None) -> Path:
         """`--state`, else `.mmos` beside the configuration, else the user's own state folder."""
@@ -57,9 +64,7 @@ class Setting:
 
     def found_state(self) -> Path:
         """The state folder for commands that need no configuration: a broken one must not keep anybody from his runs."""
-        from mmos.config.sources import find
-
-        return self.state_folder(None if self.state or self.rehearse or self.embedded else find(self.config, os.environ, Path.cwd()).path)
+        return self.state_folder(None if self.state else self.file().path)
 
     @asynccontextmanager
     async def journal(self, *, read_only: bool = True, to_delete: bool = False) -> AsyncIterator[Journal]:
@@ -67,35 +72,6 @@ class Setting:
 
         async with await Journal.open(self.found_state(), read_only=read_only, to_delete=to_delete) as journal:
             yield journal
-
-    @asynccontextmanager
-    async def app(self) -> AsyncIterator[App]:
-        """The App that these options describe; with `--rehearse` over the rehearsal fleet, and nothing else may answer."""
-        from mmos.app import open_app
-
-        if not self.rehearse:
-            config = self.source()
-            async with open_app(config, state=self.state_folder(config.path)) as app:
-                yield app
-            return
-        async with self.rehearsal() as config, open_app(config, state=self.state_folder(None), rehearsed=True) as app:
-            yield app
-
-    @asynccontextmanager
-    async def rehearsal(self) -> AsyncIterator[Config]:
-        """The default rehearsal fleet in this process, and a configuration for it."""
-        from mmos.config.load import from_mapping
-        from mmos.rehearsal.fleet import default_fleet
-
-        scale = self.time_scale or REHEARSAL_TIME_SCALE
-        async with default_fleet(time_scale=scale) as fleet:
-            yield from_mapping(_scaled(fleet.orchestration(), scale), environ=os.environ)
-
-
-def _scaled(mapping: Mapping[str, Any], scale: float) -> dict[str, Any]:
-    orchestration = dict(mapping["orchestration"])
-    orchestration["servers"] = {name: {**server, "time_scale": scale} for name, server in orchestration["servers"].items()}
-    return {"orchestration": orchestration}
 
 
 def setting(command: Command) -> Command:
@@ -105,7 +81,11 @@ def setting(command: Command) -> Command:
         "-c", "--config", metavar="FILE", help="The configuration; else $MMOS_CONFIG, ./orchestration.yaml, yours, the built-in one."
     )
     @click.option("--state", metavar="DIR", help="Where runs are kept; else .mmos beside the configuration.")
-    @click.option("--rehearse", is_flag=True, help="Use the rehearsal fleet: scripted models, no network; nothing else may answer.")
+    @click.option(
+        "--rehearse",
+        is_flag=True,
+        help="Scripted models play every host of the configuration; without a configuration, the rehearsal fleet. No network.",
+    )
     @click.option(
         "--embedded", is_flag=True, help="Use the embedded model: a real one, tiny, in a process of ours; nothing else may answer."
     )

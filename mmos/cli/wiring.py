@@ -1,53 +1,104 @@
-"""Who answers where one talks: the configured fleet; without a configuration this machine's Ollama as it is, else the embedded model."""
+"""Which configuration every command means: the one that is named or found, or else this machine's Ollama as it is; in a rehearsal, its hosts played by scripts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from mmos.app import App
     from mmos.cli.setting import Setting
+    from mmos.config.load import Config
     from mmos.config.survey import HostSurvey
 
+Note = Callable[[str], None]
 Offer = Callable[[str], Awaitable[bool]]
 """Puts a question that is answered by yes or no."""
 
 EMBEDDED = "There is no configuration, and no Ollama answers at {url}. Talk with the embedded model? It is real, and tiny."
+FOUND = "No orchestration.yaml: these are the models of {url}. `mmos config init` writes them down."
+EMPTY = "No orchestration.yaml, and {url} has no model that can chat: the built-in configuration is used. Fetch a model: ollama pull qwen2.5:14b"
+NOBODY = "No orchestration.yaml, and no Ollama answers at {url}: the built-in configuration is used. `mmos config init HOST` writes one."
+REHEARSAL_TIME_SCALE = 20.0
 
 
 @asynccontextmanager
-async def wired(config: Setting, note: Callable[[str], None], offer: Offer | None = None) -> AsyncIterator[App]:
-    """The App for these options. Where nobody has configured anything, what is there is used, and that is said."""
-    if not nothing_configured(config):
-        async with config.app() as app:
-            yield app
-        return
-    from mmos.cli.surveying import ask_hosts
+async def wired(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[App]:
+    """The App for these options."""
+    from mmos.app import open_app
+
+    async with (
+        configured(config, note, offer) as made,
+        open_app(made, state=config.state_folder(made.path), rehearsed=config.rehearse) as app,
+    ):
+        yield app
+
+
+@asynccontextmanager
+async def configured(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[Config]:
+    """The configuration for these options; rehearsed hosts are served as long as it is used."""
+    if config.rehearse:
+        async with _rehearsed(config) as made:
+            yield made
+    elif nothing_configured(config):
+        yield await _discovered(config, note or _on_stderr(config), offer)
+    else:
+        yield config.source()
+
+
+def nothing_configured(config: Setting) -> bool:
+    return not (config.rehearse or config.embedded) and config.file().path is None
+
+
+def _on_stderr(config: Setting) -> Note:
+    def note(line: str) -> None:
+        if not config.json:
+            click.echo(f"mmos: {line}", err=True)
+
+    return note
+
+
+# ---------------------------------------------------------------- without a file
+
+
+async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Config:
+    """What `mmos config init` would propose for this machine's Ollama; without one, the built-in configuration."""
+    from mmos.config.load import load
+    from mmos.config.sources import EMBEDDED as EMBEDDED_SOURCE
     from mmos.config.sources import local_address
     from mmos.config.survey import candidates
     from mmos.config.wording import masked
 
-    (survey,) = await ask_hosts((local_address(os.environ),))
-    if candidates([survey], [survey.name]):
-        note(f"No orchestration.yaml: these are the models of {masked(survey.url)}. `mmos config init` writes them down.")
-        async with _found(config, survey) as app:
-            yield app
-        return
-    if not survey.reachable and offer is not None and _can_embed() and await offer(EMBEDDED.format(url=masked(survey.url))):
-        config = replace(config, embedded=True)
-    async with config.app() as app:
-        yield app
+    survey = await _survey(local_address(os.environ))
+    url = masked(local_address(os.environ))
+    if survey is not None and candidates([survey], [survey.name]):
+        note(FOUND.format(url=url))
+        return _proposed(survey, f"discovered at {url}")
+    if survey is None and offer is not None and _can_embed() and await offer(EMBEDDED.format(url=url)):
+        return load(EMBEDDED_SOURCE, environ=os.environ)
+    note((NOBODY if survey is None else EMPTY).format(url=url))
+    return config.source()
 
 
-def nothing_configured(config: Setting) -> bool:
-    from mmos.config.sources import find
+async def _survey(url: str) -> HostSurvey | None:
+    """What this machine's Ollama has; None where none answers."""
+    from mmos.cli.surveying import ask_hosts
 
-    return not (config.rehearse or config.embedded) and find(config.config, os.environ, Path.cwd()).path is None
+    (survey,) = await ask_hosts((url,))
+    return survey if survey.reachable else None
+
+
+def _proposed(survey: HostSurvey, name: str) -> Config:
+    import yaml
+
+    from mmos.config.init import propose
+    from mmos.config.load import from_mapping
+
+    return from_mapping(yaml.safe_load(propose([survey])), environ=os.environ, name=name)
 
 
 def _can_embed() -> bool:
@@ -56,15 +107,25 @@ def _can_embed() -> bool:
     return has_engine() and built_in_file() is not None
 
 
+# ---------------------------------------------------------------- rehearsal
+
+
 @asynccontextmanager
-async def _found(config: Setting, survey: HostSurvey) -> AsyncIterator[App]:
-    """What `mmos config init` would propose, without a file."""
-    import yaml
+async def _rehearsed(config: Setting) -> AsyncIterator[Config]:
+    """The configuration that is named or found, its servers played; without one, the default rehearsal fleet."""
+    scale = config.time_scale or REHEARSAL_TIME_SCALE
+    if config.file().path is None:
+        from mmos.config.load import from_mapping
+        from mmos.rehearsal.fleet import default_fleet
 
-    from mmos.app import open_app
-    from mmos.config.init import propose
-    from mmos.config.load import from_mapping
+        async with default_fleet(time_scale=scale) as fleet:
+            tree = fleet.orchestration()
+            for server in tree["orchestration"]["servers"].values():
+                server["time_scale"] = scale
+            yield from_mapping(tree, environ=os.environ, name="rehearsal fleet")
+        return
+    made = config.source()
+    from mmos.simulation.playing import played
 
-    made = from_mapping(yaml.safe_load(propose([survey])), environ=os.environ)
-    async with open_app(made, state=config.state_folder(None)) as app:
-        yield app
+    async with played(made, scale) as playing:
+        yield playing

@@ -273,9 +273,9 @@ def read_bytes(content: bytes, name: str) -> Document:
         raise ConfigError([Problem(f"{name}:{line}", "", message)]) from None
 
 
-def read_mapping(mapping: Mapping[str, Any]) -> Document:
+def read_mapping(mapping: Mapping[str, Any], name: str = "") -> Document:
     """A configuration that a program wrote: the same data, without lines."""
-    document = Document("", "")
+    document = Document(name, "")
     document.data = _plain_data(mapping, (), document)
     if document.problems:
         raise ConfigError(document.problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Config:
     defined: Mapping[str, Server] = field(repr=False)
     """Those that are, the files of their models with whole paths."""
     document: Document = field(repr=False, compare=False)
+    played: bool = False
+    """Whether rehearsed hosts stand in for its servers."""
 
     def __repr__(self) -> str:
         return f"<Config {self.path or 'without a file'}>"
@@ -55,6 +57,13 @@ class Config:
     def servers(self) -> dict[str, Server]:
         return {**self.defined, **self.implicit}
 
+    def played_by(self, servers: Mapping[str, Server]) -> Config:
+        """The same configuration with these in place of its servers."""
+        defined = {name: servers[name] for name in self.defined}
+        orchestration = self.orchestration.model_copy(update={"servers": defined})
+        implicit = {name: servers[name] for name in self.implicit}
+        return replace(self, orchestration=orchestration, defined=defined, implicit=implicit, played=True)
+
 
 def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
@@ -67,8 +76,9 @@ def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
     return _check(read_text(text, name), None, environ)
 
 
-def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str]) -> Config:
-    return _check(read_mapping(mapping), None, environ)
+def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str], name: str = "") -> Config:
+    """`name` says where the mapping comes from."""
+    return _check(read_mapping(mapping, name), None, environ)
 
 
 def _content(path: Path, name: str) -> bytes:

@@ -14,6 +14,9 @@ from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
 
 _DEFAULT = "default"
+_REHEARSED = "rehearsed"
+PLAYED = ("url", "kind", "time_scale")
+"""What a rehearsed host has of its own."""
 
 Measured = Mapping[str, tuple[str, str]]
 """Of roles whose file names no channel: the one that trials chose, and why."""
@@ -49,7 +52,11 @@ def describe(config: Config, measured: Measured | None = None) -> str:
 def _effective(config: Config, measured: Measured) -> dict[str, Any]:
     tree = _section(config, config.orchestration, ("orchestration",))
     named = _hosts_in_file(config)
-    implied = {name: {"url": _Leaf(server.url, "implied")} for name, server in config.implicit.items() if name in named}
+    implied = {
+        name: {"url": _Leaf(server.url, _REHEARSED if config.played else "implied")}
+        for name, server in config.implicit.items()
+        if name in named
+    }
     if implied:
         servers = {**tree.get("servers", {}), **implied}
         tree = {"servers": servers, **{key: part for key, part in tree.items() if key != "servers"}}
@@ -82,7 +89,7 @@ def _section(config: Config, section: Section, place: Place) -> dict[str, Any]:
     tree = {}
     for name in type(section).model_fields:
         value, at = getattr(section, name), (*place, name)
-        if value in (None, "", [], {}) and (sparse or value is not None) and at not in config.document.lines:
+        if value in (None, "", [], {}) and (sparse or value is not None) and (config.played or at not in config.document.lines):
             continue
         part = _part(config, value, at)
         if part != {}:
@@ -101,11 +108,13 @@ def _part(config: Config, value: Any, place: Place) -> Any:
 
 
 def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
+    if config.played and place[1] == "servers" and place[-1] in PLAYED:
+        return _Leaf(value, _REHEARSED)
     at = _origin(config, place)
-    source = config.document.where(at) if at in config.document.lines else _DEFAULT
     as_written = config.document.at(at)
-    if as_written is not None and not config.document.name:
-        source = "given"
+    source = config.document.where(at) if at in config.document.lines else _DEFAULT
+    if as_written is not None and not config.document.lines:
+        source = config.document.name or "given"
     if "headers" in place:
         return _Leaf("***", source)
     if any(isinstance(text, str) and has_reference(text) for text in (as_written if isinstance(as_written, list) else [as_written])):

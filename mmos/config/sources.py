@@ -24,6 +24,7 @@ class Source:
     """What is read where there is no path."""
 
 
+BUILT_IN_SOURCE = Source(None, "built-in configuration")
 EMBEDDED = Source(None, "built-in configuration of the embedded model", _EMBEDDED)
 """What `--embedded` names."""
 
@@ -37,7 +38,7 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
     if _is_file(cwd / FILE_NAME):
         return Source(cwd / FILE_NAME, FILE_NAME)
     users = user_folder(environ) / FILE_NAME
-    return Source(users, str(users)) if _is_file(users) else Source(None, "built-in configuration")
+    return Source(users, str(users)) if _is_file(users) else BUILT_IN_SOURCE
 
 
 def user_folder(environ: Mapping[str, str]) -> Path:

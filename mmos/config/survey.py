@@ -89,7 +89,7 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scor
                 hosts = (*known.hosts, host) if known else (host,)
                 told = [one for one in (score, known.score if known else None) if one is not None]
                 found[model.name] = Candidate(
-                    model.name, hosts, _billions(model), _calls_tools(model), model.context_length, min(told, default=None)
+                    model.name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(told, default=None)
                 )
     return list(found.values())
 
@@ -110,7 +110,7 @@ def _calls_tools(model: SurveyedModel) -> bool:
     return bool(_TOOL_FAMILIES.search(f"{model.name} {model.family}"))
 
 
-def _billions(model: SurveyedModel) -> float:
+def billions_of(model: SurveyedModel) -> float:
     """Parameters in billions: as told, by the name, or by the size of a file with five bits each."""
     for text in (model.parameters, model.name.rpartition(":")[2]):
         match = _PARAMETERS.search(text)

@@ -23,6 +23,7 @@ class RunRow:
     ended: float
     status: str
     process: str
+    rehearsed: bool = False
 
 
 @dataclass
@@ -40,8 +41,8 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
     rows: dict[str, RunRow] = {}
     for entry in entries:
         match entry.event:
-            case RunStarted(task=task, process=process, files=files):
-                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process)
+            case RunStarted(task=task, process=process, files=files, rehearsed=rehearsed):
+                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed)
             case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while it was at work has no start
                 row.process, row.status = process, ""
             case RunFinished(status=status) if row := rows.get(entry.run):

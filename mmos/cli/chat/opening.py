@@ -26,7 +26,7 @@ EMBEDDED = "[embedded: one model of 135 million parameters plays all parts; it s
 
 def opened(config: Setting, app: App, page: Page, wishes: Wishes) -> Session:
     """A session whose wishes the configuration can fulfil."""
-    session = Session(app, page, config.state_folder(None if app.rehearsed else app.config.path), wishes, _places(config))
+    session = Session(app, page, config.state_folder(app.config.path), wishes, _places(config))
     session.cast()
     return session
 

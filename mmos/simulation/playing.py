@@ -1,0 +1,86 @@
+"""A configuration rehearsed: every server of it is played by a host in this process, with scripted models of the names that stand in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import cache
+
+from mmos.config.load import Config
+from mmos.config.roles import ResolvedRole
+from mmos.config.schema import Server
+from mmos.config.survey import SurveyedModel, billions_of
+from mmos.rehearsal.fleet import PERSONAS, serve_all
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.reader import read_cast
+
+BYTES_PER_PARAMETER = 0.61
+PARTS: Sequence[tuple[re.Pattern[str], str]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), persona)
+    for pattern, persona in (
+        (r"functiongemma", "functiongemma"),
+        (r"embed|\bbge|minilm", "nomic-embed-text"),
+        (r"cod(e|er|ing)\b|program|develop|devstral", "qwen2.5-coder:32b"),
+        (r"reason|plan|deepseek-r1|qwq|think", "qwen2.5:32b"),
+        (r"arbiter|analy|synthesi|summar", "qwen2.5:14b"),
+    )
+)
+"""Which persona plays a model that none has the name of, by the names of the model and its roles."""
+OTHERS = "llama3.1:8b"
+
+
+@asynccontextmanager
+async def played(config: Config, time_scale: float) -> AsyncIterator[Config]:
+    """The configuration, its servers being played as long as this lasts; nothing is asked of the real ones."""
+    servers = config.servers()
+    hosts = [_host(name, server, config.roles(), time_scale) for name, server in servers.items()]
+    async with serve_all(hosts):
+        yield config.played_by({host.name: _server(servers[host.name], host, time_scale) for host in hosts})
+
+
+def _server(server: Server, host: Host, time_scale: float) -> Server:
+    is_openai = server.kind == "openai"
+    return Server(
+        url=f"{host.url}/v1" if is_openai else host.url,
+        kind="openai" if is_openai else "rehearsal",
+        vram_gb=server.vram_gb,
+        gpus=server.gpus,
+        parallel=server.parallel,
+        time_scale=time_scale,
+    )
+
+
+def _host(name: str, server: Server, roles: Mapping[str, ResolvedRole], time_scale: float) -> Host:
+    """A host with the models of the roles that may run there, and with those that the server itself lists."""
+    here = [role for role in roles.values() if not role.servers or name in role.servers]
+    models = {full_name(model): model for model in (*(role.model for role in here), *server.models)}
+    cast = [_model(model, [role for role in here if full_name(role.model) == key]) for key, model in models.items()]
+    return Host(name, cast, time_scale=time_scale, parallel=server.parallel, vram_gb=server.vram_gb)
+
+
+def _model(name: str, roles: Sequence[ResolvedRole]) -> Model:
+    window = max((role.window for role in roles), default=0)
+    known = _personas().get(full_name(name))
+    model = known or _stand_in(name, [role.name for role in roles])
+    model = replace(model, context_length=max(model.context_length, window))
+    # A host of the kind openai takes no window with a request: there it has the role's from the start.
+    return replace(model, parameters={"num_ctx": window}) if window else model
+
+
+def _stand_in(name: str, roles: Sequence[str]) -> Model:
+    """The persona of the same trade, under the name that is wanted, of the size that the name tells."""
+    trades = [role for role in roles if role != "arbiter"] or roles  # to consult is a habit of every persona
+    words = " ".join([name, *trades])
+    persona = _personas()[full_name(next((persona for pattern, persona in PARTS if pattern.search(words)), OTHERS))]
+    billions = billions_of(SurveyedModel(name))
+    if not billions:
+        return replace(persona, name=name)
+    return replace(persona, name=name, parameter_size=f"{billions:g}B", size=int(billions * BYTES_PER_PARAMETER * 1e9))
+
+
+@cache
+def _personas() -> dict[str, Model]:
+    return {model.full_name: model for path in sorted(PERSONAS.glob("*.yaml")) for model in read_cast(path).models}
