@@ -20,6 +20,7 @@
       · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
     - NoHost                    every host was asked; says what each one answered
   + NoAnswer                    a model said nothing that could be read, again and again
+  + SchemaUnmet                 a model gave no answer that fits the user's schema
   + LimitReached                a budget of the run is spent
   + QuestionOpen                a model waits for the user
   + QuestionUnanswered          a model asked the user, and nobody is there to answer
@@ -308,6 +309,11 @@ class NoHost(HostError):
 class NoAnswer(MmosError):
     code = "no_answer"
     next_step = "Try another model for this role."
+
+
+class SchemaUnmet(MmosError):
+    code = "schema_unmet"
+    next_step = "Try another model, or a simpler schema."
 
 
 class LimitReached(MmosError):

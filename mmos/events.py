@@ -113,6 +113,8 @@ class Prompted(Event):
     lane: str
     role: str
     message: Message
+    shape: bool = False
+    """It asks for the answer in the shape that the user wants."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ class Answer:
         return cls(view.answer, view.status or "failed", view.run, view.thread, view.reason, view)
 
     @property
+    def data(self) -> Any:
+        """The value that the answer is in JSON, where `RunOptions.schema` asked for one."""
+        return self.view.data
+
+    @property
     def usage(self) -> dict[str, Any]:
         """What the run cost: turns, model calls, tokens, seconds, and model loads."""
         usage: dict[str, Any] = self.document()["usage"]

@@ -15,6 +15,7 @@ from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.sight import check_sight
 from mmos.app.unserved import RollCall, Unserved
+from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
 from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
@@ -134,7 +135,7 @@ class App:
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
         """Go on with a run that waits, failed or was cut off by a crash. What was finished is not done again.
 
-        `run` is its id or enough of it; `options` takes the place of the options that the run began with.
+        `run` is its id or enough of it; the options of the run still hold where `options` does not say otherwise.
 
         Example::
 
@@ -149,7 +150,7 @@ class App:
 
     async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None) -> Answer:
         view = RunView.of(await self.journal.read(run=run))
-        options = options or RunOptions.of_facts(view.options)
+        options = RunOptions.of_facts({**view.options, **(options.as_facts() if options else {})})
         participants = self._participants(options, watch)
         await self._claim(run, view.thread)
         if watch is not None and watch.on_start is not None:
@@ -266,7 +267,8 @@ class App:
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
         known = frozenset(self.tools.names)
-        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, known, ladder, self.templates)
+        shape = Shape.of(options.schema) if options.schema is not None else None
+        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, known, ladder, self.templates, shape)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

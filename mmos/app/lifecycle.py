@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import orjson
+
 from mmos.app.terms import checked
 from mmos.app.unserved import RollCall
+from mmos.calls.shape import Shape, bare
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -53,6 +56,8 @@ class RunOptions:
     """Other models for roles: `{"coding": "qwen2.5-coder:7b@ollama01"}`."""
     sampling: Mapping[str, Any] | None = None
     """Options of models: `{"temperature": 0.2}` for every role, `{"coding.temperature": 0.2}` for one."""
+    schema: Mapping[str, Any] | None = None
+    """A JSON Schema that the answer has to fit; `Answer.data` is its value then."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -66,7 +71,7 @@ class RunOptions:
 
     def as_facts(self) -> dict[str, Any]:
         """Only what was said."""
-        return {spec.name: value for spec in fields(self) if (value := getattr(self, spec.name))}
+        return {spec.name: value for spec in fields(self) if (value := getattr(self, spec.name)) not in (None, "")}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> RunOptions:
@@ -156,7 +161,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         raise
     except MmosError as error:
         return RunFinished("failed", None, _reason(error))
-    return RunFinished("answered", await _whole(scope, answer))
+    return RunFinished("answered", await (_shaped(participants.shape, scope, answer) if participants.shape else _whole(scope, answer)))
 
 
 async def _in_time(participants: Participants, scope: Scope) -> str:
@@ -192,12 +197,30 @@ def _so_far(scope: Scope) -> str | None:
 
 
 async def _whole(scope: Scope, text: str) -> str:
-    """The text with its long answers in place; those of earlier runs of the thread may be meant, too."""
+    """The text with its long answers in place."""
+    return expand(text, await _kept(scope, text), scope.lane)
+
+
+async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
+    """The JSON alone. Long answers stand in it where they are referred to, as far as it keeps its shape."""
+    text = bare(text)
+    kept = await _kept(scope, text)
+
+    def whole(reference: re.Match[str]) -> str:
+        artifact = kept.get(reference.group(1))
+        return reference.group(0) if artifact is None else orjson.dumps(artifact.text).decode()[1:-1]
+
+    full = REFERENCE.sub(whole, text)
+    return text if shape.problems(full) else full
+
+
+async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
+    """The long answers that a text may mean: of this run, or of earlier ones of the thread."""
     kept = scope.view.artifacts
     if set(REFERENCE.findall(text)) - kept.keys():
         entries = await scope.journal.read(thread=scope.thread, kinds=(ArtifactKept.kind,))
         kept = {entry.event.artifact: entry.event for entry in entries if isinstance(entry.event, ArtifactKept)}
-    return expand(text, kept, scope.lane)
+    return kept
 
 
 def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:

@@ -16,7 +16,7 @@ from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
 from mmos.calls.stream import TextStream
 from mmos.messages import Message, Reply, ToolCall
 
-__all__ = ["MOST_CALLS", "AnswerStream", "Channel", "SchemaChannel", "ToolsChannel"]
+__all__ = ["MOST_CALLS", "AnswerStream", "Channel", "SchemaChannel", "ShapedChannel", "ToolsChannel"]
 
 
 class Channel(Protocol):
@@ -130,6 +130,31 @@ class SchemaChannel:
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
         return AnswerStream(tell).feed
+
+
+@dataclass(frozen=True)
+class ShapedChannel:
+    """A final answer, held to the user's own schema: no tools, and the conversation in the words of the channel before it."""
+
+    before: Channel
+    format: bytes
+    name: str = "schema"
+    tools: bytes = b""
+    stateful: bool = False
+
+    @property
+    def prompt(self) -> str:
+        return self.before.prompt
+
+    def shape(self, message: Message) -> Message:
+        return self.before.shape(message)
+
+    def read(self, reply: Reply) -> Reading:
+        message = replace(reply.message, calls=())
+        return Reading(message, "" if message.content.strip() else "Your reply was empty. Reply with JSON.")
+
+    def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
+        return tell
 
 
 def _calls(said: Any) -> tuple[ToolCall, ...]:

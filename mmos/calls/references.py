@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 IN_PLACE = ("anyOf", "oneOf", "allOf")
 MOST_STEPS = 20
@@ -21,14 +22,40 @@ def resolved(part: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def points(root: Mapping[str, Any], reference: str) -> bool:
+    """Whether a reference leads to a place within its own schema: by a path, or to an anchor."""
+    if not reference.startswith("#"):
+        return False
+    place = unquote(reference[1:])
+    return _at(root, f"#{place}") is not None if place[:1] in ("", "/") else place in _anchors(root)
+
+
+def _anchors(part: Any) -> set[str]:
+    if isinstance(part, list):
+        return set().union(*map(_anchors, part))
+    if not isinstance(part, Mapping):
+        return set()
+    own = {name for word in ("$anchor", "$dynamicAnchor") if isinstance(name := part.get(word), str)}
+    return own.union(*map(_anchors, part.values()))
+
+
 def _pointed(root: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
+    found = _at(root, reference)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _at(root: Mapping[str, Any], reference: str) -> Any:
+    """What stands at the place that a reference names; None where there is nothing."""
     found: Any = root
     if not reference.startswith("#"):
-        return {}
+        return None
     for step in reference[1:].split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        if isinstance(found, list):
+            found = found[int(name)] if name.isascii() and name.isdigit() and int(name) < len(found) else None
+        else:
+            found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def without_circles(schema: dict[str, Any]) -> dict[str, Any]:

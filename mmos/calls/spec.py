@@ -38,10 +38,7 @@ class Spec:
 
     def problems(self, arguments: Mapping[str, Any]) -> list[str]:
         """What is wrong with these arguments, in sentences that the calling model can act on; empty when they fit."""
-        if self._plainly_fits(arguments) or self._validator.is_valid(arguments):
-            return []
-        faults = sorted(self._validator.iter_errors(arguments), key=lambda fault: [str(step) for step in fault.absolute_path])
-        return [_sentence(fault) for fault in faults[:MOST_PROBLEMS]]
+        return [] if self._plainly_fits(arguments) else sentences(self._validator, arguments)
 
     def _plainly_fits(self, arguments: Mapping[str, Any]) -> bool:
         """Nearly every call is a few texts; what is more than that is the validator's."""
@@ -74,6 +71,14 @@ class Spec:
 def encode_offer(specs: Iterable[Spec]) -> bytes:
     """The JSON list of offered tools; same tools, same bytes."""
     return orjson.dumps([spec.offer() for spec in specs])
+
+
+def sentences(validator: Validator, value: Any) -> list[str]:
+    """What is wrong with a value, the first few things; empty when it fits."""
+    if validator.is_valid(value):
+        return []
+    faults = sorted(validator.iter_errors(value), key=lambda fault: [str(step) for step in fault.absolute_path])
+    return [_sentence(fault) for fault in faults[:MOST_PROBLEMS]]
 
 
 def _sentence(fault: Any) -> str:

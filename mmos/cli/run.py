@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mmos.cli.durations import Seconds
-from mmos.cli.output import print_json
+from mmos.cli.extracting import first_block
+from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.task import gather
 
@@ -51,6 +52,10 @@ LAST_FACTS = 1.0
 )
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
 @click.option("--system", metavar="TEXT", help="More instructions for the arbiter.")
+@click.option(
+    "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer has to fit; stdout has the JSON alone."
+)
+@click.option("-x", "--extract", is_flag=True, help="Print only the first code block of the answer.")
 @click.option("--stream/--no-stream", default=None, help="Print the answer as it comes; on at a terminal.")
 @click.option("--progress/--no-progress", default=None, help="Tell on stderr who is at work; on at a terminal.")
 @click.option(
@@ -69,10 +74,16 @@ def run(config: Setting, task: str | None, **given: Any) -> int:
     mmos run "Write a regex for ISO dates and explain it"
     git diff | mmos run "Review this diff." --json
     mmos run "Do these two agree?" -f README.md -f docs/start.md
+    mmos run -x "Write a Makefile for a C project" > Makefile
+    mmos run "Who wrote Faust?" --schema '{"type": "object", "properties": {"author": {"type": "string"}}, "required": ["author"]}'
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
     5 a limit was reached, 130 interrupted.
     """
+    if given["extract"] and given["schema"]:
+        raise click.UsageError("--extract takes code out of a text, and with --schema the answer is JSON: give one of them.")
+    if given["stream"] and (given["extract"] or given["schema"]):
+        raise click.UsageError("--stream prints the answer as it comes; with --schema or --extract it is known only at its end.")
     options = _options(given)
     text, files = gather(task, given["paths"])
     return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), Task(text, files, given["thread"]), options, given))
@@ -87,7 +98,22 @@ def _options(given: dict[str, Any]) -> RunOptions:
         if not found or not name or not model:
             raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
         roles[name] = model
-    return RunOptions(given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None)
+    return RunOptions(
+        given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None,
+        schema=_schema(given["schema"]),
+    )  # fmt: skip
+
+
+def _schema(given: str | None) -> Mapping[str, Any] | None:
+    """The schema in a file, or the one that is written out."""
+    if given is None:
+        return None
+    from mmos.calls.shape import read_schema
+    from mmos.files import read
+
+    if given.lstrip().startswith("{"):
+        return read_schema(given, "--schema")
+    return read_schema(read(given).text, given)
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ async def _run(config: Setting, task: Task, options: RunOptions, given: dict[str
             click.echo(f"mmos: {line}", err=True)
 
     async with wired(config, note) as app:
-        show = Show(given["stream"], given["progress"])
+        show = Show(given["stream"], given["progress"], given["extract"])
         return await attend(config, app, options, show, task)
 
 
@@ -117,11 +143,14 @@ class Show:
 
     stream: bool | None = None
     progress: bool | None = None
+    extract: bool = False
+    """Of the answer the first code block alone."""
 
-    def screen(self, config: Setting) -> Screen:
+    def screen(self, config: Setting, *, whole: bool) -> Screen:
+        """`whole`: what is printed is known only at the end of the answer."""
         from mmos.cli.screen import Screen
 
-        stream = sys.stdout.isatty() if self.stream is None else self.stream
+        stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
         progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
         return Screen(stream and not config.json, progress)
 
@@ -132,7 +161,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
     from mmos.cli.asking import Asker
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
-    screen = show.screen(config)
+    screen = show.screen(config, whole=options.schema is not None)
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None, on_start=started.set_result)
     if app.rehearsed:
@@ -154,7 +183,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
             await asyncio.wait([showing], timeout=LAST_FACTS)
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
-    return _print(config, screen, answer)
+    return _print(config, screen, answer, extract=show.extract)
 
 
 async def _show(app: App, started: asyncio.Future[str], screen: Screen, *, resumed: bool) -> None:
@@ -181,16 +210,21 @@ async def _interrupted(app: App, run: str) -> Answer:
     return Answer.of(view)
 
 
-def _print(config: Setting, screen: Screen, answer: Answer) -> int:
+def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) -> int:
     next_step = _next_step(config, answer.reason) if answer.reason else ""
+    code = first_block(answer.text or "") if extract else None
     if config.json:
-        document = answer.document()
+        document = answer.document() | ({"extracted": code} if extract else {})
         if document["reason"]:
             document["reason"]["next"] = next_step
         print_json(document)
         return answer.exit_code
-    if answer.text:
-        screen.finish(answer.text)
+    if answer.text and "schema" in answer.view.options and answer.status != "answered":
+        click.echo(harmless(answer.text), err=True)  # stdout has JSON that fits, or nothing
+    elif answer.text:
+        screen.finish(answer.text if code is None else code)
+        if extract and code is None:
+            click.echo("mmos: the answer holds no code block; this is all of it.", err=True)
     for warning in answer.view.warnings:
         click.echo(f"mmos: warning: {warning}", err=True)
     if answer.reason is not None:

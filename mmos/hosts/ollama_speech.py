@@ -118,7 +118,7 @@ _RULES = (
         "The host starts it anew at the next request. " + LOG,
     ),
     Rule(
-        r"invalid duration|Unsupported type|invalid think|logprobs must be|invalid format|must be of type|JSON schema|does not support|Multimodal data",
+        r"invalid duration|Unsupported type|invalid think|logprobs must be|invalid format|must be of type|JSON schema|grammar|does not support|Multimodal data",
         BadRequest,
         "{host} does not accept the request for {model}: {said}.",
         SAME_REQUEST,

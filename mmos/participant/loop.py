@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
-from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, StateError, ToolError
+from mmos.calls.shape import Shape
+from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import PASS_ON, Execution
 from mmos.fleet.fleet import Fleet
@@ -22,6 +23,8 @@ from mmos.toolbox import Answer, Toolbox, UserQuestion
 
 STOP = "stop"
 HELPED = "The user says: {}"
+MOST_ATTEMPTS = 2
+"""How often an answer in its shape is asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Participants:
     """The names of all tools of the house."""
     ladder: Ladder | None = None
     templates: Templates = field(default_factory=Templates)
+    shape: Shape | None = None
+    """What the answer to the user has to fit."""
 
     @property
     def eyes(self) -> Eyes:
@@ -43,14 +48,15 @@ class Participants:
 
     async def respond(self, scope: Scope) -> Answer:
         """The loop. Where it stands is read from the exchange, so that it can be entered at any point."""
-        participant = self.roles[scope.role]
-        turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder)
+        participant, shape = self.roles[scope.role], None if scope.depth else self.shape
+        turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder, shape)
         while True:
             lane = scope.exchange
             if lane.pending:
                 await self._carry_out(participant, scope, lane.pending)
             elif lane.last.role == "assistant":
-                return Answer(lane.last.content, lane.last.thinking)
+                if shape is None or self._fits(shape, participant, scope):
+                    return Answer(lane.last.content, lane.last.thinking)
             elif not await self._stuck(scope):
                 await self._take(turn, scope)
 
@@ -74,6 +80,23 @@ class Participants:
                 said = "" if status == "answered" else scope.view.cut.get(scope.lane) or scope.exchange.said()
                 scope.record(LaneClosed(scope.lane, scope.role, status, said))
         return answer
+
+    def _fits(self, shape: Shape, participant: Participant, scope: Scope) -> bool:
+        """Whether the answer has its shape; if not, the next turn asks for it in that shape, and does not ask for ever."""
+        lane = scope.exchange
+        problems = shape.problems(lane.last.content)
+        if not problems:
+            return True
+        free = bool(participant.box) and not lane.reshaped  # nobody has held it to anything yet
+        if lane.reshaped >= (MOST_ATTEMPTS if participant.box else MOST_ATTEMPTS - 1):
+            raise SchemaUnmet(f"{scope.role} ({participant.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
+        schema = shape.format.decode()
+        if free:
+            told = self.templates.fill("shape", schema=schema)
+        else:
+            told = self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
+        scope.record(Prompted(scope.lane, scope.role, Message("user", told), shape=True))
+        return False
 
     # ---------------------------------------------------------------- the last rung: the user
 

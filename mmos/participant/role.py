@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel
+from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
 from mmos.calls.stages import FREE, Stage
 from mmos.messages import Message
 from mmos.prompting.budget import estimate
@@ -72,14 +72,20 @@ class Participant:
         """Made once for each channel, set of tools and stage: the same bytes every turn."""
         key = (channel, box.names, stage)
         if key not in self._frames:
-            self._frames[key] = self._frame(channel, box, stage)
+            self._frames[key] = self._framed(self._channel(channel, box, stage))
         return self._frames[key]
 
-    def _frame(self, name: str, box: Toolbox, stage: Stage) -> Frame:
-        channel: Channel = ToolsChannel(box.specs, stage=stage)
-        if name == "schema":
-            limit = self.role.options.get("num_predict")
-            channel = SchemaChannel(box.specs, self.explain_schema, stage=stage, tokens=limit if isinstance(limit, int) else None)
+    def shaped(self, channel: str, box: Toolbox, format_: bytes) -> Frame:
+        """A frame for a final answer of this form; the system text stays as it was."""
+        return self._framed(ShapedChannel(self._channel(channel, box, FREE), format_))
+
+    def _channel(self, name: str, box: Toolbox, stage: Stage) -> Channel:
+        if name != "schema":
+            return ToolsChannel(box.specs, stage=stage)
+        limit = self.role.options.get("num_predict")
+        return SchemaChannel(box.specs, self.explain_schema, stage=stage, tokens=limit if isinstance(limit, int) else None)
+
+    def _framed(self, channel: Channel) -> Frame:
         text = f"{self.system}\n\n{channel.prompt}".strip()
         digest = blake2b(b"\0".join((text.encode(), channel.tools, channel.format)), digest_size=8).hexdigest()
         return Frame(channel, Message("system", text), estimate(channel.tools.decode()), digest)

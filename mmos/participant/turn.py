@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import string
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from mmos.calls.reading import Reading, distinct, rescued, writable
+from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
-from mmos.errors import HostError, LacksTools, NoAnswer, WindowExceeded
+from mmos.errors import BadRequest, HostError, LacksTools, NoAnswer, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
@@ -27,8 +29,14 @@ from mmos.toolbox import Toolbox
 SETBACKS = 2
 """How many unclear turns in a row a participant is set right after."""
 
+ANY_JSON = b'"json"'
+"""The format for a host that cannot hold a model to a schema: the answer is checked in any case."""
+
 RECOUNTS = 3
 """How often a prompt is made anew because its host counted more tokens than we did."""
+
+
+OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 
 
 async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the shape of one that knows
@@ -51,6 +59,8 @@ class Experience:
     """For each thread and role, how many of the oldest exchanges its prompts leave out."""
     sight: dict[str, bool] = field(default_factory=dict)
     """Which models see images."""
+    unheld: set[tuple[str, bytes]] = field(default_factory=set)
+    """Models whose hosts refused a schema, with that schema."""
     chance: random.Random = field(default_factory=random.Random)
 
     def call_id(self) -> str:
@@ -68,6 +78,8 @@ class Turn:
     eyes: Eyes
     ladder: Ladder | None = None
     """What is tried before an unclear reply is sent back."""
+    shape: Shape | None = None
+    """What the final answer has to fit."""
 
     @property
     def role(self) -> Role:
@@ -76,7 +88,7 @@ class Turn:
     async def take(self) -> None:
         """Ask, and write down what came of it; a model that turns out to lack tools is asked in schema mode from then on."""
         self.scope.check_budget()
-        frame = self.participant.frame(await self._channel() if self.participant.box else "tools", self._box, self._stage())
+        frame = await self._frame()
         if images := await self.eyes.look(self.participant, self.scope.exchange):
             frame = replace(frame, images=images)
         try:
@@ -85,6 +97,18 @@ class Turn:
             if frame.channel.name == "schema" or self.role.channel:
                 raise
             self.experience.channels[self._place] = "schema"
+        except BadRequest as error:
+            if self.shape is None or frame.channel.format != self.shape.format or not OF_SCHEMAS.search(error.message):
+                raise
+            self.experience.unheld.add((self.role.model, self.shape.format))
+
+    async def _frame(self) -> Frame:
+        """Who has tools works freely until an answer comes; then, and where there are no tools, the answer is held to its shape."""
+        channel = await self._channel() if self.participant.box else "tools"
+        if self.shape is None or (self.participant.box and not self.scope.exchange.reshaped):
+            return self.participant.frame(channel, self._box, self._stage())
+        unheld = (self.role.model, self.shape.format) in self.experience.unheld
+        return self.participant.shaped(channel, self._box, ANY_JSON if unheld else self.shape.format)
 
     @property
     def _box(self) -> Toolbox:

@@ -89,6 +89,16 @@ TEXTS: Mapping[str, Text] = {
         "the message about a call that failed",
         {"task": _TASK, "call": "the call, as JSON", "fault": "why it failed"},
     ),
+    "shape": Text(
+        "a role whose answer must fit a schema",
+        "the message that asks for the final answer as JSON",
+        {"schema": "the schema"},
+    ),
+    "shape_again": Text(
+        "a role whose answer must fit a schema",
+        "the message that asks again, when the answer did not fit",
+        {"problems": "what did not fit, one line for each problem", "schema": "the schema"},
+    ),
     "file": Text(
         "every role that gets the task",
         "the end of the task, once for each attached text",

@@ -47,6 +47,8 @@ class Lane:
     turns: int = 0
     setbacks: int = 0
     """Unclear turns since something last came of one."""
+    reshaped: int = 0
+    """How often its answer was asked for in the user's own shape."""
     open: tuple[ToolCall, ...] = ()
     results: dict[str, Message] = field(default_factory=dict)
     status: Status | None = None
@@ -96,7 +98,8 @@ class Conversation:
                 _settle(self.lanes[event.lane], event)
             case Prompted() as event:
                 lane = self.lanes[event.lane]
-                lane.setbacks += 1
+                lane.setbacks += not event.shape
+                lane.reshaped += event.shape
                 lane.messages.append(event.message)
             case LaneClosed() as event:
                 lane = self.lanes[event.lane]
@@ -130,6 +133,8 @@ class Conversation:
         if lane is None or lane.status is None:
             return
         lane.status = None
+        if lane.last.role == "assistant":  # it was asked in vain; now it is asked anew
+            lane.reshaped = 0
         remembered = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
         if lane.past == len(lane.history.starts) - 1 and not remembered:
             lane.history.take_back()

@@ -56,6 +56,7 @@ def document(view: RunView) -> dict[str, Any]:
         "repairs": [{"call": repair.call, "stage": repair.stage, "what": repair.what} for repair in view.repairs],
         "warnings": list(view.warnings),
         "rehearsed": view.rehearsed,
+        "data": view.data,
     }  # fmt: skip
 
 

@@ -126,6 +126,11 @@ class RunView:
         return self.prompt_tokens + self.output_tokens
 
     @property
+    def data(self) -> Any:
+        """The value of an answer that was asked for in a shape."""
+        return orjson.loads(self.answer) if self.answer is not None and self.status == "answered" and "schema" in self.options else None
+
+    @property
     def calls(self) -> int:
         return len(self.started_calls)
 
