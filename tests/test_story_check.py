@@ -39,7 +39,7 @@ UNKNOWN = [
     ({"tools": ["mytools:every"]}, "every: parameter 'paths' cannot be given by name"),
     ({"tools": ["torn:f"]}, "torn.py, line 1, is not valid Python: "),
     ({"tools": ["needy:f"]}, "needy.py, line 1, imports 'surely_not_installed', which is not installed"),
-    ({"tools": ["json:no_such_function"]}, "'json:no_such_function' cannot be used: __init__.py has no function"),
+    ({"tools": ["json:no_such_function"]}, "'json:no_such_function' cannot be used: json/__init__.py has no function"),
     ({"tools": ["json.nothing:loads"]}, "there is no module 'nothing' in json"),
     ({"tools": ["mytools:shell", "mytools:shell"]}, ":7: orchestration.tools[1]: two tools are named 'shell'"),
 ]

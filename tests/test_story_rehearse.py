@@ -168,8 +168,11 @@ def test_a_rehearsed_run_goes_on_with_its_own_file_or_fleet(
     of_fleet = mmos(capsys, "run", *ask)
     assert (of_file[0], of_fleet[0]) == (3, 3)
     (folder / "file.yaml").rename(folder / "orchestration.yaml")
-    (folder / "file.yaml").symlink_to("orchestration.yaml")
     monkeypatch.chdir(folder)
+    gone = mmos(capsys, "runs", "answer", of_file[1].split()[-1], "Red.", "--state", str(tmp_path / "kept"))
+    assert gone[0] == 2
+    assert f"{folder / 'file.yaml'}, is no longer there.\nName the one to go on with: -c FILE" in gone[2]
+    (folder / "file.yaml").symlink_to("orchestration.yaml")
     for waiting, model in ((of_file, "gpt-9"), (of_fleet, "qwen2.5:14b")):
         code, out, err = mmos(capsys, "runs", "answer", waiting[1].split()[-1], "Red.", "--state", str(tmp_path / "kept"), "--json")
         roles = {role["role"]: role["model"] for role in json.loads(out)["roles"]}

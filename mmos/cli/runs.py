@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -175,11 +176,16 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
 def _as_it_was(config: Setting, view: RunView) -> Setting:
     """The fleet and the file of the run, unless others are named; its journal is where it was found."""
     from mmos.config.sources import EMBEDDED
+    from mmos.errors import NotFound
 
     config = replace(config, state=str(config.found_state()), rehearse=config.rehearse or view.rehearsed)
     if config.config or config.embedded:
         return config
     if view.config_path:
+        if not Path(view.config_path).exists():
+            raise NotFound(
+                f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name the one to go on with: -c FILE"
+            )
         return replace(config, config=view.config_path)
     return replace(config, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
 

@@ -31,13 +31,13 @@ def look(module: str, name: str, folder: Path | None) -> str | None:
     bindings = _Bindings(tree)
     found = bindings.of.get(name, [])
     if not found and not bindings.dynamic:
-        raise UnusableError(f"{path.name} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
+        raise UnusableError(f"{_called(path)} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
     if len(found) != 1:
         return None
     if isinstance(found[0], ast.FunctionDef | ast.AsyncFunctionDef):
         return _tool_name(found[0], bindings.imported)
     if isinstance(found[0], ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
-        raise UnusableError(f"{path.name}, line {found[0].lineno}: '{shown(name)}' is not a function")
+        raise UnusableError(f"{_called(path)}, line {found[0].lineno}: '{shown(name)}' is not a function")
     return None
 
 
@@ -78,15 +78,19 @@ def _is_there(name: str, folder: Path | None) -> bool:
     return name in sys.modules or _beside(name, folder) is not None or find_spec(name) is not None
 
 
+def _called(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}" if path.stem == "__init__" else path.name
+
+
 def _parsed(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
     except OSError as error:
-        raise UnusableError(f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UnusableError(f"{_called(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except SyntaxError as error:
-        raise UnusableError(f"{path.name}, line {error.lineno or 1}, is not valid Python: {error.msg}") from None
+        raise UnusableError(f"{_called(path)}, line {error.lineno or 1}, is not valid Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UnusableError(f"{path.name} is not valid Python: {error}") from None
+        raise UnusableError(f"{_called(path)} is not valid Python: {error}") from None
 
 
 def _check_imports(tree: ast.Module, path: Path, folder: Path | None) -> None:
@@ -96,7 +100,7 @@ def _check_imports(tree: ast.Module, path: Path, folder: Path | None) -> None:
         return
     for name, line in wanted:
         if not _is_there(name, folder):
-            raise UnusableError(f"{path.name}, line {line}, imports '{shown(name)}', which is not installed")
+            raise UnusableError(f"{_called(path)}, line {line}, imports '{shown(name)}', which is not installed")
 
 
 def _imported_by(node: ast.stmt) -> Iterable[str]:
