@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 import unicodedata
 
 import click
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmos.cli.cells import cells
 from mmos.cli.output import harmless, has_no_reader, how_long, one_line, print_json
-from mmos.cli.tables import columns, table
+from mmos.cli.tables import IN_A_PIPE, columns, table
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,31 @@ def test_a_table_keeps_its_columns_whatever_stands_in_them(capsys: pytest.Captur
     table(("ID", "NAME", "TASK"), [("1", "a\nname\x1b[2J", "First " * 40), ("22", "", "Second\nline")])
     assert capsys.readouterr().out.splitlines() == [
         "ID  NAME       TASK",
-        "1   a name[2J  " + ("First " * 40).strip(),
+        "1   a name[2J  " + ("First " * 40)[:184] + "…",
         "22             Second line",
     ]
+
+
+WEIRD = st.text(st.sampled_from("aé日本\n\t\x1b\u202e\u0301\U0001f600 \r\x00\u2028|"), max_size=400).map(lambda text: text * 20)
+
+
+@given(st.lists(st.tuples(WEIRD, WEIRD, WEIRD), min_size=1, max_size=3))
+def test_in_a_pipe_a_row_is_one_line_of_two_hundred_cells_at_most_and_has_every_column(rows: list[tuple[str, str, str]]) -> None:
+    lines = columns(("ID", "NAME", "TASK"), rows, None, ["NAME"])
+    assert len(lines) == len(rows) + 1
+    assert click.unstyle(lines[0]).split() == ["ID", "NAME", "TASK"]
+    for line in map(click.unstyle, lines):
+        assert cells(line) <= IN_A_PIPE
+        assert len(line.splitlines()) <= 1
+        assert harmless(line) == line
+
+
+def test_a_text_that_has_no_end_is_cut_in_no_time() -> None:
+    begun = time.perf_counter()
+    (_, row) = columns(("ID", "TASK"), [("1", "wörter\n" * 3_000_000)], None)
+    assert time.perf_counter() - begun < 0.5
+    assert len(row) == IN_A_PIPE
+    assert row.endswith("…")
 
 
 def test_a_document_stands_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:

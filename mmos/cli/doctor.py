@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmos.cli.cells import flat, wrapped
+from mmos.cli.cells import wrapped
 from mmos.cli.fleet import fleet, wished
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
-from mmos.cli.tables import terminal_width
+from mmos.cli.tables import line, terminal_width
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -175,13 +175,13 @@ def _well(family: str, facts: Facts) -> str:
         "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
         "State": str(facts.state.path) if facts.state else "",
     }.get(family, "")
-    return click.style(f"  {harmless(said)}", dim=True) if said else ""
+    return click.style(f"  {line(said, len(family) + 4)}", dim=True) if said else ""
 
 
 def _tell_one(finding: Finding) -> None:
     text, width = f"{finding.subject}: {finding.message}", terminal_width()
-    first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [flat(text)]
-    click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {line}" for line in rest)]))
+    first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
+    click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
     if finding.cure:  # not wrapped: a command has to be copied in one piece
         click.echo(click.style(f"      → {harmless(finding.cure)}", fg="cyan"))
 

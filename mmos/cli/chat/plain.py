@@ -14,6 +14,7 @@ from mmos.cli.cells import Ink, wrapped
 from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, spent
 from mmos.cli.output import harmless, print_json_line
+from mmos.cli.tables import ENDLESS
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Pipe:
     """Answers on stdout, whatever else is to be said on stderr."""
 
     ink = Ink()
-    width = 10_000
+    width = ENDLESS
 
     def __init__(self) -> None:
         self.exit_code = 0
