@@ -22,6 +22,7 @@ from mmos.config.load import from_text
 from mmos.rehearsal.fleet import default_fleet
 from mmos.rehearsal.reader import read_cast
 from mmos.views.document import LIMITS, UNSERVED
+from tests.checkout import copy_checkout
 from tests.embedded import needs_model
 
 ROOT = Path(__file__).parent.parent
@@ -64,9 +65,9 @@ def of_kind(*kinds: str) -> list[Block]:
 # ---------------------------------------------------------------- examples that run
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """The folder in which a page is followed, and what a command finds around it."""
+    """The folder in which a page is followed, and what a command finds around it. Like a terminal it keeps `cd` and `export PATH`."""
 
     folder: Path
     environment: dict[str, str]
@@ -83,6 +84,16 @@ class Session:
             raise
         return process.returncode or 0, said.decode()
 
+    async def type(self, command: str) -> tuple[int, str]:
+        if command.startswith("git clone ADDRESS "):
+            copy_checkout(self.folder / command.split()[3])
+            return 0, ""
+        left = Path(self.environment["HOME"]) / "left"
+        ended = await self.run("sh", "-c", 'eval "$1"; code=$?; printf "%s\\n" "$PWD" "$PATH" >"$2"; exit $code', "sh", command, str(left))
+        folder, self.environment["PATH"] = left.read_text(encoding="utf-8").splitlines()
+        self.folder = Path(folder)
+        return ended
+
     async def follow(self, block: Block) -> None:
         if block.kind == "python":
             script = self.folder / f"line_{block.line}.py"
@@ -94,7 +105,7 @@ class Session:
             if looked_up(command):
                 continue
             wanted = EXITS.search(command)
-            code, said = await self.run("sh", "-c", command)
+            code, said = await self.type(command)
             assert code == (int(wanted.group(1)) if wanted else 0), f"{block.place}: {command}: {said}"
             assert missing(shown, said) is None, f"{block.place}: {missing(shown, said)!r} is not in, or not in its place in:\n{said}"
 
