@@ -18,7 +18,7 @@ from mmos.journal import Journal, new_id
 from mmos.messages import Message, ToolCall
 from mmos.testing import Call, Model, stage
 from mmos.toolbox import UserQuestion
-from tests.wire import call, done, serving, stream
+from tests.wire import answer, call, done, serving, stream
 
 
 async def read_by_the_model(act: Callable[..., Any], **arguments: Any) -> str:
@@ -103,6 +103,10 @@ def test_ctrl_c_within_a_tool_is_not_swallowed() -> None:
 # ---------------------------------------------------------------- what hosts may send
 
 
+HOLDS_NOTHING = answer({"models": []})
+"""What it is asked before a load."""
+
+
 def on_wire(url: str) -> dict[str, Any]:
     return {"orchestration": {"servers": {"here": {"url": url}}, "arbiter": {"model": "m", "server": "here", "channel": "tools"}}}
 
@@ -112,11 +116,11 @@ async def test_arguments_that_cannot_be_written_down_are_set_right() -> None:
     for _ in range(400):
         deep = [deep]
     calling = stream(done(message={"tool_calls": [call("act", {"x": deep})]}))
-    async with serving(calling, stream(done("Simpler, then."))) as wire:
+    async with serving(HOLDS_NOTHING, calling, stream(done("Simpler, then."))) as wire:
         async with mmos.open(on_wire(wire.url), tools=[raising(ValueError())]) as app:
             answer = await app.run("Go.")
         assert answer.text == "Simpler, then."
-        assert "nested too deeply" in wire.requests[1].json["messages"][-1]["content"]
+        assert "nested too deeply" in wire.requests[2].json["messages"][-1]["content"]
 
 
 async def test_a_host_that_hands_out_the_same_id_every_turn_does_no_harm() -> None:
@@ -127,7 +131,7 @@ async def test_a_host_that_hands_out_the_same_id_every_turn_does_no_harm() -> No
         return text
 
     turns = [stream(done(message={"tool_calls": [call("note", {"text": text}, id="call_0")]})) for text in "ab"]
-    async with serving(*turns, stream(done("Noted."))) as wire:
+    async with serving(HOLDS_NOTHING, *turns, stream(done("Noted."))) as wire:
         async with mmos.open(on_wire(wire.url), tools=[note]) as app:
             answer = await app.run("Go.")
         assert (answer.text, notes, len(answer.view.finished_calls)) == ("Noted.", ["a", "b"], 2)

@@ -84,7 +84,12 @@ class RollCall:
         return [_unserved(participants, faults) for participants, faults in groups.values()]
 
     def _ask(self, cast: Cast) -> asyncio.Task[object] | None:
-        """The census that is going on; a new one where hosts were never asked, or where something was missing. None: nothing is."""
+        """The census that is going on; a new one where hosts were never asked, or where something was missing. None: nothing is.
+
+        Where one model on the same hosts plays every role, its first call tells all that a census could.
+        """
+        if len({(participant.role.model, participant.role.servers) for participant in cast.values()}) == 1:
+            return None
         if self._asking is not None and not self._asking.done():
             return self._asking
         if self._asking is not None and not self.known(cast):
