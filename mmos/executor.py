@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from mmos.calls.coerce import coerce
@@ -194,9 +195,11 @@ class Execution:
         if tool.effects:
             await self.scope.durable()
         context = Context(self.scope, self.room, self.call.id)
+        own_patience = nullcontext() if tool.timeout is None else self.scope.pulse
         try:
             async with asyncio.timeout(tool.timeout) as limit:
-                return self._handed_on(render(await tool.run(context, self.call.arguments)))
+                with own_patience:
+                    return self._handed_on(render(await tool.run(context, self.call.arguments)))
         except TimeoutError as error:
             if not limit.expired():
                 raise ToolFailed(f"{tool.name} failed: {_told(error)}") from error

@@ -37,10 +37,36 @@ class Limits:
     """Turns of one participant on one question."""
     calls: int | None = 64
     depth: int = 3
-    tokens: int | None = None
+    tokens: int | None = 10_000_000
     seconds: float | None = None
     repeats: int = 3
     """How often the same call is carried out before the loop guard steps in."""
+    total_turns: int | None = 300
+    """Questions to models, by all participants together."""
+    idle: float | None = 1800.0
+    """Seconds without a fact and without a model at work."""
+
+
+@dataclass
+class Pulse:
+    """Whether a run gets on: when its newest fact was written, and for how many it waits that have a patience of their own.
+
+    A host's patience is a matter of `timeouts`, so a model at work counts as progress. So do a question to the user, and a tool that has
+    a `timeout`. Whoever waits for one of these waits `with pulse`.
+    """
+
+    at: float = 0.0
+    waiting: int = 0
+
+    def __enter__(self) -> None:
+        self.waiting += 1
+
+    def __exit__(self, *fault: object) -> None:
+        self.waiting -= 1
+
+    def left(self, idle: float, now: float) -> float:
+        """Seconds that it may still go on without progress."""
+        return idle if self.waiting else self.at + idle - now
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,7 @@ class Scope:
     lane: str = ""
     role: str = ""
     depth: int = 0
+    pulse: Pulse = field(default_factory=Pulse)
 
     def bind(self, **changes: Any) -> Scope:
         return replace(self, **changes)
@@ -70,6 +97,7 @@ class Scope:
         entry = self.journal.append(self.run, self.thread, event)
         self.view.apply(entry)
         self.conversation.apply(entry)
+        self.pulse.at = self.clock()
         log_fact(self.run, event.kind, event)
         return entry
 
@@ -107,21 +135,32 @@ class Scope:
         """Tool calls that the run may still make."""
         return None if self.limits.calls is None else max(0, self.limits.calls - self.view.calls)
 
-    def check_budget(self) -> None:
-        """Raise when the next model call is over a limit of the run."""
+    @property
+    def spent(self) -> LimitReached | None:
+        """The limit of the whole run that keeps it from asking a model once more."""
         limits, view = self.limits, self.view
-        if limits.turns is not None and self.exchange.turns >= limits.turns:
+        if limits.total_turns is not None and view.asked >= limits.total_turns:
+            return LimitReached(
+                f"The run has asked models {counted(view.asked, 'time')}.",
+                limit="limit_total_turns",
+                next_step=_raised("total_turns", self.run),
+            )
+        if limits.tokens is not None and view.tokens >= limits.tokens:
+            used = f"The run has used {view.tokens:,} of {counted(limits.tokens, 'token')}."
+            return LimitReached(used, limit="limit_tokens", next_step=_raised("tokens", self.run))
+        return None
+
+    def check_budget(self) -> None:
+        """Raise when the next model call is over a limit."""
+        turns = self.limits.turns
+        if turns is not None and self.exchange.turns >= turns:
             raise LimitReached(
-                f"{self.role} took {counted(limits.turns, 'turn')} without an answer.",
+                f"{self.role} took {counted(turns, 'turn')} without an answer.",
                 limit="limit_turns",
                 next_step="Allow more with --max-turns.",
             )
-        if limits.tokens is not None and view.tokens >= limits.tokens:
-            raise LimitReached(
-                f"The run has used {view.tokens:,} of {counted(limits.tokens, 'token')}.",
-                limit="limit_tokens",
-                next_step="Raise limits.tokens.",
-            )
+        if self.spent is not None:
+            raise self.spent
 
     def check_call(self) -> None:
         """Raise when one more tool call is over the limit of the run."""
@@ -131,3 +170,7 @@ class Scope:
                 limit="limit_calls",
                 next_step="Allow more with --max-calls.",
             )
+
+
+def _raised(limit: str, run: str) -> str:
+    return f"`mmos runs show {run}` shows for what. If it needs more, raise limits.{limit} in the configuration."

@@ -49,7 +49,7 @@ def test_every_value_has_its_source():
         '- condition: "task.requires_speed"  # o.yaml:10',
         "specialist: coding  # o.yaml:10",
         "turns: 24  # default",
-        "tokens: null  # default",
+        "tokens: 10000000  # default",
     ):
         assert expected in shown
 

@@ -212,6 +212,7 @@ async def test_thinking_is_kept_and_never_sent_back() -> None:
     ("limits", "code"),
     [
         ({"turns": 2}, "limit_turns"),
+        ({"total_turns": 4}, "limit_total_turns"),
         ({"calls": 2}, "limit_calls"),
         ({"tokens": 1500}, "limit_tokens"),
     ],

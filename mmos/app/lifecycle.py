@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from mmos.app.stalling import getting_on
 from mmos.app.terms import checked
 from mmos.app.unserved import RollCall
 from mmos.calls.shape import Shape, bare
@@ -23,6 +24,9 @@ from mmos.scope import Hint, Limits, Scope
 from mmos.views.run import REFERENCE
 
 _log = logger("mmos.run")
+
+TURNS_A_CALL = 4
+"""Questions to models that a consultation mostly takes, at most."""
 
 
 SHOWN = 80
@@ -81,9 +85,14 @@ class RunOptions:
         return replace(
             configured,
             turns=self.max_turns or configured.turns,
+            total_turns=self._total_turns(configured.total_turns),
             calls=self.max_calls or configured.calls,
             seconds=self.timeout if isinstance(self.timeout, float) else configured.seconds,
         )
+
+    def _total_turns(self, configured: int | None) -> int | None:
+        """Whoever allows more turns or calls for a run allows the questions to models that they take."""
+        return None if configured is None else max(configured, self.max_turns or 0, TURNS_A_CALL * (self.max_calls or 0))
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
 async def _in_time(participants: Participants, scope: Scope) -> str:
     seconds = scope.limits.seconds
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with asyncio.timeout(seconds) as limit, getting_on(scope):
             return (await participants.exchange(scope)).text
     except TimeoutError as error:
         if not limit.expired():

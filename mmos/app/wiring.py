@@ -41,7 +41,9 @@ def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
 
 def limits_of(config: Config) -> Limits:
     given = config.orchestration.limits
-    return Limits(given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats)
+    return Limits(
+        given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats, given.total_turns, given.idle
+    )  # fmt: skip
 
 
 def templates_of(config: Config) -> Templates:

@@ -26,6 +26,15 @@ _SERVER_NOTES = (
     "      # vram_gb: 24   # GPU memory of the host in gigabytes: placement works better when it knows",
     "      # parallel: 2   # calls at once, when the host runs with OLLAMA_NUM_PARALLEL=2",
 )
+_LIMITS = (
+    "",
+    "  # What one run may take. At the first of these it ends with what there is, and with exit code 5.",
+    "  limits:",
+    "    total_turns: 300   # questions to models, by all participants together",
+    "    tokens: 10000000   # read and written",
+    "    idle: 30m   # without progress; a model at work is progress",
+    "    # seconds: 20m   # the whole run, however well it gets on",
+)
 _TASKS = {
     "coding": "writes, reads, explains and mends code",
     "reasoning": "thinks a hard problem through, step by step",
@@ -53,6 +62,7 @@ def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Scores |
         lines += ["", "  # Each specialist becomes a tool of the arbiter; add your own, with any name.", "  specialists:"]
         lines += [line for choice in choices[1:] for line in _role(choice, 2)]
     lines += _rules({choice.role for choice in choices})
+    lines += _LIMITS
     return "\n".join(lines) + "\n"
 
 

@@ -173,8 +173,16 @@ class Limits(Section):
     turns: Positive = Field(default=24, description="Turns that a participant may take on one question.")
     calls: Positive = Field(default=64, description="Tool calls of the whole run, those of specialists included.")
     depth: Positive = Field(default=3, description="How deep consultations may lead to further consultations.")
-    tokens: Positive | None = Field(default=None, description="Tokens in one run, read and written; left out: no limit.")
+    total_turns: Positive | None = Field(
+        default=300, description="Questions to models in one run, by all participants together; null: no limit."
+    )
+    tokens: Positive | None = Field(default=10_000_000, description="Tokens in one run, read and written; null: no limit.")
     seconds: Seconds | None = Field(default=None, description='The longest that a run may take, like 600 or "10m"; left out: no limit.')
+    idle: Seconds | None = Field(
+        default=1800.0,
+        description='The longest that a run may go on without progress, like 600 or "10m"; null: no limit. '
+        "A model at work is progress; how long a host may be silent is said under timeouts.",
+    )
     repeats: Positive = Field(default=3, description="How often the same call may be made in one run before it counts as a loop.")
     answer_chars: Positive = Field(
         default=6000,

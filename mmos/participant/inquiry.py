@@ -53,7 +53,8 @@ class Inquiry:
         try:
             async with asyncio.timeout(seconds) as limit:
                 observe = _observer(failed)
-                reply = await self.fleet.serve(Ask(request, servers, f"{scope.thread}/{role}/inquiry", observe=observe))
+                with scope.pulse:
+                    reply = await self.fleet.serve(Ask(request, servers, f"{scope.thread}/{role}/inquiry", observe=observe))
         except TimeoutError as error:
             if not limit.expired():
                 raise

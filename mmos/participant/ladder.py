@@ -185,8 +185,7 @@ def instructions(role: Role, templates: Templates) -> str:
 
 def _spent(scope: Scope) -> bool:
     """Whether the run may make no more calls, or ask no more models."""
-    tokens = scope.limits.tokens
-    return scope.calls_left == 0 or (tokens is not None and scope.view.tokens >= tokens)
+    return scope.calls_left == 0 or scope.spent is not None
 
 
 def _as_it_came(reply: Reply) -> Message:

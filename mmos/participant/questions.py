@@ -39,7 +39,9 @@ class Desk:
             scope.record(asked)
             await scope.durable()
         if asked.question not in scope.view.answers:
-            scope.record(await self._answered(asked))
+            with scope.pulse:
+                answered = await self._answered(asked)
+            scope.record(answered)
             await scope.durable()
         return scope.view.answers[asked.question].text
 

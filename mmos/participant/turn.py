@@ -232,7 +232,8 @@ class Turn:
         placed = None if scope.listener is None else self._placed
         try:
             ask_fleet = Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
-            return await self.fleet.serve(ask_fleet), "".join(heard)
+            with scope.pulse:
+                return await self.fleet.serve(ask_fleet), "".join(heard)
         except HostError as error:
             reply = rescued(error, role.model)  # what the host could not parse, we may
             if reply is None or not frame.channel.tools:

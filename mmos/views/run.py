@@ -17,7 +17,7 @@ from mmos.messages import File, Usage
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text names an artifact."""
 
-AT_REST = frozenset({"question_open", "question_unanswered", "loop", "limit_turns", "limit_calls", "limit_tokens"})
+AT_REST = frozenset({"question_open", "question_unanswered", "loop", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens"})
 """Reasons for which a run stops only when every call has come to rest: a call without a result paused there, nothing cut it off."""
 
 
