@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import import_module
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from mmos.cli.cells import Ink, fit, hanging, wrapped
 from mmos.cli.chat import slash
 from mmos.cli.chat.attaching import attachment
 from mmos.cli.chat.completion import ChatCompleter
-from mmos.cli.chat.history import FILE, KeptHistory
+from mmos.cli.chat.history import KeptHistory
 from mmos.cli.chat.input import Inbox, Lines
 from mmos.cli.chat.why import reasons
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
+from mmos.cli.typed import FILE, Typed, add, began, forget, newest
 from mmos.config.settings import checked
 from mmos.errors import UsageError
 from mmos.events import Entry, LaneOpened, ModelReplied
@@ -168,15 +170,39 @@ async def test_lines_come_from_a_pipe_and_from_a_file(tmp_path: Path) -> None:
 
 
 def test_history_is_read_again_newest_first_and_survives_a_torn_line(tmp_path: Path) -> None:
-    history = KeptHistory(lambda: tmp_path / "state")
+    history = KeptHistory(lambda: tmp_path / "state", lambda: "notes")
     history.store_string("one\ntwo")
     history.store_string("half \ud800 a sign")
     with (tmp_path / "state" / FILE).open("ab") as file:
         file.write(b'"torn\n')
-    assert list(KeptHistory(lambda: tmp_path / "state").load_history_strings()) == ["half ? a sign", "one\ntwo"]
-    nowhere = KeptHistory(lambda: tmp_path / "state" / FILE / "below")
+        file.write(b'"of an older version"\n')
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "state" / ".gitignore").read_text() == "*\n"
+    again = KeptHistory(lambda: tmp_path / "state", str)
+    assert list(again.load_history_strings()) == ["of an older version", "half ? a sign", "one\ntwo"]
+    nowhere = KeptHistory(lambda: tmp_path / "state" / FILE / "below", str)
     nowhere.store_string("a history is never a reason to stop")
     assert list(nowhere.load_history_strings()) == []
+
+
+def test_what_is_forgotten_is_gone_and_what_is_typed_meanwhile_is_not(tmp_path: Path) -> None:
+    add(tmp_path, Typed("keep me", "other"))
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(add, tmp_path, Typed(f"{'secret' if number % 2 else 'typed'} {number}", "notes")) for number in range(200)]
+        forgotten = sum(pool.submit(forget, tmp_path, lambda typed: "secret" in typed.text).result() for _ in range(20))
+        wait(writing)
+    forgotten += forget(tmp_path, lambda typed: "secret" in typed.text)
+    assert forgotten == 100
+    assert b"secret" not in (tmp_path / FILE).read_bytes()
+    assert sorted(newest(tmp_path, 1000)) == sorted(["keep me", *(f"typed {number}" for number in range(0, 200, 2))])
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("What is it?", True), ("  What is it?\n", True), ("What", False), ("Read this.", True), ("Read this", False)]
+)
+def test_what_was_typed_for_a_run_is_known_by_its_task(text: str, known: bool) -> None:
+    tasks = ("What is it?", "Read this.")
+    assert began(Typed(text), tasks) is known
 
 
 def test_files_are_completed_as_the_shell_does(tmp_path: Path) -> None:

@@ -116,11 +116,12 @@ def _note(text: str) -> None:
 async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) -> list[Finding]:
     """What was cured; what somebody declines, or what fails, stays as it is."""
     from mmos.doctor.findings import MakeFolder, Pull
+    from mmos.journal.folder import make
 
     cured = []
     for finding in findings:
         if isinstance(finding.fix, MakeFolder):
-            finding.fix.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make(finding.fix.path)
             click.echo(f"Made {finding.fix.path}.", err=True)
             cured.append(finding)
         elif isinstance(finding.fix, Pull) and wired is not None:

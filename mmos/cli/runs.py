@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli import deleting
 from mmos.cli.durations import Seconds
-from mmos.cli.output import confirm, harmless, how_long, one_line, print_json, when
+from mmos.cli.output import harmless, how_long, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
-from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.views.run import RunView
@@ -223,34 +223,18 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
 
 
 @runs.command()
-@click.argument("run", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("run", nargs=-1)
+@deleting.options
 @setting
-def delete(config: Setting, run: tuple[str, ...], yes: bool) -> None:
-    """Delete runs with all that they said, for good.
+def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
+    """Delete runs with all that was said in them, for good, and what was typed for them in a chat.
+
+    A run that is still at work is never deleted.
 
     \b
     mmos runs delete 9F3K
     mmos runs delete 9F3K 2BQX --yes
+    mmos runs delete --older-than 30d --dry-run
+    mmos runs delete --all
     """
-    run_to_end(lambda: _delete(config, run, yes))
-
-
-async def _delete(config: Setting, wanted: tuple[str, ...], yes: bool) -> None:
-    from mmos.errors import UsageError
-    from mmos.views.listing import RUN_KINDS, find_run, runs
-
-    async with config.journal(read_only=False, to_delete=True) as journal:
-        entries = await journal.read(kinds=RUN_KINDS)
-        names = [find_run(entries, name) for name in wanted]
-        rows = {row.run: row for row in runs(entries, journal.alive, time.time())}
-        busy = [name for name in names if rows[name].status == "running"]
-        if busy:
-            raise UsageError(f"Still at work: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
-        listed = "\n".join(f"  {name}  {one_line(rows[name].task, 60)}" for name in names)
-        confirm(f"Delete for good:\n{listed}\n?", yes=yes)
-        deleted = sum([await journal.delete(run=name) for name in names])
-    if config.json:
-        print_json({"version": 1, "deleted": names, "entries": deleted})
-    else:
-        click.echo(f"Deleted {counted(len(names), 'run')}, {counted(deleted, 'entry', 'entries')}.", err=True)
+    run_to_end(lambda: deleting.delete(config, "run", deleting.Wanted(run, **how)))

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from mmos.cli.output import confirm, harmless, print_json, when
+from mmos.cli import deleting
+from mmos.cli.output import harmless, print_json, when
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
-from mmos.plurals import counted
 
 
 @click.group()
@@ -161,32 +161,17 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
 
 
 @threads.command()
-@click.argument("thread")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("thread", nargs=-1)
+@deleting.options
 @setting
-def delete(config: Setting, thread: str, yes: bool) -> None:
-    """Delete a conversation with all its runs, for good.
+def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
+    """Delete conversations with all their runs, for good, and what was typed in them.
+
+    A conversation in which a run is still at work is never deleted.
 
     \b
     mmos threads delete notes
+    mmos threads delete --older-than 4w
+    mmos threads delete --all --yes
     """
-    run_to_end(lambda: _delete(config, thread, yes))
-
-
-async def _delete(config: Setting, thread: str, yes: bool) -> None:
-    import time
-
-    from mmos.errors import UsageError
-    from mmos.views.listing import RUN_KINDS, runs
-
-    async with config.journal(read_only=False) as journal:
-        name = await _find(journal, thread)
-        rows = runs(await journal.read(thread=name, kinds=RUN_KINDS), journal.alive, time.time())
-        if any(row.status == "running" for row in rows):
-            raise UsageError("A run of this thread is still at work.", next_step="Stop it first, or wait for its end.")
-        confirm(f"Delete thread {thread} with {counted(len(rows), 'run')} for good?", yes=yes)
-        entries = await journal.delete(thread=name)
-    if config.json:
-        print_json({"version": 1, "deleted": [name], "entries": entries})
-    else:
-        click.echo(f"Deleted thread {name}, {counted(entries, 'entry', 'entries')}.", err=True)
+    run_to_end(lambda: deleting.delete(config, "thread", deleting.Wanted(thread, **how)))

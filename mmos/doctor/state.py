@@ -103,9 +103,7 @@ def state_folder(facts: Facts) -> Iterator[Finding]:
             "mmos run --state /a/folder/of/this/machine …, and so for every command",
         )  # fmt: skip
     if state.journal_bytes > LARGE_BYTES:
-        yield info(
-            "state_large", where, f"The journal has {state.journal_bytes / 1e9:.1f} GB.", "mmos runs delete RUN… for runs that nobody needs"
-        )
+        yield info("state_large", where, f"The journal has {state.journal_bytes / 1e9:.1f} GB.", "mmos runs delete --older-than 30d")
 
 
 def disk(facts: Facts) -> Iterator[Finding]:

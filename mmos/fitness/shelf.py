@@ -14,6 +14,7 @@ import orjson
 from mmos.errors import StateError
 from mmos.fitness.card import Card
 from mmos.hosts.names import canonical
+from mmos.journal.folder import make
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Shelf:
         path = self._path(card.model, card.host)
         fresh = path.with_suffix(f".{os.getpid()}.new")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make(self.folder.parent)
+            self.folder.mkdir(exist_ok=True)
             fresh.write_bytes(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             fresh.replace(path)
         except OSError as error:

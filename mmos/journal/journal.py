@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -110,11 +110,23 @@ class Journal:
         """Deletes for good what fits all that is given, and says how many entries that were."""
         if run is None and thread is None:
             raise UsageError("Which run or thread is to be deleted?", next_step="Name one.")
+        return await self._delete([Query(run, thread)])
+
+    async def delete_all(self, *, runs: Iterable[str] = (), threads: Iterable[str] = ()) -> int:
+        """The same of several, each for itself; their room is given back at the end."""
+        return await self._delete([*(Query(run=run) for run in runs), *(Query(thread=thread) for thread in threads)])
+
+    async def _delete(self, queries: Iterable[Query]) -> int:
         self._check_writable()
-        count = await self._writer.do(partial(self._store.delete, Query(run, thread)))
+        count = sum([await self._writer.do(partial(self._store.delete, query)) for query in queries])
         while await self._writer.do(self._store.shrink):
             pass  # Slice by slice, so that what others append is written in between.
         return count
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
+        return self._store.size
 
     def _check_open(self) -> None:
         if self._closed:

@@ -14,6 +14,7 @@ from mmos.errors import StateFull
 from mmos.events import Entry, Event, Unknown, decode, encode
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
+from mmos.journal.folder import make
 from mmos.journal.process import FileLock, Processes
 from mmos.journal.schema import LISTING, ONLY_LISTING
 
@@ -76,9 +77,7 @@ class Store:
 
     def _open_to_write(self, folder: Path) -> None:
         with faults.told(folder):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                (folder / ".gitignore").write_text("*\n")  # it lies beside a configuration, and holds what people said
+            make(folder)
         if connect.exists(self.path) and not os.access(self.path, os.W_OK):
             raise faults.not_writable(self.path)
         with faults.told(folder), connect.opening(folder, self._tuning.patience):
@@ -97,6 +96,11 @@ class Store:
         if self._lock is not None:
             self._lock.release(remove=True)
             self._lock = None
+
+    @property
+    def size(self) -> int:
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     # ---------------------------------------------------------------- write
 

@@ -79,7 +79,7 @@ class Sitting:
         self._options: Sequence[str] = ()
         self._threads: list[str] = []
         self._aside: set[asyncio.Task[None]] = set()
-        self.screen = Screen(self, KeptHistory(folder), ChatCompleter(self._names()), Ink(colour))
+        self.screen = Screen(self, KeptHistory(folder, self._thread), ChatCompleter(self._names()), Ink(colour))
         self.screen.sitting = self
         self.screen.below = self.waiting
 
@@ -179,6 +179,10 @@ class Sitting:
             given = (await self._question).strip()
             if given or question.default is not None:
                 return meant(given, question)
+
+    def _thread(self) -> str:
+        """The conversation that what is typed belongs to."""
+        return (self.session.thread or self.session.next_thread) if self.session else ""
 
     # ---------------------------------------------------------------- names for Tab, lines that wait
 

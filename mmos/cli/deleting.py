@@ -1,0 +1,206 @@
+"""What `mmos runs delete` and `mmos threads delete` share: which are meant, what is asked first, and how much was freed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from mmos.cli.output import confirm, how_much, one_line, print_json, when
+from mmos.cli.tables import table
+
+if TYPE_CHECKING:
+    from mmos.cli.setting import Setting
+    from mmos.journal import Journal
+    from mmos.views.listing import ThreadRow
+
+Kind = Literal["run", "thread"]
+
+SHOWN = 10
+"""Lines of a list that is asked about."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+class Age(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A duration such as `30d`, in seconds."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", value)
+        if not parts or "".join(map("".join, parts)) != value:
+            self.fail(f"{value!r} is no duration: give numbers with units, like 30d, 2w, 12h or 1h30m.", param, ctx)
+        return sum(float(count) * _UNITS[unit] for count, unit in parts)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which to delete, and how."""
+
+    named: tuple[str, ...]
+    everything: bool
+    older_than: float | None
+    dry_run: bool
+    yes: bool
+
+    def __post_init__(self) -> None:
+        if bool(self.named) == (self.everything or self.older_than is not None):
+            raise click.UsageError("Name what to delete, or give --older-than AGE or --all.")
+
+
+def options(command: Any) -> Any:
+    """The options of both commands."""
+    for option in (
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing."),
+        click.option("--all", "everything", is_flag=True, help="Delete everything except what is still at work."),
+        click.option("--older-than", type=Age(), metavar="AGE", help="Delete what was last used longer ago: 30d, 2w, 12h."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run or a thread that may be deleted."""
+
+    id: str
+    last: float
+    title: str
+    busy: bool
+    names: tuple[str, ...]
+    """The id of its thread, and the thread's name."""
+    tasks: tuple[str, ...]
+
+
+async def delete(config: Setting, kind: Kind, wanted: Wanted) -> None:
+    pieces = _runs if kind == "run" else _threads
+    async with config.journal() as journal:
+        chosen = await _chosen(journal, kind, await pieces(journal), wanted)
+    idle = [piece for piece in chosen if not piece.busy]
+    if wanted.dry_run or not idle:
+        _report(config, kind, wanted, chosen, Done())
+        return
+    confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=wanted.yes)
+    async with config.journal(read_only=False, to_delete=True) as journal:
+        # Meanwhile one may have been deleted, or taken up again.
+        now = {piece.id: piece for piece in await pieces(journal)}
+        chosen = [now[piece.id] for piece in chosen if piece.id in now]
+        done = await _delete(config, journal, kind, [piece for piece in chosen if not piece.busy])
+    _report(config, kind, wanted, chosen, done)
+
+
+@dataclass(frozen=True)
+class Done:
+    entries: int = 0
+    freed: int = 0
+    forgotten: int = 0
+    """Entries of the input history."""
+
+
+async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
+    """First what was typed: what is left when this is interrupted can be named again."""
+    from mmos.cli.chat.outside import FILE as COPIED
+    from mmos.cli.typed import FILE, Typed, began, forget
+    from mmos.journal.faults import told
+
+    threads = {name for piece in pieces for name in piece.names} if kind == "thread" else set()
+    tasks = [task for piece in pieces for task in piece.tasks]
+
+    def gone(typed: Typed) -> bool:
+        return typed.thread in threads or began(typed, tasks)
+
+    folder, before = config.found_state(), journal.size
+    with told(folder / FILE):
+        forgotten = forget(folder, gone)
+        (folder / COPIED).unlink(missing_ok=True)  # it stands for a clipboard, and nobody knows whose words are in it
+    names = [piece.id for piece in pieces]
+    entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
+    return Done(entries, max(0, before - journal.size), forgotten)
+
+
+# ---------------------------------------------------------------- which
+
+
+async def _runs(journal: Journal) -> list[Piece]:
+    from mmos.views.listing import RUN_KINDS, THREAD_KINDS, runs, threads
+
+    names = {row.thread: row.name for row in threads(await journal.read(kinds=THREAD_KINDS))}
+    return [
+        Piece(row.run, row.ended, row.task, row.status == "running", (row.thread, names.get(row.thread) or row.thread), (row.task,))
+        for row in runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
+    ]
+
+
+async def _threads(journal: Journal) -> list[Piece]:
+    from mmos.views.listing import THREAD_KINDS, threads
+
+    runs: dict[str, list[Piece]] = {}
+    for run in await _runs(journal):
+        runs.setdefault(run.names[0], []).append(run)
+    return [_thread(row, runs.get(row.thread, [])) for row in threads(await journal.read(kinds=THREAD_KINDS))]
+
+
+def _thread(row: ThreadRow, runs: Sequence[Piece]) -> Piece:
+    last = max([row.last, *(run.last for run in runs)])
+    names, tasks = (row.thread, row.name or row.thread), tuple(run.title for run in runs)
+    return Piece(row.thread, last, row.name or row.first, any(run.busy for run in runs), names, tasks)
+
+
+async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], wanted: Wanted) -> list[Piece]:
+    from mmos.errors import UsageError
+    from mmos.views.listing import THREAD_KINDS, find_run, find_thread
+
+    if not wanted.named:
+        now = time.time()
+        return [piece for piece in known if wanted.older_than is None or piece.last < now - wanted.older_than]
+    entries = await journal.read(kinds=THREAD_KINDS)
+    find = find_run if kind == "run" else find_thread
+    named = {find(entries, name) for name in wanted.named}
+    chosen = [piece for piece in known if piece.id in named]
+    if busy := [piece.id for piece in chosen if piece.busy]:
+        what = "Still at work" if kind == "run" else "A run is still at work in"
+        raise UsageError(f"{what}: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
+    return chosen
+
+
+# ---------------------------------------------------------------- what is said of it
+
+
+def _report(config: Setting, kind: Kind, wanted: Wanted, chosen: Sequence[Piece], done: Done) -> None:
+    idle = [piece for piece in chosen if not piece.busy]
+    busy = [piece.id for piece in chosen if piece.busy]
+    if config.json:
+        names = {"would_delete" if wanted.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
+        print_json({"version": 1, **names, "entries": done.entries, "freed_bytes": done.freed, "input_history": done.forgotten})
+        return
+    for name in busy:
+        click.echo(f"Skipped, since it is still at work: {name}", err=True)
+    if not idle:
+        click.echo(f"There is no {kind} to delete.", err=True)
+    elif wanted.dry_run:
+        table(
+            (kind.upper(), "LAST USED", "TASK" if kind == "run" else "NAME"), ((piece.id, when(piece.last), piece.title) for piece in idle)
+        )
+        click.echo(f"Would delete {_counted(len(idle), kind)}.", err=True)
+    else:
+        typed = f" {_counted(done.forgotten, 'line')} of the chat's input history went with them." if done.forgotten else ""
+        click.echo(
+            f"Deleted {_counted(len(idle), kind)} ({_counted(done.entries, 'entry')}), freed {how_much(done.freed)}.{typed}", err=True
+        )
+
+
+def _listed(pieces: Sequence[Piece]) -> str:
+    lines = [f"  {piece.id}  {when(piece.last)}  {one_line(piece.title, 60)}" for piece in pieces[:SHOWN]]
+    more = len(pieces) - SHOWN
+    return "\n".join([*lines, *([f"  … and {more:,} more"] if more > 0 else [])])
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
