@@ -18,6 +18,7 @@
       · LoadFailed  OutOfMemory  RunnerCrashed  ProtocolFault  MalformedCall
     - HostRefusal               it will not serve this request, now or later
       · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
+    - Repetition                its model wrote the same text over and over and was stopped
     - NoHost                    every host was asked; says what each one answered
   + NoAnswer                    a model said nothing that could be read, again and again
   + SchemaUnmet                 a model gave no answer that fits the user's schema
@@ -290,6 +291,18 @@ class BadRequest(HostRefusal):
 class Unauthorized(HostRefusal):
     code = "unauthorized"
     elsewhere = True
+
+
+class Repetition(HostError):
+    """The same text over and over: the call was ended. `partial` is what came before the repetition."""
+
+    code = "repetition"
+    elsewhere = False
+
+    def __init__(self, message: str, *, tokens: int = 0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.tokens = tokens
+        """Pieces that had come, thinking included."""
 
 
 class NoHost(HostError):

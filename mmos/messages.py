@@ -11,6 +11,9 @@ import orjson
 LOADED = 0.1
 """Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
 
+REPETITION = "repetition"
+"""Why a reply ended that was stopped because it repeated itself; hosts say `stop` and `length`."""
+
 Made = TypeVar("Made")
 Speaker = Literal["system", "user", "assistant", "tool"]
 

@@ -45,6 +45,8 @@ class Limits:
     """Questions to models, by all participants together."""
     idle: float | None = 1800.0
     """Seconds without a fact and without a model at work."""
+    repetition: bool = False
+    """Whether a model may write the same text over and over."""
 
 
 @dataclass

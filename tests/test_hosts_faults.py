@@ -23,6 +23,7 @@ from mmos.errors import (
     ModelMissing,
     OutOfMemory,
     ProtocolFault,
+    Repetition,
     RunnerCrashed,
     StreamCut,
     Unauthorized,
@@ -133,7 +134,7 @@ ROWS = [
     Row("weights garbage: no word", 500, b"", HostFault, *FAILED, ("does not say why", "log"), type=""),
     Row("engine died before the first byte", 500, _error("model runner has unexpectedly stopped, this may be due to resource limitations"), RunnerCrashed, *CRASH, ("died",)),
     Row("engine died, not streamed", 500, _error("an error was encountered while running the model: unexpected EOF"), RunnerCrashed, *CRASH),
-    Row("repeat guard", 500, _error("prediction aborted, token repeat limit reached"), HostFault, *FAILED, ("repeated itself",)),
+    Row("repeat guard", 500, _error("prediction aborted, token repeat limit reached"), Repetition, "repetition", False, False, ("over and over",)),
     Row("any other 500", 500, _error("something new"), HostFault, *FAILED, ("something new",)),
     # the model's own call
     Row("bad call", 500, _error("unexpected end of JSON input"), MalformedCall, *CALL, ("`channel: schema`",)),
@@ -192,7 +193,7 @@ async def test_each_refusal_is_a_typed_error(row: Row) -> None:
         ("unexpected end of JSON input", MalformedCall),
         ("error parsing tool call: raw='{', err=unexpected end of JSON input", MalformedCall),
         ("llama-server chat error: map[code:500 message:The model produced output that does not match the expected peg-native format]", MalformedCall),
-        ("prediction aborted, token repeat limit reached", HostFault),
+        ("prediction aborted, token repeat limit reached", Repetition),
         ({"message": "something structured", "code": 500}, HostFault),
     ],
 )  # fmt: skip

@@ -42,7 +42,7 @@ def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
 def limits_of(config: Config) -> Limits:
     given = config.orchestration.limits
     return Limits(
-        given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats, given.total_turns, given.idle
+        given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats, given.total_turns, given.idle, given.repetition,
     )  # fmt: skip
 
 

@@ -183,6 +183,10 @@ class Limits(Section):
         description='The longest that a run may go on without progress, like 600 or "10m"; null: no limit. '
         "A model at work is progress; how long a host may be silent is said under timeouts.",
     )
+    repetition: Flag = Field(
+        default=False,
+        description="Whether a model may write the same text over and over; false: an answer that repeats itself word for word is ended.",
+    )
     repeats: Positive = Field(default=3, description="How often the same call may be made in one run before it counts as a loop.")
     answer_chars: Positive = Field(
         default=6000,

@@ -46,6 +46,7 @@ class Answer(Growing):
             self._known = True
             self._hear(message)
         if error := chunk.get("error"):
+            self._stutters()  # then the host has stopped it, and says so
             raise faults.spoken(self._site, error)
         if chunk.get("done") is not True:
             return False

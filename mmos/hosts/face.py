@@ -53,6 +53,8 @@ class ChatRequest:
     """Left out unless the user set it: on a hot request it can wedge the host's scheduler."""
     cold: bool = False
     """The model may have to be loaded first: the first byte may take the load's time, too."""
+    guarded: bool = False
+    """An answer that repeats itself word for word is ended: the call raises Repetition."""
 
 
 @dataclass(frozen=True)

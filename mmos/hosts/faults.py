@@ -20,11 +20,12 @@ from mmos.errors import (
     HostUnreachable,
     MalformedCall,
     ProtocolFault,
+    Repetition,
     StreamCut,
     WindowExceeded,
 )
 from mmos.hosts.ollama_speech import OLLAMA
-from mmos.hosts.speech import LOG, SAME_REQUEST, Speech
+from mmos.hosts.speech import LOG, REPEATED, SAME_REQUEST, Speech
 
 _CLIP = 300
 _HEARD = 4000
@@ -118,6 +119,11 @@ def garbled(site: Site, why: str) -> HostError:
     return _make(
         ProtocolFault, site, None, ("{url} ({host}) does not speak as {kind} does: {said}.", "Is another server or a proxy there?"), why
     )
+
+
+def repeated(site: Site, tokens: int) -> HostError:
+    """The answer was the same text over and over, and was ended."""
+    return _make(Repetition, site, None, REPEATED, tokens=tokens)
 
 
 def malformed_call(site: Site, name: str, raw: str) -> HostError:

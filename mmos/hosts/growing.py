@@ -13,10 +13,15 @@ from mmos.errors import HostError
 from mmos.hosts import faults
 from mmos.hosts.face import OnToken
 from mmos.hosts.patience import Patience
+from mmos.hosts.repeating import Repeats
 from mmos.messages import Message, Reply, ToolCall, Usage
 
 MAX_LINE = 8 << 20
 MAX_ANSWER = 64 << 20
+LOOK_BYTES = 32 << 10
+"""How much comes between two looks at whether the answer repeats itself: some hundred tokens."""
+EQUAL_TOKENS = 30
+"""After so many equal tokens in a row, older hosts end the stream without a word."""
 MAX_CALLS = 1000
 """No turn means so many, and each is compared with all before it."""
 _ID_SIGNS = string.ascii_lowercase + string.digits
@@ -33,10 +38,29 @@ def call_ids(chance: random.Random) -> Callable[[], str]:
     return lambda: "call_" + "".join(chance.choices(_ID_SIGNS, k=8))
 
 
+class Watched:
+    """Pieces of a text, and whether they have come to repeat themselves."""
+
+    __slots__ = ("_pieces", "_place", "_repeats")
+
+    def __init__(self, pieces: list[str]) -> None:
+        self._pieces = pieces
+        self._place = 0
+        self._repeats = Repeats()
+
+    def look(self) -> int | None:
+        """How much of the text came before the repetition, where there is one."""
+        new = "".join(self._pieces[self._place :])
+        self._place = len(self._pieces)
+        return self._repeats.feed(new)
+
+
 class Growing:
     """Grows by `feed`; whole once that returned True, and nothing but a fault before."""
 
-    __slots__ = ("_calls", "_held", "_ids", "_known", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts")
+    __slots__ = (
+        "_calls", "_held", "_ids", "_known", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts", "_watched",
+    )  # fmt: skip
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
         self._site = site
@@ -49,6 +73,13 @@ class Growing:
         self._held = 0
         self._size = 0
         self._known = False
+        self._next_look = MAX_ANSWER
+        self._watched: tuple[Watched, ...] = ()
+
+    def guard(self) -> None:
+        """End it when it repeats itself word for word, in its text or in its thoughts."""
+        self._next_look = LOOK_BYTES
+        self._watched = (Watched(self._pieces), Watched(self._thoughts))
 
     @property
     def text(self) -> str:
@@ -77,7 +108,10 @@ class Growing:
             block = self._released()
         if rest:
             self._hold(rest)
-        return any(self._take(line) for line in block.split(b"\n") if line)
+        done = any(self._take(line) for line in block.split(b"\n") if line)
+        if self._size >= self._next_look and not done:
+            self._look()
+        return done
 
     def end(self) -> bool:
         """No more will come; a last line may lack its line break, or its end."""
@@ -86,6 +120,24 @@ class Growing:
     def _take(self, line: bytes) -> bool:
         """One line; True if it is the last."""
         raise NotImplementedError
+
+    def _look(self) -> None:
+        self._next_look = self._size + LOOK_BYTES
+        tokens = len(self._pieces) + len(self._thoughts)
+        content, thoughts = (watched.look() for watched in self._watched)
+        if content is not None:
+            self._pieces[:] = [self.text[:content]]
+        if content is not None or thoughts is not None:
+            raise faults.repeated(self._site, tokens)
+
+    def _stutters(self) -> bool:
+        """Whether it ends in one token over and over; one of them is kept."""
+        last = {piece.strip() for piece in self._pieces[-EQUAL_TOKENS:]}
+        if len(self._pieces) < EQUAL_TOKENS or len(last) > 1:
+            return False
+        while len(self._pieces) > 1 and self._pieces[-2].strip() in last:
+            self._pieces.pop()
+        return True
 
     def _released(self) -> bytes:
         block = b"".join(self._rest)
@@ -135,6 +187,9 @@ class Growing:
         raise faults.malformed_call(self._site, name, given if isinstance(given, str) else orjson.dumps(given).decode())
 
     def _unfinished(self) -> HostError:
+        tokens = len(self._pieces)
+        if self._stutters():
+            return faults.repeated(self._site, tokens)
         if self._size and not self._known and not self._held:
             return faults.garbled(self._site, "no line of what came is a message")
         return faults.cut(self._site, "it ended without saying that it is done")

@@ -46,6 +46,8 @@ class OllamaHost:
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
         site = self._wire.site(request.model)
         answer = Answer(site, self._ids, on_token)
+        if request.guarded:
+            answer.guard()
         try:
             await self._wire.exchange("/api/chat", _chat_body(request), answer.read, site=site, timeouts=timeouts, cold=request.cold)
         except HostError as fault:

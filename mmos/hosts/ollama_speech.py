@@ -17,12 +17,13 @@ from mmos.errors import (
     ModelMissing,
     OutOfMemory,
     ProtocolFault,
+    Repetition,
     RunnerCrashed,
     StreamCut,
     Unauthorized,
     WindowExceeded,
 )
-from mmos.hosts.speech import LESS, LOG, SAME_REQUEST, Rule, Speech, Words
+from mmos.hosts.speech import LESS, LOG, REPEATED, SAME_REQUEST, Rule, Speech, Words
 
 _PULL = "Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on {host}."
 
@@ -130,9 +131,8 @@ _RULES = (
     ),
     Rule(
         r"token repeat limit",
-        HostFault,
-        "{model} repeated itself until {host} stopped it.",
-        "Ask again with another temperature, or another model.",
+        Repetition,
+        *REPEATED,
     ),
     Rule(r"request cancell?ed|context cancell?ed", StreamCut, "Something between here and {host} gave the call up: {said}."),
 )

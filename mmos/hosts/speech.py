@@ -10,6 +10,11 @@ from mmos.errors import HostError
 SAME_REQUEST = "Another try of the same request will not help: check the options, `format` and `think` of the role."
 LOG = "The log of the host has more."
 LESS = "Ask about less at a time, or begin a new conversation: `--thread NAME`, in chat `/thread new`."
+REPEATED = (
+    "{model} on {host} wrote the same text over and over, and was stopped.",
+    "Ask in other words, or try a higher `temperature` or `repeat_penalty`, or another model.",
+)
+"""The message and the next step for a model that repeats itself, whoever stopped it."""
 
 Words = tuple[type[HostError], str, str]
 """What it is, our sentence, and the next step."""

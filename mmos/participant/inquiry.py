@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmos.errors import HostError, HostTimeout
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, ModelFailed, ModelReplied, Status
@@ -44,6 +44,7 @@ class Inquiry:
         scope = self.scope
         ask = f"a{scope.view.asked + 1}"
         scope.record(ModelAsked(ask, scope.lane, role, request.model, request.num_ctx, self._tokens(request), channel=_channel(request)))
+        request = replace(request, guarded=not scope.limits.repetition)
         scope.hint("turn")
         begun = scope.clock()
 

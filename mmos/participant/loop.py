@@ -22,6 +22,8 @@ from mmos.scope import Scope
 from mmos.toolbox import Answer, Toolbox, UserQuestion
 
 STOP = "stop"
+OWN_LIMITS = ("limit_turns", "repetition")
+"""Limits of one participant: whoever asked it goes on with what there is."""
 HELPED = "The user says: {}"
 MOST_ATTEMPTS = 2
 """How often an answer in its shape is asked for."""
@@ -144,7 +146,7 @@ class Participants:
             scope.warn(f"{role} ({model}) gave no answer: {error}", unserved=(f"{role}={model}",))
             raise
         except LimitReached as error:
-            if error.limit != "limit_turns":
+            if error.limit not in OWN_LIMITS:
                 raise
             return Answer(inner.exchange.said() or f"(no answer: {error.message})", complete=False)
 

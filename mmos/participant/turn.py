@@ -9,14 +9,16 @@ import string
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from mmos.calls.channels import Channel
 from mmos.calls.reading import Reading, distinct, rescued, writable
 from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
-from mmos.errors import BadRequest, HostError, LacksTools, NoAnswer, WindowExceeded
+from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
-from mmos.messages import Message, Reply
+from mmos.hosts.speech import REPEATED
+from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.role import Frame, Participant, Role
@@ -31,6 +33,9 @@ SETBACKS = 2
 
 ANY_JSON = b'"json"'
 """The format for a host that cannot hold a model to a schema: the answer is checked in any case."""
+
+REPETITIONS = 1
+"""How often a participant that repeats itself word for word is set right in one exchange."""
 
 RECOUNTS = 3
 """How often a prompt is made anew because its host counted more tokens than we did."""
@@ -184,7 +189,7 @@ class Turn:
         scope.hint("turn")
         begun = scope.clock()
         reply, told = await self._heard(ask, frame, prompt)
-        reading = writable(channel.read(reply))
+        reading = writable(self._read(channel, reply))
         self._release(told, reading)
         if reading.suspect and self.ladder is not None:
             reading = await self._clearer(ask, reply, reading, self.ladder)
@@ -193,7 +198,22 @@ class Turn:
         usage, why = reply.usage, reply.placement
         scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, usage, reply.done_reason, seconds, why))
         self._count(frame, prompt, estimate, reply)
-        self._settle(reading, message)
+        self._settle(reading, message, stopped=reply.done_reason == REPETITION)
+        if scope.view.repetitions[scope.lane] > REPETITIONS:
+            raise self._repeating()
+
+    def _read(self, channel: Channel, reply: Reply) -> Reading:
+        if reply.done_reason != REPETITION:
+            return channel.read(reply)
+        return Reading(reply.message, "You wrote the same text over and over, so you were stopped. Say it once, then come to the end.")
+
+    def _repeating(self) -> LimitReached:
+        shown = f"`mmos runs show {self.scope.run}` shows what it wrote."
+        return LimitReached(
+            f"{self.role.name} ({self.role.model}) repeated itself word for word, and did so again when it was told.",
+            limit="repetition",
+            next_step=f"{shown} {REPEATED[1]} Where the repetition is wanted: limits.repetition: true.",
+        )
 
     def _release(self, told: str, reading: Reading) -> None:
         """What a listener held back because a call might have begun there, and did not."""
@@ -215,6 +235,8 @@ class Turn:
 
         def observe(host: str, error: HostError) -> None:
             nonlocal listen
+            if isinstance(error, Repetition):
+                return  # what came before it is a reply
             listen = self._listener(frame, heard.append)  # the next attempt writes its own beginning
             failed(host, error.code, error.message)
             scope.hint("restart", error.message)
@@ -227,13 +249,14 @@ class Turn:
             listen(piece)
 
         on_token = hear if frame.channel.stateful else listen
-        request = self._request(frame, prompt)
-        session = f"{scope.thread}/{role.name}"
+        request, session = self._request(frame, prompt), f"{scope.thread}/{role.name}"
         placed = None if scope.listener is None else self._placed
         try:
-            ask_fleet = Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
+            wanted = Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
             with scope.pulse:
-                return await self.fleet.serve(ask_fleet), "".join(heard)
+                return await self.fleet.serve(wanted), "".join(heard)
+        except Repetition as error:
+            return self._before(error, frame), ""
         except HostError as error:
             reply = rescued(error, role.model)  # what the host could not parse, we may
             if reply is None or not frame.channel.tools:
@@ -242,6 +265,15 @@ class Turn:
         except asyncio.CancelledError:
             failed("", "cancelled", "The call was cancelled.")
             raise
+
+    def _before(self, error: Repetition, frame: Frame) -> Reply:
+        """What came before a repetition, as a reply."""
+        self.scope.hint("restart", error.message)
+        self.scope.warn(f"{self.role.name}: {error.message}")
+        content: list[str] = []
+        frame.channel.listen(content.append)(error.partial)
+        message = Message("assistant", "".join(content))
+        return Reply(message, self.role.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
 
     def _listener(self, frame: Frame, keep: Callable[[str], None]) -> OnToken:
         hint = self.scope.hint
@@ -263,6 +295,7 @@ class Turn:
         return ChatRequest(
             role.model, messages, role.window, tools=channel.tools, format=channel.format,
             options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
+            guarded=not self.scope.limits.repetition,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- a reply that is unclear
@@ -301,6 +334,11 @@ class Turn:
 
     # ---------------------------------------------------------------- what follows from the reply
 
+    def _is_said_again(self, message: Message) -> bool:
+        """Whether it is the turn before it, word for word: to set it right did not help, and will not."""
+        before = [earlier for earlier in self.scope.exchange.messages[:-1] if earlier.role == "assistant"][-1:]
+        return bool(message.content.strip()) and bool(before) and before[0].content == message.content
+
     def _count(self, frame: Frame, prompt: Prompt, estimate: int, reply: Reply) -> None:
         """The host's count teaches the gauge; one that says that the prompt was cut is told."""
         read, window = reply.usage.prompt_tokens, self._window
@@ -313,7 +351,7 @@ class Turn:
         if not frame.images:  # what an image needs is no matter of the text's length
             self.experience.gauge.learn(self.role.model, prompt.weight, read)
 
-    def _settle(self, reading: Reading, message: Message) -> None:
+    def _settle(self, reading: Reading, message: Message, *, stopped: bool) -> None:
         """Repairs are told; an unclear turn is set right, or stands as it is when that has not helped."""
         scope = self.scope
         call = message.calls[0].id if len(message.calls) == 1 else ""
@@ -325,9 +363,9 @@ class Turn:
             scope.record(Warned(f"{scope.role}: a part of its reply could not be read: {reading.unclear}"))
             return
         text = message.content.lstrip()
-        useless = not text or text[0] in "{[<"  # half a call is no answer to anybody; prose may be
-        setbacks = scope.exchange.setbacks
+        useless = stopped or not text or text[0] in "{[<"  # half a call is no answer to anybody; prose may be
+        setbacks = SETBACKS if not stopped and self._is_said_again(message) else scope.exchange.setbacks
         if useless or setbacks < SETBACKS:
             scope.record(Prompted(scope.lane, scope.role, Message("user", reading.unclear)))
         if useless and setbacks >= SETBACKS:
-            raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {SETBACKS + 1} times in a row.")
+            raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {scope.exchange.setbacks} times in a row.")

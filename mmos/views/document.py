@@ -9,7 +9,7 @@ from mmos.views.run import RunView
 
 VERSION = 1
 
-LIMITS = frozenset({"timeout", "stalled", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens", "loop"})
+LIMITS = frozenset({"timeout", "stalled", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens", "loop", "repetition"})
 """Reasons that mean: a limit of the run was reached."""
 
 UNSERVED = frozenset(

@@ -12,12 +12,14 @@ import orjson
 
 from mmos import events
 from mmos.events import Entry, Event, Reason
-from mmos.messages import File, Usage
+from mmos.messages import REPETITION, File, Usage
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text names an artifact."""
 
-AT_REST = frozenset({"question_open", "question_unanswered", "loop", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens"})
+AT_REST = frozenset(
+    {"question_open", "question_unanswered", "loop", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens", "repetition"}
+)
 """Reasons for which a run stops only when every call has come to rest: a call without a result paused there, nothing cut it off."""
 
 
@@ -104,6 +106,8 @@ class RunView:
     """For each lane the tools that it may not see in its next turn."""
     hidden: dict[str, set[str]] = field(default_factory=dict)
     """For each lane the tools that it did not see in the turn of its newest reply."""
+    repetitions: Counter[str] = field(default_factory=Counter)
+    """How often a turn of each lane was ended because it repeated itself."""
     cut: dict[str, str] = field(default_factory=dict)
     """For each lane what had come of a reply that broke off."""
     artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
@@ -182,6 +186,7 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.load_seconds += usage.load_seconds
     view.loads += usage.loaded
     view.swaps += bool(event.placement.get("swap"))
+    view.repetitions[event.lane] += event.done_reason == REPETITION
     view.cut.pop(event.lane, None)
     view.hidden[event.lane] = view.withheld.pop(event.lane, set())
     view.called.update(call.id for call in event.message.calls)

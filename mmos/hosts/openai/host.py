@@ -73,6 +73,8 @@ class OpenAIHost:
             if unlimited:
                 more.pop(habit.limit, None)
             answer = Answer(self._wire.site(request.model), self._ids, on_token, self._clock)
+            if request.guarded:
+                answer.guard()
             try:
                 return await self._heard(request, body.encoded(request, habit, more), answer, timeouts)
             except BadRequest as fault:
