@@ -57,7 +57,11 @@ LAST_FACTS = 1.0
 )
 @click.option("-x", "--extract", is_flag=True, help="Print only the first code block of the answer.")
 @click.option("--stream/--no-stream", default=None, help="Print the answer as it comes; on at a terminal.")
-@click.option("--progress/--no-progress", default=None, help="Tell on stderr who is at work; on at a terminal.")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Tell on stderr who is at work; on at a terminal. Elsewhere a long run says every 30 s that it lives, unless --no-progress.",
+)
 @click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
@@ -148,11 +152,13 @@ class Show:
 
     def screen(self, config: Setting, *, whole: bool) -> Screen:
         """`whole`: what is printed is known only at the end of the answer."""
+        from mmos.cli.heartbeat import Heartbeat
         from mmos.cli.screen import Screen
 
         stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
         progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
-        return Screen(stream and not config.json, progress)
+        heartbeat = None if self.progress is False else Heartbeat()
+        return Screen(stream and not config.json, progress, heartbeat=heartbeat)
 
 
 async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
@@ -190,14 +196,13 @@ async def _show(app: App, started: asyncio.Future[str], screen: Screen, *, resum
     """Follow the run's journal up to its end, not an earlier one: the last facts are shown before the answer."""
     from mmos.events import RunFinished, RunResumed
 
-    if not screen.progress:
-        return
-    async for entry in app.journal.follow(run=await started):
-        screen.tell(entry.event)
-        if isinstance(entry.event, RunResumed) and entry.event.process == app.journal.process:
-            resumed = False
-        if isinstance(entry.event, RunFinished) and not resumed:
-            return
+    async with screen.alive():
+        async for entry in app.journal.follow(run=await started):
+            screen.tell(entry.event)
+            if isinstance(entry.event, RunResumed) and entry.event.process == app.journal.process:
+                resumed = False
+            if isinstance(entry.event, RunFinished) and not resumed:
+                return
 
 
 async def _interrupted(app: App, run: str) -> Answer:

@@ -12,6 +12,7 @@ from typing import TextIO
 import click
 
 from mmos import events
+from mmos.cli.heartbeat import Heartbeat
 from mmos.cli.output import harmless, how_long, one_line
 from mmos.plurals import counted
 from mmos.scope import Hint
@@ -27,6 +28,8 @@ class Screen:
     """Print who is at work."""
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    heartbeat: Heartbeat | None = None
+    """Says on stderr that a long run lives; None: nobody wants to know."""
     said: str = ""
     """What of the newest turn has been printed."""
     _open: bool = False
@@ -43,6 +46,8 @@ class Screen:
 
     def hint(self, hint: Hint) -> None:
         """Only the arbiter's own words are printed as they come; others are told of when they are done."""
+        if self.heartbeat is not None:
+            self.heartbeat.hear(hint)
         if hint.depth:
             return
         self._hinted += hint.kind == "turn"
@@ -66,6 +71,10 @@ class Screen:
 
     def tell(self, event: events.Event) -> None:
         """One fact of the journal, in a line for people."""
+        if self.heartbeat is not None:
+            self.heartbeat.tell(event)
+        if not self.progress:
+            return
         if isinstance(event, events.LaneOpened) and not event.parent:
             self._lane = event.lane
         if isinstance(event, events.ModelAsked) and event.lane == self._lane:
@@ -84,6 +93,21 @@ class Screen:
         known = failure in self._failures
         self._failures.add(failure)
         return known
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """Say now and then that the run inside lives."""
+        beating = asyncio.create_task(self.heartbeat.beat(self._beat)) if self.heartbeat is not None else None
+        try:
+            yield
+        finally:
+            if beating is not None:
+                beating.cancel()
+                await asyncio.gather(beating, return_exceptions=True)
+
+    def _beat(self, line: str) -> None:
+        if self._held is None:  # while a question is open, everybody knows
+            self._print(line)
 
     @asynccontextmanager
     async def quiet(self, question: str) -> AsyncIterator[None]:
@@ -117,9 +141,17 @@ class Screen:
         if self._held is not None:
             self._held.append(line)
             return
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         if self._open and self.out.isatty():  # in a file or a pipe the answer stays in one piece
             self._write("\n")
         click.echo(click.style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
+        self._show()
+
+    def _show(self) -> None:
+        if self.heartbeat is not None:
+            self.heartbeat.shown()
 
     def _release(self, caught_up: bool) -> None:
         """What was heard before its turn had come."""
@@ -139,6 +171,7 @@ class Screen:
     def _write(self, text: str) -> None:
         self.out.write(harmless(text) if self.out.isatty() else text)
         self.out.flush()
+        self._show()
         self._open = not text.endswith("\n")
 
 
