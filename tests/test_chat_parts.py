@@ -198,7 +198,15 @@ def test_what_is_forgotten_is_gone_and_what_is_typed_meanwhile_is_not(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "known"), [("What is it?", True), ("  What is it?\n", True), ("What", False), ("Read this.", True), ("Read this", False)]
+    ("text", "known"),
+    [
+        ("What is it?", True),
+        ("  What is it?\n", True),
+        ("What", False),
+        ("Read this.", True),
+        ("@coding Read this.", True),
+        ("Read this", False),
+    ],
 )
 def test_what_was_typed_for_a_run_is_known_by_its_task(text: str, known: bool) -> None:
     tasks = ("What is it?", "Read this.")

@@ -86,6 +86,8 @@ def offered(folder: Path, line: str, **more: str) -> list[str]:
         ("mmos run --role ", ["arbiter=", "coding=", "reasoning="]),
         ("mmos run --role coding=qwen2.5:1", ["coding=qwen2.5:14b"]),
         ("mmos run --role coding=qwen2.5:14b@l", ["coding=qwen2.5:14b@large"]),
+        ("mmos run --role-only ", ["arbiter", "coding", "reasoning"]),
+        ("mmos run --model qwen2.5:1", ["qwen2.5:14b"]),
         ("mmos run --on-question ", ["fail", "default", "wait"]),
         ("mmos help thr", ["threads"]),
         ("mmos prompts show c", ["coding", "clarify"]),

@@ -88,6 +88,13 @@ async def test_what_is_no_json_goes_to_stderr_when_a_run_ends_early(tmp_path: Pa
         assert ended.err.startswith("Goethe.\n")
 
 
+async def test_who_has_no_tools_is_held_to_the_shape_at_once() -> None:
+    async with stage({"arbiter": ["never"], "coding": [GOETHE]}) as on:
+        answer = await on.app.run(ASK, options=wanting(role_only="coding"))
+        assert answer.data == {"name": "Goethe", "born": 1749}
+        assert [body["format"] for body in on.sent("coding")] == [PERSON]
+
+
 async def test_a_model_in_schema_mode_is_held_to_the_users_schema_at_the_end() -> None:
     plain = Model.scripted("arbiter", ['{"answer": "Goethe."}', GOETHE], capabilities=("completion",))
     async with stage({"arbiter": plain, "coding": ["never"]}) as on:

@@ -115,7 +115,7 @@ class App:
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Say what you want done.")
         participants = self._participants(options, watch)
-        await check_sight(participants, wiring.ARBITER, message.files)
+        await check_sight(participants, options.answering, message.files)
         if thread is None:  # nobody can come back to it by name, so nothing of it is kept in mind
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
@@ -124,7 +124,7 @@ class App:
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
         scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
-        scope.record(LaneOpened(run, wiring.ARBITER, message))
+        scope.record(LaneOpened(run, options.answering, message))
         await scope.durable()  # what cannot be kept is not begun
         with self._working(run):
             if watch.on_start is not None:
@@ -254,12 +254,19 @@ class App:
 
     def cast(self, options: RunOptions) -> Mapping[str, Participant]:
         """Every role with its model, words and tools, as a run with these options has them."""
-        key = (tuple((options.roles or {}).items()), tuple((options.sampling or {}).items()), options.system)
+        chosen = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
+        key = (*chosen, options.system, options.role_only, options.model)
         if key not in self._casts:
-            roles = wiring.roles_of(self.config, options.roles, options.sampling)
             _limit(self._casts, CASTS_KEPT)
-            self._casts[key] = wiring.participants_of(roles, self.tools, self.templates, options.system)
+            self._casts[key] = self._cast(options)
         return self._casts[key]
+
+    def _cast(self, options: RunOptions) -> Mapping[str, Participant]:
+        if options.model:
+            return wiring.model_alone(self.config, options.model, options.system, options.sampling)
+        roles = wiring.roles_of(self.config, options.roles, options.sampling)
+        cast = wiring.participants_of(roles, self.tools, self.templates, options.system, options.answering)
+        return wiring.taking_part(cast, options.answering, wiring.interpreter_of(self.config))
 
     def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
         cast = self.cast(options)
@@ -274,7 +281,7 @@ class App:
         limits = options.limits(self._limits)
         return Scope(
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
-            watch.listener, watch.inner_listener, lane=run, role=wiring.ARBITER,
+            watch.listener, watch.inner_listener, lane=run, role=options.answering,
         )  # fmt: skip
 
     async def _claim(self, run: str, thread: str) -> None:

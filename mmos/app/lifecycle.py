@@ -13,8 +13,9 @@ import orjson
 from mmos.app.stalling import getting_on
 from mmos.app.terms import checked
 from mmos.app.unserved import RollCall
+from mmos.app.wiring import ARBITER, MODEL
 from mmos.calls.shape import Shape, bare
-from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError
+from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
 from mmos.messages import clean
@@ -62,16 +63,28 @@ class RunOptions:
     """Options of models: `{"temperature": 0.2}` for every role, `{"coding.temperature": 0.2}` for one."""
     schema: Mapping[str, Any] | None = None
     """A JSON Schema that the answer has to fit; `Answer.data` is its value then."""
+    role_only: str = ""
+    """This role alone answers, without the arbiter."""
+    model: str = ""
+    """This model alone answers, `MODEL` or `MODEL@HOST`: no role, no words of a role, no tools."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
             object.__setattr__(self, spec.name, checked(spec.name, getattr(self, spec.name)))
-        object.__setattr__(self, "system", clean(self.system or ""))  # as a command line gives it
+        for name in ("system", "role_only", "model"):
+            object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
+        if self.model and (self.role_only or self.roles):
+            raise UsageError(f"{self.model} is to answer without any role, and a role is named, too.", next_step="Give a model, or roles.")
 
     def __repr__(self) -> str:
         """What is set; of a prompt only its length."""
         told = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
         return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in told.items())})"
+
+    @property
+    def answering(self) -> str:
+        """Who answers the user."""
+        return MODEL if self.model else self.role_only or ARBITER
 
     def as_facts(self) -> dict[str, Any]:
         """Only what was said."""

@@ -20,6 +20,9 @@ _RULES: dict[str, Any] = {
     "max_turns": Positive,
     "max_calls": Positive,
     "system": Annotated[str, allowed("a text")],
+    "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
+    "role_only": Annotated[str, allowed("the name of a role")],
+    "model": Annotated[str, allowed("the name of a model, or MODEL@HOST")],
     "on_question": Annotated[OnQuestion, one_of(*get_args(OnQuestion))],
     "roles": Annotated[dict[_Word, _Word], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
     "sampling": Annotated[

@@ -10,9 +10,10 @@ from typing import Any
 
 from mmos.calls.stages import Stage
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole
+from mmos.config.roles import DEFAULT_WINDOW, ResolvedRole, same_model
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
+from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
@@ -28,6 +29,8 @@ from mmos.tools.mediate import mediate
 from mmos.tools.synthesize import synthesize_responses
 
 ARBITER = "arbiter"
+MODEL = "model"
+"""How a model that answers without a role is named where roles are listed."""
 SYNTHESIZER = "synthesizer"
 INTERPRETER = "interpreter"
 UNCLEAR = "response.unclear_tool_calls"
@@ -59,15 +62,33 @@ def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mappin
     for name, wish in (changes or {}).items():
         if name not in roles:
             raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
-        model, _, host = wish.partition("@")
-        if host and host not in config.servers():
-            raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
-        roles[name] = replace(roles[name], model=model or roles[name].model, servers=(host,) if host else roles[name].servers)
+        model, servers = _named(config, wish)
+        roles[name] = replace(roles[name], model=model or roles[name].model, servers=servers or roles[name].servers)
     if SYNTHESIZER not in roles:
         roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return roles
+
+
+def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
+    """`MODEL` or `MODEL@HOST`, taken apart."""
+    model, _, host = wish.partition("@")
+    if host and host not in config.servers():
+        raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
+    return model, (host,) if host else ()
+
+
+def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None) -> dict[str, Participant]:
+    """One model as it is: no words but the user's, no tools. Its window is the one that roles with this model have: another would reload it."""
+    model, servers = _named(config, wish)
+    if not model:
+        raise UsageError(f"{wish!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
+    windows = [role.window for role in config.roles().values() if same_model(role.model, model)]
+    roles = {MODEL: ResolvedRole(MODEL, model, servers, max(windows, default=DEFAULT_WINDOW))}
+    for key, value in (sampling or {}).items():
+        _sample(roles, key, value)
+    return {MODEL: Participant(roles[MODEL], system, Toolbox())}
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
@@ -108,17 +129,36 @@ def ladder_of(config: Config, cast: Mapping[str, Participant], ladder: Ladder) -
     return replace(ladder, interpreter=interpreter.role if interpreter else None)
 
 
-def participants_of(roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str) -> dict[str, Participant]:
-    """Every role with its words and tools; the arbiter hears the run's own wish, too."""
+def participants_of(
+    roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str, answering: str = ARBITER
+) -> dict[str, Participant]:
+    """Every role with its words and tools; the one that answers the user reads the run's own instructions, too."""
+    if answering not in roles:
+        known = ", ".join(roles)
+        raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {known}.")
     explain = templates.text("schema")
-    arbiter = roles[ARBITER]
-    roles = {**roles, ARBITER: replace(arbiter, system="\n\n".join(filter(None, (arbiter.system, wish))))}
+    first = roles[answering]
+    roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, wish))))}
     return {
         name: Participant(
             role, _system(role, roles, templates), held := _held(role, box), explain, _first(role, held), _consults(role, roles, held)
         )
         for name, role in roles.items()
     }
+
+
+def taking_part(cast: Mapping[str, Participant], answering: str, interpreter: str) -> Mapping[str, Participant]:
+    """Who may have something to do when this role answers: it is no matter of such a run whether anybody else can be served."""
+    if answering == ARBITER:
+        return cast
+    names = [answering]
+    for name in names:
+        names += [other for other in cast[name].consults if other not in names]
+    if len(names) > 1:
+        names.append(SYNTHESIZER)
+    if cast[answering].box:
+        names.append(interpreter)
+    return {name: one for name, one in cast.items() if name in names}
 
 
 def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], held: Toolbox) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ LAST_FACTS = 1.0
     help="When a model asks you: else at a terminal you are asked, in scripts it fails.",
 )
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
-@click.option("--system", metavar="TEXT", help="More instructions for the arbiter.")
+@click.option("--role-only", default="", metavar="ROLE", help="This role alone answers, without the arbiter.")
+@click.option("--model", default="", metavar="M[@HOST]", help="This model alone answers: no role, no tools, no instructions of ours.")
+@click.option("--system", metavar="TEXT", help="More instructions for whoever answers.")
 @click.option(
     "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer has to fit; stdout has the JSON alone."
 )
@@ -104,7 +106,7 @@ def _options(given: dict[str, Any]) -> RunOptions:
         roles[name] = model
     return RunOptions(
         given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None,
-        schema=_schema(given["schema"]),
+        schema=_schema(given["schema"]), role_only=given["role_only"], model=given["model"],
     )  # fmt: skip
 
 

@@ -62,8 +62,10 @@ def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
 
 
 def began(typed: Typed, tasks: Iterable[str]) -> bool:
-    """Whether it is one of these tasks, as it was typed."""
-    return any(task.strip() == typed.text.strip() for task in tasks)
+    """Whether it is one of these tasks, as it was typed: `@ROLE` in front of it names who is asked."""
+    text = typed.text.strip()
+    words = text.partition(" ")[2].strip() if text.startswith("@") else text
+    return any(task.strip() in (text, words) for task in tasks)
 
 
 @contextmanager

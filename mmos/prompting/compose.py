@@ -60,17 +60,18 @@ def compose(
     system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]
 ) -> Prompt:
     """Everything where it fits. Else the oldest exchanges go, half of them at a time, so that the prefix changes seldom."""
+    head = [system] if system.content else []  # an empty one would take the place of the model's own
     room = int(window * (1 - REPLY_SHARE))
     fixed = overhead + weigh(system) + sum(map(weigh, lane.messages))
     while True:
         weight = fixed + scale.past(lane, skip)
         if tokens(weight * MARGIN) <= room:
-            return Prompt([system, *lane.before(skip), *lane.messages], weight, skip)
+            return Prompt([*head, *lane.before(skip), *lane.messages], weight, skip)
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
     if tokens(fixed) <= window:  # tight, and nothing is left to leave out: let the host count
-        return Prompt([system, *lane.messages], fixed, skip)
+        return Prompt([*head, *lane.messages], fixed, skip)
     raise WindowExceeded(
         f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
         prompt_tokens=tokens(fixed),

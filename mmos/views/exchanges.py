@@ -23,6 +23,13 @@ class Exchange:
     """The user asked it anew: it no longer counts in the history."""
     files: tuple[str, ...] = ()
     """The names of what went along."""
+    role: str = ""
+    """Who answered it alone, without the arbiter."""
+
+    @property
+    def typed(self) -> str:
+        """The line of chat that would ask the same."""
+        return f"@{self.role} {self.task}" if self.role else self.task
 
 
 def with_files(task: str, files: Sequence[str]) -> str:
@@ -35,8 +42,8 @@ def exchanges(entries: Iterable[Entry]) -> list[Exchange]:
     found: dict[str, Exchange] = {}
     for entry in entries:
         match entry.event:
-            case RunStarted(task=task, files=files):
-                found[entry.run] = Exchange(entry.run, entry.time, task, files=files)
+            case RunStarted(task=task, files=files, options=options):
+                found[entry.run] = Exchange(entry.run, entry.time, task, files=files, role=str(options.get("role_only") or ""))
             case RunResumed() if entry.run in found:
                 found[entry.run].status = "unfinished"
             case RunFinished(status=status, answer=answer) if entry.run in found:

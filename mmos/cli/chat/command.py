@@ -21,7 +21,8 @@ INCAPABLE = ("", "dumb", "unknown")
 @click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
 @click.option("--last", is_flag=True, help="Go on with the conversation that was used last.")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
-@click.option("--system", metavar="TEXT", default="", help="More instructions for the arbiter.")
+@click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone: no role, no tools, no instructions of ours.")
+@click.option("--system", metavar="TEXT", default="", help="More instructions for whoever answers.")
 @click.option("--timeout", type=Seconds(), metavar="S", help="The longest that a turn may take, like 90 or 5m.")
 @click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take for one answer.")
 @click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that one answer may take.")
@@ -41,6 +42,7 @@ def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
     mmos chat --last
     printf 'Explain what a mutex is.\\nSay it shorter.\\n' | mmos chat --thread notes
 
+    A line that begins with @ROLE goes to that role alone: @coding Write a test for it.
     Enter sends, Alt-Enter breaks the line, Ctrl-C stops the turn, Ctrl-D leaves; /help lists what else can be typed.
     In a pipe each line is a turn, and with --json each answer one document in a line.
     """
@@ -78,7 +80,7 @@ def _prompt() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
-def _wishes(*, roles: tuple[str, ...], system: str, **limits: Any) -> Any:
+def _wishes(*, roles: tuple[str, ...], system: str, model: str, **limits: Any) -> Any:
     from mmos.cli.chat.wishes import Wishes
 
     chosen: dict[str, str] = {}
@@ -87,4 +89,4 @@ def _wishes(*, roles: tuple[str, ...], system: str, **limits: Any) -> Any:
         if not found or not name or not model:
             raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
         chosen[name] = model
-    return Wishes(system, {name: value for name, value in limits.items() if value is not None}, chosen)
+    return Wishes(system, {name: value for name, value in limits.items() if value is not None}, chosen, model=model)

@@ -30,6 +30,8 @@ class ChatCompleter(Completer):
             takes = COMMANDS[name].takes if (name := text[1:].split(None, 1)[0]) in COMMANDS else ()
             for kind in takes:
                 yield from _files(word) if kind == "file" else self._offered(kind, word)
+        elif text.startswith("@") and word == text:
+            yield from (Completion(f"@{name} ", -len(text)) for name in self._names["roles"]() if name.startswith(text[1:]))
         elif self._names["options"]():
             if complete_event.completion_requested:
                 yield from self._offered("options", text)

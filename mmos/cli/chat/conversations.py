@@ -59,7 +59,7 @@ async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
     session.begin(found, next((row.name for row in _rows(listed) if row.thread == found), ""))
     told = [exchange for exchange in await said_in(session.app.journal, found) if not exchange.withdrawn]
     if told:
-        session.last = told[-1].run, told[-1].task
+        session.last = told[-1].run, told[-1].typed
     if tell:
         _show_tail(session, told)
         if became := await standing(session):

@@ -88,7 +88,7 @@ class Live:
 
     def _opened(self, event: events.LaneOpened, now: float) -> None:
         if not event.parent:
-            self._own = event.lane
+            self._own, self.arbiter.role = event.lane, event.role
             self.arbiter.begun = self.arbiter.begun or now
             return
         known, work = self._lanes.get(event.lane), self._calls.get(event.call)

@@ -62,10 +62,10 @@ def short(thread: str | None) -> str:
 
 def header(session: Session) -> str:
     """Who is there, in a line."""
-    app = session.app
+    app, who = session.app, session.answerer.role
     parts = [
         f"mmos {__version__}",
-        f"arbiter {session.cast()['arbiter'].role.model}",
+        f"{who.name} {who.model}",
         counted(len(app.config.servers()), "host"),
         f"thread {session.name or short(session.thread) or 'new'}",
         "/help",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmos.cli.cells import hanging
+from mmos.cli.chat.addressing import addressed
 from mmos.cli.chat.page import Page, Showing
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
@@ -98,19 +99,20 @@ class Session:
 
     async def ask(self, text: str) -> None:
         """A task for the arbiter, from ask to answer; what is attached goes with it, and what went with a task that it takes the place of."""
+        role, words = addressed(text, self.cast())
         files: tuple[File, ...] = ()
         if self.instead:
             withdrawn, self.instead = self.instead, ""
             files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
         sent, self.attached = self.attached, []
-        given, options = (*files, *sent), self.wishes.options()
+        given, options = (*files, *sent), self.wishes.options(role)
         try:
             await self._turn(
-                text, lambda watch: self.app.run(text, thread=self.thread or self.next_thread, files=given, options=options, watch=watch)
+                text, lambda watch: self.app.run(words, thread=self.thread or self.next_thread, files=given, options=options, watch=watch)
             )
         except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
-            self.attached = [*sent, *self.attached]
+            self.attached = [*files, *sent, *self.attached]
             raise
 
     async def go_on(self, run: str, options: RunOptions) -> None:
@@ -174,6 +176,11 @@ class Session:
         """From now on this is the conversation."""
         self.thread, self.name, self.last, self.instead = thread, name, None, ""
         self.next_thread = _new_id()
+
+    @property
+    def answerer(self) -> Participant:
+        """Who answers a line that names nobody."""
+        return self.cast()[self.wishes.options().answering]
 
     def cast(self) -> Mapping[str, Participant]:
         """Who would be at work in the next turn."""

@@ -54,7 +54,10 @@ async def tools(session: Session, argument: str) -> None:
             raise UsageError(f"There is no tool {argument!r}{perhaps(argument, box.names) or '.'}", next_step="/tools lists them.")
         _one_tool(session, one)
         return
-    held = session.cast()["arbiter"].box
+    held = session.answerer.box
+    if not held:
+        session.say(f"The {session.answerer.role.name} holds no tools.")
+        return
     table(session.page, ("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in held])
 
 

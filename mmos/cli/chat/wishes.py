@@ -21,13 +21,18 @@ class Wishes:
     roles: dict[str, str] = field(default_factory=dict)
     sampling: dict[str, Any] = field(default_factory=dict)
 
-    def options(self) -> RunOptions:
+    model: str = ""
+    """One that answers without any role."""
+
+    def options(self, role: str = "") -> RunOptions:
+        """Those of the next turn; with a role, that one alone answers."""
         from mmos.app import RunOptions
 
-        return RunOptions(**self.limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None)
+        alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
+        return RunOptions(**self.limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
 
     def copy(self) -> Wishes:
-        return Wishes(self.system, dict(self.limits), dict(self.roles), dict(self.sampling))
+        return Wishes(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model)
 
     def set(self, key: str, value: str, roles: Collection[str]) -> None:
         """Set one thing; an empty value takes it back."""

@@ -153,6 +153,10 @@ def _roles(setting: Setting, incomplete: str) -> Offers:
     return [(f"{role}={name}@{host}", url) for host, url in _hosts(setting, "")]
 
 
+def _names(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+    return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(setting))]
+
+
 def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
     from mmos.cli.help import summaries
 
@@ -168,6 +172,7 @@ def _prompts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 
 _SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
-    "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles, "topic": _topics, "prompt": _prompts,
+    "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
+    "role_only": _names, "topic": _topics, "prompt": _prompts,
 }  # fmt: skip
 """By the names of parameters: they mean the same in every command."""
