@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmos.events import Warned
-from mmos.journal import Journal, Tuning
+from mmos.journal import Journal
 from mmos.journal.connect import DEFAULTS
 from mmos.journal.full_disk import Cramped, committed, fold_in
 
@@ -83,12 +83,3 @@ async def test_without_room_the_newest_go_first_and_every_page_comes_back(tmp_pa
     assert {path.name for path in tmp_path.glob("journal.db*")} == {"journal.db"}
     async with await Journal.open(tmp_path) as journal:
         assert {entry.run for entry in await journal.read()} == {"other"}
-
-
-async def test_a_journal_that_may_grow_no_more_is_deleted_from(tmp_path: Path) -> None:
-    async with await Journal.open(tmp_path) as journal:
-        for number in range(100):
-            journal.append(f"run{number % 2}", "thread", Warned("x" * 1000))
-    async with await Journal.open(tmp_path, to_delete=True, tuning=Tuning(max_pages=10)) as journal:
-        assert await journal.delete(run="run0") == 50
-        assert len(await journal.read()) == 50

@@ -127,6 +127,15 @@ async def test_runs_can_be_deleted_although_what_was_written_ahead_has_no_room_i
         ahead = small.inside / "state" / "journal.db-wal"
         assert ahead.stat().st_size > 200_000
         *old, last = await listed(at)
+        chat = await at.start("chat", *places(at), stdin=asyncio.subprocess.PIPE)
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        chat.stdin.write(b"/threads\n")
+        assert (await chat.stdout.readline()).startswith(b"THREAD")
+        refused = await state(at, "runs", "delete", old[0]["run"], "--yes")
+        assert refused.code == 1
+        assert "Leave every chat" in refused.err
+        assert (await finish(chat, b"")).code == 0
         assert (await state(at, "runs", "delete", *(row["run"] for row in old), "--yes")).code == 0
         assert not ahead.exists()
         assert small.free > 1_000_000

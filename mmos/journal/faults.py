@@ -64,6 +64,13 @@ def busy(path: Path) -> StateBusy:
     return StateBusy(f"{path}: another process keeps it locked.", next_step="Wait until that process is done, or end it, then try again.")
 
 
+def not_alone(path: Path) -> StateBusy:
+    return StateBusy(
+        f"{path}: there is no room left to write, and without room only a process that has the journal for itself can delete from it.",
+        next_step="Leave every chat and end every run that uses it, then try again.",
+    )
+
+
 def closed(path: Path) -> StateError:
     return StateError(f"{path}: the journal is closed.", next_step="Open it anew.")
 

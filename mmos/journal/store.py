@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mmos.errors import StateFull
+from mmos.errors import StateBusy, StateFull
 from mmos.events import Entry, Event, Unknown, decode, encode
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
@@ -138,7 +138,12 @@ class Store:
             raise faults.full(self.path)
         if self._open is not None:
             self._open.close()
-        self._cramped = self._patiently(partial(full_disk.Cramped, self.path, self._tuning))
+            self._open = None
+        try:
+            with faults.told(self.path):
+                self._cramped = full_disk.Cramped(self.path, self._tuning)
+        except StateBusy:
+            raise faults.not_alone(self.path) from None
         self._open = self._cramped.database
         return self._cramped
 
