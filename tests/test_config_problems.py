@@ -114,9 +114,9 @@ def test_bytes_that_are_no_text(tmp_path):
     [
         (
             "limits: {turn: 1}",
-            "limits.turn: 'turn' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, tokens, seconds, repeats, answer_chars",
+            "limits.turn: 'turn' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, answer_chars",
         ),
-        ("limits: {Max-Turns: 1}", "limits.Max-Turns: 'Max-Turns' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, tokens, seconds, repeats, answer_chars"),
+        ("limits: {Max-Turns: 1}", "limits.Max-Turns: 'Max-Turns' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, answer_chars"),
         ("limits: {turns: 0}", "limits.turns: found 0 (a whole number), allowed: a whole number >= 1"),
         ("limits: {turns: 2.5}", "limits.turns: found 2.5 (a number), allowed: a whole number >= 1"),
         ("limits: {turns: true}", "limits.turns: found true (a boolean), allowed: a whole number >= 1"),

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _DURATION = re.compile(rf"(?:{_PART.pattern})+")
-LONGEST = 31_536_000.0
+LONGEST = 31_536_000
 """Seconds of a year: no wait is longer."""
 
 Scalar = str | int | float | bool | None
