@@ -19,7 +19,8 @@ import yaml
 
 from mmos import errors
 from mmos.config.load import from_text
-from mmos.rehearsal.fleet import default_fleet
+from mmos.rehearsal.fleet import PERSONAS, serve_all
+from mmos.rehearsal.host import Host
 from mmos.rehearsal.reader import read_cast
 from mmos.views.document import LIMITS, UNSERVED
 from tests.checkout import copy_checkout
@@ -151,7 +152,10 @@ async def session(folder: Path) -> AsyncIterator[Session]:
     settings.parent.mkdir(parents=True)
     place.mkdir()
     tools = Path(sys.executable).parent
-    async with default_fleet(time_scale=100) as fleet:
+    casts = {path.stem: read_cast(path) for path in sorted(PERSONAS.glob("*.yaml"))}
+    kept = {"keep_alive": 86_400.0}  # what a command of the page has loaded is there for the next one, however busy this machine is
+    hosts = [Host(name, cast.models, time_scale=100, **{**cast.host, **kept}) for name, cast in casts.items()]
+    async with serve_all(hosts) as fleet:
         settings.write_text(yaml.safe_dump(fleet.orchestration()), encoding="utf-8")
         found = {
             "HOME": home,
