@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from mmos.cli.output import write_json
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,5 +169,5 @@ def _print(answer: Mapping[str, Any]) -> None:
         line = orjson.dumps(answer)
     except (orjson.JSONEncodeError, TypeError):
         line = orjson.dumps({"error": "What was read cannot be written as JSON."})
-    sys.stdout.write(line.decode() + "\n")
+    write_json(line.decode() + "\n")
     sys.stdout.flush()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting
 
@@ -33,7 +34,7 @@ def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
 def warn_of_damaged(shelf: Shelf) -> None:
     for path in shelf.damaged():
         text = f"The fitness card {path} cannot be read, so it decides nothing. Try the model again: mmos models test MODEL"
-        click.echo(f"{click.style('warning', fg='yellow')}: {harmless(text)}", err=True)
+        click.echo(f"{style('warning', fg='yellow')}: {harmless(text)}", err=True)
 
 
 # ---------------------------------------------------------------- beside what a host tells of a model

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmos.cli.output import harmless
+from mmos.cli.cleaning import harmless
+from mmos.cli.guard import RESET, sequence
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Ink:
         return self._in("36", text)
 
     def _in(self, style: str, text: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self.colour and text else text
+        return f"{sequence(f'{style}m')}{text}{RESET}" if self.colour and text else text
 
 
 def cells(text: str) -> int:

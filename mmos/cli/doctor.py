@@ -13,6 +13,7 @@ import click
 
 from mmos.cli.cells import wrapped
 from mmos.cli.fleet import fleet, wished
+from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import line, terminal_width
@@ -107,7 +108,7 @@ def _state(config: Setting) -> Path:
 
 def _note(text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(click.style(text, dim=True), err=True)
+        click.echo(style(text, dim=True), err=True)
 
 
 # ---------------------------------------------------------------- curing
@@ -136,7 +137,7 @@ async def _fetched(fix: Pull, wired: Fleet) -> bool:
 
     (one,) = await fetch_all(wired, fix.model, (fix.host,))
     if one.error is not None:
-        click.echo(click.style(f"{fix.host}: ", fg="red") + harmless(str(one.error)), err=True)
+        click.echo(style(f"{fix.host}: ", fg="red") + harmless(str(one.error)), err=True)
     return one.error is None
 
 
@@ -151,7 +152,7 @@ def _tell(findings: Sequence[Finding], facts: Facts) -> None:
         if not _looked_at(family, facts):
             continue
         mark = _mark(*_worst(found)) if found or _seen(family, facts) else "-"
-        click.echo(f"{mark} {click.style(family, bold=True)}{_well(family, facts) if not found else ''}")
+        click.echo(f"{mark} {style(family, bold=True)}{_well(family, facts) if not found else ''}")
         for finding in found:
             _tell_one(finding)
     click.echo(_summary(findings))
@@ -169,14 +170,14 @@ def _seen(family: str, facts: Facts) -> bool:
 def _well(family: str, facts: Facts) -> str:
     """What was found to be in order, in a few words."""
     if not _seen(family, facts):
-        return click.style("  not looked at: no host answers", dim=True)
+        return style("  not looked at: no host answers", dim=True)
     said = {
         "Configuration": facts.config.document.name if facts.config else "",
         "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
         "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
         "State": str(facts.state.path) if facts.state else "",
     }.get(family, "")
-    return click.style(f"  {line(said, len(family) + 4)}", dim=True) if said else ""
+    return style(f"  {line(said, len(family) + 4)}", dim=True) if said else ""
 
 
 def _tell_one(finding: Finding) -> None:
@@ -184,7 +185,7 @@ def _tell_one(finding: Finding) -> None:
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
     click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
     if finding.cure:  # not wrapped: a command has to be copied in one piece
-        click.echo(click.style(f"      → {harmless(finding.cure)}", fg="cyan"))
+        click.echo(style(f"      → {harmless(finding.cure)}", fg="cyan"))
 
 
 def _worst(found: Sequence[Finding]) -> tuple[str, str]:
@@ -193,7 +194,7 @@ def _worst(found: Sequence[Finding]) -> tuple[str, str]:
 
 
 def _mark(sign: str, colour: str) -> str:
-    return click.style(sign, fg=colour, bold=True)
+    return style(sign, fg=colour, bold=True)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
@@ -202,4 +203,4 @@ def _summary(findings: Sequence[Finding]) -> str:
     fixable = sum(finding.fix is not None for finding in findings)
     more = f" `mmos doctor --fix` cures {fixable} of what was found." if fixable else ""
     colour = "red" if levels["error"] else "yellow" if levels["warning"] else "green"
-    return click.style(f"\n{' and '.join(told).capitalize() or 'All is well'}.", fg=colour, bold=True) + more
+    return style(f"\n{' and '.join(told).capitalize() or 'All is well'}.", fg=colour, bold=True) + more

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from mmos.cli.guard import shown
 from mmos.errors import NotFound
 
 TOPICS = Path(__file__).with_name("topics")
@@ -36,7 +37,7 @@ def help(context: click.Context, topic: tuple[str, ...], pager: bool) -> None:  
     else:
         text = _command_help(context, topic)
     if pager and sys.stdout.isatty():
-        click.echo_via_pager(text + "\n")
+        click.echo_via_pager(shown(text) + "\n")
     else:
         click.echo(text)
 

@@ -13,6 +13,7 @@ import click
 
 from mmos.cli.durations import Seconds
 from mmos.cli.fleet import abilities, chosen, fault, fleet, holding, staying, window
+from mmos.cli.guard import shown
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import Cell, columns, terminal_width
@@ -86,16 +87,17 @@ def _drawing(config: Setting) -> Iterator[Draw]:
     if config.json or not draws(sys.stdout):
         yield _Changes(config.json)
         return
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from mmos.cli.drawing import CleanConsole
+
+    console = CleanConsole(sys.stdout)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
 
         def draw(states: Sequence[HostState]) -> None:
             lines = [*table(states, time.time(), console.width), "", f"{time.strftime('%H:%M:%S')} · Ctrl-C ends it"]
-            live.update(Text.from_ansi("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)
+            live.update(Text.from_ansi("\n".join(map(shown, lines)), no_wrap=True, overflow="ellipsis"), refresh=True)
 
         yield draw
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
+from mmos.cli.guard import guarded, style
 from mmos.errors import HostError, MmosError, StateError, UserError
 from mmos.version import __version__
 
@@ -137,13 +138,14 @@ def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001  # the shape
 
 
 def _set_up_streams() -> None:
-    """A service may start us without some of them, and not every terminal can write every sign."""
+    """A service may start us without some of them, and not every terminal can write every sign. Nothing passes unguarded."""
     sys.stdin = sys.stdin or _nowhere("r")
     sys.stdout = sys.stdout or _nowhere("w")
     sys.stderr = sys.stderr or _nowhere("w")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)
 
 
 def _nowhere(mode: Literal["r", "w"]) -> TextIO:
@@ -188,7 +190,7 @@ def _refuse(args: list[str], code: str, message: str, next_step: str, status: in
     if "--json" in args:
         _print_failure(code, message, next_step)
     text = "\n".join(part for part in (message, next_step) if part)
-    click.echo(click.style("mmos: ", fg="red") + text, err=True)
+    click.echo(style("mmos: ", fg="red") + text, err=True)
     return status
 
 

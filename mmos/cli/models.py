@@ -12,6 +12,7 @@ import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
+from mmos.cli.guard import style
 from mmos.cli.hints import HintingGroup
 from mmos.cli.output import harmless, print_json
 from mmos.cli.pulling import pull
@@ -100,7 +101,7 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
     table(HEADS, [_as_cells(row) for row in found], SPARE)
     for state in states:
         if not state.reachable and state.error is not None:
-            click.echo(click.style(f"{state.name} did not answer: ", fg="yellow") + harmless(state.error.message), err=True)
+            click.echo(style(f"{state.name} did not answer: ", fg="yellow") + harmless(state.error.message), err=True)
     if not found:
         click.echo("No models yet. Fetch one: mmos models pull qwen2.5:7b", err=True)
     return 0
@@ -272,7 +273,7 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
     from mmos.fleet.memory import cache
 
     listed, loaded = state.has(model), state.holds(model)
-    head = click.style(f"{listed.name if listed else model} on {state.name}", bold=True)
+    head = style(f"{listed.name if listed else model} on {state.name}", bold=True)
     if isinstance(card, HostError):
         return [head, f"  {harmless(str(card))}"]
     held = cache(card.details)

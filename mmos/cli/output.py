@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import signal
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -14,15 +14,41 @@ from typing import Any, TextIO
 import click
 import orjson
 
+from mmos.cli.cleaning import escaped
+from mmos.cli.cleaning import harmless as harmless
+from mmos.cli.guard import Guard
+
 
 def print_json(document: Any) -> None:
     """One document, alone on stdout."""
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    write_json(_as_json(document, orjson.OPT_INDENT_2))
     sys.stdout.flush()
 
 
 def print_json_line(document: Any) -> None:
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode())
+    write_json(_as_json(document, 0))
+
+
+def _as_json(document: Any, options: int) -> str:
+    try:
+        return orjson.dumps(document, option=options | orjson.OPT_APPEND_NEWLINE).decode()
+    except TypeError:  # a half character, as the name of a file may have
+        text = json.dumps(document, ensure_ascii=False, indent=2 if options else None)
+        return text.encode(errors="replace").decode() + "\n"
+
+
+def write_json(text: str) -> None:
+    """JSON on stdout. At a terminal what would steer it is escaped, which means the same."""
+    write_unchanged(escaped(text) if sys.stdout.isatty() else text)
+
+
+def write_unchanged(text: str, stream: TextIO | None = None) -> None:
+    """An answer or a document: a file or a pipe gets it as it is, a terminal without control signs."""
+    stream = stream or sys.stdout
+    if isinstance(stream, Guard):
+        stream.write_unchanged(text)
+    else:
+        stream.write(harmless(text) if stream.isatty() else text)
 
 
 def has_no_reader(stream: TextIO) -> bool:
@@ -37,20 +63,6 @@ def has_no_reader(stream: TextIO) -> bool:
     except (OSError, ValueError):
         return False
     return any(event & select.POLLERR for _, event in poll.poll(0))
-
-
-_STEERING = ("Cc", "Cf", "Cs")
-"""Kinds of signs that act and are not seen: escapes, changes of direction, half characters."""
-
-_WANTED = "\n\t\u200c\u200d"
-"""Line break, tab, and the joiners that emoji and some scripts are made with."""
-
-
-def harmless(text: str) -> str:
-    """The text without control signs: what a model writes must not steer the terminal."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(sign for sign in text if sign in _WANTED or unicodedata.category(sign) not in _STEERING)
 
 
 def one_line(text: str, width: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.output import harmless, print_json
+from mmos.cli.guard import style
+from mmos.cli.output import harmless, print_json, write_unchanged
 from mmos.cli.setting import Setting, setting
 from mmos.cli.tables import Cell, table
 
@@ -117,7 +117,7 @@ def list_prompts(config: Setting) -> int:
     table(("PROMPT", "FILE", "PLACES", "READ BY"), map(_row, rows), spare=("PLACES",))
     for colour, level, found in (("red", "error", problems), ("yellow", "warning", unused)):
         for problem in found:
-            click.echo(f"{click.style(level, fg=colour)}: {problem}", err=True)
+            click.echo(f"{style(level, fg=colour)}: {problem}", err=True)
     return 2 if problems else 0
 
 
@@ -156,7 +156,7 @@ def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
         print_json({"version": 1, **about, "role": role, "text": text})
         return
     _explain(about, places=not filled)
-    click.echo(harmless(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+    write_unchanged(text if text.endswith("\n") else f"{text}\n")
 
 
 def _explain(about: Mapping[str, Any], *, places: bool) -> None:
@@ -196,6 +196,6 @@ def diff(config: Setting, prompt: str | None) -> None:
         return
     for lines in found.values():
         for line in lines:
-            click.echo(click.style(harmless(line), fg=COLOURS.get(line[:1])))
+            click.echo(style(harmless(line), fg=COLOURS.get(line[:1])))
     if not found:
         click.echo("The built-in text is used." if prompt else "All prompts are the built-in ones.", err=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import click
 
 from mmos.cli.fleet import ask_first, chosen, exit_code, fault, fleet, gigabytes
+from mmos.cli.guard import style
 from mmos.cli.output import draws, harmless, how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
@@ -161,7 +162,7 @@ def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
     for one in fetched:
         if one.error is not None:
-            click.echo(click.style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
         elif not config.json:
             click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to fetch'}, {how_long(one.seconds)}).")
     return exit_code([one.error for one in fetched])
@@ -183,8 +184,9 @@ def _reporting() -> Iterator[Report]:
     if not draws(sys.stderr):
         yield _Lines()
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from mmos.cli.drawing import CleanConsole
 
     parts = (
         TextColumn("{task.description}", markup=False),
@@ -193,7 +195,7 @@ def _reporting() -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*parts, console=Console(stderr=True)) as bars:
+    with Progress(*parts, console=CleanConsole(sys.stderr)) as bars:
         yield _Bars(bars)
 
 

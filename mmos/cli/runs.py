@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from mmos.cli import deleting
 from mmos.cli.durations import Seconds
-from mmos.cli.output import harmless, how_long, print_json, when
+from mmos.cli.output import harmless, how_long, print_json, when, write_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
 
@@ -216,10 +215,9 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
         started = await journal.read(kinds=("run_started",))
         names = [find_run(started, name) for name in wanted] or [entry.run for entry in started]
         runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
-    if trace:
-        sys.stdout.writelines(call.to_json_line() for call in record(runs))
-    else:
-        sys.stdout.writelines(as_json_line(entry) for entries in runs for entry in entries)
+    lines = (call.to_json_line() for call in record(runs)) if trace else (as_json_line(entry) for entries in runs for entry in entries)
+    for line in lines:
+        write_json(line)
 
 
 @runs.command()

@@ -12,8 +12,9 @@ from typing import TextIO
 import click
 
 from mmos import events
+from mmos.cli.guard import style
 from mmos.cli.heartbeat import Heartbeat
-from mmos.cli.output import harmless, how_long, one_line
+from mmos.cli.output import harmless, how_long, one_line, write_unchanged
 from mmos.plurals import counted
 from mmos.scope import Hint
 
@@ -146,7 +147,7 @@ class Screen:
     def _print(self, line: str) -> None:
         if self._open and self.out.isatty():  # in a file or a pipe the answer stays in one piece
             self._write("\n")
-        click.echo(click.style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
+        click.echo(style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
         self._show()
 
     def _show(self) -> None:
@@ -169,7 +170,7 @@ class Screen:
         self.said = ""
 
     def _write(self, text: str) -> None:
-        self.out.write(harmless(text) if self.out.isatty() else text)
+        write_unchanged(text, self.out)
         self.out.flush()
         self._show()
         self._open = not text.endswith("\n")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.guard import ERASE_LINE, style
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, setting
 from mmos.plurals import counted
@@ -128,12 +129,12 @@ class Teller:
         self.told = now
         done = f"{len(replayed.calls)} of {counted(replayed.wanted, 'call')}, {max(one.done for one in replayed.calls):.0f} s of the hosts' time"
         where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
-        end, start = ("", "\r\x1b[K") if sys.stderr.isatty() else ("\n", "")
+        end, start = ("", ERASE_LINE) if sys.stderr.isatty() else ("\n", "")
         print(f"{start}simulating {where}{done} in {now - self.began:.0f} s", end=end, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            print(ERASE_LINE, end="", file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -198,7 +199,7 @@ def _print(config: Setting, session: Session, output: Path) -> None:
         )
     else:
         for title, heads, rows in shown:
-            click.echo(click.style(title, bold=True))
+            click.echo(style(title, bold=True))
             click.echo("\n".join(_aligned([heads, *rows])) + "\n")
         click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
     for figures in told:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from mmos.cli.cells import cells, fit, flat
+from mmos.cli.guard import style
 
 Cell = str | tuple[str, str]
 """A text, or a text and its colour."""
@@ -81,7 +82,7 @@ def _line(row: Sequence[tuple[str, str]], widths: Sequence[int], room: int, *, b
     for column, (text, colour) in enumerate(row):
         cut = fit(text, widths[column] if column < last else room)
         padding = " " * (widths[column] - cells(cut)) if column < last else ""
-        parts.append((click.style(cut, fg=colour or None, bold=bold) if colour or bold else cut) + padding)
+        parts.append((style(cut, fg=colour or None, bold=bold) if colour or bold else cut) + padding)
     return "  ".join(parts).rstrip()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from mmos.cli import deleting
-from mmos.cli.output import harmless, print_json, when
+from mmos.cli.guard import style
+from mmos.cli.output import harmless, print_json, when, write_json, write_unchanged
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
 
@@ -73,9 +73,9 @@ def show(config: Setting, thread: str) -> None:
         return
     for exchange in exchanges["exchanges"]:
         status = exchange["status"] + (", asked again later" if exchange["withdrawn"] else "")
-        click.echo(click.style(f"── {when(exchange['time'])} · {status}", dim=True))
-        click.echo(click.style("you: ", bold=True) + harmless(with_files(exchange["task"], exchange["files"])))
-        click.echo(click.style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
+        click.echo(style(f"── {when(exchange['time'])} · {status}", dim=True))
+        click.echo(style("you: ", bold=True) + harmless(with_files(exchange["task"], exchange["files"])))
+        click.echo(style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
 
 
 @threads.command()
@@ -99,13 +99,13 @@ async def _export(config: Setting, thread: str, form: str) -> None:
     if form == "json" or config.json:
         async with config.journal() as journal:
             for entry in await journal.read(thread=await _find(journal, thread)):
-                sys.stdout.write(as_json_line(entry))
+                write_json(as_json_line(entry))
         return
     told = await _exchanges(config, thread)
-    sys.stdout.write(f"# {told['name'] or told['thread']}\n")
+    write_unchanged(f"# {told['name'] or told['thread']}\n")
     for exchange in told["exchanges"]:
         task = with_files(exchange["task"], exchange["files"])
-        sys.stdout.write(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
+        write_unchanged(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
 
 
 async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.fleet import ask_first, check_loads, chosen, exit_code, fault, fleet, holding, lacks, missing, roles_on, staying, window
+from mmos.cli.guard import style
 from mmos.cli.output import harmless, how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
@@ -178,7 +179,7 @@ def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
     for one in done:
         if one.error is not None:
-            click.echo(click.style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
         elif not config.json:
             click.echo(_warm_line(one, model))
     return exit_code([one.error for one in done])

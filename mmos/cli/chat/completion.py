@@ -41,7 +41,11 @@ class ChatCompleter(Completer):
             yield from _files(word)
 
     def _offered(self, kind: str, word: str) -> Iterable[Completion]:
-        return [Completion(name, -len(word)) for name in self._names[kind]() if name.casefold().startswith(word.casefold())]
+        return [
+            Completion(name, -len(word))
+            for name in self._names[kind]()
+            if name.casefold().startswith(word.casefold()) and name.isprintable()
+        ]
 
 
 def _commands(text: str) -> Iterable[Completion]:

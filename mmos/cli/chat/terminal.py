@@ -21,6 +21,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from mmos.cli.cells import Ink, cells
 from mmos.cli.chat.keys import Typist, bindings
+from mmos.cli.cleaning import harmless
+from mmos.cli.guard import shown
 
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
@@ -30,9 +32,12 @@ SPARE_ROWS = 2
 
 
 class Output(Vt100_Output):
-    """Writes a frame at once: what is erased is never seen missing."""
+    """Writes a frame at once: what is erased is never seen missing. It goes past the guard of stdout, so it cleans what it writes."""
 
     held = False
+
+    def write(self, data: str) -> None:
+        super().write(harmless(data) if data.strip("\r\n") else data)
 
     def flush(self) -> None:
         if not self.held:
@@ -143,7 +148,7 @@ class Terminal:
         same = 0 if self._pending else _common(live, self._shown)
         self._output.cursor_up(len(self._shown) - same)
         # Each line is written over what stood there: some terminals keep a screen that is erased from its first cell on.
-        self._output.write_raw("".join(f"\x1b[K{line}\r\n" for line in [*self._pending, *live[same:]]))
+        self._output.write_raw("".join(f"\x1b[K{shown(line)}\r\n" for line in [*self._pending, *live[same:]]))
         self._output.erase_down()
         self._pending.clear()
         self._shown = live

@@ -79,13 +79,10 @@ class MarkdownStream:
 
 
 def _give(blocks: Blocks, line: str, goes_on: bool, *, last: bool) -> None:
-    text = harmless(line).translate(_ENDS) if not line.isascii() else harmless(line)
+    text = harmless(line)
     if goes_on:
         blocks.more(text, last=last)
     elif last:
         blocks.line(text)
     else:
         blocks.begin(text)
-
-
-_ENDS = {0x2028: " ", 0x2029: " "}

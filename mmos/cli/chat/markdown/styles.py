@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from mmos.cli.guard import RESET, sequence
+
 Span = tuple[str, int]
 """A text without control signs, and the styles that it is shown in."""
 
@@ -18,7 +20,7 @@ ADDRESS = DIM
 
 @cache
 def _begin(style: int) -> str:
-    return f"\x1b[{';'.join(code for bit, code in _SEQUENCES.items() if style & bit)}m"
+    return sequence(";".join(code for bit, code in _SEQUENCES.items() if style & bit) + "m")
 
 
 def paint(spans: Iterable[Span], *, colour: bool) -> str:
@@ -31,9 +33,9 @@ def paint(spans: Iterable[Span], *, colour: bool) -> str:
         if not text:
             continue
         if style != last:
-            parts.append(("\x1b[0m" if last else "") + (_begin(style) if style else ""))
+            parts.append((RESET if last else "") + (_begin(style) if style else ""))
             last = style
         parts.append(text)
     if last:
-        parts.append("\x1b[0m")
+        parts.append(RESET)
     return "".join(parts)

@@ -1,0 +1,23 @@
+"""Pictures that rich draws at a terminal, live tables and bars: it writes sequences of its own, and every text in them is cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from mmos.cli.cleaning import harmless
+from mmos.cli.guard import Guard
+
+
+class CleanConsole(Console):
+    """Writes past the guard of its stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(file=stream.unguarded if isinstance(stream, Guard) else stream, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
