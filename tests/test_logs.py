@@ -190,6 +190,19 @@ def test_a_host_cannot_steer_the_terminal_through_a_log() -> None:
     assert "\u202e" not in told
 
 
+def test_an_error_in_the_log_shows_no_values() -> None:
+    record = logging.LogRecord("mmos.tests", logging.ERROR, "", 0, "it %s", ("broke",), None)
+    try:
+        secret = "sk-" + "canary"
+        raise ValueError(f"\x1b[2J{len(secret)} signs")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    told = Formatter(False).format(record)
+    assert told.splitlines()[0].endswith("[error    ] it broke")
+    assert told.endswith("ValueError: [2J9 signs")
+    assert "sk-canary" not in told
+
+
 def test_lines_of_others_are_written_alike() -> None:
     first, second = written(True, host="near", count=2).splitlines()
     assert {"event": "host_told", "host": "near", "count": 2, "level": "info"}.items() <= json.loads(first).items()

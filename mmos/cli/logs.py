@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mmos.cli.cells import Ink, flat
 from mmos.cli.output import harmless
 
 VARIABLE = "MMOS_LOG"
@@ -90,9 +91,9 @@ def _for_people() -> logging.Formatter:
         foreign_pre_chain=[structlog.stdlib.add_log_level],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _harmless,
             structlog.processors.TimeStamper("%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=colours),
+            structlog.processors.format_exc_info,
+            _Line(Ink(colours)),
         ],
     )
 
@@ -112,6 +113,21 @@ def _for_programs() -> logging.Formatter:
     )
 
 
-def _harmless(logger: Any, method: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001  # structlog's shape
-    """Names come from files and hosts: they must not steer the terminal."""
-    return {name: harmless(value) if isinstance(value, str) else value for name, value in facts.items()}
+class _Line:
+    """A record as one line for people. Names come from files and hosts: each part is cleaned and quoted where it has to be."""
+
+    def __init__(self, ink: Ink) -> None:
+        self._ink = ink
+
+    def __call__(self, logger: Any, method: str, facts: MutableMapping[str, Any]) -> str:  # noqa: ARG002  # structlog's shape
+        ink, level = self._ink, str(facts.pop("level", ""))
+        colour = {"debug": ink.dim, "info": ink.green, "warning": ink.cyan}.get(level, ink.red)
+        head = f"{ink.dim(str(facts.pop('timestamp')))} [{colour(f'{level:<9}')}]"
+        event, trace = flat(str(facts.pop("event", ""))), str(facts.pop("exception", ""))
+        told = [f"{ink.cyan(flat(name))}={_value(value)}" for name, value in sorted(facts.items())]
+        return " ".join([head, ink.bold(f"{event:<30}"), *told]).rstrip() + (f"\n{harmless(trace)}" if trace else "")
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return repr(text) if isinstance(value, str) and any(sign in text for sign in " \t\r\n=\"'") else harmless(text)
