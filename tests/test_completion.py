@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -193,6 +194,18 @@ def test_bash_puts_in_what_is_missing(folder: Path, line: str, replies: list[str
     command = ["bash", "--norc", "-c", program, "bash", line]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environ(folder), timeout=60)
     assert (done.stdout.splitlines(), done.stderr) == (replies, "")
+
+
+def test_a_name_that_bash_would_run_is_put_in_as_one_word(folder: Path) -> None:
+    names = ["evil;touch pwned", "evil$(touch pwned)", "evil\x1b[2J", "evil\u202e", "evil\n"]
+    (folder / "orchestration.yaml").write_text(json.dumps({"orchestration": {"servers": {"near": {"models": dict.fromkeys(names, "f")}}}}))
+    program = (
+        f'. {script(folder, "bash")}; COMP_LINE="mmos models show "; COMP_POINT=17; _mmos_completion mmos; eval echo "${{COMPREPLY[@]}}"'
+    )
+    command = ["bash", "--norc", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder, env=environ(folder), timeout=60)
+    assert (done.stdout, done.stderr) == ("evil;touch pwned evil$(touch pwned)\n", "")
+    assert not (folder / "pwned").exists()
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish on this machine")

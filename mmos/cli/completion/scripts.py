@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,15 @@ class Bash(ShellComplete):
         return (words, "") if not words or line[-1:].isspace() else (words[:-1], words[-1])
 
     def format_completion(self, item: CompletionItem) -> str:
-        return f"{item.type},{item.value}"
+        return f"{item.type},{_OF_THE_SHELL.sub(_quoted, item.value)}"
+
+
+_OF_THE_SHELL = re.compile(r"[^\w@%+=:,./-]")
+"""Signs that mean something to bash, which puts what it is offered into the line as it is; zsh and fish quote it themselves."""
+
+
+def _quoted(match: re.Match[str]) -> str:
+    return f"\\{match.group()}"
 
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
