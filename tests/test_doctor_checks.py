@@ -229,6 +229,12 @@ def test_a_model_that_should_be_gone_for_long():
     assert codes(models.stuck, behind) == []  # its clock is wrong, and not the model
 
 
+def test_a_command_that_is_proposed_runs_nothing_but_what_it_says():
+    named = Loaded("m$(reboot);\nreboot", expires_at="2026-11-20T20:00:00Z")
+    (stuck,) = models.stuck(replace(FACTS, states=(replace(ONE, loaded=(named,)),)))
+    assert "mmos models unload 'm$(reboot);\nreboot' --host one" in stuck.cure
+
+
 def test_a_stub_that_forwards_to_a_cloud():
     stub = replace(ONE, installed=(Installed("m:7b", remote=True),))
     (remote,) = models.remote(replace(FACTS, states=(stub,)))

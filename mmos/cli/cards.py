@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,7 +60,7 @@ def lines(card: Card | None, listed: Installed | None) -> list[str]:
     if card is None:
         return []
     if not _is_current(card, listed):
-        again = f"mmos models test {card.model} --host {card.host}"
+        again = f"mmos models test {quote(card.model)} --host {quote(card.host)}"
         return [f"  tested    {card.day}: another version of this model, so the card decides nothing; again: {again}"]
     channel = f"  channel   {card.channel}, unless its role names one" if card.channel else ""
     return [*filter(None, (f"  tested    {card.day}: {card.comparison}", channel)), f"  suits     {suits(card)}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,7 +63,7 @@ def missing(model: str, states: Iterable[HostState]) -> MmosError:
     hint = f" Did you mean {near!r}?" if near else ""
     return NotFound(
         f"No host that answers has the model {model!r}.{hint}{unheard}",
-        next_step=f"`mmos models list` shows what there is; `mmos models pull {model}` fetches it.",
+        next_step=f"`mmos models list` shows what there is; `mmos models pull {quote(model)}` fetches it.",
     )
 
 
@@ -71,7 +72,7 @@ def lacks(host: str, model: str) -> HostError:
     from mmos.errors import ModelMissing
 
     return ModelMissing(
-        f"{host} does not have {model}.", host=host, model=model, next_step=f"Fetch it: mmos models pull {model} --host {host}"
+        f"{host} does not have {model}.", host=host, model=model, next_step=f"Fetch it: mmos models pull {quote(model)} --host {host}"
     )
 
 

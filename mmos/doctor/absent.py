@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from shlex import quote
 
 from mmos.app import wiring
 from mmos.config.load import Config
@@ -40,7 +41,7 @@ def _models(config: Config, facts: Facts) -> Iterator[Problem]:
     for role in facts.roles.values():
         for state in lacking(facts, role):
             cure = (
-                f"fetch it: mmos models pull {role.model} --host {state.name}"
+                f"fetch it: mmos models pull {quote(role.model)} --host {state.name}"
                 if state.abilities.pulls
                 else "load it there, or name another"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.doctor.facts import Facts
@@ -34,7 +35,7 @@ def _measured(facts: Facts, role: ResolvedRole) -> Iterator[Finding]:
         yield info(
             "channel_measured", role.name,
             f"{role.model} is offered tools by {_WORDS[tried.channel]}: {tried.why}.",
-            f"To undo it: mmos models test --forget {role.model}, or write channel: {facts.able(role)} for {role.name}.",
+            f"To undo it: mmos models test --forget {quote(role.model)}, or write channel: {facts.able(role)} for {role.name}.",
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.doctor.facts import Facts
@@ -142,7 +143,7 @@ def _window(state: HostState, role: ResolvedRole, longest: int | None) -> Iterat
         yield warning(
             "window_differs", role.name,
             f"Somebody has loaded {role.model} on {state.name} in a window of {loaded.context_length}; MMOS uses {role.window}, and each change of hands loads it anew.",
-            f"mmos models warm {role.model} --host {state.name}, and have the others use the same window",
+            f"mmos models warm {quote(role.model)} --host {state.name}, and have the others use the same window",
         )  # fmt: skip
 
 

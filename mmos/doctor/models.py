@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.config.wording import nearest
@@ -46,7 +47,7 @@ def _missing(state: HostState, model: str, roles: list[str], *, served: bool) ->
     message = f"It does not have {model}, which {' and '.join(roles)} need{'s' if len(roles) == 1 else ''}.{hint}"
     pulls = state.abilities.pulls
     cure = (
-        f"mmos models pull {model} --host {state.name}"
+        f"mmos models pull {quote(model)} --host {state.name}"
         if pulls
         else f"Load {model} on {state.name} by its own means, or name one that it has."
     )
@@ -74,7 +75,7 @@ def alike(facts: Facts) -> Iterator[Finding]:
             last = list(digests)[-1]
             yield warning(
                 "model_differs", role.name, f"{role.model} is not the same model on all its hosts ({told}): answers depend on where it runs.",
-                f"mmos models pull {role.model} --host {last}, and on the others: the newest is then everywhere",
+                f"mmos models pull {quote(role.model)} --host {last}, and on the others: the newest is then everywhere",
             )  # fmt: skip
 
 
@@ -87,5 +88,5 @@ def stuck(facts: Facts) -> Iterator[Finding]:
                 yield info(
                     "model_stuck", state.name,
                     f"{loaded.name} should have left its memory {counted(round(-left / 60), 'minute')} ago: it is very busy, or it hangs.",
-                    f"When nobody waits for it: mmos models unload {loaded.name} --host {state.name}; if that does not help, restart Ollama there",
+                    f"When nobody waits for it: mmos models unload {quote(loaded.name)} --host {state.name}; if that does not help, restart Ollama there",
                 )  # fmt: skip

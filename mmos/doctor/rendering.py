@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from mmos.doctor.facts import Facts, Rendered
 from mmos.doctor.findings import Finding, error, info, warning
@@ -49,7 +50,7 @@ def _guessed(facts: Facts, host: str, model: str, roles: list[str], seen: Render
     if card is not None and prints_structs(card, state.version):
         yield _structs(f"{model} on {host}", roles)
     elif any(holds_tools(facts.roles[role]) for role in roles):
-        yield info("tools_unchecked", f"{model} on {host}", f"How tools reach it was not looked at: {seen.why}.", f"mmos models warm {model} --host {host}, then mmos doctor again; or mmos doctor --load")  # fmt: skip
+        yield info("tools_unchecked", f"{model} on {host}", f"How tools reach it was not looked at: {seen.why}.", f"mmos models warm {quote(model)} --host {host}, then mmos doctor again; or mmos doctor --load")  # fmt: skip
 
 
 def prints_structs(card: Card, version: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 
 from mmos.config.wording import nearest
 from mmos.errors import HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
@@ -37,7 +38,7 @@ def lacking(seat: Seat, model: str) -> ModelMissing:
         f"{seat.name} does not have {model}.{hint}",
         host=seat.name,
         model=model,
-        next_step=f"Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on the host.",
+        next_step=f"Fetch it with `mmos models pull {quote(model)}`, or with `ollama pull {quote(model)}` on the host.",
     )
 
 
