@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -40,18 +41,18 @@ def copy_bare(bare: Path, folder: Path) -> None:
 
 def pip(environment: Path, *command: str) -> None:
     """For what only a package index has. A laptop on a train has none; where MMOS_INDEX is set, as in CI, there must be one."""
-    python = environment / "bin" / "python"
-    done = subprocess.run([python, "-m", "pip", "--no-input", *command], check=False, capture_output=True, text=True, timeout=100)
+    typed = [environment / "bin" / "python", "-m", "pip", "--no-input", *command]
+    done = subprocess.run(typed, env=clean_environment(), check=False, capture_output=True, text=True, timeout=100)
     if done.returncode and "MMOS_INDEX" not in os.environ:
         pytest.skip(f"the package index cannot be reached: {done.stderr.splitlines()[-1:]}")
     assert done.returncode == 0, done.stderr
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of a user who has set nothing for pip, uv, Python or these tests."""
-    strange = ("PIP_", "UV_", "PYTHON", "VIRTUAL_ENV", "COVERAGE_", "COV_", "PYTEST_", "MMOS_")
-    kept = ("PIP_CERT", "PIP_INDEX_URL", "PIP_CONFIG_FILE")
-    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith(strange)}
+    """The environment of a user who has set nothing for uv, Python or these tests. Where pip finds its index is left as it is."""
+    strange = ("UV_", "PYTHON", "VIRTUAL_ENV", "COVERAGE_", "COV_", "PYTEST_", "MMOS_")
+    own = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".config" / "pip" / "pip.conf"  # the home that tests see is empty
+    return {"PIP_CONFIG_FILE": str(own)} | {name: value for name, value in os.environ.items() if not name.startswith(strange)}
 
 
 def without_uv(folder: Path) -> str:
