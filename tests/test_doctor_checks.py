@@ -86,7 +86,7 @@ def test_a_package_that_the_configuration_needs(tmp_path: Path) -> None:
     config = from_mapping(tree, environ={})
     seen = packages.packages(config, [str(tmp_path)])
     (missing,) = packages.needed_packages(Facts(config, packages=seen))
-    assert (missing.code, missing.subject, missing.cure) == ("package_missing", "xllamacpp", "pip install 'mmos[embedded]'")
+    assert (missing.code, missing.subject, missing.cure) == ("package_missing", "xllamacpp", "pip install xllamacpp")
     (tmp_path / "xllamacpp").mkdir()
     (tmp_path / "xllamacpp" / "__init__.py").touch()
     assert packages.packages(config, [str(tmp_path)]).missing == {}

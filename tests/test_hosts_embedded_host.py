@@ -206,7 +206,7 @@ async def test_without_its_package_it_says_what_to_install() -> None:
     async with opened(python=(sys.executable, "-S")) as host:
         error = await failure(host)
     assert isinstance(error, HostUnreachable)
-    assert "mmos[embedded]" in error.next_step
+    assert "pip install xllamacpp" in error.next_step
 
 
 async def test_models_that_are_not_there_are_told_of(tmp_path: Path) -> None:

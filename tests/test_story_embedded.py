@@ -134,7 +134,7 @@ async def test_without_the_package_a_run_says_what_to_install(tmp_path: Path) ->
     ended = await finish(process)
     assert ended.code == 4, ended.err
     assert "xllamacpp" in ended.document["reason"]["message"]
-    assert "pip install 'mmos[embedded]'" in ended.document["reason"]["next"]
+    assert "pip install xllamacpp" in ended.document["reason"]["next"]
 
 
 async def test_a_file_that_is_not_there_fails_the_run_and_says_which(tmp_path: Path) -> None:

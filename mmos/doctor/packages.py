@@ -12,8 +12,6 @@ from mmos.doctor.facts import Facts, Packages
 from mmos.doctor.findings import Finding, error, warning
 
 REDIRECTOR = "_pynvml_redirector.pth"
-EXTRAS = {"xllamacpp": "embedded"}
-"""The extra that brings a package."""
 
 
 def packages(config: Config | None, path: Sequence[str] | None = None) -> Packages:
@@ -32,7 +30,7 @@ def needed_packages(facts: Facts) -> Iterator[Finding]:
             "package_missing",
             name,
             f"The package {name} is not installed, and {why} cannot run without it.",
-            f"pip install 'mmos[{EXTRAS[name]}]'",
+            f"pip install {name}",
         )
     for host, models in facts.missing_files.items():
         builtin = (

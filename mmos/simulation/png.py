@@ -12,7 +12,7 @@ from mmos.simulation.shapes import Area, Box, Line, Picture, Shape, Text
 SHARPNESS = 2
 """Points of the PNG for each of the picture."""
 ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
-MISSING = "No PNG was drawn: Pillow is not installed. pip install 'mmos[plots]' brings it; the page holds the same picture."
+MISSING = "No PNG was drawn: Pillow is not installed. `pip install pillow` brings it; the page holds the same picture."
 
 
 def can_draw() -> bool:

