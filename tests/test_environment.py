@@ -32,8 +32,11 @@ def test_the_environment_is_made_of_the_lock_alone_and_only_once(checkout: Check
     code, said = checkout.set(PYTHON=str(tmp_path / "python")).make()
     assert code == 1
     assert f"PYTHON={tmp_path / 'python'} is not Python 3.11 or newer" in said
+    command = checkout.root / ".venv" / "bin" / "mmos"
+    before = command.stat().st_mtime_ns
     code, said = checkout.make("dev")
     assert (code, "requirements/dev.txt" in said) == (0, True)
+    assert command.stat().st_mtime_ns == before, "a script that uses it may run"
     assert checkout.make("base") == (0, "")
 
 
