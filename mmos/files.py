@@ -21,7 +21,7 @@ def read(path: str | Path) -> File:
     """A regular file as it is attached; what else has a name could keep its reader waiting for ever, and is not opened."""
     place = Path(path)
     try:
-        data = _bytes(place)
+        data = content(place, MOST_IMAGE + 1)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise UsageError(f"{path}: {reason}.", next_step="Check the path.") from None
@@ -29,16 +29,19 @@ def read(path: str | Path) -> File:
     return file_of(str(place) if within else place.name, data)
 
 
-def _bytes(place: Path) -> bytes:
-    """As much as may be attached, and a little more. Opening a pipe waits for its writer, unless one asks not to."""
-    number = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+def content(place: Path, most: int, *, follow: bool = True) -> bytes:
+    """The first bytes of a regular file. Opening a pipe waits for its writer, unless one asks not to.
+
+    `follow=False`: a symbolic link is not followed. The folder may come from a stranger.
+    """
+    number = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
             kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "no file")
             raise UsageError(f"{place} is {kind}: only files can be attached.", next_step="Pipe text into mmos instead.")
         with os.fdopen(number, "rb", closefd=False) as file:
-            return file.read(MOST_IMAGE + 1)
+            return file.read(most)
     finally:
         os.close(number)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmos.config.document import Document
-from mmos.config.wording import FromEnvironment, Place, found, perhaps
+from mmos.config.wording import FromEnvironment, Place, found, listed, perhaps
 from mmos.errors import Problem
 
 Findings = Iterator[tuple[Place, str]]
@@ -45,7 +45,7 @@ def _rules(orchestration: dict[str, Any]) -> Findings:
         name = rule.get("specialist") if isinstance(rule, dict) else None
         if isinstance(name, str) and name not in specialists:
             near = "" if isinstance(name, FromEnvironment) else perhaps(name, specialists)
-            sentence = f"allowed: a specialist, that is {', '.join(specialists)}" if specialists else "and there are no specialists"
+            sentence = f"allowed: a specialist, that is {listed(specialists)}" if specialists else "and there are no specialists"
             yield ("routing", "rules", index, "specialist"), f"found {found(name)}, {sentence}{near}"
 
 
@@ -75,4 +75,4 @@ def _embedded(orchestration: dict[str, Any]) -> Findings:
         definition = _mapping(orchestration, "servers", server)
         models = _mapping(definition, "models")
         if definition.get("kind") == "embedded" and models and model not in models:
-            yield (*place, "model"), f"found {found(model)}, allowed on '{server}': {', '.join(models)}"
+            yield (*place, "model"), f"found {found(model)}, allowed on '{server}': {listed(models)}"

@@ -16,6 +16,8 @@ from mmos.errors import ConfigError, Problem
 
 MOST_BYTES = 1 << 20
 MOST_VALUES = 10_000
+MOST_PROBLEMS = 100
+"""That are shown: nobody reads more of them at once."""
 DEEPEST = 40
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -90,6 +92,8 @@ class _Composer:
         self.problems: list[Problem] = []
         self.root: _Node | None = None
         self._done = False
+        self._line = 1
+        """Where the parser is."""
         self._open: list[_Open] = []
         self._anchors: dict[str, _Node | None] = {}
         self._take = {
@@ -105,6 +109,7 @@ class _Composer:
     def compose(self, text: str) -> None:
         try:
             for event in yaml.parse(text, Loader=_LOADER):
+                self._line = _line(event)
                 take = self._take.get(type(event))
                 if take:
                     take(event)
@@ -122,6 +127,7 @@ class _Composer:
 
     def _complain(self, line: int, message: str) -> None:
         self.problems.append(Problem(f"{self.name}:{line}", dotted(self._place()), message))
+        self._done = self._done or len(self.problems) >= MOST_PROBLEMS
 
     def _place(self) -> Place:
         steps = (len(open_.node.value) if isinstance(open_.node.value, list) else open_.key for open_ in self._open)
@@ -175,6 +181,9 @@ class _Composer:
         around = self._open[-1]
         around.node.size += node.size
         around.node.height = max(around.node.height, node.height + 1)
+        if around.node.size > MOST_VALUES or around.node.height > DEEPEST:  # before it is merged into more
+            self._complain(self._line, f"here it unfolds to more than {MOST_VALUES:,} values or {DEEPEST} levels; aliases (*name) multiply")
+            self._done = True
         if isinstance(around.node.value, list):
             around.node.value.append(node)
         elif around.key is None:
@@ -244,8 +253,6 @@ def _unfold_root(document: Document, root: _Node | None) -> None:
         fault = "the file is empty; `mmos config init` writes one to start from"
     elif not isinstance(root.value, dict):
         fault = f"found {found(root.value)}, allowed: a mapping that starts with 'orchestration:'"
-    elif root.size > MOST_VALUES or root.height > DEEPEST:
-        fault = f"it unfolds to more than {MOST_VALUES:,} values or {DEEPEST} levels; aliases (*name) multiply"
     if fault or root is None:
         raise ConfigError([*document.problems, Problem(f"{document.name}:{root.line if root else 1}", "", fault)])
     document.data = _unfold(root, (), document.lines)

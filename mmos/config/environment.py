@@ -13,6 +13,9 @@ _REFERENCE = re.compile(
     r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<broken>\$\{[^}]{0,40}\}?)"
 )
 
+MOST_CHARACTERS = 1 << 20
+"""That the environment may fill in, all values together: a short reference may stand for a long value, again and again."""
+
 
 def has_reference(text: str) -> bool:
     return any(match["name"] for match in _REFERENCE.finditer(text))
@@ -30,6 +33,9 @@ class Expansion:
     environ: Mapping[str, str]
     broken: list[tuple[Place, str]] = field(default_factory=list)
     unset: list[tuple[Place, str]] = field(default_factory=list)
+    overfull: Place | None = None
+    """Where the environment had filled in as much as it may."""
+    _filled: int = 0
 
     def expand(self, value: Any, place: Place = ()) -> Any:
         if isinstance(value, dict):
@@ -40,8 +46,8 @@ class Expansion:
         return self._text(value, place) if isinstance(value, str) and "${" in value else value
 
     def _text(self, text: str, place: Place) -> str:
-        names: list[str] = []
-        unset: list[str] = []
+        names: dict[str, None] = {}
+        unset: dict[str, None] = {}
 
         def fill(match: re.Match[str]) -> str:
             if match["escaped"]:
@@ -49,17 +55,24 @@ class Expansion:
             if match["broken"]:
                 self.broken.append((place, shown(match["broken"])))
                 return ""
-            names.append(match["name"])
+            names[match["name"]] = None
             value = self.environ.get(match["name"], "")
             if match["default"] is not None:
-                return value or match["default"]
-            if match["name"] not in self.environ:
-                unset.append(match["name"])
-            return value
+                value = value or match["default"]
+            elif match["name"] not in self.environ:
+                unset[match["name"]] = None
+            return self._bounded(value, place)
 
         made = _REFERENCE.sub(fill, text)
         self.unset += [(place, name) for name in unset]
         return FromEnvironment(made, tuple(names), tuple(unset)) if names else made
+
+    def _bounded(self, value: str, place: Place) -> str:
+        self._filled += len(value)
+        if self._filled <= MOST_CHARACTERS:
+            return value
+        self.overfull = self.overfull or place
+        return ""
 
 
 def _is_left_out(key: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from mmos.config.facts import COUNT, FACTS, RANGES, TASK_CLASSES
 from mmos.config.rules import Rule
 
-MOST = 5_000
+MOST = 1_000
 """Examples that are tried. A condition with more of them is taken for one that may hold."""
 LARGEST = 1e15
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_BYTES, Document, read_bytes, read_mapping, read_text
-from mmos.config.environment import Expansion
+from mmos.config.document import MOST_BYTES, MOST_PROBLEMS, Document, read_bytes, read_mapping, read_text
+from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.roles import ResolvedRole, implicit_servers, resolve_roles
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
 from mmos.config.translate import translate
-from mmos.config.wording import Place
 from mmos.config.world import Surroundings, unset_variables, warnings
 from mmos.errors import ConfigError, Problem
 
@@ -95,7 +94,7 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
     # OLLAMA_HOST may be as short as `gpu1`; where it is referred to, it is an address.
     expansion = Expansion({**environ, "OLLAMA_HOST": local} if environ.get("OLLAMA_HOST") else environ)
     data = expansion.expand(document.data)
-    problems = [*document.problems, *(_broken(document, place, text) for place, text in expansion.broken)]
+    problems = [*document.problems, *_unexpanded(document, expansion)]
     orchestration = None
     try:
         orchestration = File.model_validate(data).orchestration
@@ -103,11 +102,11 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
         problems += translate(error, document, dict(expansion.unset))
     problems += crosscheck(data, document)
     if problems or orchestration is None:
-        raise ConfigError(_in_order(problems))
+        raise ConfigError(_first(_in_order(problems)))
     around = Surroundings(environ, path.parent if path else Path.cwd())
     noted = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
     implicit = implicit_servers(orchestration, local)
-    return Config(orchestration, path, tuple(_in_order(noted)), implicit, _placed(orchestration, around), document)
+    return Config(orchestration, path, tuple(_first(_in_order(noted))), implicit, _placed(orchestration, around), document)
 
 
 def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Server]:
@@ -124,8 +123,19 @@ def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Ser
     }
 
 
-def _broken(document: Document, place: Place, text: str) -> Problem:
-    return document.problem(place, f"'{text}' is not a reference, allowed: ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{")
+def _unexpanded(document: Document, expansion: Expansion) -> Iterator[Problem]:
+    for place, text in expansion.broken:
+        yield document.problem(place, f"'{text}' is not a reference, allowed: ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{")
+    if expansion.overfull is not None:
+        yield document.problem(
+            expansion.overfull, f"the environment fills in too much, allowed: {MOST_CHARACTERS:,} characters in one file"
+        )
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    """As many as anybody reads."""
+    left = len(problems) - MOST_PROBLEMS
+    return problems if left <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{left:,} more like these are not shown")]
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -35,10 +35,10 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
         return _named(explicit, cwd / expanded(explicit, environ), "-c")
     if environ.get("MMOS_CONFIG"):
         return _named(environ["MMOS_CONFIG"], cwd / expanded(environ["MMOS_CONFIG"], environ), "$MMOS_CONFIG")
-    if _is_file(cwd / FILE_NAME):
+    if is_file(cwd / FILE_NAME):
         return Source(cwd / FILE_NAME, FILE_NAME)
     users = user_folder(environ) / FILE_NAME
-    return Source(users, str(users)) if _is_file(users) else BUILT_IN_SOURCE
+    return Source(users, str(users)) if is_file(users) else BUILT_IN_SOURCE
 
 
 def user_folder(environ: Mapping[str, str]) -> Path:
@@ -58,10 +58,17 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a folder that we may not look into holds nothing for us
+    except OSError:  # a folder that we may not look into holds nothing for us, and a name that is too long names nothing
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
         return False
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a value."""
 
 _LONGEST = 60
+_MOST_LISTED = 60
 
 
 class FromEnvironment(str):
@@ -35,10 +37,23 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 
 def masked(text: str) -> str:
     """An address without its user, password and query, which may be secrets."""
-    text = re.sub(r"(://[^\s?#]*)[?#]\S*", r"\1?***", text)
+    text = re.sub(r"\S+", _without_query, text)
     head, at, tail = text.rpartition("@")
     scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", head)
     return f"{scheme.group() if scheme else ''}***@{tail}" if at else text
+
+
+def _without_query(word: re.Match[str]) -> str:
+    """Looks once from left to right: a word may be long, and full of addresses."""
+    text = word.group()
+    query = re.compile("[?#]").search(text, text.find("://")) if "://" in text else None
+    return f"{text[: query.start()]}?***" if query else text
+
+
+def listed(words: Iterable[str]) -> str:
+    """The first of them, as many as anybody reads."""
+    first = list(islice(words, _MOST_LISTED + 1))
+    return ", ".join(first[:_MOST_LISTED]) + (", …" if len(first) > _MOST_LISTED else "")
 
 
 def found(value: Any) -> str:
@@ -80,4 +95,4 @@ def perhaps(word: str, choices: Iterable[str]) -> str:
 def unknown_key(key: str, keys: Iterable[str]) -> str:
     keys = list(keys)
     near = perhaps(key, keys)
-    return f"'{shown(key)}' is not a key here{near or '.'} Allowed: {', '.join(keys)}"
+    return f"'{shown(key)}' is not a key here{near or '.'} Allowed: {listed(keys)}"

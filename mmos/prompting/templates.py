@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mmos.config.sources import is_file, is_folder
 from mmos.config.wording import nearest, perhaps, shown
-from mmos.errors import ConfigError, Problem
+from mmos.errors import ConfigError, Problem, UsageError
+from mmos.files import MOST_TEXT, content, text_of
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
@@ -149,7 +151,7 @@ class Templates:
 
     def path(self, name: str) -> Path:
         """The file that is used."""
-        if self.folder is not None and (own := self.folder / f"{name}.md").is_file():
+        if self.folder is not None and is_file(own := self.folder / f"{name}.md"):
             return own
         return self.shipped(name)
 
@@ -187,7 +189,7 @@ class Templates:
     def unused(self) -> list[Problem]:
         """Files of the user's folder that are never read, because no text has their name."""
         folder = self.folder
-        if folder is None or not folder.is_dir():
+        if folder is None or not is_folder(folder):
             return []
         try:
             names = sorted(entry.name for entry in folder.iterdir())
@@ -215,8 +217,8 @@ class Templates:
 
 def _content(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path.name, content(path, MOST_TEXT + 1))
+    except (OSError, UsageError) as error:
         raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
 
 
