@@ -83,6 +83,19 @@ async def test_a_long_answer_that_nobody_refers_to_reaches_the_user_all_the_same
         assert LONG in answer.text
 
 
+async def test_an_answer_that_is_named_a_thousand_times_does_not_grow_without_end() -> None:
+    def cite(prompt: object) -> str:
+        reference = next(word for word in prompt.results[0].text.split() if word.startswith("artifact:")).rstrip(".")  # type: ignore[attr-defined]
+        return f"{reference}\n" * 1000
+
+    async with stage({"arbiter": [consult("coding"), cite], "coding": [LONG]}) as on:
+        answer = await on.app.run("Write it all.")
+        assert answer.text is not None
+        assert answer.text.startswith(f"{LONG}\n{LONG}\n")  # a second time is no attack
+        assert answer.text.rstrip().splitlines()[-1].startswith("artifact:")
+        assert len(answer.text) < len(LONG) + 100_000 + 20_000
+
+
 async def test_the_length_that_travels_whole_is_configurable() -> None:
     config = {"limits": {"answer_chars": 100_000}}
     async with stage({"arbiter": [consult("coding"), "Short."], "coding": [LONG]}, orchestration=config) as on:

@@ -30,6 +30,9 @@ TURNS_A_CALL = 4
 """Questions to models that a consultation mostly takes, at most."""
 
 
+REPEATED = 100_000
+"""Characters of long answers that an answer may repeat: a model may name one answer a thousand times."""
+
 SHOWN = 80
 """Characters of a value that the `repr` of options shows."""
 
@@ -226,13 +229,7 @@ async def _whole(scope: Scope, text: str) -> str:
 async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
     """The JSON alone. Long answers stand in it where they are referred to, as far as it keeps its shape."""
     text = bare(text)
-    kept = await _kept(scope, text)
-
-    def whole(reference: re.Match[str]) -> str:
-        artifact = kept.get(reference.group(1))
-        return reference.group(0) if artifact is None else orjson.dumps(artifact.text).decode()[1:-1]
-
-    full = REFERENCE.sub(whole, text)
+    full, _ = _filled(text, await _kept(scope, text), lambda part: orjson.dumps(part).decode()[1:-1])
     return text if shape.problems(full) else full
 
 
@@ -247,19 +244,27 @@ async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
 
 def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:
     """Put long answers where they are referred to; those that nobody refers to follow at the end, so that each reaches the user whole."""
-    used: set[str] = set()
-
-    def whole(reference: re.Match[str]) -> str:
-        name = reference.group(1)
-        if name not in kept:
-            return reference.group(0)
-        used.add(name)
-        return kept[name].text
-
-    text = REFERENCE.sub(whole, text)
+    text, used = _filled(text, kept, str)
     rest = [
         f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
         for name, artifact in kept.items()
         if name not in used and artifact.role and artifact.lane == lane and artifact.text not in text
     ]
     return text + "".join(rest)
+
+
+def _filled(text: str, kept: Mapping[str, ArtifactKept], written: Callable[[str], str]) -> tuple[str, set[str]]:
+    """The text with every answer at its first mention, and at further ones while they stay small; and the names that were mentioned."""
+    used: set[str] = set()
+    room = REPEATED
+
+    def whole(reference: re.Match[str]) -> str:
+        nonlocal room
+        name = reference.group(1)
+        if name not in kept or (name in used and len(kept[name].text) > room):
+            return reference.group(0)
+        room -= len(kept[name].text) if name in used else 0
+        used.add(name)
+        return written(kept[name].text)
+
+    return REFERENCE.sub(whole, text), used
