@@ -200,7 +200,7 @@ async def test_what_is_computed_on_the_cpu(tmp_path: Path) -> None:
     model = Model("general:7b", size=16 << 30)
     findings = await examined(tmp_path, Host("one", [model], vram_gb=8), warm={"one": ("general:7b", 8192)})
     (spilled,) = told(findings, "spilled")
-    assert "computed on the CPU" in spilled.message
+    assert "the CPU computes" in spilled.message
 
 
 async def test_memory_that_nobody_told_of(tmp_path: Path) -> None:

@@ -34,6 +34,6 @@ def clocks(facts: Facts) -> Iterator[Finding]:
             where = "ahead of" if seconds > 0 else "behind"
             yield warning(
                 "clock_skew", host,
-                f"Its clock is {abs(seconds):.0f} s {where} this machine's, or this machine's is wrong: how long models stay is shown wrongly by as much.",
+                f"Its clock is {abs(seconds):.0f} s {where} this machine's, or this machine's is wrong. The times that models stay loaded are wrong by the same amount.",
                 "On the machine whose clock is wrong: sudo timedatectl set-ntp true",
             )  # fmt: skip

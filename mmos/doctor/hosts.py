@@ -20,7 +20,7 @@ def reachable(facts: Facts) -> Iterator[Finding]:
 
 
 def _gravity(facts: Facts, state: HostState) -> Level:
-    """A host that no role can use is a nuisance; any other is missed."""
+    """A warning for a host that no role can use; an error for any other."""
     return "error" if any(state in facts.places(role) for role in facts.roles.values()) else "warning"
 
 
@@ -45,7 +45,7 @@ def open_roads(facts: Facts) -> Iterator[Finding]:
         if parts.scheme == "http" and _is_public(parts.hostname or ""):
             yield warning(
                 "plain_http_public", name,
-                "Its address is public and not encrypted: prompts travel in the open, and an Ollama asks nobody for a password.",
+                "Its address is public and not encrypted: others can read the prompts, and Ollama asks for no password.",
                 "Put it behind a proxy with TLS and a password, or into a private network (WireGuard, Tailscale, ssh -L).",
             )  # fmt: skip
 

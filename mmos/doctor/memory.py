@@ -40,7 +40,7 @@ def gpus(facts: Facts) -> Iterator[Finding]:
             continue
         if state.vram_bytes is None:
             if state.kind != "embedded":
-                yield info("vram_unknown", state.name, "How much GPU memory it has is not configured, so nobody can say what fits.", f"Write vram_gb under servers.{state.name}.")  # fmt: skip
+                yield info("vram_unknown", state.name, "The configuration does not say how much GPU memory it has, so MMOS cannot tell what fits.", f"Write vram_gb under servers.{state.name}.")  # fmt: skip
             continue
         large = [resident for resident in residents if resident.size > state.vram_bytes]
         yield from (_too_large(state, resident, state.vram_bytes) for resident in large)
@@ -95,8 +95,8 @@ def _swapping(state: HostState, residents: list[Resident], room: int) -> Iterato
         if together and not fits_beside(resident.size - OVERHEAD, free):
             listed = ", ".join(f"{one.model} ({'/'.join(one.roles)}, {_gb(one.size)} GB)" for one in residents)
             yield warning(
-                "roles_swap", state.name, f"Its {state.vram_gb:g} GB do not hold all that roles need there, so they push each other out: {listed}.",
-                "Let the roles share one model, give one of them another host, a smaller model or a smaller context_window.",
+                "roles_swap", state.name, f"The models of its roles do not fit into {state.vram_gb:g} GB together, so they push each other out of memory: {listed}.",
+                "Let the roles share one model, or give one of them another host, a smaller model or a smaller context_window.",
             )  # fmt: skip
             return
         together.append(resident)
@@ -125,13 +125,13 @@ def windows(facts: Facts) -> Iterator[Finding]:
 def _window(state: HostState, role: ResolvedRole, longest: int | None) -> Iterator[Finding]:
     if longest is not None and role.window > longest and state.abilities.sets_window:
         yield warning(
-            "window_beyond_model", role.name, f"Its window of {role.window} tokens is longer than {role.model} was trained for ({longest}).",
-            f"Write context_window: {longest}, or choose a model with a longer one.",
+            "window_beyond_model", role.name, f"Its window of {role.window} tokens is larger than the one that {role.model} was trained for ({longest}).",
+            f"Write context_window: {longest}, or choose a model with a larger window.",
         )  # fmt: skip
     if longest is not None and role.window > longest and not state.abilities.sets_window:
         yield warning(
-            "window_not_settable", role.name, f"{state.name} runs {role.model} in a window of {longest}, and MMOS cannot change that; the role wants {role.window}.",
-            f"Start the server with a longer one, or write context_window: {longest}.",
+            "window_not_settable", role.name, f"{state.name} runs {role.model} in a window of {longest}, and MMOS cannot change that. The role needs {role.window}.",
+            f"Start the server with a larger window, or write context_window: {longest}.",
         )  # fmt: skip
     loaded = state.holds(role.model)
     if (
@@ -142,7 +142,7 @@ def _window(state: HostState, role: ResolvedRole, longest: int | None) -> Iterat
     ):
         yield warning(
             "window_differs", role.name,
-            f"Somebody has loaded {role.model} on {state.name} in a window of {loaded.context_length}; MMOS uses {role.window}, and each change of hands loads it anew.",
+            f"Another program has loaded {role.model} on {state.name} with a window of {loaded.context_length}. MMOS uses {role.window}, so the host reloads the model each time.",
             f"mmos models warm {quote(role.model)} --host {state.name}, and have the others use the same window",
         )  # fmt: skip
 
@@ -153,11 +153,11 @@ def spilled(facts: Facts) -> Iterator[Finding]:
             if 0 < loaded.size_vram < loaded.size:
                 part = 100 * (loaded.size - loaded.size_vram) // loaded.size
                 yield warning(
-                    "spilled", state.name, f"{loaded.name} does not fit: {part} % of it is computed on the CPU, many times as slowly.",
-                    f"A smaller window or model, or: mmos models unload for what is there besides on {state.name}",
+                    "spilled", state.name, f"{loaded.name} does not fit into GPU memory: the CPU computes {part} % of it, which is many times slower.",
+                    f"Use a smaller window or model, or unload the other models on {state.name}: mmos models unload",
                 )  # fmt: skip
             elif loaded.size and not loaded.size_vram and state.vram_gb:
                 yield warning(
-                    "gpu_unused", state.name, f"{loaded.name} is computed on the CPU alone, though the host should have {state.vram_gb:g} GB of GPU memory.",
+                    "gpu_unused", state.name, f"{loaded.name} runs on the CPU only, although the host should have {state.vram_gb:g} GB of GPU memory.",
                     f"On {state.name}: nvidia-smi (or rocm-smi), then restart Ollama; its log says which GPUs it found",
                 )  # fmt: skip

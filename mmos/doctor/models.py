@@ -61,8 +61,8 @@ def remote(facts: Facts) -> Iterator[Finding]:
         if hosts:
             yield warning(
                 "model_remote", role.name,
-                f"{role.model} on {hosts[0]} is a stub: what this role reads is sent on to a cloud.",
-                "Name a model that the host has itself; OLLAMA_NO_CLOUD=1 there forbids it altogether.",
+                f"{role.model} on {hosts[0]} is a stub: it sends the prompts of this role to a cloud.",
+                "Name a model that the host has itself. OLLAMA_NO_CLOUD=1 on the host turns the cloud off.",
             )  # fmt: skip
 
 

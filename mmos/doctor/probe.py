@@ -24,7 +24,7 @@ Probing = Literal["loaded", "idle", "all"]
 TOOL, PARAMETER, ARGUMENT, RESULT = "look_up_station", "station_name", "Ouagadougou-7", "platform-93"
 WARM_SECONDS = 5.0
 COLD_SECONDS = 30.0
-_UNASKED = "it is not loaded, and loading it might push out what is"
+_UNASKED = "it is not loaded, and loading it might push another model out of memory"
 
 _SPEC = Spec(
     TOOL,

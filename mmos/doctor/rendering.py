@@ -27,14 +27,12 @@ def tools(facts: Facts) -> Iterator[Finding]:
 def _looked_at(subject: str, roles: list[str], seen: Rendered) -> Iterator[Finding]:
     text = seen.text or ""
     if TOOL not in text:
-        yield error(
-            "tools_not_rendered", subject, "Tools that it is offered do not reach the model: they are not in its prompt.", _schema(roles)
-        )
+        yield error("tools_not_rendered", subject, "The offered tools do not reach the model: they are not in its prompt.", _schema(roles))
         return
     if "<nil>" in text:
         yield _structs(subject, roles)
     elif PARAMETER not in text:
-        yield error("tools_not_rendered", subject, "Names of tools reach the model, their parameters do not.", _schema(roles))
+        yield error("tools_not_rendered", subject, "The names of the tools reach the model, but their parameters do not.", _schema(roles))
     if RESULT not in text:
         yield warning("tool_history_lost", subject, "Results of tools do not reach the model: they are not in its prompt.", _schema(roles))
     elif ARGUMENT not in text:
@@ -50,7 +48,7 @@ def _guessed(facts: Facts, host: str, model: str, roles: list[str], seen: Render
     if card is not None and prints_structs(card, state.version):
         yield _structs(f"{model} on {host}", roles)
     elif any(holds_tools(facts.roles[role]) for role in roles):
-        yield info("tools_unchecked", f"{model} on {host}", f"How tools reach it was not looked at: {seen.why}.", f"mmos models warm {quote(model)} --host {host}, then mmos doctor again; or mmos doctor --load")  # fmt: skip
+        yield info("tools_unchecked", f"{model} on {host}", f"How tools reach it was not checked: {seen.why}.", f"mmos models warm {quote(model)} --host {host}, then mmos doctor again; or mmos doctor --load")  # fmt: skip
 
 
 def prints_structs(card: Card, version: str) -> bool:

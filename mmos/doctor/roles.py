@@ -32,33 +32,33 @@ def _calls(role: ResolvedRole, able: frozenset[str]) -> Iterator[Finding]:
     if role.channel == "tools" and "tools" not in able:
         yield error("model_lacks_tools", role.name, f"Its channel is tools, and {role.model} cannot be offered any.", f"Leave channel out for {role.name}, or write channel: schema.")  # fmt: skip
     elif role.name == "arbiter" and "tools" not in able and role.channel is None:
-        yield info("role_led_by_schema", role.name, f"{role.model} takes no tools, so a JSON schema leads it; that works, with short answers a little slower.", "A model whose capabilities list tools is steadier: mmos models list")  # fmt: skip
+        yield info("role_led_by_schema", role.name, f"{role.model} cannot use tools, so MMOS uses a JSON schema. This works, but short answers are a little slower.", "A model whose capabilities include tools is more reliable: mmos models list")  # fmt: skip
 
 
 def _thinks(facts: Facts, role: ResolvedRole, able: frozenset[str]) -> Iterator[Finding]:
     if role.think and "thinking" not in able:
         yield error(
-            "model_lacks_thinking", role.name, f"It is told to think, and {role.model} cannot.", f"Leave think out for {role.name}."
+            "model_lacks_thinking", role.name, f"`think` is set, but {role.model} cannot think.", f"Leave think out for {role.name}."
         )
     if "thinking" not in able or role.think is not None:
         return
     if facts.channel(role) == "schema" or role.name == INTERPRETER:
-        yield warning("role_thinks", role.name, f"{role.model} thinks before each answer by its own habit; with a schema that costs a second pass, and answers may come out empty.", f"Write think: false for {role.name}.")  # fmt: skip
+        yield warning("role_thinks", role.name, f"{role.model} thinks before each answer by default. With a schema this costs a second pass, and answers may be empty.", f"Write think: false for {role.name}.")  # fmt: skip
     elif role.name == "arbiter":
-        yield info("role_thinks", role.name, f"{role.model} thinks before each turn by its own habit: slower, and seldom needed to choose a tool.", "Write think: false for the arbiter if it takes too long.")  # fmt: skip
+        yield info("role_thinks", role.name, f"{role.model} thinks before each turn by default. This is slower, and seldom needed to choose a tool.", "Write think: false for the arbiter if it takes too long.")  # fmt: skip
 
 
 def sized(facts: Facts) -> Iterator[Finding]:
     for role in facts.roles.values():
         if "functiongemma" in role.model.lower() and role.name != INTERPRETER:
-            yield warning("interpreter_misplaced", role.name, f"{role.model} is made for one simple call at a time; it cannot hold a conversation or explain anything.", f"Give {role.name} a model that chats, and {role.model} the role interpreter.")  # fmt: skip
+            yield warning("interpreter_misplaced", role.name, f"{role.model} is made for one simple call at a time. It cannot hold a conversation or explain anything.", f"Give {role.name} a model that chats, and {role.model} the role interpreter.")  # fmt: skip
         elif role.name == "arbiter" and (size := _billions(facts, role)) is not None and size < _SMALL_BILLIONS:
-            yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} hold several tools badly.", _larger(role))  # fmt: skip
+            yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} billion are bad at choosing among several tools.", _larger(role))  # fmt: skip
 
 
 def _larger(role: ResolvedRole) -> str:
     best = "A model of 7 to 14 billion suits the arbiter best"
-    return f"{best}." if role.channel == "schema" else f"{best}; else write consult: one and channel: schema for it."
+    return f"{best}." if role.channel == "schema" else f"{best}. Or write consult: one and channel: schema for it."
 
 
 def _billions(facts: Facts, role: ResolvedRole) -> float | None:

@@ -95,7 +95,7 @@ def state_folder(facts: Facts) -> Iterator[Finding]:
     if state.fault is not None:
         yield error(state.fault.code, where, state.fault.message, state.fault.next_step)
     elif not state.exists:
-        yield info("state_missing", where, "It is not there yet; the first run makes it.", "mmos doctor --fix", MakeFolder(state.path))
+        yield info("state_missing", where, "It does not exist yet. The first run creates it.", "mmos doctor --fix", MakeFolder(state.path))
     if state.file_system.startswith(NETWORK):
         yield warning(
             "state_on_network", where,

@@ -28,10 +28,10 @@ class Known:
 UPDATE = "Update Ollama on {host}: https://ollama.com/download (on Linux: curl -fsSL https://ollama.com/install.sh | sh)"
 KNOWN = (
     Known((0, 0, 0), (0, 5, 0), "error", "version_too_old", "answers by a JSON schema, which roles without tool calls need, came with 0.5.0"),
-    Known((0, 0, 0), (0, 17, 1), "warning", "version_insecure", "whoever reaches it can read its memory through a made-up model file (CVE-2026-7482)"),
-    Known((0, 17, 1), (0, 20, 3), "warning", "version_insecure", "whoever reaches it can leave the folder of images (CVE-2026-7020)"),
-    Known((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so results are told apart by their order alone"),
-    Known((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "a call that is cancelled before its first token may go on computing"),
+    Known((0, 0, 0), (0, 17, 1), "warning", "version_insecure", "anyone who can reach it can read its memory with a forged model file (CVE-2026-7482)"),
+    Known((0, 17, 1), (0, 20, 3), "warning", "version_insecure", "anyone who can reach it can read files outside the folder of images (CVE-2026-7020)"),
+    Known((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so only their order tells results apart"),
+    Known((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "it may continue to compute a call that was cancelled before its first token"),
     Known((0, 30, 6), (0, 30, 7), "warning", "version_known_bad", "on machines whose GPU shares the memory it throws out and reloads models that fit (#16610)"),
     Known((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "a model that repeats itself ends the answer with no word of it (#18374)"),
 )  # fmt: skip
