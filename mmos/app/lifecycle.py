@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mmos.app.stalling import getting_on
+from mmos.app.stalling import GettingOn
 from mmos.app.terms import checked
 from mmos.app.unserved import RollCall
 from mmos.app.wiring import ARBITER, MODEL
@@ -192,7 +192,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
 async def _in_time(participants: Participants, scope: Scope) -> str:
     seconds = scope.limits.seconds
     try:
-        async with asyncio.timeout(seconds) as limit, getting_on(scope):
+        async with asyncio.timeout(seconds) as limit, GettingOn(scope):
             return (await participants.exchange(scope)).text
     except TimeoutError as error:
         if not limit.expired():

@@ -3,46 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from mmos.errors import LimitReached
 from mmos.scope import Scope
-
-
-@asynccontextmanager
-async def getting_on(scope: Scope) -> AsyncIterator[None]:
-    """The work inside is cancelled when the run has been idle for too long; LimitReached says so.
-
-    Progress only stamps the time. One timer looks at the stamp when it rings, and sets itself anew.
-    """
-    idle = scope.limits.idle
-    if idle is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(None) as limit:
-            timer: asyncio.TimerHandle
-
-            def look() -> None:
-                nonlocal timer
-                left = scope.pulse.left(idle, scope.clock())
-                if left > 0:
-                    timer = loop.call_later(left, look)
-                else:
-                    limit.reschedule(loop.time())
-
-            timer = loop.call_later(idle, look)
-            try:
-                yield
-            finally:
-                timer.cancel()
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise LimitReached(_stalled(scope, idle), limit="stalled", next_step=_ADVICE.format(run=scope.run)) from error
-
 
 _ADVICE = (
     "`mmos runs show {run}` shows how far it came. A tool that takes longer needs a timeout of its own: @mmos.tool(timeout=…). "
@@ -50,8 +14,48 @@ _ADVICE = (
 )
 
 
-def _stalled(scope: Scope, idle: float) -> str:
+class GettingOn:
+    """The work inside is cancelled when the run has been idle for too long; LimitReached says so.
+
+    Progress only stamps the time. One timer looks at the stamp when it rings, and sets itself anew. Nothing of it outlives the run,
+    so that what a run held is freed at its end and not some time later.
+    """
+
+    __slots__ = ("_limit", "_scope", "_timer")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._limit = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._scope.pulse.at = self._scope.clock()
+        self._look()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as timeout:
+            raise _stalled(self._scope) from timeout
+
+    def _look(self) -> None:
+        scope, loop = self._scope, asyncio.get_running_loop()
+        if scope.limits.idle is None:
+            return
+        left = scope.pulse.left(scope.limits.idle, scope.clock())
+        if left > 0:
+            self._timer = loop.call_later(left, self._look)
+        else:
+            self._limit.reschedule(loop.time())
+
+
+def _stalled(scope: Scope) -> LimitReached:
     view = scope.view
     open_calls = [begun.tool for call, begun in view.started_calls.items() if call not in view.finished_calls]
     at_work = f" Still at work: {', '.join(dict.fromkeys(open_calls))}." if open_calls else ""
-    return f"The run made no progress for {idle:g} s.{at_work}"
+    message = f"The run made no progress for {scope.limits.idle:g} s.{at_work}"
+    return LimitReached(message, limit="stalled", next_step=_ADVICE.format(run=scope.run))

@@ -79,7 +79,6 @@ class Growing:
     def guard(self) -> None:
         """End it when it repeats itself word for word, in its text or in its thoughts."""
         self._next_look = LOOK_BYTES
-        self._watched = (Watched(self._pieces), Watched(self._thoughts))
 
     @property
     def text(self) -> str:
@@ -123,6 +122,7 @@ class Growing:
 
     def _look(self) -> None:
         self._next_look = self._size + LOOK_BYTES
+        self._watched = self._watched or (Watched(self._pieces), Watched(self._thoughts))
         tokens = len(self._pieces) + len(self._thoughts)
         content, thoughts = (watched.look() for watched in self._watched)
         if content is not None:
