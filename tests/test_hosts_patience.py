@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from mmos.hosts.face import Timeouts
-from mmos.hosts.patience import Patience
+from mmos.hosts.patience import SIGNS_OF_LIFE, Patience
 
 SOON = 0.05
 LATER = 30.0
+SIGNS_LAST = 0.4
 
 
 async def _wait_for_ever() -> None:
@@ -97,3 +98,20 @@ async def test_no_timer_is_left_behind() -> None:
     with Patience(Timeouts(first_byte=SOON)):
         await asyncio.sleep(0)
     await asyncio.sleep(2 * SOON)  # a timer that still ran would cancel this
+
+
+async def _signs_of_life(patience: Patience) -> None:
+    with patience:
+        while True:
+            patience.alive()
+            await asyncio.sleep(0.002)
+
+
+async def test_signs_of_life_put_the_first_byte_off_but_not_for_ever() -> None:
+    """Comments of a proxy keep the line open while a prompt is read; one that goes on with them is no host that answers."""
+    patience = Patience(Timeouts(first_byte=SIGNS_LAST / SIGNS_OF_LIFE))
+    begun = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        await _signs_of_life(patience)
+    assert patience.expired == "first_byte"
+    assert asyncio.get_running_loop().time() - begun >= SIGNS_LAST

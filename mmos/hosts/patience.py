@@ -7,6 +7,9 @@ from types import TracebackType
 
 from mmos.hosts.face import Timeouts
 
+SIGNS_OF_LIFE = 20
+"""How often the wait for the first byte may begin anew: a proxy that says "still there" for ever is no host that answers."""
+
 
 class Patience:
     """Cancels the work inside it when a stage takes too long, and turns that into `TimeoutError`.
@@ -15,7 +18,7 @@ class Patience:
     ten thousand chunks costs one timer and not ten thousand.
     """
 
-    __slots__ = ("_before", "_deadline", "_first", "_heard", "_loop", "_pause", "_started", "_task", "_timer", "expired")
+    __slots__ = ("_before", "_deadline", "_first", "_heard", "_latest", "_loop", "_pause", "_started", "_task", "_timer", "expired")
 
     expired: str
     """The stage that took too long; empty while none has."""
@@ -35,6 +38,7 @@ class Patience:
         self._before = task.cancelling()
         self._loop = task.get_loop()
         self._heard = self._loop.time()
+        self._latest = self._heard + SIGNS_OF_LIFE * self._first
         if self._deadline is not None:
             self._deadline += self._heard
         self._timer = self._loop.call_at(self._due()[0], self._ring)
@@ -58,7 +62,7 @@ class Patience:
             self._hurry()  # a pause may be shorter than what is left of the wait for the first byte
 
     def _due(self) -> tuple[float, str]:
-        due, stage = self._heard + self._first, "first_byte"
+        due, stage = min(self._heard + self._first, self._latest), "first_byte"
         if self._started:
             due, stage = self._heard + self._pause, "between_chunks"
         if self._deadline is not None and self._deadline < due:
