@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mmos.version import __version__
 
+TYPE_CHECKING = False  # `typing` itself would be looked for in the working folder first, by `python -m mmos`
 if TYPE_CHECKING:
+    from typing import Any
+
     from mmos import errors, events
     from mmos.app import Answer, App, RunFailed, RunOptions, Watch
     from mmos.app import open_app as open  # noqa: A004

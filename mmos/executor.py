@@ -82,6 +82,8 @@ class Execution:
             raise
         except MmosError as error:
             raise ToolError(str(error), code=error.code) from error
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise ToolFailed(f"{self.call.name} failed: it tried to end the program ({_told(error)}).") from error
         except Exception as error:  # the one broad catch of the house: a tool may raise anything
             leaves = list(_leaves(error))
             for leaf in leaves:

@@ -236,7 +236,7 @@ async def test_what_a_tool_prints_is_no_answer(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": [Call("shout"), "Done.", Call("shout"), "Done again."]}) as on:
         file = tmp_path / "orchestration.yaml"
         file.write_text(file.read_text() + "  tools: ['loud:shout']\n")
-        ended = await on.mmos("chat", given=b"Shout.\n")
+        ended = await on.mmos("chat", "--trust", given=b"Shout.\n")
         assert ended.out == "Done.\n"
         assert "LOUD" in ended.err
         async with terminal(tmp_path, "chat") as at:

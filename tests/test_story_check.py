@@ -123,7 +123,7 @@ def test_hosts_that_are_off_and_models_that_are_not_there_are_warnings(folder: P
     code, out, err = run(capsys, "config", "check")
     assert (code, out) == (0, "orchestration.yaml is valid.\n")
     assert "warning: orchestration.yaml:3: orchestration.servers.gone: Nothing listens" in err
-    assert run(capsys, "config", "check", "--offline") == (0, out, "")
+    assert run(capsys, "config", "check", "--offline", "-c", "orchestration.yaml") == (0, out, "")
     assert not (folder / "ran").exists()
 
 
@@ -145,9 +145,9 @@ async def test_what_only_an_import_can_tell_is_left_to_the_run(tmp_path: Path) -
     models = [Model.scripted("general:7b", [Call("shout", {"text": "hi"}), "Done."])]
     async with fleet_at(tmp_path, Host("one", models), tools=["made_tools:shout"]) as at:
         assert (await at.mmos("config", "check")).code == 0
-        assert (await at.mmos("run", "--json", "Shout.")).document["tools"] == [{"name": "shout", "calls": 1, "failed": 0}]
+        assert (await at.mmos("run", "--trust", "--json", "Shout.")).document["tools"] == [{"name": "shout", "calls": 1, "failed": 0}]
         Place(tmp_path, {"arbiter": {"model": "m"}, "tools": ["made_tools:whisper"]})
         assert (await at.mmos("config", "check", "--offline")).code == 0
-        refused = await at.mmos("run", "Hi.")
+        refused = await at.mmos("run", "--trust", "Hi.")
         assert refused.code == 2
         assert "orchestration.yaml:5: orchestration.tools[0]: 'made_tools:whisper' cannot be used: TypeError" in refused.err

@@ -151,7 +151,7 @@ async def test_a_tool_with_effects_is_not_begun_when_nobody_could_know_of_it_lat
         with (tmp_path / "orchestration.yaml").open("a") as file:
             file.write("  tools: ['story_disk_tools:note']\n")
         small.fill(leave=120 * 1024)
-        ended = await state(at, "run", "--json", "Note it.")
+        ended = await state(at, "run", "--json", "-c", "orchestration.yaml", "Note it.")
         assert (ended.code, ended.document["reason"]["code"]) == (1, "state_full")
         assert len(at.on.sent("arbiter")) == 2
         assert not (tmp_path / "noted").exists()

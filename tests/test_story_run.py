@@ -297,13 +297,13 @@ async def with_tools(folder: Path, turns: Sequence[Turn]) -> AsyncIterator[Shell
 
 async def test_a_tool_that_blocks_for_ever_holds_nobody_up(tmp_path: Path) -> None:
     async with with_tools(tmp_path, [Call("hang"), "never"]) as at:
-        ended = await at.mmos("run", "--json", "--timeout", "1", "Hang.")
+        ended = await at.mmos("run", "--trust", "--json", "--timeout", "1", "Hang.")
         assert (ended.code, ended.document["reason"]["code"]) == (5, "timeout")
 
 
 async def test_a_tool_can_neither_leave_nor_print_into_the_answer(tmp_path: Path) -> None:
     async with with_tools(tmp_path, [[Call("leave"), Call("shout")], "Still here."]) as at:
-        ended = await at.mmos("run", "--json", "Go.")
+        ended = await at.mmos("run", "--trust", "--json", "Go.")
         assert (ended.code, ended.document["answer"]) == (0, "Still here.")
         assert "PRINTED" in ended.err
         results = [message["content"] for message in at.on.sent("arbiter")[1]["messages"] if message["role"] == "tool"]
@@ -313,7 +313,7 @@ async def test_a_tool_can_neither_leave_nor_print_into_the_answer(tmp_path: Path
 
 async def test_a_huge_result_travels_as_a_digest(tmp_path: Path) -> None:
     async with with_tools(tmp_path, [Call("huge"), "Big."]) as at:
-        ended = await at.mmos("run", "--json", "Go.")
+        ended = await at.mmos("run", "--trust", "--json", "Go.")
         assert (ended.code, ended.document["answer"]) == (0, "Big.")
         assert "The result has 5,000,000 characters" in at.on.heard("arbiter")[1]
 

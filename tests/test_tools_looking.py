@@ -77,8 +77,8 @@ def test_modules_are_found_as_python_finds_them(tmp_path: Path) -> None:
     (tmp_path / "house_of_tools" / "__init__.py").write_text("raise SystemExit('imported')")
     (package / "kitchen.py").write_text("def cook(): ...")
     assert look("house_of_tools.rooms.kitchen", "cook", tmp_path) == "cook"
-    assert look("shlex", "quote", tmp_path) == "quote"
-    assert look("math", "sqrt", tmp_path) is None
+    assert look("shlex", "quote", tmp_path, offered=True) == "quote"
+    assert look("math", "sqrt", tmp_path, offered=True) is None
     with pytest.raises(UnusableError, match=r"there is no module 'cellar' in house_of_tools\.rooms"):
         look("house_of_tools.rooms.cellar", "f", tmp_path)
     (tmp_path / "json.py").write_text("def f(): ...")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from mmos.app import wiring
+from mmos.app import trust, wiring
 from mmos.config.load import Config
 from mmos.config.schema import Role
 from mmos.config.wording import Place, perhaps
@@ -38,8 +39,9 @@ def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
 def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
     """Every tool of a run. The user's functions are imported here, after all that can be known without that."""
     _refuse(problems(config, extra))
+    trust.check(config, os.environ)
     wrong, given = [], []
-    for reference in references(config.orchestration.tools):
+    for reference in [*references(config.orchestration.tools)]:  # packages are asked before the folder is on the path
         try:
             given.append((reference.load(config.folder), _place(reference)))
         except UnusableError as error:

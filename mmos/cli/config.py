@@ -54,19 +54,24 @@ def check(config: Setting, offline: bool) -> int:
 
 
 async def _check(config: Setting, *, offline: bool) -> int:
-    from mmos.app import checks
+    from mmos.app import checks, trust
     from mmos.app.wiring import templates_of
-    from mmos.cli.wiring import configured
+    from mmos.cli.wiring import agreed_to, configured
     from mmos.doctor.absent import absent
     from mmos.errors import ConfigError
 
     try:
         async with configured(config) as loaded:
             wrong = checks.problems(loaded)
-            missed = [] if offline or wrong else await absent(loaded)
+            if config.trust and not wrong:
+                loaded = await agreed_to(config, loaded)
+            pending = None if wrong else trust.pending(loaded, os.environ)
+            quiet = offline or wrong or trust.pending(loaded, os.environ, runs=False)
+            missed = [] if quiet else await absent(loaded)
     except ConfigError as error:
         return _found(config, error.problems, ())
-    return _found(config, wrong, (*loaded.warnings, *templates_of(loaded).unused(), *missed), loaded.document.name)
+    untrusted = [pending.warning] if pending else []
+    return _found(config, wrong, (*untrusted, *loaded.warnings, *templates_of(loaded).unused(), *missed), loaded.document.name)
 
 
 def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:

@@ -83,7 +83,7 @@ async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Fac
     from mmos.errors import ConfigError
 
     try:
-        async with fleet(config) as (made, wired):
+        async with fleet(config, ask=False) as (made, wired):
             yield await examine(made, wired, _around(config, probing)), wired
             return
     except ConfigError as error:

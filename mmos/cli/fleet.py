@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def fleet(config: Setting) -> AsyncIterator[tuple[Config, Fleet]]:
-    """The fleet that these options name; no journal is opened."""
-    from mmos.cli.wiring import configured
+async def fleet(config: Setting, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
+    """The fleet that these options name; no journal is opened. `ask=False`: nobody is asked whether the file is to be trusted."""
+    from mmos.cli.wiring import agreed_to, configured
 
-    async with configured(config) as made, _wired(made) as wired:
-        yield made, wired
+    async with configured(config) as made:
+        trusted = await agreed_to(config, made, runs=False, ask=ask)
+        async with _wired(trusted) as wired:
+            yield trusted, wired
 
 
 def _wired(config: Config) -> Fleet:

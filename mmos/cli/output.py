@@ -82,12 +82,21 @@ def confirm(question: str, *, yes: bool, unasked: str = "This cannot be undone, 
 
 
 def agreed(question: str, *, yes: bool, unasked: str) -> bool:
-    if yes:
-        return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not yes and not _is_there():
         raise click.UsageError(unasked)
+    return yes or asked(question)
+
+
+def asked(question: str) -> bool:
+    """Whether somebody says yes at a terminal. Without one nobody does."""
+    if not _is_there():
+        return False
     with _interruptible():
-        return click.confirm(question, err=True)
+        return click.confirm(harmless(question), err=True)
+
+
+def _is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 @contextmanager

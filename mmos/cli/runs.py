@@ -185,7 +185,7 @@ def _as_it_was(config: Setting, view: RunView) -> Setting:
             raise NotFound(
                 f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name the one to go on with: -c FILE"
             )
-        return replace(config, config=view.config_path)
+        return replace(config, config=view.config_path, recalled=True)
     return replace(config, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,6 +38,10 @@ class Setting:
 
     default: bool = False
     """Use no file, whether or not there is one."""
+    trust: bool = False
+    """Agree to what a configuration asks for that nobody named."""
+    recalled: bool = False
+    """The file is named by a run alone, whose record may come from somebody else."""
 
     def file(self) -> Source:
         """The file that these options name, or that is found."""
@@ -45,7 +49,8 @@ class Setting:
 
         if self.embedded:
             return EMBEDDED
-        return BUILT_IN_SOURCE if self.default else find(self.config, os.environ, Path.cwd())
+        source = BUILT_IN_SOURCE if self.default else find(self.config, os.environ, Path.cwd())
+        return replace(source, found=source.found or self.recalled)
 
     def source(self) -> Config:
         """The configuration in that file, or the built-in one."""
@@ -59,8 +64,9 @@ class Setting:
             return Path(self.state).expanduser()
         if path is not None:
             return path.parent / ".mmos"
-        home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-        return Path(home).expanduser() / "mmos"
+        from mmos.config.sources import user_state
+
+        return user_state(os.environ)
 
     def found_state(self) -> Path:
         """The state folder for commands that need no configuration: a broken one must not keep anybody from his runs."""
@@ -89,16 +95,22 @@ def setting(command: Command) -> Command:
     @click.option(
         "--embedded", is_flag=True, help="Use the embedded model: a real one, tiny, in a process of ours; nothing else may answer."
     )
+    @click.option(
+        "--trust",
+        is_flag=True,
+        help="Trust a configuration that was found in this folder: its `tools` may run, its hosts may get what it takes from your "
+        "environment. Remembered until it changes.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also on failure.")
     @click.option("-v", "--verbose", count=True, help="More about what happens, on stderr; twice for debugging.")
     @click.option("--log-json", is_flag=True, help="What is logged as JSON lines.")
     @wraps(command)
     def wrapped(config: str | None, state: str | None, as_json: bool, verbose: int, **rest: Any) -> Any:
         set_up(verbose, rest.pop("log_json"))
-        rehearse, embedded = rest.pop("rehearse"), rest.pop("embedded")
+        rehearse, embedded, trust = rest.pop("rehearse"), rest.pop("embedded"), rest.pop("trust")
         if embedded and (rehearse or config is not None):
             raise click.UsageError(f"--embedded and {'--rehearse' if rehearse else '--config'} each name a fleet: give one of them.")
-        return command(Setting(config, state, rehearse, as_json, verbose, embedded=embedded), **rest)
+        return command(Setting(config, state, rehearse, as_json, verbose, embedded=embedded, trust=trust), **rest)
 
     return wrapped  # type: ignore[return-value]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from mmos.config.survey import HostSurvey
 
 Note = Callable[[str], None]
-Offer = Callable[[str], Awaitable[bool]]
-"""Puts a question that is answered by yes or no."""
+Offer = Callable[[str, str], Awaitable[bool]]
+"""Puts a question that is answered by yes or no; one of these is what no answer means."""
 
 EMBEDDED = "There is no configuration, and no Ollama answers at {url}. Talk with the embedded model? It is real, and tiny."
 FOUND = "No orchestration.yaml: these are the models of {url}. `mmos config init` writes them down."
@@ -31,11 +32,10 @@ async def wired(config: Setting, note: Note | None = None, offer: Offer | None =
     """The App for these options."""
     from mmos.app import open_app
 
-    async with (
-        configured(config, note, offer) as made,
-        open_app(made, state=config.state_folder(made.path), rehearsed=config.rehearse) as app,
-    ):
-        yield app
+    async with configured(config, note, offer) as made:
+        trusted = await agreed_to(config, made, offer)
+        async with open_app(trusted, state=config.state_folder(made.path), rehearsed=config.rehearse) as app:
+            yield app
 
 
 @asynccontextmanager
@@ -48,6 +48,39 @@ async def configured(config: Setting, note: Note | None = None, offer: Offer | N
         yield await _discovered(config, note or _on_stderr(config), offer)
     else:
         yield config.source()
+
+
+async def agreed_to(config: Setting, made: Config, offer: Offer | None = None, *, runs: bool = True, ask: bool = True) -> Config:
+    """The configuration, when the user agrees to what it asks for: because it was named, earlier, by --trust, or now."""
+    from mmos.app import checks, trust
+
+    consent = trust.pending(made, os.environ, runs=runs)
+    if consent is not None:
+        if runs and checks.problems(made):
+            return made  # it cannot run, and that is said first
+        if not config.trust and not (ask and await _consents(config, consent.text, offer)):
+            raise consent.refusal
+        _remember(consent.remember)
+    elif runs and not made.found and (named := trust.wanted(made, os.environ)) is not None and not named.given:
+        with suppress(OSError):
+            named.remember()  # a run that is resumed names its file by its record alone
+    return replace(made, found=False)
+
+
+def _remember(remember: Callable[[], None]) -> None:
+    try:
+        remember()
+    except OSError as error:
+        click.echo(f"mmos: warning: That you trust it cannot be kept: {(error.strerror or str(error)).lower()}.", err=True)
+
+
+async def _consents(config: Setting, text: str, offer: Offer | None) -> bool:
+    question = f"{config.file().path}: {text}\nDo you trust it?"
+    if offer is not None:
+        return await offer(question, "no")
+    from mmos.cli.output import asked
+
+    return not config.json and asked(question)
 
 
 def nothing_configured(config: Setting) -> bool:
@@ -78,7 +111,7 @@ async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Confi
     if survey is not None and candidates([survey], [survey.name]):
         note(FOUND.format(url=url))
         return _proposed(survey, f"discovered at {url}")
-    if survey is None and offer is not None and _can_embed() and await offer(EMBEDDED.format(url=url)):
+    if survey is None and offer is not None and _can_embed() and await offer(EMBEDDED.format(url=url), "yes"):
         return load(EMBEDDED_SOURCE, environ=os.environ)
     note((NOBODY if survey is None else EMPTY).format(url=url))
     return config.source()

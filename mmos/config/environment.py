@@ -21,6 +21,17 @@ def has_reference(text: str) -> bool:
     return any(match["name"] for match in _REFERENCE.finditer(text))
 
 
+def references(text: str) -> list[str]:
+    """The variables that a text names."""
+    return list(dict.fromkeys(match["name"] for match in _REFERENCE.finditer(text) if match["name"]))
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text is one reference and nothing beside it."""
+    match = _REFERENCE.fullmatch(text)
+    return match is not None and bool(match["name"])
+
+
 def escaped(text: str) -> str:
     """`text` written so that nothing in it is taken for a reference."""
     return text.replace("${", "$${")

@@ -37,6 +37,8 @@ class Config:
     document: Document = field(repr=False, compare=False)
     played: bool = False
     """Whether rehearsed hosts stand in for its servers."""
+    found: bool = False
+    """Nobody named the file. What it asks for has to be agreed to."""
 
     def __repr__(self) -> str:
         return f"<Config {self.path or 'without a file'}>"
@@ -68,7 +70,8 @@ def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
         source = Source(Path(source).absolute(), str(source))
     path = source.path or source.built_in
-    return _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
+    made = _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
+    return replace(made, found=source.found)
 
 
 def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:

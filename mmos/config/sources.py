@@ -22,6 +22,8 @@ class Source:
     name: str
     built_in: Path = BUILT_IN
     """What is read where there is no path."""
+    found: bool = False
+    """Nobody named it and it is not in the user's own folder: it may have come with somebody else's files."""
 
 
 BUILT_IN_SOURCE = Source(None, "built-in configuration")
@@ -36,7 +38,7 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
     if environ.get("MMOS_CONFIG"):
         return _named(environ["MMOS_CONFIG"], cwd / expanded(environ["MMOS_CONFIG"], environ), "$MMOS_CONFIG")
     if is_file(cwd / FILE_NAME):
-        return Source(cwd / FILE_NAME, FILE_NAME)
+        return Source(cwd / FILE_NAME, FILE_NAME, found=True)
     users = user_folder(environ) / FILE_NAME
     return Source(users, str(users)) if is_file(users) else BUILT_IN_SOURCE
 
@@ -46,6 +48,14 @@ def user_folder(environ: Mapping[str, str]) -> Path:
     base = Path(environ.get("XDG_CONFIG_HOME", ""))
     if not base.is_absolute():  # a relative one is to be ignored, says the XDG specification
         base = _home(environ) / ".config"
+    return base / "mmos"
+
+
+def user_state(environ: Mapping[str, str]) -> Path:
+    """The folder of what the user's own commands keep."""
+    base = Path(environ.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():
+        base = _home(environ) / ".local" / "state"
     return base / "mmos"
 
 

@@ -15,7 +15,7 @@ _ELSEWHERE = re.compile(r"orchestration\.servers\.[^.]+\.(api_key_env|kind|model
 
 def configuration(facts: Facts) -> Iterator[Finding]:
     for problem in facts.problems:
-        yield error("config_invalid", _subject(problem), problem.message, "Correct it, then: mmos config check")
+        yield error("config_invalid", _subject(problem), problem.message, facts.cure or "Correct it, then: mmos config check")
     for problem in facts.unusable:
         yield error("config_unusable", _subject(problem), problem.message, "Correct it, then: mmos config check")
     for problem in facts.config.warnings if facts.config else ():

@@ -57,6 +57,8 @@ class Facts:
     """None: it is wrong, and `problems` say how."""
     problems: tuple[Problem, ...] = ()
     """Errors of the configuration."""
+    cure: str = ""
+    """What helps against them, where it is not the file that has to change."""
     unusable: tuple[Problem, ...] = ()
     """What is written rightly, and stops every run all the same."""
     states: tuple[HostState, ...] = ()

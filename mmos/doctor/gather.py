@@ -67,7 +67,8 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
 
 async def examine_without(error: ConfigError, around: Circumstances) -> Facts:
     """What can be said where the configuration cannot be read."""
-    return Facts(problems=error.problems, state=await look_at_state(around.state), packages=packages(None), now=around.wall())
+    cure = "" if error.next_step == ConfigError.next_step else error.next_step
+    return Facts(problems=error.problems, cure=cure, state=await look_at_state(around.state), packages=packages(None), now=around.wall())
 
 
 async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tuple[str, str], Card]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import invalidate_caches
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from mmos.config.wording import perhaps, shown
+from mmos.files import content
 
 _DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "setattr", "modules", "__dict__", "__getattr__"})
 """A file with one of these may make names that do not stand in it."""
+MOST_SOURCE = 4 << 20
 _DECORATORS = ("mmos.tool", "mmos.toolbox.tool")
 
 
@@ -21,24 +25,80 @@ class UnusableError(ValueError):
     """The function cannot be a tool; says why."""
 
 
-def look(module: str, name: str, folder: Path | None) -> str | None:
-    """The name of the tool that `module:name` makes. None: only importing it would tell."""
+@dataclass(frozen=True)
+class _Found:
+    """What a name stands for in a file, as far as the file tells."""
+
+    tool: str | None = None
+    """The name of the tool; None where only importing it would tell."""
+    plain: bool = False
+    """Whether it is a function that nothing is done to."""
+    imported: str = ""
+    """What it is elsewhere, where it comes from there."""
+
+
+def look(module: str, name: str, folder: Path | None, *, offered: bool = False) -> str | None:
+    """The name of the tool that `module:name` makes. None: only importing it would tell. `offered`: its own package says that it is a tool."""
     path = _file(module, folder)
-    if path is None or not name.isidentifier():
-        return None
-    tree = _parsed(path)
-    _check_imports(tree, path, folder)
-    bindings = _Bindings(tree)
+    found = _look(path, name, folder) if path is not None and name.isidentifier() else _Found()
+    if not offered:
+        _check_owner(module, path, folder, found, name)
+    return found.tool
+
+
+def _look(path: Path, name: str, folder: Path | None) -> _Found:
+    try:
+        tree = _parsed(path)
+        _check_imports(tree, path, folder)
+        return _found(_Bindings(tree), path, name)
+    except RecursionError:
+        raise UnusableError(f"{_called(path)} is nested too deeply to be read") from None
+
+
+def _found(bindings: _Bindings, path: Path, name: str) -> _Found:
     found = bindings.of.get(name, [])
     if not found and not bindings.dynamic:
         raise UnusableError(f"{_called(path)} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
     if len(found) != 1:
-        return None
-    if isinstance(found[0], ast.FunctionDef | ast.AsyncFunctionDef):
-        return _tool_name(found[0], bindings.imported)
-    if isinstance(found[0], ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
-        raise UnusableError(f"{_called(path)}, line {found[0].lineno}: '{shown(name)}' is not a function")
-    return None
+        return _Found()
+    (node,) = found
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return _Found(_tool_name(node, bindings.imported), plain=not node.decorator_list)
+    if isinstance(node, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
+        raise UnusableError(f"{_called(path)}, line {node.lineno}: '{shown(name)}' is not a function")
+    return _Found(imported=bindings.imported.get(name, "") if isinstance(node, ast.Import | ast.ImportFrom) else "")
+
+
+# ---------------------------------------------------------------- whose it is
+
+Owner = Literal["", "Python", "an installed package"]
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+def owner(module: str, path: Path | None, folder: Path | None) -> Owner:
+    """Whose a module is; empty for the user's own, in the folder of the configuration or where else he keeps his code."""
+    top = module.partition(".")[0]
+    if path is not None and folder is not None and path.is_relative_to(folder):
+        return "an installed package" if _INSTALLED & set(path.relative_to(folder).parts) else ""
+    if top in sys.stdlib_module_names:
+        return "Python"
+    return "an installed package" if top == "mmos" or (path is not None and _INSTALLED & set(path.parts)) else ""
+
+
+def not_yours(name: str, whose: Owner) -> UnusableError:
+    return UnusableError(
+        f"'{shown(name)}' is a function of {whose}, and a configuration alone makes no tool of it; "
+        "write a function of your own that calls it, and name that one"
+    )
+
+
+def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Found, name: str) -> None:
+    """Nothing of Python's own is a tool, and nothing of a package's that is not marked as one."""
+    whose = owner(module, path, folder)
+    if whose == "Python" or (whose and found.plain):
+        raise not_yours(f"{module}.{name}", whose)
+    if found.imported and _beside(found.imported.partition(".")[0], folder) is None and owner(found.imported, None, folder) == "Python":
+        raise not_yours(found.imported, "Python")
 
 
 # ---------------------------------------------------------------- the file
@@ -84,7 +144,10 @@ def _called(path: Path) -> str:
 
 def _parsed(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes())
+        source = content(path, MOST_SOURCE + 1)
+        if len(source) > MOST_SOURCE:
+            raise UnusableError(f"{_called(path)} has more than {MOST_SOURCE >> 20} MiB, which no module of functions needs")
+        return ast.parse(source)
     except OSError as error:
         raise UnusableError(f"{_called(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except SyntaxError as error:
@@ -133,11 +196,13 @@ class _Bindings:
 
 
 def _scope(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything of one scope: functions and classes within it, and nothing of theirs."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _scope(child)
+    """Everything of one scope, in order: functions and classes within it, and nothing of theirs."""
+    left = [node]
+    while left:
+        node = left.pop()
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            left += reversed(list(ast.iter_child_nodes(node)))
+        yield node
 
 
 def _bound(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

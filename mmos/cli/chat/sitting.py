@@ -163,9 +163,9 @@ class Sitting:
         screen.lines([screen.ink.bold(f"› {first}"), *rest, ""])
         return answer
 
-    async def agree(self, text: str) -> bool:
+    async def agree(self, text: str, default: str) -> bool:
         """A question of our own, answered by yes or no."""
-        return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), "yes")) in ("yes", "y")
+        return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), default)) in ("yes", "y")
 
     def _asked(self, question: QuestionAsked) -> list[str]:
         ink, width = self.screen.ink, self.screen.width

@@ -1,0 +1,104 @@
+"""Which variables of the environment a configuration sends to which host."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from mmos.config.environment import has_reference, is_reference, references
+from mmos.config.load import Config
+from mmos.config.schema import Server
+from mmos.config.wording import Place, dotted, masked
+
+_SPOKEN = frozenset({"model", "system", "description", "role", "options", "server"})
+"""Keys of a role whose text a host gets to read."""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A variable on its way out of this machine."""
+
+    variable: str
+    hosts: tuple[str, ...]
+    """Addresses, without what may be secret in them."""
+    key: str
+    """Where the configuration says so."""
+
+
+def leaving(config: Config) -> list[Leaving]:
+    """Whether or not they are set. Only what leaves this machine: a host here gets nothing that is not here already."""
+    away = {name: _address(config, name, server) for name, server in config.servers().items() if is_away(server)}
+    if not away:
+        return []
+    written = config.document.data.get("orchestration", {})
+    found = [*_to_servers(config, away), *_in_roles(written, tuple(dict.fromkeys(away.values())))]
+    return [Leaving(name, hosts, dotted(("orchestration", *place))) for name, hosts, place in found]
+
+
+def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
+    for name in config.defined.keys() & away.keys():
+        place, hosts = ("servers", name), (away[name],)
+        key = config.defined[name].api_key_env
+        if key:
+            yield key, hosts, (*place, "api_key_env")
+        yield from ((used, hosts, at) for at, used in _named(config.document.at(("orchestration", *place)), place))
+
+
+def _in_roles(written: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
+    specialists = written.get("specialists") or {}
+    roles: Iterable[tuple[Place, Any]] = [
+        (("arbiter",), written.get("arbiter")),
+        *((("specialists", n), r) for n, r in specialists.items()),
+    ]
+    for place, role in roles:
+        for key in _SPOKEN & (role or {}).keys():
+            for at, name in _named(role[key], (*place, key)):
+                if not (key == "model" and "MODEL" in name.upper()):  # such a variable names a model, and no secret
+                    yield name, hosts, at
+
+
+def _named(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Variables in texts."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _named(part, (*place, key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _named(part, (*place, index))
+    elif isinstance(value, str) and not (_is_address(place) and is_reference(value)):
+        yield from ((place, name) for name in references(value))
+
+
+def _is_address(place: Place) -> bool:
+    """An address that comes from the environment as a whole goes nowhere else than there."""
+    match place:
+        case ("servers", _, "url") | ("arbiter", "server", *_) | ("specialists", _, "server", *_):
+            return True
+    return False
+
+
+def is_away(server: Server) -> bool:
+    host = urlsplit(server.url).hostname if server.kind != "embedded" else None
+    return host is not None and not is_local(host)
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _address(config: Config, name: str, server: Server) -> str:
+    """Where a host is, as the file says it: what the environment filled in may be a secret."""
+    written = config.document.at(("orchestration", "servers", name, "url"))
+    if isinstance(written, str) and has_reference(written):
+        return masked(written)
+    if name in config.implicit and name not in config.text:
+        return "a host that the environment names"
+    parts = urlsplit(server.url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
