@@ -268,8 +268,8 @@ def test_wishes_become_the_options_of_a_run() -> None:
         ("num_predict", "-2", "or -1 for no limit."),
         ("repeat_penalty", "true", "Allowed: a number"),
         ("temprature", "1", "did you mean 'temperature'?"),
-        ("cod.seed", "1", "There are: timeout, max-turns"),
-        ("", "1", "There are: "),
+        ("cod.seed", "1", "Settings: timeout, max-turns"),
+        ("", "1", "Settings: "),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(key: str, value: str, said: str) -> None:
@@ -289,7 +289,12 @@ def test_python_values_are_checked_by_the_same_table(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("warm", "seconds", "said"),
-    [(True, 0.0, ", which held it"), (False, 2.0, ", which had to load it"), (False, 0.0, ""), (True, 2.0, ", which had to load it")],
+    [
+        (True, 0.0, ", which had it in memory"),
+        (False, 2.0, ", which had to load it"),
+        (False, 0.0, ""),
+        (True, 2.0, ", which had to load it"),
+    ],
 )
 def test_the_hosts_own_clock_says_whether_a_model_was_loaded(warm: bool, seconds: float, said: str) -> None:
     replied = ModelReplied(

@@ -83,7 +83,7 @@ def test_an_answer_that_is_begun_anew_stands_whole_after_what_had_come() -> None
         on.hint(hint)
     on.finish("A whole answer.")
     assert printed(on) == "Half of\nA whole answer.\n"
-    assert "begun anew: the connection broke" in told(on)
+    assert "MMOS tries again: the connection broke" in told(on)
 
 
 def test_an_answer_with_its_long_parts_put_in_is_printed_whole() -> None:

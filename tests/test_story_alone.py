@@ -148,7 +148,7 @@ async def test_one_talks_with_a_model_alone(tmp_path: Path) -> None:
         async with terminal(tmp_path, "chat", "--model", "coding") as at:
             await at.shows("model coding · 1 host")
             at.say("/tools")
-            await at.shows("The model holds no tools.")
+            await at.shows("The model has no tools.")
             at.say("@coding Hi.")
             await at.shows("There is no role 'coding'")
             at.say("Hi.")

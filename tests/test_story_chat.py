@@ -27,7 +27,7 @@ async def test_the_answer_streams_and_consultations_collapse_above_it(tmp_path: 
         assert "⠋" not in at.seen
         at.press(CTRL_D)
         assert await at.ended() == 0
-        await at.shows("Go on with: mmos chat --thread ")
+        await at.shows("To continue: mmos chat --thread ")
 
 
 async def test_a_consultation_is_seen_while_it_goes_on_and_nested_ones_are_indented(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ async def test_ctrl_c_cancels_the_turn_and_closes_its_request_and_the_session_go
             at.say("Count.")
             await at.shows("One two")
             at.press(CTRL_C)
-            await at.shows("Interrupted; what there is stays in the conversation, marked.")
+            await at.shows("Interrupted. The partial answer stays in the conversation.")
             at.say("Go on.")
             await at.shows("One two three four five.")
             await at.shows("1 model call · 5 tokens")
@@ -130,7 +130,7 @@ async def test_ctrl_c_clears_the_line_and_twice_on_an_empty_one_leaves(tmp_path:
             at.press(CTRL_C)
             await at.until(lambda: "not this" not in at.seen)
             at.press(CTRL_C)
-            await at.shows("Ctrl-C again leaves")
+            await at.shows("Press Ctrl-C again")
             at.press(CTRL_C)
             assert await at.ended() == 0
         assert not on.on.heard("arbiter")
@@ -171,7 +171,7 @@ async def test_an_answer_that_breaks_off_is_begun_anew_and_that_is_told(tmp_path
         async with terminal(tmp_path, "chat") as at:
             await at.shows("›")
             at.say("Speak.")
-            await at.shows("begun anew")
+            await at.shows("the answer broke off; MMOS tries again")
             await at.shows("The whole of the answer.")
             await at.shows("1 model call")
 

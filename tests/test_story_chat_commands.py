@@ -22,9 +22,9 @@ async def test_commands_that_tell(tmp_path: Path) -> None:
             at.say("/")
             await at.shows("The commands: /help /tools")
             at.say("/help")
-            await at.shows("searches what was typed before")
+            await at.shows("searches your earlier input")
             at.say("/help attach")
-            await at.shows("/attach [FILE]: let a text file or an image go with the next message")
+            await at.shows("/attach [FILE]: attach a text file or an image to the next message")
             at.say("/why")
             await at.shows("Nothing has been asked in this session yet.")
             at.say("Why?")
@@ -100,7 +100,7 @@ async def test_edit_puts_the_last_task_into_the_line_or_the_editor(tmp_path: Pat
             at.say("Do it.")
             await at.shows("One.")
             at.say("/edit")
-            await at.shows("Enter asks this instead of the last task")
+            await at.shows("Press Enter to ask this instead of the last task")
             await at.until(lambda: at.seen.endswith("› Do it."))
             at.say(" Now.")
             await at.shows("Two.")
@@ -131,7 +131,7 @@ async def test_the_line_is_opened_in_the_editor_and_every_way_to_send_it_goes_on
         async with terminal(tmp_path, "chat", EDITOR="'unclosed") as at:
             await at.shows("/help")
             at.press("Do it\x18\x05")
-            await at.shows("No editor: neither $VISUAL nor $EDITOR names one that works.")
+            await at.shows("There is no editor. Set $VISUAL or $EDITOR to one that works.")
             await at.until(lambda: at.seen.endswith("› Do it"))
         assert on.on.heard("arbiter") == ["Do it and well.", "Again."]
 
@@ -195,14 +195,14 @@ async def test_what_is_set_holds_for_the_session(tmp_path: Path) -> None:
             at.say("/set temperature=0.2")
             await at.shows("temperature  0.2")
             at.say("/system Be brief.")
-            await at.shows("The arbiter is told so from the next turn on")
+            await at.shows("The arbiter gets these instructions from the next turn on")
             at.say("Why?")
             await at.shows("3 model calls")
             at.say("/open")
             await at.shows("I am the other.")
             at.say("/set temperature=")
             at.say("/system none")
-            await at.shows("those of the configuration, no others.")
+            await at.shows("only those of the configuration.")
             at.say("And?")
             await at.shows("Again.")
         first, last = on.on.sent("arbiter")[0], on.on.sent("arbiter")[2]
@@ -236,7 +236,7 @@ async def test_save_writes_the_conversation_and_replaces_no_file_unasked(tmp_pat
         await at.shows("1 exchange written to talk.md.")
         assert "Why?\n\n---\n\n**So** it is." in (tmp_path / "talk.md").read_text()
         at.say("/save talk.md")
-        await at.shows("talk.md is there already.")
+        await at.shows("talk.md exists already.")
         at.say("/save -f talk.md")
         await at.shows("written to talk.md.", 2)
 
@@ -245,7 +245,7 @@ async def test_copy_goes_through_the_terminal_over_ssh(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["So it is."]}), terminal(tmp_path, "chat", SSH_CONNECTION="10.0.0.1 1 10.0.0.2 22") as at:
         await at.shows("/help")
         at.say("/copy")
-        await at.shows("There is no such answer to be copied.")
+        await at.shows("There is no such answer to copy.")
         at.say("Why?")
         await at.shows("1 model call")
         at.say("/copy")
@@ -259,7 +259,7 @@ async def test_cancel_stops_the_turn_and_what_was_typed_ahead(tmp_path: Path) ->
         async with terminal(tmp_path, "chat") as at:
             await at.shows("/help")
             at.say("/cancel")
-            await at.shows("Nothing is going on.")
+            await at.shows("Nothing is running.")
             at.say("Count.")
             await at.shows("One two")
             at.say("Never asked.")
@@ -269,10 +269,10 @@ async def test_cancel_stops_the_turn_and_what_was_typed_ahead(tmp_path: Path) ->
             at.say("/usage")
             await at.shows("last turn  ")
             at.say("/cancel all")
-            await at.shows("Interrupted; ")
-            await at.shows("Dropped 1 line that waited.")
+            await at.shows("Interrupted. ")
+            await at.shows("Dropped 1 waiting line.")
             at.say("/threads")
-            await at.shows("BEGAN WITH")
+            await at.shows("FIRST TASK")
         assert on.on.heard("arbiter") == ["Count."]
 
 
@@ -305,7 +305,7 @@ async def test_tab_completes_commands_roles_and_tools(tmp_path: Path) -> None:
         await at.shows("/help")
         at.press("/th")
         await at.shows("/threads")
-        await at.shows("the conversations that there are")
+        await at.shows("list the conversations")
         at.press("\x15/he" + TAB)
         await at.until(lambda: "› /help" in at.seen)
         at.press("\x15/set cod" + TAB)

@@ -36,7 +36,7 @@ async def test_everything_fits_the_columns_there_are(tmp_path: Path, columns: in
         await at.shows("you asked: Why?")
         for command, sign in (
             ("/help", "Ctrl-X"), ("/tools", "TOOL "), ("/usage", "this session"), ("/roles", "WINDOW"), ("/hosts", "LOADED"),
-            ("/models", "LOADED ON"), ("/threads", "BEGAN WITH"), ("/set temperature=5", "Allowed: a number"), ("/usgae", "//usgae"),
+            ("/models", "LOADED ON"), ("/threads", "FIRST TASK"), ("/set temperature=5", "Allowed: a number"), ("/usgae", "//usgae"),
         ):  # fmt: skip
             at.say(command)
             await at.shows(sign)
@@ -62,7 +62,7 @@ async def test_the_answer_stays_whole_while_the_terminal_is_resized(tmp_path: Pa
                 await at.until(lambda: any("writing" in line for line in at.seen.split("\n")[-3:]))
             on.on.host.faults.remove(stall)
             at.press(CTRL_C)
-            await at.shows("Interrupted; ")
+            await at.shows("Interrupted. ")
             at.say("Again?")
             await at.shows("The end.")
             await at.until(lambda: at.seen.endswith("›"))
@@ -103,9 +103,9 @@ async def test_a_dumb_terminal_gets_plain_text_and_can_do_the_same(tmp_path: Pat
             at.press("Count.\n")
             await at.shows("One two")
             at.press(CTRL_C)
-            await at.shows("Interrupted; ")
+            await at.shows("Interrupted. ")
             at.press(CTRL_C)
-            await at.shows("Ctrl-C again leaves")
+            await at.shows("Press Ctrl-C again")
             at.press(CTRL_C)
             assert await at.ended() == 0
             assert not [sign for sign in at.raw.decode() if sign < " " and sign not in "\r\n"]
@@ -207,7 +207,7 @@ async def test_two_conversations_are_not_named_at_once(tmp_path: Path) -> None:
         assert (await on.mmos("chat", "--last", "--thread", "t")).code == 2
         ended = await on.mmos("chat", "--last", given=b"Hello?\n")
         assert ended.code == 2
-        assert "There is no conversation yet to go on with." in ended.err
+        assert "There is no conversation to continue yet." in ended.err
 
 
 async def test_without_a_configuration_the_models_of_this_machine_answer(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ async def test_a_long_answer_leaves_no_copies_of_itself_whatever_is_typed_below_
             at.press("\x1b[200~" + "\r".join(f"pasted {number}" for number in range(40)) + "\x1b[201~")
             await at.shows("pasted 39")
             at.press(CTRL_C)
-            await at.shows("Interrupted; ")
+            await at.shows("Interrupted. ")
             assert at.text.count("word003") == 1
             assert at.text.count("word150") == 1
             on.on.host.faults.remove(stall)
@@ -299,7 +299,7 @@ async def test_a_terminal_that_is_closed_ends_the_turn_and_keeps_what_there_is(t
 async def test_hosts_that_are_down_are_told_of_in_a_line_each(tmp_path: Path) -> None:
     gone = {"servers": {"gone": {"url": "http://127.0.0.1:9"}}}
     async with shell(tmp_path, {"arbiter": ["So."]}, orchestration=gone), terminal(tmp_path, "chat", columns=120) as at:
-        await at.shows("`mmos doctor` says what helps.")
+        await at.shows("`mmos doctor` shows how to fix this.")
         lines = at.lines
         told = lines.index("! gone: Nothing listens at http://127.0.0.1:9 (gone).")
-        assert lines[told + 1] == "`mmos doctor` says what helps."
+        assert lines[told + 1] == "`mmos doctor` shows how to fix this."

@@ -11,7 +11,7 @@ from tests.terminal import CTRL_C, terminal
 
 CONSULT = [Call("consult_coding_specialist", {"query": "How so?"})]
 QUESTION = Call("escalate_to_user", {"question": "Which colour?", "options": ["red", "blue"]})
-INTERRUPTED = "The last turn was interrupted before its end. /resume goes on with it, /retry asks it again."
+INTERRUPTED = "The last turn was interrupted before its end. /resume continues it, /retry asks it again."
 
 
 async def test_after_a_chat_was_killed_last_says_how_to_go_on_and_nothing_is_done_twice(tmp_path: Path) -> None:
@@ -36,19 +36,21 @@ async def test_after_a_chat_was_killed_last_says_how_to_go_on_and_nothing_is_don
             at.say("/open 1")
             await at.shows("Thus.")
             at.say("/resume")
-            await at.shows("The last turn has been answered.")
+            await at.shows("The last turn is answered already.")
         assert len(on.on.heard("coding")) == 1
 
 
 async def test_a_question_that_waits_is_shown_and_answered_in_the_next_chat(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": [QUESTION, "Blue, then.", QUESTION, "Red, then."]}) as on:
         first = await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint it.\n")
-        assert "/resume ANSWER answers it and goes on." in first.err
-        waits = "The last turn waits for your answer. arbiter asks: Which colour? (1. red, 2. blue) /resume ANSWER answers it and goes on."
+        assert "/resume ANSWER answers it and continues." in first.err
+        waits = (
+            "The last turn waits for your answer. arbiter asks: Which colour? (1. red, 2. blue) /resume ANSWER answers it and continues."
+        )
         second = await on.mmos("chat", "--last", given=b"/resume\n/resume 2\n/resume 2\n")
         assert second.out == "Blue, then.\n"
         assert second.err.startswith(f"{waits}\nmmos: arbiter asks: Which colour? (1. red, 2. blue)\n")
-        assert second.err.endswith("mmos: The last turn has been answered.\n/retry asks it again.\n")
+        assert second.err.endswith("mmos: The last turn is answered already.\n/retry asks it again.\n")
         await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint that.\n")
         async with terminal(tmp_path, "chat", "--thread", "t", columns=140) as at:
             await at.shows(waits)
@@ -66,7 +68,7 @@ async def test_a_turn_that_was_stopped_or_reached_a_limit_goes_on(tmp_path: Path
             await at.shows("/help")
             at.say("Why?")
             await at.shows("arbiter took 1 turn without an answer.")
-            await at.shows("/set max-turns=NUMBER allows more turns, then /resume goes on.")
+            await at.shows("/set max-turns=NUMBER allows more turns, then /resume continues.")
             at.say("/set max-turns=5")
             at.say("/resume")
             await at.shows("So.")
@@ -74,10 +76,10 @@ async def test_a_turn_that_was_stopped_or_reached_a_limit_goes_on(tmp_path: Path
             at.say("Count.")
             await at.shows("One two")
             at.press(CTRL_C)
-            await at.shows("/resume goes on.")
+            await at.shows("/resume continues.")
             on.on.host.faults.remove(stall)
             at.say("/resume and more")
-            await at.shows("The last turn asks nothing.")
+            await at.shows("The last turn has no open question.")
             at.say("/resume")
             await at.shows("One two three.")
         assert len(on.on.heard("coding")) == 1

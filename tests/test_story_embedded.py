@@ -152,7 +152,7 @@ async def test_a_file_that_is_not_there_fails_the_run_and_says_which(tmp_path: P
 async def test_one_fleet_at_a_time(tmp_path: Path, others: tuple[str, ...]) -> None:
     ended = await command(tmp_path, "run", "--embedded", *others, "Hello")
     assert ended.code == 2
-    assert "give one of them" in ended.err
+    assert "Give one of them" in ended.err
 
 
 async def test_who_has_nothing_is_told_of_the_embedded_model(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ async def test_the_code_alone_is_printed_where_it_is_wanted(tmp_path: Path) -> N
         assert (document["extracted"], document["answer"]) == ("print('```')\n\nx = 1\n", ANSWER)
         ended = await at.mmos("run", "-x", "Write.")
         assert (ended.code, ended.out) == (0, "No code.\n")
-        assert "the answer holds no code block" in ended.err
+        assert "the answer has no code block" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`mmos help`: concepts in a few lines each, and the help of commands."""
+"""`mmos help`: explains concepts in a few lines each, and shows the help of commands."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WIDEST = 100
 
 @click.command("help")
 @click.argument("topic", nargs=-1)
-@click.option("--pager", is_flag=True, help="Show it in $PAGER.")
+@click.option("--pager", is_flag=True, help="Open the text in $PAGER.")
 @click.pass_context
 def help(context: click.Context, topic: tuple[str, ...], pager: bool) -> None:  # noqa: A001  # a command's function is named like it
-    """Explain a concept, or tell how a command is used; without TOPIC, list both.
+    """Explain a concept or a command. Without TOPIC, list both.
 
     \b
     mmos help
@@ -48,7 +48,7 @@ def names() -> tuple[str, ...]:
 
 
 def summaries() -> dict[str, str]:
-    """What each topic is about, in a line: the first one below its title."""
+    """Give each topic's summary: the first line below its title."""
     return {name: (TOPICS / f"{name}.md").read_text(encoding="utf-8").split("\n", 3)[2] for name in names()}
 
 
@@ -64,7 +64,7 @@ def _listing(context: click.Context) -> str:
 
 
 def _command_help(context: click.Context, path: tuple[str, ...]) -> str:
-    """The help of a command, or of one within it."""
+    """Give the help of a command or a subcommand."""
     at = context.find_root()
     for place, name in enumerate(path):
         group = at.command
@@ -83,7 +83,7 @@ def _unknown(at: click.Context, path: str, name: str, *, topics: bool) -> NotFou
 
 
 def _shown(text: str) -> str:
-    """With its marks as styles at a terminal, as it is written elsewhere."""
+    """Format Markdown at a terminal. In a pipe, leave it as it is."""
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM", "") not in ("", "dumb")
     if not sys.stdout.isatty():
         return text.rstrip("\n")

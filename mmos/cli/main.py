@@ -1,4 +1,4 @@
-"""The `mmos` command: a table of commands that are imported only when used, and the one place that turns errors into exit codes."""
+"""Defines the `mmos` command: imports each subcommand only when it is used, and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("mmos.cli.chat.command", "Talk with the arbiter."),
-    "run": ("mmos.cli.run", "Run one task, from ask to answer."),
-    "runs": ("mmos.cli.runs", "Look into runs, answer their questions, resume, export and delete them."),
+    "run": ("mmos.cli.run", "Run one task and print the answer."),
+    "runs": ("mmos.cli.runs", "List, show, resume, export and delete runs, and answer their questions."),
     "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),
-    "calls": ("mmos.cli.calls", "See what the tool-call reader makes of a text."),
+    "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
-    "simulate": ("mmos.cli.simulate", "Replay a workload on pretended fleets: which machines do you need?"),
-    "hosts": ("mmos.cli.hosts", "See the fleet: who is there, what is loaded where."),
-    "models": ("mmos.cli.models", "List, show, pull, warm and unload models."),
+    "simulate": ("mmos.cli.simulate", "Replay a workload on simulated fleets, to see which machines you need."),
+    "hosts": ("mmos.cli.hosts", "Show the hosts, and which models each has in memory."),
+    "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
-    "doctor": ("mmos.cli.doctor", "Find what is wrong, and say the cure."),
-    "help": ("mmos.cli.help", "Explain a concept, or a command."),
+    "doctor": ("mmos.cli.doctor", "Find problems, and say how to fix them."),
+    "help": ("mmos.cli.help", "Explain a concept or a command."),
 }
 
 COMPLETION = "_MMOS_COMPLETE"
-"""In the environment of a command that a shell starts to ask what could be completed."""
+"""The shell sets this environment variable when it asks for completions."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and help, and imports one when it is called."""
+    """Lists commands from a table, and imports one only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Without importing every command for its help."""
+        """Complete from the table, without importing every command for its help."""
         from click.shell_completion import CompletionItem
 
         names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
@@ -89,8 +89,8 @@ def _completion(ctx: click.Context, option: click.Parameter, shell: str | None) 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mmos", message="%(prog)s %(version)s")
-@click.option("--install-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Let bash, zsh or fish complete mmos; else the shell you are in.")  # fmt: skip
-@click.option("--show-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Print the script instead of installing it.")  # fmt: skip
+@click.option("--install-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Install completion for bash, zsh or fish. Default: the shell that you call it from.")  # fmt: skip
+@click.option("--show-completion", is_flag=False, flag_value="auto", is_eager=True, expose_value=False, callback=_completion, metavar="[SHELL]", help="Print the completion script instead of installing it.")  # fmt: skip
 def mmos() -> None:
     """A fleet of Ollama hosts that works as one mind.
 
@@ -103,7 +103,7 @@ def mmos() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; never a stack trace for what a user, a model or a host did."""
+    """Run the command line. Errors of users, models and hosts never show a stack trace."""
     given = sys.argv[1:] if args is None else args
     if given in (["--version"], ["-V"]):  # answered before anything else is read
         click.echo(f"mmos {__version__}")
@@ -117,13 +117,13 @@ def main(args: list[str] | None = None) -> None:
         code = _run(given)
         told = True
     finally:
-        if not told and "--json" in given:  # a fault of our own leaves as it came, but not without its document
-            _print_failure("internal", "A fault inside mmos ended the run.")
+        if not told and "--json" in given:  # a bug keeps its stack trace, but --json still gets a document
+            _print_failure("internal", "An internal error in MMOS ended the command.")
     sys.exit(code)
 
 
 def _complete(instruction: str) -> int:
-    """A shell asks what could stand where Tab was pressed; whatever is wrong, it is not the moment to say it."""
+    """Print completions for the shell. Pressing Tab must not print errors."""
     from mmos.cli.completion.scripts import answer
 
     sys.stderr = _nowhere("w")
@@ -138,7 +138,7 @@ def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001  # the shape
 
 
 def _set_up_streams() -> None:
-    """A service may start us without some of them, and not every terminal can write every sign. Nothing passes unguarded."""
+    """Replace missing streams, since a service may start MMOS without them, and characters that the terminal cannot write. Guard both outputs."""
     sys.stdin = sys.stdin or _nowhere("r")
     sys.stdout = sys.stdout or _nowhere("w")
     sys.stderr = sys.stderr or _nowhere("w")
@@ -202,5 +202,5 @@ def _print_failure(code: str, message: str, next_step: str = "") -> None:
 
 
 def _close_stdout() -> None:
-    """The reader of our output has gone: nothing is left to say, not even at exit."""
+    """Redirect stdout to /dev/null: its reader has gone, and Python would fail when it flushes stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`mmos run`: one headless task."""
+"""`mmos run`: runs one task without a conversation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mmos.messages import File
 
 LAST_FACTS = 1.0
-"""Seconds that the last facts of a run may take to be shown when it has ended."""
+"""After the end of a run, MMOS waits at most this many seconds until its last events are shown."""
 
 
 @click.command()
@@ -37,44 +37,43 @@ LAST_FACTS = 1.0
     multiple=True,
     type=click.Path(),
     metavar="FILE",
-    help="A text or an image that belongs to the task; `-` is stdin. Repeatable.",
+    help="Attach a text file or an image to the task. `-` is stdin. Repeatable.",
 )
-@click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
-@click.option(
-    "--timeout", type=Seconds(), metavar="S", help="The longest that the run may take, like 90 or 5m. What there is then is printed."
-)
-@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take.")
-@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make.")
+@click.option("--thread", metavar="T", help="Continue the conversation with this name or id. A new name starts one.")
+@click.option("--timeout", type=Seconds(), metavar="S", help="End the run after this time, like 90 or 5m, and print what there is.")
+@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter.")
+@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls of the whole run.")
 @click.option(
     "--on-question",
     type=click.Choice(["fail", "default", "wait"]),
-    help="When a model asks you: else at a terminal you are asked, in scripts it fails.",
+    help="What to do when a model asks a question. Default: ask at a terminal, fail in scripts.",
 )
-@click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
-@click.option("--role-only", default="", metavar="ROLE", help="This role alone answers, without the arbiter.")
-@click.option("--model", default="", metavar="M[@HOST]", help="This model alone answers: no role, no tools, no instructions of ours.")
-@click.option("--system", metavar="TEXT", help="More instructions for whoever answers.")
+@click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
+@click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
+@click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
+@click.option("--system", metavar="TEXT", help="Add instructions for the model that answers.")
 @click.option(
-    "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer has to fit; stdout has the JSON alone."
+    "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer must fit. stdout then holds only the JSON."
 )
 @click.option("-x", "--extract", is_flag=True, help="Print only the first code block of the answer.")
-@click.option("--stream/--no-stream", default=None, help="Print the answer as it comes; on at a terminal.")
+@click.option("--stream/--no-stream", default=None, help="Print the answer as it comes. Default: only at a terminal.")
 @click.option(
     "--progress/--no-progress",
     default=None,
-    help="Tell on stderr who is at work; on at a terminal. Elsewhere a long run says every 30 s that it lives, unless --no-progress.",
+    help="Show on stderr which models are at work. Default: only at a terminal. Otherwise a long run prints a line every 30 s. "
+    "--no-progress turns off both.",
 )
 @click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
-    help="With --rehearse: how fast the rehearsed hosts' time runs; 1 is true time.",
+    help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
 @setting
 def run(config: Setting, task: str | None, **given: Any) -> int:
-    """Run one task, from ask to answer.
+    """Run one task and print the answer.
 
-    What comes on stdin belongs to TASK, as a file named `stdin`. Without TASK, or with `-` for it, stdin is the task.
+    MMOS adds the input on stdin to TASK, as a file named `stdin`. Without TASK, or when TASK is `-`, stdin is the task.
 
     \b
     mmos run "Write a regex for ISO dates and explain it"
@@ -87,9 +86,9 @@ def run(config: Setting, task: str | None, **given: Any) -> int:
     5 a limit was reached, 130 interrupted.
     """
     if given["extract"] and given["schema"]:
-        raise click.UsageError("--extract takes code out of a text, and with --schema the answer is JSON: give one of them.")
+        raise click.UsageError("--extract and --schema cannot be used together: with --schema the answer is JSON. Give one of them.")
     if given["stream"] and (given["extract"] or given["schema"]):
-        raise click.UsageError("--stream prints the answer as it comes; with --schema or --extract it is known only at its end.")
+        raise click.UsageError("--stream cannot be used with --schema or --extract: both need the whole answer first.")
     options = _options(given)
     text, files = gather(task, given["paths"])
     return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), Task(text, files, given["thread"]), options, given))
@@ -111,7 +110,7 @@ def _options(given: dict[str, Any]) -> RunOptions:
 
 
 def _schema(given: str | None) -> Mapping[str, Any] | None:
-    """The schema in a file, or the one that is written out."""
+    """Read the schema from a file, or from the option itself."""
     if given is None:
         return None
     from mmos.calls.shape import read_schema
@@ -145,15 +144,15 @@ async def _run(config: Setting, task: Task, options: RunOptions, given: dict[str
 
 @dataclass(frozen=True)
 class Show:
-    """What the user wants to see; None leaves it to whether a terminal is there."""
+    """What the user wants to see. None: decide by whether there is a terminal."""
 
     stream: bool | None = None
     progress: bool | None = None
     extract: bool = False
-    """Of the answer the first code block alone."""
+    """Print only the first code block of the answer."""
 
     def screen(self, config: Setting, *, whole: bool) -> Screen:
-        """`whole`: what is printed is known only at the end of the answer."""
+        """`whole`: nothing can be printed before the answer is complete."""
         from mmos.cli.heartbeat import Heartbeat
         from mmos.cli.screen import Screen
 
@@ -164,7 +163,7 @@ class Show:
 
 
 async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
-    """Start a run, or resume the one of this id, show it while it goes on, print how it ended; an interruption, too, ends in a result."""
+    """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.asking import Asker
 
@@ -180,7 +179,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
     else:
         work = app.run(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
     try:
-        with redirect_stdout(sys.stderr):  # what tools print is not the answer
+        with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
             answer = await work
     except asyncio.CancelledError:
         if not started.done():
@@ -195,7 +194,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
 
 
 async def _show(app: App, started: asyncio.Future[str], screen: Screen, *, resumed: bool) -> None:
-    """Follow the run's journal up to its end, not an earlier one: the last facts are shown before the answer."""
+    """Show the run's events up to its end. A resumed run has earlier ends in the journal: skip those."""
     from mmos.events import RunFinished, RunResumed
 
     async with screen.alive():
@@ -213,7 +212,7 @@ async def _interrupted(app: App, run: str) -> Answer:
 
     cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
     view = RunView.of(await app.journal.read(run=run))
-    view.status = view.status or "cancelled"  # where its end could not be kept
+    view.status = view.status or "cancelled"  # the journal may not have been able to write the end
     return Answer.of(view)
 
 
@@ -227,11 +226,11 @@ def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) ->
         print_json(document)
         return answer.exit_code
     if answer.text and "schema" in answer.view.options and answer.status != "answered":
-        click.echo(harmless(answer.text), err=True)  # stdout has JSON that fits, or nothing
+        click.echo(harmless(answer.text), err=True)  # stdout holds only JSON that fits the schema
     elif answer.text:
         screen.finish(answer.text if code is None else code)
         if extract and code is None:
-            click.echo("mmos: the answer holds no code block; this is all of it.", err=True)
+            click.echo("mmos: the answer has no code block, so all of it is printed.", err=True)
     for warning in answer.view.warnings:
         click.echo(f"mmos: warning: {warning}", err=True)
     if answer.reason is not None:
@@ -244,17 +243,17 @@ def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) ->
 
 
 def _next_step(config: Setting, reason: Reason) -> str:
-    """What to do; who has configured nothing and has no Ollama is told of the model that needs neither."""
+    """Propose the next step. Without a configuration and without an Ollama, also propose the embedded model."""
     from mmos.cli.wiring import nothing_configured
 
     proposed = _at_home(config, reason.next)
     if reason.code == "host_unreachable" and nothing_configured(config):
-        proposed += " Or add --embedded: a small model then runs inside mmos."
+        proposed += " Or add --embedded: MMOS then runs a small model itself."
     return proposed
 
 
 def _at_home(config: Setting, next_step: str) -> str:
-    """A command that is proposed finds the run where this one was: same state folder, same configuration."""
+    """Add the options of this command to a proposed command, so that it finds the same state folder and configuration."""
     if not next_step.startswith("mmos "):
         return next_step
     fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(config, name) and not config.state]

@@ -66,7 +66,7 @@ class Screen:
             return
         elif self.said:
             self._begin()
-            self.note(f"[the answer broke off and is begun anew: {hint.text}]")
+            self.note(f"[the answer broke off; MMOS tries again: {hint.text}]")
         else:
             self.note(f"  ! {hint.role}: {one_line(hint.text, 120)}")
 

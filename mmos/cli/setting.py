@@ -1,4 +1,4 @@
-"""What every command shares: where the configuration and the state are, logs, and a clean stop."""
+"""Defines the options that all commands share, finds the configuration and the state folder, and stops a command cleanly."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Setting:
     embedded: bool = False
 
     default: bool = False
-    """Use no file, whether or not there is one."""
+    """Use the built-in configuration, even if there is a file."""
     trust: bool = False
-    """Agree to what a configuration asks for that nobody named."""
+    """Agree to what a configuration asks for, if it was only found in the folder."""
     recalled: bool = False
-    """The file is named by a run alone, whose record may come from somebody else."""
+    """The file's name comes from a run's record, which may come from someone else."""
 
     def file(self) -> Source:
-        """The file that these options name, or that is found."""
+        """Find the file that the options name, or the default one."""
         from mmos.config.sources import BUILT_IN_SOURCE, EMBEDDED, find
 
         if self.embedded:
@@ -53,13 +53,13 @@ class Setting:
         return replace(source, found=source.found or self.recalled)
 
     def source(self) -> Config:
-        """The configuration in that file, or the built-in one."""
+        """Load that file."""
         from mmos.config.load import load
 
         return load(self.file(), environ=os.environ)
 
     def state_folder(self, path: Path | None) -> Path:
-        """`--state`, else `.mmos` beside the configuration, else the user's own state folder."""
+        """Give `--state`, or `.mmos` beside the configuration file, or the user's state folder if there is no file."""
         if self.state:
             return Path(self.state).expanduser()
         if path is not None:
@@ -69,7 +69,7 @@ class Setting:
         return user_state(os.environ)
 
     def found_state(self) -> Path:
-        """The state folder for commands that need no configuration: a broken one must not keep anybody from his runs."""
+        """Find the state folder without loading the configuration: users must reach their runs even if it is broken."""
         return self.state_folder(None if self.state else self.file().path)
 
     @asynccontextmanager
@@ -81,42 +81,47 @@ class Setting:
 
 
 def setting(command: Command) -> Command:
-    """Give a command the shared options; it gets one `Setting` in their place."""
+    """Add the shared options to a command. The command gets them as one `Setting`."""
 
     @click.option(
-        "-c", "--config", metavar="FILE", help="The configuration; else $MMOS_CONFIG, ./orchestration.yaml, yours, the built-in one."
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="The configuration file. Default: $MMOS_CONFIG, ./orchestration.yaml, the file in your config folder, the built-in one.",
     )
-    @click.option("--state", metavar="DIR", help="Where runs are kept; else .mmos beside the configuration.")
+    @click.option("--state", metavar="DIR", help="The folder for runs. Default: .mmos beside the configuration file.")
     @click.option(
         "--rehearse",
         is_flag=True,
-        help="Scripted models play every host of the configuration; without a configuration, the rehearsal fleet. No network.",
+        help="Let scripted models play every host of the configuration. Default fleet without a configuration. No network.",
     )
     @click.option(
-        "--embedded", is_flag=True, help="Use the embedded model: a real one, tiny, in a process of ours; nothing else may answer."
+        "--embedded", is_flag=True, help="Use only the embedded model: a tiny real model that MMOS runs itself. No server needed."
     )
     @click.option(
         "--trust",
         is_flag=True,
-        help="Trust a configuration that was found in this folder: its `tools` may run, its hosts may get what it takes from your "
-        "environment. Remembered until it changes.",
+        help="Trust a configuration that was found in this folder: run its `tools`, and send its hosts the values that it takes from "
+        "your environment. MMOS remembers this until the file changes.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also on failure.")
-    @click.option("-v", "--verbose", count=True, help="More about what happens, on stderr; twice for debugging.")
-    @click.option("--log-json", is_flag=True, help="What is logged as JSON lines.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, also on failure.")
+    @click.option("-v", "--verbose", count=True, help="Log more on stderr. -vv logs every step.")
+    @click.option("--log-json", is_flag=True, help="Log as JSON lines.")
     @wraps(command)
     def wrapped(config: str | None, state: str | None, as_json: bool, verbose: int, **rest: Any) -> Any:
         set_up(verbose, rest.pop("log_json"))
         rehearse, embedded, trust = rest.pop("rehearse"), rest.pop("embedded"), rest.pop("trust")
         if embedded and (rehearse or config is not None):
-            raise click.UsageError(f"--embedded and {'--rehearse' if rehearse else '--config'} each name a fleet: give one of them.")
+            raise click.UsageError(
+                f"--embedded and {'--rehearse' if rehearse else '--config'} cannot be used together: each names a fleet. Give one of them."
+            )
         return command(Setting(config, state, rehearse, as_json, verbose, embedded=embedded, trust=trust), **rest)
 
     return wrapped  # type: ignore[return-value]
 
 
 def _ending() -> tuple[signal.Signals, ...]:
-    """The signals that end a command; `nohup` has said that a closed terminal is none."""
+    """List the signals that end a command. Under `nohup` a closed terminal does not end it."""
     if sys.platform == "win32":
         return ()
     closed = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
@@ -127,8 +132,8 @@ Result = TypeVar("Result")
 
 
 def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine; Ctrl-C, SIGTERM and a terminal that is closed cancel it, so that it closes what it opened and says what there is."""
-    import asyncio  # not before there is work: help and completion have none
+    """Run a coroutine. Ctrl-C, SIGTERM and a closed terminal cancel it, so that it can clean up and print what it has."""
+    import asyncio  # slow to import, and help and completion do not need it
 
     async def main() -> Result:
         loop = asyncio.get_running_loop()

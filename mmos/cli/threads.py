@@ -43,7 +43,7 @@ def list_threads(config: Setting) -> None:
         click.echo("No conversations yet. Begin one: mmos run --thread NAME TASK", err=True)
         return
     table(
-        ("THREAD", "NAME", "RUNS", "LAST", "BEGAN WITH"),
+        ("THREAD", "NAME", "RUNS", "LAST", "FIRST TASK"),
         ((row["thread"], row["name"], str(row["runs"]), when(row["last"]), row["first"]) for row in rows),
     )
 

@@ -1,1 +1,1 @@
-"""`mmos chat`: the conversation that people have open all day."""
+"""Implements `mmos chat`, the conversation with the arbiter."""

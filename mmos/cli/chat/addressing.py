@@ -1,4 +1,4 @@
-"""Whom a line is for: `@coding TASK` is for that role alone, any other line for whoever answers otherwise."""
+"""Finds which role a line addresses: `@coding TASK` goes to that role alone, any other line to the arbiter."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Collection
 from mmos.errors import UsageError
 
 _NAMED = re.compile(r"@([A-Za-z_][\w-]*)[:,]?(?:[ \t].*)?", re.DOTALL)
-"""What looks like a role's name; an address of e-mail does not, nor a line of code that ends after the name."""
+"""Matches what looks like a role's name, but neither an e-mail address nor a line of code that continues directly after the name."""
 
 
 def addressed(line: str, roles: Collection[str]) -> tuple[str, str]:
-    """The role that the line begins with, and the rest; an empty one where it begins with none."""
+    """Split the line into the role that it begins with and the rest. The role is empty if the line names none."""
     if not line.startswith("@"):
         return "", line
     first, *rest = line[1:].split(None, 1) or [""]
     name = first.rstrip(":,") if first not in roles else first
     if name in roles:
         if not rest:
-            raise UsageError(f"There is no task for {name}.", next_step=f"Write it on the same line: @{name} TASK")
+            raise UsageError(f"There is no task for {name}.", next_step=f"Write the task on the same line: @{name} TASK")
         return name, rest[0]
     if found := _NAMED.fullmatch(line):
         from mmos.config.wording import perhaps

@@ -1,4 +1,4 @@
-"""Files that go with the next message, by the names that people type or drop."""
+"""Reads the files that users attach to the next message, by paths that they type or drop on the terminal."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from mmos.messages import File
 
 
 def attachment(path: str) -> File:
-    """The file that a user means."""
     return read(named(path))
 
 
 def size(file: File) -> int:
-    """Bytes of what is attached."""
+    """Count the bytes of an attached file."""
     return len(file.text.encode()) or len(file.image) * 3 // 4
 
 
 def named(text: str) -> Path:
-    """The path that a user means, also as terminals write one that is dropped on them: quoted, or with its spaces escaped."""
+    """Find the path that a user means. Terminals write a dropped file in quotes or with escaped spaces: read those, too."""
     try:
         place = Path(text).expanduser()
         words = [] if place.exists() else shlex.split(text)
         return Path(words[0]).expanduser() if len(words) == 1 else place
-    except RuntimeError as error:  # the home of nobody
+    except RuntimeError as error:  # `~name` of an unknown user
         raise UsageError(f"{text}: {error}") from None
-    except (OSError, ValueError):  # a quote that nobody closed, a sign that no name has, or more of them than any
+    except (OSError, ValueError):  # an open quote, a character that file names cannot have, or a name that is too long
         return Path(text)

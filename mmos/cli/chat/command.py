@@ -1,4 +1,4 @@
-"""`mmos chat`: the conversation, at a terminal of any kind or in a pipe."""
+"""`mmos chat`: reads the options, and starts the conversation at a terminal or in a pipe."""
 
 from __future__ import annotations
 
@@ -18,36 +18,41 @@ INCAPABLE = ("", "dumb", "unknown")
 
 
 @click.command()
-@click.option("--thread", metavar="T", help="Go on with this conversation, by name or id; a new name begins one.")
-@click.option("--last", is_flag=True, help="Go on with the conversation that was used last.")
-@click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Another model for a role; may be repeated.")
-@click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone: no role, no tools, no instructions of ours.")
-@click.option("--system", metavar="TEXT", default="", help="More instructions for whoever answers.")
-@click.option("--timeout", type=Seconds(), metavar="S", help="The longest that a turn may take, like 90 or 5m.")
-@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take for one answer.")
-@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that one answer may take.")
-@click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help="When a model asks you and no terminal is there.")
+@click.option("--thread", metavar="T", help="Continue the conversation with this name or id. A new name starts one.")
+@click.option("--last", is_flag=True, help="Continue the conversation that you used last.")
+@click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
+@click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone, without roles, tools and MMOS's prompts.")
+@click.option("--system", metavar="TEXT", default="", help="Add instructions for the model that answers.")
+@click.option("--timeout", type=Seconds(), metavar="S", help="End a turn after this time, like 90 or 5m.")
+@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter for one answer.")
+@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls for one answer.")
+@click.option(
+    "--on-question",
+    type=click.Choice(["fail", "default", "wait"]),
+    help="What to do when a model asks a question. Default: ask at a terminal, fail in a pipe.",
+)
 @click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
-    help="With --rehearse: how fast the rehearsed hosts' time runs; 1 is true time.",
+    help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
 @setting
 def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
-    """Talk with the arbiter: answers as they are written, and who is consulted where.
+    """Talk with the arbiter.
 
     \b
     mmos chat
     mmos chat --last
     printf 'Explain what a mutex is.\\nSay it shorter.\\n' | mmos chat --thread notes
 
+    You see answers while models write them, and which specialists work where.
     A line that begins with @ROLE goes to that role alone: @coding Write a test for it.
-    Enter sends, Alt-Enter breaks the line, Ctrl-C stops the turn, Ctrl-D leaves; /help lists what else can be typed.
-    In a pipe each line is a turn, and with --json each answer one document in a line.
+    Enter sends, Alt-Enter starts a new line, Ctrl-C stops the turn, Ctrl-D leaves. /help lists the commands.
+    In a pipe each line is a turn. With --json each answer is one JSON document on one line.
     """
     if thread and last:
-        raise click.UsageError("--thread and --last name two conversations: say one of them.")
+        raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
     config = replace(config, time_scale=given.pop("time_scale"))
     wishes = _wishes(**given)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not config.json
@@ -63,8 +68,8 @@ def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
 
 @contextmanager
 def _prompt() -> Iterator[None]:
-    """A key can be pressed at once; what it takes to edit a line is still to be read. Until then the terminal itself shows it,
-    and Enter moves nothing."""
+    """Show a prompt at once, while the editor of the input line is still being imported. Until then the terminal itself echoes keys,
+    and Enter does not move the cursor."""
     import termios
 
     before = termios.tcgetattr(sys.stdin)

@@ -1,4 +1,4 @@
-"""What Tab offers: commands and what they take, roles, tools, and the names of files."""
+"""Completes what the user types: commands and their arguments, roles, tools and file names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MOST_FILES = 200
 
 
 class ChatCompleter(Completer):
-    """Names come as functions: most are known only when the configuration has been read."""
+    """Takes names as functions, because most are known only after the configuration has been read."""
 
     def __init__(self, names: Mapping[str, Names]) -> None:
         self._names = names
-        """For each kind of thing that a command takes, what there is of it."""
+        """The known names for each kind of argument."""
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         text = document.text_before_cursor
@@ -59,7 +59,7 @@ def _files(word: str) -> Iterable[Completion]:
     try:
         place = Path(f"{folder}{slash}" or ".").expanduser()
         found = sorted(entry for entry in place.iterdir() if entry.name.startswith(beginning) and (beginning or entry.name[0] != "."))
-    except (OSError, RuntimeError):  # not there, not ours, or a home that nobody has
+    except (OSError, RuntimeError):  # missing, not readable, or `~name` of an unknown user
         return
     for entry in found[:MOST_FILES]:
         name = f"{entry.name}/" if entry.is_dir() else entry.name

@@ -1,4 +1,4 @@
-"""Commands about conversations: which this is, going on with another, beginning one, and showing where one was left."""
+"""Implements /thread and /threads: name, continue, start and list conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmos.views.listing import ThreadRow
 
 TAIL = 2
-"""Exchanges that are shown when a conversation is taken up again."""
+"""When the user returns to a conversation, the chat shows this many exchanges."""
 
 
 async def thread(session: Session, argument: str) -> None:
@@ -28,7 +28,7 @@ async def thread(session: Session, argument: str) -> None:
     elif argument:
         await take_up(session, argument)
     elif session.thread is None:
-        session.say("A new conversation: nothing has been said yet.")
+        session.say("This is a new conversation. Nothing has been said yet.")
     else:
         said = len(await said_in(session.app.journal, session.thread))
         session.say(f"Thread {session.name or session.thread}, {counted(said, 'exchange')}. Resume it with: {resume_command(session)}")
@@ -41,7 +41,7 @@ def resume_command(session: Session) -> str:
 
 
 async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
-    """Go on with a conversation by its name or id, or begin one of this name; tells where it was left."""
+    """Continue the conversation with this name or id, or start one with this name. Show its last exchanges."""
     from mmos.errors import NotFound
     from mmos.messages import clean
     from mmos.views.listing import THREAD_KINDS, check_name, find_thread
@@ -67,7 +67,7 @@ async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
 
 
 def _show_tail(session: Session, told: list[Exchange]) -> None:
-    """The last exchanges, so that one knows where one was."""
+    """Show the last exchanges, so that users see where they stopped."""
     from mmos.views.exchanges import with_files
 
     if len(told) > TAIL:
@@ -75,12 +75,12 @@ def _show_tail(session: Session, told: list[Exchange]) -> None:
     for exchange in told[-TAIL:]:
         session.echo(with_files(exchange.task, exchange.files))
         session.page.markdown(exchange.answer or "(no answer)")
-        if exchange.status != "answered" and exchange is not told[-1]:  # of the last one more is to be said
+        if exchange.status != "answered" and exchange is not told[-1]:  # `standing` describes the last one
             session.say(f"[{exchange.status}]")
 
 
 async def last_thread(journal: Journal) -> str | None:
-    """The conversation that was used last."""
+    """Find the conversation that was used last."""
     from mmos.views.listing import THREAD_KINDS
 
     rows = [row for row in _rows(await journal.read(kinds=THREAD_KINDS)) if row.runs]
@@ -101,7 +101,7 @@ async def threads(session: Session, argument: str) -> None:  # noqa: ARG001
         session.say("No conversations yet.")
         return
     rows = [(row.name or row.thread, str(row.runs), when(row.last), row.first) for row in found]
-    table(session.page, ("THREAD", "TURNS", "LAST", "BEGAN WITH"), rows, ("LAST",))
+    table(session.page, ("THREAD", "TURNS", "LAST", "FIRST TASK"), rows, ("LAST",))
 
 
 def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:

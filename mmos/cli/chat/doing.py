@@ -1,4 +1,4 @@
-"""Commands that do something: stop, ask anew, save, attach, copy, set, leave."""
+"""Implements the commands that act: /cancel, /retry, /edit, /save, /attach, /copy, /system, /set and /quit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ async def cancel(session: Session, argument: str) -> None:
     dropped = session.drop_queue() if argument == "all" else ()
     stopped = session.cancel()
     if dropped:
-        session.say(f"Dropped {counted(len(dropped), 'line')} that waited.")
+        session.say(f"Dropped {counted(len(dropped), 'waiting line')}.")
     elif not stopped:
-        session.say("Nothing is going on.")
+        session.say("Nothing is running.")
 
 
 async def retry(session: Session, argument: str) -> None:  # noqa: ARG001
-    """The old exchange is taken out of the history, so that no model reads it twice."""
+    """Ask the last task again. The old exchange leaves the history, so that no model reads the task twice."""
     run, task = _last(session)
     session.instead = run
-    session.say("The last task is asked again; what was answered before no longer counts in this conversation.")
+    session.say("MMOS asks the last task again. The old answer no longer counts in this conversation.")
     await session.ask(task)
 
 
@@ -38,11 +38,11 @@ async def edit(session: Session, argument: str) -> None:  # noqa: ARG001
     run, task = _last(session)
     changed = await session.page.edit(task)
     if changed is not None and not changed.strip():
-        session.say("The text is empty: nothing was changed.")
+        session.say("The text is empty. Nothing was changed.")
         return
     session.page.type((changed if changed is not None else task).rstrip("\n"))
     session.instead = run
-    session.say("Enter asks this instead of the last task, whose answer then no longer counts in this conversation.")
+    session.say("Press Enter to ask this instead of the last task. The old answer then no longer counts in this conversation.")
 
 
 def _last(session: Session) -> tuple[str, str]:
@@ -56,11 +56,11 @@ async def quit_(session: Session, argument: str) -> None:  # noqa: ARG001
 
 
 async def save(session: Session, argument: str) -> None:
-    """Write the conversation; a file that is there is replaced only when that is said."""
+    """Write the conversation to a file. Only `-f` replaces an existing file."""
     force = argument.startswith("-f ")
     name = argument.removeprefix("-f ").strip()
     if not name:
-        raise UsageError("Where to?", next_step="/save FILE writes this conversation as Markdown.")
+        raise UsageError("The file name is missing.", next_step="/save FILE writes this conversation as Markdown.")
     if session.thread is None:
         raise UsageError("Nothing has been said yet.")
     told = await said_in(session.app.journal, session.thread)
@@ -73,7 +73,7 @@ def _write(name: str, text: str, force: bool) -> None:
         with named(name).open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{name} is there already.", next_step=f"/save -f {name} replaces it.") from None
+        raise UsageError(f"{name} exists already.", next_step=f"/save -f {name} replaces it.") from None
     except OSError as error:
         raise UsageError(f"{name} cannot be written: {(error.strerror or str(error)).lower()}.") from None
 
@@ -93,7 +93,7 @@ def as_markdown(name: str, told: list[Exchange]) -> str:
 async def attach(session: Session, argument: str) -> None:
     if not argument:
         session.attached.clear()
-        session.say("Nothing is attached.")
+        session.say("No file is attached now.")
         return
     one = attachment(argument)
     session.attached.append(one)
@@ -101,27 +101,27 @@ async def attach(session: Session, argument: str) -> None:
 
 
 async def copy(session: Session, argument: str) -> None:
-    """The last answer, or a specialist's by its number, to the clipboard."""
+    """Copy the last answer, or a specialist's answer by its number or role, to the clipboard."""
     if argument:
         fitting = [work.text for work in session.opened if argument in (str(work.number), work.role)]
     else:
         fitting = [answer.text for answer in session.answers if answer.text]
     if not fitting:
-        raise UsageError("There is no such answer to be copied.")
+        raise UsageError("There is no such answer to copy.")
     session.say(await put(fitting[-1], session.page.clip, session.state))
 
 
 async def system(session: Session, argument: str) -> None:
     if argument in ("", "none"):
         session.wishes.system = "" if argument else session.wishes.system
-        session.say(f"Instructions: {session.wishes.system or 'those of the configuration, no others.'}")
+        session.say(f"Instructions: {session.wishes.system or 'only those of the configuration.'}")
         return
     session.wishes.system = argument
-    session.say("The arbiter is told so from the next turn on; /system none takes it back.")
+    session.say("The arbiter gets these instructions from the next turn on. /system none removes them.")
 
 
 async def set_(session: Session, argument: str) -> None:
-    """Set one thing for the session, show what is set, or take it back."""
+    """Set or remove one value for the session, then show all values that are set."""
     if argument:
         key, sign, value = argument.partition("=")
         if not sign:
@@ -139,11 +139,11 @@ async def set_(session: Session, argument: str) -> None:
     if told:
         table(session.page, ("SET", "TO"), told)
     else:
-        session.say("Nothing is set: everything is as configured.")
+        session.say("Nothing is set. Everything is as configured.")
 
 
 async def _look_for(session: Session, role: str) -> None:
-    """Say at once that nobody can serve a role now; its model may be fetched meanwhile, so it stays set."""
+    """Warn at once if no host can serve the role now. The value stays set, because the user may pull the model meanwhile."""
     wanted = f"{role}={session.cast()[role].role.model}"
     for missing in await session.app.unserved(session.wishes.options()):
         if wanted in missing.roles:

@@ -1,4 +1,4 @@
-"""What was typed, over sessions, for the input line."""
+"""Gives the input line its history over sessions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from prompt_toolkit.history import History
 from mmos.cli.typed import LONGEST, Typed, add, newest
 
 KEPT = 2000
-"""Entries that are read again."""
+"""Most entries that a session reads from the file."""
 
 
 class KeptHistory(History):
-    """Keeps in mind what it cannot write: a history is never a reason to stop."""
+    """Keeps entries in memory when it cannot write them: a broken history file never stops the chat."""
 
     def __init__(self, folder: Callable[[], Path | None], thread: Callable[[], str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Lines of the user that wait for their turn: typed ahead at a terminal, or still to be read from stdin."""
+"""Queues the user's lines: lines typed ahead at a terminal, and lines still to be read from stdin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BLOCK = 65536
 
 
 class Inbox:
-    """First come, first served; what is typed ahead is kept until its turn comes."""
+    """A first-in, first-out queue of lines that were typed ahead."""
 
     def __init__(self) -> None:
         self.waiting: deque[str] = deque()
@@ -22,18 +22,18 @@ class Inbox:
         self._news.set()
 
     def close(self) -> None:
-        """Nothing more will come; what is there is still served."""
+        """Accept no more lines. Lines in the queue are still served."""
         self._closed = True
         self._news.set()
 
     def clear(self) -> list[str]:
-        """Take back all that waits."""
+        """Remove and return all waiting lines."""
         taken = list(self.waiting)
         self.waiting.clear()
         return taken
 
     async def next(self) -> str | None:
-        """The next line, or None when there will be none."""
+        """Wait for the next line. None: no more lines will come."""
         while not self.waiting:
             if self._closed:
                 return None
@@ -43,7 +43,7 @@ class Inbox:
 
 
 class Lines:
-    """Lines of a pipe, a file, or a terminal that edits its own: reads what is there and nothing ahead of it, and a wait can be cancelled."""
+    """Reads lines from a pipe, a file or a simple terminal. It does not read ahead, and its wait can be cancelled."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -52,7 +52,7 @@ class Lines:
         self._ended = False
 
     async def next(self) -> str | None:
-        """The next line without its end; None at the end of the input."""
+        """Read the next line without its line break. None at the end of the input."""
         while not self._ready and not self._ended:
             await self._readable()
             self._take(os.read(self._descriptor, BLOCK))
@@ -70,7 +70,7 @@ class Lines:
         ready = asyncio.Event()
         try:
             loop.add_reader(self._descriptor, ready.set)
-        except PermissionError:  # a file, or /dev/null: it never lets anybody wait
+        except PermissionError:  # a file or /dev/null: always readable
             return
         try:
             await ready.wait()

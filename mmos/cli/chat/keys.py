@@ -1,4 +1,4 @@
-"""What the keys do: Enter sends, Alt-Enter breaks the line, Ctrl-C stops the turn, Ctrl-D leaves."""
+"""Binds the keys: Enter sends, Alt-Enter starts a new line, Ctrl-C stops the turn, Ctrl-D leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ E = KeyPressEvent
 
 
 class Typist(Protocol):
-    """Who hears what the user does at the keyboard."""
+    """Receives what the user does at the keyboard."""
 
     def entered(self, text: str) -> None: ...
     def interrupted(self) -> None: ...
@@ -24,7 +24,7 @@ class Typist(Protocol):
 
 
 def bindings(typist: Typist, forget: Callable[[], None]) -> KeyBindings:
-    """The keys of the chat; all others are those of every shell."""
+    """Bind the keys of the chat. All other keys work as in a shell."""
     keys = KeyBindings()
     _for_the_line(keys, typist)
     _for_the_session(keys, typist, forget)
@@ -37,7 +37,7 @@ def _for_the_line(keys: KeyBindings, typist: Typist) -> None:
     @keys.add("enter", filter=at_line)
     def _send(event: E) -> None:
         buffer = event.current_buffer
-        if buffer.document.text_before_cursor.endswith("\\"):  # as in a shell: the line goes on
+        if buffer.document.text_before_cursor.endswith("\\"):  # as in a shell, the input continues on the next line
             buffer.delete_before_cursor()
             buffer.insert_text("\n")
         else:

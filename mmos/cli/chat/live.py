@@ -1,4 +1,4 @@
-"""Who is at work right now, folded from the hints and the facts of a run: a tree of live lines that collapse when they are done."""
+"""Tracks who is at work now, from the hints and events of a run, as a tree of live lines that collapse when they are done."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from mmos.plurals import counted
 from mmos.scope import Hint
 
 OWN_LINE = frozenset({"escalate_to_user"})
-"""Calls that are seen in another way: the question itself stands on the screen."""
+"""Calls without a live line: the question itself is on the screen."""
 
 
 class Live:
-    """The work of one run. Hints are ahead of facts; either may be the first to tell of a participant."""
+    """The work of one run. Hints come before events in most cases, but either may be the first to name a participant."""
 
     def __init__(self, number: Callable[[Work], int], unserved: set[str] | None = None) -> None:
         self.arbiter = Work("arbiter")
         self.works: list[Work] = []
-        """What the arbiter asked for and what is not yet in the scrollback."""
+        """Calls of the arbiter that are not yet in the scrollback."""
         self.notes: list[str] = []
-        """What is to be told once, in the order in which it happened."""
+        """Notes to show once, in the order of what happened."""
         self._number = number
         self._calls: dict[str, Work] = {}
         self._lanes: dict[str, Work] = {}
         self._warnings: set[str] = set()
         self._failures: set[tuple[str, str]] = set()
-        """What a host said is told once in a turn, however often it is asked."""
+        """Failures that were shown already: each is shown once per turn."""
         self._unserved = set() if unserved is None else unserved
-        """Roles that nobody can serve, and the user knows it: told once in a session."""
+        """Roles that no host can serve and that the user was warned of. Each is shown once per session."""
         self._own = ""
         self._turns_heard = self._turns_told = 0
-        """Turns of the arbiter: a hint tells of each, and the fact that stands right before it."""
+        """Turns of the arbiter, counted by hints and by events. Both announce each turn."""
 
     @property
     def settled(self) -> bool:
-        """Nothing is at work but the arbiter itself, and no fact of its earlier turns is still to come."""
+        """Whether only the arbiter is at work and all events of its earlier turns have come."""
         return not self.works and self._turns_told >= self._turns_heard
 
     # ---------------------------------------------------------------- hints
@@ -79,7 +79,7 @@ class Live:
             case events.ModelReplied():
                 self._replied(event, now)
             case events.RunResumed():
-                self._turns_told = 0  # no hint told of the turns before it
+                self._turns_told = 0  # earlier turns had no hints in this process
             case _:
                 self._note(event)
 
@@ -94,7 +94,7 @@ class Live:
         known, work = self._lanes.get(event.lane), self._calls.get(event.call)
         if work is None:
             return
-        if known is not None and known is not work:  # hints were quicker: what they told is kept
+        if known is not None and known is not work:  # hints came first: keep what they said
             work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
         work.role = event.role
         self._lanes[event.lane] = work
@@ -151,13 +151,13 @@ class Live:
         self.notes.append(f"! {flat(text)}")
 
     def knows(self, warning: str) -> bool:
-        """Whether a fact has told of it."""
+        """Whether an event has already shown this warning."""
         return warning in self._warnings
 
     # ---------------------------------------------------------------- what is shown
 
     def collapsed(self, width: int, ink: Ink) -> list[str]:
-        """Lines for the scrollback: what is done with all that was done for it, as far as nothing older is still at work."""
+        """Take finished work, with everything below it, as lines for the scrollback. Stop at the first work that still runs."""
         lines: list[str] = []
         while self.works and self.works[0].ended is not None:
             work = self.works.pop(0)
@@ -167,15 +167,15 @@ class Live:
         return lines
 
     def lines(self, now: float, width: int, ink: Ink) -> list[str]:
-        """The live lines: everybody who is at work, who consults whom by indentation."""
+        """Draw one live line for each participant at work. Indentation shows who consults whom."""
         return [line(inner, now, width, ink, depth) for work in self.works for depth, inner in work.tree()]
 
     def status(self, now: float, width: int, ink: Ink) -> str:
-        """What the arbiter itself is doing."""
+        """Draw the arbiter's own line."""
         return line(self.arbiter, now, width, ink, -1)
 
     def abandon(self, now: float) -> None:
-        """The run ended: what was still at work was stopped with it."""
+        """Mark all unfinished work as stopped, because the run has ended."""
         self._turns_told = self._turns_heard
         for work in self.works:
             for _, inner in work.tree():

@@ -1,4 +1,4 @@
-"""How a session begins, on whatever page: the conversation that it goes on with, and the line that says who is there."""
+"""Opens a session: takes up a conversation, and shows the first line with the arbiter, the hosts and the thread."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mmos.cli.setting import Setting
 
 SHOWN = 8
-"""Letters of a thread's id in the first line."""
+"""Characters of a thread's id in the first line."""
 
 REHEARSAL = "[rehearsal: scripted models answer; no model is asked]"
-EMBEDDED = "[embedded: one model of 135 million parameters plays all parts; it shows how a fleet works together, and little more]"
+EMBEDDED = "[embedded: one model of 135 million parameters plays all roles; it only shows how a fleet works together]"
 
 
 def opened(config: Setting, app: App, page: Page, wishes: Wishes) -> Session:
-    """A session whose wishes the configuration can fulfil."""
+    """Open a session. Fails if the configuration does not have the requested roles."""
     session = Session(app, page, config.state_folder(app.config.path), wishes, _places(config))
     session.cast()
     return session
@@ -38,17 +38,17 @@ def _places(config: Setting) -> str:
 
 
 async def go_on(session: Session, thread: str | None, last: bool, *, tell: bool = True) -> None:
-    """Take up the conversation that was asked for."""
+    """Continue the requested conversation."""
     if last:
         thread = await last_thread(session.app.journal)
         if thread is None:
-            raise NotFound("There is no conversation yet to go on with.", next_step="Begin one with `mmos chat`.")
+            raise NotFound("There is no conversation to continue yet.", next_step="Start one with `mmos chat`.")
     if thread is not None:
         await take_up(session, thread, tell=tell)
 
 
 def caution(app: App) -> str:
-    """What one must know of those who answer; empty where it is the user's own fleet."""
+    """Warn that scripted or tiny models answer. Empty for the user's own fleet."""
     if app.rehearsed:
         return REHEARSAL
     built_in = app.config.path is None and any(server.kind == "embedded" for server in app.config.servers().values())
@@ -56,12 +56,12 @@ def caution(app: App) -> str:
 
 
 def short(thread: str | None) -> str:
-    """Enough of an id to know it by, and to name it with --thread."""
+    """Shorten an id to its last characters, which --thread accepts."""
     return thread[-SHOWN:] if thread else ""
 
 
 def header(session: Session) -> str:
-    """Who is there, in a line."""
+    """Write the first line: version, model, hosts, thread."""
     app, who = session.app, session.answerer.role
     parts = [
         f"mmos {__version__}",

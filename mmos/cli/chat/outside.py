@@ -1,4 +1,4 @@
-"""What the user has beside us: an editor, and a clipboard."""
+"""Uses the user's editor and clipboard."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 PROGRAMS = (("pbcopy",), ("wl-copy",), ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"), ("clip.exe",))
 MOST = 74_994
-"""Bytes that terminals take by OSC 52."""
+"""Most bytes that terminals accept for the clipboard (OSC 52)."""
 
 SECONDS = 3.0
 FILE = "copied.md"
 
 
 async def edited(text: str, aside: Callable[[Callable[[], None]], Awaitable[None]]) -> str | None:
-    """The text as it was left in `$VISUAL` or `$EDITOR`; None where neither is set or the editor failed."""
+    """Let the user edit the text in `$VISUAL` or `$EDITOR`. None if neither is set or the editor failed."""
     try:
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-    except ValueError:  # a quote that nobody closed
+    except ValueError:  # an open quote
         return None
     if not command:
         return None
@@ -43,11 +43,11 @@ async def edited(text: str, aside: Callable[[Callable[[], None]], Awaitable[None
 
 
 async def put(text: str, clip: Callable[[str], bool], state: Path) -> str:
-    """Copy by a program of this machine, else by the terminal itself, which works over ssh, else into a file; says where the text is."""
+    """Copy with a program of this machine, or through the terminal (works over ssh), or into a file. Say where the text is."""
     if not os.environ.get("SSH_CONNECTION") and await _by_program(text):
         return "Copied."
     if len(text.encode()) <= MOST and clip(text):
-        return "Copied through the terminal; if it does not take it, /save FILE keeps it."
+        return "Copied through the terminal. If your terminal has no clipboard access, use /save FILE."
     return _into_file(text, state / FILE)
 
 
@@ -56,12 +56,12 @@ def _into_file(text: str, path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        return f"It could not be copied: there is no clipboard, and {path} cannot be written: {error.strerror}."
-    return f"There is no clipboard here; the text is in {path}."
+        return f"The text could not be copied: there is no clipboard, and {path} cannot be written: {error.strerror}."
+    return f"There is no clipboard here. The text is in {path}."
 
 
 async def _by_program(text: str) -> bool:
-    """The first that is there and succeeds. One for a screen is of use only where a screen is."""
+    """Try the programs in order until one succeeds. Skip a program whose display is not there."""
     for name, *options in PROGRAMS:
         screen = {"wl-copy": "WAYLAND_DISPLAY", "xclip": "DISPLAY", "xsel": "DISPLAY"}.get(name)
         found = shutil.which(name)

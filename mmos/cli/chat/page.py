@@ -1,4 +1,4 @@
-"""What the conversation is written on: a terminal that is redrawn, a dumb one, or a pipe, behind one face."""
+"""Defines the page that a chat writes on: the common interface of a redrawn terminal, a simple terminal and a pipe."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from mmos.scope import Hint
 
 
 class Showing(Protocol):
-    """How one turn is seen."""
+    """Shows one turn."""
 
     def hint(self, hint: Hint) -> None: ...
     def tell(self, event: events.Event) -> None: ...
     def finish(self, answer: Any) -> None:
-        """Everything is told; the whole answer is on the page when this returns."""
+        """Show the whole answer. All events have come."""
 
 
 class Page(Protocol):
-    """Where lines go, and what can be done with the line that is being typed."""
+    """Takes lines, and controls the input line."""
 
     ink: Ink
 
     @property
     def width(self) -> int: ...
     def lines(self, lines: Iterable[str]) -> None:
-        """Our own lines, styled or not, with nothing in them that would steer the terminal."""
+        """Write MMOS's own lines. They may have styles, but no other control codes."""
 
     def note(self, text: str) -> None:
-        """What the program says of its own accord."""
+        """Show a message of MMOS itself."""
 
     def complain(self, error: MmosError) -> None:
-        """What went wrong, and the next step."""
+        """Show an error and the next step."""
 
     def stray(self) -> TextIO:
-        """Where goes what tools print."""
+        """Give a stream for the output of tools."""
 
     def markdown(self, text: str) -> None:
-        """A text of a model or of the user, as well as the page can show it."""
+        """Show a text of a model or of the user, formatted if the page can do that."""
 
     def showing(self, number: Callable[[Any], int]) -> Showing: ...
     def answerer(self) -> Answerer | None: ...
     def type(self, text: str) -> None:
-        """Put a text where the user can change and send it."""
+        """Put a text into the input line, so that the user can change and send it."""
 
     async def edit(self, text: str) -> str | None:
-        """The text as the user left it in the editor; None where there is no editor."""
+        """Let the user edit the text. None if there is no editor."""
 
     def clip(self, text: str) -> bool:
-        """Give the text to the terminal's clipboard; False where there is none."""
+        """Copy the text to the terminal's clipboard. False if there is none."""
 
 
 class Stray(io.TextIOBase):
-    """A stream whose finished lines stand on the page: for what tools print and logs write while it is drawn."""
+    """A stream that writes its finished lines to the page: for the output of tools and for logs."""
 
     def __init__(self, page: Page) -> None:
         super().__init__()
@@ -74,18 +74,18 @@ class Stray(io.TextIOBase):
 
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
-        if lines:  # a tool may write in a thread of its own
+        if lines:  # a tool may write from another thread
             self._loop.call_soon_threadsafe(self._page.lines, [self._page.ink.dim(harmless(unstyled(line))) for line in lines])
         return len(text)
 
 
 def table(page: Page, heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = ()) -> None:
-    """Columns on the page."""
+    """Write a table to the page."""
     inked(page, columns(heads, rows, page.width, spare))
 
 
 def inked(page: Page, lines: Sequence[str]) -> None:
-    """Coloured lines, without their colours where the page has none."""
+    """Write coloured lines. Remove the colours if the page has none."""
     import click
 
     page.lines(lines if page.ink.colour else [click.unstyle(line) for line in lines])

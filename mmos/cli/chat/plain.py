@@ -1,4 +1,4 @@
-"""Pages without control codes: a pipe, where each line is a turn, and a terminal that can do nothing but print."""
+"""Defines pages without control codes: a pipe, where each line is a turn, and a terminal that can only print."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class Pipe:
-    """Answers on stdout, whatever else is to be said on stderr."""
+    """Writes answers to stdout and everything else to stderr."""
 
     ink = Ink()
     width = ENDLESS
 
     def __init__(self) -> None:
         self.exit_code = 0
-        """Not 0 when a line could not be obeyed."""
+        """The exit code of the first line that failed, or 0."""
 
     def lines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -86,7 +86,7 @@ class Pipe:
 
 
 class Documents(Pipe):
-    """One JSON document for each line of input."""
+    """Writes one JSON document for each line of input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Documents(Pipe):
         self._print(answer.document())
 
     def finish(self, line: str) -> None:
-        """What a command has said is its document."""
+        """Print the document of a command: everything that it wrote."""
         if self._said:
             self._print({"version": 1, "command": line, "output": "\n".join(self._said)})
             self._said.clear()
@@ -121,7 +121,7 @@ class Documents(Pipe):
 
 
 class Told:
-    """A turn of which only the end is told; the specialists' answers can be opened all the same."""
+    """Shows only the result of a turn. /open still finds the specialists' answers."""
 
     def __init__(self, page: Pipe, number: Callable[[Any], int]) -> None:
         from mmos.cli.chat.live import Live
@@ -130,18 +130,18 @@ class Told:
         self._live = Live(number)
 
     def hint(self, hint: Hint) -> None:
-        """Nothing is shown before it is whole."""
+        """Ignore hints: nothing is shown before the answer is complete."""
 
     def tell(self, event: events.Event) -> None:
         self._live.tell(event, 0.0)
-        self._live.collapsed(self._page.width, self._page.ink)  # from now on it has its number
+        self._live.collapsed(self._page.width, self._page.ink)  # this gives each finished work its number
 
     def finish(self, answer: Answer) -> None:
         self._page.answered(answer)
 
 
 class Dumb(Pipe):
-    """A terminal that edits its own lines: the answer is printed as it comes, and who is at work in lines of their own."""
+    """Writes to a simple terminal: prints the answer as it comes, and lines that say who is at work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class Dumb(Pipe):
 
 
 class Printed(Told):
-    """A turn as lines that are never taken back."""
+    """Shows a turn in lines that are never redrawn."""
 
     def __init__(self, page: Dumb, screen: Screen, number: Callable[[Any], int]) -> None:
         super().__init__(page, number)

@@ -1,4 +1,4 @@
-"""The session line by line: in a pipe, where nothing but answers is on stdout, and at a terminal that can only print."""
+"""Runs the session line by line: in a pipe, where stdout holds only answers, and at a terminal that can only print."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 async def line_by_line(config: Setting, wishes: Wishes, thread: str | None, last: bool, *, at_terminal: bool) -> int:
-    """Each line is a turn; the end of the input ends the session, with 0 unless a line could not be obeyed."""
+    """Take each line as a turn. The session ends with the input, with 0 if all lines succeeded."""
     page = Documents() if config.json else Dumb() if at_terminal else Pipe()
     lines = Lines(sys.stdin.fileno())
     async with wired(config, _quiet if config.json else page.note) as app:
@@ -55,7 +55,7 @@ async def _serve(page: Pipe, session: Session, lines: Lines) -> None:
 
 
 async def _converse(page: Dumb, session: Session, lines: Lines) -> None:
-    """As in a pipe, with a prompt, questions, and Ctrl-C that stops the turn."""
+    """Read lines as from a pipe, but with a prompt and questions. Ctrl-C stops the turn."""
     page.note(header(session))
     if told := caution(session.app):
         page.note(told)
@@ -82,10 +82,10 @@ async def _converse(page: Dumb, session: Session, lines: Lines) -> None:
 
 @contextmanager
 def _interruptible(page: Dumb, session: Session, leave: Any) -> Iterator[None]:
-    """Ctrl-C stops the turn; where none is going on, the second one leaves."""
+    """Let Ctrl-C stop the turn. When no turn is running, a second Ctrl-C leaves."""
     loop = asyncio.get_running_loop()
     warned = -1
-    """How many lines had been said when the user was told that the next one leaves."""
+    """How many lines the user had sent when the chat announced that the next Ctrl-C leaves."""
 
     def stop() -> None:
         nonlocal warned
@@ -95,7 +95,7 @@ def _interruptible(page: Dumb, session: Session, leave: Any) -> Iterator[None]:
             leave()
         else:
             warned = session.said
-            page.note("\nCtrl-C again leaves, and so does Ctrl-D.")
+            page.note("\nPress Ctrl-C again or Ctrl-D to leave.")
             page.prompt()
 
     loop.add_signal_handler(signal.SIGINT, stop)

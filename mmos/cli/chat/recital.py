@@ -1,4 +1,4 @@
-"""One turn at a terminal: the answer as markdown while it is written, who is at work below it, and how it ended."""
+"""Shows one turn at a terminal: the answer while it is written, the participants at work, and the result."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from mmos.cli.chat.terminal import Terminal
 
 WIDEST = 120
-"""Cells of a line of prose: longer ones are hard to read."""
+"""Widest line of prose in cells: longer lines are hard to read."""
 
 
 class Recital:
-    """Finished blocks go to the scrollback in the order in which things happened: what was consulted stands before the answer."""
+    """Moves finished blocks to the scrollback in the order of what happened: consultations come before the answer."""
 
     def __init__(self, page: Terminal, number: Callable[[Work], int]) -> None:
         self._page = page
@@ -33,13 +33,13 @@ class Recital:
         self._stream: MarkdownStream | None = None
         self._width = 0
         self._blocks: list[str] = []
-        """Finished, and waiting for what was asked for before them."""
+        """Finished blocks that wait until earlier calls are done."""
         self._tail: list[str] | None = []
-        """What is drawn of the open block; None when it is to be drawn anew."""
+        """The drawn lines of the open block. None: draw it again."""
         self._apart = False
-        """A line is left free before the next block: something else stands above it."""
+        """Whether the next block needs an empty line above it."""
         self._said = ""
-        """What the newest turn of the arbiter has said."""
+        """The text of the arbiter's newest turn."""
         page.live = self.lines
         page.tick(True)
 
@@ -48,7 +48,7 @@ class Recital:
     def hint(self, hint: Hint) -> None:
         self._live.hear(hint, self._clock())
         if hint.depth:
-            return  # it is seen at the next tick
+            return  # the next tick shows it
         if hint.kind == "token":
             first = not self._said
             self._say(hint.text)
@@ -57,10 +57,10 @@ class Recital:
             self._end()
         elif hint.kind == "restart" and self._said:
             self._end()
-            self._note("[the answer broke off and is begun anew]")  # a fact tells why
+            self._note("[the answer broke off; MMOS tries again]")  # an event tells why
 
     def tell(self, event: events.Event) -> None:
-        """A fact; what the arbiter said before it called somebody stands before what came of the call."""
+        """Show an event. Text that the arbiter wrote before a call comes before the result of the call."""
         if isinstance(event, events.CallStarted) and self._live.settled:
             self._close()
         self._live.tell(event, self._clock())
@@ -86,7 +86,7 @@ class Recital:
         return self._stream
 
     def _close(self) -> None:
-        """The open block is as finished as it will be."""
+        """Finish the open block."""
         if self._stream is not None:
             self._blocks += self._stream.finish()
             self._stream = None
@@ -98,7 +98,7 @@ class Recital:
         self._said = ""
 
     def _settle(self) -> None:
-        """Put into the scrollback what has its place there by now."""
+        """Move finished lines to the scrollback."""
         page = self._page
         notes = [line for note in self._live.notes for line in wrapped(note, page.width)]
         self._live.notes.clear()
@@ -116,7 +116,7 @@ class Recital:
     # ---------------------------------------------------------------- what is seen
 
     def lines(self) -> list[str]:
-        """The live lines: the open block, who is consulted, and what the arbiter does."""
+        """Draw the live lines: the consultations, the open block and the arbiter's own line."""
         now, page = self._clock(), self._page
         if self._stream is not None:
             stream = self._markdown()
@@ -129,7 +129,7 @@ class Recital:
         return [*works, *held, *(self._tail or []), *status]
 
     def finish(self, answer: Answer) -> None:
-        """What there is of the answer, whatever of it had been seen before, and how the turn ended."""
+        """Show the rest of the answer and how the turn ended."""
         self._live.abandon(self._clock())
         text = answer.text or ""
         if self._said and text.startswith(self._said):

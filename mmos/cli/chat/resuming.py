@@ -1,4 +1,4 @@
-"""Going on with the last turn of a conversation: what became of it, the command that takes it up again, and what to type next."""
+"""Implements /resume, and says how the last turn of a conversation ended and what to type next."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mmos.events import QuestionAsked, Reason
     from mmos.views.run import RunView
 
-AGAIN = "/resume goes on with it, /retry asks it again."
-ANSWER = "/resume ANSWER answers it and goes on."
+AGAIN = "/resume continues it, /retry asks it again."
+ANSWER = "/resume ANSWER answers it and continues."
 STEPS: Mapping[str, str] = {
-    "timeout": "/set timeout=10m allows more time, then /resume goes on.",
-    "limit_turns": "/set max-turns=NUMBER allows more turns, then /resume goes on.",
-    "limit_calls": "/set max-calls=NUMBER allows more calls, then /resume goes on.",
+    "timeout": "/set timeout=10m allows more time, then /resume continues.",
+    "limit_turns": "/set max-turns=NUMBER allows more turns, then /resume continues.",
+    "limit_calls": "/set max-calls=NUMBER allows more calls, then /resume continues.",
     "question_open": ANSWER,
     "question_unanswered": ANSWER,
 }
-"""By the code of a reason: what other doors do with an option is typed here."""
+"""Next steps by reason code. Other commands use an option where the chat uses a slash command."""
 
 
 def next_step(reason: Reason) -> str:
@@ -32,17 +32,17 @@ def next_step(reason: Reason) -> str:
 
 
 async def resume(session: Session, argument: str) -> None:
-    """Go on with the last run, after its question was answered."""
+    """Continue the last run. Answer its question first, if it has one."""
     if session.last is None:
         raise UsageError("Nothing has been asked in this conversation yet.")
     run = session.last[0]
     view = await _view(session, run)
     if view.status == "answered":
-        raise UsageError("The last turn has been answered.", next_step="/retry asks it again.")
+        raise UsageError("The last turn is answered already.", next_step="/retry asks it again.")
     options = _options(session, view)
     question = view.open_question
     if question is None and argument:
-        raise UsageError("The last turn asks nothing.", next_step=AGAIN)
+        raise UsageError("The last turn has no open question.", next_step=AGAIN)
     if question is not None and argument:
         await session.app.answer(run, meant(argument, question))
     elif question is not None and session.page.answerer() is None and options.on_question is None:
@@ -51,14 +51,14 @@ async def resume(session: Session, argument: str) -> None:
 
 
 def _options(session: Session, view: RunView) -> RunOptions:
-    """Those of the run, where nothing else is set in this session; whoever is there is asked."""
+    """Take the options of the run, with the values that are set in this session. Questions go to the user of this session."""
     from mmos.app import RunOptions
 
     return RunOptions.of_facts({**view.options, "on_question": None, **session.wishes.options().as_facts()})
 
 
 async def standing(session: Session) -> str:
-    """What became of the last turn, and what to type; empty where there is nothing to go on with."""
+    """Say how the last turn ended and what to type. Empty if there is nothing to continue."""
     if session.last is None:
         return ""
     view = await _view(session, session.last[0])

@@ -1,4 +1,4 @@
-"""A session: one conversation with the arbiter, turn after turn, and what holds from one to the next."""
+"""Runs a chat session: one conversation with the arbiter, turn after turn, and the state between turns."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from mmos.participant.role import Participant
 
 MOST_LINES = 12
-"""Of what the user said, when it is shown: a paste is known by its beginning."""
+"""The chat repeats at most this many lines of what the user sent."""
 
 PATIENCE = 2.0
-"""Seconds that the last facts of a run may take to arrive when it has ended."""
+"""After the end of a run, the chat waits at most this many seconds for its last events."""
 
 
 def _new_id() -> str:
@@ -38,19 +38,19 @@ def _new_id() -> str:
 
 @dataclass
 class Session:
-    """What holds from turn to turn."""
+    """The state of a session from turn to turn."""
 
     app: App
     page: Page
     state: Path
-    """The folder of the state."""
+    """The state folder."""
     wishes: Wishes = field(default_factory=Wishes)
     places: str = ""
-    """The options that name this configuration and this state."""
+    """The command-line options that name this configuration and this state folder."""
     thread: str | None = None
     """None until the first turn has made one."""
     next_thread: str = field(default_factory=_new_id)
-    """The id of the conversation that begins with the next turn, where there is none."""
+    """The id of the conversation that the next turn starts if there is none."""
     name: str = ""
     last: tuple[str, str] | None = None
     """The newest run of this conversation, and its task."""
@@ -61,14 +61,14 @@ class Session:
     """What specialists answered, in the order of their numbers."""
     attached: list[File] = field(default_factory=list)
     instead: str = ""
-    """The run that the next task takes the place of."""
+    """The run that the next task replaces."""
     drop_queue: Callable[[], Sequence[str]] = tuple
-    """Takes back what was typed ahead."""
+    """Drops the lines that were typed ahead."""
     leave: Callable[[], None] = lambda: None
     said: int = 0
-    """Lines of the user so far."""
+    """Number of lines that the user has sent."""
     answering: bool = False
-    """A model is at work; a command that is carried out is no such thing."""
+    """Whether a model is at work. A running command does not count."""
     _work: asyncio.Task[None] | None = None
 
     @property
@@ -76,11 +76,11 @@ class Session:
         return self._work is not None
 
     def cancel(self) -> bool:
-        """Stop what is going on; its requests on the hosts are closed."""
+        """Stop the running turn or command, and close its requests to hosts."""
         return self._work is not None and self._work is not asyncio.current_task() and self._work.cancel()
 
     async def carry_out(self, work: Coroutine[Any, Any, None]) -> None:
-        """What one line of the user asks for, whatever comes of it."""
+        """Carry out one line of the user, and show its error if it fails."""
         self.said += 1
         self._work = asyncio.create_task(work)
         try:
@@ -92,13 +92,13 @@ class Session:
             self.page.complain(error)
         finally:
             self._work = None
-        if _leaving():  # the turn took the cancellation for its own and ended well
+        if _leaving():  # the turn ended well, but the cancellation was for the session
             raise asyncio.CancelledError
 
     # ---------------------------------------------------------------- a turn
 
     async def ask(self, text: str) -> None:
-        """A task for the arbiter, from ask to answer; what is attached goes with it, and what went with a task that it takes the place of."""
+        """Run a task with the attached files. A task that replaces another one also takes its files."""
         role, words = addressed(text, self.cast())
         files: tuple[File, ...] = ()
         if self.instead:
@@ -111,12 +111,12 @@ class Session:
             await self._turn(
                 text, lambda watch: self.app.run(words, thread=self.thread or self.next_thread, files=given, options=options, watch=watch)
             )
-        except (MmosError, asyncio.CancelledError):  # nothing was begun: they go with the next one
+        except (MmosError, asyncio.CancelledError):  # no run was started: keep the files for the next task
             self.attached = [*files, *sent, *self.attached]
             raise
 
     async def go_on(self, run: str, options: RunOptions) -> None:
-        """The newest run of this conversation again, from where it stopped."""
+        """Resume the newest run of this conversation."""
         task = self.last[1] if self.last else ""
         await self._turn(task, lambda watch: self.app.resume(run, options=options, watch=watch))
 
@@ -138,7 +138,7 @@ class Session:
         watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=started.set_result)
         following = asyncio.create_task(self._follow(started, showing))
         try:
-            with redirect_stdout(self.page.stray()):  # what tools print is no answer
+            with redirect_stdout(self.page.stray()):  # tools may print: keep that apart from the answer
                 answer = await work(watch)
         except asyncio.CancelledError:
             if not started.done():
@@ -152,7 +152,7 @@ class Session:
         return answer
 
     async def _follow(self, started: asyncio.Future[str], showing: Showing) -> None:
-        """The facts of the run as they are kept, up to its end, not an earlier one."""
+        """Show the run's events up to its end. A resumed run has earlier ends in the journal: skip those."""
         from mmos.events import RunFinished
 
         run, journal = await started, self.app.journal
@@ -169,25 +169,25 @@ class Session:
 
         cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
         view = RunView.of(await self.app.journal.read(run=run))
-        view.status = view.status or "cancelled"  # where its end could not be kept
+        view.status = view.status or "cancelled"  # the journal may not have been able to write the end
         return Answer.of(view)
 
     def begin(self, thread: str | None, name: str) -> None:
-        """From now on this is the conversation."""
+        """Switch to this conversation."""
         self.thread, self.name, self.last, self.instead = thread, name, None, ""
         self.next_thread = _new_id()
 
     @property
     def answerer(self) -> Participant:
-        """Who answers a line that names nobody."""
+        """The participant that answers a line without @ROLE."""
         return self.cast()[self.wishes.options().answering]
 
     def cast(self) -> Mapping[str, Participant]:
-        """Who would be at work in the next turn."""
+        """The participants of the next turn."""
         return self.app.cast(self.wishes.options())
 
     def number(self, work: Work) -> int:
-        """Under which number a specialist's answer can be opened; 0 for what is no specialist's."""
+        """Give a specialist's answer its number for /open. 0 for other tools."""
         if not work.role:
             return 0
         self.opened.append(work)
@@ -196,7 +196,7 @@ class Session:
     # ---------------------------------------------------------------- what the program itself says
 
     def echo(self, text: str) -> None:
-        """What the user said, as it stands in the conversation."""
+        """Show what the user sent, shortened."""
         shown = hanging("› ", text, self.page.width)
         left = len(shown) - MOST_LINES
         ink = self.page.ink

@@ -1,4 +1,4 @@
-"""A sitting at a terminal: what the keys mean at this moment, and the questions that models ask meanwhile."""
+"""Connects keyboard and session at a terminal: decides what a typed line means, and asks the questions of models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Screen(Terminal):
-    """The terminal as a page of the conversation."""
+    """The terminal as the page of a chat."""
 
     sitting: Sitting
 
@@ -68,7 +68,7 @@ class Screen(Terminal):
 
 
 class Sitting:
-    """Who types, and what becomes of it: a task, a command, or the answer to a question."""
+    """Takes each typed line as a task, a command, or the answer to a question."""
 
     def __init__(self, leave: Callable[[], None], folder: Callable[[], Path | None], colour: bool) -> None:
         self.inbox = Inbox()
@@ -86,7 +86,7 @@ class Sitting:
     # ---------------------------------------------------------------- the keyboard
 
     def entered(self, text: str) -> None:
-        """A task, an answer or a command; a command is never an answer: it is obeyed at once, or waits for its turn."""
+        """Take a typed line: a task, an answer or a command. A command is never an answer. It runs at once or waits in the queue."""
         self._warned = False
         command, session = slash.known(text) if self._question else slash.read(text), self.session  # an answer may be a path
         if command is not None and session is not None and slash.at_once(command[0], session):
@@ -102,7 +102,7 @@ class Sitting:
         self.screen.refresh()
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it while whatever goes on goes on."""
+        """Run it beside the current turn."""
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
@@ -114,10 +114,10 @@ class Sitting:
         except MmosError as error:
             self.screen.complain(error)
         if session.busy:
-            self.screen.lines([""])  # what goes on is no part of it
+            self.screen.lines([""])  # keeps the output of the command apart from the running answer
 
     def interrupted(self) -> None:
-        """Ctrl-C: the turn, else the line, else, the second time, the session."""
+        """Handle Ctrl-C: stop the turn, or clear the line, or leave at the second time."""
         session = self.session
         if session is not None and session.cancel():
             self._warned = False
@@ -129,7 +129,7 @@ class Sitting:
             self.left()
         else:
             self._warned = True
-            self.screen.lines([self.screen.ink.dim("Ctrl-C again leaves, and so does Ctrl-D.")])
+            self.screen.lines([self.screen.ink.dim("Press Ctrl-C again or Ctrl-D to leave.")])
 
     def wants_editor(self) -> None:
         self._beside(self._edit())
@@ -137,7 +137,7 @@ class Sitting:
     async def _edit(self) -> None:
         changed = await self.screen.edit(self.screen.typed)
         if changed is None:
-            self.screen.note("No editor: neither $VISUAL nor $EDITOR names one that works.")
+            self.screen.note("There is no editor. Set $VISUAL or $EDITOR to one that works.")
         else:
             self.screen.type(changed.rstrip("\n"))
 
@@ -147,7 +147,7 @@ class Sitting:
     # ---------------------------------------------------------------- questions
 
     async def ask(self, question: QuestionAsked) -> str:
-        """Ask inline; what was being typed comes back afterwards."""
+        """Ask the question in the input line. Afterwards, restore what the user was typing."""
         screen = self.screen
         begun, self._options = screen.typed, question.options
         screen.type("")
@@ -164,7 +164,7 @@ class Sitting:
         return answer
 
     async def agree(self, text: str, default: str) -> bool:
-        """A question of our own, answered by yes or no."""
+        """Ask a yes-or-no question of MMOS itself."""
         return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), default)) in ("yes", "y")
 
     def _asked(self, question: QuestionAsked) -> list[str]:
@@ -181,7 +181,7 @@ class Sitting:
                 return meant(given, question)
 
     def _thread(self) -> str:
-        """The conversation that what is typed belongs to."""
+        """The conversation that typed lines belong to."""
         return (self.session.thread or self.session.next_thread) if self.session else ""
 
     # ---------------------------------------------------------------- names for Tab, lines that wait
@@ -205,7 +205,7 @@ class Sitting:
         self._threads = list(names)
 
     def waiting(self) -> list[str]:
-        """Live lines of what was typed ahead and of what is attached."""
+        """Draw the waiting lines and the attached files."""
         screen = self.screen
         lines = [f"  waits: {flat(text)}" for text in self.inbox.waiting]
         if self.session is not None:

@@ -1,4 +1,4 @@
-"""The session at a terminal: the input line first, then everything else while the user already types."""
+"""Runs the session at a terminal: shows the input line first, and loads everything else while the user already types."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def at_terminal(config: Setting, wishes: Wishes, thread: str | None, last:
     resume = ""
     try:
         with sitting.screen.open(), _logs_on(sitting.screen):
-            await asyncio.to_thread(_import, config.rehearse)  # the loop goes on: keys are echoed meanwhile
+            await asyncio.to_thread(_import, config.rehearse)  # in a thread, so that keys are echoed meanwhile
             async with wired(config, sitting.screen.note, sitting.agree) as app:
                 session = opened(config, app, sitting.screen, wishes)
                 session.leave, session.drop_queue = leave, sitting.inbox.clear
@@ -57,7 +57,7 @@ async def at_terminal(config: Setting, wishes: Wishes, thread: str | None, last:
 
 
 def _import(rehearse: bool) -> None:
-    """What takes long to read is read in a thread."""
+    """Import the slow modules, and warm up the renderer."""
     for name in ("mmos.app", "mmos.app.lifecycle", *(["mmos.rehearsal.fleet"] if rehearse else [])):
         import_module(name)
     stream = import_module("mmos.cli.chat.markdown").MarkdownStream(80, False)
@@ -84,7 +84,7 @@ async def _talk(sitting: Sitting, session: Session, thread: str | None, last: bo
 
 
 async def _look_around(sitting: Sitting, session: Session) -> None:
-    """Who does not answer is told before he is needed; and Tab gets to know the conversations."""
+    """Warn of hosts that do not answer before they are needed, and load the names of conversations for Tab."""
     from mmos.views.listing import THREAD_KINDS, threads
 
     rows = threads(await session.app.journal.read(kinds=THREAD_KINDS))
@@ -99,7 +99,7 @@ async def _look_around(sitting: Sitting, session: Session) -> None:
     for name, error in spare.items():
         sitting.screen.note(f"! {name}: {error.message}")
     if unserved or spare:
-        sitting.screen.note("`mmos doctor` says what helps.")
+        sitting.screen.note("`mmos doctor` shows how to fix this.")
 
 
 def _resume(session: Session | None) -> str:
@@ -107,19 +107,19 @@ def _resume(session: Session | None) -> str:
         return ""
     from mmos.cli.chat.conversations import resume_command
 
-    return f"Go on with: {resume_command(session)}"
+    return f"To continue: {resume_command(session)}"
 
 
 def _folder(config: Setting) -> Path | None:
     try:
         return config.found_state()
-    except MmosError:  # a configuration that cannot be found is told of when it is needed
+    except MmosError:  # loading the configuration will report this error
         return None
 
 
 @contextmanager
 def _logs_on(page: Page) -> Iterator[None]:
-    """Logs stand above the input line as long as it is there."""
+    """Show logs above the input line while it is open."""
     handlers = [handler for handler in logging.getLogger("mmos").handlers if isinstance(handler, logging.StreamHandler)]
     before = [handler.setStream(Stray(page)) for handler in handlers]
     try:

@@ -1,4 +1,4 @@
-"""Commands that tell: what can be typed, the tools, the roles, the fleet, and what a specialist answered."""
+"""Implements the commands that show something: /help, /tools, /roles, /hosts, /models and /open."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 KEYS = (
     ("Enter", "sends"),
-    ("Alt-Enter", "breaks the line, as does a \\ at its end"),
+    ("Alt-Enter", "starts a new line, as does a \\ at the end of the line"),
     ("Ctrl-C", "stops the turn; twice on an empty line leaves"),
     ("Ctrl-D", "leaves"),
     ("Tab", "completes commands, roles, tools and file names"),
-    ("Ctrl-R", "searches what was typed before"),
+    ("Ctrl-R", "searches your earlier input"),
     ("Ctrl-X Ctrl-E", "opens the line in $EDITOR"),
 )
 
@@ -38,7 +38,7 @@ async def help_(session: Session, argument: str) -> None:
 
 
 def _explained(heads: tuple[str, str], rows: Iterable[tuple[str, str]], width: int) -> list[str]:
-    """Two columns; nothing of the second is left out."""
+    """Write two columns. Wrap the second one."""
     listed = [heads, *rows]
     wide = max(cells(name) for name, _ in listed)
     return [line for name, text in listed for line in hanging(f"{pad(name, wide)}  ", text, width)]
@@ -51,12 +51,12 @@ async def tools(session: Session, argument: str) -> None:
         if one is None:
             from mmos.config.wording import perhaps
 
-            raise UsageError(f"There is no tool {argument!r}{perhaps(argument, box.names) or '.'}", next_step="/tools lists them.")
+            raise UsageError(f"There is no tool {argument!r}{perhaps(argument, box.names) or '.'}", next_step="/tools lists the tools.")
         _one_tool(session, one)
         return
     held = session.answerer.box
     if not held:
-        session.say(f"The {session.answerer.role.name} holds no tools.")
+        session.say(f"The {session.answerer.role.name} has no tools.")
         return
     table(session.page, ("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in held])
 
@@ -76,7 +76,7 @@ def _one_tool(session: Session, tool: Tool) -> None:
 
 async def roles(session: Session, argument: str) -> None:  # noqa: ARG001
     rows = [
-        (name, one.role.model, ", ".join(one.role.servers) or "any that has it", f"{one.role.window:,}")
+        (name, one.role.model, ", ".join(one.role.servers) or "any host with it", f"{one.role.window:,}")
         for name, one in session.cast().items()
     ]
     table(session.page, ("ROLE", "MODEL", "WHERE IT MAY RUN", "WINDOW"), rows)
@@ -115,14 +115,14 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are of one model."""
+    """Whether two names mean the same model."""
     from mmos.fleet.seats import key
 
     return key(one) == key(other)
 
 
 async def open_(session: Session, argument: str) -> None:
-    """A specialist's answer by its number or by his role; the newest without either."""
+    """Show a specialist's answer by its number or its role. Without an argument, the newest."""
     if not session.opened:
         raise UsageError("No specialist has answered in this session.")
     fitting = [work for work in session.opened if argument in ("", str(work.number), work.role)]

@@ -1,4 +1,4 @@
-"""The page at a terminal: finished lines go to the scrollback, a few live ones are redrawn below them, and the input line stays open."""
+"""Draws the page at a terminal: finished lines go to the scrollback, live lines are redrawn below them, the input line stays open."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
 PROMPT = "› "
 SPARE_ROWS = 2
-"""That are left free: for a search, and so that nothing is ever pushed off the screen."""
+"""Rows that stay empty: for a search, and so that no live line is pushed off the screen."""
 
 
 class Output(Vt100_Output):
-    """Writes a frame at once: what is erased is never seen missing. It goes past the guard of stdout, so it cleans what it writes."""
+    """Writes a whole frame at once, so that erased lines do not flicker. It bypasses the guard of stdout, so it cleans what it writes."""
 
     held = False
 
@@ -45,16 +45,16 @@ class Output(Vt100_Output):
 
 
 class Terminal:
-    """A page that is redrawn. Its live lines stand right above the input line, which prompt_toolkit draws and edits."""
+    """A page that is redrawn. Its live lines are right above the input line, which prompt_toolkit draws and edits."""
 
     def __init__(self, typist: Typist, history: History, completer: Completer, ink: Ink) -> None:
         self.ink = ink
         self.asking = ""
-        """What stands before the input line while a question is open."""
+        """The prompt of the input line while a question is open."""
         self.live: Callable[[], Sequence[str]] = tuple
         self.below: Callable[[], Sequence[str]] = tuple
         self.unserved: set[str] = set()
-        """Roles that nobody can serve, as far as the page says so already; each as ROLE=MODEL."""
+        """Roles that no host can serve and that the page has warned of, each as ROLE=MODEL."""
         self._shown: list[str] = []
         self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -62,8 +62,8 @@ class Terminal:
         self._drawn = float("-inf")
         self._clean = False
         self._typist = typist
-        self._output: Output = Output.from_pty(sys.stdout)  # type: ignore[assignment]  # it makes one of its own class
-        self._output.enable_cpr = False  # an answer that comes late over ssh would be typed into the line
+        self._output: Output = Output.from_pty(sys.stdout)  # type: ignore[assignment]  # returns the class that it is called on
+        self._output.enable_cpr = False  # over ssh, a late reply of the terminal would appear in the input line
         self._session: PromptSession[str] = self._made(history, completer)
         self._loop = asyncio.get_running_loop()
         self._running: asyncio.Task[Any] | None = None
@@ -101,7 +101,7 @@ class Terminal:
         self.refresh()
 
     def refresh(self, *, now: bool = False) -> None:
-        """Show what has changed: at once where nothing was drawn for a moment, else together with what comes within it."""
+        """Draw what has changed: at once if the last frame is old enough, otherwise together with later changes."""
         wait = 0.0 if now else self._drawn + REDRAW_SECONDS - self._loop.time()
         if wait <= 0:
             self._invalidate()
@@ -115,7 +115,7 @@ class Terminal:
         self._session.app.invalidate()
 
     def tick(self, on: bool) -> None:
-        """Let clocks run while something is at work."""
+        """Redraw regularly while something is at work, so that its seconds count up."""
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
@@ -124,21 +124,21 @@ class Terminal:
             self._ticking = self._loop.call_later(TICK_SECONDS, self.tick, True)
 
     def forget(self) -> None:
-        """Whatever stands on the screen was left to somebody else: nothing above the input line is ours to erase."""
+        """Forget the drawn lines: another program used the screen, so they must not be erased."""
         self._shown = []
 
     def _message(self) -> StyleAndTextTuples:
         return [("bold" if self.ink.colour else "", self.asking or PROMPT)]
 
     def _before(self, _app: Any) -> None:
-        """Before the input line is drawn: what is above it, as far as it has changed."""
+        """Draw the changed lines above the input line, before prompt_toolkit draws that line."""
         self._drawn = self._loop.time()
         rows = self._output.get_size().rows
         live = [*self.live(), *self.below()]
         live = live[max(0, len(live) - max(0, rows - SPARE_ROWS - self._input_rows(rows))) :]
         if not self._clean:
             self._output.held = True
-            self._output.write_raw("\r")  # over the prompt that stood there before we were ready
+            self._output.write_raw("\r")  # erases the provisional prompt of `mmos.cli.chat.command`
             self._output.erase_down()
             self._clean = True
         if not self._pending and live == self._shown:
@@ -147,14 +147,14 @@ class Terminal:
         self._session.app.renderer.erase(leave_alternate_screen=False)
         same = 0 if self._pending else _common(live, self._shown)
         self._output.cursor_up(len(self._shown) - same)
-        # Each line is written over what stood there: some terminals keep a screen that is erased from its first cell on.
+        # Overwrite line by line: some terminals move an erased screen into their scrollback.
         self._output.write_raw("".join(f"\x1b[K{shown(line)}\r\n" for line in [*self._pending, *live[same:]]))
         self._output.erase_down()
         self._pending.clear()
         self._shown = live
 
     def _input_rows(self, most: int) -> int:
-        """Rows that the input line takes, with the names that Tab offers below it; what is above must not be pushed off the screen."""
+        """Count the rows of the input line and its completion menu, so that the lines above stay on the screen."""
         buffer = self._session.default_buffer
         menu = self._session.reserve_space_for_menu if buffer.complete_while_typing() or buffer.complete_state is not None else 0
         if buffer.document.line_count >= most:
@@ -169,12 +169,12 @@ class Terminal:
     # ---------------------------------------------------------------- the input line
 
     def _accepted(self, buffer: Buffer) -> bool:
-        """However a line is sent, by whatever key of prompt_toolkit's: it is one line, and the session goes on."""
+        """Take a line that prompt_toolkit accepted by any of its own keys. The session continues."""
         self._typist.entered(buffer.text)
         return True
 
     def type(self, text: str) -> None:
-        """Put a text into the input line, to be changed and sent."""
+        """Put a text into the input line."""
         buffer = self._session.default_buffer
         buffer.text = text
         buffer.cursor_position = len(text)
@@ -188,12 +188,12 @@ class Terminal:
         self._session.default_buffer.reset()
 
     async def aside(self, work: Callable[[], None]) -> None:
-        """Leave the terminal to another program for as long as it runs."""
+        """Give the terminal to another program while it runs."""
         self.forget()
         await run_in_terminal(work, in_executor=True)
 
     def send(self, sequence: str) -> None:
-        """Something for the terminal itself."""
+        """Send a control sequence to the terminal."""
         self._output.write_raw(sequence)
         self._output.flush()
 
@@ -201,7 +201,7 @@ class Terminal:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Show the input line; when this ends, the terminal is as it was, with all that was said in its scrollback."""
+        """Show the input line."""
         self._running = asyncio.create_task(self._session.app.run_async(set_exception_handler=False))
         self._running.add_done_callback(self._ended)
         yield
@@ -217,11 +217,11 @@ class Terminal:
         await asyncio.gather(running, return_exceptions=True)
 
     def _ended(self, running: asyncio.Task[Any]) -> None:
-        """The terminal went away, or its input was closed."""
+        """Leave when the terminal or its input was closed."""
         if not running.cancelled() and running.exception() is not None:
             self._typist.left()
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many lines both begin with."""
+    """Count the equal lines at the beginning of both."""
     return next((place for place, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""Commands that account: why a turn went to these roles, models and hosts, and what it cost."""
+"""Implements /why and /usage: why a turn used these roles, models and hosts, and what it cost."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from mmos.views.run import RunView
 
 TOLD = frozenset({"host", "warm", "swap", "queue_seconds"})
-"""What of a placement stands in the line anyway."""
+"""Fields of a placement that the line shows in another way."""
 
 
 @dataclass
 class Account:
-    """One exchange: who was asked, and what its turns cost."""
+    """One participant's part of a turn: its task, its replies, and the participants that it consulted."""
 
     head: str
     lines: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Account:
 
 
 def indented(text: str, depth: int, width: int) -> Iterator[str]:
-    """Lines that fit; what goes on stands a little further in."""
+    """Wrap a text. Continued lines are indented further."""
     room = max(20, width - 2 * depth - 2)
     first, *rest = wrapped(text, room)
     yield "  " * depth + first
@@ -56,7 +56,7 @@ async def why(session: Session, argument: str) -> None:  # noqa: ARG001
 
 
 def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) -> list[str]:
-    """Who was asked by whom and with what, on which host and why there, and where the seconds went."""
+    """Say who asked whom what, on which host and why there, and how the seconds were spent."""
     accounts: dict[str, Account] = {}
     calls: dict[str, str] = {}
     tops: list[Account] = []
@@ -76,7 +76,7 @@ def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) 
 
 
 def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
-    """Why this model and this host, as far as the fleet said it."""
+    """Say why this model and this host were used."""
     named = "as set in this session" if event.role in chosen else "as configured"
     placement = event.placement
     known = _memory(event)
@@ -85,12 +85,12 @@ def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
 
 
 def _memory(event: events.ModelReplied) -> list[str]:
-    """The host's own clock says whether the model was loaded for this reply."""
+    """Say whether the host had to load the model for this reply."""
     if event.placement.get("swap"):
-        return ["which pushed another model out to load it"]
+        return ["which unloaded another model to load it"]
     if event.usage.loaded:
         return ["which had to load it"]
-    return ["which held it"] if event.placement.get("warm") else []
+    return ["which had it in memory"] if event.placement.get("warm") else []
 
 
 def _plain(value: Any) -> bool:
@@ -102,7 +102,7 @@ def _figure(value: Any) -> str:
 
 
 def _seconds(event: events.ModelReplied) -> str:
-    """Where the time went, by the host's own clock."""
+    """Say how the time was spent, by the host's own clock."""
     usage = event.usage
     queued = max(float(event.placement.get("queue_seconds") or 0.0), usage.queue_seconds)
     cached = f" ({usage.cached_tokens} known)" if usage.cached_tokens else ""

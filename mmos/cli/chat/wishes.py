@@ -1,4 +1,4 @@
-"""What the user has set for this session: other models, limits, options of models, more instructions."""
+"""Holds what the user has set for this session: other models, limits, model options, instructions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Wishes:
-    """They hold until the session ends, and count from the next turn on."""
+    """Settings that hold from the next turn to the end of the session."""
 
     system: str = ""
     limits: dict[str, Any] = field(default_factory=dict)
@@ -22,10 +22,10 @@ class Wishes:
     sampling: dict[str, Any] = field(default_factory=dict)
 
     model: str = ""
-    """One that answers without any role."""
+    """A model that answers alone, without roles."""
 
     def options(self, role: str = "") -> RunOptions:
-        """Those of the next turn; with a role, that one alone answers."""
+        """Give the options of the next turn. With `role`, that role answers alone."""
         from mmos.app import RunOptions
 
         alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
@@ -35,7 +35,7 @@ class Wishes:
         return Wishes(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model)
 
     def set(self, key: str, value: str, roles: Collection[str]) -> None:
-        """Set one thing; an empty value takes it back."""
+        """Set one value. An empty value removes it."""
         from mmos.config.settings import checked
 
         place, name = self._place(key, roles)
@@ -45,13 +45,13 @@ class Wishes:
             place[name] = value if place is self.roles else checked(name, value)
 
     def told(self) -> list[tuple[str, str]]:
-        """All that is set."""
+        """List all values that are set."""
         shown = [(name.replace("_", "-"), f"{value:g} s" if name == "timeout" else str(value)) for name, value in self.limits.items()]
         shown += [*self.roles.items(), *((name, str(value)) for name, value in self.sampling.items())]
         return [*shown, ("system", self.system)] if self.system else shown
 
     def _place(self, key: str, roles: Collection[str]) -> tuple[dict[str, Any], str]:
-        """Where a setting belongs, and its name there."""
+        """Find where a setting is kept, and its name there."""
         from mmos.config.settings import LIMITS, OPTIONS
         from mmos.config.wording import perhaps
 
@@ -64,13 +64,13 @@ class Wishes:
         if option in OPTIONS and (not role or role in roles):
             return self.sampling, name
         raise UsageError(
-            f"There is nothing called {key!r} to be set{perhaps(key, known := names(roles)) or '.'}",
-            next_step=f"There are: {', '.join(known)}, and ROLE.OPTION for one role.",
+            f"There is no setting {key!r}{perhaps(key, known := names(roles)) or '.'}",
+            next_step=f"Settings: {', '.join(known)}, and ROLE.OPTION for one role.",
         )
 
 
 def names(roles: Iterable[str]) -> list[str]:
-    """Everything that can be set, as one types it."""
+    """List the names of all settings, as users type them."""
     from mmos.config.settings import LIMITS, OPTIONS
 
     return [*(name.replace("_", "-") for name in LIMITS), *roles, *OPTIONS]

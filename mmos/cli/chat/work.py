@@ -1,4 +1,4 @@
-"""One piece of work that a participant had done: a consultation or another call, from its wish to its result, as a line."""
+"""Describes one call in progress, a consultation or another tool call, and draws it as a line."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from mmos.views.run import RunView
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
-INTERRUPTED = "Interrupted; what there is stays in the conversation, marked. /resume goes on."
+INTERRUPTED = "Interrupted. The partial answer stays in the conversation. /resume continues."
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPINS_A_SECOND = 8
 LEAST_SECONDS = 0.5
-"""A speed that is measured over less is no speed."""
+"""Shorter times give no meaningful speed."""
 
 
 @dataclass
 class Work:
-    """What is known of it by now."""
+    """The current state of one call."""
 
     role: str = ""
-    """Who does it; empty for a tool that is no participant."""
+    """The participant that does the work. Empty for other tools."""
     tool: str = ""
     what: str = ""
     model: str = ""
@@ -40,15 +40,15 @@ class Work:
     pieces: int = 0
     tokens: int = 0
     writing_seconds: float = 0.0
-    """Of the hosts' own clocks."""
+    """Seconds by the hosts' own clocks."""
     retries: int = 0
     ended: float | None = None
     ok: bool = True
     report: str = ""
     text: str = ""
-    """What it answered."""
+    """Its answer."""
     number: int = 0
-    """Under which its whole answer can be opened."""
+    """The number for /open."""
     below: list[Work] = field(default_factory=list)
 
     def enter(self, stage: Stage, now: float) -> None:
@@ -56,20 +56,20 @@ class Work:
             self.stage, self.since, self.pieces = stage, now, 0
 
     def tree(self, depth: int = 0) -> Iterator[tuple[int, Work]]:
-        """Itself and all that was done for it, with depths."""
+        """Walk through this work and all work below it, with depths."""
         yield depth, self
         for inner in self.below:
             yield from inner.tree(depth + 1)
 
 
 def what_of(arguments: Mapping[str, Any]) -> str:
-    """What a call is about, for people."""
+    """Describe a call by its query or its arguments."""
     asked = arguments.get("query") or arguments.get("question")
     return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def what_came(result: str) -> str:
-    """What a tool gave back, for people: of a specialist's document its response."""
+    """Describe the result of a tool. Of a specialist's document, take the response."""
     if not result.startswith("{"):
         return result
     try:
@@ -81,7 +81,7 @@ def what_came(result: str) -> str:
 
 
 def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
-    """The work in one line that fits."""
+    """Draw the work in one line that fits."""
     indent = "  " * (depth + 1)
     if work.ended is not None:
         mark, style = ("✓", ink.green) if work.ok else ("✗", ink.red)
@@ -91,7 +91,7 @@ def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
 
 
 def _fitted(parts: list[str], seconds: float, width: int) -> str:
-    """The seconds are always seen; what stands last of the others gives way first."""
+    """Shorten the line from the end, but keep the seconds."""
     end = f" · {how_long(max(0.0, seconds))}"
     return fit(" · ".join(flat(part) for part in parts if part), width - cells(end)) + end
 
@@ -123,6 +123,6 @@ def _speed(tokens: float) -> str:
 
 
 def spent(view: RunView) -> str:
-    """What a turn took; of an answer that was interrupted no host has told the tokens."""
+    """Say what a turn cost. An interrupted answer has no token count, because no host reported it."""
     tokens = counted(view.output_tokens, "token") if view.output_tokens else ""
     return " · ".join(filter(None, (counted(view.asked, "model call"), tokens, how_long(view.ended - view.started))))
