@@ -1,4 +1,4 @@
-"""Runs one call: find, check, mind loops, time, catch, write down; whatever happens, the caller reads a message it can act on."""
+"""Runs one tool call: it finds the tool, checks the arguments, notices loops, and turns every fault into a message for the caller."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ from mmos.toolbox import Context, Room, Tool, Toolbox, UserQuestion, called, ren
 from mmos.views.run import canonical
 
 PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
-"""Faults that no model can mend: they end or pause the run."""
+"""Errors that a model cannot fix. They end or pause the run."""
 
 LONGEST_RESULT = 50_000
-"""Characters of a tool's result that travel whole."""
+"""A tool result up to this many characters goes to the model whole."""
 
 SHOWN = 400
-"""How much of an earlier result a nudge repeats."""
+"""How many characters of an earlier result a nudge repeats."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One call on its way through the rungs."""
+    """One tool call while it runs."""
 
     call: ToolCall
     offered: Toolbox
-    """What the caller was offered this turn."""
+    """The tools that the caller has this turn."""
     known: Collection[str]
-    """Every tool of the house, to tell a forbidden one from an invented one."""
+    """Every tool of the app, to tell a forbidden tool from an invented one."""
     scope: Scope
     room: Room
 
     async def run(self) -> CallFinished:
-        """The outermost rung: count it, carry it out, write down how it ended."""
+        """Count the call, run it, and record how it ended."""
         scope, call = self.scope, self.call
         begun = scope.clock()
-        if call.id not in scope.view.started_calls:  # else it is taken up again after a question or a crash
+        if call.id not in scope.view.started_calls:  # a call that resumes after a question or a crash is not counted again
             scope.check_call()
             scope.record(CallStarted(call.id, scope.lane, scope.role, call.name, call.arguments))
         ok, code = True, ""
@@ -71,7 +71,7 @@ class Execution:
         return finished
 
     async def _caught(self) -> str:
-        """Every fault of a tool becomes one that the model can read; what ends the run passes."""
+        """Turn every fault of a tool into an error that the model can read. Errors that end the run pass."""
         try:
             return await self._guarded()
         except asyncio.CancelledError:
@@ -84,7 +84,7 @@ class Execution:
             raise ToolError(str(error), code=error.code) from error
         except (SystemExit, KeyboardInterrupt) as error:
             raise ToolFailed(f"{self.call.name} failed: it tried to end the program ({_told(error)}).") from error
-        except Exception as error:  # the one broad catch of the house: a tool may raise anything
+        except Exception as error:  # the only broad catch in MMOS: a tool may raise anything
             leaves = list(_leaves(error))
             for leaf in leaves:
                 if isinstance(leaf, PASS_ON):
@@ -104,9 +104,9 @@ class Execution:
         raise UnknownTool(f"There is no tool named {name!r}.{guess} Tools you have: {existing}.")
 
     async def _settled(self) -> tuple[Execution, Tool, str]:
-        """The call as it can be carried out: as it came, coerced by its schema, or clarified, once; and what its caller is told of that."""
+        """The call as it can run: as it came, coerced to the schema, or clarified once. With a note for the caller about the change."""
         repairs = [repair for repair in self.scope.view.repairs if repair.call == self.call.id and repair.tool]
-        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # it was, before a pause
+        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # clarified before a pause
         if clear is None:
             try:
                 tool = self._found()
@@ -124,7 +124,7 @@ class Execution:
         )
 
     def _coerced(self, tool: Tool) -> Execution:
-        """With arguments that fit; every change is written down."""
+        """The call with arguments that fit the schema. Every change is recorded."""
         coerced = coerce(self.call.arguments, tool.spec.parameters, tool.spec.problems)
         if coerced.problems:
             expected = ", ".join(tool.spec.parameters.get("properties", {})) or "none"
@@ -140,19 +140,19 @@ class Execution:
         return replace(self, call=replace(self.call, arguments=coerced.arguments))
 
     async def _after_crash(self, tool: Tool) -> str:
-        """The call was begun and never ended: it is not done twice without somebody saying so."""
+        """The call started and never ended. MMOS repeats it only when the tool or the user says so."""
         if callable(tool.after_crash):
             return render(await called(tool.after_crash, self.call.arguments))
         times = self.scope.view.cut_off[self.call.id]
         what = f"A crash or a stop cut off the call {self._spelled()}" + (f", {times} times by now" if times > 1 else "")
-        question = UserQuestion(f"{what}. Did it take effect? Shall it be done again?", "choice", ("repeat", "skip"))
+        question = UserQuestion(f"{what}. Did it take effect? Should MMOS repeat it?", "choice", ("repeat", "skip"))
         said = await self.room.ask_user(self.scope, question, call=self.call.id)
         if said == "repeat":
             return await self._timed(tool)
         raise ToolUnknownOutcome(f"This call was cut off; nobody knows whether it took effect. The user says: {said}.")
 
     async def _guarded(self) -> str:
-        """The same call over and over, good or bad, is a loop; what may be repeated is not, nor what a crash cut off."""
+        """Run the call unless it is a loop: the same call again and again. Repeatable tools and calls that a crash cut off are no loop."""
         tool = self.offered.get(self.call.name)
         earlier = self._earlier()
         cut_off = self.call.id in self.scope.view.cut_off
@@ -165,9 +165,9 @@ class Execution:
         return note + await (fit._after_crash(tool) if cut_off and tool.effects else fit._timed(tool))
 
     async def _looping(self, earlier: int) -> str:
-        """First a nudge, then the tool is withheld for a turn, then the user decides; empty when he lets it go on."""
+        """First nudge the model, then withhold the tool for a turn, then ask the user. Empty when the user lets the model continue."""
         measure = ("nudge", "withhold", "ask")[min(earlier - self.scope.limits.repeats, 2)]
-        if all(asked.call != self.call.id for asked in self.scope.view.questions.values()):  # else it was noticed before a pause
+        if all(asked.call != self.call.id for asked in self.scope.view.questions.values()):  # after a pause it is already recorded
             self.scope.record(LoopNoticed(self.scope.lane, self.scope.role, self.call.name, earlier + 1, measure))  # type: ignore[arg-type]
         if measure == "ask":
             return await self._user_decides(earlier)
@@ -177,20 +177,20 @@ class Execution:
         )
 
     def _earlier(self) -> int:
-        """How often this call was made before, here or in the exchanges that led here; one beside this one knows nothing of it."""
+        """How often this call was made before, in this lane or in the lanes above it. Lanes side by side do not count."""
         scope, call = self.scope, self.call
         path = scope.conversation.path(scope.lane)
         return sum(lane in path for lane in scope.view.repeats[canonical(scope.role, call.name, call.arguments)]) - 1
 
     async def _user_decides(self, earlier: int) -> str:
-        text = f"{self.scope.role} keeps calling {self._spelled()}, {earlier + 1} times by now. Shall it go on?"
+        text = f"{self.scope.role} keeps calling {self._spelled()}, {earlier + 1} times by now. Should it go on?"
         try:
             said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("stop", "go on"), "stop"), call=self.call.id)
         except QuestionUnanswered:
             said = "stop"
         if said == "stop":
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
-            raise LimitReached(message, limit="loop", next_step="See `mmos runs show`.")
+            raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
         return "" if said == "go on" else f"The user says: {said}"
 
     async def _timed(self, tool: Tool) -> str:
@@ -208,7 +208,7 @@ class Execution:
             raise ToolTimeout(f"{tool.name} did not finish within {tool.timeout:g} s and was stopped.") from error
 
     def _handed_on(self, text: str) -> str:
-        """A result that no window holds is kept whole, and the model gets its beginning, its headings and its end."""
+        """Keep a result whole that is too long for any window. The model gets its beginning, its headings and its end."""
         if len(text) <= LONGEST_RESULT:
             return text
         reference = self.scope.keep("", text)
@@ -232,7 +232,7 @@ def _cancelled_from_outside() -> bool:
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The faults themselves, where several came together."""
+    """The single errors of an exception group."""
     if not isinstance(error, BaseExceptionGroup):
         yield error
         return

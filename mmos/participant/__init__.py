@@ -1,1 +1,1 @@
-"""THE loop, the turns that it is made of, and the roles that it serves."""
+"""Runs the arbiter and the specialists: the loop that all of them share, its turns, and the questions to the user."""

@@ -1,4 +1,4 @@
-"""What a model reads of the files that the user attached: texts in their place, images where it sees."""
+"""Puts attached files into prompts: every model gets the texts, and models that see images get the images."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from mmos.prompting.templates import Templates
 from mmos.views.conversation import Lane
 
 IMAGE_TOKENS = 1024
-"""What an image is taken to need of a window: models differ, from 256 to some thousands."""
+"""MMOS plans this many tokens of the window for one image. Models need between 256 and a few thousand."""
 
 
 async def sees(fleet: Fleet, role: Role) -> bool | None:
-    """Whether the role's model takes images; None where no host can say."""
+    """Whether the role's model takes images. None: no host can say."""
     described = await fleet.describe(role.model, role.servers)
     return None if described is None or described.capabilities is None else "vision" in described.capabilities
 
 
 @dataclass(frozen=True)
 class Eyes:
-    """Who of a run's participants sees; hosts are asked when an image is there, and once."""
+    """Knows which participants of a run see images. It asks a host once for each model, and only when there is an image."""
 
     fleet: Fleet
     roles: Mapping[str, Participant]
     templates: Templates
     known: dict[str, bool]
-    """By model, as far as hosts have said it; a model of which nobody says it is sent the image, and its host decides."""
+    """By model. A model that is not in here gets the image, and its host decides."""
 
     async def look(self, participant: Participant, lane: Lane) -> int:
-        """Learn what has to be known before this lane's prompt can be made; gives the tokens that its images need."""
+        """Ask the hosts what this lane's prompt needs to know. Returns the tokens that its images need."""
         images = sum(bool(file.image) for message in (*lane.before(), *lane.messages) for file in message.files)
         if not images:
             return 0
@@ -44,7 +44,7 @@ class Eyes:
         return IMAGE_TOKENS * images if self._sees(participant.role) else 0
 
     def shown(self, message: Message, participant: Participant) -> Message:
-        """The message with its files, as this participant's model is sent it."""
+        """The message with its files, as MMOS sends it to this participant's model."""
         able = self._sees(participant.role)
         who = "" if able else ", ".join(name for name in participant.consults if self._sees(self.roles[name].role))
         return message.form(f"files:{able}:{who}", lambda plain: self._rendered(plain, able, who))
@@ -68,5 +68,5 @@ class Eyes:
 
 
 def _fence(text: str) -> str:
-    """One that nothing in the text closes."""
+    """A code fence that nothing in the text closes."""
     return "`" * (max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1)

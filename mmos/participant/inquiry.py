@@ -1,4 +1,4 @@
-"""One question to a model beside its threads: asked once, counted and written down like any other, in a lane of its own."""
+"""Asks a model one question outside its conversation. It has a lane of its own, and counts and is recorded like any other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmos.scope import Scope
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A lane below the one that it is about."""
+    """A question in its own lane, below the lane that it is about."""
 
     fleet: Fleet
     gauge: Gauge
@@ -34,13 +34,13 @@ class Inquiry:
         self.scope.record(LaneClosed(self.scope.lane, self.scope.role, status, self.scope.exchange.said()))
 
     def fits(self, request: ChatRequest) -> bool:
-        """Whether the whole prompt fits into the window: nothing is left out of an inquiry."""
+        """Whether the whole prompt fits the window. An inquiry never leaves anything out."""
         return self._tokens(request) <= request.num_ctx
 
     async def ask(
         self, role: str, request: ChatRequest, servers: tuple[str, ...], *, seconds: float, shape: Callable[[Reply], Message]
     ) -> Reply:
-        """The reply; `shape` gives the message that is written down of it. Raises HostError when none came in time."""
+        """The reply. `shape` makes the message that is recorded. Raises HostError when no reply comes in time."""
         scope = self.scope
         ask = f"a{scope.view.asked + 1}"
         scope.record(ModelAsked(ask, scope.lane, role, request.model, request.num_ctx, self._tokens(request), channel=_channel(request)))

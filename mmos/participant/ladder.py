@@ -1,4 +1,4 @@
-"""What is done about a call that cannot be read or carried out: the interpreter says what was meant, else its caller says it again, in JSON."""
+"""Repairs a call that MMOS cannot read or run: it asks the interpreter what was meant, then the caller for the same in JSON."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from mmos.scope import Scope
 from mmos.toolbox import Toolbox
 
 LANE = "interpreter"
-"""The lanes of the ladder bear this name, whichever role speaks in them."""
+"""The role name of every lane that the ladder opens, also when the caller answers in it."""
 SECONDS = 60.0
-"""How long one rung may take where its role has no `timeout`."""
+"""Timeout of one attempt when its role has no `timeout`."""
 TOKENS = 512
 ROUTER = "functiongemma"
 ROUTER_TOKENS = 256
 ROUTER_STOP = "<start_function_response>"
-"""Functiongemma goes on with a result of its own invention."""
+"""Without this stop FunctionGemma continues with an invented result."""
 
 
 @dataclass(frozen=True)
 class Again:
-    """A caller's own turn once more, as JSON by grammar."""
+    """The caller's turn once more. A grammar holds the reply to JSON."""
 
     role: Role
     request: ChatRequest
@@ -47,17 +47,17 @@ class Again:
 
 @dataclass
 class Ladder:
-    """The rungs between a reply that cannot be read and a caller that is told so; one for each run."""
+    """What MMOS tries before it tells a caller that its reply could not be read. Each run has one ladder."""
 
     fleet: Fleet
     gauge: Gauge
     templates: Templates
     interpreter: Role | None = None
     silent: bool = False
-    """Whether the interpreter could not be reached: it is not waited for twice."""
+    """The interpreter did not answer, so this run does not wait for it again."""
 
     async def climb(self, scope: Scope, box: Toolbox, reading: Reading, again: Again | None) -> Reading:
-        """The reading as the first rung makes it clear; as it was where none does."""
+        """The reading that the first successful attempt gives. If none succeeds, the reading as it came."""
         text = reading.message.content.strip()
         asks_interpreter = bool(text) and self._may_interpret(text)
         if not box or _spent(scope) or not (asks_interpreter or again):
@@ -71,7 +71,7 @@ class Ladder:
             return await self._said_again(inquiry, reading, again) if again else reading
 
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
-        """The call that was meant by one that cannot be carried out, as the interpreter sees it; every change is written down."""
+        """Ask the interpreter which call was meant by one that cannot run. Every change is recorded."""
         tried = orjson.dumps({"name": call.name, "arguments": call.arguments}).decode()
         if not self._may_interpret(tried) or _spent(scope) or not offered:
             return None
@@ -91,7 +91,7 @@ class Ladder:
         return made
 
     async def interpret(self, scope: Scope, text: str, box: Toolbox) -> tuple[ToolCall, ...] | str:
-        """The calls that a text means, or why there are none."""
+        """The calls that the text means, or the reason why there are none."""
         if self.interpreter is None:
             return "there is no interpreter"
         if len(text) > LONGEST:
@@ -112,7 +112,7 @@ class Ladder:
         role = self.interpreter
         specs = relevant(text, box.specs)
         if role is None or not specs:
-            return "no tool has anything to do with it"
+            return "it fits no tool"
         request = self._request(role, text, specs)
         if not inquiry.fits(request):
             return "it does not fit into the interpreter's window"
@@ -128,7 +128,7 @@ class Ladder:
         return found if isinstance(found, str) else tuple(found)
 
     def _request(self, role: Role, text: str, specs: Sequence[Spec]) -> ChatRequest:
-        """One turn, few tools, few tokens; functiongemma hears the words that it was trained with."""
+        """One turn with few tools and few tokens. FunctionGemma gets the system text that it was trained with."""
         router = text_for(role.model) == ROUTER
         system = instructions(role, self.templates)
         options = (
@@ -142,7 +142,7 @@ class Ladder:
     # ---------------------------------------------------------------- the caller itself
 
     async def _said_again(self, inquiry: Inquiry, reading: Reading, again: Again) -> Reading:
-        """What the caller says when a grammar lets it say nothing but a call or an answer."""
+        """The caller's second reply. A grammar allows only a call or an answer."""
         if not inquiry.fits(again.request):
             return reading
         role, seconds = again.role, again.role.timeout or SECONDS
@@ -174,7 +174,7 @@ class Ladder:
 
 
 def text_for(model: str) -> str:
-    """The name of the text that tells an interpreter its job."""
+    """The name of the prompt that an interpreter gets."""
     return ROUTER if ROUTER in model.lower() else "interpreter"
 
 
@@ -184,7 +184,7 @@ def instructions(role: Role, templates: Templates) -> str:
 
 
 def _spent(scope: Scope) -> bool:
-    """Whether the run may make no more calls, or ask no more models."""
+    """Whether the run has no calls left, or may ask no more models."""
     return scope.calls_left == 0 or scope.spent is not None
 
 

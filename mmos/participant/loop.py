@@ -1,4 +1,4 @@
-"""THE loop: a participant remembers, asks its model, does what was asked, until there is an answer; arbiter and specialist alike."""
+"""The loop of every participant: it asks its model and runs the calls that the model makes, until there is an answer."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from mmos.toolbox import Answer, Toolbox, UserQuestion
 
 STOP = "stop"
 OWN_LIMITS = ("limit_turns", "repetition")
-"""Limits of one participant: whoever asked it goes on with what there is."""
+"""Limits of one participant. The caller of that participant continues with what it wrote so far."""
 HELPED = "The user says: {}"
 MOST_ATTEMPTS = 2
-"""How often an answer in its shape is asked for."""
+"""How often MMOS asks for an answer that fits the schema."""
 
 
 @dataclass(frozen=True)
 class Participants:
-    """All participants of an app and what they share: the room in which tools run."""
+    """All participants of an app and what they share. Tools reach other roles and the user through it."""
 
     fleet: Fleet
     roles: Mapping[str, Participant]
     desk: Desk = field(default_factory=Desk)
     experience: Experience = field(default_factory=Experience)
     known: frozenset[str] = frozenset()
-    """The names of all tools of the house."""
+    """The names of all tools of the app."""
     ladder: Ladder | None = None
     templates: Templates = field(default_factory=Templates)
     shape: Shape | None = None
-    """What the answer to the user has to fit."""
+    """The schema of the answer to the user."""
 
     @property
     def eyes(self) -> Eyes:
         return Eyes(self.fleet, self.roles, self.templates, self.experience.sight)
 
     async def respond(self, scope: Scope) -> Answer:
-        """The loop. Where it stands is read from the exchange, so that it can be entered at any point."""
+        """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""
         participant, shape = self.roles[scope.role], None if scope.depth else self.shape
         turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder, shape)
         while True:
@@ -63,7 +63,7 @@ class Participants:
                 await self._take(turn, scope)
 
     async def exchange(self, scope: Scope) -> Answer:
-        """Respond, and write down how the exchange ended; one that waits for the user stays open."""
+        """Respond, and record how the exchange ended. An exchange that waits for the user stays open."""
         status: Status = "failed"
         try:
             answer = await self.respond(scope)
@@ -84,12 +84,12 @@ class Participants:
         return answer
 
     def _fits(self, shape: Shape, participant: Participant, scope: Scope) -> bool:
-        """Whether the answer has its shape; if not, the next turn asks for it in that shape, and does not ask for ever."""
+        """Whether the answer fits the schema. If not, the next turn asks for it again, a limited number of times."""
         lane = scope.exchange
         problems = shape.problems(lane.last.content)
         if not problems:
             return True
-        free = bool(participant.box) and not lane.reshaped  # nobody has held it to anything yet
+        free = bool(participant.box) and not lane.reshaped  # no turn has asked for the schema yet
         if lane.reshaped >= (MOST_ATTEMPTS if participant.box else MOST_ATTEMPTS - 1):
             raise SchemaUnmet(f"{scope.role} ({participant.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
         schema = shape.format.decode()
@@ -100,19 +100,19 @@ class Participants:
         scope.record(Prompted(scope.lane, scope.role, Message("user", told), shape=True))
         return False
 
-    # ---------------------------------------------------------------- the last rung: the user
+    # ---------------------------------------------------------------- the last step: the user
 
     async def _take(self, turn: Turn, scope: Scope) -> None:
-        """Where nothing came of it again and again, whoever asked is told: a participant by its call's result, the user by a question."""
+        """One turn. When no turn gives a readable answer, a specialist's caller gets an error, and MMOS asks the user for help with the arbiter."""
         try:
             await turn.take()
         except NoAnswer as error:
             if scope.depth or not self.desk.reachable:
                 raise
-            await self._ask_for_help(scope, UserQuestion(f"{error.message} What shall it do? Say {STOP} to end the run."))
+            await self._ask_for_help(scope, UserQuestion(f"{error.message} What should it do? Answer {STOP} to end the run."))
 
     async def _stuck(self, scope: Scope) -> bool:
-        """Whether the user was asked for help with this turn and has not been heard yet: then that comes first."""
+        """Whether this turn waits for help from the user. If so, ask for it before anything more happens."""
         asked = next((asked for asked in scope.view.questions.values() if asked.call == _help(scope)), None)
         if asked is None or (scope.view.answers.get(asked.question) and scope.exchange.last.content == _words(scope, asked.question)):
             return False
@@ -128,7 +128,7 @@ class Participants:
     # ---------------------------------------------------------------- the room
 
     async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer:
-        """Let another participant answer, in a lane of its own below the caller's."""
+        """Ask another participant, in its own lane below the caller's."""
         if role not in self.roles:
             raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
         if scope.depth >= scope.limits.depth:
@@ -162,7 +162,7 @@ class Participants:
         return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
 
     def _lane(self, scope: Scope, role: str, message: Message, call: str) -> str:
-        """The call's own lane: a new one, or the one that a pause or a crash left open."""
+        """The lane of this call: a new one, or the one that a pause or a crash left open."""
         lane = scope.view.lanes.get(call)
         if lane is not None and scope.conversation.lanes[lane].status is None:
             return lane
@@ -170,10 +170,10 @@ class Participants:
         scope.record(LaneOpened(lane, role, message, scope.lane, call, scope.depth + 1))
         return lane
 
-    # ---------------------------------------------------------------- doing what was asked
+    # ---------------------------------------------------------------- the calls
 
     async def _carry_out(self, participant: Participant, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
-        """Every call of the turn, side by side; what ends or pauses the run is raised when all have come to rest."""
+        """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
         offered = participant.box.without(scope.view.hidden.get(scope.lane, ()))
         runs = [Execution(call, offered, self.known, scope, self).run() for call in calls]
         if len(runs) == 1:
@@ -195,7 +195,7 @@ class Participants:
 
 
 def _help(scope: Scope) -> str:
-    """The place of a call for a question that no call asks: a turn has one."""
+    """Stands in for a call id in a question that MMOS itself asks. Each turn has one."""
     return f"{scope.lane}#{scope.exchange.turns}"
 
 

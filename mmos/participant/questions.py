@@ -1,4 +1,4 @@
-"""The user's desk: where questions of models go, and what is done when nobody sits there."""
+"""Takes models' questions to the user, and applies the run's policy when the user is not there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answerer = Callable[[QuestionAsked], Awaitable[str]]
 
 @dataclass(frozen=True)
 class Desk:
-    """Asks the user inline, takes the default, waits, or fails: whatever the run was told to do."""
+    """Asks the user, takes the default, waits, or fails, as the run's policy says."""
 
     policy: OnQuestion = "fail"
     answerer: Answerer | None = None
@@ -27,11 +27,11 @@ class Desk:
 
     @property
     def reachable(self) -> bool:
-        """Whether the user answers at all, now or later."""
+        """Whether the user can answer, now or later."""
         return self.policy == "wait" or (self.policy == "ask" and self.answerer is not None)
 
     async def ask(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
-        """The user's answer: given before, given now, or awaited under the run's id."""
+        """The user's answer: an earlier one from the journal, or a new one. Raises `QuestionOpen` when the run has to wait for it."""
         known = scope.view.questions.values()
         asked = next((asked for asked in known if (asked.call, asked.text) == (call, question.text)), None)
         if asked is None:

@@ -1,4 +1,4 @@
-"""A role at work: its model, what it is told, the tools it holds, and the frame that these make."""
+"""A role as a participant: its model, its system text, its tools, and the frame that its prompts share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmos.toolbox import Toolbox
 
 
 class Role(Protocol):
-    """What the loop wants to know of a role; the configuration's resolved role has it."""
+    """What the loop needs to know of a role. The configuration's resolved role provides it."""
 
     @property
     def name(self) -> str: ...
@@ -37,46 +37,46 @@ class Role(Protocol):
     def timeout(self) -> float | None: ...
     @property
     def system(self) -> str | None:
-        """What the configuration adds to its text."""
+        """What the configuration adds to the system text."""
         ...
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What stays the same from turn to turn: channel, system text, their length and digest."""
+    """What stays the same from turn to turn: the channel, the system text, their length and their digest."""
 
     channel: Channel
     system: Message
     overhead: float
     digest: str
     images: int = 0
-    """Tokens that the images of the prompt are taken to need."""
+    """Tokens that MMOS plans for the images of the prompt."""
 
 
 @dataclass(frozen=True)
 class Participant:
-    """A role with its words and its tools."""
+    """A role with its texts and its tools."""
 
     role: Role
     system: str
     box: Toolbox
     explain_schema: str = ""
-    """Template of how to call tools in schema mode."""
+    """The template that explains how to call tools on the schema channel."""
     first: Stage | None = None
-    """What a turn has to hold before an answer may come, where that is not left to the model."""
+    """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
     """The roles that it can consult."""
     _frames: dict[tuple[str, tuple[str, ...], Stage], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def frame(self, channel: str, box: Toolbox, stage: Stage = FREE) -> Frame:
-        """Made once for each channel, set of tools and stage: the same bytes every turn."""
+        """The frame for a channel, a set of tools and a stage. It is made once, so every turn sends the same bytes."""
         key = (channel, box.names, stage)
         if key not in self._frames:
             self._frames[key] = self._framed(self._channel(channel, box, stage))
         return self._frames[key]
 
     def shaped(self, channel: str, box: Toolbox, format_: bytes) -> Frame:
-        """A frame for a final answer of this form; the system text stays as it was."""
+        """A frame for a final answer in this format. The system text stays the same."""
         return self._framed(ShapedChannel(self._channel(channel, box, FREE), format_))
 
     def _channel(self, name: str, box: Toolbox, stage: Stage) -> Channel:

@@ -1,4 +1,4 @@
-"""One turn: the prompt as it fits, the question to the model, and what it said as facts."""
+"""Takes one turn: it makes a prompt that fits the window, asks the model, and records the reply."""
 
 from __future__ import annotations
 
@@ -29,43 +29,43 @@ from mmos.scope import Scope
 from mmos.toolbox import Toolbox
 
 SETBACKS = 2
-"""How many unclear turns in a row a participant is set right after."""
+"""How many unclear replies in a row MMOS sends back to a participant."""
 
 ANY_JSON = b'"json"'
-"""The format for a host that cannot hold a model to a schema: the answer is checked in any case."""
+"""The format for a host that cannot hold a model to a schema. MMOS checks the answer in any case."""
 
 REPETITIONS = 1
-"""How often a participant that repeats itself word for word is set right in one exchange."""
+"""How often in one exchange MMOS stops a participant that repeats itself and asks again."""
 
 RECOUNTS = 3
-"""How often a prompt is made anew because its host counted more tokens than we did."""
+"""How often MMOS shortens a prompt because the host counted more tokens than MMOS estimated."""
 
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 
 
-async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the shape of one that knows
+async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the signature of `Experience.tried`
     return None
 
 
 @dataclass
 class Experience:
-    """What an app learns of its models while it works: how they count, which channel serves them, what they have outgrown."""
+    """What an app learns about its models while it works: token counts, channels, window sizes, images."""
 
     gauge: Gauge = field(default_factory=Gauge)
     scale: Scale = field(default_factory=Scale)
     channels: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
-    """By model and the servers where it may run: a run may give a role others."""
+    """By model and the servers where it may run, because a run can give a role other servers."""
     tried: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _untried
-    """Which channel served a model best in its trials on these servers; None where none tells."""
+    """The best channel for a model according to the trials on these servers. None: no trial says."""
     windows: dict[tuple[str, str], int] = field(default_factory=dict)
     """Windows that turned out smaller than asked for, by role and model."""
     skips: dict[tuple[str, str], int] = field(default_factory=dict)
-    """For each thread and role, how many of the oldest exchanges its prompts leave out."""
+    """How many of the oldest exchanges the prompts leave out, by thread and role."""
     sight: dict[str, bool] = field(default_factory=dict)
     """Which models see images."""
     unheld: set[tuple[str, bytes]] = field(default_factory=set)
-    """Models whose hosts refused a schema, with that schema."""
+    """Pairs of a model and a schema that the model's host refused."""
     chance: random.Random = field(default_factory=random.Random)
 
     def call_id(self) -> str:
@@ -74,7 +74,7 @@ class Experience:
 
 @dataclass(frozen=True)
 class Turn:
-    """One question to a participant's model."""
+    """One question to the model of a participant."""
 
     fleet: Fleet
     experience: Experience
@@ -82,16 +82,16 @@ class Turn:
     scope: Scope
     eyes: Eyes
     ladder: Ladder | None = None
-    """What is tried before an unclear reply is sent back."""
+    """Repairs an unclear reply before MMOS sends it back."""
     shape: Shape | None = None
-    """What the final answer has to fit."""
+    """The schema of the final answer."""
 
     @property
     def role(self) -> Role:
         return self.participant.role
 
     async def take(self) -> None:
-        """Ask, and write down what came of it; a model that turns out to lack tools is asked in schema mode from then on."""
+        """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
         self.scope.check_budget()
         frame = await self._frame()
         if images := await self.eyes.look(self.participant, self.scope.exchange):
@@ -108,7 +108,7 @@ class Turn:
             self.experience.unheld.add((self.role.model, self.shape.format))
 
     async def _frame(self) -> Frame:
-        """Who has tools works freely until an answer comes; then, and where there are no tools, the answer is held to its shape."""
+        """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
         channel = await self._channel() if self.participant.box else "tools"
         if self.shape is None or (self.participant.box and not self.scope.exchange.reshaped):
             return self.participant.frame(channel, self._box, self._stage())
@@ -117,11 +117,11 @@ class Turn:
 
     @property
     def _box(self) -> Toolbox:
-        """What it may call in this turn."""
+        """The tools of this turn."""
         return self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
 
     def _stage(self) -> Stage:
-        """One that has to consult first does that until something came of it, and keeps its last turn for the answer."""
+        """A role that must consult first may not answer before a consultation succeeded. Its last turn is kept for the answer."""
         first = self.participant.first
         if first is None:
             return FREE
@@ -133,7 +133,7 @@ class Turn:
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
     async def _channel(self) -> str:
-        """The configuration's word goes first, then a trial's; else `tools` when the host says that the model can, `schema` when not."""
+        """The channel from the configuration, or from a trial. Default: `tools`, and `schema` when the host says that the model has no tools."""
         known = self.role.channel or self.experience.channels.get(self._place)
         if known is None:
             known = await self.experience.tried(*self._place) or await self._able()
@@ -150,7 +150,7 @@ class Turn:
         return self.role.model, self.role.servers
 
     async def _ask_recounting(self, frame: Frame) -> None:
-        """Where the host counts more than we did, its count is believed and the prompt made anew."""
+        """When the host counts more tokens than MMOS estimated, take its count and make the prompt again."""
         for recounted in range(RECOUNTS + 1):
             prompt = self._compose(frame)
             try:
@@ -210,21 +210,21 @@ class Turn:
     def _repeating(self) -> LimitReached:
         shown = f"`mmos runs show {self.scope.run}` shows what it wrote."
         return LimitReached(
-            f"{self.role.name} ({self.role.model}) repeated itself word for word, and did so again when it was told.",
+            f"{self.role.name} ({self.role.model}) repeated itself word for word. MMOS asked it to stop, and it did so again.",
             limit="repetition",
-            next_step=f"{shown} {REPEATED[1]} Where the repetition is wanted: limits.repetition: true.",
+            next_step=f"{shown} {REPEATED[1]} If you want the repetition, set limits.repetition: true.",
         )
 
     def _release(self, told: str, reading: Reading) -> None:
-        """What a listener held back because a call might have begun there, and did not."""
+        """Pass on the text that the listener held back because it looked like the start of a call."""
         content = reading.message.content
         if len(content) > len(told) and content.startswith(told):
             self.scope.hint("token", content[len(told) :])
 
     async def _heard(self, ask: str, frame: Frame, prompt: Prompt) -> tuple[Reply, str]:
-        """The reply, and what of it was passed on.
+        """The reply, and the part of it that was already passed on.
 
-        Pieces are passed on as hints and kept until the reply is whole; what had come of a broken one is written down."""
+        MMOS passes pieces on as hints and keeps them until the reply is whole. It records what came of a reply that broke off."""
         scope, role = self.scope, self.role
         heard: list[str] = []
         listen = self._listener(frame, heard.append)
@@ -237,7 +237,7 @@ class Turn:
             nonlocal listen
             if isinstance(error, Repetition):
                 return  # what came before it is a reply
-            listen = self._listener(frame, heard.append)  # the next attempt writes its own beginning
+            listen = self._listener(frame, heard.append)  # the next attempt starts from the beginning
             failed(host, error.code, error.message)
             scope.hint("restart", error.message)
 
@@ -258,7 +258,7 @@ class Turn:
         except Repetition as error:
             return self._before(error, frame), ""
         except HostError as error:
-            reply = rescued(error, role.model)  # what the host could not parse, we may
+            reply = rescued(error, role.model)  # MMOS may read what the host could not parse
             if reply is None or not frame.channel.tools:
                 raise
             return reply, ""
@@ -267,7 +267,7 @@ class Turn:
             raise
 
     def _before(self, error: Repetition, frame: Frame) -> Reply:
-        """What came before a repetition, as a reply."""
+        """The text before the repetition, as a reply."""
         self.scope.hint("restart", error.message)
         self.scope.warn(f"{self.role.name}: {error.message}")
         content: list[str] = []
@@ -301,23 +301,23 @@ class Turn:
     # ---------------------------------------------------------------- a reply that is unclear
 
     async def _clearer(self, ask: str, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
-        """What others make of it; it is written down only then, so that nothing unclear is taken for an answer after a crash."""
+        """The reply as the ladder repairs it. It is recorded only afterwards, so after a crash no unclear reply counts as an answer."""
         scope, role, stage = self.scope, self.role, self._stage()
         allowed = {spec.name for spec in stage.offered(self._box.specs)}
         box = self._box.without([name for name in self._box.names if name not in allowed])
         try:
             clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, stage))
         except asyncio.CancelledError:
-            text = "The call was cancelled while its reply was interpreted."
+            text = "The call was cancelled while MMOS tried to read its reply."
             scope.record(ModelFailed(ask, scope.lane, role.name, role.model, reply.host, "cancelled", text))
             raise
-        if clear is not reading and not clear.message.calls:  # another answer than the one that has streamed by
+        if clear is not reading and not clear.message.calls:  # the user has seen a different answer stream by
             scope.hint("restart", reading.unclear)
             scope.hint("token", clear.message.content)
         return clear
 
     def _again(self, reading: Reading, ladder: Ladder, stage: Stage) -> Again | None:
-        """This turn once more, as JSON by grammar; one that was already asked so is only told what was wrong."""
+        """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
         box = self._box
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
@@ -332,15 +332,15 @@ class Turn:
         words = Message("user", ladder.templates.fill("again", unclear=unclear))
         return Again(self.role, replace(request, messages=[*request.messages, words]), frame.channel)
 
-    # ---------------------------------------------------------------- what follows from the reply
+    # ---------------------------------------------------------------- after the reply
 
     def _is_said_again(self, message: Message) -> bool:
-        """Whether it is the turn before it, word for word: to set it right did not help, and will not."""
+        """Whether the reply equals the previous one word for word. Then asking again does not help."""
         before = [earlier for earlier in self.scope.exchange.messages[:-1] if earlier.role == "assistant"][-1:]
         return bool(message.content.strip()) and bool(before) and before[0].content == message.content
 
     def _count(self, frame: Frame, prompt: Prompt, estimate: int, reply: Reply) -> None:
-        """The host's count teaches the gauge; one that says that the prompt was cut is told."""
+        """Correct the gauge by the host's count. Warn when the count says that the host cut the prompt."""
         read, window = reply.usage.prompt_tokens, self._window
         if reply.done_reason == "length" and not reply.calls:
             self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
@@ -348,22 +348,22 @@ class Turn:
             text = f"{reply.host} counted {read} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
             return
-        if not frame.images:  # what an image needs is no matter of the text's length
+        if not frame.images:  # the count would include the images, and the weight does not
             self.experience.gauge.learn(self.role.model, prompt.weight, read)
 
     def _settle(self, reading: Reading, message: Message, *, stopped: bool) -> None:
-        """Repairs are told; an unclear turn is set right, or stands as it is when that has not helped."""
+        """Record the repairs. Send an unclear reply back. When that has not helped, prose counts as the answer and anything without prose fails."""
         scope = self.scope
         call = message.calls[0].id if len(message.calls) == 1 else ""
         for repair in reading.repairs:
             scope.record(CallRepaired(call, scope.lane, repair.stage, repair.what))
         if not reading.unclear:
             return
-        if message.calls:  # their results come next, and nothing may stand between
-            scope.record(Warned(f"{scope.role}: a part of its reply could not be read: {reading.unclear}"))
+        if message.calls:  # the results must follow the calls directly
+            scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {reading.unclear}"))
             return
         text = message.content.lstrip()
-        useless = stopped or not text or text[0] in "{[<"  # half a call is no answer to anybody; prose may be
+        useless = stopped or not text or text[0] in "{[<"  # half a call is no answer, but prose may be one
         setbacks = SETBACKS if not stopped and self._is_said_again(message) else scope.exchange.setbacks
         if useless or setbacks < SETBACKS:
             scope.record(Prompted(scope.lane, scope.role, Message("user", reading.unclear)))
