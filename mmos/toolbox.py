@@ -1,4 +1,4 @@
-"""What a tool is: something a participant may call, the box that holds them, and the context that a call runs in."""
+"""Defines tools, the toolbox of a participant, and the context that a running tool gets. `@mmos.tool` makes tools of functions."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from mmos.threads import on_thread
 from mmos.views.run import REFERENCE
 
 AfterCrash = Literal["ask", "repeat"] | Callable[[Mapping[str, Any]], Any]
-"""What a call that a crash cut off means: ask the user, do it again, or a function that finds out what it did."""
+"""What to do about a call that a crash cut off: ask the user, repeat it, or call a function that finds out what it did."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a participant answered."""
+    """The answer of a participant."""
 
     text: str
     reasoning: str = ""
     complete: bool = True
-    """False when a limit of its own stopped it before it was done."""
+    """False when one of its own limits stopped it before it was done."""
 
 
 class Room(Protocol):
-    """What the house offers to a running tool: other participants, and the user."""
+    """What a running tool can reach: other participants, and the user."""
 
     async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer: ...
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
-        """The calls of a role's tools that a text means, or why there are none."""
+        """The calls of a role's tools that the text means, or the reason why there are none."""
         ...
 
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
-        """A call that could not be carried out as it was meant; None where nobody can tell."""
+        """The call that was meant by one that could not run. None: MMOS cannot find out."""
         ...
 
 
@@ -63,9 +63,9 @@ class UserQuestion:
     text: str
     form: Literal["text", "choice", "confirm"] = "text"
     options: tuple[str, ...] = ()
-    """What there is to choose from. The user may write something different."""
+    """The options of a choice. The user may also write something different."""
     default: str | None = None
-    """The answer when nobody can be asked and the run may take defaults."""
+    """The answer when the user is not there and the run may take defaults."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,16 @@ class Context:
 
     @property
     def task(self) -> str:
-        """The user's own words."""
+        """The user's task, word for word."""
         return self.scope.view.task
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What the user attached to them."""
+        """The files that the user attached to the task."""
         return self.scope.view.files
 
     def expanded(self, text: str) -> str:
-        """The whole answer that a reference (`artifact:…`) in the text stands for; without one, the text."""
+        """The whole answer behind a reference (`artifact:…`) in the text. Without a reference, the text itself."""
         kept = self.scope.view.artifacts
         return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
 
@@ -114,11 +114,11 @@ class Context:
         return await self.room.consult(self.scope, role, asked, call=self.call)
 
     async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
-        """The calls of a role's tools that an unclear text means, or a sentence that says why there are none."""
+        """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
         return await self.room.interpret(self.scope, text, role=role or self.scope.role)
 
     async def ask_user(self, question: UserQuestion) -> str:
-        """The user's answer. When the run pauses for it, your function runs again from its start once the answer is there."""
+        """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
         return await self.room.ask_user(self.scope, question, call=self.call)
 
 
@@ -127,15 +127,15 @@ Run = Callable[[Context, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Tool:
-    """Anything a participant may call. `@mmos.tool` makes one of a function."""
+    """Something that a participant may call. `@mmos.tool` makes one of a function."""
 
     spec: Spec
     run: Run
     after_crash: AfterCrash = "ask"
     timeout: float | None = None
-    """Seconds; None leaves it to the run's own limit."""
+    """Seconds. None: only the run's own limits apply."""
     repeatable: bool = False
-    """Calling it again with the same arguments is no loop: a clock, a status."""
+    """True for a tool such as a clock or a status: the same call again is no loop."""
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())
@@ -148,13 +148,13 @@ class Tool:
 
     @property
     def effects(self) -> bool:
-        """A crash in the middle of it may leave something half done: the intent is written down first."""
+        """Whether a crash during the call may leave something half done. If so, MMOS writes the call to the journal first."""
         return self.after_crash != "repeat"
 
 
 @dataclass(frozen=True)
 class Toolbox:
-    """The tools that a participant holds, in a fixed order; other boxes are made from it, it never changes."""
+    """The tools of a participant, in a fixed order. A toolbox never changes; its methods make new ones."""
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
 
@@ -191,7 +191,7 @@ class Toolbox:
         return Toolbox({name: tool for name, tool in self.tools.items() if name not in names})
 
     def permitted(self, allow: Collection[str] | None, deny: Collection[str]) -> Toolbox:
-        """Only what `allow` names (everything when None), less what `deny` names; both may hold patterns such as `consult_*`."""
+        """The tools that `allow` names (None: all), without those that `deny` names. Both may contain patterns such as `consult_*`."""
         return Toolbox(
             {name: tool for name, tool in self.tools.items() if (allow is None or _matches(name, allow)) and not _matches(name, deny)}
         )
@@ -211,18 +211,18 @@ def tool(
     *, name: str = ..., description: str = ..., after_crash: AfterCrash = ..., timeout: float | None = ..., repeatable: bool = ...
 ) -> Callable[[Function], Function]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
-    """Make a tool of a typed function, sync or async. The function itself stays as it was; a sync one runs on a thread.
+    """Make a tool of a typed function, sync or async. The function itself does not change. A sync function runs on a thread.
 
     Models see its name, its parameters and the first paragraph of its docstring. A parameter annotated with `mmos.Context` is hidden from
-    them. Raise `mmos.ToolError` to tell the calling model what went wrong. Every other exception reaches it, too, as a failed call.
+    them. Raise `mmos.ToolError` to tell the calling model what went wrong. Every other exception also reaches the model, as a failed call.
 
     Args:
-        name: The tool's name; by default the function's.
-        description: What models read about it; by default the first paragraph of the docstring.
-        after_crash: What to do when a crash cut the call off: "ask" the user (the default), "repeat" it, or a function that gets the
-            arguments, finds out what happened and returns the result.
-        timeout: Seconds after which a call is stopped and counts as failed.
-        repeatable: True when the same call with the same arguments is no loop, such as a clock or a status.
+        name: The tool's name. Default: the function's name.
+        description: What models read about the tool. Default: the first paragraph of the docstring.
+        after_crash: What to do when a crash cut the call off: "ask" the user, "repeat" the call, or call a function that gets the
+            arguments, finds out what happened and returns the result. Default: "ask".
+        timeout: Seconds. MMOS stops a call that takes longer, and the call counts as failed. Default: no timeout.
+        repeatable: True for a tool such as a clock or a status: the same call with the same arguments is no loop.
 
     Example::
 
@@ -233,7 +233,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
     """
     unknown = options.keys() - {"name", "description", "after_crash", "timeout", "repeatable"}
     if unknown:
-        raise TypeError(f"@tool knows no option {', '.join(sorted(unknown))}")
+        raise TypeError(f"@tool has no option {', '.join(sorted(unknown))}; options: name, description, after_crash, timeout, repeatable")
 
     def mark(marked: Any) -> Any:
         marked.__mmos_tool__ = options
@@ -243,7 +243,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 
 
 def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
-    """The tool that a function stands for, marked with `@tool` or not."""
+    """Make a tool of a function, with or without `@tool`."""
     options = {**defaults, **getattr(function, "__mmos_tool__", {})}
     hints = _hints(function)
     context = next((name for name, hint in hints.items() if _is_context(hint) and name != "return"), "")
@@ -261,14 +261,14 @@ def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
 
 
 async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-    """What a function gives, sync or async; a sync one runs on a thread, where it may take its time."""
+    """Call a function, sync or async, and return its result. A sync function runs on a thread, so it may block."""
     if inspect.iscoroutinefunction(function):
         return await function(*given, **named)
     result = await on_thread(function, *given, **named)
     return await result if inspect.isawaitable(result) else result
 
 
-# ---------------------------------------------------------------- what a function gives
+# ---------------------------------------------------------------- the result of a function
 
 
 def render(result: Any) -> str:
@@ -284,7 +284,7 @@ def render(result: Any) -> str:
 
 
 def _slowly(result: Any) -> str:
-    """Huge integers and half characters are no JSON to orjson."""
+    """The result as JSON when orjson refuses it: it takes no huge integers and no broken characters."""
     try:
         return json.dumps(result, default=_plain, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -292,11 +292,11 @@ def _slowly(result: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know, in words that it does."""
+    """A value of a type that JSON does not have, as one that it has."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, (set, frozenset)):
-        return sorted(value, key=str)  # the same set, the same text
+        return sorted(value, key=str)  # an equal set gives an equal text
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return value._asdict()
     if hasattr(value, "model_dump"):
@@ -306,7 +306,7 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else str(value)
 
 
-# ---------------------------------------------------------------- what a function takes
+# ---------------------------------------------------------------- the parameters of a function
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:
@@ -338,7 +338,7 @@ def _fields(function: Callable[..., Any], hints: Mapping[str, Any], context: str
 
 
 def _model(function: Callable[..., Any], fields: Mapping[str, tuple[Any, Any]]) -> tuple[Any, dict[str, Any]]:
-    """A pydantic model of the parameters, and its JSON Schema; its own fields are numbered, since a parameter may have any name."""
+    """A pydantic model of the parameters, and its JSON Schema. The model's fields are numbered, because a parameter may have any name."""
     from pydantic import ConfigDict, Field, create_model
     from pydantic.errors import PydanticUserError
 
@@ -347,19 +347,19 @@ def _model(function: Callable[..., Any], fields: Mapping[str, tuple[Any, Any]]) 
         model: Any = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **numbered)
         schema = model.model_json_schema()
     except PydanticUserError as error:
-        raise TypeError(f"{function.__name__}: a parameter has a type that JSON cannot say: {error.message}") from error
+        raise TypeError(f"{function.__name__}: a parameter has a type that JSON does not have: {error.message}") from error
     return model, {"type": "object", "properties": {}, **_inlined(schema, schema.pop("$defs", {}))}
 
 
 def _inlined(part: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
-    """The schema with its references carried out, since hosts drop them, and without titles: a model pays for every token of them."""
+    """The schema without references, because hosts drop them, and without titles, because they cost the model tokens."""
     if isinstance(part, list):
         return [_inlined(each, known, above) for each in part]
     if not isinstance(part, dict):
         return part
     name = part.get("$ref", "").rpartition("/")[2]
     if name in above:
-        return {"type": "object"}  # a type within itself: from here on only the function looks at it
+        return {"type": "object"}  # a type that contains itself: only the function checks it from here on
     if name:
         part, above = {**known[name], **part}, (*above, name)
     return {
@@ -372,7 +372,7 @@ def _inlined(part: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -
 
 
 def _converter(model: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """From checked JSON to what the annotations say: dates, enums, models."""
+    """Converts checked JSON to the annotated types, such as dates, enums and models."""
     from pydantic import ValidationError
 
     places = {str(field.alias): place for place, field in model.model_fields.items()}

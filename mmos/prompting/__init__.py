@@ -1,1 +1,1 @@
-"""What a model is told: texts from `prompts/`, the parts of a conversation that fit its window, and how long they are."""
+"""Makes prompts from the texts of `prompts/` and the part of a conversation that fits the window."""

@@ -1,4 +1,4 @@
-"""How many tokens a text has: a cheap estimate from the kinds of its signs, corrected for each model by what its host counted."""
+"""Estimates how many tokens a text has from its kinds of characters, and corrects the estimate by what hosts count."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _LETTERS = (string.ascii_letters + " ").encode()
 _DIGITS = string.digits.encode()
 _ASCII = bytes(range(128))
 
-# Tokens per byte of each kind, from the usual vocabularies of 32 to 256 thousand tokens: words are cheap, digits and
-# punctuation nearly one each, other scripts about one for two to three bytes.
+# Tokens per byte of each kind, measured with the usual vocabularies of 32 to 256 thousand tokens. Letters are cheap. Digits and
+# punctuation take nearly one token each. Other scripts take about one token for two to three bytes.
 _PER_LETTER, _PER_DIGIT, _PER_SIGN, _PER_OTHER = 0.26, 0.75, 0.7, 0.42
 _PER_MESSAGE = 5.0
 _PER_FILE = 12.0
-"""The words around a file; what an image needs depends on its model."""
+"""Tokens of the text around a file. An image is not counted here, because its tokens depend on the model."""
 
 SMOOTHING = 0.3
 MARGIN = 1.1
-"""How much longer than estimated a prompt may turn out before it is too long."""
+"""MMOS plans for a prompt this many times as long as estimated."""
 
 
 def estimate(text: str) -> float:
-    """Tokens of a text, before anything is known about the model."""
+    """The tokens of a text, without knowledge of the model."""
     raw = text.encode("utf-8", "surrogatepass")
     letters = len(raw) - len(raw.translate(None, _LETTERS))
     digits = len(raw) - len(raw.translate(None, _DIGITS))
@@ -35,7 +35,7 @@ def estimate(text: str) -> float:
 
 
 def weigh(message: Message) -> float:
-    """The estimate of one message, made once in its life."""
+    """The estimate of one message. It is made once and kept with the message."""
     return message.form("weight", _weigh)
 
 
@@ -47,7 +47,7 @@ def _weigh(message: Message) -> float:
 
 @dataclass
 class Gauge:
-    """What estimates have to be multiplied with, learned for each model from the counts of its hosts."""
+    """The factor for the estimates of each model, learned from the counts of its hosts."""
 
     factors: dict[str, float] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Gauge:
         return int(weight * self.factors.get(model, 1.0)) + 1
 
     def learn(self, model: str, weight: float, counted: int) -> None:
-        """A host counted this prompt; long ones teach, short ones are mostly template."""
+        """Learn from a host's count of a prompt. Short prompts teach nothing: they are mostly the model's template."""
         if weight < 50 or counted <= 0:
             return
         factor = min(4.0, max(0.25, counted / weight))
@@ -63,5 +63,5 @@ class Gauge:
         self.factors[model] = factor if known is None else known + SMOOTHING * (factor - known)
 
     def correct(self, model: str, weight: float, counted: int) -> None:
-        """A host refused this prompt as too long: its count stands at once."""
+        """Take over the count of a host that refused a prompt as too long."""
         self.factors[model] = max(self.factors.get(model, 1.0), counted / max(weight, 1.0))

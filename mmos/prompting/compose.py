@@ -1,4 +1,4 @@
-"""The prompt of one turn: the role's system text, as much of its past as fits the window, and the exchange in progress."""
+"""Makes the prompt of one turn: the system text, as many past exchanges as fit the window, and the current exchange."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mmos.prompting.budget import MARGIN, weigh
 from mmos.views.conversation import History, Lane
 
 REPLY_SHARE = 0.25
-"""Part of a window that is kept free for the reply."""
+"""The share of the window that stays free for the reply."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What goes to a model in one turn, and how long we think it is."""
+    """The messages that go to a model in one turn, and their estimated length."""
 
     messages: Sequence[Message]
     weight: float
@@ -27,13 +27,13 @@ class Prompt:
 
 @dataclass
 class Sums:
-    """The weights of a history's messages, added up from its beginning."""
+    """The running sums of the weights of a history's messages."""
 
     weighed: list[Message] = field(default_factory=list)
     totals: list[float] = field(default_factory=lambda: [0.0])
 
     def follow(self, messages: Sequence[Message]) -> list[float]:
-        """Up to date with these messages: they grow at their end, and now and then lose it again."""
+        """The sums for these messages. Messages are added at the end, and sometimes removed there."""
         while self.weighed and (len(self.weighed) > len(messages) or self.weighed[-1] is not messages[len(self.weighed) - 1]):
             self.weighed.pop()
             self.totals.pop()
@@ -44,13 +44,13 @@ class Sums:
 
 
 class Scale:
-    """Weighs the past of each role once: sums are kept with the history and grow with it."""
+    """Weighs past messages once. It keeps the sums of each history and extends them."""
 
     def __init__(self) -> None:
         self._sums: WeakKeyDictionary[History, Sums] = WeakKeyDictionary()
 
     def past(self, lane: Lane, skip: int) -> float:
-        """The weight of what the lane remembers without its `skip` oldest exchanges."""
+        """The weight of the lane's past without its `skip` oldest exchanges."""
         history = lane.history
         totals = self._sums.setdefault(history, Sums()).follow(history.messages)
         return totals[history.place(lane.past)] - totals[history.place(skip)] if skip < lane.past else 0.0
@@ -59,8 +59,8 @@ class Scale:
 def compose(
     system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]
 ) -> Prompt:
-    """Everything where it fits. Else the oldest exchanges go, half of them at a time, so that the prefix changes seldom."""
-    head = [system] if system.content else []  # an empty one would take the place of the model's own
+    """The whole conversation if it fits. If not, leave out the oldest half of the past, again and again. So the beginning of the prompt changes rarely."""
+    head = [system] if system.content else []  # an empty system text would replace the model's own
     room = int(window * (1 - REPLY_SHARE))
     fixed = overhead + weigh(system) + sum(map(weigh, lane.messages))
     while True:
@@ -70,11 +70,11 @@ def compose(
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
-    if tokens(fixed) <= window:  # tight, and nothing is left to leave out: let the host count
+    if tokens(fixed) <= window:  # it may just fit, and nothing more can be left out: let the host count
         return Prompt([*head, *lane.messages], fixed, skip)
     raise WindowExceeded(
         f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
         prompt_tokens=tokens(fixed),
         window=window,
-        next_step="Give the role a larger context_window, or ask about less at a time.",
+        next_step="Give the role a larger context_window, or shorten the task.",
     )

@@ -1,4 +1,4 @@
-"""A short view of a long text, made of its own words: how it begins, its headings, how it ends."""
+"""Shortens a long text to its beginning, its headings and its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _HEADING = re.compile(r"^(?:#{1,6} .+|[A-Z0-9][^\n]{0,60}:)$", re.MULTILINE)
 
 
 def digest(text: str) -> str:
-    """The beginning, the headings of what is left out, the end; a text that is no longer than that stands whole."""
+    """The beginning, the headings of the part that is left out, and the end. A short text stays whole."""
     if len(text) <= HEAD + TAIL:
         return text
     middle = text[HEAD:-TAIL]

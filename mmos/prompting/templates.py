@@ -1,4 +1,4 @@
-"""The texts of `prompts/`: who reads each, which places it may hold, and whether it is ours or the user's."""
+"""Reads and fills the texts of `prompts/`. It knows who reads each text, which places it may have, and whether it is the user's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
 _NOTES = "readme"
-"""A file of this name may lie beside the texts."""
+"""The start of a file name that may be in the folder besides the texts."""
 
 
 Source = Literal["built_in", "small", "own"]
@@ -25,12 +25,12 @@ Source = Literal["built_in", "small", "own"]
 
 @dataclass(frozen=True)
 class Text:
-    """One text: who reads it, and the places that it may hold."""
+    """One text: who reads it, and the places that it may have."""
 
     reader: str
     use: str
     places: Mapping[str, str] = field(default_factory=dict)
-    """What mmos puts into each `{{ place }}`."""
+    """What MMOS puts into each `{{ place }}`."""
 
 
 _TASK = "the user's own words"
@@ -55,7 +55,7 @@ TEXTS: Mapping[str, Text] = {
         },
     ),
     "digest": Text(
-        "whoever consulted",
+        "the role that consulted",
         "in place of an answer that is longer than `limits: answer_chars`",
         {
             "artifact": "the reference to the whole answer",
@@ -114,11 +114,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "image_unseen": Text("a role that does not see", "the same, when it can consult none that does", {"name": _FILE}),
 }
-"""Every text that mmos reads, by the name of its file."""
+"""Every text that MMOS reads, by the name of its file."""
 
 
 def _shipped() -> Path:
-    """Inside the wheel the texts lie in the package; in a checkout beside it."""
+    """The folder of the built-in texts: inside the package in a wheel, beside the package in a checkout."""
     inside = _PACKAGE / "prompts"
     return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
 
@@ -135,13 +135,13 @@ def fill(text: str, /, **values: str) -> str:
 
 @dataclass(frozen=True)
 class Templates:
-    """The shipped texts, with the user's own folder in front of them."""
+    """The texts of the user's folder, and the built-in texts for the rest."""
 
     folder: Path | None = None
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, name: str) -> str:
-        """The raw text `prompts/NAME.md`, comments at its head left out; a place that nobody fills is an error."""
+        """The text of `NAME.md` without the comments at its head. Raises `ConfigError` for a place that MMOS does not fill."""
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
@@ -150,34 +150,34 @@ class Templates:
         return fill(self.text(name), **values).strip()
 
     def path(self, name: str) -> Path:
-        """The file that is used."""
+        """The file that MMOS uses for this text."""
         if self.folder is not None and is_file(own := self.folder / f"{name}.md"):
             return own
         return self.shipped(name)
 
     def shipped(self, name: str) -> Path:
-        """Our own file, whether or not another one is used."""
+        """The built-in file, also when a file of the user replaces it."""
         return _shipped() / f"{name}.md"
 
     def whole(self, name: str) -> str:
-        """The file that is used, word for word."""
+        """The content of the file that MMOS uses, with its comments."""
         return _content(self.path(name))
 
     def source(self, name: str) -> Source:
-        """Whose text is used."""
+        """Where the text comes from."""
         path = self.path(name)
         if path == self.shipped(name):
             return "built_in"
         return "small" if path.parent == set_of("small") else "own"
 
     def held(self, name: str) -> tuple[str, ...]:
-        """The places that the text holds, known or not, in their order."""
+        """The places in the text, known or not, in their order."""
         return tuple(dict.fromkeys(_PLACE.findall(self._body(name)[1])))
 
     # ---------------------------------------------------------------- what is wrong with the user's folder
 
     def problems(self) -> list[Problem]:
-        """Texts that cannot be used: they cannot be read, or hold a place that nobody fills."""
+        """The texts that MMOS cannot use: they cannot be read, or they have a place that MMOS does not fill."""
         found: list[Problem] = []
         for name in TEXTS:
             try:
@@ -187,7 +187,7 @@ class Templates:
         return found
 
     def unused(self) -> list[Problem]:
-        """Files of the user's folder that are never read, because no text has their name."""
+        """The files of the user's folder that MMOS never reads, because no text has their name."""
         folder = self.folder
         if folder is None or not is_folder(folder):
             return []
@@ -206,10 +206,10 @@ class Templates:
         unknown = list(_unknown(self.path(name), text, above, TEXTS[name].places))
         if unknown:
             raise ConfigError(unknown)
-        return _PLACE.sub(r"{{ \1 }}", text)  # however it was spaced
+        return _PLACE.sub(r"{{ \1 }}", text)  # whatever spaces the file has inside the braces
 
     def _body(self, name: str) -> tuple[int, str]:
-        """The text below the comments at its head, and how many lines these take."""
+        """The number of lines that the comments at the head take, and the text below them."""
         raw = self.whole(name)
         text = _COMMENTS.sub("", raw)
         return raw.count("\n", 0, len(raw) - len(text)), text
@@ -223,7 +223,7 @@ def _content(path: Path) -> str:
 
 
 def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Iterator[Problem]:
-    """Places that nobody fills, each with its line."""
+    """The places that MMOS does not fill, with the line of each."""
     for place in _PLACE.finditer(text):
         name = place.group(1)
         if name not in known:
@@ -233,7 +233,7 @@ def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Ite
 
 
 def _is_read(folder: Path, name: str) -> bool:
-    """Also where the file system knows no case."""
+    """Whether MMOS reads this file. The case of the name counts only if it counts for the file system."""
     name = name.lower()
     return name.endswith(".md") and name.removesuffix(".md") in TEXTS and (folder / name).is_file()
 

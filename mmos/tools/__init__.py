@@ -1,1 +1,1 @@
-"""The tools that every house has; none imports another, each reaches models and the user only through its Context."""
+"""Tools of MMOS: consultations, the synthesizer, the mediator, the interpreter, the user, and the user's own functions."""

@@ -1,4 +1,4 @@
-"""Specialists as tools: one for each role, or one for all of them."""
+"""Makes tools that consult specialists: one for each role, or one for all of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BRIEF: dict[str, dict[str, str]] = {
     "query": {"type": "string", "description": "What you want from this specialist, complete in itself."},
     "context": {"type": "string", "description": "Facts that it needs and cannot know. Optional."},
 }
-"""The user's own words reach the specialist beside this; they need not be repeated."""
+"""The specialist also gets the user's task. The caller need not repeat it."""
 
 
 @dataclass(frozen=True)
 class Specialist:
-    """A role that can be consulted, and what the arbiter is told of it."""
+    """A role that can be consulted, with the description that the arbiter reads."""
 
     name: str
     purpose: str
@@ -30,7 +30,7 @@ class Specialist:
 
 @dataclass(frozen=True)
 class Consultation:
-    """How a specialist is asked and how its answer comes back."""
+    """Asks a specialist and returns its answer."""
 
     templates: Templates
     answer_chars: int
@@ -43,13 +43,13 @@ class Consultation:
         return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
 
     def _message(self, context: Context, query: str, background: str) -> Message:
-        """The user's words verbatim, then the brief; values are data, whatever they contain."""
+        """The user's task word for word, then the brief. Both are data, whatever they contain."""
         known = f"\n\nWhat you should know:\n{background}" if background else ""
         brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known)
         return Message("user", brief, files=context.files)
 
     def _response(self, context: Context, role: str, answer: Answer) -> str:
-        """An answer that is too long to hand on travels as a reference, and reaches the user whole."""
+        """The answer. An answer longer than `limits: answer_chars` becomes a digest with a reference. The user gets the whole answer in place of the reference."""
         if len(answer.text) <= self.answer_chars:
             return answer.text
         reference = context.scope.keep(role, answer.text)
@@ -58,7 +58,7 @@ class Consultation:
 
 def _failure(error: MmosError) -> dict[str, Any]:
     partial = error.partial if isinstance(error, HostError) else ""
-    told = f"{error} What had come before it broke off: {partial}" if partial else str(error)
+    told = f"{error} What it wrote before it broke off: {partial}" if partial else str(error)
     return {"success": False, "response": told, "reasoning": ""}
 
 
@@ -80,13 +80,13 @@ def _single(specialist: Specialist, consultation: Consultation) -> Tool:
 
 
 def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
-    """`consult_specialist(specialist, query, context?)`: one tool, where a model does better with one."""
+    """`consult_specialist(specialist, query, context?)`: one tool for all specialists, for models that do better with one."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         return await consultation(context, arguments["specialist"], arguments["query"], arguments.get("context") or "")
 
     names = [specialist.name for specialist in specialists]
-    # some hosts drop `enum` on the way to the model, so the names stand in the description, too
+    # the description also has the names, because some hosts drop `enum` on the way to the model
     purposes = " ".join(f"{specialist.name}: {specialist.purpose}" for specialist in specialists)
     chosen = {"type": "string", "enum": names, "description": f"One of: {', '.join(names)}."}
     spec = Spec(

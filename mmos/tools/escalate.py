@@ -1,4 +1,4 @@
-"""The user as a tool."""
+"""Makes the tool with which a model asks the user a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own functions as tools: named in the configuration, or offered by installed packages."""
+"""Loads the user's functions as tools. The configuration names them, or installed packages offer them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from mmos.tools.looking import UnusableError, look, not_yours, owner
 
 GROUP = "mmos.tools"
 MISSING = (ImportError, AttributeError, TypeError, SyntaxError)
-"""What a function that cannot be had raises. Whatever else a module raises while it is imported is a fault of that module, and is shown as one."""
+"""What Python raises for a function that is not there. Any other exception during the import is an error of that module, and MMOS shows it as such."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A function by its module and its name there."""
+    """The module and the name of a function."""
 
     text: str
     module: str
     name: str
     place: int | None = None
-    """Where it stands in `tools`; None for one that a package offers."""
+    """Its position in `tools`. None: an installed package offers it."""
 
     def look(self, folder: Path | None) -> str | None:
-        """The name of its tool, without importing anything; None where that cannot be known. Raises `UnusableError`."""
+        """The name of its tool, without importing anything. None: only an import would tell. Raises `UnusableError`."""
         return look(self.module, self.name, None if self.place is None else folder, offered=self.place is None)
 
     def load(self, folder: Path | None) -> Tool:
-        """The tool itself; the configuration's folder is on the import path, in front."""
+        """Import the function and make the tool. The configuration's folder comes first on the import path."""
         if self.place is not None and folder is not None:
             put_on_path(folder)
         try:
@@ -54,7 +54,7 @@ class Reference:
 
 
 def references(configured: Sequence[str]) -> Iterator[Reference]:
-    """What the configuration names, and what installed packages offer under the entry point group `mmos.tools`."""
+    """The functions that the configuration names, then those that installed packages offer in the entry point group `mmos.tools`."""
     for place, text in enumerate(configured):
         module, _, name = text.partition(":")
         yield Reference(text, module, name, place)
@@ -69,7 +69,7 @@ def _callable(found: Any) -> Any:
 
 
 def _check_home(function: Any, folder: Path | None) -> None:
-    """A function that is not marked as a tool has to be the user's own, whatever it is called where it was found."""
+    """Refuse a function of Python or of a package that is not marked as a tool, also when the user's module imports it."""
     if hasattr(function, "__mmos_tool__"):
         return
     while isinstance(function, partial):

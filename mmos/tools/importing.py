@@ -1,4 +1,4 @@
-"""Puts a folder on the import path: what is imported from there is made of its source alone."""
+"""Puts a folder on the import path. Python compiles modules from there anew and ignores `.pyc` files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import CodeType
 
 
 class _FromSource(SourceFileLoader):
-    """A compiled file beside the source may say something else than the source that the user has read."""
+    """Ignores compiled files: they may differ from the source that the user has read."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -17,7 +17,7 @@ class _FromSource(SourceFileLoader):
 
 
 def put_on_path(folder: Path) -> None:
-    """In front, once. An environment within the folder stays as it is."""
+    """Put the folder first on the import path, once. A virtual environment within the folder imports as usual."""
     if str(folder) in sys.path:
         return
 

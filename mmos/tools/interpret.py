@@ -1,4 +1,4 @@
-"""The interpreter as a tool: what call a text means."""
+"""Makes the tool with which a model asks the interpreter which call a text means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from mmos.toolbox import Context, Tool
 async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:
     found = await context.interpret(arguments["text"])
     if isinstance(found, str):
-        raise ToolError(f"No call was read out of the text: {found}.", next_step="Make the call yourself, or ask for a clearer text.")
+        raise ToolError(
+            f"The interpreter found no call in the text: {found}.", next_step="Make the call yourself, or ask for a clearer text."
+        )
     return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
 
 
@@ -31,4 +33,4 @@ reinterpret_with_functiongemma = Tool(
     _run,
     after_crash="repeat",
 )
-"""Its name stays, whichever model the interpreter is."""
+"""The name is part of the interface. It stays the same when the interpreter is a different model."""

@@ -1,4 +1,4 @@
-"""What a function of the user's is, read from its file: no code of anybody is run to find out."""
+"""Finds out from a file's text whether the user's function can be a tool. It runs no code."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from mmos.config.wording import perhaps, shown
 from mmos.files import content
 
 _DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "setattr", "modules", "__dict__", "__getattr__"})
-"""A file with one of these may make names that do not stand in it."""
+"""A file with one of these may define names that its text does not show."""
 MOST_SOURCE = 4 << 20
 _DECORATORS = ("mmos.tool", "mmos.toolbox.tool")
 
 
 class UnusableError(ValueError):
-    """The function cannot be a tool; says why."""
+    """The function cannot be a tool. The message says why."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a name stands for in a file, as far as the file tells."""
+    """What a name is bound to in a file, as far as the text shows."""
 
     tool: str | None = None
-    """The name of the tool; None where only importing it would tell."""
+    """The name of the tool. None: only an import would tell."""
     plain: bool = False
-    """Whether it is a function that nothing is done to."""
+    """Whether it is a function without decorators."""
     imported: str = ""
-    """What it is elsewhere, where it comes from there."""
+    """Its full name in the module that it is imported from. Empty: it is not imported."""
 
 
 def look(module: str, name: str, folder: Path | None, *, offered: bool = False) -> str | None:
-    """The name of the tool that `module:name` makes. None: only importing it would tell. `offered`: its own package says that it is a tool."""
+    """The name of the tool that `module:name` makes. None: only an import would tell. `offered`: its own package offers it as a tool."""
     path = _file(module, folder)
     found = _look(path, name, folder) if path is not None and name.isidentifier() else _Found()
     if not offered:
@@ -76,7 +76,7 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def owner(module: str, path: Path | None, folder: Path | None) -> Owner:
-    """Whose a module is; empty for the user's own, in the folder of the configuration or where else he keeps his code."""
+    """Who a module belongs to. Empty for the user's own, in the configuration's folder or anywhere outside installed packages."""
     top = module.partition(".")[0]
     if path is not None and folder is not None and path.is_relative_to(folder):
         return "an installed package" if _INSTALLED & set(path.relative_to(folder).parts) else ""
@@ -87,13 +87,13 @@ def owner(module: str, path: Path | None, folder: Path | None) -> Owner:
 
 def not_yours(name: str, whose: Owner) -> UnusableError:
     return UnusableError(
-        f"'{shown(name)}' is a function of {whose}, and a configuration alone makes no tool of it; "
-        "write a function of your own that calls it, and name that one"
+        f"'{shown(name)}' is a function of {whose}, and a configuration cannot make a tool of it; "
+        "write your own function that calls it, and name that one"
     )
 
 
 def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Found, name: str) -> None:
-    """Nothing of Python's own is a tool, and nothing of a package's that is not marked as one."""
+    """Refuse functions of Python itself, and functions of packages that are not marked as tools."""
     whose = owner(module, path, folder)
     if whose == "Python" or (whose and found.plain):
         raise not_yours(f"{module}.{name}", whose)
@@ -105,8 +105,8 @@ def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Fo
 
 
 def _file(module: str, folder: Path | None) -> Path | None:
-    """The file of a module, found without importing those around it; None for one that is not written in Python."""
-    invalidate_caches()  # the file may have been written a moment ago
+    """The file of a module. Its packages are not imported. None: the module is not written in Python."""
+    invalidate_caches()  # the file may be new
     head, *rest = module.split(".")
     spec = _top(head, folder)
     for place, part in enumerate(rest, 1):
@@ -120,7 +120,7 @@ def _file(module: str, folder: Path | None) -> Path | None:
 
 
 def _top(name: str, folder: Path | None) -> ModuleSpec | None:
-    """A module of the folder comes first, but Python's own that are loaded already cannot be hidden by it."""
+    """The module, in the folder first. A module of the folder may not have the name of a Python module that is already loaded."""
     if _beside(name, folder) is not None and name in sys.stdlib_module_names and name in sys.modules:
         raise UnusableError(f"Python has a module '{name}' of its own; rename yours")
     if not _is_there(name, folder):
@@ -146,7 +146,7 @@ def _parsed(path: Path) -> ast.Module:
     try:
         source = content(path, MOST_SOURCE + 1)
         if len(source) > MOST_SOURCE:
-            raise UnusableError(f"{_called(path)} has more than {MOST_SOURCE >> 20} MiB, which no module of functions needs")
+            raise UnusableError(f"{_called(path)} has more than {MOST_SOURCE >> 20} MiB, too much for a module of functions")
         return ast.parse(source)
     except OSError as error:
         raise UnusableError(f"{_called(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
@@ -157,7 +157,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _check_imports(tree: ast.Module, path: Path, folder: Path | None) -> None:
-    """Modules that the file imports in any case, unless it changes where they are looked for."""
+    """Check that the modules imported at the top level are installed. A file that uses `sys` or `site` is skipped: it may change the import path."""
     wanted = [(name.partition(".")[0], node.lineno) for node in tree.body for name in _imported_by(node)]
     if {"sys", "site"} & {name for name, _ in wanted}:
         return
@@ -176,12 +176,12 @@ def _imported_by(node: ast.stmt) -> Iterable[str]:
 
 
 class _Bindings:
-    """What each name of a module's own scope is bound to."""
+    """What each name at the top level of a module is bound to."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.of: dict[str, list[ast.AST]] = {}
         self.imported: dict[str, str] = {}
-        """The full names of what is imported."""
+        """The full name of each imported name."""
         for node in _scope(tree):
             for name, value in _bound(node):
                 self.of.setdefault(name, []).append(value)
@@ -196,7 +196,7 @@ class _Bindings:
 
 
 def _scope(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything of one scope, in order: functions and classes within it, and nothing of theirs."""
+    """All nodes of one scope, in order. Functions and classes are included, but not their contents."""
     left = [node]
     while left:
         node = left.pop()
@@ -232,7 +232,7 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _tool_name(function: ast.FunctionDef | ast.AsyncFunctionDef, imported: Mapping[str, str]) -> str | None:
-    """Its own name, or the one that `@mmos.tool(name=…)` gives it; None where another decorator may change everything."""
+    """The function's own name, or the name from `@mmos.tool(name=…)`. None: another decorator may change it."""
     name: str | None = function.name
     for decorator in function.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator

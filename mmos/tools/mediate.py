@@ -1,4 +1,4 @@
-"""The mediator: one participant's response reworded for another, or turned into calls of that one's tools."""
+"""Makes the tool that rewords one role's response for another role, or turns it into calls of that role's tools."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from mmos.toolbox import Context, Tool
 
 
 def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
-    """The tool; `writer` is the role that rewords."""
+    """Make the tool. `writer` is the role that rewords."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         reader, response = arguments["for_role"], context.expanded(arguments["response"])
         if arguments.get("into") == "calls":
             found = await context.interpret(response, reader)
             if isinstance(found, str):
-                raise ToolError(f"No call of {reader} was read out of the response: {found}.", next_step="Have it reworded instead.")
+                raise ToolError(
+                    f"The interpreter found no call of {reader} in the response: {found}.", next_step="Have it reworded instead."
+                )
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
         wish = arguments.get("instruction") or ""
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
@@ -34,8 +36,8 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
             "type": "object",
             "properties": {
                 "response": {"type": "string", "description": "The response, or its artifact reference."},
-                "for_role": {"type": "string", "enum": list(readers), "description": f"Who shall read it. One of: {', '.join(readers)}."},
-                "into": {"type": "string", "enum": ["words", "calls"], "description": "One of: words, calls. Words when left out."},
+                "for_role": {"type": "string", "enum": list(readers), "description": f"Who will read it. One of: {', '.join(readers)}."},
+                "into": {"type": "string", "enum": ["words", "calls"], "description": "One of: words, calls. Default: words."},
                 "instruction": {"type": "string", "description": "What matters to the reader. Optional."},
             },
             "required": ["response", "for_role"],

@@ -1,4 +1,4 @@
-"""Which files of a folder Python runs when it imports a module from there: read from their text, nothing is run."""
+"""Finds the files of a folder that Python would run to import a module. It reads their text and runs nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_FILES = 2_000
 
 
 def reached(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
-    """Every file of the folder that these modules are made of or import, by their text, with what is in it."""
+    """Every file of the folder that these modules consist of or import, with its content."""
     invalidate_caches()
     files: dict[Path, bytes] = {}
     names = list(dict.fromkeys(modules))
@@ -44,7 +44,7 @@ def _content(path: Path) -> bytes:
 
 
 def _files(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files that run for a module of the folder, those of the packages around it first, each with the package that it is in."""
+    """The files that Python runs for a module of the folder, with the package of each. Those of the packages around it come first."""
     places = [str(folder)]
     package: list[str] = []
     for part in module.split("."):
@@ -61,11 +61,11 @@ def _files(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _imported(source: bytes, package: str) -> Iterator[str]:
-    """The full names of everything that a file imports, wherever in it."""
+    """The full names of everything that a file imports, anywhere in it."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return  # Python will not run it either, or it is no text: what is in it counts all the same
+        return  # Python cannot run this file either; its content still counts
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

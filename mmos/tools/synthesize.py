@@ -1,4 +1,4 @@
-"""Several answers made into one by the synthesizer, from the specialists' own words."""
+"""Makes the tool with which the synthesizer combines several answers into one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.toolbox import Context, Tool
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
-    """The tool; without arguments it takes every answer that specialists gave in this run."""
+    """Make the tool. Without arguments it takes every answer that specialists gave in this run."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         texts = arguments.get("responses") or gathered(context, role)
@@ -45,7 +45,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
 
 
 def gathered(context: Context, synthesizer: str) -> list[str]:
-    """What specialists answered to this participant in this run, whole, in the order of the answers."""
+    """The whole answers of specialists to this participant in this run, in their order."""
     scope = context.scope
     calls = [call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane and call.call in scope.view.lanes]
     lanes = [scope.conversation.lanes[scope.view.lanes[call.call]] for call in calls]
