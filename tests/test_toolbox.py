@@ -219,7 +219,7 @@ def test_what_no_model_can_give_is_refused() -> None:
     def strange(path: Any, on: Any) -> None: ...
 
     strange.__annotations__["on"] = type("Socket", (), {})
-    for function, why in ((many, "paths"), (named, "paths"), (placed, "path"), (strange, "type that JSON cannot say")):
+    for function, why in ((many, "paths"), (named, "paths"), (placed, "path"), (strange, "type that JSON does not have")):
         with pytest.raises(TypeError, match=why):
             from_function(function)
 

@@ -10,16 +10,16 @@ from typing import Any, Self
 VERSION = 1
 
 CLEARLY = 0.1
-"""How much better schema mode must be: a host's own tool calls leave a model free to talk, so they are preferred."""
+"""How much better the schema channel must score. The tools channel is preferred, because the model can also write text."""
 
 FIT_ARBITER = 0.7
 FIT_INTERPRETER = 0.8
 FIT_SPECIALIST = 0.4
-"""Of one that calls tools itself: with less it is more often wrong than right."""
+"""The score that a role needs whose model decides about calls. Below it the model is more often wrong than right."""
 SMALL_TOKENS_A_SECOND = 30.0
 
 _LAST_DAY = 253_000_000_000.0
-"""Seconds: a later one has no date."""
+"""Seconds since 1970. Python has no date for a later time."""
 
 
 def percent(share: float) -> str:
@@ -28,30 +28,30 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True)
 class Marks:
-    """What came of the cases in one channel."""
+    """The results of the cases in one channel."""
 
     cases: int = 0
     """Cases that want a call."""
     valid: int = 0
-    """Of these, how many gave calls of offered tools with arguments that fit."""
+    """How many of these gave calls of offered tools with arguments that fit."""
     named: int = 0
-    """How many named just the right tools."""
+    """How many named exactly the right tools."""
     right: int = 0
     """How many were right altogether."""
     repaired: int = 0
-    """How many could be read only with repairs."""
+    """How many MMOS could read only after repairs."""
     to_leave: int = 0
     """Cases that want no call."""
     left: int = 0
-    """Of these, how many were answered without one."""
+    """How many of these were answered without a call."""
     failed: int = 0
     """Cases in which the host gave no answer."""
     why: str = ""
-    """Why there are no marks: the host refuses tools, say."""
+    """Why there are no marks, for example because the host refuses tools."""
 
     @property
     def score(self) -> float:
-        """0 to 1: right calls, and calls left alone where none was wanted, case by case."""
+        """0 to 1: the share of cases with the right calls, or with no call when none was wanted."""
         return (self.right + self.left) / (self.cases + self.to_leave) if self.cases + self.to_leave else 0.0
 
     @property
@@ -68,7 +68,7 @@ def _mark(marks: Marks) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """One model on one host, as it was when it was tried."""
+    """The result of one test of one model on one host."""
 
     model: str
     host: str
@@ -78,21 +78,21 @@ class Card:
     channels: Mapping[str, Marks] = field(default_factory=dict)
     window_asked: int = 0
     window_held: int | None = None
-    """Tokens of a prompt that were really read; None where it was not tried."""
+    """Tokens of a prompt that the host really read. None: not tested."""
     load_seconds: float | None = None
-    """None where the model was loaded already."""
+    """None: the model was already loaded."""
     reads: float | None = None
-    """Tokens of a prompt in a second."""
+    """Tokens of a prompt that it reads in a second."""
     writes: float | None = None
-    """Tokens of an answer in a second."""
+    """Tokens of an answer that it writes in a second."""
 
     @property
     def channel(self) -> str | None:
-        """How this model is best offered tools; None where neither way was tried to an end."""
+        """The better channel for this model. None: no channel was tested to its end."""
         tools, schema = self.channels.get("tools", Marks()), self.channels.get("schema", Marks())
         if not tools.judged:
             return "schema" if schema.judged else None
-        # One that never makes a right call has good marks for small talk alone: then the way counts in which its calls can be read.
+        # A model without a single right call scores only for small talk. Then the channel counts in which its calls can be read.
         mute = not tools.right and schema.valid > tools.valid
         return "schema" if mute or schema.is_clearly_better(tools) else "tools"
 
@@ -102,7 +102,7 @@ class Card:
 
     @property
     def suits(self) -> tuple[str, ...]:
-        """Jobs that the marks speak for."""
+        """The jobs that the marks recommend the model for."""
         tools = self.channels.get("tools", Marks())
         jobs = ["arbiter"] if self.score >= FIT_ARBITER else []
         quick = self.writes is not None and self.writes >= SMALL_TOKENS_A_SECOND
@@ -112,22 +112,22 @@ class Card:
 
     @property
     def day(self) -> str:
-        """When it was tried, as people of this machine's place write it."""
+        """The date of the test, in the time zone of this machine."""
         return datetime.fromtimestamp(self.tested).astimezone().strftime("%Y-%m-%d")
 
     @property
     def comparison(self) -> str:
-        """Its marks in each channel, in a few words: `tools 8 % against schema 75 %`."""
+        """The marks of both channels in a few words: `tools 8 % against schema 75 %`."""
         told = [f"{name} {_mark(self.channels[name])}" for name in ("tools", "schema") if name in self.channels]
         untried = [f"{name} not tried" for name in ("tools", "schema") if name not in self.channels]
         return ", ".join([" against ".join(told), *untried] if told else untried)
 
     def is_of(self, digest: str) -> bool:
-        """Whether it tells of the model with this digest; not every host gives one, and then the name has to do."""
+        """Whether the card is of the model with this digest. When the host reports no digest, the name decides."""
         return not (self.digest and digest) or self.digest == digest
 
     def beside(self, older: Card | None) -> Self:
-        """With the marks of channels that were not tried this time, as long as the model is the same."""
+        """This card with the older marks of channels that were not tested this time, if the model is the same."""
         if older is None or older.digest != self.digest:
             return self
         return replace(self, channels={**older.channels, **self.channels})
@@ -137,10 +137,10 @@ class Card:
 
     @classmethod
     def from_document(cls, document: object) -> Card:
-        """The card as it was written, without what a later version added; `ValueError` where it is none."""
+        """Read a card. Keys that a later version added are ignored. Raises `ValueError` when it is no card."""
         from pydantic import TypeAdapter
 
         card = TypeAdapter(Card).validate_python(document)
         if not (0 <= card.tested < _LAST_DAY and all(0 <= marks.score <= 1 for marks in card.channels.values())):
-            raise ValueError("no trial gives such marks")
+            raise ValueError("no test gives such marks")
         return card

@@ -12,7 +12,7 @@ from mmos.messages import ToolCall
 
 @dataclass(frozen=True)
 class Wanted:
-    """A call that is right; of each argument that matters, the values that are."""
+    """A right call, with the right values of each argument that matters."""
 
     tool: str
     arguments: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Case:
-    """One request to a model; without a wanted call it is to answer by itself."""
+    """One request to a model. When no call is wanted, the model should answer in plain words."""
 
     name: str
     request: str
@@ -31,7 +31,7 @@ class Case:
     wanted: tuple[Wanted, ...] = ()
 
     def is_met(self, calls: tuple[ToolCall, ...]) -> bool:
-        """Each wanted call was made once, in any order, and no other."""
+        """Whether each wanted call was made once, in any order, and no other call."""
         left = list(calls)
         for wanted in self.wanted:
             found = next((call for call in left if wanted.matches(call)), None)
@@ -49,7 +49,7 @@ def _is_one_of(value: Any, values: tuple[Any, ...]) -> bool:
 
 
 def _folded(value: Any) -> Any:
-    """Spelling aside: case, outer spaces, and whether a number is whole."""
+    """The value without differences in case, outer spaces, and the form of numbers (5 or 5.0)."""
     match value:
         case bool():
             return ("truth", value)
@@ -83,7 +83,7 @@ _FILES = _tool(
     "Find files of the project by a pattern.",
     ("pattern",),
     pattern=_text("A pattern like *.py."),
-    limit={"type": "integer", "description": "At most so many."},
+    limit={"type": "integer", "description": "The largest number of files."},
 )
 _MAIL = _tool(
     "send_mail",
@@ -105,7 +105,7 @@ _SUM = _tool(
 )
 _TIME = _tool("get_time", "The current time of this machine.")
 _CODING = _tool(
-    "consult_coding_specialist", "Ask the specialist for writing and mending code.", ("query",), query=_text("The whole question.")
+    "consult_coding_specialist", "Ask the specialist for writing and fixing code.", ("query",), query=_text("The whole question.")
 )
 _REASONING = _tool(
     "consult_reasoning_specialist", "Ask the specialist for proofs, plans and causes.", ("query",), query=_text("The whole question.")

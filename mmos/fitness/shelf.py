@@ -28,7 +28,7 @@ class Shelf:
         return cls(state / "fitness")
 
     def put(self, card: Card) -> Path:
-        """Keep a card in place of an older one; a half-written one is never seen."""
+        """Write a card in place of an older one. Readers never see a half-written card."""
         path = self._path(card.model, card.host)
         fresh = path.with_suffix(f".{os.getpid()}.new")
         try:
@@ -37,16 +37,16 @@ class Shelf:
             fresh.write_bytes(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             fresh.replace(path)
         except OSError as error:
-            message = f"The fitness card cannot be kept in {self.folder}: {(error.strerror or str(error)).lower()}."
+            message = f"MMOS cannot write the fitness card to {self.folder}: {(error.strerror or str(error)).lower()}."
             raise StateError(message, next_step="Name another state folder with --state.") from error
         return path
 
     def cards(self) -> list[Card]:
-        """Every card that can be read."""
+        """All cards that can be read."""
         return [card for card in map(_read, self._files()) if card is not None]
 
     def damaged(self) -> list[Path]:
-        """Files that should hold a card and hold none: they decide nothing."""
+        """Files that should hold a card but do not. They are ignored."""
         return [path for path in self._files() if _read(path) is None]
 
     def find(self, model: str, host: str) -> Card | None:
@@ -54,7 +54,7 @@ class Shelf:
         return _read(self._path(model, host))
 
     def forget(self, card: Card) -> None:
-        """Take a card away; one that is gone already is no fault."""
+        """Remove a card. A card that is already gone is no error."""
         self._remove(self._path(card.model, card.host))
 
     def forget_damaged(self, paths: Iterable[Path]) -> None:
@@ -64,7 +64,7 @@ class Shelf:
     def _files(self) -> list[Path]:
         try:
             return sorted(self.folder.glob("*.json"))
-        except OSError:  # a folder that may not be looked into
+        except OSError:  # a folder that MMOS may not read
             return []
 
     def _path(self, model: str, host: str) -> Path:
@@ -74,8 +74,8 @@ class Shelf:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            message = f"The fitness card {path} cannot be removed: {(error.strerror or str(error)).lower()}."
-            raise StateError(message, next_step="See who owns the folder, and whether the disk can be written.") from error
+            message = f"MMOS cannot remove the fitness card {path}: {(error.strerror or str(error)).lower()}."
+            raise StateError(message, next_step="Check who owns the folder, and whether you can write to the disk.") from error
 
 
 def _read(path: Path) -> Card | None:
@@ -86,7 +86,7 @@ def _read(path: Path) -> Card | None:
 
 
 def _file_name(model: str, host: str) -> str:
-    """Readable, and distinct even where signs had to be replaced: a model's name is no path."""
+    """A readable file name for a model and a host. The digest keeps names apart that differ only in replaced characters."""
     name = f"{canonical(model).casefold()}@{host}"
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".")[:120]
     return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.json"

@@ -17,27 +17,27 @@ from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply, ToolCall, Usage
 
-_INSTRUCTION = "You can call tools. Call one where it helps with what the user wants; else answer in plain words."
+_INSTRUCTION = "You can call tools. Call one when it helps with what the user wants. Otherwise answer in plain words."
 _OPTIONS = {"temperature": 0, "seed": 1, "num_predict": 256}
-"""Bounded: a model that cannot close its call writes on until the window is full."""
+"""`num_predict` is set because a model that cannot close its call writes until the window is full."""
 
 _LOADING = 0.2
-"""A load that takes less was none: the model was there already."""
+"""Seconds. A shorter load is none: the model was already in memory."""
 
 _FILLER = "The gardener counted the apples in the basket and wrote the number down. "
 _SHORT = 20
 _FULL = 0.85
-"""How much of the window the long prompt takes."""
+"""The share of the window that the long prompt takes."""
 
 _CUT = 0.9
-"""Counted tokens below this share of what was sent mean that the host cut the prompt."""
+"""When the host counts less than this share of the sent tokens, it cut the prompt."""
 
 IN_A_ROW = 3
-"""Cases without an answer after which a channel is given up: each may have cost minutes."""
+"""After this many cases in a row without an answer the channel is given up, because each may take minutes."""
 
 
 class Step(NamedTuple):
-    """How far a trial has got."""
+    """The progress of a test."""
 
     number: int
     of: int
@@ -50,7 +50,7 @@ Tell = Callable[[Step], None]
 
 @dataclass
 class _Count:
-    """Marks while they are still being given."""
+    """Counts marks while the test runs."""
 
     marks: Marks = field(default_factory=Marks)
 
@@ -60,28 +60,28 @@ class _Count:
 
 @dataclass
 class Trial:
-    """One model on one host, asked case by case: nothing else should keep the host busy meanwhile."""
+    """The test of one model on one host. Nothing else should use the host during the test."""
 
     fleet: Fleet
     model: str
     host: str
     window: int
     explain: str
-    """Template of how tools are called in schema mode."""
+    """The template that explains how to call tools on the schema channel."""
     cases: Sequence[Case] = CASES
     tell: Tell = lambda _step: None
     _usages: list[Usage] = field(default_factory=list)
     _ended: HostError | None = None
-    """Why a channel was not tried to its end."""
+    """Why a channel was not tested to its end."""
     _done: int = 0
     _of: int = 0
 
     async def run(self, channels: Sequence[Literal["tools", "schema"]] = ("tools", "schema"), *, probe: bool = True) -> Card:
-        """Try the channels one after the other; with `probe` the window, too."""
+        """Test the channels one after the other, and with `probe` the window."""
         self._of = len(channels) * len(self.cases) + (1 if probe else 0)
         marks: dict[str, Marks] = {name: await self._channel(name) for name in channels}
         if self._ended is not None and not self._usages:
-            raise self._ended  # it answered nothing at all, so there is nothing to tell of it
+            raise self._ended  # not one answer came, so there is no card to write
         held = await self._window() if probe else None
         installed = await self.fleet.describe(self.model, (self.host,))
         reads, writes = _speed(self._usages)
@@ -93,7 +93,7 @@ class Trial:
     # ---------------------------------------------------------------- cases
 
     async def _channel(self, name: Literal["tools", "schema"]) -> Marks:
-        """All cases; one that the host does not answer loses its marks, and several in a row end the channel."""
+        """Test all cases in one channel. A case without an answer gets no marks. Several in a row end the channel."""
         count, silent = _Count(), 0
         for number, case in enumerate(self.cases):
             said = ""
@@ -115,7 +115,7 @@ class Trial:
         return count.marks
 
     async def _read(self, name: str, case: Case) -> Reading:
-        """What the model makes of a case, as a run would understand it."""
+        """The model's reply to a case, read as a run would read it."""
         channel: Channel = SchemaChannel(case.tools, self.explain) if name == "schema" else ToolsChannel(case.tools)
         system = Message("system", f"{_INSTRUCTION}\n\n{channel.prompt}".strip())
         messages = [channel.shape(message) for message in (system, Message("user", case.request))]
@@ -152,7 +152,7 @@ class Trial:
     # ---------------------------------------------------------------- the window
 
     async def _window(self) -> int | None:
-        """Tokens of a long prompt that the host counted; it is told of one that was cut by counting fewer than were sent."""
+        """How many tokens of a long prompt the host really reads. A host that counts fewer than were sent has cut the prompt."""
         try:
             short = (await self._fill(_SHORT)).usage.prompt_tokens
             each = max(1.0, short / _SHORT)
@@ -172,12 +172,12 @@ class Trial:
 
 
 def _last_word(error: HostError) -> HostError:
-    """What the one host said that was asked."""
+    """The error of the one host that was asked."""
     return next(iter(error.said.values()), error) if isinstance(error, NoHost) else error
 
 
 def _is_of_the_answer(fault: HostError) -> bool:
-    """Whether the host may well give the next answer."""
+    """Whether the error concerns this answer only, so the host may give the next one."""
     return isinstance(fault, StreamCut | HostTimeout | WindowExceeded) or (isinstance(fault, HostFault) and fault.retry)
 
 
@@ -186,7 +186,7 @@ def _kind(case: Case) -> dict[str, int]:
 
 
 def _as_offered(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], bool, bool]:
-    """The calls with arguments as a run would carry them out; whether that took a repair; whether all fit their tools."""
+    """The calls as a run would execute them, whether that took a repair, and whether all fit their tools."""
     offered = {spec.name: spec for spec in case.tools}
     kept, mended, fitting = [], False, True
     for call in calls:
@@ -208,12 +208,12 @@ def _load_seconds(usages: Sequence[Usage]) -> float | None:
 
 
 def _speed(usages: Sequence[Usage]) -> tuple[float | None, float | None]:
-    """Tokens a second over the whole trial: reading, writing."""
+    """Tokens a second over the whole test, for reading and for writing."""
     return _rate(_read_tokens(usages)), _rate((usage.output_tokens, usage.output_seconds) for usage in usages)
 
 
 def _read_tokens(usages: Sequence[Usage]) -> Iterator[tuple[int, float]]:
-    """What came from the host's cache cost nothing, so a short prompt tells nothing of speed: the longest one does."""
+    """The reading speed by the longest prompt. Short prompts come from the host's cache and say nothing about speed."""
     if usages:
         longest = max(usages, key=lambda usage: usage.prompt_tokens - (usage.cached_tokens or 0))
         yield longest.prompt_tokens - (longest.cached_tokens or 0), longest.prompt_seconds

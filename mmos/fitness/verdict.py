@@ -1,4 +1,4 @@
-"""Which channel the fitness cards choose for a model on the hosts where it may run, and why."""
+"""Chooses the channel of a model by the fitness cards of the hosts where it may run, and says why."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _log = logger("mmos.fitness")
 
 
 class Verdict(NamedTuple):
-    """A channel, and the marks that speak for it."""
+    """A channel, and the marks that are the reason for it."""
 
     channel: str
     why: str
 
 
 def verdict(model: str, hosts: Collection[str], cards: Sequence[Card]) -> Verdict | None:
-    """What the cards say of a model on these hosts; cards of other hosts and of other models count for nothing."""
+    """The channel that the cards choose for a model on these hosts. Cards of other hosts and models do not count."""
     judged = [card for card in cards if card.channel and card.host in hosts and key(card.model) == key(model)]
     chosen = {str(card.channel) for card in sorted(judged, key=lambda card: card.host)}
     why = "models test " + "; ".join(f"on {card.host}, {card.day}: {card.comparison}" for card in judged)
     if len(chosen) < 2:
         return Verdict(chosen.pop(), why) if chosen else None
-    # The fleet places a call after its prompt is made, so one channel has to serve all hosts: the one that does best where it does worst.
+    # The fleet places a call after its prompt is made, so all hosts need the same channel: the one whose lowest score is the highest.
     best = max(CHANNELS, key=lambda channel: _worst(judged, channel))
     return Verdict(best, f"{why}; these differ, and {best} is better where each does worst")
 
 
 def _worst(cards: Sequence[Card], channel: str) -> float:
-    """The lowest score; a host that refuses the channel counts as 0, one where it was not tried does not count."""
+    """The lowest score of a channel. A host that refuses the channel counts as 0. A host without a test does not count."""
     return min((card.channels[channel].score for card in cards if channel in card.channels), default=0.0)
 
 
 def of_roles(config: Config, cards: Sequence[Card]) -> dict[str, Verdict]:
-    """The roles whose channel the cards choose: the configuration names none for them."""
+    """The channels of the roles for which the configuration names none."""
     free = {name: role for name, role in config.roles().items() if role.channel is None}
     told = {name: verdict(role.model, role.servers or tuple(config.servers()), cards) for name, role in free.items()}
     return {name: found for name, found in told.items() if found is not None}
@@ -57,7 +57,7 @@ class Trials:
     cards: Sequence[Card]
 
     async def channel(self, model: str, servers: Collection[str]) -> str | None:
-        """How a role with this model on these servers is offered tools; None where no card of this very model says so."""
+        """The channel for this model on these servers. None: there is no card of exactly this model."""
         hosts = servers or [seat.name for seat in self.fleet.seats]
         here = [card for card in self.cards if card.host in hosts and key(card.model) == key(model)]
         listed = await asyncio.gather(*(self.fleet.describe(model, (card.host,)) for card in here))

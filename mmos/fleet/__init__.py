@@ -1,1 +1,1 @@
-"""All hosts behind one `ask`."""
+"""Sends calls to hosts: it knows their models, queues, failures and memory."""

@@ -17,7 +17,7 @@ from mmos.hosts.openai import Key, OpenAIHost
 
 
 def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) -> tuple[list[Seat], Timeouts]:
-    """Seats for `{"name": {"url": …}}`, checked as strictly as a file, or for a file."""
+    """The seats for `{"name": {"url": …}}`, checked like a file, or for the path of a file."""
     if isinstance(hosts, Mapping):
         config = from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)
     else:

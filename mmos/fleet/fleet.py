@@ -31,15 +31,15 @@ from mmos.messages import Message, Reply
 from mmos.prompting.budget import estimate, weigh
 
 ATTEMPTS = 3
-"""How often one host is tried with the same call when its faults may pass."""
+"""Attempts of one call on one host when its error may pass."""
 
 CENSUS_SECONDS = 60.0
 SMALLEST_WINDOW = 4096
 MISCOUNT = 1.5
-"""How far an estimate may fall short."""
+"""The window is chosen for this many times the estimated tokens."""
 
 ANSWER = 1024
-"""Tokens that a window has room for beyond the prompt."""
+"""Tokens of the window that are planned for the answer."""
 
 SESSIONS_KEPT = 10_000
 
@@ -58,7 +58,7 @@ Observe = Callable[[str, HostError], None]
 
 @dataclass(frozen=True)
 class Ask:
-    """A call to a model, wherever it will be served."""
+    """A call to a model, and what decides which host serves it."""
 
     request: ChatRequest
     servers: tuple[str, ...] = ()
@@ -67,15 +67,15 @@ class Ask:
     urgent: bool = True
     on_token: OnToken | None = None
     observe: Observe = field(default=lambda _host, _error: None)
-    """Told of every attempt that failed."""
+    """Called after every attempt that failed."""
     takes: Callable[[HostError], bool] = field(default=lambda _error: False)
-    """Whether the asker can make use of what failed: then nobody tries again."""
+    """Whether the caller can use the failed reply. If so, MMOS does not try again."""
     placed: Callable[[str, bool], None] | None = None
-    """Told where it goes, and whether the model must be loaded there first."""
+    """Called with the chosen host, and whether it must load the model first."""
 
 
 class Fleet:
-    """All hosts behind one `ask`. Make one with `Fleet.open`."""
+    """All hosts. `ask` sends a call to the best of them. Make a fleet with `Fleet.open`."""
 
     def __init__(self, seats: Iterable[Seat], *, timeouts: Timeouts | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._seats = Seats(seats, clock)
@@ -90,7 +90,7 @@ class Fleet:
 
         Args:
             hosts: `{"name": {"url": …, "parallel": …}}` with the keys of `servers` in a configuration, or the path of a configuration.
-            time_scale: 20 means that the hosts' clocks run 20 times as fast as ours (rehearsal). None: as fast as `hosts` says.
+            time_scale: 20 means that the hosts' clocks run 20 times as fast as real time (rehearsal). None: as fast as `hosts` says.
 
         Example::
 
@@ -127,31 +127,31 @@ class Fleet:
 
     # ---------------------------------------------------------------- asking
 
-    async def ask(  # the face of the fleet: every argument but two has a default
+    async def ask(  # only two arguments have no default
         self,
         model: str,
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         num_ctx: int | None = None,
         session: str | None = None,
-        group: str | None = None,  # noqa: ARG002  # calls of one job; every host is equal to it as yet
+        group: str | None = None,  # noqa: ARG002  # calls of one job; no host is preferred for it yet
         urgency: Literal["interactive", "batch"] = "interactive",
         tools: Sequence[Mapping[str, Any]] | None = None,
         options: Mapping[str, Any] | None = None,
         deadline: float | None = None,
         on_token: OnToken | None = None,
     ) -> Reply:
-        """Send messages as they are to the host that serves them best, and wait for the reply. `NoHost` when no host can serve them.
+        """Send messages unchanged to the host that serves them best, and wait for the reply. Raises `NoHost` when no host can serve them.
 
         Args:
-            messages: In the words of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
-            num_ctx: The window in tokens. None: one that holds the messages; they are never cut.
-            session: Calls with the same name share a growing beginning, and go to the same host while it can serve them.
-            group: Calls of one job.
+            messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
+            num_ctx: The window in tokens. None: a window that fits the messages. Messages are never cut.
+            session: Calls with the same session name go to the same host while it can serve them. Use it for calls with a common beginning.
+            group: A name for the calls of one job.
             urgency: "interactive" calls go before "batch" calls.
-            tools: Tools that the model may call, as `/api/chat` takes them; `reply.calls` has its calls. You carry them out.
+            tools: Tools that the model may call, in the format of `/api/chat`. `reply.calls` has the model's calls. You run them.
             options: Options of the model, such as `{"temperature": 0.2}`.
-            deadline: Seconds until `HostTimeout`. None: as long as some host may serve it.
+            deadline: Seconds until `HostTimeout`. None: until no host can serve the call.
             on_token: Called with each piece of the text.
         """
         said = [_message(message) for message in messages]
@@ -168,7 +168,7 @@ class Fleet:
             raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        """Vectors for texts, in their order, from an embedding model."""
+        """The vectors of texts, in their order, from an embedding model."""
 
         async def call(seat: Seat) -> list[list[float]]:
             return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
@@ -176,7 +176,7 @@ class Fleet:
         return await self._anywhere(Ask(ChatRequest(model, (), 0)), call)
 
     async def _widening(self, ask: Ask) -> Reply:
-        """In the window that was chosen, and where the host counts more tokens than we did, in one that holds those."""
+        """Serve the call in the chosen window. If the host counts more tokens than MMOS did, try once more in a larger window."""
         try:
             return await self.serve(ask)
         except WindowExceeded as error:
@@ -186,7 +186,7 @@ class Fleet:
         return await self.serve(replace(ask, request=replace(ask.request, num_ctx=window)))
 
     async def serve(self, ask: Ask) -> Reply:
-        """One call, from the queue to the reply."""
+        """Serve one call, from the queue to the reply."""
 
         begun = self._clock()
 
@@ -199,7 +199,7 @@ class Fleet:
         return reply
 
     async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
-        """Host after host until one serves; what each said is kept for the error."""
+        """Try one host after the other until one serves the call. The error at the end has every host's error."""
         model = ask.request.model
         allowed = list(await self._candidates(model, ask.servers))
         said: dict[str, HostError] = {}
@@ -218,7 +218,7 @@ class Fleet:
         raise nobody(model, said)
 
     async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
-        """The same host again while its fault may pass."""
+        """Retry the call on the same host while its error may pass."""
 
         async def attempt() -> Served:
             try:
@@ -236,7 +236,7 @@ class Fleet:
             await asyncio.sleep(seconds / seat.time_scale)
 
         try:
-            return await attempt()  # nearly every call ends here, and the machinery of patience costs a tenth of one
+            return await attempt()  # nearly every call ends here; the retry library would add a tenth to its cost
         except HostError as error:
             if not error.retry or ask.takes(error):
                 raise
@@ -253,7 +253,7 @@ class Fleet:
             ask.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
-        queued = round((taken - begun) * seat.time_scale, 6)  # in the host's own seconds, like all that it tells
+        queued = round((taken - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
         placement = {"host": seat.name, "warm": not cold, "queue_seconds": queued}
         if reply.usage.loaded and await seat.swapped(ask.request.model, taken):
             placement["swap"] = True
@@ -266,7 +266,7 @@ class Fleet:
             del self._sessions[next(iter(self._sessions))]
 
     def _window(self, model: str, tokens: float) -> int:
-        """A power of two that holds the prompt and its answer; it only grows, since a changed window reloads the model."""
+        """The smallest power of two that fits the prompt and the answer. It never shrinks, because another window reloads the model."""
         needed = tokens + ANSWER
         window = max(SMALLEST_WINDOW, self._windows.get(model, 0))
         while window < needed:
@@ -282,7 +282,7 @@ class Fleet:
         names = list(self._seats.by_name)
         if len(names) == 1:
             return names
-        for fresh in (False, True):  # what nobody had a minute ago somebody may have now
+        for fresh in (False, True):  # the lists may be a minute old: ask again before giving up
             faults = await self.census(fresh=fresh)
             having = [seat.name for seat in self.seats if find(seat.installed, model)]
             if having:
@@ -290,14 +290,14 @@ class Fleet:
         raise nobody(model, {seat.name: faults.get(seat.name) or lacking(seat, model) for seat in self.seats})
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
-        """Ask every host what it has installed, all at once; returns who could not say. One that is silent is left alone for a while, too."""
+        """Ask all hosts at once which models they have. Returns the errors of those that did not answer; they, too, are not asked again for a while."""
         since = self._clock() - (0.0 if fresh else CENSUS_SECONDS)
         if stale := [seat for seat in self.seats if seat.counted_at <= since]:
             await asyncio.gather(*(self._count(seat, since) for seat in stale))
         return {seat.name: seat.silent for seat in self.seats if seat.silent is not None}
 
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
-        """Why each host cannot serve a model, by what they said when they were last asked; empty where one can, or where one has said nothing yet."""
+        """Why each host cannot serve a model, by their last answers. Empty when a host can, or when one has not been asked yet."""
         found: dict[str, HostError] = {}
         for name in servers or tuple(self._seats.by_name):
             fault = known_fault(self._seats.by_name[name], model)
@@ -307,7 +307,7 @@ class Fleet:
         return found
 
     async def _count(self, seat: Seat, since: float) -> None:
-        async with seat.counting:  # of those who want to know at once, one asks
+        async with seat.counting:  # of several tasks that need the list, one asks the host
             if seat.counted_at > since:
                 return
             try:
@@ -317,7 +317,7 @@ class Fleet:
             seat.counted_at = self._clock()
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
-        """What the first host that answers says of a model; None when no host can say."""
+        """What the first host that knows the model says about it. None: no host can say."""
         for name in servers or tuple(self._seats.by_name):
             seat = self._seats.by_name[name]
             await self._count(seat, self._clock() - CENSUS_SECONDS)
@@ -337,19 +337,19 @@ class Fleet:
 
 
 def _tells_of_the_host(error: HostError) -> bool:
-    """Whether a fault speaks against the host, and not against the request or the model that it asked for."""
+    """Whether an error is the host's own, not one of the request or of a missing model."""
     return (error.elsewhere or error.retry) and not isinstance(error, ModelMissing)
 
 
 def _first_pause(error: HostError) -> float:
-    """A connection that broke is tried again at once; a host that is busy or ill gets a moment."""
+    """Seconds before the first retry: none after a broken connection, a moment for a busy or failing host."""
     if isinstance(error, HostBusy):
         return min(error.retry_after or FIRST_PAUSE, LONGEST_PAUSE)
     return 0.0 if isinstance(error, StreamCut) else FIRST_PAUSE
 
 
 def _wait(state: RetryCallState) -> float:
-    """As long as the host asks for; else a little, then more, never all callers at the same moment."""
+    """Seconds before a further retry: what the host asks for. Default: longer each time, with a random part, so that callers do not come all at once."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, HostBusy) and error.retry_after is not None:
         return min(error.retry_after, LONGEST_PAUSE)
@@ -357,15 +357,15 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _message(given: Message | Mapping[str, Any]) -> Message:
-    """A message of ours, or a mapping in the words of `/api/chat`."""
+    """The message. A mapping must have the format of `/api/chat`."""
     if isinstance(given, Message):
         return given
     if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
-        raise UsageError("A message needs a role and a content that is text.", next_step="Write it in the words of Ollama's /api/chat.")
+        raise UsageError("A message needs a role and a content, both text.", next_step="Use the format of Ollama's /api/chat.")
     try:
         return Message.as_given(given)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"A message is not in the words of /api/chat: {type(error).__name__}: {error}.") from error
+        raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
 
 
 def _spec(tool: Mapping[str, Any]) -> Spec:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 OVERHEAD = 512 << 20
-"""What an engine takes beside weights and cache: measured ones lie between 0.3 and 1 GiB."""
+"""The memory of an engine besides weights and cache. Measured: between 0.3 and 1 GiB."""
 
 SHARE_OF_FREE = 0.8
-"""An Ollama loads a model beside others only when it expects it to take no more of what is free."""
+"""Ollama loads a model beside others only when it expects the model to take at most this share of the free memory."""
 
-_HALF = 2  # bytes of a number in the cache, unless the host was told otherwise
+_HALF = 2  # bytes of a number in the cache; a host may be configured otherwise
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Cache:
 
     token_bytes: int
     at_most: bool = False
-    """Some of its layers keep less: those that look back a little way only, or keep a state instead."""
+    """Whether some layers keep less: sliding-window layers and recurrent layers."""
 
     def size(self, window: int, parallel: int = 1) -> int:
         return self.token_bytes * window * parallel
 
 
 def cache(info: Mapping[str, Any]) -> Cache | None:
-    """From `model_info`; None where a host does not tell enough."""
+    """The cache from `model_info`. None: the host does not report enough."""
     family = info.get("general.architecture")
 
     def told(name: str) -> Any:
@@ -49,17 +49,17 @@ def cache(info: Mapping[str, Any]) -> Cache | None:
 
 
 def need(file_size: int, held: Cache | None, window: int, parallel: int = 1) -> int:
-    """Bytes that a loaded model takes; without knowledge of its cache, those that it takes at least."""
+    """The bytes that a loaded model takes. Without knowledge of its cache, a lower bound."""
     return file_size + (held.size(window, parallel) if held else 0) + OVERHEAD
 
 
 def fits_beside(size: int, free: int) -> bool:
-    """Whether an Ollama loads it and keeps what is there; `size` counts weights and cache."""
+    """Whether Ollama loads the model without unloading another. `size` counts weights and cache."""
     return size <= SHARE_OF_FREE * free
 
 
 def _pairs(layers: int, heads: Any) -> int | None:
-    """Heads of all layers together; newer servers leave lists of them out and say null."""
+    """The heads of all layers together. Newer servers report null in place of a list."""
     if isinstance(heads, list):
         return sum(heads) if heads and all(isinstance(one, int) for one in heads) else None
     return layers * heads if _count(heads) else None

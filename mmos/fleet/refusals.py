@@ -1,4 +1,4 @@
-"""Why a host cannot serve a model, and what it comes to when none can."""
+"""Words the errors for a model that a host, or every host, cannot serve."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mmos.errors import HostError, HostTimeout, HostUnreachable, ModelMissing, N
 from mmos.fleet.seats import Seat, find
 
 LISTED = 6
-"""Models of a host that a message names."""
+"""How many models of a host a message names."""
 
 
 def nobody(model: str, said: Mapping[str, HostError]) -> HostError:
-    """What each host said; where all said the same, the error has that one's code."""
+    """The error when no host can serve a model. It has each host's error, and their code when all have the same."""
     alone = len(said) == 1
     lines = [fault.message if alone or fault.message.startswith(f"{name} ") else f"{name}: {fault.message}" for name, fault in said.items()]
     error = NoHost(
@@ -43,7 +43,7 @@ def lacking(seat: Seat, model: str) -> ModelMissing:
 
 
 def known_fault(seat: Seat, model: str) -> HostError | None:
-    """Why a host cannot serve a model, as far as it is known. One that need not list what it serves is only known to be silent."""
+    """Why a host cannot serve a model, as far as MMOS knows. A host that does not list all its models counts only when it did not answer."""
     if seat.host.abilities.lists_all:
         return seat.silent or (None if seat.installed is None or find(seat.installed, model) else lacking(seat, model))
     return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None

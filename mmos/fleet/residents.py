@@ -1,4 +1,4 @@
-"""Which models a host holds, as far as it was last seen: enough to say whether a load pushed one of them out of memory."""
+"""Remembers which models a host holds in memory, to find out whether a load pushed one of them out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mmos.hosts.face import Host, Loaded
 from mmos.hosts.names import canonical
 
 WARM_SECONDS = 240.0
-"""A host keeps a model for five minutes after its last call, unless told otherwise."""
+"""By default a host keeps a model for five minutes after its last call. MMOS counts on a little less."""
 
 PATIENCE = 1.0
-"""Seconds that a host has to list what it holds. A swap that was not counted is better than a call that waits."""
+"""Seconds that a host has to list its loaded models. Missing a swap is better than making a call wait."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Stay:
     """A model in the memory of a host."""
 
     keep: float
-    """Seconds, on our clock, that the host keeps it after a call."""
+    """Seconds, on MMOS's clock, that the host keeps it after a call."""
     until: float
 
 
@@ -32,8 +32,8 @@ class Stay:
 class Residents:
     """The memory of one host.
 
-    A swap is a load that a model had to leave for. The host does not report it. We compare what it held before the load with what it
-    holds afterwards. It is asked for a list only when a load is likely and when one has happened, never around a call to a warm model.
+    A swap is a load that pushed another model out of memory. The host does not report swaps. MMOS compares the models before the load with
+    those after it. It asks the host only when a load is likely and when one has happened, never around a call to a warm model.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -41,11 +41,11 @@ class Residents:
     _held: dict[str, Stay] = field(default_factory=dict)
     _known: bool = False
     _loads: dict[str, float] = field(default_factory=dict)
-    """When the newest load of each model was counted."""
+    """When MMOS counted the newest load of each model."""
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self, host: Host, time_scale: float, *, alone: bool) -> None:
-        """See what is there before a load. Beside other calls (not `alone`), a load may be going on: then the earlier list is the better one."""
+        """List the models before a load. When other calls run (not `alone`), a load may be under way, and the earlier list is the better one."""
         async with self._looking:
             if self._known and not alone:
                 return
@@ -54,7 +54,7 @@ class Residents:
             self._held = there or {}
 
     async def swapped(self, host: Host, time_scale: float, model: str, asked: float) -> bool:
-        """Whether the load that a call reports pushed a model out. `asked` is when the call was sent: of calls that waited for one load, one counts it."""
+        """Whether the load that a call reports pushed a model out. `asked` is when the call was sent. When several calls waited for one load, only one counts it."""
         name = _key(model)
         async with self._looking:
             if name in self._held and self._loads.get(name, float("-inf")) > asked:
@@ -66,7 +66,7 @@ class Residents:
                 return False
             keep = WARM_SECONDS / time_scale
             self._held = {name: Stay(keep, now + keep), **there}
-            # A model that was there and had to be loaded again was pushed out by a client that we do not see, or by another window.
+            # A model that was in memory and was loaded again had been pushed out by another client, or had another window.
             return any(other == name or other not in there for other in before)
 
     def used(self, model: str, now: float) -> None:
@@ -76,7 +76,7 @@ class Residents:
             stay.until = now + stay.keep
 
     async def _listed(self, host: Host, time_scale: float) -> dict[str, Stay] | None:
-        """None where the host does not tell."""
+        """The models in memory. None: the host does not say."""
         if not host.abilities.tells_loaded:
             return None
         try:
@@ -90,7 +90,7 @@ class Residents:
 
 
 def stays(loaded: Loaded, now: float) -> float | None:
-    """Seconds until an idle model is unloaded, on the host's own clock; below zero it is busy or about to go. None: the host does not say."""
+    """Seconds until the host unloads an idle model. Below zero: the model is busy or about to be unloaded. None: the host does not say."""
     try:
         moment = datetime.fromisoformat(loaded.expires_at)
     except ValueError:

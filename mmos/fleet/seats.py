@@ -1,4 +1,4 @@
-"""The state of each host: calls in flight, warm models and failures; and the queue of calls that wait."""
+"""Places calls on hosts. It keeps the state of each host (calls in flight, warm models, failures) and the queue of waiting calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.hosts.face import Host, Installed
 from mmos.hosts.names import canonical
 
 AHEAD = 1
-"""Calls sent beyond a host's slots: the next one is there when a slot falls free, the others may still go elsewhere."""
+"""Calls that MMOS sends beyond a host's slots, so that the next call is there when a slot is free. Further calls wait here and may go to another host."""
 
 ILL_SECONDS = 60.0
 
@@ -29,13 +29,13 @@ class Seat:
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""
     failures: int = 0
-    """In a row."""
+    """Failures in a row."""
     failed_at: float = float("-inf")
     installed: dict[str, Installed] | None = None
     counted_at: float = float("-inf")
     counting: asyncio.Lock = field(default_factory=asyncio.Lock)
     silent: HostError | None = None
-    """Why it could not say what it has, when it was last asked."""
+    """The error when it was last asked for its models."""
     residents: Residents = field(default_factory=Residents)
 
     @property
@@ -54,11 +54,11 @@ class Seat:
         self.failures = 0
 
     async def look(self) -> None:
-        """See what it holds before a call that may load a model."""
+        """Note which models it holds, before a call that may load one."""
         await self.residents.look(self.host, self.time_scale, alone=self.in_flight.total() == 1)
 
     async def swapped(self, model: str, asked: float) -> bool:
-        """Whether the load of a call that was sent then pushed another model out."""
+        """Whether the load of a call that was sent at `asked` pushed another model out."""
         return await self.residents.swapped(self.host, self.time_scale, model, asked)
 
     def failed(self, now: float) -> None:
@@ -66,24 +66,24 @@ class Seat:
         self.failed_at = now
 
     def is_ill(self, now: float) -> bool:
-        """It failed of late: others go first, and after a while it gets another chance."""
+        """Whether it failed recently. If so, calls prefer other hosts for a while."""
         return self.failures > 0 and now - self.failed_at < ILL_SECONDS / self.time_scale
 
 
 @dataclass
 class Wish:
-    """A call that waits for a seat: which model, where it may go, where it would rather go."""
+    """A call that waits for a seat: its model, the hosts that it may use, and the host that it prefers."""
 
     model: str
     allowed: Collection[str]
     liked: str = ""
-    """Where its session was last: the host has read its past already."""
+    """The last host of its session, which has already read the conversation."""
     urgent: bool = True
     placed: asyncio.Future[Seat] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Seats:
-    """Places calls on hosts, each as late as it can: when a host has room for it."""
+    """Places each call on a host, but only when a host has room for it."""
 
     def __init__(self, seats: Iterable[Seat], clock: Callable[[], float]) -> None:
         self.by_name = {seat.name: seat for seat in seats}
@@ -91,11 +91,11 @@ class Seats:
         self._waiting: list[Wish] = []
 
     async def take(self, wish: Wish) -> Seat:
-        """The best seat that has room, now or as soon as one has."""
+        """The best seat with room. Waits until there is one."""
         seat = self._best(wish)
         if seat is None:
             self._waiting.append(wish)
-            self._waiting.sort(key=lambda waiting: not waiting.urgent)  # stable: first come first served
+            self._waiting.sort(key=lambda waiting: not waiting.urgent)  # a stable sort: first come, first served
             try:
                 return await wish.placed
             except asyncio.CancelledError:
@@ -112,11 +112,11 @@ class Seats:
         if wish in self._waiting:
             self._waiting.remove(wish)
         elif wish.placed.done() and not wish.placed.cancelled():
-            self.leave(wish.placed.result(), wish.model)  # the place came together with the cancellation
+            self.leave(wish.placed.result(), wish.model)  # the call got a seat and was cancelled at the same moment
 
     def _serve_waiting(self) -> None:
         for wish in tuple(self._waiting):
-            seat = None if wish.placed.done() else self._best(wish)  # one that is cancelled may not have heard of it yet
+            seat = None if wish.placed.done() else self._best(wish)  # done: cancelled, but still in the queue
             if seat is not None:
                 self._waiting.remove(wish)
                 seat.in_flight[wish.model] += 1
@@ -127,7 +127,7 @@ class Seats:
         return min(free, key=lambda seat: self._cost(seat, wish), default=None)
 
     def _cost(self, seat: Seat, wish: Wish) -> tuple[object, ...]:
-        """Hosts that failed come last; then who has a slot free, who remembers the session, who holds the model, who has the least to do."""
+        """The order of hosts: those without failures first, then a free slot, the session's host, a loaded model, the fewest calls, the name."""
         now = self._clock()
         busy = seat.in_flight[wish.model] >= seat.slots
         return (
@@ -141,10 +141,10 @@ class Seats:
 
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:
-    """What a host says of a model, under whatever spelling of its name."""
+    """What a host says about a model, under any spelling of its name."""
     return None if installed is None else installed.get(key(model))
 
 
 def key(model: str) -> str:
-    """Under which a host's models are found: it does not tell capitals apart."""
+    """The key of a model in a host's list. Hosts ignore the case of names."""
     return canonical(model).casefold()

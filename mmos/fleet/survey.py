@@ -1,4 +1,4 @@
-"""The state of the whole fleet now: asks every host at once, and waits only a moment for each."""
+"""Asks all hosts at once for their state, and waits only a moment for each."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mmos.fleet.seats import Seat, key
 from mmos.hosts.face import Abilities, Installed, Loaded
 
 PATIENCE = 1.5
-"""Seconds that a host has for its answer: one that is well needs milliseconds."""
+"""Seconds that a host has for its answer. A healthy host needs milliseconds."""
 
 FOR_EVER_SECONDS = 50 * 365 * 86400.0
-"""A host writes "for ever" as a day centuries away."""
+"""A longer time until the unload means "for ever": hosts write it as a date centuries away."""
 
 GIB = 1 << 30
 
@@ -31,26 +31,26 @@ class HostState:
 
     name: str
     url: str
-    """Without secrets; empty for one that has no address."""
+    """The URL without secrets. Empty: it has no address."""
     kind: str
     abilities: Abilities
     vram_gb: float | None
     """As configured."""
     parallel: int
     version: str = ""
-    """Empty where it does not tell."""
+    """Empty: it does not say."""
     installed: tuple[Installed, ...] = ()
     loaded: tuple[Loaded, ...] = ()
     error: HostError | None = None
-    """Why it did not tell all that was asked."""
+    """Why an answer is missing."""
     reachable: bool = True
-    """It tells at least what models it has."""
+    """Whether it lists its models."""
     in_flight: int = 0
-    """Calls of this process that it serves now."""
+    """Calls of this process that are on it now."""
 
     @property
     def vram_bytes(self) -> int | None:
-        """The memory that is configured."""
+        """The configured memory in bytes."""
         return None if self.vram_gb is None else int(self.vram_gb * GIB)
 
     @property
@@ -61,17 +61,17 @@ class HostState:
         return next((found for found in self.installed if key(found.name) == key(model)), None)
 
     def holds(self, model: str) -> Loaded | None:
-        """The model in its memory, under whichever spelling of its name."""
+        """The model in its memory, under any spelling of its name."""
         return next((found for found in self.loaded if key(found.name) == key(model)), None)
 
 
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
-    """All hosts of the fleet, in its order; `servers` is what the configuration says of them."""
+    """The state of all hosts, in the fleet's order. `servers` is the configuration of them."""
     return tuple(await asyncio.gather(*(look(seat, servers[seat.name], patience) for seat in fleet.seats)))
 
 
 async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostState:
-    """One host: what it has, what it holds and its version, all asked at once."""
+    """The state of one host: its models, the loaded models and its version, all asked at once."""
     host = seat.host
     asked = (_within(seat, host.tags(), patience), _within(seat, host.ps(), patience), _within(seat, host.version(), patience))
     installed, loaded, version = await asyncio.gather(*asked)
