@@ -281,8 +281,10 @@ class WindowExceeded(HostRefusal):
 class BadRequest(HostRefusal):
     code = "request_refused"
 
-    def __init__(self, message: str, *, parameter: str = "", verbatim: str = "", **details: Any) -> None:
+    def __init__(self, message: str, *, parameter: str = "", verbatim: str = "", unexplained: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
+        self.unexplained = unexplained
+        """Nobody here knows the reason that the host gives: another host may see no such reason."""
         self.parameter = parameter
         """What the host does not accept, where it says so."""
         self.verbatim = verbatim

@@ -90,7 +90,7 @@ async def test_no_host_can_steer_the_terminal(tmp_path: Path) -> None:
     async with fleet_at(tmp_path, Host("one", [GENERAL], version="0.33\x1b[2J")) as at:
         shown = await at.mmos("hosts")
     assert "\x1b" not in shown.out
-    assert "0.33[2J" in shown.out
+    assert "0.33" not in shown.out  # a version that acts is no version
 
 
 async def test_in_a_pipe_watching_tells_what_changes_and_ctrl_c_ends_it_well(tmp_path: Path) -> None:

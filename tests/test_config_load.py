@@ -151,7 +151,8 @@ orchestration:
     assert server.headers == {"Authorization": "Bearer t0"}
     assert (arbiter.model, arbiter.system, arbiter.context_window) == ("12", "costs ${HOME} and $5", None)
     assert config.orchestration.conversation.include_full_history is True
-    assert type(server.url) is type(arbiter.model) is type(server.headers["Authorization"]) is str
+    assert type(arbiter.model) is type(server.headers["Authorization"]) is str
+    assert server.url.values == ("1",)  # what came from the environment stays known, so that nobody shows it
     assert config.text == text
     assert [str(problem) for problem in config.warnings] == [
         "f:8: orchestration.arbiter.context_window: UNSET is not set in the environment, so this is empty; set it, or write ${UNSET:-…} with a default"

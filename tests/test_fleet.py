@@ -213,7 +213,7 @@ async def test_a_full_queue_is_tried_again_and_answers() -> None:
         assert on.asked() == {"a": 2}
 
 
-@pytest.mark.parametrize("error", ["invalid options", "registry.ollama.ai/library/m does not support tools"])
+@pytest.mark.parametrize("error", ['invalid format: "xml"', "registry.ollama.ai/library/m does not support tools"])
 async def test_a_request_that_is_wrong_everywhere_is_neither_retried_nor_passed_on(error: str) -> None:
     async with hosts("a", "b") as on:
         await on.fleet.census()
@@ -224,6 +224,23 @@ async def test_a_request_that_is_wrong_everywhere_is_neither_retried_nor_passed_
         assert on.asked() == {"a": 1, "b": 0}
         on["a"].faults.clear()
         assert (await on.ask()).host == "a"  # it is not the host's fault
+
+
+async def test_a_refusal_for_no_known_reason_is_passed_on_and_stands_where_nobody_sees_it_otherwise() -> None:
+    async with hosts("a", "b") as on:
+        await on.fleet.census()
+        on["a"].faults.add("status", status=400, error="I do not like it")
+        assert (await on.ask()).host == "b"
+        on["b"].faults.add("status", status=400, error="nor do I")
+        with pytest.raises(BadRequest, match=r"like it|nor do I"):
+            await on.ask()
+
+
+async def test_a_prompt_that_is_nowhere_near_its_window_is_not_believed_to_be_too_long() -> None:
+    async with hosts("a", "b") as on:
+        await on.fleet.census()
+        on["a"].faults.add("status", status=400, error="request (99999 tokens) exceeds the available context size (4096 tokens)")
+        assert (await on.ask()).host == "b"
 
 
 async def test_when_none_can_each_says_why() -> None:

@@ -212,16 +212,16 @@ class _Bars:
 
 
 class _Lines:
-    """A line for every new step, and for every tenth of the bytes."""
+    """A line for every new step, and for every tenth of the bytes; one that comes again is told once."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[str, int]] = {}
+        self._told: set[tuple[str, str, int]] = set()
 
     def step(self, fetched: Fetched) -> None:
-        percent = 100 * fetched.completed // fetched.total if fetched.total else 0
-        state = (fetched.status, percent // _STEP)
-        if self._told.get(fetched.host) == state:
+        percent = min(100, 100 * fetched.completed // fetched.total) if fetched.total else 0
+        state = (fetched.host, fetched.status, percent // _STEP)
+        if state in self._told:
             return
-        self._told[fetched.host] = state
+        self._told.add(state)
         far = f" · {gigabytes(fetched.completed)} of {gigabytes(fetched.total)} ({percent} %)" if fetched.layers else ""
         click.echo(harmless(f"{fetched.host}: {fetched.status}{far}"), err=True)

@@ -59,6 +59,7 @@ class Expansion:
     def _text(self, text: str, place: Place) -> str:
         names: dict[str, None] = {}
         unset: dict[str, None] = {}
+        values: dict[str, None] = {}
 
         def fill(match: re.Match[str]) -> str:
             if match["escaped"]:
@@ -68,6 +69,8 @@ class Expansion:
                 return ""
             names[match["name"]] = None
             value = self.environ.get(match["name"], "")
+            if value:
+                values[value] = None
             if match["default"] is not None:
                 value = value or match["default"]
             elif match["name"] not in self.environ:
@@ -76,7 +79,7 @@ class Expansion:
 
         made = _REFERENCE.sub(fill, text)
         self.unset += [(place, name) for name in unset]
-        return FromEnvironment(made, tuple(names), tuple(unset)) if names else made
+        return FromEnvironment(made, tuple(names), tuple(unset), tuple(values)) if names else made
 
     def _bounded(self, value: str, place: Place) -> str:
         self._filled += len(value)

@@ -53,7 +53,7 @@ def _effective(config: Config, measured: Measured) -> dict[str, Any]:
     tree = _section(config, config.orchestration, ("orchestration",))
     named = _hosts_in_file(config)
     implied = {
-        name: {"url": _Leaf(server.url, _REHEARSED if config.played else "implied")}
+        name: {"url": _Leaf(masked(server.url), _REHEARSED if config.played else "implied")}
         for name, server in config.implicit.items()
         if name in named
     }

@@ -18,6 +18,9 @@ from mmos.config.wording import FromEnvironment
 NO_ADDRESS = "http://unset.invalid"
 """Stands where an address comes from a variable that is not set: a host that nobody can reach."""
 
+MOST = 10**18 - 1
+"""No journal, host or database holds whole numbers beyond 64 bits."""
+
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -40,7 +43,10 @@ def one_of(*choices: str, also: str = "") -> WrapValidator:
 
 def _read_number(value: Any) -> Any:
     """Everything from the environment is text; where a number is due, it is read as one."""
-    return plain(str(value)) if isinstance(value, FromEnvironment) else value
+    made = plain(str(value)) if isinstance(value, FromEnvironment) else value
+    if isinstance(made, int) and abs(made) > MOST:
+        raise PydanticCustomError("allowed", "{allowed}", {"allowed": "a whole number of at most 18 digits", "choices": ()})
+    return made
 
 
 def _read_flag(value: Any) -> Any:
@@ -60,6 +66,12 @@ def _read_seconds(value: Any) -> Any:
 
 def _read_address(value: Any) -> Any:
     return NO_ADDRESS if isinstance(value, FromEnvironment) and value.unset else _read_text(value)
+
+
+def _keep_origin(value: Any, handler: Callable[[Any], Any]) -> Any:
+    """What of an address came from the environment is hidden wherever the address is shown."""
+    made = handler(value)
+    return FromEnvironment(made, value.names, value.unset, value.values) if isinstance(value, FromEnvironment) else made
 
 
 def _check_address(value: str) -> str:
@@ -106,7 +118,10 @@ KeepAlive = Annotated[
     allowed('seconds as a number, or a duration like "10m" or "1h30m"; negative means for ever', read=_read_number),
 ]
 Address = Annotated[
-    str, AfterValidator(_check_address), allowed('an address like "http://ollama01:11434" or "https://…"', read=_read_address)
+    str,
+    AfterValidator(_check_address),
+    allowed('an address like "http://ollama01:11434" or "https://…"', read=_read_address),
+    WrapValidator(_keep_origin),
 ]
 ModelName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$"), allowed("the name of a model, like qwen2.5:14b", read=_read_text)]
 ServerName = Annotated[

@@ -18,14 +18,17 @@ _MOST_LISTED = 60
 class FromEnvironment(str):
     """A text that was made with `${NAME}`: it may be a secret, so nobody prints it."""
 
-    __slots__ = ("names", "unset")
+    __slots__ = ("names", "unset", "values")
     names: tuple[str, ...]
     unset: tuple[str, ...]
+    values: tuple[str, ...]
+    """What the environment gave."""
 
-    def __new__(cls, text: str, names: tuple[str, ...], unset: tuple[str, ...] = ()) -> FromEnvironment:
+    def __new__(cls, text: str, names: tuple[str, ...], unset: tuple[str, ...] = (), values: tuple[str, ...] = ()) -> FromEnvironment:
         made = super().__new__(cls, text)
         made.names = names
         made.unset = unset
+        made.values = values
         return made
 
 
@@ -36,7 +39,9 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 
 
 def masked(text: str) -> str:
-    """An address without its user, password and query, which may be secrets."""
+    """An address without its user, password and query, which may be secrets, and without a path that may come from the environment."""
+    if isinstance(text, FromEnvironment):
+        text = re.sub(r"(://[^/\s]*/)[^\s]+", r"\1***", text)
     text = re.sub(r"\S+", _without_query, text)
     head, at, tail = text.rpartition("@")
     scheme = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", head)

@@ -17,13 +17,14 @@ MOST_SECONDS = 30.0
 async def skew(url: str, patience: float, wall: Callable[[], float] = time.time) -> float | None:
     """Seconds that the clock behind an address is ahead of ours; None where it does not tell. No key is sent: any answer has the date."""
     import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
 
     try:
         async with asyncio.timeout(patience), aiohttp.ClientSession(trust_env=False) as session:
             asked = wall()
             async with session.get(url, allow_redirects=False) as response:
                 told = parsedate_to_datetime(response.headers["Date"]).timestamp()
-    except (TimeoutError, aiohttp.ClientError, KeyError, ValueError):
+    except (TimeoutError, aiohttp.ClientError, HttpProcessingError, KeyError, ValueError, OverflowError):
         return None
     return told + 0.5 - (asked + wall()) / 2  # it tells whole seconds
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from mmos.config.load import from_mapping, load
 from mmos.config.schema import Orchestration, Server
+from mmos.config.wording import FromEnvironment
 from mmos.fleet.seats import Seat
+from mmos.hosts.access import Address
 from mmos.hosts.embedded import BUILT_IN, EmbeddedHost
 from mmos.hosts.face import Host, Timeouts
 from mmos.hosts.ollama import OllamaHost
@@ -36,9 +38,10 @@ def timeouts_of(orchestration: Orchestration) -> Timeouts:
 
 def _host(name: str, server: Server) -> Host:
     key = Key.of(server.api_key_env, os.environ) if server.api_key_env else None
+    url = Address(server.url, server.url.values if isinstance(server.url, FromEnvironment) else ())
     if server.kind == "openai":
-        return OpenAIHost(name, str(server.url), headers=server.headers, key=key)
+        return OpenAIHost(name, url, headers=server.headers, key=key)
     if server.kind == "embedded":
         files = {model: None if path == BUILT_IN else Path(path) for model, path in server.models.items()}
         return EmbeddedHost(name, files, slots=server.parallel)
-    return OllamaHost(name, str(server.url), headers={**server.headers, **(key.header if key else {})})
+    return OllamaHost(name, url, headers={**server.headers, **(key.header if key else {})})

@@ -12,8 +12,8 @@ from typing import Any, Literal, Self, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import (
+    BadRequest,
     HostBusy,
     HostError,
     HostTimeout,
@@ -22,6 +22,7 @@ from mmos.errors import (
     UsageError,
     WindowExceeded,
 )
+from mmos.fleet import given
 from mmos.fleet.refusals import known_fault, lacking, nobody
 from mmos.fleet.seats import Seat, Seats, Wish, find, key
 from mmos.hosts.describing import described
@@ -45,10 +46,14 @@ SESSIONS_KEPT = 10_000
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 30.0
+PAUSE_BESIDE_OTHERS = 2.0
+"""A host that asks to be left alone for longer is not waited for while another may serve the call."""
+
+UNLIKELY = 4.0
+"""A prompt that we think fills less of its window than one such part is not too long for it, whatever a host says."""
 
 _STOP = stop_after_attempt(ATTEMPTS - 1)  # the first attempt is made without tenacity
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
-_MAY_PASS = retry_if_exception(lambda error: isinstance(error, HostError) and error.retry)
 
 _log = logger("mmos.fleet")
 
@@ -154,8 +159,9 @@ class Fleet:
             deadline: Seconds until `HostTimeout`. None: until no host can serve the call.
             on_token: Called with each piece of the text.
         """
-        said = [_message(message) for message in messages]
-        offered = encode_offer(_spec(tool) for tool in tools) if tools else b""
+        said = [given.message(one) for one in messages]
+        offered = given.offer(tools) if tools else b""
+        given.check_numbers(num_ctx, options)
         window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, said)) + estimate(offered.decode())))
         request = ChatRequest(model, said, window, tools=offered, options=options or {})
         ask = Ask(request, session=session or "", urgent=urgency == "interactive", on_token=on_token)
@@ -180,7 +186,7 @@ class Fleet:
         try:
             return await self.serve(ask)
         except WindowExceeded as error:
-            window = self._window(ask.request.model, error.prompt_tokens or 0)
+            window = self._window(ask.request.model, min(error.prompt_tokens or 0, _most_tokens(ask.request)))
             if window <= ask.request.num_ctx:
                 raise
         return await self.serve(replace(ask, request=replace(ask.request, num_ctx=window)))
@@ -205,11 +211,11 @@ class Fleet:
         said: dict[str, HostError] = {}
         while allowed:
             wish = Wish(model, allowed, self._sessions.get(ask.session, ""), ask.urgent)
-            seat = await self._seats.take(wish)
+            seat, others = await self._seats.take(wish), len(allowed) > 1
             try:
-                return await self._patiently(seat, ask, call)
+                return await self._patiently(seat, ask, call, others=others)
             except HostError as error:
-                if ask.takes(error) or not (error.elsewhere or error.retry):
+                if ask.takes(error) or not (error.elsewhere or error.retry or (others and _is_doubtful(error, ask.request))):
                     raise
                 said[seat.name] = error
                 allowed.remove(seat.name)
@@ -217,8 +223,8 @@ class Fleet:
                 self._seats.leave(seat, model)
         raise nobody(model, said)
 
-    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
-        """Retry the call on the same host while its error may pass."""
+    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]], *, others: bool) -> Served:
+        """Retry the call on the same host while its error may pass; not for long if there are `others`."""
 
         async def attempt() -> Served:
             try:
@@ -235,13 +241,17 @@ class Fleet:
         async def pause(seconds: float) -> None:
             await asyncio.sleep(seconds / seat.time_scale)
 
+        def may_pass(error: BaseException) -> bool:
+            long = others and isinstance(error, HostBusy) and (error.retry_after or 0.0) > PAUSE_BESIDE_OTHERS
+            return isinstance(error, HostError) and error.retry and not long
+
         try:
             return await attempt()  # nearly every call ends here; the retry library would add a tenth to its cost
         except HostError as error:
-            if not error.retry or ask.takes(error):
+            if not may_pass(error) or ask.takes(error):
                 raise
             await pause(_first_pause(error))
-        return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=_MAY_PASS, reraise=True)(attempt)
+        return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=retry_if_exception(may_pass), reraise=True)(attempt)
 
     async def _chat(self, seat: Seat, ask: Ask, begun: float) -> Reply:
         taken = self._clock()
@@ -336,6 +346,19 @@ class Fleet:
         return None
 
 
+def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
+    """Whether a refusal may be this host's alone: one without a known reason, or of a prompt that is nowhere near its window."""
+    if isinstance(error, BadRequest):
+        return error.unexplained
+    weight = sum(map(weigh, request.messages)) + estimate(request.tools.decode())
+    return isinstance(error, WindowExceeded) and weight * UNLIKELY < request.num_ctx
+
+
+def _most_tokens(request: ChatRequest) -> int:
+    """A token has a byte at least; the words that a template puts around the messages are few."""
+    return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST_WINDOW
+
+
 def _tells_of_the_host(error: HostError) -> bool:
     """Whether an error is the host's own, not one of the request or of a missing model."""
     return (error.elsewhere or error.retry) and not isinstance(error, ModelMissing)
@@ -354,20 +377,3 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(error, HostBusy) and error.retry_after is not None:
         return min(error.retry_after, LONGEST_PAUSE)
     return _BACKOFF(state)
-
-
-def _message(given: Message | Mapping[str, Any]) -> Message:
-    """The message. A mapping must have the format of `/api/chat`."""
-    if isinstance(given, Message):
-        return given
-    if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
-        raise UsageError("A message needs a role and a content, both text.", next_step="Use the format of Ollama's /api/chat.")
-    try:
-        return Message.as_given(given)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
-
-
-def _spec(tool: Mapping[str, Any]) -> Spec:
-    function = tool.get("function", tool)
-    return Spec(function["name"], function.get("description", ""), function.get("parameters") or {"type": "object", "properties": {}})

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmos.hosts import reading
+
 OVERHEAD = 512 << 20
 """The memory of an engine besides weights and cache. Measured: between 0.3 and 1 GiB."""
 
 SHARE_OF_FREE = 0.8
 """Ollama loads a model beside others only when it expects the model to take at most this share of the free memory."""
+
+_LARGEST = 1 << 30
+"""The limit of a number in `model_info`, and of the bytes of one token."""
 
 _HALF = 2  # bytes of a number in the cache; a host may be configured otherwise
 
@@ -28,24 +33,24 @@ class Cache:
 
 
 def cache(info: Mapping[str, Any]) -> Cache | None:
-    """The cache from `model_info`. None: the host does not report enough."""
-    family = info.get("general.architecture")
+    """The cache from `model_info`. None: the host does not report enough, or reports a model that no host could load."""
+    family = reading.word(info.get("general.architecture"))
 
     def told(name: str) -> Any:
         return info.get(f"{family}.{name}")
 
-    layers, heads = told("block_count"), told("attention.head_count")
+    layers, heads = _number(told("block_count")), told("attention.head_count")
     at_most = told("attention.sliding_window") is not None or told("ssm.state_size") is not None
-    if not _count(layers):
+    if layers is None:
         return None
-    if _count(rank := told("attention.kv_lora_rank")):
-        return Cache(layers * (rank + (_number(told("rope.dimension_count")) or 0)) * _HALF, at_most)
+    if rank := _number(told("attention.kv_lora_rank")):
+        return _cache(layers * (rank + (_number(told("rope.dimension_count")) or 0)) * _HALF, at_most)
     pairs = _pairs(layers, told("attention.head_count_kv") if f"{family}.attention.head_count_kv" in info else heads)
     keys = _number(told("attention.key_length")) or _share(told("embedding_length"), heads)
     values = _number(told("attention.value_length")) or keys
     if pairs is None or keys is None or values is None:
         return None
-    return Cache(pairs * (keys + values) * _HALF, at_most)
+    return _cache(pairs * (keys + values) * _HALF, at_most)
 
 
 def need(file_size: int, held: Cache | None, window: int, parallel: int = 1) -> int:
@@ -58,20 +63,23 @@ def fits_beside(size: int, free: int) -> bool:
     return size <= SHARE_OF_FREE * free
 
 
+def _cache(token_bytes: int, at_most: bool) -> Cache | None:
+    return Cache(token_bytes, at_most) if token_bytes <= _LARGEST else None
+
+
 def _pairs(layers: int, heads: Any) -> int | None:
     """The heads of all layers together. Newer servers report null in place of a list."""
     if isinstance(heads, list):
-        return sum(heads) if heads and all(isinstance(one, int) for one in heads) else None
-    return layers * heads if _count(heads) else None
+        each = [reading.count(one, _LARGEST) for one in heads]
+        return sum(filter(None, each)) if each and None not in each else None
+    number = _number(heads)
+    return layers * number if number else None
 
 
 def _share(length: Any, heads: Any) -> int | None:
-    return length // heads if _count(length) and _count(heads) else None
+    whole, parts = _number(length), _number(heads)
+    return whole // parts if whole and parts else None
 
 
 def _number(value: Any) -> int | None:
-    return value if _count(value) else None
-
-
-def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return reading.count(value, _LARGEST) or None

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
-from mmos.hosts import faults
+from mmos.hosts import faults, reading
 from mmos.hosts.face import OnToken
-from mmos.hosts.growing import Growing, json_or_none
+from mmos.hosts.growing import Growing
 from mmos.messages import Reply, ToolCall, Usage
-
-_NANO = 1_000_000_000
 
 
 class Answer(Growing):
@@ -26,7 +22,7 @@ class Answer(Growing):
 
     def end(self) -> bool:
         line = b"".join(self._rest).strip()
-        if not line or (line.startswith(b"{") and json_or_none(line) is None):
+        if not line or (line.startswith(b"{") and reading.parsed_or_none(line) is None):
             return False
         self._released()
         return self._take(line)
@@ -37,8 +33,8 @@ class Answer(Growing):
 
     def _take(self, line: bytes) -> bool:
         try:
-            chunk = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            chunk = reading.parsed(line)
+        except ValueError:
             raise faults.garbled(self._site, "a line that is no JSON") from None
         if not isinstance(chunk, dict):
             raise faults.garbled(self._site, "a line that is no JSON object")
@@ -75,22 +71,17 @@ class Answer(Growing):
         function = raw.get("function") if isinstance(raw, dict) else None
         if not isinstance(function, dict):
             raise faults.garbled(self._site, "a tool call that is no object")
-        name = self._text(function.get("name") or "")
+        name = self._name(function.get("name"))
         return ToolCall(self._id(raw.get("id")), name, self._arguments(name, function.get("arguments")))
 
 
 def _usage(final: Mapping[str, Any]) -> Usage:
-    def number(name: str) -> int:
-        value = final.get(name)
-        return value if isinstance(value, int) else 0
-
-    cached = final.get("prompt_eval_cached_count")
     return Usage(
-        prompt_tokens=number("prompt_eval_count"),
-        output_tokens=number("eval_count"),
-        load_seconds=number("load_duration") / _NANO,
-        prompt_seconds=number("prompt_eval_duration") / _NANO,
-        output_seconds=number("eval_duration") / _NANO,
-        total_seconds=number("total_duration") / _NANO,
-        cached_tokens=cached if isinstance(cached, int) else None,
+        prompt_tokens=reading.tokens(final.get("prompt_eval_count")),
+        output_tokens=reading.tokens(final.get("eval_count")),
+        load_seconds=reading.seconds(final.get("load_duration")),
+        prompt_seconds=reading.seconds(final.get("prompt_eval_duration")),
+        output_seconds=reading.seconds(final.get("eval_duration")),
+        total_seconds=reading.seconds(final.get("total_duration")),
+        cached_tokens=reading.count(final.get("prompt_eval_cached_count"), reading.TOKENS),
     )

@@ -6,10 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-import orjson
 
 from mmos.errors import (
     BadRequest,
@@ -24,15 +22,26 @@ from mmos.errors import (
     StreamCut,
     WindowExceeded,
 )
+from mmos.hosts import reading
 from mmos.hosts.ollama_speech import OLLAMA
 from mmos.hosts.speech import LOG, REPEATED, SAME_REQUEST, Speech
+from mmos.hosts.veil import Veil
+from mmos.messages import clean
 
 _CLIP = 300
+MOST = 64 << 10
+"""Bytes of a refusal that are read; some servers say the whole request again in it."""
 _HEARD = 4000
 """What is wrong is said at the beginning; to look through more of a hostile text takes seconds."""
 
 _LOOPBACK = ("localhost", "::1", "127.")
 _SENTENCES = ("error", "message", "detail")
+_WRAPPINGS = 5
+"""A proxy wraps the error of a server into one of its own, as text or as an object."""
+_LONGEST_WAIT = 86400.0
+"""Seconds: who asks to be left alone for longer has not understood the question."""
+_LEAST_WINDOW = 256
+_MOST_COMPLAINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,10 @@ class Site:
     url: str
     model: str = ""
     speech: Speech = field(default=OLLAMA, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What must not stand in any text, even where the server says it."""
+    veil: Veil = field(default=Veil(), repr=False)
+    """Hides what must not stand in any sentence about the host."""
+    keys: Veil = field(default=Veil(), repr=False)
+    """Hides those secrets that must not even stand in an answer."""
 
 
 _STAGES = {
@@ -73,19 +84,24 @@ def refused(site: Site, status: int, body: str, headers: Mapping[str, str] | Non
     headers = headers or {}
     if 300 <= status < 400:
         return _redirected(site, status, headers.get("Location", ""))
-    said, numbers = _unwrap(_hidden(site, body))
-    error = _by_text(site, status, said, numbers) or _by_status(site, status, said, numbers)
-    if isinstance(error, HostBusy):
-        error.retry_after = _retry_after(headers)
-    return error
+    return _behind(site, status, _unwrap(body), _retry_after(headers))
 
 
-def spoken(site: Site, error: object) -> HostError:
-    """The error behind a line `{"error": …}` in a stream that began well."""
-    said, numbers = _unwrap(_hidden(site, error if isinstance(error, str) else orjson.dumps({"error": error}).decode()))
-    return _by_text(site, 200, said, numbers) or _make(
-        HostFault, site, 200, ("{host} broke off while {model} answered: {said}.", LOG), said
+def spoken(site: Site, error: object, status: int = 200) -> HostError:
+    """The error behind a line `{"error": …}` in a stream that began well, or behind the status that it names."""
+    told = _unwrap(error)
+    if status != 200:
+        return _behind(site, status, told, None)
+    return _by_text(site, status, told) or _make(
+        HostFault, site, status, ("{host} broke off while {model} answered: {said}.", LOG), told.said or "it does not say why"
     )
+
+
+def _behind(site: Site, status: int, told: Told, retry_after: float | None) -> HostError:
+    error = _by_text(site, status, told) or _by_status(site, status, told)
+    if isinstance(error, HostBusy):
+        error.retry_after = retry_after
+    return error
 
 
 def unreachable(site: Site, why: str, detail: str = "") -> HostError:
@@ -126,34 +142,54 @@ def repeated(site: Site, tokens: int) -> HostError:
     return _make(Repetition, site, None, REPEATED, tokens=tokens)
 
 
+def compressed(site: Site, coding: str) -> HostError | None:
+    """Nobody asked for an answer that is compressed: a small one may grow to any size."""
+    plain = coding.strip().lower() in ("", "identity")
+    return None if plain else garbled(site, "its answer is compressed, and MMOS asks for plain ones")
+
+
 def malformed_call(site: Site, name: str, raw: str) -> HostError:
     words = ("The arguments of the call to `{said}` that {model} on {host} wrote are no JSON object.", "Ask again.")
     return _make(MalformedCall, site, None, words, name, raw=raw)
 
 
-def _by_text(site: Site, status: int, said: str, numbers: Mapping[str, Any]) -> HostError | None:
-    text = " ".join((said[:_HEARD], *(str(numbers[name])[:_HEARD] for name in ("code", "type") if name in numbers)))
+class Told(NamedTuple):
+    """An error as a server told of it."""
+
+    said: str = ""
+    """Its sentence."""
+    beside: Mapping[str, Any] = {}
+    """The fields that came with it."""
+    strange: bool = False
+    """It has no form that such a server gives its errors."""
+
+
+def _by_text(site: Site, status: int, told: Told) -> HostError | None:
+    text = " ".join(
+        (told.said[:_HEARD], *(str(told.beside.get(name))[:_HEARD] for name in ("code", "type") if _plain(told.beside.get(name))))
+    )
     for rule in site.speech.rules:
         if status in rule.statuses and re.search(rule.pattern, text):
-            return _make(rule.kind, site, status, (rule.message, rule.next_step), said, **_details(site, rule.kind, said, numbers))
+            return _make(rule.kind, site, status, (rule.message, rule.next_step), told.said, **_details(site, rule.kind, told))
     return None
 
 
-def _by_status(site: Site, status: int, said: str, numbers: Mapping[str, Any]) -> HostError:
-    page = said.lstrip().startswith("<")
+def _by_status(site: Site, status: int, told: Told) -> HostError:
     if status in site.speech.statuses:
         kind, message, next_step = site.speech.statuses[status]
-        return _make(kind, site, status, (message, next_step), said)
-    if page:
+        return _make(kind, site, status, (message, next_step), told.said)
+    if told.said.lstrip().startswith("<"):
         return garbled(site, f"a page came with status {status}, as from a proxy")
     if status < 300:
         return garbled(site, f"status {status} came where 200 is due")
+    if status < 500 and told.strange:
+        return garbled(site, f"what came with status {status} is no error that such a server writes")
     if status < 500:
         words = ("{host} does not accept the request for {model}: {said}.", SAME_REQUEST)
-        return _make(BadRequest, site, status, words, said, **_details(site, BadRequest, said, numbers))
-    if not said:
+        return _make(BadRequest, site, status, words, told.said, unexplained=True, **_details(site, BadRequest, told))
+    if not told.said:
         return _make(HostFault, site, status, ("{host} failed with {model} and does not say why.", "A damaged model file does that. " + LOG))  # fmt: skip
-    return _make(HostFault, site, status, ("{host} failed with {model}: {said}.", LOG), said)
+    return _make(HostFault, site, status, ("{host} failed with {model}: {said}.", LOG), told.said)
 
 
 def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[str, str], said: str = "", **details: Any) -> HostError:
@@ -162,7 +198,7 @@ def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[st
         "host": site.host,
         "url": site.url,
         "model": site.model or "the model",
-        "said": _clipped(said),
+        "said": _clipped(site.veil.over(clean(said[:_HEARD]))),
         "kind": site.speech.kind,
         "credentials": site.speech.credentials.format(host=site.host),
         "numbers": f" ({tokens} tokens into {window})" if tokens and window else "",
@@ -178,57 +214,70 @@ def _sentence(text: str, site: Site) -> str:
     return text
 
 
-def _details(site: Site, kind: type[HostError], said: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _details(site: Site, kind: type[HostError], told: Told) -> dict[str, Any]:
     if kind is WindowExceeded:
-        told = next(filter(None, (re.search(pattern, said[:_HEARD]) for pattern in site.speech.window_numbers)), None)
-        heard = {name: int(value) for name, value in told.groupdict().items() if value} if told else {}
-        return {"prompt_tokens": numbers.get("n_prompt_tokens", heard.get("prompt")), "window": numbers.get("n_ctx", heard.get("window"))}
+        return _window(site, told)
     if kind is MalformedCall:
-        raw = re.search(r"raw='(.*)', err=", said, re.DOTALL)
-        return {"raw": raw[1] if raw else str(numbers.get("failed_generation", ""))}
+        _, found, rest = told.said.partition("raw='")
+        raw, found, _ = rest.rpartition("', err=") if found else ("", "", "")
+        return {"raw": site.keys.over(clean(raw if found else reading.page(told.beside.get("failed_generation"))))}
     if kind is BadRequest:
-        parameter = numbers.get("param")
-        return {"verbatim": said, "parameter": parameter if isinstance(parameter, str) else ""}
+        return {"verbatim": site.veil.over(clean(told.said[:_HEARD])), "parameter": reading.word(told.beside.get("param"))}
     return {}
 
 
-def _unwrap(body: str) -> tuple[str, Mapping[str, Any]]:
-    """The sentence inside `{"error": …}`, however often it is wrapped, and the numbers that came beside it."""
-    numbers: Mapping[str, Any] = {}
+def _window(site: Site, told: Told) -> dict[str, Any]:
+    """The tokens of a prompt, and the window that they do not fit into; a number that cannot be is as good as none."""
+    said = told.said[:_HEARD]
+    heard = next(filter(None, (re.search(pattern, said) for pattern in site.speech.window_numbers)), None)
+    found = {name: int(digits) for name, digits in heard.groupdict().items() if digits and len(digits) < 12} if heard else {}
+    prompt = reading.tokens(told.beside.get("n_prompt_tokens", found.get("prompt")))
+    window = reading.tokens(told.beside.get("n_ctx", found.get("window")))
+    return {"prompt_tokens": prompt or None, "window": window if window >= _LEAST_WINDOW else None}
+
+
+def _unwrap(body: object) -> Told:
+    """The sentence inside `{"error": …}`, however often it is wrapped, and the fields that came beside it."""
+    beside: Mapping[str, Any] = {}
     said: Any = body
-    for _ in range(5):
-        if isinstance(said, str) and said.lstrip().startswith(("{", "[{")):
-            try:
-                said = orjson.loads(said)
-            except orjson.JSONDecodeError:
-                break
+    for _ in range(_WRAPPINGS):
+        if isinstance(said, str) and said.lstrip().startswith(("{", "[{", "[[")):
+            read = reading.parsed_or_none(said)
+            if read is None:
+                return Told(said.strip(), beside, strange=len(said) < MOST)
+            said = read
         if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict) and "error" in said[0]:
             said = said[0]
         if not isinstance(said, dict):
             break
-        numbers = said
-        said = next((said[name] for name in _SENTENCES if said.get(name)), "")
+        beside = said
+        said = next((said[name] for name in _SENTENCES if said.get(name)), None)
     if isinstance(said, list):
-        said = "; ".join(map(_complaint, said))
-    return (said if isinstance(said, str) else str(said)).strip(), numbers
+        complaints = [_complaint(entry) for entry in said[:_MOST_COMPLAINTS]]
+        return Told("; ".join(filter(None, complaints)), beside, strange=not all(complaints))
+    return Told(said.strip(), beside) if isinstance(said, str) else Told("", beside, strange=True)
 
 
 def _complaint(entry: Any) -> str:
-    """What a server of FastAPI's family says of one field."""
-    if not isinstance(entry, dict):
-        return str(entry)
-    return f"{'.'.join(map(str, entry.get('loc') or ()))}: {entry.get('msg', '')}"
+    """What a server of FastAPI's family says of one field; empty where it is something else."""
+    if isinstance(entry, str):
+        return entry[:_HEARD]
+    place, text = (entry.get("loc", []), entry.get("msg")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(place, list) or not all(map(_plain, place)) or not isinstance(text, str):
+        return ""
+    return f"{'.'.join(map(str, place))}: {text}"[:_HEARD]
 
 
-def _hidden(site: Site, text: str) -> str:
-    for secret in site.secrets:
-        text = text.replace(secret, "***")
-    return text
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int)
 
 
 def _redirected(site: Site, status: int, location: str) -> HostError:
-    target = urlsplit(location)
-    where = f" to {target.scheme}://{target.hostname}" if target.hostname else ""
+    try:
+        target = urlsplit(location)
+        where = f" to {target.scheme}://{target.hostname}" if target.hostname else ""
+    except ValueError:
+        where = " to an address that is none"
     return garbled(
         site, f"it sends the call on{where} (status {status}), and MMOS follows nobody to where the configuration does not point"
     )
@@ -237,13 +286,13 @@ def _redirected(site: Site, status: int, location: str) -> HostError:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, or a date; a date is read by the clock that set it."""
     told = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", told):
-        return float(told)
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", told):
+        return min(float(told), _LONGEST_WAIT)
     try:
         left = parsedate_to_datetime(told) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):  # none was told, or one of the two is no date, or has no zone
+    except (TypeError, ValueError, OverflowError):  # none was told, or one of the two is no date, or has no zone
         return None
-    return max(0.0, left.total_seconds())
+    return min(max(0.0, left.total_seconds()), _LONGEST_WAIT)
 
 
 def _clipped(said: str) -> str:

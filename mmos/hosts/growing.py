@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from mmos.errors import HostError
-from mmos.hosts import faults
+from mmos.hosts import faults, reading
 from mmos.hosts.face import OnToken
 from mmos.hosts.patience import Patience
 from mmos.hosts.repeating import Repeats
@@ -18,12 +18,15 @@ from mmos.messages import Message, Reply, ToolCall, Usage
 
 MAX_LINE = 8 << 20
 MAX_ANSWER = 64 << 20
+MAX_LINES = 1_000_000
 LOOK_BYTES = 32 << 10
 """How much comes between two looks at whether the answer repeats itself: some hundred tokens."""
 EQUAL_TOKENS = 30
 """After so many equal tokens in a row, older hosts end the stream without a word."""
 MAX_CALLS = 1000
 """No turn means so many, and each is compared with all before it."""
+REASONS = frozenset({"stop", "length", "load", "unload", "content_filter"})
+"""Why an answer ended, as hosts say it and views understand it; any other reason is `other`."""
 _ID_SIGNS = string.ascii_lowercase + string.digits
 
 
@@ -59,7 +62,8 @@ class Growing:
     """Grows by `feed`; whole once that returned True, and nothing but a fault before."""
 
     __slots__ = (
-        "_calls", "_held", "_ids", "_known", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts", "_watched",
+        "_back", "_calls", "_held", "_ids", "_known", "_lines", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts",
+        "_watched",
     )  # fmt: skip
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
@@ -72,7 +76,9 @@ class Growing:
         self._rest: list[bytes] = []
         self._held = 0
         self._size = 0
+        self._lines = 0
         self._known = False
+        self._back = ""
         self._next_look = MAX_ANSWER
         self._watched: tuple[Watched, ...] = ()
 
@@ -82,7 +88,8 @@ class Growing:
 
     @property
     def text(self) -> str:
-        return "".join(self._pieces)
+        """What has come, without keys; the beginning of one at its end stays out until more has come."""
+        return self._site.keys.over("".join(self._pieces))
 
     async def read(self, source: Source, patience: Patience) -> None:
         while data := await source.readany():
@@ -94,9 +101,7 @@ class Growing:
 
     def feed(self, data: bytes) -> bool:
         """Takes what came, cut anywhere; True once the host said that it is done."""
-        self._size += len(data)
-        if self._size > MAX_ANSWER:
-            raise faults.garbled(self._site, f"an answer of more than {MAX_ANSWER >> 20} MiB")
+        self._count(data)
         cut = data.rfind(b"\n")
         if cut < 0:
             self._hold(data)
@@ -107,10 +112,19 @@ class Growing:
             block = self._released()
         if rest:
             self._hold(rest)
-        done = any(self._take(line) for line in block.split(b"\n") if line)
+        lines = block.split(b"\n")
+        self._lines += len(lines)
+        if self._lines > MAX_LINES:
+            raise faults.garbled(self._site, f"an answer of more than {MAX_LINES:,} lines")
+        done = any(self._take(line) for line in lines if line)
         if self._size >= self._next_look and not done:
             self._look()
         return done
+
+    def _count(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_ANSWER:
+            raise faults.garbled(self._site, f"an answer of more than {MAX_ANSWER >> 20} MiB")
 
     def end(self) -> bool:
         """No more will come; a last line may lack its line break, or its end."""
@@ -152,14 +166,27 @@ class Growing:
             raise faults.garbled(self._site, f"a line of more than {MAX_LINE >> 20} MiB")
 
     def _reply(self, usage: Usage, reason: str) -> Reply:
-        message = Message("assistant", self.text, tuple(self._calls), "".join(self._thoughts))
-        return Reply(message, self._site.model, self._site.host, usage, reason)
+        keys = self._site.keys
+        if self._back:
+            self._pass_on(self._back)
+        calls = tuple(self._calls)
+        if keys:
+            calls = tuple(ToolCall(keys.over(call.id), keys.over(call.name), keys.over_all(call.arguments)) for call in calls)
+        message = Message("assistant", self.text, calls, keys.over("".join(self._thoughts)))
+        return Reply(message, self._site.model, self._site.host, usage, reason if reason in REASONS else "other")
 
     def _say(self, content: object) -> None:
         if not isinstance(content, str):
             raise faults.garbled(self._site, "a text that is no string")
+        if keys := self._site.keys:
+            content = keys.over(self._back + content)
+            begun = keys.begun(content)
+            content, self._back = content[: len(content) - begun], content[len(content) - begun :]
+        self._pass_on(content)
+
+    def _pass_on(self, content: str) -> None:
         self._pieces.append(content)
-        if self._on_token is not None:
+        if content and self._on_token is not None:
             self._on_token(content)
 
     def _text(self, value: object) -> str:
@@ -167,19 +194,25 @@ class Growing:
             raise faults.garbled(self._site, "a text that is no string")
         return value
 
+    def _name(self, value: object) -> str:
+        name = self._text(value or "")
+        if len(name) > reading.LINE:
+            raise faults.garbled(self._site, f"a tool call whose name has more than {reading.LINE} signs")
+        return name
+
     def _count_calls(self, calls: int) -> None:
         if calls > MAX_CALLS:
             raise faults.garbled(self._site, f"more than {MAX_CALLS} tool calls in one answer")
 
     def _id(self, given: object) -> str:
         taken = {call.id for call in self._calls}
-        while not isinstance(given, str) or not given or given in taken:
+        while not isinstance(given, str) or not 0 < len(given) <= reading.LINE or given in taken:
             given = self._ids()
         return given
 
     def _arguments(self, name: str, given: Any) -> Mapping[str, Any]:
         text = given.strip() if isinstance(given, str) else None
-        read = given if text is None else json_or_none(text)
+        read = given if text is None else reading.parsed_or_none(text)
         if isinstance(read, dict):
             return read
         if given is None or given == [] or text in ("", "null"):
@@ -193,10 +226,3 @@ class Growing:
         if self._size and not self._known and not self._held:
             return faults.garbled(self._site, "no line of what came is a message")
         return faults.cut(self._site, "it ended without saying that it is done")
-
-
-def json_or_none(text: str | bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None

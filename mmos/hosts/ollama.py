@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from mmos.errors import HostError
-from mmos.hosts import catalogue
+from mmos.hosts import catalogue, reading
 from mmos.hosts.answer import Answer
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
@@ -59,7 +59,7 @@ class OllamaHost:
         """The prompt that the host makes of a request, which loads the model and asks it nothing; None where the host is too old to show it."""
         question = {**orjson.loads(_chat_body(request)), "stream": False, "_debug_render_only": True}
         answer = await self._wire.ask("/api/chat", question, model=request.model, timeouts=timeouts, cold=request.cold)
-        shown = (answer.get("_debug_info") or {}).get("rendered_template")
+        shown = reading.part(answer.get("_debug_info")).get("rendered_template")
         return shown if isinstance(shown, str) else None
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
@@ -90,7 +90,9 @@ class OllamaHost:
         await catalogue.unload(self._wire, model, patience=_UNLOAD_SECONDS, clock=self._clock)
 
     def pull(self, model: str) -> AsyncIterator[Progress]:
-        return catalogue.pull(self._wire, model)
+        from mmos.hosts.pull import pull
+
+        return pull(self._wire, model)
 
     async def close(self) -> None:
         await self._wire.close()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
-from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from mmos.errors import HostError, UsageError
-from mmos.hosts import faults
+from mmos.errors import HostError
+from mmos.hosts import faults, reading
+from mmos.hosts.access import Access
 from mmos.hosts.face import Timeouts
 from mmos.hosts.ollama_speech import OLLAMA
 from mmos.hosts.patience import Patience
@@ -31,24 +32,18 @@ QUICK = Timeouts(connect=5.0, first_byte=10.0, between_chunks=10.0, total=30.0)
 _MAX_BODY = 16 << 20
 """Lists, cards and vectors are far smaller; an answer grows elsewhere."""
 
-_MAX_REFUSAL = 64 << 10
 _LARGE_REQUEST = 1 << 20
 _SETTLE_SECONDS = 0.25
-_SHORTEST_SECRET = 6
 
 
 class Wire:
     """Everything that goes to one host and comes from it; opened by its first call, in the loop that makes it."""
 
     def __init__(self, name: str, url: str, headers: Mapping[str, str], speech: Speech = OLLAMA) -> None:
-        address = _address(name, url)
         self.name = name
-        self.headers = {**_authorization(address), **headers}
+        self.access = Access.to(name, url, headers)
+        self.url = self.access.shown
         self._speech = speech
-        self._secrets = _secrets([*self.headers.values(), *address.query.values(), address.password or ""])
-        self._query = address.query_string
-        self._base = address.with_user(None).with_query(None).with_fragment(None)
-        self.url = str(self._base).rstrip("/")
         self._paths: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -56,7 +51,7 @@ class Wire:
         return f"Wire({self.name!r}, {self.url!r})"  # no headers: they hold secrets
 
     def site(self, model: str = "") -> faults.Site:
-        return faults.Site(self.name, self.url, model, self._speech, self._secrets)
+        return faults.Site(self.name, self.url, model, self._speech, self.access.veil, self.access.keys)
 
     async def exchange(
         self, path: str, body: bytes | None, read: Reader[T], *, site: faults.Site, timeouts: Timeouts, cold: bool = False
@@ -71,12 +66,14 @@ class Wire:
                     patience.alive()
                 else:
                     patience.progress()
+                if (fault := faults.compressed(site, response.headers.get("Content-Encoding", ""))) is not None:
+                    raise fault
                 if response.status != 200 or not self._speech.is_spoken(response.headers.get("Content-Type")):
                     raise await self._refusal(response, site, patience)
                 result = await read(response.content, patience)
             if not response.content.is_eof():
                 await _settle(response)
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except (TimeoutError, aiohttp.ClientError, HttpProcessingError) as error:
             raise _fault(error, site, patience) from None  # what it came from may hold the headers
         finally:
             if response is not None and not response.closed:
@@ -91,9 +88,9 @@ class Wire:
         body = None if question is None else orjson.dumps(question)
         data = await self.exchange(path, body, lambda source, patience: _whole(source, patience, site), site=site, timeouts=timeouts, cold=cold)  # fmt: skip
         try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise faults.garbled(site, f"{path} answers with no JSON") from None
+            return self.access.keys.over_all(reading.parsed(data))
+        except ValueError:
+            raise faults.garbled(site, f"{path} answers with no JSON, or with one that is made to be too much") from None
 
     async def ask(
         self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
@@ -112,7 +109,9 @@ class Wire:
 
     async def _send(self, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
         session = self._session or self._open()
-        url = self._paths.get(path) or self._paths.setdefault(path, self._base.joinpath(path.lstrip("/")).with_query(self._query or None))
+        url = self._paths.get(path) or self._paths.setdefault(
+            path, self.access.base.joinpath(path.lstrip("/")).with_query(self.access.query or None)
+        )
         limits = _limits(connect)
         if body is None:
             return await session.get(url, allow_redirects=False, timeout=limits)
@@ -124,7 +123,7 @@ class Wire:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._speech.keep_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={**ours, **self.headers},
+            headers={**ours, **self.access.headers},
             timeout=_limits(QUICK.connect),
             auto_decompress=False,
             trust_env=False,
@@ -133,43 +132,20 @@ class Wire:
 
     async def _refusal(self, response: aiohttp.ClientResponse, site: faults.Site, patience: Patience) -> HostError:
         if response.status == 200:
-            return faults.garbled(site, f"an answer of the kind {response.content_type} came")
+            return faults.garbled(site, f"an answer of the kind {response.headers.get('Content-Type', '')[:100]} came")
         body = b""
         try:
-            while len(body) < _MAX_REFUSAL and (data := await response.content.readany()):
+            while len(body) < faults.MOST and (data := await response.content.readany()):
                 patience.progress()
                 body += data
         except aiohttp.ClientError:
             pass  # the status came, and says enough
-        return faults.refused(site, response.status, body[:_MAX_REFUSAL].decode(errors="replace"), response.headers)
+        return faults.refused(site, response.status, body[: faults.MOST].decode(errors="replace"), response.headers)
 
 
 @lru_cache(maxsize=64)
 def _limits(connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=connect)  # the rest is Patience's
-
-
-def _address(name: str, url: str) -> URL:
-    try:
-        address = URL(url)
-        (address.host or "").encode("idna")  # what resolvers do, and fail at in a way of their own
-    except ValueError:
-        address = URL()
-    if address.scheme not in ("http", "https") or not address.host:
-        raise UsageError(f"The url of {name} is no address of a host.", next_step="Write it as http://NAME:11434.")
-    return address
-
-
-def _authorization(address: URL) -> dict[str, str]:
-    if address.user is None:
-        return {}
-    return {"Authorization": "Basic " + b64encode(f"{address.user}:{address.password or ''}".encode()).decode()}
-
-
-def _secrets(values: Iterable[str]) -> tuple[str, ...]:
-    """Whatever stands in a header or a query may be one; of `Bearer KEY` also the key alone. The longest first: one may hold another."""
-    texts = {part for value in values for part in (value, value.rpartition(" ")[2]) if len(part) >= _SHORTEST_SECRET}
-    return tuple(sorted(texts, key=len, reverse=True))
 
 
 async def _whole(source: aiohttp.StreamReader, patience: Patience, site: faults.Site) -> bytes:

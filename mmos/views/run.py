@@ -22,6 +22,8 @@ AT_REST = frozenset(
 )
 """Reasons for which a run stops only when every call has come to rest: a call without a result paused there, nothing cut it off."""
 
+_SIGNS_A_TOKEN = 4
+
 
 @dataclass
 class RoleUse:
@@ -88,6 +90,10 @@ class RunView:
     asked: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    uncounted: int = 0
+    """Tokens, by our estimate, of replies whose hosts counted none: a limit holds for them, too."""
+    estimates: dict[str, int] = field(default_factory=dict)
+    """Of the prompts that no reply has come to yet."""
     load_seconds: float = 0.0
     loads: int = 0
     swaps: int = 0
@@ -127,7 +133,7 @@ class RunView:
 
     @property
     def tokens(self) -> int:
-        return self.prompt_tokens + self.output_tokens
+        return self.prompt_tokens + self.output_tokens + self.uncounted
 
     @property
     def data(self) -> Any:
@@ -176,6 +182,7 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
 
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.asked += 1
+    view.estimates[event.ask] = event.estimate
     view.turns += event.lane == view.lane
 
 
@@ -183,6 +190,9 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     usage = event.usage
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
+    estimate = view.estimates.pop(event.ask, 0)
+    view.uncounted += 0 if usage.prompt_tokens else estimate
+    view.uncounted += 0 if usage.output_tokens else len(event.message.content) // _SIGNS_A_TOKEN
     view.load_seconds += usage.load_seconds
     view.loads += usage.loaded
     view.swaps += bool(event.placement.get("swap"))

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmos.hosts import reading
+
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _LIST = 8, 9
 _MOST_KEYS = 10_000
+_MOST_ENTRIES = 4_000_000
+"""Of one list: the largest vocabularies have some hundred thousand."""
 _LONGEST_TEXT = 4 << 20
+_MOST_TEXT = 32 << 20
+"""Bytes of all texts together."""
 
 # llama.cpp's names for `general.file_type`.
 _QUANTIZATIONS = {
@@ -37,24 +43,24 @@ class Header:
 
     @property
     def architecture(self) -> str:
-        return str(self.values.get("general.architecture", ""))
+        return reading.word(self.values.get("general.architecture"))
 
     @property
     def context_length(self) -> int | None:
-        value = self.values.get(f"{self.architecture}.context_length")
-        return value if isinstance(value, int) else None
+        return reading.tokens(self.values.get(f"{self.architecture}.context_length")) or None
 
     @property
     def parameters(self) -> str:
-        return str(self.values.get("general.size_label", ""))
+        return reading.word(self.values.get("general.size_label"))
 
     @property
     def quantization(self) -> str:
-        return _QUANTIZATIONS.get(self.values.get("general.file_type", -1), "")
+        number = reading.count(self.values.get("general.file_type"))
+        return "" if number is None else _QUANTIZATIONS.get(number, "")
 
     @property
     def template(self) -> str:
-        return str(self.values.get("tokenizer.chat_template", ""))
+        return reading.page(self.values.get("tokenizer.chat_template"))
 
     @property
     def embeds(self) -> bool:
@@ -89,6 +95,7 @@ class _Reader:
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._at = 4
+        self._room = _MOST_TEXT
 
     def values(self) -> dict[str, Any]:
         version = self._number(4)
@@ -120,13 +127,16 @@ class _Reader:
 
     def _text(self) -> str:
         length = self._number(10)
-        if length > _LONGEST_TEXT or self._at + length > len(self._data):
+        self._room -= length
+        if length > _LONGEST_TEXT or self._room < 0 or self._at + length > len(self._data):
             raise NotGguf("its header is damaged or cut off")
         self._at += length
         return self._data[self._at - length : self._at].decode()
 
     def _skip_list(self) -> None:
         kind, count = self._number(4), self._number(10)
+        if count > _MOST_ENTRIES:
+            raise NotGguf("its header is damaged")
         if kind != _TEXT:
             self._at += _SIZES[kind] * count
             return

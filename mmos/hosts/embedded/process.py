@@ -135,6 +135,11 @@ class Engine:
 
     async def _listen(self) -> None:
         """Its log is read, so that it never waits for us, and the last of it is kept."""
-        assert self.process.stderr is not None
-        while line := await self.process.stderr.readline():
+        log = self.process.stderr
+        assert log is not None
+        while not log.at_eof():
+            try:
+                line = await log.readline()
+            except ValueError:  # a line without an end, such as a template from the model's file
+                continue
             self._log.append(line.decode(errors="replace").rstrip())

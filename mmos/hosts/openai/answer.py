@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
-import orjson
 
 from mmos.errors import HostError
-from mmos.hosts import faults
+from mmos.hosts import faults, reading
 from mmos.hosts.face import OnToken
-from mmos.hosts.growing import Growing, Source, json_or_none
+from mmos.hosts.growing import MAX_ANSWER, Growing, Source
 from mmos.hosts.openai.drafts import Drafts
 from mmos.hosts.openai.usage import usage
 from mmos.hosts.patience import Patience
@@ -23,6 +22,8 @@ _LAST_WORDS_SECONDS = 2.0
 
 _MAX_PAYLOAD = 256 << 10
 """Of an event on several lines; each of them is read together with all before it."""
+_MAX_REREAD = MAX_ANSWER
+"""What all such events of an answer may come to, each byte counted as often as it is read."""
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _REASONS = {
@@ -36,7 +37,7 @@ _FAILED = ("error", "abort", "cancelled", "failed")
 class Answer(Growing):
     """The answer of an OpenAI-shaped server; what it does not tell of time is told by our clock."""
 
-    __slots__ = ("_begun", "_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_timings", "_usage")
+    __slots__ = ("_begun", "_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_reread", "_timings", "_usage")
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None, clock: Callable[[], float]) -> None:
         super().__init__(site, ids, on_token)
@@ -45,6 +46,7 @@ class Answer(Growing):
         self._first: float | None = None
         self._plain: bool | None = None
         self._payload = b""
+        self._reread = 0
         self._is_error = False
         self._finish = ""
         self._drafts = Drafts()
@@ -86,7 +88,7 @@ class Answer(Growing):
             self._plain = start[:1] in (b"{", b"[")
         if not self._plain:
             return super().feed(data)
-        self._size += len(data)
+        self._count(data)
         self._hold(data)
         return False
 
@@ -97,7 +99,7 @@ class Answer(Growing):
         return any(self._take(line) for line in lines if line) or bool(self._finish)
 
     def _end_plain(self, data: bytes) -> bool:
-        whole = json_or_none(data)
+        whole = reading.parsed_or_none(data)
         if whole is None:
             return False
         self._released()
@@ -131,9 +133,11 @@ class Answer(Growing):
                 raise faults.cut(self._site, "it ended before it began")
             return True
         payload = self._payload + b"\n" + value if self._payload else value
-        chunk = json_or_none(payload)
+        chunk = reading.parsed_or_none(payload)
         if chunk is None and value:
-            if not payload.startswith(b"{") or len(payload) > _MAX_PAYLOAD or (self._payload and json_or_none(value) is not None):
+            self._reread += len(payload)
+            too_much = len(payload) > _MAX_PAYLOAD or self._reread > _MAX_REREAD
+            if too_much or not payload.startswith(b"{") or (self._payload and reading.parsed_or_none(value) is not None):
                 raise faults.garbled(self._site, "an event that is no JSON")
             self._payload = payload
             return False
@@ -148,10 +152,10 @@ class Answer(Growing):
         error = chunk.get("error")
         if error or self._is_error or chunk.get("object") == "error":
             raise self._failed(error or chunk)
-        if counted := chunk.get("usage") or _part(chunk, "x_groq").get("usage"):
-            self._usage = counted if isinstance(counted, dict) else {}
+        if counted := chunk.get("usage") or reading.part(chunk.get("x_groq")).get("usage"):
+            self._usage = reading.part(counted)
         if timed := chunk.get("timings"):
-            self._timings = timed if isinstance(timed, dict) else {}
+            self._timings = reading.part(timed)
         choices = chunk.get("choices")
         if isinstance(choices, list):
             self._known = True
@@ -161,7 +165,7 @@ class Answer(Growing):
     def _choose(self, choice: Any) -> None:
         if not isinstance(choice, dict):
             raise faults.garbled(self._site, "a choice that is no object")
-        self._grow(_part(choice, "delta") or _part(choice, "message"))
+        self._grow(reading.part(choice.get("delta")) or reading.part(choice.get("message")))
         finish = choice.get("finish_reason")
         if isinstance(finish, str) and finish:
             if finish in _FAILED:
@@ -183,7 +187,7 @@ class Answer(Growing):
             if not isinstance(piece, dict):
                 raise faults.garbled(self._site, "a tool call that is no object")
             self._begin()
-            self._drafts.take(piece)
+            self._name(self._drafts.take(piece).name)
             self._count_calls(len(self._drafts))
 
     def _parts(self, parts: list[Any]) -> None:
@@ -193,9 +197,8 @@ class Answer(Growing):
                 raise faults.garbled(self._site, "a part of a text that is no object")
             if part.get("type") == "thinking":
                 inner = part.get("thinking")
-                self._think(
-                    "".join(str(one.get("text", "")) for one in inner if isinstance(one, dict)) if isinstance(inner, list) else str(inner)
-                )
+                thoughts = [one.get("text") for one in inner if isinstance(one, dict)] if isinstance(inner, list) else [inner]
+                self._think("".join(thought for thought in thoughts if isinstance(thought, str)))
             elif part.get("text"):
                 self._begin()
                 self._say(part["text"])
@@ -212,10 +215,5 @@ class Answer(Growing):
         """An error that stands where an event is due; it may tell which status it would have had."""
         code = error.get("code") if isinstance(error, dict) else None
         if isinstance(code, int) and 400 <= code < 600:
-            return faults.refused(self._site, code, orjson.dumps({"error": error}).decode())
+            return faults.spoken(self._site, error, code)
         return faults.spoken(self._site, error)
-
-
-def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = data.get(name)
-    return part if isinstance(part, dict) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmos.hosts import reading
 from mmos.messages import Usage
 
 _MILLI = 1000.0
@@ -14,24 +15,18 @@ def usage(told: Mapping[str, Any], timings: Mapping[str, Any], times: tuple[floa
     """`timings` is what llama.cpp's server adds; `times` are our begin, first piece and end."""
     begun, first, end = times
     first = end if first is None else first
-    reading, writing = _number(timings, "prompt_ms"), _number(timings, "predicted_ms")
+    prompt_ms, output_ms = reading.number(timings.get("prompt_ms")), reading.number(timings.get("predicted_ms"))
     return Usage(
-        prompt_tokens=int(_number(told, "prompt_tokens") or 0),
-        output_tokens=int(_number(told, "completion_tokens") or _number(timings, "predicted_n") or 0),
-        prompt_seconds=first - begun if reading is None else reading / _MILLI,
-        output_seconds=end - first if writing is None else writing / _MILLI,
+        prompt_tokens=reading.tokens(told.get("prompt_tokens")),
+        output_tokens=reading.tokens(told.get("completion_tokens")) or reading.tokens(timings.get("predicted_n")),
+        prompt_seconds=first - begun if prompt_ms is None else prompt_ms / _MILLI,
+        output_seconds=end - first if output_ms is None else output_ms / _MILLI,
         total_seconds=end - begun,
         cached_tokens=_cached(told, timings),
     )
 
 
 def _cached(told: Mapping[str, Any], timings: Mapping[str, Any]) -> int | None:
-    details = told.get("prompt_tokens_details")
-    places = ((details if isinstance(details, dict) else {}, "cached_tokens"), (told, "prompt_cache_hit_tokens"), (timings, "cache_n"))
-    found = next((number for place, name in places if (number := _number(place, name)) is not None), None)
-    return None if found is None else int(found)
-
-
-def _number(place: Mapping[str, Any], name: str) -> float | None:
-    value = place.get(name)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    details = reading.part(told.get("prompt_tokens_details"))
+    places = (details.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+    return next((found for place in places if (found := reading.count(place, reading.TOKENS)) is not None), None)

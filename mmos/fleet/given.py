@@ -1,0 +1,45 @@
+"""What a caller gives to `Fleet.ask`, as our types; what cannot be sent is wrong usage, and said before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from mmos.calls.spec import Spec, encode_offer
+from mmos.errors import UsageError
+from mmos.messages import Message
+
+
+def message(given: Message | Mapping[str, Any]) -> Message:
+    """A message of ours, or a mapping in the words of `/api/chat`."""
+    if isinstance(given, Message):
+        return given
+    if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
+        raise UsageError("A message needs a role and a content that is text.", next_step="Write it in the words of Ollama's /api/chat.")
+    try:
+        return Message.as_given(given)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"A message is not in the words of /api/chat: {type(error).__name__}: {error}.") from error
+
+
+def check_numbers(num_ctx: int | None, options: Mapping[str, Any] | None) -> None:
+    try:
+        orjson.dumps([num_ctx, dict(options or {})])
+    except TypeError as error:
+        raise UsageError(
+            f"The window or an option of the model cannot be sent: {error}.", next_step="Give numbers, texts and flags."
+        ) from None
+
+
+def offer(tools: Sequence[Mapping[str, Any]]) -> bytes:
+    try:
+        return encode_offer(_spec(tool) for tool in tools)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"A tool is not in the words of /api/chat: {type(error).__name__}: {error}.") from None
+
+
+def _spec(tool: Mapping[str, Any]) -> Spec:
+    function = tool.get("function", tool)
+    return Spec(function["name"], function.get("description", ""), function.get("parameters") or {"type": "object", "properties": {}})

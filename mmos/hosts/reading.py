@@ -1,0 +1,115 @@
+"""Reads what a host says, once, into our types; a value of another type, or one beyond its bounds, counts as absent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+EXACT = 2**53
+"""No count is larger: up to here every reader of JSON keeps a number as it is."""
+TOKENS = 2**31
+"""No prompt and no window is longer."""
+DEEPEST = 100
+"""Levels of lists and objects in one answer; what is nested deeper cannot be written down again."""
+PARTS = 1_000_000
+"""Lists and objects in one answer: each takes many times as much memory as it takes bytes to send."""
+LINE = 256
+"""Characters of a name, a version or a digest."""
+PAGE = 1 << 20
+"""Characters of a template."""
+NAMES = 100
+DIMENSIONS = 1 << 16
+"""Numbers in one vector."""
+
+_NANO = 1_000_000_000
+
+
+def parsed(data: bytes | str) -> Any:
+    """The JSON in it. Raises ValueError where it is none, and where it is made to be too much for us."""
+    if len(data) <= 2 * DEEPEST:  # as most lines of an answer; each level takes two signs
+        return orjson.loads(data)
+    openings = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
+    if openings > PARTS:
+        raise ValueError("too many parts")
+    tree = orjson.loads(data)
+    if openings > DEEPEST and _is_deep(tree):
+        raise ValueError("nested too deeply")
+    return tree
+
+
+def parsed_or_none(data: bytes | str) -> Any:
+    try:
+        return parsed(data)
+    except ValueError:
+        return None
+
+
+def _is_deep(tree: Any) -> bool:
+    level = [tree]
+    for _ in range(DEEPEST):
+        inside = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, (dict, list)))
+        level = [node for nodes in inside for node in nodes if isinstance(node, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def count(value: object, most: int = EXACT) -> int | None:
+    """A whole number from 0; some servers write it with a point."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+
+
+def number(value: object) -> float | None:
+    """Any number from 0 that is no larger than a count may be."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= EXACT
+    return value if known and isinstance(value, int | float) else None
+
+
+def tokens(value: object) -> int:
+    return count(value, TOKENS) or 0
+
+
+def seconds(value: object) -> float:
+    """Of nanoseconds, as an Ollama tells all durations."""
+    return (count(value) or 0) / _NANO
+
+
+def word(value: object) -> str:
+    """A name: one short line of signs that can be seen."""
+    return value if isinstance(value, str) and len(value) <= LINE and value.isprintable() else ""
+
+
+def page(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= PAGE else ""
+
+
+def words(value: object) -> frozenset[str] | None:
+    return frozenset(filter(None, map(word, value[:NAMES]))) if isinstance(value, list) else None
+
+
+def part(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def moment(value: object) -> str:
+    """A point in time as it was written, where it is one."""
+    try:
+        datetime.fromisoformat(word(value))
+    except ValueError:
+        return ""
+    return word(value)
+
+
+def vector(value: object) -> list[float] | None:
+    if not isinstance(value, list) or not 0 < len(value) <= DIMENSIONS:
+        return None
+    try:
+        return [float(one) for one in value] if all(map(math.isfinite, value)) else None
+    except TypeError:
+        return None
