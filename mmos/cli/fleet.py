@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mmos.hosts.face import Abilities, Loaded
 
 
+LARGEST_WINDOW = 1 << 31
+"""Tokens that can be asked for."""
+
+
 @asynccontextmanager
 async def fleet(config: Setting, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
     """The fleet that these options name; no journal is opened. `ask=False`: nobody is asked whether the file is to be trusted."""

@@ -33,7 +33,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The newest N.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="The newest N.")
 @setting
 def list_runs(config: Setting, limit: int) -> None:
     """List runs, the newest last.

@@ -12,7 +12,7 @@ import click
 
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
-from mmos.cli.fleet import chosen, exit_code, fault, fleet, lacks, missing
+from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing
 from mmos.cli.guard import ERASE_LINE, style
 from mmos.cli.output import draws, harmless, one_line, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -48,7 +48,9 @@ CHANNEL_WORDS = {
     show_default=True,
     help="The host's tool calls, JSON by grammar, or both.",
 )
-@click.option("--window", type=click.IntRange(min=512), metavar="N", help="Tokens. Default: what the configuration gives the model.")
+@click.option(
+    "--window", type=click.IntRange(512, LARGEST_WINDOW), metavar="N", help="Tokens. Default: what the configuration gives the model."
+)
 @click.option("--probe/--no-probe", default=True, help="Fill the window to see whether the host really reads it all.")
 @click.option("--forget", is_flag=True, help="Remove the card of MODEL or MODEL@HOST, so that it no longer decides anything.")
 @click.option("--all", "everything", is_flag=True, help="With --forget: remove all cards.")

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.fleet import ask_first, check_loads, chosen, exit_code, fault, fleet, holding, lacks, missing, roles_on, staying, window
+from mmos.cli.fleet import (
+    LARGEST_WINDOW,
+    ask_first,
+    check_loads,
+    chosen,
+    exit_code,
+    fault,
+    fleet,
+    holding,
+    lacks,
+    missing,
+    roles_on,
+    staying,
+    window,
+)
 from mmos.cli.guard import style
 from mmos.cli.output import harmless, how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -71,7 +85,7 @@ def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | 
 @click.command()
 @click.argument("model")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="On this host; may be given again. Else where the configuration's roles use it.")  # fmt: skip
-@click.option("--window", "tokens", type=click.IntRange(min=256), metavar="N", help="Tokens of the window; else what the configuration uses for it there.")  # fmt: skip
+@click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="Tokens of the window; else what the configuration uses for it there.")  # fmt: skip
 @click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays when idle, like "30m"; -1 is for ever. Else what the role says, or the host.')  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
