@@ -1,4 +1,4 @@
-"""MMOS for scripts that are not async."""
+"""Runs a task from a script that is not async."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def run_sync(
     on_token: Callable[[str], None] | None = None,
     options: RunOptions | None = None,
 ) -> Answer:
-    """Run one task from ask to answer, in a script that is not async.
+    """Run one task and return the answer, in a script that is not async.
 
-    It opens an app, runs the task and closes the app. Ask several tasks with `mmos.open`, which keeps the hosts connected.
+    It opens an app, runs the task and closes the app. For several tasks use `mmos.open`, which keeps the hosts connected.
 
     Args:
         task: What you want done.
         config: A configuration file, or a mapping in its place. None: the file that `mmos run` would use.
         state: The folder in which runs and threads are kept. None: nothing is kept.
-        thread: The name or the id of a conversation to go on with; a new name begins one. It needs a `state`.
-        files: Files that go with the task: UTF-8 texts, and images for models that can see.
-        tools: Functions of yours that the models may call.
+        thread: The name or the id of a conversation to continue. A new name starts one. It needs a `state`.
+        files: Files for the task: UTF-8 texts, and images for models that see images.
+        tools: Your functions that the models may call.
         on_token: Called with each piece of the answer.
         options: Limits, other models and options for this run.
 
@@ -45,7 +45,7 @@ def run_sync(
     if _in_a_loop():
         raise UsageError(
             "run_sync cannot run inside an event loop, such as a notebook or an async function.",
-            next_step="Write `async with mmos.open(…) as app: answer = await app.run(…)` there.",
+            next_step="Write `async with mmos.open(…) as app: answer = await app.run(…)` instead.",
         )
 
     async def run() -> Answer:

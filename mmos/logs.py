@@ -1,4 +1,4 @@
-"""Logs: structured by structlog, carried by the standard library, so that a program that uses mmos decides where they go."""
+"""Writes structured logs with structlog to the standard library's `logging`, so that a program that uses MMOS decides where they go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """A logger of the `mmos` tree that imports structlog, which takes long, only when a line is written."""
+    """A logger below `mmos`. It imports structlog only when it writes a line, because that import is slow."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Log:
 
 
 def logger(name: str) -> Log:
-    """A logger of the `mmos` tree. Ids, names, counts and seconds only: what people and models say stays out."""
+    """A logger below `mmos`. Log only ids, names, counts and seconds, never what people and models say."""
     return Log(name)
 
 
@@ -43,7 +43,7 @@ def _bound(name: str) -> BoundLogger:
     processors: list[structlog.types.Processor] = [
         structlog.stdlib.filter_by_level,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,  # a record's message is the facts themselves, whoever formats it
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,  # the record's message is the dict of facts, and the handler formats it
     ]
     made = structlog.wrap_logger(
         _door(name), processors=processors, wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True
@@ -52,10 +52,10 @@ def _bound(name: str) -> BoundLogger:
 
 
 _DEBUG, _INFO, _WARNING = 10, 20, 30
-"""As the standard library counts; it is imported when the first line is written, or might be."""
+"""The levels of the standard library. Its `logging` is imported only when it is needed."""
 
 _TOLD = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})
-"""Facts that `-v` tells of; the others are for debugging."""
+"""Facts that `-v` shows. The others are for debugging."""
 
 _LOGGED = (
     "lane",
@@ -74,16 +74,16 @@ _LOGGED = (
     "times",
     "window",
 )
-"""Fields that are ids, names, counts or seconds of ours in every fact."""
+"""Fields that hold ids, names, counts or seconds from MMOS in every fact, never text of people or models."""
 
 _FACTS = "mmos.facts"
 
 _ELSEWHERE = frozenset({"run_started", "run_finished"})
-"""They have lines of their own, when a run begins and ends."""
+"""Facts with their own log lines, at the start and the end of a run."""
 
 
 def log_fact(run: str, kind: str, fact: object) -> None:
-    """A line for a fact of a run; what people and models said in it stays out, and so does the name of a tool that a model made up."""
+    """Log a fact of a run, without the texts of people and models and without the names of tools that a model made up."""
     level = _INFO if kind in _TOLD else _DEBUG
     if kind in _ELSEWHERE or not _door(_FACTS).isEnabledFor(level):
         return

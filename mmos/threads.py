@@ -1,4 +1,4 @@
-"""Runs a blocking function on a thread of its own, which neither keeps the process alive nor ends it."""
+"""Runs a blocking function on its own thread. The thread neither keeps the process alive nor ends it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any
 
 _ENDS = (SystemExit, KeyboardInterrupt, StopIteration)
-"""What would end the program, or cannot travel through a future."""
+"""Exceptions that would end the program, or that a future cannot hold."""
 
 
 async def on_thread(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-    """What the function gives. A caller that is cancelled leaves it running: Python can stop no thread, but nobody waits for it."""
+    """Run the function on a thread and return its result. When the caller is cancelled, the thread runs on, because Python cannot stop a thread."""
     loop = asyncio.get_running_loop()
     outcome = _Outcome(loop.create_future())
 
@@ -28,7 +28,7 @@ async def on_thread(function: Callable[..., Any], /, *given: Any, **named: Any) 
 
 
 class _Outcome:
-    """Carries what a function gave, or its fault, from its thread to whoever waits: nothing is caught here, it is passed on."""
+    """Carries the result or the exception of a function from its thread to the caller."""
 
     def __init__(self, future: asyncio.Future[Any]) -> None:
         self.future = future

@@ -74,7 +74,7 @@ def test_all_that_is_wrong_in_a_trace_is_told(tmp_path: Path) -> None:
     assert "'model' is missing" in told[1]
     assert "found -3 (a whole number)" in told[2]
     assert "'a' stands twice" in told[5]
-    assert "'z' is no call of this trace" in told[7]
+    assert "'z' is not a call of this trace" in told[7]
 
 
 def test_calls_that_wait_for_each_other_are_told(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Simulation: fleets from a file, traces of real runs, and their replay in simulated time."""
+"""Simulates fleets: it reads them from a file, and replays traces of real runs on them in simulated time."""

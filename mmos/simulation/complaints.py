@@ -1,4 +1,4 @@
-"""Errors in a fleet file, worded like errors in a configuration."""
+"""Words the errors in a fleet file like those in a configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SENTENCES = {
 
 
 def complaints(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
-    """Every problem in `error`, which came of `root`."""
+    """Every problem in `error`. `root` is the model that raised it."""
     return [_problem(fault, document, root) for fault in error.errors(include_url=False)]
 
 
@@ -52,7 +52,7 @@ def _wrong(fault: ErrorDetails) -> str:
 
 
 def keys_at(root: type[BaseModel], place: Place) -> list[str]:
-    """The keys that may stand at a place."""
+    """The keys that are allowed at a place."""
     kind: Any = root
     for step in place:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -63,7 +63,7 @@ def keys_at(root: type[BaseModel], place: Place) -> list[str]:
 
 
 def _bare(kind: Any) -> Any:
-    """The type without what is annotated to it, and without None."""
+    """The type without annotations and without None."""
     if get_origin(kind) is Annotated or get_origin(kind) in (Union, types.UnionType):
         return _bare(get_args(kind)[0])
     return kind

@@ -1,4 +1,4 @@
-"""The results of a replay: figures for hosts, models and jobs, in the hosts' own seconds."""
+"""Computes the results of a replay: figures for hosts, models and jobs, in the hosts' seconds."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from mmos.simulation.residents import BUSY_SECONDS
 from mmos.simulation.spans import depth, length, without
 
 WAITING = 0.01
-"""Seconds: less is no wait."""
+"""Seconds. A shorter wait does not count as one."""
 
 
 @dataclass(frozen=True)
 class HostFigures:
-    """One machine."""
+    """The figures of one host."""
 
     host: str
     calls: int
     busy_seconds: float
-    """Reading a prompt or writing an answer."""
+    """Seconds in which it read a prompt or wrote an answer."""
     loading_seconds: float
-    """Loading a model, and nothing else."""
+    """Seconds in which it only loaded a model."""
     idle_seconds: float
     loads: int
     swaps: int
-    """Loads that a model had to leave for: another one, or the same one in another window."""
+    """Loads that pushed a model out of memory: another one, or the same one with another window."""
     queue_mean: float
-    """Calls that waited for it, on the mean over the whole time."""
+    """How many calls waited for it, on average over the whole time."""
     queue_most: int
     tokens_read: int
     tokens_reused: int
@@ -41,22 +41,22 @@ class HostFigures:
 
 @dataclass(frozen=True)
 class ModelFigures:
-    """One model, on whatever hosts."""
+    """The figures of one model on all hosts."""
 
     model: str
     calls: int
     hosts: dict[str, int]
     wait_mean: float
-    """Seconds from the call to its first token read, loads included."""
+    """Seconds from the call until the host reads its first token, loads included."""
     wait_p95: float
     work_mean: float
-    """Seconds from the first token read to the last written."""
+    """Seconds from the first token that the host reads to the last one that it writes."""
     loads: int
 
 
 @dataclass(frozen=True)
 class JobFigures:
-    """How long jobs took, from the first call to the last answer."""
+    """Durations of the jobs, from the first call to the last answer."""
 
     jobs: int
     mean: float
@@ -67,7 +67,7 @@ class JobFigures:
 
 @dataclass(frozen=True)
 class Figures:
-    """A whole replay."""
+    """The figures of a whole replay."""
 
     fleet: str
     calls: int
@@ -110,7 +110,7 @@ def figures(replayed: Replayed) -> Figures:
 
 
 def makespan(replayed: Replayed) -> float:
-    """From the first call to the last answer."""
+    """Seconds from the first call to the last answer."""
     done = [served.done for served in replayed.calls]
     return max(done) - min(served.asked for served in replayed.calls) if done else 0.0
 
@@ -120,7 +120,7 @@ def at_work(served: Iterable[Served]) -> list[tuple[float, float]]:
 
 
 def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
-    """Each load on a host: the model, and from when to when it was read."""
+    """Each load on a host: the model, and the start and the end of the load."""
     host = next(host for host in replayed.hosts if host.name == name)
     served = of_host(replayed, name)
     made = []
@@ -133,13 +133,13 @@ def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
 
 
 def load_seconds(host: Host, model: str) -> float:
-    """How long a load takes by itself; what a call reports holds its wait for others, too."""
+    """The duration of a load alone. The duration that a call reports also contains its wait for other loads."""
     installed = host.installed[model]
     return installed.speed.load_seconds if host.disk_gbps is None else installed.size / (host.disk_gbps * 1e9)
 
 
 def waiting(served: Iterable[Served]) -> list[tuple[float, float]]:
-    """From the call to the first token read."""
+    """Seconds from the call until the host reads its first token."""
     return [(one.asked, one.work[0]) for one in served if one.work[0] - one.asked > WAITING]
 
 
@@ -185,7 +185,7 @@ def _model(model: str, well: Sequence[Served], replayed: Replayed) -> ModelFigur
 
 
 def _jobs(replayed: Replayed) -> JobFigures:
-    """Of the jobs that are whole; one with a failed or unfinished call is not."""
+    """The durations of the complete jobs. A job with a failed or unfinished call does not count."""
     jobs: dict[str, list[Served]] = {}
     for served in replayed.calls:
         jobs.setdefault(served.call.run, []).append(served)
@@ -199,7 +199,7 @@ def _jobs(replayed: Replayed) -> JobFigures:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The smallest value that so many are not above."""
+    """The smallest value that at least this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
 

@@ -24,9 +24,9 @@ from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
 from mmos.simulation.complaints import complaints
 from mmos.simulation.schema import FaultSpec, FleetSpec, HostSpec, Persona, as_persona
 
-NEXT_STEP = "Mend the fleet file; docs/simulate.md tells every key."
+NEXT_STEP = "Fix the fleet file. docs/simulate.md explains every key."
 UNSOUND = Persona()
-"""Stands where a model is not right, which is told elsewhere."""
+"""Takes the place of a model with errors, which are reported elsewhere."""
 Made = TypeVar("Made", bound=BaseModel)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _CARD = (
@@ -39,7 +39,7 @@ _SPEED = ("load_seconds", "prefill", "decode")
 
 @dataclass(frozen=True)
 class Machine:
-    """A pretended host, ready to be made as often as it is needed."""
+    """A simulated host. `host` makes a new one each time."""
 
     name: str
     models: Sequence[Model]
@@ -49,7 +49,7 @@ class Machine:
     time_scale: float | None = None
 
     def host(self, time_scale: float, *, seed: int = 0, **more: Any) -> Host:
-        """A host of its kind."""
+        """Make the host."""
         made = Host(self.name, self.models, time_scale=time_scale, seed=seed, **self.traits, **more)
         for fault in self.faults:
             made.faults.add(fault)
@@ -58,7 +58,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Machines:
-    """A pretended fleet, and the roles that its file gives."""
+    """A simulated fleet, and the roles of its file."""
 
     name: str
     machines: Sequence[Machine]
@@ -75,7 +75,7 @@ def built_in() -> Machines:
 
 
 def read_fleet(path: Path) -> Machines:
-    """The fleet of a file, or all that is wrong with it."""
+    """Read the fleet of a file. Raises `ConfigError` with all problems."""
     document = read_bytes(_content(path), str(path))
     spec, problems = None, list(document.problems)
     try:
@@ -99,7 +99,7 @@ def _content(path: Path) -> bytes:
             return file.read(MOST_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or "it cannot be read").lower()
-        raise ConfigError([Problem(str(path), "", reason)], next_step="Name a fleet file; docs/simulate.md shows one.") from None
+        raise ConfigError([Problem(str(path), "", reason)], next_step="Name a fleet file; docs/simulate.md has an example.") from None
 
 
 def _line(problem: Problem) -> int:
@@ -109,7 +109,7 @@ def _line(problem: Problem) -> int:
 
 @dataclass
 class _Checker:
-    """From what the file says to machines; what no schema knows is noted on the way."""
+    """Makes machines from the file, and notes the problems that the schema cannot find."""
 
     document: Document
     known: Mapping[str, Model]
@@ -126,15 +126,15 @@ class _Checker:
             models = list(self._models(host, (*place, "models")))
             faults = list(self._faults(host, (*place, "faults")))
             if host.port is not None and (other := ports.setdefault(host.port, name)) != name:
-                self.complain((*place, "port"), f"found {found(host.port)}, which '{other}' has already; each host needs its own")
+                self.complain((*place, "port"), f"found {found(host.port)}, which '{other}' already uses; each host needs its own port")
             made.append(Machine(name, models, _traits(host), faults, host.port or 0, host.time_scale or spec.time_scale))
         return made
 
     def roles(self, data: Mapping[str, Any]) -> None:
-        """Its servers are the hosts of this file; a role may name no other."""
+        """Check that the roles use only the hosts of this file."""
         orchestration, hosts = data["orchestration"], data.get("hosts")
         if "servers" in orchestration:
-            self.complain(("orchestration", "servers"), "the hosts of this file are the servers; take 'servers' out")
+            self.complain(("orchestration", "servers"), "the hosts of this file are the servers; remove 'servers'")
         for place, role in _roles(orchestration):
             wanted = role.get("server")
             for name in wanted if isinstance(wanted, list) else [wanted]:
@@ -148,7 +148,7 @@ class _Checker:
         for index, persona in enumerate(host.models):
             model = self._model(persona, host, (*place, index)) if persona != UNSOUND else None
             if model is not None and model.full_name in seen:
-                self.complain((*place, index), f"'{model.name}' stands here twice; keep one of them")
+                self.complain((*place, index), f"'{model.name}' is here twice; keep one of them")
             if model is not None:
                 seen.add(model.full_name)
                 yield model
@@ -174,18 +174,18 @@ class _Checker:
         )
 
     def _base(self, persona: Persona, place: Place) -> Model | None:
-        """The persona that a model is like; where it is like none, the usual figures under its name."""
+        """The persona that a model is like. Without one, a model of that name with default figures."""
         if persona.like is None:
             if persona.name is not None:
                 return Model(persona.name)
-            self.complain((*place, "name"), "'name' is missing; a model needs a name, or a persona that it is 'like'")
+            self.complain((*place, "name"), "'name' is missing; give the model a name, or name a persona with 'like'")
             return None
         known = self.known.get(full_name(persona.like))
         if known is None:
             at = (*place, "like") if isinstance(self.document.at(place), dict) else place
-            cure = "a model of your own is a mapping like {name: …, size_gb: …}"
+            cure = "write your own model as a mapping like {name: …, size_gb: …}"
             near = perhaps(persona.like, self.known)
-            self.complain(at, f"found {found(persona.like)}, allowed: a built-in persona, that is {', '.join(self.known)}{near}; {cure}")
+            self.complain(at, f"found {found(persona.like)}, allowed: a built-in persona ({', '.join(self.known)}){near}; {cure}")
         return known
 
     def _rules(self, persona: Persona, place: Place) -> Any:
@@ -207,7 +207,7 @@ class _Checker:
 
 
 def _sound(data: Any) -> FleetSpec:
-    """What is right of a file that is not: so that everything wrong is told at once."""
+    """The valid parts of a file with errors, so that MMOS can check them too and report all errors at once."""
     hosts = data.get("hosts")
     listed = hosts.items() if isinstance(hosts, dict) else ()
     return FleetSpec.model_construct(hosts={name: _sound_host(host) for name, host in listed if isinstance(host, dict)})
@@ -252,7 +252,7 @@ def _traits(host: HostSpec) -> dict[str, Any]:
 
 
 def _seconds(keep_alive: str | float) -> float:
-    """As Ollama reads it: negative is for ever."""
+    """The seconds as Ollama reads them. A negative value means for ever."""
     if isinstance(keep_alive, str):
         parts = re.findall(r"([0-9.]+)(ms|s|m|h)", keep_alive)
         length = sum(float(count) * _UNITS[unit] for count, unit in parts)

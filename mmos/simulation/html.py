@@ -1,4 +1,4 @@
-"""A picture as a complete HTML page with SVG, without external files."""
+"""Writes a picture as a complete HTML page with SVG, without external files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STYLE = (
     "th:first-child,td:first-child{text-align:left}th{font-weight:600}p{color:#57606a}"
 )
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
-"""A title, heads, rows."""
+"""A table: title, column heads, rows."""
 
 
 def page(title: str, note: str, picture: Picture, tables: Iterable[Table]) -> str:

@@ -1,4 +1,4 @@
-"""An event loop with simulated time: when nothing is left to do, its clock jumps to the next timer."""
+"""Provides an event loop with simulated time: when nothing is left to do, its clock jumps to the next timer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 LONG_LEAP = 1.0
-"""Seconds: before a longer leap the sockets get a moment to deliver what is on its way."""
+"""Seconds. Before a longer jump the loop waits a moment for data on the sockets."""
 MOMENT = 0.002
 
 
 class _Leaping(selectors.DefaultSelector):
-    """Looks at the sockets and never waits for a timer."""
+    """Checks the sockets and never waits for a timer."""
 
     ahead = 0.0
 
@@ -30,7 +30,7 @@ class _Leaping(selectors.DefaultSelector):
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """Starts at second 0; only timers let time pass, so the same work gives the same times."""
+    """Starts at second 0. Only timers let time pass, so the same work takes the same time every time."""
 
     def __init__(self) -> None:
         self._leaping = _Leaping()
@@ -41,7 +41,7 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 
 
 class _Hurried(selectors.DefaultSelector):
-    """Waits a part of what it is told to."""
+    """Waits only a part of each timeout."""
 
     pace = 1.0
 
@@ -50,7 +50,7 @@ class _Hurried(selectors.DefaultSelector):
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):
-    """Starts at second 0; its seconds go by `pace` times as fast as ours."""
+    """Starts at second 0. Its time runs `pace` times as fast as real time."""
 
     def __init__(self, pace: float) -> None:
         hurried = _Hurried()
@@ -64,5 +64,5 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 
 
 def loop_for(pace: float | None) -> asyncio.AbstractEventLoop:
-    """None leaps."""
+    """A new loop. Pace None: it jumps from timer to timer."""
     return LeapingLoop() if pace is None else HurriedLoop(pace)

@@ -1,4 +1,4 @@
-"""The picture of replays: for each host the models in memory, loads, work and waiting calls over time."""
+"""Draws replays: for each host the models in memory, loads, work and waiting calls over time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TICKS = 10
 
 @dataclass(frozen=True)
 class Scale:
-    """Seconds as places on the paper."""
+    """Converts seconds to positions in the picture."""
 
     seconds: float
 
@@ -36,7 +36,7 @@ class Scale:
 
     @property
     def hair(self) -> float:
-        """Seconds that nobody can tell apart."""
+        """Seconds that are too short to see in the picture."""
         return self.seconds / self.room / 2
 
     @property
@@ -45,7 +45,7 @@ class Scale:
 
 
 def picture(replays: Sequence[Replayed]) -> Picture:
-    """All replays one below the other, on the same scale of time."""
+    """All replays below each other, with the same time scale."""
     ends = [served.done for replayed in replays for served in replayed.calls]
     scale = Scale(max([*ends, 1.0]))
     made = Picture(WIDTH)
@@ -77,7 +77,7 @@ def _fleet(made: Picture, y: float, replayed: Replayed, scale: Scale) -> float:
 
 def _headline(told: Figures) -> str:
     jobs = told.job_times
-    times = f"{counted(jobs.jobs, 'job')}: {jobs.mean:.1f} s on the mean, 95% within {jobs.p95:.1f} s"
+    times = f"{counted(jobs.jobs, 'job')}: {jobs.mean:.1f} s on average, 95% within {jobs.p95:.1f} s"
     failed = f" · {counted(told.failed, 'call')} failed" if told.failed else ""
     return f"{times} · done after {told.makespan:.1f} s · {counted(told.loads, 'load')}, {counted(told.swaps, 'swap')}{failed}"
 
@@ -108,7 +108,7 @@ def _model(made: Picture, y: float, stays: Sequence[Stay], served: Sequence[Serv
     _bars(made, y, [(stay.since, stay.until) for stay in stays], scale, (HELD, "in memory"))
     _bars(made, y + 3, at_work(served), scale, (WORKS, "answering"), BAR - 6)
     left = [stay for stay in stays if stay.evicted]
-    width = min(2.5, scale.room / (10 * len(left) or 1))  # many of them must not hide what lies behind
+    width = min(2.5, scale.room / (10 * len(left) or 1))  # narrower when there are many, so that the bar behind them shows
     for stay in left:
         made.draw(Box(scale.x(stay.until) - width / 2, y - 1, width, BAR + 2, SWAP, f"{model} had to leave at {stay.until:.1f} s"))
 
@@ -121,7 +121,7 @@ def _bars(made: Picture, y: float, spans: Sequence[Span], scale: Scale, kind: tu
 
 
 def _queue(made: Picture, y: float, waits: Sequence[Span], scale: Scale) -> float:
-    """How many calls waited, as a hill."""
+    """The number of waiting calls over time, as an area."""
     steps = depth(waits)
     most = max((height for _, height in steps), default=0)
     made.draw(Text(LEFT - 10, y + 18, f"waiting, at most {most}", 11, QUIET, "end"))
@@ -138,7 +138,7 @@ def _queue(made: Picture, y: float, waits: Sequence[Span], scale: Scale) -> floa
 
 
 def _time(made: Picture, top: float, bottom: float, scale: Scale) -> None:
-    """Ticks below, with lines behind everything."""
+    """The time axis below, with lines behind everything."""
     grid: list[Line] = []
     moment = 0.0
     while moment <= scale.seconds:

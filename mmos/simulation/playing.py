@@ -1,4 +1,4 @@
-"""A configuration rehearsed: every server of it is played by a host in this process, with scripted models of the names that stand in it."""
+"""Rehearses a configuration: hosts in this process play its servers, with scripted models under the names of its models."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PARTS: Sequence[tuple[re.Pattern[str], str]] = tuple(
         (r"arbiter|analy|synthesi|summar", "qwen2.5:14b"),
     )
 )
-"""Which persona plays a model that none has the name of, by the names of the model and its roles."""
+"""Which persona plays a model without a persona of its own, by the names of the model and its roles."""
 OTHERS = "llama3.1:8b"
 
 
 @asynccontextmanager
 async def played(config: Config, time_scale: float) -> AsyncIterator[Config]:
-    """The configuration, its servers being played as long as this lasts; nothing is asked of the real ones."""
+    """Play the servers of a configuration during the `async with`. Nothing goes to the real servers."""
     servers = config.servers()
     hosts = [_host(name, server, config.roles(), time_scale) for name, server in servers.items()]
     async with serve_all(hosts):
@@ -54,7 +54,7 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
 
 
 def _host(name: str, server: Server, roles: Mapping[str, ResolvedRole], time_scale: float) -> Host:
-    """A host with the models of the roles that may run there, and with those that the server itself lists."""
+    """A host with the models of the roles that may run there, and the models that the server lists."""
     here = [role for role in roles.values() if not role.servers or name in role.servers]
     models = {full_name(model): model for model in (*(role.model for role in here), *server.models)}
     cast = [_model(model, [role for role in here if full_name(role.model) == key]) for key, model in models.items()]
@@ -66,13 +66,13 @@ def _model(name: str, roles: Sequence[ResolvedRole]) -> Model:
     known = _personas().get(full_name(name))
     model = known or _stand_in(name, [role.name for role in roles])
     model = replace(model, context_length=max(model.context_length, window))
-    # A host of the kind openai takes no window with a request: there it has the role's from the start.
+    # A request to a host of the kind openai has no window, so the model gets the role's window from the start.
     return replace(model, parameters={"num_ctx": window}) if window else model
 
 
 def _stand_in(name: str, roles: Sequence[str]) -> Model:
-    """The persona of the same trade, under the name that is wanted, of the size that the name tells."""
-    trades = [role for role in roles if role != "arbiter"] or roles  # to consult is a habit of every persona
+    """A persona with the same job, under the model's name, with the size that the name gives."""
+    trades = [role for role in roles if role != "arbiter"] or roles  # every persona can consult, so the arbiter needs none of its own
     words = " ".join([name, *trades])
     persona = _personas()[full_name(next((persona for pattern, persona in PARTS if pattern.search(words)), OTHERS))]
     billions = billions_of(SurveyedModel(name))

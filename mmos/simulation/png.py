@@ -1,4 +1,4 @@
-"""A picture as PNG, drawn by Pillow if it is installed."""
+"""Draws a picture as PNG with Pillow, if it is installed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from mmos.simulation.shapes import Area, Box, Line, Picture, Shape, Text
 
 SHARPNESS = 2
-"""Points of the PNG for each of the picture."""
+"""Pixels of the PNG for each unit of the picture."""
 ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
-MISSING = "No PNG was drawn: Pillow is not installed. `pip install pillow` brings it; the page holds the same picture."
+MISSING = "MMOS drew no PNG, because Pillow is not installed. Install it with `pip install pillow`. The HTML page has the same picture."
 
 
 def can_draw() -> bool:

@@ -12,7 +12,7 @@ from mmos.simulation.trace import Call
 
 
 def record(runs: Iterable[Sequence[Entry]]) -> list[Call]:
-    """The calls of these runs in the order they began; calls that were never answered are left out."""
+    """The calls of these runs in the order of their start. Calls without an answer are left out."""
     listed = sorted((entries for entries in runs if entries), key=lambda entries: entries[0].time)
     if not listed:
         return []
@@ -23,7 +23,7 @@ def record(runs: Iterable[Sequence[Entry]]) -> list[Call]:
 
 @dataclass
 class _Lane:
-    """A participant's exchange: its last answered call, and the exchanges that it opened since."""
+    """A participant's exchange: its last answered call, and the exchanges that it opened after that call."""
 
     parent: str = ""
     last: str = ""
@@ -31,12 +31,12 @@ class _Lane:
 
 
 class _Recorder:
-    """Remembers, over all runs, when calls ended and what each conversation waits for."""
+    """Remembers over all runs when calls ended, and which call each conversation continues."""
 
     def __init__(self, began: float) -> None:
         self._began = began
         self._ends: dict[str, float] = {}
-        """By our clock."""
+        """In real time."""
         self._threads: dict[str, str] = {}
 
     def run(self, entries: Sequence[Entry]) -> Iterator[Call]:
@@ -59,7 +59,7 @@ class _Recorder:
                     yield call
 
     def _causes(self, lanes: dict[str, _Lane], lane: str, thread: str) -> tuple[str, ...]:
-        """The last calls before this one: in the exchanges that its own opened, else in its own, else in those above."""
+        """The calls that this one waited for: the last ones in the exchanges that its own opened. If there are none, the last one in its own, or in one above it."""
         done = _leaves(lanes, lane)
         while not done and lane in lanes and lanes[lane].parent:
             lane = lanes[lane].parent
@@ -69,7 +69,7 @@ class _Recorder:
         return tuple(dict.fromkeys(done))
 
     def _call(self, entry: Entry, reply: ModelReplied, asked: tuple[float, ModelAsked, tuple[str, ...]], scale: float) -> Call:
-        """What hosts take is told in their seconds; a pause between calls is ours, however fast their time runs."""
+        """The call. Its duration is in the hosts' seconds. Pauses between calls are in real seconds, also when the hosts' time runs faster."""
         asked_at, event, causes = asked
         ready = max((self._ends[name] for name in causes), default=asked_at)
         return Call(
@@ -90,14 +90,14 @@ class _Recorder:
 
 
 def _leaves(lanes: dict[str, _Lane], lane: str) -> list[str]:
-    """What was done last in an exchange: in those that it opened since its last call, else that call."""
+    """The last calls of an exchange: those of the exchanges that it opened after its own last call. If there are none, that call."""
     here = lanes.get(lane, _Lane())
     inside = [name for opened in here.opened for name in _leaves(lanes, opened)]
     return inside or ([here.last] if here.last else [])
 
 
 def _time_scale(entries: Sequence[Entry]) -> float:
-    """How many times as fast as ours the time of the run's hosts went; a trace is in their seconds."""
+    """How many times as fast as real time the run's hosts ran. A trace is in their seconds."""
     text = next((entry.event.config for entry in entries if isinstance(entry.event, RunStarted)), "")
     try:
         servers = read_text(text, "").at(("orchestration", "servers"))

@@ -23,44 +23,44 @@ from mmos.simulation.serving import served, server_of
 from mmos.simulation.trace import Call
 
 FRAME = 16
-"""Tokens about the words of a prompt: the marks of its messages, and how long the answer is to be."""
+"""Tokens of a prompt besides its words: the marks of the messages, and the message that sets the length of the answer."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """How a call went, in the hosts' seconds since the replay began."""
+    """One replayed call, in the hosts' seconds since the start of the replay."""
 
     call: Call
     asked: float
     done: float
     host: str = ""
     waited: float = 0.0
-    """In the fleet's queue, before a host was asked."""
+    """Seconds in the fleet's queue, before a host got the call."""
     usage: Usage = Usage()
     error: str = ""
 
     @property
     def work(self) -> tuple[float, float]:
-        """From the first token read to the last written."""
+        """Seconds from the first token that the host read to the last one that it wrote."""
         return self.done - self.usage.prompt_seconds - self.usage.output_seconds, self.done
 
     @property
     def load(self) -> tuple[float, float]:
-        """While its model was being loaded."""
+        """Seconds of the load of its model."""
         arrived = self.done - self.usage.total_seconds
         return arrived, arrived + self.usage.load_seconds
 
 
 @dataclass
 class Replayed:
-    """What came of a workload on one fleet."""
+    """The result of a workload on one fleet."""
 
     machines: Machines
     hosts: Sequence[Host]
     residents: Residents
     calls: list[Served] = field(default_factory=list)
     job_sizes: Mapping[str, int] = field(default_factory=dict)
-    """How many calls each job has."""
+    """The number of calls of each job."""
 
     @property
     def wanted(self) -> int:
@@ -71,7 +71,7 @@ Progress = Callable[[Replayed], None]
 
 
 class Replay:
-    """One workload on one fleet, in the time of the running loop."""
+    """Replays one workload on one fleet, in the time of the running event loop."""
 
     def __init__(self, machines: Machines, calls: Sequence[Call], *, seed: int = 0, progress: Progress = lambda _replayed: None) -> None:
         lacking = sorted({call.model for call in calls if not machines.having(call.model)})
@@ -88,7 +88,7 @@ class Replay:
         self.replayed = Replayed(machines, hosts, Residents(hosts, self._loop.time), job_sizes=Counter(call.run for call in calls))
 
     async def run(self) -> Replayed:
-        """All of it; cancelled, what there is stands in `replayed`."""
+        """Replay everything. After a cancellation, `replayed` has the results so far."""
         hosts = self.replayed.hosts
         async with served(hosts, [0] * len(hosts)):
             servers = from_mapping(
@@ -137,7 +137,7 @@ class Replay:
 
 
 def _pretender(machine: Machine, steady: Callable[[], float], seed: int) -> Host:
-    """The machine with models that say as much as they are told to."""
+    """The host with models that answer with the requested number of tokens."""
     models = [_pretending(model) for model in machine.models]
     return replace(machine, models=models).host(1.0, seed=seed, steady=steady)
 
@@ -147,7 +147,7 @@ def _pretending(model: Model) -> Model:
 
 
 def _answer(prompt: Prompt) -> str:
-    """So many words that each are a token."""
+    """The requested number of words, each one token."""
     return " ".join(map(str, range(int(prompt.user_text.rpartition(" ")[2]))))
 
 
@@ -157,7 +157,7 @@ _WEIGHT = count(_WORDS) / 10_000
 
 
 def words(session: str, tokens: int) -> str:
-    """A text of about so many tokens; within a session a longer one begins like a shorter one, as prompts do that grow."""
+    """A text of about this many tokens. Texts of a session have a common beginning, like the growing prompts of a conversation."""
     wanted = max(0, round((tokens - FRAME) / _WEIGHT))
     text = _WORDS * (wanted // 10_000) + _WORDS[: wanted % 10_000 * _WORD]
     return f"{zlib.crc32(session.encode()):08x} {text}"

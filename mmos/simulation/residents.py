@@ -1,4 +1,4 @@
-"""Which models were in the memory of which host, when, and which had to leave for another."""
+"""Records which models were in the memory of each host and when, and which of them were pushed out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mmos.rehearsal.host import Host
 
 BUSY_SECONDS = 0.5
-"""How often the hosts are looked at while they work."""
+"""Seconds between two checks of the hosts while they work."""
 IDLE_SECONDS = 5.0
 SLACK = 0.001
 
@@ -24,7 +24,7 @@ class Stay:
     since: float
     until: float = 0.0
     evicted: bool = False
-    """It had to leave: for another model, or for a window of another size."""
+    """Whether it was pushed out by another model, or by a window of another size."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class _Seen:
 
 
 class Residents:
-    """Looks at the hosts now and then, and notes who came and who went."""
+    """Checks the hosts regularly, and notes which models were loaded and unloaded."""
 
     def __init__(self, hosts: Sequence[Host], clock: Callable[[], float]) -> None:
         self.stays: list[Stay] = []
@@ -45,7 +45,7 @@ class Residents:
         self._seen: dict[tuple[str, str, int], _Seen] = {}
 
     async def watch(self, began: float) -> None:
-        """Until it is cancelled."""
+        """Check the hosts until it is cancelled."""
         self._began = began
         while True:
             self.look()
@@ -71,7 +71,7 @@ class Residents:
         seen.stay.evicted = seen.busy or now < seen.expires - SLACK
 
     def close(self) -> None:
-        """The end: whoever is there stays to it."""
+        """End the stays of all models that are still in memory."""
         self.look()
         for seen in self._seen.values():
             seen.stay.until = self._clock() - self._began

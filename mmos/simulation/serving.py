@@ -21,7 +21,7 @@ HIGHEST_PORT = 65535
 
 @asynccontextmanager
 async def served(hosts: Sequence[Host], ports: Sequence[int]) -> AsyncIterator[None]:
-    """These hosts, each on its port; 0 takes a free one."""
+    """Serve these hosts, each on its port. Port 0 takes a free one."""
     async with AsyncExitStack() as stack:
         for host, port in zip(hosts, ports, strict=True):
             try:
@@ -29,24 +29,26 @@ async def served(hosts: Sequence[Host], ports: Sequence[int]) -> AsyncIterator[N
             except (OSError, OverflowError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise UsageError(
-                    f"{host.name} cannot listen on port {port}: {reason}.", next_step="Choose another port, or leave it out for a free one."
+                    f"{host.name} cannot listen on port {port}: {reason}.",
+                    next_step="Choose another port, or leave the port out: MMOS then takes a free one.",
                 ) from None
         yield
 
 
 def ports_of(machines: Machines, first: int | None) -> list[int]:
-    """The ports that the file gives, or from `first` on, one after the other."""
+    """The ports from the file, or one after the other from `first` on."""
     if first is None:
         return [machine.port for machine in machines.machines]
     if first + len(machines.machines) - 1 > HIGHEST_PORT:
         raise UsageError(
-            f"There are not enough ports from {first} on for {counted(len(machines.machines), 'host')}.", next_step="Choose a lower one."
+            f"There are not enough ports from {first} on for {counted(len(machines.machines), 'host')}.",
+            next_step="Choose a lower first port.",
         )
     return list(range(first, first + len(machines.machines)))
 
 
 def configuration(machines: Machines, hosts: Sequence[Host]) -> dict[str, Any]:
-    """An `orchestration.yaml` for hosts that are being served."""
+    """An `orchestration.yaml` for the served hosts."""
     return {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, **roles_of(machines)}}
 
 
@@ -58,7 +60,7 @@ def server_of(host: Host) -> dict[str, Any]:
 
 
 def roles_of(machines: Machines) -> Mapping[str, Any]:
-    """The roles of the file, else those of the default fleet where it is that one, else what suits the models."""
+    """The roles of the file. Default: the roles of the default fleet, or for another fleet the roles that fit its models."""
     if machines.orchestration is not None:
         return machines.orchestration
     if all(_plays(machines, role) for role in (ROLES["arbiter"], *ROLES["specialists"].values())):

@@ -1,4 +1,4 @@
-"""A picture as a list of shapes, drawn once and written in any format."""
+"""Describes a picture as a list of shapes, which other modules write in any format."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Box:
     height: float
     fill: str
     hint: str = ""
-    """What a pointer over it is told."""
+    """The text that shows when the pointer is over it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     x: float
     y: float
-    """Of the base line."""
+    """The height of the base line."""
     text: str
     size: int = 12
     fill: str = "#24292f"

@@ -1,4 +1,4 @@
-"""Time spans: join, cut, and count overlaps."""
+"""Joins and cuts time spans, and counts their overlaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Span = tuple[float, float]
 
 
 def joined(spans: Iterable[Span], gap: float = 0.0) -> list[Span]:
-    """In order, none touching another; those that lie nearer than `gap` become one."""
+    """The spans in order. Spans that overlap, or are less than `gap` apart, become one."""
     made: list[Span] = []
     for start, end in sorted(spans):
         if end <= start:
@@ -25,7 +25,7 @@ def length(spans: Iterable[Span]) -> float:
 
 
 def without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
-    """What is in `spans` and not in `others`."""
+    """The parts of `spans` that are not in `others`."""
     left: list[Span] = []
     taken = joined(others)
     for start, end in joined(spans):
@@ -41,7 +41,7 @@ def without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
 
 
 def depth(spans: Iterable[Span]) -> list[tuple[float, int]]:
-    """How many lie on one another, from each moment at which that changes."""
+    """How many spans overlap, with each moment when that changes."""
     changes: dict[float, int] = {}
     for start, end in spans:
         if end > start:

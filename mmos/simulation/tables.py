@@ -1,4 +1,4 @@
-"""The results of replays as tables: hosts, models, jobs, and fleets side by side."""
+"""Makes tables of the results of replays: hosts, models, jobs, and fleets side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JOBS = ("JOBS", "MEAN s", "HALF WITHIN", "95% WITHIN", "LONGEST", "DONE AFTER")
 
 
 def tables(told: Figures, *, several: bool = False) -> Iterator[Table]:
-    """Of one fleet."""
+    """The tables of one fleet."""
     name = f"{told.fleet}: " if several else ""
     jobs = told.job_times
     times = (jobs.mean, jobs.p50, jobs.p95, jobs.longest, told.makespan)
@@ -24,7 +24,7 @@ def tables(told: Figures, *, several: bool = False) -> Iterator[Table]:
 
 
 def compared(fleets: Sequence[Figures]) -> Table:
-    """The first fleet, and what the others make of it."""
+    """The figures of the first fleet, and those of the others compared with it."""
     rows = [
         ("job, mean", [told.job_times.mean for told in fleets], " s"),
         ("job, 95% within", [told.job_times.p95 for told in fleets], " s"),

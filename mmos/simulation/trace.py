@@ -1,4 +1,4 @@
-"""A trace: the calls of a workload with start times, dependencies and lengths, as JSON lines."""
+"""Reads and writes traces: the calls of a workload with start times, dependencies and lengths, as JSON lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from mmos.config.wording import found
 from mmos.errors import ConfigError, Problem
 
-NEXT_STEP = "`mmos runs export RUN --trace` writes a trace; docs/simulate.md tells what a line holds."
+NEXT_STEP = "`mmos runs export RUN --trace` writes a trace; docs/simulate.md explains the keys of a line."
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Call:
     prompt_tokens: int
     output_tokens: int
     at: float = 0.0
-    """When it came, in seconds since the trace began; counts where it waited for nothing."""
+    """Its start, in seconds since the start of the trace. The replay uses it only when the call waits for no other."""
     run: str = ""
-    """The job that it belongs to."""
+    """Its job."""
     session: str = ""
-    """Calls that share a growing prefix."""
+    """The name that calls with a common beginning share."""
     role: str = ""
     after: tuple[str, ...] = ()
     """The calls that it waited for."""
     think: float = 0.0
-    """Seconds between the last of them and this one."""
+    """Seconds between the end of the last of them and this call."""
     window: int = 0
-    """0: the fleet chooses."""
+    """Tokens. 0: the fleet chooses."""
     host: str = ""
-    """Where it ran."""
+    """The host that served it."""
     seconds: float = 0.0
-    """How long it took there, waiting included."""
+    """Seconds that it took there, waiting included."""
 
     def to_json_line(self) -> str:
         row = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -54,7 +54,7 @@ _NEEDED = ("id", "model", "prompt_tokens", "output_tokens")
 
 
 def read_trace(path: Path) -> list[Call]:
-    """The calls of a file, or all that is wrong with it."""
+    """The calls of a file. Raises `ConfigError` with all problems."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -70,7 +70,7 @@ def read_trace(path: Path) -> list[Call]:
 
 
 class _Reader:
-    """Line after line, with what is wrong so far."""
+    """Reads a trace line by line, and collects the problems."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -82,7 +82,7 @@ class _Reader:
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            self.problems.append(Problem(place, "", f"this is no JSON: {error.msg}"))
+            self.problems.append(Problem(place, "", f"this is not JSON: {error.msg}"))
             return
         wrong = list(_problems(row))
         self.problems += [Problem(place, key, message) for key, message in wrong]
@@ -90,23 +90,25 @@ class _Reader:
             return
         call = Call(**{field.name: row[field.name] for field in fields(Call) if field.name in row})
         if call.id in self.calls:
-            self.problems.append(Problem(place, "id", f"'{call.id}' stands twice, first on {self.places[call.id]}"))
+            self.problems.append(
+                Problem(place, "id", f"'{call.id}' stands twice, first on {self.places[call.id]}; give each call its own id")
+            )
         self.calls[call.id] = replace(call, after=tuple(call.after), run=call.run or call.id, session=call.session or call.id)
         self.places[call.id] = place
 
     def check(self) -> None:
-        """Every call waits for calls that are there, and none for itself."""
+        """Check that calls wait only for calls of this trace, and never for each other in a circle."""
         if not self.calls and not self.problems:
-            self.problems.append(Problem(self.name, "", "there is no call in it"))
+            self.problems.append(Problem(self.name, "", "the file has no calls"))
         for call in self.calls.values():
             unknown = [name for name in call.after if name not in self.calls]
             if unknown:
-                self.problems.append(Problem(self.places[call.id], "after", f"'{unknown[0]}' is no call of this trace"))
+                self.problems.append(Problem(self.places[call.id], "after", f"'{unknown[0]}' is not a call of this trace"))
         try:
             TopologicalSorter({call.id: call.after for call in self.calls.values()}).prepare()
         except CycleError as error:
             circle = " → ".join(error.args[1])
-            self.problems.append(Problem(self.name, "after", f"calls wait for each other: {circle}"))
+            self.problems.append(Problem(self.name, "after", f"these calls wait for each other: {circle}"))
 
 
 def _problems(row: Any) -> Iterable[tuple[str, str]]:
@@ -128,7 +130,7 @@ def _problems(row: Any) -> Iterable[tuple[str, str]]:
 
 
 def joined(traces: Sequence[Sequence[Call]]) -> list[Call]:
-    """Several traces as one workload; all begin at the same time, and none shares anything with another."""
+    """Several traces as one workload. All start at the same time, and share no jobs and no sessions."""
     if len(traces) == 1:
         return list(traces[0])
     return [_renamed(call, f"{number}/") for number, calls in enumerate(traces, 1) for call in calls]

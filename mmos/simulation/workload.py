@@ -13,20 +13,20 @@ from mmos.errors import UsageError
 from mmos.simulation.trace import Call
 
 ROUTE = 80
-"""Tokens of a turn that only calls."""
+"""Tokens of an answer that only makes calls."""
 SPREAD = 0.35
-"""How far sizes scatter about their mean: the sigma of a log-normal."""
+"""How much sizes vary: the sigma of a log-normal distribution."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What `--generate` says."""
+    """The values of `--generate`."""
 
     jobs: int = 20
     rate: float = 0.1
-    """Jobs that come in a second, on the mean."""
+    """New jobs in a second, on average."""
     consult: int = 2
-    """Specialists that each job consults at once."""
+    """Specialists that each job consults at the same time."""
     prompt: int = 1200
     """Tokens of a first prompt."""
     output: int = 300
@@ -54,7 +54,7 @@ class Workload:
         return cls(**given)
 
     def with_roles(self, orchestration: Mapping[str, Any]) -> Workload:
-        """The models of these roles, where none were named."""
+        """The workload. Models that `--generate` does not name come from these roles."""
         helpers = {
             name: role for name, role in (orchestration.get("specialists") or {}).items() if name not in ("interpreter", "synthesizer")
         }
@@ -63,7 +63,7 @@ class Workload:
         return Workload(**{**told, "arbiter": self.arbiter or str(orchestration["arbiter"]["model"]), "specialists": specialists})
 
     def calls(self, seed: int) -> list[Call]:
-        """The workload; the same seed makes the same one."""
+        """Make the workload. The same seed makes the same workload."""
         chance = random.Random(seed)
         at = 0.0
         made: list[Call] = []
@@ -97,7 +97,7 @@ class Workload:
 
 
 def _about(mean: int, chance: random.Random) -> int:
-    """A size that scatters about its mean."""
+    """A random size around the mean."""
     return max(1, round(mean * chance.lognormvariate(-SPREAD * SPREAD / 2, SPREAD)))
 
 

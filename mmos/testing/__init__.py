@@ -1,4 +1,4 @@
-"""Doubles that we ship: a stage with scripted models on a real HTTP host, for tests of tools, configurations and of mmos itself."""
+"""Helps you test tools and configurations without a real model: it serves scripted models on a real HTTP host."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "R
 
 @dataclass
 class Stage:
-    """An App over one host, with a scripted model for each role; it is named like the role unless it brings a name."""
+    """An app with one host that has a scripted model for each role. A model has the name of its role, or its own."""
 
     app: App
     host: Host
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def sent(self, role: str) -> list[Mapping[str, Any]]:
-        """The bodies of all chat requests to a role's model, in their order."""
+        """The bodies of all chat requests to a role's model, in order."""
         return [orjson.loads(seen.body) for seen in self.host.requests if seen.path == "/api/chat" and seen.model.partition(":")[0] == role]
 
     def heard(self, role: str) -> list[str]:
@@ -47,7 +47,15 @@ async def stage(
     orchestration: Mapping[str, Any] | None = None,
     **host: Any,
 ) -> AsyncIterator[Stage]:
-    """Set up a stage. `roles` gives each role's turns, the arbiter's first; `orchestration` adds to the configuration, key by key."""
+    """Serve a host with scripted models and open an app with it, for `async with`.
+
+    Args:
+        roles: The turns of each role, or a model for it. One role must be `arbiter`.
+        state: The folder in which runs and threads are kept. None: nothing is kept.
+        tools: Your functions that the models may call.
+        orchestration: Additions to the configuration. They are merged in key by key.
+        host: Arguments of `mmos.testing.Host`, such as `vram_gb`.
+    """
     models = {name: _model(name, turns) for name, turns in roles.items()}
     here = Host("here", list(models.values()), **{"parallel": 8, **host})
     async with serve(here) as url:
@@ -57,7 +65,7 @@ async def stage(
 
 
 def configuration(models: Mapping[str, Model], servers: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with these models in these roles, on all these hosts."""
+    """A configuration that gives these roles these models, on all these hosts."""
     hosts = list(servers)
     roles: dict[str, Any] = {role: {"model": model.name, "server": hosts} for role, model in models.items()}
     base = {
