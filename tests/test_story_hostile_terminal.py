@@ -1,0 +1,286 @@
+"""Stories of hostile words at every command: whatever hosts, models, files and names say, no terminal obeys it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pty
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from mmos.cli.cleaning import harmless
+from mmos.cli.main import main, mmos
+from mmos.events import ThreadNamed
+from mmos.journal import Journal
+from tests.hostile import EVIL, FOREIGN, NAME, NASTY, hostile_host
+from tests.terminal import CTRL_D, terminal
+
+OURS = re.compile(r"\x1b\[(?:[0-9;]*m|2?K|G|[0-9]+A|\?25[lh])|\r(?=\x1b\[(?:2K|[0-9]+A))")
+"""Styles, and what draws a line anew."""
+
+VERBATIM = {
+    ("run",),
+    ("runs", "answer"),
+    ("runs", "resume"),
+    ("runs", "export"),
+    ("threads", "export"),
+    ("prompts", "show"),
+    ("calls", "read"),
+}
+"""What they print into a pipe is an answer or a document."""
+
+
+@dataclass
+class Printed:
+    out: str
+    err: str = ""
+
+
+@dataclass
+class Place:
+    """A folder in which every name and every text is hostile, and the hostile host that its configuration names."""
+
+    folder: Path
+    url: str
+    run: str = ""
+    thread: str = ""
+
+    def at_terminal(self, *args: str, typed: str = "no\n" * 3, stop: bytes = b"") -> str:
+        """What the terminal gets from `mmos ARGS`, in this process; it is interrupted when it has said `stop`."""
+        ours, its = pty.openpty()
+        got: list[bytes] = []
+        reader = threading.Thread(target=_read, args=(ours, got, stop))
+        reader.start()
+        os.write(ours, typed.encode())
+        try:
+            with open(its, closefd=False) as given, open(its, "w", closefd=False) as out, open(its, "w", closefd=False) as err:
+                _main(args, given, out, err)
+        finally:
+            os.close(its)
+            reader.join()
+            os.close(ours)
+        return b"".join(got).decode()
+
+    def in_a_pipe(self, *args: str) -> Printed:
+        with Path(os.devnull).open() as given, Path("out").open("w+", newline="") as out, Path("err").open("w+", newline="") as err:
+            _main(args, given, out, err)
+            out.seek(0)
+            err.seek(0)
+            return Printed(out.read(), err.read())
+
+    def asking(self) -> str:
+        """A run that waits for an answer."""
+        return json.loads(self.in_a_pipe("run", f"ask {EVIL}", "--on-question", "wait", "--json").out)["run"]
+
+
+def _read(descriptor: int, got: list[bytes], stop: bytes) -> None:
+    with suppress(OSError):  # the other side was closed
+        while data := os.read(descriptor, 65536):
+            got.append(data)
+            if stop and stop in b"".join(got):
+                os.kill(os.getpid(), signal.SIGINT)
+                stop = b""
+
+
+def _main(args: tuple[str, ...], *streams: object) -> None:
+    before, handlers = (sys.stdin, sys.stdout, sys.stderr), {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    sys.stdin, sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    try:
+        main(list(args))
+    except SystemExit:
+        sys.stdout.flush()
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = before
+        logging.getLogger("mmos").handlers.clear()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _around(folder: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name.startswith(("MMOS_", "OLLAMA_", "XDG_", "NO_COLOR")):
+                patch.delenv(name)
+        patch.setenv("HOME", str(folder))
+        patch.setenv("TERM", "xterm-256color")
+        patch.setenv("COLUMNS", "100")
+        patch.chdir(folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("hostile")
+    with hostile_host() as url, _around(folder):
+        prompts = folder / f"prompts{EVIL}".replace("/", "").replace("\0", "").replace("\n", "")[:60]
+        prompts.mkdir()
+        (prompts / "brief.md").write_text(f"{EVIL}{{{{ query }}}}", encoding="utf-8")
+        (prompts / f"{EVIL[:20]}.md").write_text(EVIL, encoding="utf-8")
+        coding = {"model": NAME, "server": "here", "description": EVIL}
+        here = {"url": url, "headers": {"X": "y"}}
+        made = {"servers": {"here": here}, "arbiter": {"model": "general:7b", "server": "here"}, "specialists": {"coding": coding}}
+        (folder / "orchestration.yaml").write_text(yaml.safe_dump({"orchestration": made | {"prompts": str(prompts)}}))
+        at = Place(folder, url)
+        for task in ("answer", "invent"):
+            at.in_a_pipe("run", f"{task} {EVIL}")
+        rows = json.loads(at.in_a_pipe("runs", "list", "--json").out)["runs"]
+        at.run, at.thread = rows[1]["run"], rows[1]["thread"]
+        asyncio.run(_name(at.thread))
+        yield at
+
+
+async def _name(thread: str) -> None:
+    async with await Journal.open(Path(".mmos")) as journal:
+        journal.append("", thread, ThreadNamed(EVIL))
+
+
+def leaves(group: click.Group = mmos, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that there is: a new one is tried by itself."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+LEAVES = dict(leaves())
+MORE: dict[tuple[str, ...], list[list[str]]] = {
+    ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL]],
+    ("runs", "show"): [["ASKING"]],
+    ("runs", "export"): [["--all", "--trace"]],
+    ("runs", "answer"): [["ASKING", EVIL]],
+    ("runs", "resume"): [["ASKING", "--on-question", "wait"]],
+    ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
+    ("models", "show"): [[FOREIGN], ["general:7b"]],
+    ("models", "pull"): [["general:7b", "--host", "here"]],
+    ("models", "test"): [["--forget", "--all"], [FOREIGN, "--host", "here", "--no-probe", "--channel", "tools"]],
+    ("models", "unload"): [["--all", "--yes"], [FOREIGN]],
+    ("config", "init"): [["URL", "-o", "-"]],
+    ("config", "add-host"): [["URL", "--name", "other", "--dry-run"]],
+    ("config", "check"): [["--offline"]],
+    ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
+    ("prompts", "show"): [["brief"], ["coding", "--filled"]],
+    ("hosts",): [["--host", EVIL]],
+    ("help",): [[EVIL]],
+    ("rehearse",): [[EVIL.replace("\0", "")]],
+    ("simulate",): [["--trace", "trace.jsonl", "-o", "pictures"]],
+}  # fmt: skip
+ENDLESS = {("rehearse",): b"Ctrl-C"}
+"""They end when they are interrupted, and say that."""
+
+INNOCENT = {("threads", "rename"), ("config", "schema")}
+"""They print nothing from outside."""
+
+ELSEWHERE = {("chat",)}
+"""It has stories of its own below."""
+
+
+def tries(path: tuple[str, ...], command: click.Command, place: Place) -> Iterator[list[str]]:
+    """What a command is called with: hostile values for what it takes, and more that reaches further."""
+    values = {
+        "run": place.run,
+        "thread": place.thread,
+        "model": NAME,
+        "hosts": place.url,
+        "topic": "threads",
+        "prompt": "brief",
+        "fleet": "",
+    }
+    known = [values.get(one.name or "", EVIL) for one in command.params if isinstance(one, click.Argument) and one.required]
+    yield [*path, *known]
+    if known:
+        yield [*path, *(EVIL for _ in known)]
+    for args in MORE.get(path, []):
+        yield [*path, *(place.asking() if word == "ASKING" else place.url if word == "URL" else word for word in args)]
+
+
+def check(raw: str) -> None:
+    """Nothing but our own sequences is in it."""
+    assert [nasty for nasty in NASTY if harmless(nasty) != nasty and nasty in raw and nasty != "\rover"] == []
+    left = OURS.sub("", raw).replace("\r\n", "\n")
+    assert harmless(left) == left
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in ELSEWHERE], ids=" ".join)
+def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tuple[str, ...]) -> None:
+    if path == ("simulate",):
+        Path("trace.jsonl").write_text(place.in_a_pipe("runs", "export", "--all", "--trace").out, encoding="utf-8")
+    raw = "".join(place.at_terminal(*args, stop=ENDLESS.get(path, b"")) for args in tries(path, LEAVES[path], place))
+    check(raw)
+    assert ("38;5;201m" in raw) is (path not in INNOCENT), "what is left of a hostile word is to be seen"
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in ELSEWHERE and path not in ENDLESS], ids=" ".join)
+def test_nor_in_json_nor_in_a_pipe(place: Place, path: tuple[str, ...]) -> None:
+    has_json = any(one.name == "json" for one in LEAVES[path].params)
+    for args in tries(path, LEAVES[path], place):
+        if has_json:
+            check(place.at_terminal(*args, "--json"))
+        printed = place.in_a_pipe(*args)
+        check(printed.err)
+        if path not in VERBATIM:
+            check(printed.out)
+
+
+def test_a_document_at_a_terminal_says_what_it_says_in_a_pipe(place: Place) -> None:
+    piped = place.in_a_pipe("runs", "show", place.run, "--json").out
+    assert json.loads(place.at_terminal("runs", "show", place.run, "--json", typed="")) == json.loads(piped)
+    assert json.loads(piped)["answer"] == EVIL
+
+
+def test_an_answer_goes_into_a_file_as_the_model_wrote_it(place: Place) -> None:
+    assert place.in_a_pipe("run", "answer").out == f"{EVIL}\n"
+    assert EVIL in place.in_a_pipe("threads", "export", place.thread).out
+
+
+def test_the_fleet_is_drawn_anew_and_nothing_else(place: Place) -> None:
+    check(place.at_terminal("hosts", "--watch", stop=b"Ctrl-C"))
+
+
+def test_a_name_of_a_model_does_not_leave_its_place_in_a_configuration(place: Place) -> None:
+    proposed = yaml.safe_load(place.in_a_pipe("config", "init", place.url, "-o", "-").out)["orchestration"]
+    assert list(proposed) == ["servers", "arbiter", "specialists", "routing"]
+    assert list(proposed["servers"].values()) == [{"url": place.url}]
+    assert {role["model"] for role in (proposed["arbiter"], *proposed["specialists"].values())} <= {"general:7b", NAME}
+
+
+async def test_no_chat_lets_a_hostile_word_steer_a_terminal(tmp_path: Path) -> None:
+    with hostile_host() as url:
+        coding = {"model": NAME, "server": "here", "description": EVIL}
+        made = {"servers": {"here": {"url": url}}, "arbiter": {"model": "general:7b", "server": "here"}, "specialists": {"coding": coding}}
+        (tmp_path / "orchestration.yaml").write_text(yaml.safe_dump({"orchestration": made}))
+        async with terminal(tmp_path, "chat") as at:
+            await at.shows("/help")
+            for line, end in (("answer", "tokens"), ("invent", "tokens"), ("fail", "failed"), ("ask", "answer [")):
+                before = at.text.count(end)
+                at.say(line)
+                await at.until(lambda end=end, before=before: at.text.count(end) > before)
+            at.say("2")
+            for command in ("/tools", "/roles", "/hosts", "/models", "/why", "/usage", "/open", "/threads", "/set"):
+                at.say(command)
+            at.say("/thread")
+            await at.shows("Resume it with")
+            at.press(CTRL_D)
+            await at.process.wait()
+        pieces = at.raw.decode()
+    assert [
+        nasty for nasty in NASTY if harmless(nasty) != nasty and nasty in pieces and nasty not in ("\x1b[3A", "\x1b[7m", "\rover")
+    ] == []
+    signs = set(re.sub(r"\x1b(?:\[[?0-9;]*[A-Za-z]|[=>])", "", pieces)) - {"\r", "\b"}
+    assert harmless("".join(signs)) == "".join(signs)
