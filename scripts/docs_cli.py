@@ -13,11 +13,11 @@ from mmos.cli.main import mmos
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH = 100
 OPENING = """\
-<!-- Written by scripts/docs_cli.py; `just docs` writes it anew. -->
+<!-- Written by scripts/docs_cli.py. Run `just docs` to update it. -->
 
 # The command line
 
-What `--help` says, command by command. Exit codes, reasons and the result document are explained in [concepts](concepts.md).
+The help of every command. Exit codes, reasons and the result document are explained in [concepts](concepts.md).
 """
 
 

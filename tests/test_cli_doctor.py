@@ -27,7 +27,7 @@ async def test_findings_stand_under_their_family_with_their_cure(tmp_path: Path)
     assert lines[models + 1] == "  ✗ one: It does not have coder:7b, which coding needs."
     assert lines[models + 2] == "      → mmos models pull coder:7b --host one"
     assert lines[-1].startswith("2 errors.")
-    assert "`mmos doctor --fix` cures 2" in lines[-1]
+    assert "`mmos doctor --fix` fixes 2" in lines[-1]
     assert "\x1b" not in shown.out
 
 

@@ -150,14 +150,14 @@ async def test_hosts_of_another_kind_tell_what_they_can(tmp_path: Path) -> None:
         warmed = await at.mmos("models", "warm", "general:7b", "--host", "a")
         gone = await at.mmos("models", "unload", "general:7b", "--host", "a")
         pulled = await at.mmos("models", "pull", "general:7b", "--host", "a")
-    assert "it does not tell; models: 1" in shown.out
+    assert "unknown; models: 1" in shown.out
     (row,) = listed.document["models"]
     assert (row["hosts"], row["size"]) == (["a", "b"], 4 << 30)
-    assert "its host does not tell" in card.out
+    assert "unknown: its host does not say" in card.out
     assert warmed.code == gone.code == pulled.code == 2
     assert "loads and unloads models by itself" in warmed.err
     assert "loads and unloads models by itself" in gone.err
-    assert "by the means of that server" in pulled.err
+    assert "use that server's own tools" in pulled.err
 
 
 async def test_watching_ends_when_nobody_reads_any_more(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async def test_a_model_is_warmed_in_the_window_of_its_roles(tmp_path: Path) -> N
     assert (row["host"], row["ok"], row["was_loaded"], row["window"]) == ("one", True, False, 16384)
     assert row["loaded"]["window"] == 16384
     assert row["loaded"]["stays_seconds"] > 3000
-    assert "it was there already" in second.out
+    assert "already in memory" in second.out
     assert "window 4k" in own.out
     assert "for ever" in own.out
     assert one.loads == 2
@@ -43,7 +43,7 @@ async def test_it_asks_before_it_pushes_others_out(tmp_path: Path) -> None:
     assert code == 130
     assert "no room" in shown
     assert kept == ["general:7b", "general:7b"]
-    assert "general:7b had to leave" in meant.out
+    assert "unloaded for it: general:7b" in meant.out
     assert [runner.model.name for runner in one.residency.loaded()] == ["coder:14b"]
 
 
@@ -70,7 +70,7 @@ async def test_where_several_have_it_and_no_role_says_where_one_is_named(tmp_pat
     async with fleet_at(tmp_path, Host("one", [CODER]), Host("two", [CODER])) as at:
         shown = await at.mmos("models", "warm", "coder:14b")
     assert shown.code == 2
-    assert "--host with one of one, two" in shown.err
+    assert "Name one with --host: one, two" in shown.err
 
 
 async def test_unloading_takes_it_out_of_memory(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ async def test_unloading_takes_it_out_of_memory(tmp_path: Path) -> None:
     assert first.document["unloaded"] == [{"host": "one", "model": "general:7b", "ok": True, "error": None}]
     assert (again.code, again.out) == (0, "Nothing was loaded.\n")
     assert rest.code == 0
-    assert "general:7b is out of the memory of two." in rest.out
+    assert "general:7b is unloaded from two." in rest.out
     assert one.residency.loaded() == two.residency.loaded() == []
     assert both.code == 2
     assert "Did you mean 'general:7b'?" in near.err

@@ -276,14 +276,14 @@ def test_the_shell_is_the_one_that_mmos_was_called_from(tmp_path: Path) -> None:
     )
     assert "COMPREPLY" in done.stdout
     assert detect({"SHELL": "/usr/bin/fish"}, 1) == "fish"
-    with pytest.raises(UsageError, match="not clear which shell"):
+    with pytest.raises(UsageError, match="does not recognise this shell"):
         detect({"SHELL": "/bin/ksh"}, 1)
 
 
 def test_a_shell_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     told = installed(tmp_path, "ksh")
     assert told.returncode == 2
-    assert "'ksh' is no shell that mmos knows, allowed: bash, zsh, fish." in told.stderr
+    assert "'ksh' is not a shell that MMOS knows. Allowed: bash, zsh, fish." in told.stderr
 
 
 def test_where_nothing_can_be_written_that_is_said(tmp_path: Path) -> None:

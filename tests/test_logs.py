@@ -111,7 +111,7 @@ async def test_a_wish_that_nobody_understands_is_refused(tmp_path: Path) -> None
     async with fleet(tmp_path) as at:
         ended = await at.mmos("runs", "list", MMOS_LOG="inof")
     assert (ended.code, ended.out) == (2, "")
-    assert "MMOS_LOG: 'inof' is no level, allowed: debug, info, warning, error, critical; did you mean info?" in ended.err
+    assert "MMOS_LOG: 'inof' is not a level. Allowed: debug, info, warning, error, critical; did you mean info?" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ async def test_ctrl_c_prints_what_there_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ([], "nothing to replay"),
+        ([], "no workload to replay"),
         (["--trace", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
         (["--generate", "job=1"], "did you mean 'jobs'"),
         (["--fleet", "nowhere.yaml", "--generate", "jobs=1"], "nowhere.yaml: no such file"),

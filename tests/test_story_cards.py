@@ -72,7 +72,7 @@ async def test_a_card_of_another_version_of_the_model_says_so(tmp_path: Path) ->
     async with fleet_at(tmp_path, Host("one", [MODEL])) as at:
         shown = await at.mmos("models", "show", "general:7b")
         told = await at.mmos("models", "show", "general:7b", "--json")
-    assert "another version of this model, so the card decides nothing" in shown.out
+    assert "another version of this model, so the card has no effect" in shown.out
     assert "mmos models test general:7b --host one" in shown.out
     assert told.document["hosts"][0]["fitness"]["current"] is False
 

@@ -212,7 +212,7 @@ async def test_two_conversations_are_not_named_at_once(tmp_path: Path) -> None:
 
 async def test_without_a_configuration_the_models_of_this_machine_answer(tmp_path: Path) -> None:
     async with stage({"arbiter": ["Here I am."]}) as on, terminal(tmp_path, "chat", OLLAMA_HOST=on.host.url) as at:
-        await at.shows("these are the models of")
+        await at.shows("using the models of")
         await at.shows("arbiter arbiter")
         at.say("Who is there?")
         await at.shows("Here I am.")

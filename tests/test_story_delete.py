@@ -76,7 +76,7 @@ async def test_several_or_all_are_deleted_and_what_is_at_work_never_is(tmp_path:
         assert two.err.startswith("Deleted 2 runs (104 entries), freed ")
         all_threads = await at.mmos("threads", "delete", "--all", "--yes")
         assert all_threads.code == 0
-        assert "Skipped, since it is still at work: thread3\n" in all_threads.err
+        assert "Skipped, because it is still at work: thread3\n" in all_threads.err
         assert "Deleted 3 threads" in all_threads.err
         assert await listed(at) == [busy]
         assert new not in words_in(tmp_path).decode("latin-1")
@@ -98,8 +98,8 @@ async def test_at_a_terminal_one_is_asked_with_a_list_of_what_would_go(tmp_path:
     [
         ([], "Name what to delete, or give --older-than AGE or --all."),
         (["9F3K", "--all"], "Name what to delete, or give"),
-        (["--older-than", "30"], "'30' is no duration: give numbers with units, like 30d"),
-        (["--older-than", "-3d"], "no duration"),
+        (["--older-than", "30"], "'30' is not a duration. Write numbers with units, like 30d"),
+        (["--older-than", "-3d"], "not a duration"),
         (["nothing"], "There is no thread 'nothing'"),
     ],
 )
@@ -128,7 +128,7 @@ async def test_a_conversation_goes_with_what_was_typed_in_it_and_no_other_does(t
         threads = (await at.mmos("threads", "list", "--json")).document["threads"]
         assert [row["name"] for row in threads] == ["", "other"]
         deleted = await at.mmos("threads", "delete", threads[0]["thread"], "--yes")
-        assert "4 lines of the chat's input history went with them." in deleted.err
+        assert "4 lines of the chat's input history were deleted, too." in deleted.err
         assert MARK.encode() not in words_in(tmp_path)
 
         await at.mmos("run", "--thread", "other", "Third?")

@@ -68,7 +68,7 @@ async def test_nothing_that_comes_adds_nothing(tmp_path: Path) -> None:
         ((), None, "The task is missing."),
         ((), b"\n", "The task on stdin is empty."),
         ((), b"\xff\xfe", "The task on stdin is neither text in UTF-8 nor an image (byte 0)."),
-        (("-", "-f", "-"), b"x", "Stdin can be read only once"),
+        (("-", "-f", "-"), b"x", "stdin can be read only once"),
         (("Hi.", "-f", "pipe"), b"x" * (MOST_TEXT + 1), "stdin has more than 1,024 kB."),
         (("Hi.", "-f", "pipe"), None, "pipe is a pipe: only files can be attached."),
     ],

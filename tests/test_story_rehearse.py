@@ -171,7 +171,7 @@ def test_a_rehearsed_run_goes_on_with_its_own_file_or_fleet(
     monkeypatch.chdir(folder)
     gone = mmos(capsys, "runs", "answer", of_file[1].split()[-1], "Red.", "--state", str(tmp_path / "kept"))
     assert gone[0] == 2
-    assert f"{folder / 'file.yaml'}, is no longer there.\nName the one to go on with: -c FILE" in gone[2]
+    assert f"{folder / 'file.yaml'}, is no longer there.\nName a configuration: -c FILE" in gone[2]
     (folder / "file.yaml").symlink_to("orchestration.yaml")
     for waiting, model in ((of_file, "gpt-9"), (of_fleet, "qwen2.5:14b")):
         code, out, err = mmos(capsys, "runs", "answer", waiting[1].split()[-1], "Red.", "--state", str(tmp_path / "kept"), "--json")

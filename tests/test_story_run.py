@@ -331,7 +331,7 @@ async def test_odd_usage_is_refused_in_words(tmp_path: Path) -> None:
     async with shell(tmp_path, ROLES) as at:
         refused = await at.mmos("run", "--timeout", "nan", "Hi.")
         assert refused.code == 2
-        assert "'nan' is not a time. Write seconds, more than 0, as a number or like 30s, 5m or 1h30m." in refused.err
+        assert "'nan' is not a duration. Write seconds, more than 0, as a number or like 30s, 5m or 1h30m." in refused.err
         assert (await at.mmos("run", "--thread", "two\nlines", "Hi.")).code == 2
         ended = await at.mmos("run", "--on-question", "wait", "--state", "elsewhere", "Hi.")
         assert ended.code == 0

@@ -39,7 +39,7 @@ async def test_every_command_means_the_ollama_that_is_here(tmp_path: Path) -> No
         )
         examined = await mmos(tmp_path, url, "doctor", "--quick")
     assert [role["model"] for role in ran.document["roles"] + talked.document["roles"]] == ["qwen3:8b", "qwen3:8b"]
-    note = f"mmos: No orchestration.yaml: these are the models of {url}. `mmos config init` writes them down.\n"
+    note = f"mmos: No orchestration.yaml: using the models of {url}. `mmos config init` writes a file for them.\n"
     for ended in (shown, checked, examined):
         assert ended.err.startswith(note)
         assert ended.code == 0

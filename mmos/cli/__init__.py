@@ -1,1 +1,1 @@
-"""The command line: parse, call the app, print what the journal says."""
+"""The command line: parses arguments, calls the app, and prints results."""

@@ -1,4 +1,4 @@
-"""`mmos config add-host`: asks hosts what they are, and adds them to the configuration file, which keeps its comments and its layout."""
+"""`mmos config add-host`: asks hosts what they are, and adds them to the configuration file. Comments and layout stay."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @click.command("add-host")
 @click.argument("hosts", nargs=-1, required=True)
-@click.option("--name", metavar="NAME", help="Its name in the file. Default: its name or address in the network.")
+@click.option("--name", metavar="NAME", help="The host's name in the file. Default: its name or address in the network.")
 @click.option("--api-key-env", metavar="VARIABLE", help="The environment variable with the API key of the one HOST.")
-@click.option("--dry-run", is_flag=True, help="Print the change as a diff, and write nothing.")
-@click.option("--force", is_flag=True, help="Add hosts that do not answer, too.")
+@click.option("--dry-run", is_flag=True, help="Print the change as a diff, but write nothing.")
+@click.option("--force", is_flag=True, help="Also add hosts that do not answer.")
 @setting
 def add_host(config: Setting, hosts: tuple[str, ...], name: str | None, api_key_env: str | None, dry_run: bool, force: bool) -> int:
-    """Add HOSTS to the configuration file. Its comments and its layout stay as they are.
+    """Add HOSTS to the configuration file. Its comments and layout stay as they are.
 
-    A host is a URL, or a name or address whose port is 11434. MMOS asks each what it is: an Ollama or an OpenAI-shaped server.
+    A host is a URL, or a name or address (then the port is 11434). MMOS asks each host whether it is an Ollama or an OpenAI-shaped server.
 
     \b
     mmos config add-host gpu3
@@ -42,7 +42,7 @@ def add_host(config: Setting, hosts: tuple[str, ...], name: str | None, api_key_
     mmos config add-host https://models.example.org/v1 --api-key-env CLOUD_KEY
     """
     if config.rehearse or config.embedded:
-        raise click.UsageError("add-host changes a file of yours: leave --rehearse and --embedded out.")
+        raise click.UsageError("add-host changes your configuration file: leave out --rehearse and --embedded.")
     key = key_of(api_key_env, hosts)
     _check_name(name, hosts)
     source, loaded = _file(config)
@@ -60,7 +60,7 @@ def _check_name(name: str | None, hosts: Sequence[str]) -> None:
     if name is not None and len(hosts) != 1:
         raise click.UsageError("--name needs exactly one HOST.")
     if name is not None and _named(name, None) != name:
-        raise click.UsageError(f"{name!r} is no name for a server, allowed: letters, digits, '.', '_' and '-'.")
+        raise click.UsageError(f"{name!r} cannot be a server's name. Allowed: letters, digits, '.', '_' and '-'.")
 
 
 def _named(found: str, name: str | None) -> str:
@@ -70,7 +70,7 @@ def _named(found: str, name: str | None) -> str:
 
 
 def _file(config: Setting) -> tuple[Source, Config]:
-    """The file that is in effect; the built-in configuration is none of the user's."""
+    """Find the file in effect. Refuse the built-in configuration, which is not the user's."""
     from mmos.config.load import load
     from mmos.config.sources import find
 
@@ -81,27 +81,27 @@ def _file(config: Setting) -> tuple[Source, Config]:
 
 
 def _check_new(loaded: Config, hosts: Sequence[tuple[str, str]]) -> None:
-    """A name stands for one server, and a server has one name: under two, MMOS would take it for two machines."""
+    """Refuse names and addresses that the file has already: MMOS would take one server with two names for two machines."""
     from mmos.config.wording import masked
 
     for name, url in hosts:
         if name in loaded.defined:
             where = loaded.document.where(("orchestration", "servers", name))
-            known = f"{where} has a server {name!r} already: {masked(loaded.defined[name].url)}."
+            known = f"{where} already has a server {name!r}: {masked(loaded.defined[name].url)}."
             raise click.UsageError(f"{known} Choose another name: mmos config add-host {masked(url)} --name NAME")
         for other, server in loaded.defined.items():
             if _plain(server.url) == _plain(url):
                 where = loaded.document.where(("orchestration", "servers", other))
-                raise click.UsageError(f"{where} has this address already, as {other!r}: {masked(url)}. Change its name there.")
+                raise click.UsageError(f"{where} already has this address, as {other!r}: {masked(url)}. Change its name there.")
 
 
 def _plain(url: str) -> str:
-    """One spelling of an address."""
+    """Normalise an address for comparison."""
     return url.rstrip("/").casefold().replace("//localhost", "//127.0.0.1")
 
 
 def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_run: bool) -> str:
-    """Change the file, and give the change as a diff. The file is read only now: asking may have taken a while."""
+    """Change the file, and return the change as a diff. The file is read again, because asking the hosts took time."""
     from mmos.config.inserting import with_servers
     from mmos.config.load import from_text
     from mmos.config.wording import masked
@@ -109,7 +109,7 @@ def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_r
     path = source.path or Path()
     before = path.read_bytes().decode("utf-8")
     after = with_servers(before, _servers(loaded, surveys), source.name)
-    from_text(after, source.name, os.environ)  # what does not load is not written
+    from_text(after, source.name, os.environ)  # write nothing that does not load
     if not dry_run:
         replace_file(path, after.encode("utf-8"))
     diff = _diff(before, after, source.name)
@@ -119,7 +119,7 @@ def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_r
 
 
 def _servers(loaded: Config, surveys: Sequence[HostSurvey]) -> Servers:
-    """The new servers; and this machine, where it served only because the file names no server at all: now that would end."""
+    """List the new servers. A file without servers uses this machine's Ollama: add it too, so that it still serves."""
     from mmos.config.init import entry
     from mmos.config.survey import HostSurvey
 
@@ -128,7 +128,7 @@ def _servers(loaded: Config, surveys: Sequence[HostSurvey]) -> Servers:
     if not local or _plain(local) in {_plain(survey.url) for survey in surveys}:
         return named
     name = "local" if "local" not in named else "this-machine"
-    click.echo(f"So far {local} served, because the file names no server. It is added too, as {name!r}, so that it still serves.", err=True)
+    click.echo(f"The file named no server, so MMOS used {local}. MMOS adds it too, as {name!r}, so that it still serves.", err=True)
     return {name: entry(HostSurvey(name, local, True)), **named}
 
 
@@ -137,13 +137,13 @@ def _is_named(loaded: Config, server: str) -> bool:
 
 
 def _diff(before: str, after: str, name: str) -> str:
-    """Only the new lines: those around them may hold secrets."""
+    """Make a diff of the new lines only: the lines around them may hold secrets."""
     lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), name, name, n=0)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """The new content in place of the old at once, or the old one as it was; links, rights and owner stay."""
+    """Replace the content atomically. Links, permissions and owner stay."""
     target = path.resolve()
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
@@ -189,6 +189,6 @@ def _tell(
     if not chosen:
         click.echo(f"Nothing was added to {source.name}. --force adds a host that does not answer.", err=True)
     elif dry_run:
-        click.echo(f"Nothing was written. Without --dry-run this goes into {source.name}.", err=True)
+        click.echo(f"Nothing was written. Without --dry-run, MMOS writes this change to {source.name}.", err=True)
     else:
-        click.echo(f"Wrote {source.name}. Next: name the new hosts in `server:` of your roles, then: mmos config check", err=True)
+        click.echo(f"Wrote {source.name}. Next: name the new hosts as `server:` of your roles, then run: mmos config check", err=True)

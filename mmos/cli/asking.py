@@ -1,4 +1,4 @@
-"""Puts a model's question to the person at the terminal and reads the answer; the wait can be cancelled."""
+"""Asks the user a model's question at the terminal and reads the answer. The wait can be cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmos.events import QuestionAsked
 
 @dataclass(frozen=True)
 class Asker:
-    """Asks on stderr and listens on stdin, while the screen keeps quiet."""
+    """Asks on stderr and reads from stdin, while the screen prints nothing."""
 
     screen: Screen
 
@@ -33,7 +33,7 @@ class Asker:
 
 
 async def _answer(question: QuestionAsked) -> str:
-    """What was typed, asked for again where there is no default and nothing was typed."""
+    """Read the answer. Ask again if it is empty and there is no default."""
     prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
     while True:
         click.echo(f"{prompt}: ", nl=False, err=True)
@@ -43,7 +43,7 @@ async def _answer(question: QuestionAsked) -> str:
 
 
 def meant(given: str, question: QuestionAsked) -> str:
-    """What a typed answer means: a number stands for its option, nothing for the default."""
+    """Interpret a typed answer: a number selects an option, an empty line the default."""
     if given.isdecimal() and 0 < int(given) <= len(question.options):
         return question.options[int(given) - 1]
     return given or question.default or ""

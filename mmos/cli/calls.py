@@ -1,4 +1,4 @@
-"""`mmos calls`: what the tool-call reader makes of a text, without a model and without a configuration."""
+"""`mmos calls`: shows which tool calls MMOS reads in a text. It needs no model and no configuration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HINT = (
 
 @click.group()
 def calls() -> None:
-    """See what the tool-call reader makes of a text.
+    """Show which tool calls MMOS reads in a text.
 
     \b
     mmos calls read replies.jsonl
@@ -36,17 +36,17 @@ def calls() -> None:
 
 @calls.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--text", help="One text instead of lines.")
+@click.option("--text", help="Read this one text instead of JSON lines.")
 @click.option(
     "--tools",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON file with the offered tools, for lines without their own.",
+    help="A JSON file with the offered tools, for lines that have none.",
 )
 def read(file: Path | None, text: str | None, tools: Path | None) -> int:
-    """Read the tool calls out of texts: JSON lines in, JSON lines out.
+    """Read tool calls in texts: JSON lines in, JSON lines out.
 
-    A line is {"text", "tools", "tool_calls"?, "thinking"?, "error"?, "eval_count"?, "done_reason"?}; the answer to it is
-    {"calls", "content", "repairs", "unclear"}, with all other fields of the line carried through.
+    An input line is {"text", "tools", "tool_calls"?, "thinking"?, "error"?, "eval_count"?, "done_reason"?}. The output line is
+    {"calls", "content", "repairs", "unclear"}, with all other fields of the input line.
 
     \b
     mmos calls read replies.jsonl > calls.jsonl
@@ -68,11 +68,11 @@ def _tools(path: Path) -> Any:
     try:
         return orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path} is no JSON: {error}.") from None
+        raise UsageError(f"{path} is not JSON: {error}.") from None
 
 
 def _lines(lines: Iterable[bytes], shared: Any) -> int:
-    """Each line as it comes; 1 when one of them was bad."""
+    """Answer each line as it comes. Return 1 if one of them was bad."""
     offers, code = _Offers(shared), 0
     for line in lines:
         if not line.strip():
@@ -87,9 +87,9 @@ def _answered(line: bytes, offers: _Offers) -> dict[str, Any]:
     try:
         given = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return {"error": "This line is no JSON."}
+        return {"error": "This line is not JSON."}
     if not isinstance(given, dict) or not isinstance(given.get("text"), str):
-        return {"error": 'This line is no JSON object with a "text".'}
+        return {"error": 'This line is not a JSON object with a "text".'}
     try:
         return _answer(given, offers)
     except UsageError as error:
@@ -97,7 +97,7 @@ def _answered(line: bytes, offers: _Offers) -> dict[str, Any]:
 
 
 class _Offers:
-    """The tools of a line, made ready once for all lines that offer the same."""
+    """Prepare the tools of a line. Lines that offer the same tools share them."""
 
     def __init__(self, shared: Any) -> None:
         self._shared = shared
@@ -144,13 +144,13 @@ def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
 
 
 def _called(given: Any) -> list[Mapping[str, Any]]:
-    """A server's calls, in the wrapping of `/api/chat` or bare."""
+    """Read a server's calls, wrapped as in `/api/chat` or not."""
     calls = [given] if isinstance(given, Mapping) else given if isinstance(given, list) else []
     return [call["function"] if isinstance(call.get("function"), Mapping) else call for call in calls if isinstance(call, Mapping)]
 
 
 def _sentence(error: Any) -> str:
-    """What an error says, however often it is wrapped: `{"error": {"message": "…"}}`, also as text."""
+    """Unwrap the message of an error: `{"error": {"message": "…"}}`, also nested or as text."""
     for _ in range(4):
         if isinstance(error, str) and error.lstrip().startswith("{"):
             try:
@@ -164,10 +164,10 @@ def _sentence(error: Any) -> str:
 
 
 def _print(answer: Mapping[str, Any]) -> None:
-    """A line of JSON has no control signs in it, so nothing of a model's reaches the terminal as such."""
+    """Write a line of JSON. JSON escapes control characters, so texts of models cannot steer the terminal."""
     try:
         line = orjson.dumps(answer)
     except (orjson.JSONEncodeError, TypeError):
-        line = orjson.dumps({"error": "What was read cannot be written as JSON."})
+        line = orjson.dumps({"error": "The calls of this line cannot be written as JSON."})
     write_json(line.decode() + "\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Fitness cards at the command line: what they change, those that are damaged, and how they are forgotten."""
+"""Prints, reports and deletes fitness cards for the commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
-    """The channels that cards choose for the roles of a configuration."""
+    """Find the channels that cards choose for the roles of a configuration."""
     from mmos.fitness.shelf import Shelf
     from mmos.fitness.verdict import of_roles
 
@@ -34,15 +34,15 @@ def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
 
 def warn_of_damaged(shelf: Shelf) -> None:
     for path in shelf.damaged():
-        text = f"The fitness card {path} cannot be read, so it decides nothing. Try the model again: mmos models test MODEL"
+        text = f"The fitness card {path} cannot be read, so it has no effect. Test the model again: mmos models test MODEL"
         click.echo(f"{style('warning', fg='yellow')}: {harmless(text)}", err=True)
 
 
-# ---------------------------------------------------------------- beside what a host tells of a model
+# ---------------------------------------------------------------- beside what a host reports about a model
 
 
 def fitness_of(config: Setting, made: Config, model: str, hosts: Sequence[str]) -> list[Card | None]:
-    """The card of a model on each of these hosts; a rehearsal has none."""
+    """Find the card of a model on each of these hosts. A rehearsal has no cards."""
     from mmos.fitness.shelf import Shelf
 
     if config.rehearse:
@@ -61,17 +61,17 @@ def lines(card: Card | None, listed: Installed | None) -> list[str]:
         return []
     if not _is_current(card, listed):
         again = f"mmos models test {quote(card.model)} --host {quote(card.host)}"
-        return [f"  tested    {card.day}: another version of this model, so the card decides nothing; again: {again}"]
-    channel = f"  channel   {card.channel}, unless its role names one" if card.channel else ""
+        return [f"  tested    {card.day}: another version of this model, so the card has no effect; test again: {again}"]
+    channel = f"  channel   {card.channel}, if its role does not set one" if card.channel else ""
     return [*filter(None, (f"  tested    {card.day}: {card.comparison}", channel)), f"  suits     {suits(card)}"]
 
 
 def suits(card: Card) -> str:
-    """The jobs that the marks speak for, or what is missing for the least of them."""
+    """Name the jobs that the model suits, or what it lacks for the easiest one."""
     from mmos.fitness.card import FIT_ARBITER, FIT_SPECIALIST, percent
 
     if card.channel is None:
-        return "not known: no channel was tried to its end"
+        return "unknown: no channel was tested completely"
     if not card.suits:
         return f"nothing here: a specialist that calls tools needs {percent(FIT_SPECIALIST)}, an arbiter {percent(FIT_ARBITER)}"
     return f"{', '.join(card.suits)}{'' if 'arbiter' in card.suits else f' (an arbiter needs {percent(FIT_ARBITER)})'}"
@@ -85,7 +85,7 @@ def _is_current(card: Card, listed: Installed | None) -> bool:
 
 
 def forget(config: Setting, model: str | None, hosts: Sequence[str]) -> int:
-    """Take away the cards of a model, or all; from the next run on its host alone says how it is offered tools."""
+    """Delete the cards of a model, or all cards. From the next run on, only the host decides how the model is offered tools."""
     from mmos.fitness.shelf import Shelf
 
     shelf = Shelf.of_state(config.found_state())
@@ -115,7 +115,7 @@ def _say(forgotten: Sequence[Card], damaged: Sequence[Path], shelf: Shelf) -> No
 
 
 def _of_model(cards: Sequence[Card], wish: str) -> list[Card]:
-    """By MODEL, or by MODEL@HOST; a model may have an @ in its own name."""
+    """Find cards by MODEL or MODEL@HOST. A model's own name may contain an @."""
     from mmos.fleet.seats import key
 
     model, _, host = wish.rpartition("@")

@@ -1,4 +1,4 @@
-"""Text in the cells of a terminal: how wide it is, as much of it as fits, and ink where colours are wanted."""
+"""Measures, cuts, wraps and colours text in cells of the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmos.cli.guard import RESET, sequence
 
 @dataclass(frozen=True)
 class Ink:
-    """Styles that are left out where no colours are wanted."""
+    """Applies styles. Without colour, it leaves the text as it is."""
 
     colour: bool = False
 
@@ -35,7 +35,7 @@ class Ink:
 
 
 def cells(text: str) -> int:
-    """How many cells a text without styles takes."""
+    """Count the cells of a text without styles."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth
@@ -45,12 +45,12 @@ def cells(text: str) -> int:
 
 
 def flat(text: str) -> str:
-    """The text in one line, without what would steer the terminal."""
+    """Put the text on one line, without control characters."""
     return " ".join(harmless(text).split())
 
 
 def fit(text: str, width: int) -> str:
-    """As much of a line as fits; what was left out shows."""
+    """Cut a line to fit, with a mark where it is cut."""
     if cells(text) <= width:
         return text
     kept = text[: max(0, width - 1)]
@@ -64,7 +64,7 @@ def pad(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Plain text in lines that fit, indented as it was; a word that is longer than a line is cut."""
+    """Wrap plain text, keep its indentation, and cut words that are longer than a line."""
     return [line for paragraph in harmless(text).expandtabs(4).split("\n") for line in _broken(paragraph, width)]
 
 
@@ -85,7 +85,7 @@ def _broken(paragraph: str, width: int) -> Iterator[str]:
 
 
 def _pieces(word: str, width: int) -> Iterator[str]:
-    """A word that is longer than a line, in pieces that fit; half as many signs as there are cells always do."""
+    """Cut a long word into pieces that fit. A character takes at most two cells."""
     start = 0
     while start < len(word):
         end = start + max(1, width // 2)
@@ -96,6 +96,6 @@ def _pieces(word: str, width: int) -> Iterator[str]:
 
 
 def hanging(head: str, text: str, width: int) -> list[str]:
-    """Plain text in lines that fit, the first after a head, the others below its text."""
+    """Wrap plain text behind a head, and indent the other lines to its text."""
     first, *rest = wrapped(text, max(1, width - cells(head)))
     return [f"{head}{first}", *(" " * cells(head) + line for line in rest)]

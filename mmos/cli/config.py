@@ -1,4 +1,4 @@
-"""`mmos config`: write, check, show and describe the configuration."""
+"""`mmos config`: writes, checks, shows and describes the configuration."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ config.add_command(add_host)
 
 
 @config.command()
-@click.option("--offline", is_flag=True, help="Do not ask the hosts whether they answer and have the models.")
+@click.option("--offline", is_flag=True, help="Do not ask the hosts whether they answer and have the models. No network.")
 @setting
 def check(config: Setting, offline: bool) -> int:
-    """Check the configuration: every error at once, each with its place and its cure.
+    """Check the configuration, and show every error with its place and how to fix it.
 
-    What keeps a run from beginning is an error, and the exit code is 2. A host that does not answer, or lacks a model, is a warning.
-    The hosts are asked all at once, for three seconds at most. Functions of yours are looked for in their files; they are not run.
+    A problem that would stop `mmos run` is an error, and the exit code is 2. A host that does not answer, or lacks a model, is a warning.
+    MMOS asks all hosts at once, for three seconds at most. It looks for your functions in their files, but does not run them.
 
     \b
     mmos config check
@@ -95,7 +95,7 @@ def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
 @config.command()
 @setting
 def show(config: Setting) -> None:
-    """Show the configuration in effect, each value with where it comes from; secrets stay hidden.
+    """Show the configuration in effect, and where each value comes from. Secrets stay hidden.
 
     \b
     mmos config show
@@ -131,14 +131,14 @@ def schema() -> None:
 
 @config.command()
 @click.argument("hosts", nargs=-1)
-@click.option("-o", "--output", default="orchestration.yaml", show_default=True, metavar="FILE", help="Where to write it; - is stdout.")
+@click.option("-o", "--output", default="orchestration.yaml", show_default=True, metavar="FILE", help="The file to write. `-` is stdout.")
 @click.option("--api-key-env", metavar="VARIABLE", help="The environment variable with the API key of the one HOST.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bool) -> int:
     """Ask HOSTS what models they have, and write a configuration that fits them.
 
-    A host is a URL, or a name or address whose port is 11434. Without any, this machine is asked. OpenAI-shaped servers (LM Studio,
-    vLLM, llama-server) are recognised; write their URL with its port.
+    A host is a URL, or a name or address (then the port is 11434). Without HOSTS, MMOS asks this machine. It recognises
+    OpenAI-shaped servers (LM Studio, vLLM, llama-server): write their URL with its port.
 
     \b
     mmos config init
@@ -149,7 +149,7 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
     path = None if output == "-" else Path(output)
     if path is not None and path.exists() and not force:
         raise click.UsageError(
-            f"{path} is there already. `mmos config add-host HOST` adds to it, --force writes over it, --output names another file."
+            f"{path} exists already. `mmos config add-host HOST` adds to it, --force overwrites it, --output names another file."
         )
     key = key_of(api_key_env, hosts)
     surveys = run_to_end(lambda: ask_hosts(hosts or (_local(),), key))
@@ -158,7 +158,7 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
     if not reachable:
         if not any(survey.needs_key for survey in surveys):
             click.echo("Start Ollama (`ollama serve`), or name your hosts: mmos config init HOST …", err=True)
-        click.echo("No host told its models, so nothing was written.", err=True)
+        click.echo("No host listed its models, so nothing was written.", err=True)
         return 4
     text = propose(surveys, scores=_scores(path, surveys))
     if path is None:
@@ -170,7 +170,7 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
 
 
 def _scores(path: Path | None, surveys: Sequence[HostSurvey]) -> dict[tuple[str, str], float]:
-    """Scores of earlier tests on these hosts, from the state folder beside the file, as long as the models are the same."""
+    """Read the scores of earlier tests on these hosts from the state folder beside the file, if the models are the same."""
     from mmos.fitness.shelf import Shelf
     from mmos.hosts.names import same_model
 

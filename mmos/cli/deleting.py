@@ -1,4 +1,4 @@
-"""What `mmos runs delete` and `mmos threads delete` share: which are meant, what is asked first, and how much was freed."""
+"""Deletes runs and threads: selects them, asks for confirmation, and reports how much space was freed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["run", "thread"]
 
 SHOWN = 10
-"""Lines of a list that is asked about."""
+"""The question before a deletion lists at most this many runs or threads."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -34,13 +34,13 @@ class Age(click.ParamType):  # type: ignore[type-arg]  # generic in newer versio
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", value)
         if not parts or "".join(map("".join, parts)) != value:
-            self.fail(f"{value!r} is no duration: give numbers with units, like 30d, 2w, 12h or 1h30m.", param, ctx)
+            self.fail(f"{value!r} is not a duration. Write numbers with units, like 30d, 2w, 12h or 1h30m.", param, ctx)
         return sum(float(count) * _UNITS[unit] for count, unit in parts)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which to delete, and how."""
+    """What to delete, and how."""
 
     named: tuple[str, ...]
     everything: bool
@@ -56,10 +56,10 @@ class Wanted:
 def options(command: Any) -> Any:
     """The options of both commands."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing."),
-        click.option("--all", "everything", is_flag=True, help="Delete everything except what is still at work."),
-        click.option("--older-than", type=Age(), metavar="AGE", help="Delete what was last used longer ago: 30d, 2w, 12h."),
+        click.option("--yes", is_flag=True, help="Delete without asking."),
+        click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing."),
+        click.option("--all", "everything", is_flag=True, help="Delete everything that is not still at work."),
+        click.option("--older-than", type=Age(), metavar="AGE", help="Delete what was last used longer ago than AGE, like 30d, 2w or 12h."),
     ):
         command = option(command)
     return command
@@ -88,7 +88,7 @@ async def delete(config: Setting, kind: Kind, wanted: Wanted) -> None:
         return
     confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=wanted.yes)
     async with config.journal(read_only=False, to_delete=True) as journal:
-        # Meanwhile one may have been deleted, or taken up again.
+        # Another process may have deleted or resumed one in the meantime.
         now = {piece.id: piece for piece in await pieces(journal)}
         chosen = [now[piece.id] for piece in chosen if piece.id in now]
         done = await _delete(config, journal, kind, [piece for piece in chosen if not piece.busy])
@@ -100,11 +100,11 @@ class Done:
     entries: int = 0
     freed: int = 0
     forgotten: int = 0
-    """Entries of the input history."""
+    """Deleted entries of the input history."""
 
 
 async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
-    """First what was typed: what is left when this is interrupted can be named again."""
+    """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
     from mmos.cli.chat.outside import FILE as COPIED
     from mmos.cli.typed import FILE, Typed, began, forget
     from mmos.journal.faults import told
@@ -118,7 +118,7 @@ async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequenc
     folder, before = config.found_state(), journal.size
     with told(folder / FILE):
         forgotten = forget(folder, gone)
-        (folder / COPIED).unlink(missing_ok=True)  # it stands for a clipboard, and nobody knows whose words are in it
+        (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
     names = [piece.id for piece in pieces]
     entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
     return Done(entries, max(0, before - journal.size), forgotten)
@@ -165,7 +165,7 @@ async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], wanted: 
     chosen = [piece for piece in known if piece.id in named]
     if busy := [piece.id for piece in chosen if piece.busy]:
         what = "Still at work" if kind == "run" else "A run is still at work in"
-        raise UsageError(f"{what}: {', '.join(busy)}.", next_step="Stop it first, or wait for its end.")
+        raise UsageError(f"{what}: {', '.join(busy)}.", next_step="Stop it first, or wait until it ends.")
     return chosen
 
 
@@ -180,7 +180,7 @@ def _report(config: Setting, kind: Kind, wanted: Wanted, chosen: Sequence[Piece]
         print_json({"version": 1, **names, "entries": done.entries, "freed_bytes": done.freed, "input_history": done.forgotten})
         return
     for name in busy:
-        click.echo(f"Skipped, since it is still at work: {name}", err=True)
+        click.echo(f"Skipped, because it is still at work: {name}", err=True)
     if not idle:
         click.echo(f"There is no {kind} to delete.", err=True)
     elif wanted.dry_run:
@@ -189,7 +189,7 @@ def _report(config: Setting, kind: Kind, wanted: Wanted, chosen: Sequence[Piece]
         )
         click.echo(f"Would delete {_counted(len(idle), kind)}.", err=True)
     else:
-        typed = f" {_counted(done.forgotten, 'line')} of the chat's input history went with them." if done.forgotten else ""
+        typed = f" {_counted(done.forgotten, 'line')} of the chat's input history were deleted, too." if done.forgotten else ""
         click.echo(
             f"Deleted {_counted(len(idle), kind)} ({_counted(done.entries, 'entry')}), freed {how_much(done.freed)}.{typed}", err=True
         )

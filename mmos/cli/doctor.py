@@ -1,4 +1,4 @@
-"""`mmos doctor`: what is wrong, and the cure for each; with `--fix`, the cures that are safe."""
+"""`mmos doctor`: finds problems and says how to fix each. With `--fix`, it applies the safe fixes."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ LEAST_WIDTH = 24
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Cure what is safe: make the state folder, and fetch missing models after asking.")
-@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
-@click.option("--load", "load", is_flag=True, help="Load every model whose prompts are looked at, also where it pushes others out.")
+@click.option("--fix", is_flag=True, help="Apply the safe fixes: make the state folder, and pull missing models after asking.")
+@click.option("--yes", is_flag=True, help="With --fix: pull without asking.")
+@click.option("--load", "load", is_flag=True, help="Load every model that is checked, even if the host must unload others for it.")
 @click.option(
     "--quick",
     is_flag=True,
-    help="Load nothing at all; else models whose prompts are looked at are loaded where nobody has to leave for them.",
+    help="Load no models. Default: load a model to check its prompts if no other model must be unloaded.",
 )
 @setting
 def doctor(config: Setting, fix: bool, yes: bool, load: bool, quick: bool) -> int:
-    """Find what is wrong with the configuration, the hosts, their models and this machine, and say the cure of each.
+    """Find problems of the configuration, the hosts, their models and this machine, and say how to fix each.
 
-    Everybody is asked at once: with hosts that are down it takes two seconds. Ends with 1 when there is an error, with 0 when there are warnings only.
+    MMOS asks all hosts at once. If hosts are down, this takes two seconds. Exit codes: 1 if there is an error, 0 if there are only warnings.
 
     \b
     mmos doctor
@@ -52,7 +52,7 @@ def doctor(config: Setting, fix: bool, yes: bool, load: bool, quick: bool) -> in
     mmos doctor --quick --json     for scripts
     """
     if load and quick:
-        raise click.UsageError("--load and --quick exclude each other.")
+        raise click.UsageError("--load and --quick cannot be used together. Give one of them.")
     probing: Probing = "all" if load else "loaded" if quick else "idle"
     return run_to_end(lambda: _doctor(config, probing, fix=fix, yes=yes))
 
@@ -78,7 +78,7 @@ async def _doctor(config: Setting, probing: Probing, *, fix: bool, yes: bool) ->
 
 @asynccontextmanager
 async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Facts, Fleet | None]]:
-    """What there is to know; without a fleet where the configuration cannot be read."""
+    """Collect the facts. Without a readable configuration there is no fleet to ask."""
     from mmos.doctor.gather import examine, examine_without
     from mmos.errors import ConfigError
 
@@ -102,7 +102,7 @@ def _state(config: Setting) -> Path:
 
     try:
         return config.found_state()
-    except ConfigError:  # the file that was named is not there, which is told as a finding
+    except ConfigError:  # a missing file becomes a finding
         return config.state_folder(None)
 
 
@@ -115,7 +115,7 @@ def _note(text: str) -> None:
 
 
 async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) -> list[Finding]:
-    """What was cured; what somebody declines, or what fails, stays as it is."""
+    """Apply the safe fixes. What the user declines, or what fails, stays as it is."""
     from mmos.doctor.findings import MakeFolder, Pull
     from mmos.journal.folder import make
 
@@ -126,7 +126,7 @@ async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) 
             click.echo(f"Made {finding.fix.path}.", err=True)
             cured.append(finding)
         elif isinstance(finding.fix, Pull) and wired is not None:
-            question = f"Fetch {finding.fix.model} onto {finding.fix.host}?"
+            question = f"Pull {finding.fix.model} onto {finding.fix.host}?"
             if wished(question, yes=yes) and await _fetched(finding.fix, wired):
                 cured.append(finding)
     return cured
@@ -159,7 +159,7 @@ def _tell(findings: Sequence[Finding], facts: Facts) -> None:
 
 
 def _looked_at(family: str, facts: Facts) -> bool:
-    """Without a configuration nobody knows of hosts and roles."""
+    """Skip hosts and roles if there is no readable configuration."""
     return facts.config is not None or family in ("Configuration", "State", "Packages")
 
 
@@ -168,9 +168,9 @@ def _seen(family: str, facts: Facts) -> bool:
 
 
 def _well(family: str, facts: Facts) -> str:
-    """What was found to be in order, in a few words."""
+    """Describe in a few words what is in order."""
     if not _seen(family, facts):
-        return style("  not looked at: no host answers", dim=True)
+        return style("  not checked: no host answers", dim=True)
     said = {
         "Configuration": facts.config.document.name if facts.config else "",
         "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
@@ -184,7 +184,7 @@ def _tell_one(finding: Finding) -> None:
     text, width = f"{finding.subject}: {finding.message}", terminal_width()
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
     click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
-    if finding.cure:  # not wrapped: a command has to be copied in one piece
+    if finding.cure:  # not wrapped, so that users can copy the command
         click.echo(style(f"      → {harmless(finding.cure)}", fg="cyan"))
 
 
@@ -201,6 +201,6 @@ def _summary(findings: Sequence[Finding]) -> str:
     levels = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
     told = [counted(number, level) for level, number in levels.items() if number]
     fixable = sum(finding.fix is not None for finding in findings)
-    more = f" `mmos doctor --fix` cures {fixable} of what was found." if fixable else ""
+    more = f" `mmos doctor --fix` fixes {fixable} of these." if fixable else ""
     colour = "red" if levels["error"] else "yellow" if levels["warning"] else "green"
-    return style(f"\n{' and '.join(told).capitalize() or 'All is well'}.", fg=colour, bold=True) + more
+    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", fg=colour, bold=True) + more

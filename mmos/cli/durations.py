@@ -1,4 +1,4 @@
-"""Options that take a time: seconds, as a number or in the words that `orchestration.yaml` takes."""
+"""Defines the type of options that take a duration: seconds as a number, or a text such as `5m`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmos.config.scalars import LONGEST, duration, plain
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """`90`, `1.5`, `30s`, `5m` or `1h30m`; gives seconds."""
+    """Converts `90`, `1.5`, `30s`, `5m` or `1h30m` to seconds."""
 
     name = "seconds"
 
@@ -21,12 +21,12 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         seconds = seconds_of(value, self._least) if isinstance(value, str) else float(value)
         if seconds is None:
             least = f"at least {self._least:g}" if self._least else "more than 0"
-            self.fail(f"{value!r} is not a time. Write seconds, {least}, as a number or like 30s, 5m or 1h30m.", param, ctx)
+            self.fail(f"{value!r} is not a duration. Write seconds, {least}, as a number or like 30s, 5m or 1h30m.", param, ctx)
         return seconds
 
 
 def seconds_of(text: str, least: float = 0.0) -> float | None:
-    """The seconds that a text names; None where it names none that can be waited for."""
+    """Convert a text to seconds. None if it is not a duration that a program can wait for."""
     number = plain(text) if (seconds := duration(text)) is None else seconds
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None

@@ -1,4 +1,4 @@
-"""The first code block of an answer, for those who want nothing but the code."""
+"""Takes the first code block out of an answer, for `mmos run --extract`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _OPENING = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})")
 
 
 def first_block(text: str) -> str | None:
-    """What stands in the first fence, without it; None where there is none. An answer that was cut short may lack the closing one."""
+    """Return the content of the first code block, or None. An answer that was cut short may lack the closing fence."""
     lines = iter(text.splitlines())
     for line in lines:
         opening = _OPENING.match(line)

@@ -1,4 +1,4 @@
-"""What the commands about hosts and models share: the fleet as configured, its state, names that nearly fit, sizes that people can read."""
+"""Shared helpers of the commands about hosts and models: opens the fleet, finds hosts and models by name, formats sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST_WINDOW = 1 << 31
 
 @asynccontextmanager
 async def fleet(config: Setting, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
-    """The fleet that these options name; no journal is opened. `ask=False`: nobody is asked whether the file is to be trusted."""
+    """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file."""
     from mmos.cli.wiring import agreed_to, configured
 
     async with configured(config) as made:
@@ -44,7 +44,7 @@ def _wired(config: Config) -> Fleet:
 
 
 def chosen(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:
-    """The hosts that were named on the command line; each must be one of the fleet."""
+    """Find the hosts that the command line names. Each must be in the fleet."""
     known = list(hosts)
     for name in names:
         if name not in known:
@@ -55,7 +55,7 @@ def chosen(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:
 
 
 def missing(model: str, states: Iterable[HostState]) -> MmosError:
-    """Why a model is not found: no host answers, or none that does has it."""
+    """Explain why a model is not found: no host answers, or no host that answers has it."""
     from mmos.config.wording import nearest
     from mmos.errors import NotFound
 
@@ -69,12 +69,12 @@ def missing(model: str, states: Iterable[HostState]) -> MmosError:
     hint = f" Did you mean {near!r}?" if near else ""
     return NotFound(
         f"No host that answers has the model {model!r}.{hint}{unheard}",
-        next_step=f"`mmos models list` shows what there is; `mmos models pull {quote(model)}` fetches it.",
+        next_step=f"`mmos models list` shows the models; `mmos models pull {quote(model)}` fetches this one.",
     )
 
 
 def lacks(host: str, model: str) -> HostError:
-    """A host that was named, and answers, does not have the model."""
+    """The error for a named host that answers but does not have the model."""
     from mmos.errors import ModelMissing
 
     return ModelMissing(
@@ -83,7 +83,7 @@ def lacks(host: str, model: str) -> HostError:
 
 
 def nobody(states: Iterable[HostState]) -> HostError:
-    """No host of the fleet answers: what each said."""
+    """The error for a fleet where no host answers, with what each host said."""
     from mmos.errors import NoHost
 
     said = {state.name: state.error for state in states if state.error is not None}
@@ -91,40 +91,40 @@ def nobody(states: Iterable[HostState]) -> HostError:
     return NoHost(
         f"No host answers. {' '.join(error.message for error in said.values())}",
         said=said,
-        next_step=cures.pop() if len(cures) == 1 else "`mmos doctor` says what helps each of them." if cures else "",
+        next_step=cures.pop() if len(cures) == 1 else "`mmos doctor` shows how to fix each of them." if cures else "",
     )
 
 
 def check_loads(states: Iterable[HostState]) -> None:
-    """Those that load and unload by themselves cannot be told to."""
+    """Refuse hosts that load and unload models by themselves."""
     for state in states:
         if not state.abilities.loads:
             raise click.UsageError(f"{state.name} is a host of kind {state.kind}, which loads and unloads models by itself.")
 
 
 def ask_first(question: str, *, yes: bool) -> None:
-    """What hurts others is done when somebody says so: at a terminal, or by --yes."""
+    """Ask before an action that affects other users: at a terminal, or accept --yes."""
     if not wished(question, yes=yes):
         raise click.Abort
 
 
 def wished(question: str, *, yes: bool) -> bool:
-    return agreed(f"{question}\nGo on?", yes=yes, unasked=f"{question}\nNobody is there to be asked: say --yes if you mean it.")
+    return agreed(f"{question}\nGo on?", yes=yes, unasked=f"{question}\nThere is no terminal to ask at: add --yes to do it.")
 
 
 def exit_code(errors: Sequence[HostError | None]) -> int:
-    """4 where no host could serve, 1 where some could not."""
+    """Choose the exit code: 4 if no host could serve, 1 if some could not."""
     failed = [error for error in errors if error is not None]
     return 0 if not failed else 4 if len(failed) == len(errors) else 1
 
 
 def fault(error: HostError | None) -> dict[str, str] | None:
-    """An error, as the JSON documents have it."""
+    """Convert an error for JSON documents."""
     return None if error is None else {"code": error.code, "message": error.message, "next": error.next_step}
 
 
 def holding(loaded: Loaded, now: float) -> dict[str, Any]:
-    """A loaded model, as the JSON documents have it."""
+    """Convert a loaded model for JSON documents."""
     from mmos.fleet.residents import stays
 
     left = stays(loaded, now)
@@ -144,7 +144,7 @@ def abilities(able: Abilities) -> dict[str, bool]:
 
 
 def gigabytes(size: int) -> str:
-    """The size of a file, as `ollama list` writes it."""
+    """Format the size of a file as `ollama list` does."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
@@ -152,14 +152,14 @@ def gigabytes(size: int) -> str:
 
 
 def window(tokens: int | None) -> str:
-    """A number of tokens: 16384 is 16k."""
+    """Format a number of tokens: 16384 is 16k."""
     if tokens is None:
         return "?"
     return f"{tokens // 1024}k" if tokens >= 1024 and tokens % 1024 == 0 else str(tokens)
 
 
 def staying(loaded: Loaded, now: float) -> str:
-    """How long a loaded model stays."""
+    """Say how long a loaded model stays in memory."""
     from mmos.fleet.residents import stays
     from mmos.fleet.survey import FOR_EVER_SECONDS
 
@@ -169,7 +169,7 @@ def staying(loaded: Loaded, now: float) -> str:
     if left > FOR_EVER_SECONDS:
         return "for ever"
     if left < 0:
-        return "busy or leaving"
+        return "busy or unloading"
     return how_long(round(left)).replace(".0 s", " s")
 
 
@@ -179,5 +179,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def roles_on(config: Config, host: str) -> Mapping[str, ResolvedRole]:
-    """The roles that may work on a host."""
+    """List the roles that may run on a host."""
     return {name: role for name, role in config.roles().items() if not role.servers or host in role.servers}

@@ -1,4 +1,4 @@
-"""A sign of life of a long run: one line when nothing has been shown for a while, from the facts and the hints of the run."""
+"""Prints a sign of life of a long run: one line on stderr when nothing was printed for a while."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mmos.cli.output import how_long
 from mmos.scope import Hint
 
 EVERY = 30.0
-"""Seconds without a word after which a run says that it lives."""
+"""After this many seconds without output, a run says that it is still at work."""
 
 
 @dataclass
 class Exchange:
-    """A participant and its turns. Hints tell of a turn when it begins; facts follow, and tell of its end."""
+    """A participant and its turns. A hint announces the start of a turn, an event follows with its end."""
 
     role: str
     begun: int = 0
     asked: int = 0
-    """Turns that a fact has told of."""
+    """Turns that an event has reported."""
     ended: int = 0
     host: str = ""
     loads: bool = False
@@ -30,14 +30,14 @@ class Exchange:
 
 @dataclass
 class Heartbeat:
-    """Knows what is at work, and when something was shown last."""
+    """Tracks what is at work, and when something was printed last."""
 
     every: float = EVERY
     clock: Callable[[], float] = time.monotonic
     _exchanges: dict[str, Exchange] = field(default_factory=dict)
-    """By lane; the one whose turn began last stands last."""
+    """Participants by lane, in the order in which their turns began."""
     _tools: dict[str, str] = field(default_factory=dict)
-    """Calls that are open, without those that have become an exchange of their own."""
+    """Open calls, without consultations, which have lanes of their own."""
     _tokens: int = 0
     _pieces: dict[str, int] = field(default_factory=dict)
     _begun: float = field(init=False)
@@ -47,11 +47,11 @@ class Heartbeat:
         self._begun = self._shown = self.clock()
 
     def shown(self) -> None:
-        """Something else has just shown that the run lives."""
+        """Restart the wait: something else was printed."""
         self._shown = self.clock()
 
     async def beat(self, say: Callable[[str], None]) -> None:
-        """Until it is cancelled."""
+        """Print signs of life until cancelled."""
         while True:
             await asyncio.sleep(max(0.0, self._shown + self.every - self.clock()))
             if self.clock() - self._shown >= self.every:

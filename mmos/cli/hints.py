@@ -1,4 +1,4 @@
-"""What to type instead of a command that is not there: people bring the words of Ollama and of other tools with them."""
+"""Proposes the right command for an unknown one, such as a command of Ollama or another tool."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import click
 
 _OLLAMA = "This is a command of Ollama. Type on the host: ollama {word}{rest}"
-_REMOVE = "MMOS removes no models. Type on the host: ollama rm{model}"
+_REMOVE = "MMOS does not remove models. Type on the host: ollama rm{model}"
 _LOADED = "To see which models are loaded where: mmos hosts"
 _LIST = "To list the models of all hosts: mmos models list"
 _PULL = "To fetch a model: mmos models pull{model}"
-_SHOW = "To look at a model: mmos models show{model}"
+_SHOW = "To see a model's details: mmos models show{model}"
 _WARM = "To load a model: mmos models warm{model}"
 _UNLOAD = "To unload a model: mmos models unload{model}"
 _ADD_HOST = "To add a host to the file: mmos config add-host{host}"
@@ -35,7 +35,7 @@ _WORDS = {
         "add": _ADD_HOST,
         "list": _LIST,
         "pull": _PULL,
-        "serve": "MMOS starts no Ollama. Type on the host: ollama serve. To try MMOS without one: mmos rehearse",
+        "serve": "MMOS does not start Ollama. Type on the host: ollama serve. To try MMOS without one: mmos rehearse",
         "show": _SHOW,
         "version": "To see the version: mmos --version",
     },
@@ -47,11 +47,11 @@ _WORDS = {
         **dict.fromkeys(("list", "ls", "get", "view", "cat"), "To see every value and its source: mmos config show"),
     },
 }
-"""By group, `` for `mmos` itself."""
+"""Hints by group. The empty name is `mmos` itself."""
 
 
 class HintingGroup(click.Group):
-    """A group that knows what its commands are called elsewhere."""
+    """A group of commands that proposes the right command for an unknown one."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands and not ctx.resilient_parsing:
@@ -90,7 +90,7 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 
 def _of_a_group(ctx: click.Context, word: str) -> str:
-    """A command that just one group has."""
+    """Find a command that exactly one group has."""
     top = ctx.command
     groups = [top.get_command(ctx, name) for name in top.list_commands(ctx)] if isinstance(top, click.Group) else []
     found = [group.name for group in groups if isinstance(group, click.Group) and word in group.commands]

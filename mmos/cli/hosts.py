@@ -1,4 +1,4 @@
-"""`mmos hosts`: who is there, what is loaded where, and how long it stays."""
+"""`mmos hosts`: shows which hosts answer, and which models each has in memory for how long."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Draw = Callable[[Sequence["HostState"]], None]
 
 
 @click.command()
-@click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Look again every SECONDS, like 5 or 1m, until Ctrl-C. Default: every 2.")  # fmt: skip
-@click.option("--host", "names", multiple=True, metavar="HOST", help="Only this host; may be given again.")
+@click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Repeat every SECONDS, like 5 or 1m, until Ctrl-C. Default: 2.")  # fmt: skip
+@click.option("--host", "names", multiple=True, metavar="HOST", help="Show only this host. Repeatable.")
 @setting
 def hosts(config: Setting, watch: float | None, names: tuple[str, ...]) -> int:
-    """Show every host: whether it answers, its version, its GPU memory, and which models it holds for how long.
+    """Show every host: whether it answers, its version, its GPU memory, and which models it has in memory for how long.
 
-    All hosts are asked at once; one that does not answer costs a second and a half. Ends with 4 when none answers.
+    MMOS asks all hosts at once, and waits at most a second and a half. Exit code 4 if no host answers.
 
     \b
     mmos hosts
@@ -61,7 +61,7 @@ async def _hosts(config: Setting, every: float | None, names: Sequence[str]) -> 
             states = await survey()
             _print(config, states)
             return 0 if any(state.reachable for state in states) else 4
-        with contextlib.suppress(asyncio.CancelledError), _drawing(config) as draw:  # to stop watching is no failure
+        with contextlib.suppress(asyncio.CancelledError), _drawing(config) as draw:  # Ctrl-C is the normal end of --watch
             while True:
                 draw(await survey())
                 await asyncio.sleep(every)
@@ -75,7 +75,7 @@ def _print(config: Setting, states: Sequence[HostState]) -> None:
         for line in table(states, time.time(), terminal_width()):
             click.echo(line)
         if any(state.error is not None for state in states):
-            click.echo("`mmos doctor` says what helps.", err=True)
+            click.echo("`mmos doctor` shows how to fix this.", err=True)
 
 
 # ---------------------------------------------------------------- watching
@@ -83,7 +83,7 @@ def _print(config: Setting, states: Sequence[HostState]) -> None:
 
 @contextlib.contextmanager
 def _drawing(config: Setting) -> Iterator[Draw]:
-    """In place at a terminal; in a pipe a block, or a line of JSON, when something has changed."""
+    """Redraw in place at a terminal. In a pipe, print a block or a JSON line when something has changed."""
     if config.json or not draws(sys.stdout):
         yield _Changes(config.json)
         return
@@ -103,7 +103,7 @@ def _drawing(config: Setting) -> Iterator[Draw]:
 
 
 class _Changes:
-    """Prints what is new; that time goes by is not."""
+    """Print only real changes, not the passing of time."""
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
@@ -132,7 +132,7 @@ def _identity(state: HostState) -> tuple[object, ...]:
 
 
 def document(states: Sequence[HostState], now: float) -> dict[str, Any]:
-    """All that is known of the hosts, for programs."""
+    """Make the JSON document with everything about the hosts."""
     return {"version": 1, "hosts": [_as_json(state, now) for state in states]}
 
 
@@ -154,7 +154,7 @@ def _as_json(state: HostState, now: float) -> dict[str, Any]:
 
 
 def table(states: Sequence[HostState], now: float, width: int | None) -> list[str]:
-    """The hosts as lines; every loaded model after the first has a line of its own."""
+    """Write the hosts as lines. Each further loaded model has its own line."""
     return columns(HEADS, [row for state in states for row in _rows(state, now)], width, SPARE)
 
 
@@ -163,7 +163,7 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
     if state.reachable and state.error is not None:
         told.append((state.error.message, "yellow"))
     if state.in_flight:
-        told.append(f"{state.in_flight} of our calls in flight")
+        told.append(f"{state.in_flight} of MMOS's calls in progress")
     first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), told[0]]
     return [first, *(["", "", "", "", "", "", more] for more in told[1:])]
 
@@ -180,12 +180,12 @@ def _nothing(state: HostState) -> Cell:
     if not state.reachable and state.error is not None:
         return state.error.message, "red"
     if not state.abilities.tells_loaded:
-        return f"it does not tell; models: {len(state.installed)}"
+        return f"unknown; models: {len(state.installed)}"
     return f"nothing; models: {len(state.installed)}"
 
 
 def _loaded(loaded: Loaded, now: float) -> Cell:
-    """One model: its window, how long it stays, and whether a part of it lies where it is slow."""
+    """Describe a loaded model: its window, how long it stays, and how much of it is on the CPU."""
     slow = 100 * (loaded.size - loaded.size_vram) // loaded.size if loaded.size else 0
     parts = [loaded.name, window(loaded.context_length), staying(loaded, now), f"{slow} % on the CPU" if slow > 0 else ""]
     text = " · ".join(part for part in parts if part)
@@ -193,7 +193,7 @@ def _loaded(loaded: Loaded, now: float) -> Cell:
 
 
 def _memory(state: HostState) -> str:
-    """GPU memory in use, of what is configured."""
+    """Write the GPU memory in use, and the configured amount."""
     if not state.reachable or not state.abilities.tells_loaded:
         return "-" if state.vram_gb is None else f"{state.vram_gb:g} GB"
     used = f"{state.vram_used / (1 << 30):.1f}"

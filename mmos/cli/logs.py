@@ -1,4 +1,4 @@
-"""Logs of a command on stderr: for people or as JSON lines, as much as was asked for, and by default only what is wrong."""
+"""Sets up the logs of a command on stderr: their level and their format. By default, only problems are logged."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _JSON = ":json"
 
 @dataclass(frozen=True)
 class Wanted:
-    """How much is logged, and how it is written."""
+    """The log level and the log format."""
 
     level: int = logging.WARNING
     parts: Mapping[str, int] = field(default_factory=dict)
-    """Levels of parts of mmos, by the names of their loggers."""
+    """Levels by the names of loggers."""
     as_json: bool = False
 
 
 def wanted(verbose: int, as_json: bool, spec: str) -> Wanted:
-    """What the options and `MMOS_LOG` ask for: `LEVEL`, `LEVEL,PART=LEVEL…`, each with `:json` at its end; `-v` goes before its level."""
+    """Read the options and `MMOS_LOG`: `LEVEL` or `LEVEL,PART=LEVEL…`, with an optional `:json` at the end. `-v` overrides its level."""
     spec = spec.strip()
     as_json = as_json or spec.endswith(_JSON) or spec == "json"
     level, parts = logging.WARNING, {}
@@ -52,12 +52,12 @@ def _level(name: str) -> int:
 
         near = get_close_matches(name.lower(), LEVELS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise click.UsageError(f"{VARIABLE}: {name!r} is no level, allowed: {', '.join(LEVELS)}{hint}")
+        raise click.UsageError(f"{VARIABLE}: {name!r} is not a level. Allowed: {', '.join(LEVELS)}{hint}")
     return found
 
 
 def set_up(verbose: int, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> None:
-    """Send the logs of mmos to stderr."""
+    """Send MMOS's logs to stderr."""
     wish = wanted(verbose, as_json, environ.get(VARIABLE, ""))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter(wish.as_json))
@@ -70,7 +70,7 @@ def set_up(verbose: int, as_json: bool = False, environ: Mapping[str, str] = os.
 
 
 class Formatter(logging.Formatter):
-    """Made by structlog when there is something to write; a silent command does not import it."""
+    """Format with structlog. It is imported only when there is something to log."""
 
     def __init__(self, as_json: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`mmos models`: which models the fleet has, what their hosts tell of them, and where they are loaded."""
+"""`mmos models`: lists and shows the models of the fleet, what they can do, and where they are loaded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEAD_LINES = 6
 
 @click.group(cls=HintingGroup)
 def models() -> None:
-    """List, show, pull, warm and unload the models of the fleet.
+    """List, show, test, pull, warm and unload the models of the fleet.
 
     \b
     mmos models list
@@ -59,13 +59,13 @@ class Row:
     """One model and the hosts that have it."""
 
     model: Installed
-    """As the one of them tells that tells most."""
+    """The description from the host that reports most."""
     states: Sequence[HostState]
     roles: Sequence[str]
 
     @property
     def differs(self) -> bool:
-        """Hosts have different models under this name."""
+        """Whether hosts have different models under this name."""
         return len({found.digest for state in self.states if (found := state.has(self.model.name)) and found.digest}) > 1
 
 
@@ -73,10 +73,10 @@ class Row:
 
 
 @models.command("list")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only what this host has; may be given again.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Show only the models of this host. Repeatable.")
 @setting
 def list_models(config: Setting, hosts: tuple[str, ...]) -> int:
-    """List the models of all hosts: what they are, what they can do, who has them, and where they are loaded.
+    """List the models of all hosts: their sizes, abilities and roles, which hosts have them, and where they are loaded.
 
     \b
     mmos models list
@@ -110,19 +110,19 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
 async def _described(wired: Fleet, state: HostState) -> HostState:
     from mmos.hosts.describing import all_described
 
-    if state.kind == "openai":  # such a host tells of one model what it tells of all
+    if state.kind == "openai":  # for such a host, the details of a model are those of the list
         return state
     return replace(state, installed=tuple(await all_described(wired.host(state.name), state.installed, SHOW_SECONDS)))
 
 
 def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
-    """Every model once, in the order of names."""
+    """List every model once, ordered by name."""
     from mmos.fleet.seats import key
 
     first: dict[str, Installed] = {}
     for model in (model for state in states for model in state.installed):
         known = first.setdefault(key(model.name), model)
-        if _told(model) > _told(known):  # hosts of some kinds tell no more than the name, older ones not what it can do
+        if _told(model) > _told(known):  # some kinds of hosts report only names, and older versions report no capabilities
             first[key(model.name)] = model
     roles = config.roles().values()
     return [
@@ -190,10 +190,10 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 @models.command()
 @click.argument("model")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only what this host tells; may be given again.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Show only what this host reports. Repeatable.")
 @setting
 def show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
-    """Show what each host tells of MODEL: window, layers, capabilities, template, and the memory that its window takes.
+    """Show what each host reports about MODEL: window, layers, capabilities, template, and the memory that its window takes.
 
     \b
     mmos models show qwen2.5:14b
@@ -226,14 +226,14 @@ async def _card(wired: Fleet, state: HostState, model: str) -> Card | HostError:
     from mmos.errors import HostError, HostTimeout
 
     host, listed = state.name, state.has(model)
-    model = listed.name if listed else model  # spelled as the host spells it
+    model = listed.name if listed else model  # in the host's spelling
     try:
         async with asyncio.timeout(SHOW_SECONDS):
             return await wired.host(host).show(model)
     except HostError as error:
         return error
     except TimeoutError:
-        return HostTimeout(f"{host} did not tell of {model} within {SHOW_SECONDS:g} s.", host=host, model=model)
+        return HostTimeout(f"{host} did not describe {model} within {SHOW_SECONDS:g} s.", host=host, model=model)
 
 
 def _card_as_json(state: HostState, model: str, card: Card | HostError) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
 
 def _loaded(state: HostState, loaded: Loaded | None) -> str:
     if loaded is None:
-        return "no" if state.abilities.tells_loaded else "its host does not tell"
+        return "no" if state.abilities.tells_loaded else "unknown: its host does not say"
     return " · ".join(filter(None, (window(loaded.context_length), staying(loaded, time.time()))))
 
 
@@ -301,5 +301,5 @@ def _template_lines(template: str) -> list[str]:
     if not template:
         return []
     lines = harmless(template).splitlines()
-    more = [f"    … {counted(len(lines) - HEAD_LINES, 'more line')}: --json has all of it"] if len(lines) > HEAD_LINES else []
+    more = [f"    … {counted(len(lines) - HEAD_LINES, 'more line')}: --json shows all of it"] if len(lines) > HEAD_LINES else []
     return ["  template", *(f"    {line[:150]}" for line in lines[:HEAD_LINES]), *more]

@@ -1,4 +1,4 @@
-"""How things are printed: JSON documents, times and texts that people can read, and questions to them."""
+"""Prints JSON documents, formats times and sizes, removes control characters, and asks for confirmation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmos.cli.guard import Guard
 
 
 def print_json(document: Any) -> None:
-    """One document, alone on stdout."""
+    """Print one JSON document."""
     write_json(_as_json(document, orjson.OPT_INDENT_2))
     sys.stdout.flush()
 
@@ -52,7 +52,7 @@ def write_unchanged(text: str, stream: TextIO | None = None) -> None:
 
 
 def has_no_reader(stream: TextIO) -> bool:
-    """Whether nobody will ever read what is written there: the other end of the pipe is closed. Writing shows it too, if there is something to write."""
+    """Whether the other end of the pipe is closed. Writing would show that too, but there may be nothing to write."""
     import select
 
     if not hasattr(select, "poll"):
@@ -71,12 +71,14 @@ def one_line(text: str, width: int) -> str:
 
 
 def draws(stream: TextIO) -> bool:
-    """Whether a line there can be drawn anew: it is a terminal, and one that can."""
+    """Whether the stream is a terminal that can redraw a line."""
     return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
 
 
-def confirm(question: str, *, yes: bool, unasked: str = "This cannot be undone, and nobody is there to be asked: say --yes.") -> None:
-    """What cannot be undone is done when somebody says so: at a terminal, or by --yes; `unasked` tells that nobody could."""
+def confirm(
+    question: str, *, yes: bool, unasked: str = "This cannot be undone, and there is no terminal to ask at. Add --yes to do it."
+) -> None:
+    """Ask before an action that cannot be undone: at a terminal, or accept --yes. `unasked` is the error without a terminal."""
     if not agreed(question, yes=yes, unasked=unasked):
         raise click.Abort
 
@@ -101,7 +103,7 @@ def _is_there() -> bool:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Inside an event loop a signal waits until the loop goes on; a question that waits for a line must not keep it waiting."""
+    """Let signals interrupt a question: an event loop would hold them back until a line is typed."""
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, signal.default_int_handler) for number in signals]
     try:
@@ -112,7 +114,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def when(seconds: float) -> str:
-    """A time as people of this machine's place write it."""
+    """Format a time in this machine's time zone."""
     return datetime.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -124,7 +126,7 @@ def how_long(seconds: float) -> str:
 
 
 def how_much(size: float) -> str:
-    """Bytes as people count them."""
+    """Format a number of bytes."""
     for unit in ("bytes", "kB", "MB"):
         if abs(size) < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"

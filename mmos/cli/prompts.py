@@ -1,4 +1,4 @@
-"""`mmos prompts`: the texts that models read, which file each comes from, and what differs from ours."""
+"""`mmos prompts`: shows the texts that models read, their files, and what differs from the built-in ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mmos.prompting.templates import Templates
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-"""Of the lines of a diff, by the sign that they begin with."""
+"""Colours of diff lines, by their first character."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Shelf:
         return cls(wiring.templates_of(config), wiring.roles_of(config, None))
 
     def named(self, word: str, *, by_role: bool = False) -> tuple[str, str | None]:
-        """The prompt that a word means, by its own name or by a role that reads it; and the role."""
+        """Find a prompt by its name or by a role that reads it. Return it with the role."""
         from mmos.app.wiring import text_of
         from mmos.config.wording import perhaps, shown
         from mmos.errors import NotFound
@@ -53,7 +53,7 @@ class Shelf:
         return text_of(self.roles[role]), role
 
     def as_dict(self, name: str) -> dict[str, Any]:
-        """What is known of a prompt, as the documents give it."""
+        """Describe a prompt for JSON documents."""
         from mmos.errors import ConfigError
         from mmos.prompting.templates import TEXTS
 
@@ -68,14 +68,14 @@ class Shelf:
         }  # fmt: skip
 
     def diff(self, name: str) -> list[str]:
-        """From our text to the one that is used, line by line."""
+        """Make a diff from the built-in text to the used one."""
         ours, used = self.templates.shipped(name).read_text(encoding="utf-8"), self.templates.whole(name)
         names = (f"built in/{name}.md", _near(self.templates.path(name)))
         return list(difflib.unified_diff(ours.splitlines(), used.splitlines(), *names, lineterm=""))
 
 
 def _near(path: Path) -> str:
-    """The path as one types it here."""
+    """Shorten a path as users would type it here."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -94,9 +94,9 @@ def prompts() -> None:
 @prompts.command("list")
 @setting
 def list_prompts(config: Setting) -> int:
-    """List every prompt: which file is used, its places and who reads it.
+    """List every prompt: its file, its places, and which roles read it.
 
-    The list also names files of your folder that cannot be used (exit code 2) and files that mmos never reads.
+    The list also names files in your folder that cannot be used (exit code 2) and files that MMOS never reads.
 
     \b
     mmos prompts list
@@ -129,13 +129,13 @@ def _row(row: Mapping[str, Any]) -> list[Cell]:
 
 @prompts.command()
 @click.argument("prompt")
-@click.option("--filled", is_flag=True, help="Show the system text that a role gets: its prompt with all places filled in.")
-@click.option("--built-in", is_flag=True, help="Show our text, also when you use one of your own.")
+@click.option("--filled", is_flag=True, help="Show the system prompt of a role, with all places filled in.")
+@click.option("--built-in", is_flag=True, help="Show the built-in text, even if you use your own.")
 @setting
 def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
-    """Show a prompt as it is used: by its name, or by the name of a role that reads it.
+    """Show a prompt by its name, or by the name of a role that reads it.
 
-    The text goes to stdout, what is known about it to stderr. So you can begin a file of your own with our text.
+    The text goes to stdout, a description to stderr. So you can start your own file with the built-in text.
 
     \b
     mmos prompts show coding
@@ -145,7 +145,7 @@ def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
     from mmos.prompting.templates import Templates
 
     if filled and built_in:
-        raise click.UsageError("--filled and --built-in show different texts: give one of them.")
+        raise click.UsageError("--filled and --built-in cannot be used together. Give one of them.")
     shelf = Shelf.of(config)
     name, role = shelf.named(prompt, by_role=filled)
     if built_in:
@@ -179,7 +179,7 @@ def _filled(shelf: Shelf, name: str, role: str | None) -> str:
 @click.argument("prompt", required=False)
 @setting
 def diff(config: Setting, prompt: str | None) -> None:
-    """Show what differs between our prompts and the ones that are used.
+    """Show the differences between the built-in prompts and the used ones.
 
     \b
     mmos prompts diff

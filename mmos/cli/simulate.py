@@ -1,4 +1,4 @@
-"""`mmos simulate`: replay a workload on pretended fleets, in time that leaps over every wait."""
+"""`mmos simulate`: replays a workload on simulated fleets. Its clock skips every wait."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from mmos.simulation.trace import Call
 
 TELL_SECONDS = 1.0
-NOTE = "Real hosts with scripted models, the real placement, the hosts' own seconds."
+NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts' own seconds."
 
 
 @click.command()
 @click.option(
     "--fleet", "fleets", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="A fleet file; several are compared. Else the default fleet of `mmos rehearse`.",
+    help="A fleet file. Repeat it to compare fleets. Default: the default fleet of `mmos rehearse`.",
 )  # fmt: skip
 @click.option(
     "--trace", "traces", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="A workload as `mmos runs export --trace` writes it; several run together.",
+    help="A workload from `mmos runs export --trace`. Repeat it to run several together.",
 )  # fmt: skip
 @click.option(
     "--generate", metavar="WORDS",
-    help="A made-up workload: jobs=20 rate=0.1/s consult=2 prompt=1200 output=300 think=0.1 window=8192 arbiter=MODEL specialists=A,B.",
+    help="Generate a workload: jobs=20 rate=0.1/s consult=2 prompt=1200 output=300 think=0.1 window=8192 arbiter=MODEL specialists=A,B.",
 )  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="OLD=NEW", help="Another model in place of one of the workload.")
+@click.option("--model", "models", multiple=True, metavar="OLD=NEW", help="Replace a model of the workload by another one.")
 @click.option(
     "--time-scale", type=click.FloatRange(min=0, min_open=True, max=10_000), metavar="X",
-    help="Let time run X times as fast as ours instead of leaping; 1 is true time.",
+    help="Run X times as fast as real time instead of skipping waits.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the workload that is made up.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the generated workload.")
 @click.option(
     "-o",
     "--output",
@@ -55,22 +55,22 @@ NOTE = "Real hosts with scripted models, the real placement, the hosts' own seco
     default=Path("simulation"),
     show_default=True,
     metavar="DIR",
-    help="Where the pictures go.",
+    help="The folder for the pictures.",
 )
 @setting
 def simulate(config: Setting, **given: Any) -> int:
-    """Replay a workload on a pretended fleet, and see what its machines do.
+    """Replay a workload on a simulated fleet, and see what its machines do.
 
     \b
     mmos runs export --all --trace > trace.jsonl
     mmos simulate --trace trace.jsonl --fleet today.yaml --fleet with-24gb.yaml
     mmos simulate --generate "jobs=50 rate=0.2/s"
 
-    Prints figures and draws a picture: who was in whose memory, loading, at work, waiting. The same seed gives the same figures.
-    Ctrl-C prints what there is, and ends with 130.
+    Prints figures and draws a picture: which models were in memory, loading, at work or waiting. The same seed gives the same figures.
+    After Ctrl-C, it prints the figures so far and ends with 130.
     """
     if not given["traces"] and not given["generate"]:
-        raise click.UsageError('There is nothing to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
+        raise click.UsageError('There is no workload to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
     fleets = _fleets(given["fleets"])
     session = Session(fleets, _workload(given, fleets[0]), given["time_scale"], given["seed"], Teller(len(fleets)))
     finished = session.run()
@@ -116,7 +116,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 @dataclass
 class Teller:
-    """Says on stderr how far it is, once a second where it takes long."""
+    """Shows progress on stderr once a second if the simulation takes long."""
 
     fleets: int
     began: float = field(default_factory=time.monotonic)
@@ -139,7 +139,7 @@ class Teller:
 
 @dataclass
 class Session:
-    """One workload on each of the fleets."""
+    """Run the workload on each fleet."""
 
     fleets: Sequence[Machines]
     calls: Sequence[Call]
@@ -155,7 +155,7 @@ class Session:
         return [figures(replayed) for replayed in self.replays]
 
     def run(self) -> bool:
-        """Whether it came to its end."""
+        """Whether the workload ran to its end."""
         from mmos.simulation.leap import loop_for
 
         for fleet in self.fleets:
@@ -207,13 +207,13 @@ def _print(config: Setting, session: Session, output: Path) -> None:
             click.echo(f"mmos: {figures.fleet}: {error}", err=True)
         if figures.unfinished:
             click.echo(
-                f"mmos: {figures.fleet}: {counted(figures.unfinished, 'call was', 'calls were')} not replayed: these are the figures of the others.",
+                f"mmos: {figures.fleet}: {counted(figures.unfinished, 'call was', 'calls were')} not replayed. The figures are those of the other calls.",
                 err=True,
             )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Figures to the right of their columns, words to the left."""
+    """Align figures right and words left."""
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     words = [column[1][:1].isalpha() if len(column) > 1 else True for column in columns]
@@ -224,7 +224,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _draw(replays: Sequence[Replayed], shown: Sequence[Table], output: Path) -> dict[str, str | None]:
-    """The picture as HTML, and as PNG where that can be drawn."""
+    """Write the picture as HTML, and as PNG if that is possible."""
     from mmos.simulation import png
     from mmos.simulation.html import page
     from mmos.simulation.picture import picture

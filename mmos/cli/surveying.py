@@ -1,4 +1,4 @@
-"""Asks hosts what they are and what they have, for `mmos config init` and `mmos config add-host`."""
+"""Asks hosts for their kind and their models, for `mmos config init` and `mmos config add-host`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 ASKING_SECONDS = 5.0
 NEITHER = (
-    "something answers there, but neither as an Ollama (/api/version) nor as an OpenAI-shaped server (/v1/models). "
+    "a server answers there, but neither as an Ollama (/api/version) nor as an OpenAI-shaped server (/v1/models). "
     "Is the port right? An OpenAI-shaped server may need its path: http://HOST:PORT/v1"
 )
 
 
 def addresses(hosts: Sequence[str]) -> list[tuple[str, str]]:
-    """A name and a URL for each; two hosts of one name get numbers."""
+    """Find a name and a URL for each host. Hosts with the same name get numbers."""
     named: dict[str, str] = {}
     for host in hosts:
         url = _url(host)
@@ -40,25 +40,25 @@ def addresses(hosts: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _url(host: str) -> str:
-    """A bare name means an Ollama on its usual port; a path says that there is another server, on the port of its scheme."""
+    """Complete an address: a bare name is an Ollama on its usual port, a URL with a path is another server on the port of its scheme."""
     url = (host if "://" in host else f"http://{host}").rstrip("/")
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
-        raise click.BadParameter(f"{host!r} is no address of a host", param_hint="HOSTS") from None
+        raise click.BadParameter(f"{host!r} is not an address of a host", param_hint="HOSTS") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise click.BadParameter(f"{host!r} is no address of a host; give a name, an address or a URL", param_hint="HOSTS")
+        raise click.BadParameter(f"{host!r} is not an address of a host. Give a name, an address or a URL", param_hint="HOSTS")
     return f"{url}:11434" if port is None and parts.scheme == "http" and not parts.path else url
 
 
 async def ask_hosts(hosts: Sequence[str], key: Key | None = None) -> list[HostSurvey]:
-    """What each has, all asked at once; one that does not answer is told of, not waited for."""
+    """Ask all hosts at once. Report hosts that do not answer."""
     return list(await asyncio.gather(*(_ask(name, url, key) for name, url in addresses(hosts))))
 
 
 def key_of(variable: str | None, hosts: Sequence[str]) -> Key | None:
-    """The key in a variable; it goes to one host only."""
+    """Read the key from an environment variable. It goes to one host only."""
     from mmos.hosts.openai import Key
 
     if variable is None:
@@ -89,7 +89,7 @@ async def _ask(name: str, url: str, key: Key | None) -> HostSurvey:
 
 
 async def _whichever(name: str, url: str, key: Key | None) -> HostSurvey:
-    """An Ollama, if it says so; what answers in another way may be an OpenAI-shaped server."""
+    """Ask as an Ollama first, then as an OpenAI-shaped server."""
     from mmos.errors import HostError, HostTimeout, HostUnreachable, ProtocolFault, Unauthorized
     from mmos.hosts.ollama import OllamaHost
 
@@ -140,7 +140,7 @@ def _model(model: Installed) -> SurveyedModel:
 
 
 def _variable(name: str) -> str:
-    """A name for the variable with the key of a host."""
+    """Propose a name for the environment variable with the key of a host."""
     word = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
     return f"{word if word[:1].isalpha() else f'HOST_{word}'}_KEY"
 
@@ -149,7 +149,7 @@ def _variable(name: str) -> str:
 
 
 def report(surveys: Sequence[HostSurvey], command: str) -> None:
-    """A line for each host, on stderr; `command` is what asks a host that needs a key once more."""
+    """Print a line for each host to stderr. `command` asks a host again that needs a key."""
     from mmos.config.wording import masked
 
     for survey in surveys:
@@ -159,7 +159,7 @@ def report(surveys: Sequence[HostSurvey], command: str) -> None:
             variable = survey.api_key_env
             click.echo(
                 f"  Put its key into a variable: export {variable}=…   Then: {command} {masked(survey.url)} --api-key-env {variable}\n"
-                f"  In the file the host then has: api_key_env: {variable}",
+                f"  In the file, the host then has: api_key_env: {variable}",
                 err=True,
             )
 

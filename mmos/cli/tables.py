@@ -1,4 +1,4 @@
-"""Tables for people: columns side by side, coloured, that fit the terminal."""
+"""Prints tables with coloured columns that fit the terminal."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Cell = str | tuple[str, str]
 """A text, or a text and its colour."""
 
 _LEAST = 32
-"""Cells of the terminal that the last column of a table should have."""
+"""Preferred width of a table's last column, in cells."""
 
 
 _ROOM = 24
-"""Cells that it gets in any case, at the cost of the others, which then are cut."""
+"""Least width of the last column. The other columns are cut for it."""
 
 _NARROWEST = 6
 
 IN_A_PIPE = 200
-"""Cells of the longest line where no terminal sets a limit; whoever wants all of it takes --json."""
+"""Longest line in a pipe, in cells. --json has everything."""
 
 _ENOUGH = 4_000
 
 ENDLESS = 10_000
-"""The width of a page that is a pipe: its texts are not broken, and its tables are as wide as any table in a pipe."""
+"""The width of a chat page in a pipe: texts are not wrapped, and tables are as wide as IN_A_PIPE."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = ()) -> None:
@@ -39,14 +39,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[
 
 
 def line(text: str, indent: int = 0) -> str:
-    """The text in one line that fits the same."""
+    """Put a text on one line that fits like a table."""
     return fit(_flat(text), max(1, (terminal_width() or IN_A_PIPE) - indent))
 
 
 def columns(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int | None, spare: Sequence[str] = ()) -> list[str]:
-    """Columns side by side, coloured, one line for each row; the last one is cut at `width`. In a pipe (None) every column is there.
+    """Write one line for each row. The last column is cut at `width`. In a pipe (None) every column is there.
 
-    Where too little is left for it, the `spare` columns are left out, one after the other; then the widest are cut.
+    If the last column gets too narrow, the `spare` columns are left out one by one, then the widest columns are cut.
     """
     if width is None or width >= ENDLESS:
         width, spare = IN_A_PIPE, ()
@@ -63,7 +63,7 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int | N
 
 
 def _squeeze(widths: dict[int, int], room: int) -> int:
-    """Let the widest columns give way where too little is left for the last one; what it has then."""
+    """Shrink the widest columns if the last one is too narrow. Return the width of the last one."""
     *others, last = widths
     while room < min(_ROOM, widths[last]) and others and widths[widest := max(others, key=widths.__getitem__)] > _NARROWEST:
         widths[widest] -= 1
@@ -92,5 +92,5 @@ def _cell(cell: Cell) -> tuple[str, str]:
 
 
 def _flat(text: str) -> str:
-    """In one line; of a long text only as much as any line may hold is looked at."""
+    """Put a text on one line. Of a long text, read only as much as a line can hold."""
     return flat(text) if len(text) <= _ENOUGH else flat(text[:_ENOUGH]) + "…"

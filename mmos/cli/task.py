@@ -1,4 +1,4 @@
-"""The task of a run and what belongs to it: words, stdin and files."""
+"""Collects the task of a run: its words, stdin and files."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from mmos.messages import File
 
 STDIN = "-"
 PATIENCE = 2.5
-"""Seconds after which somebody who waits for the end of stdin is shown why nothing happens."""
+"""After this many seconds of waiting for the end of stdin, MMOS says on stderr that it waits."""
 WAITING = "mmos: waiting for the end of stdin. Press Ctrl-D, or add </dev/null if nothing is piped in."
 BLOCK = 65536
 
 
 def gather(task: str | None, paths: Sequence[str]) -> tuple[str, list[File]]:
-    """The words, and the files beside them: what comes on stdin is the task where there is no other, and a file where there is."""
+    """Collect the task and its files. stdin is the task if there are no words, otherwise a file."""
     if paths.count(STDIN) + (task == STDIN) > 1:
-        raise UsageError("Stdin can be read only once, and `-` stands there twice.", next_step="Leave one of them out.")
+        raise UsageError("`-` appears twice, but stdin can be read only once.", next_step="Leave one of them out.")
     if task == STDIN or (task is None and STDIN not in paths and is_piped()):
         return _task_of(read_stdin()), [_file(path) for path in paths]
     if task is None:
         raise UsageError(
             "The task is missing.",
-            next_step='Give it in words: mmos run "Explain this." Or on stdin: cat task.txt | mmos run. '
+            next_step='Write it: mmos run "Explain this." Or on stdin: cat task.txt | mmos run. '
             'Or both: git diff | mmos run "Review this."',
         )
     piped = read_stdin() if STDIN not in paths and is_piped() else b""
@@ -51,7 +51,7 @@ def _task_of(data: bytes) -> str:
 
 
 def is_piped() -> bool:
-    """Whether something may come on stdin: from a pipe, a file or a socket, but not from a terminal or /dev/null."""
+    """Whether stdin is a pipe, a file or a socket, but not a terminal or /dev/null."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError):  # it is closed
@@ -60,14 +60,14 @@ def is_piped() -> bool:
 
 
 def read_stdin() -> bytes:
-    """All that comes, up to a little more than anybody may attach."""
+    """Read stdin, up to a little more than the largest file allowed."""
     if sys.platform == "win32" or sys.stdin.isatty():
         return sys.stdin.buffer.read(MOST_IMAGE + 1)
     return read_pipe(sys.stdin.fileno(), lambda: click.echo(WAITING, err=True))
 
 
 def read_pipe(number: int, tell: Callable[[], None], patience: float = PATIENCE) -> bytes:
-    """All bytes up to the end; where that does not come soon, `tell` is called, once."""
+    """Read all bytes to the end. Call `tell` once if the end does not come soon."""
     read, told, until = bytearray(), False, time.monotonic() + patience
     while len(read) <= MOST_IMAGE:
         if not told and not select.select([number], [], [], max(0.0, until - time.monotonic()))[0]:

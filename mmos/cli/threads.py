@@ -1,4 +1,4 @@
-"""`mmos threads`: the conversations."""
+"""`mmos threads`: lists, shows, renames, exports and deletes conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmos.cli.tables import table
 def threads() -> None:
     """List, show, rename, export and delete conversations.
 
-    THREAD is a thread's name, its id, or enough of the id to know it by.
+    THREAD is a thread's name, its id, or a unique part of the id.
 
     \b
     mmos threads list
@@ -29,7 +29,7 @@ def threads() -> None:
 @threads.command("list")
 @setting
 def list_threads(config: Setting) -> None:
-    """List conversations, the one last used at the end.
+    """List conversations, the last used at the end.
 
     \b
     mmos threads list
@@ -40,7 +40,7 @@ def list_threads(config: Setting) -> None:
         print_json({"version": 1, "threads": rows})
         return
     if not rows:
-        click.echo("No conversations yet. Begin one: mmos run --thread NAME TASK", err=True)
+        click.echo("No conversations yet. Start one: mmos run --thread NAME TASK", err=True)
         return
     table(
         ("THREAD", "NAME", "RUNS", "LAST", "FIRST TASK"),
@@ -60,7 +60,7 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
 @click.argument("thread")
 @setting
 def show(config: Setting, thread: str) -> None:
-    """Show a conversation as it was said.
+    """Show the tasks and answers of a conversation.
 
     \b
     mmos threads show notes
@@ -83,7 +83,7 @@ def show(config: Setting, thread: str) -> None:
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 @setting
 def export(config: Setting, thread: str, form: str) -> None:
-    """Write a conversation to stdout, as Markdown or with every fact as JSON lines.
+    """Write a conversation to stdout, as Markdown, or as JSON lines with every event.
 
     \b
     mmos threads export notes > notes.md
@@ -130,7 +130,7 @@ async def _find(journal: Any, thread: str) -> str:
 @click.argument("name")
 @setting
 def rename(config: Setting, thread: str, name: str) -> None:
-    """Give a conversation another NAME.
+    """Rename a conversation to NAME.
 
     \b
     mmos threads rename 9F3K notes
@@ -165,9 +165,9 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
 @deleting.options
 @setting
 def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
-    """Delete conversations with all their runs, for good, and what was typed in them.
+    """Delete conversations for good, with all their runs and their entries in the chat's input history.
 
-    A conversation in which a run is still at work is never deleted.
+    MMOS never deletes a conversation in which a run is still at work.
 
     \b
     mmos threads delete notes

@@ -1,4 +1,4 @@
-"""The facts of a run as lines: for people, and as JSON for machines."""
+"""Writes the events of a run as lines, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def as_json_line(entry: Entry) -> str:
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """One line a fact, indented by depth, with the seconds since the run began."""
+    """Write one line per event, indented by depth, with the seconds since the start of the run."""
     begun = 0.0
     depths: dict[str, int] = {}
     for entry in entries:
@@ -47,7 +47,7 @@ def _text(event: events.Event) -> str:
         case events.RunResumed():
             return "resumed"
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:
-            return f"{role} is given: {one_line(message.content, WIDTH)}"
+            return f"{role} gets: {one_line(message.content, WIDTH)}"
         case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):
             return f"{role} asks {model} (about {counted(estimate, 'token')}, {channel})"
         case events.ModelReplied():
@@ -66,7 +66,7 @@ def _text(event: events.Event) -> str:
 def _rarer(event: events.Event) -> str:
     match event:
         case events.Prompted(role=role, message=message):
-            return f"{role} is set right: {one_line(message.content, WIDTH)}"
+            return f"{role} is corrected: {one_line(message.content, WIDTH)}"
         case events.CallRepaired(stage=stage, what=what):
             return f"repair ({stage}): {one_line(what, WIDTH)}"
         case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):

@@ -1,4 +1,4 @@
-"""`mmos models test`: how fit a model is for tool calls on your own host, written on a card that the choice of channel and roles uses."""
+"""`mmos models test`: tests how well a model calls tools on your host, and writes a card that chooses its channel and roles."""
 
 from __future__ import annotations
 
@@ -32,54 +32,57 @@ SPARE = ("REPAIRED", "VALID", "FAILED")
 CHANNEL_WORDS = {
     "tools": "the host's own tool calls",
     "schema": "schema mode (JSON by grammar)",
-    None: "none yet: it was not tried to an end",
+    None: "none yet: no test was completed",
 }
 
 
 @click.command()
 @click.argument("model", required=False)
 @click.option(
-    "--host", "hosts", multiple=True, metavar="HOST", help="Where to try it; may be given again. Left out: every host that has it."
+    "--host", "hosts", multiple=True, metavar="HOST", help="Test on this host. Repeatable. Default: every host that has the model."
 )
 @click.option(
     "--channel",
     type=click.Choice(list(CHANNELS)),
     default="both",
     show_default=True,
-    help="The host's tool calls, JSON by grammar, or both.",
+    help="What to test: the host's tool calls, JSON by grammar, or both.",
 )
 @click.option(
-    "--window", type=click.IntRange(512, LARGEST_WINDOW), metavar="N", help="Tokens. Default: what the configuration gives the model."
+    "--window",
+    type=click.IntRange(512, LARGEST_WINDOW),
+    metavar="N",
+    help="The window in tokens. Default: the window in the configuration.",
 )
-@click.option("--probe/--no-probe", default=True, help="Fill the window to see whether the host really reads it all.")
-@click.option("--forget", is_flag=True, help="Remove the card of MODEL or MODEL@HOST, so that it no longer decides anything.")
-@click.option("--all", "everything", is_flag=True, help="With --forget: remove all cards.")
+@click.option("--probe/--no-probe", default=True, help="Fill the window, to see whether the host really reads all of it. Default: yes.")
+@click.option("--forget", is_flag=True, help="Delete the card of MODEL or MODEL@HOST, so that it has no effect any more.")
+@click.option("--all", "everything", is_flag=True, help="With --forget: delete all cards.")
 @setting
 def test(config: Setting, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **wish: Any) -> int:
-    """Try a model with the built-in cases: are its tool calls valid and right, how fast is it, how much does it read?
+    """Test a model with the built-in cases: are its tool calls valid and right, how fast is it, and how much of a prompt does it read?
 
     \b
     mmos models test qwen2.5:14b
     mmos models test qwen2.5-coder:32b --host ollama02 --channel tools --json
     mmos models test --forget qwen2.5:14b@ollama01
 
-    The result is a card in the state folder. While it is there, the model is offered tools on this host in the way that served it best.
-    `channel` in its role overrides that. `mmos config show` tells which cards count, and `mmos config init` prefers models with good scores.
+    MMOS writes the result to a card in the state folder. From then on it offers the model tools on this host in the way that worked best.
+    `channel` in a role overrides the card. `mmos config show` shows which cards have an effect. `mmos config init` prefers models with good scores.
     """
     if everything and not forget:
-        raise click.UsageError("--all goes with --forget. To test a model, name it: mmos models test MODEL")
+        raise click.UsageError("--all needs --forget. To test a model, name it: mmos models test MODEL")
     if forget and (model is None) != everything:
-        raise click.UsageError("Name one model to forget, or all: mmos models test --forget MODEL[@HOST], or: --forget --all")
+        raise click.UsageError("Name the model whose card to delete: mmos models test --forget MODEL[@HOST]. For all cards: --forget --all")
     if forget:
         return forget_cards(config, model, hosts)
     if model is None:
-        raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows what there is.")
+        raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows the models.")
     return run_to_end(lambda: _test(config, model, hosts, Wish(CHANNELS[wish["channel"]], wish["window"], wish["probe"])))
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What was said on the command line."""
+    """The options of the command line."""
 
     channels: tuple[Literal["tools", "schema"], ...]
     window: int | None
@@ -88,7 +91,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Tried:
-    """How a trial on one host ended."""
+    """The result of a test on one host."""
 
     host: str
     card: Card | None = None
@@ -108,12 +111,12 @@ async def _test(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish)
     if config.json:
         cards = [one.card.document() for one in tried if one.card]
         print_json({"version": 1, "cards": cards, "failed": [{"host": one.host, "error": fault(one.error)} for one in tried if one.error]})
-    # A host that is down, and that nobody asked for, is told of and no failure.
+    # A host that is down is a failure only if the user named it.
     return exit_code([one.error for one, state in zip(tried, concerned, strict=True) if wanted or state.reachable])
 
 
 async def _tried(config: Setting, made: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Tried:
-    """One host, told of at once: the next one may take its time."""
+    """Test on one host, and print the result at once."""
     from mmos.errors import HostError
 
     try:
@@ -132,7 +135,7 @@ async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: 
     from mmos.fitness.trial import Trial
     from mmos.prompting.templates import Templates
 
-    click.echo(style(f"{model} on {state.name}: the first answer may wait for the model to be loaded …", dim=True), err=True)
+    click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", dim=True), err=True)
     window = wish.window or _window(made, state, model)
     trial = Trial(wired, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
@@ -142,7 +145,7 @@ async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: 
 
 
 def _window(made: Config, state: HostState, model: str) -> int:
-    """The window that its roles have: another one would load the model anew."""
+    """Find the window of the model's roles: the host would load the model again for another one."""
     from mmos.config.roles import DEFAULT_WINDOW
     from mmos.fleet.seats import key
 
@@ -152,7 +155,7 @@ def _window(made: Config, state: HostState, model: str) -> int:
 
 
 def _kept(config: Setting, made: Config, card: Card) -> Card:
-    """The card as it is on the shelf from now on; a script's marks must not speak for a model of that name."""
+    """Store the card. A rehearsal stores none: its scores must not count for a real model of that name."""
     from mmos.fitness.shelf import Shelf
 
     if config.rehearse:

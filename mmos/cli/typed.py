@@ -1,4 +1,4 @@
-"""The file of what was typed in chats: a line of JSON for each entry, in the state folder, for its owner alone."""
+"""Reads and writes the input history of chats: JSON lines in the state folder that only its owner can read."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import orjson
 FILE = "chat_history.jsonl"
 
 LONGEST = 100_000
-"""Characters of an entry that is worth keeping."""
+"""Longer entries are not kept, in characters."""
 
 
 @dataclass(frozen=True)
 class Typed:
     text: str
     thread: str = ""
-    """The id or the name of the conversation; empty in files of older versions."""
+    """The id or name of the conversation. Empty in files of older versions."""
 
 
 def add(folder: Path, typed: Typed) -> None:
-    from mmos.journal.folder import make  # by then the app has imported it, or does so anyway
+    from mmos.journal.folder import make  # slow to import, but the app needs it anyway
 
     line = orjson.dumps({"text": typed.text.encode("utf-8", "replace").decode(), "thread": typed.thread}, option=orjson.OPT_APPEND_NEWLINE)
     make(folder)
@@ -41,9 +41,9 @@ def newest(folder: Path, most: int) -> Iterator[str]:
 
 
 def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
-    """Take out what is to be gone, and say how many entries that were.
+    """Delete the entries that `gone` selects, and return their number.
 
-    The file is written anew in its place: a chat that adds to it meanwhile waits, and a full disk needs no room for a copy.
+    The file is rewritten in place. A chat that adds an entry waits meanwhile. It needs no room for a copy, so it works on a full disk.
     """
     try:
         file = (folder / FILE).open("r+b")
@@ -62,7 +62,7 @@ def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
 
 
 def began(typed: Typed, tasks: Iterable[str]) -> bool:
-    """Whether it is one of these tasks, as it was typed: `@ROLE` in front of it names who is asked."""
+    """Whether the entry is one of these tasks, also with `@ROLE` in front."""
     text = typed.text.strip()
     words = text.partition(" ")[2].strip() if text.startswith("@") else text
     return any(task.strip() in (text, words) for task in tasks)
@@ -70,7 +70,7 @@ def began(typed: Typed, tasks: Iterable[str]) -> bool:
 
 @contextmanager
 def _alone(file: BinaryIO) -> Iterator[None]:
-    """One process at a time changes the file; closing it lets the next one in."""
+    """Lock the file for this process. Closing it releases the lock."""
     if sys.platform != "win32":
         import fcntl
 
@@ -80,7 +80,7 @@ def _alone(file: BinaryIO) -> Iterator[None]:
 
 
 def _read(line: bytes) -> Typed | None:
-    """An entry; one that was cut off by a crash is none. Older versions wrote the text alone."""
+    """Read an entry. Skip one that a crash cut off. Older versions wrote only the text."""
     try:
         read = orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""`mmos models unload`: take a model out of memory, after asking where somebody may still need it."""
+"""`mmos models unload`: unloads a model, and asks first if someone may still need it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="On this host; may be given again. Else wherever it is loaded.")
-@click.option("--all", "everything", is_flag=True, help="Every loaded model instead of one.")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="HOST", help="Unload it on this host. Repeatable. Default: every host that has it in memory."
+)
+@click.option("--all", "everything", is_flag=True, help="Unload every loaded model.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
 def unload(config: Setting, model: str | None, hosts: tuple[str, ...], everything: bool, yes: bool) -> int:
-    """Take MODEL out of memory; answers that are being written are finished first.
+    """Unload MODEL from memory. The host finishes running answers first.
 
-    It asks before it unloads in several places, and what looks busy. What is not loaded is not a failure.
+    MMOS asks before it unloads on several hosts, or a model that looks busy. A model that is not loaded is not an error.
 
     \b
     mmos models unload qwen2.5:32b --host ollama02
     mmos models unload --all --host ollama01 --yes
     """
     if everything == bool(model):
-        raise click.UsageError("Name a model, or say --all.")
+        raise click.UsageError("Name a model, or add --all.")
     return run_to_end(lambda: _unload(config, model or "", hosts, yes=yes))
 
 
@@ -70,7 +72,7 @@ def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None
     if len(there) > 1:
         ask_first("Unload " + ", ".join(f"{name} on {state.name}" for state, name in there) + "?", yes=yes)
     elif busy:
-        ask_first(f"{busy[0][1]} on {busy[0][0].name} looks busy: somebody may be waiting for its answer.", yes=yes)
+        ask_first(f"{busy[0][1]} on {busy[0][0].name} looks busy: someone may be waiting for its answer.", yes=yes)
 
 
 async def _let_go(wired: Fleet, host: str, model: str) -> HostError | None:
@@ -90,6 +92,6 @@ def _tell_unloaded(config: Setting, went: Sequence[tuple[str, str, HostError | N
         if error is not None:
             click.echo(style(f"{host}: ", fg="red") + harmless(str(error)), err=True)
         elif not config.json:
-            click.echo(f"{name} is out of the memory of {host}.")
+            click.echo(f"{name} is unloaded from {host}.")
     if not went and not config.json:
         click.echo("Nothing was loaded.")

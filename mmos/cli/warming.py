@@ -1,4 +1,4 @@
-"""`mmos models warm`: have a model in memory before it is needed, and surprise nobody else who is there."""
+"""`mmos models warm`: loads a model before it is needed, and asks first if others would be unloaded."""
 
 from __future__ import annotations
 
@@ -40,31 +40,31 @@ CARD_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Plan:
-    """A model to be loaded on one host."""
+    """The plan to load a model on one host."""
 
     state: HostState
     window: int
     keep_alive: str | float | None
     in_danger: tuple[str, ...] = ()
-    """Models that are there now and may have to leave."""
+    """Loaded models that the host may have to unload."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """How it went on one host."""
+    """The result on one host."""
 
     host: str
     window: int | None = None
     was_loaded: bool = False
     seconds: float = 0.0
     gone: tuple[str, ...] = ()
-    """Models that left meanwhile."""
+    """Models that the host unloaded meanwhile."""
     after: HostState | None = None
     error: HostError | None = None
 
 
 def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | None) -> str | float | None:
-    """As the configuration takes it: seconds, or a duration."""
+    """Converts seconds or a duration, as in the configuration."""
     if given is None:
         return None
     from pydantic import TypeAdapter, ValidationError
@@ -84,15 +84,15 @@ def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | 
 
 @click.command()
 @click.argument("model")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="On this host; may be given again. Else where the configuration's roles use it.")  # fmt: skip
-@click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="Tokens of the window; else what the configuration uses for it there.")  # fmt: skip
-@click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays when idle, like "30m"; -1 is for ever. Else what the role says, or the host.')  # fmt: skip
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Load it on this host. Repeatable. Default: the hosts where roles use it.")  # fmt: skip
+@click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="The window in tokens. Default: the window in the configuration.")  # fmt: skip
+@click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays in memory when idle, like "30m". -1 means for ever. Default: as its role says, or as the host decides.')  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting
 def warm(config: Setting, model: str, hosts: tuple[str, ...], tokens: int | None, keep_alive: str | float | None, yes: bool) -> int:
-    """Load MODEL, in the window that its roles use: a call in another one would load it again.
+    """Load MODEL with the window of its roles. A call with another window would load it again.
 
-    It asks before it loads what is known to push others out of a host's memory (`vram_gb` of the host), and tells who left.
+    MMOS asks first if the host would have to unload other models (it needs `vram_gb` of the host to know). It shows which models were unloaded.
 
     \b
     mmos models warm qwen2.5:14b
@@ -103,7 +103,7 @@ def warm(config: Setting, model: str, hosts: tuple[str, ...], tokens: int | None
 
 @dataclass(frozen=True)
 class Wish:
-    """What was said on the command line."""
+    """The options of the command line."""
 
     window: int | None
     keep_alive: str | float | None
@@ -122,13 +122,13 @@ async def _warm(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish,
         plans = await asyncio.gather(*(_plan(made, wired, state, model, wish) for state in targets))
         for plan in plans:
             if plan.in_danger:
-                ask_first(f"{plan.state.name} has no room for {model} beside {', '.join(plan.in_danger)}: loading it pushes out what is there.", yes=yes)  # fmt: skip
+                ask_first(f"{plan.state.name} has no room for {model} beside {', '.join(plan.in_danger)}: the host would have to unload them.", yes=yes)  # fmt: skip
         done = await asyncio.gather(*(_load(made, wired, plan, model) for plan in plans))
     return _tell_warm(config, model, done)
 
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
-    """Where roles use it, of those that have it; else the only one that has it."""
+    """Choose the hosts where roles use the model and that have it, or the only host that has it."""
     from mmos.fleet.seats import key
 
     roles = [role for role in config.roles().values() if key(role.model) == key(model)]
@@ -137,7 +137,7 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
     used = [state for state in having if state.name in named]
     if used or len(having) < 2:
         return used or having
-    raise click.UsageError(f"On which host? Several have {model}: say --host with one of {', '.join(state.name for state in having)}.")
+    raise click.UsageError(f"Several hosts have {model}. Name one with --host: {', '.join(state.name for state in having)}.")
 
 
 async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
@@ -202,11 +202,11 @@ def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
 def _warm_line(one: Done, model: str) -> str:
     held = one.after.holds(model) if one.after else None
     told = [
-        "it was there already" if one.was_loaded else f"loaded in {how_long(one.seconds)}",
+        "already in memory" if one.was_loaded else f"loaded in {how_long(one.seconds)}",
         f"window {window(held.context_length if held else one.window)}" if held or one.window else "",
         f"stays {staying(held, time.time())}" if held and one.after and one.after.kind != "embedded" else "",
-        f"{', '.join(one.gone)} had to leave" if one.gone else "",
-        "it leaves with this command: an embedded model lives as long as the mmos that loaded it"
+        f"unloaded for it: {', '.join(one.gone)}" if one.gone else "",
+        "unloaded when this command ends: an embedded model lives as long as the mmos process that loaded it"
         if one.after and one.after.kind == "embedded"
         else "",
     ]

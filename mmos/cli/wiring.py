@@ -1,4 +1,4 @@
-"""Which configuration every command means: the one that is named or found, or else this machine's Ollama as it is; in a rehearsal, its hosts played by scripts."""
+"""Builds the App from the options: with the configuration that is named or found, or this machine's Ollama, or a rehearsal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 Note = Callable[[str], None]
 Offer = Callable[[str, str], Awaitable[bool]]
-"""Puts a question that is answered by yes or no; one of these is what no answer means."""
+"""Asks a yes-or-no question. The second text is the default answer."""
 
-EMBEDDED = "There is no configuration, and no Ollama answers at {url}. Talk with the embedded model? It is real, and tiny."
-FOUND = "No orchestration.yaml: these are the models of {url}. `mmos config init` writes them down."
+EMBEDDED = "There is no configuration, and no Ollama answers at {url}. Talk with the embedded model? It is a tiny real model."
+FOUND = "No orchestration.yaml: using the models of {url}. `mmos config init` writes a file for them."
 EMPTY = "No orchestration.yaml, and {url} has no model that can chat: the built-in configuration is used. Fetch a model: ollama pull qwen2.5:14b"
 NOBODY = "No orchestration.yaml, and no Ollama answers at {url}: the built-in configuration is used. `mmos config init HOST` writes one."
 REHEARSAL_TIME_SCALE = 20.0
@@ -29,7 +29,7 @@ REHEARSAL_TIME_SCALE = 20.0
 
 @asynccontextmanager
 async def wired(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[App]:
-    """The App for these options."""
+    """Open the App for these options."""
     from mmos.app import open_app
 
     async with configured(config, note, offer) as made:
@@ -40,7 +40,7 @@ async def wired(config: Setting, note: Note | None = None, offer: Offer | None =
 
 @asynccontextmanager
 async def configured(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[Config]:
-    """The configuration for these options; rehearsed hosts are served as long as it is used."""
+    """Load the configuration for these options. In a rehearsal, serve its hosts while it is used."""
     if config.rehearse:
         async with _rehearsed(config) as made:
             yield made
@@ -99,7 +99,7 @@ def _on_stderr(config: Setting) -> Note:
 
 
 async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Config:
-    """What `mmos config init` would propose for this machine's Ollama; without one, the built-in configuration."""
+    """Make the configuration that `mmos config init` would write for this machine's Ollama. Without an Ollama, take the built-in one."""
     from mmos.config.load import load
     from mmos.config.sources import EMBEDDED as EMBEDDED_SOURCE
     from mmos.config.sources import local_address
@@ -118,7 +118,7 @@ async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Confi
 
 
 async def _survey(url: str) -> HostSurvey | None:
-    """What this machine's Ollama has; None where none answers."""
+    """Ask this machine's Ollama for its models. None if it does not answer."""
     from mmos.cli.surveying import ask_hosts
 
     (survey,) = await ask_hosts((url,))
@@ -145,7 +145,7 @@ def _can_embed() -> bool:
 
 @asynccontextmanager
 async def _rehearsed(config: Setting) -> AsyncIterator[Config]:
-    """The configuration that is named or found, its servers played; without one, the default rehearsal fleet."""
+    """Load the configuration and rehearse its servers. Without a configuration, use the default rehearsal fleet."""
     scale = config.time_scale or REHEARSAL_TIME_SCALE
     if config.file().path is None:
         from mmos.config.load import from_mapping

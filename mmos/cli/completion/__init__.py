@@ -1,1 +1,1 @@
-"""Completion in the shell: the scripts that ask for it, and what is answered."""
+"""Completion in the shell: the scripts for each shell, and the names that MMOS offers."""

@@ -1,4 +1,4 @@
-"""What Tab offers beyond commands and options: runs, threads, roles, models, hosts and topics, read from files and never asked of a host."""
+"""Completes runs, threads, roles, models, hosts and topics in the shell. It reads files only and asks no host."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mmos.errors import MmosError
 MOST = 200
 HELP_WIDTH = 60
 Offers = Iterable[tuple[str, str]]
-"""Values, each with a few words about it."""
+"""Values with short descriptions."""
 
 
 def attach(command: click.Command) -> click.Command:
-    """Let the arguments and options of a command, and of those within it, offer what there is."""
+    """Add completion to the arguments and options of a command and its subcommands."""
     for parameter in command.params:
         source = _SOURCES.get(parameter.name or "")
         if source is not None and type(parameter.type) is type(click.STRING):
@@ -34,7 +34,7 @@ def attach(command: click.Command) -> click.Command:
 
 
 class Live(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A text that is one of many."""
+    """A text with known values."""
 
     name = "text"
 
@@ -48,7 +48,7 @@ class Live(click.ParamType):  # type: ignore[type-arg]  # generic in newer versi
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         try:
             found = list(self._source(_setting(ctx), incomplete))
-        except (MmosError, OSError, sqlite3.Error, ValueError):  # nobody who presses Tab wants to read about it
+        except (MmosError, OSError, sqlite3.Error, ValueError):  # Tab must not print errors
             return []
         fitting = [(value, about) for value, about in found if value.casefold().startswith(incomplete.casefold()) and value.isprintable()]
         return [CompletionItem(value, help=one_line(about, HELP_WIDTH) or None) for value, about in fitting[:MOST]]
@@ -65,7 +65,7 @@ def _setting(ctx: click.Context) -> Setting:
 
 JOURNAL = "journal.db"
 LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named', 'question_asked', 'question_answered')"
-"""As the journal's own index says it. The journal is not imported: that would take longer than all the rest."""
+"""The condition of the journal's own index. It is repeated here because importing the journal takes too long."""
 
 _RUNS = f"""SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
     WHERE kind = 'run_started' AND {LISTED} ORDER BY seq DESC LIMIT {MOST}"""
@@ -78,7 +78,7 @@ def _runs(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 
 def _threads(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
-    """By their names; the id is offered where there is none."""
+    """Offer threads by name, or by id if they have no name."""
     return [(name or thread, thread if name else "") for thread, _, name in _read(setting, _THREADS)]
 
 
@@ -94,7 +94,7 @@ def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
 
 
 def _configured(setting: Setting) -> Mapping[str, Any]:
-    """The configuration as it is written, checked by nobody."""
+    """Read the configuration without checking it."""
     import yaml
 
     from mmos.config.sources import EMBEDDED, find
@@ -120,7 +120,7 @@ def _cast(configured: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 
 
 def _models(setting: Setting, incomplete: str = "") -> Offers:  # noqa: ARG001
-    """Those that roles use, and those that servers list."""
+    """Offer the models that roles use or servers list."""
     configured = _configured(setting)
     used: dict[str, list[str]] = {}
     for role, about in _cast(configured):
@@ -143,7 +143,7 @@ def _hosts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 
 def _roles(setting: Setting, incomplete: str) -> Offers:
-    """`ROLE=MODEL@HOST`, part after part."""
+    """Complete `ROLE=MODEL@HOST` one part at a time."""
     role, given, model = incomplete.partition("=")
     if not given:
         return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(setting))]
@@ -164,7 +164,7 @@ def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 
 def _prompts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
-    """By their names, and by the roles that read them."""
+    """Offer prompts by name, and by the roles that read them."""
     from mmos.prompting.templates import TEXTS
 
     roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(setting))}
@@ -175,4 +175,4 @@ _SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
     "role_only": _names, "topic": _topics, "prompt": _prompts,
 }  # fmt: skip
-"""By the names of parameters: they mean the same in every command."""
+"""Completions by parameter name. A name means the same in every command."""

@@ -1,4 +1,4 @@
-"""The scripts that make a shell ask for completions, and where each shell looks for its own."""
+"""Makes and installs the completion scripts of bash, zsh and fish."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem, FishComplete, ShellComplete, 
 from mmos.errors import UsageError
 
 VARIABLE = "_MMOS_COMPLETE"
-"""As in `mmos.cli.main`: in the environment of a command that a shell starts to ask for completions."""
+"""The shell sets this environment variable when it asks for completions, as in `mmos.cli.main`."""
 
 _BASH = """\
 %(complete_func)s() {
@@ -43,7 +43,7 @@ _ZSH_FIRST = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit 
 
 
 class Bash(ShellComplete):
-    """Reads the line itself: bash takes the names of models apart at their colons."""
+    """Parses the line itself, because bash splits the names of models at their colons."""
 
     name = "bash"
     source_template = _BASH
@@ -73,7 +73,7 @@ def script(shell: str, command: click.Command) -> str:
 
 
 def answer(command: click.Command, instruction: str) -> int:
-    """Print what the shell asks for; whatever it asks, nothing goes wrong aloud."""
+    """Print the completions that the shell asks for, without error messages."""
     shell, _, wish = instruction.partition("_")
     if shell not in SHELLS or wish not in ("complete", "source"):
         return 1
@@ -86,13 +86,13 @@ def answer(command: click.Command, instruction: str) -> int:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a shell finds its script."""
+    """The place of a shell's script."""
 
     script: Path
     start: Path | None = None
-    """The file that has to name it, where the shell does not look there by itself."""
+    """The start file that must load the script, if the shell does not find it by itself."""
     begin: str = ""
-    """What the script needs to have been done."""
+    """Commands that the script needs before it."""
 
 
 def place(shell: str, environ: Mapping[str, str]) -> Place:
@@ -108,7 +108,7 @@ def place(shell: str, environ: Mapping[str, str]) -> Place:
 
 
 def install(shell: str, command: click.Command, environ: Mapping[str, str]) -> list[str]:
-    """Write the script, and what makes the shell read it; says what was done, and what is to be done next."""
+    """Install the script. Return messages that say what was done and what to do next."""
     where = place(shell, environ)
     where.script.parent.mkdir(parents=True, exist_ok=True)
     where.script.write_text(where.begin + script(shell, command), encoding="utf-8")
@@ -120,14 +120,14 @@ def install(shell: str, command: click.Command, environ: Mapping[str, str]) -> l
             with where.start.open("a", encoding="utf-8") as file:
                 file.write(f"{'' if before.endswith(chr(10)) or not before else chr(10)}\n# completion of mmos\n{line}\n")
             told.append(f"Added two lines to {where.start}, which read it.")
-    return [*told, f"It works in every {shell} that is opened from now on; in this one after: . {shlex.quote(str(where.script))}"]
+    return [*told, f"Every new {shell} has completion. To use it in this one, type: . {shlex.quote(str(where.script))}"]
 
 
 # ---------------------------------------------------------------- which shell this is
 
 
 def detect(environ: Mapping[str, str], process: int) -> str:
-    """The nearest shell that this process was started from, else the user's own."""
+    """Find the shell that started this process, or the user's login shell."""
     for _ in range(8):
         name, process = _process(process)
         if name in SHELLS:
@@ -137,11 +137,11 @@ def detect(environ: Mapping[str, str], process: int) -> str:
     name = Path(environ.get("SHELL", "")).name
     if name in SHELLS:
         return name
-    raise UsageError("It is not clear which shell this is.", next_step=f"Name it: mmos --install-completion {'|'.join(SHELLS)}")
+    raise UsageError("MMOS does not recognise this shell.", next_step=f"Name it: mmos --install-completion {'|'.join(SHELLS)}")
 
 
 def _process(number: int) -> tuple[str, int]:
-    """The name of a process, and who started it; nothing where the system does not tell."""
+    """Find the name and the parent of a process. Nothing if the system does not say."""
     try:
         text = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -154,5 +154,5 @@ def chosen(shell: Any, environ: Mapping[str, str]) -> str:
     if shell == "auto":
         return detect(environ, os.getppid())
     if shell not in SHELLS:
-        raise UsageError(f"{shell!r} is no shell that mmos knows, allowed: {', '.join(SHELLS)}.")
+        raise UsageError(f"{shell!r} is not a shell that MMOS knows. Allowed: {', '.join(SHELLS)}.")
     return str(shell)

@@ -1,4 +1,4 @@
-"""Streamed Markdown for the terminal: finished lines for the scrollback, and the open block while it grows."""
+"""Formats streamed Markdown for the terminal: gives finished lines for the scrollback, and the open block while it grows."""
 
 from mmos.cli.chat.markdown.stream import MarkdownStream
 

@@ -1,4 +1,4 @@
-"""Markdown blocks, line by line: quotes, lists, paragraphs, headings, code, tables and rules."""
+"""Parses Markdown blocks line by line: quotes, lists, paragraphs, headings, code, tables and rules."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Container:
     """A quote, or an item of a list."""
 
     marker: str = ""
-    """Nothing for a quote."""
+    """The item's marker. Empty for a quote."""
     width: int = 2
     lead: int = 0
     shown: bool = False
-    """The marker stands on a line already."""
+    """Whether the marker was written already."""
 
 
 class Blocks:
-    """What is open, and the lines that are finished."""
+    """Holds the open blocks and the finished lines."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
@@ -43,12 +43,12 @@ class Blocks:
         self._around: list[Container] = []
         self._leaf: Paragraph | Code | Table | None = None
         self._blank = False
-        """A blank line stands in the text above the next block."""
+        """Whether there is a blank line above the next block."""
         self._above = ""
-        """The kind of the block above; nothing at the beginning."""
+        """The kind of the block above. Empty at the start."""
 
     def fork(self) -> Blocks:
-        """The same again, to try what would come of more."""
+        """Copy the state, to try how more text would look."""
         other = Blocks(replace(self.look, open_end=True))
         other._around = [replace(container) for container in self._around]
         other._leaf = self._leaf.copy() if self._leaf is not None else None
@@ -58,7 +58,7 @@ class Blocks:
     # ---------------------------------------------------------------- lines that come in
 
     def begin(self, text: str) -> None:
-        """The beginning of a line that is too long to wait for its end; `more` follows."""
+        """Take the start of a line that is too long to wait for its end. `more` follows."""
         self.line(text)
         if isinstance(self._leaf, Paragraph):
             self._leaf.text += text[len(text.rstrip()) :]
@@ -68,7 +68,7 @@ class Blocks:
         rest, depth = self._within(text)
         if depth < len(self._around):
             if isinstance(self._leaf, Paragraph) and rest.strip() and not self._begins_block(rest):
-                self._paragraph(rest.strip())  # a paragraph goes on without the marks of what it stands in
+                self._paragraph(rest.strip())  # a paragraph may continue without the markers of its quote or list
                 return
             self._leave(depth)
         if isinstance(self._leaf, Code) and self._code(self._leaf, rest):
@@ -80,7 +80,7 @@ class Blocks:
         self._block(self._enter(rest))
 
     def more(self, text: str, *, last: bool) -> None:
-        """More of a line that was too long to wait for its end."""
+        """Take more of a line that was too long to wait for its end."""
         text = text.expandtabs(4)
         if isinstance(self._leaf, Code):
             self._put(self._leaf.show(text, self._look()), "code", goes_on=True)
@@ -95,7 +95,7 @@ class Blocks:
         self._close()
 
     def _within(self, text: str) -> tuple[str, int]:
-        """What is left of a line within the open quotes and items, and within how many of them it stands."""
+        """Strip the markers of open quotes and items from a line. Return the rest and how many of them it is inside."""
         for depth, container in enumerate(self._around):
             if not container.marker:
                 match = _QUOTE.match(text)
@@ -115,7 +115,7 @@ class Blocks:
         return bool(item and rest[item.end() :]) or any(pattern.match(rest) for pattern in (_QUOTE, _HEADING, _RULE, _FENCE))
 
     def _enter(self, rest: str) -> str:
-        """Open the quotes and items that begin on this line."""
+        """Open the quotes and items that start on this line."""
         while not _RULE.match(rest):
             if (match := _QUOTE.match(rest)) is not None:
                 container, rest = Container(), rest[match.end() :]
@@ -130,13 +130,13 @@ class Blocks:
         return rest
 
     def _may_begin(self, item: re.Match[str], rest: str) -> bool:
-        """Within a paragraph a number may be one of its words."""
+        """Whether a number is a marker. Inside a paragraph it may be a word."""
         return not isinstance(self._leaf, Paragraph) or bool(rest[item.end() :] and item[3] in (None, "1"))
 
-    # ---------------------------------------------------------------- what stands in them
+    # ---------------------------------------------------------------- their content
 
     def _code(self, code: Code, rest: str) -> bool:
-        """A line of open code; False when it is none."""
+        """Take a line of open code. False if no code is open."""
         if code.fence:
             if code.ends_with(rest):
                 self._put(code.closing(self._look()), "code", goes_on=True)
@@ -171,7 +171,7 @@ class Blocks:
             self._paragraph(rest.strip())
 
     def _other(self, rest: str) -> bool:
-        """Blocks that are known by their first line."""
+        """Start a block that is recognised by its first line."""
         if (match := _FENCE.match(rest)) is not None and (len(match[1]) < 4 or self._listed):
             self._close()
             self._leaf = code = Code.fenced(match[2], len(match[1]), match[3])
@@ -224,7 +224,7 @@ class Blocks:
     # ---------------------------------------------------------------- lines that go out
 
     def _close(self) -> None:
-        """Show what is left of the open block."""
+        """Finish the open block."""
         leaf, self._leaf = self._leaf, None
         if isinstance(leaf, Paragraph):
             self._put(leaf.close(self._look()), "paragraph", goes_on=leaf.begun)
@@ -234,7 +234,7 @@ class Blocks:
             self._blank = self._blank or leaf.blanks > 0
 
     def _leave(self, depth: int) -> None:
-        """Leave quotes and items; an item without a text has its line, too."""
+        """Close quotes and items. An empty item also gets a line."""
         if depth < len(self._around):
             self._close()
             if any(container.marker and not container.shown for container in self._around):
@@ -253,7 +253,7 @@ class Blocks:
                 self.out.append("")
             self._blank, self._above = False, kind
         if len(first) > (limit := self.look.width // 2):
-            if first.strip() and first != rest:  # no room for the markers beside the text: they stand above it
+            if first.strip() and first != rest:  # no room for the markers beside the text: write them above it
                 self.out += [paint(laid(line), colour=colour) for line in wrap(words([(first.strip(), 0)]), self.look.width)]
             first = rest = rest[len(rest) - limit :]
         if not lines:
@@ -265,7 +265,7 @@ class Blocks:
             first = rest
 
     def _prefixes(self) -> tuple[str, str]:
-        """What stands before the first line of a block, and before the others."""
+        """Make the prefix of a block's first line and of its other lines."""
         first = rest = ""
         for container in self._around:
             if not container.marker:

@@ -26,16 +26,16 @@ references returning right rollback select set table then union unique update us
 
 @dataclass(frozen=True)
 class _Family:
-    """Languages that are written alike."""
+    """Languages with the same syntax."""
 
     words: str
     comment: str = ""
-    """What a comment to the end of the line begins with, as a pattern."""
+    """Pattern for the start of a comment that ends with the line."""
     spanning: tuple[tuple[str, str, int], ...] = ()
-    """What may go over several lines: how it begins, how it ends, how it is shown."""
+    """Constructs over several lines: how they start, how they end, how they are shown."""
     same_case: bool = True
     names: str = ""
-    """A pattern of names that stand out: keys, tags, variables."""
+    """Pattern for highlighted names: keys, tags, variables."""
 
 
 _COMMENT, _TEXT, _NUMBER, _WORD, _NAME = DIM, GREEN, CYAN, MAGENTA, BOLD
@@ -66,12 +66,12 @@ _LANGUAGES = {
 
 
 class Highlighter:
-    """Reads the lines of one piece of code in their order."""
+    """Highlights the lines of one piece of code in order."""
 
     def __init__(self, language: str) -> None:
         self._family = _family(language.casefold())
         self._open: tuple[str, int] | None = None
-        """How what spans lines will end, and how it is shown."""
+        """The end and the style of the open construct."""
 
     @property
     def knows(self) -> bool:
@@ -92,7 +92,7 @@ class Highlighter:
         return spans
 
     def _rest(self, text: str, place: int, spans: list[Span]) -> int:
-        """What goes over lines, up to its end or the line's."""
+        """Take an open construct up to its end or the end of the line."""
         ending, style = self._open or ("", 0)
         end = text.find(ending, place)
         if end < 0:

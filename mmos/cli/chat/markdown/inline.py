@@ -1,4 +1,4 @@
-"""Inline Markdown as styled spans: emphasis, code, links and line breaks; anything else is shown as written."""
+"""Parses inline Markdown into styled spans: emphasis, code, links and line breaks. Other text stays as written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORMULAS = {"\\(": "\\)", "\\[": "\\]"}
 
 @dataclass
 class _Marks:
-    """A run of `*`, `_` or `~` that may open or close emphasis."""
+    """A run of `*`, `_` or `~` that can open or close emphasis."""
 
     place: int
     sign: str
@@ -41,7 +41,7 @@ class _Reading:
     spans: list[list[str | int]] = field(default_factory=list)
     marks: list[_Marks] = field(default_factory=list)
     runs: dict[int, list[int]] | None = None
-    """Where runs of backticks of a length begin; made when the first one is met."""
+    """The positions of backtick runs by length. Found when the first one is read."""
 
     def add(self, text: str, style: int = 0) -> None:
         if text:
@@ -49,7 +49,7 @@ class _Reading:
 
 
 def inline(text: str, *, open_end: bool = False) -> list[Span]:
-    """The spans of a text. With an open end, what was begun and not closed yet is shown as if it were closed there."""
+    """Parse a text into spans. With an open end, marks that are still open count as closed there."""
     reading = _read(text, open_end)
     left = _emphasise(reading)
     if open_end:
@@ -70,7 +70,7 @@ def _read(text: str, open_end: bool) -> _Reading:
 
 
 def _escape(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    """A sign that means itself; or the beginning of a formula, which is shown as it stands."""
+    """Read a plain character, or the start of a formula, which is shown as written."""
     text, sign = reading.text, match.group()
     end = text.find(_FORMULAS[sign], match.end()) if sign in _FORMULAS else -1
     if end >= 0:
@@ -131,7 +131,7 @@ def _formula(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  #
 
 
 def _marks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    """Stars beside a space are stars, and underscores within a word belong to it."""
+    """Decide whether marks open or close emphasis. Stars beside a space and underscores inside a word do not."""
     text, run = reading.text, match.group()
     before = text[match.start() - 1] if match.start() else " "
     after = text[match.end()] if match.end() < len(text) else " "
@@ -151,7 +151,7 @@ _READERS = {
 
 
 def _emphasise(reading: _Reading) -> list[_Marks]:
-    """Pair what opens with what closes; what is left open comes back."""
+    """Pair opening and closing marks. Return the marks that stay open."""
     openers: list[_Marks] = []
     for closer in reading.marks:
         while closer.closes and closer.count:
@@ -172,7 +172,7 @@ def _emphasise(reading: _Reading) -> list[_Marks]:
 
 
 def _close_all(spans: list[list[str | int]], left: list[_Marks]) -> None:
-    """Style what stands after marks that are open at the end."""
+    """Style the text after marks that are still open at the end."""
     style = 0
     ends = [*(marks.place for marks in left[1:]), len(spans)]
     for marks, end in zip(left, ends, strict=bool(left)):

@@ -1,4 +1,4 @@
-"""The content of a block: a paragraph or code, line by line, and which of its lines are final."""
+"""Formats the content of a block, a paragraph or code, and tells which of its lines are final."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mmos.cli.chat.markdown.styles import CODE, DIM, Span
 from mmos.cli.chat.markdown.wrapping import Word, chop, laid, words, wrap
 
 LONGEST = 1000
-"""Characters of a paragraph, or of a line, that are kept open; beyond that its beginning is shown for good."""
+"""Longest open paragraph or line, in characters. The start of a longer one is shown for good."""
 
 NESTING = ("markdown", "md", "mdx")
-"""Code in these languages may have fences within."""
+"""Code in these languages may contain fences."""
 
 _FENCE = re.compile(r" *(`{3,}|~{3,}) *([^`]*)$")
 Lines = list[list[Span]]
@@ -22,12 +22,12 @@ Lines = list[list[Span]]
 
 @dataclass(frozen=True)
 class Look:
-    """How text is shown: in how many cells, and whether markup becomes styles or stays as it was written."""
+    """How text is shown: its width in cells, and whether markup becomes styles or stays as written."""
 
     width: int
     colour: bool
     open_end: bool = False
-    """The text is still being written: what was begun in it counts as closed."""
+    """The text is still being written. Open marks count as closed."""
 
     def spans(self, text: str) -> list[Span]:
         return inline(text, open_end=self.open_end) if self.colour else [(text, 0)]
@@ -40,18 +40,18 @@ class Look:
 class Paragraph:
     text: str = ""
     kept: list[Word] = field(default_factory=list)
-    """The last line of what was shown for good: it may go on."""
+    """The last line that was shown for good. It may continue."""
     begun: bool = False
 
     def copy(self) -> Paragraph:
         return replace(self)
 
     def add(self, line: str, *, joined: bool = False) -> None:
-        """A line of it; or, joined, more of the last one."""
+        """Add a line, or, if `joined`, more of the last line."""
         self.text += line if joined or not self.text else f"\n{line}"
 
     def overflow(self, look: Look) -> Lines:
-        """Full lines of what is too long to be kept open."""
+        """Give the full lines of a paragraph that is too long to stay open."""
         done: Lines = []
         while len(self.text) > LONGEST:
             cut = max(self.text.rfind(" ", 0, LONGEST), self.text.rfind("\n", 0, LONGEST))
@@ -71,7 +71,7 @@ class Paragraph:
 
 @dataclass
 class Code:
-    """Fenced code, or, without a fence, code that is indented."""
+    """Fenced code, or indented code without a fence."""
 
     fence: str = ""
     indent: int = 0
@@ -79,9 +79,9 @@ class Code:
     highlighter: Highlighter = field(default_factory=lambda: Highlighter(""))
     begun: bool = False
     depth: int = 0
-    """Fences within it that are open."""
+    """Open fences inside it."""
     blanks: int = 0
-    """Blank lines that belong to it if more of it follows."""
+    """Blank lines that belong to it if more code follows."""
 
     @classmethod
     def fenced(cls, fence: str, indent: int, info: str) -> Code:
@@ -100,7 +100,7 @@ class Code:
         return [] if look.colour or not self.fence else chop([(self.fence, 0)], look.width)
 
     def ends_with(self, line: str) -> bool:
-        """Whether a line is the closing fence; fences within are counted."""
+        """Whether a line is the closing fence. Fences inside are counted."""
         match = _FENCE.match(line)
         if match is None or not match[1].startswith(self.fence):
             return False

@@ -1,4 +1,4 @@
-"""Markdown that arrives in pieces: prints finished blocks once, and shows the open block as if the text ended here."""
+"""Formats Markdown that arrives in pieces: gives finished blocks once, and shows the open block as if the text ended here."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from mmos.cli.chat.markdown.leaves import LONGEST, Look
 from mmos.cli.output import harmless
 
 _UNCLEAR = re.compile(r"`+[\w+-]*|~+[\w+-]*|#{1,6}|[-*+=_|: ]*|>")
-"""The beginning of a line that may yet become many things."""
+"""The start of a line whose kind is not yet known."""
 
 NARROWEST = 4
 
 
 class MarkdownStream:
-    """The same lines come out however the text is cut into pieces.
+    """Formats a stream. The lines do not depend on how the text is cut into pieces.
 
-    Paragraphs go out at their end, code and lists line by line, tables once their first rows have settled the widths of the columns.
+    It gives paragraphs at their end, code and lists line by line, and tables after their first rows, which set the widths of the columns.
     """
 
     def __init__(self, width: int, colour: bool = True) -> None:
@@ -27,13 +27,13 @@ class MarkdownStream:
     def _begin(self) -> None:
         self._blocks = Blocks(self._look)
         self._pending = ""
-        """The line that has no end yet."""
+        """The line that is not complete yet."""
         self._long = False
-        """The beginning of that line was shown already."""
+        """Whether the start of that line was shown already."""
         self._tail: list[str] | None = []
 
     def feed(self, text: str) -> list[str]:
-        """More of the text; the lines that are finished by it."""
+        """Add more text. Return the lines that are now finished."""
         *ended, self._pending = (self._pending + text).split("\n")
         for line in ended:
             self._line(self._shortened(line), last=True)
@@ -43,7 +43,7 @@ class MarkdownStream:
         return done
 
     def tail(self) -> list[str]:
-        """The open block, if the text ended here."""
+        """Draw the open block as if the text ended here."""
         if self._tail is None:
             blocks = self._blocks.fork()
             if self._pending and not _UNCLEAR.fullmatch(self._pending.strip()):
@@ -53,7 +53,7 @@ class MarkdownStream:
         return list(self._tail)
 
     def finish(self) -> list[str]:
-        """The text has ended: all that is left of it."""
+        """Return all remaining lines, because the text has ended."""
         if self._pending:
             self._line(self._pending, last=True)
         self._blocks.finish()
@@ -62,12 +62,12 @@ class MarkdownStream:
         return done
 
     def resize(self, width: int) -> None:
-        """What is shown from now on is so wide."""
+        """Set the width of later lines."""
         self._look = self._blocks.look = Look(max(NARROWEST, width), self._look.colour)
         self._tail = None
 
     def _shortened(self, line: str) -> str:
-        """What is left of a line that is too long to wait for its end."""
+        """Give the rest of a line that was too long to wait for its end."""
         while len(line) > LONGEST:
             self._line(line[:LONGEST], last=False)
             line = line[LONGEST:]

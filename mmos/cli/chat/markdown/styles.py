@@ -1,4 +1,4 @@
-"""Styled text: spans with a style, and the escape sequences that show them."""
+"""Defines styled text: spans with a style, and the escape sequences that show them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from mmos.cli.guard import RESET, sequence
 
 Span = tuple[str, int]
-"""A text without control signs, and the styles that it is shown in."""
+"""A text without control characters, and its styles."""
 
 BOLD, DIM, ITALIC, UNDERLINE, STRIKE, RED, GREEN, MAGENTA, CYAN = (1 << place for place in range(9))
 
@@ -24,7 +24,7 @@ def _begin(style: int) -> str:
 
 
 def paint(spans: Iterable[Span], *, colour: bool) -> str:
-    """One line for the terminal; it ends in the style that it began in."""
+    """Write one line for the terminal. It ends in the style in which it starts."""
     if not colour:
         return "".join(text for text, _ in spans)
     parts: list[str] = []

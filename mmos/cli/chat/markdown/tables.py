@@ -1,4 +1,4 @@
-"""Tables that fit the width of the terminal; a table that cannot fit becomes a list of its cells."""
+"""Formats tables to the width of the terminal. A table that cannot fit becomes a list of its cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.cli.chat.markdown.wrapping import Word, laid, words, wrap
 RULE = re.compile(r" {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?$")
 _BAR = re.compile(r"(?<!\\)\|")
 HELD_ROWS = 20
-"""Rows that are waited for before the widths of the columns are settled."""
+"""The widths of the columns are set after this many rows."""
 
 NARROWEST = 4
 BETWEEN = " │ "
@@ -22,7 +22,7 @@ Row = list[list[Word]]
 
 
 def split_row(line: str) -> list[str]:
-    """The cells of a row; a bar within code or after a backslash is no end of a cell."""
+    """Split a row into cells. A bar inside code or after a backslash does not end a cell."""
     bare = line.strip().removeprefix("|")
     if bare.endswith("|") and not bare.endswith("\\|"):
         bare = bare[:-1]
@@ -31,22 +31,22 @@ def split_row(line: str) -> list[str]:
 
 
 def is_head(head: str, rule: str) -> bool:
-    """Whether two lines begin a table."""
+    """Whether two lines start a table."""
     return "|" in rule and "|" in head and RULE.match(rule) is not None and len(split_row(head)) == len(split_row(rule))
 
 
 @dataclass
 class Table:
-    """The rows that are held, and how the columns are set."""
+    """Holds rows until the widths of the columns are set."""
 
     head: Row
     aligned: tuple[str, ...]
     colour: bool
     rows: list[Row] = field(default_factory=list)
     natural: list[int] = field(default_factory=list)
-    """How wide the columns would like to be; empty until that is settled."""
+    """The preferred widths of the columns. Empty until they are set."""
     opened: bool = False
-    """The head has been shown."""
+    """Whether the head has been shown."""
 
     @classmethod
     def of(cls, head: str, rule: str, *, colour: bool) -> Table:
@@ -57,7 +57,7 @@ class Table:
         return Table(self.head, self.aligned, self.colour, list(self.rows), list(self.natural), self.opened)
 
     def add(self, line: str) -> None:
-        """A row; cells that no column is there for go with the last one."""
+        """Add a row. Extra cells go into the last column."""
         cells, count = split_row(line), len(self.head)
         cells[count - 1 :] = [" | ".join(cells[count - 1 :])]
         self.rows.append([_cell(cell, self.colour) for cell in [*cells, *[""] * (count - len(cells))]])
@@ -67,7 +67,7 @@ class Table:
         return bool(self.natural) or len(self.rows) >= HELD_ROWS
 
     def take(self, width: int) -> list[list[Span]]:
-        """The lines of all rows that are held."""
+        """Give the lines of all held rows."""
         if not self.natural:
             self.natural = [max(1, *(_width(row[place]) for row in (self.head, *self.rows))) for place in range(len(self.head))]
         rows, self.rows = self.rows, []
@@ -84,7 +84,7 @@ class Table:
         return lines
 
     def _set(self, row: Row, widths: Sequence[int], style: int = 0) -> list[list[Span]]:
-        """One row; cells that are longer than their column take several lines."""
+        """Draw one row. Cells that are longer than their column take several lines."""
         wrapped = [wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
         lines: list[list[Span]] = []
         for place in range(max(len(cell) for cell in wrapped)):
@@ -117,7 +117,7 @@ def _width(cell: Sequence[Word]) -> int:
 
 
 def _fitting(natural: Sequence[int], width: int) -> list[int] | None:
-    """As wide as they like, as long as that fits; the widest give way first."""
+    """Give the columns their preferred widths if that fits. Otherwise shrink the widest first."""
     room = width - len(BETWEEN) * (len(natural) - 1)
     if room < sum(min(NARROWEST, wanted) for wanted in natural):
         return None
@@ -133,7 +133,7 @@ def _fitting(natural: Sequence[int], width: int) -> list[int] | None:
 
 
 def _record(head: Row, row: Row | None, width: int) -> list[list[Span]]:
-    """A row where there is no room for columns."""
+    """Draw a row if there is no room for columns."""
     if row is None:
         return [laid(line) for cell in head for line in wrap(cell, width)]
     lines: list[list[Span]] = []

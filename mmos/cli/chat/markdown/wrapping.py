@@ -17,18 +17,18 @@ _NEVER_LAST = frozenset("（［｛「『【〈《〔‘“([{")
 
 
 LONGEST_SIGN, WIDEST_SIGN = 12, 8
-"""What is joined without end is cut: so many characters, so many cells."""
+"""Longest joined character, in characters and in cells. Longer ones are cut."""
 
 
 class Word(NamedTuple):
-    """What is not broken, unless it is longer than a line."""
+    """A word, which is broken only if it is longer than a line."""
 
     gap: bool
-    """A space stands before it, unless it begins a line."""
+    """Write a space before it, except at the start of a line."""
     spans: tuple[Span, ...]
     width: int
     breaks: bool = False
-    """It is the end of a line, and nothing else."""
+    """It is only a line break."""
 
 
 BREAK = Word(False, (), 0, breaks=True)
@@ -40,7 +40,7 @@ def _wide(sign: str) -> int:
 
 
 def cells(text: str) -> int:
-    """How many cells a text takes, in terminals that join emoji and in those that do not."""
+    """Count the cells of a text, in terminals that join emoji and in terminals that do not."""
     if text.isascii():
         return len(text)
     if len(text) == 1:
@@ -49,7 +49,7 @@ def cells(text: str) -> int:
 
 
 def words(spans: Iterable[Span]) -> list[Word]:
-    """The words of a text; a line break in it is a word of its own."""
+    """Split a text into words. A line break is a separate word."""
     found: list[Word] = []
     parts: list[Span] = []
     gap = False
@@ -99,19 +99,19 @@ def _made(gap: bool, spans: Sequence[Span]) -> Word:
 
 
 def _may_break(last: str, sign: str) -> bool:
-    """Whether a line may end between two signs of a word: beside a wide one, as scripts without spaces do."""
+    """Whether a line may break between two characters of a word: beside a wide one, as in scripts without spaces."""
     if _wide(sign) < 2 and _wide(last) < 2:
         return False
     return sign not in _NEVER_FIRST and last not in _NEVER_LAST and not _joined(last, sign)
 
 
 def _joined(last: str, sign: str) -> bool:
-    """Whether two signs are parts of one: accents, joined emoji, skin tones, flags."""
+    """Whether two characters belong together: accents, joined emoji, skin tones, flags."""
     return _wide(sign) == 0 or last == "\u200d" or "\U0001f3fb" <= sign <= "\U0001f3ff" or "\U0001f1e6" <= sign <= "\U0001f1ff"
 
 
 def wrap(text: Iterable[Word], width: int) -> list[list[Word]]:
-    """The words in lines; the last line is the one that could go on."""
+    """Arrange words in lines. The last line may continue."""
     lines: list[list[Word]] = [[]]
     used = 0
     for word in text:
@@ -142,7 +142,7 @@ def _cut(word: Word, width: int) -> tuple[Word, Word | None]:
 
 
 def laid(line: Sequence[Word]) -> list[Span]:
-    """A line of words as text; a space is styled when the words on both its sides are."""
+    """Join a line of words. A space is styled if the words on both sides are."""
     spans: list[Span] = []
     for place, word in enumerate(line):
         if place and word.gap:
@@ -152,7 +152,7 @@ def laid(line: Sequence[Word]) -> list[Span]:
 
 
 def chop(spans: Iterable[Span], width: int) -> list[list[Span]]:
-    """Text whose spaces count, in pieces of so many cells."""
+    """Cut text whose spaces matter into pieces that fit."""
     lines: list[list[Span]] = [[]]
     used = 0
     for text, style in spans:
@@ -183,7 +183,7 @@ def _chop_plain(lines: list[list[Span]], used: int, span: Span, width: int) -> i
 
 
 def _signs(text: str) -> list[str]:
-    """What is seen as one sign; one that is joined without end is cut."""
+    """Split text into visible characters. Cut one that is joined without end."""
     found: list[str] = []
     last = ""
     for sign in text:
