@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from mmos.calls.coerce import coerce
+from mmos.calls.seen import Seen
 from mmos.errors import (
     InvalidArguments,
     LimitReached,
@@ -162,6 +163,8 @@ class Execution:
             if said:
                 return said
         fit, tool, note = await self._settled()
+        if tool.effects:
+            await fit._vouched(tool, self.call)
         return note + await (fit._after_crash(tool) if cut_off and tool.effects else fit._timed(tool))
 
     async def _looping(self, earlier: int) -> str:
@@ -192,6 +195,23 @@ class Execution:
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
             raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
         return "" if said == "go on" else f"The user says: {said}"
+
+    async def _vouched(self, tool: Tool, written: ToolCall) -> None:
+        """A call that stands in what its caller was given may be the wish of whoever wrote that, so the user decides."""
+        call, role = self.call, self.scope.role
+        seen, parameters = Seen(self.scope.exchange.known(), own=call), tool.spec.parameters.get("properties", ())
+        if not any(seen.quotes(call.name, form.arguments, written=form.name, parameters=parameters) for form in (call, written)):
+            return
+        text = f"{role} wants to call {self._spelled()}. This call stands in a text that it was given. Shall it be made?"
+        try:
+            said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("no", "yes"), "no"), call=call.id)
+        except QuestionUnanswered:
+            self.scope.warn(
+                f"{role} copied a call of {call.name} from a text that it was given. Nobody could be asked, so it was not made."
+            )
+            said = "nobody could be asked"
+        if said.strip().lower() != "yes":
+            raise ToolDenied(f"This call was not made. It stands in a text that you were given, and the user did not allow it: {said}.")
 
     async def _timed(self, tool: Tool) -> str:
         if tool.effects:

@@ -11,6 +11,7 @@ import orjson
 
 from mmos.calls.naming import Names
 from mmos.calls.reading import Reading, read
+from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
 from mmos.calls.stream import TextStream
@@ -43,7 +44,9 @@ class Channel(Protocol):
         """A message of the thread in the form that this channel sends."""
         ...
 
-    def read(self, reply: Reply) -> Reading: ...
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
+        """What a reply amounts to. A call that is read out of its text counts where it does not stand in what was `seen`."""
+        ...
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
         """Turn raw pieces of a reply into pieces of the answer's text."""
@@ -73,8 +76,8 @@ class ToolsChannel:
     def shape(self, message: Message) -> Message:
         return message
 
-    def read(self, reply: Reply) -> Reading:
-        reading = read(reply, self._names)
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
+        reading = read(reply, self._names, seen)
         if self.stage.least and not reading.message.calls and not reading.unclear:
             return replace(reading, unclear="Do not answer yet: call the tools that you were offered, then answer with what they say.")
         return reading
@@ -112,7 +115,7 @@ class SchemaChannel:
         """Calls, results and answers in this channel's own words: such a model's template may know no others."""
         return message.form("schema", _as_text) if message.calls or message.role in ("tool", "assistant") else message
 
-    def read(self, reply: Reply) -> Reading:
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # its calls are never read out of a text
         try:
             said = orjson.loads(reply.message.content)
         except orjson.JSONDecodeError:
@@ -149,7 +152,7 @@ class ShapedChannel:
     def shape(self, message: Message) -> Message:
         return self.before.shape(message)
 
-    def read(self, reply: Reply) -> Reading:
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # it makes no calls
         message = replace(reply.message, calls=())
         return Reading(message, "" if message.content.strip() else "Your reply was empty. Reply with JSON.")
 

@@ -15,6 +15,9 @@ from mmos.calls.references import resolved
 from mmos.calls.spec import Spec
 from mmos.messages import ToolCall
 
+INTERPRETS = "reinterpret_with_functiongemma"
+"""The interpreter as a tool. Its name stays, whichever model the interpreter is."""
+
 MOST_TOOLS = 4
 """How many tools an interpreter is offered: small models choose well among few."""
 LONGEST = 6000

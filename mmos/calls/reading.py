@@ -11,11 +11,13 @@ import orjson
 from mmos.calls.coerce import coerce
 from mmos.calls.naming import Names
 from mmos.calls.resolve import Notes, resolve
+from mmos.calls.seen import Seen
 from mmos.calls.shapes import Draft, drafts
 from mmos.calls.text import Heard, promising, read_text
 from mmos.errors import HostError, MalformedCall, NoHost
 from mmos.messages import Message, Reply, ToolCall, clean
 
+QUOTED = "The tool call in your reply stands in what you were given, so it was taken for a quotation and not made. If you want it, call the tool."
 REFUSED = "call_malformed"
 """Why a reply is done that its own host could not parse."""
 
@@ -38,9 +40,11 @@ class Reading:
     repairs: tuple[Repair, ...] = ()
     suspect: bool = False
     """Whether a call was meant that could not be read: then others may say which. An empty answer, or one that was cut off, is none."""
+    quoted: tuple[str, ...] = ()
+    """The tools whose calls stand in what the participant was given, and so stayed text."""
 
 
-def read(reply: Reply, names: Names) -> Reading:
+def read(reply: Reply, names: Names, seen: Seen | None = None) -> Reading:
     """Calls that are clean stand as they came, and so does plain text; everything else goes through the reader."""
     message = reply.message
     if not message.calls and not promising(message.content, names):
@@ -49,7 +53,7 @@ def read(reply: Reply, names: Names) -> Reading:
         return _silent(reply, message, offered=bool(names.specs))
     if not names.specs and not message.calls:
         return Reading(message)
-    return _served(message, names) if message.calls else _written(reply, names)
+    return _served(message, names) if message.calls else _written(reply, names, seen)
 
 
 def _served(message: Message, names: Names) -> Reading:
@@ -72,19 +76,21 @@ def _mended(call: ToolCall, names: Names, notes: Notes) -> ToolCall:
     return call if made is None else replace(call, name=made.name, arguments=made.arguments)
 
 
-def _written(reply: Reply, names: Names) -> Reading:
-    """Calls that stand in the text."""
+def _written(reply: Reply, names: Names, seen: Seen | None) -> Reading:
+    """Calls that stand in the text, and not in what the participant was given as well."""
     message = reply.message
-    made = read_text(Heard(message.content, names, done_reason=reply.done_reason))
+    made = read_text(Heard(message.content, names, done_reason=reply.done_reason, seen=seen))
     repairs = _told(made.repairs)
     if made.calls:
         calls = tuple(ToolCall("", call.name, call.arguments) for call in made.calls)
         left = (Repair("extract", f"left out: {made.unclear}"),) if made.unclear else ()
-        return Reading(replace(message, content=made.content, calls=calls), repairs=(*repairs, *left))
+        return Reading(replace(message, content=made.content, calls=calls), repairs=(*repairs, *left), quoted=made.quoted)
+    if made.quoted and not made.unclear:
+        return Reading(replace(message, content=made.content), QUOTED if made.bare else "", repairs, made.bare, made.quoted)
     if made.unclear or reply.done_reason == REFUSED:
         why = made.unclear or "the host could not parse it"
         unclear = f"Your tool call could not be read, so nothing happened: {why}."
-        return Reading(message, unclear, repairs, suspect=reply.done_reason != "length")
+        return Reading(message, unclear, repairs, reply.done_reason != "length", made.quoted)
     if not made.content.strip():
         return _silent(reply, replace(message, content=""), offered=bool(names.specs))
     return Reading(message if made.content == message.content else replace(message, content=made.content), repairs=repairs)

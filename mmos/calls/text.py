@@ -11,6 +11,7 @@ from mmos.calls.marks import CLOSE, HINTS, OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
 from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches, ticked
 from mmos.calls.resolve import Call, Notes, resolve, signature
+from mmos.calls.seen import Seen
 from mmos.calls.shapes import Draft, drafts
 from mmos.calls.tagged import MOST_CALLS, Body, Run
 from mmos.calls.tongues import in_common_signs
@@ -19,6 +20,8 @@ from mmos.calls.values import Patience
 _SPOKEN = re.compile(r"[\w`*]\(")
 """A bracket right after a word: in prose there is a space between."""
 _RAW = re.compile(r"raw='(.*)', err=", re.DOTALL)
+_SAYS = re.compile(r"[^\W_]")
+_TONGUE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+.-]*")
 MANY = 3
 """A call that stands in a reply so often is a loop of the model, not a wish."""
 
@@ -36,6 +39,8 @@ class Heard:
     """The body of a server's error; it may hold what the model had written."""
     eval_count: int = 0
     done_reason: str = ""
+    seen: Seen | None = None
+    """What its participant was given: a call that stands there is a quotation."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,10 @@ class Read:
     content: str
     repairs: tuple[tuple[str, str], ...] = ()
     unclear: str = ""
+    quoted: tuple[str, ...] = ()
+    """The tools whose calls were quotations, and so stayed text."""
+    bare: bool = False
+    """Whether there is nothing beside the quotations."""
 
 
 def read_text(heard: Heard) -> Read:
@@ -53,15 +62,18 @@ def read_text(heard: Heard) -> Read:
     notes = Notes()
     text = in_common_signs(heard.text or _refused(heard.error))
     calls = _served(heard, notes)
+    quoted: Iterable[str] = ()
+    bare = False
     if not promising(text, heard.names):
         content = text
     else:
         page = _Page(heard, text, notes)
         calls = calls or page.calls()
         content = page.shown(page.tagged) if page.content is None else page.content
+        quoted, bare = page.quoted, page.bare
     if not calls and not content.strip() and not notes.problems:
         notes.problems += _silent(heard)
-    return Read(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)))
+    return Read(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)), tuple(quoted), bare)
 
 
 def _refused(error: str) -> str:
@@ -110,6 +122,10 @@ class _Page:
         self._notes = notes
         self._cut = heard.done_reason == "length"
         self._patience = Patience()
+        self._seen = heard.seen
+        self._quotations: list[Run] = []
+        self.quoted: dict[str, None] = {}
+        """The tools whose calls are quotations."""
         self.content: str | None = None
         thinking = thoughts(self._text)
         self._hidden = list(thinking.spans)
@@ -170,7 +186,8 @@ class _Page:
         self._untagged(found, taken, beside=bool(taken))
         if not found and self._unended and OPEN.search(self._text, self._hidden[-1][0]):
             self._notes.problems.append("the call stands in thinking that never ended, so nothing happened")
-        self.content = self.shown([*taken, *(run for run in self.tagged if run.drafts or run.torn)])
+        left = [run.start for run in self._quotations]
+        self.content = self.shown([*taken, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in left)])
         return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(taken))
 
     def _once(self, calls: list[Call], places: int) -> list[Call]:
@@ -194,8 +211,13 @@ class _Page:
         if self._cut and run.end >= len(self._text.rstrip()) and ("missing end" in run.repairs or run.problems):
             notes.problems.append("the call was cut off, because the reply had reached its length")
             return
+        if self._is_quotation(run):
+            return
         notes.problems += run.problems
-        calls = [call for draft in run.drafts if (call := resolve(draft, self._names, notes, sure=sure))]
+        resolved = [(draft, call) for draft in run.drafts if (call := resolve(draft, self._names, notes, sure=sure))]
+        calls = [call for draft, call in resolved if not self._is_quoted(draft, call)]
+        if resolved and not calls:
+            self._quotations.append(run)
         if calls:
             for repair in run.repairs:
                 notes.repaired(repair)
@@ -228,6 +250,39 @@ class _Page:
         """Whether a run that names nothing of ours is an attempt all the same: JSON with a name and arguments, a list, a near name."""
         sign = self._text[run.start : run.end].strip("` \n\tjson")[:1]
         return bool(run.problems) or sign in ("{", "[") or any(self._names.near(draft.name).spec for draft in run.drafts)
+
+    # ---------------------------------------------------------------- which of them are quotations
+
+    def _is_quotation(self, run: Run) -> bool:
+        """Whether all that a run covers stands in what the participant was given."""
+        name = max((draft.name for draft in run.drafts), key=len, default="")
+        if self._seen is None or not self._seen.holds(self._text[run.start : run.end], name):
+            return False
+        self._quotations.append(run)
+        for draft in run.drafts:
+            self._leave(spec.name if (spec := self._names.near(draft.name).spec) else draft.name)
+        return True
+
+    def _is_quoted(self, draft: Draft, call: Call) -> bool:
+        """Whether a call stands there in another form."""
+        seen = self._seen
+        if seen is None:
+            return False
+        parameters = self._names.specs[call.name].parameters.get("properties") or ()
+        forms = (call.arguments, draft.positional or draft.arguments)
+        if not any(seen.quotes(call.name, form, written=draft.name, parameters=parameters) for form in forms):
+            return False
+        self._leave(call.name)
+        return True
+
+    def _leave(self, name: str) -> None:
+        self.quoted[name] = None
+        self._notes.repaired(f"{name}: this call stands in what was given, so it is a quotation and stayed text", "extract")
+
+    @property
+    def bare(self) -> bool:
+        """Whether the reply is nothing but quotations."""
+        return bool(self._quotations) and not _SAYS.search(_TONGUE.sub("", self.shown(self._quotations)))
 
     # ---------------------------------------------------------------- what is left
 

@@ -13,9 +13,11 @@ import orjson
 
 from mmos.cli.output import write_json
 from mmos.errors import UsageError
+from mmos.messages import Message
 
 if TYPE_CHECKING:
     from mmos.calls.naming import Names
+    from mmos.calls.seen import Seen
 
 HINT = (
     'Give it JSON lines, each {"text": "…", "tools": [{"name", "description", "parameters"}]}:\n'
@@ -42,26 +44,32 @@ def calls() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A JSON file with the offered tools, for lines that have none.",
 )
-def read(file: Path | None, text: str | None, tools: Path | None) -> int:
+@click.option(
+    "--seen",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file with what the model was given. A call that stands in it is a quotation and stays text.",
+)
+def read(file: Path | None, text: str | None, tools: Path | None, seen: Path | None) -> int:
     """Read tool calls in texts: JSON lines in, JSON lines out.
 
-    An input line is {"text", "tools", "tool_calls"?, "thinking"?, "error"?, "eval_count"?, "done_reason"?}. The output line is
-    {"calls", "content", "repairs", "unclear"}, with all other fields of the input line.
+    An input line is {"text", "tools", "tool_calls"?, "thinking"?, "error"?, "eval_count"?, "done_reason"?, "seen"?}. The output line is
+    {"calls", "content", "repairs", "unclear"}, with all other fields of the input line. "seen" is a list of texts that the model was
+    given. A call that stands in one of them is a quotation and stays text.
 
     \b
     mmos calls read replies.jsonl > calls.jsonl
     mmos calls read --tools tools.json --text 'weather(city="Rome")'
     """
-    shared = _tools(tools) if tools is not None else None
+    offers = _Offers(_tools(tools) if tools is not None else None, [seen.read_text("utf-8", "replace")] if seen is not None else [])
     if text is not None:
-        _print(_answer({"text": text}, _Offers(shared)))
+        _print(_answer({"text": text}, offers))
         return 0
     if file is None and sys.stdin.isatty():
         raise UsageError("There is nothing to read.", next_step=HINT)
     if file is None or str(file) == "-":
-        return _lines(sys.stdin.buffer, shared)
+        return _lines(sys.stdin.buffer, offers)
     with file.open("rb") as lines:
-        return _lines(lines, shared)
+        return _lines(lines, offers)
 
 
 def _tools(path: Path) -> Any:
@@ -71,9 +79,9 @@ def _tools(path: Path) -> Any:
         raise UsageError(f"{path} is not JSON: {error}.") from None
 
 
-def _lines(lines: Iterable[bytes], shared: Any) -> int:
+def _lines(lines: Iterable[bytes], offers: _Offers) -> int:
     """Answer each line as it comes. Return 1 if one of them was bad."""
-    offers, code = _Offers(shared), 0
+    code = 0
     for line in lines:
         if not line.strip():
             continue
@@ -99,8 +107,9 @@ def _answered(line: bytes, offers: _Offers) -> dict[str, Any]:
 class _Offers:
     """Prepare the tools of a line. Lines that offer the same tools share them."""
 
-    def __init__(self, shared: Any) -> None:
+    def __init__(self, shared: Any, seen: list[str]) -> None:
         self._shared = shared
+        self._seen = [Message("user", text) for text in seen]
         self._key = b""
         self._names: Names | None = None
 
@@ -114,8 +123,17 @@ class _Offers:
             self._key, self._names = key, Names(specs_of(tools))
         return self._names
 
+    def seen(self, given: Mapping[str, Any]) -> Seen | None:
+        """What the model of a line was given, beside what all were given."""
+        from mmos.calls.seen import Seen
 
-READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason")
+        own = given.get("seen")
+        texts = [own] if isinstance(own, str) else own if isinstance(own, list) else []
+        shown = [*self._seen, *(Message("user", text) for text in texts if isinstance(text, str))]
+        return Seen(shown) if shown else None
+
+
+READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason", "seen")
 
 
 def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
@@ -131,6 +149,7 @@ def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
         error=_sentence(given.get("error")),
         eval_count=count if isinstance(count, int) else 0,
         done_reason=str(given.get("done_reason") or ""),
+        seen=offers.seen(given),
     )
     read = read_text(heard)
     carried = {key: value for key, value in given.items() if key not in READ}

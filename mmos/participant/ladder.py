@@ -12,6 +12,7 @@ import orjson
 from mmos.calls.channels import Channel, ToolsChannel
 from mmos.calls.interpreting import LONGEST, relevant, spelled_out, trusted
 from mmos.calls.reading import Reading, Repair, writable
+from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostError
 from mmos.events import CallRepaired, Status
@@ -59,12 +60,12 @@ class Ladder:
     async def climb(self, scope: Scope, box: Toolbox, reading: Reading, again: Again | None) -> Reading:
         """The reading that the first successful attempt gives. If none succeeds, the reading as it came."""
         text = reading.message.content.strip()
-        asks_interpreter = bool(text) and self._may_interpret(text)
+        asks_interpreter = bool(text) and not reading.quoted and self._may_interpret(text)
         if not box or _spent(scope) or not (asks_interpreter or again):
             return reading
         with self._inquiry(scope, text or reading.unclear) as inquiry:
             if asks_interpreter:
-                calls = await self._interpreted(inquiry, text, box, text)
+                calls = _own(await self._interpreted(inquiry, text, box, text), text, Seen(scope.exchange.known()))
                 if not isinstance(calls, str):
                     repair = Repair("interpreter", f"{self._name} read it as {_listed(calls)}")
                     return Reading(replace(reading.message, content="", calls=calls), repairs=(*reading.repairs, repair))
@@ -181,6 +182,13 @@ def text_for(model: str) -> str:
 def instructions(role: Role, templates: Templates) -> str:
     """An interpreter's system text."""
     return "\n\n".join(filter(None, (templates.fill(text_for(role.model)), role.system)))
+
+
+def _own(calls: tuple[ToolCall, ...] | str, text: str, seen: Seen) -> tuple[ToolCall, ...] | str:
+    """The calls where none of them stands in what their caller was given."""
+    if not isinstance(calls, str) and (seen.repeats(text) or any(seen.quotes(call.name, call.arguments) for call in calls)):
+        return "it is a quotation"
+    return calls
 
 
 def _spent(scope: Scope) -> bool:

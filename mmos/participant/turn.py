@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from mmos.calls.channels import Channel
-from mmos.calls.reading import Reading, distinct, rescued, writable
+from mmos.calls.reading import QUOTED, Reading, distinct, rescued, writable
+from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
@@ -204,7 +205,7 @@ class Turn:
 
     def _read(self, channel: Channel, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
-            return channel.read(reply)
+            return channel.read(reply, Seen(self.scope.exchange.known()))
         return Reading(reply.message, "You wrote the same text over and over, so you were stopped. Say it once, then come to the end.")
 
     def _repeating(self) -> LimitReached:
@@ -357,7 +358,10 @@ class Turn:
         call = message.calls[0].id if len(message.calls) == 1 else ""
         for repair in reading.repairs:
             scope.record(CallRepaired(call, scope.lane, repair.stage, repair.what))
-        if not reading.unclear:
+        if reading.quoted:
+            tools = ", ".join(reading.quoted)
+            scope.warn(f"{scope.role} quoted a call ({tools}) that stands in what it was given. The call was not made.")
+        if reading.unclear in ("", QUOTED):  # a quotation is an answer, where its participant does not say that it meant a call
             return
         if message.calls:  # the results must follow the calls directly
             scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {reading.unclear}"))

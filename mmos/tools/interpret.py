@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmos.calls.interpreting import INTERPRETS
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
 from mmos.toolbox import Context, Tool
@@ -21,7 +22,7 @@ async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:
 
 reinterpret_with_functiongemma = Tool(
     Spec(
-        "reinterpret_with_functiongemma",
+        INTERPRETS,
         "Find out which call of your tools an unclear text means. The call is told to you and not made.",
         {
             "type": "object",
@@ -33,4 +34,3 @@ reinterpret_with_functiongemma = Tool(
     _run,
     after_crash="repeat",
 )
-"""The name is part of the interface. It stays the same when the interpreter is a different model."""

@@ -66,6 +66,10 @@ class Lane:
         """The ended exchanges that this one remembers, without the `skip` oldest."""
         return self.history.messages[self.history.place(skip) : self.history.place(self.past)]
 
+    def known(self) -> list[Message]:
+        """All that its participant has been given and has said, oldest first."""
+        return [*self.before(), *self.messages]
+
     def said(self) -> str:
         """The newest text of the model in this exchange."""
         return next((message.content for message in reversed(self.messages) if message.role == "assistant" and message.content), "")

@@ -1,0 +1,352 @@
+"""Finds out whether a call stands in what a participant was given: then it is a quotation, and not a wish of its own."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import unescape
+from typing import Any
+from unicodedata import normalize
+
+from mmos.calls.interpreting import INTERPRETS
+from mmos.calls.resolve import TYPES
+from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, LIST_KEYS, NAME_KEYS
+from mmos.messages import Message, ToolCall
+
+DEEPEST = 4
+"""How often a text is decoded: JSON within JSON within a page of HTML."""
+MOST_STEPS = 150_000
+"""What one search may cost. A text that needs more was made to be searched in vain, so the call counts as quoted."""
+LETTERS_A_STEP = 500
+"""How many letters are searched in the time of a step."""
+FARTHEST = 400
+"""Words between a tool's name and its arguments."""
+FOREIGN = 60
+"""Words of an argument that the call does not have."""
+TELLING = 8
+"""A text of fewer letters beside the tool's name is no evidence on its own."""
+MOST_PIECES = 4
+"""Of how many quotations a call may be put together."""
+
+_WORD = re.compile(r"[^\W_]+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});?")
+_PERCENT = re.compile(r"%([0-7][0-9a-fA-F])")
+_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[uU]\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|([nrtbf]))?")
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")  # fmt: skip
+_LOOSE = re.compile(r"^[ \t>]+|[\s\"'`“”‘’*]", re.MULTILINE)
+"""What changes when a text is quoted: blanks, the kind of quotes, and the marks of a quoted line."""
+_SPACE = re.compile(r"\w[\w.-]{0,60}\.\Z")
+"""The namespace before a name."""
+_AROUND = " \t\"'`*“”‘’"
+_SIGNS = frozenset("([{<>:=|/}])")
+_SIGN = re.compile(r"[(\[{<>:=|/}\])]")
+
+_KEYS = "|".join(sorted({key.lower() for key in NAME_KEYS}, key=len, reverse=True))
+_NAMED = re.compile(
+    rf"""(?:\b(?:{_KEYS}|call)["'`*]*[ \t]*[:=][ \t]*["'`*]*            # "name": "look", Action: look
+    | (?<!<)<[|｜/]?(?:[\w:|｜▁]{{1,40}}[\ =/:]{{1,4}}(?:name=)?)?["']?  # <look>, <function=look>, <invoke name="look">
+    | <[^<>\n]{{1,60}}>\s*["'`]*                                       # <tool_call>look
+    | \bto=(?:functions\.)? | [\[,(]\s*["'])\Z""",  # ["look"]
+    re.VERBOSE,
+)
+"""What stands before the name of a call without arguments."""
+_OPENED = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
+_CALLED = re.compile(r"[\"'`*]*\s?\(")
+
+
+def _words(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for name in names for word in (*_WORD.findall(name.lower()), name.lower()))
+
+
+_EXTRA = (
+    "begin", "end", "sep", "start", "section", "key", "value", "escape", "dsml", "json", "python", "py", "xml", "yaml", "code", "tag", "constrain", "message",
+    "channel", "commentary", "recipient", "namespace", "api", "invoke", "plugin", "assistant", "im", "token", "use", "uses", "true", "false", "argument_begin",
+)  # fmt: skip
+_BETWEEN = _words((*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *BESIDE, *TYPES, *_EXTRA))
+"""Words that say nothing of their own between a name and its arguments: keys, tags and types."""
+_BESIDE = _words(BESIDE)
+
+
+class Page:
+    """A text in the form in which texts are compared: decoded, in lower case, and its words alone."""
+
+    def __init__(self, text: str) -> None:
+        self.plain = _plain(text)
+        self.bare = "".join(_WORD.findall(self.plain))
+
+    @cached_property
+    def words(self) -> list[tuple[int, int]]:
+        """Where each word stands in the plain text."""
+        return [found.span() for found in _WORD.finditer(self.plain)]
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each word begins in the bare text, and where the last one ends."""
+        starts = [0]
+        for start, end in self.words:
+            starts.append(starts[-1] + end - start)
+        return starts
+
+    @cached_property
+    def tight(self) -> str:
+        return _LOOSE.sub("", self.plain)
+
+    def word(self, place: int) -> int | None:
+        """The number of the word that begins at a place of the bare text; None within a word."""
+        number = bisect_left(self.starts, place)
+        return number if number < len(self.starts) and self.starts[number] == place else None
+
+    def mentions(self, name: str) -> Iterator[tuple[int, int]]:
+        """Where a name stands: the number of its first word, and of the word after it."""
+        place = self.bare.find(name)
+        while place >= 0:
+            first, after = self.word(place), self.word(place + len(name))
+            if first is not None and after is not None:
+                yield first, after
+            place = self.bare.find(name, place + 1)
+
+    def around(self, first: int, after: int) -> tuple[str, str]:
+        """What stands before and after some words."""
+        start, end = self.words[first][0], self.words[after - 1][1]
+        return self.plain[max(0, start - 80) : start], self.plain[end : end + 40]
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """A call in the form in which it is looked for."""
+
+    names: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    """The spellings of each value."""
+    between: frozenset[str]
+    others: frozenset[str]
+    """Keys whose values may be passed over."""
+
+
+class Seen:
+    """What a participant was given: the task, files, results, answers of others. What it wrote itself is not part of it."""
+
+    def __init__(self, messages: Iterable[Message], *, own: ToolCall | None = None) -> None:
+        """`own` is a call that is about to be made: what such a call gave back does not count."""
+        self._messages = messages
+        self._own = own
+        self._steps = MOST_STEPS
+
+    @property
+    def spent(self) -> int:
+        """Steps that the search has taken."""
+        return MOST_STEPS - self._steps
+
+    def holds(self, text: str, name: str = "") -> bool:
+        """Whether a text stands there, as a whole or in a few pieces, however it was quoted."""
+        page = Page(text)
+        if len(page.bare) - len(_bare(name)) < TELLING:
+            return False
+        return self._steps < 0 or any(page.bare in given.bare for given in self._read()) or self._composed(page.tight)
+
+    def repeats(self, text: str) -> bool:
+        """Whether a line of a text that has the signs of a call stands there: for calls that only an interpreter can read."""
+        return any(len(_SIGN.findall(line)) > 1 and self.holds(line) for line in text.splitlines())
+
+    def quotes(self, name: str, arguments: Any, *, written: str = "", parameters: Iterable[str] = ()) -> bool:
+        """Whether a call stands there: its name in the form of a call, and beside it all its arguments."""
+        names = dict.fromkeys(filter(None, (_bare(name), _bare(written), _bare(re.split(r"[./:]", written)[-1]))))
+        leaves, keys = list(_leaves(arguments)), _words(_keys(arguments))
+        others = _BESIDE | (_words(parameters) - keys)
+        values = tuple(sorted(filter(None, map(_spellings, leaves)), key=lambda spellings: -len(spellings[0])))
+        sought = _Sought(tuple(names), values, _BETWEEN | keys | others, others)
+        return any(self._stands(sought, page, message) for message, page in self._pages)
+
+    # ---------------------------------------------------------------- what was given
+
+    @cached_property
+    def _pages(self) -> list[tuple[Message, Page]]:
+        pages: list[tuple[Message, Page]] = []
+        calls: dict[str, ToolCall] = {}
+        for message in self._messages:
+            calls.update((call.id, call) for call in message.calls)
+            if message.role in ("user", "tool") and not self._is_echo(message, calls.get(message.call_id), pages):
+                pages += [(message, page) for page in message.form("seen", _pages_of)]
+        return pages
+
+    def _is_echo(self, message: Message, call: ToolCall | None, before: Sequence[tuple[Message, Page]]) -> bool:
+        """Whether a result says again what its participant had asked for, or what the interpreter made of the participant's own words."""
+        if message.role != "tool" or call is None:
+            return False
+        if call.name == INTERPRETS:
+            said = Page(str(call.arguments.get("text", ""))).bare
+            return not any(said in page.bare for _, page in before)
+        own = self._own
+        return own is not None and (call.name, call.arguments) == (own.name, own.arguments)
+
+    def _read(self) -> Iterator[Page]:
+        """All pages, once; it counts as steps."""
+        for _, page in self._pages:
+            self._steps -= 1 + len(page.bare) // LETTERS_A_STEP
+            yield page
+
+    # ---------------------------------------------------------------- whether a call stands there
+
+    def _stands(self, sought: _Sought, page: Page, message: Message) -> bool:
+        for name in sought.names:
+            if name not in page.bare:
+                continue
+            for first, after in page.mentions(name):
+                self._steps -= 4
+                if self._steps < 0 or (self._is_form(sought, page, message, first, after) and self._has_values(sought, page, first, after)):
+                    return True
+        return False
+
+    def _is_form(self, sought: _Sought, page: Page, message: Message, first: int, after: int) -> bool:
+        """Whether a name stands there as in a call, and not as in a sentence."""
+        before, behind = page.around(first, after)
+        if sought.values:
+            return _SPACE.sub("", before).rstrip(_AROUND)[-1:] in _SIGNS or behind.lstrip(_AROUND + "\r\n")[:1] in _SIGNS
+        if _NAMED.search(before) or _OPENED.match(behind):
+            return True
+        # People write `name()` when they speak of a function, so in their own words it does not forbid a call that came as such.
+        return not (self._own and message.role == "user") and _CALLED.match(behind) is not None
+
+    def _has_values(self, sought: _Sought, page: Page, first: int, after: int) -> bool:
+        """Whether all arguments stand beside the name, in any order, with nothing but keys and signs between."""
+        left = list(sought.values)
+        word, foreign, steps = after, 0, 0
+        while left and word < len(page.words) and (steps := steps + 1) < FARTHEST:
+            if end := _taken(page, word, left):
+                word = end
+                continue
+            said = page.bare[page.starts[word] : page.starts[word + 1]]
+            if said in sought.between or (said.isdigit() and len(said) < 4):
+                foreign = FOREIGN if said in sought.others else 0
+            elif not foreign:
+                break
+            else:
+                foreign -= 1
+            word += 1
+        self._steps -= steps * (1 + len(left))
+        return not left or self._has_values_before(sought, page, first, left)
+
+    def _has_values_before(self, sought: _Sought, page: Page, word: int, left: list[tuple[str, ...]]) -> bool:
+        steps = 0
+        while left and word > 0 and (steps := steps + 1) < FARTHEST:
+            begin = _taken_before(page, word, left)
+            if begin is not None:
+                word = begin
+                continue
+            said = page.bare[page.starts[word - 1] : page.starts[word]]
+            if said not in sought.between and not (said.isdigit() and len(said) < 4):
+                break
+            word -= 1
+        self._steps -= steps
+        return not left
+
+    def _composed(self, tight: str) -> bool:
+        """Whether a text can be put together of a few pieces that stand there, each with the signs of a call."""
+        for _ in range(MOST_PIECES):
+            if self._steps < 0:
+                return True
+            size = self._longest(tight)
+            if len(_SIGN.findall(tight, 0, size)) < 2:
+                return False
+            if size == len(tight):
+                return True
+            tight = tight[size:]
+        return False
+
+    def _longest(self, text: str) -> int:
+        """How much of the beginning of a text stands there."""
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if any(text[:middle] in page.tight for page in self._read()):
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def _pages_of(message: Message) -> list[Page]:
+    return [Page(text) for text in (message.content, *(file.text for file in message.files)) if text]
+
+
+# ---------------------------------------------------------------- one form for all spellings
+
+
+def _plain(text: str) -> str:
+    for _ in range(DEEPEST):
+        before = text
+        if "&" in text:
+            text = _ENTITY.sub(lambda found: unescape(found[0]), text)
+        if "%" in text:
+            text = _PERCENT.sub(lambda found: chr(int(found[1], 16)), text)
+        if "\\" in text:
+            text = _ESCAPE.sub(_unescaped, text)
+        if text == before:
+            break
+    if not text.isascii():
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = normalize("NFKC", _UNSEEN.sub("", whole))
+    return text.casefold()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = int(found[1] or found[2] or found[3] or "0", 16)
+    return chr(code) if 0 < code <= 0x10FFFF else " " if found[4] else ""
+
+
+def _bare(text: str) -> str:
+    return "".join(_WORD.findall(_plain(text)))
+
+
+def _leaves(value: Any, depth: int = 0) -> Iterator[Any]:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
+    if inner is None or depth > DEEPEST * 20:
+        yield value
+        return
+    for each in inner:
+        yield from _leaves(each, depth + 1)
+
+
+def _keys(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from map(str, value)
+    if isinstance(value, Mapping | list | tuple) and depth <= DEEPEST * 20:
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _keys(each, depth + 1)
+
+
+def _spellings(value: Any) -> tuple[str, ...]:
+    """How a value may be written, the longest first; nothing for one without letters and digits."""
+    if value is None:
+        return ()
+    if isinstance(value, bool):
+        return ("true", "yes", "on", "1") if value else ("false", "off", "no", "0")
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return ()
+    said = {str(value)} | ({str(int(value)), f"{value:g}"} if isinstance(value, float) and value.is_integer() else set())
+    return tuple(sorted(filter(None, map(_bare, said)), key=len, reverse=True))
+
+
+def _taken(page: Page, word: int, left: list[tuple[str, ...]]) -> int | None:
+    """The word after the first of these values that begins at a word; it is taken off the list."""
+    place = page.starts[word]
+    for number, spellings in enumerate(left):
+        for said in spellings:
+            if page.bare.startswith(said, place) and (end := page.word(place + len(said))) is not None:
+                del left[number]
+                return end
+    return None
+
+
+def _taken_before(page: Page, word: int, left: list[tuple[str, ...]]) -> int | None:
+    """The same for a value that ends before a word: where it begins."""
+    place = page.starts[word]
+    for number, spellings in enumerate(left):
+        for said in spellings:
+            if page.bare.endswith(said, 0, place) and (begin := page.word(place - len(said))) is not None:
+                del left[number]
+                return begin
+    return None
