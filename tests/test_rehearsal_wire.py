@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -277,3 +278,50 @@ async def test_a_request_may_come_in_chunks_and_many_on_one_connection() -> None
             async with session.post(url + "/api/chat", data=body(), expect100=True) as response:
                 assert (await response.json())["message"]["content"] == wanted
     assert [seen.path for seen in host.requests] == ["/api/chat", "/api/chat"]
+
+
+async def raw(url: str, text: str) -> str:
+    """What a client of bytes is answered, up to the end of the connection or of its answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(text.encode())
+    try:
+        return (await asyncio.wait_for(reader.readline(), 10)).decode()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("size", ["-6", "+6", "0x6", "6_0", " ", "", "ffffffffff", "g"])
+async def test_a_size_that_is_none_is_a_bad_request(size: str) -> None:
+    head = "POST /api/chat HTTP/1.1\r\nHost: localhost\r\n"
+    async with serve(a_host("Yes.")) as url:
+        assert " 400 " in await raw(url, f"{head}Transfer-Encoding: chunked\r\n\r\n{size}\r\nhello\r\n0\r\n\r\n")
+        if size.strip():
+            assert " 400 " in await raw(url, f"{head}Content-Length: {size}\r\n\r\nhello")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Host: localhost", 200),
+        ("Host: 127.0.0.1:80", 200),
+        ("Host: localhost.evil.example", 403),
+        ("Host: 127.evil.example", 403),
+        ("Host: localhost\r\nOrigin: https://evil.example", 403),
+        ("Host: localhost\r\nOrigin: null", 403),
+        ("Host: localhost\r\nSec-Fetch-Site: cross-site", 403),
+    ],
+)
+async def test_no_web_page_controls_a_rehearsal(headers: str, status: int) -> None:
+    fault = '{"kind": "hang"}'
+    host = a_host("Yes.")
+    async with serve(host) as url:
+        said = await raw(url, f"POST /__faults HTTP/1.1\r\n{headers}\r\nContent-Length: {len(fault)}\r\n\r\n{fault}")
+        assert f" {status} " in said
+        assert len(host.faults.to_json()) == (status == 200)
+
+
+@pytest.mark.parametrize(("name", "status"), [("localhost.evil.example", 403), ("127.0.0.1.evil.example", 403), ("app.localhost", 200)])
+async def test_only_names_of_this_machine_are_served(name: str, status: int) -> None:
+    async with serve(a_host("Yes.")) as url:
+        assert f" {status} " in await raw(url, f"GET /api/tags HTTP/1.1\r\nHost: {name}\r\n\r\n")

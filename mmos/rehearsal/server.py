@@ -98,7 +98,7 @@ class _Front:
 
     async def handle(self, exchange: Exchange) -> None:
         if exchange.path in CONTROLS:
-            return CONTROLS[exchange.path](self._host, exchange)
+            return exchange.reply(403, b"", "") if _from_a_page(exchange) else CONTROLS[exchange.path](self._host, exchange)
         host, began = self._host, time.perf_counter()
         seen = Seen(exchange.method, exchange.path, _model_named(exchange.data), exchange.body)
         host.requests.add(seen)
@@ -144,15 +144,21 @@ class _Front:
 
 def _known_host(header: str) -> bool:
     """Whether a request names a host that a server on loopback answers to."""
-    if header.startswith(("127.", "localhost")) or not header:
-        return True
     name = header.rpartition(":")[0] if re.search(r":\d+\Z", header) else header
     name = name.strip("[]").lower()
+    if name in ("", "localhost"):
+        return True
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
         return name == socket.gethostname().lower() or name.endswith((".localhost", ".local", ".internal"))
     return address.is_private or address.is_loopback or address.is_unspecified
+
+
+def _from_a_page(exchange: Exchange) -> bool:
+    """Whether a web page sent the request, or someone who calls this host by a foreign name: they may not control a rehearsal."""
+    headers = exchange.headers
+    return "origin" in headers or "sec-fetch-site" in headers or not _known_host(headers.get("host", ""))
 
 
 def _model_named(data: Any) -> str:

@@ -16,6 +16,8 @@ import orjson
 
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 256 * 1024 * 1024
+BUFFER_LIMIT = BODY_LIMIT + 2 * HEAD_LIMIT
+"""What a client may send ahead."""
 HIGH_WATER = 1024 * 1024
 REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 JSON = "application/json; charset=utf-8"
@@ -126,8 +128,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if len(self._buffer) > BUFFER_LIMIT:
+            return self.hang_up()
         if self._task is None:
             self._next()
+        return None
 
     @property
     def idle(self) -> bool:
@@ -185,9 +190,7 @@ class Connection(asyncio.Protocol):
         if exchange.headers.get("transfer-encoding", "").lower() == "chunked":
             body, length = _unchunk(self._buffer)
         else:
-            length = int(exchange.headers.get("content-length") or 0)
-            if not 0 <= length <= BODY_LIMIT:
-                raise ValueError("body too long")
+            length = _size(exchange.headers.get("content-length") or "0", 10)
             body = bytes(self._buffer[:length]) if len(self._buffer) >= length else None
         if body is None:
             return None
@@ -214,6 +217,13 @@ class Connection(asyncio.Protocol):
         return Exchange(self, method, target, headers)
 
 
+def _size(digits: str, base: int) -> int:
+    """A number of bytes. `int` would also read a sign, a space and an underline."""
+    if not digits.isascii() or not digits.isalnum() or (size := int(digits, base)) > BODY_LIMIT:
+        raise ValueError("not a size")
+    return size
+
+
 def _unchunk(buffer: bytearray) -> tuple[bytes | None, int]:
     """The body in a chunked buffer and how many bytes it took; None while it is not all there."""
     parts: list[bytes] = []
@@ -222,7 +232,7 @@ def _unchunk(buffer: bytearray) -> tuple[bytes | None, int]:
         line = buffer.find(b"\r\n", place)
         if line < 0:
             return None, 0
-        size = int(bytes(buffer[place:line]).split(b";")[0], 16)
+        size = _size(bytes(buffer[place:line]).partition(b";")[0].decode("latin-1").strip(), 16)
         place = line + 2
         if len(buffer) < place + size + 2:
             return None, 0
