@@ -75,3 +75,29 @@ def test_other_files_are_no_models(tmp_path: Path) -> None:
         read_header(made(tmp_path, [struct.pack("<Q", 1 << 60)]))
     with pytest.raises(OSError, match="No such file"):
         read_header(tmp_path / "nowhere.gguf")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        entry("a", 9, struct.pack("<IQ", 8, 2**40)),
+        entry("a", 9, struct.pack("<IQ", 4, 2**63)),
+        entry("a", 9, struct.pack("<IQ", 9, 1)),
+        entry("a", 9, struct.pack("<IQ", 99, 1)),
+        entry("a", 8, struct.pack("<Q", 2**64 - 1)),
+        b"".join(entry(f"key{number}", 8, text("x" * 4_000_000)) for number in range(9)),
+    ],
+    ids=["an endless list", "a list beyond the file", "a list of lists", "a list of no kind", "an endless text", "36 MB of texts"],
+)
+def test_a_header_made_to_do_harm_is_damaged(tmp_path: Path, hostile: bytes) -> None:
+    with pytest.raises(NotGguf):
+        read_header(made(tmp_path, [*ENTRIES, hostile], count=len(ENTRIES) + 9))
+
+
+@pytest.mark.parametrize(
+    "length", [entry("llama.context_length", 8, text("long")), entry("llama.context_length", 10, struct.pack("<Q", 2**64 - 1)), entry("llama.context_length", 11, struct.pack("<q", -1)), entry("llama.context_length", 12, struct.pack("<d", float("nan")))]
+)  # fmt: skip
+def test_a_number_that_cannot_be_is_none(tmp_path: Path, length: bytes) -> None:
+    strange = [entry("general.architecture", 8, text("llama")), entry("general.file_type", 8, text("x")), entry("general.size_label", 12, struct.pack("<d", float("inf"))), length]  # fmt: skip
+    header = read_header(made(tmp_path, strange))
+    assert (header.context_length, header.quantization, header.parameters) == (None, "", "")

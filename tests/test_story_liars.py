@@ -227,6 +227,27 @@ def test_no_secret_comes_back(
         assert not path.is_file() or not leaks(path.read_bytes().decode("latin-1")), path
 
 
+@pytest.mark.parametrize("status", ["200 OK", "400 X", "401 X", "500 X"])
+def test_no_api_key_comes_back(status: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], environment: dict[str, str]) -> None:
+    environment.update(MY_KEY=HEADER)
+    told = [spell(HEADER) for spell in SPELLINGS.values()]
+    with in_thread(Attack("tells", "", lambda asked: [telling(told, told[0], asked.path, status)])) as (teller,):
+        tree = configuration({"a": f"{teller.url}/v1"})
+        tree["orchestration"]["servers"]["a"] |= {"kind": "openai", "api_key_env": "MY_KEY"}
+        desk = Desk(tmp_path, tree, capsys)
+        for command in (
+            ("run", "-vv", "--json", "How is it?"),
+            ("hosts", "--json"),
+            ("models", "list", "--json"),
+            ("runs", "list", "--json"),
+        ):
+            _, out, err = desk.mmos(*command)
+            assert not leaks(out + err), (command, out + err)
+        assert any(f"Bearer {HEADER}" in asked.head for asked in teller.asked)
+    for path in (tmp_path / ".mmos").rglob("*"):
+        assert not path.is_file() or not leaks(path.read_bytes().decode("latin-1")), path
+
+
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
     before = dict(os.environ)

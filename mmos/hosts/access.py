@@ -15,8 +15,8 @@ from mmos.hosts.veil import HIDDEN, SHORTEST, Veil
 
 _CREDENTIAL = re.compile(r"auth|key|token|secret|passw|cookie", re.IGNORECASE)
 _COMMON = frozenset({"accept", "accept-encoding", "accept-language", "connection", "content-type", "user-agent"})
-_SURE = 12
-"""Signs of a header's value that no answer holds by chance."""
+_SURE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[^\s:]{16,}")
+"""The value of any other header that looks like a key: names of models, of places and the like may stand in answers."""
 
 
 class Address(str):
@@ -56,7 +56,7 @@ class Access:
         sure += [part for header, value in private.items() if _CREDENTIAL.search(header) for part in _parts(value)]
         others = [part for value in private.values() for part in _parts(value)]
         shown = "/".join(HIDDEN if part in path else part for part in str(base).rstrip("/").split("/"))
-        veil, keys = Veil([*sure, *others, address.user or ""]), Veil([*sure, *(part for part in others if len(part) >= _SURE)])
+        veil, keys = Veil([*sure, *others, address.user or ""]), Veil([*sure, *filter(_SURE.fullmatch, others)])
         return cls(base, address.query_string, signed, shown, veil, keys)
 
 
