@@ -72,7 +72,7 @@ def test_reading_stops_where_a_file_unfolds_to_too_much(bomb: Callable[[int], st
 
 def test_the_line_is_named_where_a_file_unfolds_to_too_much() -> None:
     (problem,) = refused(merged_in_a_list(1000))
-    assert str(problem) == "o.yaml:2: x.<<[24]: here it unfolds to more than 10,000 values or 40 levels; aliases (*name) multiply"
+    assert str(problem) == "o.yaml:2: x.<<[24]: here the file expands to more than 10,000 values or 40 levels; use fewer aliases (*name)"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_line_is_named_where_a_file_unfolds_to_too_much() -> None:
 def test_a_file_with_many_faults_gets_a_short_report(many: Callable[[int], str]) -> None:
     problems = refused(many(2000))
     assert len(problems) == MOST_PROBLEMS + 1
-    assert problems[-1].message.endswith("more like these are not shown")
+    assert problems[-1].message.endswith("more problems are not shown")
 
 
 def test_names_are_listed_up_to_a_number_that_somebody_reads() -> None:
@@ -103,7 +103,7 @@ def test_short_references_cannot_stand_for_endless_text() -> None:
     assert from_text(text, "o.yaml", {"LONG": "x" * (MOST_CHARACTERS // 1000)}).servers()["a"].headers
     (problem,) = refused(text, LONG="x" * (MOST_CHARACTERS // 1000 + 1))
     assert str(problem) == (
-        "o.yaml:3: orchestration.servers.a.headers.X: the environment fills in too much, allowed: 1,048,576 characters in one file"
+        "o.yaml:3: orchestration.servers.a.headers.X: the environment adds too much text, allowed: 1,048,576 characters in one file"
     )
 
 

@@ -108,7 +108,7 @@ def test_an_alias_in_an_entry_is_no_hindrance() -> None:
 def test_what_has_no_safe_place_is_left_to_its_owner(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         with_servers(text, NEW, "o.yaml")
-    assert "Add these lines to it yourself" in str(caught.value)
+    assert "Add these lines to the file yourself" in str(caught.value)
     assert '      url: "http://gpu3:11434"' in str(caught.value)
 
 

@@ -57,7 +57,7 @@ def test_what_the_world_lacks_is_a_warning():
     config = from_text(ARCHITECTURE_EXAMPLE, "o.yaml", {"HOME": "/nowhere"})
     keys = {problem.key: problem for problem in config.warnings}
     assert str(keys["orchestration.servers.studio.api_key_env"]) == (
-        "o.yaml:5: orchestration.servers.studio.api_key_env: STUDIO_KEY is not set in the environment; this server cannot be asked without it"
+        "o.yaml:5: orchestration.servers.studio.api_key_env: STUDIO_KEY is not set in the environment; MMOS cannot use this server without it"
     )
     assert keys["orchestration.servers.here.models.mine"].message == "there is no file ~/models/mine.gguf"
 
@@ -123,9 +123,9 @@ def test_the_users_folder_follows_xdg(tmp_path):
 
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path):
-    with pytest.raises(ConfigError, match=r"^no\.yaml: -c names a file that is not there"):
+    with pytest.raises(ConfigError, match=r"^no\.yaml: -c names a file that does not exist"):
         find("no.yaml", {}, tmp_path)
-    with pytest.raises(ConfigError, match=r"^no\.yaml: \$MMOS_CONFIG names a file that is not there"):
+    with pytest.raises(ConfigError, match=r"^no\.yaml: \$MMOS_CONFIG names a file that does not exist"):
         find(None, {"MMOS_CONFIG": "no.yaml"}, tmp_path)
     with pytest.raises(ConfigError, match=r"names a folder, allowed: a file; did you mean \./orchestration\.yaml\?"):
         find(".", {}, tmp_path)
@@ -155,7 +155,7 @@ orchestration:
     assert server.url.values == ("1",)  # what came from the environment stays known, so that nobody shows it
     assert config.text == text
     assert [str(problem) for problem in config.warnings] == [
-        "f:8: orchestration.arbiter.context_window: UNSET is not set in the environment, so this is empty; set it, or write ${UNSET:-…} with a default"
+        "f:8: orchestration.arbiter.context_window: UNSET is not set in the environment, so this value is empty; set it, or write a default: ${UNSET:-…}"
     ]
 
 
@@ -179,18 +179,18 @@ orchestration:
   specialists: {coding: {model: m}}
 """
     warned = [str(problem).removeprefix("f:") for problem in from_text(text, "f", {}).warnings]
-    plain = "a secret stands here in plain text; write ${NAME} and set NAME in the environment"
+    plain = "this is a secret in plain text; write ${NAME} and set NAME in the environment"
     assert warned == [
-        "3: orchestration.servers.gpu1.url: no port is given, so it is 80; Ollama listens on 11434",
-        "4: orchestration.servers.gpu2.url: the address of an Ollama has no v1 at its end; for an OpenAI-compatible server write kind: openai",
-        "5: orchestration.servers.twin.url: the address of an Ollama has no v1 at its end; for an OpenAI-compatible server write kind: openai",
-        "5: orchestration.servers.twin.url: 'gpu2' has the same address; one host under two names is counted twice",
+        "3: orchestration.servers.gpu1.url: the address has no port, so it means port 80; Ollama listens on 11434",
+        "4: orchestration.servers.gpu2.url: the address of an Ollama does not end in v1; for an OpenAI-shaped server write kind: openai",
+        "5: orchestration.servers.twin.url: the address of an Ollama does not end in v1; for an OpenAI-shaped server write kind: openai",
+        "5: orchestration.servers.twin.url: 'gpu2' has the same address; MMOS counts one host under two names twice",
         f"6: orchestration.servers.open.headers.Authorization: {plain}",
         f"6: orchestration.servers.open.url: {plain}",
-        "7: orchestration.arbiter.server: 'gpu11' is not among the servers, so it means http://gpu11:11434; did you mean 'gpu1'?",
-        "7: orchestration.arbiter.options.temprature: 'temprature' is not a known option, and hosts ignore those; did you mean 'temperature'?",
-        "8: orchestration.prompts: there is no folder nowhere; the built-in templates are used",
-        "9: orchestration.routing.rules[0].condition: MMOS does not look at run.turns yet; a comparison with it is false for now",
+        "7: orchestration.arbiter.server: 'gpu11' is not one of the servers, so it means http://gpu11:11434; did you mean 'gpu1'?",
+        "7: orchestration.arbiter.options.temprature: 'temprature' is not a known option, and hosts ignore unknown options; did you mean 'temperature'?",
+        "8: orchestration.prompts: there is no folder nowhere; MMOS uses the built-in prompts",
+        "9: orchestration.routing.rules[0].condition: MMOS does not know run.turns yet; for now, a comparison with it is always false",
     ]
 
 
@@ -280,7 +280,7 @@ def test_any_change_of_the_example_is_a_configuration_or_a_config_error(at, leng
 def _load_or_refuse(text: str) -> None:
     told = _problems(text)
     assert all(problem.where.startswith("f") and problem.message for problem in told)
-    assert not any(word in str(problem) for problem in told for word in ("pydantic", "another kind of value"))
+    assert not any(word in str(problem) for problem in told for word in ("pydantic", "a value of another type"))
 
 
 def _problems(text: str) -> tuple[Problem, ...]:

@@ -15,8 +15,8 @@ from mmos.config.show import as_dict, describe
 from mmos.errors import ConfigError, Problem
 
 ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, system, tools, timeout"
-ROLE_NAME = "a name of small letters, digits and '_', at most 40, a letter first: it becomes a tool's name"
-SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; addresses stand under 'servers'"
+ROLE_NAME = "a name of at most 40 small letters, digits and '_' that begins with a letter, because it becomes part of a tool's name"
+SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'"
 DURATION = 'seconds, more than 0, as a number or like "30s" or "5m"'
 FACTS = ", ".join(fact for fact in facts.FACTS if fact.startswith("task."))
 
@@ -45,14 +45,14 @@ def under(section: str, environ: dict[str, str] | None = None) -> list[str]:
             "a: 1\n\tb: 2",
             "o.yaml:2: this is not valid YAML: found a tab character that violates indentation; indent with spaces, not with tabs",
         ),
-        ("a: 1\nb: \x07", "o.yaml:2: the character U+0007 is not allowed in YAML; take it out"),
+        ("a: 1\nb: \x07", "o.yaml:2: the character U+0007 is not allowed in YAML; remove it"),
         (
             "a: {b: ${X}}",
-            "o.yaml:1: this is not valid YAML: did not find expected ',' or '}'; a ${NAME} that stands within { } or [ ] needs quotes around it",
+            "o.yaml:1: this is not valid YAML: did not find expected ',' or '}'; put quotes around a ${NAME} within { } or [ ]",
         ),
         (
             "a: b: c",
-            "o.yaml:1: this is not valid YAML: mapping values are not allowed in this context; is the line indented right, and a text with ': ' in it quoted?",
+            "o.yaml:1: this is not valid YAML: mapping values are not allowed in this context; check the indentation, and put quotes around a text that contains ': '",
         ),
         ("a: " + "[" * 50, "o.yaml:1: a" + "[0]" * 39 + ": this is nested more than 40 levels deep"),
     ],
@@ -77,21 +77,21 @@ second: document
 """
     assert problems(text) == [
         "o.yaml:2: orchestration.arbiter.model: the YAML tag !!python/name:os.system is not allowed; write the value without it",
-        "o.yaml:3: orchestration.arbiter: 'arbiter' stands twice, first on line 2; keep one of them",
+        "o.yaml:3: orchestration.arbiter: 'arbiter' appears twice, first on line 2; keep one of them",
         "o.yaml:4: orchestration.specialists: the YAML tag !mine is not allowed; write the value without it",
         "o.yaml:5: orchestration.prompts: the alias *nowhere has no anchor before it",
         "o.yaml:6: orchestration.tools[0]: the alias *t refers to itself",
         "o.yaml:6: orchestration.tools[0]: found nothing, allowed: module:function, like mytools:read_file",
-        "o.yaml:7: orchestration: a list or a mapping cannot be a key; a key is one word",
+        "o.yaml:7: orchestration: a list or a mapping cannot be a key; write one word",
         "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, tools, prompts",
-        "o.yaml:9: a second document starts here with '---'; a configuration is one document",
+        "o.yaml:9: '---' starts a second document here; a configuration must be one document",
     ]
 
 
 def test_aliases_that_multiply_are_not_unfolded():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    too_much = "here it unfolds to more than 10,000 values or 40 levels; aliases (*name) multiply"
+    too_much = "here the file expands to more than 10,000 values or 40 levels; use fewer aliases (*name)"
     assert problems("\n".join(lines)) == [f"o.yaml:4: a3[9]: {too_much}"]
     deep = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 2000))]
     assert problems("\n".join(deep)) == [f"o.yaml:39: a38: {too_much}"]
@@ -132,7 +132,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ("prompts: [a]", "prompts: found a list, allowed: text; put it in quotes"),
         ("prompts: ${HOME", "prompts: '${HOME' is not a reference, allowed: ${NAME} or ${NAME:-default}; write $${ for a plain ${"),
         ("servers: {a: {}}", "servers.a.url: 'url' is missing; a server of kind ollama needs one, like http://a:11434"),
-        ("servers: {a b: {url: 'http://a'}}", "servers.a b: 'a b' cannot be a name here, allowed: a name of letters, digits, '.', '_' and '-'; addresses stand under 'servers'"),
+        ("servers: {a b: {url: 'http://a'}}", "servers.a b: 'a b' cannot be a name here, allowed: a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'"),
         ("servers: {a: {url: 'ftp://a'}}", 'servers.a.url: found "ftp://a" (a string), allowed: an address like "http://ollama01:11434" or "https://…"'),
         ("servers: {a: {url: 'http://[a'}}", 'servers.a.url: found "http://[a" (a string), allowed: an address like "http://ollama01:11434" or "https://…"'),
         ("servers: {a: {url: 'http://a:70000'}}", 'servers.a.url: found "http://a:70000" (a string), allowed: an address like "http://ollama01:11434" or "https://…"'),
@@ -140,11 +140,11 @@ def test_bytes_that_are_no_text(tmp_path):
         ("servers: {a: {url: 'http://a', vram_gb: 11264}}", "servers.a.vram_gb: found 11264 (a whole number), allowed: gigabytes, more than 0 and at most 4096"),
         ("servers: {a: {url: 'http://a', parallel: 0}}", "servers.a.parallel: found 0 (a whole number), allowed: a whole number from 1 to 256"),
         ("servers: {a: {url: 'http://a', gpus: [0, -1]}}", "servers.a.gpus[1]: found -1 (a whole number), allowed: the number of a GPU, from 0"),
-        ("servers: {a: {url: 'http://a', models: {x: builtin}}}", "servers.a.models: 'models' belongs to kind: embedded; a server of kind ollama tells itself what it has"),
-        ("servers: {a: {kind: embedded, url: 'http://a'}}", "servers.a.url: an embedded server runs in a process of ours and has no address; take 'url' out"),
+        ("servers: {a: {url: 'http://a', models: {x: builtin}}}", "servers.a.models: 'models' belongs to kind: embedded; MMOS asks a server of kind ollama for its models"),
+        ("servers: {a: {kind: embedded, url: 'http://a'}}", "servers.a.url: an embedded server runs in a process of MMOS and has no address; remove 'url'"),
         ("servers: {a: {url: 'http://a', headers: {'a b': c}}}", "servers.a.headers.a b: 'a b' cannot be a name here, allowed: the name of an HTTP header"),
         ("routing: {rules: [{condition: task.requires_speed}]}", "routing.rules[0].specialist: 'specialist' is missing; it is required here"),
-        ("routing: {rules: [{condition: task.requires_speed, specialist: codin}]}", "routing.rules[0].specialist: found \"codin\" (a string), allowed: a specialist, that is coding; did you mean 'coding'?"),
+        ("routing: {rules: [{condition: task.requires_speed, specialist: codin}]}", "routing.rules[0].specialist: found \"codin\" (a string), allowed: the name of a specialist: coding; did you mean 'coding'?"),
         ("routing: {rules: [{condition: task.complexty > 7, specialist: coding}]}", f"routing.rules[0].condition: column 1: 'task.complexty' is not known; did you mean 'task.complexity'? Known: {FACTS}"),
         ("routing: {rules: [{condition: 7, specialist: coding}]}", "routing.rules[0].condition: found 7 (a whole number), allowed: a condition, like task.complexity > 7"),
     ],
@@ -175,15 +175,15 @@ def test_wrong_sections(section, expected):
         ),
         (
             "{model: m, keep_alive: '300'}",
-            'keep_alive: found "300" (a string), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means for ever',
+            'keep_alive: found "300" (a string), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means forever',
         ),
         (
             "{model: m, keep_alive: true}",
-            'keep_alive: found true (a boolean), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means for ever',
+            'keep_alive: found true (a boolean), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means forever',
         ),
         (
             "{model: m, options: {num_ctx: 4096}}",
-            "options.num_ctx: 'num_ctx' is not an option here; write 'context_window' beside 'model' instead",
+            "options.num_ctx: 'num_ctx' is not allowed here; write 'context_window' beside 'model' instead",
         ),
         ("{model: m, options: {seed: {a: 1}}}", "options.seed: found a mapping, allowed: a number, a text, true or false"),
         ("{model: m, options: {temperature: .inf}, timeout: 0}", f"timeout: found 0 (a whole number), allowed: {DURATION}"),
@@ -203,7 +203,7 @@ def test_names_of_specialists():
     assert problems(text) == [
         "o.yaml:2: orchestration.arbiter.consult: found \"eech\" (a string), allowed: each, one or both; did you mean 'each'?",
         f"o.yaml:4: orchestration.specialists.Code-Review: 'Code-Review' cannot be a name here, allowed: {ROLE_NAME}",
-        "o.yaml:5: orchestration.specialists.arbiter: 'arbiter' is not a name for a specialist; the arbiter stands beside 'specialists'",
+        "o.yaml:5: orchestration.specialists.arbiter: a specialist cannot be named 'arbiter'; write the arbiter beside 'specialists'",
     ]
 
 

@@ -78,7 +78,7 @@ def test_a_rule_knows_the_facts_that_it_looks_at():
         ("task.needs || task.tags", "column 13: this is not a condition; write 'or' for '||'"),
         ("!task.needs", "column 1: this is not a condition; write 'not' for '!'"),
         ("task.type = 'a'", "column 11: this is not a condition; write '==' to compare"),
-        ("task.complexity > 'high'", "column 19: task.complexity is a number, and this is a text"),
+        ("task.complexity > 'high'", "column 19: task.complexity is a number, but this is a text"),
         ("'ä' in task.tags and 7 == task.type", "column 22: task.type is a text: put the value in quotes"),
         (
             "task.type == 'code_genration'",
@@ -210,25 +210,25 @@ def _compiled(text: str) -> tuple[Rule, int]:
         return compile_rule("true"), error.column
 
 
-# ---------------------------------------------------------------- what can never hold
+# ---------------------------------------------------------------- what can never be true
 
 
 @pytest.mark.parametrize(
     ("condition", "why"),
     [
-        ("task.complexity > 12", "this can never hold: task.complexity is from 1 to 10"),
-        ("task.complexity < 1", "this can never hold: task.complexity is from 1 to 10"),
-        ("task.complexity in [0, 11]", "this can never hold: task.complexity is from 1 to 10"),
-        ("task.confidence > 80 and task.requires_speed", "this can never hold: task.confidence is from 0 to 1"),
-        ("run.turns < 0", "this can never hold: no count is below 0"),
-        ("task.complexity > 7 and task.complexity < 5", "this can never hold, whatever task.complexity may be"),
-        ("task.type == 'refactoring' and task.type == 'bug_fixing'", "this can never hold, whatever task.type may be"),
-        ("task.requires_speed and not task.requires_speed", "this can never hold, whatever task.requires_speed may be"),
-        ("task.requires_speed == 'yes'", "this can never hold, whatever task.requires_speed may be"),
-        ("run.phase == 'plan' and run.phase in ['work', 'review']", "this can never hold, whatever run.phase may be"),
-        ("'python' in task.type", "this can never hold, whatever task.type may be"),
-        ("false or null", "this never holds"),
-        ("1 > 2", "this never holds"),
+        ("task.complexity > 12", "this can never be true: task.complexity is from 1 to 10"),
+        ("task.complexity < 1", "this can never be true: task.complexity is from 1 to 10"),
+        ("task.complexity in [0, 11]", "this can never be true: task.complexity is from 1 to 10"),
+        ("task.confidence > 80 and task.requires_speed", "this can never be true: task.confidence is from 0 to 1"),
+        ("run.turns < 0", "this can never be true: no count is below 0"),
+        ("task.complexity > 7 and task.complexity < 5", "this can never be true, for any value of task.complexity"),
+        ("task.type == 'refactoring' and task.type == 'bug_fixing'", "this can never be true, for any value of task.type"),
+        ("task.requires_speed and not task.requires_speed", "this can never be true, for any value of task.requires_speed"),
+        ("task.requires_speed == 'yes'", "this can never be true, for any value of task.requires_speed"),
+        ("run.phase == 'plan' and run.phase in ['work', 'review']", "this can never be true, for any value of run.phase"),
+        ("'python' in task.type", "this can never be true, for any value of task.type"),
+        ("false or null", "this is never true"),
+        ("1 > 2", "this is never true"),
     ],
 )
 def test_what_can_never_hold(condition, why):

@@ -78,7 +78,7 @@ def test_the_same_for_programs():
         {
             "where": "o.yaml:3",
             "key": "orchestration.servers.far.headers.X-Key",
-            "message": "KEY is not set in the environment, so this is empty; set it, or write ${KEY:-…} with a default",
+            "message": "KEY is not set in the environment, so this value is empty; set it, or write a default: ${KEY:-…}",
         }
     ]
     assert describe(config).splitlines()[-1].startswith("# Warning: o.yaml:3: orchestration.servers.far.headers.X-Key: KEY is not set")

@@ -42,7 +42,7 @@ async def test_a_key_that_is_not_there_is_missed_when_it_is_needed() -> None:
 
 def test_the_check_warns_of_a_missing_key_and_of_an_ollama_that_is_called_another() -> None:
     warned = {problem.key.removeprefix("orchestration.servers."): problem.message for problem in from_text(TEXT, "o.yaml", {}).warnings}
-    assert warned["cloud.api_key_env"] == "BUILD_TEST_NO_SUCH_KEY is not set in the environment; this server cannot be asked without it"
-    assert warned["strange.kind"].startswith("this port is an Ollama's; by kind: ollama")
+    assert warned["cloud.api_key_env"] == "BUILD_TEST_NO_SUCH_KEY is not set in the environment; MMOS cannot use this server without it"
+    assert warned["strange.kind"].startswith("11434 is Ollama's port; with kind: ollama")
     assert "studio.url" not in warned
     assert not from_text(TEXT, "o.yaml", {"BUILD_TEST_NO_SUCH_KEY": "k", "SLOTS": "2"}).warnings[1:]

@@ -114,7 +114,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("hosts: {a: {models: [x], models: [y]}}", "'models' stands twice"),
+        ("hosts: {a: {models: [x], models: [y]}}", "'models' appears twice"),
         ("hosts: {a: {models: !!set {x}}}", "the YAML tag !!set is not allowed"),
         ("", "the file is empty"),
         ("hosts: {}", "allowed: at least one entry"),

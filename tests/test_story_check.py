@@ -61,7 +61,7 @@ PROMPTS = [
 RULES = [
     (
         {"routing": {"rules": [{"condition": "task.complexity > 12", "specialist": "coding"}]}},
-        "this can never hold: task.complexity is from 1 to 10",
+        "this can never be true: task.complexity is from 1 to 10",
     ),
     ({"routing": {"rules": [{"condition": "task.type == 'x'", "specialist": "coding"}]}}, "'x' is not a class of tasks"),
     ({"routing": {"rules": [{"condition": "task.needs", "specialist": "codign"}]}}, 'found "codign" (a string)'),

@@ -165,7 +165,7 @@ async def test_a_missing_key_is_a_warning_first_and_an_error_when_it_is_needed(t
         config = configuration(near_url, far.url, api_key_env="STORY_KEY")
         checked = await mmos(tmp_path, config, "config", "check")
         assert checked.code == 0
-        assert "STORY_KEY is not set in the environment; this server cannot be asked without it" in checked.out + checked.err
+        assert "STORY_KEY is not set in the environment; MMOS cannot use this server without it" in checked.out + checked.err
         config = configuration(near_url, far.url, arbiter="far", api_key_env="STORY_KEY")
         ended = await mmos(tmp_path, config, "run", "--json", "How?")
     assert ended.code == 4

@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there_or_broken_is_the_same_error_as_without(
         assert plain[0] == rehearsed[0] == (1 if command == ("doctor",) else 2), name
         if command != ("doctor",):
             assert plain == rehearsed
-        assert {"nowhere.yaml": "is not there", "broken.yaml": "did you mean 'model'?", "file.yaml": "'nobody' is not a place"}[name] in (
+        assert {"nowhere.yaml": "does not exist", "broken.yaml": "did you mean 'model'?", "file.yaml": "'nobody' is not a place"}[name] in (
             rehearsed[1] + rehearsed[2]
         )
 

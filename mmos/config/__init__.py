@@ -1,1 +1,1 @@
-"""The configuration room: `orchestration.yaml` read, checked, explained and proposed."""
+"""Reads, checks, explains and proposes `orchestration.yaml`."""

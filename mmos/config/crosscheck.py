@@ -1,4 +1,4 @@
-"""What one key says about another: checked on the data as written, so that every problem is told at once."""
+"""Checks keys of a configuration against each other, on the data as written, so that one report has every problem."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOP = "orchestration"
 
 
 def crosscheck(data: Any, document: Document) -> list[Problem]:
-    """Problems between keys; `data` may be wrong in any way, which is told elsewhere."""
+    """Problems between keys. `data` may be wrong in any way; other modules report that."""
     orchestration = _mapping(data, _TOP)
     checks = (_reserved(orchestration), _rules(orchestration), _options(orchestration), _servers(orchestration), _embedded(orchestration))
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
@@ -35,7 +35,7 @@ def _roles(orchestration: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any
 
 def _reserved(orchestration: dict[str, Any]) -> Findings:
     if "arbiter" in _mapping(orchestration, "specialists"):
-        yield ("specialists", "arbiter"), "'arbiter' is not a name for a specialist; the arbiter stands beside 'specialists'"
+        yield ("specialists", "arbiter"), "a specialist cannot be named 'arbiter'; write the arbiter beside 'specialists'"
 
 
 def _rules(orchestration: dict[str, Any]) -> Findings:
@@ -45,14 +45,14 @@ def _rules(orchestration: dict[str, Any]) -> Findings:
         name = rule.get("specialist") if isinstance(rule, dict) else None
         if isinstance(name, str) and name not in specialists:
             near = "" if isinstance(name, FromEnvironment) else perhaps(name, specialists)
-            sentence = f"allowed: a specialist, that is {listed(specialists)}" if specialists else "and there are no specialists"
+            sentence = f"allowed: the name of a specialist: {listed(specialists)}" if specialists else "but there are no specialists"
             yield ("routing", "rules", index, "specialist"), f"found {found(name)}, {sentence}{near}"
 
 
 def _options(orchestration: dict[str, Any]) -> Findings:
     for place, role in _roles(orchestration):
         if "num_ctx" in _mapping(role, "options"):
-            yield (*place, "options", "num_ctx"), "'num_ctx' is not an option here; write 'context_window' beside 'model' instead"
+            yield (*place, "options", "num_ctx"), "'num_ctx' is not allowed here; write 'context_window' beside 'model' instead"
 
 
 def _servers(orchestration: dict[str, Any]) -> Findings:
@@ -60,11 +60,11 @@ def _servers(orchestration: dict[str, Any]) -> Findings:
         server = _mapping(orchestration, "servers", name)
         kind = server.get("kind", "ollama")
         if kind == "embedded" and "url" in server:
-            yield ("servers", name, "url"), "an embedded server runs in a process of ours and has no address; take 'url' out"
+            yield ("servers", name, "url"), "an embedded server runs in a process of MMOS and has no address; remove 'url'"
         if kind in ("ollama", "openai", "rehearsal") and "url" not in server:
             yield ("servers", name, "url"), f"'url' is missing; a server of kind {kind} needs one, like http://{name}:11434"
         if kind in ("ollama", "openai", "rehearsal") and server.get("models"):
-            yield ("servers", name, "models"), f"'models' belongs to kind: embedded; a server of kind {kind} tells itself what it has"
+            yield ("servers", name, "models"), f"'models' belongs to kind: embedded; MMOS asks a server of kind {kind} for its models"
 
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:

@@ -1,4 +1,4 @@
-"""A YAML text as plain data: the line of every key, and a problem for all that a configuration may not hold."""
+"""Reads YAML as plain data, with the line of every key and a problem for everything that a configuration must not contain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmos.errors import ConfigError, Problem
 MOST_BYTES = 1 << 20
 MOST_VALUES = 10_000
 MOST_PROBLEMS = 100
-"""That are shown: nobody reads more of them at once."""
+"""The most that one report shows."""
 DEEPEST = 40
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -26,7 +26,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 @dataclass
 class Document:
-    """What was written, where each key stands, and what is wrong with it so far."""
+    """The data of a file, the line of each key, and the problems so far."""
 
     name: str
     text: str
@@ -35,7 +35,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def where(self, place: Place) -> str:
-        """FILE:LINE of a place, or of the nearest place around it that was written."""
+        """FILE:LINE of a place, or of the nearest place around it that the file contains."""
         for length in range(len(place), -1, -1):
             if place[:length] in self.lines:
                 return f"{self.name}:{self.lines[place[:length]]}"
@@ -45,12 +45,12 @@ class Document:
         return Problem(self.where(place), dotted(place), message)
 
     def said(self, place: Place, value: str) -> str:
-        """A text for people: as it was written where it refers to the environment."""
+        """A text for people: if it refers to the environment, as the file has it."""
         as_written = self.at(place)
         return shown(as_written if isinstance(as_written, str) and has_reference(as_written) else value, 200)
 
     def at(self, place: Place) -> Any:
-        """What was written at a place; None where nothing was."""
+        """The value that the file has at a place; None if it has none."""
         value = self.data
         for step in place:
             inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
@@ -60,12 +60,12 @@ class Document:
 
 @dataclass(slots=True)
 class _Node:
-    """A value as it was read; aliases share it, so it knows how much it unfolds to."""
+    """A value as it was read. Aliases share it, so it counts the values that it expands to."""
 
     line: int
     value: Any
     text: str | None = None
-    """What a scalar looked like."""
+    """The text of a scalar."""
     size: int = 1
     height: int = 1
 
@@ -85,7 +85,7 @@ def _line(event: Any) -> int:
 
 
 class _Composer:
-    """Builds the tree from the parser's events, without recursion and without unfolding aliases."""
+    """Builds the tree from the parser's events, without recursion and without expanding aliases."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -93,7 +93,7 @@ class _Composer:
         self.root: _Node | None = None
         self._done = False
         self._line = 1
-        """Where the parser is."""
+        """The line that the parser has reached."""
         self._open: list[_Open] = []
         self._anchors: dict[str, _Node | None] = {}
         self._take = {
@@ -114,12 +114,12 @@ class _Composer:
                 if take:
                     take(event)
                 if self._done:
-                    break  # what was read so far is worth checking, too
+                    break  # the part read so far is checked, too
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._give_up((mark.line + 1) if mark else 1, _reason(error, text))
         except yaml.YAMLError:
-            self._give_up(1, "it holds a character that is not allowed")
+            self._give_up(1, "it contains a character that is not allowed")
 
     def _give_up(self, line: int, reason: str) -> None:
         self.problems.append(Problem(f"{self.name}:{line}", "", f"this is not valid YAML: {reason}"))
@@ -135,7 +135,7 @@ class _Composer:
 
     def _document(self, event: Any) -> None:
         if self.root is not None:
-            self._complain(_line(event), "a second document starts here with '---'; a configuration is one document")
+            self._complain(_line(event), "'---' starts a second document here; a configuration must be one document")
             self._done = True
 
     def _check_tag(self, event: Any) -> None:
@@ -182,7 +182,9 @@ class _Composer:
         around.node.size += node.size
         around.node.height = max(around.node.height, node.height + 1)
         if around.node.size > MOST_VALUES or around.node.height > DEEPEST:  # before it is merged into more
-            self._complain(self._line, f"here it unfolds to more than {MOST_VALUES:,} values or {DEEPEST} levels; aliases (*name) multiply")
+            self._complain(
+                self._line, f"here the file expands to more than {MOST_VALUES:,} values or {DEEPEST} levels; use fewer aliases (*name)"
+            )
             self._done = True
         if isinstance(around.node.value, list):
             around.node.value.append(node)
@@ -193,7 +195,7 @@ class _Composer:
 
     def _key(self, around: _Open, node: _Node) -> None:
         if node.text is None:
-            self._complain(node.line, "a list or a mapping cannot be a key; a key is one word")
+            self._complain(node.line, "a list or a mapping cannot be a key; write one word")
         around.key, around.key_line = node.text or "", node.line
 
     def _enter(self, around: _Open, node: _Node) -> None:
@@ -202,12 +204,12 @@ class _Composer:
         if first is None:
             around.node.value[key] = (line, node)
         else:
-            self._complain(line, f"'{shown(key)}' stands twice, first on line {first[0]}; keep one of them")
+            self._complain(line, f"'{shown(key)}' appears twice, first on line {first[0]}; keep one of them")
         around.key = None
 
 
 def _merge(node: _Node) -> None:
-    """`<<: *defaults` brings in the keys that are not written here."""
+    """`<<: *defaults` adds the keys that the mapping does not have."""
     _, source = node.value.get("<<", (0, None))
     sources = [] if source is None else source.value if isinstance(source.value, list) else [source]
     if not sources or not all(isinstance(one.value, dict) for one in sources):
@@ -225,19 +227,19 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     if 0 <= at < len(lines) and "\t" in lines[at][: len(lines[at]) - len(lines[at].lstrip())]:
         return f"{reason}; indent with spaces, not with tabs"
     if 0 <= at < len(lines) and re.search(r"[{\[,:] *\$\{", lines[at]):
-        return f"{reason}; a ${{NAME}} that stands within {{ }} or [ ] needs quotes around it"
+        return f"{reason}; put quotes around a ${{NAME}} within {{ }} or [ ]"
     if "mapping values are not allowed" in reason:
-        return f"{reason}; is the line indented right, and a text with ': ' in it quoted?"
+        return f"{reason}; check the indentation, and put quotes around a text that contains ': '"
     return reason
 
 
 def read_text(text: str, name: str) -> Document:
-    """The document in `text`; what cannot be read at all raises, what is merely wrong is noted in it."""
+    """The document in `text`. Text that cannot be read raises an error; other problems are noted in the document."""
     text = text.removeprefix("\ufeff")
     bad = _UNPRINTABLE.search(text)
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
-        raise ConfigError([Problem(f"{name}:{line}", "", f"the character U+{ord(bad.group()):04X} is not allowed in YAML; take it out")])
+        raise ConfigError([Problem(f"{name}:{line}", "", f"the character U+{ord(bad.group()):04X} is not allowed in YAML; remove it")])
     composer = _Composer(name)
     composer.compose(text)
     document = Document(name, text, problems=composer.problems)
@@ -281,7 +283,7 @@ def read_bytes(content: bytes, name: str) -> Document:
 
 
 def read_mapping(mapping: Mapping[str, Any], name: str = "") -> Document:
-    """A configuration that a program wrote: the same data, without lines."""
+    """A configuration from a Python mapping: the same data, without lines."""
     document = Document(name, "")
     document.data = _plain_data(mapping, (), document)
     if document.problems:

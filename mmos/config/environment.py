@@ -1,4 +1,4 @@
-"""`${NAME}` in texts: the environment's value, a default, or a note that it is not set."""
+"""Replaces `${NAME}` in texts by the environment's value or a default, and notes variables that are not set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFERENCE = re.compile(
 )
 
 MOST_CHARACTERS = 1 << 20
-"""That the environment may fill in, all values together: a short reference may stand for a long value, again and again."""
+"""The most that the environment may add to one file: short references can repeat a long value."""
 
 
 def has_reference(text: str) -> bool:
@@ -33,19 +33,19 @@ def is_reference(text: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """`text` written so that nothing in it is taken for a reference."""
+    """`text` with every `${` escaped, so that it contains no reference."""
     return text.replace("${", "$${")
 
 
 @dataclass
 class Expansion:
-    """Data with its references filled in, and what was amiss on the way."""
+    """Replaces references in data, and keeps the problems that it finds."""
 
     environ: Mapping[str, str]
     broken: list[tuple[Place, str]] = field(default_factory=list)
     unset: list[tuple[Place, str]] = field(default_factory=list)
     overfull: Place | None = None
-    """Where the environment had filled in as much as it may."""
+    """The place where the environment had added more than it may."""
     _filled: int = 0
 
     def expand(self, value: Any, place: Place = ()) -> Any:
@@ -90,6 +90,6 @@ class Expansion:
 
 
 def _is_left_out(key: str, value: Any) -> bool:
-    # What is only in an unset variable counts as not written, so that its default holds. An address has no
-    # default: it stays, and its host is one that cannot be reached.
+    # A key whose whole value is an unset variable counts as left out, so its default applies. An address has no
+    # default: it stays, and its host cannot be reached.
     return key != "url" and isinstance(value, FromEnvironment) and value == "" and bool(value.unset)

@@ -1,4 +1,4 @@
-"""What a routing rule may ask about: every fact by name, with its kind of value, its range, and the classes of tasks."""
+"""Lists the facts that a routing rule may use, with their kinds and ranges, and the classes of tasks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FACTS: dict[str, str] = {
     "run.seconds": "number",
     "run.phase": "text",
 }
-"""Every fact a rule may name, and what kind of value it has."""
+"""Every fact that a rule may name, with the kind of its value."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "task.complexity": (1, 10),
@@ -44,12 +44,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "response.confidence": (0, 1),
     "response.quality": (0, 1),
 }
-"""The smallest and the largest value of facts that have both. Every other number is a count or an amount."""
+"""The smallest and the largest value of facts that have both. All other numbers are counts or amounts."""
 
 COUNT = (0, float("inf"))
 
 IDLE = FACTS.keys() - {"task.type", "task.complexity", "task.requires_speed", "response.unclear_tool_calls"}
-"""Facts that may be written, and that no part of MMOS finds out yet."""
+"""Facts that rules may name but MMOS does not measure yet."""
 
 TASK_CLASSES = ("code_generation", "bug_fixing", "refactoring", "documentation", "code_analysis", "simple_query", "security_review")
 """The values of `task.type`."""
@@ -59,5 +59,5 @@ ALIASES = {"analysis": "code_analysis", "debugging": "bug_fixing"}
 
 
 def task_class(word: str) -> str:
-    """The usual spelling of a class, which may be written in either case."""
+    """The usual spelling of a class. A rule may write it in either case."""
     return ALIASES.get(word.lower(), word.lower())

@@ -1,4 +1,4 @@
-"""Whether a condition can ever hold: it is tried on one example of everything that its comparisons tell apart."""
+"""Finds conditions that can never be true, by trying one example of each case that their comparisons distinguish."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mmos.config.facts import COUNT, FACTS, RANGES, TASK_CLASSES
 from mmos.config.rules import Rule
 
 MOST = 1_000
-"""Examples that are tried. A condition with more of them is taken for one that may hold."""
+"""The most examples to try. A condition with more of them counts as one that may be true."""
 LARGEST = 1e15
 
 
 def impossible(rule: Rule) -> str:
-    """Why the condition never holds; empty where it may."""
+    """Why the condition is never true; empty if it may be."""
     if _may_hold(rule, RANGES):
         return ""
     if not rule.names:
-        return "this never holds"
+        return "this is never true"
     if not _may_hold(rule, {}):
-        return f"this can never hold, whatever {' and '.join(sorted(rule.names))} may be"
+        return f"this can never be true, for any value of {' and '.join(sorted(rule.names))}"
     named = [f"{name} is from {RANGES[name][0]:g} to {RANGES[name][1]:g}" for name in sorted(rule.names & RANGES.keys())]
-    return f"this can never hold: {', '.join(named) or 'no count is below 0'}"
+    return f"this can never be true: {', '.join(named) or 'no count is below 0'}"
 
 
 def _may_hold(rule: Rule, ranges: Mapping[str, tuple[float, float]]) -> bool:
@@ -44,7 +44,7 @@ def _facts(names: Sequence[str], values: Iterable[Any]) -> dict[str, dict[str, A
 
 
 def _examples(name: str, compared: Sequence[Any], ranges: Mapping[str, tuple[float, float]]) -> list[Any]:
-    """Values of a fact, one for each case that the comparisons can tell apart; a fact may always be absent."""
+    """Values of a fact, one for each case that the comparisons distinguish. A fact may always be absent."""
     if name == "task.type":
         return [None, *TASK_CLASSES]
     if FACTS[name] == "flag":
@@ -56,7 +56,7 @@ def _examples(name: str, compared: Sequence[Any], ranges: Mapping[str, tuple[flo
 
 
 def _numbers(compared: Sequence[Any], limits: tuple[float, float]) -> list[Any]:
-    """The numbers that are compared, some between them and some beyond, within the limits."""
+    """The compared numbers, some between them and some beyond, within the limits."""
     marks = {0, *(number for number in compared if isinstance(number, int | float))}
     if any(not -LARGEST < number < LARGEST for number in marks):
         return []

@@ -1,4 +1,4 @@
-"""A first `orchestration.yaml`, proposed from what the hosts have; each choice says why."""
+"""Proposes a first `orchestration.yaml` from the models of the hosts, and says why it chose each one."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ __all__ = ["HostSurvey", "SurveyedModel", "propose"]
 
 _PULLS = ("qwen2.5:14b", "qwen2.5-coder:14b", "functiongemma")
 _MID = (6.0, 15.0)
-"""Billions of parameters: big enough to hold tools well, small enough to answer fast."""
+"""Billions of parameters: large enough to use tools well, small enough to answer fast."""
 _WELL = 0.7
-"""Share of the cases of a trial that a good arbiter gets right."""
+"""The share of the cases of `mmos models test` that a good arbiter gets right."""
 _PASSABLE = 0.4
 _SMALL = 4.0
 """Billions of parameters: an interpreter must answer at once."""
 _GENERAL = re.compile(r"qwen|llama|mistral|granite|gemma", re.IGNORECASE)
 _SERVER_NOTES = (
-    "      # vram_gb: 24   # GPU memory of the host in gigabytes: placement works better when it knows",
-    "      # parallel: 2   # calls at once, when the host runs with OLLAMA_NUM_PARALLEL=2",
+    "      # vram_gb: 24   # GPU memory of the host in gigabytes; helps MMOS to place models",
+    "      # parallel: 2   # calls that the host serves at once, if it runs with OLLAMA_NUM_PARALLEL=2",
 )
 _LIMITS = (
     "",
-    "  # What one run may take. At the first of these it ends with what there is, and with exit code 5.",
+    "  # Limits of one run. At the first of them the run ends with the text so far, and with exit code 5.",
     "  limits:",
-    "    total_turns: 300   # questions to models, by all participants together",
+    "    total_turns: 300   # requests to models, by all participants together",
     "    tokens: 10000000   # read and written",
     "    idle: 30m   # without progress; a model at work is progress",
-    "    # seconds: 20m   # the whole run, however well it gets on",
+    "    # seconds: 20m   # the whole run, even if it makes progress",
 )
 _TASKS = {
-    "coding": "writes, reads, explains and mends code",
+    "coding": "writes, reads, explains and fixes code",
     "reasoning": "thinks a hard problem through, step by step",
     "analysis": "reads, compares and sums up quickly",
 }
@@ -51,7 +51,7 @@ class _Choice:
 
 
 def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Scores | None = None) -> str:
-    """A commented configuration for these hosts; `schema` is where an editor finds the JSON Schema, `scores` are marks from trials."""
+    """A commented configuration for these hosts. `schema` is the path or URL of the JSON Schema for editors; `scores` are results of `mmos models test`."""
     names = _names(surveys)
     found = candidates(surveys, names, scores or {})
     choices = _one_window_each(_choose(found) if found else _for_later(names))
@@ -59,7 +59,7 @@ def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Scores |
     lines += _opening(bool(found))
     lines += ["orchestration:", *_servers(surveys, names), *_arbiter(choices[0])]
     if choices[1:]:
-        lines += ["", "  # Each specialist becomes a tool of the arbiter; add your own, with any name.", "  specialists:"]
+        lines += ["", "  # Each specialist becomes a tool of the arbiter. Add your own, with any name.", "  specialists:"]
         lines += [line for choice in choices[1:] for line in _role(choice, 2)]
     lines += _rules({choice.role for choice in choices})
     lines += _LIMITS
@@ -68,11 +68,11 @@ def propose(surveys: Sequence[HostSurvey], *, schema: str = "", scores: Scores |
 
 def _opening(found: bool) -> list[str]:
     lines = [
-        "# Written by `mmos config init` from what the hosts have. Change it freely, then try `mmos config check`;",
-        "# `mmos config show` tells what every setting is and where it comes from.",
+        "# Written by `mmos config init` for your hosts. Change it freely, then run `mmos config check`.",
+        "# `mmos config show` shows every setting and where it comes from.",
     ]
     if not found:
-        lines += ["#", "# No model that can chat was found. Pull some on a host, or name others below:"]
+        lines += ["#", "# Found no model that can chat. Pull some on a host, or name others below:"]
         lines += [f"#   ollama pull {model}" for model in _PULLS]
     return lines
 
@@ -123,12 +123,12 @@ def _server(survey: HostSurvey, name: str) -> Iterator[str]:
 
 def _silent(survey: HostSurvey) -> str:
     if survey.needs_key:
-        return f"needs a key: set {survey.api_key_env}, and remove the # in front"
+        return f"needs a key: set {survey.api_key_env}, and remove the # at the start"
     return f"did not answer: {_comment(survey.error) or 'no reason given'}"
 
 
 def entry(survey: HostSurvey) -> dict[str, str]:
-    """The keys of a server, each value as it is written."""
+    """The keys of a server, each value as YAML."""
     told = {"url": quoted(escaped(survey.url))}
     if survey.kind != "ollama":
         told["kind"] = written(survey.kind)
@@ -156,10 +156,10 @@ def _choose(found: Sequence[Candidate]) -> list[_Choice]:
 
 
 def _interpreter(found: Sequence[Candidate]) -> list[_Choice]:
-    """A model made for it, unless a trial speaks against it; else a small one that did well in a trial."""
+    """A model made for this job, if its test result is not bad. If there is none, a small one with a good result."""
     made = [model for model in found if model.interpreter and (model.score is None or model.score >= _PASSABLE)]
     if made:
-        return [_Choice("interpreter", made[0], 8192, "made to turn unclear text into tool calls")]
+        return [_Choice("interpreter", made[0], 8192, "made for turning unclear text into tool calls")]
     proven = [model for model in found if model.score is not None and model.score >= _WELL and model.billions <= _SMALL]
     if not proven:
         return []
@@ -168,13 +168,13 @@ def _interpreter(found: Sequence[Candidate]) -> list[_Choice]:
 
 
 def _fit(model: Candidate) -> float:
-    """0 within the middle sizes, less the further away."""
+    """0 within the middle sizes, lower the further away."""
     low, high = _MID
     return -max(low - model.billions, model.billions - high, 0.0)
 
 
 def _as_arbiter(model: Candidate) -> tuple[bool, bool, float, bool, bool, float]:
-    """What was tried and failed comes last; what was never tried is as good as one that did well."""
+    """Models with a bad test result come last. An untested model counts as much as one with a good result."""
     return (
         model.score is None or model.score >= _WELL,
         model.tools,
@@ -189,7 +189,7 @@ def _why_arbiter(model: Candidate) -> str:
     if model.score is not None:
         return f"{model.score:.0%} of the cases right in `mmos models test` ({_size(model)})"
     if not model.tools:
-        return "no model here is known to call tools; this one comes nearest in size, and is led by a schema"
+        return "MMOS knows no model here that calls tools; this one is nearest in size, and a schema guides it"
     return f"calls tools and is fast ({_size(model)}); a model of 7 to 14B with tools suits best"
 
 
@@ -200,13 +200,13 @@ def _coding(found: Sequence[Candidate]) -> _Choice:
         "coding",
         model,
         16384,
-        f"{'the largest made for code' if coders else 'no model made for code here, so the largest'} ({_size(model)})",
+        f"{'the largest made for code' if coders else 'no model for code here, so the largest'} ({_size(model)})",
     )
 
 
 def _reasoning(found: Sequence[Candidate]) -> _Choice:
     largest = _largest(_thinkers(found))
-    # A very small reasoner thinks long and gets less far than a large model that just answers.
+    # A very small reasoner thinks long and achieves less than a large model that only answers.
     reasoners = [model for model in found if model.reasoner and model.billions * 3 >= largest.billions]
     model = _largest(reasoners or [largest])
     return _Choice(
@@ -215,14 +215,14 @@ def _reasoning(found: Sequence[Candidate]) -> _Choice:
 
 
 def _analysis(found: Sequence[Candidate], arbiter: Candidate) -> _Choice:
-    """Another middle model on another host works beside the arbiter; on the same host it would only push it out of memory."""
+    """A middle-sized model on another host can work beside the arbiter. On the same host it would only push the arbiter out of memory."""
     elsewhere = [model for model in _thinkers(found) if not {*model.hosts} & {*arbiter.hosts} and _fit(model) == 0 and not model.reasoner]
     model = max(elsewhere, key=_as_arbiter) if elsewhere else arbiter
     return _Choice(
         "analysis",
         model,
         8192,
-        "quick, on another host than the arbiter" if elsewhere else "the arbiter's model, so nothing is loaded anew",
+        "quick, on another host than the arbiter" if elsewhere else "the arbiter's model, so the host loads no other",
     )
 
 
@@ -239,9 +239,9 @@ def _largest(models: Sequence[Candidate]) -> Candidate:
 
 
 def _for_later(names: Sequence[str]) -> list[_Choice]:
-    """Nothing is there yet: the models that the opening says to pull."""
+    """The models that the opening comment says to pull, because the hosts have none yet."""
     general, coder, interpreter = (Candidate(model, tuple(names), 14.0) for model in _PULLS)
-    why = "not found on any host yet; pull it, or put a model here that you have"
+    why = "on no host yet; pull it, or write one of your models here"
     return [
         _Choice("arbiter", general, 8192, why),
         _Choice("coding", coder, 16384, why),
@@ -252,7 +252,7 @@ def _for_later(names: Sequence[str]) -> list[_Choice]:
 
 
 def _one_window_each(choices: list[_Choice]) -> list[_Choice]:
-    """Roles that share a model share its window, so the file says so from the start."""
+    """Roles with the same model have the same window, and the file says so."""
     windows: dict[str, int] = {}
     for choice in choices:
         windows[choice.model.name] = max(choice.window, windows.get(choice.model.name, 0))
@@ -285,7 +285,7 @@ def _role(choice: _Choice, depth: int) -> Iterator[str]:
 
 def _rules(roles: set[str]) -> Iterator[str]:
     rules = (("task.complexity > 7", "reasoning"), ("task.type == 'code_generation'", "coding"), ("task.requires_speed", "analysis"))
-    yield from ("", "  # Advice for the arbiter; the first rule that holds counts.", "  routing:", "    rules:")
+    yield from ("", "  # Advice for the arbiter; the first true rule counts.", "  routing:", "    rules:")
     yield from (f'      - {{condition: "{condition}", specialist: {role}}}' for condition, role in rules)
     if "interpreter" in roles:
         yield '      - {condition: "response.unclear_tool_calls", specialist: interpreter}'

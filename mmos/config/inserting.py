@@ -1,4 +1,4 @@
-"""Adds servers to the text of a configuration; all that stood there stays as it is, byte for byte."""
+"""Adds servers to the text of a configuration, and keeps all other bytes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mmos.config.writing import written
 from mmos.errors import ConfigError, UsageError
 
 Servers = Mapping[str, Mapping[str, str]]
-"""By name, the keys of each; values as they are written."""
+"""The keys of each server by name, with values as YAML."""
 
 
 def with_servers(text: str, servers: Servers, name: str) -> str:
-    """The text of a configuration that loads, with more servers in it; `UsageError` where it is written in a way that leaves no place for them."""
+    """The text of a valid configuration with more servers. Raises `UsageError` if its layout has no safe place for them."""
     try:
         changed = _inserted(text, servers)
         fits = changed is not None and read_text(changed, name).data == _expected(read_text(text, name).data, servers)
@@ -25,12 +25,12 @@ def with_servers(text: str, servers: Servers, name: str) -> str:
         changed, fits = None, False
     if changed is None or not fits:
         lines = "\n".join(_section(servers, "  ", "  "))
-        raise UsageError(f"MMOS found no safe place for new servers in {name}. Add these lines to it yourself:", next_step=lines)
+        raise UsageError(f"MMOS found no safe place for new servers in {name}. Add these lines to the file yourself:", next_step=lines)
     return changed
 
 
 def _expected(data: Any, servers: Servers) -> Any:
-    """What the changed text has to say: what it said before, and the new servers."""
+    """The data that the changed text must have: the old data and the new servers."""
     orchestration = data["orchestration"]
     added = yaml.safe_load("\n".join(_section(servers, "", "  ")))["servers"]
     return {**data, "orchestration": {**orchestration, "servers": {**orchestration.get("servers", {}), **added}}}
@@ -72,7 +72,7 @@ def _with_entries(text: str, known: Any, servers: Servers) -> str:
 
 
 def _end_of_block(text: str, mark: Any, column: int) -> int:
-    """Where the last line of a block ends: notes that are indented like its entries belong to it, blank lines and other notes do not."""
+    """Where the last line of a block ends. Comments indented like its entries belong to it; blank lines and other comments do not."""
     at = len(text) if mark.index == len(text) else mark.index - mark.column
     while True:
         start = text.rfind("\n", 0, at - 1) + 1

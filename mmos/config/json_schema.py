@@ -1,4 +1,4 @@
-"""The JSON Schema of `orchestration.yaml`, for editors."""
+"""Makes the JSON Schema of `orchestration.yaml`, for editors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NOT_TEXT = ("integer", "number", "boolean")
 
 
 def json_schema() -> dict[str, Any]:
-    """Strict, every key described; where a number or a truth value is due, `${NAME}` is allowed, too."""
+    """Strict, with a description of every key. Numbers and booleans may also be `${NAME}`."""
     schema = _adapted(File.model_json_schema())
     return {"$schema": DIALECT, "title": "orchestration.yaml", **{key: part for key, part in schema.items() if key != "title"}}
 
 
 def json_schema_text() -> str:
-    """What `mmos config schema` prints, and what stands in `orchestration.schema.json`."""
+    """The text of `orchestration.schema.json`, which `mmos config schema` prints."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -29,7 +29,7 @@ def _adapted(part: Any) -> Any:
         return [_adapted(entry) for entry in part]
     if not isinstance(part, dict):
         return part
-    # Titles that pydantic makes of the names say nothing; a property named `title` would be a mapping.
+    # Pydantic's titles only repeat the names. A property named `title` would be a mapping.
     part = {key: _adapted(entry) for key, entry in part.items() if not (key == "title" and isinstance(entry, str))}
     if "patternProperties" in part:
         part["additionalProperties"] = False

@@ -1,4 +1,4 @@
-"""Finds, reads and checks a configuration, and answers with one that is right or with everything that is wrong."""
+"""Reads and checks a configuration. Returns a valid one, or raises an error with every problem."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ __all__ = ["Config", "Source", "find", "from_mapping", "from_text", "load"]
 
 @dataclass(frozen=True)
 class Config:
-    """A configuration that is right, with what it was made of."""
+    """A valid configuration, with its file and its warnings."""
 
     orchestration: Orchestration
     path: Path | None
     """The file; None for the built-in one and for a mapping."""
     warnings: tuple[Problem, ...]
     implicit: Mapping[str, Server]
-    """Hosts that are used without being defined."""
+    """Hosts that roles name and the file does not define."""
     defined: Mapping[str, Server] = field(repr=False)
-    """Those that are, the files of their models with whole paths."""
+    """The hosts that the file defines, with whole paths of their model files."""
     document: Document = field(repr=False, compare=False)
     played: bool = False
-    """Whether rehearsed hosts stand in for its servers."""
+    """Whether rehearsal hosts play its servers."""
     found: bool = False
-    """Nobody named the file. What it asks for has to be agreed to."""
+    """Whether MMOS only found the file, and nobody named it. Then the user must agree to what it asks for."""
 
     def __repr__(self) -> str:
         return f"<Config {self.path or 'without a file'}>"
@@ -49,7 +49,7 @@ class Config:
 
     @property
     def text(self) -> str:
-        """As written, references to the environment unexpanded."""
+        """The text of the file, with references to the environment not replaced."""
         return self.document.text
 
     def roles(self) -> dict[str, ResolvedRole]:
@@ -59,7 +59,7 @@ class Config:
         return {**self.defined, **self.implicit}
 
     def played_by(self, servers: Mapping[str, Server]) -> Config:
-        """The same configuration with these in place of its servers."""
+        """The same configuration with these servers instead of its own."""
         defined = {name: servers[name] for name in self.defined}
         orchestration = self.orchestration.model_copy(update={"servers": defined})
         implicit = {name: servers[name] for name in self.implicit}
@@ -79,7 +79,7 @@ def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
 
 
 def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str], name: str = "") -> Config:
-    """`name` says where the mapping comes from."""
+    """`name` is where the mapping comes from."""
     return _check(read_mapping(mapping, name), None, environ)
 
 
@@ -94,7 +94,7 @@ def _content(path: Path, name: str) -> bytes:
 
 def _check(document: Document, path: Path | None, environ: Mapping[str, str]) -> Config:
     local = local_address(environ)
-    # OLLAMA_HOST may be as short as `gpu1`; where it is referred to, it is an address.
+    # OLLAMA_HOST may be as short as `gpu1`; a reference to it gives the whole address.
     expansion = Expansion({**environ, "OLLAMA_HOST": local} if environ.get("OLLAMA_HOST") else environ)
     data = expansion.expand(document.data)
     problems = [*document.problems, *_unexpanded(document, expansion)]
@@ -113,7 +113,7 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
 
 
 def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Server]:
-    """The servers, with whole paths: a configuration may be used from another folder than its own."""
+    """The servers, with whole paths, because the working folder may be another than the configuration's."""
 
     def whole(path: str) -> str:
         return path if path == "builtin" else str(around.folder / expanded(path, around.environ))
@@ -131,14 +131,14 @@ def _unexpanded(document: Document, expansion: Expansion) -> Iterator[Problem]:
         yield document.problem(place, f"'{text}' is not a reference, allowed: ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{")
     if expansion.overfull is not None:
         yield document.problem(
-            expansion.overfull, f"the environment fills in too much, allowed: {MOST_CHARACTERS:,} characters in one file"
+            expansion.overfull, f"the environment adds too much text, allowed: {MOST_CHARACTERS:,} characters in one file"
         )
 
 
 def _first(problems: list[Problem]) -> list[Problem]:
-    """As many as anybody reads."""
+    """The first problems, and a count of the others."""
     left = len(problems) - MOST_PROBLEMS
-    return problems if left <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{left:,} more like these are not shown")]
+    return problems if left <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{left:,} more problems are not shown")]
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

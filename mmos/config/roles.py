@@ -1,4 +1,4 @@
-"""Roles with everything decided that the file leaves open: their servers and their one window."""
+"""Resolves roles: decides the servers and the window that the file leaves open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, S
 
 DEFAULT_WINDOW = 8192
 NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
-"""Roles that the program turns to by itself, so they are no specialist's tool."""
+"""Roles that MMOS asks by itself, so the arbiter has no tool for them."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ResolvedRole:
     name: str
     model: str
     servers: tuple[str, ...]
-    """Where it may run; empty: wherever the model is."""
+    """Where it may run; empty: on any host that has the model."""
     window: int
     role: str | None = None
     description: str | None = None
@@ -33,7 +33,7 @@ class ResolvedRole:
     tools: Toolrules = field(default_factory=Toolrules)
     timeout: float | None = None
     consult_first: int = 0
-    """How many specialists it has to consult before it may answer."""
+    """How many specialists it must consult before it may answer."""
 
     @property
     def consultable(self) -> bool:
@@ -82,7 +82,7 @@ def _full_name(model: str) -> str:
 
 
 def _windows(roles: Mapping[str, Role]) -> dict[str, int]:
-    """A changed window makes a host load the model anew, so roles that may meet there get the largest that any asked for."""
+    """Roles that may share a loaded model get the largest window that any of them asks for. A different window would make the host load the model again."""
     windows: dict[str, int] = {}
     for name in roles:
         if name not in windows:
@@ -106,7 +106,7 @@ def _may_meet(one: Role, other: Role) -> bool:
 
 
 def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Server]:
-    """Hosts that are named and not defined; and the one at `local` where no host is named at all."""
+    """Hosts that roles name and the file does not define. If the file names no host at all, the one at `local`."""
     roles = [orchestration.arbiter, *orchestration.specialists.values()]
     named = dict.fromkeys(server for role in roles for server in servers_of(role) if server not in orchestration.servers)
     if not named and not orchestration.servers:

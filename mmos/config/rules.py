@@ -1,4 +1,4 @@
-"""The language of routing rules: comparisons of known facts, compiled once, unable to do anything else."""
+"""Compiles the conditions of routing rules. A condition can only compare known facts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _Test = Callable[[Facts], Any]
 
 
 class RuleError(ValueError):
-    """A condition that is none; `column` counts from 1."""
+    """An invalid condition; `column` counts from 1."""
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(f"column {column}: {message}")
@@ -51,15 +51,15 @@ class Rule:
 
     text: str
     names: frozenset[str]
-    """The facts that it looks at."""
+    """The facts that it uses."""
     compared: Mapping[str, Sequence[Any]]
-    """What each of them is compared with."""
+    """The values that it compares each fact with."""
     plain: bool
-    """Every comparison is one of a fact with values that are written there, and these tell all cases apart."""
+    """True if every comparison is of a fact with written values, and these values distinguish all cases."""
     _test: _Test
 
     def evaluate(self, facts: Facts) -> bool:
-        """Whether it holds for `{"task": {"complexity": 8}, "response": {}}`; an absent fact is false, never an error."""
+        """Whether it is true for facts such as `{"task": {"complexity": 8}, "response": {}}`. A comparison with an absent fact is false, never an error."""
         return bool(self._test(facts))
 
 
@@ -79,7 +79,7 @@ def _parse(source: str, lead: int) -> ast.expr:
             warnings.simplefilter("ignore")
             tree = ast.parse(source, mode="eval")
     except SyntaxError as error:
-        column = lead + min(error.offset or len(source) + 1, len(source) + 1)  # no offset: it breaks off at the end
+        column = lead + min(error.offset or len(source) + 1, len(source) + 1)  # without an offset the condition is cut off at its end
         raise RuleError(f"this is not a condition; {_cure(source)}", column) from None
     except (ValueError, RecursionError, MemoryError):
         raise RuleError("this is not a condition", lead + 1) from None
@@ -164,7 +164,7 @@ class _Compiler:
         for one, other in ((left, right), (right, left)):
             kind = FACTS.get(_name(one), "")
             if kind == "number" and _is_text(other):
-                raise self._fault(other, f"{_name(one)} is a number, and this is a text")
+                raise self._fault(other, f"{_name(one)} is a number, but this is a text")
             is_equal = isinstance(sign, ast.Eq | ast.NotEq)
             if is_equal and kind == "text" and isinstance(other, ast.Constant) and isinstance(other.value, int | float):
                 raise self._fault(other, f"{_name(one)} is a text: put the value in quotes")
@@ -179,7 +179,7 @@ class _Compiler:
                 raise self._fault(part, f"'{shown(word)}' is not a class of tasks{near} Classes: {', '.join(TASK_CLASSES)}")
 
     def _note(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> None:
-        """Keep what a fact is compared with, and whether these values are all that the comparison can tell apart."""
+        """Note the values that a fact is compared with, and whether they distinguish all cases."""
         fact, other = (left, right) if _name(left) else (right, left)
         kind, values = FACTS.get(_name(fact)), self._written(other)
         exact = isinstance(sign, ast.Eq | ast.NotEq) or (fact is left and isinstance(sign, ast.In | ast.NotIn) and not _is_text(other))
@@ -190,7 +190,7 @@ class _Compiler:
             self.compared.setdefault(_name(fact), []).extend(values)
 
     def _written(self, node: ast.expr) -> list[Any] | None:
-        """The value or the values that stand there; None where it is a fact or a condition."""
+        """The written value or values; None if the node is a fact or a condition."""
         if isinstance(node, ast.Attribute | ast.BoolOp | ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
             return None
         value = self._literal(node)
@@ -198,7 +198,7 @@ class _Compiler:
 
 
 def _known(name: str) -> str:
-    """The facts about the same subject; all, where that is unknown, too."""
+    """The facts about the same subject; all facts if the subject is unknown."""
     subject = name.partition(".")[0]
     return ", ".join([fact for fact in FACTS if fact.startswith(f"{subject}.")] or FACTS)
 
@@ -212,7 +212,7 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _in_usual_spelling(test: _Test) -> _Test:
-    """Classes of tasks as they are kept, in whichever case they are written."""
+    """Classes of tasks in their usual spelling, however a rule writes them."""
 
     def spelled(value: Any) -> Any:
         return [spelled(part) for part in value] if isinstance(value, list) else task_class(value) if isinstance(value, str) else value
@@ -224,11 +224,11 @@ def _sign(sign: ast.cmpop, with_null: bool) -> Callable[[Any, Any], bool]:
     compare = _SIGNS[type(sign)]
 
     def holds(left: Any, right: Any) -> bool:
-        if (left is None or right is None) and not with_null:  # absent: neither equal nor unequal to anything but null
+        if (left is None or right is None) and not with_null:  # an absent fact equals only null
             return False
         try:
             return bool(compare(left, right))
-        except TypeError:  # 3 in 5, 'a' < 1: no error of the run, only a rule that does not hold
+        except TypeError:  # 3 in 5, 'a' < 1: the rule is false; the run has no error
             return False
 
     return holds

@@ -1,4 +1,4 @@
-"""Plain words of YAML as values, by the core schema of YAML 1.2 (no dates, no base 60, and `no` is a word), and durations."""
+"""Reads unquoted words of YAML by the core schema of YAML 1.2 (no dates, no base 60, `no` is text), and durations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _DURATION = re.compile(rf"(?:{_PART.pattern})+")
 LONGEST = 31_536_000
-"""Seconds of a year: no wait is longer."""
+"""Seconds of a year; no wait is longer."""
 
 Scalar = str | int | float | bool | None
 
 
 def plain(text: str) -> Scalar:
-    """What an unquoted word means."""
+    """The value of an unquoted word."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):
@@ -35,7 +35,7 @@ def plain(text: str) -> Scalar:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of `30s`, `5m` or `1h30m`; None where it is no such word."""
+    """Seconds of `30s`, `5m` or `1h30m`; None for other words."""
     if not _DURATION.fullmatch(text):
         return None
     return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))

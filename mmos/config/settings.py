@@ -1,4 +1,4 @@
-"""What can be set for a run while one types, and the values that each setting allows."""
+"""Lists the settings that a user can change for a run in chat, and checks their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmos.errors import UsageError
 
 _MOST = 1_000_000
 _LARGEST_SEED = 2**32 - 1
-"""What llama.cpp takes."""
+"""The largest seed that llama.cpp accepts."""
 
 _Count = Annotated[int, Field(ge=1, le=_MOST), allowed(f"a whole number from 1 to {_MOST}")]
 _Share = Annotated[float, Field(ge=0, le=1), allowed("a number from 0 to 1")]
@@ -26,7 +26,7 @@ LIMITS: Mapping[str, Any] = {
     "max_calls": _Count,
     "on_question": Annotated[Literal["ask", "fail", "default", "wait"], allowed("ask, fail, default or wait")],
 }
-"""Of the run as a whole."""
+"""Settings of the whole run."""
 
 OPTIONS: Mapping[str, Any] = {
     "temperature": Annotated[float, Field(ge=0, le=2), allowed("a number from 0 to 2")],
@@ -37,11 +37,11 @@ OPTIONS: Mapping[str, Any] = {
     "num_predict": Annotated[_Count | Literal[-1], allowed(f"a whole number from 1 to {_MOST}, or -1 for no limit")],
     "repeat_penalty": Annotated[float, Field(gt=0, le=10), allowed("a number more than 0 and at most 10")],
 }
-"""Of the models that answer."""
+"""Settings of the models that answer."""
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of a setting, `temperature` or `coding.temperature`, as a run uses it. A text is read as one types it: `60`, `5m`, `0.2`."""
+    """The value of a setting, `temperature` or `coding.temperature`, as a run uses it. A text is read as the user types it: `60`, `5m`, `0.2`."""
     try:
         return _adapter(name.rpartition(".")[2]).validate_python(plain(value) if isinstance(value, str) else value)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The configuration in effect: every value, where it came from, and no secret."""
+"""Shows the configuration in effect: every value and its source, without secrets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mmos.config.writing import written
 _DEFAULT = "default"
 _REHEARSED = "rehearsed"
 PLAYED = ("url", "kind", "time_scale")
-"""What a rehearsed host has of its own."""
+"""The keys that a rehearsal host replaces."""
 
 Measured = Mapping[str, tuple[str, str]]
-"""Of roles whose file names no channel: the one that trials chose, and why."""
+"""The channel that `mmos models test` chose for roles without `channel`, and why."""
 
 
 @dataclass(frozen=True)
 class _Leaf:
-    """A value and its source; a text that refers to the environment stays as it was written."""
+    """A value and its source. A text that refers to the environment stays as the file has it."""
 
     value: Any
     source: str
@@ -32,7 +32,7 @@ class _Leaf:
 
 
 def as_dict(config: Config, measured: Measured | None = None) -> dict[str, Any]:
-    """What `describe` says, for programs: the values, and the source of each by its dotted key."""
+    """The same as `describe`, for programs: the values, and the source of each by its dotted key."""
     tree = _effective(config, measured or {})
     return {
         "path": str(config.path) if config.path else None,
@@ -43,7 +43,7 @@ def as_dict(config: Config, measured: Measured | None = None) -> dict[str, Any]:
 
 
 def describe(config: Config, measured: Measured | None = None) -> str:
-    """The configuration in effect as YAML, each line with its source; without secrets it loads as the same."""
+    """The configuration in effect as YAML, each line with its source. Without secrets, it loads as the same configuration."""
     lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config, measured or {}), 1)]
     lines += [f"# Warning: {' '.join(str(problem).split())}" for problem in config.warnings]
     return "\n".join(lines) + "\n"
@@ -69,14 +69,14 @@ def _effective(config: Config, measured: Measured) -> dict[str, Any]:
 
 
 def _hosts_in_file(config: Config) -> set[Any]:
-    """Hosts whose name stands in the file, and the one that is there when none is named: not those from the environment."""
+    """Hosts that the file names, and `local` for a file that names none; not those from the environment."""
     places = [("arbiter",), *(("specialists", name) for name in config.orchestration.specialists)]
     choices = [config.document.at(("orchestration", *place, "server")) for place in places]
     return {"local", *(name for choice in choices for name in (choice if isinstance(choice, list) else [choice]))}
 
 
 def _decided_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
-    """The windows that are not simply the ones that the roles ask for."""
+    """The windows that differ from what the roles ask for."""
     asked: dict[str, Role] = {"arbiter": config.orchestration.arbiter, **config.orchestration.specialists}
     for name, role in config.roles().items():
         if asked[name].context_window != role.window:
@@ -123,7 +123,7 @@ def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
 
 
 def _origin(config: Config, place: Place) -> Place:
-    """Where a value was written: a plain list under a role's `tools` is its `allow`."""
+    """The place of a value in the file: a plain list under a role's `tools` is its `allow`."""
     return place[:-1] if place[-1] == "allow" and isinstance(config.document.at(place[:-1]), list) else place
 
 
@@ -158,7 +158,7 @@ def _lines(tree: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 def _entry(lines: list[str], depth: int) -> Iterator[str]:
-    """A mapping as an element of a list: its first line carries the dash."""
+    """A mapping as an element of a list: its first line begins with the dash."""
     yield f"{'  ' * depth}- {lines[0].lstrip()}"
     yield from lines[1:]
 

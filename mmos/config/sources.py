@@ -1,4 +1,4 @@
-"""Where a configuration comes from: an option, the environment, this folder, the user's folder, or the built-in one."""
+"""Finds the configuration file: an option, the environment, this folder, the user's folder, or the built-in file."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _EMBEDDED = Path(__file__).with_name("embedded.yaml")
 
 @dataclass(frozen=True)
 class Source:
-    """A configuration's file, None for the built-in one, and the name that problems call it by."""
+    """The file of a configuration (None: built in), and its name in messages."""
 
     path: Path | None
     name: str
     built_in: Path = BUILT_IN
-    """What is read where there is no path."""
+    """The file to read if there is no path."""
     found: bool = False
-    """Nobody named it and it is not in the user's own folder: it may have come with somebody else's files."""
+    """Whether nobody named the file and it is not in the user's own folder. It may have come with a stranger's files."""
 
 
 BUILT_IN_SOURCE = Source(None, "built-in configuration")
 EMBEDDED = Source(None, "built-in configuration of the embedded model", _EMBEDDED)
-"""What `--embedded` names."""
+"""The configuration of `--embedded`."""
 
 
 def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
-    """The first that there is; one that was asked for by name must be there."""
+    """The first file that exists. A file that the user names must exist."""
     if explicit:
         return _named(explicit, cwd / expanded(explicit, environ), "-c")
     if environ.get("MMOS_CONFIG"):
@@ -46,7 +46,7 @@ def find(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Source:
 def user_folder(environ: Mapping[str, str]) -> Path:
     """The folder of the user's own configuration."""
     base = Path(environ.get("XDG_CONFIG_HOME", ""))
-    if not base.is_absolute():  # a relative one is to be ignored, says the XDG specification
+    if not base.is_absolute():  # the XDG specification says to ignore a relative path
         base = _home(environ) / ".config"
     return base / "mmos"
 
@@ -86,16 +86,16 @@ def _named(name: str, path: Path, asked_by: str) -> Source:
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError:
-        return Source(path, name)  # reading it tells why it cannot be read
+        return Source(path, name)  # reading it gives the reason
     if is_folder:
         raise ConfigError([Problem(name, "", f"{asked_by} names a folder, allowed: a file; did you mean {name.rstrip('/')}/{FILE_NAME}?")])
     if not is_there:
-        raise ConfigError([Problem(name, "", f"{asked_by} names a file that is not there; `mmos config init` writes one")])
+        raise ConfigError([Problem(name, "", f"{asked_by} names a file that does not exist; `mmos config init` writes one")])
     return Source(path, name)
 
 
 def local_address(environ: Mapping[str, str]) -> str:
-    """The address of this machine's Ollama, read from OLLAMA_HOST as Ollama reads it."""
+    """The address of this machine's Ollama, from OLLAMA_HOST as Ollama reads it."""
     scheme, separator, rest = environ.get("OLLAMA_HOST", "").strip().strip("\"'").rpartition("://")
     scheme = scheme or "http"
     hostport, _, path = rest.partition("/")
@@ -112,7 +112,7 @@ def _host_and_port(hostport: str) -> tuple[str, str]:
 
 
 def _reachable(host: str) -> str:
-    """0.0.0.0 is where a server listens; a client goes to the loopback."""
+    """The address that a client connects to. A server may listen on 0.0.0.0; then this is the loopback address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What hosts were found to have, and which of it can take a role."""
+"""Holds what hosts answered about their models, and selects the models that can take a role."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _TOOL_FAMILIES = re.compile(
 _PARAMETERS = re.compile(r"(?:([0-9]+)x)?([0-9]+(?:\.[0-9]+)?)\s*([KMBT])", re.IGNORECASE)
 _UNITS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
 _SMALLEST = 1_000_000
-"""Bytes: a model of less is a stub that forwards to a cloud."""
+"""Bytes. A smaller model is a stub that forwards to a cloud."""
 
 Scores = Mapping[tuple[str, str], float]
-"""By host and model: 0 to 1, from trials."""
+"""Scores from 0 to 1 of `mmos models test`, by host and model."""
 
 
 @dataclass(frozen=True)
 class SurveyedModel:
-    """A model as its host tells of it."""
+    """A model as its host reports it."""
 
     name: str
     size_bytes: int = 0
@@ -39,7 +39,7 @@ class SurveyedModel:
 
 @dataclass(frozen=True)
 class HostSurvey:
-    """What one host answered, or why it did not."""
+    """What one host answered, or why it did not answer."""
 
     name: str
     url: str
@@ -49,9 +49,9 @@ class HostSurvey:
     error: str = ""
     kind: str = "ollama"
     api_key_env: str = ""
-    """The variable that holds its key, or could."""
+    """The variable that holds its key, or that could hold it."""
     needs_key: bool = False
-    """It refuses to answer without another key."""
+    """Whether it refuses to answer without another key."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Candidate:
     tools: bool = True
     context_length: int | None = None
     score: float | None = None
-    """0 to 1: its marks in a trial; None where it was not tried."""
+    """Its score from 0 to 1 in `mmos models test`; None if it was not tested."""
 
     @property
     def interpreter(self) -> bool:
@@ -80,7 +80,7 @@ class Candidate:
 
 
 def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scores | None = None) -> list[Candidate]:
-    """Models that can take a role, each once; the order is that of the hosts. Of several scores the lowest counts."""
+    """Models that can take a role, each once, in the order of the hosts. Of several scores the lowest counts."""
     found: dict[str, Candidate] = {}
     for survey, host in zip(surveys, names, strict=True):
         for model in survey.models if survey.reachable else ():
@@ -98,7 +98,7 @@ def _can_chat(model: SurveyedModel) -> bool:
     if model.remote or _CLOUD.search(model.name) or 0 < model.size_bytes < _SMALLEST:
         return False
     if not (re.fullmatch(r"\S{1,200}", model.name) and model.name.isprintable()):
-        return False  # no name that a configuration takes
+        return False  # a configuration would refuse this name
     if model.capabilities is not None:
         return "completion" in model.capabilities
     return not (_NO_CHAT.search(model.name) or _NO_CHAT.search(model.family))
@@ -111,7 +111,7 @@ def _calls_tools(model: SurveyedModel) -> bool:
 
 
 def billions_of(model: SurveyedModel) -> float:
-    """Parameters in billions: as told, by the name, or by the size of a file with five bits each."""
+    """Parameters in billions: from the host, from the name, or from the file size at five bits for each."""
     for text in (model.parameters, model.name.rpartition(":")[2]):
         match = _PARAMETERS.search(text)
         if match:

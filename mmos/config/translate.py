@@ -1,4 +1,4 @@
-"""What the schema found wrong, in sentences of ours: what was found, what is allowed, the cure."""
+"""Turns errors of the schema into plain sentences: what was found, what is allowed, and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONTAINERS = {
 
 
 def translate(error: ValidationError, document: Document, unset: Mapping[Place, str]) -> list[Problem]:
-    """Every problem in `error`; `unset` names the variables that left a place empty."""
+    """Every problem in `error`. `unset` has the variables that left a place empty."""
     return [_problem(fault, document, unset) for fault in error.errors(include_url=False)]
 
 
@@ -53,7 +53,7 @@ def _unknown(place: Place) -> str:
 def _wrong_value(fault: ErrorDetails, place: Place) -> str:
     value = fault["input"]
     context = fault.get("ctx", {})
-    sentence = context.get("allowed") or _CONTAINERS.get(fault["type"], "another kind of value")
+    sentence = context.get("allowed") or _CONTAINERS.get(fault["type"], "a value of another type")
     near = perhaps(value, context.get("choices", ())) if isinstance(value, str) and not isinstance(value, FromEnvironment) else ""
     cure = "; leave the key out instead" if value is None and _has_default(place) else ""
     said = "a value that is not shown" if _is_secret(place) and isinstance(value, str) else found(value)
@@ -89,7 +89,7 @@ def _within(kind: Any, step: str | int) -> Any:
 
 
 def _bare(kind: Any) -> Any:
-    """The type without what is annotated to it, and without None."""
+    """The type without its annotations, and without None."""
     if get_origin(kind) is Annotated:
         return _bare(get_args(kind)[0])
     if get_origin(kind) in (Union, types.UnionType):

@@ -1,4 +1,4 @@
-"""The leaves of the configuration: what each kind of value allows, said in one sentence."""
+"""Defines the kinds of values in a configuration, each with one sentence that says what is allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmos.config.scalars import LONGEST, duration, plain
 from mmos.config.wording import FromEnvironment
 
 NO_ADDRESS = "http://unset.invalid"
-"""Stands where an address comes from a variable that is not set: a host that nobody can reach."""
+"""Replaces an address from a variable that is not set: a host that cannot be reached."""
 
 MOST = 10**18 - 1
 """No journal, host or database holds whole numbers beyond 64 bits."""
@@ -25,7 +25,7 @@ _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 def allowed(sentence: str, *, read: Callable[[Any], Any] | None = None, choices: tuple[str, ...] = ()) -> WrapValidator:
-    """Whatever is wrong with the value, `sentence` is what is said to be allowed."""
+    """For any wrong value, the error says `sentence` as what is allowed."""
 
     def check(value: Any, handler: Callable[[Any], Any]) -> Any:
         try:
@@ -42,7 +42,7 @@ def one_of(*choices: str, also: str = "") -> WrapValidator:
 
 
 def _read_number(value: Any) -> Any:
-    """Everything from the environment is text; where a number is due, it is read as one."""
+    """A value from the environment is text. If a number is needed, it is read as one."""
     made = plain(str(value)) if isinstance(value, FromEnvironment) else value
     if isinstance(made, int) and abs(made) > MOST:
         raise PydanticCustomError("allowed", "{allowed}", {"allowed": "a whole number of at most 18 digits", "choices": ()})
@@ -115,7 +115,7 @@ Seconds = Annotated[
 KeepAlive = Annotated[
     str | int | float,
     AfterValidator(_check_keep_alive),
-    allowed('seconds as a number, or a duration like "10m" or "1h30m"; negative means for ever', read=_read_number),
+    allowed('seconds as a number, or a duration like "10m" or "1h30m"; negative means forever', read=_read_number),
 ]
 Address = Annotated[
     str,
@@ -127,17 +127,20 @@ ModelName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$"), allowe
 ServerName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
-    allowed("a name of letters, digits, '.', '_' and '-'; addresses stand under 'servers'", read=_read_text),
+    allowed("a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'", read=_read_text),
 ]
 RoleName = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
-    allowed("a name of small letters, digits and '_', at most 40, a letter first: it becomes a tool's name", read=_read_text),
+    allowed(
+        "a name of at most 40 small letters, digits and '_' that begins with a letter, because it becomes part of a tool's name",
+        read=_read_text,
+    ),
 ]
 VariableName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
-    allowed("the name of a variable in the environment, not the key itself", read=_read_text),
+    allowed("the name of an environment variable, not the key itself", read=_read_text),
 ]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), allowed("the name of an HTTP header", read=_read_text)]
 HeaderValue = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$"), allowed("text without line breaks", read=_read_text)]
@@ -152,4 +155,4 @@ ServerChoice = Annotated[
     Annotated[ServerName, Tag("[one]")] | Annotated[list[ServerName], Field(min_length=1), Tag("[many]")],
     Discriminator(lambda value: "[many]" if isinstance(value, list) else "[one]"),
 ]
-"""The tags keep the two forms' problems apart; they are no steps of a place."""
+"""The tags keep the problems of the two forms apart. They are not steps of a place."""

@@ -1,4 +1,4 @@
-"""How problems say things: a value that was found, a place in the file, the nearest valid spelling."""
+"""Words the parts of messages: a value that was found, a place in the file, the nearest valid spelling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LISTED = 60
 
 
 class FromEnvironment(str):
-    """A text that was made with `${NAME}`: it may be a secret, so nobody prints it."""
+    """A text that contains a value of `${NAME}`. It may be a secret, so MMOS never prints it."""
 
     __slots__ = ("names", "unset", "values")
     names: tuple[str, ...]
@@ -49,20 +49,20 @@ def masked(text: str) -> str:
 
 
 def _without_query(word: re.Match[str]) -> str:
-    """Looks once from left to right: a word may be long, and full of addresses."""
+    """Search once from left to right, because a word may be long and full of addresses."""
     text = word.group()
     query = re.compile("[?#]").search(text, text.find("://")) if "://" in text else None
     return f"{text[: query.start()]}?***" if query else text
 
 
 def listed(words: Iterable[str]) -> str:
-    """The first of them, as many as anybody reads."""
+    """The first words, and `…` if there are more."""
     first = list(islice(words, _MOST_LISTED + 1))
     return ", ".join(first[:_MOST_LISTED]) + (", …" if len(first) > _MOST_LISTED else "")
 
 
 def found(value: Any) -> str:
-    """`"lots" (a string)`: what stands there, and what kind of thing that is."""
+    """The value and its type, like `"lots" (a string)`."""
     if isinstance(value, FromEnvironment):
         return f"a value from {' and '.join(f'${{{name}}}' for name in value.names)} (not shown)"
     if isinstance(value, str):
@@ -85,14 +85,14 @@ def dotted(place: Place) -> str:
 
 
 def nearest(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
-    """The choice that `word` most likely was meant to be, or nothing."""
+    """The choice that `word` most likely means, or nothing."""
     folded = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(word[:_LONGEST].lower().replace("-", "_"), folded, n=1, cutoff=cutoff)
     return folded[close[0]] if close else ""
 
 
 def perhaps(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'model'?`, or nothing where nothing is near."""
+    """`; did you mean 'model'?`, or nothing if no choice is similar."""
     near = nearest(word, choices)
     return f"; did you mean '{near}'?" if near else ""
 

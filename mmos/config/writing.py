@@ -1,4 +1,4 @@
-"""Values written as YAML that every reader takes for what they are."""
+"""Writes values as YAML that every YAML reader understands the same way."""
 
 from __future__ import annotations
 
