@@ -200,11 +200,11 @@ async def test_faults_over_http(host: Host, chat: Chat, session: aiohttp.ClientS
     for wrong in ({"kind": "flood"}, {"kind": "cut", "often": 3}, {"times": 1}, "cut"):
         status, told = await control("POST", wrong)
         assert status == 400
-        assert "a fault is an object" in told["error"] or "there are: refuse" in told["error"]
+        assert "a fault is an object" in told["error"] or "allowed: refuse" in told["error"]
 
 
 def test_an_unknown_kind_is_told_at_once() -> None:
-    with pytest.raises(ValueError, match="unknown kind of fault 'flood'; there are: refuse, flapping"):
+    with pytest.raises(ValueError, match="unknown kind of fault 'flood'; allowed: refuse, flapping"):
         Fault.from_json({"kind": "flood"})
 
 

@@ -1,4 +1,4 @@
-"""Rehearsal: Ollama-compatible hosts with scripted models over real HTTP, so that everything runs without a model or a network."""
+"""Serves Ollama-compatible hosts with scripted models over real HTTP, so that MMOS runs without a model or a network."""
 
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.fleet import Fleet, default_fleet, host_from, serve_all

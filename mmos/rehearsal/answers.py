@@ -1,4 +1,4 @@
-"""A model's answer on the wire: a stream of lines, or one object."""
+"""Sends a model's answer: as a stream of lines, or as one object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GARBAGE = b"\x16\x03\x01 this is not the protocol you are looking for \xff\xfe\n
 
 
 class StruckError(Exception):
-    """A fault strikes in the middle of an answer."""
+    """A fault breaks the answer off in the middle."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
@@ -27,7 +27,7 @@ class StruckError(Exception):
 
 @dataclass(frozen=True)
 class Metrics:
-    """What an answer cost, in seconds and tokens; what is zero is left out, but for what was cached."""
+    """The seconds and tokens of an answer. Zeros are left out, except the number of cached tokens."""
 
     total: float
     load: float
@@ -36,7 +36,7 @@ class Metrics:
     count: int
     output: float
     cached: int | None = None
-    """How much of the prompt was in the cache; None where the host does not tell."""
+    """How many tokens of the prompt were in the cache. None: the host does not say."""
 
     def to_json(self) -> dict[str, int]:
         cached = {} if self.cached is None else {"prompt_eval_cached_count": self.cached}
@@ -59,7 +59,7 @@ def encode(value: Any) -> bytes:
 
 
 def likely(token: str, others: int) -> dict[str, Any]:
-    """How likely a token was: a scripted model is sure of each, and knows no others."""
+    """The probability of a token. A scripted model is certain of each token and knows no alternatives."""
     told: dict[str, Any] = {"token": token, "logprob": 0, "bytes": list(token.encode())}
     return told | ({"top_logprobs": [dict(told)]} if others else {})
 
@@ -69,7 +69,7 @@ def refuse(exchange: Exchange, status: int, text: str) -> None:
 
 
 class Shape:
-    """Where the parts of an answer stand: in the `message` of a chat, or beside the `response` of a generation."""
+    """Where the parts of an answer go: into the `message` of a chat, or beside the `response` of a generation."""
 
     def __init__(self, model: str, clock: Clock, *, chat: bool) -> None:
         self.chat = chat
@@ -86,7 +86,7 @@ class Shape:
         return b"%b%b%b%b%b" % (self._head, self._clock.stamp().encode(), self._text, encode(text), self._end)
 
     def line(self, content: str, parts: Mapping[str, Any], rest: Mapping[str, Any]) -> bytes:
-        """An object with any parts of a message, and what follows it."""
+        """An object with the parts of a message, and the fields after it."""
         if self.chat:
             told = {"message": {"role": "assistant", "content": content, **parts}, **rest}
         else:
@@ -95,31 +95,31 @@ class Shape:
 
 
 class Answer(Protocol):
-    """Takes an answer as it comes to be."""
+    """Receives an answer piece by piece."""
 
     def say(self, text: str) -> None: ...
     def think(self, text: str) -> None: ...
     def call(self, call: Mapping[str, Any]) -> None: ...
     def flush(self) -> None: ...
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
-        """The end, with the calls that come with it."""
+        """The end of the answer, with its calls."""
         ...
 
     def fail(self, text: str) -> None: ...
     def refuse(self, status: int, text: str) -> None: ...
     def stop(self) -> None:
-        """The end, without a word about it."""
+        """The end of the answer, without the line that says so."""
         ...
 
     def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        """What stands for an answer where none was asked for: why it ends, or what the model would have been shown."""
+        """The reply to a request that wants no answer: the reason of the end, or the prompt that the model would get."""
         ...
 
     def garble(self) -> None: ...
 
 
 class Streamed:
-    """One line for each piece; lines wait until they are flushed."""
+    """Writes one line for each piece. Lines are kept until they are flushed."""
 
     def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         self._exchange = exchange
@@ -191,12 +191,12 @@ class Streamed:
 
 
 class Gathered:
-    """What an answer comes to, gathered until its end."""
+    """An answer, collected until its end."""
 
     def __init__(self, fault: Fault | None) -> None:
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._written: list[str] = []
-        """Every token, said or thought."""
+        """All tokens, of the answer and of the thought."""
         self._said: list[str] = []
         self._thought: list[str] = []
         self._calls: list[Mapping[str, Any]] = []
@@ -213,7 +213,7 @@ class Gathered:
         self._calls.append(call)
 
     def flush(self) -> None:
-        """Nothing is sent before the end."""
+        """Sends nothing before the end."""
 
     def _close(self, late: Sequence[Mapping[str, Any]]) -> None:
         if self._fault is not None:
@@ -222,7 +222,7 @@ class Gathered:
 
 
 class Whole(Gathered):
-    """Everything in one object at the end."""
+    """Sends everything in one object at the end."""
 
     def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         super().__init__(fault)
@@ -262,7 +262,7 @@ def open_answer(exchange: Exchange, shape: Shape, fault: Fault | None, ask: Ask)
 
 
 async def suffer(fault: Fault, answer: Answer, exchange: Exchange) -> None:
-    """What a fault does to an answer that has begun."""
+    """Apply a fault to an answer that has started."""
     answer.flush()
     if fault.kind == "stall":
         await asyncio.Event().wait()

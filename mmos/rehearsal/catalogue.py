@@ -1,4 +1,4 @@
-"""What a host reports about itself and its models: version, tags, ps, show, pull."""
+"""Serves what a host reports about itself and its models: version, tags, ps, show, pull."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def pull_named(visit: Visit, name: str, *, stream: bool) -> None:
 
 
 def _not_pulled(exchange: Exchange, *, stream: bool) -> None:
-    """The host answers 200 before it has asked the registry, so the error is a line."""
+    """Pull a model. The host answers 200 before it asks the registry, so an error is a line of the stream."""
     if not stream:
         return exchange.reply(500, encode({"error": NO_SUCH_FILE}), "application/json")
     exchange.open()

@@ -1,4 +1,4 @@
-"""Requests that a host refuses before it loads anything."""
+"""Refuses requests that a host rejects before it loads a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_EYES = "Multimodal data provided, but model does not support multimodal reque
 
 
 def refuse_broken(host: Host, model: Model, name: str) -> None:
-    """The file of a model cannot be read, as far as that is known before a load."""
+    """Refuse a model with a broken file, as far as the host notices it before a load."""
     if model.broken is not None:
         status, text = host.rules.weights[model.broken]
         path = f"/root/.ollama/models/blobs/sha256-{model.weights}"

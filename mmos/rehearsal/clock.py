@@ -1,4 +1,4 @@
-"""The host's own time: faster than real time by a factor, or without any waiting."""
+"""Provides a host's own time: faster than real time by a factor, or without waiting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Clock:
-    """Waits are divided by the scale; None or infinity: nothing waits, and no time passes."""
+    """Divides waits by the scale. None or infinity: nothing waits, and no time passes."""
 
     scale: float | None = 1.0
     wall: Callable[[], int] = time.time_ns
@@ -34,13 +34,13 @@ class Clock:
             await asyncio.sleep(seconds / self.scale)
 
     def real(self, seconds: float) -> float | None:
-        """How long that is for everybody else; None where it never comes to pass."""
+        """The host's seconds in real seconds. None: they never pass."""
         if self.scale is None or math.isinf(self.scale) or math.isinf(seconds):
             return None
         return max(0.0, seconds / self.scale)
 
     async def cut_short(self, seconds: float, event: asyncio.Event) -> bool:
-        """Wait so long, or until the event; gives whether it was the event."""
+        """Wait this long, or until the event. Returns whether the event came."""
         if not self.rushes and seconds > 0:
             try:
                 async with asyncio.timeout(self.real(seconds)):
@@ -50,7 +50,7 @@ class Clock:
         return event.is_set()
 
     def stamp(self, ahead: float = 0.0) -> str:
-        """The time of day, so many seconds ahead, as Go writes it: RFC 3339, nanoseconds without trailing zeros."""
+        """The time of day this many seconds ahead, as Go writes it: RFC 3339, nanoseconds without trailing zeros."""
         return stamp(self.wall() + int(ahead * 1e9))
 
 

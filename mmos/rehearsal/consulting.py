@@ -1,4 +1,4 @@
-"""The script of a rehearsed arbiter: ask the user when told to, consult two fitting specialists, settle disagreements, combine the answers."""
+"""Plays the arbiter: it asks the user if the task says so, consults fitting specialists, settles disagreements, and combines the answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHOICE = re.compile(r"([\w.+#-]+)\s+or\s+([\w.+#-]+)", re.IGNORECASE)
 TOLD = "The user was asked and said:"
 TOGETHER = "Together: take the first as the answer and hold it against what the second says."
 ERRANDS = ("interpreter", "synthesizer", "arbiter")
-"""Roles with a job of their own: not asked for an opinion."""
+"""Roles that the arbiter does not consult for an opinion."""
 SUITED: Mapping[str, re.Pattern[str]] = {
     "coding": re.compile(r"\b(?:code|coding|function|class|python|javascript|rust|implement|program|script|bug|refactor|sort|merge|parse|api|sql|regex|test|compile|build|loop)\w*", re.IGNORECASE),
     "reasoning": re.compile(r"\b(?:why|plan|compar|design|decide|proo|prove|explain|trade|choose|better|should|reason|correct|how|argue|risk)\w*", re.IGNORECASE),
@@ -34,7 +34,7 @@ BRIEFS: Mapping[str, str] = {
 
 
 def consult(prompt: Prompt) -> list[Piece] | None:
-    """The next step of an arbiter; None where no specialist and no user can be asked."""
+    """The next step of an arbiter. None: it can ask neither a specialist nor the user."""
     if question := _question(prompt):
         return [question]
     if not (known := roles(prompt)):
@@ -50,7 +50,7 @@ def consult(prompt: Prompt) -> list[Piece] | None:
 
 
 def _settle(prompt: Prompt, wanted: Sequence[str], *, failed: bool) -> Call | str:
-    """What is done about a disagreement: a check of one's own, else a second question to one of them, else one to the user."""
+    """Settle a disagreement: the arbiter checks it itself. If it cannot, it asks one specialist again, and then the user."""
     rounds = _rounds(prompt, wanted)
     about = disagreement(rounds[-1])
     if about is None:
@@ -68,10 +68,10 @@ def _settle(prompt: Prompt, wanted: Sequence[str], *, failed: bool) -> Call | st
 
 
 def _rounds(prompt: Prompt, wanted: Sequence[str]) -> list[dict[str, str]]:
-    """What each role said: at first, and at last."""
+    """The first and the last answer of each role."""
     first: dict[str, str] = {}
     last: dict[str, str] = {}
-    places = chain(wanted, repeat(wanted[-1]))  # where one tool asks all, their order tells who it was
+    places = chain(wanted, repeat(wanted[-1]))  # when one tool asks all of them, the order shows who answered
     for result in prompt.results:
         role = ROLE.match(result.tool)
         name = role.group(1) if role else next(places) if result.tool == ONE_TOOL else ""
@@ -92,7 +92,7 @@ def _consulted(prompt: Prompt) -> int:
 
 
 def roles(prompt: Prompt) -> list[str]:
-    """Who can be consulted."""
+    """The specialists that can be consulted."""
     own = [match.group(1) for match in map(ROLE.match, prompt.offered) if match]
     if own or ONE_TOOL not in prompt.offered:
         return own
@@ -101,7 +101,7 @@ def roles(prompt: Prompt) -> list[str]:
 
 
 def _fitting(known: Sequence[str], text: str) -> list[str]:
-    """The one that alone is wanted; else two or three, by how many words of the text speak for them, and by the usual order."""
+    """The one specialist that the user wants. Otherwise two or three, by how many words of the text fit them, then by the usual order."""
     usual = [*SUITED, *sorted(set(known) - SUITED.keys() - set(ERRANDS)), *ERRANDS]
     alone = [role for role in known if re.search(rf"\b(?:only|just)\b[^.!?\n]{{0,20}}\b{re.escape(role)}\b", text, re.IGNORECASE)]
     fit = {role: _fitness(role, text) for role in known}
@@ -125,7 +125,7 @@ def _consultation(prompt: Prompt, role: str, *more: str) -> Call:
 
 
 def _question(prompt: Prompt) -> Call | None:
-    """A question for the user, where the text asks for one and nobody has asked it yet."""
+    """A question for the user, if the task wants one and it was not asked yet."""
     if ASK not in prompt.offered or prompt.done[ASK] or TOLD in prompt.user_text or not UNCLEAR.search(prompt.user_text):
         return None
     choice = CHOICE.search(prompt.user_text)
@@ -134,7 +134,7 @@ def _question(prompt: Prompt) -> Call | None:
 
 
 def _choice(prompt: Prompt, question: str, options: Sequence[str]) -> Call:
-    """A question to the user, with what there is to choose from."""
+    """A question to the user, with its options."""
     parameters = prompt.offered[ASK].parameters
     properties = parameters.get("properties") or {}
     arguments = fill(parameters, "", question)
@@ -146,7 +146,7 @@ def _choice(prompt: Prompt, question: str, options: Sequence[str]) -> Call:
 
 
 def combine(results: Sequence[Result], together: str = TOGETHER) -> str:
-    """One answer out of all results, each word for word under the name of who gave it, and what they come to together."""
+    """One answer from all results: each result word for word under the name of its role, then what they say together."""
     parts = []
     for result in results:
         role = ROLE.match(result.tool)

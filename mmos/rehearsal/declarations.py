@@ -1,4 +1,4 @@
-"""Offered tools as a server writes them into a prompt: as JSON, or as Go prints a struct."""
+"""Writes offered tools into a prompt as a server does: as JSON, or as Go prints a struct."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmos.rehearsal.profiles import Profile
 
 Tool = Mapping[str, Any]
 PROPERTY = ("anyOf", "type", "items", "description", "enum", "properties", "required")
-"""What is kept of a property, in its order; all else is lost when a request is read."""
+"""The keys of a property that the server keeps, in this order. It drops all others when it reads a request."""
 
 
 def compact(value: Any) -> str:
@@ -25,7 +25,7 @@ def spaced(value: Any) -> str:
 
 
 def in_order(value: Any) -> Any:
-    """What a server keeps as a map: its keys come back sorted, and a number without a fraction as a whole one."""
+    """A value that the server keeps as a map. Keys come back sorted, and numbers without a fraction come back whole."""
     if isinstance(value, Mapping):
         return {key: in_order(value[key]) for key in sorted(value)}
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def in_order(value: Any) -> Any:
 
 
 def decoded(tool: Tool, rules: Profile) -> dict[str, Any]:
-    """A tool with what is left of it once the server has read it."""
+    """A tool as the server has it after it read the request."""
     function = tool.get("function") or {}
     told: dict[str, Any] = {"name": str(function.get("name", ""))}
     if function.get("description") or rules.tools_in_full:
@@ -68,7 +68,7 @@ def _property(told: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
 
 
 def as_struct(tool: Mapping[str, Any]) -> str:
-    """A function as Go prints a struct: what a template makes of `{{ .Function }}` where the struct has no text of its own."""
+    """A function as Go prints a struct. A template writes this for `{{ .Function }}` when the struct has no text form."""
     function = tool["function"]
     told = function["parameters"]
     required = " ".join(map(str, told.get("required") or ()))

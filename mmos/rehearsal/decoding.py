@@ -27,7 +27,7 @@ FLOATS = ("temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "prese
 
 
 class RefusalError(Exception):
-    """The host will not serve this request: a status and the text of its error."""
+    """The host refuses this request, with a status and an error text."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -50,14 +50,14 @@ class Ask:
     keep_alive: float | None = None
     suffix: str = ""
     template: str = ""
-    """Replaces that of the model, in a generation."""
+    """Replaces the model's template, in a generation."""
     context: Sequence[int] = ()
     raw: bool = False
-    """The prompt goes to the model as it stands."""
+    """The prompt goes to the model unchanged."""
     logprobs: int | None = None
-    """Tell of each token how likely it was, and of so many others; None: do not."""
+    """Report the probability of each token and of this many alternatives. None: do not report any."""
     render_only: bool = False
-    """Only the prompt is wanted, as the model would get it."""
+    """The client wants only the prompt that the model would get."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -81,7 +81,7 @@ def decode(exchange: Exchange, go_type: str) -> dict[str, Any]:
 
 
 def _decode_as_go(body: bytes) -> Any:
-    """Go reads the first value and leaves what follows it; its messages are told from the place of the fault."""
+    """Read JSON as Go does: only the first value counts. The place of the error gives Go's message."""
     text = body.decode("utf-8", "replace").lstrip()
     try:
         return json.JSONDecoder(strict=True).raw_decode(text)[0]
@@ -92,7 +92,7 @@ def _decode_as_go(body: bytes) -> Any:
 
 
 def json_fault(error: json.JSONDecodeError) -> str:
-    """What Go says of it."""
+    """Go's message for the error."""
     found = error.doc[error.pos : error.pos + 1]
     if not found or error.msg.startswith("Unterminated"):
         return "unexpected EOF"
@@ -112,7 +112,7 @@ def _quoted(sign: str) -> str:
 
 
 def _inside_array(text: str) -> bool:
-    """Whether the innermost bracket that is open at the end is a square one."""
+    """Whether the innermost open bracket at the end is a square bracket."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
     depth = 0
     for sign in reversed(bare):
@@ -133,7 +133,7 @@ def _kind(value: Any) -> str:
 
 
 class Fields:
-    """Fields of a decoded object, each in the type that its Go struct wants."""
+    """The fields of a decoded object, each in the type of its Go struct."""
 
     def __init__(self, data: Mapping[str, Any], struct: str, *, dot: str = "") -> None:
         self._data = data
@@ -221,7 +221,7 @@ def _read_rest(fields: Fields, data: Mapping[str, Any], model: str, messages: li
 def _check_message(message: Mapping[str, Any], rules: Profile) -> None:
     dot = rules.struct_dot
     fields = None
-    for name, value in message.items():  # the hot path of long conversations: most values are texts
+    for name, value in message.items():  # most values of long conversations are texts, so they come first
         if type(value) is not str:
             fields = fields or Fields(message, "ChatRequest.messages", dot=dot)
             if name in MESSAGE_TEXTS:
@@ -246,7 +246,7 @@ def read_think(value: Any) -> bool | str | None:
 
 
 def read_keep_alive(value: Any) -> float | None:
-    """Seconds; infinity for ever; None where the request says nothing."""
+    """Seconds. Infinity: for ever. None: the request does not say."""
     if value is None:
         return None
     if isinstance(value, bool | list | dict):
@@ -289,7 +289,7 @@ def check_name(name: str, rules: Profile) -> None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Types as the server wants them; a name that it does not know is passed over."""
+    """The options in the server's types. Unknown names are ignored."""
     for name, value in options.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is None:
@@ -307,7 +307,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def check_format(form: Any, rules: Profile) -> Any:
-    """None, "json" or a schema; found wrong only once the model is loaded."""
+    """None, "json" or a schema. An invalid schema is refused only after the model is loaded."""
     if form is None or form == "":
         return None
     if form != "json" and not isinstance(form, dict):
@@ -319,7 +319,7 @@ def check_format(form: Any, rules: Profile) -> Any:
 
 
 def _check_schema(schema: Mapping[str, Any], rules: Profile) -> None:
-    """The engine turns the schema into a grammar and knows no other types than these."""
+    """Refuse a type that the engine cannot turn into a grammar."""
     known = ("object", "array", "string", "number", "integer", "boolean", "null")
     kinds = schema.get("type", "object")
     unknown = next((kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind not in known), None)

@@ -16,12 +16,12 @@ TOLD = re.compile(r"\b(?:answer|result|total|limit|value|number) is:?\s+(-?\d+(?
 SIGNED = re.compile(r"\s*\([^()]*\)\s*\Z")
 YES_OR_NO = "yes or no"
 FEWEST = 3
-"""Items that make a line a list."""
+"""A line with at least this many items is a list."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A specialist and what it says of the matter."""
+    """A specialist and its claim."""
 
     role: str
     value: str
@@ -29,7 +29,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Two specialists, two values of one thing."""
+    """Two specialists with different values for the same thing."""
 
     subject: str
     first: Voice
@@ -46,7 +46,7 @@ class Disagreement:
 
 
 def claims(text: str) -> dict[str, str]:
-    """What a text claims that another could claim otherwise, by what it is about; the first claim about a thing counts."""
+    """The claims of a text, by subject. Of several claims about a subject the first counts."""
     found: dict[str, str] = {}
     for subject, value in _claimed(text):
         found.setdefault(subject, value)
@@ -69,7 +69,7 @@ def _claimed(text: str) -> Iterator[tuple[str, str]]:
 
 
 def disagreement(said: Mapping[str, str]) -> Disagreement | None:
-    """The first thing about which two roles differ; `said` is what each role says."""
+    """The first subject about which two roles disagree. `said` has the text of each role."""
     voices = [(role, claims(text)) for role, text in said.items()]
     for place, (role, mine) in enumerate(voices):
         for other, theirs in voices[place + 1 :]:
@@ -90,7 +90,7 @@ CHECKS: Sequence[Callable[[Prompt], str | None]] = (arithmetic, count_words, sor
 
 
 def checked(about: Disagreement, prompt: Prompt) -> str | None:
-    """What the arbiter finds when it does the work itself; None where that is beyond it."""
+    """The arbiter's own result. None: it cannot do this work itself."""
     try:
         return str(value_of(about.subject))
     except (ValueError, ZeroDivisionError):
@@ -99,7 +99,7 @@ def checked(about: Disagreement, prompt: Prompt) -> str | None:
 
 
 def settled(about: Disagreement, value: str) -> str:
-    """The disagreement, and what the check says of it."""
+    """The text about the disagreement and the result of the check."""
     right = next((voice.role for voice in (about.first, about.second) if _same(voice.value, value)), None)
     end = f"Take what the {right} specialist says." if right else "Neither of them is right."
     return f"{about.told()} I did it myself and get {value}. {end}"

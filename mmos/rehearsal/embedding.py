@@ -1,4 +1,4 @@
-"""Embeddings without a model: texts with common words and parts of words get similar vectors."""
+"""Computes embeddings without a model: texts with common words and parts of words get similar vectors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def embed(visit: Visit) -> None:
 
 
 async def embed_one(visit: Visit) -> None:
-    """`POST /api/embeddings`, as it was before there were lists."""
+    """`POST /api/embeddings`, the older route for a single text."""
     host, data = visit.host, decode(visit.exchange, "api.EmbeddingRequest")
     fields = Fields(data, "EmbeddingRequest", dot=host.rules.struct_dot)
     name, text, options = fields.text("model"), fields.text("prompt"), fields.mapping("options")
@@ -69,7 +69,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Made:
-    """Their vectors, and what they cost."""
+    """The vectors, and their time and tokens."""
 
     vectors: list[list[float]]
     tokens: int
@@ -115,7 +115,7 @@ def _size(model: Model, dimensions: Any) -> int:
 
 
 def vector(text: str, size: int) -> list[float]:
-    """A vector of length one: every word, and every three letters of it, push one of its numbers up or down."""
+    """A vector of length one. Every word, and every three letters of it, raise or lower one of its numbers."""
     numbers = [0.0] * size
     for feature, weight in _features(text.lower()):
         mark = zlib.crc32(feature.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""From a model and a prompt to the pieces of a turn: script, named tools, rules, default behaviour."""
+"""Decides what a scripted model does: it applies the script, the named tools, the rules or the default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
 TOPIC_LENGTH = 120
 SYLLABLES = ("ba", "do", "fi", "ga", "ke", "lu", "mo", "ni", "pa", "ro", "su", "ti")
 PLAIN = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
-"""The form of an answer where any JSON will do."""
+"""The schema for an answer of any JSON."""
 
 
 class OutOfScriptError(Exception):
@@ -30,7 +30,7 @@ class OutOfScriptError(Exception):
 
 
 def respond(model: Model, prompt: Prompt) -> list[Piece]:
-    """What the model does now."""
+    """The pieces of the model's next turn."""
     played = _persona(model, prompt) if model.turns is None else _scripted(model, model.turns, prompt)
     spoken: list[Piece] = [_rambled(piece, prompt.seed) if isinstance(piece, Ramble) else piece for piece in played]
     return spoken if prompt.format is None else _in_form(spoken, prompt)
@@ -44,7 +44,7 @@ def _scripted(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Piece
 
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
-    """The first that applies: tools asked for by name, a rule, the habits of every persona, the default."""
+    """The first that applies: tools that the user names, a rule, the behaviour of every persona, the default."""
     return _signed(_named(model, prompt) or _ruled(model, prompt) or _habit(model, prompt), model.signature)
 
 
@@ -71,7 +71,7 @@ def _habit(model: Model, prompt: Prompt) -> list[Piece]:
 
 
 def _signed(pieces: list[Piece], signature: str) -> list[Piece]:
-    """An answer with the signature at its end; calls carry none."""
+    """The answer with the signature at its end. Calls get no signature."""
     last = pieces[-1] if pieces else None
     if not signature or not isinstance(last, Say) or not last.text or last.text.endswith(signature):
         return pieces
@@ -84,7 +84,7 @@ def _rambled(piece: Ramble, seed: int) -> Say:
 
 
 def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
-    """The turn in the form that the request asks for; text that is JSON already stays as it is."""
+    """The turn in the form that the request asks for. Text that is already JSON stays as it is."""
     calls = [piece for piece in pieces if isinstance(piece, Call)]
     text = "".join(piece.text for piece in pieces if isinstance(piece, Say))
     words = next((place for place, piece in enumerate(pieces) if isinstance(piece, Say | Call | Loop)), len(pieces))
@@ -105,7 +105,7 @@ def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
 
 
 def _follow(rule: Rule, prompt: Prompt) -> list[Piece] | None:
-    """What a rule does; None where it does not match."""
+    """The pieces that a rule makes. None: it does not match."""
     captured = match(rule.when, prompt)
     if captured is None:
         return None
@@ -119,7 +119,7 @@ def _follow(rule: Rule, prompt: Prompt) -> list[Piece] | None:
 
 
 def match(when: When, prompt: Prompt) -> Mapping[str, str] | None:
-    """What the conditions captured, where all of them hold."""
+    """The values that the conditions captured. None: not all conditions hold."""
     found = when.user_matches.search(prompt.user_text) if when.user_matches else None
     holds = (
         (when.user_matches is None or found is not None)
@@ -177,7 +177,7 @@ def _written(call: Call, style: str) -> str:
 
 
 def _fill(text: str, prompt: Prompt, captured: Mapping[str, str]) -> str:
-    """Put values into `{name}` places, once: a place inside a value, and a name that nobody knows, stay as they are."""
+    """Put values into `{name}` places once. Places inside a value and unknown names stay as they are."""
 
     def value(place: re.Match[str]) -> str:
         name = place.group(1)
@@ -194,7 +194,7 @@ def _fill_value(value: object, prompt: Prompt, captured: Mapping[str, str]) -> o
 
 
 def _topic(prompt: Prompt) -> str:
-    """The first line of what is asked, cut to a title's length."""
+    """The first line of the task, cut to the length of a title."""
     task = TASK.search(prompt.user_text)
     lines = (task.group(1) if task else prompt.task).strip().splitlines() or [""]
     return lines[0] if len(lines[0]) <= TOPIC_LENGTH else lines[0][:TOPIC_LENGTH] + "…"

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong on a host, for which requests, how often."""
+"""Makes faults on a host on demand: what goes wrong, for which requests, and how often."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Kind = Literal[
     "clock_jump",
 ]
 MID_STREAM = ("stall", "cut", "no_done", "error_line", "garbage")
-"""Faults that strike within the answer of a model."""
+"""Faults in the middle of a model's answer."""
 DOORS = ("refuse", "flapping")
 """Faults that keep the host from listening."""
 ALWAYS = (*DOORS, "wrong_vram")
-"""Faults that hold for the host, not for a request."""
+"""Faults of the host as a whole, not of single requests."""
 CRASH = "an error was encountered while running the model: unexpected EOF"
 OUT_OF_MEMORY = ": cudaMalloc failed: out of memory\nerror loading model: unable to allocate CUDA0 buffer"
 LOAD_TIMEOUT = 300.0
@@ -42,39 +42,39 @@ AT_THE_END = 1 << 62
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong."""
+    """A fault: its kind, and the requests that it affects."""
 
     kind: Kind
     path: str = "/api/chat"
-    """The route it strikes; `*` is every route."""
+    """The route that it affects. `*`: every route."""
     model: str | None = None
     times: int | None = None
-    """How many requests it strikes; None is all of them."""
+    """How many requests it affects. None: all of them."""
     after: int = 0
-    """How many requests that it would strike pass first."""
+    """How many matching requests pass before it starts."""
     chunks: int | None = None
-    """In a stream it strikes after so many chunks: 1 unless said, `garbage` 0, `no_done` at the end."""
+    """In a stream: after how many chunks it starts. Default: 1. `garbage`: 0. `no_done`: at the end."""
     status: int = 500
     error: str | None = None
-    """The text of an error line, or of a `status` with a body as Ollama makes it."""
+    """The text of an error line, or the error in a `status` with a body like Ollama's."""
     body: str = ""
-    """The body of a `status`, as it stands."""
+    """The whole body of a `status`."""
     factor: float = 10.0
-    """How many times as slow; how many times too small `ps` tells the memory."""
+    """How many times slower the host is, or how many times too small the memory is that `ps` reports."""
     location: str = "http://127.0.0.1:9/"
-    """Where a redirect leads."""
+    """The target of a redirect."""
     seconds: float | None = None
-    """True seconds: how long `refuse` lasts, until it is cleared unless said; how long `flapping` stays shut and open, 0.2 unless said;
-    how late `late` begins, 0.2 unless said; how far the time of day jumps, 3600 unless said. The host's own seconds: how long a load stands still
-    before `load_stall` ends it, 300 unless said."""
+    """Seconds, by kind. `refuse`: how long it lasts (default: until it is cleared). `flapping`: how long the host is shut, and then open (0.2).
+    `late`: how late the host starts (0.2). `clock_jump`: how far the time of day jumps (3600). These are real seconds.
+    `load_stall`: how long a load stops before it fails, in the host's seconds (300)."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise ValueError(f"unknown kind of fault {self.kind!r}; there are: {', '.join(get_args(Kind))}")
+            raise ValueError(f"unknown kind of fault {self.kind!r}; allowed: {', '.join(get_args(Kind))}")
 
     @property
     def place(self) -> int:
-        """After how many chunks it strikes."""
+        """After how many chunks it starts."""
         usual = {"garbage": 0, "no_done": AT_THE_END}.get(self.kind, 1)
         return usual if self.chunks is None else self.chunks
 
@@ -88,13 +88,13 @@ class Fault:
 
 @dataclass
 class Armed:
-    """A fault in place and what it has done so far."""
+    """An added fault, and its state."""
 
     fault: Fault
     seen: int = 0
     hits: int = 0
     shut: bool = True
-    """A flapping door is shut now."""
+    """Whether `flapping` keeps the host shut now."""
 
     @property
     def refuses(self) -> bool:
@@ -112,12 +112,12 @@ class Armed:
 
 
 class Faults:
-    """The faults of one host, in the order they were added; the first that strikes a request is its fault."""
+    """The faults of one host, in the order of their addition. The first one that matches a request applies."""
 
     def __init__(self) -> None:
         self._armed: list[Armed] = []
         self.changed: Callable[[], None] = lambda: None
-        """Called when faults were added or removed, or one begins to refuse."""
+        """Called when faults are added or removed, or when one starts to refuse."""
 
     def add(self, kind: Kind | Fault, **options: Any) -> Armed:
         armed = Armed(kind if isinstance(kind, Fault) else Fault(kind, **options))
@@ -135,7 +135,7 @@ class Faults:
         self.changed()
 
     def strike(self, path: str, model: str) -> Fault | None:
-        """The fault of this request, if it has one."""
+        """The fault that applies to this request, if any."""
         for armed in self._armed:
             if armed.fault.kind in DOORS:
                 armed.seen += 1
@@ -145,7 +145,7 @@ class Faults:
 
     @property
     def refusal(self) -> Armed | None:
-        """What keeps the host from listening now."""
+        """The fault that keeps the host from listening now."""
         return next((armed for armed in self._armed if armed.refuses), None)
 
     @property
@@ -153,7 +153,7 @@ class Faults:
         return next((armed for armed in self._armed if armed.fault.kind == "flapping" and armed.seen >= armed.fault.after), None)
 
     def lie(self, model: str) -> float:
-        """How many times too small `ps` tells what a model takes."""
+        """How many times too small the memory of a model is that `ps` reports."""
         lying = [armed.fault for armed in self._armed if armed.fault.kind == "wrong_vram" and armed.fault.model in (None, model)]
         return lying[0].factor if lying else 1.0
 

@@ -1,4 +1,4 @@
-"""Several rehearsal hosts in one process: the default fleet, and a configuration for it."""
+"""Serves several rehearsal hosts in one process, and makes the default fleet and its configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.rehearsal.reader import read_cast
 from mmos.rehearsal.server import serve
 
 TIME_SCALE = 20.0
-"""The default fleet's time: a demo answers within a few seconds, and who takes long still shows."""
+"""The time scale of the default fleet. A demo answers within a few seconds, and slow models still look slow."""
 PERSONAS = Path(__file__).parent / "personas"
 ROLES: Mapping[str, Any] = {
     "arbiter": {"model": "qwen2.5:14b", "server": "ollama01", "role": "coordinator"},
@@ -29,7 +29,7 @@ ROLES: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Fleet:
-    """Hosts that are being served."""
+    """Running hosts."""
 
     served: Mapping[str, Host]
     time_scale: float | None
@@ -55,7 +55,7 @@ def _server(host: Host) -> dict[str, Any]:
 
 
 def host_from(path: Path, *, time_scale: float | None = TIME_SCALE, seed: int = 0) -> Host:
-    """A host as a persona file describes it; its name is the file's."""
+    """The host of a persona file. It has the name of the file."""
     cast = read_cast(path)
     return Host(path.stem, cast.models, time_scale=time_scale, seed=seed, **cast.host)
 

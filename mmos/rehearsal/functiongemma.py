@@ -1,4 +1,4 @@
-"""functiongemma's prompt, written as Ollama's own renderer writes it."""
+"""Writes the prompt of functiongemma as Ollama's renderer does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTRODUCTION = "You can do function calling with the following functions:"
 
 
 def functiongemma_prompt(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> str:
-    """A result follows its call directly, and whoever speaks after a result has no turn of their own."""
+    """The messages as text. A result follows its call directly, and a message after a result opens no new turn."""
     first = [str(messages[0]["content"])] if messages and messages[0].get("role") == "system" else []
     told = [INTRODUCTION + "".join(map(_declaration, tools))] if tools else []
     text = "<bos>" + _turn("developer", "\n".join([*first, *told])) if first or told else "<bos>"
@@ -39,7 +39,7 @@ def _escaped(text: object) -> str:
 
 
 def _declaration(tool: Mapping[str, Any]) -> str:
-    """No enums, no items, nothing nested: the model is not told of them."""
+    """The parameters of a function. The model does not see enums, items or nested objects."""
     function = tool["function"]
     told = function["parameters"]
     properties = told["properties"] or {}

@@ -1,4 +1,4 @@
-"""One rehearsal host: its models, memory, faults, clock, and a record of its requests."""
+"""Defines a rehearsal host: its models, memory, faults, clock, and the log of its requests."""
 
 from __future__ import annotations
 
@@ -24,61 +24,61 @@ SIGNS = string.digits + string.ascii_lowercase
 LETTERS = string.ascii_letters + string.digits
 LOAD_OPTIONS = ("num_gpu", "num_thread", "num_batch", "main_gpu", "use_mmap")
 WINDOW_TIERS = ((47, 262144), (23, 32768), (0, 4096))
-"""The window of a host that is asked for none, by its memory in GiB."""
+"""The default window of a host, by its memory in GiB."""
 LEAST_WINDOW = 4
 
 
 @dataclass(eq=False)
 class Host:
-    """A host to be served; everything that tests look at is here, in process."""
+    """A host that `serve` can serve. Tests can read its state directly."""
 
     name: str
     models: Sequence[Model] = ()
     time_scale: float | None = None
-    """How many times as fast its time runs; None: nothing waits."""
+    """How many times as fast as real time its clock runs. None: nothing waits."""
     parallel: int = 1
     """Requests that one model serves at the same time."""
     vram_gb: float | None = None
-    """Memory for models, in GiB; None has no end."""
+    """Memory for models, in GiB. None: no limit."""
     seed: int = 0
     pullable: Sequence[Model] = ()
-    """What `/api/pull` finds in the registry."""
+    """Models that `/api/pull` finds in the registry."""
     version: str = ""
-    """What it says it is; that of its profile unless said."""
+    """The version that it reports. Default: the version of its profile."""
     wall: Callable[[], int] = time.time_ns
     _: KW_ONLY
     profile: Version = "0.33"
-    """Which line of Ollama it behaves like."""
+    """The Ollama version that it imitates."""
     max_loaded: int | None = None
-    """Models in memory at the same time; None: three for each GPU."""
+    """Models in memory at the same time. None: three for each GPU."""
     max_queue: int = 512
-    """Requests that may wait for a load; one more gets a 503."""
+    """Requests that may wait for a load. One more gets a 503."""
     keep_alive: float = 300.0
-    """Seconds that an idle model stays, where no request says it."""
+    """Seconds that an idle model stays in memory, if no request says otherwise."""
     disk_gbps: float | None = None
-    """Gigabytes of a model that are read in a second; None: each model's own `load_seconds`."""
+    """Gigabytes of a model that it reads in a second. None: each model's own `load_seconds`."""
     gpus: Sequence[float] = ()
-    """GiB of each GPU, where there are several; they sum up to `vram_gb`, unless that is said."""
+    """GiB of each GPU, when there are several. Without `vram_gb`, their sum is the memory."""
     speed_factor: float = 1.0
-    """How many times as fast as they say its models read and write."""
+    """A factor for the speed of all its models, in reading and writing."""
     swap_seconds: float = 2.0
-    """How long a GPU takes to tell that memory is free again; a host without GPUs does not wait."""
+    """Seconds until a GPU reports freed memory. A host without GPUs does not wait."""
     steady: Callable[[], float] = time.monotonic
-    """The clock behind its own time; a simulation gives one that leaps over waits."""
+    """The clock behind its own time. A simulation passes one that jumps over waits."""
 
     url: str = field(default="", init=False)
-    """Where it is served."""
+    """Its URL while it is served."""
     faults: Faults = field(default_factory=Faults, init=False)
     requests: Log = field(default_factory=Log, init=False)
     blobs: set[str] = field(default_factory=set, init=False)
-    """The digests of the files that were sent to it."""
+    """The digests of the files that clients sent to it."""
     open: int = field(default=0, init=False)
-    """Requests that are being answered now."""
+    """Requests that it answers now."""
     tokens_evaluated: int = field(default=0, init=False)
     tokens_reused: int = field(default=0, init=False)
     tokens_generated: int = field(default=0, init=False)
     queue_seconds: float = field(default=0.0, init=False)
-    """How long requests waited for a slot, in its own seconds."""
+    """Seconds, in its own time, that requests waited for a slot."""
     ahead: int = field(default=0, init=False)
     """Nanoseconds by which its time of day is wrong."""
 
@@ -111,11 +111,11 @@ class Host:
 
     @property
     def swaps(self) -> int:
-        """Loads that a model had to leave for."""
+        """Loads that pushed a model out of memory."""
         return self.residency.tally.swaps
 
     def model(self, name: str, missing: str) -> Model:
-        """The installed model of that name; `missing` is what is said where there is none."""
+        """The installed model of this name. `missing` is the error text when there is none."""
         check_name(name, self.rules)
         found = self.installed.get(full_name(name, suffixes=self.rules.suffixes))
         if found is None:
@@ -123,19 +123,19 @@ class Host:
         return found
 
     def capabilities(self, model: Model) -> Sequence[str]:
-        """What this host can use of what the model can do: without a native path a model that needs it has no tools."""
+        """The capabilities of the model on this host. A model that needs the native path has no tools on a host without it."""
         deaf = model.path == "native" and not self.rules.native
         return [name for name in model.capabilities if not (deaf and name == "tools")]
 
     def need(self, model: Model, options: Mapping[str, Any], *, shift: bool = True, keep_alive: float | None = None) -> Need:
-        """The model as a request wants it loaded: in the window that it gets, with what else matters to a load."""
+        """The model with the window and the options that a request wants it loaded with."""
         parallel = 1 if model.can("embedding") else self.parallel
         told = {**model.parameters, **options}
         asked = {name: told[name] for name in LOAD_OPTIONS if told.get(name) is not None}
         return Need(model, self.window(model, told), parallel, asked if shift else {**asked, "shift": False}, keep_alive)
 
     def window(self, model: Model, options: Mapping[str, Any]) -> int:
-        """The window that a request gets: its own wish or the host's, within what the model was trained for."""
+        """The window that a request gets: its own or the host's default, at most the one that the model was trained for."""
         usual = next(window for memory, window in WINDOW_TIERS if (self.vram_gb or 0) >= memory)
         wished = int(options.get("num_ctx") or min(usual, model.context_length))
         return max(LEAST_WINDOW, min(wished, model.context_length) if self.rules.clamps_window else wished)
@@ -148,19 +148,19 @@ class Host:
         return self._asked
 
     def call_id(self, request: int, index: int, *, native: bool = False) -> str:
-        """The server's own ids have a prefix and eight signs; an engine's have 32 letters and digits."""
+        """An id for a call. The server's ids have a prefix and eight characters, an engine's have 32."""
         signs = blake2b(f"{self.seed}/{request}/{index}".encode(), digest_size=32).digest()
         if native:
             return "".join(LETTERS[sign % len(LETTERS)] for sign in signs)
         return "call_" + "".join(SIGNS[sign % len(SIGNS)] for sign in signs[:8])
 
     def take_turn(self, model: Model) -> int:
-        """How many answers this model has given before this one."""
+        """How many answers this model gave before this one."""
         self._played[model.full_name] += 1
         return self._played[model.full_name] - 1
 
     def return_turn(self, model: Model, number: int) -> None:
-        """An answer that never arrived was not given: the next request gets the same turn."""
+        """Take back an answer that never arrived, so the next request gets the same turn."""
         if self._played[model.full_name] == number + 1:
             self._played[model.full_name] = number
 

@@ -1,4 +1,4 @@
-"""One answer of a model from request to last byte: load, slot, prompt, and the pieces of the turn at the model's speed."""
+"""Produces one answer of a model: it loads the model, takes a slot, reads the prompt and writes the turn at the model's speed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from mmos.rehearsal.visit import Request
 from mmos.rehearsal.windows import Fitted, fit, render, shown
 
 BREATH = 64
-"""After so many pieces others get their turn, and a client that left is noticed."""
+"""After this many pieces other requests get a turn, and the host checks whether the client left."""
 
 
 async def infer(request: Request, model: Model, answer: Answer | None = None) -> None:
-    """Answer a chat or a generation; without an answer of its own, as Ollama does."""
+    """Answer a chat or a generation. Without `answer`, the answer has Ollama's own format."""
     host, ask = request.host, request.ask
     shape = Shape(ask.model, host.clock, chat=request.chat)
     answer = answer or open_answer(request.exchange, shape, request.fault, ask)
@@ -62,7 +62,7 @@ def _shown(request: Request, model: Model, runner: Runner) -> dict[str, Any]:
 
 
 def _need(request: Request, model: Model) -> Need:
-    """What the request wants loaded, with what its fault does to that."""
+    """The model that the request wants loaded, as its fault changes it."""
     host, ask, fault = request.host, request.ask, request.fault
     need = host.need(model, ask.options, shift=ask.shift, keep_alive=ask.keep_alive)
     request.seen.num_ctx = need.window
@@ -79,7 +79,7 @@ def _need(request: Request, model: Model) -> Need:
 
 @dataclass
 class _Generation:
-    """The part that happens in a runner."""
+    """The part of an answer that a runner does."""
 
     request: Request
     runner: Runner
@@ -90,15 +90,15 @@ class _Generation:
     calls: list[dict[str, Any]] = field(default_factory=list)
     used: int = 0
     thought: int = 0
-    """Tokens of the answer that are thought."""
+    """Tokens of the thought."""
     number: int = 0
     stalled: float = 0.0
-    """Seconds in which it wrote nothing, because its script says so."""
+    """Seconds without a token, because the script says so."""
     lone: bool = False
-    """The answer is one token: the one that ends it, or the only one that there was room for."""
+    """Whether the answer is a single token: its end token, or the only one that the window had room for."""
 
     async def run(self) -> bool:
-        """Whether the turn was given as the model meant it. Refusals from here on come from the engine: the model is loaded by then."""
+        """Give the turn. Returns whether it was given whole. The model is loaded, so refusals from here on come from the engine."""
         host = self.request.host
         self.number = host.next_request()
         try:
@@ -169,17 +169,17 @@ class _Generation:
 
     @property
     def _late(self) -> bool:
-        """Calls come with the end of the answer."""
+        """Whether calls come with the end of the answer."""
         return self.runner.model.path == "native" and self.request.host.rules.native
 
     def _context(self, fitted: Fitted) -> dict[str, Any]:
-        """A generation tells its tokens, to go on from; not where the prompt came raw."""
+        """The tokens that a generation reports, so that the client can continue from them. A raw prompt reports none."""
         if self.request.chat or self.request.ask.raw:
             return {}
         return {"context": [zlib.crc32(token.encode()) % 32000 for token in split("".join([*fitted.parts, *self.said]))]}
 
     def _limit(self, fitted: Fitted) -> int:
-        """How many tokens the answer may have."""
+        """The largest number of tokens of the answer."""
         ask, window = self.request.ask, self.runner.window
         wished = {**self.runner.model.parameters, **ask.options}.get("num_predict")
         most = 10 * window
@@ -195,7 +195,7 @@ class _Generation:
         return Reading(model, tools, thinks, self.request.host.rules.strips_escape)
 
     async def _write(self, pieces: Sequence[Piece], limit: int, timing: tuple[float, float]) -> str:
-        """Let the answer come to be; gives the reason of its end, or nothing where it broke off."""
+        """Write the answer. Returns the reason of its end. Empty: it broke off."""
         host = self.request.host
         repeats = Repeats(0 if self._late else host.rules.repeats)
         for bit in unroll(pieces, self.request.ask.options.get("stop") or (), self._reading(), host.rules):
@@ -222,7 +222,7 @@ class _Generation:
         return "stop"
 
     async def _stall(self, seconds: float | None) -> None:
-        """Nothing comes for so long, or ever; the slot stays taken, until the client leaves."""
+        """Send nothing for this long, or for ever. The slot stays taken until the client leaves."""
         self.answer.flush()
         if seconds is None:
             await asyncio.Event().wait()
@@ -231,7 +231,7 @@ class _Generation:
         self.stalled += seconds
 
     async def _run_out(self, bit: Bit, limit: int, timing: tuple[float, float]) -> str:
-        """The answer is as long as it may be; a native call that is cut off is an error."""
+        """End an answer that is as long as allowed. A native call that is cut off is an error."""
         self.used, self.lone = limit, limit == 1
         self.answer.flush()
         await self.request.host.clock.until(timing[0] + self.stalled + self.used * timing[1])
@@ -243,7 +243,7 @@ class _Generation:
         return ""
 
     def _break_off(self, bit: Bit) -> None:
-        """The answer ends without an end."""
+        """Stop the answer without an end."""
         if bit.kind == "fail":
             self.answer.fail(bit.value)
         elif bit.kind == "cut":

@@ -1,4 +1,4 @@
-"""Creating, changing and pushing models, and the blobs that they are made of."""
+"""Serves the routes that create, copy and push models, and the blobs of models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_WEIGHTS = "rehearsal: models come from personas; there is nothing that could 
 
 
 async def create(visit: Visit) -> None:
-    """A model out of one that is here: under another name, with options, a system text or a template of its own."""
+    """Create a model from an installed one: with another name, and its own options, system text or template."""
     fields = Fields(decode(visit.exchange, "api.CreateRequest"), "CreateRequest", dot=visit.host.rules.struct_dot)
     name, base, stream = fields.text("model") or fields.text("name"), fields.text("from"), fields.flag("stream", True)
     if not NAME.match(name):
@@ -56,7 +56,7 @@ def _made(base: Model, name: str, fields: Fields) -> Model:
 
 
 def _kind(template: str) -> Template:
-    """Which of our templates comes nearest to one in Go's language."""
+    """The rehearsed template that is closest to a Go template."""
     if ".Tools" not in template:
         return "plain"
     if re.search(r"\{\{-?\s*\.Function\s*-?\}\}", template):
@@ -65,7 +65,7 @@ def _kind(template: str) -> Template:
 
 
 def _weights(host: Host, files: Mapping[str, Any]) -> str:
-    """What is wrong with the files that a model shall be made of: something is, always."""
+    """Refuse to make a model from files. There is always an error."""
     for digest in map(str, files.values()):
         if not DIGEST.match(digest):
             return "invalid digest format"
@@ -75,7 +75,7 @@ def _weights(host: Host, files: Mapping[str, Any]) -> str:
 
 
 async def push(visit: Visit) -> None:
-    """There is no registry that it could reach."""
+    """Push a model. It always fails, because there is no registry."""
     fields = Fields(decode(visit.exchange, "api.PushRequest"), "PushRequest")
     name, stream = fields.text("model") or fields.text("name"), fields.flag("stream", True)
     if not name:
@@ -90,7 +90,7 @@ async def push(visit: Visit) -> None:
 
 
 def _tell(visit: Visit, steps: list[str], error: str, *, stream: bool) -> None:
-    """Progress, and how it ended: the host answers 200 before it knows."""
+    """Send the progress and the result. The host answers 200 before it knows the result."""
     exchange = visit.exchange
     if not stream:
         return exchange.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
@@ -110,7 +110,7 @@ async def has_blob(visit: Visit) -> None:
 
 
 async def put_blob(visit: Visit) -> None:
-    """Only its digest is kept."""
+    """Receive a blob. The host keeps only the digest."""
     digest = visit.exchange.path.removeprefix(BLOBS)
     if not DIGEST.match(digest):
         return refuse(visit.exchange, 400, "invalid digest format")

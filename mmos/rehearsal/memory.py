@@ -1,4 +1,4 @@
-"""The memory of a loaded model: what Ollama predicts, what it really needs, and on which GPUs."""
+"""Computes the memory of a loaded model: what Ollama predicts, what the model really needs, and on which GPUs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mmos.rehearsal.personas import Model
 GIB = 1 << 30
 MIB = 1 << 20
 OVERHEAD = 128 * MIB
-"""Compute buffers of an engine."""
+"""Bytes of an engine's compute buffers."""
 SHARE_OF_FREE = 0.8
-"""A further model is loaded beside others only where it is expected to take no more of what is free."""
+"""Ollama loads a further model only when it expects the model to take at most this share of the free memory."""
 BATCHES = ((32768, 2 * GIB, 0.75), (4096, 768 * MIB, 0.6))
-"""Tokens of all slots from which on a larger batch is tried, what it takes, and the share of the free memory that it may reach."""
+"""From how many tokens of all slots a larger batch is tried, the bytes that it takes, and the share of the free memory that it may use."""
 SPILL = 12.0
-"""How many times as slow a layer is that lies in the computer's own memory."""
+"""How many times slower a layer is in main memory than on a GPU."""
 
 Shares: TypeAlias = Sequence[int]
 """Bytes on each GPU."""
@@ -32,27 +32,27 @@ class Need:
     window: int
     parallel: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Those that were asked for and matter to a load."""
+    """The requested options that matter to a load."""
     keep_alive: float | None = None
     failure: str | None = None
-    """What a load of it comes to, where it fails."""
+    """The error of its load. None: it succeeds."""
     stall: float = 0.0
-    """How long the load stands still before."""
+    """Seconds that the load stops before it fails."""
 
     @property
     def size(self) -> int:
-        """All that it takes."""
+        """All bytes that it takes."""
         return self.model.size + self.model.architecture.kv_bytes * self.window * self.parallel + OVERHEAD
 
     @property
     def on_gpu(self) -> float | None:
-        """The part of its layers that the request wants on GPUs; None leaves it to the host."""
+        """The part of its layers that the request wants on GPUs. None: the host decides."""
         layers = self.options.get("num_gpu")
         every = self.model.architecture.layers + 1
         return None if layers is None or not 0 <= layers < every else float(layers / every)
 
     def expected(self, free: float) -> int:
-        """What the host believes that it takes: as if a head were as long as the embedding is, divided among the heads."""
+        """The bytes that the host predicts. It takes the head size as the embedding length divided by the number of heads."""
         built = self.model.architecture
         head = built.embedding_length // built.heads
         tokens = min(self.window, self.model.context_length) * self.parallel
@@ -74,7 +74,7 @@ class Cards:
         return [max(0.0, size - sum(shares[place] for shares in rows)) for place, size in enumerate(self._sizes)]
 
     def place(self, need: Need, held: Sequence[Shares]) -> Shares | None:
-        """Where a model goes; None where somebody has to leave first. The first on a host always gets in: what is too much spills."""
+        """Where a model goes. None: another model must be unloaded first. The first model on a host always fits: its excess goes to main memory."""
         free = self.free(held)
         best = max(range(len(free)), key=free.__getitem__)
         if need.on_gpu is not None:

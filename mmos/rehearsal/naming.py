@@ -1,4 +1,4 @@
-"""Finds the offered tools that a text names, and their arguments: a rehearsed persona calls a tool when its name is in the task."""
+"""Finds the offered tools that a text names, and their arguments. A rehearsed persona calls a tool that the task names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmos.rehearsal.schema import least
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
 PAIR = re.compile(r"""([A-Za-z_][\w-]*)\s*[=:]\s*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|[^\s,;)]+)""")
 FORBIDDEN = re.compile(r"(?:\bnot|n't|\bwithout|\bnever)\s+(?:(?:use|using|call|calling)\s+)?[`'\"]?\Z", re.IGNORECASE)
-"""Stands before a name that the user does not want called."""
+"""Words before the name of a tool that the user does not want called."""
 
 
 def named_calls(prompt: Prompt) -> list[Call]:
-    """The calls that the newest message of the user asks for by name, in its order; those made already are left out."""
+    """The calls that the user's newest message asks for by name, in its order, without those that were already made."""
     asked: list[Call] = []
     for tool, segment in mentions(prompt.user_text, prompt.offered):
         call = Call(tool.name, fill(tool.parameters, segment, prompt.user_text))
-        if call not in asked:  # a brief quotes the user's words and says them again
+        if call not in asked:  # a brief contains the user's words a second time
             asked.append(call)
     done = dict(prompt.done)
     calls = []
@@ -38,7 +38,7 @@ def mentions(text: str, offered: Mapping[str, Offered]) -> Iterator[tuple[Offere
     """Each offered tool that a text names, with the part of the text that follows it, up to the next name."""
     if not offered:
         return
-    names = sorted(offered, key=len, reverse=True)  # of two names at one place the longer is meant
+    names = sorted(offered, key=len, reverse=True)  # the longest name wins
     found = list(re.finditer(rf"(?<![\w.-])({'|'.join(map(re.escape, names))})(?![\w-])", text))
     wanted = [match for match in found if not FORBIDDEN.search(text[: match.start()])]
     for place, match in enumerate(wanted):
@@ -47,7 +47,7 @@ def mentions(text: str, offered: Mapping[str, Offered]) -> Iterator[tuple[Offere
 
 
 def fill(parameters: Mapping[str, Any], segment: str, text: str) -> dict[str, Any]:
-    """Arguments from JSON after the name, else from `key=value` or `key: value`; what is required and missing comes from the text."""
+    """The arguments: from JSON after the name, or from `key=value` or `key: value`. A missing required one comes from the text."""
     properties: Mapping[str, Any] = parameters.get("properties") or {}
     arguments = _inline(segment)
     if arguments is None:
@@ -79,7 +79,7 @@ def _pairs(properties: Mapping[str, Any], segment: str) -> dict[str, Any]:
 
 
 def _value(schema: Mapping[str, Any], raw: str) -> Any:
-    """A value as written, in the type that is asked for where it can be had."""
+    """The value in the wanted type if it can be converted. Otherwise as written."""
     quoted = raw[0] in "\"'`" and len(raw) > 1 and raw[-1] == raw[0]
     text = raw[1:-1] if quoted else raw.rstrip(".,;:!?")
     kind = schema.get("type")

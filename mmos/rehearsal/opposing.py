@@ -21,7 +21,7 @@ CLAIM = re.compile(r"\b(?:says?|said|claims?):\s*(.+)\Z", re.DOTALL)
 
 
 def opposite(text: str) -> str:
-    """Of a verdict, else of the last number, else of the first word that has an opposite; turning it round twice gives the verdict again."""
+    """The opposite of a verdict, or of the last number, or of the first word that has one. The opposite of the opposite is the verdict again."""
     if VERDICT.match(text):
         return WORD.sub(_turned, text, count=1)
     if numbers := list(NUMBER.finditer(text)):
@@ -36,7 +36,7 @@ def _turned(found: re.Match[str]) -> str:
 
 
 def contradiction(step: Contradict, prompt: Prompt) -> str | None:
-    """What the step says now; None where there is nothing to contradict."""
+    """The text of the step. None: there is nothing to contradict."""
     if step.text is not None:
         return opposite(step.text) if prompt.number % 2 else step.text
     said = WORDS[step.of](prompt) if step.of else next(filter(None, (find(prompt) for find in WORDS.values())), "")
@@ -52,7 +52,7 @@ def _result(prompt: Prompt) -> str:
 
 
 def _message(prompt: Prompt) -> str:
-    """What the message says that somebody says, else all that the user wants."""
+    """The statement that the message quotes, or the whole task."""
     claim = CLAIM.search(prompt.user_text)
     return claim.group(1).strip() if claim else prompt.task
 

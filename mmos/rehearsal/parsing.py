@@ -1,4 +1,4 @@
-"""Parses the raw text of a model as each of Ollama's parsers does, including the ways in which they fail."""
+"""Parses the raw text of a model as Ollama's parsers do, with their failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Kind = Literal["text", "think", "call", "silence", "fail", "derail", "finish", "
 
 @dataclass(frozen=True, slots=True)
 class Bit:
-    """A part of an answer: what it is, and how many tokens it took to write it."""
+    """A part of an answer: its kind, and the number of its tokens."""
 
     kind: Kind
     value: Any
@@ -37,7 +37,7 @@ class Bit:
 
 @dataclass(frozen=True)
 class Reading:
-    """Under what circumstances a text is read."""
+    """What a parser needs to know besides the text."""
 
     model: Model
     offered: Mapping[str, Offered]
@@ -46,7 +46,7 @@ class Reading:
 
 
 def read(text: str, reading: Reading) -> Iterator[Bit]:
-    """A text as its parser hands it on."""
+    """The result of a parser."""
     thought = THOUGHT.match(text) if reading.thinks else None
     if thought:
         yield from (Bit("think", token) for token in split(thought.group(1)))
@@ -71,11 +71,11 @@ def _cost(text: str) -> int:
 
 
 def _template(text: str, reading: Reading) -> Iterator[Bit]:
-    """From the tag on, all is taken for calls: the first known name, and the first object there is. What fits neither is lost."""
+    """Read everything after the tag as calls: the first known name and the first object. Other text is lost."""
     tag = reading.model.tag
     before, found, rest = text.partition(tag)
     if tag == "{" and before.strip(" \n\t["):
-        found = ""  # without a tag only an answer that begins with a call is one
+        found = ""  # without a tag, a call counts only at the start of the answer
     if not found:
         yield from _said(text)
         return
@@ -94,7 +94,7 @@ def _next_call(buffer: str, offered: Mapping[str, Offered]) -> tuple[Call, int] 
     found = _first_object(buffer)
     if not places or found is None:
         return None
-    place, _, name = min(places)  # of two names at one place the longer is meant
+    place, _, name = min(places)  # the longest name wins
     value, end = found
     arguments = _arguments(value)
     return None if arguments is None else (Call(name, arguments), max(end, place + len(name)))
@@ -111,7 +111,7 @@ def _first_object(buffer: str) -> tuple[Any, int] | None:
 
 
 def _arguments(value: Any) -> dict[str, Any] | None:
-    """An object or a text that holds one, under either of two keys."""
+    """The arguments under either of two keys, as an object or as text of an object."""
     for key in ("arguments", "parameters"):
         found = value.get(key) if isinstance(value, dict) else None
         if isinstance(found, str):
@@ -128,7 +128,7 @@ def _arguments(value: Any) -> dict[str, Any] | None:
 
 
 def _native(text: str, reading: Reading) -> Iterator[Bit]:
-    """From the tag on a grammar allows only calls of offered tools; what follows a call is lost."""
+    """Read calls with the engine's grammar: after the tag it allows only calls of offered tools. Text after a call is lost."""
     before, found, rest = text.partition(reading.model.tag)
     yield from _said(before)
     for part in rest.split(reading.model.tag) if found else ():
@@ -136,7 +136,7 @@ def _native(text: str, reading: Reading) -> Iterator[Bit]:
 
 
 def _bent(text: str, offered: Mapping[str, Offered]) -> Bit:
-    """A call as the grammar lets it through. JSON that the model never closes goes on and on."""
+    """A call as the grammar allows it. JSON that the model never closes continues until the limit."""
     named = re.search(r'"name"\s*:\s*"([^"]*)', text)
     name = _nearest(named.group(1) if named else "", offered)
     value = _first_object(text)
@@ -156,7 +156,7 @@ def _nearest(name: str, offered: Mapping[str, Offered]) -> str:
 
 
 def _strict(text: str, reading: Reading) -> Iterator[Bit]:
-    """Every tag must hold a call that can be read; any name will do."""
+    """Read calls between tags. Every tag must contain a readable call. Any name counts."""
     tag, end = reading.model.tag, reading.model.tag.replace("<", "</")
     while tag in text:
         before, _, rest = text.partition(tag)
@@ -182,7 +182,7 @@ def _go_words(error: json.JSONDecodeError, inner: str) -> str:
 
 
 def _functiongemma(text: str, reading: Reading) -> Iterator[Bit]:
-    """Calls between two tags, offered or not; one that cannot be read has no name."""
+    """Read calls between two tags, offered or not. A call that cannot be read has no name."""
     if reading.model.special_escape and reading.strips_escape:
         head, last, tail = text.rpartition(ESCAPE)
         text = head.replace(ESCAPE, "") + last + tail
@@ -205,7 +205,7 @@ def _pairs(text: str) -> dict[str, Any]:
 
 
 def _parts(text: str) -> Sequence[str]:
-    """Split at commas that stand neither within `<escape>` nor within brackets."""
+    """Split at commas outside of `<escape>` and of brackets."""
     parts, depth, quoted, start, place = [], 0, False, 0, 0
     while place < len(text):
         if text.startswith(ESCAPE, place):
@@ -230,7 +230,7 @@ def _value(text: str) -> Any:
         return [_value(part) for part in _parts(text[1:-1])]
     if text.startswith("{") and text.endswith("}"):
         return _pairs(text[1:-1])
-    number = NUMBER.match(text)  # what follows the number is lost: 2024-01-15 is 2024
+    number = NUMBER.match(text)  # the rest after the number is lost: 2024-01-15 is 2024
     if number is None:
         return text
     return float(number.group()) if "." in number.group() else int(number.group())

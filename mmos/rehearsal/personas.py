@@ -1,4 +1,4 @@
-"""The format of a persona: a model with its details, its speed, and its rules or script."""
+"""Defines a persona: a model with its details, its speed, and its rules or script."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mmos.rehearsal.profiles import Weights
 from mmos.rehearsal.prompt import Prompt
 
 ToolPath = Literal["go-template", "native", "strict", "functiongemma"]
-"""Who finds the tool calls in what a model writes."""
+"""Which parser finds the tool calls in a model's text."""
 Capability = Literal["completion", "tools", "thinking", "embedding", "vision", "insert"]
 Template = Literal["whole", "either", "structs", "plain"]
-"""What a model's template does with tools and calls: writes them; loses the calls of a turn with text; prints tools as Go structs besides; knows neither."""
+"""How a model's template writes tools and calls. `whole`: both. `either`: it loses the calls of a turn with text. `structs`: so does it, and it prints tools as Go structs. `plain`: neither."""
 Whose = Literal["itself", "result", "message"]
-"""Whose words are contradicted: its own last ones, the last result, or what the newest message of the user holds."""
+"""What a contradiction is about: the model's own last text, the last result, or the user's newest message."""
 Turn: TypeAlias = str | Piece | Sequence["str | Piece"] | Callable[[Prompt], "Turn"]
-"""One turn of a script: a text, a piece, a list of them, or a function of the prompt that gives one."""
+"""One turn of a script: a text, a piece, a list of them, or a function that makes a turn from the prompt."""
 
 DEFAULT = "I am a scripted rehearsal model and have no answer of my own to this: {topic}"
 SIGNATURE = "(rehearsed)"
 
 
 def unfold(turn: Turn, prompt: Prompt) -> list[Piece]:
-    """A turn as the pieces that it comes to."""
+    """The pieces of a turn."""
     while callable(turn):
         turn = turn(prompt)
     if isinstance(turn, str):
@@ -44,14 +44,14 @@ class Speed:
 
     load_seconds: float = 2.0
     prefill: float = 800.0
-    """Tokens of the prompt read in a second."""
+    """Tokens of the prompt that it reads in a second."""
     decode: float = 40.0
-    """Tokens of the answer written in a second."""
+    """Tokens of the answer that it writes in a second."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The figures of `model_info` from which the size of a KV cache follows."""
+    """The figures of `model_info` that give the size of the KV cache."""
 
     layers: int = 32
     heads: int = 32
@@ -61,24 +61,24 @@ class Architecture:
 
     @property
     def kv_bytes(self) -> int:
-        """KV cache for one token, in f16."""
+        """Bytes of KV cache for one token, in f16."""
         return 2 * self.layers * self.kv_heads * self.head_size * 2
 
 
 @dataclass(frozen=True)
 class When:
-    """Conditions of a rule; every one that is given must hold."""
+    """The conditions of a rule. All given ones must hold."""
 
     last_role: str | None = None
     user_matches: re.Pattern[str] | None = None
-    """Found in the newest message of the user; named groups become templates."""
+    """A pattern in the user's newest message. Its named groups can be used in texts as `{name}`."""
     user_contains: Sequence[str] = ()
-    """One of these stands in it, in any case."""
+    """The message contains one of these. Upper and lower case are the same."""
     system_contains: Sequence[str] = ()
     tools_offered: bool | Sequence[str] | None = None
-    """Any tool at all, none, or all of these."""
+    """Any tool is offered, none is, or all of these are."""
     arbiter: bool | None = None
-    """Specialists can be consulted, or not."""
+    """Whether specialists can be consulted."""
     after_results: bool | None = None
     results: int | None = None
     result_contains: Sequence[str] = ()
@@ -88,7 +88,7 @@ class When:
 
 @dataclass(frozen=True)
 class Leak:
-    """A call that is written as text, in one of the ways that models do it."""
+    """A call that the model writes as text, in one of the usual styles."""
 
     call: Piece
     style: Literal["fence", "bare", "tagged"] = "fence"
@@ -96,18 +96,18 @@ class Leak:
 
 @dataclass(frozen=True)
 class Skill:
-    """A small true piece of work, by its registered name; a rule whose skill finds nothing to do does not match."""
+    """A small real task, by its registered name. A rule does not match when its skill finds nothing to do."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Contradict:
-    """Says the opposite of what was said before; with a text of its own, that text and its opposite in turn."""
+    """Says the opposite of an earlier text. With a text of its own, it says that text and its opposite by turns."""
 
     text: str | None = None
     of: Whose | None = None
-    """None: the first of these that there is; a rule that finds nothing to contradict does not match."""
+    """None: the first of the three that exists. A rule does not match when it finds nothing to contradict."""
 
 
 Step: TypeAlias = Piece | Leak | Skill | Contradict
@@ -121,7 +121,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Model:
-    """A scripted model: what a host tells of it, how fast it is, and what it does."""
+    """A scripted model: what a host reports about it, how fast it is, and what it does."""
 
     name: str
     family: str = "llama"
@@ -134,36 +134,36 @@ class Model:
     architecture: Architecture = Architecture()
     rules: Sequence[Rule] = ()
     default: str = DEFAULT
-    """What it says when nothing else fits."""
+    """The answer when no rule fits."""
     signature: str = SIGNATURE
-    """Stands after every answer that rules or built-in behaviour gave: a rehearsed answer says so."""
+    """A text at the end of every answer from rules or built-in behaviour. It marks rehearsed answers."""
     named_tools: bool = True
-    """Call any offered tool that the user names, before any rule."""
+    """Whether it calls an offered tool that the user names, before any rule."""
     turns: Sequence[Turn] | None = None
-    """A script instead of rules: the n-th answer is the n-th turn."""
+    """A script in place of rules: the n-th answer is the n-th turn."""
     repeat: bool = False
-    """After the last turn comes the first again."""
+    """Whether the script starts again after its last turn."""
     path: ToolPath = "go-template"
     tag: str = "<tool_call>"
-    """What stands before a call that the model writes; `{`: nothing, the answer begins with the call."""
+    """The text before a call that the model writes. `{`: none, the answer starts with the call."""
     template: Template | None = None
     """None: `whole` for a model with tools, `plain` for one without."""
     special_escape: bool = False
     """For functiongemma: `<escape>` is a special token of its file."""
     think_levels: bool = False
-    """It thinks as hard as it is told to."""
+    """Whether it supports levels of thinking."""
     system: str = ""
-    """The system text of its Modelfile, for talks that begin without one."""
+    """The system text of its Modelfile, for conversations that start without one."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Options that its Modelfile sets."""
     blob: str | None = None
-    """Models with the same one share their file, and so their place in memory."""
+    """Models with the same blob share a file, and so their place in memory."""
     broken: Weights | None = None
     """What is wrong with its file."""
 
     @classmethod
     def scripted(cls, name: str, turns: Sequence[Turn], *, repeat: bool = False, **card: Any) -> Model:
-        """A model that plays these turns, one for each answer, as they stand; `card` holds any other field."""
+        """A model that plays these turns unchanged, one for each answer. `card` may set any other field."""
         return cls(name, turns=tuple(turns), repeat=repeat, **card)
 
     @cached_property
@@ -185,14 +185,14 @@ class Model:
 
 @dataclass(frozen=True)
 class Cast:
-    """The models of a persona file and what the file says of its host."""
+    """The models of a persona file, and the traits of its host."""
 
     models: Sequence[Model] = ()
     host: Mapping[str, Any] = field(default_factory=dict)
 
 
 def full_name(name: str, *, suffixes: bool = True) -> str:
-    """A model's name with its tag: `:latest` is implied; `:local` is no tag where suffixes are known."""
+    """A model's name with its tag. Without a tag it is `:latest`. `:local` is no tag for versions that know suffixes."""
     if suffixes:
         name = name.removesuffix(":local")
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -1,4 +1,4 @@
-"""The things that a scripted model can do in one turn."""
+"""Defines the pieces of a scripted turn: text, thoughts, calls and failures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Text of the thought; left out where the request turns thinking off."""
+    """Text of the thought. It is left out when the request turns thinking off."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call, passed on as it stands, whether such a tool is offered or not."""
+    """A tool call. It is passed on unchanged, whether the tool is offered or not."""
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -31,14 +31,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What the model writes, tags and all: its parser makes calls, thoughts and text of it."""
+    """The model's raw text with tags. Its parser finds calls, thoughts and text in it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadByte:
-    """A byte that is no UTF-8."""
+    """A byte that is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +50,37 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Ramble:
-    """So many words that mean nothing."""
+    """This many words without a meaning."""
 
     words: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The turn ends here, for this reason."""
+    """The turn ends here, with this reason."""
 
     reason: str = "length"
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The engine fails here: an error line in a stream, a 500 before it."""
+    """The engine fails here: with an error line in a stream, or with a 500 before it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The connection closes here, without a word."""
+    """The connection closes here without an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The model stops here and keeps its slot: for so many seconds of the host's own, or for ever."""
+    """The model stops here and keeps its slot: for this many seconds of the host's time, or for ever."""
 
     seconds: float | None = None
     after: int = 0
-    """Not here, but once so many tokens of the turn are written, or at its end."""
+    """The piece comes not here, but after this many tokens of the turn, or at its end."""
 
 
 Piece: TypeAlias = Say | Think | Call | Raw | BadByte | Loop | Ramble | Finish | Fail | Cut | Stall

@@ -1,4 +1,4 @@
-"""One table of the differences between the Ollama versions that a host can imitate."""
+"""Lists the differences between the Ollama versions that a host can imitate."""
 
 from __future__ import annotations
 
@@ -16,79 +16,79 @@ COLD_OPTIONS = ("num_ctx", "num_gpu", "num_thread", "num_batch")
 
 @dataclass(frozen=True)
 class Profile:
-    """One line of Ollama. `{path}`, `{name}`, `{type}` and `{schema}` stand for what a text speaks of."""
+    """One Ollama version. Error texts contain `{path}`, `{name}`, `{type}` and `{schema}` for the values of a request."""
 
     version: str
 
-    # names and what is told of models
+    # names, and what the host reports about models
     struct_dot: str
-    """Stands before the struct's name where JSON of a wrong type is refused."""
+    """The text before the struct's name in the error for JSON of a wrong type."""
     chat_type: str
-    """What the body of a chat is decoded into."""
+    """The Go type of the body of a chat."""
     invalid_name: str
     delete_nothing: str
-    """What is said where no model is named that is to be deleted."""
+    """The error when a request to delete a model names none."""
     show_tells_tag: bool
-    """`show` names an unknown model with its tag."""
+    """Whether the error of `show` names an unknown model with its tag."""
     suffixes: bool
-    """`:cloud` is refused with 403 and `:local` is served; else they are tags like any other."""
+    """Whether `:cloud` is refused with 403 and `:local` is served. If not, they are ordinary tags."""
     status_route: bool
     arguments_as_text: str
-    """What is said of a call in a history whose arguments are a text."""
+    """The error for a call in a history whose arguments are text."""
     tags_tell_all: bool
-    """`tags` has the context length, the embedding length and the capabilities."""
+    """Whether `tags` has the context length, the embedding length and the capabilities."""
     v1_tells_types: bool
-    """A refusal under `/v1` tells by its type what it is; else it is an `api_error` like any other."""
+    """Whether an error under `/v1` has its own type. If not, every error is an `api_error`."""
     v1_role_always: bool
-    """Every delta names the role, not the first alone."""
+    """Whether every delta names the role, not only the first."""
     cached_count: bool
-    """`prompt_eval_cached_count`, and `cached_tokens` under `/v1`."""
+    """Whether answers have `prompt_eval_cached_count`, and `cached_tokens` under `/v1`."""
 
     tools_as_structs: bool
-    """A template that prints `{{ .Function }}` of a tool writes a Go struct, no JSON."""
+    """Whether `{{ .Function }}` of a tool in a template writes a Go struct, not JSON."""
     tools_in_full: bool
-    """Of a tool an empty description, and what a nested object requires, in its own order, reach the template."""
+    """Whether a tool's empty description, and the `required` of nested objects in its order, reach the template."""
 
     # the engine
     native: bool
-    """Models that bring a chat template of their own are asked through it, tools and all."""
+    """Whether the engine uses the chat template of a model that has its own, also for tools."""
     reloads: tuple[str, ...]
     """Options that make a loaded model load again."""
     defaults: Mapping[str, Any]
-    """What such an option is where no request says it; one that is not here differs from any value."""
+    """The values of these options when a request does not give them. An option that is missing here differs from every value."""
     clamps_window: bool
-    """A window longer than the model was trained for is cut to that."""
+    """Whether the host cuts a window to the length that the model was trained for."""
     lists_loading: bool
-    """`ps` lists a model that is still loading."""
+    """Whether `ps` lists a model that is still loading."""
     tail: Literal["window", "half"]
-    """What stays of a last message that is too long: a whole window of tokens, or about half of one."""
+    """How much stays of a last message that is too long: a whole window of tokens, or about half."""
     too_long: Literal["plain", "nested"]
-    """How `truncate: false` refuses: a sentence, or the engine's error with its numbers."""
+    """The error with `truncate: false`: a sentence, or the engine's error with its numbers."""
     shift_off_refuses: bool
-    """A prompt that is too long is refused where shifting is off; else one token comes, with `length`."""
+    """Whether the host refuses a prompt that is too long when shifting is off. If not, it answers with one token and `length`."""
     embeds_with_any: bool
-    """A chat model gives embeddings too."""
+    """Whether a chat model also gives embeddings."""
     takes_images: bool
-    """A model that sees nothing takes images for a few tokens."""
+    """Whether a model without vision accepts images, as a few tokens."""
     levels_for_all: bool
-    """`think: "high"` is fine for a model that can only think or not."""
+    """Whether the host accepts `think: "high"` for a model without levels of thinking."""
     bad_schema: Refusal
     thinks_twice: bool
-    """With a format a thinking model is run twice, and the thought counts as prompt the second time."""
+    """Whether a thinking model with a format runs twice. The second time its thought counts as prompt."""
     times_first_token: bool
-    """The first token of an answer counts as time of writing; else an answer of one token took none."""
+    """Whether the first token counts in the time of writing. If not, an answer of one token takes none."""
     repeats: int
-    """So many equal tokens in a row are too many."""
+    """How many equal tokens in a row stop an answer."""
     repeats_error: bool
-    """They end the answer with an error; else it ends without `done`."""
+    """Whether such an answer ends with an error. If not, it ends without `done`."""
     bad_byte: Literal["dropped", "ends", "replaced"]
-    """What bytes that are no UTF-8 do."""
+    """What happens to bytes that are not UTF-8."""
     strips_escape: bool
-    """`<escape>` is lost where it is a special token of the model."""
+    """Whether `<escape>` is lost if it is a special token of the model."""
     engine: str
-    """What the engine is called where it did not start."""
+    """The name of the engine in the error that it did not start."""
     load_stalled: str
-    """What is said of a load that stood still for too long."""
+    """The error of a load that stopped for too long."""
     weights: Mapping[Weights, Refusal]
 
 
@@ -138,7 +138,7 @@ V0_13 = Profile(
     },
 )
 V0_24 = replace(
-    V0_13,  # the same engine inside the server; what the server itself says is nearer to 0.33
+    V0_13,  # the same engine inside the server; the server's own texts are closer to 0.33
     version="0.24.0",
     invalid_name="invalid model name",
     delete_nothing="model is required",

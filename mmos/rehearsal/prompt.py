@@ -1,4 +1,4 @@
-"""What a scripted model sees of a request: messages, offered tools, results so far, and the required form of the answer."""
+"""Shows a scripted model its request: the messages, the offered tools, the results so far, and the required form of the answer."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import orjson
 from mmos.rehearsal.schema import offered_in
 
 RESULT = re.compile(r"\AResult of [`'\"]?([\w.:-]+)[`'\"]?\s*:\s*", re.IGNORECASE)
-"""How a tool's result begins where results travel as user messages."""
+"""The start of a tool's result that comes as a user message."""
 WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
-"""How a response begins that is but the digest of a longer one."""
+"""The start of a response that is the digest of a longer one."""
 OWN_WORDS = re.compile(r"<<<\n(.*?)\n>>>", re.DOTALL)
-"""The user's own words, where a brief quotes them."""
+"""The user's task in a brief."""
 FAILED = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Offered:
-    """A tool on offer."""
+    """An offered tool."""
 
     name: str
     description: str = ""
@@ -33,14 +33,14 @@ class Offered:
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool gave back."""
+    """The result of a tool."""
 
     tool: str
     text: str
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
-        """The result as an object, where it is one."""
+        """The result as an object. Empty: it is none."""
         if not self.text.lstrip().startswith("{"):
             return {}
         try:
@@ -55,7 +55,7 @@ class Result:
 
     @property
     def words(self) -> str:
-        """What it says, unwrapped: a specialist's `response`, or the reference to the whole of it; else the text as it came."""
+        """The text of the result: a specialist's `response`, the reference to the whole response, or the text as it came."""
         response = self.fields.get("response")
         if not isinstance(response, str):
             return self.text
@@ -75,11 +75,11 @@ class Prompt:
     format: Any = None
     """None, "json", or a JSON schema."""
     number: int = 0
-    """How many answers this model gave before."""
+    """How many answers this model gave before this one."""
     seed: int = 0
-    """Decides what is left to chance in this answer."""
+    """The random numbers for this answer."""
     think: bool | str | None = None
-    """Whether it is to think, or how hard; None where the request says nothing."""
+    """Whether, or how hard, the model should think. None: the request does not say."""
 
     @cached_property
     def system(self) -> str:
@@ -92,7 +92,7 @@ class Prompt:
 
     @cached_property
     def _asked_at(self) -> int:
-        """Where the newest message of the user stands; -1 for nowhere."""
+        """The index of the user's newest message. -1: there is none."""
         for place in range(len(self.messages) - 1, -1, -1):
             message = self.messages[place]
             if message.get("role") == "user" and not is_result(message):
@@ -106,18 +106,18 @@ class Prompt:
 
     @property
     def task(self) -> str:
-        """What the user wants, without the brief around it."""
+        """The user's task, without the brief around it."""
         quoted = OWN_WORDS.search(self.user_text)
         return quoted.group(1) if quoted else self.user_text
 
     @cached_property
     def turn(self) -> int:
-        """How many messages the user has sent, results not counted."""
+        """How many messages the user sent. Results do not count."""
         return sum(message.get("role") == "user" and not is_result(message) for message in self.messages)
 
     @cached_property
     def offered(self) -> Mapping[str, Offered]:
-        """The tools that may be called, by name; in schema mode those that the schema names."""
+        """The tools that the model may call, by name. In schema mode, the tools of the schema."""
         if self.tools:
             return {tool.name: tool for tool in self.tools}
         if isinstance(self.format, Mapping):
@@ -126,7 +126,7 @@ class Prompt:
 
     @cached_property
     def results(self) -> Sequence[Result]:
-        """What tools gave back since the newest message of the user, oldest first."""
+        """The results of tools since the user's newest message, oldest first."""
         found: list[Result] = []
         names: list[tuple[str, str]] = []
         for message in self.messages[self._asked_at + 1 :]:
@@ -138,7 +138,7 @@ class Prompt:
 
     @cached_property
     def done(self) -> Counter[str]:
-        """How often each tool was called since the newest message of the user."""
+        """How often each tool was called since the user's newest message."""
         since = self.messages[self._asked_at + 1 :]
         called = Counter(name for message in since if message.get("role") == "assistant" for _, name in called_in(message))
         return called | Counter(result.tool for result in self.results)
@@ -160,7 +160,7 @@ def called_in(message: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _result(message: Mapping[str, Any], names: list[tuple[str, str]]) -> Result:
-    """A result with its tool's name: told, known by the call's id, or by its place."""
+    """A result with the name of its tool: from the message, from the id of the call, or from its place."""
     text = text_of(message)
     if message.get("role") == "user" and (head := RESULT.match(text)):
         return Result(head.group(1), text[head.end() :])

@@ -36,7 +36,7 @@ REFUSAL = "I am sorry, but I cannot help with that."
 
 
 class PersonaError(ValueError):
-    """A persona file is wrong; says where, what was found, and what is allowed."""
+    """A persona file has an error. The message says where, what was found, and what is allowed."""
 
 
 def read_cast(path: Path) -> Cast:
@@ -48,7 +48,7 @@ def parse_cast(text: str, *, where: str = "personas") -> Cast:
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader that also refuses a key twice
     except yaml.YAMLError as error:
-        raise PersonaError(f"{where}: this is no YAML: {error}") from error
+        raise PersonaError(f"{where}: this is not YAML: {error}") from error
     place = _Place(where)
     place.keys(data, ("host", "models"))
     models = [_model(row, place.at(f"models[{number}]")) for number, row in enumerate(place.rows(data, "models"))]
@@ -65,13 +65,15 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands here twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is here twice; keep one of them", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 class _Place:
-    """Where in a file we are; every check fails with it."""
+    """A place in a file. The error of every check names it."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -232,7 +234,7 @@ def _pattern(place: _Place, value: Any) -> re.Pattern[str]:
     try:
         return re.compile(place.text(value), re.IGNORECASE | re.MULTILINE)
     except re.error as error:
-        place.fail(f"this is no regular expression: {error}")
+        place.fail(f"this is not a regular expression: {error}")
 
 
 def _offered(place: _Place, value: Any) -> bool | Sequence[str]:
@@ -260,7 +262,7 @@ CONDITIONS: Mapping[str, Callable[[_Place, Any], Any]] = {
 
 
 def _step(step: Any, place: _Place) -> Step:
-    """One thing to do: a mapping with one key, or the key alone where it needs no more."""
+    """One step of `do`: a mapping with one key, or only the key if it needs no value."""
     data = {step: None} if isinstance(step, str) else step
     place.keys(data, list(STEPS))
     if len(data) != 1:
@@ -283,7 +285,7 @@ def _leak(place: _Place, value: Any) -> Leak:
 
 
 def _skill(place: _Place, value: Any) -> Skill:
-    return Skill(value) if value in SKILLS else place.fail(f"unknown skill {value!r}; there are: {_listed(list(SKILLS))}")
+    return Skill(value) if value in SKILLS else place.fail(f"unknown skill {value!r}; allowed: {_listed(list(SKILLS))}")
 
 
 def _reason(place: _Place, value: Any) -> Finish:

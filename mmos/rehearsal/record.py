@@ -1,4 +1,4 @@
-"""A bounded record of a host's requests and how each one ended."""
+"""Keeps a bounded log of a host's requests and their outcomes."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ class Seen:
     path: str
     model: str = ""
     body: bytes = b""
-    """What was sent to a model, as it came; empty once newer requests needed the room."""
+    """The body of a request to a model. Emptied when newer requests need the space."""
     num_ctx: int | None = None
     status: int = 0
-    """0 while it is open, and where nothing was answered; 499 where the client left before that."""
+    """The status of the answer. 0: still open, or no answer. 499: the client left before the answer."""
     ms: float = 0.0
     bytes: int = 0
     """Length of the answer's body."""
     cancelled: bool = False
-    """The client left before the answer was whole."""
+    """Whether the client left before the answer was complete."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
     load_seconds: float = 0.0
-    """In the host's own time, like the next."""
+    """In the host's time, like the next field."""
     queue_seconds: float = 0.0
     fault: str = ""
-    """The kind of fault that struck it."""
+    """The kind of fault that affected it."""
 
     @property
     def json(self) -> Any:
@@ -72,7 +72,7 @@ class Log:
             oldest.body = b""
 
     def to(self, path: str, model: str = "") -> list[Seen]:
-        """The requests to a route, and of a model where one is named."""
+        """The requests to a route. With `model`, only those to that model."""
         return [seen for seen in self._rows if seen.path == path and model in ("", seen.model)]
 
     def __iter__(self) -> Iterator[Seen]:

@@ -1,4 +1,4 @@
-"""Which models a host holds in memory: loads one at a time, queues the others, and unloads models to make room."""
+"""Keeps the models in a host's memory: it loads one at a time, queues requests for others, and unloads models to make room."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.runner import Runner
 
 WARM_SECONDS = 0.0015
-"""What a host reports as load when the model was there."""
+"""The load time that a host reports when the model was already in memory."""
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a host has room for."""
+    """The limits of a host."""
 
     cards: Cards
     max_loaded: int = 3
     max_queue: int = 512
     keep_alive: float = 300.0
     swap_seconds: float = 0.0
-    """How long the driver takes to tell that memory is free again."""
+    """Seconds until the driver reports freed memory."""
     disk_gbps: float | None = None
 
 
@@ -41,22 +41,22 @@ class _Asking:
     need: Need
     loaded: asyncio.Future[tuple[Runner, float]]
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its client has gone."""
+    """Whether its client left."""
 
 
 @dataclass
 class Tally:
-    """What loading came to so far."""
+    """Counts of the loads so far."""
 
     loads: int = 0
     swaps: int = 0
-    """Loads that a model had to leave for: another one, or the same one in another window."""
+    """Loads that pushed a model out of memory: another one, or the same one with another window."""
     seconds: float = 0.0
     refused: int = 0
 
 
 class Residency:
-    """The runners of a host and the memory that they share."""
+    """The runners of a host, and the memory that they share."""
 
     def __init__(self, clock: Clock, limits: Limits, profile: Profile) -> None:
         self.tally = Tally()
@@ -72,24 +72,24 @@ class Residency:
         self._stuck = False
 
     def loaded(self) -> list[Runner]:
-        """What is in memory now, longest expiry first."""
+        """The models in memory now, latest expiry first."""
         for runner in list(self._runners.values()):
             if runner.users == 0 and runner.expires <= self._clock.now():
                 self._drop(runner)
         return sorted(self._runners.values(), key=lambda runner: -runner.expires)
 
     def listed(self) -> list[Runner]:
-        """What `ps` shows."""
+        """The models that `ps` shows."""
         loading = [self._loading] if self._loading is not None and self._profile.lists_loading else []
         return [*self.loaded(), *loading]
 
     def left(self, runner: Runner) -> float:
-        """Seconds until an idle runner is unloaded; a busy one shows where it stood."""
+        """Seconds until an idle runner is unloaded. A busy one keeps its last value."""
         return runner.expires - self._clock.now()
 
     @asynccontextmanager
     async def hold(self, need: Need) -> AsyncIterator[tuple[Runner, float]]:
-        """The model in memory for as long as a request needs it, and the seconds that getting it took."""
+        """Hold the model in memory while a request needs it. Gives the runner and the seconds until it was ready."""
         since = self._clock.now()
         runner = self._ready(need)
         if runner is not None:
@@ -103,19 +103,19 @@ class Residency:
             self._leave(runner)
 
     def unload(self, model: Model) -> None:
-        """Let the model go as soon as nobody uses it."""
+        """Unload the model as soon as no request uses it."""
         self._stuck = False
         self._unloaded.set()
         if runner := self._runners.get(model.weights):
             self._expire(runner)
 
     def kill(self, model: Model) -> None:
-        """The engine of a model is gone, and the host does not know it yet."""
+        """Kill the engine of a model. The host does not notice it yet."""
         if runner := self._runners.get(model.weights):
             runner.dead = True
 
     def jam(self) -> None:
-        """Nothing is loaded any more until somebody unloads a model."""
+        """Stop all loads until a client unloads a model."""
         self._stuck = True
 
     def stop(self) -> None:
@@ -136,7 +136,7 @@ class Residency:
     def _enter(self, runner: Runner, need: Need) -> None:
         runner.users += 1
         if need.keep_alive is not None:
-            runner.keep_alive = need.keep_alive  # also where the runner was to go: then it stays
+            runner.keep_alive = need.keep_alive  # also if the runner was about to be unloaded: then it stays
 
     def _leave(self, runner: Runner) -> None:
         runner.users -= 1
@@ -186,7 +186,7 @@ class Residency:
             self._loader = None
 
     async def _serve(self, asking: _Asking) -> None:
-        """Give one request its model. Who has to leave for it is waited for even after the client has gone."""
+        """Give one request its model. The host waits for the model that must be unloaded, even after the client left."""
         evicted = False
         while not asking.left.is_set():
             if self._stuck:
@@ -216,7 +216,7 @@ class Residency:
         return None if shares is None else list(shares)
 
     def _victim(self) -> Runner:
-        """An idle one before a busy one, then the shortest keep-alive, then the name of its file."""
+        """The runner to unload: an idle one before a busy one, then the shortest keep-alive, then the name of its file."""
         return min(self._runners.values(), key=lambda runner: (runner.users > 0, runner.keep_alive, runner.model.weights))
 
     async def _evict(self, runner: Runner) -> None:

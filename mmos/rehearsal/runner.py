@@ -1,4 +1,4 @@
-"""A loaded model: its window, its slots with their KV caches, and its users."""
+"""Holds a loaded model: its window, its slots with their KV caches, and its users."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.tokens import count
 
 LEAST_SIMILAR = 0.1
-"""The part of a prompt that a slot must hold to be taken for its cache."""
+"""The share of a prompt that a slot's cache must have, so that the request takes that slot."""
 
 
 @dataclass
 class Slot:
-    """A place for one request at a time, with the prompt that its KV cache holds."""
+    """A place for one request at a time, with the prompt in its KV cache."""
 
     held: Sequence[str] = ()
     tokens: int = 0
@@ -30,11 +30,11 @@ class Slot:
         self.held, self.tokens = parts, tokens
 
     def reusable(self, parts: Sequence[str]) -> int:
-        """How many tokens at the front of a prompt are in the cache."""
+        """How many tokens at the start of a prompt are in the cache."""
         same = 0
         for mine, theirs in zip(self.held, parts, strict=False):
             if mine != theirs:
-                start = commonprefix([mine, theirs])  # noqa: RUF071  # texts, sign by sign
+                start = commonprefix([mine, theirs])  # noqa: RUF071  # texts, character by character
                 return sum(map(count, parts[:same])) + count(start)
             same += 1
         return self.tokens if same == len(self.held) else sum(map(count, parts))
@@ -45,13 +45,13 @@ class Runner:
     """An engine with a model in it."""
 
     need: Need
-    """What it was loaded for."""
+    """The request that it was loaded for."""
     shares: Shares
     keep_alive: float = 300.0
     expires: float = math.inf
     users: int = 0
     dead: bool = False
-    """The engine is gone; the host learns it from the next request."""
+    """Whether the engine is dead. The host notices it at the next request."""
     uses: int = 0
 
     def __post_init__(self) -> None:
@@ -68,16 +68,16 @@ class Runner:
 
     @property
     def vram(self) -> int:
-        """The part that lies on GPUs."""
+        """The share that is on GPUs."""
         return min(self.need.size, sum(self.shares))
 
     @property
     def slowness(self) -> float:
-        """How many times as slow it is as it would be on GPUs alone."""
+        """How many times slower it is than on GPUs alone."""
         return 1.0 + (SPILL - 1.0) * (1.0 - self.vram / self.need.size)
 
     def serves(self, need: Need, profile: Profile) -> bool:
-        """Whether a request can have it as it is loaded."""
+        """Whether a request can use it without another load."""
         return not (self.dead or any(self._differs(name, need, profile) for name in profile.reloads))
 
     def _differs(self, name: str, need: Need, profile: Profile) -> bool:
@@ -85,12 +85,12 @@ class Runner:
             return self.window != need.window
         usual = profile.defaults.get(name)
         mine, wanted = self.need.options.get(name, usual), need.options.get(name, usual)
-        # a request that does not say how many layers go to GPUs takes what it finds
+        # a request without a number of GPU layers takes the model as it is loaded
         return mine != wanted and not (name == "num_gpu" and wanted is None)
 
     @asynccontextmanager
     async def slot(self, parts: Sequence[str]) -> AsyncIterator[Slot]:
-        """Wait for a free slot: the one whose cache fits best, else the one unused for longest."""
+        """Wait for a free slot. Take the one whose cache fits best, or the one that was unused for longest."""
         async with self._gate:
             slot = self._choose(parts) if len(self._free) > 1 else self._free[0]
             self._free.remove(slot)

@@ -1,4 +1,4 @@
-"""Schema mode: which tools a JSON schema offers, and a value of that schema for what the model wants to do."""
+"""Finds the tools that a JSON schema offers, and makes a value of the schema for what the model wants to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mmos.rehearsal.pieces import Call
 NAMING = ("tool", "tool_name", "name", "function", "action")
 ARGUMENTS = ("arguments", "args", "parameters", "params", "input")
 ANSWERING = ("answer", "final_answer", "final", "reply", "respond", "response", "none", "no_tool", "done")
-"""Values of a naming property that are no tools: they mean a plain answer."""
+"""Values of a naming property that are no tools. They mean a plain answer."""
 TELLING = ("answer", "response", "final_answer", "final", "reply", "text", "content", "message", "result", "summary")
-"""Properties that hold the text of an answer, the likeliest first."""
+"""Properties that hold the text of an answer, the most likely first."""
 DEEPEST = 16
 LINE = re.compile(r"\{1,(\d+)\}\$\Z")
-"""The end of a pattern that allows one line of so many signs."""
+"""The end of a pattern that allows one line with this many characters."""
 FORBIDDEN = re.compile(r'["\\{}\s]+')
 
 
@@ -29,14 +29,14 @@ def _children(schema: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _allowed(schema: Any) -> Sequence[Any]:
-    """The values that a schema names one by one."""
+    """The values that a schema lists."""
     if not isinstance(schema, Mapping):
         return ()
     return [schema["const"]] if "const" in schema else list(schema.get("enum") or ())
 
 
 def _naming(schema: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The properties that hold a call's tool and its arguments, where this object is one."""
+    """The properties with a call's tool and arguments. None: the object is no call."""
     properties = schema.get("properties") or {}
     name = next((word for word in NAMING if _allowed(properties.get(word))), None)
     arguments = next((word for word in ARGUMENTS if word in properties), None)
@@ -58,17 +58,17 @@ def offered_in(schema: Any, depth: int = 0) -> dict[str, Mapping[str, Any]]:
 
 
 def express(schema: Mapping[str, Any], calls: Sequence[Call], text: str) -> Any:
-    """A value of the schema that makes these calls, or says this text where there is none to make."""
+    """A value of the schema that makes these calls, or has this text when there are no calls."""
     return _Writer(schema, calls, text).write(schema)[1]
 
 
 def least(schema: Any, hint: str = "") -> Any:
-    """The smallest value of a schema; of several named ones the one that the hint names."""
+    """The smallest value of a schema. Of several listed values, the one that the hint names."""
     return _Writer(schema if isinstance(schema, Mapping) else {}, (), hint).least(schema)
 
 
 class _Writer:
-    """Writes one value; each step tells how much of the intention its value carries."""
+    """Writes one value. Each step reports how much of the intention its value has."""
 
     def __init__(self, root: Mapping[str, Any], calls: Sequence[Call], text: str) -> None:
         self._root = root
@@ -127,7 +127,7 @@ class _Writer:
             weight, row = _Writer(self._root, [call], self._text).write(schema.get("items") or {}, depth + 1)
             if weight:
                 rows.append((weight, row))
-        # a list carries all calls at once, so it is worth more than an object with one
+        # a list can have all calls, so it counts more than an object with one
         return sum(weight for weight, _ in rows) + bool(rows), [row for _, row in rows] or self.least(schema)
 
     def _teller(self, properties: Mapping[str, Any]) -> str | None:
@@ -135,7 +135,7 @@ class _Writer:
         return next((name for name in TELLING if name in free), free[0] if free else None)
 
     def _resolve(self, schema: Any) -> Mapping[str, Any]:
-        """The schema itself: local references followed, `allOf` laid over each other."""
+        """The schema with local references resolved and `allOf` merged."""
         for _ in range(DEEPEST):
             if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
                 break
@@ -169,7 +169,7 @@ class _Writer:
 
 
 def _within(arguments: Mapping[str, Any], schema: Any) -> dict[str, Any]:
-    """A call's arguments, those that the schema knows, texts no longer than it allows."""
+    """The arguments of a call that the schema has, with texts cut to its limits."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not properties:
         return dict(arguments)

@@ -1,4 +1,4 @@
-"""A rehearsal host on a real port: routes, faults before the answer, and the record of every request."""
+"""Serves a rehearsal host on a real port: its routes, the faults before an answer, and the log of all requests."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from mmos.rehearsal.wire import PLAIN, Exchange, Server
 PROXY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 FLAP = 0.2
 LEFT = 499
-"""The status of an exchange whose client left before there was an answer."""
+"""The status of a request whose client left before the answer."""
 JUMP = 3600.0
 Route = Callable[[Visit], Awaitable[None]]
 
 
 @asynccontextmanager
 async def serve(host: Host, *, address: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve a host; gives its URL. Port 0 takes a free one."""
+    """Serve a host, for `async with`. Gives its URL. Port 0 takes a free one."""
     server = Server(_Front(host).handle, address, port)
     server.start()
     host.url = server.url
@@ -54,11 +54,11 @@ async def serve(host: Host, *, address: str = "127.0.0.1", port: int = 0) -> Asy
 
 
 def _nothing() -> None:
-    """Nobody serves this host: its faults change nothing."""
+    """Does nothing: the host is not served, so its faults have no effect."""
 
 
 class _Watch:
-    """Makes a server refuse while a fault says so."""
+    """Makes the server refuse clients while a fault says so."""
 
     def __init__(self, host: Host, server: Server) -> None:
         self._host = host
@@ -91,7 +91,7 @@ class _Watch:
 
 
 class _Front:
-    """Takes each request to its route and writes down how it went."""
+    """Takes each request to its route, and logs the outcome."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -143,7 +143,7 @@ class _Front:
 
 
 def _known_host(header: str) -> bool:
-    """Whether a request names a host that a server on loopback answers to."""
+    """Whether a server on loopback accepts the host that a request names."""
     name = header.rpartition(":")[0] if re.search(r":\d+\Z", header) else header
     name = name.strip("[]").lower()
     if name in ("", "localhost"):
@@ -162,7 +162,7 @@ def _from_a_page(exchange: Exchange) -> bool:
 
 
 def _model_named(data: Any) -> str:
-    """Whose request it is, as far as its body can be read."""
+    """The model of a request, if its body can be read."""
     name = (data.get("model") or data.get("name")) if isinstance(data, dict) else None
     return name if isinstance(name, str) else ""
 
@@ -187,7 +187,7 @@ async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
 
 
 async def _before_answer(fault: Fault, exchange: Exchange) -> bool:
-    """What a fault does before anything is answered; gives whether the request goes on."""
+    """Apply a fault before the answer. Returns whether the request continues."""
     if fault.kind == "late":
         await asyncio.sleep(FLAP if fault.seconds is None else fault.seconds)
     if fault.kind in WITHIN or (fault.kind in MID_STREAM and exchange.path in STREAMING):
@@ -217,7 +217,7 @@ async def _before_answer(fault: Fault, exchange: Exchange) -> bool:
 
 
 def _faults(host: Host, exchange: Exchange) -> None:
-    """`GET` lists, `POST` of an object adds one, of a list sets them all, `DELETE` clears."""
+    """The route of faults. `GET` lists them, `POST` of an object adds one, `POST` of a list replaces all, `DELETE` removes all."""
     try:
         if exchange.method == "POST":
             data = orjson.loads(exchange.body)
@@ -239,10 +239,10 @@ def _stats(host: Host, exchange: Exchange) -> None:
 
 CONTROLS: Mapping[str, Callable[[Host, Exchange], None]] = {"/__faults": _faults, "/__stats": _stats}
 WITHIN = ("slow", "late", "oom", "load_stall", "killed", "deadlock", "clock_jump")
-"""Faults with which the request goes on."""
+"""Faults that let the request continue."""
 STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")
 PREFIXES = (v1.PREFIX, making.BLOBS)
-"""Routes whose paths go on with a name."""
+"""Routes whose paths end with a name."""
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/"): catalogue.root,
     ("HEAD", "/"): catalogue.root,

@@ -24,7 +24,7 @@ WORD = re.compile(r"[^\W\d_][\w'-]*")
 TODO = re.compile(r"^.*(?:(?:#|//|--|;|\*)\s*(?:TODO|FIXME|XXX)\b|\b(?:TODO|FIXME|XXX)[:(]).*$", re.MULTILINE)
 LARGEST = 10**15
 LONGEST = 4000
-"""How much of a text is searched for sums."""
+"""How many characters of a text are searched for sums."""
 OPERATORS: Mapping[type[ast.AST], Callable[..., float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -56,7 +56,7 @@ def arithmetic(prompt: Prompt) -> str | None:
 
 
 def arithmetic_by_ear(prompt: Prompt) -> str | None:
-    """The same, and wrong: it works from left to right, as if `*` did not come before `+`. What stands in brackets is right."""
+    """The same with a mistake: it works from left to right, as if `*` did not come before `+`. Brackets are right."""
     said = arithmetic(prompt)
     text, equals, _ = (said or "").partition(" = ")
     try:
@@ -77,7 +77,7 @@ def _by_ear(text: str) -> float:
 
 
 def value_of(expression: str) -> float:
-    """The value of a sum; a `ValueError` where it is none, or too large a one."""
+    """The value of a sum. Raises `ValueError` when it is no sum, or too large."""
     try:
         return round(_compute(ast.parse(expression.strip(), mode="eval").body), 10)
     except (SyntaxError, OverflowError, RecursionError) as error:
@@ -85,7 +85,7 @@ def value_of(expression: str) -> float:
 
 
 def _compute(node: ast.AST) -> float:
-    """The value of a tree of plain numbers and operators; nothing else is followed."""
+    """The value of a tree of plain numbers and operators. Other nodes are refused."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         value: float = node.value
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
@@ -127,7 +127,7 @@ def count_words(prompt: Prompt) -> str | None:
 
 
 def python_syntax(prompt: Prompt) -> str | None:
-    """Whether the Python in code fences can be parsed; where not, and why."""
+    """Whether the Python in code fences can be parsed. If not, where and why."""
     blocks = FENCE.findall(prompt.task)
     if not blocks:
         return None
@@ -150,7 +150,7 @@ def _checked(number: int, source: str) -> str:
 
 
 def summary(prompt: Prompt) -> str | None:
-    """The two sentences that hold the most frequent words, in their order."""
+    """The two sentences with the most frequent words, in their order."""
     text = prompt.task
     sentences = [sentence.strip() for sentence in SENTENCE.findall(text) if len(WORD.findall(sentence)) > 3]
     if len(sentences) < 3:
@@ -166,7 +166,7 @@ def summary(prompt: Prompt) -> str | None:
 
 
 def synthesis(prompt: Prompt) -> str | None:
-    """What stands between the user's own words and the instruction: several responses, word for word."""
+    """The responses between the user's task and the instruction, word for word."""
     _, quoted, rest = prompt.user_text.partition("\n>>>\n")
     responses = rest.partition("\nWhat is asked of you:")[0].strip()
     return f"All responses in one:\n\n{responses}" if quoted and responses else None

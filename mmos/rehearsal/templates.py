@@ -1,4 +1,4 @@
-"""Chat templates: the text that a model receives, with tools, calls and results."""
+"""Renders chat templates: the text that a model receives, with tools, calls and results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def kind_of(model: Model) -> Template:
 
 
 def go_template(model: Model) -> str:
-    """The template of a model as its Modelfile has it."""
+    """The template in the Modelfile of a model."""
     kind = kind_of(model)
     if not model.can("completion") or model.path == "functiongemma":
         return "{{ .Prompt }}"
@@ -57,7 +57,7 @@ def _tags(model: Model) -> tuple[str, str]:
 
 
 def rendered(messages: Sequence[Message], ask: Ask, model: Model, rules: Profile) -> str:
-    """The prompt, as far as the server writes it; the engine may cut it yet."""
+    """The prompt that the server writes. The engine may still cut it."""
     if ask.raw:
         return str(messages[-1].get("content") or "")
     images = count()
@@ -68,7 +68,7 @@ def rendered(messages: Sequence[Message], ask: Ask, model: Model, rules: Profile
     tools = [decoded(tool, rules) for tool in ask.tools]
     if model.path == "functiongemma":
         return functiongemma_prompt(pictured, tools)
-    if model.path == "native" and not rules.native:  # nobody uses the template in its file, and it has no other
+    if model.path == "native" and not rules.native:  # this version does not use the template in its file, and it has no other
         return "".join(message["content"] for message in told if message.get("role") in ("user", "assistant"))
     return _Frame(model, rules).text(told, tools)
 
@@ -79,7 +79,7 @@ def _pictured(message: Message, images: Any) -> str:
 
 
 def _collated(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Neighbours of one role are one message; results stay apart. Calls of the second are lost."""
+    """Join neighbouring messages of the same role. Results stay separate. The calls of the second message are lost."""
     told: list[dict[str, Any]] = []
     for message in messages:
         if told and told[-1].get("role") == message.get("role") != "tool":
@@ -95,7 +95,7 @@ def check_template(template: str) -> None:
 
 
 def _filled(template: str, messages: Sequence[Message]) -> str:
-    """A template that a request brings: the prompt and the system text in it are replaced, other actions write nothing."""
+    """The prompt from a request's own template. It fills in the prompt and the system text. Other actions write nothing."""
     values = {".Prompt": "user", ".System": "system"}
     before = re.split(r"\{\{-?\s*\.Response\b", template)[0]
 
@@ -107,7 +107,7 @@ def _filled(template: str, messages: Sequence[Message]) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """The frame that all rehearsed models share; what they do with tools and calls is theirs."""
+    """The template that all rehearsed models share. They differ in how they write tools and calls."""
 
     model: Model
     rules: Profile

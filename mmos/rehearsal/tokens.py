@@ -1,4 +1,4 @@
-"""Token counts of the rehearsal host: an estimate for prompts, pieces of words for answers."""
+"""Counts the tokens of a rehearsal host: it estimates prompts, and splits answers into pieces of words."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def count(text: str) -> int:
 
 
 def split(text: str) -> list[str]:
-    """A text as the pieces that are streamed, one token each: a word with the space before it, long words in parts of eight."""
+    """The pieces of a text in a stream, one token each: a word with the space before it, long words in parts of eight."""
     return PIECE.findall(text)

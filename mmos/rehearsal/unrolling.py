@@ -80,7 +80,7 @@ def _bad_byte(reading: Reading, rules: Profile) -> Bit:
 
 
 def _before(text: str, stops: Sequence[str]) -> str:
-    """The text up to the first stop sequence in it."""
+    """The text before its first stop sequence."""
     for stop in stops:
         if stop:
             text = text.partition(stop)[0]
@@ -88,7 +88,7 @@ def _before(text: str, stops: Sequence[str]) -> str:
 
 
 class Repeats:
-    """Counts the same token in a row; 0 never are too many."""
+    """Counts equal tokens in a row. A limit of 0 never stops the answer."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,4 +1,4 @@
-"""The `/v1` routes: the same models in OpenAI's format, with the losses of Ollama's `/v1`."""
+"""Serves the `/v1` routes: the same models in OpenAI's format, with the gaps of Ollama's `/v1`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PREFIX = "/v1/models/"
 
 
 def _readable(visit: Visit, read: Callable[[Mapping[str, Any]], Ask]) -> tuple[dict[str, Any], Ask] | None:
-    """The body, and what it asks; or nothing where it cannot be read, which is said in a `/v1` shape."""
+    """The body and its request. None: it cannot be read, and the client got an error in the `/v1` format."""
     try:
         data = decode(visit.exchange, "api.ChatCompletionRequest")
         return data, read(data)
@@ -139,7 +139,7 @@ def _image(value: Any) -> str:
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """In a history arguments are a text here, and an object for the model."""
+    """The calls of a history. Their arguments are text in `/v1`, and an object for the model."""
     function = call.get("function") or {}
     try:
         arguments = orjson.loads(function.get("arguments") or "{}")

@@ -1,4 +1,4 @@
-"""A model's answer under `/v1`: a stream of events, or one completion."""
+"""Sends a model's answer under `/v1`: as a stream of events, or as one completion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENTS = "text/event-stream"
 
 
 def refuse_v1(exchange: Exchange, status: int, text: str, rules: Profile, content_type: str = V1_JSON) -> None:
-    known = rules.v1_tells_types or content_type != V1_JSON  # what cannot be read is refused before a model is asked for
+    known = rules.v1_tells_types or content_type != V1_JSON  # a body that cannot be read is refused earlier
     kinds = {400: "invalid_request_error", 404: "not_found_error"} if known else {}
     error = {"message": text, "type": kinds.get(status, "api_error"), "param": None, "code": None}
     exchange.reply(status, encode({"error": error}) + (b"\n" if content_type == V1_JSON else b""), content_type)
@@ -26,14 +26,14 @@ def refuse_v1(exchange: Exchange, status: int, text: str, rules: Profile, conten
 
 @dataclass(frozen=True)
 class Head:
-    """What every part of an answer begins with, and the form of its parts."""
+    """The fields that every part of an answer starts with, and the format of the parts."""
 
     id: str
     created: int
     model: str
     rules: Profile
     text: bool = False
-    """A completion of a text, not of a chat."""
+    """The format of a text completion, not of a chat."""
     logprobs: int | None = None
 
     def line(self, kind: str, rest: Mapping[str, Any], *, model: str | None = None) -> bytes:
@@ -54,7 +54,7 @@ class Head:
     def whole(
         self, message: Mapping[str, Any], reason: str | None, usage: Mapping[str, Any], tokens: Sequence[str] = (), **rest: Any
     ) -> bytes:
-        """All in one."""
+        """The whole answer as one object."""
         if self.text:
             choice = {"text": message["content"], "index": 0, "finish_reason": reason}
             return self.line("text_completion", {"choices": [choice], "usage": usage}) + b"\n"
@@ -87,7 +87,7 @@ def _note(exchange: Exchange, head: Head, reason: str, shown: Mapping[str, Any] 
 
 
 class StreamedV1:
-    """Events; an engine's error in the middle is lost."""
+    """Sends events. An engine's error in the middle is lost."""
 
     def __init__(self, exchange: Exchange, head: Head, fault: Fault | None, usage: bool) -> None:
         self._exchange = exchange
@@ -167,7 +167,7 @@ class StreamedV1:
 
 
 class WholeV1(Gathered):
-    """One completion."""
+    """Sends one completion."""
 
     def __init__(self, exchange: Exchange, head: Head, fault: Fault | None) -> None:
         super().__init__(fault)

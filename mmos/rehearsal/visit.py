@@ -1,4 +1,4 @@
-"""One request on its way through a host."""
+"""Describes one request on its way through a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.rehearsal.wire import Exchange
 
 @dataclass(frozen=True)
 class Visit:
-    """Who is asked, on which exchange, what is written down about it, and what goes wrong with it."""
+    """The host, the exchange, the log entry and the fault of one request."""
 
     host: Host
     exchange: Exchange
@@ -23,7 +23,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Request(Visit):
-    """A visit to a model, and what it asks."""
+    """A visit to a model, and its request."""
 
     ask: Ask = field(default_factory=Ask)
     chat: bool = True

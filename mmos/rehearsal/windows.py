@@ -1,4 +1,4 @@
-"""Fits a prompt into a window as Ollama does: renders it in parts, counts it, then refuses or cuts it."""
+"""Fits a prompt into a window as Ollama does: it renders the prompt in parts, counts it, and refuses or cuts it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ IMAGE_TOKENS = 7
 
 @dataclass(frozen=True)
 class Fitted:
-    """What reaches the model."""
+    """The prompt that reaches the model."""
 
     messages: Sequence[Mapping[str, Any]]
     parts: Sequence[str]
-    """The prompt in pieces that stay the same from turn to turn: the tools, then each message."""
+    """The prompt in parts that stay the same from turn to turn: the tools, then each message."""
     tokens: int
 
 
@@ -45,7 +45,7 @@ def _render_call(call: Mapping[str, Any]) -> str:
 
 
 def fit(ask: Ask, runner: Runner, rules: Profile) -> Fitted:
-    """The whole prompt where it fits; else a refusal, or, where the request allows it, what is left after truncation."""
+    """The whole prompt if it fits. If not, the truncated prompt when the request allows that, or an error."""
     tools, parts = _parts(ask)
     tokens = sum(map(count, tools)) + sum(map(count, parts)) + IMAGE_TOKENS * ask.images
     if tokens <= runner.window:
@@ -70,7 +70,7 @@ def _too_long(tokens: int, window: int, rules: Profile) -> str:
 
 
 def shown(ask: Ask, runner: Runner) -> Sequence[Mapping[str, Any]]:
-    """The messages that the server writes into a prompt: it drops whole ones, and leaves it to the engine to cut the last."""
+    """The messages that the server writes into a prompt. It drops whole messages, and the engine cuts the last one."""
     if not ask.truncate:
         return ask.messages
     tools, parts = _parts(ask)
@@ -83,7 +83,7 @@ def _parts(ask: Ask) -> tuple[list[str], list[str]]:
 
 
 def _kept(ask: Ask, tools: list[str], parts: list[str], window: int) -> tuple[dict[int, str], int]:
-    """Whole messages go, oldest first, system messages and the last one stay; what is kept, by place, and its tokens."""
+    """The places of the kept messages, and their tokens. Whole messages are dropped, oldest first. System messages and the last message stay."""
     keep = dict(enumerate(parts))
     left = sum(map(count, tools)) + sum(map(count, parts))
     for place, message in enumerate(ask.messages[:-1]):
@@ -95,7 +95,7 @@ def _kept(ask: Ask, tools: list[str], parts: list[str], window: int) -> tuple[di
 
 
 def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> Fitted:
-    """What is left of the messages; where even that is too long, the tail of the last one."""
+    """The rest of the messages. If that is still too long, the end of the last one."""
     window, rest = room
     keep, left = _kept(ask, tools, parts, window)
     messages = [ask.messages[place] for place in keep]

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on asyncio: sends exact bytes, can hang, cut and refuse, and notices when a client leaves."""
+"""Serves HTTP/1.1 on asyncio: it sends exact bytes, can hang, cut and refuse, and notices when a client leaves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Exchange:
         self.body = b""
         self.status = 0
         self.sent = 0
-        """Bytes of the answer's body."""
+        """The number of bytes of the answer's body."""
         self._connection = connection
         self._ready: list[bytes] = []
 
@@ -46,17 +46,17 @@ class Exchange:
         return self.headers.get("connection", "").lower() != "close"
 
     def reply(self, status: int, body: bytes, content_type: str = JSON, **headers: str) -> None:
-        """A whole answer."""
+        """Send a whole answer."""
         told = b"" if self.method == "HEAD" else body
         self._connection.write(self._head(status, content_type, {"Content-Length": str(len(body)), **headers}) + told)
         self.sent += len(told)
 
     def open(self, status: int = 200, content_type: str = NDJSON) -> None:
-        """Begin an answer in chunks; what is ready at the same time leaves together."""
+        """Start an answer in chunks. Chunks that are ready at the same time are sent together."""
         self._ready.append(self._head(status, content_type, {"Transfer-Encoding": "chunked"}))
 
     def send(self, data: bytes) -> None:
-        """One chunk for the client."""
+        """Send one chunk."""
         self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))
         self.sent += len(data)
 
@@ -66,23 +66,23 @@ class Exchange:
             self._ready.clear()
 
     def close(self) -> None:
-        """The chunks end here."""
+        """End the chunks."""
         self._ready.append(b"0\r\n\r\n")
         self.flush()
 
     def cut(self) -> None:
-        """Close the connection with whatever was sent."""
+        """Close the connection after the bytes sent so far."""
         self.flush()
         self._connection.hang_up()
 
     async def drain(self) -> None:
-        """Give way; wait where the client is slower than we are."""
+        """Let other tasks run, and wait for a client that reads slowly."""
         self.flush()
         await self._connection.drain()
 
     @cached_property
     def data(self) -> Any:
-        """The body as JSON; None where it is none."""
+        """The body as JSON. None: it is not JSON."""
         try:
             return orjson.loads(self.body) if self.body else None
         except orjson.JSONDecodeError:
@@ -98,7 +98,7 @@ class Exchange:
 
 
 class Connection(asyncio.Protocol):
-    """One client: its requests are served one after the other, and dropped when it leaves."""
+    """The connection of one client. Its requests are served one after the other, and dropped when it leaves."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def leaving(self) -> bool:
-        """This answer is the last on the connection."""
+        """Make this answer the last on the connection."""
         return self._server.refuses
 
     def write(self, data: bytes) -> None:
@@ -155,14 +155,14 @@ class Connection(asyncio.Protocol):
         await self._writable.wait()
 
     def stop(self) -> asyncio.Task[None] | None:
-        """Drop the client now; gives the task that still has to end."""
+        """Drop the client now. Returns the task that still has to end."""
         self._transport.abort()
         if self._task is not None:
             self._task.cancel()
         return self._task
 
     def _next(self) -> None:
-        """Serve the next request, once all of it is here."""
+        """Serve the next request when it is complete."""
         try:
             exchange = self._read()
         except ValueError:
@@ -225,7 +225,7 @@ def _size(digits: str, base: int) -> int:
 
 
 def _unchunk(buffer: bytearray) -> tuple[bytes | None, int]:
-    """The body in a chunked buffer and how many bytes it took; None while it is not all there."""
+    """The body in a chunked buffer, and the number of bytes that it took. None: it is not complete yet."""
     parts: list[bytes] = []
     place = 0
     while True:
@@ -248,7 +248,7 @@ def _date(second: int) -> str:
 
 
 class Server:
-    """Listens on one address; can stop and start listening again on the same port."""
+    """Listens on one address. It can stop and start again on the same port."""
 
     def __init__(self, handler: Handler, host: str = "127.0.0.1", port: int = 0) -> None:
         self.handler = handler
@@ -256,7 +256,7 @@ class Server:
         self._address = (host, port)
         self._listening: socket.socket | None = None
         self._greeting: set[asyncio.Task[None]] = set()
-        """Clients that came and are no connections yet."""
+        """Accepted clients without a connection object yet."""
         self._holder: socket.socket | None = None
 
     @property
@@ -270,20 +270,20 @@ class Server:
 
     def start(self) -> None:
         if self._address[1] == 0:
-            # the port stays ours while we refuse: this socket is bound to it and never listens
+            # this socket is bound to the port and never listens, so the port stays reserved while the server refuses
             self._holder = _bound(self._address)
             self._address = (self._address[0], self._holder.getsockname()[1])
         self.listen()
 
     def listen(self) -> None:
-        """Accept clients; whoever connects after this call gets through."""
+        """Accept clients. A client that connects after this call gets through."""
         if self._listening is None:
             self._listening = _bound(self._address, shared=self._holder is not None)
             self._listening.listen(1024)
             asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
 
     def refuse(self) -> None:
-        """Stop listening and drop whoever is connected and idle: a client finds nobody there."""
+        """Stop listening and drop idle connections, so that clients are refused."""
         if self._listening is not None:
             asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
@@ -300,7 +300,7 @@ class Server:
             self._holder.close()
 
     def _accept(self, listening: socket.socket) -> None:
-        """Whoever is at the door comes in at once: a client that was let in is never forgotten."""
+        """Accept all waiting clients at once, so that none is lost."""
         with contextlib.suppress(BlockingIOError, InterruptedError, ConnectionError):
             while True:
                 client, _ = listening.accept()
