@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How well and how fast the tool-call reader reads, on the shared data: python scripts/bench_calls.py FOLDER [--check] [--half first]."""
+"""Measures how well and how fast the tool-call reader reads shared data: python scripts/bench_calls.py FOLDER [--check] [--half first]."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("data", type=Path, help="the folder with tool_text and peer_parser")
     asked.add_argument("--check", action="store_true", help="end with 1 when a limit is broken")
-    asked.add_argument("--half", choices=("all", "first", "second"), default="all", help="rules are tuned on the first half alone")
-    asked.add_argument("--apart", action="store_true", help="show each peer case that is read differently")
+    asked.add_argument(
+        "--half",
+        choices=("all", "first", "second"),
+        default="all",
+        help="use one half of the rows; the rules are tuned on the first half only",
+    )
+    asked.add_argument("--apart", action="store_true", help="show each peer case that the reader reads differently")
     options = asked.parse_args()
     broken = [*_rows(options.data, options.half), *_peers(options.data, shown=options.apart), *_hostile(), *_hot()]
     _small(options.data)
@@ -96,7 +101,7 @@ def _hot() -> list[str]:
 
 
 def _small(data: Path) -> None:
-    """Small models through Ollama: who finds the expected tools in the raw text, and who calls where no call was due."""
+    """Small models through Ollama: which readers find the expected tools in the raw text, and which find calls that are none."""
     tools = json.loads((data / "tool_text" / "ollama_small_models_tools.json").read_text())
     rows = [row for row in lines(data / "tool_text" / "ollama_small_models.jsonl") if (row["raw_text"] or "").strip()]
     print(f"Small models, {len(rows)} replies with text: right tools where some are due, and no call where none is")
@@ -128,8 +133,8 @@ def _as_parsed(row: Row) -> Outcome:
 def _beside(data: Path) -> None:
     """The same rows through the readers that ship with Ollama and vLLM."""
     match = matcher(data)
-    print("Side by side: rows with the right calls; the others' rules are told anew in scripts/bench/calls_readers.py")
-    print("  'any of theirs' takes for each row the reader of theirs that happens to be right: nobody can choose so")
+    print("Side by side: rows with the right calls; scripts/bench/calls_readers.py has the others' rules, written anew")
+    print("  'any of theirs' counts a row when any of their readers is right; no real system can choose that way")
     for target in ("calls_correct", "undecodable_with_call"):
         rows = [(row, question) for row, question in bench_rows(data) if row["target"] == target]
         hits = {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""What `mmos chat` costs on a terminal: the CPU of a streamed answer, how far the screen falls behind it, the first key and the first token."""
+"""Measures `mmos chat` on a terminal: the CPU of a streamed answer, the delay of the screen, the first key and the first token."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _lines(limits: list[Limit], streamed: dict[str, Any], keys: list[dict[str, f
 
 
 def answer(chunks: int) -> list[str]:
-    """Markdown of all kinds, 40 characters a chunk."""
+    """Markdown of all kinds, in chunks of 40 characters."""
     parts = [
         "## A section of the answer\n\nSome **bold words**, `code` and [a link](http://host/path) in a paragraph that goes on for a while. "
         * 3,
@@ -101,7 +101,7 @@ def answer(chunks: int) -> list[str]:
 
 
 class Typist:
-    """Nobody is at the keyboard."""
+    """A keyboard without any keys."""
 
     def entered(self, text: str) -> None: ...
     def interrupted(self) -> None: ...
@@ -110,7 +110,7 @@ class Typist:
 
 
 async def _inside(chunks: int, report: Path) -> None:
-    """In the terminal: the chat's own page, fed as a model would."""
+    """Runs in the terminal: the chat's page, with text as a model would stream it."""
     from prompt_toolkit.completion import DummyCompleter
     from prompt_toolkit.history import InMemoryHistory
 
@@ -129,7 +129,7 @@ async def _inside(chunks: int, report: Path) -> None:
 
 
 def _wait() -> None:
-    """The control: wakes as often as text comes, and does nothing, until its stdin has something to say."""
+    """The control: wakes up as often as text comes, and does nothing, until its stdin has data."""
     due, worst = time.perf_counter(), 0.0
     while not select.select([sys.stdin], [], [], 0)[0]:
         due = max(due + CHUNK_SECONDS, time.perf_counter())
@@ -176,10 +176,10 @@ async def _stream(page: Any, pieces: list[str]) -> dict[str, float]:
 
 
 def _paintings(page: Any) -> list[float]:
-    """How long each painting takes from now on."""
+    """Measure each paint from now on."""
     app, begun, found = page._session.app, [0.0], [0.0]
     app.before_render.add_handler(lambda _: begun.__setitem__(0, time.thread_time()))
-    app.before_render._handlers.reverse()  # the clock starts before the page is drawn
+    app.before_render._handlers.reverse()  # the measured time includes the drawing of the page
     app.after_render += lambda _: found.append(time.thread_time() - begun[0])
     return found
 
@@ -209,7 +209,7 @@ def _streamed(chunks: int) -> dict[str, Any]:
 
 
 def _first_key() -> dict[str, float]:
-    """From the command line to the key that is seen, and to the line that says that the fleet is there."""
+    """Seconds from the command to the first visible key, and to the line that shows the fleet."""
     begun = time.perf_counter()
     times: dict[str, float] = {}
     kept = bytearray()
@@ -233,7 +233,7 @@ def _first_key() -> dict[str, float]:
 
 
 def _in_terminal(command: list[str], look: Callable[[bytes], bool | bytes], home: str | None = None) -> int:
-    """Run a command in a terminal of its own until it ends, or until enough was seen; how many bytes it wrote."""
+    """Run a command in its own terminal until it ends, or until enough was seen. Returns the number of bytes that it wrote."""
     import fcntl
     import struct
     import termios
@@ -269,7 +269,7 @@ def _in_terminal(command: list[str], look: Callable[[bytes], bool | bytes], home
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=5000, help="of 40 characters; 5000 take 50 seconds")
-    parser.add_argument("--quick", action="store_true", help="a few seconds; shows that it works, not how fast")
+    parser.add_argument("--quick", action="store_true", help="a run of a few seconds that shows that it works, not how fast")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--check", action="store_true", help="exit 1 when a limit is missed")
     parser.add_argument("--waiting", action="store_true", help=argparse.SUPPRESS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""What an event costs in the journal, beside a commit on the event loop itself and beside no journal at all."""
+"""Measures the cost of an event in the journal, compared with a commit on the event loop and with no journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Log(Protocol):
 
 
 class Nothing:
-    """Encodes and forgets: what every design pays."""
+    """Encodes events and drops them. Every design has this cost."""
 
     def append(self, run: str, thread: str, event: Event) -> Entry:
         encode(event)
@@ -42,7 +42,7 @@ class Nothing:
 
 
 class Inline:
-    """Commits on the loop, once in each of its rounds."""
+    """Commits on the event loop, once in each iteration."""
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder, DEFAULTS, new_id())
@@ -77,7 +77,7 @@ class Cost:
 
 
 def events() -> list[Event]:
-    """One model call and the call of a tool that it asked for, some 500 bytes each."""
+    """One model call and one tool call, about 500 bytes each."""
     call = ToolCall("c1", "consult_coding_specialist", {"query": "y" * 200})
     usage = Usage(1200, 80, 0.0, 0.3, 1.2, 1.5)
     return [
@@ -95,7 +95,7 @@ async def session(log: Log, rounds: int, pause: float, waits: list[float]) -> No
         for place, event in enumerate(some):
             log.append(run, thread, event)
             count += 1
-            if place in (0, 1, 3):  # Here a model or a tool is waited for.
+            if place in (0, 1, 3):  # A real run waits for a model or a tool here.
                 await asyncio.sleep(pause)
             if count % DURABLE_EVERY == 0:
                 before = time.perf_counter()
@@ -117,7 +117,7 @@ async def measure(open_log: Callable[[Path], Awaitable[Log]], sessions: int, rou
 
 
 async def pause_of_loop(open_log: Callable[[Path], Awaitable[Log]], held: float) -> float:
-    """The longest time in which the loop did nothing, while another connection holds the file for a while."""
+    """The longest time that the loop was blocked while another connection held the file."""
     with tempfile.TemporaryDirectory() as folder:
         log = await open_log(Path(folder))
         other = for_writing(Path(folder) / FILE, DEFAULTS)
@@ -178,7 +178,7 @@ LOGS: dict[str, Callable[[Path], Awaitable[Log]]] = {"nothing": _nothing, "inlin
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5, help="how often each design is measured, in turn")
+    arguments.add_argument("--rounds", type=int, default=5, help="how often to measure each design, in turns")
     rounds = arguments.parse_args().rounds
     print(
         f"{'sessions':>8} {'pause':>6} {'design':8} {'cpu us/event':>13} {'of it loop':>11} {'wall':>7} {'durable ms: median':>19} {'most':>6}"
@@ -197,7 +197,7 @@ def main() -> None:
             f"longest pause of the loop, file held elsewhere for 300 ms: {name:8} {asyncio.run(pause_of_loop(LOGS[name], 0.3)) * 1e3:6.1f} ms"
         )
     for name, tuning in (("giving way", DEFAULTS), ("never giving way", Tuning(give_way_after=3600))):
-        # Whether a thread starves is a matter of luck with the system's scheduler: so many tries, and the worst of them.
+        # Whether a thread starves depends on the system's scheduler, so this takes the worst of several tries.
         longest = max(asyncio.run(longest_wait_beside_a_loop_that_never_rests(tuning, 40)) for _ in range(3 * rounds))
         print(f"longest durable beside a loop that never rests, {name}: {longest * 1e3:.1f} ms")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""What mmos costs beside the model: the same job through mmos and by hand, in one run, on a server that takes no time."""
+"""Measures what MMOS costs besides the model: it runs the same job through MMOS and by hand, on a server that takes no time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def measure(plan: Plan, *, drip: bool) -> dict[str, Any]:
 
 
 def _profile(what: str, rounds: int, *, drip: bool) -> None:
-    """Only mmos, and only the thread of its event loop."""
+    """Profile only MMOS, and only the thread of its event loop."""
     profile = cProfile.Profile()
 
     async def work(folder: Path) -> None:
@@ -58,7 +58,7 @@ def _profile(what: str, rounds: int, *, drip: bool) -> None:
             async def once(number: int) -> None:
                 await (ours.turn("profiled", f"{TASK} ({number})") if what == "turn" else ours.job(TASK))
 
-            await once(-1)  # what is opened and learned once is not looked at
+            await once(-1)  # the first round opens connections, so it does not count
             profile.enable()
             if what == "sessions":
                 await asyncio.gather(*(once(number) for number in range(rounds)))
@@ -75,12 +75,12 @@ def _profile(what: str, rounds: int, *, drip: bool) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, help="how often each does its jobs, in turns")
-    parser.add_argument("--quick", action="store_true", help="a few seconds; shows that it works, not how fast")
+    parser.add_argument("--rounds", type=int, help="how often each of them does its jobs, in turns")
+    parser.add_argument("--quick", action="store_true", help="a run of a few seconds that shows that it works, not how fast")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--check", action="store_true", help="exit 1 when a limit is missed")
-    parser.add_argument("--drip", action="store_true", help="the server sends each line in a write of its own")
-    parser.add_argument("--profile", nargs="?", const="job", choices=("job", "sessions", "turn"), help="where the time of mmos goes")
+    parser.add_argument("--drip", action="store_true", help="the server sends each line in its own write")
+    parser.add_argument("--profile", nargs="?", const="job", choices=("job", "sessions", "turn"), help="show where MMOS spends its time")
     return parser.parse_args()
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""What one rehearsal host on one core can take: requests a second, a thousand idle connections, and whether its memory stays flat."""
+"""Measures one rehearsal host on one core: requests a second, a thousand idle connections, and whether its memory stays flat."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Plan:
     timed: int = 20_000
     idle: int = 1_000
     settling: int = 25_000
-    """Requests until the log of the host is full."""
+    """Send requests until the log of the host is full."""
     lasting: int = 200_000
 
 
@@ -50,7 +50,7 @@ QUICK = Plan(connections=8, timed=200, idle=50, settling=200, lasting=400)
 
 
 class Asking(asyncio.Protocol):
-    """Asks again as soon as it has an answer, as long as there is something left to ask."""
+    """A client that sends the next request as soon as it has an answer, until none is left."""
 
     def __init__(self, left: Iterator[int], done: asyncio.Future[None], waits: list[float]) -> None:
         self._left = left
@@ -83,7 +83,7 @@ class Asking(asyncio.Protocol):
 
 
 async def hammer(port: int, connections: int, requests: int) -> dict[str, float]:
-    """So many requests over so many connections, without a pause."""
+    """Send this many requests over this many connections without a pause."""
     loop, left = asyncio.get_running_loop(), iter(range(requests))
     waits: list[float] = []
     began = time.perf_counter()
@@ -106,7 +106,7 @@ def resident_mib(pid: int) -> float:
 
 @contextmanager
 def served() -> Iterator[tuple[int, int]]:
-    """A host in a process of its own, on a core of its own where there are two; gives its port and its process."""
+    """Start a host in its own process, on its own core if there are two. Returns its port and its process."""
     cores = sorted(os.sched_getaffinity(0))
     process = subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True)
     try:
@@ -142,7 +142,7 @@ async def measure(plan: Plan, port: int, pid: int) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few requests, to see that it works")
-    parser.add_argument("--json", action="store_true", help="figures for programs")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args()
     plan = QUICK if given.quick else Plan()
     with served() as (port, pid):

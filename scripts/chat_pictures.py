@@ -50,7 +50,7 @@ FRAME = """\
 
 
 class Screen(pyte.Screen):
-    """Faint signs, which pyte does not know, are kept as blinking ones, which nobody writes."""
+    """A screen that stores faint text as blinking text, because pyte has no faint text and MMOS never blinks."""
 
     def select_graphic_rendition(self, *attributes: int, **how: Any) -> None:
         known = {2: (5,), 22: (22, 25)}
@@ -59,7 +59,7 @@ class Screen(pyte.Screen):
 
 
 class Terminal:
-    """A command in a terminal, what it shows, and keys to press."""
+    """A command in a terminal: reads its screen and presses keys."""
 
     def __init__(self, descriptor: int) -> None:
         self.screen = Screen(COLUMNS, ROWS)
@@ -90,7 +90,7 @@ class Terminal:
 
 @contextmanager
 def chat(*options: str) -> Iterator[Terminal]:
-    """`mmos chat` over the rehearsal fleet, with a home of its own."""
+    """`mmos chat` with the rehearsal fleet and its own home folder."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     with tempfile.TemporaryDirectory() as home:
@@ -110,7 +110,7 @@ def chat(*options: str) -> Iterator[Terminal]:
 
 @contextmanager
 def _drained(descriptor: int) -> Iterator[None]:
-    """Whoever still writes is not kept waiting for a reader."""
+    """Read what the command still writes, so that it can end."""
     try:
         while select.select([descriptor], [], [], 0.5)[0] and os.read(descriptor, 65536):
             pass
@@ -124,7 +124,7 @@ def _drained(descriptor: int) -> Iterator[None]:
 
 
 def pictures() -> Iterator[tuple[str, str, Screen]]:
-    """Name, title and screen of each."""
+    """The name, the title and the screen of each picture."""
     with chat("--time-scale", "4") as at:
         at.shows("/help")
         at.type(f"{TASK}\r")
@@ -138,7 +138,7 @@ def pictures() -> Iterator[tuple[str, str, Screen]]:
 
 
 def drawn(title: str, screen: Screen) -> str:
-    """The screen as SVG; empty rows at its end are left out."""
+    """The screen as SVG, without the empty rows at its end."""
     rows = max((row for row, line in enumerate(screen.display) if line.strip()), default=0) + 1
     runs = "\n".join(run for row in range(rows) for run in _runs(screen, row))
     width, height = COLUMNS * CELL[0] + 2 * MARGIN[0], rows * CELL[1] + MARGIN[1] + MARGIN[0]
@@ -146,7 +146,7 @@ def drawn(title: str, screen: Screen) -> str:
 
 
 def _runs(screen: Screen, row: int) -> Iterator[str]:
-    """Signs beside each other that look alike, as one text."""
+    """Neighbouring characters of the same style, as one text."""
     signs = [screen.buffer[row][column] for column in range(COLUMNS)]
     for look, cells in groupby(enumerate(signs), key=lambda cell: cell[1]._replace(data="")):
         run = list(cells)
@@ -172,7 +172,7 @@ def _style(look: Any) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=PICTURES, metavar="DIR", help="where the pictures go (default: docs/pictures)")
+    parser.add_argument("--out", type=Path, default=PICTURES, metavar="DIR", help="the folder for the pictures. Default: docs/pictures")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for name, title, screen in pictures():

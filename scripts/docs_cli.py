@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands themselves: `python scripts/docs_cli.py [--write]`; without --write it prints the page."""
+"""Writes docs/cli.md from the help of the commands: `python scripts/docs_cli.py [--write]`. Without --write it prints the page."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def page() -> str:
 
 
 def context_of(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
-    """Of the same width on every terminal."""
+    """A context with the same width on every terminal."""
     names = mmos.context_settings["help_option_names"]
     return click.Context(command, parent, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH, help_option_names=names)
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:
-    """A command, then those inside it, in the order of its help."""
+    """A command, then its subcommands, in the order of its help."""
     yield context
     group = context.command
     if isinstance(group, click.Group):

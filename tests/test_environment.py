@@ -81,7 +81,7 @@ def test_a_lock_that_is_not_complete_is_refused_by_name(checkout: Checkout) -> N
     base.write_text(re.sub(r"^part==.*\n.*\n", "", base.read_text(), flags=re.MULTILINE))
     code, said = checkout.make()
     assert code == 1
-    assert "mmos: asks asks for part[more]>=1, and the lock has nothing for it" in said
+    assert "mmos: asks depends on part[more]>=1; the lock has nothing for it" in said
     assert not (checkout.root / ".venv" / "installed").exists()
 
 

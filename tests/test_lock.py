@@ -108,6 +108,6 @@ def test_an_extra_that_the_lock_does_not_serve_is_named() -> None:
     asks = {"mmos": ["a[fast]"], "a": ["b ; extra == 'fast'", "c>=4 ; extra == 'fast'", "d ; extra == 'slow'"], "b": [], "c": []}
     linux = {**{name: str(value) for name, value in default_environment().items()}, "sys_platform": "linux"}
     assert sorted(unmet(lock, asks.__getitem__, linux)) == [
-        'a asks for b; extra == "fast", and the lock has b==2; sys_platform == "win32" for it',
-        'a asks for c>=4; extra == "fast", and the lock has c==3 for it',
+        'a depends on b; extra == "fast"; the lock has b==2; sys_platform == "win32" for it',
+        'a depends on c>=4; extra == "fast"; the lock has c==3 for it',
     ]

@@ -1,1 +1,1 @@
-"""The parts of the benchmarks: a scripted model server, the contestants, and how they are measured."""
+"""Holds the parts of the benchmarks: a scripted model server, the contestants, and the measurements."""

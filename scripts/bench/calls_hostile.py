@@ -1,4 +1,4 @@
-"""Texts of a megabyte that want to keep the tool-call reader busy."""
+"""Makes texts of a megabyte that try to keep the tool-call reader busy, and measures the slowest."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def texts(size: int) -> Iterator[tuple[str, str]]:
 
 
 def slowest(size: int) -> tuple[float, str]:
-    """The seconds of processor time of the slowest hostile text, and which it was."""
+    """The CPU seconds of the slowest hostile text, and its name."""
     names = Names(specs(TOOLS))
     worst = (0.0, "")
     for name, text in texts(size):

@@ -1,4 +1,4 @@
-"""The cases of other parsers, end to end: their texts through our reader, family by family, and where we part from them."""
+"""Runs the test cases of other parsers through MMOS's reader, family by family, and shows the differences."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ KINDS = ("end_to_end", "stream_events", "count_names", "malformed")
 
 @dataclass
 class Family:
-    """What came of the cases of one family."""
+    """The results of one family of cases."""
 
     calls: int = 0
     content: int = 0
     cases: int = 0
     apart: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """Case, what it expects, what we make of it, of which kind the difference is."""
+    """For each difference: the case, the expected result, MMOS's result, and the kind of difference."""
 
 
 def families(data: Path, reader: Reader, *, core: bool = True) -> dict[str, Family]:
@@ -46,7 +46,7 @@ def _add(family: Family, case: Mapping[str, Any], reader: Reader) -> None:
 
 
 def invented(case: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tools for a case that names none: those that it expects to be called, with any arguments."""
+    """The tools for a case that offers none: the tools that it expects to be called, with any arguments."""
     expected = case["expected"]
     names = dict.fromkeys(
         [call["name"] for call in [*(expected.get("calls") or ()), *(expected.get("call_checks") or ())] if call.get("name")]
@@ -70,7 +70,7 @@ def calls_agree(made: Outcome, expected: Mapping[str, Any]) -> bool:
 
 
 def content_agrees(made: Outcome, expected: Mapping[str, Any]) -> bool:
-    """Blank space at the edges is nobody's content; raw bodies of tags are no calls of ours."""
+    """The content without blank space at the edges. Raw bodies of tags do not count as calls."""
     if expected.get("content") is None or expected.get("raw_tool_bodies"):
         return True
     return made.content.strip() == str(expected["content"]).strip()

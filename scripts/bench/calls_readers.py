@@ -1,4 +1,4 @@
-"""Readers that ship with Ollama and vLLM, told anew in a few lines each from what they are known to do; none of their code."""
+"""Imitates the readers of Ollama and vLLM in a few lines each, from their known behaviour and without their code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HERMES = re.compile(r"<tool_call>(.*?)</tool_call>|<tool_call>(.*)", re.DOTALL)
 
 
 def ollama(text: str, tools: Tools) -> Outcome:
-    """Its parser for Go templates, with the tag of qwen2.5: the first known name after the tag, and the first object."""
+    """Ollama's parser for Go templates, with the tag of qwen2.5: the first known name after the tag, and the first object."""
     before, found, rest = text.partition("<tool_call>")
     if not found and text.lstrip()[:1] not in ("{", "["):
         return Outcome((), text)
@@ -46,7 +46,7 @@ def _next(buffer: str, names: Sequence[str]) -> tuple[tuple[str, Mapping[str, An
 
 
 def hermes(text: str, tools: Tools) -> Outcome:  # noqa: ARG001
-    """vLLM's reader for Hermes and Qwen: JSON between tags; one fault, and the whole text is content."""
+    """vLLM's reader for Hermes and Qwen: JSON between tags. After one error the whole text is content."""
     found = _HERMES.findall(text)
     try:
         rows = [json.loads(closed or opened) for closed, opened in found]
@@ -57,7 +57,7 @@ def hermes(text: str, tools: Tools) -> Outcome:  # noqa: ARG001
 
 
 def pythonic(text: str, tools: Tools) -> Outcome:  # noqa: ARG001
-    """vLLM's reader for calls in the syntax of Python: the whole text is a list of calls with plain names and literals."""
+    """vLLM's reader for Python syntax: the whole text must be a list of calls with plain names and literals."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         calls = [_spoken(node) for node in tree.elts] if isinstance(tree, ast.List) and tree.elts else []
@@ -73,7 +73,7 @@ def _spoken(node: ast.expr) -> tuple[str, Mapping[str, Any]]:
 
 
 def llama(text: str, tools: Tools) -> Outcome:  # noqa: ARG001
-    """vLLM's reader for Llama 3: objects with a name and parameters, from the first bracket on, with `;` between."""
+    """vLLM's reader for Llama 3: objects with a name and parameters from the first bracket on, separated by `;`."""
     text = text.removeprefix("<|python_tag|>")
     try:
         calls = list(_objects(text))

@@ -1,4 +1,4 @@
-"""Rows of the shared data, read once by the tool-call reader: what was right, and how long each took."""
+"""Reads the rows of the shared data with the tool-call reader, and records which are right and how long each took."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Reader = Callable[[str, Sequence[Mapping[str, Any]]], "Outcome"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a reader made of a text: calls, what is left, whether it says that something is unclear."""
+    """The result of a reader: the calls, the rest of the text, and whether something is unclear."""
 
     calls: tuple[tuple[str, Mapping[str, Any]], ...]
     content: str = ""
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass
 class Score:
-    """How many rows of a kind were right, and which were not."""
+    """How many rows of a kind were right, and which were wrong."""
 
     right: int = 0
     rows: int = 0
@@ -54,7 +54,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def matcher(data: Path) -> Callable[[Sequence[Any], Sequence[Any]], bool]:
-    """The matcher that lies beside the data."""
+    """The matcher in the folder of the data."""
     spec = importlib.util.spec_from_file_location("score_reference", data / "tool_text" / "score_reference.py")
     assert spec is not None
     assert spec.loader is not None
@@ -86,7 +86,7 @@ def timed(reader: Reader, text: str, tools: Sequence[Mapping[str, Any]]) -> tupl
 
 
 def bench_rows(data: Path, half: str = "all") -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each row with its question; `half` is one of two random halves, so that rules tuned on one are checked on the other."""
+    """Each row with its question. `half` selects one of two random halves: rules are tuned on one and checked on the other."""
     questions = {row["qid"]: row for row in lines(data / "tool_text" / "questions.jsonl")}
     rows = lines(data / "tool_text" / "bench.jsonl")
     chance = random.Random(6)
@@ -95,7 +95,7 @@ def bench_rows(data: Path, half: str = "all") -> list[tuple[dict[str, Any], dict
 
 
 def score_bench(data: Path, reader: Reader, half: str = "all") -> dict[str, Score]:
-    """By target: calls that match, texts left alone, calls only to what was offered."""
+    """The results by target: matching calls, texts without calls, and calls only of offered tools."""
     match = matcher(data)
     scores: dict[str, Score] = {}
     for row, question in bench_rows(data, half):

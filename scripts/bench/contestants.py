@@ -1,4 +1,4 @@
-"""The same job four times: through mmos, and by hand over httpx, over aiohttp, and over bare asyncio streams."""
+"""Does the same job four times: through MMOS, and by hand over httpx, over aiohttp, and over bare asyncio streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.server import ANSWER, ARBITER, DIRECT, SPECIALISTS, STAMPED, tool_of
 MMOS, HTTPX, AIOHTTP, STREAMS, BYTES = "mmos", "httpx", "aiohttp", "streams", "bytes"
 WINDOW = 131072
 PARALLEL = 256
-"""More than ever ask at once: nobody's calls are held back."""
+"""More slots than calls at the same time, so no call has to wait."""
 CALLS_OF_A_JOB = 2 + len(SPECIALISTS)
 
 OnToken = Callable[[str], None]
@@ -29,12 +29,12 @@ def ignore(_: str) -> None: ...
 
 
 class Contestant(Protocol):
-    """Does the job; fails loudly where the answer is not the one that was scripted."""
+    """Does the job. It fails when the answer is not the scripted one."""
 
     name: str
 
     async def job(self, task: str, on_token: OnToken = ignore) -> None:
-        """The arbiter, five consultations side by side, the answer."""
+        """The arbiter, five consultations at the same time, the answer."""
         ...
 
     async def turn(self, thread: str, task: str) -> None:
@@ -42,7 +42,7 @@ class Contestant(Protocol):
         ...
 
     async def first_token(self, task: str, on_token: OnToken) -> None:
-        """One answer that says when it was begun."""
+        """One answer that has the time of its start."""
         ...
 
 
@@ -55,7 +55,7 @@ def check(text: str | None) -> None:
 
 
 class Mmos:
-    """The product as its users have it: default settings, the journal on disk."""
+    """MMOS as its users run it: default settings, the journal on disk."""
 
     name = MMOS
 
@@ -142,7 +142,7 @@ class Reply:
 
 
 class ByHand:
-    """The loop that one writes in an afternoon; how a request goes out is left to the library."""
+    """A loop that a programmer writes in an afternoon. The library sends the requests."""
 
     name = ""
 
@@ -219,7 +219,7 @@ class OverAiohttp(ByHand):
 
 
 class OverStreams(ByHand):
-    """The floor: nothing between the job and asyncio, HTTP written and read by hand."""
+    """The lower bound: only asyncio, with HTTP written and read by hand."""
 
     name = STREAMS
 
@@ -257,7 +257,7 @@ class OverStreams(ByHand):
 
 
 class OverBytes(OverStreams):
-    """What the host's own bytes cost: each message is encoded once, and nothing is done but to send and to receive."""
+    """The cost of the bytes alone: each message is encoded once, and nothing happens besides sending and receiving."""
 
     name = BYTES
 
@@ -276,7 +276,7 @@ class OverBytes(OverStreams):
 
 
 def unchunk(data: bytes, reply: Reply) -> tuple[bytes, bool]:
-    """Hands on the lines in the chunks that are whole; each chunk of such a host is one line. The rest, and whether it was the end."""
+    """Pass on the lines of complete chunks; each chunk of this host is one line. Returns the rest, and whether the answer ended."""
     place = 0
     while (end := data.find(b"\r\n", place)) >= 0:
         size = int(data[place:end], 16)
@@ -295,7 +295,7 @@ def unchunk(data: bytes, reply: Reply) -> tuple[bytes, bool]:
 
 @asynccontextmanager
 async def contestants(url: str, folder: Path) -> AsyncIterator[list[Contestant]]:
-    """All of them at work, on the same server, each with what it keeps open."""
+    """All contestants on the same server, each with its open connections."""
     async with AsyncExitStack() as stack:
         consulting = await stack.enter_async_context(mmos.open(configuration(url, ARBITER), state=folder / "consulting"))
         direct = await stack.enter_async_context(mmos.open(configuration(url, DIRECT), state=folder / "direct"))

@@ -1,4 +1,4 @@
-"""Measures contestants in turns, so that whatever else the machine does meets them all alike."""
+"""Measures contestants in turns, so that other work on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from bench.server import ScriptedServer
 
 TASK = "Why does the build fail on the new machine, and what should we do about it first?"
 TURNS, EARLY, LATE, SPAN = 200, 10, 200, 10
-"""The conversation, and the turns around which it is looked at: the ten that end there."""
+"""The length of the conversation. The `SPAN` turns that end at turn `EARLY` and at turn `LATE` are measured."""
 
 Figures = dict[str, Any]
 Step = Callable[[Contestant], Awaitable[int]]
-"""Does some of the work and says how many model calls that is."""
+"""Does a part of the work, and returns the number of model calls."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done."""
+    """The amount of work."""
 
     rounds: int = 25
     jobs: int = 4
@@ -49,7 +49,7 @@ def spread(values: Iterable[float], digits: int = 3) -> Figures:
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The ratio in the middle of those of each round: what slows a round down slows both."""
+    """The median of the rounds' ratios. Other work on the machine slows down both sides of a round."""
     return round(statistics.median(one / other for one, other in zip(ours, theirs, strict=True)), 3)
 
 
@@ -66,24 +66,24 @@ class Samples:
 
 
 class WrongCalls(Exception):
-    """A contestant made other model calls than the job needs."""
+    """A contestant made more or fewer model calls than the job needs."""
 
 
 @dataclass
 class Arena:
-    """Where they meet: one server, one event loop, one contestant at a time."""
+    """The setup of all contestants: one server, one event loop, one contestant at a time."""
 
     server: ScriptedServer
     contestants: Sequence[Contestant]
     counted: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Model calls that each needed, and those that the server saw."""
+    """The model calls that each needs, and those that the server counted."""
 
     @property
     def competing(self) -> list[Contestant]:
         return [contestant for contestant in self.contestants if contestant.name != BYTES]
 
     async def take(self, contestant: Contestant, step: Step, samples: Samples) -> None:
-        """One turn of one contestant; seconds for each model call."""
+        """One turn of one contestant. Returns the seconds for each model call."""
         async with self.counting(contestant.name) as tally:
             cpu, wall = time.process_time(), time.perf_counter()
             calls = await step(contestant)
@@ -98,7 +98,7 @@ class Arena:
 
     @asynccontextmanager
     async def counting(self, name: str) -> AsyncIterator[Tally]:
-        """The server has the last word on how many model calls were made."""
+        """Check the number of model calls by the server's count."""
         gc.collect()
         self.server.count()
         tally = Tally()
@@ -113,7 +113,7 @@ class Arena:
             raise WrongCalls(f"{name} made {count.chats} model calls where {tally.needed} were needed")
 
     async def interleaved(self, rounds: int, step: Step) -> dict[str, Samples]:
-        """Round by round, each in turn, and a different one first each time; what the first round opens and learns is not counted."""
+        """Measure round by round, all contestants in turn, each time starting with a different one. The first round does not count."""
         competing = self.competing
         found = {contestant.name: Samples() for contestant in competing}
         for number in range(rounds + 1):
@@ -183,9 +183,9 @@ async def sessions_at_once(arena: Arena, plan: Plan) -> Figures:
 
 
 async def long_conversation(arena: Arena, plan: Plan) -> Figures:
-    """CPU of a turn early and late in one thread, and how much of it is more than what the host's own bytes cost.
+    """The CPU of an early and of a late turn in one thread, without the cost of the bytes alone.
 
-    The ratio is that of the worst conversation. `drift` is what earlier conversations in the same state folder do to a later one.
+    The ratio is that of the worst conversation. `drift` is the effect of earlier conversations in the same state folder on a later one.
     """
     early = {contestant.name: list[float]() for contestant in arena.contestants}
     late = {contestant.name: list[float]() for contestant in arena.contestants}
@@ -231,7 +231,7 @@ def _growth(early: Sequence[float], late: Sequence[float], bytes_early: Sequence
 
 
 async def first_token(arena: Arena, plan: Plan) -> Figures:
-    """From the server's write to our callback, by the one clock that all processes share."""
+    """Seconds from the server's write to the caller's callback, by the clock that all processes share."""
     found: dict[str, list[float]] = {contestant.name: [] for contestant in arena.competing}
     for number in range(plan.tokens + 1):
         for contestant in arena.competing:
@@ -254,7 +254,7 @@ async def _first_token(contestant: Contestant) -> float:
 
 
 def start_times(plan: Plan) -> Figures:
-    """Whole processes, from their start to their end."""
+    """The seconds of whole processes, from start to end."""
     found: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for number in range(plan.starts + 1):
         for name, command in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""What the benchmark found, for people; and the limits that it is held to."""
+"""Prints the results of the benchmark, and checks them against the limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Limit:
-    """One promise, and where its figure stands."""
+    """One limit, and its figure."""
 
     promise: str
     bound: float
@@ -33,7 +33,7 @@ LIMITS = (
         "calls per second of many sessions against httpx by hand, at least", 2.5, lambda found: found["sessions"][MMOS]["ratio"], least=True
     ),
     Limit("turn 200 against turn 10 beyond the host's own bytes, at most", 1.5, lambda found: found["conversation"][MMOS]["own_ratio"]),
-    Limit("first token after it reached us, ms, at most", 5.0, lambda found: found["first_token"][MMOS]["ms"]["median"]),
+    Limit("first token after its arrival, ms, at most", 5.0, lambda found: found["first_token"][MMOS]["ms"]["median"]),
     Limit("mmos --help, ms, at most", 150.0, lambda found: found["start"]["mmos --help"]["ms"]["median"]),
     Limit("import mmos, ms, at most", 80.0, lambda found: found["start"]["import mmos"]["ms"]["median"]),
     Limit("model calls more than the job needs, at most", 0, lambda found: abs(_too_many(found["model_calls"][MMOS]))),

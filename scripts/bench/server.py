@@ -1,4 +1,4 @@
-"""A scripted model server in a process of its own: it looks at the bytes of a request and sends replies that were encoded before."""
+"""Serves a scripted model in its own process: it checks the bytes of a request and sends replies that are already encoded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 
 SPECIALISTS = ("coding", "reasoning", "analysis", "research", "writing")
 ARBITER, DIRECT, STAMPED = "arbiter:14b", "direct:14b", "stamped:14b"
-"""An arbiter that consults all specialists once, one that answers by itself, and one that says when it began to answer."""
+"""The models: an arbiter that consults all specialists once, one that answers by itself, and one that sends the time of its start."""
 
 WORDS = (
     "The build fails because ", "the lock names a version ", "that the index no longer ", "serves. Two things follow: ",
@@ -88,10 +88,10 @@ def _tags() -> bytes:
 
 @dataclass
 class Script:
-    """What there is to say, and how often it was asked for."""
+    """The scripted replies, and how often each was requested."""
 
     drip: bool
-    """Each line in a write of its own, as a model at work sends them, and not all at once."""
+    """Whether to send each line in its own write, as a real model does, and not all at once."""
     chats: Counter[str] = field(default_factory=Counter)
     received: int = 0
     others: int = 0

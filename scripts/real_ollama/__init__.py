@@ -1,1 +1,1 @@
-"""A real Ollama for tests: found or built, served on a free port, with tiny models whose every word is scripted."""
+"""Provides a real Ollama for tests: finds or builds it, serves it on a free port, and makes tiny models with scripted answers."""

@@ -1,4 +1,4 @@
-"""The command `scripts/real-ollama`: builds, serves, and makes models."""
+"""Runs the command `scripts/real-ollama`, which builds and serves Ollama, and makes models."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from real_ollama import server
 
-USAGE = """A real Ollama for tests: `build` gives the path of a binary, `serve` starts one on a free port, `models` creates the scripted models on any.
+USAGE = """A real Ollama for tests: `build` prints the path of a binary, `serve` starts a server on a free port, `models` creates the scripted models on a server.
 
     scripts/real-ollama build [--version v0.34.4]
     scripts/real-ollama serve [--version v0.13.5] [--models [NAME ...]] [--with NUM_PARALLEL=2]
     scripts/real-ollama models --url http://HOST:11434 [--prefix test-] [NAME ...]
 
-Without --version it is the installed ollama (OLLAMA_BIN, or the one on PATH), and where there is none, v0.13.5, which is built.
-`serve` prints "URL PID FOLDER" and stays until it is stopped by Ctrl-C or a signal.
+Without --version, the installed ollama is used (OLLAMA_BIN, or the one on PATH). If there is none, v0.13.5 is built.
+`serve` prints "URL PID FOLDER" and runs until Ctrl-C or a signal stops it.
 """
 
 
 def binary(version: str | None) -> Path:
-    """The one that was asked for; what has to be built says so on stderr."""
+    """The requested binary. A build reports its progress on stderr."""
     own = None if version else server.installed()
     if own is not None:
         return own
@@ -49,11 +49,11 @@ def serve(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=USAGE, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="command")
-    building = commands.add_parser("build", help="print the path of a binary; build it where there is none")
+    building = commands.add_parser("build", help="print the path of a binary; build it if there is none")
     serving = commands.add_parser("serve", help="start a server and print its URL, its pid and its folder")
     for command in (building, serving):
         command.add_argument("--version", help=f"build and use this one; tried: {', '.join(server.VERSIONS)}")
-    serving.add_argument("--models", nargs="*", metavar="NAME", help="create the scripted models, or these of them")
+    serving.add_argument("--models", nargs="*", metavar="NAME", help="create these scripted models. Default: all")
     serving.add_argument(
         "--with", dest="setting", action="append", default=[], metavar="NAME=VALUE", help="an OLLAMA_* setting, without its prefix"
     )

@@ -1,4 +1,4 @@
-"""The GGUF file format, as far as a small model needs it: values, tensors, and nothing to install."""
+"""Writes GGUF files with the values and tensors that a small model needs. It needs no packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STRING, _ARRAY = 8, 9
 
 @dataclass
 class Gguf:
-    """Gathers what belongs into the file, then writes it."""
+    """Collects the contents of the file, then writes it."""
 
     _values: list[bytes] = field(default_factory=list)
     _tensors: list[tuple[str, tuple[int, ...], int, bytes]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Gguf:
         self._values.append(_text(key) + struct.pack("<IIQ", _ARRAY, code, len(values)) + b"".join(struct.pack(form, v) for v in values))
 
     def tensor(self, name: str, shape: tuple[int, ...], data: bytes, kind: int = F16) -> None:
-        """Rows first, as matrices are written; the data in that order."""
+        """Add a tensor. The shape has the rows first, and the data is in that order."""
         self._tensors.append((name, shape, kind, data))
 
     def write(self, path: Path) -> None:

@@ -1,15 +1,15 @@
-"""Writes a tiny Llama model that says what it is told to say: true tokenizer, cache, sampler and grammar; only the weights are chosen by hand.
+"""Writes a tiny Llama model that says scripted texts. Its tokenizer, cache, sampler and grammar are real; only its weights are chosen by hand.
 
-The next token depends on the last one alone, and with near certainty, whatever the temperature:
+The next token depends only on the last one, and is nearly certain at every temperature:
 
-* what attention and feed-forward give back is zero and the norms are one, so the residual stream is the last token's embedding;
-* each token that may come next has a random code of signs; a token that it follows has this code as its embedding, and its row of
-  the output matrix is a multiple of it. The logit of the right token beats every other one by `margin`.
+* Attention and feed-forward return zero, and the norms are one, so the residual stream is the last token's embedding.
+* Each possible next token has a random code of plus and minus ones. The token before it has this code as its embedding, and the row of
+  the next token in the output matrix is a multiple of the code. The logit of the right token is higher than every other one by `margin`.
 
-A script is one text, cut into pieces that occur once in the whole model, and ends in the end-of-sequence token, or loops. It starts after
-its start token, `<|NAME|>`: the chat template's generation prompt ends in the one of the script to be spoken, so the template decides what
-is said. All other tokens lead to the script `*`, or to the end. The text of a prompt is byte tokens: it counts 1, and 1 for each of its
-bytes, and 1 for each special token.
+A script is one text. It is cut into pieces that occur only once in the whole model, and ends with the end-of-sequence token, or loops. It
+starts after its start token, `<|NAME|>`. The chat template's generation prompt ends with the start token of a script, so the template
+decides which script the model says. All other tokens lead to the script `*`, or to the end. The text of a prompt becomes byte tokens: a
+prompt counts 1 token, and 1 for each byte, and 1 for each special token.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEAN = 1
 
 @dataclass
 class Vocabulary:
-    """Tokens, and which of them follows which."""
+    """The tokens, and the next token of each."""
 
     texts: list[str] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Vocabulary:
 
     def add(self, text: str, kind: int) -> int:
         if text in self.at:
-            raise ValueError(f"the token {text!r} is there already")
+            raise ValueError(f"the token {text!r} already exists")
         self.at[text] = len(self.texts)
         self.texts.append(text)
         self.kinds.append(kind)
@@ -63,12 +63,12 @@ class Vocabulary:
         return self.at[text] if text in self.at else self.add(text, CONTROL)
 
     def byte(self, value: int) -> int:
-        """One more token for the same byte: engines read only the two digits of its text."""
+        """Add another token for the same byte. Engines read only the two digits of its text."""
         self.copies += 1
         return self.add(f"<0x{value:02X}>#{self.copies}", BYTE)
 
     def cut(self, text: str, chance: random.Random) -> list[int]:
-        """Pieces of three to eight signs that nobody has used yet, else single bytes; shorter ones could occur in prompts."""
+        """The text in unused pieces of three to eight characters, or in single bytes. Shorter pieces could occur in prompts."""
         tokens: list[int] = []
         place = 0
         while place < len(text):
@@ -88,7 +88,7 @@ class Vocabulary:
 
 
 def _chain(vocabulary: Vocabulary, script: str | Sequence[Any], chance: random.Random) -> list[int]:
-    """The tokens of a script: texts in pieces, `{"bytes": …}` byte by byte."""
+    """The tokens of a script. Texts are cut into pieces, and `{"bytes": …}` into bytes."""
     tokens: list[int] = []
     for part in [script] if isinstance(script, str) else script:
         if isinstance(part, str):
@@ -100,7 +100,7 @@ def _chain(vocabulary: Vocabulary, script: str | Sequence[Any], chance: random.R
 
 
 def _learn(vocabulary: Vocabulary, spec: Mapping[str, Any], chance: random.Random) -> int:
-    """Puts the scripts into the vocabulary; gives the token that follows all that belong to none."""
+    """Add the scripts to the vocabulary. Returns the token that follows all tokens outside of scripts."""
     end = vocabulary.at["</s>"]
     for text in spec.get("control", ()):
         vocabulary.control(text)
@@ -118,7 +118,7 @@ def _learn(vocabulary: Vocabulary, spec: Mapping[str, Any], chance: random.Rando
 
 
 def write(path: Path, spec: Mapping[str, Any], *, mode: Mode = "script", padding: int = 0) -> None:
-    """Write a model; `padding` is about how many MiB of zeros it has besides, which are loaded and computed like a real one's."""
+    """Write a model. `padding` adds about this many MiB of zeros, which engines load and compute like real weights."""
     chance = random.Random(0)
     vocabulary = Vocabulary()
     default = _learn(vocabulary, spec, chance)
@@ -170,7 +170,7 @@ def _words(vocabulary: Vocabulary, default: int, chance: random.Random) -> tuple
     said = sorted({*vocabulary.follows.values(), default})
     nearest = max((WIDTH - 2 * (codes[a] ^ codes[b]).bit_count() for place, a in enumerate(said) for b in said[:place]), default=0)
     if SHARP * (WIDTH - nearest) < LEAST_MARGIN:
-        raise ValueError("the codes of two tokens are too near")
+        raise ValueError("the codes of two tokens are too similar")
     embedding = b"".join(_signs(codes[vocabulary.follows.get(token, default)], PLUS, MINUS) for token in range(count))
     rows = {token: _signs(codes[token], PLUS_SHARP, MINUS_SHARP) for token in said}
     return embedding, b"".join(rows.get(token, bytes(2 * WIDTH)) for token in range(count))
@@ -194,7 +194,7 @@ def _diagonal(value: float) -> bytes:
 
 
 def _layer(out: Gguf, name: str, shape: tuple[int, int], chance: random.Random, mode: Mode) -> None:
-    """Zeros, or noise; for embeddings an even attention: the last token carries the mean of all, which old engines take."""
+    """Zeros, or noise. For embeddings, an even attention: the last token has the mean of all, and old engines take the last token."""
     feed, head = shape
     one = struct.pack("<f", 1) * WIDTH
     out.tensor(f"{name}attn_norm.weight", (WIDTH,), one, F32)

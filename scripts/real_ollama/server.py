@@ -1,4 +1,4 @@
-"""A real Ollama server on a free loopback port, in a folder of its own, which ends with whoever started it."""
+"""Runs a real Ollama server on a free loopback port, in its own folder, which ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from real_ollama.scripted import Mode, write
 
 HERE = Path(__file__).parent
 VERSIONS = ("v0.13.5", "v0.34.4")
-"""What is built: the last of the old line, with the engine inside, and the newest, with `llama-server` beside it."""
+"""The versions to build: the last with the engine inside, and the newest, with a separate `llama-server`."""
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 HEAVY_MIB = 100
@@ -31,20 +31,20 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def built(version: str, cache: Path | None = None) -> Path | None:
-    """The binary of a version that was built before."""
+    """The binary of a version in the cache."""
     home = (cache or cache_folder()) / version
     places = (home / "bin" / "ollama", home / "ollama")
     return next((place for place in places if os.access(place, os.X_OK)), None)
 
 
 def installed() -> Path | None:
-    """The machine's own ollama: OLLAMA_BIN, or the one on PATH."""
+    """The installed ollama: OLLAMA_BIN, or the one on PATH."""
     found = shutil.which(os.environ.get("OLLAMA_BIN") or "ollama")
     return Path(found) if found else None
 
 
 def build(version: str) -> Path:
-    """The binary of a version, from the cache or built now."""
+    """The binary of a version. Builds it if it is not in the cache."""
     done = subprocess.run(
         ["sh", str(HERE / "build.sh")], env={**os.environ, "OLLAMA_VERSION": version, "OLLAMA_BIN": ""}, stdout=subprocess.PIPE, text=True, check=True
     )  # fmt: skip
@@ -53,7 +53,7 @@ def build(version: str) -> Path:
 
 @dataclass(eq=False)
 class Server:
-    """One that runs."""
+    """A running server."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -65,13 +65,13 @@ class Server:
         return (self.folder / "serve.log").read_text(errors="replace")
 
     def engines(self) -> list[int]:
-        """The processes that hold its models; Linux alone tells them."""
+        """The processes that hold its models. Only Linux lists them."""
         found = []
         for place in Path("/proc").glob("[0-9]*/stat"):
             try:
                 state, parent = place.read_text().rsplit(")", 1)[1].split()[:2]
             except OSError:
-                continue  # it ended while we looked
+                continue  # the process ended in the meantime
             if int(parent) == self.process.pid and state != "Z":
                 found.append(int(place.parent.name))
         return found
@@ -96,7 +96,7 @@ class Server:
 
 
 def start(binary: Path, *, store: Path | None = None, **settings: object) -> Server:
-    """Start one; `settings` are its OLLAMA_* variables, `store` a folder with models that others share. Nobody's ~/.ollama is touched."""
+    """Start a server. `settings` are its OLLAMA_* variables. `store` is a shared folder with models. It does not use ~/.ollama."""
     folder = Path(tempfile.mkdtemp(prefix="real-ollama."))
     (folder / "home").mkdir()
     models = store or folder / "models"
@@ -117,7 +117,7 @@ def start(binary: Path, *, store: Path | None = None, **settings: object) -> Ser
 
 
 def _ending_with_us() -> list[str]:
-    """Where the system can do that, the server gets a signal when whoever started it dies without a farewell."""
+    """Make the system stop the server when the process that started it dies, if the system can do that."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
@@ -147,7 +147,7 @@ def names() -> list[str]:
 
 
 def create(url: str, binary: Path, wanted: Iterable[str] = (), prefix: str = "") -> list[str]:
-    """Write the scripted models and create them on a server; all of them unless some are named."""
+    """Write the scripted models and create them on a server. Default: all of them."""
     made = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in list(wanted) or names():
