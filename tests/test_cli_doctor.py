@@ -84,7 +84,7 @@ async def test_it_cures_what_is_safe(tmp_path: Path) -> None:
 
 async def test_at_a_terminal_it_asks_before_it_fetches(tmp_path: Path) -> None:
     def decline(screen: pexpect.spawn) -> None:
-        screen.expect("Fetch coder:7b onto one")
+        screen.expect("Pull coder:7b onto one")
         screen.expect("y/N")
         screen.sendline("n")
 

@@ -123,7 +123,7 @@ def _schema(given: str | None) -> Mapping[str, Any] | None:
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked, and in which conversation."""
+    """The task of a run, its files, and its conversation."""
 
     text: str
     files: Sequence[File] = ()

@@ -113,7 +113,7 @@ class Code:
         return True
 
     def show(self, line: str, look: Look) -> Lines:
-        """One line of it."""
+        """Format one line of the code."""
         free = len(line) - len(line.lstrip(" "))
         text = line[min(free, self.indent) :].rstrip()
         if not look.colour:
