@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mmos.calls.spec import MOST_PROBLEMS, SHOWN, Spec, encode_offer
+from mmos.calls.checking import MOST_PROBLEMS, SHOWN
+from mmos.calls.spec import Spec, encode_offer
 
 PLACE = {
     "type": "object",

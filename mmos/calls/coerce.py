@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmos.calls.complaints import complaints, shown
+from mmos.calls.complaints import complaints, shown, written
 from mmos.calls.converting import NOTHING, alike, choice, folded, listed, number, spelled, structure, truth, whole
 from mmos.calls.fitting import DEEPEST, Fit
+from mmos.calls.patience import Misread, Patience
 from mmos.calls.references import IN_PLACE, resolved
 from mmos.calls.spec import Spec
 
 MOST_CHANGES = 20
-MOST_TRIES = 6_000
-"""Alternatives within alternatives are tried no more often than this."""
+WORTH = 2_000_000
+"""The check of one call's arguments may cost as much as the reading of a text of so many characters."""
+CHARACTERS_A_STEP = 10_000
+"""How many characters of a value are written, for a change that is shown, in the time of one step."""
+TOO_MUCH = "there is too much in the arguments to be checked"
 MOST_STRANGERS = 20
 """Among how many unknown names the misspelt ones are looked for."""
+MOST_MISSING = 40
+"""And how many missing names they may mean."""
 WRAPPINGS = ("arguments", "parameters", "args", "params", "input", "kwargs", "properties", "tool_input", "tool_arguments")
 _BESIDE = frozenset((*WRAPPINGS, "name", "tool", "tool_name", "function", "type", "id"))
 _MISSING = object()
 
 Check = Callable[[Mapping[str, Any]], list[str]]
+"""The check of a tool's own. It counts its work itself."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +40,30 @@ class Coerced:
     problems: tuple[str, ...] = ()
 
 
-def coerce(arguments: Any, schema: Mapping[str, Any], check: Check | None = None) -> Coerced:
+def coerce(arguments: Any, schema: Mapping[str, Any], check: Check | None = None, patience: Patience | None = None) -> Coerced:
     """Arguments that fit come back as they are; no default is filled in. `check` is the tool's own validator, for rare keywords."""
-    fit = Fit(schema)
-    if isinstance(arguments, Mapping) and fit.value(arguments, schema) and not fit.unsure:
-        return Coerced(dict(arguments))
-    walk = _Walk(schema)
+    patience = patience or Patience(WORTH)
+    try:
+        fit = Fit(schema, patience)
+        if isinstance(arguments, Mapping) and fit.value(arguments, schema) and not fit.unsure:
+            return Coerced(dict(arguments))
+        return _coerced(arguments, schema, check, patience)
+    except Misread:
+        return Coerced({}, (), (TOO_MUCH,))
+
+
+def _coerced(arguments: Any, schema: Mapping[str, Any], check: Check | None, patience: Patience) -> Coerced:
+    walk = _Walk(schema, patience, len(written(arguments)))
     found = walk.unwrapped(arguments)
     if not isinstance(found, Mapping):
         return Coerced({}, (), (f"the arguments are {shown(arguments)}, not an object",))
     made = dict(walk.value(found, schema, "", 0))
-    return Coerced(made, tuple(walk.changes[:MOST_CHANGES]), tuple(_problems(made, schema, check)))
+    return Coerced(made, tuple(walk.changes[:MOST_CHANGES]), tuple(_problems(made, schema, check, patience)))
 
 
-def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check | None) -> list[str]:
-    found = complaints(arguments, schema)
-    fit = Fit(schema)
+def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check | None, patience: Patience) -> list[str]:
+    found = complaints(arguments, schema, patience)
+    fit = Fit(schema, patience)
     if found or (fit.value(arguments, schema) and not fit.unsure):
         return found
     try:
@@ -60,9 +75,10 @@ def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check
 class _Walk:
     """One way through the arguments; a change is kept only where what it makes fits."""
 
-    def __init__(self, root: Mapping[str, Any], patience: Iterator[int] | None = None) -> None:
+    def __init__(self, root: Mapping[str, Any], patience: Patience, size: int) -> None:
         self._root = root
-        self._patience = iter(range(MOST_TRIES)) if patience is None else patience
+        self._patience = patience
+        self._size = size
         self._wrapping = False
         self.changes: list[str] = []
 
@@ -85,6 +101,7 @@ class _Walk:
 
     def value(self, value: Any, schema: Any, where: str, depth: int) -> Any:
         """The value as it fits, or as it came."""
+        self._patience.spend()
         if depth > DEEPEST or not isinstance(schema, Mapping) or self._fits(value, schema):
             return value
         schema = resolved(schema, self._root)
@@ -109,15 +126,16 @@ class _Walk:
         return self._became(value, make(_bare(value)), schema, where) if make else value
 
     def _quietly(self, value: Any, schema: Any, depth: int) -> Any:
-        return _Walk(self._root, self._patience).value(value, schema, "", depth + 1)
+        return _Walk(self._root, self._patience, self._size).value(value, schema, "", depth + 1)
 
     def _fits(self, value: Any, schema: Any) -> bool:
-        return Fit(self._root).value(value, schema)
+        return Fit(self._root, self._patience).value(value, schema)
 
     def _became(self, value: Any, made: Any, schema: Any, where: str) -> Any:
         """The new value, where it fits; the change is told."""
         if made is _MISSING or not self._fits(made, schema):
             return value
+        self._patience.spend(1 + self._size / CHARACTERS_A_STEP)
         if len(self.changes) < MOST_CHANGES and shown(value) != shown(made):
             self.changes.append(f"{where or 'the arguments'}: {shown(value)} read as {shown(made)}")
         return made
@@ -128,8 +146,6 @@ class _Walk:
         """The first alternative that the value can be made to fit with the fewest changes."""
         best: tuple[tuple[int, bool], Any, list[str]] | None = None
         for each in alternatives:
-            if next(self._patience, None) is None:
-                break
             told, self.changes = self.changes, []
             made = self.value(value, each, where, depth + 1)
             changed, self.changes = self.changes, told
@@ -182,7 +198,7 @@ class _Walk:
     def _wrapped(self, value: Any, entry: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
         if self._wrapping:  # one list around a value is enough
             return value
-        inner = _Walk(self._root, self._patience)
+        inner = _Walk(self._root, self._patience, self._size)
         inner._wrapping = True
         return self._became(value, [inner.value(value, entry, "", depth + 1)], schema, where)
 
@@ -216,7 +232,7 @@ class _Walk:
     def _named(self, value: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> dict[str, Any]:
         """The same values under the names of the schema, where one is misspelt and only one other can be meant."""
         strangers = [name for name in value if name not in known][:MOST_STRANGERS]
-        missing = [name for name in known if name not in value]
+        missing = [name for name in known if name not in value][:MOST_MISSING]
         wanted = (
             missing if schema.get("additionalProperties") is False else [name for name in schema.get("required", ()) if name in missing]
         )

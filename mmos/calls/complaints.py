@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from mmos.calls.fitting import Fit
+from mmos.calls.patience import Patience
 from mmos.calls.references import resolved
 
 MOST = 5
@@ -17,46 +19,41 @@ DEEPEST = 2
 _NAMES = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}  # fmt: skip
 
 
-def complaints(value: Any, schema: Mapping[str, Any]) -> list[str]:
+def complaints(value: Any, schema: Mapping[str, Any], patience: Patience) -> list[str]:
     """Sentences about what does not fit, the first few; empty when everything does."""
-    found: list[str] = []
-    for sentence in _complaints(value, schema, schema, "", 0):
-        found.append(sentence)
-        if len(found) == MOST:
-            break
-    return found
+    return list(islice(_complaints(value, schema, Fit(schema, patience), "", 0), MOST))
 
 
-def _complaints(value: Any, schema: Any, root: Mapping[str, Any], where: str, depth: int) -> Iterator[str]:
-    if Fit(root).value(value, schema, depth):
+def _complaints(value: Any, schema: Any, fit: Fit, where: str, depth: int) -> Iterator[str]:
+    if fit.value(value, schema, depth):
         return
-    schema = resolved(schema, root)
-    inner = list(_inside(value, schema, root, where, depth))
+    schema = resolved(schema, fit.root)
+    inner = list(islice(_inside(value, schema, fit, where, depth), MOST))
     yield from inner
     if not inner:
-        allowed = allowed_by(schema, root)
+        allowed = allowed_by(schema, fit.root)
         yield f"{where or 'the arguments'}: {shown(value)} is not allowed" + (f"; it takes {allowed}" if allowed else "")
 
 
-def _inside(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], where: str, depth: int) -> Iterator[str]:
+def _inside(value: Any, schema: Mapping[str, Any], fit: Fit, where: str, depth: int) -> Iterator[str]:
     """What is wrong within an object or a list of the right kind."""
     if isinstance(value, Mapping) and ("properties" in schema or "required" in schema):
         known = schema.get("properties", {})
         for name in schema.get("required", ()):
             if name not in value:
-                allowed = allowed_by(resolved(known.get(name), root), root)
+                allowed = allowed_by(resolved(known.get(name), fit.root), fit.root)
                 yield f"{_step(where, name)} is missing" + (f"; it takes {allowed}" if allowed else "")
         more = schema.get("additionalProperties", True)
         for name, each in value.items():
             if name in known:
-                yield from _complaints(each, known[name], root, _step(where, name), depth + 1)
+                yield from _complaints(each, known[name], fit, _step(where, name), depth + 1)
             elif more is False and "patternProperties" not in schema:
                 yield f"{_step(where, str(name)[:SHOWN])} is not known; known are: {', '.join(known) or 'none'}"
             elif isinstance(more, Mapping):
-                yield from _complaints(each, more, root, _step(where, str(name)[:SHOWN]), depth + 1)
+                yield from _complaints(each, more, fit, _step(where, str(name)[:SHOWN]), depth + 1)
     elif isinstance(value, list) and isinstance(schema.get("items"), Mapping) and "prefixItems" not in schema:
         for place, each in enumerate(value):
-            yield from _complaints(each, schema["items"], root, _step(where, str(place)), depth + 1)
+            yield from _complaints(each, schema["items"], fit, _step(where, str(place)), depth + 1)
 
 
 def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> str:
@@ -91,11 +88,15 @@ def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 
 
 def shown(value: Any) -> str:
     """A model may have written anything, of any length."""
-    try:
-        text = orjson.dumps(value, default=str).decode()
-    except orjson.JSONEncodeError:
-        text = f"a {type(value).__name__} that no JSON holds"
+    text = written(value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def written(value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        return f"a {type(value).__name__} that no JSON holds"
 
 
 def _step(where: str, name: str) -> str:

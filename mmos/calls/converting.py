@@ -18,6 +18,10 @@ SHORTEST = 4
 """A shorter word must be exact but for its case."""
 LONGEST = 100
 """A longer text is no misspelt choice."""
+LONGEST_WORD = 40
+"""A longer word must be exact, too."""
+MOST_CHOICES = 1000
+"""Among more choices none is guessed."""
 LONGEST_JSON = 200_000
 LONGEST_LITERAL = 10_000
 
@@ -103,7 +107,7 @@ def listed(value: Any) -> Any:
 def choice(value: Any, choices: Sequence[Any]) -> Any:
     """The one choice that a value means: in another type, case or spelling, or with a slip of the pen; None when none or several."""
     text = spelled(value)
-    if text is None or len(text) > LONGEST:
+    if text is None or len(text) > LONGEST or len(choices) > MOST_CHOICES:
         return None
     texts = [(each, said) for each in choices if (said := spelled(each)) is not None]
     for fold in (str.strip, lambda said: said.strip(" \t\r\n'\"`.").casefold(), folded):
@@ -136,6 +140,8 @@ def _parts(name: str) -> list[str]:
 def _same_word(said: str, known: str) -> bool:
     if said == known:
         return True
-    if min(len(said), len(known)) < SHORTEST or said[0] != known[0] or said.isdigit() or known.isdigit():
+    if min(len(said), len(known)) < SHORTEST or max(len(said), len(known)) > LONGEST_WORD:
+        return False
+    if said[0] != known[0] or said.isdigit() or known.isdigit():
         return False
     return SequenceMatcher(None, said, known, autojunk=False).ratio() >= ALIKE

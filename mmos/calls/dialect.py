@@ -263,11 +263,11 @@ def _names(said: Any) -> list[str]:
 
 
 def _enumerated(values: Any) -> dict[str, Any] | None:
-    kept: list[Any] = []
+    kept: dict[bytes, Any] = {}
     for value in values:
-        if _writable(value) and not any(value == known and type(value) is type(known) for known in kept):
-            kept.append(value)
-    return {"enum": kept} if kept else None
+        if (written := _written(value)) is not None:
+            kept.setdefault(written, value)
+    return {"enum": list(kept.values())} if kept else None
 
 
 def _limits(part: Mapping[str, Any], schema: dict[str, Any]) -> None:
@@ -295,8 +295,11 @@ def _compiles(pattern: str) -> bool:
 
 
 def _writable(value: Any) -> bool:
+    return _written(value) is not None
+
+
+def _written(value: Any) -> bytes | None:
     try:
-        orjson.dumps(value)
+        return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return False
-    return True
+        return None

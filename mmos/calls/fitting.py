@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
+from mmos.calls.patience import Patience
+from mmos.calls.patterns import fits
 from mmos.calls.references import resolved
 from mmos.calls.type_names import is_kind
 
 DEEPEST = 60
+VALUES_A_STEP = 4
+"""How many values are checked in the time of one step."""
 """Deeper values are the validator's."""
 
 _NOTES = frozenset(
@@ -23,8 +26,9 @@ _NOTES = frozenset(
 class Fit:
     """The check of values against one tool's schema."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
+    def __init__(self, root: Mapping[str, Any], patience: Patience) -> None:
+        self.root = root
+        self._patience = patience
         self.unsure = False
         """Whether a keyword was met that only the validator knows."""
 
@@ -35,7 +39,7 @@ class Fit:
             self.unsure = True
             return True
         if "$ref" in schema:
-            schema = resolved(schema, self._root)
+            schema = resolved(schema, self.root)
         if (
             ("required" in schema or "additionalProperties" in schema)
             and "properties" not in schema
@@ -43,7 +47,10 @@ class Fit:
         ):
             return False
         for word, want in schema.items():
-            if (plain := _PLAIN.get(word)) is not None:
+            if word == "pattern":
+                if isinstance(value, str) and not fits(want, value, self._patience):
+                    return False
+            elif (plain := _PLAIN.get(word)) is not None:
                 if not plain(value, want):
                     return False
             elif (deep := _DEEP.get(word)) is not None:
@@ -56,6 +63,7 @@ class Fit:
     def _object(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
         if not isinstance(value, Mapping):
             return True
+        self._patience.spend((len(value) + len(schema)) / VALUES_A_STEP)
         known, more = schema.get("properties", {}), schema.get("additionalProperties", True)
         if any(name not in value for name in schema.get("required", ())):
             return False
@@ -67,16 +75,28 @@ class Fit:
         if "prefixItems" in schema:
             self.unsure = True
             return True
-        return not isinstance(value, list) or all(self.value(each, schema["items"], depth) for each in value)
+        if not isinstance(value, list):
+            return True
+        self._patience.spend(len(value) / VALUES_A_STEP)
+        return all(self.value(each, schema["items"], depth) for each in value)
 
     def _any_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-        return any(self.value(value, each, depth) for each in schema["anyOf"])
+        return any(self.value(value, each, depth) for each in self._each(schema["anyOf"]))
 
     def _all_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-        return all(self.value(value, each, depth) for each in schema["allOf"])
+        return all(self.value(value, each, depth) for each in self._each(schema["allOf"]))
 
     def _one_of(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
-        return sum(self.value(value, each, depth) for each in schema["oneOf"]) == 1
+        return sum(self.value(value, each, depth) for each in self._each(schema["oneOf"])) == 1
+
+    def _enum(self, value: Any, schema: Mapping[str, Any], _: int) -> bool:
+        self._patience.spend(len(schema["enum"]) / VALUES_A_STEP)
+        return any(same(value, each) for each in schema["enum"])
+
+    def _each(self, alternatives: Sequence[Any]) -> Iterator[Any]:
+        for each in alternatives:
+            self._patience.spend()
+            yield each
 
 
 def same(one: Any, other: Any) -> bool:
@@ -101,9 +121,7 @@ def _length(kind: type[Sized], holds: Callable[[int, int], bool]) -> Callable[[A
 
 _PLAIN: Mapping[str, Callable[[Any, Any], bool]] = {
     "type": _of_kind,
-    "enum": lambda value, want: any(same(value, each) for each in want),
     "const": same,
-    "pattern": lambda value, want: not isinstance(value, str) or re.search(want, value) is not None,
     "minimum": _number(operator.ge),
     "maximum": _number(operator.le),
     "exclusiveMinimum": _number(operator.gt),
@@ -119,4 +137,5 @@ _DEEP: Mapping[str, Callable[[Fit, Any, Mapping[str, Any], int], bool]] = {
     "anyOf": Fit._any_of,
     "allOf": Fit._all_of,
     "oneOf": Fit._one_of,
+    "enum": Fit._enum,
 }

@@ -60,25 +60,34 @@ def _at(root: Mapping[str, Any], reference: str) -> Any:
 
 def without_circles(schema: dict[str, Any]) -> dict[str, Any]:
     """A definition that is nothing but itself would be followed for ever: it takes anything."""
-    for place in ("$defs", "definitions"):
-        for name in schema.get(place, {}):
-            if _returns(schema, f"#/{place}/{name}"):
-                schema[place][name] = {}
+    known: set[str] = set()
+    for start in [f"#/{place}/{name}" for place in ("$defs", "definitions") for name in schema.get(place, {})]:
+        for circle in _circles(schema, start, known):
+            _, place, name = circle.split("/", 2)
+            schema[place][name] = {}
     return schema
 
 
-def _returns(schema: Mapping[str, Any], start: str) -> bool:
-    open_ends, seen = [start], set()
-    while open_ends:
-        found = open_ends.pop()
-        _, place, name = found.split("/", 2)
-        for reference in _followed(schema.get(place, {}).get(name, {})):
-            if reference == start:
-                return True
-            if reference not in seen:
-                seen.add(reference)
-                open_ends.append(reference)
-    return False
+def _circles(schema: Mapping[str, Any], start: str, known: set[str]) -> set[str]:
+    """The definitions that references lead back to on a way from here. What is known was passed before."""
+    found: set[str] = set()
+    way = {} if start in known else {start: iter(_defined(schema, start))}
+    while way:
+        last = next(reversed(way))
+        known.add(last)
+        reference = next(way[last], None)
+        if reference is None:
+            del way[last]
+        elif reference in way:
+            found.add(reference)
+        elif reference not in known:
+            way[reference] = iter(_defined(schema, reference))
+    return found
+
+
+def _defined(schema: Mapping[str, Any], reference: str) -> list[str]:
+    _, place, name = reference.split("/", 2)
+    return _followed(schema.get(place, {}).get(name, {}))
 
 
 def _followed(part: Any) -> list[str]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
+from mmos.calls.checking import Checker
+from mmos.calls.patience import Misread
+from mmos.calls.patterns import UnknownPattern, parsed
 from mmos.calls.references import points
-from mmos.calls.spec import sentences
 from mmos.errors import UsageError
 
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
-
-_FENCED = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?[ \t]*\1\s*\Z", re.DOTALL)
 _NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 """Keywords whose keys are names that the user chose."""
 _DATA = frozenset({"enum", "const", "default", "examples"})
@@ -30,27 +27,26 @@ class Shape:
 
     format: bytes
     """As it goes to hosts."""
-    validator: Validator
+    checker: Checker
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Shape:
         """Raises UsageError for what is no schema, and for one whose references leave it: nothing is ever fetched."""
         from jsonschema.exceptions import SchemaError
-        from jsonschema.validators import validator_for
 
         if not isinstance(schema, Mapping):
             raise UsageError("The schema is not a JSON object.", next_step=_CURE)
         plain = dict(schema)
-        kind = validator_for(plain)
         try:
             form = orjson.dumps(plain)
-            kind.check_schema(plain)
-            _check_references(plain)
-            made = cls(form, kind(plain))
-            sentences(made.validator, None)
+            made = cls(form, Checker(plain))
+            _check_words(plain)
+            made.checker.problems(None)
         except SchemaError as error:
             where = ".".join(map(str, error.absolute_path))
             raise UsageError(f"The schema is not a JSON Schema: {where or 'its root'}: {error.message}.", next_step=_CURE) from None
+        except Misread:
+            raise UsageError("The schema is too large to be checked.", next_step="Make it smaller.") from None
         except RecursionError:
             raise UsageError("The schema refers to itself without an end, or is nested too deeply.", next_step=_CURE) from None
         except TypeError as error:  # from Python: a value that JSON does not know
@@ -62,7 +58,7 @@ class Shape:
         try:
             value = orjson.loads(bare(text))
             orjson.dumps(value)  # what is nested too deeply for this could not be handed on
-            return sentences(self.validator, value)
+            return self.checker.problems(value)
         except orjson.JSONDecodeError as error:
             return [f"It is not JSON: {error}"]
         except (RecursionError, TypeError):
@@ -82,29 +78,46 @@ def read_schema(text: str, name: str) -> Mapping[str, Any]:
 
 def bare(text: str) -> str:
     """The text without the fence that is all around it, where there is one."""
-    fenced = _FENCED.match(text)
-    return fenced.group(2).strip() if fenced else text.strip()
+    said = text.strip()
+    first, _, rest = said.partition("\n")
+    fence = first[:3]
+    return rest.rstrip(fence[0]).strip() if fence in ("```", "~~~") and rest.endswith(fence) else said
 
 
-def _check_references(schema: Mapping[str, Any]) -> None:
-    for word, target in _references(schema):
-        if word == "$id" and target != schema.get("$id"):
+def _check_words(schema: Mapping[str, Any]) -> None:
+    for word, target in _words(schema):
+        if word == "pattern":
+            _check_pattern(target)
+        elif word == "$id" and target != schema.get("$id"):
             raise UsageError(f"The schema names a schema within itself ($id {target}); that is not supported.", next_step="Leave it out.")
-        if word != "$id" and not points(schema, target):
+        elif word != "$id" and not points(schema, target):
             raise UsageError(
                 f"The schema refers to {target}, which is no place in it; nothing is fetched.",
                 next_step="Put what it refers to under $defs, and refer to it as #/$defs/NAME.",
             )
 
 
-def _references(part: Any, *, names: bool = False) -> Iterator[tuple[str, str]]:
+def _check_pattern(pattern: str) -> None:
+    try:
+        parsed(pattern)
+    except UnknownPattern as error:
+        raise UsageError(
+            f"The schema holds the pattern {pattern!r}, which MMOS cannot check within a limit: {error}.",
+            next_step="Write it without flags, references to groups, and possessive or atomic groups.",
+        ) from None
+
+
+def _words(part: Any, *, names: bool = False) -> Iterator[tuple[str, str]]:
+    """Its references, its names for itself, and its patterns."""
     if isinstance(part, list):
         for each in part:
-            yield from _references(each)
+            yield from _words(each)
     if not isinstance(part, dict):
         return
     for key, value in part.items():
-        if not names and isinstance(value, str) and (key in _REFERENCES or key == "$id"):
+        if not names and isinstance(value, str) and (key in _REFERENCES or key in ("$id", "pattern")):
             yield key, value
         elif names or key not in _DATA:
-            yield from _references(value, names=not names and key in _NAMES)
+            if key == "patternProperties" and not names and isinstance(value, dict):
+                yield from (("pattern", pattern) for pattern in value)
+            yield from _words(value, names=not names and key in _NAMES)

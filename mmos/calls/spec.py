@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
-
-MOST_PROBLEMS = 5
-SHOWN = 120
+from mmos.calls.checking import Checker
 
 _TEXT = {str}
 _PLAIN = {"type", "properties", "required", "additionalProperties", "description"}
@@ -28,17 +24,12 @@ class Spec:
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
 
     @cached_property
-    def _validator(self) -> Validator:
-        from jsonschema.validators import validator_for
-
-        cls = validator_for(self.parameters)
-        schema = dict(self.parameters)
-        cls.check_schema(schema)
-        return cls(schema)
+    def _checker(self) -> Checker:
+        return Checker(self.parameters)
 
     def problems(self, arguments: Mapping[str, Any]) -> list[str]:
         """What is wrong with these arguments, in sentences that the calling model can act on; empty when they fit."""
-        return [] if self._plainly_fits(arguments) else sentences(self._validator, arguments)
+        return [] if self._plainly_fits(arguments) else self._checker.problems(arguments)
 
     def _plainly_fits(self, arguments: Mapping[str, Any]) -> bool:
         """Nearly every call is a few texts; what is more than that is the validator's."""
@@ -71,22 +62,3 @@ class Spec:
 def encode_offer(specs: Iterable[Spec]) -> bytes:
     """The JSON list of offered tools; same tools, same bytes."""
     return orjson.dumps([spec.offer() for spec in specs])
-
-
-def sentences(validator: Validator, value: Any) -> list[str]:
-    """What is wrong with a value, the first few things; empty when it fits."""
-    if validator.is_valid(value):
-        return []
-    faults = sorted(validator.iter_errors(value), key=lambda fault: [str(step) for step in fault.absolute_path])
-    return [_sentence(fault) for fault in faults[:MOST_PROBLEMS]]
-
-
-def _sentence(fault: Any) -> str:
-    where = ".".join(str(step) for step in fault.absolute_path)
-    message = _shown(fault.message)
-    return f"{_shown(where)}: {message}" if where else message
-
-
-def _shown(text: str) -> str:
-    """A model may have written anything: names of a thousand signs, objects in objects in objects."""
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -1,0 +1,42 @@
+"""Limits the work that reading one text may cost."""
+
+from __future__ import annotations
+
+STEPS = 20_000
+"""How much work every text is worth. One step is what Python does in a few microseconds."""
+LENGTH_A_STEP = 16
+"""A long text is worth one step more for so many characters."""
+SCANNED_A_STEP = 200
+"""How many characters a pattern passes over in the time of one step."""
+
+
+class Misread(ValueError):
+    """The text cannot be read as a value."""
+
+
+class Patience:
+    """The work that one text may cost. All attempts to read something in the text share it.
+
+    The work is counted, not timed: a reply reads the same on every machine.
+    """
+
+    def __init__(self, length: int = 0) -> None:
+        self.limit = STEPS + length // LENGTH_A_STEP
+        self.spent = 0.0
+
+    @property
+    def gone(self) -> bool:
+        return self.spent > self.limit
+
+    def lasts(self, steps: float = 1) -> bool:
+        """Whether there is work left after these steps."""
+        self.spent += steps
+        return self.spent <= self.limit
+
+    def spend(self, steps: float = 1) -> None:
+        if not self.lasts(steps):
+            raise Misread("too much to read")
+
+    def scan(self, characters: int) -> None:
+        """Spend what a pattern costs that looked at so many characters."""
+        self.spend(1 + characters // SCANNED_A_STEP)
