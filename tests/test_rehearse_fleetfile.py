@@ -118,7 +118,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) -> None
         ("hosts: {a: {models: !!set {x}}}", "the YAML tag !!set is not allowed"),
         ("", "the file is empty"),
         ("hosts: {}", "allowed: at least one entry"),
-        ("hosts: {a: {models: [llama3.1:8b], port: 5000}, b: {models: [llama3.1:8b], port: 5000}}", "which 'a' has already"),
+        ("hosts: {a: {models: [llama3.1:8b], port: 5000}, b: {models: [llama3.1:8b], port: 5000}}", "which 'a' already uses"),
         ("hosts: {a: {models: [llama3.1:8b, llama3.1:8b]}}", "'llama3.1:8b' is here twice"),
         ("hosts: {a: {models: [5]}}", "found 5 (a whole number), allowed: a mapping of keys"),
         ("hosts: [a]", "found a list, allowed: a mapping of names"),

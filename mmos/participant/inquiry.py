@@ -1,4 +1,4 @@
-"""Asks a model one question outside its conversation. It has a lane of its own, and counts and is recorded like any other."""
+"""Asks a model one question outside its conversation, in a separate lane. The question is counted and recorded like any other."""
 
 from __future__ import annotations
 

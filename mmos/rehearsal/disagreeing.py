@@ -1,4 +1,4 @@
-"""Finds what two specialists disagree about, and checks it where a script can."""
+"""Finds what two specialists disagree about, and checks it if a script can."""
 
 from __future__ import annotations
 
