@@ -197,21 +197,21 @@ class Execution:
         return "" if said == "go on" else f"The user says: {said}"
 
     async def _vouched(self, tool: Tool, written: ToolCall) -> None:
-        """A call that stands in what its caller was given may be the wish of whoever wrote that, so the user decides."""
+        """Ask the user about a call that is also in a text that the caller read: the author of that text may want it, not the model."""
         call, role = self.call, self.scope.role
         seen, parameters = Seen(self.scope.exchange.known(), own=call), tool.spec.parameters.get("properties", ())
         if not any(seen.quotes(call.name, form.arguments, written=form.name, parameters=parameters) for form in (call, written)):
             return
-        text = f"{role} wants to call {self._spelled()}. This call stands in a text that it was given. Shall it be made?"
+        text = f"{role} wants to call {self._spelled()}. The same call is in a text that the model read. Should MMOS make it?"
         try:
             said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("no", "yes"), "no"), call=call.id)
         except QuestionUnanswered:
             self.scope.warn(
-                f"{role} copied a call of {call.name} from a text that it was given. Nobody could be asked, so it was not made."
+                f"{role} copied a call of {call.name} from a text that it read. MMOS could not ask the user, so it did not make the call."
             )
-            said = "nobody could be asked"
+            said = "the user could not be asked"
         if said.strip().lower() != "yes":
-            raise ToolDenied(f"This call was not made. It stands in a text that you were given, and the user did not allow it: {said}.")
+            raise ToolDenied(f"This call was not made. It is in a text that you were given, and the user did not allow it: {said}.")
 
     async def _timed(self, tool: Tool) -> str:
         if tool.effects:

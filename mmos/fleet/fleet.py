@@ -47,10 +47,10 @@ SESSIONS_KEPT = 10_000
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 30.0
 PAUSE_BESIDE_OTHERS = 2.0
-"""A host that asks to be left alone for longer is not waited for while another may serve the call."""
+"""Seconds. When a busy host asks for a longer pause, the call goes to another host if there is one."""
 
 UNLIKELY = 4.0
-"""A prompt that we think fills less of its window than one such part is not too long for it, whatever a host says."""
+"""MMOS does not believe a host that refuses a prompt as too long when its estimate is below one such part of the window."""
 
 _STOP = stop_after_attempt(ATTEMPTS - 1)  # the first attempt is made without tenacity
 _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
@@ -347,7 +347,7 @@ class Fleet:
 
 
 def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
-    """Whether a refusal may be this host's alone: one without a known reason, or of a prompt that is nowhere near its window."""
+    """Whether other hosts may still serve a refused request: the host gave no known reason, or the prompt is far below its window."""
     if isinstance(error, BadRequest):
         return error.unexplained
     weight = sum(map(weigh, request.messages)) + estimate(request.tools.decode())
@@ -355,7 +355,7 @@ def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
 
 
 def _most_tokens(request: ChatRequest) -> int:
-    """A token has a byte at least; the words that a template puts around the messages are few."""
+    """The highest count of tokens that is possible: one for each byte, and some for the words that a template adds."""
     return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST_WINDOW
 
 

@@ -1,4 +1,4 @@
-"""What a caller gives to `Fleet.ask`, as our types; what cannot be sent is wrong usage, and said before anything is sent."""
+"""Checks the arguments of `Fleet.ask` before anything is sent, and converts them to MMOS's types."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mmos.messages import Message
 
 
 def message(given: Message | Mapping[str, Any]) -> Message:
-    """A message of ours, or a mapping in the words of `/api/chat`."""
+    """The message. A mapping must have the format of `/api/chat`."""
     if isinstance(given, Message):
         return given
     if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
-        raise UsageError("A message needs a role and a content that is text.", next_step="Write it in the words of Ollama's /api/chat.")
+        raise UsageError("A message needs a role and a content, both text.", next_step="Use the format of Ollama's /api/chat.")
     try:
         return Message.as_given(given)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"A message is not in the words of /api/chat: {type(error).__name__}: {error}.") from error
+        raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
 
 
 def check_numbers(num_ctx: int | None, options: Mapping[str, Any] | None) -> None:
@@ -29,7 +29,7 @@ def check_numbers(num_ctx: int | None, options: Mapping[str, Any] | None) -> Non
         orjson.dumps([num_ctx, dict(options or {})])
     except TypeError as error:
         raise UsageError(
-            f"The window or an option of the model cannot be sent: {error}.", next_step="Give numbers, texts and flags."
+            f"The window or an option of the model cannot be sent: {error}.", next_step="Use only numbers, texts, true and false."
         ) from None
 
 
@@ -37,7 +37,7 @@ def offer(tools: Sequence[Mapping[str, Any]]) -> bytes:
     try:
         return encode_offer(_spec(tool) for tool in tools)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"A tool is not in the words of /api/chat: {type(error).__name__}: {error}.") from None
+        raise UsageError(f"A tool does not have the format of /api/chat: {type(error).__name__}: {error}.") from None
 
 
 def _spec(tool: Mapping[str, Any]) -> Spec:

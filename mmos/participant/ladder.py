@@ -185,7 +185,7 @@ def instructions(role: Role, templates: Templates) -> str:
 
 
 def _own(calls: tuple[ToolCall, ...] | str, text: str, seen: Seen) -> tuple[ToolCall, ...] | str:
-    """The calls where none of them stands in what their caller was given."""
+    """The calls, unless one of them is a quotation from a text that the caller read."""
     if not isinstance(calls, str) and (seen.repeats(text) or any(seen.quotes(call.name, call.arguments) for call in calls)):
         return "it is a quotation"
     return calls

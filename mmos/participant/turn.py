@@ -360,8 +360,8 @@ class Turn:
             scope.record(CallRepaired(call, scope.lane, repair.stage, repair.what))
         if reading.quoted:
             tools = ", ".join(reading.quoted)
-            scope.warn(f"{scope.role} quoted a call ({tools}) that stands in what it was given. The call was not made.")
-        if reading.unclear in ("", QUOTED):  # a quotation is an answer, where its participant does not say that it meant a call
+            scope.warn(f"{scope.role} quoted a call ({tools}) from a text that it read. MMOS did not make the call.")
+        if reading.unclear in ("", QUOTED):  # a quotation counts as an answer unless the participant meant a call
             return
         if message.calls:  # the results must follow the calls directly
             scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {reading.unclear}"))

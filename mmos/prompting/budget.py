@@ -22,7 +22,7 @@ _PER_FILE = 12.0
 
 SMOOTHING = 0.3
 MISCOUNT = 16.0
-"""By how much an estimate is too small at most. A host that counts more would make the prompts of other hosts seem too long."""
+"""The largest factor that MMOS takes over from a host's refusal. A larger one would make the prompts for other hosts seem too long."""
 MARGIN = 1.1
 """MMOS plans for a prompt this many times as long as estimated."""
 
@@ -65,5 +65,5 @@ class Gauge:
         self.factors[model] = factor if known is None else known + SMOOTHING * (factor - known)
 
     def correct(self, model: str, weight: float, counted: int) -> None:
-        """Take over the count of a host that refused a prompt as too long, as far as it can be true."""
+        """Take over the count of a host that refused a prompt as too long, up to a plausible factor."""
         self.factors[model] = max(self.factors.get(model, 1.0), min(MISCOUNT, counted / max(weight, 1.0)))

@@ -156,7 +156,7 @@ def _known_host(header: str) -> bool:
 
 
 def _from_a_page(exchange: Exchange) -> bool:
-    """Whether a web page sent the request, or someone who calls this host by a foreign name: they may not control a rehearsal."""
+    """Whether the request comes from a web page, or names this host by a foreign name. Such requests may not control a rehearsal."""
     headers = exchange.headers
     return "origin" in headers or "sec-fetch-site" in headers or not _known_host(headers.get("host", ""))
 

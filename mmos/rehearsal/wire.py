@@ -17,7 +17,7 @@ import orjson
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 256 * 1024 * 1024
 BUFFER_LIMIT = BODY_LIMIT + 2 * HEAD_LIMIT
-"""What a client may send ahead."""
+"""Bytes that a client may send ahead of the answers."""
 HIGH_WATER = 1024 * 1024
 REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 JSON = "application/json; charset=utf-8"
