@@ -83,7 +83,7 @@ class Execution:
             raise
         except MmosError as error:
             raise ToolError(str(error), code=error.code) from error
-        except (SystemExit, KeyboardInterrupt) as error:
+        except SystemExit as error:
             raise ToolFailed(f"{self.call.name} failed: it tried to end the program ({_told(error)}).") from error
         except Exception as error:  # the only broad catch in MMOS: a tool may raise anything
             leaves = list(_leaves(error))

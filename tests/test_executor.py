@@ -111,16 +111,16 @@ def on_wire(url: str) -> dict[str, Any]:
     return {"orchestration": {"servers": {"here": {"url": url}}, "arbiter": {"model": "m", "server": "here", "channel": "tools"}}}
 
 
-async def test_arguments_that_cannot_be_written_down_are_set_right() -> None:
+async def test_arguments_that_cannot_be_written_down_are_a_fault_of_their_host() -> None:
     deep: Any = 1
     for _ in range(400):
         deep = [deep]
     calling = stream(done(message={"tool_calls": [call("act", {"x": deep})]}))
-    async with serving(HOLDS_NOTHING, calling, stream(done("Simpler, then."))) as wire:
-        async with mmos.open(on_wire(wire.url), tools=[raising(ValueError())]) as app:
-            answer = await app.run("Go.")
-        assert answer.text == "Simpler, then."
-        assert "nested too deeply" in wire.requests[2].json["messages"][-1]["content"]
+    async with serving(HOLDS_NOTHING, *[calling] * 8) as wire, mmos.open(on_wire(wire.url), tools=[raising(ValueError())]) as app:
+        answer = await app.run("Go.")
+    assert answer.status == "failed"
+    assert answer.reason is not None
+    assert answer.reason.code == "host_not_understood"
 
 
 async def test_a_host_that_hands_out_the_same_id_every_turn_does_no_harm() -> None:
