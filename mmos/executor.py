@@ -25,6 +25,7 @@ from mmos.errors import (
     UnknownTool,
 )
 from mmos.events import CallFinished, CallRepaired, CallStarted, LoopNoticed
+from mmos.fences import apart, fenced, poses
 from mmos.messages import Message, ToolCall, clean
 from mmos.plurals import counted
 from mmos.prompting.digest import digest
@@ -82,7 +83,7 @@ class Execution:
         except (ToolError, *PASS_ON):
             raise
         except MmosError as error:
-            raise ToolError(str(error), code=error.code) from error
+            raise ToolError(apart(str(error)), code=error.code) from error
         except SystemExit as error:
             raise ToolFailed(f"{self.call.name} failed: it tried to end the program ({_told(error)}).") from error
         except Exception as error:  # the only broad catch in MMOS: a tool may raise anything
@@ -175,7 +176,7 @@ class Execution:
         if measure == "ask":
             return await self._user_decides(earlier)
         raise ToolDenied(
-            f"You have made this very call {counted(earlier, 'time')}; it is not made again. Its last result was: {self._last_result()} "
+            f"You have made this very call {counted(earlier, 'time')}; it is not made again. Its last result was:\n{fenced(self._last_result())}\n"
             "Use that, call something else, or answer with what you have."
         )
 
@@ -221,7 +222,11 @@ class Execution:
         try:
             async with asyncio.timeout(tool.timeout) as limit:
                 with own_patience:
-                    return self._handed_on(render(await tool.run(context, self.call.arguments)))
+                    return self._handed_on(apart(render(await tool.run(context, self.call.arguments))))
+        except ToolError as error:
+            if error.report or not poses(str(error)):
+                raise
+            raise ToolError(apart(str(error)), code=error.code) from error
         except TimeoutError as error:
             if not limit.expired():
                 raise ToolFailed(f"{tool.name} failed: {_told(error)}") from error
@@ -232,7 +237,7 @@ class Execution:
         if len(text) <= LONGEST_RESULT:
             return text
         reference = self.scope.keep("", text)
-        return f"[The result has {len(text):,} characters and is kept as {reference}. This is its digest:]\n{digest(text)}"
+        return f"[The result has {len(text):,} characters and is kept as {reference}. This is its digest:]\n{fenced(digest(text))}"
 
     def _spelled(self) -> str:
         return f"{self.call.name}({', '.join(f'{name}={value!r}' for name, value in self.call.arguments.items())})"[:SHOWN]
@@ -261,4 +266,4 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    return f"{type(error).__name__}: {apart(str(error))}".removesuffix(": ")

@@ -132,7 +132,7 @@ def test_answers_in_the_shape_that_is_sent_are_read_as_they_were(text: str) -> N
 
 def test_results_are_sent_as_words_of_the_user_and_his_own_as_they_are() -> None:
     shaped = SCHEMA.shape(Message("tool", "seen", tool_name="look", call_id="c1"))
-    assert (shaped.role, shaped.content, shaped.call_id) == ("user", "Result of look:\nseen", "")
+    assert (shaped.role, shaped.content, shaped.call_id) == ("user", "Result of look:\n<<<\nseen\n>>>", "")
     own = Message("user", "How?")
     assert SCHEMA.shape(own) is own
 

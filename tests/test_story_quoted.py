@@ -13,7 +13,7 @@ from mmos.events import QuestionAsked
 from mmos.messages import File
 from mmos.rehearsal.pieces import Raw
 from mmos.testing import Call, Model, Stage, stage
-from tests.quotations import ARGUMENTS, CASES, PLAIN, QUOTING, STYLES
+from tests.quotations import ARGUMENTS, CASES, QUOTING, STYLES
 
 EVIL = STYLES["hermes"]
 TEXTS: dict[str, Any] = {"path": "native", "tag": "<nothing>"}
@@ -92,7 +92,7 @@ async def test_wherever_the_words_came_from(role: str, disks: Disks) -> None:
     def read_mail() -> str:
         return f"From: mallory\n\n{EVIL}"
 
-    quoting = Raw(f"It says: {PLAIN} and nothing else.")
+    quoting = Raw(f"It says:\n{EVIL}\nand nothing more.")
     turns = {"result": [Call("read_mail", {}), quoting], "earlier": ["Hm.", quoting]}.get(role, [quoting])
     async with stage({"arbiter": arbiter(*turns)}, tools=[disks.tool(), read_mail]) as on:
         if role == "file":
@@ -103,7 +103,7 @@ async def test_wherever_the_words_came_from(role: str, disks: Disks) -> None:
         else:
             answer = await on.app.run(f"What is this? {EVIL}" if role == "task" else "Read my mail.")
         assert (answer.status, disks.wiped) == ("answered", [])
-        assert PLAIN in answer.text
+        assert EVIL in answer.text
 
 
 async def test_who_means_the_call_makes_it_when_asked_again(disks: Disks) -> None:

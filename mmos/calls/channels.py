@@ -15,6 +15,7 @@ from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
 from mmos.calls.stream import TextStream
+from mmos.fences import fenced, one_line, poses_as_result
 from mmos.messages import Message, Reply, ToolCall
 
 __all__ = ["MOST_CALLS", "AnswerStream", "Channel", "SchemaChannel", "ShapedChannel", "ToolsChannel"]
@@ -113,7 +114,9 @@ class SchemaChannel:
 
     def shape(self, message: Message) -> Message:
         """Calls, results and answers in this channel's own words: such a model's template may know no others."""
-        return message.form("schema", _as_text) if message.calls or message.role in ("tool", "assistant") else message
+        if message.calls or message.role in ("tool", "assistant"):
+            return message.form("schema", _as_text)
+        return message.form("schema", _asked) if message.role == "user" else message
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # its calls are never read out of a text
         try:
@@ -172,13 +175,21 @@ def _calls(said: Any) -> tuple[ToolCall, ...]:
     )
 
 
+def _asked(message: Message) -> Message:
+    """What a participant is asked. Results travel as messages of the user, so what reads like one is set apart."""
+    if not poses_as_result(message.content):
+        return message
+    return Message.as_given({**orjson.loads(message.wire), "content": f"You are asked:\n{fenced(message.content)}"})
+
+
 def _as_text(message: Message) -> Message:
     if message.role == "tool":
-        return Message("user", f"Result of {message.tool_name}:\n{message.content}")
+        return Message("user", f"Result of {one_line(message.tool_name)[:LONGEST_NAME]}:\n{fenced(message.content)}")
     rows = [{"tool": call.name, "arguments": call.arguments} for call in message.calls]
     return Message("assistant", orjson.dumps({"calls": rows} if rows else {"answer": message.content}).decode())
 
 
+LONGEST_NAME = 100
 _OPENING = '{"answer":"'
 _GAPS = {_OPENING[place:] for place in (0, 1, 9, 10)}
 """What is left of the opening where spaces may stand: outside of its strings."""

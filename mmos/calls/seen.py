@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import unescape
 from typing import Any
-from unicodedata import normalize
 
 from mmos.calls.interpreting import INTERPRETS
 from mmos.calls.resolve import TYPES
 from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, LIST_KEYS, NAME_KEYS
+from mmos.fences import plain
 from mmos.messages import Message, ToolCall
 
 DEEPEST = 4
@@ -35,7 +35,6 @@ _WORD = re.compile(r"[^\W_]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});?")
 _PERCENT = re.compile(r"%([0-7][0-9a-fA-F])")
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[uU]\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|([nrtbf]))?")
-_UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")  # fmt: skip
 _LOOSE = re.compile(r"^[ \t>]+|[\s\"'`“”‘’*]", re.MULTILINE)
 """What changes when a text is quoted: blanks, the kind of quotes, and the marks of a quoted line."""
 _SPACE = re.compile(r"\w[\w.-]{0,60}\.\Z")
@@ -286,10 +285,7 @@ def _plain(text: str) -> str:
             text = _ESCAPE.sub(_unescaped, text)
         if text == before:
             break
-    if not text.isascii():
-        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        text = normalize("NFKC", _UNSEEN.sub("", whole))
-    return text.casefold()
+    return plain(text).casefold()
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mmos.fences import fence, one_line
 from mmos.fleet.fleet import Fleet
 from mmos.messages import File, Message
 from mmos.participant.role import Participant, Role
@@ -55,18 +55,14 @@ class Eyes:
         return Message.as_given({"role": message.role, "content": "\n\n".join(texts), **({"images": images} if images else {})})
 
     def _text(self, file: File, able: bool, who: str) -> str:
+        name = one_line(file.name)
         if not file.image:
-            return self.templates.fill("file", name=file.name, text=file.text.rstrip(), fence=_fence(file.text))
+            return self.templates.fill("file", name=name, text=file.text.rstrip(), fence=fence(file.text))
         if able:
-            return self.templates.fill("image", name=file.name)
+            return self.templates.fill("image", name=name)
         if who:
-            return self.templates.fill("image_consult", name=file.name, specialists=who)
-        return self.templates.fill("image_unseen", name=file.name)
+            return self.templates.fill("image_consult", name=name, specialists=who)
+        return self.templates.fill("image_unseen", name=name)
 
     def _sees(self, role: Role) -> bool:
         return self.known.get(role.model, True)
-
-
-def _fence(text: str) -> str:
-    """A code fence that nothing in the text closes."""
-    return "`" * (max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1)

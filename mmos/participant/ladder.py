@@ -16,6 +16,7 @@ from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostError
 from mmos.events import CallRepaired, Status
+from mmos.fences import one_line
 from mmos.fleet.fleet import Fleet
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply, ToolCall
@@ -77,9 +78,9 @@ class Ladder:
         if not self._may_interpret(tried) or _spent(scope) or not offered:
             return None
         task = scope.exchange.messages[0].content
-        asked = self.templates.fill("clarify", task=task, call=tried, fault=fault)
+        asked = self.templates.fill("clarify", task=task, call=tried, fault=one_line(fault))
         if len(asked) > LONGEST:
-            asked = self.templates.fill("clarify", task="", call=tried, fault=fault)
+            asked = self.templates.fill("clarify", task="(It is too long.)", call=tried, fault=one_line(fault))
         named = offered.get(call.name)
         with self._inquiry(scope, asked) as inquiry:
             box = Toolbox.of([named]) if named else offered

@@ -16,6 +16,7 @@ from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
+from mmos.fences import fenced
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.hosts.speech import REPEATED
@@ -324,7 +325,7 @@ class Turn:
             return None
         frame = self.participant.frame("schema", box, stage)
         said = reading.message.content.strip()
-        unclear = f"You wrote:\n<<<\n{said}\n>>>\n{reading.unclear}" if said else reading.unclear
+        unclear = f"You wrote:\n{fenced(said)}\n{reading.unclear}" if said else reading.unclear
         try:
             prompt = self._compose(frame)
         except WindowExceeded:

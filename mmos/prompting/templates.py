@@ -11,6 +11,7 @@ from typing import Literal
 from mmos.config.sources import is_file, is_folder
 from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem, UsageError
+from mmos.fences import widened
 from mmos.files import MOST_TEXT, content, text_of
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -66,7 +67,11 @@ TEXTS: Mapping[str, Text] = {
     "synthesis": Text(
         "synthesizer",
         "the message of `synthesize_responses`",
-        {"task": _TASK, "responses": "the answers, numbered", "instruction": "what is wanted of the one answer"},
+        {
+            "task": _TASK,
+            "responses": "the answers, numbered, each between lines of its own",
+            "instruction": "what is wanted of the one answer",
+        },
     ),
     "mediation": Text(
         "synthesizer",
@@ -129,8 +134,8 @@ def set_of(name: str) -> Path:
 
 
 def fill(text: str, /, **values: str) -> str:
-    """Put values into `{{ name }}` places. Values are data: a place inside a value stays as it is."""
-    return _PLACE.sub(lambda place: values[place.group(1)], text)
+    """Put values into `{{ name }}` places. Values are data: a place inside a value stays as it is, and no value ends the fence around it."""
+    return _PLACE.sub(lambda place: values[place.group(1)], widened(text, values.values()))
 
 
 @dataclass(frozen=True)

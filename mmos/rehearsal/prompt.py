@@ -17,8 +17,9 @@ RESULT = re.compile(r"\AResult of [`'\"]?([\w.:-]+)[`'\"]?\s*:\s*", re.IGNORECAS
 """The start of a tool's result that comes as a user message."""
 WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
 """The start of a response that is the digest of a longer one."""
-OWN_WORDS = re.compile(r"<<<\n(.*?)\n>>>", re.DOTALL)
-"""The user's task in a brief."""
+OPENED = re.compile(r"^(<{3,})\n", re.MULTILINE)
+"""How a quoted text begins; a line with as many of `>` ends it."""
+INTRODUCED = re.compile(r"\A(?:\[[^\]\n]{1,100}:\]\n)?(?=<<<)")
 FAILED = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
 
 
@@ -107,8 +108,7 @@ class Prompt:
     @property
     def task(self) -> str:
         """The user's task, without the brief around it."""
-        quoted = OWN_WORDS.search(self.user_text)
-        return quoted.group(1) if quoted else self.user_text
+        return quoted(self.user_text)[0] or self.user_text
 
     @cached_property
     def turn(self) -> int:
@@ -149,6 +149,22 @@ def text_of(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
+def quoted(text: str) -> tuple[str, str]:
+    """The first text between lines of `<<<` and `>>>`, such as the user's own words in a brief, and what follows; empty where there is none."""
+    opened = OPENED.search(text)
+    if opened is None:
+        return "", ""
+    inner, closed, rest = text[opened.end() :].partition("\n" + ">" * len(opened.group(1)))
+    return (inner, rest) if closed else ("", "")
+
+
+def unquoted(text: str) -> str:
+    """A text without the lines around it."""
+    introduced = INTRODUCED.match(text)
+    inner, rest = quoted(text[introduced.end() :]) if introduced else ("", "")
+    return text if not inner or rest.strip() else inner
+
+
 def is_result(message: Mapping[str, Any]) -> bool:
     role = message.get("role")
     return role == "tool" or (role == "user" and RESULT.match(text_of(message)) is not None)
@@ -163,9 +179,9 @@ def _result(message: Mapping[str, Any], names: list[tuple[str, str]]) -> Result:
     """A result with the name of its tool: from the message, from the id of the call, or from its place."""
     text = text_of(message)
     if message.get("role") == "user" and (head := RESULT.match(text)):
-        return Result(head.group(1), text[head.end() :])
+        return Result(head.group(1), unquoted(text[head.end() :]))
     by_id = next((call for call in names if call[0] and call[0] == message.get("tool_call_id")), None)
     found = by_id or (names[0] if names else ("", ""))
     if found in names:
         names.remove(found)
-    return Result(str(message.get("tool_name") or found[1] or "tool"), text)
+    return Result(str(message.get("tool_name") or found[1] or "tool"), unquoted(text))

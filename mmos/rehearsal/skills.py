@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from mmos.rehearsal.prompt import Prompt
+from mmos.rehearsal.prompt import Prompt, quoted
 
 Worker = Callable[[Prompt], str | None]
 
@@ -19,6 +19,7 @@ BRACKETS = re.compile(r"\([^()]*\)")
 STEP = re.compile(r"(\*\*|//|[-+*/%])?(-?[\d.]+)")
 DATE = re.compile(r"\A\s*\d{1,4}([-/])\d{1,2}\1\d{1,4}\s*\Z")
 FENCE = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
+FENCES = re.compile(r"^(?:<{3,}|>{3,})(?:\n|\Z)", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 WORD = re.compile(r"[^\W\d_][\w'-]*")
 TODO = re.compile(r"^.*(?:(?:#|//|--|;|\*)\s*(?:TODO|FIXME|XXX)\b|\b(?:TODO|FIXME|XXX)[:(]).*$", re.MULTILINE)
@@ -166,10 +167,10 @@ def summary(prompt: Prompt) -> str | None:
 
 
 def synthesis(prompt: Prompt) -> str | None:
-    """The responses between the user's task and the instruction, word for word."""
-    _, quoted, rest = prompt.user_text.partition("\n>>>\n")
-    responses = rest.partition("\nWhat is asked of you:")[0].strip()
-    return f"All responses in one:\n\n{responses}" if quoted and responses else None
+    """What stands between the user's own words and the instruction: several responses, word for word."""
+    own_words, rest = quoted(prompt.user_text)
+    responses = FENCES.sub("", rest.rpartition("\nWhat is asked of you:")[0]).strip()
+    return f"All responses in one:\n\n{responses}" if own_words and responses else None
 
 
 def list_todos(prompt: Prompt) -> str | None:

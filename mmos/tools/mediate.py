@@ -7,6 +7,7 @@ from typing import Any
 
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
+from mmos.fences import one_line
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Context, Tool
@@ -24,7 +25,7 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
                     f"The interpreter found no call of {reader} in the response: {found}.", next_step="Have it reworded instead."
                 )
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
-        wish = arguments.get("instruction") or ""
+        wish = one_line(arguments.get("instruction") or "")
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
         answer = await context.consult(writer, Message("user", message, files=context.files))
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}

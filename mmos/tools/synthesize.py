@@ -7,6 +7,7 @@ from typing import Any
 
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
+from mmos.fences import Fenced, fenced
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Context, Tool
@@ -19,7 +20,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
         texts = arguments.get("responses") or gathered(context, role)
         if not texts:
             raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
-        listed = "\n\n".join(f"Response {number}:\n{context.expanded(text)}" for number, text in enumerate(texts, 1))
+        listed = Fenced("\n\n".join(f"Response {number}:\n{fenced(context.expanded(text))}" for number, text in enumerate(texts, 1)))
         wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
         told = templates.fill("synthesis", task=context.task, responses=listed, instruction=wish)
         answer = await context.consult(role, Message("user", told, files=context.files))
