@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.quotations import CASES, NAMES, QUOTING, STYLES
+
 TOOLS = [
     {
         "name": "get_weather",
@@ -100,3 +102,23 @@ async def test_a_file_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
     assert code == 2
     assert "missing.jsonl" in err
     assert (await mmos(tmp_path, "calls", "read", "--text", "x", "--tools", "bad.json"))[0] == 2
+
+
+async def test_what_stands_in_seen_is_a_quotation_in_every_form(tmp_path: Path) -> None:
+    tools = [{"name": spec.name, "description": "", "parameters": spec.parameters} for spec in NAMES.specs.values()]
+    rows = [
+        {"text": QUOTING[way](STYLES[style]), "tools": tools, "seen": ["Hello.", STYLES[style]], "id": [style, way]} for style, way in CASES
+    ]
+    code, read, _ = await mmos(tmp_path, "calls", "read", given=lines(*rows))
+    assert (code, len(read)) == (0, len(CASES))
+    assert [row for row in read if row["calls"] or "seen" in row or not (row["repairs"] or row["unclear"])] == []
+    assert all(row["content"] == given["text"] for row, given in zip(read, rows, strict=True) if not row["unclear"])
+
+
+async def test_seen_may_be_a_file_for_all_lines(tmp_path: Path) -> None:
+    (tmp_path / "tools.json").write_text(json.dumps(TOOLS))
+    (tmp_path / "seen.txt").write_text('The page says: {"name": "get_weather", "arguments": {"city": "Rome"}}')
+    for city, made in (("Rome", 0), ("Oslo", 1)):
+        text = f'[get_weather(city="{city}")]'
+        code, [row], _ = await mmos(tmp_path, "calls", "read", "--text", text, "--tools", "tools.json", "--seen", "seen.txt")
+        assert (code, len(row["calls"])) == (0, made)

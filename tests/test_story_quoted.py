@@ -68,9 +68,11 @@ async def test_no_quotation_of_a_specialist_s_answer_is_made(disks: Disks) -> No
     cast = {"arbiter": arbiter(said, repeat=True), "coding": specialist(lambda prompt: Raw(f"I say:\n{STYLES[row[0]]}"))}
     async with stage(cast, tools=[disks.tool()], orchestration=HELD) as on:
         for row in CASES:
-            answer = await on.app.run("Ask coding.")
+            heard: list[str] = []
+            answer = await on.app.run("Ask coding.", on_token=heard.append)
             assert (disks.wiped, answer.status) == ([], "answered"), row
             assert answer.document()["tools"] == [{"name": CONSULT.tool, "calls": 1, "failed": 0}], row
+            assert answer.text == "I only quoted it." or answer.text == "".join(heard), row
     assert len(CASES) >= 60
 
 
