@@ -314,7 +314,7 @@ def test_a_function_of_somebody_elses_is_no_tool(tmp_path: Path, capsys: pytest.
     )
     code, _, err = run(capsys, "run", "-c", str(path), "hi")
     assert code == 2
-    assert "write a function of your own that calls it, and name that one" in err
+    assert "write your own function that calls it, and name that one" in err
     if "bound" not in reference and "pair" not in reference:  # the text alone tells
         assert run(capsys, "config", "check", "--offline", "-c", str(path))[0] == 2
 
