@@ -41,6 +41,9 @@ VERBATIM = {
 }
 """What they print into a pipe is an answer or a document."""
 
+LONG = {("threads", "show"), ("runs", "show"), ("prompts", "diff")}
+"""Texts that have lines."""
+
 
 @dataclass
 class Printed:
@@ -221,8 +224,13 @@ def check(raw: str) -> None:
 def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tuple[str, ...]) -> None:
     if path == ("simulate",):
         Path("trace.jsonl").write_text(place.in_a_pipe("runs", "export", "--all", "--trace").out, encoding="utf-8")
-    raw = "".join(place.at_terminal(*args, stop=ENDLESS.get(path, b"")) for args in tries(path, LEAVES[path], place))
-    check(raw)
+    raw = ""
+    for args in tries(path, LEAVES[path], place):
+        came = place.at_terminal(*args, stop=ENDLESS.get(path, b""))
+        check(came)
+        if path not in VERBATIM | LONG and not any("\n" in word for word in args):
+            assert "\nmmos: forged" not in came, "no name makes a line of its own"
+        raw += came
     assert ("38;5;201m" in raw) is (path not in INNOCENT), "what is left of a hostile word is to be seen"
 
 
@@ -242,6 +250,13 @@ def test_a_document_at_a_terminal_says_what_it_says_in_a_pipe(place: Place) -> N
     piped = place.in_a_pipe("runs", "show", place.run, "--json").out
     assert json.loads(place.at_terminal("runs", "show", place.run, "--json", typed="")) == json.loads(piped)
     assert json.loads(piped)["answer"] == EVIL
+
+
+@pytest.mark.parametrize("args", [["runs", "show", "RUN"], ["run", "invent"]])
+def test_no_name_makes_a_line_of_its_own(place: Place, args: list[str]) -> None:
+    """The answer does: it is the only text that has lines."""
+    lines = place.at_terminal(*(place.run if word == "RUN" else word for word in args)).splitlines()
+    assert [line for line in lines if line.startswith("mmos: forged")] == ["mmos: forged"]
 
 
 def test_an_answer_goes_into_a_file_as_the_model_wrote_it(place: Place) -> None:

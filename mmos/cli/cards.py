@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.cells import flat
 from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting
@@ -107,7 +108,7 @@ def forget(config: Setting, model: str | None, hosts: Sequence[str]) -> int:
 
 def _say(forgotten: Sequence[Card], damaged: Sequence[Path], shelf: Shelf) -> None:
     for card in forgotten:
-        click.echo(harmless(f"Forgot the card of {card.model} on {card.host} ({card.day}: {card.comparison})."))
+        click.echo(flat(f"Forgot the card of {card.model} on {card.host} ({card.day}: {card.comparison})."))
     for path in damaged:
         click.echo(f"Removed {path}, which was damaged.")
     if not forgotten and not damaged:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmos.cli.cells import wrapped
+from mmos.cli.cells import flat, wrapped
 from mmos.cli.fleet import fleet, wished
 from mmos.cli.guard import style
-from mmos.cli.output import harmless, print_json
+from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import line, terminal_width
 from mmos.plurals import counted
@@ -137,7 +137,7 @@ async def _fetched(fix: Pull, wired: Fleet) -> bool:
 
     (one,) = await fetch_all(wired, fix.model, (fix.host,))
     if one.error is not None:
-        click.echo(style(f"{fix.host}: ", fg="red") + harmless(str(one.error)), err=True)
+        click.echo(style(f"{fix.host}: ", fg="red") + flat(str(one.error)), err=True)
     return one.error is None
 
 
@@ -181,11 +181,11 @@ def _well(family: str, facts: Facts) -> str:
 
 
 def _tell_one(finding: Finding) -> None:
-    text, width = f"{finding.subject}: {finding.message}", terminal_width()
+    text, width = flat(f"{finding.subject}: {finding.message}"), terminal_width()
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
     click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
     if finding.cure:  # not wrapped, so that users can copy the command
-        click.echo(style(f"      → {harmless(finding.cure)}", fg="cyan"))
+        click.echo(style(f"      → {flat(finding.cure)}", fg="cyan"))
 
 
 def _worst(found: Sequence[Finding]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
+from mmos.cli.cells import flat
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
 from mmos.cli.guard import style
 from mmos.cli.hints import HintingGroup
@@ -273,7 +274,7 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
     from mmos.fleet.memory import cache
 
     listed, loaded = state.has(model), state.holds(model)
-    head = style(f"{listed.name if listed else model} on {state.name}", bold=True)
+    head = style(flat(f"{listed.name if listed else model} on {state.name}"), bold=True)
     if isinstance(card, HostError):
         return [head, f"  {harmless(str(card))}"]
     held = cache(card.details)
@@ -287,7 +288,7 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
         "loaded": _loaded(state, loaded),
         "digest": listed.digest[:12] if listed else "",
     }
-    lines = [f"  {name:<9} {harmless(text)}" for name, text in told.items() if text]
+    lines = [f"  {name:<9} {flat(text)}" for name, text in told.items() if text]
     return [head, *lines, *_template_lines(card.template)]
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
+from mmos.cli.cells import flat
 from mmos.cli.fleet import ask_first, chosen, exit_code, fault, fleet, gigabytes
 from mmos.cli.guard import style
-from mmos.cli.output import draws, harmless, how_long, print_json
+from mmos.cli.output import draws, how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
     for one in fetched:
         if one.error is not None:
-            click.echo(style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", fg="red") + flat(str(one.error)), err=True)
         elif not config.json:
             click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
     return exit_code([one.error for one in fetched])
@@ -207,7 +208,7 @@ class _Bars:
     def step(self, fetched: Fetched) -> None:
         if fetched.host not in self._tasks:
             self._tasks[fetched.host] = self._bars.add_task(fetched.host, total=None)
-        told = harmless(f"{fetched.host} {fetched.status}")[:40]
+        told = flat(f"{fetched.host} {fetched.status}")[:40]
         self._bars.update(self._tasks[fetched.host], description=told, total=fetched.total or None, completed=fetched.completed)
 
 
@@ -224,4 +225,4 @@ class _Lines:
             return
         self._told.add(state)
         far = f" · {gigabytes(fetched.completed)} of {gigabytes(fetched.total)} ({percent} %)" if fetched.layers else ""
-        click.echo(harmless(f"{fetched.host}: {fetched.status}{far}"), err=True)
+        click.echo(flat(f"{fetched.host}: {fetched.status}{far}"), err=True)

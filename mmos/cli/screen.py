@@ -81,7 +81,7 @@ class Screen:
         if isinstance(event, events.ModelAsked) and event.lane == self._lane:
             self._told += 1
             self._release(self._told >= self._hinted)
-        line = _line(event)
+        line = " ".join(_line(event).splitlines())  # a name may hold line breaks
         if line and not self._is_known(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from mmos.cli.output import harmless
+from mmos.cli.cells import flat
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def report(surveys: Sequence[HostSurvey], command: str) -> None:
 
     for survey in surveys:
         text = f"{survey.name} ({masked(survey.url)}): {_outcome(survey)}"
-        click.echo(harmless(text), err=True)
+        click.echo(flat(text), err=True)
         if survey.needs_key:
             variable = survey.api_key_env
             click.echo(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from mmos import events
+from mmos.cli.cells import flat
 from mmos.cli.output import how_long, one_line
 from mmos.events import Entry, encode
 from mmos.plurals import counted
@@ -37,7 +38,7 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         text = _text(event)
         if text:
             indent = "  " * depths.get(getattr(event, "lane", ""), 0)
-            yield f"{entry.time - begun:8.3f}  {indent}{text}"
+            yield f"{entry.time - begun:8.3f}  {indent}{flat(text)}"
 
 
 def _text(event: events.Event) -> str:

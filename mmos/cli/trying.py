@@ -12,6 +12,7 @@ import click
 
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
+from mmos.cli.cells import flat
 from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing
 from mmos.cli.guard import ERASE_LINE, style
 from mmos.cli.output import draws, harmless, one_line, print_json
@@ -124,7 +125,7 @@ async def _tried(config: Setting, made: Config, wired: Fleet, state: HostState, 
             raise state.error or lacks(state.name, model)
         card = _kept(config, made, await _card(made, wired, state, model, wish))
     except HostError as error:
-        click.echo(style(f"{state.name}: ", fg="red") + harmless(str(error)), err=True)
+        click.echo(style(f"{state.name}: ", fg="red") + flat(str(error)), err=True)
         return Tried(state.name, error=error)
     if not config.json:
         _show(card)

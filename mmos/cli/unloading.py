@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmos.cli.cells import flat
 from mmos.cli.fleet import ask_first, check_loads, chosen, exit_code, fault, fleet, missing, nobody
 from mmos.cli.guard import style
-from mmos.cli.output import harmless, print_json
+from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: b
     _tell_unloaded(config, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
     silent = [state for state in states if not state.reachable]
     for state in silent:
-        click.echo(style(f"{state.name}: ", fg="yellow") + harmless(str(state.error)), err=True)
+        click.echo(style(f"{state.name}: ", fg="yellow") + flat(str(state.error)), err=True)
     return exit_code([*errors, *(state.error for state in silent if state.name in wanted)])
 
 
@@ -70,9 +71,9 @@ def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None
 
     busy = [(state, name) for state, name in there if (held := state.holds(name)) and (stays(held, time.time()) or 1) < 0]
     if len(there) > 1:
-        ask_first("Unload " + ", ".join(f"{name} on {state.name}" for state, name in there) + "?", yes=yes)
+        ask_first("Unload " + ", ".join(f"{flat(name)} on {state.name}" for state, name in there) + "?", yes=yes)
     elif busy:
-        ask_first(f"{busy[0][1]} on {busy[0][0].name} looks busy: someone may be waiting for its answer.", yes=yes)
+        ask_first(f"{flat(busy[0][1])} on {busy[0][0].name} looks busy: someone may be waiting for its answer.", yes=yes)
 
 
 async def _let_go(wired: Fleet, host: str, model: str) -> HostError | None:
@@ -90,8 +91,8 @@ def _tell_unloaded(config: Setting, went: Sequence[tuple[str, str, HostError | N
         print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in went]})  # fmt: skip
     for host, name, error in went:
         if error is not None:
-            click.echo(style(f"{host}: ", fg="red") + harmless(str(error)), err=True)
+            click.echo(style(f"{host}: ", fg="red") + flat(str(error)), err=True)
         elif not config.json:
-            click.echo(f"{name} is unloaded from {host}.")
+            click.echo(f"{flat(name)} is out of the memory of {host}.")
     if not went and not config.json:
         click.echo("Nothing was loaded.")

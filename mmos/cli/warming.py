@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.cells import flat
 from mmos.cli.fleet import (
     LARGEST_WINDOW,
     ask_first,
@@ -26,7 +27,7 @@ from mmos.cli.fleet import (
     window,
 )
 from mmos.cli.guard import style
-from mmos.cli.output import harmless, how_long, print_json
+from mmos.cli.output import how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ async def _warm(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish,
         plans = await asyncio.gather(*(_plan(made, wired, state, model, wish) for state in targets))
         for plan in plans:
             if plan.in_danger:
-                ask_first(f"{plan.state.name} has no room for {model} beside {', '.join(plan.in_danger)}: the host would have to unload them.", yes=yes)  # fmt: skip
+                ask_first(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
         done = await asyncio.gather(*(_load(made, wired, plan, model) for plan in plans))
     return _tell_warm(config, model, done)
 
@@ -193,7 +194,7 @@ def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
     for one in done:
         if one.error is not None:
-            click.echo(style(f"{one.host}: ", fg="red") + harmless(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", fg="red") + flat(str(one.error)), err=True)
         elif not config.json:
             click.echo(_warm_line(one, model))
     return exit_code([one.error for one in done])
@@ -210,7 +211,7 @@ def _warm_line(one: Done, model: str) -> str:
         if one.after and one.after.kind == "embedded"
         else "",
     ]
-    return harmless(f"{model} on {one.host}: {' · '.join(text for text in told if text)}")
+    return flat(f"{model} on {one.host}: {' · '.join(text for text in told if text)}")
 
 
 def _as_json(one: Done, model: str) -> dict[str, Any]:
