@@ -46,6 +46,8 @@ def _without(text: str, instead: Instead) -> str:
     if text.isascii():
         return text
     text = _MAY_CROWD.sub(lambda match: _thinned(match.group(), instead), text)
+    if not any(joiner in text for joiner in JOINERS):
+        return text
     return _LONE_JOINER.sub(lambda match: instead(match.group()), text)
 
 
