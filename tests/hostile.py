@@ -50,7 +50,7 @@ class _Hostile(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         match self.path:
             case "/api/version":
-                self._answer({"version": f"0.33.0{EVIL}"})
+                self._answer({"version": "0.33.0"})  # one with control codes counts as none
             case "/api/tags":
                 self._answer({"models": [_model(name) for name in ("general:7b", NAME, FOREIGN)]})
             case "/api/ps":
@@ -82,7 +82,7 @@ class _Hostile(BaseHTTPRequestHandler):
         elif last["role"] == "user" and "ask" in words:
             self._lines(_said(calls=[("escalate_to_user", {"question": EVIL, "options": [EVIL, "no"], "default": EVIL})]), _DONE)
         elif last["role"] == "user" and "invent" in words:
-            self._lines(_said(calls=[(EVIL, {EVIL: EVIL}), ("consult_coding_specialist", {"query": EVIL})]), _DONE)
+            self._lines(_said(calls=[(EVIL[:250], {EVIL: EVIL}), ("consult_coding_specialist", {"query": EVIL})]), _DONE)
         else:  # in pieces of one sign, so that none of them is nasty alone
             self._lines(*(_said(sign) for sign in EVIL), _DONE)
 

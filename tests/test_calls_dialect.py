@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -153,6 +153,7 @@ _RUBBISH = st.recursive(
 
 @given(_RUBBISH)
 @settings(max_examples=300)
+@example({"type": {"type": [], "properties": []}})
 def test_rubbish_becomes_a_schema_that_stays_as_it_is(rubbish: Any) -> None:
     made = normal(rubbish)
     Draft202012Validator.check_schema(made)

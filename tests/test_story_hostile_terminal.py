@@ -130,7 +130,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with hostile_host() as url, _around(folder):
         prompts = folder / f"prompts{EVIL}".replace("/", "").replace("\0", "").replace("\n", "")[:60]
         prompts.mkdir()
-        (prompts / "brief.md").write_text(f"{EVIL}{{{{ query }}}}", encoding="utf-8")
+        (prompts / "brief.md").write_text(f"{EVIL}{{{{ query }}}}".replace("\0", ""), encoding="utf-8")
         (prompts / f"{EVIL[:20]}.md").write_text(EVIL, encoding="utf-8")
         coding = {"model": NAME, "server": "here", "description": EVIL}
         here = {"url": url, "headers": {"X": "y"}}
@@ -167,6 +167,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL]],
     ("runs", "show"): [["ASKING"]],
     ("runs", "export"): [["--all", "--trace"]],
+    ("runs", "delete"): [[EVIL, "--yes"]],
+    ("threads", "delete"): [[EVIL, "--yes"]],
     ("runs", "answer"): [["ASKING", EVIL]],
     ("runs", "resume"): [["ASKING", "--on-question", "wait"]],
     ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
@@ -187,7 +189,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
 ENDLESS = {("rehearse",): b"Ctrl-C"}
 """They end when they are interrupted, and say that."""
 
-INNOCENT = {("threads", "rename"), ("config", "schema")}
+INNOCENT = {("threads", "rename"), ("config", "schema"), ("config", "init"), ("models", "list")}
 """They print nothing from outside."""
 
 ELSEWHERE = {("chat",)}

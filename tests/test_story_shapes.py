@@ -124,7 +124,7 @@ async def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
 
 
 async def test_a_long_answer_stands_in_the_json_where_it_is_referred_to() -> None:
-    long = 'He said: "Habe nun, ach!"\n' * 400
+    long = "".join(f'He said: "Habe nun, ach!", for the {number}th time.\n' for number in range(400))
     refer: Any = lambda prompt: f'{{"text":"{prompt.results[0].words}"}}'  # noqa: E731
     roles: Mapping[str, Any] = {"arbiter": [Call("consult_coding_specialist", {"query": "Say it."}), refer], "coding": [long]}
     async with stage(roles) as on:

@@ -134,7 +134,7 @@ class _Dialect:
                 schema["type"] = names if len(names) > 1 else names[0]
         elif isinstance(said, (str, Mapping)):
             schema.update(self._schema(said, depth + 1))
-        elif "properties" in part and isinstance(part["properties"], (Mapping, list, tuple)):
+        if "type" not in schema and isinstance(part.get("properties"), (Mapping, list, tuple)):
             schema["type"] = "object"
         if part.get("nullable") is True and "type" in schema:
             names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
