@@ -167,8 +167,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL]],
     ("runs", "show"): [["ASKING"]],
     ("runs", "export"): [["--all", "--trace"]],
-    ("runs", "delete"): [[EVIL, "--yes"]],
-    ("threads", "delete"): [[EVIL, "--yes"]],
+    ("runs", "delete"): [[f"x{EVIL}", "--yes"]],
+    ("threads", "delete"): [[f"x{EVIL}", "--yes"]],
     ("runs", "answer"): [["ASKING", EVIL]],
     ("runs", "resume"): [["ASKING", "--on-question", "wait"]],
     ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
@@ -272,7 +272,7 @@ def test_the_fleet_is_drawn_anew_and_nothing_else(place: Place) -> None:
 
 def test_a_name_of_a_model_does_not_leave_its_place_in_a_configuration(place: Place) -> None:
     proposed = yaml.safe_load(place.in_a_pipe("config", "init", place.url, "-o", "-").out)["orchestration"]
-    assert list(proposed) == ["servers", "arbiter", "specialists", "routing"]
+    assert list(proposed) == ["servers", "arbiter", "specialists", "routing", "limits"]
     assert list(proposed["servers"].values()) == [{"url": place.url}]
     assert {role["model"] for role in (proposed["arbiter"], *proposed["specialists"].values())} <= {"general:7b", NAME}
 

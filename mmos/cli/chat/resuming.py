@@ -54,7 +54,8 @@ def _options(session: Session, view: RunView) -> RunOptions:
     """Take the options of the run, with the values that are set in this session. Questions go to the user of this session."""
     from mmos.app import RunOptions
 
-    return RunOptions.of_facts({**view.options, "on_question": None, **session.wishes.options().as_facts()})
+    asked = "ask" if session.page.answerer() is not None else None
+    return RunOptions.of_facts({**view.options, "on_question": asked, **session.wishes.options().as_facts()})
 
 
 async def standing(session: Session) -> str:
