@@ -1,30 +1,30 @@
-"""All errors, as a tree that shows who can act.
+"""Defines all errors as a tree that shows who can act.
 
-* MmosError                     every fault of ours; says what, where and the next step
+* MmosError                     every error of MMOS; says what, where and the next step
   + UserError                   the user acts
     - UsageError                the call itself is wrong
-    - ConfigError               orchestration.yaml is wrong; carries every problem, not the first
+    - ConfigError               orchestration.yaml is wrong; has every problem, not only the first
     - StateError                the journal cannot be opened or written
       · StateDamaged  StateTooNew  StateReadOnly  StateFull  StateBusy
     - NotFound                  no such run, thread, role or model
-  + ToolError                   the model acts: the text goes back to it as the call's result
+  + ToolError                   the model acts: it reads the text as the call's result
     - UnknownTool  InvalidArguments  ToolDenied  ToolFailed  ToolTimeout  ToolUnknownOutcome
   + HostError                   the fleet acts: retry, another host, or give up
     - HostUnreachable           nothing listens there, or the name does not resolve
-    - HostTimeout               it listens and says nothing (stage: connect, load, first_byte, between_chunks, total)
+    - HostTimeout               it listens and does not answer (stage: connect, load, first_byte, between_chunks, total)
     - HostBusy                  its queue is full
     - StreamCut                 the answer broke off: EOF, an error line, no `done`
-    - HostFault                 it answered with an error of its own
+    - HostFault                 it answered with an error
       · LoadFailed  OutOfMemory  RunnerCrashed  ProtocolFault  MalformedCall
     - HostRefusal               it will not serve this request, now or later
       · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
     - Repetition                its model wrote the same text over and over and was stopped
-    - NoHost                    every host was asked; says what each one answered
-  + NoAnswer                    a model said nothing that could be read, again and again
+    - NoHost                    no host can serve the call; has the reason of each host
+  + NoAnswer                    a model gave no answer that MMOS could read, again and again
   + SchemaUnmet                 a model gave no answer that fits the user's schema
-  + LimitReached                a budget of the run is spent
+  + LimitReached                a limit of the run is reached
   + QuestionOpen                a model waits for the user
-  + QuestionUnanswered          a model asked the user, and nobody is there to answer
+  + QuestionUnanswered          a model asked the user, and the user could not be asked
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from typing import Any, ClassVar
 
 
 class MmosError(Exception):
-    """A fault with a code from a closed list, a message for people, and the next step."""
+    """An error with a code from a closed list, a message for people, and the next step."""
 
     code: str = "internal"
     next_step: str = ""
@@ -63,7 +63,7 @@ class UsageError(UserError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a configuration, where it stands and how it is mended."""
+    """One problem in a configuration, with its place and how to fix it."""
 
     where: str
     """FILE:LINE, or FILE, or empty for a mapping."""
@@ -78,7 +78,7 @@ class Problem:
 
 class ConfigError(UserError):
     code = "config_invalid"
-    next_step = "Mend it, then try `mmos config check`."
+    next_step = "Fix it, then run `mmos config check`."
 
     def __init__(self, problems: Sequence[Problem], *, next_step: str = "") -> None:
         super().__init__("\n".join(str(problem) for problem in problems), next_step=next_step)
@@ -120,16 +120,16 @@ class NotFound(UserError):
 
 
 class ToolError(MmosError):
-    """Raised by a tool, or about one; its text is what the calling model reads."""
+    """Raised by a tool, or about a tool. The calling model reads its text."""
 
     code = "tool_failed"
 
     def __init__(self, message: str, *, report: str = "", code: str = "", next_step: str = "") -> None:
         super().__init__(message, next_step=next_step)
         self.report = report
-        """The whole text for the model, where the tool has a form of its own for failures."""
+        """The whole text for the model, if the tool has its own format for failures."""
         if code:
-            self.code = code  # the fault behind it, by its own name
+            self.code = code  # the code of the underlying error
 
 
 class UnknownTool(ToolError):
@@ -153,7 +153,7 @@ class ToolTimeout(ToolError):
 
 
 class ToolUnknownOutcome(ToolError):
-    """A crash cut the call off, and nobody can say whether it took effect."""
+    """A crash cut the call off, and MMOS cannot know whether it took effect."""
 
     code = "tool_outcome_unknown"
 
@@ -166,9 +166,9 @@ class HostError(MmosError):
 
     code = "host_failed"
     retry: ClassVar[bool] = False
-    """The same host may well serve the same request a moment later."""
+    """Whether the same host may serve the same request a moment later."""
     elsewhere: ClassVar[bool] = True
-    """Another host may well serve the same request."""
+    """Whether another host may serve the same request."""
 
     def __init__(
         self, message: str, *, host: str = "", model: str = "", status: int | None = None, partial: str = "", next_step: str = ""
@@ -178,7 +178,7 @@ class HostError(MmosError):
         self.model = model
         self.status = status
         self.partial = partial
-        """Text that had come before the fault; never an answer."""
+        """The text that arrived before the error; never an answer."""
 
 
 class HostUnreachable(HostError):
@@ -227,7 +227,7 @@ class RunnerCrashed(HostFault):
 
 
 class ProtocolFault(HostFault):
-    """What came is not the protocol: garbage bytes, a page of a proxy, a body of another kind."""
+    """The host's answer does not follow the protocol: garbage bytes, a proxy's page, another kind of body."""
 
     code = "host_not_understood"
     retry = False
@@ -286,7 +286,7 @@ class BadRequest(HostRefusal):
         self.unexplained = unexplained
         """Nobody here knows the reason that the host gives: another host may see no such reason."""
         self.parameter = parameter
-        """What the host does not accept, where it says so."""
+        """The parameter that the host does not accept, if it says so."""
         self.verbatim = verbatim
 
 
@@ -296,7 +296,7 @@ class Unauthorized(HostRefusal):
 
 
 class Repetition(HostError):
-    """The same text over and over: the call was ended. `partial` is what came before the repetition."""
+    """MMOS stopped the call because the model wrote the same text over and over. `partial` is the text before the repetition."""
 
     code = "repetition"
     elsewhere = False
@@ -304,11 +304,11 @@ class Repetition(HostError):
     def __init__(self, message: str, *, tokens: int = 0, **details: Any) -> None:
         super().__init__(message, **details)
         self.tokens = tokens
-        """Pieces that had come, thinking included."""
+        """Pieces that arrived, including thinking."""
 
 
 class NoHost(HostError):
-    """No host can serve the call; `said` holds the last word of each."""
+    """No host can serve the call; `said` has the last error of each host."""
 
     code = "no_host"
     elsewhere = False
@@ -332,7 +332,7 @@ class SchemaUnmet(MmosError):
 
 
 class LimitReached(MmosError):
-    """A budget of the run is spent: turns, calls, tokens, seconds (`timeout`) or patience with a loop."""
+    """A limit of the run is reached: turns, calls, tokens, seconds (`timeout`) or a loop."""
 
     code = "limit_reached"
 
@@ -342,7 +342,7 @@ class LimitReached(MmosError):
 
 
 class QuestionOpen(MmosError):
-    """A model asked the user and nobody has answered yet; the run waits under its id."""
+    """A model asked the user and has no answer yet. The run waits under its id."""
 
     code = "question_open"
 

@@ -1,4 +1,4 @@
-"""The facts that a journal holds: frozen, named in the past tense, never renamed, only added to."""
+"""Defines the events in a journal: frozen facts, named in the past tense. New ones may be added; none is ever renamed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a run ended as it did: a code from the documented list, a sentence, and what to do next."""
+    """Why a run ended without a full answer: a code from the documented list, a sentence, and the next step."""
 
     code: str
     message: str
@@ -27,7 +27,7 @@ class Reason:
 
 
 class Event:
-    """A fact. `kind` is its name in the journal for ever; `version` counts its meanings."""
+    """A fact in the journal. `kind` is its name there and never changes; `version` counts changes of its meaning."""
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
@@ -41,15 +41,15 @@ class RunStarted(Event):
     kind = "run_started"
     task: str
     process: str
-    """Which process writes this run; its lock file tells whether it lives."""
+    """The process that writes this run. Its lock file shows whether the process still runs."""
     config: str = ""
-    """The configuration as written, references to the environment unexpanded."""
+    """The text of the configuration, with references to the environment not replaced."""
     config_path: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Limits and choices given for this run alone."""
+    """Limits and choices for this run only."""
     rehearsed: bool = False
     files: tuple[str, ...] = ()
-    """The names of what was attached; the files themselves stand in the message that opens the run's lane."""
+    """The names of attached files. The files themselves are in the message that opens the run's lane."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class RunFinished(Event):
 
 @dataclass(frozen=True)
 class RunWithdrawn(Event):
-    """The user took a task back to ask it anew: what was said in this run no longer counts in the thread's history."""
+    """The user withdrew a task to ask it again. This run no longer counts in the thread's history."""
 
     kind = "run_withdrawn"
 
@@ -84,7 +84,7 @@ class Warned(Event):
     kind = "warned"
     text: str
     unserved: tuple[str, ...] = ()
-    """The roles that nobody can serve, each as ROLE=MODEL, where the warning is about that."""
+    """The roles that no host can serve, each as ROLE=MODEL; empty for other warnings."""
 
 
 # ---------------------------------------------------------------- participants and their models
@@ -92,29 +92,29 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class LaneOpened(Event):
-    """A participant was given something to answer; a lane is that exchange, from the message to the answer."""
+    """A participant received a message to answer. A lane is this exchange, from the message to the answer."""
 
     kind = "lane_opened"
     lane: str
     role: str
     message: Message
     parent: str = ""
-    """The lane that asked; empty for the run's own."""
+    """The lane that asked; empty for the run's own lane."""
     call: str = ""
-    """The call that opened it."""
+    """The tool call that opened it; empty for the run's own lane."""
     depth: int = 0
 
 
 @dataclass(frozen=True)
 class Prompted(Event):
-    """The program said something to a participant within its exchange, to set it right."""
+    """MMOS sent a participant a message within its exchange, to correct it."""
 
     kind = "prompted"
     lane: str
     role: str
     message: Message
     shape: bool = False
-    """It asks for the answer in the shape that the user wants."""
+    """Whether it asks for the answer in the user's schema."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class LaneClosed(Event):
     role: str
     status: Status
     text: str = ""
-    """What there was of an answer that did not come whole; a whole one stands in the reply."""
+    """The part of an answer that did not arrive whole. A whole answer is in the reply."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class ModelAsked(Event):
     model: str
     window: int = 0
     estimate: int = 0
-    """Tokens that we think the prompt has."""
+    """The estimated tokens of the prompt."""
     prompt: str = ""
     """Digest of the system text and the tools."""
     channel: str = "tools"
@@ -154,14 +154,14 @@ class ModelReplied(Event):
     usage: Usage = Usage()
     done_reason: str = "stop"
     seconds: float = 0.0
-    """Wall time on our side, waiting included."""
+    """Wall time that MMOS measured, including waiting."""
     placement: Mapping[str, Any] = field(default_factory=dict)
-    """Why this host, in seconds, as the fleet said it."""
+    """Why the fleet chose this host, in seconds."""
 
 
 @dataclass(frozen=True)
 class ModelFailed(Event):
-    """One attempt failed; whether another followed is told by what comes next."""
+    """One attempt failed. The next events show whether another followed."""
 
     kind = "model_failed"
     ask: str
@@ -210,7 +210,7 @@ class CallFinished(Event):
     """What the calling model reads."""
     seconds: float = 0.0
     code: str = ""
-    """The error's code where it failed."""
+    """The error's code, if it failed."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class CallRepaired(Event):
     stage: Literal["extract", "repair", "interpreter", "arbiter"]
     what: str
     tool: str = ""
-    """Where the call became another one: what it is now."""
+    """If the call became another one: its tool."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -237,13 +237,13 @@ class LoopNoticed(Event):
 
 @dataclass(frozen=True)
 class ArtifactKept(Event):
-    """A text too long to hand on whole; it travels as `artifact:ID` and reaches the user unchanged."""
+    """A text that is too long to pass to a model whole. Models get the reference `artifact:ID`, and the user gets the text unchanged."""
 
     kind = "artifact_kept"
     artifact: str
     lane: str
     role: str
-    """Whose answer it is; empty for the result of a tool, which reaches the user only where it is referred to."""
+    """The role that answered; empty for the result of a tool, which reaches the user only if the answer refers to it."""
     text: str
 
 
@@ -274,14 +274,14 @@ class QuestionAnswered(Event):
 
 @dataclass(frozen=True)
 class Unknown(Event):
-    """A fact of a newer mmos: kept as it is, understood by nobody here."""
+    """A fact from a newer mmos. This version keeps it unchanged and does not understand it."""
 
     kind = "unknown"
     name: str
     data: Mapping[str, Any]
 
 
-# ---------------------------------------------------------------- entries: a fact in its place
+# ---------------------------------------------------------------- entries
 
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
@@ -304,14 +304,14 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
 
 
 def encode(event: Event) -> bytes:
-    """The fact as JSON; fields that start with an underscore stay out."""
+    """The fact as JSON, without fields that start with an underscore."""
     if isinstance(event, Unknown):
         return orjson.dumps(event.data)
     return orjson.dumps(event)
 
 
 def decode(kind: str, data: bytes) -> Event:
-    """The fact that `encode` wrote, by this version, an older or a newer one."""
+    """The fact that `encode` wrote, in this version, an older or a newer one."""
     raw = orjson.loads(data)
     cls = KINDS.get(kind)
     if cls is None:
@@ -327,7 +327,7 @@ def decode(kind: str, data: bytes) -> Event:
 
 @dataclass(frozen=True)
 class Entry:
-    """A fact in its place: which run and thread, when, and, once committed, its number."""
+    """A fact with its run, its thread, its time and, after the commit, its number."""
 
     run: str
     thread: str

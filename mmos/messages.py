@@ -1,4 +1,4 @@
-"""The words of the wire: messages with their files, tool calls, usage, replies; each message is encoded once in its life."""
+"""Defines messages with their files, tool calls, usage and replies. Each message is encoded once."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, Literal, TypeVar, cast
 import orjson
 
 LOADED = 0.1
-"""Seconds of the host's clock: a warm model answers within 0.045, so more than this means that it was loaded for the call."""
+"""Seconds of the host's clock. A loaded model reports at most 0.045, so more than this means that the host loaded it for the call."""
 
 REPETITION = "repetition"
-"""Why a reply ended that was stopped because it repeated itself; hosts say `stop` and `length`."""
+"""The reason of a reply that MMOS stopped because it repeated itself. Hosts report `stop` and `length`."""
 
 Made = TypeVar("Made")
 Speaker = Literal["system", "user", "assistant", "tool"]
 
 
 def clean(text: str) -> str:
-    """The text as it can be sent: half characters, as file names and broken input hold them, become question marks."""
+    """The text as valid UTF-8: incomplete characters, as in file names and broken input, become question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A model's wish to have a tool run."""
+    """A model's request to run a tool."""
 
     id: str
     name: str
@@ -38,7 +38,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class File:
-    """What the user attached to a message: a text, or an image in base64."""
+    """A file that the user attached to a message: a text, or an image in base64."""
 
     name: str
     text: str = ""
@@ -51,7 +51,7 @@ class File:
 
 @dataclass(frozen=True)
 class Message:
-    """One entry of a conversation with a model, in the words of `/api/chat`."""
+    """One entry of a conversation with a model, as in `/api/chat`."""
 
     role: Speaker
     content: str
@@ -60,19 +60,19 @@ class Message:
     tool_name: str = ""
     call_id: str = ""
     files: tuple[File, ...] = ()
-    """What was attached; what a model reads of it depends on whether it sees images."""
+    """The attached files. Whether the model sees images decides what it gets."""
     _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
     _forms: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def wire(self) -> bytes:
-        """The message as JSON for `/api/chat`: made on first use, then kept."""
+        """The message as JSON for `/api/chat`, made on first use and then kept."""
         if not self._wire:
             object.__setattr__(self, "_wire", orjson.dumps(self._wire_form()))
         return self._wire
 
     def form(self, name: str, make: Callable[[Message], Made]) -> Made:
-        """Something derived from the message, made on first use, then kept: a message lives for many turns."""
+        """A value derived from the message, made on first use and then kept, because a message lives for many turns."""
         forms = self._forms
         if forms is None:
             forms = {}
@@ -95,7 +95,7 @@ class Message:
 
     @classmethod
     def as_given(cls, given: Mapping[str, Any]) -> Message:
-        """A message that somebody wrote in the words of `/api/chat`; it is sent as it stands, with all that it holds."""
+        """A message that the caller wrote in the format of `/api/chat`. It is sent as it is, with all its keys."""
         calls = tuple(
             ToolCall(call.get("id", ""), call["function"]["name"], call["function"].get("arguments") or {})
             for call in given.get("tool_calls") or ()
@@ -133,12 +133,12 @@ class Usage:
 
     @property
     def loaded(self) -> bool:
-        """The call had to wait for its model to be loaded."""
+        """Whether the host loaded the model for this call."""
         return self.load_seconds > LOADED
 
     @property
     def queue_seconds(self) -> float:
-        """Time in none of the host's own parts: it waited for a slot."""
+        """Time that the host reports for nothing else: the call waited for a slot."""
         return max(0.0, self.total_seconds - self.load_seconds - self.prompt_seconds - self.output_seconds)
 
     @classmethod
@@ -148,7 +148,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer of a host: `done: true` was seen."""
+    """A whole answer of a host: `done: true` has arrived."""
 
     message: Message
     model: str
@@ -156,7 +156,7 @@ class Reply:
     usage: Usage = Usage()
     done_reason: str = "stop"
     placement: Mapping[str, Any] = field(default_factory=dict)
-    """Why this host, in seconds; filled in by the fleet."""
+    """Why the fleet chose this host, in seconds."""
 
     @property
     def text(self) -> str:

@@ -1,4 +1,4 @@
-"""What goes down the path of a task: the run, the lane, the limits, and the one way to write a fact down; bound anew, never changed."""
+"""Carries the context of a task: the run, the lane, the limits, and the only way to record an event. A scope is copied, never changed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
 HintKind = Literal["token", "turn", "loading", "reading", "restart"]
-"""The text of `loading` and `reading` is the host's name."""
+"""Kinds of hints. The text of `loading` and `reading` is the host's name."""
 
 
-class Hint(NamedTuple):  # one for each token: a tuple is made in a quarter of a dataclass's time
-    """Something in flight that a door may show and nobody keeps: a turn begins and waits for a host, one loads its model or reads
-    its prompt, a piece of its text, it begins anew."""
+class Hint(NamedTuple):  # there is one for each token, and making a tuple takes a quarter of a dataclass's time
+    """Progress that a user interface may show and the journal does not keep: a turn begins, a host loads its model or reads
+    the prompt, a piece of text arrives, an attempt begins again."""
 
     kind: HintKind
     role: str
@@ -31,30 +31,30 @@ class Hint(NamedTuple):  # one for each token: a tuple is made in a quarter of a
 
 @dataclass(frozen=True)
 class Limits:
-    """What a whole run may spend, with all that it starts; None is no limit."""
+    """The limits of a whole run, including its consultations. None means no limit."""
 
     turns: int | None = 24
-    """Turns of one participant on one question."""
+    """Turns of one participant for one question."""
     calls: int | None = 64
     depth: int = 3
     tokens: int | None = 10_000_000
     seconds: float | None = None
     repeats: int = 3
-    """How often the same call is carried out before the loop guard steps in."""
+    """How often MMOS makes the same call before it counts as a loop."""
     total_turns: int | None = 300
-    """Questions to models, by all participants together."""
+    """Requests to models, by all participants together."""
     idle: float | None = 1800.0
-    """Seconds without a fact and without a model at work."""
+    """Seconds without a new event and without a model at work."""
     repetition: bool = False
     """Whether a model may write the same text over and over."""
 
 
 @dataclass
 class Pulse:
-    """Whether a run gets on: when its newest fact was written, and for how many it waits that have a patience of their own.
+    """Whether a run makes progress: the time of its newest event, and the number of waits that have their own timeout.
 
-    A host's patience is a matter of `timeouts`, so a model at work counts as progress. So do a question to the user, and a tool that has
-    a `timeout`. Whoever waits for one of these waits `with pulse`.
+    `timeouts` limits how long a host may take, so a model at work counts as progress. So do a question to the user, and a tool that has
+    a `timeout`. Code that waits for one of these waits `with pulse`.
     """
 
     at: float = 0.0
@@ -67,7 +67,7 @@ class Pulse:
         self.waiting -= 1
 
     def left(self, idle: float, now: float) -> float:
-        """Seconds that it may still go on without progress."""
+        """Seconds that it may still continue without progress."""
         return idle if self.waiting else self.at + idle - now
 
 
@@ -85,7 +85,7 @@ class Scope:
     limits: Limits = field(default_factory=Limits)
     listener: Callable[[Hint], None] | None = None
     inner_listener: Callable[[Hint], None] | None = None
-    """Who wants to hear of exchanges inside this one, too."""
+    """The listener for exchanges inside this one."""
     lane: str = ""
     role: str = ""
     depth: int = 0
@@ -95,7 +95,7 @@ class Scope:
         return replace(self, **changes)
 
     def record(self, event: Event) -> Entry:
-        """Write a fact down and let the folds see it; it is durable once `durable()` says so."""
+        """Append an event to the journal and update the views. It is durable after `durable()` returns."""
         entry = self.journal.append(self.run, self.thread, event)
         self.view.apply(entry)
         self.conversation.apply(entry)
@@ -104,19 +104,19 @@ class Scope:
         return entry
 
     def warn(self, text: str, *, unserved: Iterable[str] = ()) -> None:
-        """Warn of something. That nobody can serve a role is told once."""
+        """Record a warning. It warns only once that no host can serve a role."""
         roles = tuple(unserved)
         if not roles or not self.view.unserved.issuperset(roles):
             self.record(Warned(text, roles))
 
     def keep(self, role: str, text: str) -> str:
-        """Keep a text that is too long to hand on; gives the reference that stands for it."""
+        """Keep a text that is too long to pass on, and return its reference."""
         name = f"{self.run[-6:].lower()}-{len(self.view.artifacts) + 1}"
         self.record(ArtifactKept(name, self.lane, role, text))
         return f"artifact:{name}"
 
     def hint(self, kind: HintKind, text: str = "") -> None:
-        """Tell whoever watches; nothing of it is kept."""
+        """Send a hint to the listener. The journal does not keep it."""
         if self.listener is not None:
             self.listener(Hint(kind, self.role, self.lane, text, self.depth))
 
@@ -129,7 +129,7 @@ class Scope:
 
     @property
     def turns_left(self) -> int | None:
-        """Turns that this participant may still take on its question."""
+        """Turns that this participant may still take for its question."""
         return None if self.limits.turns is None else max(0, self.limits.turns - self.exchange.turns)
 
     @property
@@ -139,11 +139,11 @@ class Scope:
 
     @property
     def spent(self) -> LimitReached | None:
-        """The limit of the whole run that keeps it from asking a model once more."""
+        """The limit of the whole run that forbids another request to a model; None if there is none."""
         limits, view = self.limits, self.view
         if limits.total_turns is not None and view.asked >= limits.total_turns:
             return LimitReached(
-                f"The run has asked models {counted(view.asked, 'time')}.",
+                f"The run sent {counted(view.asked, 'request')} to models.",
                 limit="limit_total_turns",
                 next_step=_raised("total_turns", self.run),
             )
@@ -168,11 +168,11 @@ class Scope:
         """Raise when one more tool call is over the limit of the run."""
         if self.limits.calls is not None and self.view.calls >= self.limits.calls:
             raise LimitReached(
-                f"The run has made its {counted(self.limits.calls, 'call')}.",
+                f"The run made {counted(self.limits.calls, 'tool call')}, which is its limit.",
                 limit="limit_calls",
                 next_step="Allow more with --max-calls.",
             )
 
 
 def _raised(limit: str, run: str) -> str:
-    return f"`mmos runs show {run}` shows for what. If it needs more, raise limits.{limit} in the configuration."
+    return f"`mmos runs show {run}` shows what they were for. If the run needs more, raise limits.{limit} in the configuration."

@@ -112,7 +112,7 @@ async def test_a_run_is_worked_on_once_at_a_time(tmp_path: Path) -> None:
         run = await started
         await on.app.journal.durable()
         for app in (on.app, other):
-            with pytest.raises(UsageError, match="still being worked on"):
+            with pytest.raises(UsageError, match="still at work"):
                 await app.resume(run)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

@@ -281,7 +281,7 @@ async def test_newest_entries_that_cannot_be_read_are_not_left_out_in_silence(an
     (anywhere / "state" / "journal.db-shm").unlink()
     give(anywhere / "state", folders=0o500, files=0o400)
     said = opened(anywhere / "state", "read")
-    assert said.startswith(f"StateReadOnly {anywhere / 'state' / 'journal.db-wal'}: holds the newest entries")
+    assert said.startswith(f"StateReadOnly {anywhere / 'state' / 'journal.db-wal'}: this file has the newest entries")
     assert "Copy the folder" in said
 
 

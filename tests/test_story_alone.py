@@ -89,8 +89,8 @@ async def test_a_model_alone_keeps_the_window_that_its_host_has_loaded_it_with()
     [
         (["--model", "x@nowhere"], "There is no host 'nowhere'; hosts: here."),
         (["--model", "@here"], "names no model"),
-        (["--model", "x", "--role-only", "coding"], "x is to answer without any role"),
-        (["--model", "x", "--role", "coding=y"], "x is to answer without any role"),
+        (["--model", "x", "--role-only", "coding"], "`model` asks x without any role"),
+        (["--model", "x", "--role", "coding=y"], "`model` asks x without any role"),
     ],
 )
 async def test_a_model_that_cannot_be_asked_alone_is_refused(tmp_path: Path, words: list[str], said: str) -> None:

@@ -107,5 +107,5 @@ async def test_what_another_chat_still_works_on_is_left_to_it(tmp_path: Path) ->
             await at.shows("One two")
             told = await on.mmos("chat", "--last", given=b"/resume\n")
         assert told.err.startswith("Another process still works on the last turn.\n")
-        assert "is still being worked on by another process." in told.err
+        assert "is still at work in another process." in told.err
         assert told.code == 2

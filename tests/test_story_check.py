@@ -44,14 +44,14 @@ UNKNOWN = [
     ({"tools": ["mytools:shell", "mytools:shell"]}, ":7: orchestration.tools[1]: two tools are named 'shell'"),
 ]
 PERMISSIONS = [
-    ({"arbiter": {"model": "m", "tools": ["shell"]}}, ".arbiter.tools[0]: 'shell' names no tool. Tools: consult_coding_specialist, "),
+    ({"arbiter": {"model": "m", "tools": ["shell"]}}, ".arbiter.tools[0]: 'shell' matches no tool. Tools: consult_coding_specialist, "),
     (
         {"arbiter": {"model": "m", "tools": {"deny": ["escalate_to_usr"]}}},
-        "'escalate_to_usr' names no tool; did you mean 'escalate_to_user'?",
+        "'escalate_to_usr' matches no tool; did you mean 'escalate_to_user'?",
     ),
     (
         {"specialists": {"coding": {"model": "m", "tools": {"allow": ["find"]}}}, "tools": ["mytools:find"]},
-        "coding.tools.allow[0]: 'find' names no",
+        "coding.tools.allow[0]: 'find' matches no",
     ),
 ]
 PROMPTS = [

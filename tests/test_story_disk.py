@@ -85,7 +85,7 @@ async def test_a_disk_that_fills_in_the_middle_of_a_run_takes_away_its_record_an
         assert (ended.code, ended.document["status"]) == (0, "answered")
         assert ended.document["answer"].startswith("Both say so.")
         (warning,) = ended.document["warnings"]
-        assert "not kept" in warning
+        assert "did not keep" in warning
         assert "no room left" in warning
 
         assert [row["status"] for row in await listed(at)] == ["answered", "interrupted"]
@@ -167,7 +167,7 @@ async def test_a_chat_outlives_a_full_disk(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             process.stdin.write(b"One.\n")
             assert await process.stdout.readline() == b"Lost.\n"
-            assert b"This run is not kept" in await process.stderr.readline()
+            assert b"MMOS did not keep this run" in await process.stderr.readline()
             small.fill()
             process.stdin.write(b"Two.\n")
             assert b"no room left" in await process.stderr.readline()

@@ -165,8 +165,8 @@ async def test_an_image_that_nobody_sees_is_refused_with_the_models_that_would(t
     async with shell(tmp_path, {"arbiter": ["never"], "spare": seeing("llava")}) as at:
         ended = await at.mmos("run", "What is this?", "-f", "cat.png", "--role", "spare=arbiter")
         assert ended.code == 2
-        assert "No model here sees images, and cat.png is one: arbiter (arbiter), spare (arbiter)." in ended.err
-        assert "These models do: llava:latest on here." in ended.err
+        assert "None of these roles has a model that can see images, such as cat.png: arbiter (arbiter), spare (arbiter)." in ended.err
+        assert "These models can: llava:latest on here." in ended.err
         assert not at.on.sent("arbiter")
 
 

@@ -97,9 +97,9 @@ async def test_a_question_is_answered_once(tmp_path: Path) -> None:
     async with stage({"arbiter": [ESCALATE, "ok"], "coding": []}, state=tmp_path) as on:
         waiting = await on.app.run("Paint it.", options=RunOptions(on_question="wait"))
         await on.app.answer(waiting.run, "red")
-        with pytest.raises(mmos.MmosError, match="asks nothing"):
+        with pytest.raises(mmos.MmosError, match="has no open question"):
             await on.app.answer(waiting.run, "blue")
-        with pytest.raises(mmos.MmosError, match="answered already"):
+        with pytest.raises(mmos.MmosError, match="already has an answer"):
             await on.app.answer(waiting.run, "blue", question="q1")
 
 
@@ -183,7 +183,7 @@ async def test_a_failed_run_goes_on_and_does_nothing_twice(tmp_path: Path) -> No
         on.host.faults.clear()
         answer = await on.app.resume(failed.run)
         assert (answer.status, answer.text, sorted(calls)) == ("answered", "Seen.", ["a", "b"])
-        with pytest.raises(mmos.MmosError, match="has been answered"):
+        with pytest.raises(mmos.MmosError, match="already has an answer"):
             await on.app.resume(failed.run)
 
 

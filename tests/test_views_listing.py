@@ -51,7 +51,7 @@ def test_a_run_is_found_by_its_id_or_enough_of_its_beginning_or_end(wanted: str)
 def test_too_little_of_an_id_is_asked_for_more() -> None:
     with pytest.raises(UsageError, match=f"may mean 2 runs: {R1}, {R2}") as raised:
         find_run(journal(*BEGUN), "01K0AA")
-    assert raised.value.next_step == "Give more of the id."
+    assert raised.value.next_step == "Give more characters of the id."
 
 
 @pytest.mark.parametrize("wanted", ["", "zz", "%", "0AAA", f"{R1}0"])

@@ -1,4 +1,4 @@
-"""The one part that knows every part: configuration in, a wired App out."""
+"""Connects all parts: makes an App from a configuration."""
 
 from mmos.app.answer import Answer, RunFailed
 from mmos.app.app import App, open_app

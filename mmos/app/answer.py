@@ -1,4 +1,4 @@
-"""What a run came to, for whoever asked."""
+"""Defines the answer that a run returns to its caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmos.views.run import RunView
 
 
 class RunFailed(MmosError):
-    """A run ended without an answer, and its caller wanted one."""
+    """A run ended without an answer, and its caller required one."""
 
     code = "run_failed"
 
@@ -23,7 +23,7 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Answer:
-    """How a run ended: its text, its status, and where to look for the rest.
+    """How a run ended: its text, its status and its view.
 
     Example::
 
@@ -35,7 +35,7 @@ class Answer:
     """
 
     text: str | None
-    """The answer; None when there is none. A `partial` run has what there was when a limit stopped it."""
+    """The answer; None when there is none. Of a `partial` run, the text so far."""
     status: Status
     """"answered", "partial", "waiting" (a model asked the user), "failed" or "cancelled"."""
     run: str
@@ -43,9 +43,9 @@ class Answer:
     thread: str
     """The id of its thread, for the `thread` of the next run."""
     reason: Reason | None
-    """Why it was not answered: `code`, `message` and `next`, the next step. None when it was."""
+    """Why there is no answer: `code`, `message` and `next`, the next step. None when the run was answered."""
     view: RunView = field(repr=False)
-    """The run in full, folded from the journal."""
+    """The whole run, made from its journal entries."""
 
     def __repr__(self) -> str:
         text = self.text if self.text is None or len(self.text) <= SHOWN else f"{self.text[: SHOWN - 1]}…"
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """The value that the answer is in JSON, where `RunOptions.schema` asked for one."""
+        """The JSON value of the answer, if `RunOptions.schema` asked for one."""
         return self.view.data
 
     @property
@@ -68,7 +68,7 @@ class Answer:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of `mmos run` for this end: 0 answered, 1 failed, 3 waiting, 4 no host, 5 a limit, 130 cancelled."""
+        """The exit code that `mmos run` would have: 0 answered, 1 failed, 3 waiting, 4 no host, 5 a limit, 130 cancelled."""
         return exit_code(self.status, self.reason.code if self.reason else None)
 
     def document(self) -> dict[str, Any]:

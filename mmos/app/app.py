@@ -1,4 +1,4 @@
-"""The App: a configuration at work; runs tasks, resumes them, follows them, and keeps the conversations of its threads."""
+"""Runs tasks, resumes and streams them, and keeps the conversations of their threads."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from mmos.views.listing import check_name, find_run, thread_named
 from mmos.views.run import RunView
 
 CONVERSATIONS_KEPT = 256
-"""Folds of threads that an app keeps in mind; another one is read from the journal again."""
+"""The most conversations that an app keeps in memory. It reads others from the journal again."""
 
 CASTS_KEPT = 16
 
@@ -48,9 +48,9 @@ _log = logger("mmos.app")
 
 
 class App:
-    """A configuration at work: give it tasks with `run`, watch them with `stream`. Make one with `mmos.open`.
+    """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
-    `config`, `fleet`, `journal` and `tools` are what it works with.
+    `config`, `fleet`, `journal` and `tools` are the parts that it uses.
     """
 
     def __init__(
@@ -92,17 +92,17 @@ class App:
         options: RunOptions | None = None,
         watch: Watch | None = None,
     ) -> Answer:
-        """Run one task from ask to answer. A run that fails, waits or is cut short returns, too: see `Answer.status`.
+        """Run one task, from the question to the answer. A run that fails, waits or is cut short also returns an answer: see `Answer.status`.
 
-        Wrong usage and configuration raise `UsageError` and `ConfigError`. A task that is cancelled raises `CancelledError`.
+        Wrong usage raises `UsageError`, a wrong configuration `ConfigError`. If your asyncio task is cancelled, `CancelledError` is raised.
 
         Args:
             task: What the user wants.
-            thread: The name or the id of a conversation to go on with; a new name begins one.
+            thread: The name or the id of a conversation to continue. A new name begins one.
             files: Files that go with the task: UTF-8 texts, and images for models that can see.
             on_token: Called with each piece of the answer.
             options: Limits, other models and options for this run.
-            watch: More to watch than `on_token`, and who answers questions; it takes the place of `on_token`.
+            watch: More callbacks than `on_token`, and a function that answers questions. It replaces `on_token`.
 
         Example::
 
@@ -113,10 +113,10 @@ class App:
 
     async def _run(self, run: str, message: Message, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
         if not message.content.strip():
-            raise UsageError("The task is empty.", next_step="Say what you want done.")
+            raise UsageError("The task is empty.", next_step="Write what you want done.")
         participants = self._participants(options, watch)
         await check_sight(participants, options.answering, message.files)
-        if thread is None:  # nobody can come back to it by name, so nothing of it is kept in mind
+        if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
             name = await self._thread(thread)
@@ -125,7 +125,7 @@ class App:
         names = tuple(file.name for file in message.files)
         scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
         scope.record(LaneOpened(run, options.answering, message))
-        await scope.durable()  # what cannot be kept is not begun
+        await scope.durable()  # a run that cannot be kept must not start
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
@@ -133,9 +133,9 @@ class App:
         return Answer.of(scope.view)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
-        """Go on with a run that waits, failed or was cut off by a crash. What was finished is not done again.
+        """Continue a run that waits, failed or was cut off by a crash. Finished calls are not repeated.
 
-        `run` is its id or enough of it; the options of the run still hold where `options` does not say otherwise.
+        `run` is its id, or its first or last characters. `options` change the options of the run; all others stay.
 
         Example::
 
@@ -155,7 +155,7 @@ class App:
         await self._claim(run, view.thread)
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
-        self._conversations.pop(view.thread, None)  # the run's own lanes are in the journal alone
+        self._conversations.pop(view.thread, None)  # only the journal has the run's own lanes
         conversation = await self._conversation(view.thread)
         scope = self._scope(run, view.thread, conversation, options, watch or Watch())
         scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
@@ -163,29 +163,29 @@ class App:
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
-        """Answer what a run asks the user; `resume` goes on with it. `question` is the question's id; None: the open one."""
+        """Answer a question of a run. `resume` then continues the run. `question` is the question's id; None means the open one."""
         run = await self.find(run)
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
             view = RunView.of(entries)
             asked = view.open_question if question is None else view.questions.get(question)
             if asked is None:
-                raise UsageError(f"Run {run} asks {'nothing' if question is None else f'no question {question!r}'}.")
+                raise UsageError(f"Run {run} has no open question." if question is None else f"Run {run} has no question {question!r}.")
             if asked.question in view.answers:
-                raise UsageError(f"Question {asked.question} of run {run} has been answered already.")
+                raise UsageError(f"Question {asked.question} of run {run} already has an answer.")
             return [(run, entries[0].thread, QuestionAnswered(asked.question, clean(text)))]
 
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
     async def files_of(self, run: str) -> tuple[File, ...]:
-        """What was attached to the task of a run."""
+        """The files that were attached to the task of a run."""
         return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
 
     async def withdraw(self, run: str) -> None:
-        """Take an ended run out of its thread's history, so that the task can be asked again. Its record stays."""
+        """Remove an ended run from its thread's history, so that the user can ask again. The run's record stays."""
         run = await self.find(run)
         if run in self._at_work:
-            raise UsageError(f"Run {run} is still being worked on.", next_step="Wait for its end, or cancel it.")
+            raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
         thread = (await self.journal.read(run=run, limit=1))[0].thread
         entry = self.journal.append(run, thread, RunWithdrawn())
         if thread in self._conversations:
@@ -195,9 +195,9 @@ class App:
     async def stream(
         self, task: str, *, thread: str | None = None, files: Iterable[str | Path | File] = (), options: RunOptions | None = None
     ) -> AsyncIterator[Event | Hint]:
-        """Run one task and follow it live: the events of `mmos.events`, and between them `Hint`s of what is in flight.
+        """Run one task and yield its events live: the events of `mmos.events`, and between them `Hint`s of its progress.
 
-        The last event is `RunFinished`. When you stop reading, the run is cancelled.
+        The last event is `RunFinished`. If you stop reading, MMOS cancels the run.
 
         Example::
 
@@ -232,20 +232,20 @@ class App:
             await asyncio.gather(working, return_exceptions=True)
 
     async def unserved(self, options: RunOptions | None = None) -> list[Unserved]:
-        """The roles that no host can serve now, with the reason and what helps. Every host is asked."""
+        """Ask every host, and return the roles that no host can serve now, with the reason and what helps."""
         return await self._roll.call(self.cast(options or RunOptions()))
 
     async def close(self) -> None:
-        """Leave nothing at work. The fleet and the journal are closed by whoever opened them."""
+        """Stop all background work. The caller that opened the fleet and the journal closes them."""
         await self._roll.close()
 
     # ---------------------------------------------------------------- parts of a run
 
     @contextmanager
     def _working(self, run: str) -> Iterator[None]:
-        """One task of this process works on a run."""
+        """Make sure that only one task of this process works on a run."""
         if run in self._at_work:
-            raise UsageError(f"Run {run} is still being worked on.", next_step="Wait for its end, or cancel it.")
+            raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
         self._at_work.add(run)
         try:
             yield
@@ -253,7 +253,7 @@ class App:
             self._at_work.discard(run)
 
     def cast(self, options: RunOptions) -> Mapping[str, Participant]:
-        """Every role with its model, words and tools, as a run with these options has them."""
+        """Every role with its model, system text and tools, for a run with these options."""
         chosen = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
         key = (*chosen, options.system, options.role_only, options.model)
         if key not in self._casts:
@@ -285,22 +285,22 @@ class App:
         )  # fmt: skip
 
     async def _claim(self, run: str, thread: str) -> None:
-        """One process resumes a run, and only when no other is at it."""
+        """Record that this process resumes a run. Fails if another process works on it."""
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
             if not entries:
                 raise NotFound(f"Run {run} has been deleted.")
             view = RunView.of(entries)
             if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
-                raise UsageError(f"Run {run} is still being worked on by another process.")
+                raise UsageError(f"Run {run} is still at work in another process.")
             if view.status == "answered":
-                raise UsageError(f"Run {run} has been answered.", next_step=f"See mmos runs show {run}.")
+                raise UsageError(f"Run {run} already has an answer.", next_step=f"See mmos runs show {run}.")
             return [(run, thread, RunResumed(self.journal.process))]
 
         await self.journal.decide(("run_started", "run_resumed", "run_finished"), choose, run=run)
 
     async def _conversation(self, thread: str) -> Conversation:
-        """The fold of a thread: extended by our own runs, made anew only when another process has written to it."""
+        """The conversation of a thread. Runs of this app extend it. It is built again only if another process has written to the thread."""
         kept = self._conversations.get(thread)
         if kept is not None:
             ended = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=kept.seen)
@@ -313,13 +313,13 @@ class App:
     # ---------------------------------------------------------------- names
 
     async def find(self, run: str) -> str:
-        """A run by its id, or by an unambiguous beginning or end of it."""
+        """Return the whole id of a run for its id, or for an unambiguous beginning or end of it."""
         if is_id(run) and await self.journal.read(run=run, limit=1):
             return run
         return find_run(await self.journal.read(kinds=("run_started",)), run)
 
     async def _thread(self, name: str) -> str:
-        """A thread by name or id; of processes that ask for the same new name at once, one makes it."""
+        """The id of a thread by name or id. If several processes ask for the same new name at once, only one creates it."""
         name = clean(name)
         check_name(name)
         if name in self._threads:
@@ -343,7 +343,7 @@ def _message(task: str, files: Iterable[str | Path | File]) -> Message:
 
 
 def _limit(kept: dict[Any, Any], most: int) -> None:
-    """Make room for one more; what has been kept longest goes."""
+    """Make room for one more by removing the oldest entries."""
     while len(kept) >= most:
         del kept[next(iter(kept))]
 
@@ -359,9 +359,9 @@ async def open_app(
     """Open an app for `async with`.
 
     Args:
-        config: A configuration file, or a mapping in its place. None: the file that `mmos run` would use.
-        state: The folder in which runs and threads are kept. None: nothing is kept.
-        tools: Functions of yours that the models may call.
+        config: A configuration file, or a mapping with the same keys. None: the file that `mmos run` would use.
+        state: The folder in which MMOS keeps runs and threads. None: MMOS keeps nothing.
+        tools: Your functions that the models may call.
         rehearsed: Marks the runs as rehearsed.
 
     Example::
@@ -379,7 +379,7 @@ async def open_app(
 
 
 def _trials(state: str | Path | None) -> list[Card]:
-    """The fitness cards of the state folder; one that cannot be read decides nothing, and that is said."""
+    """The fitness cards of the state folder. A card that cannot be read is ignored and logged."""
     if state is None:
         return []
     shelf = Shelf.of_state(Path(state))

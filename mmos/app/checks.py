@@ -1,4 +1,4 @@
-"""What every run needs of its configuration: the same checks for `mmos run` and for `mmos config check`, before a host is asked."""
+"""Checks tools, permissions and prompts of a configuration, for `mmos run` and `mmos config check`, before any host is asked."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mmos.tools.functions import Reference, references
 from mmos.tools.looking import UnusableError
 
 Named = tuple[str, Place]
-"""A tool's name, and where in the configuration it comes from."""
+"""A tool's name, and its place in the configuration."""
 
 TOOLS: Place = ("orchestration", "tools")
 
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
-    """Everything that keeps every run from beginning. Files are read; no code of the user's runs, and no host is asked."""
+    """Everything that stops a run from starting. This reads files, but runs no code of the user and asks no host."""
     wrong, named, certain = [], [], True
     for reference in references(config.orchestration.tools):
         name: str | None = reference.name
@@ -37,7 +37,7 @@ def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
 
 
 def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
-    """Every tool of a run. The user's functions are imported here, after all that can be known without that."""
+    """Every tool of a run. This imports the user's functions, after all checks that need no import."""
     _refuse(problems(config, extra))
     trust.check(config, os.environ)
     wrong, given = [], []
@@ -75,7 +75,7 @@ def _place(reference: Reference) -> Place:
 
 def _unusable(config: Config, reference: Reference, error: UnusableError) -> Problem:
     if reference.place is None:
-        return Problem("", f"entry point {reference.text}", f"it cannot be used: {error}; update or remove the package that offers it")
+        return Problem("", f"entry point {reference.text}", f"MMOS cannot use it: {error}; update or remove the package that offers it")
     said = config.document.said(_place(reference), reference.text)
     return config.document.problem(_place(reference), f"'{said}' cannot be used: {error}")
 
@@ -92,13 +92,13 @@ def _twins(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
 
 
 def _idle(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
-    """Permissions that name no tool: a slip that nobody would notice."""
+    """Permissions that match no tool: a typing error that would have no visible effect."""
     names = [name for name, _ in named]
     for place, pattern in _permissions(config):
         if not any(fnmatchcase(name, pattern) for name in names):
             said = config.document.said(place, pattern)
             near = perhaps(pattern, names) if said == pattern else ""
-            yield config.document.problem(place, f"'{said}' names no tool{near or '.'} Tools: {', '.join(names)}")
+            yield config.document.problem(place, f"'{said}' matches no tool{near or '.'} Tools: {', '.join(names)}")
 
 
 def _permissions(config: Config) -> Iterator[tuple[Place, str]]:

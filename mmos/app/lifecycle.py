@@ -1,4 +1,4 @@
-"""One run from its first fact to its last: carry the arbiter's exchange, and turn however it ends into a status and a reason."""
+"""Runs one task to its end: carries out the arbiter's exchange and records its status and reason."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mmos.views.run import REFERENCE
 _log = logger("mmos.run")
 
 TURNS_A_CALL = 4
-"""Questions to models that a consultation mostly takes, at most."""
+"""The most requests to models that a consultation usually needs."""
 
 
 REPEATED = 100_000
-"""Characters of long answers that an answer may repeat: a model may name one answer a thousand times."""
+"""The most characters of long answers that an answer may repeat, because a model may name one answer a thousand times."""
 
 SHOWN = 80
 """Characters of a value that the `repr` of options shows."""
@@ -39,9 +39,9 @@ SHOWN = 80
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What holds for one run alone. It is kept with the run: a run that is resumed goes on under the same terms.
+    """Options for one run. MMOS keeps them with the run, so a resumed run continues with the same options.
 
-    A wrong value raises `UsageError` at once, which says what is allowed. None leaves a value to the configuration.
+    A wrong value raises `UsageError` at once. The error says what is allowed. None takes the value of the configuration.
 
     Example::
 
@@ -50,13 +50,13 @@ class RunOptions:
     """
 
     timeout: float | str | None = None
-    """The longest that the whole run may take: seconds, or a text like "90s" or "5m". Kept as seconds."""
+    """The longest time that the whole run may take: seconds, or a text like "90s" or "5m". Kept as seconds."""
     max_turns: int | None = None
-    """Turns that a participant may take on one question."""
+    """Turns that a participant may take for one question."""
     max_calls: int | None = None
-    """Tool calls of the whole run, those of specialists included."""
+    """Tool calls of the whole run, including those of specialists."""
     system: str = ""
-    """Text that is added to the arbiter's system text."""
+    """Text that MMOS adds to the system text of the role that answers."""
     on_question: OnQuestion | None = None
     """What happens when a model asks the user: "fail", "default" (take the default that the model named), "wait" (the run waits until
     `App.answer`), or "ask" (call `Watch.answerer`). None: "ask" with an answerer, and "fail" without one."""
@@ -65,11 +65,11 @@ class RunOptions:
     sampling: Mapping[str, Any] | None = None
     """Options of models: `{"temperature": 0.2}` for every role, `{"coding.temperature": 0.2}` for one."""
     schema: Mapping[str, Any] | None = None
-    """A JSON Schema that the answer has to fit; `Answer.data` is its value then."""
+    """A JSON Schema that the answer must fit. `Answer.data` is then its value."""
     role_only: str = ""
-    """This role alone answers, without the arbiter."""
+    """Only this role answers, without the arbiter."""
     model: str = ""
-    """This model alone answers, `MODEL` or `MODEL@HOST`: no role, no words of a role, no tools."""
+    """Only this model answers, `MODEL` or `MODEL@HOST`, without a role, a role's system text or tools."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -77,20 +77,22 @@ class RunOptions:
         for name in ("system", "role_only", "model"):
             object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
         if self.model and (self.role_only or self.roles):
-            raise UsageError(f"{self.model} is to answer without any role, and a role is named, too.", next_step="Give a model, or roles.")
+            raise UsageError(
+                f"`model` asks {self.model} without any role, but a role is set, too.", next_step="Use either a model or roles."
+            )
 
     def __repr__(self) -> str:
-        """What is set; of a prompt only its length."""
+        """The options that are set, and only the length of a prompt."""
         told = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
         return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in told.items())})"
 
     @property
     def answering(self) -> str:
-        """Who answers the user."""
+        """The role that answers the user."""
         return MODEL if self.model else self.role_only or ARBITER
 
     def as_facts(self) -> dict[str, Any]:
-        """Only what was said."""
+        """Only the options that are set."""
         return {spec.name: value for spec in fields(self) if (value := getattr(self, spec.name)) not in (None, "")}
 
     @classmethod
@@ -107,13 +109,13 @@ class RunOptions:
         )
 
     def _total_turns(self, configured: int | None) -> int | None:
-        """Whoever allows more turns or calls for a run allows the questions to models that they take."""
+        """A run with more turns or calls may also send the requests to models that they need."""
         return None if configured is None else max(configured, self.max_turns or 0, TURNS_A_CALL * (self.max_calls or 0))
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What a caller wants to see while a run goes on, and who answers its questions.
+    """What a caller wants to see during a run, and a function that answers questions.
 
     Example::
 
@@ -126,7 +128,7 @@ class Watch:
     on_token: Callable[[str], None] | None = None
     """Called with each piece of the arbiter's answer."""
     on_hint: Callable[[Hint], None] | None = None
-    """Called with everything in flight: turns, loading models, pieces of all participants."""
+    """Called with all progress: turns, loading models, pieces of all participants."""
     answerer: Answerer | None = None
     """Awaited with each question that a model asks the user; returns the answer."""
     on_start: Callable[[str], None] | None = None
@@ -148,7 +150,7 @@ class Watch:
 
 
 async def carry(participants: Participants, scope: Scope, roll: RollCall) -> None:
-    """Let the arbiter answer and record how the run ended; a cancelled one is recorded, too, before the cancellation goes on."""
+    """Let the arbiter answer, and record how the run ended. A cancelled run is recorded, too, before the cancellation continues."""
     finished: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
@@ -161,14 +163,14 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
         scope.view.status, scope.view.reason = "failed", Reason(error.code, error.message, error.next_step)
         raise
     finally:
-        if scope.view.status is None:  # a fault of our own leaves as it came, and the run does not look alive for ever
-            scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "A fault inside mmos ended the run.")))
+        if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
+            scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
     status, reason = scope.view.status, scope.view.reason
     _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.asked)
     try:
         await scope.durable()
-    except StateError as error:  # the answer is there, only its record is not: the user gets it, and is told
-        scope.view.warnings.append(f"This run is not kept. {error}")
+    except StateError as error:  # the answer exists, only its record does not: the user gets it with a warning
+        scope.view.warnings.append(f"MMOS did not keep this run. {error}")
 
 
 async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
@@ -180,7 +182,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
     except LimitReached as error:
         return await _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
     except HostError as error:
-        # a stream that broke off: what had come is kept, whatever specialists said before is in the journal
+        # the stream broke off: keep its text; the journal has the specialists' answers
         return await _stopped(scope, scope.view.cut.get(scope.lane), _reason(error))
     except StateError:
         raise
@@ -198,7 +200,7 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
         if not limit.expired():
             raise
         message = f"The run did not finish within {seconds:g} s."
-        raise LimitReached(message, limit="timeout", next_step="Allow more with --timeout.") from error
+        raise LimitReached(message, limit="timeout", next_step="Allow more time with --timeout.") from error
 
 
 async def _stopped(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
@@ -211,7 +213,7 @@ def _reason(error: MmosError) -> Reason:
 
 
 def _so_far(scope: Scope) -> str | None:
-    """What there is to show of an unfinished run: the arbiter's own words, else what specialists have answered."""
+    """The text so far of an unfinished run: the arbiter's own. If there is none, the specialists' answers."""
     lane = scope.conversation.lanes.get(scope.lane)
     text = scope.view.cut.get(scope.lane) or (lane.said() if lane else "")
     if text:
@@ -222,19 +224,19 @@ def _so_far(scope: Scope) -> str | None:
 
 
 async def _whole(scope: Scope, text: str) -> str:
-    """The text with its long answers in place."""
+    """The text with its long answers inserted."""
     return expand(text, await _kept(scope, text), scope.lane)
 
 
 async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
-    """The JSON alone. Long answers stand in it where they are referred to, as far as it keeps its shape."""
+    """Only the JSON. References are replaced by the long answers, if the result still fits the schema."""
     text = bare(text)
     full, _ = _filled(text, await _kept(scope, text), lambda part: orjson.dumps(part).decode()[1:-1])
     return text if shape.problems(full) else full
 
 
 async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
-    """The long answers that a text may mean: of this run, or of earlier ones of the thread."""
+    """The long answers that a text may refer to: of this run, or of earlier runs of the thread."""
     kept = scope.view.artifacts
     if set(REFERENCE.findall(text)) - kept.keys():
         entries = await scope.journal.read(thread=scope.thread, kinds=(ArtifactKept.kind,))
@@ -243,7 +245,7 @@ async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
 
 
 def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:
-    """Put long answers where they are referred to; those that nobody refers to follow at the end, so that each reaches the user whole."""
+    """Replace references by the long answers. Answers without a reference follow at the end, so the user gets each one whole."""
     text, used = _filled(text, kept, str)
     rest = [
         f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
@@ -254,7 +256,7 @@ def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:
 
 
 def _filled(text: str, kept: Mapping[str, ArtifactKept], written: Callable[[str], str]) -> tuple[str, set[str]]:
-    """The text with every answer at its first mention, and at further ones while they stay small; and the names that were mentioned."""
+    """The text with every answer at its first mention, and at later mentions up to a limit; and the names that were mentioned."""
     used: set[str] = set()
     room = REPEATED
 

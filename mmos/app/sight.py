@@ -1,4 +1,4 @@
-"""Images need a model that sees: who does is found out before a run begins."""
+"""Checks, before a run begins, that a model can see the attached images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmos.participant.loop import Participants
 
 
 async def check_sight(participants: Participants, role: str, files: Iterable[File]) -> None:
-    """Raise where neither this role nor anybody whom it can consult sees an image that goes to it."""
+    """Raise if neither this role nor any role that it can consult has a model that sees images."""
     images = [file.name for file in files if file.image]
     if not images:
         return
@@ -23,15 +23,15 @@ async def check_sight(participants: Participants, role: str, files: Iterable[Fil
     listed = ", ".join(f"{one.name} ({one.model})" for one in roles)
     able = await _able(participants.fleet)
     raise UsageError(
-        f"No model here sees images, and {', '.join(images)} is one: {listed}.",
-        next_step=f"These models do: {able}. Choose one with --role ROLE=MODEL@HOST or --model MODEL@HOST."
+        f"None of these roles has a model that can see images, such as {', '.join(images)}: {listed}.",
+        next_step=f"These models can: {able}. Choose one with --role ROLE=MODEL@HOST or --model MODEL@HOST."
         if able
         else "Fetch a model whose capabilities list `vision`, and give it a role.",
     )
 
 
 async def _able(fleet: Fleet) -> str:
-    """The models of the fleet that see, each with its hosts."""
+    """The models of the fleet that can see images, each with its hosts."""
     await fleet.census()
     found: dict[str, list[str]] = {}
     for seat in fleet.seats:

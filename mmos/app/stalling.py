@@ -1,4 +1,4 @@
-"""Ends a run that no longer gets on: no fact, and nobody at work whose patience is limited elsewhere."""
+"""Ends a run that makes no progress: no new event, and nothing at work that has its own timeout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmos.errors import LimitReached
 from mmos.scope import Scope
 
 _ADVICE = (
-    "`mmos runs show {run}` shows how far it came. A tool that takes longer needs a timeout of its own: @mmos.tool(timeout=…). "
+    "`mmos runs show {run}` shows how far it got. A tool that takes longer needs its own timeout: @mmos.tool(timeout=…). "
     "Or raise limits.idle in the configuration."
 )
 

@@ -1,4 +1,4 @@
-"""Checks the values of run options by the rules of the configuration: the same words, the same durations, the same errors."""
+"""Checks the values of run options by the rules of the configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RULES: dict[str, Any] = {
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of an option as a run uses it; a wrong one raises `UsageError`, which says what is allowed."""
+    """The value of an option as a run uses it. A wrong value raises `UsageError`, which says what is allowed."""
     if value is None or name not in _RULES:
         return value
     made = _fitting(name, name, dict(value) if isinstance(value, Mapping) else value)

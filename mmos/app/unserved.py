@@ -1,4 +1,4 @@
-"""Which roles nobody can serve: found out beside a run, before anybody misses them, and written into every run."""
+"""Finds the roles that no host can serve, while a run works, and records a warning in the run."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from mmos.participant.role import Participant
 from mmos.scope import Scope
 
 GRACE = 0.25
-"""Seconds that a run that has ended waits for hosts that have not listed their models yet."""
+"""Seconds that an ended run waits for hosts that have not listed their models yet."""
 
 PATIENCE = 1.5
-"""Seconds that whoever asks waits: a host that is well needs milliseconds."""
+"""Seconds that a caller waits. A healthy host needs milliseconds."""
 
 Cast = Mapping[str, Participant]
 
 
 @dataclass(frozen=True)
 class Unserved:
-    """Roles that cannot be asked, all for the same reason."""
+    """Roles that no host can serve, all for the same reason."""
 
     roles: tuple[str, ...]
     """Each as ROLE=MODEL."""
     hosts: tuple[str, ...]
-    """The hosts that were to serve them."""
+    """The hosts that should serve them."""
     text: str
 
     @property
     def stops_all(self) -> bool:
-        """The arbiter is one of them: no run can be answered, and its reason says why."""
+        """Whether the arbiter is one of them. Then no run can get an answer, and the run's reason says why."""
         return any(role.startswith(f"{ARBITER}=") for role in self.roles)
 
 
 class RollCall:
-    """Asks each host once what it has. Later runs of the app use what is known; only while something is missing is it asked for again."""
+    """Asks each host once for its models. Later runs of the app use this result, and ask again only while something is missing."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -51,7 +51,7 @@ class RollCall:
             await asyncio.gather(self._asking, return_exceptions=True)
 
     async def call(self, cast: Cast) -> list[Unserved]:
-        """Ask now, and wait a moment for what the hosts say."""
+        """Ask now, and wait a moment for the hosts' answers."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._fleet.census(fresh=True))
         await asyncio.wait([self._asking], timeout=PATIENCE)
@@ -59,7 +59,7 @@ class RollCall:
 
     @asynccontextmanager
     async def beside(self, scope: Scope, cast: Cast) -> AsyncIterator[None]:
-        """Warn a run of what is missing, as soon as that is known; it never waits for this before its end, and then for a moment."""
+        """Warn a run of what is missing, as soon as that is known. The run waits for this only at its end, and only a moment."""
         asking = self._ask(cast)
         if asking is None:
             yield
@@ -74,7 +74,7 @@ class RollCall:
         self._warn(scope, cast)  # as far as hosts have answered
 
     def known(self, cast: Cast) -> list[Unserved]:
-        """What is missing, as far as the hosts have told."""
+        """What is missing, as far as the hosts have answered."""
         groups: dict[tuple[tuple[str, str], ...], tuple[list[Participant], Mapping[str, HostError]]] = {}
         for participant in cast.values():
             faults = self._fleet.faults(participant.role.model, participant.role.servers)
@@ -84,9 +84,9 @@ class RollCall:
         return [_unserved(participants, faults) for participants, faults in groups.values()]
 
     def _ask(self, cast: Cast) -> asyncio.Task[object] | None:
-        """The census that is going on; a new one where hosts were never asked, or where something was missing. None: nothing is.
+        """The current census. A new one if the hosts were never asked, or if something was missing. None if nothing is missing.
 
-        Where one model on the same hosts plays every role, its first call tells all that a census could.
+        If one model on the same hosts plays every role, its first call shows as much as a census.
         """
         if len({(participant.role.model, participant.role.servers) for participant in cast.values()}) == 1:
             return None
@@ -98,7 +98,7 @@ class RollCall:
         return self._asking
 
     async def _warn_when_known(self, asking: asyncio.Task[object], scope: Scope, cast: Cast) -> None:
-        await asyncio.wait([asking])  # it belongs to all runs of the app: this one may be cancelled
+        await asyncio.wait([asking])  # all runs of the app share it, so it is not cancelled with this run
         self._warn(scope, cast)
 
     def _warn(self, scope: Scope, cast: Cast) -> None:

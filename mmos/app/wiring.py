@@ -1,4 +1,4 @@
-"""Puts the parts together: hosts into a fleet, tools into boxes, words and boxes into participants."""
+"""Builds the fleet, the tools and the participants of a run from the configuration."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from mmos.tools.synthesize import synthesize_responses
 
 ARBITER = "arbiter"
 MODEL = "model"
-"""How a model that answers without a role is named where roles are listed."""
+"""The name, in lists of roles, of a model that answers without a role."""
 SYNTHESIZER = "synthesizer"
 INTERPRETER = "interpreter"
 UNCLEAR = "response.unclear_tool_calls"
 SMALL = "small"
-"""The built-in set of texts for small models."""
+"""The built-in set of prompts for small models."""
 
 
 def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
@@ -57,7 +57,7 @@ def templates_of(config: Config) -> Templates:
 
 
 def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
-    """The roles, with other models where the run names them, `MODEL` or `MODEL@HOST`, and other options of models."""
+    """The roles, with the models (`MODEL` or `MODEL@HOST`) and the sampling options that the run sets."""
     roles = config.roles()
     for name, wish in (changes or {}).items():
         if name not in roles:
@@ -72,7 +72,7 @@ def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mappin
 
 
 def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
-    """`MODEL` or `MODEL@HOST`, taken apart."""
+    """Split `MODEL` or `MODEL@HOST` into model and servers."""
     model, _, host = wish.partition("@")
     if host and host not in config.servers():
         raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
@@ -80,7 +80,7 @@ def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
 
 
 def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None) -> dict[str, Participant]:
-    """One model as it is: no words but the user's, no tools. Its window is the one that roles with this model have: another would reload it."""
+    """One model alone, with no text but the user's and no tools. It has the window of the roles with this model, because another window would reload it."""
     model, servers = _named(config, wish)
     if not model:
         raise UsageError(f"{wish!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
@@ -92,7 +92,7 @@ def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, A
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
-    """An option of models, for one role or for all."""
+    """Set a sampling option for one role or for all."""
     name, _, option = key.rpartition(".")
     if name and name not in roles:
         raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.")
@@ -101,7 +101,7 @@ def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
 
 
 def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> list[Tool]:
-    """The tools that the program brings: the specialists, what they are put together with, and the user."""
+    """The built-in tools: the specialists, those that combine or interpret answers, and the user."""
     specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars)
     tools = one_each(specialists, consultation)
@@ -116,7 +116,7 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
 
 
 def interpreter_of(config: Config) -> str:
-    """Who says what an unclear call means: the specialist of the rule for it, else the role of that name."""
+    """The role that says what an unclear call means: the specialist of a rule for it. Without such a rule, the role `interpreter`."""
     for rule in config.orchestration.routing.rules:
         compiled = compile_rule(rule.condition)
         if UNCLEAR in compiled.names and compiled.evaluate({"response": {"unclear_tool_calls": True}}):
@@ -132,7 +132,7 @@ def ladder_of(config: Config, cast: Mapping[str, Participant], ladder: Ladder) -
 def participants_of(
     roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str, answering: str = ARBITER
 ) -> dict[str, Participant]:
-    """Every role with its words and tools; the one that answers the user reads the run's own instructions, too."""
+    """Every role with its system text and tools. The role that answers the user also gets the run's own instructions."""
     if answering not in roles:
         known = ", ".join(roles)
         raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {known}.")
@@ -148,7 +148,7 @@ def participants_of(
 
 
 def taking_part(cast: Mapping[str, Participant], answering: str, interpreter: str) -> Mapping[str, Participant]:
-    """Who may have something to do when this role answers: it is no matter of such a run whether anybody else can be served."""
+    """The roles that may work when this role answers. The run needs no host for the others."""
     if answering == ARBITER:
         return cast
     names = [answering]
@@ -162,13 +162,13 @@ def taking_part(cast: Mapping[str, Participant], answering: str, interpreter: st
 
 
 def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], held: Toolbox) -> tuple[str, ...]:
-    """Whom it can consult with the tools that it holds."""
+    """The roles that it can consult with its tools."""
     others = [other.name for other in roles.values() if other.consultable and other.name != role.name]
     return tuple(name for name in others if "consult_specialist" in held or f"consult_{name}_specialist" in held)
 
 
 def _first(role: ResolvedRole, held: Toolbox) -> Stage | None:
-    """A role that has to consult before it answers, and has whom to consult."""
+    """The stage in which a role must consult before it answers; None if it need not or cannot consult."""
     consulting = frozenset(held.permitted(["consult_specialist", "consult_*_specialist"], []).names)
     if not role.consult_first or not consulting:
         return None
@@ -176,7 +176,7 @@ def _first(role: ResolvedRole, held: Toolbox) -> Stage | None:
 
 
 def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:
-    """The arbiter holds every tool, a specialist those that it is given; nobody consults himself."""
+    """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself."""
     allow, deny = role.tools.allow, list(role.tools.deny)
     if role.name == ARBITER:
         deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
@@ -190,26 +190,26 @@ def _purpose(role: ResolvedRole) -> str:
 
 
 _PURPOSES = {
-    "coding": "For writing, reading, explaining and mending code.",
+    "coding": "For writing, reading, explaining and fixing code.",
     "reasoning": "For hard questions: planning, comparing, proving, finding causes.",
     "analysis": "For reading and summarising texts and data, and for quick facts.",
 }
 
 
 def text_of(role: ResolvedRole) -> str:
-    """The name of the text in `prompts/` that tells a role its job."""
+    """The name of the text in `prompts/` with a role's instructions."""
     if role.name == INTERPRETER:
         return text_for(role.model)
     return role.name if role.name in (ARBITER, SYNTHESIZER) else "specialist"
 
 
 def system_of(name: str, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
-    """The system text of a role, without the tools that the `schema` channel adds to it."""
+    """The system text of a role, without the tools that the `schema` channel adds."""
     return instructions(roles[name], templates) if name == INTERPRETER else _system(roles[name], roles, templates)
 
 
 def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
-    """The role's text from `prompts/`, and what the configuration adds."""
+    """The role's text from `prompts/`, and the text that the configuration adds."""
     if role.name == ARBITER:
         listed = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
         text = templates.fill("arbiter", specialists=listed or "- none: you answer by yourself")

@@ -33,7 +33,7 @@ KNOWN = (
     Known((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so only their order tells results apart"),
     Known((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "it may continue to compute a call that was cancelled before its first token"),
     Known((0, 30, 6), (0, 30, 7), "warning", "version_known_bad", "on machines whose GPU shares the memory it throws out and reloads models that fit (#16610)"),
-    Known((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "a model that repeats itself ends the answer with no word of it (#18374)"),
+    Known((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "when a model repeats itself, Ollama ends the answer without an error (#18374)"),
 )  # fmt: skip
 """From Ollama's issues and from our own measurements."""
 

@@ -1,4 +1,4 @@
-"""The journal: the append-only record of what happened, and the only state that matters."""
+"""Keeps the journal: the append-only record of what happened, and the only state of MMOS."""
 
 from mmos.journal.connect import Tuning
 from mmos.journal.ids import IdSource, is_id, new_id

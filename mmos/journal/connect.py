@@ -1,4 +1,4 @@
-"""Opens the journal's file: for writing, for reading alone, or in memory; a file that is not ours is left as it is."""
+"""Opens the journal's file for writing, for reading only, or in memory. It never changes a file that is not a journal."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _AS_IT_STANDS = "ro&immutable=1"
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a journal writes; the defaults are for one machine whose power seldom fails."""
+    """How a journal writes. The defaults suit one machine with reliable power."""
 
     synchronous: Literal["normal", "full"] = "normal"
-    """`normal` survives the death of the process, `full` a power cut too, for one disk flush more at each commit."""
+    """`normal` survives the death of the process. `full` also survives a power cut, and costs one more disk flush for each commit."""
     linger: float = 0.05
-    """Seconds that entries wait for others to be committed with, unless somebody waits for them."""
+    """Seconds that entries wait for more entries before a commit, if no caller waits for them."""
     linger_followed: float = 0.005
-    """The same while somebody follows: what happens is to be seen as it happens."""
+    """The same while there are followers, which should see events as they happen."""
     patience: float = 30.0
     """Seconds that a write waits while other processes hold the file."""
     give_way_after: float = 0.01
-    """Seconds that the thread may wait for the interpreter before the event loop pauses for it, for a millisecond at most."""
+    """Seconds that the thread may wait for the interpreter lock before the event loop pauses for it, for a millisecond at most."""
     watch_every: float = 0.2
-    """Seconds between looks for what other processes wrote, while somebody follows."""
+    """Seconds between checks for entries of other processes, while there are followers."""
     max_pages: int = 0
-    """The size that the file may reach, in pages of 4 KiB; 0: as large as the disk."""
+    """The largest size of the file, in pages of 4 KiB; 0 means no limit."""
 
 
 DEFAULTS = Tuning()
@@ -46,16 +46,16 @@ def in_memory(tuning: Tuning) -> sqlite3.Connection:
 
 
 def for_writing(path: Path, tuning: Tuning) -> sqlite3.Connection:
-    """Creates the file where there is none; to be called under `opening`."""
+    """Open the file for writing, and create it if it does not exist. Call this under `opening`."""
     with faults.told(path):
-        # It holds prompts. SQLite gives the files beside it the same mode.
+        # It contains prompts. SQLite gives the files beside it the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         return _prepared(_address(path, "rw"), path, tuning, settle=True)
 
 
 def for_reading(path: Path, tuning: Tuning) -> sqlite3.Connection:
-    """A file that does not exist, or that nobody has begun, reads as an empty journal."""
+    """Open the file for reading. A missing or empty file reads as an empty journal."""
     if not exists(path):
         return in_memory(tuning)
     with faults.told(path):
@@ -64,7 +64,7 @@ def for_reading(path: Path, tuning: Tuning) -> sqlite3.Connection:
         except sqlite3.OperationalError as fault:
             if not faults.lacks_index(fault):
                 raise
-        # As it stands the file is whole, unless its newest entries lie apart.
+        # The main file alone is complete, if the write-ahead file has no newer entries.
         apart = path.with_name(f"{path.name}-wal")
         if not (apart.exists() and apart.stat().st_size):
             return _prepared(_address(path, _AS_IT_STANDS), path, tuning)
@@ -75,14 +75,14 @@ def for_reading(path: Path, tuning: Tuning) -> sqlite3.Connection:
 
 
 def alone(path: Path, tuning: Tuning) -> sqlite3.Connection:
-    """As the only one who has the file open: the index is then in memory, and no room is needed on the disk."""
+    """Open the file exclusively. The index is then in memory and needs no room on the disk."""
     return _prepared(_address(path, "rw"), path, tuning, alone=True)
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a journal; raises where there is something else. Looks at the file as it stands and leaves nothing beside it.
+    """Whether there is a journal. Raises if there is another kind of file. It reads the main file only and creates no other.
 
-    Through SQLite: a process that opens and closes the file on its own loses the locks of its other connections.
+    It uses SQLite, because a process that opens and closes the file itself loses the locks of its other connections.
     """
     if path.parent.exists() and not path.parent.is_dir():
         raise faults.not_a_folder(path.parent)
@@ -90,7 +90,7 @@ def exists(path: Path) -> bool:
         if not path.exists() or not path.stat().st_size:
             return False
         with closing(_connect(_address(path, _AS_IT_STANDS), DEFAULTS)) as database:
-            # Lets a file pass that is shorter than it says: in the middle of a checkpoint it is, and the pages are in the file beside it.
+            # Accept a file that is shorter than its header says. In the middle of a checkpoint it is, and the write-ahead file has the pages.
             database.execute("PRAGMA writable_schema = ON")
             schema.check_ours(database, path)
     return True
@@ -98,7 +98,7 @@ def exists(path: Path) -> bool:
 
 @contextmanager
 def opening(folder: Path, patience: float) -> Iterator[None]:
-    """One process at a time opens a folder for writing, so that creating, migrating and sweeping meet nobody."""
+    """Hold the folder's lock, so that only one process at a time creates, migrates and sweeps."""
     lock = FileLock(folder / "journal.lock")
     faults.patiently(lock.take, patience)
     try:
@@ -112,13 +112,13 @@ def _address(path: Path, mode: str) -> str:
 
 
 def _connect(address: str, tuning: Tuning) -> sqlite3.Connection:
-    # isolation_level=None: transactions begin where we say. The thread that uses the connection is the writer's own.
+    # isolation_level=None: the code begins transactions itself. Only the writer's thread uses the connection.
     pause = min(1.0, tuning.patience)
     return sqlite3.connect(address, timeout=pause, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _prepared(address: str, path: Path, tuning: Tuning, *, settle: bool = False, alone: bool = False) -> sqlite3.Connection:
-    """A connection that is closed again where something is wrong with the file."""
+    """A connection. It is closed again if something is wrong with the file."""
     with ExitStack() as undo:
         database = undo.enter_context(closing(_connect(address, tuning)))
         if alone:
@@ -135,7 +135,7 @@ def _settle(database: sqlite3.Connection, path: Path, tuning: Tuning) -> None:
     database.execute("PRAGMA secure_delete = ON")
     database.execute("PRAGMA cell_size_check = ON")
     database.execute(f"PRAGMA synchronous = {tuning.synchronous}")
-    # Created first with a rollback journal: so the mark of the application is in the file itself from its first commit on.
+    # First with a rollback journal, so that the main file has the application's mark from its first commit on.
     schema.migrate(database, path)
     database.execute("PRAGMA journal_mode = WAL")
     if tuning.max_pages:

@@ -1,4 +1,4 @@
-"""What SQLite and the file system complain of, told as errors that name the path and the cure."""
+"""Turns errors of SQLite and the file system into errors with the path and the next step."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NO_INDEX = (sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3
 
 def damaged(path: Path, what: str) -> StateDamaged:
     return StateDamaged(
-        f"{path}: {what}; nothing in it was changed.",
-        next_step="Put a good copy in its place, or move it away and start with an empty one (or name another folder with --state).",
+        f"{path}: {what}. MMOS did not change it.",
+        next_step="Replace it by a good copy, or move it away and start with an empty journal, or name another folder with --state.",
     )
 
 
 def too_new(path: Path, found: int, known: int) -> StateTooNew:
     return StateTooNew(
-        f"{path}: written by a newer mmos (its schema is {found}, this one knows up to {known}); nothing in it was changed.",
+        f"{path}: a newer mmos wrote it (its schema is {found}, this version knows up to {known}). MMOS did not change it.",
         next_step="Update mmos, or name another folder with --state.",
     )
 
@@ -36,62 +36,62 @@ def too_new(path: Path, found: int, known: int) -> StateTooNew:
 def read_only(path: Path, what: str) -> StateReadOnly:
     return StateReadOnly(
         f"{path}: {what}.",
-        next_step="Make it writable (check the mount, the owner and the rights), or name another folder with --state.",
+        next_step="Make it writable (check the mount, the owner and the permissions), or name another folder with --state.",
     )
 
 
 def not_writable(path: Path) -> StateReadOnly:
-    """Whose fault it is that nobody may write there, as far as the system tells."""
+    """Why the file cannot be written, as far as the system says."""
     mounted = hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY
     return read_only(path, "the file system is mounted read-only" if mounted else "you may read it but not write it")
 
 
 def lies_apart(path: Path) -> StateReadOnly:
     return StateReadOnly(
-        f"{path}: holds the newest entries, and they cannot be read from a folder that may not be written.",
-        next_step="Copy the folder to a place where you may write, and name the copy with --state.",
+        f"{path}: this file has the newest entries, and MMOS cannot read them in a folder that it may not write to.",
+        next_step="Copy the folder to a place where you may write, then name the copy with --state.",
     )
 
 
 def full(path: Path) -> StateFull:
     return StateFull(
-        f"{path}: no room left to write; what was written before is intact.",
+        f"{path}: the disk has no room left; earlier entries are intact.",
         next_step="Free some space (`mmos runs delete` works on a full disk, too), or name a folder on another disk with --state.",
     )
 
 
 def busy(path: Path) -> StateBusy:
-    return StateBusy(f"{path}: another process keeps it locked.", next_step="Wait until that process is done, or end it, then try again.")
+    return StateBusy(f"{path}: another process keeps it locked.", next_step="Wait until that process ends, or end it, then try again.")
 
 
 def not_alone(path: Path) -> StateBusy:
     return StateBusy(
-        f"{path}: there is no room left to write, and without room only a process that has the journal for itself can delete from it.",
+        f"{path}: the disk has no room left. Then deleting works only if no other process uses the journal.",
         next_step="Leave every chat and end every run that uses it, then try again.",
     )
 
 
 def closed(path: Path) -> StateError:
-    return StateError(f"{path}: the journal is closed.", next_step="Open it anew.")
+    return StateError(f"{path}: the journal is closed.", next_step="Open it again.")
 
 
 def not_a_folder(path: Path) -> StateError:
-    return StateError(f"{path}: is a file, and the journal needs a folder.", next_step="Name a folder with --state.")
+    return StateError(f"{path}: this is a file, but the journal needs a folder.", next_step="Name a folder with --state.")
 
 
 def lacks_index(fault: sqlite3.Error) -> bool:
-    """Whether SQLite could not put the index of the write-ahead file beside the journal: 32 KiB, for reading, too."""
+    """Whether SQLite could not create the index of the write-ahead file (32 KiB), which it also needs for reading."""
     code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
     return code in _NO_INDEX or code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
 
 
 def of_sqlite(path: Path, fault: sqlite3.Error) -> StateError:
-    """`sqlite_errorcode` holds the extended code; its low byte says the kind."""
+    """The state error for an error of SQLite. `sqlite_errorcode` is the extended code, and its low byte is the kind."""
     code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
-    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # SQLite's only word for a disk without room for the index
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # SQLite's only code for a disk without room for the index
         return full(path)
     match code & 0xFF:
-        # Our statements are right for our schema: where SQLite finds a mistake in one, the schema is no longer ours.
+        # The statements are right for this schema. If SQLite finds an error in one, the file has another schema.
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
             return damaged(path, f"damaged ({fault})")
         case sqlite3.SQLITE_FULL:
@@ -118,7 +118,7 @@ def of_system(path: Path, fault: OSError) -> StateError:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Whatever the block meets leaves it as a StateError."""
+    """Turn errors inside the block into StateError."""
     try:
         yield
     except sqlite3.Error as fault:
@@ -128,7 +128,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def patiently(attempt: Callable[[], T], patience: float) -> T:
-    """Tries again while somebody else holds the lock. It sleeps, on a thread: no file lock tells when it gets free."""
+    """Try again while another process holds the lock. It sleeps, on a thread, because a file lock sends no event when it is released."""
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The state folder: made for its owner alone, and kept out of repositories."""
+"""Creates the state folder: readable for its owner only, and kept out of repositories."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make(folder: Path) -> None:
-    """A folder that is there is left as it is: it may be one of the user's own."""
+    """Create the folder. An existing folder is not changed, because it may be the user's own."""
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")  # it lies beside a configuration, and holds what people said
+        (folder / ".gitignore").write_text("*\n")  # it is beside a configuration and contains conversations

@@ -1,4 +1,4 @@
-"""Followers of a journal: each gets every committed entry once, in order, and is never waited for."""
+"""Delivers entries to followers of a journal: each gets every committed entry once, in order. The journal never waits for a follower."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _READY_AT_MOST = 1000
 
 
 class Follower:
-    """One who follows: what is ready for it, and whether there is more to be read."""
+    """A follower, with its ready entries, and whether it must read more from the file."""
 
     def __init__(self, run: str | None, after: int) -> None:
         self.run = run
         self.place = after
-        """Nothing up to this number is still to come, but for what is ready."""
+        """The number of the last entry that is delivered or ready."""
         self.ready: deque[Entry] = deque()
         self._unkept: deque[Entry] = deque()
-        """Entries without a number: they could not be written, and are heard after all that were."""
+        """Entries that could not be written, so they have no number. They come after all written entries."""
         self.behind = True
-        """Entries may lie beyond the place that only the file can tell: older ones, another process's, or too many to keep."""
+        """Whether it must read from the file: older entries, entries of another process, or more than are kept."""
         self._news = asyncio.Event()
 
     def hear(self, entries: list[Entry]) -> None:
-        """Entries of one commit: numbers in a row, of which the first ones may be known already."""
+        """Take the entries of one commit. Their numbers are consecutive, and the first may be known already."""
         self._unkept.extend(entry for entry in entries if not entry.seq and self.run in (None, entry.run))
         entries = [entry for entry in entries if entry.seq]
         if entries and not self.behind:
@@ -41,7 +41,7 @@ class Follower:
         self.place = max(place, until)
 
     def take_unkept(self) -> bool:
-        """Make ready what could not be written; whether there was any."""
+        """Make the entries ready that could not be written. Returns whether there were any."""
         found = bool(self._unkept)
         self.ready.extend(self._unkept)
         self._unkept.clear()

@@ -1,4 +1,4 @@
-"""Deletes from a journal on a disk that has no room left, not even for what SQLite needs in order to delete safely."""
+"""Deletes from a journal on a full disk, where SQLite itself has no room to delete safely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LITTLE_ENDIAN = 0x377F0682
 
 
 class Cramped:
-    """The file without a write-ahead file beside it, for us alone."""
+    """The journal's file without a write-ahead file, opened exclusively."""
 
     def __init__(self, path: Path, tuning: Tuning) -> None:
         self._path = path
@@ -36,15 +36,15 @@ class Cramped:
                 raise
             fold_in(path)
             self.database = _alone(path, tuning)
-        self._beside("shm").unlink(missing_ok=True)  # nobody else is there to use it
+        self._beside("shm").unlink(missing_ok=True)  # no other process uses it
 
     def close(self) -> None:
-        """SQLite would leave the file with the old pages, and so what was deleted."""
+        """Close the file. SQLite would leave the file with the old pages, which contain the deleted text."""
         self._let_go()
         self.database.close()
 
     def delete(self, where: str, values: Sequence[Any]) -> int:
-        """In slices that give their room back at once, the newest entries first: a run of which a part is left is still listed."""
+        """Delete in slices that free their room at once, the newest entries first, so that a run that is partly deleted is still listed."""
         some = f"DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE {where} ORDER BY seq DESC LIMIT {_ROWS_AT_ONCE})"
         deleted = 0
         while count := self._change(lambda: self.database.execute(some, values).rowcount):
@@ -56,8 +56,8 @@ class Cramped:
         self._change(lambda: give_back(self.database))
 
     def _change(self, change: Callable[[], T]) -> T:
-        """With the old pages on the disk where it has room for them, and only where it has none with the old pages in memory:
-        a process that is killed while it writes those few pages leaves a damaged file."""
+        """Run a change with the old pages in a file, if the disk has room for it. Otherwise keep the old pages in memory: then a process that is
+        killed while it writes those few pages leaves a damaged file."""
         try:
             self.database.execute("PRAGMA journal_mode = DELETE")
             return change()
@@ -77,7 +77,7 @@ class Cramped:
 
 
 def give_back(database: sqlite3.Connection) -> None:
-    """Make the file shorter by pages that are free: by a script, since a mere statement stops after the first page."""
+    """Shorten the file by its free pages. This uses a script, because a single statement stops after the first page."""
     database.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
 
 
@@ -90,10 +90,10 @@ def _alone(path: Path, tuning: Tuning) -> sqlite3.Connection:
 
 
 def fold_in(path: Path) -> None:
-    """Bring what is written ahead into the file, as SQLite does when there is room for both.
+    """Copy the write-ahead file into the main file, as SQLite does when there is room for both.
 
-    The pages that are there are overwritten first, which can be done again. Then the write-ahead file makes room for the new ones,
-    which are in memory alone for that moment.
+    It first overwrites existing pages, which can be repeated. Then it empties the write-ahead file to make room for the new pages,
+    which are only in memory at that moment.
     """
     ahead = path.with_name(f"{path.name}-wal")
     if not ahead.exists():
@@ -117,7 +117,7 @@ def fold_in(path: Path) -> None:
 
 
 def committed(log: bytes) -> tuple[int, int, dict[int, bytes]]:
-    """The size of a page, how many the file has after the last commit, and the newest of each that was written ahead."""
+    """The page size, the number of pages after the last commit, and the newest version of each page in the write-ahead file."""
     if len(log) < _HEADER.size:
         return 0, 0, {}
     magic, _, size, _, *rest = _HEADER.unpack_from(log)
@@ -131,7 +131,7 @@ def committed(log: bytes) -> tuple[int, int, dict[int, bytes]]:
         page = log[start + _FRAME.size : start + _FRAME.size + size]
         sums = _summed(sums, order, log[start : start + 8] + page)
         if signed != [*salt, *sums]:
-            break  # left over from before
+            break  # a frame of an earlier round
         begun[number] = page
         if total:
             count = total

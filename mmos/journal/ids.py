@@ -1,4 +1,4 @@
-"""Ids that sort by the time they were made: 48 bits of milliseconds and 80 of chance, as 26 letters of Crockford's base 32."""
+"""Makes ids that sort by time: 48 bits of milliseconds and 80 random bits, as 26 letters of Crockford's base 32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHAPE = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 class IdSource:
-    """Makes ids; one made later sorts later, within the same millisecond too."""
+    """Makes ids. A later id sorts later, even within the same millisecond."""
 
     def __init__(self, clock: Callable[[], float] = time.time, random: Callable[[int], int] = secrets.randbits) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class IdSource:
 
 
 def new_id(clock: Callable[[], float] = time.time, random: Callable[[int], int] = secrets.randbits) -> str:
-    """An id in the order of this process; `random` gives so many bits. Where ids must repeat exactly, keep an `IdSource`."""
+    """A new id, in the order of this process. `random(n)` returns n random bits. Use an `IdSource` if ids must be reproducible."""
     return _of_this_process.next(clock, random)
 
 

@@ -1,4 +1,4 @@
-"""The journal's face: append, wait until it is durable, read, decide, follow, delete."""
+"""Provides the journal: append, wait until entries are durable, read, decide, follow, delete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Journal:
 
     def __init__(self, folder: Path | None, clock: Callable[[], float], process: str, tuning: Tuning, *, to_delete: bool = False) -> None:
         self.process = process
-        """The id under which this journal writes; empty where it only reads."""
+        """The id under which this journal writes; empty if it only reads."""
         self._processes = Processes(folder) if folder else None
         self._clock = clock
         self._tuning = tuning
@@ -49,7 +49,7 @@ class Journal:
         to_delete: bool = False,
         tuning: Tuning = DEFAULTS,
     ) -> Journal:
-        """`folder=None`: in memory, and gone when it is closed. `to_delete`: it opens on a full disk, too, and then deletes at most."""
+        """Open a journal. With `folder=None` it is in memory and gone after `close`. With `to_delete` it also opens on a full disk, but can then only delete."""
         journal = cls(folder, clock, "" if read_only else new_id(clock), tuning, to_delete=to_delete)
         opened = False
         try:
@@ -61,7 +61,7 @@ class Journal:
         return journal
 
     async def close(self) -> None:
-        """Commits what was appended; followers get that, then end. Raises where something was lost and nobody has heard of it."""
+        """Commit appended entries, deliver them to followers, and end. Raises if entries were lost and no caller knows it yet."""
         if self._closed:
             return
         self._closed = True
@@ -82,50 +82,50 @@ class Journal:
     # ---------------------------------------------------------------- write
 
     def append(self, run: str, thread: str, event: Event) -> Entry:
-        """Never blocks. The entry gets its number when it is committed; until then `seq` is 0.
+        """Append an event without blocking. The entry gets its number at the commit; until then `seq` is 0.
 
-        Where it cannot be written, nothing more of its run is: `durable` and `close` say so, and followers hear of it all the same.
+        If it cannot be written, nothing more of its run is written. `durable` and `close` raise, and followers still get the entry.
         """
         self._check_writable()
         entry = Entry(run, thread, self._clock(), event)
-        # Encoded here and now: what cannot be written down fails at the place where it came from, and later changes do not count.
+        # Encoded at once, so that a value that cannot be written fails here, and later changes have no effect.
         self._writer.put((entry, encode(event)))
         return entry
 
     async def durable(self, run: str | None = None) -> None:
-        """Returns when all that was appended so far is committed; raises where something of this run, or of any, could not be."""
+        """Return when all entries so far are committed. Raises if entries of this run (without `run`: of any run) could not be written."""
         self._check_open()
         await self._writer.durable(run)
 
     async def decide(self, kinds: Collection[str], choose: Choose, *, thread: str | None = None, run: str | None = None) -> list[Entry]:
-        """Reads the entries of these kinds and appends what `choose` makes of them, and nobody can write in between.
+        """Read the entries of these kinds and append what `choose` returns, with no other write in between.
 
-        `choose` runs on the journal's thread, perhaps more than once: it looks at nothing but the entries.
+        `choose` runs on the journal's thread, perhaps more than once, so it may use only the entries.
         """
         self._check_writable()
         query = Query(run, thread, kinds)
         return await self._writer.decide(partial(self._store.decide, query, choose, self._clock))
 
     async def delete(self, *, run: str | None = None, thread: str | None = None) -> int:
-        """Deletes for good what fits all that is given, and says how many entries that were."""
+        """Delete all entries that match every argument, and return their number."""
         if run is None and thread is None:
-            raise UsageError("Which run or thread is to be deleted?", next_step="Name one.")
+            raise UsageError("No run or thread to delete was given.", next_step="Name one.")
         return await self._delete([Query(run, thread)])
 
     async def delete_all(self, *, runs: Iterable[str] = (), threads: Iterable[str] = ()) -> int:
-        """The same of several, each for itself; their room is given back at the end."""
+        """Delete several runs and threads, and free their room at the end."""
         return await self._delete([*(Query(run=run) for run in runs), *(Query(thread=thread) for thread in threads)])
 
     async def _delete(self, queries: Iterable[Query]) -> int:
         self._check_writable()
         count = sum([await self._writer.do(partial(self._store.delete, query)) for query in queries])
         while await self._writer.do(self._store.shrink):
-            pass  # Slice by slice, so that what others append is written in between.
+            pass  # In slices, so that entries of other callers are written in between.
         return count
 
     @property
     def size(self) -> int:
-        """Bytes that it takes on the disk."""
+        """Its size on the disk, in bytes."""
         return self._store.size
 
     def _check_open(self) -> None:
@@ -135,7 +135,7 @@ class Journal:
     def _check_writable(self) -> None:
         self._check_open()
         if not self.process:
-            raise StateReadOnly(f"{self._store.path}: was opened for reading alone.", next_step="Open it for writing.")
+            raise StateReadOnly(f"{self._store.path}: this journal is open for reading only.", next_step="Open it for writing.")
 
     # ---------------------------------------------------------------- read
 
@@ -148,7 +148,7 @@ class Journal:
         after: int = 0,
         limit: int | None = None,
     ) -> list[Entry]:
-        """The entries that fit all that is given, in order; what this journal appended before is among them."""
+        """The entries that match every argument, in order, including those that this journal appended before."""
         query = Query(run, thread, kinds)
         entries: list[Entry] = []
         while limit is None or len(entries) < limit:
@@ -162,7 +162,7 @@ class Journal:
         return entries
 
     def alive(self, process: str) -> bool:
-        """Whether the process that writes, or wrote, under this id still lives."""
+        """Whether the process that writes under this id still runs."""
         if process and process == self.process:
             return not self._closed
         return self._processes is not None and self._processes.alive(process)
@@ -170,7 +170,7 @@ class Journal:
     # ---------------------------------------------------------------- follow
 
     async def follow(self, *, run: str | None = None, after: int = 0) -> AsyncIterator[Entry]:
-        """Committed entries, those of other processes too: first the past, then live, until the journal is closed."""
+        """Yield committed entries, also of other processes: first the past ones, then new ones, until the journal is closed."""
         follower = Follower(run, after)
         self._join(follower)
         try:
@@ -191,7 +191,7 @@ class Journal:
             self._leave(follower)
 
     async def _catch_up(self, follower: Follower) -> None:
-        follower.behind = False  # First: what is committed while we read must be noticed.
+        follower.behind = False  # First, so that a commit during the read is noticed.
         entries, until = await self._writer.do(partial(self._store.beyond, follower.run, follower.place, _PAGE))
         follower.take(entries, until)
         if len(entries) == _PAGE:
@@ -215,7 +215,7 @@ class Journal:
             follower.hear(entries)
 
     async def _watch_others(self) -> None:
-        # The one place that polls: SQLite tells no process of another's commit; it only counts them for who asks.
+        # The only place that polls, because SQLite does not notify a process of another's commit. It only counts commits.
         try:
             while not self._closed:
                 if await self._writer.do(self._store.changed):

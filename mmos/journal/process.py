@@ -1,4 +1,4 @@
-"""Which processes write here: each holds an OS lock on a file of its own, and a kill -9 lets go of it at once."""
+"""Records which processes write a journal. Each holds an OS lock on its own file, which a kill -9 releases at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmos.journal.ids import is_id
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int, *, shared: bool) -> bool:  # noqa: ARG001 - there are no shared ones here
+    def _lock(handle: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows has no shared locks here
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -23,7 +23,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    # flock and not fcntl's own locks: those are lost as soon as the process closes any other handle on the same file.
+    # flock, because a process loses its fcntl locks when it closes any other handle on the same file.
     def _lock(handle: int, *, shared: bool) -> bool:
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -54,13 +54,13 @@ class FileLock:
         os.close(self._handle)
         self._handle = None
         if remove and sys.platform == "win32":
-            # The next one to open the journal removes it where somebody looks at it just now.
+            # If another process has it open now, the next process that opens the journal removes it.
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
 
 
 class Processes:
-    """The lock files of a state folder. Claiming and sweeping happen under the folder's own lock, so they never meet."""
+    """The lock files of a state folder. Claiming and sweeping hold the folder's own lock, so they never run at the same time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "processes"
@@ -88,13 +88,13 @@ class Processes:
 
     @staticmethod
     def _left_behind(path: Path) -> bool:
-        """Asks with a shared lock, so that two who ask at once do not take each other for the owner."""
+        """Whether no process holds the lock. It tries a shared lock, so that two callers do not take each other for the owner."""
         try:
             handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
         except FileNotFoundError:
             return True
         except PermissionError:
-            return False  # Of another user: who cannot tell must not take its runs away.
+            return False  # Another user's file: treat the process as alive, so that its runs are not taken over.
         try:
             return _lock(handle, shared=True)
         finally:

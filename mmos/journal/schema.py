@@ -1,4 +1,4 @@
-"""The shape of the journal's file: what marks it as ours, and the numbered steps from an empty file to today's."""
+"""Defines the schema of the journal's file: the mark of a journal, and the migrations from an empty file to the current version."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ APPLICATION = 0x4D4D4F53
 """The letters MMOS; SQLite keeps them in the file's header."""
 
 LISTING = ("run_started", "run_resumed", "run_finished", "thread_named", "question_asked", "question_answered")
-"""The kinds that lists of runs, threads and questions are made of; an index holds these alone."""
+"""The kinds of events for lists of runs, threads and questions. One index has only these."""
 
 ONLY_LISTING = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in LISTING))
-"""A query must say it in these very words: SQLite does not work out that its parameters are among them."""
+"""A query must contain this text to use the index, because SQLite cannot infer it from parameters."""
 
-# A step that was published is never changed; the next one goes below it.
+# Never change a published step. Add the next one below it.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE entries (
@@ -30,7 +30,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def check_ours(database: sqlite3.Connection, path: Path) -> None:
-    """Whether the file says that it is a journal, and one that this version understands."""
+    """Raise if the file is not a journal, or if this version does not understand it."""
     (application,) = database.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION:
         raise faults.damaged(path, "not a journal (it is the SQLite file of another application)")
@@ -38,13 +38,13 @@ def check_ours(database: sqlite3.Connection, path: Path) -> None:
 
 
 def check_readable(database: sqlite3.Connection, path: Path) -> None:
-    """The same of an open file, whose newest pages may lie apart; and whether its end can be read."""
+    """Check an open file, including pages in the write-ahead file, and that its end can be read."""
     check_ours(database, path)
     database.execute("SELECT seq, run, thread, time, kind, version, data FROM entries ORDER BY seq DESC LIMIT 1").fetchall()
 
 
 def migrate(database: sqlite3.Connection, path: Path) -> None:
-    """To be called by the only one who is opening the file."""
+    """Bring the file to the current version. The caller must be the only process that is opening the file."""
     if database.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone():
         check_ours(database, path)
     found = version(database)
@@ -53,7 +53,7 @@ def migrate(database: sqlite3.Connection, path: Path) -> None:
     database.execute("BEGIN")
     with database:
         if not found:
-            # Must come before anything else is written, and writes by itself: in here, so that no half-made file is ever seen.
+            # This must be the first write. It is inside the transaction, so that no process sees a half-made file.
             database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for step in MIGRATIONS[found:]:
             for statement in step:

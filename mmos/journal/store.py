@@ -1,4 +1,4 @@
-"""The journal on disk or in memory, spoken to in plain calls that block; one thread at a time may use it."""
+"""Reads and writes the journal's database with blocking calls. Only one thread at a time may use it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Query:
-    """Which entries: those that fit all that is given."""
+    """Selects the entries that match all given values."""
 
     run: str | None = None
     thread: str | None = None
@@ -50,17 +50,17 @@ class Query:
 
 
 class Store:
-    """Everything a journal has on disk: its file and, where it writes, the lock that shows its process alive."""
+    """The files of a journal: its database and, if it writes, the lock that shows that its process runs."""
 
     def __init__(self, folder: Path | None, tuning: Tuning, process: str, *, to_delete: bool = False) -> None:
         self.path = folder / connect.FILE if folder else Path(":memory:")
         self._folder = folder
         self._tuning = tuning
         self._process = process
-        """Empty: it only reads."""
+        """Empty if it only reads."""
         self._to_delete = to_delete
         self._cramped: full_disk.Cramped | None = None
-        """The same file while the disk has no room, which is enough for deleting."""
+        """The database while the disk is full; it can only delete."""
         self._lock: FileLock | None = None
         self._open: sqlite3.Connection | None = None
         self._seen = -1
@@ -105,7 +105,7 @@ class Store:
     # ---------------------------------------------------------------- write
 
     def write(self, lines: Sequence[Line]) -> None:
-        """Commits the lines in order and gives their entries their numbers."""
+        """Commit the lines in order, and set the numbers of their entries."""
         for start in range(0, len(lines), _ROWS_AT_ONCE):
             self._patiently(partial(self._insert, lines[start : start + _ROWS_AT_ONCE]))
 
@@ -120,7 +120,7 @@ class Store:
         )
 
     def shrink(self) -> bool:
-        """Gives some freed room back; true while there is more."""
+        """Free some room on the disk. Returns whether there is more."""
         return self._with_or_without_room(self._shrink, self._shrink_cramped)
 
     def _with_or_without_room(self, with_room: Callable[[], T], without: Callable[[full_disk.Cramped], T]) -> T:
@@ -133,7 +133,7 @@ class Store:
         return self._patiently(partial(without, cramped))
 
     def _make_do(self) -> full_disk.Cramped:
-        """Go on as the only one who has the file open, with what needs no room."""
+        """Reopen the file exclusively, in the mode that needs no room."""
         if self._folder is None:
             raise faults.full(self.path)
         if self._open is not None:
@@ -148,7 +148,7 @@ class Store:
         return self._cramped
 
     def _insert(self, lines: Sequence[Line]) -> None:
-        # One statement is one transaction, and one release of the interpreter's lock: each further one may wait for a busy loop.
+        # One statement is one transaction and releases the interpreter lock once. Each further statement may wait for a busy loop.
         values: list[Any] = []
         for entry, data in lines:
             kind = entry.event.name if isinstance(entry.event, Unknown) else entry.event.kind
@@ -175,7 +175,7 @@ class Store:
         full_disk.give_back(self._database)
         left = self._free_pages
         if not left:
-            # What was deleted stands in the write-ahead file until that is folded in. Where a reader is in the way, the last to close does it.
+            # Deleted text stays in the write-ahead file until a checkpoint. If a reader prevents it, the last process to close does it.
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return left > 0
 
@@ -190,15 +190,15 @@ class Store:
         return self._patiently(lambda: self._select(query, after, limit))
 
     def beyond(self, run: str | None, after: int, limit: int) -> tuple[list[Entry], int]:
-        """The next entries of a run, and the number up to which there are no others."""
+        """The next entries of a run, and the number up to which there are no more."""
         row = self._patiently(lambda: self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone())
-        # The end is looked at first: an entry that is committed between the two comes twice rather than never.
+        # Read the end first. An entry that is committed in between then comes twice instead of never.
         entries = self.page(Query(run), after, limit)
         last = entries[-1].seq if entries else after
         return entries, last if len(entries) == limit else max(last, row[0] if row else 0)
 
     def changed(self) -> bool:
-        """Whether another process has written since the last time this was asked."""
+        """Whether another process has written since the last call."""
         (seen,) = self._patiently(lambda: self._database.execute("PRAGMA data_version").fetchone())
         before, self._seen = self._seen, seen
         return bool(before != seen)

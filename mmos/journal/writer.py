@@ -1,4 +1,4 @@
-"""The thread that alone touches the store, and how work reaches it from the event loop."""
+"""Runs all work on the store on one thread, and passes it there from the event loop."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _GIVE_WAY_FOR = 0.001
 
 
 class Writer:
-    """Takes lines in one by one and commits them in groups, in order; other work on the store waits its turn among them."""
+    """Collects lines and commits them in groups, in order. Other work on the store runs between the groups."""
 
     def __init__(self, store: Store, tuning: Tuning, committed: Callable[[list[Entry]], None]) -> None:
         self.lost: dict[str, StateError] = {}
-        """Runs with a gap, and why: nothing more of them is written."""
+        """Runs with lost entries, and the reason. Nothing more of them is written."""
         self.followed = False
-        """Whether anybody wants to hear of commits; waking the loop costs as much as the commit."""
+        """Whether there are followers. Without any, the thread does not wake the loop, which would cost as much as the commit."""
         self._told: set[str] = set()
-        """Lost runs of which a caller has heard."""
+        """Lost runs whose error a caller has received."""
         self._store = store
         self._tuning = tuning
         self._committed = committed
@@ -64,7 +64,7 @@ class Writer:
             self._commit = self._submit(self._write)
 
     async def durable(self, run: str | None = None) -> None:
-        """Returns when all that was put in is written; raises where something of this run, or of any, could not be."""
+        """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written."""
         await self._settled()
         for name in [*self.lost] if run is None else [run]:
             if name in self.lost:
@@ -72,7 +72,7 @@ class Writer:
                 raise self.lost[name].with_traceback(None)
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Runs it on the thread, after everything that was put in before."""
+        """Run work on the thread, after all lines that were put in before."""
         self.hand_over()
         return await self._result(self._submit(work))
 
@@ -80,7 +80,7 @@ class Writer:
         return await self.do(partial(self._decide, decide))
 
     async def close(self) -> None:
-        """Raises where something could not be written and nobody has heard of it."""
+        """Write the rest and close. Raises if lines were lost and no caller knows it yet."""
         try:
             await self._settled()
         finally:
@@ -108,12 +108,12 @@ class Writer:
     async def _result(self, job: Future[T]) -> T:
         if job.done():
             return job.result()
-        # A caller that is cancelled takes nothing back: the job may hold what others have put in.
+        # If the caller is cancelled, the job continues: it may contain lines of other callers.
         return await asyncio.shield(asyncio.wrap_future(job))
 
     def _give_way(self, job: Future[Any]) -> None:
-        # A loop that always has something to do lets go of the interpreter's lock at each poll, but for so short a time that a
-        # thread which wants it may miss it for seconds. So whoever has waited this long gets the interpreter for a moment.
+        # A loop that always has work releases the interpreter lock at each poll, but so briefly that a waiting
+        # thread may miss it for seconds. So after this wait the loop pauses for a moment.
         self._guard = None
         if not job.done():
             wait([job], _GIVE_WAY_FOR)
@@ -123,13 +123,13 @@ class Writer:
     # ---------------------------------------------------------------- on the thread
 
     def _write(self) -> None:
-        self._asked = False  # From here on whoever hands over asks anew; what was handed over before is taken below.
+        self._asked = False  # From here on, `hand_over` submits a new job. Lines from before are taken below.
         lines: list[Line] = []
         while self._handed:
             lines += self._handed.popleft()
-        # No fact of a run follows a gap. The next run may find room again.
+        # No entry of a run follows a gap. The next run may find room again.
         whole = [line for line in lines if line[0].run not in self.lost]
-        fault: StateError | None = StateError(f"{self._store.path}: could not be written.")  # unless something says more
+        fault: StateError | None = StateError(f"{self._store.path}: could not be written.")  # replaced by a more precise error below
         try:
             self._store.write(whole)
             fault = None
@@ -142,12 +142,12 @@ class Writer:
 
     def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
         entries = decide()
-        for entry in entries:  # Whoever takes a run up again goes on from what is written.
+        for entry in entries:  # A resumed run continues from its written entries.
             self.lost.pop(entry.run, None)
         self._tell(entries)
         return entries
 
     def _tell(self, entries: list[Entry]) -> None:
         if self.followed:
-            with suppress(RuntimeError):  # The loop has ended without closing the journal: nobody listens.
+            with suppress(RuntimeError):  # The loop has ended without closing the journal, so there are no followers.
                 self._loop.call_soon_threadsafe(self._committed, entries)

@@ -1,1 +1,1 @@
-"""Pure folds over journal entries: what a thread says, what a run did, what it cost."""
+"""Builds views from journal entries: the conversation of a thread, and what a run did and cost."""

@@ -1,4 +1,4 @@
-"""The conversation of one thread: for each role the exchanges that ended, and the ones in progress; extended, never rebuilt."""
+"""Builds the conversation of a thread: for each role its ended exchanges and those in progress. New entries extend it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mmos.messages import Message, ToolCall
 
 @dataclass(eq=False)
 class History:
-    """The ended exchanges of one role, flat, with the place where each begins."""
+    """The ended exchanges of one role as one list of messages, with the start of each exchange."""
 
     messages: list[Message] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
-    """The run that each belongs to."""
+    """The run of each exchange."""
 
     def extend(self, exchange: Iterable[Message], run: str) -> None:
         self.starts.append(len(self.messages))
@@ -24,38 +24,38 @@ class History:
         self.messages.extend(exchange)
 
     def take_back(self) -> None:
-        """Forget the newest exchange."""
+        """Remove the newest exchange."""
         del self.messages[self.starts.pop() :]
         self.runs.pop()
 
     def place(self, exchange: int) -> int:
-        """Where an exchange begins in `messages`; the end for one that is still to come."""
+        """Where an exchange begins in `messages`; the end of the list for a future exchange."""
         return self.starts[exchange] if exchange < len(self.starts) else len(self.messages)
 
 
 @dataclass
 class Lane:
-    """One exchange: what was given, what was said and done since, and which calls still have no result."""
+    """One exchange: the first message, everything since, and the calls that have no result yet."""
 
     role: str
     history: History
     past: int
-    """How many ended exchanges there were when this one began; its prompt never grows at the front."""
+    """The number of ended exchanges when this one began. So nothing is ever added before the messages of its prompt."""
     messages: list[Message]
     depth: int = 0
     parent: str = ""
     turns: int = 0
     setbacks: int = 0
-    """Unclear turns since something last came of one."""
+    """Unclear turns since the last useful turn."""
     reshaped: int = 0
-    """How often its answer was asked for in the user's own shape."""
+    """How often MMOS asked for its answer in the user's schema."""
     open: tuple[ToolCall, ...] = ()
     results: dict[str, Message] = field(default_factory=dict)
     status: Status | None = None
 
     @property
     def pending(self) -> tuple[ToolCall, ...]:
-        """Calls of the newest turn that have no result yet, in the model's order."""
+        """The calls of the newest turn that have no result yet, in the model's order."""
         return tuple(call for call in self.open if call.id not in self.results)
 
     @property
@@ -63,7 +63,7 @@ class Lane:
         return self.messages[-1]
 
     def before(self, skip: int = 0) -> list[Message]:
-        """The ended exchanges that this one remembers, without the `skip` oldest."""
+        """The messages of the ended exchanges before this one, without the `skip` oldest."""
         return self.history.messages[self.history.place(skip) : self.history.place(self.past)]
 
     def known(self) -> list[Message]:
@@ -76,14 +76,14 @@ class Lane:
 
 
 class Conversation:
-    """All roles' lanes of one thread, folded from its entries."""
+    """The lanes of all roles of one thread, built from its entries."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.lanes: dict[str, Lane] = {}
         self.histories: dict[str, History] = {}
         self.seen = 0
         self.ends: list[Entry] = []
-        """Ends and withdrawals of exchanges that were folded in: our own get their numbers only when they are committed."""
+        """Ends and withdrawals of exchanges that are already applied. Entries of this process get their numbers only at the commit."""
         for entry in entries:
             self.apply(entry)
 
@@ -117,14 +117,14 @@ class Conversation:
                 self.ends.append(entry)
 
     def knows(self, ended: list[Entry]) -> bool:
-        """Whether these newest ends in the journal were all folded in; another process may have written some."""
+        """Whether all these newest ends in the journal are already applied. Another process may have written some."""
         known = {entry.seq for entry in self.ends}
         self.seen = max([self.seen, *(entry.seq for entry in ended)])
         self.ends = [entry for entry in self.ends if not 0 < entry.seq <= self.seen]
         return all(entry.seq in known for entry in ended)
 
     def path(self, lane: str) -> list[str]:
-        """The lane, the one that asked it, and so on up to the run's own."""
+        """The lane, its parent, and so on up to the run's own lane."""
         found = []
         while lane:
             found.append(lane)
@@ -132,19 +132,19 @@ class Conversation:
         return found
 
     def _reopen(self, run: str) -> None:
-        """The run's own exchange goes on; what was said of its first end is taken back while nobody remembers it."""
+        """Continue the run's own exchange. Remove its first end from the history, if no later exchange has used it."""
         lane = self.lanes.get(run)
         if lane is None or lane.status is None:
             return
         lane.status = None
-        if lane.last.role == "assistant":  # it was asked in vain; now it is asked anew
+        if lane.last.role == "assistant":  # the model gave an unsuitable answer; MMOS will ask again
             lane.reshaped = 0
         remembered = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
         if lane.past == len(lane.history.starts) - 1 and not remembered:
             lane.history.take_back()
 
     def _withdraw(self, run: str) -> None:
-        """What its participants said is taken back, as far as it is the newest and no other run has built on it."""
+        """Remove a run's exchanges from the histories, as far as they are the newest and no other run has used them."""
         for history in self.histories.values():
             others = (lane.past for name, lane in self.lanes.items() if lane.history is history and name.partition(":")[0] != run)
             built_on = max(others, default=0)
@@ -153,7 +153,7 @@ class Conversation:
 
 
 def _settle(lane: Lane, event: CallFinished) -> None:
-    """Results join the exchange together and in the order of the calls, whoever finished first: templates match by position."""
+    """Add results when all calls have one, in the order of the calls, because templates match them by position."""
     if all(call.id != event.call for call in lane.open):
         return
     lane.results[event.call] = event.message
@@ -164,7 +164,7 @@ def _settle(lane: Lane, event: CallFinished) -> None:
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
-    """The exchange as later turns see it: no call without a result, and a cut answer says that it was cut."""
+    """The exchange as later turns see it: without calls that have no result, and with a mark if the answer was cut short."""
     messages = list(lane.messages)
     if event.status == "answered":
         return messages

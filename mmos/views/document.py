@@ -1,4 +1,4 @@
-"""The result document of a run: what `--json` prints, made from its view alone."""
+"""Makes the result document of a run, which `--json` prints, from its view."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mmos.views.run import RunView
 VERSION = 1
 
 LIMITS = frozenset({"timeout", "stalled", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens", "loop", "repetition"})
-"""Reasons that mean: a limit of the run was reached."""
+"""The reasons for reaching a limit of the run."""
 
 UNSERVED = frozenset(
     {"no_host", "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "load_failed", "out_of_memory",
      "runner_crashed", "model_missing", "unauthorized", "stream_cut"}
 )  # fmt: skip
-"""Reasons that mean: no host could serve."""
+"""The reasons for finding no host that can serve."""
 
 
 def exit_code(status: str, reason: str | None) -> int:
-    """The exit code that goes with a status: 0 answered, 3 waiting, 4 no host, 5 a limit, 130 cancelled, else 1."""
+    """The exit code for a status: 0 answered, 3 waiting, 4 no host, 5 a limit, 130 cancelled, otherwise 1."""
     if reason in LIMITS or status == "partial":
         return 5
     if status == "failed":
@@ -29,7 +29,7 @@ def exit_code(status: str, reason: str | None) -> int:
 
 
 def document(view: RunView) -> dict[str, Any]:
-    """The document of INTERFACE: every key is always there."""
+    """The document, always with every key."""
     return {
         "version": VERSION,
         "run": view.run or None,
@@ -61,7 +61,7 @@ def document(view: RunView) -> dict[str, Any]:
 
 
 def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:
-    """The document of a run that never began: wrong usage or configuration."""
+    """The document for wrong usage or a wrong configuration, when no run has started."""
     view = RunView(status="cancelled" if code == "cancelled" else "failed", reason=Reason(code, message, next_step))
     return document(view)
 

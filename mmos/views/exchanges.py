@@ -1,4 +1,4 @@
-"""The exchanges of a thread as they were said to the user: task and answer, run by run."""
+"""Lists the exchanges of a thread as the user saw them: task and answer, run by run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXCHANGE_KINDS = ("run_started", "run_resumed", "run_finished", "run_withdrawn")
 
 @dataclass
 class Exchange:
-    """One task and what came of it."""
+    """One task and its answer."""
 
     run: str
     time: float
@@ -20,11 +20,11 @@ class Exchange:
     status: str = "unfinished"
     answer: str | None = None
     withdrawn: bool = False
-    """The user asked it anew: it no longer counts in the history."""
+    """Whether the user withdrew it to ask again. Then it no longer counts in the history."""
     files: tuple[str, ...] = ()
-    """The names of what went along."""
+    """The names of attached files."""
     role: str = ""
-    """Who answered it alone, without the arbiter."""
+    """The role that answered without the arbiter; empty for the arbiter."""
 
     @property
     def typed(self) -> str:
@@ -33,7 +33,7 @@ class Exchange:
 
 
 def with_files(task: str, files: Sequence[str]) -> str:
-    """A task as it is shown: what went along is named, and not shown itself."""
+    """A task for display, with the names of its files."""
     return f"{task} (with {', '.join(files)})" if files else task
 
 

@@ -1,4 +1,4 @@
-"""What there is in a journal: its runs and its threads, by id, name and age."""
+"""Lists the runs and threads of a journal, and finds them by id and name."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class ThreadRow:
 
 
 def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> list[RunRow]:
-    """Every run, oldest first; one that never finished is `running` while its process lives, else `interrupted`."""
+    """Every run, oldest first. An unfinished run is `running` while its process runs, otherwise `interrupted`."""
     rows: dict[str, RunRow] = {}
     for entry in entries:
         match entry.event:
             case RunStarted(task=task, process=process, files=files, rehearsed=rehearsed):
                 rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed)
-            case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while it was at work has no start
+            case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while at work has no start
                 row.process, row.status = process, ""
             case RunFinished(status=status) if row := rows.get(entry.run):
                 row.status, row.ended = status, entry.time
@@ -55,7 +55,7 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
 
 
 def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
-    """Every thread, the one last used at the end."""
+    """Every thread, the last used at the end."""
     rows: dict[str, ThreadRow] = {}
     for entry in entries:
         row = rows.setdefault(entry.thread, ThreadRow(entry.thread))
@@ -70,26 +70,26 @@ def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
 
 
 def find_run(entries: Iterable[Entry], wanted: str) -> str:
-    """The run with this id, or the only one whose id begins or ends so."""
+    """The run with this id, or the only run whose id begins or ends with this text."""
     known = [entry.run for entry in entries if isinstance(entry.event, RunStarted)]
     return _only("run", wanted, known, "mmos runs list")
 
 
 def find_thread(entries: Iterable[Entry], wanted: str) -> str:
-    """The thread with this name or id, or the only one whose id begins or ends so."""
+    """The thread with this name or id, or the only thread whose id begins or ends with this text."""
     rows = threads(entries)
     named = [row.thread for row in rows if row.name == wanted]
     return named[-1] if named else _only("thread", wanted, [row.thread for row in rows], "mmos threads list")
 
 
 def check_name(name: str) -> None:
-    """Raise for a name that no list could show in a line."""
+    """Raise for a name that a list cannot show in one line."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise UsageError(f"A thread's name has 1 to {LONGEST_NAME} printable characters.", next_step="Choose another name.")
 
 
 def thread_named(entries: Iterable[Entry], name: str) -> str | None:
-    """The thread of exactly this name or id; None when there is none."""
+    """The thread with exactly this name or id, or None."""
     rows = threads(entries)
     return next((row.thread for row in rows if name in (row.name, row.thread)), None)
 
@@ -101,5 +101,7 @@ def _only(kind: str, wanted: str, known: list[str], where: str) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UsageError(f"{wanted!r} may mean {len(fitting)} {kind}s: {', '.join(fitting[:5])}.", next_step="Give more of the id.")
+        raise UsageError(
+            f"{wanted!r} may mean {len(fitting)} {kind}s: {', '.join(fitting[:5])}.", next_step="Give more characters of the id."
+        )
     raise NotFound(f"There is no {kind} {wanted!r}.", next_step=f"See {where}.")

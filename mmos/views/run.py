@@ -1,4 +1,4 @@
-"""What one run did and what it cost, folded from its entries: status, budgets spent, roles, tools, questions, artifacts, loops."""
+"""Builds the view of one run from its entries: status, costs, roles, tools, questions, artifacts, loops."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File, Usage
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
-"""How a text names an artifact."""
+"""How a text refers to an artifact."""
 
 AT_REST = frozenset(
     {"question_open", "question_unanswered", "loop", "limit_turns", "limit_total_turns", "limit_calls", "limit_tokens", "repetition"}
 )
-"""Reasons for which a run stops only when every call has come to rest: a call without a result paused there, nothing cut it off."""
+"""Reasons for which a run stops only between calls. A call without a result was then paused, not cut off."""
 
 _SIGNS_A_TOKEN = 4
 
 
 @dataclass
 class RoleUse:
-    """What one role did on one model and host."""
+    """What one role did with one model on one host."""
 
     role: str
     model: str
@@ -56,36 +56,36 @@ class ToolUse:
 
 
 def canonical(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
-    """One spelling for the same call by the same role, whatever the order of its keys."""
+    """The same text for the same call by the same role, in any order of its keys."""
     return f"{role} {tool} {orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()}"
 
 
 @dataclass
 class RunView:
-    """The fold of one run."""
+    """The view of one run."""
 
     run: str = ""
     thread: str = ""
     task: str = ""
     files: tuple[File, ...] = ()
-    """What the user attached."""
+    """The files that the user attached."""
     status: events.Status | None = None
     answer: str | None = None
     reason: Reason | None = None
     started: float = 0.0
     ended: float = 0.0
-    """When its newest entry was written."""
+    """The time of its newest entry."""
     process: str = ""
     rehearsed: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
     config_path: str = ""
     lane: str = ""
-    """The run's own lane: the arbiter's."""
+    """The run's own lane, which is the arbiter's."""
     lanes: dict[str, str] = field(default_factory=dict)
     """The lane that each call opened."""
     opened: int = 0
-    """Lanes so far."""
+    """The number of lanes so far."""
     turns: int = 0
     asked: int = 0
     prompt_tokens: int = 0
@@ -97,32 +97,32 @@ class RunView:
     load_seconds: float = 0.0
     loads: int = 0
     swaps: int = 0
-    """Loads for which the host had to push a model out of memory."""
+    """Loads for which the host had to unload a model."""
     roles: dict[tuple[str, str, str], RoleUse] = field(default_factory=dict)
     tools: dict[str, ToolUse] = field(default_factory=dict)
     started_calls: dict[str, events.CallStarted] = field(default_factory=dict)
     finished_calls: dict[str, events.CallFinished] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
-    """The ids of all calls that models wished for, begun or not."""
+    """The ids of all calls that models requested, started or not."""
     cut_off: Counter[str] = field(default_factory=Counter)
-    """How often each call was cut off before it had a result, by a crash or by a stop that waited for nothing."""
+    """How often a crash or an immediate stop cut each call off before it had a result."""
     repeats: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """For each canonical call the lanes that made it, once for each time."""
+    """For each canonical call, the lanes that made it, once for each time."""
     withheld: dict[str, set[str]] = field(default_factory=dict)
-    """For each lane the tools that it may not see in its next turn."""
+    """For each lane, the tools that are withheld in its next turn."""
     hidden: dict[str, set[str]] = field(default_factory=dict)
-    """For each lane the tools that it did not see in the turn of its newest reply."""
+    """For each lane, the tools that were withheld in the turn of its newest reply."""
     repetitions: Counter[str] = field(default_factory=Counter)
-    """How often a turn of each lane was ended because it repeated itself."""
+    """How often MMOS stopped a turn of each lane because it repeated itself."""
     cut: dict[str, str] = field(default_factory=dict)
-    """For each lane what had come of a reply that broke off."""
+    """For each lane, the text so far of a reply that broke off."""
     artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
     questions: dict[str, events.QuestionAsked] = field(default_factory=dict)
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
     repairs: list[events.CallRepaired] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unserved: set[str] = field(default_factory=set)
-    """Roles that nobody can serve, each as ROLE=MODEL."""
+    """Roles that no host can serve, each as ROLE=MODEL."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -137,7 +137,7 @@ class RunView:
 
     @property
     def data(self) -> Any:
-        """The value of an answer that was asked for in a shape."""
+        """The JSON value of an answer for a schema; otherwise None."""
         return orjson.loads(self.answer) if self.answer is not None and self.status == "answered" and "schema" in self.options else None
 
     @property
@@ -146,7 +146,7 @@ class RunView:
 
     @property
     def open_question(self) -> events.QuestionAsked | None:
-        """The newest question that nobody has answered."""
+        """The newest question without an answer."""
         return next((question for name, question in reversed(self.questions.items()) if name not in self.answers), None)
 
     def apply(self, entry: Entry) -> None:
@@ -176,7 +176,7 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
     view.opened += 1
     if not event.parent:
         view.lane, view.files = event.lane, event.message.files
-    elif event.call:  # an inquiry has none
+    elif event.call:  # an inquiry has no call
         view.lanes[event.call] = event.lane
 
 
@@ -213,7 +213,7 @@ def _model_failed(view: RunView, event: events.ModelFailed) -> None:
 
 def _call_started(view: RunView, event: events.CallStarted) -> None:
     if event.call in view.started_calls:
-        return  # taken up again after a crash or a question: still the same call
+        return  # resumed after a crash or a question: still the same call
     view.started_calls[event.call] = event
     view.tools.setdefault(event.tool, ToolUse(event.tool)).calls += 1
     view.repeats[canonical(event.role, event.tool, event.arguments)].append(event.lane)
