@@ -92,10 +92,10 @@ async def test_it_is_silent_while_something_else_is_shown() -> None:
 
 def test_it_beats_in_a_pipe_and_beside_a_document_but_not_where_nobody_wants_to_know() -> None:
     for show in (Show(), Show(progress=True)):
-        heartbeat = show.screen(JSON).heartbeat
+        heartbeat = show.screen(JSON, whole=False).heartbeat
         assert heartbeat is not None
         assert heartbeat.every == EVERY == 30.0
-    assert Show(progress=False).screen(JSON).heartbeat is None
+    assert Show(progress=False).screen(JSON, whole=False).heartbeat is None
 
 
 # ---------------------------------------------------------------- over real HTTP

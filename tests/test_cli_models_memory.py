@@ -90,7 +90,7 @@ async def test_unloading_takes_it_out_of_memory(tmp_path: Path) -> None:
     assert first.document["unloaded"] == [{"host": "one", "model": "general:7b", "ok": True, "error": None}]
     assert (again.code, again.out) == (0, "Nothing was loaded.\n")
     assert rest.code == 0
-    assert "general:7b is unloaded from two." in rest.out
+    assert "general:7b is out of the memory of two." in rest.out
     assert one.residency.loaded() == two.residency.loaded() == []
     assert both.code == 2
     assert "Did you mean 'general:7b'?" in near.err

@@ -107,7 +107,7 @@ def test_find_takes_the_first_that_there_is(tmp_path):
     users.write_text(MINIMAL)
     assert find(None, environ, here) == Source(users, str(users))
     (here / "orchestration.yaml").write_text(MINIMAL)
-    assert find(None, environ, here) == Source(here / "orchestration.yaml", "orchestration.yaml")
+    assert find(None, environ, here) == Source(here / "orchestration.yaml", "orchestration.yaml", found=True)
     (here / "other.yaml").write_text(MINIMAL)
     assert find(None, {**environ, "MMOS_CONFIG": "other.yaml"}, here) == Source(here / "other.yaml", "other.yaml")
     (home / "mine.yaml").write_text(MINIMAL)

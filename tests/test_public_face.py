@@ -236,7 +236,7 @@ async def test_a_repr_is_short_and_keeps_what_nobody_should_read(tmp_path: Path)
         seen.append(repr(context))
         return "So."
 
-    secret = {"servers": {"here": {"headers": {"X-Token": "hush-hush"}}}}
+    secret = {"servers": {"here": {"headers": {"X-Token": "hush-hush"}}}, "limits": {"repetition": True}}
     turns = [Call("look", {"path": "a"}), "An answer that goes on. " * 400]
     async with stage({"arbiter": turns}, tools=[look], orchestration=secret) as on:
         answer = await on.app.run("Which quince?", options=mmos.RunOptions(system="Be a pirate."))

@@ -102,7 +102,7 @@ async def test_a_host_is_added_and_the_rest_of_the_file_stays(tmp_path: Path) ->
     assert path.is_symlink()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
     assert [host["host"] for host in hosts.document["hosts"]] == ["one", "gpu2"]
-    assert (again.code, "orchestration.yaml:6 has a server 'gpu2' already" in again.err, "--name" in again.err) == (2, True, True)
+    assert (again.code, "orchestration.yaml:6 already has a server 'gpu2'" in again.err, "--name" in again.err) == (2, True, True)
     assert (other_name.code, "as 'gpu2'" in other_name.err) == (2, True)
     assert sorted(one.name for one in tmp_path.glob("*.yaml")) == ["orchestration.yaml", "real.yaml"]
     assert not list(tmp_path.glob(".*.new"))
@@ -129,7 +129,7 @@ async def test_this_machine_still_serves_after_the_first_host_is_named(tmp_path:
     servers = yaml.safe_load((tmp_path / "small.yaml").read_text())["orchestration"]["servers"]
     assert (written.code, list(servers)) == (0, ["local", "gpu1"])
     assert servers["local"]["url"] == "http://127.0.0.1:11434"
-    assert "So far http://127.0.0.1:11434 served" in written.err
+    assert "so MMOS used http://127.0.0.1:11434" in written.err
 
 
 @pytest.mark.parametrize(

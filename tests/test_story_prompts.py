@@ -82,7 +82,7 @@ async def test_slips_are_named_with_what_was_meant(at: Shell) -> None:
         (["show", "codnig"], "No prompt and no role is named 'codnig'; did you mean 'coding'?"),
         (["diff", "zzz"], "No prompt and no role is named 'zzz'."),
         (["show", "brief", "--filled"], "--filled takes a role: arbiter, coding, interpreter, synthesizer."),
-        (["show", "coding", "--filled", "--built-in"], "give one of them"),
+        (["show", "coding", "--filled", "--built-in"], "Give one of them"),
     ],
 )
 async def test_a_wrong_word_is_answered_by_the_next_step(at: Shell, words: list[str], told: str) -> None:

@@ -54,7 +54,9 @@ def folder(tmp_path: Path, listener: socket.socket, nothing_typed: TextIO, monke
     (place / "words").mkdir(parents=True)
     here.mkdir()
     (place / "file.yaml").write_text(FILE.format(port=listener.getsockname()[1]))
-    (place / "clocks_of_mine.py").write_text("def what_time(zone: str) -> str:\n    return f'noon in {zone}'\n")
+    (place / "clocks_of_mine.py").write_text(
+        "import mmos\n@mmos.tool(after_crash='repeat')\ndef what_time(zone: str) -> str:\n    return f'noon in {zone}'\n"
+    )
     (place / "words" / "arbiter.md").write_text("You are ours. {{ specialists }}")
     monkeypatch.chdir(here)
     monkeypatch.setattr(sys, "stdin", nothing_typed)

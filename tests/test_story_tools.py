@@ -88,7 +88,7 @@ async def test_an_answer_that_is_named_a_thousand_times_does_not_grow_without_en
         reference = next(word for word in prompt.results[0].text.split() if word.startswith("artifact:")).rstrip(".")  # type: ignore[attr-defined]
         return f"{reference}\n" * 1000
 
-    async with stage({"arbiter": [consult("coding"), cite], "coding": [LONG]}) as on:
+    async with stage({"arbiter": [consult("coding"), cite], "coding": [LONG]}, orchestration={"limits": {"repetition": True}}) as on:
         answer = await on.app.run("Write it all.")
         assert answer.text is not None
         assert answer.text.startswith(f"{LONG}\n{LONG}\n")  # a second time is no attack
