@@ -66,7 +66,9 @@ def many_values(size: int) -> str:
 @pytest.mark.parametrize("bomb", [merged_in_a_list, merged_in_a_chain, aliases, equal_keys, many_values])
 def test_reading_stops_where_a_file_unfolds_to_too_much(bomb: Callable[[int], str]) -> None:
     small, large = bomb(12_000), bomb(24_000)
-    assert steps(lambda: refused(large)) == steps(lambda: refused(small)) < 500_000
+    twice, once = steps(lambda: refused(large)), steps(lambda: refused(small))
+    assert abs(twice - once) < 100  # what an earlier test has left in a cache is a few steps
+    assert once < 500_000
     assert len(refused(large)) <= MOST_PROBLEMS
 
 
