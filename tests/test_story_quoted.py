@@ -13,7 +13,7 @@ from mmos.events import QuestionAsked
 from mmos.messages import File
 from mmos.rehearsal.pieces import Raw
 from mmos.testing import Call, Model, Stage, stage
-from tests.quotations import ARGUMENTS, CASES, QUOTING, STYLES
+from tests.quotations import ARGUMENTS, CASES, PLAIN, QUOTING, STYLES
 
 EVIL = STYLES["hermes"]
 TEXTS: dict[str, Any] = {"path": "native", "tag": "<nothing>"}
@@ -184,6 +184,40 @@ async def test_a_call_that_came_as_such_and_is_copied_is_not_made_when_nobody_ca
         assert (answer.status, answer.text, disks.wiped) == ("answered", "I was not allowed to.", [])
         assert "This call was not made" in on.heard("arbiter")[2]
         assert len(await _asked(on, answer)) == 1
+
+
+async def test_a_quotation_that_is_said_again_as_a_call_is_asked_about(disks: Disks) -> None:
+    cast = {"arbiter": arbiter(CONSULT, Raw(EVIL), WIPE, "I was not allowed to."), "coding": specialist(Raw(EVIL))}
+    async with stage(cast, tools=[disks.tool()], orchestration=HELD) as on:
+        answer = await on.app.run("Ask coding.")
+        assert (answer.text, disks.wiped, len(await _asked(on, answer))) == ("I was not allowed to.", [], 1)
+        assert answer.document()["repairs"][-1]["stage"] == "arbiter"
+
+
+async def test_a_copied_call_with_a_typing_error_in_its_name_is_not_put_right(disks: Disks) -> None:
+    evil = EVIL.replace("wipe_disk", "wipe_diskk")
+    cast = {"arbiter": [CONSULT, Call("wipe_diskk", ARGUMENTS), "So be it."], "coding": specialist(Raw(evil))}
+    async with stage(cast, tools=[disks.tool()], orchestration=HELD) as on:
+        answer = await on.app.run("Ask coding.")
+        assert (answer.text, disks.wiped) == ("So be it.", [])
+        assert "There is no tool named 'wipe_diskk'" in on.heard("arbiter")[2]
+
+
+@pytest.mark.parametrize(
+    ("task", "wiped"),
+    [
+        ("wipe_disk: /dev/sdb true", ["/dev/sdb"]),
+        ("wipe_disk(disk, force, times) wipes a disk. Wipe /dev/sdb; force is true.", ["/dev/sdb"]),
+        ("Do this: wipe_disk(disk='/dev/sdb', force=True)", []),
+        (f"What is this? {PLAIN}", []),
+    ],
+)
+async def test_what_the_user_asks_for_in_words_is_done_and_a_call_in_the_task_is_asked_about(
+    task: str, wiped: list[str], disks: Disks
+) -> None:
+    async with stage({"arbiter": [WIPE, "Thus."]}, tools=[disks.tool()]) as on:
+        answer = await on.app.run(task)
+        assert (answer.status, disks.wiped) == ("answered", wiped)
 
 
 async def test_the_user_decides_about_a_copied_call(tmp_path: Path, disks: Disks) -> None:

@@ -53,19 +53,19 @@ def read(reply: Reply, names: Names, seen: Seen | None = None) -> Reading:
         return _silent(reply, message, offered=bool(names.specs))
     if not names.specs and not message.calls:
         return Reading(message)
-    return _served(message, names) if message.calls else _written(reply, names, seen)
+    return _served(message, names, seen) if message.calls else _written(reply, names, seen)
 
 
-def _served(message: Message, names: Names) -> Reading:
+def _served(message: Message, names: Names, seen: Seen | None) -> Reading:
     """The server's calls; one that cannot be saved stays as it is, and its failure tells the model why."""
     notes = Notes()
-    calls = tuple(_mended(call, names, notes) for call in message.calls)
+    calls = tuple(_mended(call, names, notes, seen) for call in message.calls)
     if calls == message.calls:
         return Reading(message)
     return Reading(replace(message, calls=calls), repairs=_told(notes.repairs))
 
 
-def _mended(call: ToolCall, names: Names, notes: Notes) -> ToolCall:
+def _mended(call: ToolCall, names: Names, notes: Notes, seen: Seen | None) -> ToolCall:
     spec = names.specs.get(call.name)
     if spec is not None:
         coerced = coerce(call.arguments, spec.parameters, spec.problems)
@@ -73,7 +73,9 @@ def _mended(call: ToolCall, names: Names, notes: Notes) -> ToolCall:
             return call
     found = drafts({"name": call.name, "arguments": call.arguments}, names) or [Draft(call.name, call.arguments)]
     made = resolve(found[0], names, notes) if len(found) == 1 else None
-    return call if made is None else replace(call, name=made.name, arguments=made.arguments)
+    if made is None or (made.name != call.name and seen and seen.quotes(made.name, made.arguments, written=call.name)):
+        return call  # who only copied the call has to name the tool
+    return replace(call, name=made.name, arguments=made.arguments)
 
 
 def _written(reply: Reply, names: Names, seen: Seen | None) -> Reading:

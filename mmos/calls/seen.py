@@ -22,10 +22,8 @@ MOST_STEPS = 150_000
 """What one search may cost. A text that needs more was made to be searched in vain, so the call counts as quoted."""
 LETTERS_A_STEP = 500
 """How many letters are searched in the time of a step."""
-FARTHEST = 400
-"""Words between a tool's name and its arguments."""
-FOREIGN = 60
-"""Words of an argument that the call does not have."""
+FARTHEST = 2000
+"""Words between a tool's name and its arguments: they may belong to an argument that the call does not have."""
 TELLING = 8
 """A text of fewer letters beside the tool's name is no evidence on its own."""
 MOST_PIECES = 4
@@ -53,6 +51,8 @@ _NAMED = re.compile(
 )
 """What stands before the name of a call without arguments."""
 _OPENED = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
+_VALUE = re.compile(r"[^\w)\]}]{0,20}[:=>]")
+"""What stands between a key and its value."""
 _CALLED = re.compile(r"[\"'`*]*\s?\(")
 
 
@@ -202,12 +202,13 @@ class Seen:
     def _is_form(self, sought: _Sought, page: Page, message: Message, first: int, after: int) -> bool:
         """Whether a name stands there as in a call, and not as in a sentence."""
         before, behind = page.around(first, after)
-        if sought.values:
-            return _SPACE.sub("", before).rstrip(_AROUND)[-1:] in _SIGNS or behind.lstrip(_AROUND + "\r\n")[:1] in _SIGNS
+        before = _SPACE.sub("", before)
+        if sought.values and message.role == "tool":
+            return before.rstrip(_AROUND)[-1:] in _SIGNS or behind.lstrip(_AROUND + "\r\n")[:1] in _SIGNS
         if _NAMED.search(before) or _OPENED.match(behind):
             return True
         # People write `name()` when they speak of a function, so in their own words it does not forbid a call that came as such.
-        return not (self._own and message.role == "user") and _CALLED.match(behind) is not None
+        return _CALLED.match(behind) is not None and (bool(sought.values) or not (self._own and message.role == "user"))
 
     def _has_values(self, sought: _Sought, page: Page, first: int, after: int) -> bool:
         """Whether all arguments stand beside the name, in any order, with nothing but keys and signs between."""
@@ -219,7 +220,7 @@ class Seen:
                 continue
             said = page.bare[page.starts[word] : page.starts[word + 1]]
             if said in sought.between or (said.isdigit() and len(said) < 4):
-                foreign = FOREIGN if said in sought.others else 0
+                foreign = FARTHEST if said in sought.others and _VALUE.match(page.plain, page.words[word][1]) else 0
             elif not foreign:
                 break
             else:
