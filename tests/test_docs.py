@@ -205,7 +205,7 @@ def test_a_shown_line_has_to_be_there_and_in_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [pytest.param([], "135 million parameters", marks=needs_model), (["--rehearse"], "rehearsed")],
+    [pytest.param([], "135 million parameters", marks=needs_model), (["--rehearse"], "This is a rehearsal")],
     ids=["embedded", "rehearsed"],
 )
 def test_the_demo_answers_and_says_what_to_type_next(options: list[str], said: str) -> None:
