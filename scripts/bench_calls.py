@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.calls_hostile import TOOLS, slowest
+from bench.calls_hostile import TOOLS, slowest, texts
 from bench.calls_peers import families
 from bench.calls_readers import READERS
 from bench.calls_rows import Outcome, Reader, Score, bench_rows, lines, matcher, ours, score_bench, specs, timed
+from bench.mixtures import mixture
 
 from mmos.calls.naming import Names
 from mmos.calls.reading import read
@@ -26,6 +27,8 @@ LEAST = {"calls_correct": 0.99, "no_call_clean": 1.0, "undecodable_with_call": 0
 CORE = 0.95
 MEDIAN_MS, WORST_MS, HOSTILE_S, HOT_US = 2.0, 50.0, 1.0, 20.0
 MEGABYTE = 1_000_000
+MIXTURES = 20
+PIECES = (1, 7, 1000, 400_000)
 
 Row = Mapping[str, Any]
 
@@ -83,10 +86,11 @@ def _peers(data: Path, *, shown: bool) -> list[str]:
 
 
 def _hostile() -> list[str]:
-    seconds, name = slowest(MEGABYTE)
-    half, _ = slowest(MEGABYTE // 2)
-    print(f"Hostile texts of 1 MB: slowest {seconds:.2f} s ({name[:40]!r}); of half a MB {half:.2f} s")
-    return [f"1 MB of {name!r} takes {seconds:.2f} s"] if seconds > HOSTILE_S else []
+    mixed = [(f"mixture {seed}", mixture(seed)(MEGABYTE)) for seed in range(MIXTURES)]
+    slow = [("signs", slowest(texts(MEGABYTE))), ("half a MB of signs", slowest(texts(MEGABYTE // 2))), ("mixtures", slowest(mixed))]
+    slow += [(f"mixtures in pieces of {piece:,}", slowest(mixed, piece=piece)) for piece in PIECES]
+    print("Hostile texts of 1 MB: " + "; ".join(f"{what} {seconds:.2f} s ({name[:40]!r})" for what, (seconds, name) in slow))
+    return [f"1 MB of {what} takes {seconds:.2f} s ({name!r})" for what, (seconds, name) in slow if seconds > HOSTILE_S]
 
 
 def _hot() -> list[str]:

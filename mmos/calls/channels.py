@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -191,6 +192,8 @@ def _as_text(message: Message) -> Message:
 
 LONGEST_NAME = 100
 _OPENING = '{"answer":"'
+_ENDS = re.compile(r"[\"\\]")
+"""What ends a stretch of plain text: the text's end, or an escape."""
 _GAPS = {_OPENING[place:] for place in (0, 1, 9, 10)}
 """What is left of the opening where spaces may stand: outside of its strings."""
 
@@ -237,7 +240,8 @@ class AnswerStream:
                 self._state = "other"
                 break
             if sign != "\\":
-                end = min((at for at in (raw.find('"', place), raw.find("\\", place)) if at >= 0), default=len(raw))
+                found = _ENDS.search(raw, place)
+                end = found.start() if found else len(raw)
                 out.append(raw[place:end])
                 place = end
                 continue

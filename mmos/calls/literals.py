@@ -8,23 +8,25 @@ from typing import Any
 
 from mmos.calls import quoted
 from mmos.calls.marks import CLOSE, OPEN
-from mmos.calls.quoted import Misread
-from mmos.calls.words import Patience, Spoken, Value, Word, counted
+from mmos.calls.patience import Misread, Patience
+from mmos.calls.words import Spoken, Value, Word, counted
 
 DEEPEST = 60
 LONGEST_WORD = 2000
+LONGEST_COMMENT = 2000
 
-SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.{0,2000}?\*/|#[^\n]*)*", re.DOTALL)
+SPACE = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|#[^\n]*+)*+")
 NAME = re.compile(r"[A-Za-z_](?:[\w.]|\\[_.]|-(?=\w)){0,200}+")
 """No name is longer; what has no end must not be looked at again from every place."""
-_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?=\s*(?:[,)\]};]|$|#|/[/*]|\n|</|<\|))")
-_KEY = re.compile(r"\s*(?:=(?![=])>?|:)\s*")
-_KEYWORD = re.compile(r"(\*{0,2}(?:[A-Za-z_$@]|\\_)(?:[\w$.-]|\\_){0,200}+)\s*(?:=(?!=)|:(?!//))\s*")
-_ASSIGNED = re.compile(r"([A-Za-z_](?:[\w.]|\\_){0,200}+)\s*=(?!=)\s*")
-_END = re.compile(r"\s*(?:[,)\]};]|$|#|/[/*])")
-_OBJECT_IN_QUOTES = re.compile(r"""(["'])\s*\{\s*\1""")
+_NUMBER = re.compile(r"[-+]?(?:\d[\d_]*+\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?(?=[^\S\n]{0,1000}+\n|\s{0,1000}+(?:[,)\]};]|$|#|/[/*]|</|<\|))")
+_KEY = re.compile(r"\s{0,1000}+(?:=(?![=])>?|:)\s{0,1000}+")
+_KEYWORD = re.compile(r"(\*{0,2}(?:[A-Za-z_$@]|\\_)(?:[\w$.-]|\\_){0,200}+)\s{0,1000}+(?:=(?!=)|:(?!//))\s{0,1000}+")
+_ASSIGNED = re.compile(r"([A-Za-z_](?:[\w.]|\\_){0,200}+)\s{0,1000}+=(?!=)\s{0,1000}+")
+_END = re.compile(r"\s{0,1000}+(?:[,)\]};]|$|#|/[/*])")
+_OBJECT_IN_QUOTES = re.compile(r"""(["'])\s{0,1000}+\{\s{0,1000}+\1""")
 _CALL = re.compile(r"\s?\(")
-_JOINT = re.compile(r"(?:[|+&]|and\b|or\b|then\b|->)\s*")
+_STOPS = re.compile(r"[(){}\[\],;\n]")
+_JOINT = re.compile(r"(?:[|+&]|and\b|or\b|then\b|->)\s{0,1000}+")
 _CLOSERS = {"{": "}", "[": "]", "(": ")"}
 _WORDS: Mapping[str, Any] = {
     "true": True, "false": False, "null": None, "none": None, "nil": None, "undefined": None,
@@ -63,14 +65,16 @@ class Reader:
         if not sign or not (sign.isspace() or sign in "/#"):
             return at
         found = SPACE.match(self._text, at, self._limit)
-        return found.end() if found else at
+        end = found.end() if found else at
+        self._patience.scan(end - at if sign != "/" else max(end - at, LONGEST_COMMENT))
+        return end
 
     def _value(self, at: int) -> tuple[Any, int]:
         text = self._text
         if at >= self._limit:
             self._cut = True
             raise Misread("nothing there")
-        self._patience.spend(1)
+        self._patience.spend()
         sign = text[at]
         if sign == "{":
             return self._deeper(self._braces, at)
@@ -98,16 +102,11 @@ class Reader:
         if self._lists_calls and not self._inside and (found := self._quoted_call(at)):
             return found
         if not self._lenient:
-            said, end = quoted.strict(self._text, at)
-            self._patience.spend((end - at) // 1000)
-            if end > self._limit:
-                raise Misread("never closed")
+            said, end = quoted.strict(self._text, at, self._limit, self._patience)
         elif _OBJECT_IN_QUOTES.match(self._text, at) and (found := self._object_in_quotes(at)):
             return found
         else:
-            self._patience.spend(min(self._limit - at, quoted.LONGEST) // 1000)
-            said, end, closed = quoted.lenient(self._text, at, self._limit)
-            self._patience.spend((end - at) // 80)
+            said, end, closed = quoted.lenient(self._text, at, self._limit, self._patience)
             self._cut = self._cut or not closed
             self._torn = self._torn or not closed
             self._forgive("quotes")
@@ -137,7 +136,7 @@ class Reader:
             value, end = self._spoken(name[0], self._text.index("(", name.end()))
         except Misread:
             return None
-        found = re.compile(r"[\s;]*" + re.escape(pair[1])).match(self._text, end)
+        found = re.compile(r"[\s;]{0,1000}+" + re.escape(pair[1])).match(self._text, end)
         if found is None and not self._lenient:
             return None
         self._forgive("calls in quotes")
@@ -206,6 +205,7 @@ class Reader:
             if self._text[after : after + 1] == close:
                 self._forgive("trailing comma")
             while self._lenient and self._text[after : after + 1] == ",":
+                self._patience.spend()
                 after = self._space(after + 1)
             return after
         if not sign or sign == close:
@@ -250,7 +250,7 @@ class Reader:
         key, at = self._key(at)
         colon = _KEY.match(self._text, at, self._limit) if key is not None else None
         if key is None or colon is None:
-            if self._lenient and key is not None and not self._text[at : self._limit].strip():
+            if self._lenient and key is not None and self._space(at) >= self._limit:
                 self._cut = True
                 return self._limit
             value, at = self._value(begun)
@@ -266,9 +266,9 @@ class Reader:
     def _key(self, at: int) -> tuple[str | None, int]:
         if quoted.opening(self._text, at):
             try:
-                said, end = quoted.strict(self._text, at)
+                said, end = quoted.strict(self._text, at, self._limit, self._patience)
             except Misread:
-                said, end, _ = quoted.lenient(self._text, at, self._limit)
+                said, end, _ = quoted.lenient(self._text, at, self._limit, self._patience)
             return said.replace("\\", ""), end
         found = _KEYWORD.match(self._text, at, self._limit)
         if found is None:
@@ -325,7 +325,7 @@ class Reader:
             return found[1].replace("\\", ""), self._space(found.end())
         if quoted.opening(self._text, at):
             try:
-                said, end = quoted.strict(self._text, at)
+                said, end = quoted.strict(self._text, at, self._limit, self._patience)
             except Misread:
                 return None
             colon = _KEY.match(self._text, end, self._limit)
@@ -337,15 +337,14 @@ class Reader:
 def word_end(text: str, at: int, limit: int) -> int:
     """Where a value without quotes ends: at the comma, or at the bracket that closes what is around it."""
     depth = 0
-    while at < limit:
-        sign = text[at]
+    for found in _STOPS.finditer(text, at, limit):
+        sign = found[0]
         if sign in "([{":
             depth += 1
         elif sign in ")]}":
             if depth == 0:
-                return at
+                return found.start()
             depth -= 1
-        elif depth == 0 and sign in ",\n;":
-            return at
-        at += 1
-    return at
+        elif depth == 0:
+            return found.start()
+    return max(at, limit)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 OPEN = re.compile(
     r"""(?!<<<)(?:
-    <(?!end_|\w+\|>)[|｜]?(?:[A-Za-z]\w*[:_])?(?:tool|function|plugin|action|invoke)s?[_▁ -]?(?:calls?|uses?|code|sections?)?
-        (?:[_▁-](?:section[_▁])?(?:begin|start))?(?:\s+name\s*=\s*["'][^"'<>\n]{1,100}["'])?[|｜]?>
+    <(?!end_|\w{1,60}+\|>)[|｜]?(?:[A-Za-z]\w{0,60}[:_])?(?:tool|function|plugin|action|invoke)s?[_▁ -]?(?:calls?|uses?|code|sections?)?
+        (?:[_▁-](?:section[_▁])?(?:begin|start))?(?:\s{1,100}+name\s{0,100}+=\s{0,100}+["'][^"'<>\n]{1,100}+["'])?[|｜]?>
     | <[|｜](?:DSML[|｜]\s?)?(?:function|tool)[_▁]calls?[|｜]?>
-    | <start_function_call> | <\|?tool_call_start\|?> | <\|START_ACTION\|> | <\|action_start\|>(?:\s*<\|plugin\|>)?
-    | <\|?python_(?:tag|start)\|?> | \[(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\] | \bfunctools(?=\s*\[) | >>>(?=[\w.]{1,100}\n\s*\{) | <<function>> | \bfunction<[|｜]tool[▁_]sep[|｜]>
-    | <(?:\w+:)?(?:function|invoke|tool)\s*[=/]\s*["']?[\w.\-:/\\]{1,100}["']?\s*(?:/?>|(?:,|\[\]|\()?\s*(?=\{)) | <(?:[\w|｜]{1,12}[:|｜])?invoke\s+name\s*=\s*["'][^"'<>\n]{1,100}["'][^<>\n]{0,60}>
-    | <\|channel\|>[^<>\n]{0,40}\bto=[\w.\-]{1,100}[^<>\n]{0,40}(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>
-    | (?:\b(?:assistant)?commentary\s{1,2})?\bto=functions\.[\w.\-]{1,100}\s?(?:<\|channel\|>[^<>\n]{0,40})?
-        (?:(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>|(?:<\|constrain\|>\s?|commentary\s)?(?:json|code)?\s?(?=\{))
+    | <start_function_call> | <\|?tool_call_start\|?> | <\|START_ACTION\|> | <\|action_start\|>(?:\s{0,100}+<\|plugin\|>)?
+    | <\|?python_(?:tag|start)\|?> | \[(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\] | \bfunctools(?=\s{0,100}+\[) | >>>(?=[\w.]{1,100}+\n\s{0,100}+\{) | <<function>> | \bfunction<[|｜]tool[▁_]sep[|｜]>
+    | <(?:\w{1,60}+:)?(?:function|invoke|tool)\s{0,100}+[=/]\s{0,100}+["']?[\w.\-:/\\]{1,100}["']?\s{0,100}+(?:/?>|(?:,|\[\]|\()?\s{0,100}+(?=\{)) | <(?:[\w|｜]{1,12}[:|｜])?invoke\s{1,100}+name\s{0,100}+=\s{0,100}+["'][^"'<>\n]{1,100}+["'][^<>\n]{0,60}+>
+    | <\|channel\|>(?:(?!\bto=)[^<>\n]){0,40}+\bto=[\w.\-]{1,100}+[^<>\n]{0,40}+(?:<\|constrain\|>\s{0,100}+\w{0,100}+\s{0,100}+)?<\|message\|>
+    | (?:\b(?:assistant)?commentary\s{1,2})?\bto=functions\.[\w.\-]{1,100}+\s?(?:<\|channel\|>[^<>\n]{0,40})?
+        (?:(?:<\|constrain\|>\s{0,100}+\w{0,100}+\s{0,100}+)?<\|message\|>|(?:<\|constrain\|>\s?|commentary\s)?(?:json|code)?\s?(?=\{))
     )""",
     re.VERBOSE,
 )
@@ -23,18 +23,18 @@ OPEN = re.compile(
 
 CLOSE = re.compile(
     r"""
-    </[|｜]?(?:\w+[:|｜_])?(?:tool|function|invoke|plugin|action)s?[_▁ -]?(?:calls?|uses?|code|sections?)?[|｜]?>
+    </[|｜]?(?:\w{1,60}[:|｜_])?(?:tool|function|invoke|plugin|action)s?[_▁ -]?(?:calls?|uses?|code|sections?)?[|｜]?>
     | <[|｜](?:tool|function|action)s?[_▁](?:calls?[_▁]?)?(?:section[_▁])?(?:end)[|｜]> | <(?:tool|function)_calls?\|>
-    | </[|｜]DSML[|｜]\s?\w+>
+    | </[|｜]DSML[|｜]\s?\w{1,100}+>
     | <end_function_call> | <\|END_ACTION\|> | <\|action_end\|> | <\|python_end\|> | \[/(?:TOOL_CALLS?|tool_calls?|FUNCTION_CALLS?)\]
-    | <\|call\|> | <\|eom_id\|> | <\|eot_id\|> | <\|im_end\|> | <\|im_start\|>(?:\s*assistant\b)? | <\|end\|> | <start_function_response> | <end_of_turn> | <bot_end>
+    | <\|call\|> | <\|eom_id\|> | <\|eot_id\|> | <\|im_end\|> | <\|im_start\|>(?:\s{0,100}+assistant\b)? | <\|end\|> | <start_function_response> | <end_of_turn> | <bot_end>
     | <[|｜]end[▁_]of[▁_]sentence[|｜]> | <\|end_of_text\|> | <\|return\|>
     """,
     re.VERBOSE,
 )
 """What ends a call, or the text of a model, and is no content."""
 
-NAMED = re.compile(r"""(?:=|\bname\s*=|<\w+/)\s*["']?([\w.\-:/\\]{1,100})""")
+NAMED = re.compile(r"""(?:=|\bname\s{0,100}+=|<\w{1,60}+/)\s{0,100}+["']?([\w.\-:/\\]{1,100})""")
 HARMONY = re.compile(r"\bto=([\w.\-]{1,100})")
 
 HINTS = ("<", "[", "functools", "to=", ">>>")
@@ -42,17 +42,19 @@ HINTS = ("<", "[", "functools", "to=", ">>>")
 
 _THINKING = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|seed:think|mm:think|analysis|inner_monologue)"
 THOUGHT_OPEN = re.compile(
-    rf"<\|?{_THINKING}\|?> | \[THINK\] | ◁think▷ | <\|START_THINKING\|> | <\|begin_of_thought\|> | <\|channel>(?:thought\b)? | <\|channel\|>\s*analysis\s*<\|message\|>",
+    rf"<\|?{_THINKING}\|?> | \[THINK\] | ◁think▷ | <\|START_THINKING\|> | <\|begin_of_thought\|> | <\|channel>(?:thought\b)? | <\|channel\|>\s{{0,100}}+analysis\s{{0,100}}+<\|message\|>",
     re.VERBOSE | re.IGNORECASE,
 )
 THOUGHT_CLOSE = re.compile(
     rf"</\|?{_THINKING}\|?> | \[/THINK\] | ◁/think▷ | <\|END_THINKING\|> | <\|end_of_thought\|> | <channel\|> | <\|end\|>",
     re.VERBOSE | re.IGNORECASE,
 )
-_ALONE = re.compile(r"</(?:mm:)?think(?:ing)?>|\[/THINK\]|◁/think▷|<\|end\|>\s*<\|start\|>\s*assistant(?=\s*<\|channel\|>)")
+_ALONE = re.compile(
+    r"</(?:mm:)?think(?:ing)?>|\[/THINK\]|◁/think▷|<\|end\|>\s{0,100}+<\|start\|>\s{0,100}+assistant(?=\s{0,100}+<\|channel\|>)"
+)
 WRAPPING = re.compile(
-    r"<\|channel\|>commentary to=assistant|<channel\|>|<\|START_RESPONSE\|>|<\|END_RESPONSE\|>|<\|START_TEXT\|>|<\|END_TEXT\|>|<\|start\|>assistant|<\|channel\|>\s*final\s*(?:<\|constrain\|>\s*\w*\s*)?<\|message\|>"
-    r"|<\|channel\|>\s*commentary\s*<\|message\|>|<\|end\|>|<\|return\|>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<[|｜]end[▁_]of[▁_]sentence[|｜]>"
+    r"<\|channel\|>commentary to=assistant|<channel\|>|<\|START_RESPONSE\|>|<\|END_RESPONSE\|>|<\|START_TEXT\|>|<\|END_TEXT\|>|<\|start\|>assistant|<\|channel\|>\s{0,100}+final\s{0,100}+(?:<\|constrain\|>\s{0,100}+\w{0,100}+\s{0,100}+)?<\|message\|>"
+    r"|<\|channel\|>\s{0,100}+commentary\s{0,100}+<\|message\|>|<\|end\|>|<\|return\|>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<[|｜]end[▁_]of[▁_]sentence[|｜]>"
     r"|\]<\]minimax\[>\[|<\|(?:open|close)\|>|<[|｜]tool▁outputs?▁(?:begin|end)[|｜]>|<start_function_response>"
 )
 """Marks of a model family around plain text: no content."""
@@ -71,12 +73,12 @@ def thoughts(text: str) -> Thoughts:
     if "<" not in text and "THINK]" not in text and "◁" not in text:
         return Thoughts()
     spans: list[tuple[int, int]] = []
-    place = 0
+    place, alone = 0, _alone(text)
     while True:
         begin = THOUGHT_OPEN.search(text, place)
-        if not spans and (close := _alone(text, begin)):
-            spans.append((0, close))
-            place = close
+        if alone and not spans and (begin is None or begin.start() > alone.start()):
+            spans.append((0, alone.end()))
+            place = alone.end()
             continue
         if begin is None:
             return Thoughts(tuple(spans))
@@ -93,14 +95,14 @@ def thoughts(text: str) -> Thoughts:
         return Thoughts((*spans, (begin.start(), len(text))), open=True)
 
 
-def _alone(text: str, begin: re.Match[str] | None) -> int:
-    """Where thinking ends that no tag of the text began; 0 when there is none."""
+def _alone(text: str) -> re.Match[str] | None:
+    """The first tag that may end thinking without a tag of the text that began it."""
     found = _ALONE.search(text)
-    if found is None or (begin is not None and begin.start() < found.start()) or _in_code(text, found):
-        return 0
+    if found is None or _in_code(text, found):
+        return None
     before = text[: found.start()]
     mentioned = before[-1:] == " " and before.strip() and re.match(r" [a-z]", text[found.end() : found.end() + 2])
-    return 0 if mentioned else found.end()
+    return None if mentioned else found
 
 
 def _in_code(text: str, found: re.Match[str]) -> bool:

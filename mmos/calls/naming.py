@@ -14,9 +14,13 @@ ALIKE = 0.8
 """How alike two words must be to be one, as difflib counts: one slip in a word of five letters."""
 SHORTEST = 4
 """A shorter word must be exact: `get` and `set` are no slips of each other."""
+LONGEST_WORD = 60
+"""So must a longer one."""
 LONG = 7
 """A letter for another is a slip in words of this length; in shorter ones it is another word: `insert` and `invert`."""
 LONGEST = 100
+LONGEST_SAID = 4 * LONGEST
+"""With quotes, blanks and backslashes around the name."""
 
 _ENDINGS = ("s", "es", "d", "ed")
 """What may be one too many, or missing, at the end of a short word: `timer` is no slip of `time`."""
@@ -67,8 +71,14 @@ class Names:
     @cached_property
     def mention(self) -> re.Pattern[str]:
         """Finds every place that may name an offered tool, in any spelling that is no slip."""
-        words = {_spelled(tail) for name in self.specs for tail in (name, *_without_steps(name)) if tail == name or len(_words(tail)) > 1}
-        return re.compile("|".join(sorted(words, key=len, reverse=True)) or r"(?!)", re.IGNORECASE)
+        names = {tail for name in self.specs for tail in (name, *_without_steps(name)) if tail == name or len(_words(tail)) > 1}
+        groups: dict[str, set[str]] = {}
+        for name in names:
+            if words := _words(name):
+                groups.setdefault(words[0][0], set()).add(_spelled(words))
+        # Grouped by first letters: at most places, one letter rules out every name.
+        ways = (f"{_letter(first)}(?:{'|'.join(sorted(group, key=len, reverse=True))})" for first, group in groups.items())
+        return re.compile("|".join(ways) or r"(?!)")
 
     def begins(self, word: str) -> bool:
         """Whether an offered name may be in the middle of being written."""
@@ -81,6 +91,8 @@ class Names:
         """The tool of this name, in any spelling and with any prefix, but without a slip."""
         if said in self.specs:
             return Meant(self.specs[said])
+        if len(said) > LONGEST_SAID:
+            return Meant()
         name = _tidied(said)
         if name in self.specs:
             return Meant(self.specs[name], f"name: {said} is {name}")
@@ -137,9 +149,13 @@ def _words(name: str) -> Sequence[str]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
-def _spelled(name: str) -> str:
-    r"""A pattern for the name in other spellings: `get_weather`, `get\_weather`, `get-weather`, `getWeather`."""
-    return r"\\?[\W_]?".join(re.escape(word) for word in _words(name)) or r"(?!)"
+def _spelled(words: Sequence[str]) -> str:
+    r"""A pattern for a name without its first letter, in other spellings: `get_weather`, `get\_weather`, `get-weather`, `getWeather`."""
+    return r"\\?[\W_]?".join("".join(map(_letter, word)) for word in (words[0][1:], *words[1:]))
+
+
+def _letter(sign: str) -> str:
+    return f"[{sign}{sign.upper()}]" if sign.isalpha() else sign
 
 
 def _alike(said: Sequence[str], known: Sequence[str]) -> bool:
@@ -155,7 +171,12 @@ def _same_word(said: str, known: str) -> bool:
     """One word but for a slip; the first letter counts, for it tells `increase` from `decrease`."""
     if said == known:
         return True
-    if min(len(said), len(known)) < SHORTEST or said[0] != known[0] or abs(len(said) - len(known)) > 2:
+    if (
+        max(len(said), len(known)) > LONGEST_WORD
+        or min(len(said), len(known)) < SHORTEST
+        or said[0] != known[0]
+        or abs(len(said) - len(known)) > 2
+    ):
         return False
     if said.startswith(known) or known.startswith(said):
         ending = max(said, known, key=len)[min(len(said), len(known)) :]

@@ -6,25 +6,29 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
+from itertools import takewhile
 
 from mmos.calls.marks import CLOSE, OPEN, WRAPPING
 from mmos.calls.naming import Names
 from mmos.calls.shapes import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS
+from mmos.calls.sheet import Sheet
 from mmos.calls.tagged import MOST_CALLS, Body, Run
-from mmos.calls.values import Patience
 
 MOST_FAILURES = 40
 """How many places of one text are tried in vain: a call behind more brackets than that is not meant to be read."""
 LABEL = 4
 """A lead of so few words and a colon says nothing of its own: `For weather:`."""
+LONGEST_LABELS = 10_000
+"""Labels and tags that stand beside calls are shorter than this."""
 LEAD = 400
 """How many signs before a call are looked at for words that explain."""
 
 FENCED = re.compile(
-    r"[ \t>]*(?P<tick>`{3,}|~{3,})[ \t]*(?P<tongue>[\w+.-]*)[^\n`]*\n(?P<code>.*?)(?:^[ \t>]*(?P=tick)[`~]*[ \t]*$|\Z)",
+    r"[ \t>]*+(?P<tick>`{3,}+|~{3,}+)[ \t]*+(?P<tongue>[\w+.-]*+)[^\n`]*+\n(?P<code>.*?)(?:^[ \t>]*+(?P=tick)[`~]*+[ \t]*+$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-SHORT_FENCE = re.compile(r"`{3,}(?P<tongue>json|python|tool_call|tool_code)?[ \t]*(?P<code>[\[{\w][^`\n]*)`{3,}")
+SHORT_FENCE = re.compile(r"`{3,}+(?P<tongue>json|python|tool_call|tool_code)?[ \t]*+(?P<code>[\[{\w][^`\n]*+)`{3,}+")
+_TICKS = re.compile(r"`{3,}+|~{3,}+")
 CALL_TONGUES = ("tool_code", "tool_call", "tool_calls", "tool", "tool_use", "function_call", "function_calls", "action")
 
 _KEYS = "|".join(sorted({*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id"}, key=len, reverse=True))
@@ -32,12 +36,13 @@ SHAPED = re.compile(
     rf"[\[{{(][\s\[{{(\\\"'“”`‘’]{{0,12}}+(?:(?:{_KEYS})[\\\"'“”’`\s]*[:=])|\[\s*[\"'`]?[A-Za-z_][\w.\\]{{0,99}}\(", re.IGNORECASE
 )
 CALLED = re.compile(
-    r"\(|(?:\s?(?:[-=]>|:))?\s?\{|:?\n\s*\{|[*`]*\s*\n+[*`]*(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]*\s*:"
+    r"\(|(?:\s?(?:[-=]>|:))?\s?\{|:?\n\s{0,100}+\{|[*`]{0,9}+\s{1,100}+(?<=\n)[*`]{0,9}+(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]{0,9}+\s{0,9}+:"
 )
-_INPUT = re.compile(r"\n[*`]*(?:Action|Tool)[ _]Input[*`]*\s*:[*`\s]*\Z")
+_INPUT = re.compile(r"\n[*`]*+(?:Action|Tool)[ _]Input[*`]*+\s*+:[*`\s]*+\Z")
 _BRACKETS = ("[", "{", "(", "['", '["', "{'", '{"', "('", '("', "[`")
-_LEADS = re.compile(r"(?:[\[{(][\s\[{(]*)?[\"'`“‘]?(?:(?<![\w.])[\w]{1,30}[./:])*\Z")
-_ITEM = re.compile(r"[ \t]*(?:[-*•]|\d{1,2}[.)]|>)?[ \t]*[`*_]{0,3}\Z")
+_LEADS = re.compile(r"(?:[\[{(][\s\[{(]*+)?[\"'`“‘]?(?:(?<![\w.])[\w]{1,30}[./:])*+\Z")
+_BEGIN = re.compile(r"[\s`*_>]*+(?:(?:\w{1,40}+ )?\w{1,40}+:\s++)?")
+_ITEM = re.compile(r"[ \t]*+(?:[-*•]|\d{1,2}[.)]|>)?[ \t]*+[`*_]{0,3}\Z")
 _EXPLAINS = re.compile(
     r"\bexamples?\b|\be\.g\.|\bfor instance\b|\bsuch as\b|\blike (?:this|so|these|the following)\b|\blooks? (?:\w+ )?like\b|\bcould\b|\bmight\b"
     r"|\b(?:you|one|they|users?|people|developers?)(?:'d| can| could| would| should| may| might| need| want| must| will| have| use| call| write| type)\b"
@@ -66,8 +71,10 @@ IMAGINED = re.compile(
 )
 """Where a model goes on to write what others would say next: nothing of that is its reply."""
 _ACTION = re.compile(r"^[*`\s]*(?:Action|Tool|Function)[*`]*\s*:[*`\s]*\Z", re.IGNORECASE)
-_GOES_ON = re.compile(r"[ \t]*\n?[ \t]*(?:and|or|which|where|so that|then|as|is|in|to|with|for)\b")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n{2,}")
+_BESIDE = re.compile(r"^[ \t]*+(?:#|//)[^\n]*+$|print\(|\b\w{1,40}\s=[ \t]*+$|[\s)\];,`]", re.MULTILINE)
+"""What may stand beside the calls in a fence: comments, and an assignment or `print` around a call."""
+_GOES_ON = re.compile(r"[ \t]*+\n?[ \t]*+(?:and|or|which|where|so that|then|as|is|in|to|with|for)\b")
+_SENTENCE = re.compile(r"(?<=[.!?])\s++|\n{2,}+")
 _LABEL = re.compile(
     r"[\W_]*(?:\d{1,2}[.)][\W_]*)?(?:(?:json|python|assistant|tool_call|tool_code|copy code|final answer|output|response)[\W_]*"
     r"|[\w' ]{0,40}(?:calls?|response|answer|output|action|assistant|solution|result|json|python|functions?|tools?)[ *_`]*:[\W_]*)?",
@@ -87,11 +94,11 @@ class Stretch:
     outer: tuple[int, int] = (0, 0)
 
 
-def stretches(text: str, gaps: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
+def stretches(sheet: Sheet, gaps: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
     """Fenced code and what stands between, in the gaps that other readers left."""
     for start, end in gaps:
         place = start
-        for fence in _fences(text, start, end):
+        for fence in _fences(sheet, start, end):
             yield Stretch(place, fence.start())
             tongue = (fence["tongue"] or "").lower()
             yield Stretch(fence.start("code"), fence.end("code"), True, tongue in CALL_TONGUES, fence.span())
@@ -99,16 +106,15 @@ def stretches(text: str, gaps: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
         yield Stretch(place, end)
 
 
-def _fences(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
-    place = start
-    while ("```" in text and (at := text.find("```", place, end)) >= 0) or (at := text.find("~~~", place, end)) >= 0:
-        line = max(text.rfind("\n", start, at) + 1, start)
+def _fences(sheet: Sheet, start: int, end: int) -> Iterator[re.Match[str]]:
+    text, place = sheet.text, start
+    while (ticks := _TICKS.search(text, place, end)) and sheet.patience.lasts():
+        at = ticks.start()
+        line = max(text.rfind("\n", max(start, at - LEAD), at) + 1, start, at - LEAD)
         found = FENCED.match(text, line, end) if not text[line:at].strip(" \t>") else None
         found = found or SHORT_FENCE.match(text, at, end)
         if found is None:
-            place = at + 3
-            while text[place : place + 1] == "`":
-                place += 1
+            place = ticks.end()
             continue
         if not _INPUT.search(text, max(start, at - LEAD), at):  # else it holds arguments, and is no text of its own
             yield found
@@ -118,19 +124,19 @@ def _fences(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
 class Finder:
     """Finds the runs of calls in stretches without tags."""
 
-    def __init__(self, text: str, names: Names, patience: Patience) -> None:
-        self._text = text
+    def __init__(self, sheet: Sheet, names: Names) -> None:
+        self._sheet = sheet
+        self._text = sheet.text
         self._names = names
-        self._patience = patience
         self._failures = 0
 
     def runs(self, stretch: Stretch) -> list[Run]:
         """Every run here that names an offered tool; in code, only when nothing but calls stands there."""
         found: list[Run] = []
-        place = stretch.start
-        body = Body(self._text, self._names, stretch.end, self._patience)
+        place, calls = stretch.start, 0
+        body = Body(self._sheet, self._names, stretch.end)
         for at in self._places(stretch):
-            if self._failures > MOST_FAILURES or sum(len(run.drafts) for run in found) > MOST_CALLS:
+            if self._failures > MOST_FAILURES or calls > MOST_CALLS or not self._sheet.patience.lasts():
                 break
             if at < place:
                 continue
@@ -138,6 +144,7 @@ class Finder:
             if run.end > at and (run.drafts or run.problems):
                 found.append(run)
                 place = run.end
+                calls += len(run.drafts)
             else:
                 self._failures += 1
         if stretch.code:
@@ -145,11 +152,12 @@ class Finder:
         return found
 
     def _places(self, stretch: Stretch) -> Iterator[int]:
-        first = re.compile(r"[\s`*_>]*(?:(?:\w+ )?\w+:\s+)?").match(self._text, stretch.start, stretch.end)
+        first = _BEGIN.match(self._text, stretch.start, stretch.end)
         begin = first.end() if first else stretch.start
         if begin < stretch.end:
             yield begin
-        named = (self._begun(found) for found in self._names.mention.finditer(self._text, stretch.start, stretch.end))
+        mentions = self._names.mention.finditer(self._text, stretch.start, stretch.end)
+        named = (self._begun(found) for found in takewhile(lambda _: self._sheet.patience.lasts(), mentions))
         shaped = (found.start() for found in SHAPED.finditer(self._text, stretch.start, stretch.end))
         yield from merge(shaped, (max(place, stretch.start) for place in named if place >= 0))
 
@@ -173,7 +181,7 @@ class Finder:
             self._text[a:b]
             for a, b in zip((stretch.start, *(run.end for run in runs)), (*(run.start for run in runs), stretch.end), strict=True)
         )
-        rest = re.sub(r"^\s*(?:#|//)[^\n]*$|print\(|\b\w{1,40}\s=\s*$|[\s)\];,`]", "", rest, flags=re.MULTILINE)
+        rest = _BESIDE.sub("", rest)
         told = stretch.told or all(any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs)
         if (rest and rest not in ("json", "python")) or not told:
             return []
@@ -197,6 +205,8 @@ def bare(text: str, runs: Sequence[Run], spans: Sequence[tuple[int, int]]) -> bo
 def _nothing(rest: str) -> bool:
     if not rest.strip():
         return True
+    if len(rest) > LONGEST_LABELS:
+        return False
     rest = CLOSE.sub("", OPEN.sub("", WRAPPING.sub("", rest))) if "<" in rest or "[" in rest else rest
     return len(rest) < 100 and all(_LABEL.fullmatch(line) and not line.lstrip().startswith(">") for line in rest.split("\n"))
 

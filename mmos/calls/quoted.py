@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mmos.calls.patience import Misread, Patience
+
 PAIRS = {
     '"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»",
 }  # fmt: skip
@@ -12,6 +14,9 @@ LONG_PAIRS = ('<|"|>', "<escape>", "<|'|>", '"""', "'''")
 
 LONGEST = 100_000
 """How far a closing quote is looked for that has to be guessed."""
+LONGEST_TORN = 4000
+"""A longer text without a closing quote is not told from the brackets behind it."""
+ESCAPES_A_STEP = 4
 
 _PLAIN = {
     '"': re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL),
@@ -19,13 +24,12 @@ _PLAIN = {
 }
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "\n": ""}
-_AFTER = re.compile(r"\s*(?:[)}\]:;]|=|$|//|#|\|>|</|```|[\"'“][^\"'“”\n]{1,60}[\"'”]\s*:)")
-_NEXT = re.compile(r"\s*,\s*(?:[\"'“‘`\[{(<)}\]]|-?\d|$|//|#|(?:true|false|null|none)\b|\*\*|[A-Za-z_][\w.\\]*\s*[=:(])", re.IGNORECASE)
-_TAIL = re.compile(r"[\s)}\]]*[)}\]]\s*$")
-
-
-class Misread(ValueError):
-    """The text cannot be read as a value."""
+_AFTER = re.compile(r"\s{0,1000}+(?:[)}\]:;]|=|$|//|#|\|>|</|```|[\"'“][^\"'“”\n]{1,60}[\"'”]\s*:)")
+_NEXT = re.compile(
+    r"\s{0,1000}+,\s{0,1000}+(?:[\"'“‘`\[{(<)}\]]|-?\d|$|//|#|(?:true|false|null|none)\b|\*\*|[A-Za-z_][\w.\\]{0,200}+\s{0,1000}+[=:(])",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"(?<![\s)}\]])[\s)}\]]++\Z")
 
 
 def opening(text: str, at: int) -> tuple[str, str] | None:
@@ -53,25 +57,24 @@ def unescaped(raw: str) -> str:
     return _ESCAPE.sub(sign, raw).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def strict(text: str, at: int) -> tuple[str, int]:
+def strict(text: str, at: int, limit: int, patience: Patience) -> tuple[str, int]:
     """The text from this quote to the first that closes it, and where it ends."""
     pair = opening(text, at)
     if pair is None:
         raise Misread("no quote")
     start = at + len(pair[0])
-    if pair[0] in _PLAIN:
-        found = _PLAIN[pair[0]].match(text, at)
-        if found is None:
-            raise Misread("never closed")
-        return unescaped(found[1]), found.end()
-    end = text.find(pair[1], start)
+    plain = _PLAIN.get(pair[0])
+    found = plain.match(text, at, limit) if plain else None
+    end = found.end() - 1 if found else -1 if plain else text.find(pair[1], start, limit)
+    patience.scan((limit if end < 0 else end) - at)
     if end < 0:
         raise Misread("never closed")
     raw = text[start:end]
+    patience.spend(raw.count("\\") // ESCAPES_A_STEP)
     return (raw if len(pair[0]) > 3 or ord(pair[0][0]) > 127 else unescaped(raw)), end + len(pair[1])
 
 
-def lenient(text: str, at: int, limit: int) -> tuple[str, int, bool]:
+def lenient(text: str, at: int, limit: int, patience: Patience) -> tuple[str, int, bool]:
     """The same where quotes stand within: only one after which a value can end closes it. Also whether it was closed at all."""
     pair = opening(text, at)
     if pair is None:
@@ -82,10 +85,12 @@ def lenient(text: str, at: int, limit: int) -> tuple[str, int, bool]:
     place = start
     signs = re.compile("|".join(map(re.escape, sorted(closers, key=len, reverse=True))) + r"|\\.", re.DOTALL)
     while found := signs.search(text, place, limit):
+        patience.scan(found.end() - place)
         place = found.end()
         if found[0][0] != "\\" and (_AFTER.match(text, place) or _NEXT.match(text, place)):
             return unescaped(text[start : found.start()]), place, True
-    tail = _TAIL.search(text, start, limit) if limit - start < 4000 else None
-    if tail is None:
+    patience.scan(limit - place)
+    tail = _TAIL.search(text, start, limit) if limit - start < LONGEST_TORN else None
+    if tail is None or not tail[0].strip():
         return unescaped(text[start:limit]), limit, False
     return unescaped(text[start : tail.start()].rstrip()), tail.start(), True

@@ -11,13 +11,16 @@ from mmos.calls.arithmetic import number
 from mmos.calls.coerce import coerce
 from mmos.calls.markup import Raw, pairs
 from mmos.calls.naming import Meant, Names, folded
-from mmos.calls.quoted import Misread
+from mmos.calls.patience import Misread, Patience
 from mmos.calls.shapes import ARGUMENT_KEYS, BESIDE, NAME_KEYS, Draft
+from mmos.calls.sheet import Sheet
 from mmos.calls.spec import Spec
 from mmos.calls.values import Spoken, Word, read_value
 from mmos.plurals import counted
 
 DEEPEST = 60
+VALUES_A_STEP = 4
+"""How many plain values are looked through in the time of one step."""
 _SCHEMA_WORDS = frozenset(("type", "description", "enum", "anyOf", "oneOf", "$ref", "items"))
 _PAIRED = ({"name", "value"}, {"key", "value"})
 """Arguments as a list of names and values."""
@@ -68,6 +71,7 @@ class Notes:
     repairs: list[tuple[str, str]] = field(default_factory=list)
     """Each with its stage: `extract` is about the form, `repair` about names and arguments."""
     problems: list[str] = field(default_factory=list)
+    patience: Patience = field(default_factory=Patience)
 
     def repaired(self, what: str, stage: str = "repair") -> None:
         if what and (stage, what) not in self.repairs:
@@ -76,23 +80,31 @@ class Notes:
 
 def resolve(draft: Draft, names: Names, notes: Notes, *, sure: bool = False) -> Call | None:
     """The call that is meant; None when it is none of ours or its arguments cannot be saved: the notes say why."""
+    try:
+        return _resolved(draft, names, notes, sure=sure)
+    except Misread:
+        notes.problems.append(f"{draft.name[:80]}: its arguments are too many, or nested too deeply, to be read")
+        return None
+
+
+def _resolved(draft: Draft, names: Names, notes: Notes, *, sure: bool) -> Call | None:
     meant = names.sure(draft.name) if sure else names.near(draft.name)
     if meant.spec is None:
         notes.problems.append(_unknown(draft.name, meant, names))
         return None
     spec = meant.spec
-    local = Notes()
+    local = Notes(patience=notes.patience)
     local.repaired(draft.shape)
     local.repaired(meant.repair)
     arguments = _arguments(draft, spec, local)
     if isinstance(arguments, str):
         notes.problems.append(f"{spec.name}: {arguments}")
         return None
-    typed = {name: _typed(value, _property(spec, name)) for name, value in arguments.items()}
+    typed = {name: _typed(value, _property(spec, name), notes.patience) for name, value in arguments.items()}
     if any(_holds_call(value) for value in typed.values()):
         notes.problems.append(f"{spec.name}: another call stands among its arguments; call that one first, then this one with its result")
         return None
-    coerced = coerce(typed, spec.parameters, spec.problems)
+    coerced = coerce(typed, spec.parameters, spec.problems, notes.patience)
     if coerced.problems:
         notes.problems.append(f"{spec.name}: " + "; ".join(coerced.problems))
         return None
@@ -192,7 +204,7 @@ def _opened(text: str, spec: Spec, notes: Notes) -> Any:
         return {}
     if said[0] in "{[":
         try:
-            value = read_value(said, 0, lists_calls=False)
+            value = read_value(said, 0, lists_calls=False, patience=notes.patience)
         except Misread:
             return [text] if len(_properties(spec)) == 1 else text
         if not value.torn and not said[value.end :].strip("}] \n\t"):
@@ -283,20 +295,22 @@ def _mapping(found: Any) -> Mapping[str, Any]:
 # ---------------------------------------------------------------- words and tags become values
 
 
-def _typed(value: Any, schema: Mapping[str, Any], depth: int = 0) -> Any:
+def _typed(value: Any, schema: Mapping[str, Any], patience: Patience, depth: int = 0) -> Any:
     """A value without quotes, as the schema has it: a number that was left as a sum, a text, or what stands between tags."""
     if isinstance(value, Raw):
-        return _between_tags(value, schema)
+        return _between_tags(value, schema, patience)
     if isinstance(value, Word):
         return _worked_out(value, schema)
-    if depth > DEEPEST:
-        return value
+    if depth > DEEPEST and isinstance(value, (list, dict)):
+        raise Misread("too deep")
     if isinstance(value, list):
+        patience.spend(len(value) / VALUES_A_STEP)
         items = _mapping(schema.get("items"))
-        return [_typed(item, items, depth + 1) for item in value]
+        return [_typed(item, items, patience, depth + 1) for item in value]
     if isinstance(value, dict):
+        patience.spend(len(value) / VALUES_A_STEP)
         inner = _mapping(schema.get("properties"))
-        return {key: _typed(held, _mapping(inner.get(key)), depth + 1) for key, held in value.items()}
+        return {key: _typed(held, _mapping(inner.get(key)), patience, depth + 1) for key, held in value.items()}
     return value
 
 
@@ -307,20 +321,20 @@ def _worked_out(word: Word, schema: Mapping[str, Any]) -> Any:
     return str(word) if worth is None else worth
 
 
-def _between_tags(raw: Raw, schema: Mapping[str, Any]) -> Any:
+def _between_tags(raw: Raw, schema: Mapping[str, Any], patience: Patience) -> Any:
     """A text where the schema wants one; else the value that it spells."""
     allowed = kinds(schema)
     said = raw.strip()
     if "string" in allowed and not (said == "null" and "null" in allowed):
         return str(raw)
     if said.startswith("<") and "object" in allowed:
-        inner, end = pairs(said, 0, len(said))
+        inner, end = pairs(Sheet(said, patience), 0, len(said))
         if inner and end == len(said):
             parts = _mapping(schema.get("properties"))
-            return {name: _between_tags(each, _mapping(parts.get(name))) for name, each in inner.items()}
+            return {name: _between_tags(each, _mapping(parts.get(name)), patience) for name, each in inner.items()}
     if allowed or said[:1] in ("{", "["):
         try:
-            value = read_value(said, 0, lists_calls=False)
+            value = read_value(said, 0, lists_calls=False, patience=patience)
         except Misread:
             return str(raw)
         if value.end >= len(said) and not isinstance(value.value, Spoken):

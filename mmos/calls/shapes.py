@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.calls.naming import Names
-from mmos.calls.quoted import Misread
+from mmos.calls.patience import Misread, Patience
 from mmos.calls.values import NAME, Spoken, read_value
 
 NAME_KEYS = (
@@ -55,37 +55,55 @@ class Draft:
     """What was unusual about the form."""
 
 
-def drafts(value: Any, names: Names, depth: int = 0) -> list[Draft]:
-    """The calls that a value holds; none when it has no such shape."""
+@dataclass(frozen=True)
+class _Search:
+    """What is known while a value is searched for calls."""
+
+    names: Names
+    patience: Patience
+
+
+def drafts(value: Any, names: Names, patience: Patience | None = None) -> list[Draft]:
+    """The calls that a value holds; none when it has no such shape, or is too large to be searched."""
+    try:
+        return _drafts(value, _Search(names, patience or Patience()), 0)
+    except Misread:
+        return []
+
+
+def _drafts(value: Any, search: _Search, depth: int) -> list[Draft]:
     if depth > DEEPEST:
         return []
+    search.patience.spend()
     if isinstance(value, Spoken):
         if value.name in WRAPPERS and len(value.positional) == 1 and isinstance(value.positional[0], Spoken):
-            return drafts(value.positional[0], names, depth + 1)
+            return _drafts(value.positional[0], search, depth + 1)
         return [Draft(value.name, dict(value.named), value.positional)]
     if isinstance(value, Mapping):
-        return _of_object(value, names, depth)
+        return _of_object(value, search, depth)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return _of_list(value, names, depth)
-    return _of_text(value, names, depth) if isinstance(value, str) and depth else []
+        return _of_list(value, search, depth)
+    return _of_text(value, search, depth) if isinstance(value, str) and depth else []
 
 
-def _of_text(text: str, names: Names, depth: int) -> list[Draft]:
+def _of_text(text: str, search: _Search, depth: int) -> list[Draft]:
     """A call that was put in quotes once more, or a bare name in a list."""
     said = text.strip()
-    if names.sure(said).spec:
+    if search.names.sure(said).spec:
         return [Draft(said)]
     name = NAME.match(said)
     if not said or not (said[0] in "{[" or (name and said[name.end() :].lstrip()[:1] == "(")):
         return []
     try:
-        return [_shaped(draft, "a call in quotes") for draft in drafts(read_value(said, 0).value, names, depth + 1)]
+        value = read_value(said, 0, patience=search.patience).value
+        return [_shaped(draft, "a call in quotes") for draft in _drafts(value, search, depth + 1)]
     except Misread:
         return []
 
 
-def _of_list(items: Sequence[Any], names: Names, depth: int) -> list[Draft]:
+def _of_list(items: Sequence[Any], search: _Search, depth: int) -> list[Draft]:
     found: list[Draft] = []
+    names = search.names
     place = 0
     while place < len(items):
         item, after = items[place], items[place + 1] if place + 1 < len(items) else None
@@ -95,7 +113,7 @@ def _of_list(items: Sequence[Any], names: Names, depth: int) -> list[Draft]:
             continue
         if place == 0 and isinstance(item, str) and names.sure(item).spec and len(items) > 1 and not _also_calls(items[1:], names):
             return [Draft(item, None, tuple(items[1:]), shape="name and arguments as a list")]
-        found += drafts(item, names, depth + 1)
+        found += _drafts(item, search, depth + 1)
         place += 1
     return found
 
@@ -104,22 +122,23 @@ def _also_calls(items: Sequence[Any], names: Names) -> bool:
     return any(isinstance(item, Mapping | Spoken | list) or (isinstance(item, str) and names.sure(item).spec is not None) for item in items)
 
 
-def _of_object(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft]:
+def _of_object(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
+    search.patience.spend(len(value))
     value = _plain_keys(value)
-    key = _name_of(value, names)
+    key = _name_of(value, search.names)
     inner = value.get(key) if key else None
     if isinstance(inner, Mapping):
-        return [_beside(draft, value, key) for draft in drafts(inner, names, depth + 1)]
+        return [_beside(draft, value, key) for draft in _drafts(inner, search, depth + 1)]
     if not key or not _arguments_key(value, key):
         for wrapper in LIST_KEYS:
             held = value.get(wrapper)
-            if isinstance(held, list | Mapping) and (found := drafts(held, names, depth + 1)):
+            if isinstance(held, list | Mapping) and (found := _drafts(held, search, depth + 1)):
                 return found
     if key:
         return [_named(str(inner), value, key)]
-    if held := _by_tool(value, names):
+    if held := _by_tool(value, search.names):
         return held
-    return _unnamed(value, names, depth)
+    return _unnamed(value, search, depth)
 
 
 def _plain_keys(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -176,12 +195,13 @@ def _by_tool(value: Mapping[str, Any], names: Names) -> list[Draft]:
     return []
 
 
-def _unnamed(value: Mapping[str, Any], names: Names, depth: int) -> list[Draft]:
+def _unnamed(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
     """The name inside the arguments, or no name at all."""
+    names = search.names
     spot = _arguments_key(value, "")
     inner = value.get(spot) if spot else None
     if isinstance(inner, Mapping) and (key := _name_of(inner, names)) and isinstance(inner.get(key), str) and names.sure(inner[key]).spec:
-        return [_shaped(draft, "name inside the arguments") for draft in drafts(inner, names, depth + 1)]
+        return [_shaped(draft, "name inside the arguments") for draft in _drafts(inner, search, depth + 1)]
     if spot and isinstance(inner, Mapping) and value.keys() <= {spot, *NAME_KEYS, *BESIDE}:
         return [Draft("", inner)]
     return []

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from heapq import merge
 
 from mmos.calls.marks import CLOSE, OPEN, THOUGHT_CLOSE, THOUGHT_OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
+from mmos.calls.patience import Patience
 from mmos.calls.prose import CALL_TONGUES, CALLED, SHAPED
 from mmos.calls.tagged import HEADLESS
 from mmos.calls.text import Heard, read_text
 
-MOST_CHECKS = 64
-"""How often a held text is read anew; a text that needs more waits for its end."""
 LONGEST_CHECKED = 50_000
+"""A longer text that is held waits for its end. A shorter one is read anew when it may have turned out to be no call."""
+CHECKED = 10_000
+CHECKED_TIMES = 4
+"""All that is read anew is no longer than this and so many times the text: the longer it gets, the rarer the checks."""
+CHECKS_WORTH = 640_000
+"""And it may cost as much as the reading of a text of so many characters."""
 LONGEST_TAG = 120
+LONGEST_UNDECIDED = 400
+"""What is still undecided after so many characters is held until it is decided by a check, or by the end."""
 MOST_PIECES = 10_000
 """Of how many pieces it is remembered whether they are plain text: a model's vocabulary is finite."""
+LONGEST_PIECE = 60
+SCANS = 2048
+"""A text is looked at again when it has grown by one part in so many: a short one after every piece, one of a megabyte after 500 characters."""
+MOST_LOOKS = 30_000
+LENGTH_A_LOOK = 32
+"""How many places of a stream may look like a call and be none. After that everything is held to the end."""
 
 _SUSPECT = re.compile(
     r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>|>{1,3}|\](?=<|\Z)|(?<!\S)\"(?=[ntf]|\Z)|\bfunction(?=<)|\b(?:assistant)?commentary\b"
@@ -26,13 +40,14 @@ _WORDS = ("functools", "function", "commentary", "assistantcommentary")
 _MINIMAX = "]<]minimax[>["
 _OPENER = re.compile(r'[ \t\r\n`*>\-_."]*+(?:\d{1,3}[.):]?)?[ \t\r\n`*>\-_."]*+\Z')
 """What may stand before the first word, the number of an item with it: alone it says nothing yet. A longer number is an answer."""
-_BEGUN_NAME = re.compile(r"\w*[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*[*`]*(?:[AITP][A-Za-z _]{0,15})?[*`]*:?\s*)?")
+_BEGUN_NAME = re.compile(r"\w*+[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*+[*`]*+(?:[AITP][A-Za-z _]{0,15})?[*`]*+:?\s*+)?")
 _BEGUN_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
 _BEGUN_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
 _MARKS = (OPEN, CLOSE, WRAPPING, THOUGHT_OPEN, THOUGHT_CLOSE)
-_OPENING = re.compile(r"[\s\[{(\\\"'“”`‘’]*[\w.\\ -]{0,60}[\"'”’`\s]*\Z")
-_FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*([\w+.-]*)[ \t]*(?:\n\s*)?")
-_WORD = re.compile(r"(?<![\w.])([\w.\\/:-]+)\s?\Z")
+_OPENING = re.compile(r"[\s\[{(\\\"'“”`‘’]*+[\w.\\ -]{0,60}+[\"'”’`\s]*+\Z")
+_FENCE = re.compile(r"(?:`{3,}+|~{3,}+)[ \t]*+([\w+.-]*+)[ \t]*+(?:\n\s*+)?")
+_WORD_BACKWARDS = re.compile(r"\s?([\w.\\/:-]++)")
+_JOINT = re.compile(r"[\\/:-]")
 _CLOSES = ("}", ")", ">", "]", "`", "\n")
 
 
@@ -42,74 +57,106 @@ class TextStream:
     def __init__(self, tell: Callable[[str], None], names: Names) -> None:
         self._tell = tell
         self._names = names
+        self._pieces: list[str] = []
+        self._length = 0
         self._text = ""
+        """The last of what was passed on, and all that is not passed on yet; nothing while text is held."""
         self._place = 0
-        self._passed = ""
+        """Up to where that text was passed on."""
+        self._unseen: list[str] = []
+        self._unseen_length = 0
+        self._decided = 0
+        """Up to where the whole text was passed on, or left out."""
+        self._passed: list[str] = []
+        self._solid = False
+        """Whether anything but blanks was passed on."""
         self._holding = False
-        self._checks = 0
+        self._checked_length = 0
+        self._patience = Patience(CHECKS_WORTH)
+        self._looks = 0
         self._spans = False
         self._plain = names.plain_pieces
 
     def feed(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+        if self._holding:
+            if self._checked(piece):
+                self._scan()
+            return
         if self._is_plain(piece):
-            self._text += piece
-            self._place = len(self._text)
-            self._passed += piece
-            self._tell(piece)
+            self._text, self._place = piece, len(piece)
+            self._decided = self._length
+            self._say(piece)
             return
-        self._text += piece
-        if self._holding and not self._checked(piece):
-            return
-        self._scan()
+        self._unseen.append(piece)
+        self._unseen_length += len(piece)
+        if self._unseen_length * SCANS >= self._length:
+            self._text += "".join(self._unseen)
+            self._unseen, self._unseen_length = [], 0
+            self._scan()
 
     def rest(self, content: str) -> str:
         """What of the whole reading's content was not passed on yet."""
-        return content[len(self._passed) :] if content.startswith(self._passed) else ""
+        passed = "".join(self._passed)
+        return content[len(passed) :] if content.startswith(passed) else ""
 
     def _is_plain(self, piece: str) -> bool:
         """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
-        if self._holding or self._spans or self._place != len(self._text) or (not self._passed and _is_opener(piece)):
+        text = self._text
+        if self._spans or self._unseen or self._place != len(text) or not 0 < len(piece) <= LONGEST_PIECE:
             return False
-        if self._text and not (piece[:1].isspace() or self._text[-1].isspace()):
+        if text and not (piece[0].isspace() or text[-1].isspace()):
+            return False
+        if not self._passed and _is_opener(piece):
             return False
         known = self._plain.get(piece)
         if known is None:
             if len(self._plain) >= MOST_PIECES:
                 self._plain.clear()
-            word = _WORD.search(piece)
-            known = self._plain[piece] = not (self._opens(word) or _SUSPECT.search(piece) or self._names.mention.search(piece))
+            known = self._plain[piece] = not (
+                self._opens(_last_word(piece, 0)[1]) or _SUSPECT.search(piece) or self._names.mention.search(piece)
+            )
         return known
 
     def _scan(self) -> None:
         """Pass on everything up to the first place where a call may begin."""
         while True:
             at, sure = self._suspicion()
+            held = self._text[at:]
             self._pass_to(at)
             self._holding = sure
-            if not sure or not self._checked(self._text[at:]):
+            if not sure or not self._checked(held):
                 return
 
     def _suspicion(self) -> tuple[int, bool]:
         """The first place that is no longer plain text, and whether a call or a tag has begun there for certain."""
         text = self._text
         for at in self._places():
+            self._looks += 1
             verdict = self._verdict(at)
             if verdict is not None:
-                return at, verdict
-        word = _WORD.search(text, max(self._place, len(text) - LONGEST_TAG))
-        return (word.start() if word and self._opens(word) else len(text)), False
+                return at, verdict or len(text) - at > LONGEST_UNDECIDED or self._tired
+        start, word = _last_word(text, max(self._place, len(text) - LONGEST_TAG))
+        return (start if self._opens(word) else len(text)), False
 
-    def _opens(self, word: re.Match[str] | None) -> bool:
+    @property
+    def _tired(self) -> bool:
+        return self._looks > MOST_LOOKS + self._length // LENGTH_A_LOOK
+
+    def _opens(self, word: str) -> bool:
         """Whether the last word may be the beginning of a call."""
-        return word is not None and (self._names.begins(word[1]) or any(mark.startswith(word[1]) for mark in _WORDS))
+        return bool(word) and (self._names.begins(word) or any(mark.startswith(word) for mark in _WORDS))
 
-    def _places(self) -> list[int]:
-        text = self._text
-        found = [one.start() for one in _SUSPECT.finditer(text, self._place)]
-        return sorted([*found, *(one.start() for one in self._names.mention.finditer(text, self._place))])
+    def _places(self) -> Iterator[int]:
+        found = (one.start() for one in _SUSPECT.finditer(self._text, self._place))
+        named = (one.start() for one in self._names.mention.finditer(self._text, self._place))
+        return merge(found, named)
 
     def _verdict(self, at: int) -> bool | None:
         """True: it has begun; False: nobody knows yet; None: it is plain text."""
+        if self._tired:
+            return True
         sign = self._text[at]
         if sign in "<◁":
             return self._tag(at)
@@ -133,7 +180,7 @@ class TextStream:
             return True if rest.startswith(_MINIMAX) else False if _MINIMAX.startswith(rest) else None
         if rest[0] == ">":
             return False if re.fullmatch(r">{1,3}[\w.]{0,100}\s*", rest) else None
-        if self._text[:at].strip():
+        if self._solid or self._text[:at].strip():
             return None
         return True if HEADLESS.match(rest) else False if re.fullmatch(r'"\w{0,13}"?\s*:?\s*(?:"[\w.:/-]*"?\s*)?', rest) else None
 
@@ -174,16 +221,24 @@ class TextStream:
 
     def _checked(self, piece: str) -> bool:
         """Whether what is held turned out to be no call: then it is passed on."""
-        if self._checks >= MOST_CHECKS or len(self._text) > LONGEST_CHECKED or not any(sign in piece for sign in _CLOSES):
+        length = self._length
+        if self._checked_length + length > CHECKED + CHECKED_TIMES * length or length > LONGEST_CHECKED:
             return False
-        self._checks += 1
-        if thoughts(self._text).open:
+        if not any(sign in piece for sign in _CLOSES) or self._tired or self._patience.gone:
             return False
-        read = read_text(Heard(self._text, self._names))
-        if read.calls or read.unclear or not read.content.startswith(self._passed) or self._pending(self._text[self._place :]):
+        self._checked_length += length
+        text = "".join(self._pieces)
+        if thoughts(text).open:
             return False
+        passed = "".join(self._passed)
+        read = read_text(Heard(text, self._names), self._patience)
+        held = text[self._decided :]
+        if read.calls or read.unclear or not read.content.startswith(passed) or self._pending(held):
+            return False
+        self._text = text[-LONGEST_TAG:]
         self._place = len(self._text)
-        self._say(read.content[len(self._passed) :])
+        self._decided = len(text)
+        self._say(read.content[len(passed) :])
         self._spans = True
         self._holding = False
         return True
@@ -191,14 +246,18 @@ class TextStream:
     def _pass_to(self, at: int) -> None:
         if at > self._place and (self._passed or not _is_opener(self._text[:at])):  # thinking may follow on blanks, and take them along
             piece = self._text[self._place : at]
-            self._place = at
+            self._decided += len(piece)
+            cut = max(0, at - LONGEST_TAG)
+            self._text, self._place = self._text[cut:], at - cut
             self._say(piece)
 
     def _say(self, piece: str) -> None:
         if self._spans and not self._passed:
             piece = piece.lstrip()  # what follows thinking begins with its first word
         if piece:
-            self._passed += piece
+            self._passed.append(piece)
+            if not self._solid:
+                self._solid = not piece.isspace()
             self._tell(piece)
 
     def _pending(self, held: str) -> bool:
@@ -217,3 +276,15 @@ class TextStream:
 
 def _is_opener(text: str) -> bool:
     return len(text) <= LONGEST_TAG and _OPENER.match(text) is not None
+
+
+def _last_word(text: str, place: int) -> tuple[int, str]:
+    """Where the last word begins, and the word; no word when the text ends with something else."""
+    found = _WORD_BACKWARDS.match(text[place:][::-1])
+    if found is None:
+        return len(text), ""
+    start = len(text) - found.end()
+    if start == place and place and (text[place - 1].isalnum() or text[place - 1] in "_."):
+        joint = _JOINT.search(text, start)  # the word began before this place; what follows a joint may be a word of its own
+        start = joint.end() if joint else len(text)
+    return start, text[start:].rstrip()

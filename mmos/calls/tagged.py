@@ -10,29 +10,30 @@ from typing import Any
 from mmos.calls.marks import CLOSE, HARMONY, NAMED, OPEN
 from mmos.calls.markup import pairs
 from mmos.calls.naming import Names
-from mmos.calls.quoted import Misread
+from mmos.calls.patience import Misread
 from mmos.calls.shapes import Draft, drafts
-from mmos.calls.values import NAME, Patience, Value, read_value
+from mmos.calls.sheet import Sheet
+from mmos.calls.values import NAME, Value, read_value
 
-FENCE = re.compile(r"`{3,}[ \t]*[\w+.-]*[ \t]*(?:\n|(?=[\[{\w])|$)")
+FENCE = re.compile(r"`{3,}+[ \t]*+(?:[\w+.-]*+[ \t]*+(?:\n|(?=[\[{\w])|$)|[\w+.-]*(?=\w))")
 _LOOSE = re.compile(
-    r"(?:[\s,;]|(?<!`)`{1,2}(?!`)|^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+|^[ \t]*(?:#|//)[^\n]*$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s+(?=[\[{]))*",
+    r"(?:[\s,;]|(?<!`)`{1,2}(?!`)|^(?:[-*•]|\d{1,2}[.)])[ \t]++|^(?:#|//)[^\n]*+$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s++(?=[\[{]))*+",
     re.MULTILINE,
 )
 """What may stand between items without tags: list marks, comments, and an assignment or `print` around a call."""
 _BETWEEN = re.compile(r"[\s,;]*+(?:\\[nrt](?!\w)[\s,;]*+)*+")
 """Also a line break that was escaped, and so stands there as two signs."""
-_PREFIX = re.compile(r"(?:function|tool)?\s*<[|｜]?tool[▁_]sep[|｜]?>\s*|call:\s*")
+_PREFIX = re.compile(r"(?:function|tool)?\s*+<[|｜]?tool[▁_]sep[|｜]?>\s*+|call:\s*+")
 _JOINT = re.compile(
     r"(?:\s|[:=,]|[-=]>|[*`]*(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]*\s*+:[*`]*|\[CALL_ID\]\s*+[\w-]*+|\[ARGS\]|<[|｜]tool[▁_](?:call_argument_begin|sep)[|｜]>|`{3,}[ \t]*+\w*+)*+(?=\{)"
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.\-]{0,99})>")
-HEADLESS = re.compile(r"""["'](?:name|tool_name|function_name|function|tool)["']\s*:\s*["'][\w.:/-]{1,100}["']\s*,""")
+HEADLESS = re.compile(r"""["'](?:name|tool_name|function_name|function|tool)["']\s{0,100}+:\s{0,100}+["'][\w.:/-]{1,100}+["']\s{0,100}+,""")
 """The inside of an object whose first bracket stood in the prompt, or was forgotten."""
-_NAME_ELEMENT = re.compile(r"\s*<(name|tool_name|function_name)>\s*([^<>\n]{1,100}?)\s*</\1>")
-_KIMI = re.compile(r"(?:functions?\.)?[\w.\-]+:\d+(?=\s*<[|｜]tool)")
+_NAME_ELEMENT = re.compile(r"\s*+<(name|tool_name|function_name)>\s*+([^<>\n]{1,200}+)\s*+</\1>")
+_KIMI = re.compile(r"(?:functions?\.)?[\w.\-]{1,200}+:\d{1,20}+(?=\s{0,100}+<[|｜]tool)")
 _TONGUES = ("json", "python", "py", "javascript", "tool_code", "xml", "yaml", "text", "assistant")
-_ALONE = re.compile(r"\s*(?:$|(?=<))")
+_ALONE = re.compile(r"\s*+(?:\Z|(?=<))")
 
 
 MOST_CALLS = 256
@@ -61,17 +62,18 @@ class Run:
 class Body:
     """Reads items one after the other, whatever tags stand between them."""
 
-    def __init__(self, text: str, names: Names, limit: int, patience: Patience) -> None:
-        self._text = text
+    def __init__(self, sheet: Sheet, names: Names, limit: int) -> None:
+        self._sheet = sheet
+        self._text = sheet.text
+        self._patience = sheet.patience
         self._names = names
         self._limit = limit
-        self._patience = patience
 
     def run(self, start: int) -> Run:
         """From a tag on, as far as calls go."""
         run = Run(start, start, tagged=True)
         at, inside, name = start, False, ""
-        while at < self._limit and len(run.drafts) < MOST_CALLS:
+        while at < self._limit and len(run.drafts) < MOST_CALLS and self._patience.lasts():
             after = _past(_BETWEEN, self._text, at, self._limit)
             tag = None if CLOSE.match(self._text, after, self._limit) else OPEN.match(self._text, after, self._limit)
             if tag is not None:
@@ -99,7 +101,7 @@ class Body:
         """From an item on that no tag announces, as far as items go."""
         run = Run(start, start)
         at = start
-        while at < self._limit and len(run.drafts) < MOST_CALLS:
+        while at < self._limit and len(run.drafts) < MOST_CALLS and self._patience.lasts():
             after = _past(_LOOSE, self._text, at, self._limit)
             if run.drafts and (end := CLOSE.match(self._text, after, self._limit)):
                 run.tagged = run.tagged or end[0].startswith(("</", "<|tool", "[/", "<bot_end"))
@@ -114,13 +116,12 @@ class Body:
 
     def _skipped(self, run: Run, at: int, *, quietly: bool = False) -> bool:
         """Past what cannot be read, to the tag that ends it."""
-        close = CLOSE.search(self._text, at, self._limit)
-        opened = OPEN.search(self._text, at, self._limit)
-        if quietly and (close is None or (opened and opened.start() < close.start()) or self._text[at : close.start()].count("\n\n")):
+        close = self._sheet.tag(CLOSE, at, self._limit)
+        opened = self._sheet.tag(OPEN, at, self._limit)
+        if quietly and (close is None or (opened and opened.start() < close.start()) or self._text.find("\n\n", at, close.start()) >= 0):
             return False
         stop = min(found.start() for found in (close, opened) if found) if close or opened else self._limit
-        said = self._text[at:stop].strip()
-        if said and not quietly:
+        if not quietly and (said := self._text[at:stop].strip()):
             run.problems.append(f"what stands in the call tag could not be read: {said[:80]}")
         run.end = stop
         return bool(close or opened)
@@ -146,10 +147,10 @@ class Body:
         sign = self._text[at : at + 1]
         if sign in "{[(" and sign:
             value = self._value(at)
-            return self._taken(run, value, drafts(value.value, self._names)), value.end
+            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
         if sign in "\"'" and sign and HEADLESS.match(self._text, at, self._limit):
             value = self._value(at, headless=True)
-            return self._taken(run, value, drafts(value.value, self._names)), value.end
+            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
         if sign == "<":
             return self._elements(at)
         return self._said(run, at)
@@ -174,22 +175,22 @@ class Body:
         at = _past(_BETWEEN, self._text, at, self._limit)
         if self._text[at : at + 1] == "{":
             value = self._value(at, lists_calls=False)
-            inner = drafts(value.value, self._names)
+            inner = drafts(value.value, self._names, self._patience)
             if len(inner) == 1 and inner[0].name and self._names.sure(inner[0].name).spec:
                 return self._taken(run, value, inner), value.end
             return self._taken(run, value, [Draft(name, value.value)]), value.end + (self._text[value.end : value.end + 1] == ")")
-        held, end = pairs(self._text, at, self._limit)
+        held, end = pairs(self._sheet, at, self._limit)
         return [Draft(name, held)], end
 
     def _elements(self, at: int) -> tuple[list[Draft], int]:
         """`<name>…</name><arguments>…</arguments>`, or `<invoke>` without a name of its own."""
         if (tag := _ELEMENT.match(self._text, at, self._limit)) and self._names.sure(tag[1]).spec:
-            held, end = pairs(self._text, tag.end(), self._limit)
-            close = re.compile(rf"\s*</{re.escape(tag[1])}>").match(self._text, end, self._limit)
+            held, end = pairs(self._sheet, tag.end(), self._limit)
+            close = re.compile(rf"\s*+</{re.escape(tag[1])}>").match(self._text, end, self._limit)
             return ([Draft(tag[1], held, shape="a tag of the tool's own name")], close.end()) if close else ([], at)
         said = _NAME_ELEMENT.match(self._text, at, self._limit)
-        held, end = pairs(self._text, said.end() if said else at, self._limit)
-        name = said[2] if said else str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
+        held, end = pairs(self._sheet, said.end() if said else at, self._limit)
+        name = said[2].strip() if said else str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
         arguments: Any = held
         if not name:
             return [], at
@@ -208,12 +209,12 @@ class Body:
         after = name.end()
         if self._text[after : after + 1] == "(":
             value = self._value(at)
-            return self._taken(run, value, drafts(value.value, self._names)), value.end
+            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
         joint = _JOINT.match(self._text, after, self._limit)
         if joint and (run.tagged or self._names.near(name[0]).spec):
             value = self._value(joint.end(), lists_calls=False)
             return self._taken(run, value, [Draft(name[0], value.value)]), value.end
-        held, end = pairs(self._text, after, self._limit)
+        held, end = pairs(self._sheet, after, self._limit)
         if held or (_ALONE.match(self._text, after, self._limit) and self._names.near(name[0]).spec):
             return [Draft(name[0], held)], end
         if _ALONE.match(self._text, after, self._limit) and "_" in name[0]:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from mmos.calls.marks import CLOSE, HINTS, OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
+from mmos.calls.patience import Patience
 from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches, ticked
 from mmos.calls.resolve import Call, Notes, resolve, signature
 from mmos.calls.seen import Seen
 from mmos.calls.shapes import Draft, drafts
+from mmos.calls.sheet import Sheet
 from mmos.calls.tagged import MOST_CALLS, Body, Run
 from mmos.calls.tongues import in_common_signs
-from mmos.calls.values import Patience
 
 _SPOKEN = re.compile(r"[\w`*]\(")
 """A bracket right after a word: in prose there is a space between."""
-_RAW = re.compile(r"raw='(.*)', err=", re.DOTALL)
 _SAYS = re.compile(r"[^\W_]")
 _TONGUE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+.-]*")
+LONGEST = 1_200_000
+"""A longer text is passed through as it is. No model writes so much in one reply."""
 MANY = 3
 """A call that stands in a reply so often is a loop of the model, not a wish."""
 
@@ -57,29 +62,37 @@ class Read:
     """Whether there is nothing beside the quotations."""
 
 
-def read_text(heard: Heard) -> Read:
-    """The calls in a reply. A text without any sign of a call is passed through."""
-    notes = Notes()
+def read_text(heard: Heard, patience: Patience | None = None) -> Read:
+    """The calls in a reply. A text without any sign of a call is passed through.
+
+    Finding the calls and fitting their arguments may each cost what the text is worth, or share what is given.
+    """
     text = in_common_signs(heard.text or _refused(heard.error))
+    notes = Notes(patience=patience or Patience(len(text)))
+    sheet = Sheet(text, patience)
     calls = _served(heard, notes)
     quoted: Iterable[str] = ()
     bare = False
-    if not promising(text, heard.names):
-        content = text
-    else:
-        page = _Page(heard, text, notes)
+    content = text
+    promises = promising(text, heard.names)
+    if promises and len(text) > LONGEST:
+        notes.problems.append(f"the text is longer than {LONGEST:,} characters, so it was not searched for calls")
+    elif promises:
+        page = _Page(heard, sheet, notes)
         calls = calls or page.calls()
         content = page.shown(page.tagged) if page.content is None else page.content
         quoted, bare = page.quoted, page.bare
     if not calls and not content.strip() and not notes.problems:
         notes.problems += _silent(heard)
+    if notes.patience.gone or sheet.patience.gone:
+        notes.problems.append("too much in the text looks like a call, so not all of it was read")
     return Read(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)), tuple(quoted), bare)
 
 
 def _refused(error: str) -> str:
     """What the model had written, out of an error that quotes it."""
-    found = _RAW.search(error)
-    return found[1] if found else ""
+    raw, closed, _ = error.partition("raw='")[2].rpartition("', err=")
+    return raw if closed else ""
 
 
 def _silent(heard: Heard) -> list[str]:
@@ -105,7 +118,7 @@ def promising(text: str, names: Names) -> bool:
 def _served(heard: Heard, notes: Notes) -> list[Call]:
     """Calls that came as such: names and arguments may still need repair."""
     calls = []
-    for given in heard.calls:
+    for given in heard.calls[:MOST_CALLS]:
         found = [draft for draft in drafts(given, heard.names) if draft.name or len(heard.calls) == 1] or [
             Draft(str(given.get("name") or ""), given.get("arguments"))
         ]
@@ -113,15 +126,22 @@ def _served(heard: Heard, notes: Notes) -> list[Call]:
     return calls
 
 
+def _identity(call: Call) -> tuple[str, bytes]:
+    try:
+        return call.name, orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:  # nested too deeply, or a number too large
+        return call.name, repr(call.arguments).encode(errors="replace")
+
+
 class _Page:
     """One text while it is read."""
 
-    def __init__(self, heard: Heard, text: str, notes: Notes) -> None:
-        self._text = text
+    def __init__(self, heard: Heard, sheet: Sheet, notes: Notes) -> None:
+        self._sheet = sheet
+        self._text = sheet.text
         self._names = heard.names
         self._notes = notes
         self._cut = heard.done_reason == "length"
-        self._patience = Patience()
         self._seen = heard.seen
         self._quotations: list[Run] = []
         self.quoted: dict[str, None] = {}
@@ -153,12 +173,13 @@ class _Page:
         runs: list[Run] = []
         failures = 0
         for start, end in self._spoken(self._hidden):
-            body = Body(self._text, self._names, end, self._patience)
+            body = Body(self._sheet, self._names, end)
             while (
                 sum(len(run.drafts) for run in runs) < MOST_CALLS
                 and len(runs) < MOST_CALLS
                 and failures <= MOST_FAILURES
-                and (tag := OPEN.search(self._text, start, end))
+                and (tag := self._sheet.tag(OPEN, start, end))
+                and not self._sheet.patience.gone
             ):
                 run = body.run(tag.start()) if not self._quoted(tag) else Run(tag.start(), tag.end())
                 failures += not run.drafts
@@ -192,18 +213,14 @@ class _Page:
 
     def _once(self, calls: list[Call], places: int) -> list[Call]:
         """Without repetitions, where a model says the same again and again, or in plain text once more."""
-        seen: list[Call] = []
-        for call in calls:
-            if call not in seen:
-                seen.append(call)
-        if (
-            len(seen) == len(calls)
-            or (places == 1 and len(calls) < MANY)
-            or (places > 1 and max(map(calls.count, seen)) < MANY and self.tagged)
-        ):
+        if len(calls) < 2:
+            return calls
+        same = [_identity(call) for call in calls]
+        times = Counter(same)
+        if len(times) == len(calls) or (places == 1 and len(calls) < MANY) or (places > 1 and max(times.values()) < MANY and self.tagged):
             return calls
         self._notes.repaired("repetitions left out")
-        return seen
+        return [call for place, call in enumerate(calls) if same.index(same[place]) == place]
 
     def _settle(self, run: Run, found: list[tuple[int, Call]], taken: list[Run], *, sure: bool = False) -> None:
         """The calls of a run that are valid; what is wrong with the others is noted."""
@@ -230,9 +247,11 @@ class _Page:
 
     def _untagged(self, found: list[tuple[int, Call]], taken: list[Run], *, beside: bool) -> None:
         """Calls without tags; beside tagged ones only those count that lost half of theirs."""
-        finder = Finder(self._text, self._names, self._patience)
+        finder = Finder(self._sheet, self._names)
         covered = [*self._hidden, *((run.start, run.end) for run in self.tagged)]
-        runs = [run for stretch in stretches(self._text, self._spoken(covered)) for run in finder.runs(stretch) if run.tagged or not beside]
+        runs = [
+            run for stretch in stretches(self._sheet, self._spoken(covered)) for run in finder.runs(stretch) if run.tagged or not beside
+        ]
         if not runs:
             return
         explained = False

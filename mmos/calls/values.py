@@ -7,43 +7,56 @@ import re
 from typing import Any
 
 from mmos.calls.literals import NAME, Reader
-from mmos.calls.quoted import Misread
-from mmos.calls.words import Patience, Spoken, Value, Word, counted
+from mmos.calls.patience import Misread, Patience
+from mmos.calls.words import Spoken, Value, Word, counted
 
-__all__ = ["NAME", "Patience", "Spoken", "Value", "Word", "read_value"]
+__all__ = ["NAME", "Spoken", "Value", "Word", "read_value"]
 
 _JSON = json.JSONDecoder(strict=False, parse_int=counted, parse_float=counted, parse_constant=lambda _: None)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 LONGEST_ESCAPED = 20_000
-_ESCAPED = re.compile(r"[\[{][\s\[{]*\\\"")
+LINES = 20
+"""An error of the JSON parser counts lines so much faster than the parser reads."""
+_ESCAPED = re.compile(r"[\[{][\s\[{]{0,100}+\\\"")
+_ONCE_MORE = re.compile(r"\\([\"\\])")
 
 
 def read_value(
     text: str, at: int, limit: int | None = None, *, lists_calls: bool = True, patience: Patience | None = None, headless: bool = False
 ) -> Value:
-    """The value that begins here: as JSON when it is that, else with ever more patience. Raises Misread.
+    """The value that begins here: as JSON when it is that, else with ever more tolerance. Raises Misread.
 
     One that is headless is an object without its first bracket.
     """
     limit = len(text) if limit is None else limit
+    patience = patience or Patience(limit - at)
+    patience.spend()
     if headless:
-        return Reader(text, limit, patience or Patience(), lenient=True, lists_calls=False).headless(at)
-    if _ESCAPED.match(text, at, limit) and (unescaped := _once_less(text, at, min(limit, at + LONGEST_ESCAPED))):
+        return Reader(text, limit, patience, lenient=True, lists_calls=False).headless(at)
+    if _ESCAPED.match(text, at, limit) and (unescaped := _once_less(text, at, min(limit, at + LONGEST_ESCAPED), patience)):
         return unescaped
-    if text[at : at + 1] in "{[":
-        try:
-            value, end = _JSON.raw_decode(text, at)
-            if _SURROGATE.search(text, at, end):
-                value = _whole(value)
-            if end <= limit and not (lists_calls and _holds_calls(value)):
-                return Value(value, end)
-        except (ValueError, RecursionError):
-            pass
-    patience = patience or Patience()
+    value = _as_json(text, at, patience) if text[at : at + 1] in ("{", "[") else None
+    if value and value.end <= limit and not (lists_calls and _holds_calls(value.value)):
+        return value
     try:
         return Reader(text, limit, patience, lenient=False, lists_calls=lists_calls).whole(at)
     except Misread:
         return Reader(text, limit, patience, lenient=True, lists_calls=lists_calls).whole(at)
+
+
+def _as_json(text: str, at: int, patience: Patience) -> Value | None:
+    """The value, when it is JSON. It costs what was looked at, and what the parser's error counts: the lines up to there."""
+    try:
+        value, end = _JSON.raw_decode(text, at)
+        value = _whole(value) if _SURROGATE.search(text, at, end) else value
+    except json.JSONDecodeError as error:
+        patience.scan(error.pos - at + error.pos // LINES)
+        return None
+    except RecursionError:
+        patience.scan(len(text) - at)
+        return None
+    patience.scan(end - at)
+    return Value(value, end)
 
 
 def _whole(value: Any) -> Any:
@@ -62,17 +75,16 @@ def _holds_calls(value: Any) -> bool:
     return isinstance(value, str) and value.rstrip().endswith(")")
 
 
-def _once_less(text: str, at: int, limit: int) -> Value | None:
+def _once_less(text: str, at: int, limit: int, patience: Patience) -> Value | None:
     """JSON that was escaped once too often: `{\\"a\\": 1}`."""
-    signs: list[str] = []
-    places: list[int] = []
-    while at < limit:
-        at += text[at] == "\\" and text[at + 1 : at + 2] in ('"', "\\")
-        signs.append(text[at : at + 1])
-        places.append(at)
-        at += 1
-    try:
-        value, end = _JSON.raw_decode("".join(signs))
-    except (ValueError, RecursionError):
+    raw = text[at:limit]
+    value = _as_json(_ONCE_MORE.sub(r"\1", raw), 0, patience)
+    patience.scan(len(raw))
+    if value is None:
         return None
-    return Value(value, places[end - 1] + 1, ("escaped quotes",))
+    end = value.end
+    for escape in _ONCE_MORE.finditer(raw):
+        if escape.start() >= end:
+            break
+        end += 1  # the backslash, which the value does not count
+    return Value(value.value, at + end, ("escaped quotes",))

@@ -1,4 +1,4 @@
-"""Unquoted values and Python-style calls inside a value, and the limit on the work that one text may cost."""
+"""Unquoted values and Python-style calls inside a value."""
 
 from __future__ import annotations
 
@@ -6,20 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from mmos.calls.quoted import Misread
-
-
-class Patience:
-    """How much work one text is worth: what is left of it is shared by all attempts to read something in it."""
-
-    def __init__(self, steps: int = 20_000) -> None:
-        self._left = steps
-
-    def spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
-            raise Misread("too much to read")
 
 
 class Word(str):

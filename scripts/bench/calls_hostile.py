@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bench.calls_rows import specs
 from mmos.calls.naming import Names
+from mmos.calls.stream import TextStream
 from mmos.calls.text import Heard, read_text
 
 TOOLS = [{"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}]
@@ -59,12 +60,17 @@ def texts(size: int) -> Iterator[tuple[str, str]]:
             yield frame % fill, frame % (fill * (size // len(fill)))
 
 
-def slowest(size: int) -> tuple[float, str]:
-    """The CPU seconds of the slowest hostile text, and its name."""
+def slowest(named: Iterable[tuple[str, str]], *, piece: int = 0) -> tuple[float, str]:
+    """The seconds of processor time of the slowest text, read whole or as a stream, and which it was."""
     names = Names(specs(TOOLS))
     worst = (0.0, "")
-    for name, text in texts(size):
+    for name, text in named:
         begun = time.process_time()
-        read_text(Heard(text, names))
+        if piece:
+            stream = TextStream(lambda _: None, names)
+            for at in range(0, len(text), piece):
+                stream.feed(text[at : at + piece])
+        else:
+            read_text(Heard(text, names))
         worst = max(worst, (time.process_time() - begun, name))
     return worst

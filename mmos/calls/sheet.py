@@ -1,0 +1,36 @@
+"""A text while it is read: it remembers where tags stand next, and counts the work."""
+
+from __future__ import annotations
+
+import re
+
+from mmos.calls.patience import SCANNED_A_STEP, Patience
+
+
+class Sheet:
+    """Readers that begin at many places ask again and again for the next tag. The text is searched once."""
+
+    def __init__(self, text: str, patience: Patience | None = None) -> None:
+        self.text = text
+        self.patience = patience or Patience(len(text))
+        self._tags: dict[int, tuple[int, re.Match[str] | None]] = {}
+        """By the identity of the pattern: its hash is computed anew each time."""
+        self._words: dict[str, tuple[int, int]] = {}
+
+    def tag(self, pattern: re.Pattern[str], at: int, limit: int) -> re.Match[str] | None:
+        """The next match of a pattern from here on."""
+        begun, found = self._tags.get(id(pattern)) or (at + 1, None)
+        if at < begun or (found is not None and found.start() < at):
+            found = pattern.search(self.text, at)
+            self._tags[id(pattern)] = at, found
+            self.patience.lasts(((found.end() if found else len(self.text)) - at) // SCANNED_A_STEP)
+        return found if found is not None and found.end() <= limit else None
+
+    def word(self, word: str, at: int, limit: int) -> int:
+        """Where a word stands next; -1 when it does not."""
+        begun, found = self._words.get(word, (len(self.text) + 1, -1))
+        if at < begun or -1 < found < at:
+            found = self.text.find(word, at)
+            self._words[word] = at, found
+            self.patience.lasts(((found if found >= 0 else len(self.text)) - at) // SCANNED_A_STEP)
+        return found if found + len(word) <= limit else -1
