@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
@@ -62,7 +63,7 @@ def read(file: Path | None, text: str | None, tools: Path | None, seen: Path | N
     """
     offers = _Offers(_tools(tools) if tools is not None else None, [seen.read_text("utf-8", "replace")] if seen is not None else [])
     if text is not None:
-        _print(_answer({"text": text}, offers))
+        _print(_answer({"text": text}, offers), {})
         return 0
     if file is None and sys.stdin.isatty():
         raise UsageError("There is nothing to read.", next_step=HINT)
@@ -85,23 +86,49 @@ def _lines(lines: Iterable[bytes], offers: _Offers) -> int:
     for line in lines:
         if not line.strip():
             continue
-        answer = _answered(line.removeprefix(BOM_UTF8), offers)
-        code = code or int("error" in answer and "calls" not in answer)
-        _print(answer)
+        answer, carried = _answered(line.removeprefix(BOM_UTF8), offers)
+        code = code or int("calls" not in answer)
+        _print(answer, carried)
     return code
 
 
-def _answered(line: bytes, offers: _Offers) -> dict[str, Any]:
+def _answered(line: bytes, offers: _Offers) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """The answer to a line, and what it carries through."""
+    given, carried = _members(line)
+    if not isinstance(given.get("text"), str):
+        return {"error": 'This line is not a JSON object with a "text".'}, {}
     try:
-        given = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {"error": "This line is not JSON."}
-    if not isinstance(given, dict) or not isinstance(given.get("text"), str):
-        return {"error": 'This line is not a JSON object with a "text".'}
-    try:
-        return _answer(given, offers)
+        return _answer(given, offers), carried
     except UsageError as error:
-        return {"error": error.message}
+        return {"error": error.message}, {}
+
+
+def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is read of a line, and all other members as they were written, names and values."""
+    from mmos.cli.members import members
+
+    given: dict[str, Any] = {}
+    carried: dict[str, str] = {}
+    try:
+        found = members(line.decode()) or ()
+    except UnicodeDecodeError:
+        return {}, {}
+    for written, value in found:
+        name = json.loads(written)
+        if name in READ:
+            given[name] = value if name == "tools" else _value(value)
+        elif name not in ANSWERED:
+            carried[written] = value
+    return given, carried
+
+
+def _value(written: str) -> Any:
+    from mmos.cli.members import shallow
+
+    try:
+        return orjson.loads(written)
+    except orjson.JSONDecodeError:  # half characters and any depth are JSON, too
+        return json.loads(shallow(written, DEEPEST), parse_int=float)
 
 
 class _Offers:
@@ -110,17 +137,17 @@ class _Offers:
     def __init__(self, shared: Any, seen: list[str]) -> None:
         self._shared = shared
         self._seen = [Message("user", text) for text in seen]
-        self._key = b""
+        self._key: str | None = ""
         self._names: Names | None = None
 
     def names(self, given: Mapping[str, Any]) -> Names:
         from mmos.calls.dialect import specs_of
         from mmos.calls.naming import Names
 
-        tools = given.get("tools", self._shared)
-        key = orjson.dumps(tools)
-        if self._names is None or key != self._key:
-            self._key, self._names = key, Names(specs_of(tools))
+        written = given.get("tools")
+        if self._names is None or written != self._key:
+            self._names = Names(specs_of(self._shared if written is None else _value(written)))
+            self._key = written
         return self._names
 
     def seen(self, given: Mapping[str, Any]) -> Seen | None:
@@ -133,6 +160,9 @@ class _Offers:
         return Seen(shown) if shown else None
 
 
+DEEPEST = 200
+"""A value that is nested deeper counts as null."""
+ANSWERED = ("calls", "content", "repairs", "unclear")
 READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason", "seen")
 
 
@@ -152,9 +182,7 @@ def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
         seen=offers.seen(given),
     )
     read = read_text(heard)
-    carried = {key: value for key, value in given.items() if key not in READ}
     return {
-        **carried,
         "calls": [{"name": call.name, "arguments": call.arguments} for call in read.calls],
         "content": read.content,
         "repairs": [{"stage": stage, "what": what} for stage, what in read.repairs],
@@ -179,14 +207,15 @@ def _sentence(error: Any) -> str:
         if not isinstance(error, dict):
             break
         error = error.get("error", error.get("message"))
-    return "" if error is None else error if isinstance(error, str) else orjson.dumps(error).decode()
+    return "" if error is None else error if isinstance(error, str) else json.dumps(error)
 
 
-def _print(answer: Mapping[str, Any]) -> None:
+def _print(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
     """Write a line of JSON. JSON escapes control characters, so texts of models cannot steer the terminal."""
     try:
-        line = orjson.dumps(answer)
-    except (orjson.JSONEncodeError, TypeError):
-        line = orjson.dumps({"error": "The calls of this line cannot be written as JSON."})
-    write_json(line.decode() + "\n")
+        line = orjson.dumps(answer).decode()
+    except orjson.JSONEncodeError:  # half characters
+        line = json.dumps(answer, separators=(",", ":"))
+    kept = "".join(f"{name}:{value}," for name, value in carried.items())
+    write_json(f"{{{kept}{line[1:]}\n")
     sys.stdout.flush()
