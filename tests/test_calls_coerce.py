@@ -167,6 +167,12 @@ def test_every_change_is_told_and_what_cannot_be_saved_is_named() -> None:
     assert coerce([1], FORECAST).problems == ("the arguments are [1], not an object",)
 
 
+def test_a_whole_number_with_a_point_stays_a_number() -> None:
+    assert coerce({"x": 5.0}, normal({"properties": {"x": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}})).arguments == {"x": 5}
+    one = normal({"properties": {"x": {"oneOf": [{"type": "integer"}, {"type": "number"}]}}})
+    assert "valid under each of" in coerce({"x": 5.0}, one).problems[0]
+
+
 def test_references_are_followed() -> None:
     schema = normal(
         {

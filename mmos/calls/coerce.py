@@ -149,7 +149,7 @@ class _Walk:
             told, self.changes = self.changes, []
             made = self.value(value, each, where, depth + 1)
             changed, self.changes = self.changes, told
-            cost = len(changed), isinstance(made, list) and not isinstance(value, list)
+            cost = len(changed), _another_kind(value, made)
             if self._fits(made, each) and self._fits(made, schema) and (best is None or cost < best[0]):
                 best = cost, made, changed
                 if cost == (1, False):
@@ -245,6 +245,13 @@ class _Walk:
                     renamed[name] = meant[0]
                     self.changes.append(f"{_step(where, str(name)[:60])} read as {meant[0]}")
         return {renamed.get(name, name): each for name, each in value.items()}
+
+
+def _another_kind(value: Any, made: Any) -> bool:
+    """Whether a list was put around a value, or a number became a text."""
+    if isinstance(value, (int, float)):
+        return isinstance(made, (str, list))
+    return isinstance(made, list) and not isinstance(value, list)
 
 
 def _step(where: str, name: object) -> str:

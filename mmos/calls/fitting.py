@@ -52,6 +52,8 @@ class Fit:
                     return False
             elif (plain := _PLAIN.get(word)) is not None:
                 if not plain(value, want):
+                    # 5.0 is a whole number to the validator, and counts where exactly one alternative may fit
+                    self.unsure = self.unsure or (word == "type" and isinstance(value, float) and is_kind(value, want))
                     return False
             elif (deep := _DEEP.get(word)) is not None:
                 if not deep(self, value, schema, depth + 1):
