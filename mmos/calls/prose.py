@@ -132,6 +132,8 @@ class Finder:
 
     def runs(self, stretch: Stretch) -> list[Run]:
         """Every run here that names an offered tool; in code, only when nothing but calls stands there."""
+        if stretch.end - stretch.start < len("f()"):
+            return []
         found: list[Run] = []
         place, calls = stretch.start, 0
         body = Body(self._sheet, self._names, stretch.end)
