@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from mmos.app import Answer, App, RunFailed, RunOptions, Watch
     from mmos.app import open_app as open  # noqa: A004
     from mmos.blocking import run_sync
+    from mmos.context import Context, Participant, UserQuestion
     from mmos.errors import ConfigError, HostError, MmosError, NoHost, NotFound, StateError, ToolError, UsageError
     from mmos.fleet.fleet import Fleet
     from mmos.scope import Hint
-    from mmos.toolbox import Context, Tool, UserQuestion, tool
+    from mmos.toolbox import Tool, tool
 
 _HOMES = {
     "mmos.app": ("Answer", "App", "RunFailed", "RunOptions", "Watch", "open"),
@@ -23,13 +24,14 @@ _HOMES = {
     "mmos.errors": ("ConfigError", "HostError", "MmosError", "NoHost", "NotFound", "StateError", "ToolError", "UsageError"),
     "mmos.fleet.fleet": ("Fleet",),
     "mmos.scope": ("Hint",),
-    "mmos.toolbox": ("Context", "Tool", "UserQuestion", "tool"),
+    "mmos.context": ("Context", "Participant", "UserQuestion"),
+    "mmos.toolbox": ("Tool", "tool"),
 }
 """Where each public name lives."""
 
 __all__ = [
-    "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "RunFailed",
-    "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+    "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant",
+    "RunFailed", "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
     "open", "run_sync", "tool",
 ]  # fmt: skip
 

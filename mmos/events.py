@@ -96,6 +96,7 @@ class LaneOpened(Event):
 
     kind = "lane_opened"
     lane: str
+    """Its address in the run: the role that answers the user, or `PARENT/CALL/KEY`."""
     role: str
     message: Message
     parent: str = ""
@@ -103,6 +104,10 @@ class LaneOpened(Event):
     call: str = ""
     """The tool call that opened it; empty for the run's own lane."""
     depth: int = 0
+    key: str = ""
+    """Which question of that call it is."""
+    memory: str = "thread"
+    """What the participant remembers: `thread` (its earlier exchanges in this thread), `none`, `conversation:ID`, or `lane:ADDRESS` (all of that lane)."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,17 @@ class CallFinished(Event):
 
 
 @dataclass(frozen=True)
+class StepFinished(Event):
+    """A tool did a step that must not be done twice."""
+
+    kind = "step_finished"
+    call: str
+    lane: str
+    key: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
 class CallRepaired(Event):
     kind = "call_repaired"
     call: str
@@ -288,7 +304,7 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         RunStarted, RunResumed, RunFinished, RunWithdrawn, ThreadNamed, Warned,
         LaneOpened, Prompted, LaneClosed, ModelAsked, ModelReplied, ModelFailed, HistoryShortened,
-        CallStarted, CallFinished, CallRepaired, LoopNoticed, ArtifactKept,
+        CallStarted, CallFinished, StepFinished, CallRepaired, LoopNoticed, ArtifactKept,
         QuestionAsked, QuestionAnswered,
     )
 }  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from mmos.calls.coerce import coerce
 from mmos.calls.seen import Seen
+from mmos.context import Context, Room, UserQuestion, called
 from mmos.errors import (
     InvalidArguments,
     LimitReached,
@@ -30,7 +32,7 @@ from mmos.messages import Message, ToolCall, clean
 from mmos.plurals import counted
 from mmos.prompting.digest import digest
 from mmos.scope import Scope
-from mmos.toolbox import Context, Room, Tool, Toolbox, UserQuestion, called, render
+from mmos.toolbox import Tool, Toolbox, render
 from mmos.views.run import canonical
 
 PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
@@ -43,6 +45,14 @@ SHOWN = 400
 """How many characters of an earlier result a nudge repeats."""
 
 
+class House(Room, Protocol):
+    """What the executor itself can reach."""
+
+    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
+        """The call that was meant by one that could not run. None: MMOS cannot find out."""
+        ...
+
+
 @dataclass(frozen=True)
 class Execution:
     """One tool call while it runs."""
@@ -50,10 +60,10 @@ class Execution:
     call: ToolCall
     offered: Toolbox
     """The tools that the caller has this turn."""
-    known: Collection[str]
+    known: Container[str]
     """Every tool of the app, to tell a forbidden tool from an invented one."""
     scope: Scope
-    room: Room
+    room: House
 
     async def run(self) -> CallFinished:
         """Count the call, run it, and record how it ended."""
@@ -70,6 +80,8 @@ class Execution:
         message = Message("tool", clean(text), tool_name=call.name, call_id=call.id)
         finished = CallFinished(call.id, scope.lane, scope.role, call.name, ok, message, round(scope.clock() - begun, 6), code)
         scope.record(finished)
+        if (tool := self.offered.get(call.name)) is None or tool.effects:
+            await scope.durable()  # the next step builds on it
         return finished
 
     async def _caught(self) -> str:
@@ -183,7 +195,7 @@ class Execution:
     def _earlier(self) -> int:
         """How often this call was made before, in this lane or in the lanes above it. Lanes side by side do not count."""
         scope, call = self.scope, self.call
-        path = scope.conversation.path(scope.lane)
+        path = scope.conversation.path(scope.run, scope.lane)
         return sum(lane in path for lane in scope.view.repeats[canonical(scope.role, call.name, call.arguments)]) - 1
 
     async def _user_decides(self, earlier: int) -> str:

@@ -125,7 +125,7 @@ class Scope:
 
     @property
     def exchange(self) -> Lane:
-        return self.conversation.lanes[self.lane]
+        return self.conversation.lanes[self.run, self.lane]
 
     @property
     def turns_left(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Defines tools, the toolbox of a participant, and the context that a running tool gets. `@mmos.tool` makes tools of functions."""
+"""Defines tools and the toolbox of a participant. `@mmos.tool` makes tools of functions."""
 
 from __future__ import annotations
 
@@ -10,116 +10,19 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints, overload
+from typing import Any, Literal, TypeVar, get_args, get_type_hints, overload
 
 import orjson
 
 from mmos.calls.spec import Spec
+from mmos.context import Context, called
 from mmos.errors import InvalidArguments, ToolError
-from mmos.messages import File, Message, ToolCall, clean
-from mmos.scope import Scope
-from mmos.threads import on_thread
-from mmos.views.run import REFERENCE
+from mmos.messages import clean
 
 AfterCrash = Literal["ask", "repeat"] | Callable[[Mapping[str, Any]], Any]
 """What to do about a call that a crash cut off: ask the user, repeat it, or call a function that finds out what it did."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer of a participant."""
-
-    text: str
-    reasoning: str = ""
-    complete: bool = True
-    """False when one of its own limits stopped it before it was done."""
-
-
-class Room(Protocol):
-    """What a running tool can reach: other participants, and the user."""
-
-    async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer: ...
-    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
-    async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
-        """The calls of a role's tools that the text means, or the reason why there are none."""
-        ...
-
-    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
-        """The call that was meant by one that could not run. None: MMOS cannot find out."""
-        ...
-
-
-@dataclass(frozen=True)
-class UserQuestion:
-    """A question for the user, from a tool.
-
-    Example::
-
-        question = mmos.UserQuestion("Which color?", "choice", ("red", "blue"), default="red")
-    """
-
-    text: str
-    form: Literal["text", "choice", "confirm"] = "text"
-    options: tuple[str, ...] = ()
-    """The options of a choice. The user may also write something different."""
-    default: str | None = None
-    """The answer when the user is not there and the run may take defaults."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a running tool may reach: the user's task, the other roles, and the user.
-
-    A function gets it as a parameter with this annotation. Models do not see that parameter.
-
-    Example::
-
-        @mmos.tool(description="Ask the coding specialist whether a claim is true.")
-        async def second_opinion(context: mmos.Context, claim: str) -> str:
-            answer = await context.consult("coding", f"Is this true? {claim}")
-            return answer.text
-    """
-
-    scope: Scope
-    room: Room
-    call: str
-    """The id of the call that is running."""
-
-    def __repr__(self) -> str:
-        return f"Context(role={self.scope.role!r}, call={self.call!r}, run={self.scope.run!r})"
-
-    @property
-    def task(self) -> str:
-        """The user's task, word for word."""
-        return self.scope.view.task
-
-    @property
-    def files(self) -> tuple[File, ...]:
-        """The files that the user attached to the task."""
-        return self.scope.view.files
-
-    def expanded(self, text: str) -> str:
-        """The whole answer behind a reference (`artifact:…`) in the text. Without a reference, the text itself."""
-        kept = self.scope.view.artifacts
-        return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
-
-    async def consult(self, role: str, message: Message | str) -> Answer:
-        """Ask another role. Its answer has `text`, `reasoning`, and `complete`, which is False when a limit stopped it.
-
-        Ask one role at a time. An error goes to the calling model unless you catch it.
-        """
-        asked = message if isinstance(message, Message) else Message("user", clean(message))
-        return await self.room.consult(self.scope, role, asked, call=self.call)
-
-    async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
-        """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
-        return await self.room.interpret(self.scope, text, role=role or self.scope.role)
-
-    async def ask_user(self, question: UserQuestion) -> str:
-        """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
-        return await self.room.ask_user(self.scope, question, call=self.call)
 
 
 Run = Callable[[Context, Mapping[str, Any]], Awaitable[Any]]
@@ -258,14 +161,6 @@ def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
         return await called(function, **given)
 
     return Tool(spec, run, **options)
-
-
-async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-    """Call a function, sync or async, and return its result. A sync function runs on a thread, so it may block."""
-    if inspect.iscoroutinefunction(function):
-        return await function(*given, **named)
-    result = await on_thread(function, *given, **named)
-    return await result if inspect.isawaitable(result) else result
 
 
 # ---------------------------------------------------------------- the result of a function

@@ -170,7 +170,7 @@ def test_scripts_need_no_loop(tmp_path: Path) -> None:
 
 def test_every_public_name_is_there() -> None:
     assert sorted(mmos.__all__) == dir(mmos) == [
-        "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "RunFailed",
+        "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant", "RunFailed",
         "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
         "open", "run_sync", "tool",
     ]  # fmt: skip
@@ -190,7 +190,7 @@ def test_every_name_is_on_the_page_of_python() -> None:
 
 PUBLIC = {
     "App": ("run", "stream", "resume", "answer", "withdraw", "find", "tools", "fleet", "journal", "config"),
-    "Context": ("task", "consult", "ask_user", "interpret", "expanded", "call"),
+    "Context": ("task", "ask", "step", "ask_user", "interpret", "expanded", "call", "effect_id"),
     "Fleet": ("open", "ask", "embed"),
     "Answer": ("text", "status", "run", "thread", "reason", "usage", "exit_code", "document", "raise_for_status"),
 }
@@ -198,7 +198,7 @@ PUBLIC = {
 
 @pytest.mark.parametrize(
     "documented",
-    [mmos.open, mmos.run_sync, mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.UserQuestion,
+    [mmos.open, mmos.run_sync, mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.Participant, mmos.UserQuestion,
      mmos.App.run, mmos.App.stream, mmos.App.resume, mmos.Fleet.open],
     ids=lambda documented: documented.__qualname__,
 )  # fmt: skip

@@ -19,8 +19,9 @@ from pydantic import BaseModel, Field
 
 import mmos
 from mmos.calls.spec import Spec
+from mmos.context import Context
 from mmos.errors import InvalidArguments, ToolError
-from mmos.toolbox import Context, Tool, Toolbox, from_function, render, tool
+from mmos.toolbox import Tool, Toolbox, from_function, render, tool
 
 
 class Colour(enum.Enum):
@@ -199,7 +200,7 @@ async def test_an_object_that_is_called_may_be_async() -> None:
             return word.upper()
 
     caller = Caller()
-    made = Tool(Spec("caller", ""), lambda _, arguments: mmos.toolbox.called(caller, **arguments))
+    made = Tool(Spec("caller", ""), lambda _, arguments: mmos.context.called(caller, **arguments))
     assert await made.run(NOWHERE, {"word": "hi"}) == "HI"
 
 

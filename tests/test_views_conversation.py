@@ -46,7 +46,7 @@ def state(conversation: Conversation) -> Any:
         name: (lane.role, lane.past, lane.messages, lane.open, lane.results, lane.status, lane.turns, lane.setbacks, lane.parent)
         for name, lane in conversation.lanes.items()
     }
-    return lanes, {role: (history.messages, history.starts) for role, history in conversation.histories.items()}, conversation.seen
+    return lanes, {name: (history.messages, history.starts) for name, history in conversation.histories.items()}, conversation.seen
 
 
 def prompt(lane: Lane) -> list[Message]:
@@ -67,7 +67,7 @@ def test_folded_in_halves_equals_folded_whole(entries: list[Entry], cut: int) ->
 @given(histories)
 def test_what_a_lane_sees_only_grows_at_its_tail(entries: list[Entry]) -> None:
     conversation = Conversation()
-    seen: dict[str, list[Message]] = {}
+    seen: dict[tuple[str, str], list[Message]] = {}
     for entry in entries:
         conversation.apply(entry)
         for name, lane in conversation.lanes.items():
@@ -95,10 +95,10 @@ def test_a_history_shows_no_call_without_a_result(entries: list[Entry]) -> None:
 
 @given(histories)
 def test_lanes_hold_what_was_said_in_them_and_nothing_else(entries: list[Entry]) -> None:
-    said: dict[str, list[Message]] = {}
+    said: dict[tuple[str, str], list[Message]] = {}
     for entry in entries:
         if isinstance(entry.event, LaneOpened | Prompted | ModelReplied):
-            said.setdefault(entry.event.lane, []).append(entry.event.message)
+            said.setdefault((entry.run, entry.event.lane), []).append(entry.event.message)
     lanes = Conversation(entries).lanes
     assert {name: [message for message in lane.messages if message.role != "tool"] for name, lane in lanes.items()} == said
 
@@ -108,52 +108,52 @@ def test_lanes_hold_what_was_said_in_them_and_nothing_else(entries: list[Entry])
 
 def test_results_wait_until_all_are_there() -> None:
     events = (opened(), replied("", "c1", "c2"), finished("c2"))
-    lane = folded(*events).lanes["r"]
+    lane = folded(*events).lanes["r", "r"]
     assert [call.id for call in lane.pending] == ["c1"]
     assert len(lane.messages) == 2
-    assert texts(folded(*events, finished("c1")).lanes["r"].messages[2:]) == ["of c1", "of c2"]
+    assert texts(folded(*events, finished("c1")).lanes["r", "r"].messages[2:]) == ["of c1", "of c2"]
 
 
 def test_a_result_that_nobody_waits_for_is_left_out() -> None:
-    lane = folded(opened(), replied("", "c1"), finished("c9"), finished("c1"), finished("c1")).lanes["r"]
+    lane = folded(opened(), replied("", "c1"), finished("c9"), finished("c1"), finished("c1")).lanes["r", "r"]
     assert texts(lane.messages) == ["How?", "", "of c1"]
 
 
 def test_setbacks_count_until_something_comes_of_a_turn() -> None:
     prompted = Prompted("r", "arbiter", Message("user", "Not so."))
-    assert folded(opened(), replied(), prompted, replied(), prompted).lanes["r"].setbacks == 2
-    assert folded(opened(), replied(), prompted, replied("", "c1"), finished("c1")).lanes["r"].setbacks == 0
+    assert folded(opened(), replied(), prompted, replied(), prompted).lanes["r", "r"].setbacks == 2
+    assert folded(opened(), replied(), prompted, replied("", "c1"), finished("c1")).lanes["r", "r"].setbacks == 0
 
 
 @pytest.mark.parametrize("status", ["partial", "failed", "cancelled"])
 def test_a_cut_answer_says_that_it_was_cut(status: Status) -> None:
     conversation = folded(opened(), closed(status, "Half an ans"))
-    assert texts(conversation.histories["arbiter"].messages) == ["How?", f"Half an ans\n[This answer was cut short: {status}.]"]
+    assert texts(conversation.histories["thread", "arbiter"].messages) == ["How?", f"Half an ans\n[This answer was cut short: {status}.]"]
 
 
 def test_an_exchange_without_a_word_is_marked_too() -> None:
     conversation = folded(opened(), replied("", "c1", "c2"), finished("c1"), closed("cancelled"))
-    assert texts(conversation.histories["arbiter"].messages) == ["How?", "[This answer was cut short: cancelled.]"]
+    assert texts(conversation.histories["thread", "arbiter"].messages) == ["How?", "[This answer was cut short: cancelled.]"]
 
 
 def test_an_answered_exchange_is_remembered_as_it_was() -> None:
     conversation = folded(opened(), replied("", "c1"), finished("c1"), replied("So."), closed("answered"), opened("r2"))
-    assert texts(conversation.lanes["r2"].before()) == ["How?", "", "of c1", "So."]
-    assert conversation.lanes["r2"].before(1) == []
+    assert texts(conversation.lanes["r", "r2"].before()) == ["How?", "", "of c1", "So."]
+    assert conversation.lanes["r", "r2"].before(1) == []
 
 
 def test_side_by_side_lanes_of_a_role_do_not_see_each_other() -> None:
     conversation = folded(
         opened("r:1", "coding"), opened("r:2", "coding"), replied("A", lane="r:1"), closed("answered", lane="r:1"), replied("B", lane="r:2")
     )
-    assert texts(prompt(conversation.lanes["r:2"])) == ["How?", "B"]
+    assert texts(prompt(conversation.lanes["r", "r:2"])) == ["How?", "B"]
 
 
 def test_a_resumed_run_takes_its_cut_end_back() -> None:
     events = (opened(), replied("", "c1"), closed("failed", ""), RunResumed("p"))
-    lane = folded(*events).lanes["r"]
+    lane = folded(*events).lanes["r", "r"]
     assert (lane.status, [call.id for call in lane.pending], lane.history.messages) == (None, ["c1"], [])
-    whole = folded(*events, finished("c1"), replied("So."), closed("answered")).histories["arbiter"]
+    whole = folded(*events, finished("c1"), replied("So."), closed("answered")).histories["thread", "arbiter"]
     assert texts(whole.messages) == ["How?", "", "of c1", "So."]
 
 
@@ -162,21 +162,21 @@ def test_an_end_that_somebody_remembers_is_not_taken_back() -> None:
     second = [Entry("r2", "t", 0.0, opened("r2"))]
     resumed = [Entry("r", "t", 0.0, event) for event in (RunResumed("p"), replied("Whole."), closed("answered"))]
     conversation = Conversation([*first, *second])
-    before = texts(prompt(conversation.lanes["r2"]))
+    before = texts(prompt(conversation.lanes["r2", "r2"]))
     for entry in resumed:
         conversation.apply(entry)
-    assert texts(prompt(conversation.lanes["r2"])) == before
+    assert texts(prompt(conversation.lanes["r2", "r2"])) == before
 
 
 def test_the_newest_words_of_a_model_are_what_was_said() -> None:
-    lane = folded(opened(), replied("First.", "c1"), finished("c1"), replied("", "c2")).lanes["r"]
+    lane = folded(opened(), replied("First.", "c1"), finished("c1"), replied("", "c2")).lanes["r", "r"]
     assert lane.said() == "First."
-    assert folded(opened()).lanes["r"].said() == ""
+    assert folded(opened()).lanes["r", "r"].said() == ""
 
 
 def test_the_path_leads_up_to_the_runs_own_lane() -> None:
     conversation = folded(opened(), LaneOpened("r:1", "coding", ASK, "r", "c1"), LaneOpened("r:2", "analysis", ASK, "r:1", "c2"))
-    assert conversation.path("r:2") == ["r:2", "r:1", "r"]
+    assert conversation.path("r", "r:2") == ["r:2", "r:1", "r"]
 
 
 def test_it_knows_the_ends_that_it_folded_and_no_others() -> None:

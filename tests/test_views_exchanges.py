@@ -55,14 +55,17 @@ def test_a_withdrawn_run_leaves_the_histories_as_if_it_had_never_been() -> None:
     ]
     before, after = Conversation(entries(*first)), Conversation(entries(*first, *second, ("b", RunWithdrawn())))
     for role in ("arbiter", "coding"):
-        assert after.histories[role].messages == before.histories[role].messages
-        assert after.histories[role].starts == before.histories[role].starts
+        assert after.histories["thread", role].messages == before.histories["thread", role].messages
+        assert after.histories["thread", role].starts == before.histories["thread", role].starts
 
 
 def test_what_another_run_has_built_on_stays() -> None:
     both = [*said("a", "a", "arbiter", "one"), *said("b", "b", "arbiter", "two")]
     kept = Conversation(entries(*both))
-    assert Conversation(entries(*both, ("a", RunWithdrawn()))).histories["arbiter"].messages == kept.histories["arbiter"].messages
+    assert (
+        Conversation(entries(*both, ("a", RunWithdrawn()))).histories["thread", "arbiter"].messages
+        == kept.histories["thread", "arbiter"].messages
+    )
 
 
 async def test_an_app_asks_anew_without_what_was_withdrawn_also_one_that_had_the_thread_in_mind(tmp_path) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ class App:
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
         scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
-        scope.record(LaneOpened(run, options.answering, message))
+        scope.record(LaneOpened(options.answering, options.answering, message))
         await scope.durable()  # a run that cannot be kept must not start
         with self._working(run):
             if watch.on_start is not None:
@@ -158,7 +159,7 @@ class App:
         self._conversations.pop(view.thread, None)  # only the journal has the run's own lanes
         conversation = await self._conversation(view.thread)
         scope = self._scope(run, view.thread, conversation, options, watch or Watch())
-        scope = scope.bind(view=RunView.of(await self.journal.read(run=run)))
+        scope = scope.bind(view=RunView.of(await self.journal.read(run=run)), lane=view.lane)
         await carry(participants, scope, self._roll)
         return Answer.of(scope.view)
 
@@ -273,15 +274,15 @@ class App:
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
-        known = frozenset(self.tools.names)
         shape = Shape.of(options.schema) if options.schema is not None else None
-        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, known, ladder, self.templates, shape)
+        window = partial(wiring.window_of, [one.role for one in cast.values()])
+        return Participants(self.fleet, cast, Desk(policy, answerer), self._experience, self.tools, window, ladder, self.templates, shape)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
         return Scope(
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
-            watch.listener, watch.inner_listener, lane=run, role=options.answering,
+            watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
         )  # fmt: skip
 
     async def _claim(self, run: str, thread: str) -> None:

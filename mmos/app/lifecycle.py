@@ -160,7 +160,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
         finished = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
         raise
     except StateError as error:
-        scope.view.status, scope.view.reason = "failed", Reason(error.code, error.message, error.next_step)
+        finished = RunFinished("failed", None, _reason(error))
         raise
     finally:
         if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
@@ -170,7 +170,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
     try:
         await scope.durable()
     except StateError as error:  # the answer exists, only its record does not: the user gets it with a warning
-        scope.view.warnings.append(f"MMOS did not keep this run. {error}")
+        scope.warn(f"MMOS did not keep this run. {error}")
 
 
 async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
@@ -195,7 +195,7 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
     seconds = scope.limits.seconds
     try:
         async with asyncio.timeout(seconds) as limit, GettingOn(scope):
-            return (await participants.exchange(scope)).text
+            return (await participants.answer(scope)).text
     except TimeoutError as error:
         if not limit.expired():
             raise
@@ -214,18 +214,18 @@ def _reason(error: MmosError) -> Reason:
 
 def _so_far(scope: Scope) -> str | None:
     """The text so far of an unfinished run: the arbiter's own. If there is none, the specialists' answers."""
-    lane = scope.conversation.lanes.get(scope.lane)
+    lane = scope.conversation.roots.get(scope.run)
     text = scope.view.cut.get(scope.lane) or (lane.said() if lane else "")
     if text:
         return text
-    consulted = [scope.conversation.lanes[lane] for lane in scope.view.lanes.values()]
+    consulted = [scope.conversation.lanes[scope.run, opened.lane] for lanes in scope.view.lanes.values() for opened in lanes]
     answers = [f"{inner.role}:\n{inner.said()}" for inner in consulted if inner.parent == scope.lane and inner.said()]
     return "\n\n".join(answers) or None
 
 
 async def _whole(scope: Scope, text: str) -> str:
     """The text with its long answers inserted."""
-    return expand(text, await _kept(scope, text), scope.lane)
+    return expand(text, await _kept(scope, text), scope.view.artifacts, scope.lane)
 
 
 async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
@@ -244,12 +244,12 @@ async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
     return kept
 
 
-def expand(text: str, kept: Mapping[str, ArtifactKept], lane: str) -> str:
-    """Replace references by the long answers. Answers without a reference follow at the end, so the user gets each one whole."""
+def expand(text: str, kept: Mapping[str, ArtifactKept], own: Mapping[str, ArtifactKept], lane: str) -> str:
+    """Replace references by the long answers. The run's own answers without a reference follow at the end, so the user gets each one whole."""
     text, used = _filled(text, kept, str)
     rest = [
         f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
-        for name, artifact in kept.items()
+        for name, artifact in own.items()
         if name not in used and artifact.role and artifact.lane == lane and artifact.text not in text
     ]
     return text + "".join(rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
 from mmos.participant.ladder import Ladder, instructions, text_for
-from mmos.participant.role import Participant
+from mmos.participant.role import Participant, Role
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
@@ -84,11 +84,15 @@ def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, A
     model, servers = _named(config, wish)
     if not model:
         raise UsageError(f"{wish!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
-    windows = [role.window for role in config.roles().values() if same_model(role.model, model)]
-    roles = {MODEL: ResolvedRole(MODEL, model, servers, max(windows, default=DEFAULT_WINDOW))}
+    roles = {MODEL: ResolvedRole(MODEL, model, servers, window_of(config.roles().values(), model))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return {MODEL: Participant(roles[MODEL], system, Toolbox())}
+
+
+def window_of(roles: Iterable[Role], model: str) -> int:
+    """The window that these roles give a model. Another window would reload it."""
+    return max((role.window for role in roles if same_model(role.model, model)), default=DEFAULT_WINDOW)
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:

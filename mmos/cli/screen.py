@@ -187,9 +187,9 @@ def _line(event: events.Event) -> str:
             return f"  ✓ {tool} · {how_long(seconds)}"
         case events.CallFinished(tool=tool, message=message):
             return f"  ✗ {tool}: {one_line(message.content, 120)}"
-        case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if ":" in lane:
+        case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
-        case events.ModelFailed(role=role, host=host, detail=detail, code=code, lane=lane) if code != "cancelled" and ":" in lane:
+        case events.ModelFailed(role=role, host=host, detail=detail, code=code, lane=lane) if code != "cancelled" and "/" in lane:
             return f"  ! {role} on {host}: {one_line(detail, 120)}"
         case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
             return f"  ! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}"

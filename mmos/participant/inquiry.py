@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mmos.errors import HostError, HostTimeout
-from mmos.events import LaneClosed, LaneOpened, ModelAsked, ModelFailed, ModelReplied, Status
+from mmos.events import LaneClosed, LaneOpened, ModelAsked, Status
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply
+from mmos.participant.recorder import Recorder
 from mmos.prompting.budget import Gauge, estimate, weigh
 from mmos.scope import Scope
 
@@ -26,8 +25,8 @@ class Inquiry:
 
     @classmethod
     def open(cls, fleet: Fleet, gauge: Gauge, scope: Scope, *, role: str, about: str) -> Inquiry:
-        lane = f"{scope.run}:{scope.view.opened}"
-        scope.record(LaneOpened(lane, role, Message("user", about), scope.lane, depth=scope.depth + 1))
+        lane = f"{scope.lane}/{role}/{scope.view.inquiries + 1}"
+        scope.record(LaneOpened(lane, role, Message("user", about), scope.lane, depth=scope.depth + 1, memory="none"))
         return cls(fleet, gauge, scope.bind(lane=lane, role=role, depth=scope.depth + 1, listener=scope.inner_listener))
 
     def close(self, status: Status) -> None:
@@ -41,43 +40,15 @@ class Inquiry:
         self, role: str, request: ChatRequest, servers: tuple[str, ...], *, seconds: float, shape: Callable[[Reply], Message]
     ) -> Reply:
         """The reply. `shape` makes the message that is recorded. Raises HostError when no reply comes in time."""
-        scope = self.scope
-        ask = f"a{scope.view.asked + 1}"
-        scope.record(ModelAsked(ask, scope.lane, role, request.model, request.num_ctx, self._tokens(request), channel=_channel(request)))
-        request = replace(request, guarded=not scope.limits.repetition)
-        scope.hint("turn")
-        begun = scope.clock()
-
-        def failed(host: str, code: str, detail: str) -> None:
-            scope.record(ModelFailed(ask, scope.lane, role, request.model, host, code, detail))
-
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                observe = _observer(failed)
-                with scope.pulse:
-                    reply = await self.fleet.serve(Ask(request, servers, f"{scope.thread}/{role}/inquiry", observe=observe))
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            failed("", "host_timeout", f"No reply within {seconds:g} s.")
-            raise HostTimeout(f"{request.model} did not answer within {seconds:g} s.", model=request.model) from error
-        except asyncio.CancelledError:
-            failed("", "cancelled", "The call was cancelled.")
-            raise
-        took = round(scope.clock() - begun, 6)
-        message, usage = shape(reply), reply.usage
-        scope.record(
-            ModelReplied(ask, scope.lane, role, request.model, reply.host, message, usage, reply.done_reason, took, reply.placement)
-        )
+        request = replace(request, guarded=not self.scope.limits.repetition)
+        channel = "schema" if request.format else "tools"
+        scope, tokens = self.scope, self._tokens(request)
+        asked = ModelAsked(Recorder.name(scope), scope.lane, role, request.model, request.num_ctx, tokens, channel=channel)
+        recorder = Recorder.begin(scope, asked)
+        ask = Ask(request, servers, f"{scope.thread}/{role}/inquiry", observe=recorder.attempt_failed)
+        reply = await recorder.serve(self.fleet, ask, seconds)
+        recorder.replied(reply, shape(reply))
         return reply
 
     def _tokens(self, request: ChatRequest) -> int:
         return self.gauge.tokens(request.model, sum(map(weigh, request.messages)) + estimate(request.tools.decode()))
-
-
-def _observer(failed: Callable[[str, str, str], None]) -> Callable[[str, HostError], None]:
-    return lambda host, error: failed(host, error.code, error.message)
-
-
-def _channel(request: ChatRequest) -> str:
-    return "schema" if request.format else "tools"

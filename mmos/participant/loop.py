@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from mmos.calls.shape import Shape
+import orjson
+
+from mmos.calls.shape import Shape, bare
+from mmos.context import Answer, Question, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import PASS_ON, Execution
@@ -19,7 +23,7 @@ from mmos.participant.role import Participant
 from mmos.participant.turn import Experience, Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
-from mmos.toolbox import Answer, Toolbox, UserQuestion
+from mmos.toolbox import Tool, Toolbox, from_function
 
 STOP = "stop"
 OWN_LIMITS = ("limit_turns", "repetition")
@@ -37,20 +41,23 @@ class Participants:
     roles: Mapping[str, Participant]
     desk: Desk = field(default_factory=Desk)
     experience: Experience = field(default_factory=Experience)
-    known: frozenset[str] = frozenset()
-    """The names of all tools of the app."""
+    box: Toolbox = field(default_factory=Toolbox)
+    """All tools of the app."""
+    window: Callable[[str], int] = lambda _: 0
+    """The window that a model has."""
     ladder: Ladder | None = None
     templates: Templates = field(default_factory=Templates)
     shape: Shape | None = None
     """The schema of the answer to the user."""
+    at_work: set[str] = field(default_factory=set)
+    """The lanes in which somebody is answering now."""
 
     @property
     def eyes(self) -> Eyes:
         return Eyes(self.fleet, self.roles, self.templates, self.experience.sight)
 
-    async def respond(self, scope: Scope) -> Answer:
+    async def respond(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
         """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""
-        participant, shape = self.roles[scope.role], None if scope.depth else self.shape
         turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder, shape)
         while True:
             lane = scope.exchange
@@ -58,15 +65,19 @@ class Participants:
                 await self._carry_out(participant, scope, lane.pending)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, participant, scope):
-                    return Answer(lane.last.content, lane.last.thinking)
+                    return _answer(lane.last, shape)
             elif not await self._stuck(scope):
                 await self._take(turn, scope)
 
-    async def exchange(self, scope: Scope) -> Answer:
+    async def answer(self, scope: Scope) -> Answer:
+        """Answer the user."""
+        return await self._exchange(scope, self.roles[scope.role], self.shape)
+
+    async def _exchange(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
         """Respond, and record how the exchange ended. An exchange that waits for the user stays open."""
         status: Status = "failed"
         try:
-            answer = await self.respond(scope)
+            answer = await self.respond(scope, participant, shape)
             status = "answered"
         except QuestionOpen:
             status = "waiting"
@@ -127,23 +138,32 @@ class Participants:
 
     # ---------------------------------------------------------------- the room
 
-    async def consult(self, scope: Scope, role: str, message: Message, *, call: str) -> Answer:
-        """Ask another participant, in its own lane below the caller's."""
-        if role not in self.roles:
-            raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
+    async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer:
+        """Ask another participant, in its own lane below the caller's. A lane that has its answer gives it at once."""
+        participant = self._participant(question)
         if scope.depth >= scope.limits.depth:
             raise ToolError(f"Consultations may be nested {scope.limits.depth} deep, and this is one more. Answer with what you have.")
-        inner = scope.bind(lane=self._lane(scope, role, message, call), role=role, depth=scope.depth + 1, listener=scope.inner_listener)
-        model, seconds = self.roles[role].role.model, self.roles[role].role.timeout
+        lane = self._lane(scope, question, call)
+        inner = scope.bind(lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.inner_listener)
+        if inner.exchange.status is not None:
+            return _answer(inner.exchange.last, question.shape)
+        self.at_work.add(lane)
+        try:
+            return await self._asked(inner, participant, question)
+        finally:
+            self.at_work.discard(lane)
+
+    async def _asked(self, inner: Scope, participant: Participant, question: Question) -> Answer:
+        name, model, seconds = question.name, participant.role.model, question.seconds or participant.role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self.exchange(inner)
+                return await self._exchange(inner, participant, question.shape)
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise ToolError(f"{role} did not answer within {seconds:g} s.", code="tool_timeout") from error
+            raise ToolError(f"{name} did not answer within {seconds:g} s.", code="tool_timeout") from error
         except NoHost as error:
-            scope.warn(f"{role} ({model}) gave no answer: {error}", unserved=(f"{role}={model}",))
+            inner.warn(f"{name} ({model}) gave no answer: {error}", unserved=(f"{name}={model}",))
             raise
         except LimitReached as error:
             if error.limit not in OWN_LIMITS:
@@ -161,13 +181,42 @@ class Participants:
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
         return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
 
-    def _lane(self, scope: Scope, role: str, message: Message, call: str) -> str:
-        """The lane of this call: a new one, or the one that a pause or a crash left open."""
-        lane = scope.view.lanes.get(call)
-        if lane is not None and scope.conversation.lanes[lane].status is None:
-            return lane
-        lane = f"{scope.run}:{scope.view.opened}"
-        scope.record(LaneOpened(lane, role, message, scope.lane, call, scope.depth + 1))
+    def _participant(self, question: Question) -> Participant:
+        """Who is asked, with the tools for this question."""
+        who = question.who
+        if isinstance(who, str):
+            if who not in self.roles:
+                raise NotFound(f"There is no role {who!r}; roles: {', '.join(self.roles)}.")
+            found = self.roles[who]
+            return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
+        role = replace(who, window=who.window or self.window(who.model))
+        tools = who.tools if question.tools is None else question.tools
+        return Participant(role, who.system, self._tools(tools), self.templates.text("schema"))
+
+    def _tools(self, given: Iterable[Any]) -> Toolbox:
+        """A box of functions, and of tools of the app by their names."""
+        tools: list[Tool] = []
+        for each in given:
+            if isinstance(each, str) and each not in self.box:
+                raise NotFound(f"There is no tool {each!r}; tools: {', '.join(self.box.names)}.")
+            tools.append(self.box.tools[each] if isinstance(each, str) else each if isinstance(each, Tool) else from_function(each))
+        return Toolbox.of(tools)
+
+    def _lane(self, scope: Scope, question: Question, call: str) -> str:
+        """The lane of this question: one that has its answer, one that a pause or a crash left open, or a new one."""
+        attempt = 1
+        while True:
+            key = question.key if attempt == 1 else f"{question.key}~{attempt}"
+            lane = f"{scope.lane}/{call}/{key}"
+            known = scope.conversation.lanes.get((scope.run, lane))
+            if known is None:
+                break
+            same = question.named or known.messages[0].content == question.message.content
+            if same and known.status in (None, "answered") and lane not in self.at_work:
+                return lane
+            attempt += 1
+        opened = LaneOpened(lane, question.name, question.message, scope.lane, call, scope.depth + 1, key, question.memory)
+        scope.record(opened)
         return lane
 
     # ---------------------------------------------------------------- the calls
@@ -175,7 +224,7 @@ class Participants:
     async def _carry_out(self, participant: Participant, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
         offered = participant.box.without(scope.view.hidden.get(scope.lane, ()))
-        runs = [Execution(call, offered, self.known, scope, self).run() for call in calls]
+        runs = [Execution(call, offered, self.box, scope, self).run() for call in calls]
         if len(runs) == 1:
             await runs[0]
             return
@@ -192,6 +241,13 @@ class Participants:
                 group.create_task(rest(run))
         if ends:
             raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))
+
+
+def _answer(message: Message, shape: Shape | None) -> Answer:
+    if shape is None:
+        return Answer(message.content, message.thinking)
+    text = bare(message.content)
+    return Answer(text, message.thinking, data=orjson.loads(text))
 
 
 def _help(scope: Scope) -> str:

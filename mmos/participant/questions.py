@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mmos.context import UserQuestion
 from mmos.errors import QuestionOpen, QuestionUnanswered, ToolError
 from mmos.events import QuestionAnswered, QuestionAsked
 from mmos.messages import clean
 from mmos.scope import Scope
-from mmos.toolbox import UserQuestion
 
 OnQuestion = Literal["ask", "fail", "default", "wait"]
 Answerer = Callable[[QuestionAsked], Awaitable[str]]

@@ -15,7 +15,7 @@ from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
-from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelFailed, ModelReplied, Prompted, Warned
+from mmos.events import CallRepaired, HistoryShortened, ModelAsked, Prompted, Warned
 from mmos.fences import fenced
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.face import ChatRequest, OnToken
@@ -23,6 +23,7 @@ from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Again, Ladder
+from mmos.participant.recorder import Recorder
 from mmos.participant.role import Frame, Participant, Role
 from mmos.plurals import counted
 from mmos.prompting.budget import Gauge
@@ -62,8 +63,6 @@ class Experience:
     """The best channel for a model according to the trials on these servers. None: no trial says."""
     windows: dict[tuple[str, str], int] = field(default_factory=dict)
     """Windows that turned out smaller than asked for, by role and model."""
-    skips: dict[tuple[str, str], int] = field(default_factory=dict)
-    """How many of the oldest exchanges the prompts leave out, by thread and role."""
     sight: dict[str, bool] = field(default_factory=dict)
     """Which models see images."""
     unheld: set[tuple[str, bytes]] = field(default_factory=set)
@@ -72,6 +71,18 @@ class Experience:
 
     def call_id(self) -> str:
         return "call_" + "".join(self.chance.choices(string.ascii_lowercase + string.digits, k=8))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The text of the present attempt that was passed on."""
+
+    pieces: list[str] = field(default_factory=list)
+
+    def take(self) -> str:
+        text = "".join(self.pieces)
+        self.pieces.clear()
+        return text
 
 
 @dataclass(frozen=True)
@@ -173,12 +184,10 @@ class Turn:
         return self.experience.gauge.tokens(self.role.model, weight)
 
     def _compose(self, frame: Frame) -> Prompt:
-        scope, key = self.scope, (self.scope.thread, self.role.name)
-        skip = self.experience.skips.get(key, 0)
-        lane, scale, overhead = scope.exchange, self.experience.scale, frame.overhead + frame.images
+        scope, lane = self.scope, self.scope.exchange
+        skip, scale, overhead = lane.history.skipped, self.experience.scale, frame.overhead + frame.images
         prompt = compose(frame.system, lane, scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
         if prompt.skipped > skip:
-            self.experience.skips[key] = prompt.skipped
             scope.record(HistoryShortened(scope.lane, self.role.name, prompt.skipped, lane.past - prompt.skipped))
         return prompt
 
@@ -186,19 +195,16 @@ class Turn:
 
     async def _ask(self, frame: Frame, prompt: Prompt) -> None:
         scope, role, channel = self.scope, self.role, frame.channel
-        ask, estimate = f"a{scope.view.asked + 1}", self._tokens(prompt.weight)
-        scope.record(ModelAsked(ask, scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name))
-        scope.hint("turn")
-        begun = scope.clock()
-        reply, told = await self._heard(ask, frame, prompt)
+        estimate, heard = self._tokens(prompt.weight), Heard()
+        asked = ModelAsked(Recorder.name(scope), scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name)
+        recorder = Recorder.begin(scope, asked, heard.take)
+        reply = await self._heard(recorder, frame, prompt, heard)
         reading = writable(self._read(channel, reply))
-        self._release(told, reading)
+        self._release(heard.take(), reading)
         if reading.suspect and self.ladder is not None:
-            reading = await self._clearer(ask, reply, reading, self.ladder)
+            reading = await self._clearer(recorder, reply, reading, self.ladder)
         message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
-        seconds = round(scope.clock() - begun, 6)
-        usage, why = reply.usage, reply.placement
-        scope.record(ModelReplied(ask, scope.lane, role.name, role.model, reply.host, message, usage, reply.done_reason, seconds, why))
+        recorder.replied(reply, message)
         self._count(frame, prompt, estimate, reply)
         self._settle(reading, message, stopped=reply.done_reason == REPETITION)
         if scope.view.repetitions[scope.lane] > REPETITIONS:
@@ -223,24 +229,17 @@ class Turn:
         if len(content) > len(told) and content.startswith(told):
             self.scope.hint("token", content[len(told) :])
 
-    async def _heard(self, ask: str, frame: Frame, prompt: Prompt) -> tuple[Reply, str]:
-        """The reply, and the part of it that was already passed on.
-
-        MMOS passes pieces on as hints and keeps them until the reply is whole. It records what came of a reply that broke off."""
+    async def _heard(self, recorder: Recorder, frame: Frame, prompt: Prompt, heard: Heard) -> Reply:
+        """The reply. Pieces of it are passed on as hints and kept until the reply is whole."""
         scope, role = self.scope, self.role
-        heard: list[str] = []
-        listen = self._listener(frame, heard.append)
-
-        def failed(host: str, code: str, detail: str) -> None:
-            scope.record(ModelFailed(ask, scope.lane, role.name, role.model, host, code, detail, "".join(heard)))
-            heard.clear()
+        listen = self._listener(frame, heard)
 
         def observe(host: str, error: HostError) -> None:
             nonlocal listen
             if isinstance(error, Repetition):
                 return  # what came before it is a reply
-            listen = self._listener(frame, heard.append)  # the next attempt starts from the beginning
-            failed(host, error.code, error.message)
+            listen = self._listener(frame, heard)  # the next attempt starts from the beginning
+            recorder.attempt_failed(host, error)
             scope.hint("restart", error.message)
 
         def takes(error: HostError) -> bool:
@@ -254,19 +253,18 @@ class Turn:
         request, session = self._request(frame, prompt), f"{scope.thread}/{role.name}"
         placed = None if scope.listener is None else self._placed
         try:
-            wanted = Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
-            with scope.pulse:
-                return await self.fleet.serve(wanted), "".join(heard)
+            return await recorder.serve(
+                self.fleet, Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
+            )
         except Repetition as error:
-            return self._before(error, frame), ""
+            heard.take()
+            return self._before(error, frame)
         except HostError as error:
             reply = rescued(error, role.model)  # MMOS may read what the host could not parse
             if reply is None or not frame.channel.tools:
                 raise
-            return reply, ""
-        except asyncio.CancelledError:
-            failed("", "cancelled", "The call was cancelled.")
-            raise
+            heard.take()
+            return reply
 
     def _before(self, error: Repetition, frame: Frame) -> Reply:
         """The text before the repetition, as a reply."""
@@ -277,8 +275,8 @@ class Turn:
         message = Message("assistant", "".join(content))
         return Reply(message, self.role.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
 
-    def _listener(self, frame: Frame, keep: Callable[[str], None]) -> OnToken:
-        hint = self.scope.hint
+    def _listener(self, frame: Frame, heard: Heard) -> OnToken:
+        hint, keep = self.scope.hint, heard.pieces.append
         if self.scope.listener is None:
             return frame.channel.listen(keep)
 
@@ -302,16 +300,15 @@ class Turn:
 
     # ---------------------------------------------------------------- a reply that is unclear
 
-    async def _clearer(self, ask: str, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
+    async def _clearer(self, recorder: Recorder, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
         """The reply as the ladder repairs it. It is recorded only afterwards, so after a crash no unclear reply counts as an answer."""
-        scope, role, stage = self.scope, self.role, self._stage()
+        scope, stage = self.scope, self._stage()
         allowed = {spec.name for spec in stage.offered(self._box.specs)}
         box = self._box.without([name for name in self._box.names if name not in allowed])
         try:
             clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, stage))
         except asyncio.CancelledError:
-            text = "The call was cancelled while MMOS tried to read its reply."
-            scope.record(ModelFailed(ask, scope.lane, role.name, role.model, reply.host, "cancelled", text))
+            recorder.failed(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
         if clear is not reading and not clear.message.calls:  # the user has seen a different answer stream by
             scope.hint("restart", reading.unclear)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmos.calls.spec import Spec
+from mmos.context import Answer, Context
 from mmos.errors import HostError, MmosError, NoAnswer, ToolError
 from mmos.messages import Message
 from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Answer, Context, Tool, render
+from mmos.toolbox import Tool, render
 
 BRIEF: dict[str, dict[str, str]] = {
     "query": {"type": "string", "description": "What you want from this specialist, complete in itself."},
@@ -37,7 +38,7 @@ class Consultation:
 
     async def __call__(self, context: Context, role: str, query: str, background: str) -> Any:
         try:
-            answer = await context.consult(role, self._message(context, query, background))
+            answer = await context.ask(role, self._message(context, query, background))
         except (HostError, NoAnswer, ToolError) as error:
             raise ToolError(error.message, report=render(_failure(error)), code=error.code) from error
         return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmos.calls.spec import Spec
-from mmos.toolbox import Context, Tool, UserQuestion
+from mmos.context import Context, UserQuestion
+from mmos.toolbox import Tool
 
 
 async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:

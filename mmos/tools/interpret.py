@@ -7,8 +7,9 @@ from typing import Any
 
 from mmos.calls.interpreting import INTERPRETS
 from mmos.calls.spec import Spec
+from mmos.context import Context
 from mmos.errors import ToolError
-from mmos.toolbox import Context, Tool
+from mmos.toolbox import Tool
 
 
 async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmos.calls.spec import Spec
+from mmos.context import Context
 from mmos.errors import ToolError
 from mmos.fences import one_line
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Context, Tool
+from mmos.toolbox import Tool
 
 
 def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
@@ -27,7 +28,7 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
         wish = one_line(arguments.get("instruction") or "")
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
-        answer = await context.consult(writer, Message("user", message, files=context.files))
+        answer = await context.ask(writer, Message("user", message, files=context.files))
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(

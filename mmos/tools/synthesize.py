@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmos.calls.spec import Spec
+from mmos.context import Context
 from mmos.errors import ToolError
 from mmos.fences import Fenced, fenced
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Context, Tool
+from mmos.toolbox import Tool
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
@@ -23,7 +24,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
         listed = Fenced("\n\n".join(f"Response {number}:\n{fenced(context.expanded(text))}" for number, text in enumerate(texts, 1)))
         wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
         told = templates.fill("synthesis", task=context.task, responses=listed, instruction=wish)
-        answer = await context.consult(role, Message("user", told, files=context.files))
+        answer = await context.ask(role, Message("user", told, files=context.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(
@@ -48,6 +49,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
 def gathered(context: Context, synthesizer: str) -> list[str]:
     """The whole answers of specialists to this participant in this run, in their order."""
     scope = context.scope
-    calls = [call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane and call.call in scope.view.lanes]
-    lanes = [scope.conversation.lanes[scope.view.lanes[call.call]] for call in calls]
-    return [said for lane in lanes if lane.role != synthesizer and (said := lane.said())]
+    calls = [call.call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
+    opened = [lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer]
+    lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in opened]
+    return [said for lane in lanes if lane.status in ("answered", "partial") and (said := lane.said())]

@@ -1,22 +1,35 @@
-"""Builds the conversation of a thread: for each role its ended exchanges and those in progress. New entries extend it."""
+"""Builds the conversation of a thread: what each participant remembers, and the exchanges in progress. New entries extend it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mmos.events import CallFinished, Entry, LaneClosed, LaneOpened, ModelReplied, Prompted, RunResumed, RunWithdrawn, Status
+from mmos.events import (
+    CallFinished,
+    Entry,
+    HistoryShortened,
+    LaneClosed,
+    LaneOpened,
+    ModelReplied,
+    Prompted,
+    RunResumed,
+    RunWithdrawn,
+    Status,
+)
 from mmos.messages import Message, ToolCall
 
 
 @dataclass(eq=False)
 class History:
-    """The ended exchanges of one role as one list of messages, with the start of each exchange."""
+    """The ended exchanges that a participant remembers as one list of messages, with the start of each exchange."""
 
     messages: list[Message] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     """The run of each exchange."""
+    skipped: int = 0
+    """How many of the oldest exchanges no longer fit into the window."""
 
     def extend(self, exchange: Iterable[Message], run: str) -> None:
         self.starts.append(len(self.messages))
@@ -27,6 +40,7 @@ class History:
         """Remove the newest exchange."""
         del self.messages[self.starts.pop() :]
         self.runs.pop()
+        self.skipped = min(self.skipped, len(self.starts))
 
     def place(self, exchange: int) -> int:
         """Where an exchange begins in `messages`; the end of the list for a future exchange."""
@@ -63,7 +77,7 @@ class Lane:
         return self.messages[-1]
 
     def before(self, skip: int = 0) -> list[Message]:
-        """The messages of the ended exchanges before this one, without the `skip` oldest."""
+        """What its participant remembers of earlier exchanges, without the `skip` oldest."""
         return self.history.messages[self.history.place(skip) : self.history.place(self.past)]
 
     def known(self) -> list[Message]:
@@ -76,11 +90,15 @@ class Lane:
 
 
 class Conversation:
-    """The lanes of all roles of one thread, built from its entries."""
+    """The lanes of one thread, built from its entries."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self.lanes: dict[str, Lane] = {}
-        self.histories: dict[str, History] = {}
+        self.lanes: dict[tuple[str, str], Lane] = {}
+        """By run and address."""
+        self.roots: dict[str, Lane] = {}
+        """The own lane of each run."""
+        self.histories: dict[tuple[str, str], History] = {}
+        """By memory and role."""
         self.seen = 0
         self.ends: list[Entry] = []
         """Ends and withdrawals of exchanges that are already applied. Entries of this process get their numbers only at the commit."""
@@ -91,22 +109,23 @@ class Conversation:
         self.seen = max(self.seen, entry.seq)
         match entry.event:
             case LaneOpened() as event:
-                history = self.histories.setdefault(event.role, History())
-                self.lanes[event.lane] = Lane(event.role, history, len(history.starts), [event.message], event.depth, event.parent)
+                self._open(entry.run, event)
+            case HistoryShortened() as event:
+                self.lanes[entry.run, event.lane].history.skipped = event.dropped
             case ModelReplied() as event:
-                lane = self.lanes[event.lane]
+                lane = self.lanes[entry.run, event.lane]
                 lane.turns += 1
                 lane.messages.append(event.message)
                 lane.open, lane.results = event.message.calls, {}
             case CallFinished() as event:
-                _settle(self.lanes[event.lane], event)
+                _settle(self.lanes[entry.run, event.lane], event)
             case Prompted() as event:
-                lane = self.lanes[event.lane]
+                lane = self.lanes[entry.run, event.lane]
                 lane.setbacks += not event.shape
                 lane.reshaped += event.shape
                 lane.messages.append(event.message)
             case LaneClosed() as event:
-                lane = self.lanes[event.lane]
+                lane = self.lanes[entry.run, event.lane]
                 lane.status = event.status
                 lane.history.extend(_as_history(lane, event), entry.run)
                 self.ends.append(entry)
@@ -123,17 +142,34 @@ class Conversation:
         self.ends = [entry for entry in self.ends if not 0 < entry.seq <= self.seen]
         return all(entry.seq in known for entry in ended)
 
-    def path(self, lane: str) -> list[str]:
+    def path(self, run: str, lane: str) -> list[str]:
         """The lane, its parent, and so on up to the run's own lane."""
         found = []
         while lane:
             found.append(lane)
-            lane = self.lanes[lane].parent
+            lane = self.lanes[run, lane].parent
         return found
+
+    def _open(self, run: str, event: LaneOpened) -> None:
+        history = self._remembered(run, event)
+        lane = Lane(event.role, history, len(history.starts), [event.message], event.depth, event.parent)
+        self.lanes[run, event.lane] = lane
+        if not event.parent:
+            self.roots[run] = lane
+
+    def _remembered(self, run: str, event: LaneOpened) -> History:
+        """What a participant remembers when its lane opens. What it remembers of nothing, or of a copied lane, no other lane shares."""
+        kind, _, name = event.memory.partition(":")
+        if kind in ("thread", "conversation"):
+            return self.histories.setdefault((event.memory, event.role), History())
+        history = History()
+        if kind == "lane" and (origin := self.lanes.get((run, name))):
+            history.extend(origin.known(), run)
+        return history
 
     def _reopen(self, run: str) -> None:
         """Continue the run's own exchange. Remove its first end from the history, if no later exchange has used it."""
-        lane = self.lanes.get(run)
+        lane = self.roots.get(run)
         if lane is None or lane.status is None:
             return
         lane.status = None
@@ -146,7 +182,7 @@ class Conversation:
     def _withdraw(self, run: str) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run has used them."""
         for history in self.histories.values():
-            others = (lane.past for name, lane in self.lanes.items() if lane.history is history and name.partition(":")[0] != run)
+            others = (lane.past for (other, _), lane in self.lanes.items() if lane.history is history and other != run)
             built_on = max(others, default=0)
             while len(history.starts) > built_on and history.runs[-1] == run:
                 history.take_back()

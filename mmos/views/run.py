@@ -82,10 +82,10 @@ class RunView:
     config_path: str = ""
     lane: str = ""
     """The run's own lane, which is the arbiter's."""
-    lanes: dict[str, str] = field(default_factory=dict)
-    """The lane that each call opened."""
-    opened: int = 0
-    """The number of lanes so far."""
+    lanes: defaultdict[str, list[events.LaneOpened]] = field(default_factory=lambda: defaultdict(list))
+    """The lanes that each call opened."""
+    inquiries: int = 0
+    """The number of lanes that no call opened."""
     turns: int = 0
     asked: int = 0
     prompt_tokens: int = 0
@@ -102,6 +102,8 @@ class RunView:
     tools: dict[str, ToolUse] = field(default_factory=dict)
     started_calls: dict[str, events.CallStarted] = field(default_factory=dict)
     finished_calls: dict[str, events.CallFinished] = field(default_factory=dict)
+    steps: dict[tuple[str, str], events.StepFinished] = field(default_factory=dict)
+    """By call and key."""
     called: set[str] = field(default_factory=set)
     """The ids of all calls that models requested, started or not."""
     cut_off: Counter[str] = field(default_factory=Counter)
@@ -173,11 +175,12 @@ def _run_finished(view: RunView, event: events.RunFinished) -> None:
 
 
 def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
-    view.opened += 1
     if not event.parent:
         view.lane, view.files = event.lane, event.message.files
-    elif event.call:  # an inquiry has no call
-        view.lanes[event.call] = event.lane
+    elif event.call:
+        view.lanes[event.call].append(event)
+    else:
+        view.inquiries += 1
 
 
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
@@ -225,6 +228,10 @@ def _call_finished(view: RunView, event: events.CallFinished) -> None:
         view.tools.setdefault(event.tool, ToolUse(event.tool)).failed += 1
 
 
+def _step_finished(view: RunView, event: events.StepFinished) -> None:
+    view.steps[event.call, event.key] = event
+
+
 def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
     if event.measure == "withhold":
         view.withheld.setdefault(event.lane, set()).add(event.tool)
@@ -267,6 +274,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.ModelFailed: _model_failed,
     events.CallStarted: _call_started,
     events.CallFinished: _call_finished,
+    events.StepFinished: _step_finished,
     events.LoopNoticed: _loop_noticed,
     events.ArtifactKept: _artifact_kept,
     events.QuestionAsked: _question_asked,

@@ -1,0 +1,252 @@
+"""Defines the context of a running tool: how it asks participants and the user, and how it does a step only once."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import orjson
+
+from mmos.calls.shape import Shape
+from mmos.errors import ToolError
+from mmos.events import StepFinished
+from mmos.messages import File, Message, ToolCall, clean
+from mmos.scope import Scope
+from mmos.threads import on_thread
+from mmos.views.run import REFERENCE
+
+_KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,80}")
+
+_MEMORY = re.compile(r"thread|none|(?:conversation|lane):\S{1,2000}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a participant."""
+
+    text: str
+    reasoning: str = ""
+    complete: bool = True
+    """False when one of its own limits stopped it before it was done."""
+    data: Any = None
+    """The JSON value of an answer that had to fit a schema."""
+
+
+@dataclass(frozen=True)
+class UserQuestion:
+    """A question for the user, from a tool.
+
+    Example::
+
+        question = mmos.UserQuestion("Which color?", "choice", ("red", "blue"), default="red")
+    """
+
+    text: str
+    form: Literal["text", "choice", "confirm"] = "text"
+    options: tuple[str, ...] = ()
+    """The options of a choice. The user may also write something different."""
+    default: str | None = None
+    """The answer when the user is not there and the run may take defaults."""
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A participant that a tool makes for its own questions. It is not in the configuration.
+
+    Example::
+
+        judge = mmos.Participant("judge", "qwen2.5:14b", system="Say which answer is right.", options={"temperature": 0})
+
+        @mmos.tool
+        async def compare(context: mmos.Context, one: str, other: str) -> str:
+            "Let a judge choose between two answers."
+            return (await context.ask(judge, f"Answer A: {one} Answer B: {other}")).text
+    """
+
+    name: str
+    model: str
+    system: str = ""
+    servers: tuple[str, ...] = ()
+    """The hosts where it may run. Empty: all that have the model."""
+    tools: tuple[Any, ...] = ()
+    """Functions, and names of tools of the app."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the model, such as `temperature`."""
+    window: int = 0
+    """Its context window. 0: the window that the configuration gives this model. Another window reloads the model."""
+    channel: str | None = None
+    think: bool | str | None = None
+    keep_alive: str | float | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a participant, from a tool."""
+
+    who: str | Participant
+    message: Message
+    key: str
+    named: bool = False
+    """Whether the tool chose the key. Otherwise MMOS counted the questions."""
+    memory: str = ""
+    tools: tuple[Any, ...] | None = None
+    shape: Shape | None = None
+    seconds: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of who is asked."""
+        return self.who if isinstance(self.who, str) else self.who.name
+
+
+class Room(Protocol):
+    """What a running tool can reach: other participants, and the user."""
+
+    async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer: ...
+    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
+    async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
+        """The calls of a role's tools that the text means, or the reason why there are none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a running tool may reach: the user's task, the participants, and the user.
+
+    A function gets it as a parameter with this annotation. Models do not see that parameter.
+
+    Example::
+
+        @mmos.tool(description="Ask the coding specialist whether a claim is true.")
+        async def second_opinion(context: mmos.Context, claim: str) -> str:
+            answer = await context.ask("coding", f"Is this true? {claim}")
+            return answer.text
+    """
+
+    scope: Scope
+    room: Room
+    call: str
+    """The id of the call that is running."""
+    _asked: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
+    _under_way: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Context(role={self.scope.role!r}, call={self.call!r}, run={self.scope.run!r})"
+
+    @property
+    def task(self) -> str:
+        """The user's task, word for word."""
+        return self.scope.view.task
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that the user attached to the task."""
+        return self.scope.view.files
+
+    @property
+    def effect_id(self) -> str:
+        """The id of this call in all runs. It stays the same when the run is resumed. Pass it on where a service takes an idempotency key."""
+        return f"{self.scope.run}/{self.call}"
+
+    def expanded(self, text: str) -> str:
+        """The whole answer behind a reference (`artifact:…`) in the text. Without a reference, the text itself."""
+        kept = self.scope.view.artifacts
+        return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
+
+    async def ask(
+        self,
+        who: str | Participant,
+        message: Message | str,
+        *,
+        key: str = "",
+        memory: str = "",
+        tools: Iterable[Any] | None = None,
+        answer: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """Ask a participant. Its answer has `text`, `reasoning`, `complete` (False when a limit stopped it), and `data`.
+
+        You may ask several side by side. After a crash or a pause your function runs again from its beginning: a question that already
+        has its answer gets that answer, and no model is asked. An error goes to the calling model unless you catch it.
+
+        Args:
+            who: A role, or a `Participant`.
+            message: The question.
+            key: The name of this question in your function. Default: the name of who is asked and a count.
+            memory: What it remembers: "thread" (its earlier exchanges in this thread), "none", "conversation:ID" (its exchanges in that
+                conversation), or "lane:ADDRESS" (all of another lane of this run). Default: "thread" for a role, "none" for a `Participant`.
+            tools: Functions, and names of tools, that it may call. Default: its own.
+            answer: A JSON Schema that the answer must fit. `data` is then its value.
+            seconds: The longest time that it may take. Default: the `timeout` of the role.
+        """
+        asked = message if isinstance(message, Message) else Message("user", clean(message))
+        name = who if isinstance(who, str) else who.name
+        if not key:
+            self._asked[name] += 1
+        chosen = key or (name if self._asked[name] == 1 else f"{name}-{self._asked[name]}")
+        question = Question(
+            who, asked, _checked(chosen), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
+            None if tools is None else tuple(tools), None if answer is None else Shape.of(answer), seconds,
+        )  # fmt: skip
+        return await self.room.ask(self.scope, question, call=self.call)
+
+    def _memory(self, memory: str) -> str:
+        kind, _, name = memory.partition(":")
+        if kind == "lane" and (self.scope.run, name) not in self.scope.conversation.lanes:
+            raise ToolError(f"There is no lane {name!r} in this run.")
+        if not _MEMORY.fullmatch(memory):
+            raise ToolError(f"{memory!r} is no memory: write thread, none, conversation:ID or lane:ADDRESS.")
+        return memory
+
+    async def step(self, key: str, function: Callable[[], Any]) -> Any:
+        """Call a function once and return its result, which must have a form in JSON. MMOS keeps it, so a resumed run does not call it again.
+
+        A step that a crash cuts off is done again if the call is: see `after_crash`.
+        """
+        done = self.scope.view.steps.get((self.call, _checked(key)))
+        if done is None:
+            if key in self._under_way:
+                raise ToolError(f"The step {key} is already under way.")
+            self._under_way.add(key)
+            try:
+                value = _as_json(await called(function))
+            finally:
+                self._under_way.discard(key)
+            done = StepFinished(self.call, self.scope.lane, key, value)
+            self.scope.record(done)
+            await self.scope.durable()
+        return done.value
+
+    async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
+        """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
+        return await self.room.interpret(self.scope, text, role=role or self.scope.role)
+
+    async def ask_user(self, question: UserQuestion) -> str:
+        """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
+        return await self.room.ask_user(self.scope, question, call=self.call)
+
+
+async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
+    """Call a function, sync or async, and return its result. A sync function runs on a thread, so it may block."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*given, **named)
+    result = await on_thread(function, *given, **named)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ToolError(f"{key[:80]!r} is no key: a key has up to 80 characters, without blanks and '/'.")
+    return key
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return orjson.loads(orjson.dumps(value))
+    except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
+        raise ToolError(f"The result of a step has no form in JSON: {error}.") from error
