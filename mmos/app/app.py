@@ -18,6 +18,7 @@ from mmos.app.sight import check_sight
 from mmos.app.unserved import RollCall, Unserved
 from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
+from mmos.config.sources import find
 from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
 from mmos.files import read
@@ -25,7 +26,7 @@ from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal, is_id, new_id
+from mmos.journal import Journal, Tuning, is_id, new_id
 from mmos.logs import logger
 from mmos.messages import File, Message, clean
 from mmos.participant.ladder import Ladder
@@ -356,6 +357,7 @@ async def open_app(
     state: str | Path | None = None,
     tools: Iterable[Callable[..., Any] | Tool] = (),
     rehearsed: bool = False,
+    patience: float = Tuning.patience,
 ) -> AsyncIterator[App]:
     """Open an app for `async with`.
 
@@ -364,6 +366,7 @@ async def open_app(
         state: The folder in which MMOS keeps runs and threads. None: MMOS keeps nothing.
         tools: Your functions that the models may call.
         rehearsed: Marks the runs as rehearsed.
+        patience: Seconds to wait while another process keeps the journal locked.
 
     Example::
 
@@ -371,7 +374,8 @@ async def open_app(
             answer = await app.run("What is a mutex?")
     """
     made = _configuration(config)
-    async with await Journal.open(Path(state) if state is not None else None) as journal, wiring.fleet_of(made) as fleet:
+    kept = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
+    async with await kept as journal, wiring.fleet_of(made) as fleet:
         app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
             yield app
@@ -394,6 +398,4 @@ def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Co
         return config
     if isinstance(config, Mapping):
         return from_mapping(config, environ=os.environ)
-    from mmos.config.sources import find
-
     return load(find(str(config) if config else None, os.environ, Path.cwd()), environ=os.environ)

@@ -91,7 +91,8 @@ def run(config: Setting, task: str | None, **given: Any) -> int:
         raise click.UsageError("--stream cannot be used with --schema or --extract: both need the whole answer first.")
     options = _options(given)
     text, files = gather(task, given["paths"])
-    return run_to_end(lambda: _run(replace(config, time_scale=given["time_scale"]), Task(text, files, given["thread"]), options, given))
+    config = replace(config, time_scale=given["time_scale"], timeout=given["timeout"])
+    return run_to_end(lambda: _run(config, Task(text, files, given["thread"]), options, given))
 
 
 def _options(given: dict[str, Any]) -> RunOptions:

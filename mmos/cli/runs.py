@@ -166,6 +166,7 @@ async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | 
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
+    config = replace(config, timeout=terms["timeout"])
     async with config.journal() as journal:
         name = find_run(await journal.read(kinds=("run_started",)), run)
         view = RunView.of(await journal.read(run=name))

@@ -34,6 +34,8 @@ class Setting:
     json: bool
     verbose: int
     time_scale: float | None = None
+    timeout: float | None = None
+    """Seconds that a run may take."""
     embedded: bool = False
 
     default: bool = False
@@ -74,10 +76,17 @@ class Setting:
 
     @asynccontextmanager
     async def journal(self, *, read_only: bool = True, to_delete: bool = False) -> AsyncIterator[Journal]:
-        from mmos.journal import Journal
+        from mmos.journal import Journal, Tuning
 
-        async with await Journal.open(self.found_state(), read_only=read_only, to_delete=to_delete) as journal:
+        tuning = Tuning(patience=self.patience())
+        async with await Journal.open(self.found_state(), read_only=read_only, to_delete=to_delete, tuning=tuning) as journal:
             yield journal
+
+    def patience(self) -> float:
+        """Seconds to wait for a locked journal: never longer than a run may take."""
+        from mmos.journal import Tuning
+
+        return Tuning.patience if self.timeout is None else min(self.timeout, Tuning.patience)
 
 
 def setting(command: Command) -> Command:

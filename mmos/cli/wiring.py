@@ -34,7 +34,7 @@ async def wired(config: Setting, note: Note | None = None, offer: Offer | None =
 
     async with configured(config, note, offer) as made:
         trusted = await agreed_to(config, made, offer)
-        async with open_app(trusted, state=config.state_folder(made.path), rehearsed=config.rehearse) as app:
+        async with open_app(trusted, state=config.state_folder(made.path), rehearsed=config.rehearse, patience=config.patience()) as app:
             yield app
 
 

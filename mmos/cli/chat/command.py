@@ -53,7 +53,7 @@ def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
     """
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
-    config = replace(config, time_scale=given.pop("time_scale"))
+    config = replace(config, time_scale=given.pop("time_scale"), timeout=given["timeout"])
     wishes = _wishes(**given)
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not config.json
     if terminal and os.environ.get("TERM", "") not in INCAPABLE and sys.platform != "win32":
