@@ -13,6 +13,11 @@ from mmos.messages import File, clean
 MOST_TEXT = 1024 * 1024
 MOST_IMAGE = 20 * 1024 * 1024
 
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+"""A flag for opening a file in a folder that may come from a stranger: a symbolic link is an error."""
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""A flag for opening what may be a pipe: opening does not wait for the other end."""
+
 _KINDS = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
@@ -34,7 +39,7 @@ def content(place: Path, most: int, *, follow: bool = True) -> bytes:
 
     `follow=False`: a symbolic link is not followed. The folder may come from a stranger.
     """
-    number = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    number = os.open(place, os.O_RDONLY | NO_WAIT | (0 if follow else NO_FOLLOW))
     try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):

@@ -186,7 +186,7 @@ def _as_it_was(config: Setting, view: RunView) -> Setting:
     if config.config or config.embedded:
         return config
     if view.config_path:
-        if not Path(view.config_path).exists():
+        if not Path(view.config_path).is_file():
             raise NotFound(
                 f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name a configuration: -c FILE"
             )

@@ -65,10 +65,22 @@ class Setting:
         if self.state:
             return Path(self.state).expanduser()
         if path is not None:
-            return path.parent / ".mmos"
+            return self._beside(path)
         from mmos.config.sources import user_state
 
         return user_state(os.environ)
+
+    def _beside(self, path: Path) -> Path:
+        """Give `.mmos`, but no link beside a file that nobody named: it may lead to the user's other conversations."""
+        folder = path.parent / ".mmos"
+        if folder.is_symlink() and self.file().found:
+            from mmos.errors import StateError
+
+            raise StateError(
+                f"{folder}: this is a symbolic link. MMOS does not use it unless you name it.",
+                next_step=f"If it is yours, name it: --state {folder}",
+            )
+        return folder
 
     def found_state(self) -> Path:
         """Find the state folder without loading the configuration: users must reach their runs even if it is broken."""

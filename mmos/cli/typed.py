@@ -12,10 +12,14 @@ from typing import BinaryIO
 
 import orjson
 
+from mmos.files import NO_FOLLOW, NO_WAIT, content
+
 FILE = "chat_history.jsonl"
 
 LONGEST = 100_000
 """Longer entries are not kept, in characters."""
+MOST_BYTES = 1 << 28
+"""Most bytes that are read from the file."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,12 @@ def add(folder: Path, typed: Typed) -> None:
 
     line = orjson.dumps({"text": typed.text.encode("utf-8", "replace").decode(), "thread": typed.thread}, option=orjson.OPT_APPEND_NEWLINE)
     make(folder)
-    with os.fdopen(os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file, _alone(file):
+    with os.fdopen(_opened(folder, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file, _alone(file):
         file.write(line)
 
 
 def newest(folder: Path, most: int) -> Iterator[str]:
-    for line in reversed((folder / FILE).read_bytes().splitlines()[-most:]):
+    for line in reversed(content(folder / FILE, MOST_BYTES, follow=False).splitlines()[-most:]):
         if (typed := _read(line)) is not None and typed.text:
             yield typed.text
 
@@ -46,10 +50,10 @@ def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
     The file is rewritten in place. A chat that adds an entry waits meanwhile. It needs no room for a copy, so it works on a full disk.
     """
     try:
-        file = (folder / FILE).open("r+b")
+        number = _opened(folder, os.O_RDWR)
     except FileNotFoundError:
         return 0
-    with file, _alone(file):
+    with os.fdopen(number, "r+b") as file, _alone(file):
         lines = file.readlines()
         kept = [line for line in lines if (typed := _read(line)) is None or not gone(typed)]
         if len(kept) < len(lines):
@@ -66,6 +70,11 @@ def began(typed: Typed, tasks: Iterable[str]) -> bool:
     text = typed.text.strip()
     words = text.partition(" ")[2].strip() if text.startswith("@") else text
     return any(task.strip() in (text, words) for task in tasks)
+
+
+def _opened(folder: Path, flags: int) -> int:
+    """Open the file, but no link and no pipe in its place: the folder may come from a stranger."""
+    return os.open(folder / FILE, flags | NO_FOLLOW | NO_WAIT, 0o600)
 
 
 @contextmanager

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import orjson
 
-from mmos.errors import StateError
+from mmos.errors import StateError, UsageError
+from mmos.files import content
 from mmos.fitness.card import Card
 from mmos.hosts.names import canonical
 from mmos.journal.folder import make
+
+MOST_BYTES = 1 << 20
+"""Of a card. A longer file is damaged."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,12 @@ class Shelf:
     def put(self, card: Card) -> Path:
         """Write a card in place of an older one. Readers never see a half-written card."""
         path = self._path(card.model, card.host)
-        fresh = path.with_suffix(f".{os.getpid()}.new")
+        fresh = path.with_suffix(f".{os.urandom(8).hex()}.new")
         try:
             make(self.folder.parent)
             self.folder.mkdir(exist_ok=True)
-            fresh.write_bytes(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            with fresh.open("xb") as file:  # never through a link
+                file.write(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             fresh.replace(path)
         except OSError as error:
             message = f"MMOS cannot write the fitness card to {self.folder}: {(error.strerror or str(error)).lower()}."
@@ -63,7 +68,7 @@ class Shelf:
 
     def _files(self) -> list[Path]:
         try:
-            return sorted(self.folder.glob("*.json"))
+            return [] if self.folder.is_symlink() else sorted(self.folder.glob("*.json"))
         except OSError:  # a folder that MMOS may not read
             return []
 
@@ -80,8 +85,8 @@ class Shelf:
 
 def _read(path: Path) -> Card | None:
     try:
-        return Card.from_document(orjson.loads(path.read_bytes()))
-    except (OSError, ValueError):
+        return Card.from_document(orjson.loads(content(path, MOST_BYTES, follow=False)))
+    except (OSError, ValueError, UsageError):
         return None
 
 

@@ -1,8 +1,16 @@
-"""Creates the state folder: readable for its owner only, and kept out of repositories."""
+"""Creates the state folder: readable for its owner only, and kept out of repositories. Refuses one that leads elsewhere."""
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
+
+from mmos.errors import StateError
+
+_NAMES = (
+    "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness",
+    "chat_history.jsonl", "copied.md",
+)  # fmt: skip
 
 
 def make(folder: Path) -> None:
@@ -10,3 +18,25 @@ def make(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n")  # it is beside a configuration and contains conversations
+    check(folder)
+
+
+def check(folder: Path) -> None:
+    """Raise if a name in it is a link or a pipe: the folder may come from a stranger.
+
+    The folder itself may be a link, because the user named it.
+    """
+    for name in _NAMES:
+        try:
+            mode = (folder / name).lstat().st_mode
+        except OSError:  # it does not exist, or opening it fails with a better error
+            continue
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise _wrong(folder / name, "a symbolic link" if stat.S_ISLNK(mode) else "not a file")
+
+
+def _wrong(path: Path, what: str) -> StateError:
+    return StateError(
+        f"{path}: this is {what}. MMOS does not use it.",
+        next_step="Find out who made it and remove it, or name another folder with --state.",
+    )

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from mmos.files import NO_FOLLOW, NO_WAIT
 from mmos.journal import faults
 from mmos.journal.ids import is_id
 
@@ -40,7 +41,7 @@ class FileLock:
         self._handle: int | None = None
 
     def take(self) -> None:
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
         if not _lock(handle, shared=False):
             os.close(handle)
             raise faults.busy(self.path)
@@ -90,11 +91,11 @@ class Processes:
     def _left_behind(path: Path) -> bool:
         """Whether no process holds the lock. It tries a shared lock, so that two callers do not take each other for the owner."""
         try:
-            handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
-        except FileNotFoundError:
-            return True
+            handle = os.open(path, (os.O_RDWR if sys.platform == "win32" else os.O_RDONLY) | NO_FOLLOW | NO_WAIT)
         except PermissionError:
             return False  # Another user's file: treat the process as alive, so that its runs are not taken over.
+        except OSError:  # It does not exist, or it is a link, which no process of mmos makes.
+            return True
         try:
             return _lock(handle, shared=True)
         finally:

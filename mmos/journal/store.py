@@ -14,7 +14,7 @@ from mmos.errors import StateBusy, StateFull
 from mmos.events import Entry, Event, Unknown, decode, encode
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
-from mmos.journal.folder import make
+from mmos.journal.folder import check, make
 from mmos.journal.process import FileLock, Processes
 from mmos.journal.schema import LISTING, ONLY_LISTING
 
@@ -73,6 +73,7 @@ class Store:
         elif self._process:
             self._open_to_write(self._folder)
         else:
+            check(self._folder)
             self._open = self._patiently(partial(connect.for_reading, self.path, self._tuning))
 
     def _open_to_write(self, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from prompt_toolkit.history import History
 
 from mmos.cli.typed import LONGEST, Typed, add, newest
+from mmos.errors import MmosError
 
 KEPT = 2000
 """Most entries that a session reads from the file."""
@@ -25,7 +26,7 @@ class KeptHistory(History):
         folder = self._folder()
         try:
             return list(newest(folder, KEPT)) if folder else []
-        except OSError:
+        except (OSError, MmosError):
             return []
 
     def store_string(self, string: str) -> None:
@@ -34,5 +35,5 @@ class KeptHistory(History):
             return
         try:
             add(folder, Typed(string, self._thread()))
-        except OSError:
+        except (OSError, MmosError):
             return
