@@ -73,6 +73,21 @@ def offered(folder: Path, line: str, **more: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "statements",
+    [
+        """ALTER TABLE entries RENAME TO others; CREATE VIEW entries AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+        SELECT i AS seq, 'RUN9' AS run, 'run_started' AS kind, '{}' AS data FROM n""",
+        """DROP TABLE entries; CREATE TABLE entries(seq INTEGER PRIMARY KEY, kind, data, run AS ('RUN9'));
+        INSERT INTO entries VALUES (1, 'run_started', '{}')""",
+    ],
+)
+def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path, statements: str) -> None:
+    with closing(sqlite3.connect(folder / ".mmos" / FILE)) as database:
+        database.executescript(statements)
+    assert offered(folder, "mmos runs show ") == []
+
+
+@pytest.mark.parametrize(
     ("line", "values"),
     [
         ("mmos runs show ", ["RUN2", "RUN1"]),

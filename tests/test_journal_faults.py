@@ -112,7 +112,7 @@ async def test_a_journal_without_its_table(tmp_path, read_only):
     database = sqlite3.connect(path)
     database.executescript("ALTER TABLE entries RENAME TO others; PRAGMA journal_mode = DELETE")
     database.close()
-    with pytest.raises(StateDamaged, match="no such table"):
+    with pytest.raises(StateDamaged, match="not a journal that mmos made"):
         await Journal.open(tmp_path, read_only=read_only)
 
 

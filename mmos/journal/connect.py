@@ -114,7 +114,9 @@ def _address(path: Path, mode: str) -> str:
 def _connect(address: str, tuning: Tuning) -> sqlite3.Connection:
     # isolation_level=None: the code begins transactions itself. Only the writer's thread uses the connection.
     pause = min(1.0, tuning.patience)
-    return sqlite3.connect(address, timeout=pause, isolation_level=None, check_same_thread=False, uri=True)
+    database = sqlite3.connect(address, timeout=pause, isolation_level=None, check_same_thread=False, uri=True)
+    database.execute("PRAGMA trusted_schema = OFF")
+    return database
 
 
 def _prepared(address: str, path: Path, tuning: Tuning, *, settle: bool = False, alone: bool = False) -> sqlite3.Connection:
@@ -126,6 +128,8 @@ def _prepared(address: str, path: Path, tuning: Tuning, *, settle: bool = False,
             database.execute("PRAGMA secure_delete = ON")
         if settle:
             _settle(database, path, tuning)
+        elif not alone:
+            database.execute("PRAGMA query_only = ON")
         schema.check_readable(database, path)
         undo.pop_all()
     return database

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from mmos.journal import faults
@@ -40,6 +42,7 @@ def check_ours(database: sqlite3.Connection, path: Path) -> None:
 def check_readable(database: sqlite3.Connection, path: Path) -> None:
     """Check an open file, including pages in the write-ahead file, and that its end can be read."""
     check_ours(database, path)
+    _check_shape(database, path)
     database.execute("SELECT seq, run, thread, time, kind, version, data FROM entries ORDER BY seq DESC LIMIT 1").fetchall()
 
 
@@ -47,6 +50,7 @@ def migrate(database: sqlite3.Connection, path: Path) -> None:
     """Bring the file to the current version. The caller must be the only process that is opening the file."""
     if database.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchone():
         check_ours(database, path)
+        _check_shape(database, path)
     found = version(database)
     if found == len(MIGRATIONS):
         return
@@ -70,3 +74,24 @@ def version(database: sqlite3.Connection) -> int:
 def _check_version(path: Path, found: int) -> None:
     if found > len(MIGRATIONS):
         raise faults.too_new(path, found, len(MIGRATIONS))
+
+
+def _check_shape(database: sqlite3.Connection, path: Path) -> None:
+    """Raise if the file holds anything but what the migrations make. A view or a trigger of a stranger would run."""
+    found = set(
+        database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE NOT (type = 'table' AND name GLOB 'sqlite_stat[14]')")
+    )
+    expected = _shape(version(database))
+    if strange := sorted(f"{kind} {name}" for kind, name, *_ in found - expected):
+        raise faults.damaged(path, f"not a journal that mmos made (it has the {ascii(strange[0][:80])[1:-1]})")
+    if found != expected:
+        raise faults.damaged(path, "damaged (a table or an index is missing)")
+
+
+@cache
+def _shape(version: int) -> frozenset[tuple[str, str, str, str | None]]:
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for step in MIGRATIONS[:version]:
+            for statement in step:
+                empty.execute(statement)
+        return frozenset(empty.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"))

@@ -18,6 +18,8 @@ from mmos.errors import MmosError
 
 MOST = 200
 HELP_WIDTH = 60
+MOST_STEPS = 20_000_000
+"""Steps of SQLite for one query: some tenths of a second."""
 Offers = Iterable[tuple[str, str]]
 """Values with short descriptions."""
 
@@ -69,6 +71,7 @@ LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named',
 
 _RUNS = f"""SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
     WHERE kind = 'run_started' AND {LISTED} ORDER BY seq DESC LIMIT {MOST}"""
+_PLAIN = "SELECT 1 FROM sqlite_schema WHERE name = 'entries' AND type = 'table' AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%AS%'"
 _THREADS = f"""SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN json_extract(CAST(data AS TEXT), '$.name') END)
     FROM entries WHERE kind IN ('thread_named', 'run_started') AND {LISTED} GROUP BY thread ORDER BY 2 DESC LIMIT {MOST}"""
 
@@ -84,10 +87,13 @@ def _threads(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
     path = setting.found_state() / JOURNAL
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         return []
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=0.1, uri=True)) as database:
-        return database.execute(query).fetchall()
+        database.execute("PRAGMA trusted_schema = OFF")
+        # The file may be a stranger's: a view or computed columns would run its code, and a long one has no end.
+        database.set_progress_handler(lambda: 1, MOST_STEPS)
+        return database.execute(query).fetchall() if database.execute(_PLAIN).fetchone() else []
 
 
 # ---------------------------------------------------------------- from the configuration
@@ -95,17 +101,12 @@ def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
 
 def _configured(setting: Setting) -> Mapping[str, Any]:
     """Read the configuration without checking it."""
-    import yaml
-
+    from mmos.config.document import MOST_BYTES, read_bytes
     from mmos.config.sources import EMBEDDED, find
 
     source = EMBEDDED if setting.embedded else find(setting.config, os.environ, Path.cwd())
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        with (source.path or source.built_in).open("rb") as file:
-            found = yaml.load(file, loader)  # noqa: S506  # a safe loader, the quick one where there is one
-    except (yaml.YAMLError, RecursionError):
-        return {}
+    with (source.path or source.built_in).open("rb") as file:
+        found = read_bytes(file.read(MOST_BYTES + 1), "").data
     return _table(_table(found).get("orchestration"))
 
 
