@@ -8,7 +8,11 @@ from typing import Any, ClassVar, Literal
 
 import orjson
 
+from mmos.checking import is_deep, sound
 from mmos.messages import Message, Usage
+
+DEEPEST = 200
+"""Levels of lists and objects in a fact. Deeper ones cannot be written as JSON again."""
 
 Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
 
@@ -23,7 +27,7 @@ class Reason:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Reason:
-        return cls(data["code"], data["message"], data.get("next", ""))
+        return sound(cls(data["code"], data["message"], data.get("next", "")))
 
 
 class Event:
@@ -329,6 +333,8 @@ def encode(event: Event) -> bytes:
 def decode(kind: str, data: bytes) -> Event:
     """The fact that `encode` wrote, in this version, an older or a newer one."""
     raw = orjson.loads(data)
+    if data.count(b"[") + data.count(b"{") > DEEPEST and is_deep(raw, DEEPEST):
+        raise ValueError("nested too deeply")
     cls = KINDS.get(kind)
     if cls is None:
         return Unknown(kind, raw)
@@ -338,7 +344,7 @@ def decode(kind: str, data: bytes) -> Event:
             value = raw[spec.name]
             nested = _NESTED.get(spec.name)
             known[spec.name] = nested(value) if nested and value is not None else value
-    return cls(**known)
+    return sound(cls(**known))
 
 
 @dataclass(frozen=True)

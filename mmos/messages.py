@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeVar, cast
 
 import orjson
 
+from mmos.checking import sound
+
 LOADED = 0.1
 """Seconds of the host's clock. A loaded model reports at most 0.045, so more than this means that the host loaded it for the call."""
 
@@ -33,7 +35,7 @@ class ToolCall:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ToolCall:
-        return cls(data["id"], data["name"], data["arguments"])
+        return sound(cls(data["id"], data["name"], data["arguments"]))
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class File:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> File:
-        return cls(data["name"], data.get("text", ""), data.get("image", ""))
+        return sound(cls(data["name"], data.get("text", ""), data.get("image", "")))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Message:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
-        return cls(
+        made = cls(
             role=data["role"],
             content=data["content"],
             calls=tuple(ToolCall.from_json(call) for call in data.get("calls", ())),
@@ -117,6 +119,7 @@ class Message:
             call_id=data.get("call_id", ""),
             files=tuple(File.from_json(file) for file in data.get("files", ())),
         )
+        return sound(made)
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Usage:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Usage:
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+        return sound(cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data}))
 
 
 @dataclass(frozen=True)

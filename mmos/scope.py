@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from mmos.errors import LimitReached
+from mmos.errors import LimitReached, StateDamaged
 from mmos.events import ArtifactKept, Entry, Event, Warned
 from mmos.journal import Journal
 from mmos.logs import log_fact
@@ -125,7 +125,12 @@ class Scope:
 
     @property
     def exchange(self) -> Lane:
-        return self.conversation.lanes[self.run, self.lane]
+        lane = self.conversation.lanes.get((self.run, self.lane))
+        if lane is None:
+            raise StateDamaged(
+                f"The journal has no start of run {self.run}, so it cannot be resumed.", next_step="Give the task again: mmos run"
+            )
+        return lane
 
     @property
     def turns_left(self) -> int | None:

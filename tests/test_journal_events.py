@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmos.checking import MOST
 from mmos.errors import StateDamaged
 from mmos.events import KINDS, Event, Unknown, Warned, decode, encode
 from mmos.journal import Journal
@@ -24,8 +25,8 @@ JSON = st.recursive(
 )
 PLAIN: dict[typing.Any, st.SearchStrategy[typing.Any]] = {
     str: st.text(),
-    int: st.integers(-(2**63), 2**63 - 1),
-    float: NUMBERS,
+    int: st.integers(0, MOST),
+    float: st.floats(0, MOST),
     bool: st.booleans(),
     type(None): st.none(),
     typing.Any: JSON,

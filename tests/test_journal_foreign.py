@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mmos.checking import MOST
 from mmos.cli.main import main
 from mmos.errors import StateDamaged
-from mmos.events import LaneClosed, LaneOpened, RunFinished, RunStarted, ThreadNamed
+from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunFinished, RunStarted, ThreadNamed, decode, encode
 from mmos.journal import Journal, new_id
-from mmos.messages import Message
+from mmos.messages import Message, Usage
+from mmos.views.conversation import Conversation
 
 RUN, THREAD = new_id(), new_id()
+DEAD = "orchestration: {arbiter: {model: m, server: far}, servers: {far: {url: 'http://127.0.0.1:9'}}}\n"
+ASKED = QuestionAsked("q1", "l", "coding", "c", "Which?", "choice", ("a", "b"), deadline=5)
 
 
 async def filled(folder: Path) -> Path:
@@ -34,6 +40,14 @@ def altered(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as database:
         for statement in statements:
             database.execute(statement)
+        database.commit()
+
+
+def change(path: Path, kind: str, field: str, value: object) -> None:
+    """Put a value into a fact."""
+    with closing(sqlite3.connect(path)) as database:
+        (data,) = database.execute("SELECT data FROM entries WHERE kind = ?", (kind,)).fetchone()
+        database.execute("UPDATE entries SET data = ? WHERE kind = ?", (json.dumps({**json.loads(data), field: value}).encode(), kind))
         database.commit()
 
 
@@ -69,3 +83,98 @@ async def test_what_mmos_did_not_make_is_not_obeyed(tmp_path: Path, statements: 
         with pytest.raises(StateDamaged, match=r"not a journal that mmos made|a table or an index is missing"):
             await Journal.open(tmp_path, read_only=read_only)
     assert (tmp_path / "journal.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("column", ["run", "thread", "kind", "time", "data"])
+@pytest.mark.parametrize("value", ["x'ff'", "CAST(x'ff80' AS TEXT)", "7", "1e300", "-1", "''", "CAST(x'610062' AS TEXT)"])
+def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str, value: str) -> None:
+    altered(asyncio.run(filled(tmp_path)), f"UPDATE entries SET {column} = {value} WHERE kind = 'run_started'")
+    (tmp_path / "o.yaml").write_text(DEAD)
+    for command in (
+        ("runs", "list"), ("runs", "show", RUN), ("threads", "list", "--json"), ("threads", "show", "notes"), ("threads", "export", "notes"),
+        ("runs", "resume", RUN, "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
+        ("run", "hi", "--thread", "notes", "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
+    ):  # fmt: skip
+        code, err = mmos(capsys, tmp_path, *command)
+        assert code in (0, 1, 2, 4)  # and no exception of another kind
+        assert "Traceback" not in err
+
+
+def test_text_that_is_not_utf_8_is_named_and_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    altered(asyncio.run(filled(tmp_path)), "UPDATE entries SET thread = CAST(x'1b5b324aff' AS TEXT) WHERE kind = 'run_started'")
+    code, err = mmos(capsys, tmp_path, "runs", "list")
+    assert code == 1
+    assert "journal.db: damaged (it holds a text that is not UTF-8). MMOS did not change it." in err
+    assert "[2J" not in err
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("run_started", "task", 5), ("run_started", "options", "x"), ("run_started", "files", [5]), ("run_finished", "answer", []),
+        ("run_finished", "reason", {"code": 5, "message": "m"}), ("lane_opened", "message", {"role": "user", "content": 5}),
+        ("lane_opened", "depth", "x"), ("lane_opened", "lane", None), ("thread_named", "name", {}),
+    ],
+)  # fmt: skip
+async def test_a_fact_whose_words_are_of_another_kind_cannot_be_understood(tmp_path: Path, kind: str, field: str, value: object) -> None:
+    change(await filled(tmp_path), kind, field, value)
+    async with await Journal.open(tmp_path, read_only=True) as journal:
+        with pytest.raises(StateDamaged, match=rf"damaged \(entry \d, a {kind}, cannot be understood\)"):
+            await journal.read()
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    kept = ArtifactKept("x-1", "l", "coding", "text")
+    assert [decode(fact.kind, encode(fact)) for fact in (ASKED, kept)] == [ASKED, kept]
+
+
+@pytest.mark.parametrize("number", [-1, -1e308, 2**53, 2**64 - 1, 1e308])
+def test_a_number_beyond_all_bounds_becomes_the_nearest_that_is_allowed(number: float) -> None:
+    assert 0 <= Usage.from_json({"prompt_tokens": number if isinstance(number, int) else 0, "total_seconds": number}).total_seconds <= MOST
+    asked = decode("question_asked", json.dumps({**json.loads(encode(ASKED)), "deadline": number}).encode())
+    assert isinstance(asked, QuestionAsked)
+    assert asked.deadline == min(max(number, 0), MOST)
+
+
+NESTED: dict[str, Any] = {}
+for _ in range(300):
+    NESTED = {"a": NESTED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("run_started", "options", NESTED), ("lane_opened", "depth", 2**63), ("lane_opened", "depth", -(2**63)),
+        ("run_finished", "reason", {"code": "x", "message": "\x1b[2J"}), ("run_started", "options", {"schema": {}}),
+        ("run_started", "options", {"timeout": "x", "sampling": 5}), ("run_started", "config_path", "\0"),
+        ("lane_opened", "lane", "other"),
+    ],
+)  # fmt: skip
+def test_no_value_of_a_fact_ends_a_command_in_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, field: str, value: object
+) -> None:
+    change(asyncio.run(filled(tmp_path)), kind, field, value)
+    (tmp_path / "o.yaml").write_text(DEAD)
+    resumed = ("runs", "resume", RUN, "--timeout", "1")
+    for command in (
+        ("runs", "show", RUN), ("runs", "show", RUN, "--json"), ("runs", "export", RUN), ("threads", "export", THREAD), resumed,
+        (*resumed, "-c", str(tmp_path / "o.yaml")),
+    ):  # fmt: skip
+        code, err = mmos(capsys, tmp_path, *command)
+        assert code in (0, 1, 2, 3, 4)  # and no exception of another kind
+        assert "Traceback" not in err
+        assert "\x1b" not in err
+
+
+def test_exchanges_that_lead_in_a_circle_have_an_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asyncio.run(_circle(tmp_path)).path("a") == ["a", "b"]
+    for command in (("runs", "show", RUN), ("runs", "export", "--trace", RUN), ("threads", "show", THREAD), ("threads", "export", THREAD)):
+        assert mmos(capsys, tmp_path, *command)[0] == 0
+
+
+async def _circle(folder: Path) -> Conversation:
+    circle = [LaneOpened(lane, "arbiter", Message("user", "Hi."), parent=parent) for lane, parent in (("a", "b"), ("b", "a"), ("a", "b"))]
+    async with await Journal.open(folder) as journal:
+        for fact in (RunStarted("Say hi.", new_id()), *circle, LaneClosed("never opened", "arbiter", "answered", "Hi.")):
+            journal.append(RUN, THREAD, fact)
+        return Conversation(await journal.read())

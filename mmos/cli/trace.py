@@ -13,6 +13,8 @@ from mmos.events import Entry, encode
 from mmos.plurals import counted
 
 WIDTH = 110
+DEEPEST = 20
+"""Most levels of indentation."""
 
 
 def as_json_line(entry: Entry) -> str:
@@ -37,7 +39,7 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
             depths[event.lane] = event.depth
         text = _text(event)
         if text:
-            indent = "  " * depths.get(getattr(event, "lane", ""), 0)
+            indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
             yield f"{entry.time - begun:8.3f}  {indent}{flat(text)}"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from mmos.checking import is_deep
+
 EXACT = 2**53
 """No count is larger: up to here every reader of JSON keeps a number as it is."""
 TOKENS = 2**31
@@ -36,7 +38,7 @@ def parsed(data: bytes | str) -> Any:
     if openings > PARTS:
         raise ValueError("too many parts")
     tree = orjson.loads(data)
-    if openings > DEEPEST and _is_deep(tree):
+    if openings > DEEPEST and is_deep(tree, DEEPEST):
         raise ValueError("nested too deeply")
     return tree
 
@@ -46,16 +48,6 @@ def parsed_or_none(data: bytes | str) -> Any:
         return parsed(data)
     except ValueError:
         return None
-
-
-def _is_deep(tree: Any) -> bool:
-    level = [tree]
-    for _ in range(DEEPEST):
-        inside = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, (dict, list)))
-        level = [node for nodes in inside for node in nodes if isinstance(node, (dict, list))]
-        if not level:
-            return False
-    return True
 
 
 def count(value: object, most: int = EXACT) -> int | None:

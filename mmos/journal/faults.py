@@ -87,6 +87,8 @@ def lacks_index(fault: sqlite3.Error) -> bool:
 
 def of_sqlite(path: Path, fault: sqlite3.Error) -> StateError:
     """The state error for an error of SQLite. `sqlite_errorcode` is the extended code, and its low byte is the kind."""
+    if isinstance(fault, sqlite3.OperationalError) and not hasattr(fault, "sqlite_errorcode"):  # Python's own error, which quotes the text
+        return damaged(path, "damaged (it holds a text that is not UTF-8)")
     code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
     if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # SQLite's only code for a disk without room for the index
         return full(path)

@@ -26,6 +26,8 @@ Line = tuple[Entry, bytes]
 
 _COLUMNS = "run, thread, time, kind, version, data"
 _ROWS_AT_ONCE = 64
+_LAST_DAY = 253_000_000_000.0
+"""Seconds since 1970. Python has no date for a later time."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +214,14 @@ class Store:
         return [self._entry(row) for row in rows.fetchall()]
 
     def _entry(self, row: tuple[int, str, str, float, str, int, bytes]) -> Entry:
+        # SQLite keeps a value of any kind in a column, and the file may come from a stranger.
         seq, run, thread, time, kind, _, data = row
+        if not (type(run) is type(thread) is type(kind) is str and type(time) is float and 0 <= time < _LAST_DAY and type(data) is bytes):
+            raise faults.damaged(self.path, f"damaged (entry {seq} has a value of a wrong kind)")
         try:
             event = decode(kind, data)
         except (ValueError, TypeError, KeyError, AttributeError) as fault:
-            raise faults.damaged(self.path, f"damaged (entry {seq}, a {kind}, cannot be understood)") from fault
+            raise faults.damaged(self.path, f"damaged (entry {seq}, a {ascii(kind[:40])[1:-1]}, cannot be understood)") from fault
         return Entry(run, thread, time, event, seq)
 
     # ---------------------------------------------------------------- both

@@ -10,6 +10,9 @@ from mmos.errors import ConfigError
 from mmos.events import Entry, LaneOpened, ModelAsked, ModelReplied, RunStarted
 from mmos.simulation.trace import Call
 
+DEEPEST = 100
+"""Most exchanges inside each other that it follows. A run opens far fewer."""
+
 
 def record(runs: Iterable[Sequence[Entry]]) -> list[Call]:
     """The calls of these runs in the order of their start. Calls without an answer are left out."""
@@ -60,9 +63,10 @@ class _Recorder:
 
     def _causes(self, lanes: dict[str, _Lane], lane: str, thread: str) -> tuple[str, ...]:
         """The calls that this one waited for: the last ones in the exchanges that its own opened. If there are none, the last one in its own, or in one above it."""
-        done = _leaves(lanes, lane)
-        while not done and lane in lanes and lanes[lane].parent:
+        done, seen = _leaves(lanes, lane, set()), {"", lane}
+        while not done and lane in lanes and lanes[lane].parent not in seen:
             lane = lanes[lane].parent
+            seen.add(lane)
             done = [lanes[lane].last] if lane in lanes and lanes[lane].last else []
         if not done and thread in self._threads:
             done = [self._threads[thread]]
@@ -89,10 +93,15 @@ class _Recorder:
         )
 
 
-def _leaves(lanes: dict[str, _Lane], lane: str) -> list[str]:
-    """The last calls of an exchange: those of the exchanges that it opened after its own last call. If there are none, that call."""
+def _leaves(lanes: dict[str, _Lane], lane: str, seen: set[str], depth: int = 0) -> list[str]:
+    """The last calls of an exchange: those of the exchanges that it opened after its own last call. If there are none, that call.
+
+    It visits each exchange once, because the journal of a stranger may contain a circle.
+    """
+    seen.add(lane)
     here = lanes.get(lane, _Lane())
-    inside = [name for opened in here.opened for name in _leaves(lanes, opened)]
+    opened = here.opened if depth < DEEPEST else []
+    inside = [name for inner in opened if inner not in seen for name in _leaves(lanes, inner, seen, depth + 1)]
     return inside or ([here.last] if here.last else [])
 
 

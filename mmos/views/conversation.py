@@ -107,6 +107,9 @@ class Conversation:
 
     def apply(self, entry: Entry) -> None:
         self.seen = max(self.seen, entry.seq)
+        lane = getattr(entry.event, "lane", None)
+        if lane is not None and (entry.run, lane) not in self.lanes and not isinstance(entry.event, LaneOpened):
+            return  # the journal of a stranger may lack the start of the lane
         match entry.event:
             case LaneOpened() as event:
                 self._open(entry.run, event)
@@ -144,11 +147,11 @@ class Conversation:
 
     def path(self, run: str, lane: str) -> list[str]:
         """The lane, its parent, and so on up to the run's own lane."""
-        found = []
-        while lane:
-            found.append(lane)
+        found: dict[str, None] = {}
+        while (run, lane) in self.lanes and lane not in found:  # the journal of a stranger may contain a circle
+            found[lane] = None
             lane = self.lanes[run, lane].parent
-        return found
+        return list(found)
 
     def _open(self, run: str, event: LaneOpened) -> None:
         history = self._remembered(run, event)

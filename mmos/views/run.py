@@ -140,7 +140,12 @@ class RunView:
     @property
     def data(self) -> Any:
         """The JSON value of an answer for a schema; otherwise None."""
-        return orjson.loads(self.answer) if self.answer is not None and self.status == "answered" and "schema" in self.options else None
+        if self.answer is None or self.status != "answered" or "schema" not in self.options:
+            return None
+        try:
+            return orjson.loads(self.answer)
+        except orjson.JSONDecodeError:  # in the journal of a stranger
+            return None
 
     @property
     def calls(self) -> int:
@@ -152,6 +157,8 @@ class RunView:
         return next((question for name, question in reversed(self.questions.items()) if name not in self.answers), None)
 
     def apply(self, entry: Entry) -> None:
+        if self.thread and entry.thread != self.thread:
+            return  # a run has one thread; in the journal of a stranger its facts may lie in several
         self.run, self.thread, self.ended = entry.run, entry.thread, entry.time
         fold = _FOLDS.get(type(entry.event))
         if fold is not None:

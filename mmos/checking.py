@@ -1,0 +1,61 @@
+"""Checks values that were read from a host or a file: the kinds of their fields, the size of numbers, and how deeply they are nested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+MOST = 2**40
+"""No count of tokens, no time and no duration is larger. The sum of a whole journal then fits into 64 bits."""
+
+Made = TypeVar("Made")
+
+
+def sound(made: Made) -> Made:
+    """The value, if all its fields are of the right kinds. Raises `TypeError` if not.
+
+    A number that is negative or too large becomes the nearest that is allowed, so that one number makes no journal unreadable.
+    """
+    kind: type = type(made)
+    for name, kinds, of_texts in _kinds(kind):
+        value = getattr(made, name)
+        if not isinstance(value, kinds) or (of_texts and not {*map(type, getattr(made, name))} <= {str}):
+            raise TypeError(f"{name}: {type(value).__name__}")
+        if isinstance(value, int | float) and not 0 <= value <= MOST:
+            object.__setattr__(made, name, type(value)(min(max(value, 0), MOST)))
+    return made
+
+
+@cache
+def _kinds(made: type) -> tuple[tuple[str, tuple[type, ...], bool], ...]:
+    """Each field that is written down: its name, the types that it may have, and whether it is a tuple of texts."""
+    hints = get_type_hints(made)
+    names = [spec.name for spec in fields(made) if spec.init]
+    return tuple((name, tuple(_types(hints[name])), hints[name] == tuple[str, ...]) for name in names)
+
+
+def _types(hint: Any) -> Iterator[type]:
+    origin = get_origin(hint)
+    if origin is UnionType:
+        for part in get_args(hint):
+            yield from _types(part)
+    elif origin is Literal:  # a newer version may have more
+        yield str
+    elif hint is float:
+        yield from (int, float)
+    else:
+        yield origin or hint
+
+
+def is_deep(tree: Any, most: int) -> bool:
+    """Whether it has more levels of lists and objects than `most`."""
+    level = [tree]
+    for _ in range(most):
+        inside = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, (dict, list)))
+        level = [node for nodes in inside for node in nodes if isinstance(node, (dict, list))]
+        if not level:
+            return False
+    return True
