@@ -390,3 +390,10 @@ def test_what_cannot_be_kept_is_said_and_holds_for_now(folder: Path, capsys: pyt
     assert code == 4
     assert "That you trust it cannot be kept" in err
     assert run(capsys, "run", "hi")[0] == 2
+
+
+def test_a_named_file_may_be_of_any_size(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / f"helper_of_{folder.name}.py").write_text("said = 'nobody'\n" + "#" * (5 << 20))
+    assert run(capsys, "run", "-c", "orchestration.yaml", "hi")[0] == 4
+    code, _, err = run(capsys, "run", "--trust", "hi")
+    assert (code, "has more than 4 MiB" in err, "name the file: -c " in err) == (2, True, True), err

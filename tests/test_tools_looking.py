@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mmos.tools.looking import UnusableError, look
+from mmos.tools.looking import MOST_SOURCE, UnusableError, look
+from mmos.tools.reaching import MOST_FILES, reached
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,47 @@ def test_modules_are_found_as_python_finds_them(tmp_path: Path) -> None:
 def look_at(folder: Path, text: str) -> str | None:
     (folder / "own_tools.py").write_text(text)
     return look("own_tools", "f", folder)
+
+
+def test_every_file_that_an_import_reaches(tmp_path: Path) -> None:
+    files = {
+        "start.py": "import json\nfrom kit import one\n\ndef late():\n    import hidden\n",
+        "hidden.py": "def f(: not Python",
+        "kit/__init__.py": "",
+        "kit/one.py": "from . import two\nfrom .deep.three import x\nfrom .. import nothing",
+        "kit/two.py": "from kit import one",
+        "kit/deep/__init__.py": "from ..four import y",
+        "kit/deep/three.py": "x = 1",
+        "kit/four.py": "y = 2",
+        "kit/unused.py": "",
+        "json.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = {str(path.relative_to(tmp_path)): content for path, content in reached(["start", "nowhere.at.all"], tmp_path).items()}
+    assert found == {name: text.encode() for name, text in files.items() if name != "kit/unused.py"}
+
+
+def test_what_an_import_reaches_has_an_end(tmp_path: Path) -> None:
+    (tmp_path / "start.py").write_text("import more\n")
+    (tmp_path / "more.py").write_bytes(b"#" * (MOST_SOURCE + 1))
+    with pytest.raises(UnusableError, match=r"more\.py has more than 4 MiB"):
+        reached(["start"], tmp_path)
+    names = [f"m{number}" for number in range(MOST_FILES + 1)]
+    for name in names:
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "start.py").write_text(f"import {', '.join(names)}\n")
+    with pytest.raises(UnusableError, match="more than 2,000 files or 16 MiB of this folder"):
+        reached(["start"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["f = a" + ".b" * 3000, "f = " + "-" * 2000 + "1", "f = " + "1+" * 5000 + "1", "f = " + "[" * 150 + "]" * 150]
+)
+def test_a_file_that_is_nested_too_deeply_ends_in_words(tmp_path: Path, text: str) -> None:
+    with suppress(UnusableError):
+        assert look_at(tmp_path, text) is None
+        return
+    with pytest.raises(UnusableError, match=r"own_tools\.py"):
+        look_at(tmp_path, text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 
 from mmos.app import wiring
 from mmos.app.trusted import Trusted
@@ -102,7 +103,8 @@ def _digest(config: Config, prompts: Sequence[str]) -> str:
     try:
         code = reached((text.partition(":")[0] for text in config.orchestration.tools), folder)
     except UnusableError as error:
-        raise ConfigError([Problem(config.document.name, "orchestration.tools", str(error))]) from None
+        problem = Problem(config.document.name, "orchestration.tools", str(error))
+        raise ConfigError([problem], next_step=f"If you trust it, name the file: -c {quote(str(config.path))}") from None
     parts = [config.text, "rehearsed" if config.played else "", *prompts]
     for part in [
         *(part.encode() for part in parts),

@@ -53,6 +53,7 @@ async def configured(config: Setting, note: Note | None = None, offer: Offer | N
 async def agreed_to(config: Setting, made: Config, offer: Offer | None = None, *, runs: bool = True, ask: bool = True) -> Config:
     """The configuration, when the user agrees to what it asks for: because it was named, earlier, by --trust, or now."""
     from mmos.app import checks, trust
+    from mmos.errors import ConfigError
 
     consent = trust.pending(made, os.environ, runs=runs)
     if consent is not None:
@@ -61,9 +62,10 @@ async def agreed_to(config: Setting, made: Config, offer: Offer | None = None, *
         if not config.trust and not (ask and await _consents(config, consent.text, offer)):
             raise consent.refusal
         _remember(consent.remember)
-    elif runs and not made.found and (named := trust.wanted(made, os.environ)) is not None and not named.given:
-        with suppress(OSError):
-            named.remember()  # a run that is resumed names its file by its record alone
+    elif runs and not made.found:
+        with suppress(OSError, ConfigError):  # a run that is resumed names its file only in its record
+            if (named := trust.wanted(made, os.environ)) is not None and not named.given:
+                named.remember()
     return replace(made, found=False)
 
 

@@ -12,6 +12,8 @@ from mmos.files import content
 from mmos.tools.looking import MOST_SOURCE, UnusableError
 
 MOST_FILES = 2_000
+MOST_BYTES = 16 << 20
+"""Most bytes of all files together."""
 
 
 def reached(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
@@ -19,14 +21,16 @@ def reached(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
     invalidate_caches()
     files: dict[Path, bytes] = {}
     names = list(dict.fromkeys(modules))
-    known = set(names)
+    known, size = set(names), 0
     while names:
         for package, path in _files(names.pop(), folder):
             if path in files:
                 continue
-            if len(files) >= MOST_FILES:
-                raise UnusableError(f"its functions import more than {MOST_FILES:,} files of this folder")
             files[path] = _content(path)
+            size += len(files[path])
+            if len(files) > MOST_FILES or size > MOST_BYTES:
+                most = f"{MOST_FILES:,} files or {MOST_BYTES >> 20} MiB"
+                raise UnusableError(f"its functions import more than {most} of this folder, and mmos looks at no more")
             fresh = [name for name in _imported(files[path], package) if name not in known]
             known.update(fresh)
             names += fresh
