@@ -1,7 +1,8 @@
-"""Checks values that were read from a host or a file: the kinds of their fields, the size of numbers, and how deeply they are nested."""
+"""Checks values that were read from a host or a file: the kinds of their fields, the size of numbers, the depth of lists, names of models."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
@@ -10,6 +11,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 MOST = 2**40
 """No count of tokens, no time and no duration is larger. The sum of a whole journal then fits into 64 bits."""
+
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]")
+"""Characters that nobody sees, and that Python calls printable."""
 
 Made = TypeVar("Made")
 
@@ -59,3 +63,8 @@ def is_deep(tree: Any, most: int) -> bool:
         if not level:
             return False
     return True
+
+
+def is_model_name(text: str) -> bool:
+    """Whether people see every character of it, and no command reads it as an option."""
+    return text.isprintable() and not text.startswith("-") and not _UNSEEN.search(text)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from mmos.checking import is_model_name
+
 NASTY = (
     "\x1b[38;5;201m", "\x1b[8m", "\x1b[30;40m", "\x1b[7m", "\x1b]0;title\x07", "\x1b]52;c;aGk=\x07", "\x1b]8;;http://evil\x1b\\", "\x1bP+q\x1b\\", "\x1b[2J", "\x1b[3A",
     "\x1b[?1049h", "\x1b[6n", "\x1bc", "\x1b(0", "\x9b38;5;201m", "\x9d0;t\x9c", "\x85", "\x00", "\x07", "\b\b\b", "\rover", "\x0b", "\x0c", "\x0e", "\x7f", "\u202e",
@@ -20,11 +22,14 @@ NASTY = (
 EVIL = "ev" + "il".join(NASTY) + "[red]end[/red] \nmmos: forged"
 """All of it in one text, with markup of rich."""
 
-NAME = "bad" + "".join(sign for sign in NASTY if not any(ord(part) < 0x21 or part in "\x7f\x85\u2028\u2029" for part in sign)) + ":7b"
+NAME = "bad" + "".join(filter(is_model_name, NASTY)) + ";$(pwned):7b"
 """A model's name that a configuration takes."""
 
 FOREIGN = f"{EVIL}$(touch pwned);:7b"
 """A model's name that none takes."""
+
+NO_NAMES = ("--config=evil:7b", "-c:7b", "right\u202eleft:7b", "zero\u200bwidth:7b", "filler\u3164:7b")
+"""Names that nobody can read, or that a command takes for an option."""
 
 
 @contextmanager
@@ -52,7 +57,7 @@ class _Hostile(BaseHTTPRequestHandler):
             case "/api/version":
                 self._answer({"version": "0.33.0"})  # one with control codes counts as none
             case "/api/tags":
-                self._answer({"models": [_model(name) for name in ("general:7b", NAME, FOREIGN)]})
+                self._answer({"models": [_model(name) for name in ("general:7b", NAME, FOREIGN, *NO_NAMES)]})
             case "/api/ps":
                 self._answer({"models": [_model(FOREIGN) | {"size_vram": 5, "context_length": 4096, "expires_at": EVIL}]})
             case _:

@@ -247,6 +247,11 @@ def test_a_refused_connection_says_what_to_do_there(url: str, words: str) -> Non
     assert words in str(error)
 
 
+def test_a_proposed_command_is_safe_to_paste() -> None:
+    error = faults.refused(faults.Site("box", "http://box", "m$(pwned);x:7b"), 404, json.dumps(_error("model 'm' not found")))
+    assert "`mmos models pull 'm$(pwned);x:7b'`, or with `ollama pull 'm$(pwned);x:7b'`" in str(error.next_step)
+
+
 def test_a_long_word_of_a_host_is_clipped() -> None:
     error = faults.refused(faults.Site("box", "http://box"), 500, json.dumps({"error": "x" * 10_000}))
     assert len(str(error)) < 500

@@ -20,11 +20,14 @@ import click
 import pytest
 import yaml
 
+from mmos.app import RunOptions
 from mmos.cli.cleaning import harmless
 from mmos.cli.main import main, mmos
+from mmos.errors import UsageError
 from mmos.events import ThreadNamed
+from mmos.fitness.card import Card
 from mmos.journal import Journal
-from tests.hostile import EVIL, FOREIGN, NAME, NASTY, hostile_host
+from tests.hostile import EVIL, FOREIGN, NAME, NASTY, NO_NAMES, hostile_host
 from tests.terminal import CTRL_D, terminal
 
 OURS = re.compile(r"\x1b\[(?:[0-9;]*m|2?K|G|[0-9]+A|\?25[lh])|\r(?=\x1b\[(?:2K|[0-9]+A))")
@@ -189,8 +192,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
 ENDLESS = {("rehearse",): b"Ctrl-C"}
 """They end when they are interrupted, and say that."""
 
-INNOCENT = {("threads", "rename"), ("config", "schema"), ("config", "init"), ("models", "list")}
-"""They print nothing from outside."""
+INNOCENT = {("threads", "rename"), ("config", "schema"), ("config", "init"), ("models", "list"), ("runs", "export"), ("simulate",)}
+"""They print nothing hostile from outside."""
 
 ELSEWHERE = {("chat",)}
 """It has stories of its own below."""
@@ -275,6 +278,17 @@ def test_a_name_of_a_model_does_not_leave_its_place_in_a_configuration(place: Pl
     assert list(proposed) == ["servers", "arbiter", "specialists", "routing", "limits"]
     assert list(proposed["servers"].values()) == [{"url": place.url}]
     assert {role["model"] for role in (proposed["arbiter"], *proposed["specialists"].values())} <= {"general:7b", NAME}
+
+
+def test_a_name_that_nobody_can_read_or_paste_is_no_name(place: Place) -> None:
+    listed = json.loads(place.in_a_pipe("models", "list", "--json").out)
+    assert {model["model"] for model in listed["models"]} == {"general:7b", NAME}
+    card = {"model": "--config=evil", "host": "here", "tested": 1.0}
+    with pytest.raises(ValueError, match="no model has such a name"):
+        Card.from_document(card)
+    for name in NO_NAMES:
+        with pytest.raises(UsageError, match="allowed: the name of a model"):
+            RunOptions(model=name)
 
 
 async def test_no_chat_lets_a_hostile_word_steer_a_terminal(tmp_path: Path) -> None:

@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mmos.config.settings import LIMITS, OPTIONS
-from mmos.config.values import OptionValue, allowed
+from mmos.config.values import OptionValue, allowed, check_model
 from mmos.config.wording import found
 from mmos.errors import UsageError
 
 _Word = Annotated[str, Field(min_length=1)]
+_Model = Annotated[str, Field(min_length=1), AfterValidator(check_model)]
 
 _RULES: dict[str, Any] = {
     **LIMITS,
     "system": Annotated[str, allowed("a text")],
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
-    "model": Annotated[str, allowed("the name of a model, or MODEL@HOST")],
-    "roles": Annotated[dict[_Word, _Word], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
+    "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
+    "roles": Annotated[dict[_Word, _Model], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
     "sampling": Annotated[
         dict[_Word, OptionValue], allowed('options with their values, like {"temperature": 0.2} or {"coding.temperature": 0.2}')
     ],

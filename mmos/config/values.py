@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from mmos.checking import is_model_name
 from mmos.config.holding import impossible
 from mmos.config.rules import RuleError, compile_rule
 from mmos.config.scalars import LONGEST, duration, plain
@@ -83,6 +84,12 @@ def _check_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def check_model(value: str) -> str:
+    if not is_model_name(value):
+        raise ValueError
+    return value
+
+
 def _check_keep_alive(value: str | float) -> str | float:
     if isinstance(value, str) and not re.fullmatch(r"0|[-+]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+", value):
         raise ValueError
@@ -123,7 +130,12 @@ Address = Annotated[
     allowed('an address like "http://ollama01:11434" or "https://…"', read=_read_address),
     WrapValidator(_keep_origin),
 ]
-ModelName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$"), allowed("the name of a model, like qwen2.5:14b", read=_read_text)]
+ModelName = Annotated[
+    str,
+    Field(pattern=r"^[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]{0,199}$"),
+    AfterValidator(check_model),
+    allowed("the name of a model, like qwen2.5:14b", read=_read_text),
+]
 ServerName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
+from mmos.checking import is_model_name
+
 VERSION = 1
 
 CLEARLY = 0.1
@@ -141,6 +143,8 @@ class Card:
         from pydantic import TypeAdapter
 
         card = TypeAdapter(Card).validate_python(document)
+        if not (is_model_name(card.model) and is_model_name(card.host)):
+            raise ValueError("no model has such a name")
         if not (0 <= card.tested < _LAST_DAY and all(0 <= marks.score <= 1 for marks in card.channels.values())):
             raise ValueError("no test gives such marks")
         return card

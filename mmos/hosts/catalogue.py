@@ -138,7 +138,7 @@ def _loaded(entry: Mapping[str, Any]) -> Loaded:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    return reading.word(entry.get("name")) or reading.word(entry.get("model"))
+    return reading.model(entry.get("name")) or reading.model(entry.get("model"))
 
 
 def _window(told: object) -> int | None:

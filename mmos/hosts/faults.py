@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from shlex import quote
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -198,6 +199,7 @@ def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[st
         "host": site.host,
         "url": site.url,
         "model": site.model or "the model",
+        "quoted_model": quote(site.model),
         "said": _clipped(site.veil.over(clean(said[:_HEARD]))),
         "kind": site.speech.kind,
         "credentials": site.speech.credentials.format(host=site.host),

@@ -25,7 +25,7 @@ from mmos.errors import (
 )
 from mmos.hosts.speech import LESS, LOG, REPEATED, SAME_REQUEST, Rule, Speech, Words
 
-_PULL = "Fetch it with `mmos models pull {model}`, or with `ollama pull {model}` on {host}."
+_PULL = "Fetch it with `mmos models pull {quoted_model}`, or with `ollama pull {quoted_model}` on {host}."
 
 _MALFORMED = (
     "{host} could not read the tool call that {model} wrote: {said}.",

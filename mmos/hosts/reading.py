@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mmos.checking import is_deep
+from mmos.checking import is_deep, is_model_name
 
 EXACT = 2**53
 """No count is larger: up to here every reader of JSON keeps a number as it is."""
@@ -75,6 +75,12 @@ def seconds(value: object) -> float:
 def word(value: object) -> str:
     """A name: one short line of signs that can be seen."""
     return value if isinstance(value, str) and len(value) <= LINE and value.isprintable() else ""
+
+
+def model(value: object) -> str:
+    """The name of a model."""
+    name = word(value)
+    return name if is_model_name(name) else ""
 
 
 def page(value: object) -> str:

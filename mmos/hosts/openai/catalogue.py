@@ -32,9 +32,9 @@ async def tags(wire: Wire) -> list[Installed]:
         entries = [{**entry, **_of_llama_server(props)} for entry in entries]
     elif _LM_STUDIO in owners:
         own = await _asked(wire, "../api/v0/models")
-        known = {reading.word(row.get("id")): row for row in _rows(own)}
-        entries = [{**entry, **known.get(reading.word(entry.get("id")), {})} for entry in entries]
-    return [_installed(entry) for entry in entries if reading.word(entry.get("id"))]
+        known = {reading.model(row.get("id")): row for row in _rows(own)}
+        entries = [{**entry, **known.get(reading.model(entry.get("id")), {})} for entry in entries]
+    return [_installed(entry) for entry in entries if reading.model(entry.get("id"))]
 
 
 async def listed(wire: Wire) -> list[Mapping[str, Any]]:
@@ -100,7 +100,7 @@ def _of_llama_server(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _installed(entry: Mapping[str, Any]) -> Installed:
     return Installed(
-        name=reading.word(entry.get("id")),
+        name=reading.model(entry.get("id")),
         size=reading.count(reading.part(entry.get("meta")).get("size")) or 0,
         family=reading.word(entry.get("arch")),
         quantization=reading.word(entry.get("quantization")),
