@@ -55,15 +55,15 @@ async def test_what_cannot_be_warmed_says_why(tmp_path: Path) -> None:
         absent = await at.mmos("models", "warm", "coder:14b", "--host", "one")
         half = await at.mmos("models", "warm", "coder:14b", "--host", "two", "--host", "one")
         dead = await at.mmos("models", "warm", "general:7b", "--host", "gone")
-        bad = await at.mmos("models", "warm", "general:7b", "--keep-alive", "soon")
+        wrong = ("soon", "nan", "inf", "-inf", "1e308", "99999999999h")
+        bad = [await at.mmos("models", "warm", "general:7b", "--keep-alive", value) for value in wrong]
     assert (memory.code, memory.document["hosts"][0]["error"]["code"]) == (4, "out_of_memory")
     assert absent.code == 2
     assert "mmos models pull coder:14b" in absent.err
     assert half.code == 1
     assert "mmos models pull coder:14b --host one" in half.err
     assert dead.code == 4
-    assert bad.code == 2
-    assert "10m" in bad.err
+    assert [(each.code, 'give seconds, or a duration like "10m"' in each.err) for each in bad] == [(2, True)] * len(wrong)
 
 
 async def test_where_several_have_it_and_no_role_says_where_one_is_named(tmp_path: Path) -> None:

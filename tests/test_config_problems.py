@@ -181,6 +181,10 @@ def test_wrong_sections(section, expected):
             'keep_alive: found "300" (a string), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means forever',
         ),
         (
+            "{model: m, keep_alive: 1e300}",
+            'keep_alive: found 1e+300 (a number), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means forever',
+        ),
+        (
             "{model: m, keep_alive: true}",
             'keep_alive: found true (a boolean), allowed: seconds as a number, or a duration like "10m" or "1h30m"; negative means forever',
         ),

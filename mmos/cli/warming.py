@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +73,13 @@ def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | 
 
     from mmos.config.values import KeepAlive
 
+    value: str | float = given
+    with suppress(ValueError):
+        value = float(given)
     try:
-        return float(given)
-    except ValueError:
-        pass
-    try:
-        read: str | float = TypeAdapter(KeepAlive).validate_python(given)
+        read: str | float = TypeAdapter(KeepAlive).validate_python(value)
     except ValidationError:
-        raise click.BadParameter('give seconds, or a duration like "10m" or "1h30m"; -1 means for ever') from None
+        raise click.BadParameter('give seconds, or a duration like "10m" or "1h30m", at most 30 years; -1 means for ever') from None
     return read
 
 

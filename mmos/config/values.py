@@ -22,6 +22,12 @@ NO_ADDRESS = "http://unset.invalid"
 MOST = 10**18 - 1
 """No journal, host or database holds whole numbers beyond 64 bits."""
 
+LONGEST_KEPT = 10**9
+"""Seconds that a model may stay loaded, about 30 years. Ollama counts in nanoseconds of 64 bits."""
+
+_KEPT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
+_KEPT_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -91,7 +97,10 @@ def check_model(value: str) -> str:
 
 
 def _check_keep_alive(value: str | float) -> str | float:
-    if isinstance(value, str) and not re.fullmatch(r"0|[-+]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+", value):
+    if isinstance(value, str) and not re.fullmatch(rf"0|[-+]?({_KEPT.pattern})+", value):
+        raise ValueError
+    seconds = sum(float(count) * _KEPT_UNITS[unit] for count, unit in _KEPT.findall(value)) if isinstance(value, str) else value
+    if not abs(seconds) <= LONGEST_KEPT:  # also refuses nan
         raise ValueError
     return value
 
