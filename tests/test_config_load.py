@@ -78,6 +78,10 @@ def test_a_name_that_no_server_has_is_a_host_on_the_usual_port():
         ("http://gpu1", "http://gpu1:80"),
         ("https://gpu1/ollama", "https://gpu1:443/ollama"),
         ("[::]:1234", "http://[::1]:1234"),
+        ("http://user:pw@gpu1:8080", "http://user:pw@gpu1:8080"),
+        ("https://user:p@w@gpu1/ollama", "https://user:p@w@gpu1:443/ollama"),
+        ("user:pw@[::]:1234", "http://user:pw@[::1]:1234"),
+        ("user:pw@gpu1", "http://user:pw@gpu1:11434"),
         ("::1", "http://[::1]:11434"),
     ],
 )

@@ -98,10 +98,11 @@ def local_address(environ: Mapping[str, str]) -> str:
     """The address of this machine's Ollama, from OLLAMA_HOST as Ollama reads it."""
     scheme, separator, rest = environ.get("OLLAMA_HOST", "").strip().strip("\"'").rpartition("://")
     scheme = scheme or "http"
-    hostport, _, path = rest.partition("/")
+    place, _, path = rest.partition("/")
+    user, at, hostport = place.rpartition("@")
     host, port = _host_and_port(hostport)
     port = port or ({"http": "80", "https": "443"}.get(scheme, "11434") if separator else "11434")
-    return f"{scheme}://{_reachable(host)}:{port}{'/' + path if path else ''}"
+    return f"{scheme}://{user}{at}{_reachable(host)}:{port}{'/' + path if path else ''}"
 
 
 def _host_and_port(hostport: str) -> tuple[str, str]:
