@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.fleet.seats import AHEAD, Seat, Seats, Wish, find, key
+from mmos.fleet.seats import AHEAD, Seat, Seats, Wish, find
 from mmos.hosts.face import Host, Installed
+from mmos.names import canonical
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def test_placement_ignores_the_order_in_which_hosts_are_listed(
 
 
 def test_a_model_is_found_under_any_spelling_of_its_name() -> None:
-    installed = {key("Qwen2.5:14B"): Installed("Qwen2.5:14B"), key("plain"): Installed("plain:latest")}
+    installed = {canonical("Qwen2.5:14B"): Installed("Qwen2.5:14B"), canonical("plain"): Installed("plain:latest")}
     assert find(installed, "qwen2.5:14b") is installed["qwen2.5:14b"]
     assert find(installed, "library/plain:latest") is not None
     assert (find(installed, "qwen2.5"), find(None, "plain")) == (None, None)

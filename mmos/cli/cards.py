@@ -117,11 +117,11 @@ def _say(forgotten: Sequence[Card], damaged: Sequence[Path], shelf: Shelf) -> No
 
 def _of_model(cards: Sequence[Card], wish: str) -> list[Card]:
     """Find cards by MODEL or MODEL@HOST. A model's own name may contain an @."""
-    from mmos.fleet.seats import key
+    from mmos.names import same_model
 
     model, _, host = wish.rpartition("@")
-    whole = [card for card in cards if key(card.model) == key(wish)]
-    return whole or [card for card in cards if card.host == host and key(card.model) == key(model)]
+    whole = [card for card in cards if same_model(card.model, wish)]
+    return whole or [card for card in cards if card.host == host and same_model(card.model, model)]
 
 
 def _unknown(model: str | None, hosts: Sequence[str], cards: Sequence[Card], shelf: Shelf) -> Exception:

@@ -172,7 +172,7 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
 def _scores(path: Path | None, surveys: Sequence[HostSurvey]) -> dict[tuple[str, str], float]:
     """Read the scores of earlier tests on these hosts from the state folder beside the file, if the models are the same."""
     from mmos.fitness.shelf import Shelf
-    from mmos.hosts.names import same_model
+    from mmos.names import same_model
 
     cards = Shelf.of_state((path.parent if path else Path()) / ".mmos").cards()
     return {

@@ -118,16 +118,16 @@ async def _described(wired: Fleet, state: HostState) -> HostState:
 
 def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
     """List every model once, ordered by name."""
-    from mmos.fleet.seats import key
+    from mmos.names import canonical
 
     first: dict[str, Installed] = {}
     for model in (model for state in states for model in state.installed):
-        known = first.setdefault(key(model.name), model)
+        known = first.setdefault(canonical(model.name), model)
         if _told(model) > _told(known):  # some kinds of hosts report only names, and older versions report no capabilities
-            first[key(model.name)] = model
+            first[canonical(model.name)] = model
     roles = config.roles().values()
     return [
-        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if key(role.model) == name])
+        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if canonical(role.model) == name])
         for name, model in sorted(first.items())
     ]
 

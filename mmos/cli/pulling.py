@@ -97,14 +97,14 @@ async def _pull(config: Setting, model: str, hosts: tuple[str, ...], *, everywhe
 
 def _deduced(config: Config, wired: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
     """Choose the hosts where roles use the model, or the only host."""
-    from mmos.fleet.seats import key
+    from mmos.names import same_model
 
     able = [seat.name for seat in wired.seats if seat.host.abilities.pulls]
     if not able:
         return tuple(seat.name for seat in wired.seats)[:1]  # which explains why not
     if everywhere:
         return tuple(able)
-    roles = [role for role in config.roles().values() if key(role.model) == key(model)]
+    roles = [role for role in config.roles().values() if same_model(role.model, model)]
     used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
     if used or len(able) == 1:
         return used or tuple(able)

@@ -148,11 +148,11 @@ async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: 
 def _window(made: Config, state: HostState, model: str) -> int:
     """Find the window of the model's roles: the host would load the model again for another one."""
     from mmos.config.roles import DEFAULT_WINDOW
-    from mmos.fleet.seats import key
+    from mmos.names import same_model
 
     listed = state.has(model)
     longest = listed.context_length if listed and listed.context_length else DEFAULT_WINDOW
-    return max((role.window for role in made.roles().values() if key(role.model) == key(model)), default=min(DEFAULT_WINDOW, longest))
+    return max((role.window for role in made.roles().values() if same_model(role.model, model)), default=min(DEFAULT_WINDOW, longest))
 
 
 def _kept(config: Setting, made: Config, card: Card) -> Card:

@@ -44,8 +44,8 @@ def unload(config: Setting, model: str | None, hosts: tuple[str, ...], everythin
 
 
 async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: bool) -> int:
-    from mmos.fleet.seats import key
     from mmos.fleet.survey import survey
+    from mmos.names import same_model
 
     async with fleet(config) as (made, wired):
         wanted = chosen(hosts, made.servers())
@@ -56,7 +56,7 @@ async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: b
             raise nobody(states)
         if model and not any(state.has(model) or state.holds(model) for state in states):
             raise missing(model, states)
-        there = [(state, held.name) for state in states for held in state.loaded if not model or key(held.name) == key(model)]
+        there = [(state, held.name) for state in states for held in state.loaded if not model or same_model(held.name, model)]
         _ask_to_unload(there, yes=yes)
         errors = await asyncio.gather(*(_let_go(wired, state.name, name) for state, name in there))
     _tell_unloaded(config, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])

@@ -130,9 +130,9 @@ async def _warm(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish,
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
     """Choose the hosts where roles use the model and that have it, or the only host that has it."""
-    from mmos.fleet.seats import key
+    from mmos.names import same_model
 
-    roles = [role for role in config.roles().values() if key(role.model) == key(model)]
+    roles = [role for role in config.roles().values() if same_model(role.model, model)]
     named = {server for role in roles for server in role.servers}
     having = [state for state in states if state.has(model)]
     used = [state for state in having if state.name in named]
@@ -145,15 +145,15 @@ async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish
     from mmos.config.roles import DEFAULT_WINDOW
     from mmos.errors import HostError
     from mmos.fleet import memory
-    from mmos.fleet.seats import key
+    from mmos.names import same_model
 
-    roles = [role for role in roles_on(config, state.name).values() if key(role.model) == key(model)]
+    roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
     keep_alive = wish.keep_alive if wish.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
     listed = state.has(model)
     longest = listed.context_length if listed else None
     tokens = wish.window or max((role.window for role in roles), default=min(DEFAULT_WINDOW, longest or DEFAULT_WINDOW))
     plan = Plan(state, tokens, keep_alive)
-    others = tuple(held.name for held in state.loaded if key(held.name) != key(model) and held.size_vram)
+    others = tuple(held.name for held in state.loaded if not same_model(held.name, model) and held.size_vram)
     mine = state.holds(model)
     if listed is None or not others or state.vram_bytes is None or (mine is not None and mine.context_length == tokens):
         return plan

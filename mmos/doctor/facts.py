@@ -12,9 +12,9 @@ from mmos.config.schema import Server
 from mmos.errors import Problem, StateError
 from mmos.fitness.card import Card as Trial
 from mmos.fitness.verdict import Verdict, verdict
-from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Card, Installed
+from mmos.names import canonical
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ class Facts:
                 yield state, found
 
     def card(self, host: str, model: str) -> Card | None:
-        return self.cards.get((host, key(model)))
+        return self.cards.get((host, canonical(model)))
 
     def trial(self, state: HostState, model: str) -> Trial | None:
         """The fitness card of a model on a host, unless the model is another one by now."""
-        found, listed = self.trials.get((state.name, key(model))), state.has(model)
+        found, listed = self.trials.get((state.name, canonical(model))), state.has(model)
         if found is None or listed is None or not found.is_of(listed.digest):
             return None
         return found

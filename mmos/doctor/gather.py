@@ -19,9 +19,9 @@ from mmos.doctor.state import look_at_state
 from mmos.errors import ConfigError, HostError
 from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
-from mmos.fleet.seats import key
 from mmos.fleet.survey import survey
 from mmos.hosts.face import Card
+from mmos.names import canonical
 
 PATIENCE = 1.2
 """With the start of Python the whole examination of dead hosts takes no more than two seconds."""
@@ -53,7 +53,7 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
         unusable=tuple(checks.problems(config)),
         states=states,
         cards=cards,
-        trials={(card.host, key(card.model)): card for card in shelf.cards()},
+        trials={(card.host, canonical(card.model)): card for card in shelf.cards()},
         damaged_cards=tuple(shelf.damaged()),
         skews=skews,
         unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
@@ -74,7 +74,7 @@ async def examine_without(error: ConfigError, around: Circumstances) -> Facts:
 async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tuple[str, str], Card]:
     """What each host tells of the models that roles use there."""
     wanted = {
-        (seat.name, key(role.model)): role.model
+        (seat.name, canonical(role.model)): role.model
         for role in config.roles().values()
         for seat in fleet.seats
         if not role.servers or seat.name in role.servers

@@ -10,8 +10,8 @@ from mmos.config.roles import ResolvedRole
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, info, warning
 from mmos.fleet.memory import OVERHEAD, Cache, cache, fits_beside, need
-from mmos.fleet.seats import key
 from mmos.fleet.survey import GIB, HostState
+from mmos.names import canonical
 
 _STEP = 1024
 _LEAST_WINDOW = 2048
@@ -52,7 +52,7 @@ def _residents(facts: Facts, state: HostState) -> list[Resident]:
     found: dict[str, list[ResolvedRole]] = {}
     for role in facts.roles.values():
         if [place.name for place in facts.serving(role)] == [state.name]:
-            found.setdefault(key(role.model), []).append(role)
+            found.setdefault(canonical(role.model), []).append(role)
     return [_resident(facts, state, roles) for roles in found.values()]
 
 
@@ -115,9 +115,9 @@ def windows(facts: Facts) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
     for role in facts.roles.values():
         for state, listed in facts.listed(role):
-            if (state.name, key(role.model)) in seen:
+            if (state.name, canonical(role.model)) in seen:
                 continue
-            seen.add((state.name, key(role.model)))
+            seen.add((state.name, canonical(role.model)))
             card = facts.card(state.name, role.model)
             yield from _window(state, role, (card and card.context_length) or listed.context_length)
 

@@ -10,8 +10,8 @@ from mmos.config.wording import nearest
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
 from mmos.fleet.residents import stays
-from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState
+from mmos.names import canonical
 from mmos.plurals import counted
 
 STUCK_SECONDS = 600.0
@@ -23,7 +23,7 @@ def present(facts: Facts) -> Iterator[Finding]:
     lacks: dict[tuple[str, str], list[str]] = {}
     for role in facts.roles.values():
         for state in lacking(facts, role):
-            lacks.setdefault((state.name, key(role.model)), []).append(role.name)
+            lacks.setdefault((state.name, canonical(role.model)), []).append(role.name)
     for (host, _), names in lacks.items():
         role = facts.roles[names[0]]
         state = next(state for state in facts.states if state.name == host)

@@ -12,11 +12,11 @@ from mmos.doctor.facts import Facts, Rendered
 from mmos.errors import HostError
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.memory import OVERHEAD, cache, fits_beside, need
-from mmos.fleet.seats import key
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
 from mmos.messages import Message, ToolCall
+from mmos.names import canonical
 
 Probing = Literal["loaded", "idle", "all"]
 """Which models are asked, since a host loads a model to show its prompt: those that are loaded; others, too, where nobody has to leave for them; all."""
@@ -51,7 +51,10 @@ async def rendered(facts: Facts, fleet: Fleet, probing: Probing, note: Callable[
     hosts = dict.fromkeys(state.name for state, _ in asked)
     told = await asyncio.gather(*(_on_host(fleet, [one for one in asked if one[0].name == host]) for host in hosts))
     found = {place: one for part in told for place, one in part.items()}
-    return {(state.name, key(role.model)): found.get((state.name, key(role.model)), Rendered(None, _UNASKED)) for state, role in wanted}
+    return {
+        (state.name, canonical(role.model)): found.get((state.name, canonical(role.model)), Rendered(None, _UNASKED))
+        for state, role in wanted
+    }
 
 
 def holds_tools(role: ResolvedRole) -> bool:
@@ -66,7 +69,7 @@ def _wanted(facts: Facts) -> list[tuple[HostState, ResolvedRole]]:
     for role in sorted(able, key=holds_tools, reverse=True):
         for state in facts.serving(role):
             if state.kind in ("ollama", "rehearsal"):
-                places.setdefault((state.name, key(role.model)), (state, role))
+                places.setdefault((state.name, canonical(role.model)), (state, role))
     return list(places.values())
 
 
@@ -97,7 +100,7 @@ def _size(facts: Facts, state: HostState, role: ResolvedRole) -> int:
 
 async def _on_host(fleet: Fleet, asked: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendered]:
     """One after the other: a host loads one model at a time anyway."""
-    return {(state.name, key(role.model)): await _ask(fleet, state, role) for state, role in asked}
+    return {(state.name, canonical(role.model)): await _ask(fleet, state, role) for state, role in asked}
 
 
 async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendered:

@@ -10,8 +10,8 @@ from mmos.doctor.facts import Facts, Rendered
 from mmos.doctor.findings import Finding, error, info, warning
 from mmos.doctor.probe import ARGUMENT, PARAMETER, RESULT, TOOL, holds_tools
 from mmos.doctor.versions import read
-from mmos.fleet.seats import key
 from mmos.hosts.face import Card
+from mmos.names import canonical
 
 _STRUCT = re.compile(r"\{\{-?\s*\.Function\s*-?\}\}")
 _STRUCTS_SINCE = (0, 14, 0)
@@ -19,8 +19,8 @@ _STRUCTS_SINCE = (0, 14, 0)
 
 def tools(facts: Facts) -> Iterator[Finding]:
     for (host, model), seen in facts.rendered.items():
-        roles = [role.name for role in facts.roles.values() if key(role.model) == model]
-        name = next(role.model for role in facts.roles.values() if key(role.model) == model)
+        roles = [role.name for role in facts.roles.values() if canonical(role.model) == model]
+        name = next(role.model for role in facts.roles.values() if canonical(role.model) == model)
         yield from _looked_at(f"{name} on {host}", roles, seen) if seen.text is not None else _guessed(facts, host, name, roles, seen)
 
 

@@ -14,8 +14,8 @@ import orjson
 from mmos.errors import StateError, UsageError
 from mmos.files import content
 from mmos.fitness.card import Card
-from mmos.hosts.names import canonical
 from mmos.journal.folder import make
+from mmos.names import canonical
 
 MOST_BYTES = 1 << 20
 """Of a card. A longer file is damaged."""
@@ -92,6 +92,6 @@ def _read(path: Path) -> Card | None:
 
 def _file_name(model: str, host: str) -> str:
     """A readable file name for a model and a host. The digest keeps names apart that differ only in replaced characters."""
-    name = f"{canonical(model).casefold()}@{host}"
+    name = f"{canonical(model)}@{host}"
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".")[:120]
     return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.json"

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from mmos.config.load import Config
 from mmos.fitness.card import Card
 from mmos.fleet.fleet import Fleet
-from mmos.fleet.seats import key
 from mmos.logs import logger
+from mmos.names import same_model
 
 CHANNELS = ("tools", "schema")
 
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
 def verdict(model: str, hosts: Collection[str], cards: Sequence[Card]) -> Verdict | None:
     """The channel that the cards choose for a model on these hosts. Cards of other hosts and models do not count."""
-    judged = [card for card in cards if card.channel and card.host in hosts and key(card.model) == key(model)]
+    judged = [card for card in cards if card.channel and card.host in hosts and same_model(card.model, model)]
     chosen = {str(card.channel) for card in sorted(judged, key=lambda card: card.host)}
     why = "models test " + "; ".join(f"on {card.host}, {card.day}: {card.comparison}" for card in judged)
     if len(chosen) < 2:
@@ -59,7 +59,7 @@ class Trials:
     async def channel(self, model: str, servers: Collection[str]) -> str | None:
         """The channel for this model on these servers. None: there is no card of exactly this model."""
         hosts = servers or [seat.name for seat in self.fleet.seats]
-        here = [card for card in self.cards if card.host in hosts and key(card.model) == key(model)]
+        here = [card for card in self.cards if card.host in hosts and same_model(card.model, model)]
         listed = await asyncio.gather(*(self.fleet.describe(model, (card.host,)) for card in here))
         current = [card for card, found in zip(here, listed, strict=True) if card.is_of(found.digest if found else "")]
         found = verdict(model, hosts, current)

@@ -24,11 +24,12 @@ from mmos.errors import (
 )
 from mmos.fleet import given
 from mmos.fleet.refusals import known_fault, lacking, nobody
-from mmos.fleet.seats import Seat, Seats, Wish, find, key
+from mmos.fleet.seats import Seat, Seats, Wish, find
 from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
+from mmos.names import canonical
 from mmos.prompting.budget import estimate, weigh
 
 ATTEMPTS = 3
@@ -321,7 +322,7 @@ class Fleet:
             if seat.counted_at > since:
                 return
             try:
-                seat.installed, seat.silent = {key(model.name): model for model in await seat.host.tags()}, None
+                seat.installed, seat.silent = {canonical(model.name): model for model in await seat.host.tags()}, None
             except HostError as error:
                 seat.installed, seat.silent = None, error
             seat.counted_at = self._clock()
@@ -341,7 +342,7 @@ class Fleet:
             except HostError:
                 continue
             if seat.installed is not None:
-                seat.installed[key(model)] = known
+                seat.installed[canonical(model)] = known
             return known
         return None
 

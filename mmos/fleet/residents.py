@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from mmos.errors import HostError
 from mmos.hosts.face import Host, Loaded
-from mmos.hosts.names import canonical
+from mmos.names import canonical
 
 WARM_SECONDS = 240.0
 """By default a host keeps a model for five minutes after its last call. MMOS counts on a little less."""
@@ -55,7 +55,7 @@ class Residents:
 
     async def swapped(self, host: Host, time_scale: float, model: str, asked: float) -> bool:
         """Whether the load that a call reports pushed a model out. `asked` is when the call was sent. When several calls waited for one load, only one counts it."""
-        name = _key(model)
+        name = canonical(model)
         async with self._looking:
             if name in self._held and self._loads.get(name, float("-inf")) > asked:
                 return False
@@ -71,7 +71,7 @@ class Residents:
 
     def used(self, model: str, now: float) -> None:
         """A call keeps its model in memory for longer."""
-        stay = self._held.get(_key(model))
+        stay = self._held.get(canonical(model))
         if stay is not None:
             stay.until = now + stay.keep
 
@@ -85,7 +85,7 @@ class Residents:
         except (HostError, TimeoutError):
             return None
         now, wall = self.clock(), self.wall()
-        kept = {_key(loaded.name): _keep(loaded, wall) / time_scale for loaded in listed}
+        kept = {canonical(loaded.name): _keep(loaded, wall) / time_scale for loaded in listed}
         return {name: Stay(keep, now + keep) for name, keep in kept.items()}
 
 
@@ -103,7 +103,3 @@ def stays(loaded: Loaded, now: float) -> float | None:
 def _keep(loaded: Loaded, wall: float) -> float:
     left = stays(loaded, wall)
     return left if left is not None and left > 0 else WARM_SECONDS
-
-
-def _key(model: str) -> str:
-    return canonical(model).casefold()

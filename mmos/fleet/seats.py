@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mmos.errors import HostError
 from mmos.fleet.residents import WARM_SECONDS, Residents
 from mmos.hosts.face import Host, Installed
-from mmos.hosts.names import canonical
+from mmos.names import canonical
 
 AHEAD = 1
 """Calls that MMOS sends beyond a host's slots, so that the next call is there when a slot is free. Further calls wait here and may go to another host."""
@@ -142,9 +142,4 @@ class Seats:
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:
     """What a host says about a model, under any spelling of its name."""
-    return None if installed is None else installed.get(key(model))
-
-
-def key(model: str) -> str:
-    """The key of a model in a host's list. Hosts ignore the case of names."""
-    return canonical(model).casefold()
+    return None if installed is None else installed.get(canonical(model))

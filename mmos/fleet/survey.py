@@ -11,8 +11,9 @@ from mmos.config.schema import Server
 from mmos.config.wording import masked
 from mmos.errors import HostError, HostTimeout
 from mmos.fleet.fleet import Fleet
-from mmos.fleet.seats import Seat, key
+from mmos.fleet.seats import Seat
 from mmos.hosts.face import Abilities, Installed, Loaded
+from mmos.names import same_model
 
 PATIENCE = 1.5
 """Seconds that a host has for its answer. A healthy host needs milliseconds."""
@@ -58,11 +59,11 @@ class HostState:
         return sum(model.size_vram for model in self.loaded)
 
     def has(self, model: str) -> Installed | None:
-        return next((found for found in self.installed if key(found.name) == key(model)), None)
+        return next((found for found in self.installed if same_model(found.name, model)), None)
 
     def holds(self, model: str) -> Loaded | None:
         """The model in its memory, under any spelling of its name."""
-        return next((found for found in self.loaded if key(found.name) == key(model)), None)
+        return next((found for found in self.loaded if same_model(found.name, model)), None)
 
 
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:

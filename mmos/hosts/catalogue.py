@@ -9,8 +9,8 @@ from typing import Any
 from mmos.errors import LacksChat
 from mmos.hosts import faults, reading
 from mmos.hosts.face import Card, Installed, Loaded, Timeouts
-from mmos.hosts.names import same_model
 from mmos.hosts.wire import Wire
+from mmos.names import same_model
 from mmos.plurals import counted
 
 _BATCH = 32  # larger ones are answered with 400 and 500 by some versions

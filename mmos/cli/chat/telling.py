@@ -103,7 +103,7 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
             fleet.gigabytes(row.model.size) if row.model.size else "-",
             ", ".join(state.name for state in row.states),
             ", ".join(row.roles) or "-",
-            ", ".join(state.name for state in row.states if any(same(held.name, row.model.name) for held in state.loaded)) or "-",
+            ", ".join(state.name for state in row.states if state.holds(row.model.name)) or "-",
         )
         for row in rows(app.config, states)
     ]
@@ -112,13 +112,6 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
     for state in states:
         if not state.reachable and state.error is not None:
             session.say(f"{state.name} did not answer: {state.error.message}")
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two names mean the same model."""
-    from mmos.fleet.seats import key
-
-    return key(one) == key(other)
 
 
 async def open_(session: Session, argument: str) -> None:

@@ -19,8 +19,8 @@ from mmos.hosts.embedded.process import Engine, Order
 from mmos.hosts.embedded.resident import Resident
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.faults import Site
-from mmos.hosts.names import canonical
 from mmos.messages import Reply
+from mmos.names import canonical
 
 _EMBEDDING_WINDOW = 8192
 """The largest one for texts that become vectors, where the model takes so much."""
@@ -49,7 +49,7 @@ class EmbeddedHost:
         self._python = tuple(python) or _own_python()
         self._clock = clock
         given = models or {BUILT_IN_NAME: None}
-        self._residents = {_key(model): Resident(model, path) for model, path in given.items()}
+        self._residents = {canonical(model): Resident(model, path) for model, path in given.items()}
 
     def __repr__(self) -> str:
         return f"EmbeddedHost({self.name!r})"
@@ -170,7 +170,7 @@ class EmbeddedHost:
 
     def _resident(self, model: str) -> Resident:
         try:
-            return self._residents[_key(model)]
+            return self._residents[canonical(model)]
         except KeyError:
             raise words.unknown(self._site(model), [resident.name for resident in self._residents.values()]) from None
 
@@ -195,10 +195,6 @@ class EmbeddedHost:
 def _own_python() -> tuple[str, ...]:
     """This interpreter, as it was started: with the same packages."""
     return (sys.executable, *(["-S"] if sys.flags.no_site else []), *(["-s"] if sys.flags.no_user_site else []))
-
-
-def _key(model: str) -> str:
-    return canonical(model).casefold()
 
 
 def _left(timeouts: Timeouts, spent: float) -> Timeouts:

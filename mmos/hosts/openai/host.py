@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from mmos.errors import BadRequest, HostError, HostRefusal, ModelMissing, WindowExceeded
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
-from mmos.hosts.names import same_model
 from mmos.hosts.openai import body, catalogue
 from mmos.hosts.openai.answer import Answer
 from mmos.hosts.openai.habits import MOST_LESSONS, Habit
@@ -22,6 +21,7 @@ from mmos.hosts.speech import LESS
 from mmos.hosts.wire import Wire
 from mmos.logs import logger
 from mmos.messages import Reply
+from mmos.names import same_model
 
 _CHARS_A_TOKEN = 8
 """More than any text has on average: what is too long by this measure is too long by any."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.hosts.names import canonical, same_model
+from mmos.names import canonical, same_model
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from mmos.hosts.names import canonical, same_model
         ("qwen2.5:14b", "qwen2.5:14b"),
         ("library/qwen2.5", "qwen2.5:latest"),
         ("registry.ollama.ai/library/qwen2.5:14b", "qwen2.5:14b"),
-        ("hf.co/bartowski/Some-GGUF", "hf.co/bartowski/Some-GGUF:latest"),
+        ("hf.co/bartowski/Some-GGUF", "hf.co/bartowski/some-gguf:latest"),
         ("localhost:5000/team/model", "localhost:5000/team/model:latest"),
     ],
 )
