@@ -11,7 +11,7 @@ from mmos.rehearsal.answers import encode
 from mmos.rehearsal.clock import stamp
 from mmos.rehearsal.decoding import LONGEST_KEEP, NAME, Fields, RefusalError, check_name, decode
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.personas import Model, full_name, key
 from mmos.rehearsal.runner import Runner
 from mmos.rehearsal.templates import go_template
 from mmos.rehearsal.visit import Visit
@@ -59,7 +59,7 @@ async def copy(visit: Visit) -> None:
             raise RefusalError(400, f'{what} "{name}" is invalid')
     model = visit.host.model(source, f'model "{source}" not found')
     twin = replace(model, name=target, blob=model.blob or model.full_name)
-    visit.host.installed = {twin.full_name: twin, **visit.host.installed}
+    visit.host.installed = {twin.key: twin, **visit.host.installed}
     visit.exchange.reply(200, b"", "")
 
 
@@ -70,7 +70,7 @@ async def delete(visit: Visit) -> None:
         raise RefusalError(400, visit.host.rules.delete_nothing if not name else f'name "{name}" is invalid')
     model = visit.host.model(name, f"model '{name}' not found")
     visit.host.residency.unload(model)
-    visit.host.installed = {key: other for key, other in visit.host.installed.items() if other is not model}
+    visit.host.installed = {name: other for name, other in visit.host.installed.items() if other is not model}
     visit.exchange.reply(200, b"", "")
 
 
@@ -81,8 +81,8 @@ async def pull(visit: Visit) -> None:
 
 async def pull_named(visit: Visit, name: str, *, stream: bool) -> None:
     check_name(name, visit.host.rules)
-    wanted = full_name(name)
-    found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.full_name == wanted), None)
+    wanted = key(name)
+    found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.key == wanted), None)
     if found is None:
         return _not_pulled(visit.exchange, stream=stream)
     if stream:
@@ -105,7 +105,7 @@ async def _stream_pull(visit: Visit, model: Model) -> None:
     digest = f"sha256:{model.digest}"
     layer = {"status": f"pulling {model.digest[:12]}", "digest": digest, "total": model.size}
     steps: list[Mapping[str, Any]] = [{"status": "pulling manifest"}, layer]
-    if model.full_name not in visit.host.installed:
+    if model.key not in visit.host.installed:
         steps += [{**layer, "completed": model.size * quarter // 4} for quarter in range(1, 4)]
     steps.append({**layer, "completed": model.size})
     steps += [{"status": status} for status in ("verifying sha256 digest", "writing manifest", "success")]

@@ -282,9 +282,10 @@ def _duration(text: str) -> float:
 
 
 def check_name(name: str, rules: Profile) -> None:
-    if not NAME.match(name):
+    folded = name.lower()
+    if not NAME.match(folded.removesuffix(":local") if rules.suffixes else name):
         raise RefusalError(400, rules.invalid_name)
-    if rules.suffixes and name.endswith((":cloud", "-cloud")):
+    if rules.suffixes and folded.endswith((":cloud", "-cloud")):
         raise RefusalError(403, "ollama cloud is disabled: remote model is unavailable")
 
 

@@ -15,7 +15,7 @@ from mmos.rehearsal.clock import Clock
 from mmos.rehearsal.decoding import RefusalError, check_name
 from mmos.rehearsal.faults import Faults
 from mmos.rehearsal.memory import GIB, Cards, Need
-from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.personas import Model, key
 from mmos.rehearsal.profiles import PROFILES, Version
 from mmos.rehearsal.record import Log
 from mmos.rehearsal.residency import Limits, Residency
@@ -89,7 +89,7 @@ class Host:
         self.version = self.version or self.rules.version
         self.clock = Clock(self.time_scale, lambda: self.wall() + self.ahead, self.steady)
         self.residency = Residency(self.clock, self._limits(), self.rules)
-        self.installed = {model.full_name: model for model in self.models}
+        self.installed = {model.key: model for model in self.models}
         self.started = self.wall()
         self._played: Counter[str] = Counter()
         self._asked = 0
@@ -117,7 +117,7 @@ class Host:
     def model(self, name: str, missing: str) -> Model:
         """The installed model of this name. `missing` is the error text when there is none."""
         check_name(name, self.rules)
-        found = self.installed.get(full_name(name, suffixes=self.rules.suffixes))
+        found = self.installed.get(key(name, suffixes=self.rules.suffixes))
         if found is None:
             raise RefusalError(404, missing)
         return found
@@ -156,13 +156,13 @@ class Host:
 
     def take_turn(self, model: Model) -> int:
         """How many answers this model gave before this one."""
-        self._played[model.full_name] += 1
-        return self._played[model.full_name] - 1
+        self._played[model.key] += 1
+        return self._played[model.key] - 1
 
     def return_turn(self, model: Model, number: int) -> None:
         """Take back an answer that never arrived, so the next request gets the same turn."""
-        if self._played[model.full_name] == number + 1:
-            self._played[model.full_name] = number
+        if self._played[model.key] == number + 1:
+            self._played[model.key] = number
 
     def stats(self) -> dict[str, Any]:
         tally = self.residency.tally

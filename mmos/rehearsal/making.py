@@ -12,7 +12,7 @@ from mmos.rehearsal.answers import encode, refuse
 from mmos.rehearsal.catalogue import pull_named
 from mmos.rehearsal.decoding import NAME, Fields, RefusalError, decode
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.personas import Model, Template, full_name
+from mmos.rehearsal.personas import Model, Template, full_name, key
 from mmos.rehearsal.visit import Visit
 
 BLOBS = "/api/blobs/"
@@ -32,14 +32,11 @@ async def create(visit: Visit) -> None:
         return visit.exchange.reply(400, encode({"error": "neither 'from' or 'files' was specified"}), "application/json")
     if files:
         return _tell(visit, ["parsing GGUF"], _weights(visit.host, files), stream=stream)
-    found = visit.host.installed.get(full_name(base, suffixes=visit.host.rules.suffixes))
+    found = visit.host.installed.get(key(base, suffixes=visit.host.rules.suffixes))
     if found is None:
         return await pull_named(visit, base, stream=stream)
     made = _made(found, name, fields)
-    visit.host.installed = {
-        made.full_name: made,
-        **{key: model for key, model in visit.host.installed.items() if key != made.full_name},
-    }
+    visit.host.installed = {made.key: made, **{name: model for name, model in visit.host.installed.items() if name != made.key}}
     layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.exchange.body).hexdigest()}"]
     return _tell(visit, [*layers, "writing manifest", "success"], "", stream=stream)
 
@@ -80,8 +77,8 @@ async def push(visit: Visit) -> None:
     name, stream = fields.text("model") or fields.text("name"), fields.flag("stream", True)
     if not name:
         raise RefusalError(400, "model is required")
-    found = visit.host.installed.get(full_name(name, suffixes=visit.host.rules.suffixes))
-    space, _, path = f"library/{full_name(name)}".removeprefix("library/" if "/" in name else "").rpartition("/")
+    found = visit.host.installed.get(key(name, suffixes=visit.host.rules.suffixes))
+    space, _, path = (told if "/" in (told := full_name(name)) else f"library/{told}").rpartition("/")
     if found is None:
         manifest = f"/root/.ollama/models/manifests/registry.ollama.ai/{space}/{path.replace(':', '/')}"
         return _tell(visit, ["retrieving manifest", "couldn't retrieve manifest"], NO_FILE.replace("{path}", manifest), stream=stream)

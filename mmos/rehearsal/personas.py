@@ -25,6 +25,7 @@ Turn: TypeAlias = str | Piece | Sequence["str | Piece"] | Callable[[Prompt], "Tu
 
 DEFAULT = "I am a scripted rehearsal model and have no answer of my own to this: {topic}"
 SIGNATURE = "(rehearsed)"
+_IMPLIED = re.compile(r"\A(?:(?:registry\.ollama\.ai/)?library/(?=[^/]*\Z)|registry\.ollama\.ai/(?=[^/]*/[^/]*\Z))", re.IGNORECASE)
 
 
 def unfold(turn: Turn, prompt: Prompt) -> list[Piece]:
@@ -171,6 +172,10 @@ class Model:
         return full_name(self.name)
 
     @cached_property
+    def key(self) -> str:
+        return key(self.name)
+
+    @cached_property
     def weights(self) -> str:
         """The name of its file."""
         return hashlib.sha256(f"{self.blob or self.full_name} {self.size} {self.quantization}".encode()).hexdigest()
@@ -192,7 +197,13 @@ class Cast:
 
 
 def full_name(name: str, *, suffixes: bool = True) -> str:
-    """A model's name with its tag. Without a tag it is `:latest`. `:local` is no tag for versions that know suffixes."""
-    if suffixes:
-        name = name.removesuffix(":local")
+    """A model's name as a host lists it: with its tag, and without the registry and the library of Ollama. `:local` is no tag for versions that know suffixes."""
+    if suffixes and name.lower().endswith(":local"):
+        name = name[: -len(":local")]
+    name = _IMPLIED.sub("", name, count=1)
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def key(name: str, *, suffixes: bool = True) -> str:
+    """What two names of one model have in common: a host ignores the case."""
+    return full_name(name, suffixes=suffixes).lower()
