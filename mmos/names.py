@@ -7,11 +7,19 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1024)  # several times for each call to a model
 def canonical(name: str) -> str:
-    """The one spelling of a model's name, for comparisons only. A host gets the name that the user wrote, because its names are its own."""
-    for implied in ("registry.ollama.ai/", "library/"):
-        name = name.removeprefix(implied)
-    model = name.rpartition("/")[2]
-    return (name if ":" in model else f"{name}:latest").casefold()
+    """The one spelling of a model's name. It is for comparisons only: a host gets the name that the user wrote.
+
+    As Ollama reads names: capitals do not count, its registry, `library` and `latest` are implied, and `:local` is no part of the name.
+    """
+    name = name.casefold()
+    while name.endswith(":local"):
+        name = name.removesuffix(":local")
+    *place, model = name.split("/")
+    if len(place) == 2 and place[0] == "registry.ollama.ai":
+        del place[0]
+    if place == ["library"]:
+        del place[0]
+    return "/".join([*place, model if ":" in model else f"{model}:latest"])
 
 
 def same_model(one: str, other: str) -> bool:

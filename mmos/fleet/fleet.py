@@ -211,7 +211,7 @@ class Fleet:
         allowed = list(await self._candidates(model, ask.servers))
         said: dict[str, HostError] = {}
         while allowed:
-            wish = Wish(model, allowed, self._sessions.get(ask.session, ""), ask.urgent)
+            wish = Wish(canonical(model), allowed, self._sessions.get(ask.session, ""), ask.urgent)
             seat, others = await self._seats.take(wish), len(allowed) > 1
             try:
                 return await self._patiently(seat, ask, call, others=others)
@@ -221,7 +221,7 @@ class Fleet:
                 said[seat.name] = error
                 allowed.remove(seat.name)
             finally:
-                self._seats.leave(seat, model)
+                self._seats.leave(seat, canonical(model))
         raise nobody(model, said)
 
     async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]], *, others: bool) -> Served:
@@ -236,7 +236,7 @@ class Fleet:
                 _log.info("call_failed", host=seat.name, model=ask.request.model, code=error.code, failures=seat.failures)
                 ask.observe(seat.name, error)
                 raise
-            seat.answered(ask.request.model, self._clock())
+            seat.answered(canonical(ask.request.model), self._clock())
             return served
 
         async def pause(seconds: float) -> None:
@@ -256,7 +256,7 @@ class Fleet:
 
     async def _chat(self, seat: Seat, ask: Ask, begun: float) -> Reply:
         taken = self._clock()
-        cold = not seat.is_warm(ask.request.model, taken)
+        cold = not seat.is_warm(canonical(ask.request.model), taken)
         request = replace(ask.request, cold=cold) if cold else ask.request
         if cold:
             await seat.look()
@@ -278,11 +278,11 @@ class Fleet:
 
     def _window(self, model: str, tokens: float) -> int:
         """The smallest power of two that fits the prompt and the answer. It never shrinks, because another window reloads the model."""
-        needed = tokens + ANSWER
-        window = max(SMALLEST_WINDOW, self._windows.get(model, 0))
+        needed, name = tokens + ANSWER, canonical(model)
+        window = max(SMALLEST_WINDOW, self._windows.get(name, 0))
         while window < needed:
             window *= 2
-        self._windows[model] = window
+        self._windows[name] = window
         return window
 
     # ---------------------------------------------------------------- who has what

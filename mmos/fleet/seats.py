@@ -20,7 +20,7 @@ ILL_SECONDS = 60.0
 
 @dataclass
 class Seat:
-    """One host as the fleet knows it."""
+    """One host as the fleet knows it. It counts by the canonical names of models."""
 
     host: Host
     slots: int = 1
@@ -72,7 +72,7 @@ class Seat:
 
 @dataclass
 class Wish:
-    """A call that waits for a seat: its model, the hosts that it may use, and the host that it prefers."""
+    """A call that waits for a seat: the canonical name of its model, the hosts that it may use, and the host that it prefers."""
 
     model: str
     allowed: Collection[str]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mmos.names import canonical, same_model
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import full_name
 from mmos.simulation.replay import Replayed, Served
@@ -96,6 +97,7 @@ def figures(replayed: Replayed) -> Figures:
     well = [served for served in replayed.calls if not served.error]
     errors = sorted({served.error for served in replayed.calls if served.error})
     span = makespan(replayed)
+    names = {canonical(served.call.model): full_name(served.call.model) for served in well}
     return Figures(
         fleet=replayed.machines.name,
         calls=len(well),
@@ -104,7 +106,7 @@ def figures(replayed: Replayed) -> Figures:
         makespan=span,
         job_times=_jobs(replayed),
         hosts=tuple(_host(replayed, machine.name, span) for machine in replayed.machines.machines),
-        models=tuple(_model(model, well, replayed) for model in sorted({full_name(served.call.model) for served in well})),
+        models=tuple(_model(model, well, replayed) for model in sorted(names.values())),
         errors=tuple(errors),
     )
 
@@ -126,7 +128,7 @@ def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
     made = []
     for stay in replayed.residents.stays:
         if stay.host == name:
-            ends = [one.load[1] for one in served if full_name(one.call.model) == stay.model]
+            ends = [one.load[1] for one in served if same_model(one.call.model, stay.model)]
             end = min((end for end in ends if stay.since - BUSY_SECONDS - WAITING < end <= stay.since), default=stay.since)
             made.append((stay.model, max(0.0, end - load_seconds(host, stay.model)), end))
     return made
@@ -134,7 +136,7 @@ def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
 
 def load_seconds(host: Host, model: str) -> float:
     """The duration of a load alone. The duration that a call reports also contains its wait for other loads."""
-    installed = host.installed[model]
+    installed = host.installed[canonical(model)]
     return installed.speed.load_seconds if host.disk_gbps is None else installed.size / (host.disk_gbps * 1e9)
 
 
@@ -170,7 +172,7 @@ def _host(replayed: Replayed, name: str, span: float) -> HostFigures:
 
 
 def _model(model: str, well: Sequence[Served], replayed: Replayed) -> ModelFigures:
-    served = [one for one in well if full_name(one.call.model) == model]
+    served = [one for one in well if same_model(one.call.model, model)]
     waits = [max(0.0, one.work[0] - one.asked) for one in served]
     hosts = sorted({one.host for one in served})
     return ModelFigures(
@@ -180,7 +182,7 @@ def _model(model: str, well: Sequence[Served], replayed: Replayed) -> ModelFigur
         wait_mean=sum(waits) / len(waits),
         wait_p95=percentile(waits, 0.95),
         work_mean=sum(end - start for start, end in at_work(served)) / len(served),
-        loads=sum(stay.model == model for stay in replayed.residents.stays),
+        loads=sum(same_model(stay.model, model) for stay in replayed.residents.stays),
     )
 
 

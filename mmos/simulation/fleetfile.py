@@ -16,10 +16,11 @@ from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_BYTES, Document, read_bytes
 from mmos.config.wording import Place, found, perhaps
 from mmos.errors import ConfigError, Problem
+from mmos.names import canonical, same_model
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.fleet import PERSONAS
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.personas import Model
 from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
 from mmos.simulation.complaints import complaints
 from mmos.simulation.schema import FaultSpec, FleetSpec, HostSpec, Persona, as_persona
@@ -65,7 +66,7 @@ class Machines:
     orchestration: Mapping[str, Any] | None = None
 
     def having(self, model: str) -> list[Machine]:
-        return [machine for machine in self.machines if any(one.full_name == full_name(model) for one in machine.models)]
+        return [machine for machine in self.machines if any(same_model(one.name, model) for one in machine.models)]
 
 
 def built_in() -> Machines:
@@ -82,7 +83,7 @@ def read_fleet(path: Path) -> Machines:
         spec = FleetSpec.model_validate(document.data)
     except ValidationError as error:
         problems += complaints(error, document, FleetSpec)
-    checker = _Checker(document, {model.full_name: model for machine in built_in().machines for model in machine.models})
+    checker = _Checker(document, {canonical(model.name): model for machine in built_in().machines for model in machine.models})
     machines = checker.machines(spec or _sound(document.data))
     if isinstance(document.data.get("orchestration"), dict):
         checker.roles(document.data)
@@ -147,10 +148,10 @@ class _Checker:
         seen: set[str] = set()
         for index, persona in enumerate(host.models):
             model = self._model(persona, host, (*place, index)) if persona != UNSOUND else None
-            if model is not None and model.full_name in seen:
+            if model is not None and canonical(model.name) in seen:
                 self.complain((*place, index), f"'{model.name}' is here twice; keep one of them")
             if model is not None:
-                seen.add(model.full_name)
+                seen.add(canonical(model.name))
                 yield model
 
     def _model(self, persona: Persona, host: HostSpec, place: Place) -> Model | None:
@@ -180,7 +181,7 @@ class _Checker:
                 return Model(persona.name)
             self.complain((*place, "name"), "'name' is missing; give the model a name, or name a persona with 'like'")
             return None
-        known = self.known.get(full_name(persona.like))
+        known = self.known.get(canonical(persona.like))
         if known is None:
             at = (*place, "like") if isinstance(self.document.at(place), dict) else place
             cure = "write your own model as a mapping like {name: …, size_gb: …}"

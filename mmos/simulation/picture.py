@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmos.names import same_model
 from mmos.plurals import counted
-from mmos.rehearsal.personas import full_name
 from mmos.simulation.figures import Figures, at_work, figures, loading, of_host, waiting
 from mmos.simulation.replay import Replayed, Served
 from mmos.simulation.residents import Stay
@@ -93,7 +93,7 @@ def _host(made: Picture, y: float, replayed: Replayed, name: str, scale: Scale) 
     y += ROW
     loads = loading(replayed, name)
     for model in sorted({stay.model for stay in stays}):
-        mine = [one for one in served if full_name(one.call.model) == model]
+        mine = [one for one in served if same_model(one.call.model, model)]
         _model(made, y, [stay for stay in stays if stay.model == model], mine, scale)
         _bars(made, y, [(start, end) for loaded, start, end in loads if loaded == model], scale, (LOADS, "loading"))
         y += ROW

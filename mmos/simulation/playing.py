@@ -12,9 +12,10 @@ from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.config.schema import Server
 from mmos.config.survey import SurveyedModel, billions_of
+from mmos.names import canonical, same_model
 from mmos.rehearsal.fleet import PERSONAS, serve_all
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.personas import Model, full_name
+from mmos.rehearsal.personas import Model
 from mmos.rehearsal.reader import read_cast
 
 BYTES_PER_PARAMETER = 0.61
@@ -56,14 +57,16 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
 def _host(name: str, server: Server, roles: Mapping[str, ResolvedRole], time_scale: float) -> Host:
     """A host with the models of the roles that may run there, and the models that the server lists."""
     here = [role for role in roles.values() if not role.servers or name in role.servers]
-    models = {full_name(model): model for model in (*(role.model for role in here), *server.models)}
-    cast = [_model(model, [role for role in here if full_name(role.model) == key]) for key, model in models.items()]
+    names: dict[str, str] = {}
+    for model in (*(role.model for role in here), *server.models):
+        names.setdefault(canonical(model), model)
+    cast = [_model(name, [role for role in here if same_model(role.model, name)]) for name in names.values()]
     return Host(name, cast, time_scale=time_scale, parallel=server.parallel, vram_gb=server.vram_gb)
 
 
 def _model(name: str, roles: Sequence[ResolvedRole]) -> Model:
     window = max((role.window for role in roles), default=0)
-    known = _personas().get(full_name(name))
+    known = _personas().get(canonical(name))
     model = known or _stand_in(name, [role.name for role in roles])
     model = replace(model, context_length=max(model.context_length, window))
     # A request to a host of the kind openai has no window, so the model gets the role's window from the start.
@@ -74,7 +77,7 @@ def _stand_in(name: str, roles: Sequence[str]) -> Model:
     """A persona with the same job, under the model's name, with the size that the name gives."""
     trades = [role for role in roles if role != "arbiter"] or roles  # every persona can consult, so the arbiter needs none of its own
     words = " ".join([name, *trades])
-    persona = _personas()[full_name(next((persona for pattern, persona in PARTS if pattern.search(words)), OTHERS))]
+    persona = _personas()[canonical(next((persona for pattern, persona in PARTS if pattern.search(words)), OTHERS))]
     billions = billions_of(SurveyedModel(name))
     if not billions:
         return replace(persona, name=name)
@@ -83,4 +86,4 @@ def _stand_in(name: str, roles: Sequence[str]) -> Model:
 
 @cache
 def _personas() -> dict[str, Model]:
-    return {model.full_name: model for path in sorted(PERSONAS.glob("*.yaml")) for model in read_cast(path).models}
+    return {canonical(model.name): model for path in sorted(PERSONAS.glob("*.yaml")) for model in read_cast(path).models}
