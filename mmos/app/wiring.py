@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mmos.calls.stages import Stage
 from mmos.config.load import Config
-from mmos.config.roles import DEFAULT_WINDOW, ResolvedRole, same_model
+from mmos.config.roles import Changes, ResolvedRole
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
+from mmos.config.windows import Windows
 from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
 from mmos.participant.ladder import Ladder, instructions, text_for
-from mmos.participant.role import Participant, Role
+from mmos.participant.role import Participant
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
@@ -58,17 +59,27 @@ def templates_of(config: Config) -> Templates:
 
 def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
     """The roles, with the models (`MODEL` or `MODEL@HOST`) and the sampling options that the run sets."""
-    roles = config.roles()
-    for name, wish in (changes or {}).items():
-        if name not in roles:
-            raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
-        model, servers = _named(config, wish)
-        roles[name] = replace(roles[name], model=model or roles[name].model, servers=servers or roles[name].servers)
+    roles = config.roles(_changed(config, changes))
     if SYNTHESIZER not in roles:
         roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return roles
+
+
+def windows_of(config: Config, changes: Mapping[str, str] | None) -> Windows:
+    """Which window a model has on a host in a run with these changes; for participants that no role describes."""
+    return config.windows(_changed(config, changes))
+
+
+def _changed(config: Config, changes: Mapping[str, str] | None) -> Changes:
+    roles, changed = config.roles(), {}
+    for name, wish in (changes or {}).items():
+        if name not in roles:
+            raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
+        model, servers = _named(config, wish)
+        changed[name] = (model or roles[name].model, servers or roles[name].servers)
+    return changed
 
 
 def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
@@ -80,19 +91,14 @@ def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
 
 
 def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None) -> dict[str, Participant]:
-    """One model alone, with no text but the user's and no tools. It has the window of the roles with this model, because another window would reload it."""
+    """One model alone, with no text but the user's and no tools."""
     model, servers = _named(config, wish)
     if not model:
         raise UsageError(f"{wish!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
-    roles = {MODEL: ResolvedRole(MODEL, model, servers, window_of(config.roles().values(), model))}
+    roles = {MODEL: ResolvedRole(MODEL, model, servers, config.windows().of(model, servers))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return {MODEL: Participant(roles[MODEL], system, Toolbox())}
-
-
-def window_of(roles: Iterable[Role], model: str) -> int:
-    """The window that these roles give a model. Another window would reload it."""
-    return max((role.window for role in roles if same_model(role.model, model)), default=DEFAULT_WINDOW)
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:

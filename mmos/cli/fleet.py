@@ -178,6 +178,15 @@ def _listed(names: Iterable[str]) -> str:
     return f"{', '.join(front)} and {last}" if front else last
 
 
+def window_on(config: Config, state: HostState, model: str) -> int:
+    """The window of the model's roles on a host: the host would load the model again for another one."""
+    from mmos.config.windows import DEFAULT_WINDOW
+
+    listed = state.has(model)
+    longest = (listed.context_length if listed else None) or DEFAULT_WINDOW
+    return config.windows().known(model, (state.name,)) or min(DEFAULT_WINDOW, longest)
+
+
 def roles_on(config: Config, host: str) -> Mapping[str, ResolvedRole]:
     """List the roles that may run on a host."""
     return {name: role for name, role in config.roles().items() if not role.servers or host in role.servers}

@@ -13,7 +13,7 @@ import click
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
 from mmos.cli.cells import flat
-from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing
+from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing, window_on
 from mmos.cli.guard import ERASE_LINE, style
 from mmos.cli.output import draws, harmless, one_line, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
@@ -137,22 +137,12 @@ async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: 
     from mmos.prompting.templates import Templates
 
     click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", dim=True), err=True)
-    window = wish.window or _window(made, state, model)
+    window = wish.window or window_on(made, state, model)
     trial = Trial(wired, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
         return await trial.run(wish.channels, probe=wish.probe)
     finally:
         _clear()
-
-
-def _window(made: Config, state: HostState, model: str) -> int:
-    """Find the window of the model's roles: the host would load the model again for another one."""
-    from mmos.config.roles import DEFAULT_WINDOW
-    from mmos.names import same_model
-
-    listed = state.has(model)
-    longest = listed.context_length if listed and listed.context_length else DEFAULT_WINDOW
-    return max((role.window for role in made.roles().values() if same_model(role.model, model)), default=min(DEFAULT_WINDOW, longest))
 
 
 def _kept(config: Setting, made: Config, card: Card) -> Card:

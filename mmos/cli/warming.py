@@ -26,6 +26,7 @@ from mmos.cli.fleet import (
     roles_on,
     staying,
     window,
+    window_on,
 )
 from mmos.cli.guard import style
 from mmos.cli.output import how_long, print_json
@@ -142,7 +143,6 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
 
 
 async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
-    from mmos.config.roles import DEFAULT_WINDOW
     from mmos.errors import HostError
     from mmos.fleet import memory
     from mmos.names import same_model
@@ -150,8 +150,7 @@ async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish
     roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
     keep_alive = wish.keep_alive if wish.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
     listed = state.has(model)
-    longest = listed.context_length if listed else None
-    tokens = wish.window or max((role.window for role in roles), default=min(DEFAULT_WINDOW, longest or DEFAULT_WINDOW))
+    tokens = wish.window or window_on(config, state, model)
     plan = Plan(state, tokens, keep_alive)
     others = tuple(held.name for held in state.loaded if not same_model(held.name, model) and held.size_vram)
     mine = state.holds(model)

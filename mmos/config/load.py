@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_BYTES, MOST_PROBLEMS, Document, read_bytes, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
-from mmos.config.roles import ResolvedRole, implicit_servers, resolve_roles
+from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
 from mmos.config.translate import translate
+from mmos.config.windows import Windows
 from mmos.config.world import Surroundings, unset_variables, warnings
 from mmos.errors import ConfigError, Problem
 
@@ -52,8 +53,12 @@ class Config:
         """The text of the file, with references to the environment not replaced."""
         return self.document.text
 
-    def roles(self) -> dict[str, ResolvedRole]:
-        return resolve_roles(self.orchestration)
+    def roles(self, changes: Changes | None = None) -> dict[str, ResolvedRole]:
+        return resolve_roles(self.orchestration, changes or {})
+
+    def windows(self, changes: Changes | None = None) -> Windows:
+        """Which window a model has on a host."""
+        return windows_of(self.orchestration, changes or {})
 
     def servers(self) -> dict[str, Server]:
         return {**self.defined, **self.implicit}

@@ -1,4 +1,4 @@
-"""Resolves roles: decides the servers and the window that the file leaves open."""
+"""Resolves roles: decides the servers and the window that the file leaves open, with the changes of a run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
+from mmos.config.windows import Use, Windows
 
-DEFAULT_WINDOW = 8192
 NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
 """Roles that MMOS asks by itself, so the arbiter has no tool for them."""
+
+Changes = Mapping[str, tuple[str, tuple[str, ...]]]
+"""The model and the servers of the roles for which a run changes them."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,29 @@ class ResolvedRole:
         return self.name != "arbiter" and self.name not in NOT_CONSULTED
 
 
-def resolve_roles(orchestration: Orchestration) -> dict[str, ResolvedRole]:
+def resolve_roles(orchestration: Orchestration, changes: Changes) -> dict[str, ResolvedRole]:
     """The arbiter and every specialist, in the order of the file."""
-    roles = {"arbiter": orchestration.arbiter, **orchestration.specialists}
-    windows = _windows(roles)
-    return {name: _resolve(name, role, windows[name]) for name, role in roles.items()}
+    windows = windows_of(orchestration, changes)
+    places = {name: (role.model, servers_of(role)) for name, role in roles_in(orchestration).items()} | dict(changes)
+    return {name: _resolve(name, role, *places[name], windows.of(*places[name])) for name, role in roles_in(orchestration).items()}
 
 
-def _resolve(name: str, role: Role, window: int) -> ResolvedRole:
+def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
+    """The windows that the roles have, both as the file says and with the changes: what a run changes narrows no window."""
+    roles = roles_in(orchestration)
+    uses = [Use(role.model, servers_of(role), role.context_window) for role in roles.values()]
+    return Windows([*uses, *(Use(*place, roles[name].context_window) for name, place in changes.items())])
+
+
+def roles_in(orchestration: Orchestration) -> dict[str, Role]:
+    return {"arbiter": orchestration.arbiter, **orchestration.specialists}
+
+
+def _resolve(name: str, role: Role, model: str, servers: tuple[str, ...], window: int) -> ResolvedRole:
     return ResolvedRole(
         name,
-        role.model,
-        servers_of(role),
+        model,
+        servers,
         window,
         role.role,
         role.description,
@@ -73,42 +87,10 @@ def servers_of(role: Role) -> tuple[str, ...]:
     return (role.server,) if isinstance(role.server, str) else tuple(dict.fromkeys(role.server))
 
 
-def same_model(one: str, other: str) -> bool:
-    return _full_name(one) == _full_name(other)
-
-
-def _full_name(model: str) -> str:
-    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
-
-
-def _windows(roles: Mapping[str, Role]) -> dict[str, int]:
-    """Roles that may share a loaded model get the largest window that any of them asks for. A different window would make the host load the model again."""
-    windows: dict[str, int] = {}
-    for name in roles:
-        if name not in windows:
-            group = _meeting(name, roles)
-            asked = [window for member in group if (window := roles[member].context_window)]
-            windows |= dict.fromkeys(group, max(asked, default=DEFAULT_WINDOW))
-    return windows
-
-
-def _meeting(name: str, roles: Mapping[str, Role]) -> list[str]:
-    """The roles that may share a loaded model with `name`, directly or through others."""
-    group = [name]
-    for member in group:
-        group += [other for other in roles if other not in group and _may_meet(roles[member], roles[other])]
-    return group
-
-
-def _may_meet(one: Role, other: Role) -> bool:
-    here, there = servers_of(one), servers_of(other)
-    return same_model(one.model, other.model) and (not here or not there or bool({*here} & {*there}))
-
-
 def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Server]:
     """Hosts that roles name and the file does not define. If the file names no host at all, the one at `local`."""
-    roles = [orchestration.arbiter, *orchestration.specialists.values()]
-    named = dict.fromkeys(server for role in roles for server in servers_of(role) if server not in orchestration.servers)
+    roles = roles_in(orchestration)
+    named = dict.fromkeys(server for role in roles.values() for server in servers_of(role) if server not in orchestration.servers)
     if not named and not orchestration.servers:
         return {"local": Server(url=local)}
     return {name: Server(url=f"http://{name}:11434") for name in named}

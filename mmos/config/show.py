@@ -8,10 +8,11 @@ from typing import Any
 
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
-from mmos.config.roles import same_model
+from mmos.config.roles import roles_in
 from mmos.config.schema import Role, Section, Server, Toolrules
 from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
+from mmos.names import same_model
 
 _DEFAULT = "default"
 _REHEARSED = "rehearsed"
@@ -77,7 +78,7 @@ def _hosts_in_file(config: Config) -> set[Any]:
 
 def _decided_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
     """The windows that differ from what the roles ask for."""
-    asked: dict[str, Role] = {"arbiter": config.orchestration.arbiter, **config.orchestration.specialists}
+    asked = roles_in(config.orchestration)
     for name, role in config.roles().items():
         if asked[name].context_window != role.window:
             givers = [giver for giver in asked if asked[giver].context_window == role.window and same_model(asked[giver].model, role.model)]

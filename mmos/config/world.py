@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE
-from mmos.config.roles import servers_of
+from mmos.config.roles import roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
@@ -116,9 +116,8 @@ def _twins(orchestration: Orchestration) -> Findings:
 
 
 def _roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
-    yield ("arbiter",), orchestration.arbiter
-    for name, role in orchestration.specialists.items():
-        yield ("specialists", name), role
+    for name, role in roles_in(orchestration).items():
+        yield ("specialists", name) if name in orchestration.specialists else (name,), role
 
 
 def _misspelt(orchestration: Orchestration, document: Document) -> Findings:

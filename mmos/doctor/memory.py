@@ -65,7 +65,7 @@ def _resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resi
         names,
         listed.size if listed else 0,
         cache(card.details) if card else None,
-        max(role.window for role in roles),
+        roles[0].window,
         state.parallel,
     )
 
