@@ -198,6 +198,24 @@ orchestration:
     ]
 
 
+def test_two_spellings_of_one_model_on_one_server_are_told():
+    text = """\
+orchestration:
+  arbiter: {model: "qwen2.5:14b", server: a}
+  specialists:
+    same: {model: "qwen2.5:14b", server: a}
+    capitals: {model: "Qwen2.5:14B", server: [b, a]}
+    elsewhere: {model: "library/qwen2.5:14b", server: c}
+    other: {model: "team/qwen2.5:14b", server: a}
+    small: {model: s, server: a}
+    anywhere: {model: "s:latest"}
+"""
+    assert [str(problem) for problem in from_text(text, "f", {}).warnings] == [
+        "f:5: orchestration.specialists.capitals.model: Qwen2.5:14B and qwen2.5:14b are one model; MMOS treats them as one; write qwen2.5:14b here, too",
+        "f:9: orchestration.specialists.anywhere.model: s:latest and s are one model; MMOS treats them as one; write s here, too",
+    ]
+
+
 def test_functions_and_templates_are_looked_for_beside_the_file(tmp_path):
     (tmp_path / "own_tools_of_mine.py").write_text("raise SystemExit('imported')")
     (tmp_path / "my-prompts").mkdir()

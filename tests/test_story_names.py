@@ -66,11 +66,13 @@ async def test_a_long_prompt_widens_the_window_of_all_names() -> None:
 
 
 async def test_roles_that_spell_one_model_in_three_ways_load_it_once_in_one_window() -> None:
-    host = one_model(ALL, "So.", "Thus.", "All agree.")
+    host = one_model(ALL, "So.", "Thus.", "All agree.", "Yes.")
     async with serve(host) as url, mmos.open(spelled(url, *SPELLINGS)) as app:
         answer = await app.run("How?")
+        again = await app.run("Sure?")
+    assert (len(answer.view.warnings), again.view.warnings) == (2, [])
     asked = host.requests.to("/api/chat")
-    assert (answer.text, len(asked), {seen.num_ctx for seen in asked}, host.loads) == ("All agree.", 4, {16384}, 1)
+    assert (answer.text, len(asked), {seen.num_ctx for seen in asked}, host.loads) == ("All agree.", 5, {16384}, 1)
 
 
 async def test_a_role_that_a_run_gives_another_spelling_shares_the_window() -> None:
@@ -86,6 +88,18 @@ async def test_a_model_alone_has_the_window_of_the_roles_that_spell_it_otherwise
         for model in ("registry.ollama.ai/library/Qwen2.5:14b@here", "qwen2.5:14b"):
             await app.run("How?", options=RunOptions(model=model))
     assert ({seen.num_ctx for seen in host.requests.to("/api/chat")}, host.loads) == ({16384}, 1)
+
+
+async def test_check_and_run_tell_two_spellings(tmp_path: Path) -> None:
+    host = Host("here", [Model.scripted("qwen2.5:14b", ["So."])])
+    async with fleet_at(tmp_path, host, roles={"arbiter": {"model": "qwen2.5:14b"}, "coding": {"model": "Qwen2.5:14B"}}) as at:
+        checked, ran = await at.mmos("config", "check"), await at.mmos("run", "How?")
+    assert (checked.code, ran.code, ran.out) == (0, 0, "So.\n")
+    assert (
+        "specialists.coding.model: Qwen2.5:14B and qwen2.5:14b are one model; MMOS treats them as one; write qwen2.5:14b here"
+        in checked.err
+    )
+    assert "mmos: warning: Qwen2.5:14B (coding) and qwen2.5:14b are one model. MMOS treats them as one. Write qwen2.5:14b for" in ran.err
 
 
 async def test_commands_know_a_model_under_all_its_names(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finds the roles that no host can serve, while a run works, and records a warning in the run."""
+"""Warns a run of roles that no host can serve, found while it works, and of roles that spell one model in two ways."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mmos.app.wiring import ARBITER
+from mmos.config.roles import respelled
 from mmos.errors import HostError
 from mmos.fleet.fleet import Fleet
 from mmos.participant.role import Participant
@@ -44,6 +45,7 @@ class RollCall:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._asking: asyncio.Task[object] | None = None
+        self._respelled: set[str] = set()
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -60,6 +62,7 @@ class RollCall:
     @asynccontextmanager
     async def beside(self, scope: Scope, cast: Cast) -> AsyncIterator[None]:
         """Warn a run of what is missing, as soon as that is known. The run waits for this only at its end, and only a moment."""
+        self._warn_of_spellings(scope, cast)
         asking = self._ask(cast)
         if asking is None:
             yield
@@ -96,6 +99,14 @@ class RollCall:
             return None
         self._asking = asyncio.create_task(self._fleet.census())
         return self._asking
+
+    def _warn_of_spellings(self, scope: Scope, cast: Cast) -> None:
+        """Warn the first run of an app only: MMOS copes, and a chat need not read it after each turn."""
+        for name, other in respelled({name: (one.role.model, one.role.servers) for name, one in cast.items()}):
+            text = f"{cast[name].role.model} ({name}) and {other} are one model. MMOS treats them as one. Write {other} for {name}, too."
+            if text not in self._respelled:
+                self._respelled.add(text)
+                scope.warn(text)
 
     async def _warn_when_known(self, asking: asyncio.Task[object], scope: Scope, cast: Cast) -> None:
         await asyncio.wait([asking])  # all runs of the app share it, so it is not cancelled with this run

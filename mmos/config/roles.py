@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
 from mmos.config.windows import Use, Windows
+from mmos.names import canonical
 
 NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
 """Roles that MMOS asks by itself, so the arbiter has no tool for them."""
 
+Name = TypeVar("Name", bound=Hashable)
 Changes = Mapping[str, tuple[str, tuple[str, ...]]]
 """The model and the servers of the roles for which a run changes them."""
 
@@ -85,6 +87,17 @@ def servers_of(role: Role) -> tuple[str, ...]:
     if role.server is None:
         return ()
     return (role.server,) if isinstance(role.server, str) else tuple(dict.fromkeys(role.server))
+
+
+def respelled(places: Mapping[Name, tuple[str, tuple[str, ...]]]) -> Iterator[tuple[Name, str]]:
+    """Roles that spell their model in another way than an earlier role that may run on the same server, with the earlier spelling."""
+    anywhere = {canonical(model) for model, servers in places.values() if not servers}
+    first: dict[tuple[str, str], str] = {}
+    for name, (model, servers) in places.items():
+        key = canonical(model)
+        known = [first.setdefault((key, server), model) for server in (servers if key not in anywhere else [""])]
+        if other := next((spelling for spelling in known if spelling != model), ""):
+            yield name, other
 
 
 def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Server]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE
-from mmos.config.roles import roles_in, servers_of
+from mmos.config.roles import respelled, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
@@ -48,6 +48,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         _secrets(orchestration, document),
         _twins(orchestration),
         _misspelt(orchestration, document),
+        _spellings(orchestration, document),
         _options(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
@@ -128,6 +129,14 @@ def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
             if near:
                 meaning = f"'{server}' is not one of the servers, so it means http://{server}:11434"
                 yield (*place, "server"), f"{meaning}; did you mean '{near}'?"
+
+
+def _spellings(orchestration: Orchestration, document: Document) -> Findings:
+    places = {place: (role.model, servers_of(role)) for place, role in _roles(orchestration)}
+    for place, other in respelled(places):
+        at = (*place, "model")
+        mine = document.said(("orchestration", *at), places[place][0])
+        yield at, f"{mine} and {shown(other)} are one model; MMOS treats them as one; write {shown(other)} here, too"
 
 
 def _texts(value: Any) -> list[str]:
