@@ -249,3 +249,12 @@ async def test_an_engine_that_takes_too_long_is_given_up() -> None:
         error = await failure(host, timeouts=Timeouts(load=0.2, first_byte=0.1))
     assert isinstance(error, HostTimeout)
     assert error.stage == "load"
+
+
+async def test_names_that_differ_in_capitals_are_two_models_and_other_spellings_find_one(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{size}.gguf" for name, size in (("Mine", 1), ("mine", 2), ("big:7b", 3))}
+    for size, path in enumerate(files.values(), 1):
+        path.write_bytes(b"x" * size)
+    async with opened(files) as host:
+        sizes = [[step.total async for step in host.pull(name)] for name in ("Mine", "mine", "Library/BIG:7b")]
+    assert sizes == [[1], [2], [3]]

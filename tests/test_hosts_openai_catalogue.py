@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from array import array
 from typing import Any
 
 import pytest
 
 from mmos.errors import BadRequest, HostError, LacksEmbedding, ProtocolFault, Unauthorized
-from mmos.hosts.face import Installed, Timeouts
-from tests.openai_wire import opened
+from mmos.hosts.face import ChatRequest, Installed, Timeouts
+from tests.openai_wire import HELLO, finished, opened, sent
 from tests.wire import Script, answer
 
 NOT_FOUND = answer({"error": {"message": "File Not Found", "code": 404}}, 404)
@@ -158,3 +159,14 @@ async def test_vectors_that_do_not_come(script: Script, kind: type[HostError]) -
     async with opened(script) as (host, _):
         with pytest.raises(kind):
             await host.embed("m", ["a", "b"], timeouts=Timeouts())
+
+
+async def test_a_server_gets_its_own_spelling_of_a_model() -> None:
+    listed = answer({"data": [{"id": name} for name in ("Org/Model:4B", "tiny", "TINY")]})
+    async with opened(listed, *[sent(finished())] * 5) as (host, wire):
+        await host.tags()
+        for name in ("org/model:4b", "library/tiny:latest", "TINY", "tiny", "New/Model"):
+            await host.chat(ChatRequest(name, HELLO, 4096), timeouts=Timeouts())
+    asked = [json.loads(request.body)["model"] for request in wire.requests[1:]]
+    assert (asked[0], asked[2:]) == ("Org/Model:4B", ["TINY", "tiny", "New/Model"])
+    assert asked[1] in ("tiny", "TINY")

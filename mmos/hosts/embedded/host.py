@@ -20,7 +20,7 @@ from mmos.hosts.embedded.resident import Resident
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.faults import Site
 from mmos.messages import Reply
-from mmos.names import canonical
+from mmos.names import same_model
 
 _EMBEDDING_WINDOW = 8192
 """The largest one for texts that become vectors, where the model takes so much."""
@@ -49,7 +49,7 @@ class EmbeddedHost:
         self._python = tuple(python) or _own_python()
         self._clock = clock
         given = models or {BUILT_IN_NAME: None}
-        self._residents = {canonical(model): Resident(model, path) for model, path in given.items()}
+        self._residents = {model: Resident(model, path) for model, path in given.items()}
 
     def __repr__(self) -> str:
         return f"EmbeddedHost({self.name!r})"
@@ -146,7 +146,7 @@ class EmbeddedHost:
         """The model's engine, as long as it is needed; faults that came of its death are told as that."""
         resident = self._resident(model)
         header = await self._header(resident)
-        order = Order(canonical(model), self._path(resident), window, self._slots, header.embeds)
+        order = Order(resident.name, self._path(resident), window, self._slots, header.embeds)
         site = self._site(model)
         patience = timeouts.load + timeouts.first_byte
         try:
@@ -169,10 +169,11 @@ class EmbeddedHost:
         return Site(self.name, self.url, model)
 
     def _resident(self, model: str) -> Resident:
-        try:
-            return self._residents[canonical(model)]
-        except KeyError:
-            raise words.unknown(self._site(model), [resident.name for resident in self._residents.values()]) from None
+        """The model of this very name, or of another spelling of it: the names are the user's own, and may differ in capitals."""
+        found = self._residents.get(model) or next((one for name, one in self._residents.items() if same_model(name, model)), None)
+        if found is None:
+            raise words.unknown(self._site(model), list(self._residents))
+        return found
 
     def _path(self, resident: Resident) -> Path:
         path = resident.path or built_in_file()

@@ -21,7 +21,7 @@ from mmos.hosts.speech import LESS
 from mmos.hosts.wire import Wire
 from mmos.logs import logger
 from mmos.messages import Reply
-from mmos.names import same_model
+from mmos.names import canonical
 
 _CHARS_A_TOKEN = 8
 """More than any text has on average: what is too long by this measure is too long by any."""
@@ -57,6 +57,8 @@ class OpenAIHost:
         self._ids = call_ids(chance or random.Random())
         self._habits: dict[str, Habit] = {}
         self._windows: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+        """The server's own spellings: by themselves, and by the canonical ones."""
         self.name = name
         self.url = self._wire.url
         self.abilities = Abilities(sets_window=False, tells_loaded=False, loads=False, pulls=False, lists_all=False, tells_window=False)
@@ -66,6 +68,7 @@ class OpenAIHost:
 
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
         self._check_key(request.model)
+        request = replace(request, model=self._own(request.model))
         self._check_length(request)
         habit, unlimited = self._habit(request.model), False
         for _ in range(MOST_LESSONS):
@@ -103,6 +106,7 @@ class OpenAIHost:
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
         self._check_key(model)
+        model = self._own(model)
         vectors: list[list[float]] = []
         for start in range(0, len(texts), catalogue.BATCH):
             vectors += await self._embedded(model, texts[start : start + catalogue.BATCH], timeouts)
@@ -127,6 +131,7 @@ class OpenAIHost:
         self._check_key("")
         found = await catalogue.tags(self._wire)
         told = {model.name: model.context_length for model in found if model.context_length}
+        self._names = {canonical(model.name): model.name for model in found} | {model.name: model.name for model in found}
         self._windows |= told
         self.abilities = replace(self.abilities, tells_window=bool(told))
         return found
@@ -136,7 +141,7 @@ class OpenAIHost:
 
     async def show(self, model: str) -> Card:
         for found in await self.tags():
-            if same_model(found.name, model):
+            if found.name == self._own(model):
                 return Card(found.name, found.capabilities, found.context_length, found.family, quantization=found.quantization)
         raise ModelMissing(
             f"{self.name} does not have the model {model}.", next_step="See `mmos models list`.", host=self.name, model=model, status=404
@@ -162,6 +167,10 @@ class OpenAIHost:
         await self._wire.close()
 
     # ---------------------------------------------------------------- what is known of the server
+
+    def _own(self, model: str) -> str:
+        """The server's spelling of a name. Such a server may tell capitals apart, and knows nothing of `library/` and `:latest`."""
+        return self._names.get(model) or self._names.get(canonical(model), model)
 
     def _habit(self, model: str) -> Habit:
         return self._habits.setdefault(model, Habit())
