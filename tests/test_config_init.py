@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,9 +97,10 @@ def test_one_model_takes_every_role_with_one_window():
     assert {role.context_window for role in [config.orchestration.arbiter, *config.orchestration.specialists.values()]} == {8192}
 
 
-def test_a_model_on_two_hosts_may_run_on_both():
-    config = proposed(host("a", model("qwen2.5:14b", "14.8B")), host("b", model("qwen2.5:14b", "14.8B")))
-    assert config.roles()["arbiter"].servers == ("a", "b")
+@pytest.mark.parametrize("spelling", ["qwen2.5:14b", "Qwen2.5:14B"])
+def test_a_model_on_two_hosts_may_run_on_both(spelling):
+    config = proposed(host("a", model("qwen2.5:14b", "14.8B")), host("b", model(spelling, "14.8B")))
+    assert (config.roles()["arbiter"].servers, config.roles()["arbiter"].model) == (("a", "b"), "qwen2.5:14b")
 
 
 def test_a_host_without_models_is_told_what_to_pull():

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmos.names import canonical
+
 _CODER = re.compile(r"code|coder|codestral|devstral|starcoder", re.IGNORECASE)
 _REASONER = re.compile(r"deepseek-r1|qwq|think|reason|magistral|gpt-oss", re.IGNORECASE)
 _NO_CHAT = re.compile(r"embed|\bbge|minilm|rerank|guard|\btts\b|dall-e|moderation|^(nomic-)?bert$|whisper", re.IGNORECASE)
@@ -85,12 +87,12 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scor
     for survey, host in zip(surveys, names, strict=True):
         for model in survey.models if survey.reachable else ():
             if _can_chat(model):
-                known, score = found.get(model.name), (scores or {}).get((host, model.name))
-                hosts = (*known.hosts, host) if known else (host,)
+                key = canonical(model.name)
+                known, score = found.get(key), (scores or {}).get((host, model.name))
+                hosts = tuple(dict.fromkeys((*known.hosts, host))) if known else (host,)
+                name = known.name if known else model.name
                 told = [one for one in (score, known.score if known else None) if one is not None]
-                found[model.name] = Candidate(
-                    model.name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(told, default=None)
-                )
+                found[key] = Candidate(name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(told, default=None))
     return list(found.values())
 
 
