@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,8 +43,8 @@ class Participants:
     experience: Experience = field(default_factory=Experience)
     box: Toolbox = field(default_factory=Toolbox)
     """All tools of the app."""
-    window: Callable[[str], int] = lambda _: 0
-    """The window that a model has."""
+    window: Callable[[str, Collection[str]], int] = lambda _model, _servers: 0
+    """The window that a model has on these servers."""
     ladder: Ladder | None = None
     templates: Templates = field(default_factory=Templates)
     shape: Shape | None = None
@@ -189,7 +189,7 @@ class Participants:
                 raise NotFound(f"There is no role {who!r}; roles: {', '.join(self.roles)}.")
             found = self.roles[who]
             return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
-        role = replace(who, window=who.window or self.window(who.model))
+        role = replace(who, window=who.window or self.window(who.model, who.servers))
         tools = who.tools if question.tools is None else question.tools
         return Participant(role, who.system, self._tools(tools), self.templates.text("schema"))
 
