@@ -14,8 +14,8 @@ import click
 from mmos import events
 from mmos.cli.guard import style
 from mmos.cli.heartbeat import Heartbeat
-from mmos.cli.output import harmless, how_long, one_line, write_unchanged
-from mmos.plurals import counted
+from mmos.cli.output import harmless, one_line, write_unchanged
+from mmos.cli.trace import progress
 from mmos.scope import Hint
 
 
@@ -81,7 +81,7 @@ class Screen:
         if isinstance(event, events.ModelAsked) and event.lane == self._lane:
             self._told += 1
             self._release(self._told >= self._hinted)
-        line = " ".join(_line(event).splitlines())  # a name may hold line breaks
+        line = " ".join(progress(event).splitlines())  # a name may hold line breaks
         if line and not self._is_known(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):
@@ -174,25 +174,3 @@ class Screen:
         self.out.flush()
         self._show()
         self._open = not text.endswith("\n")
-
-
-def _line(event: events.Event) -> str:
-    match event:
-        case events.CallStarted(tool=tool, arguments=arguments, role=role):
-            what = (
-                arguments.get("query") or arguments.get("question") or ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-            )
-            return f"{role} → {tool}: {one_line(str(what), 90)}"
-        case events.CallFinished(tool=tool, ok=True, seconds=seconds):
-            return f"  ✓ {tool} · {how_long(seconds)}"
-        case events.CallFinished(tool=tool, message=message):
-            return f"  ✗ {tool}: {one_line(message.content, 120)}"
-        case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
-            return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
-        case events.ModelFailed(role=role, host=host, detail=detail, code=code, lane=lane) if code != "cancelled" and "/" in lane:
-            return f"  ! {role} on {host}: {one_line(detail, 120)}"
-        case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-            return f"  ! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
-        case events.Warned(text=text):
-            return f"  ! {one_line(text, 160)}"
-    return ""

@@ -1,8 +1,9 @@
-"""Writes the events of a run as lines, for people or as JSON."""
+"""Turns the events of a run into lines: of progress, of a record with times, of notes, or of JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import orjson
 
@@ -26,6 +27,45 @@ def as_json_line(entry: Entry) -> str:
         "kind": kind, "version": event.version, "data": orjson.Fragment(encode(event)),
     }  # fmt: skip
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def progress(event: events.Event) -> str:
+    """What an event says to somebody who watches the run. Empty for most events."""
+    match event:
+        case events.CallStarted(tool=tool, arguments=arguments, role=role):
+            return f"{role} → {tool}: {one_line(what_of(arguments), 90)}"
+        case events.CallFinished(tool=tool, ok=True, seconds=seconds):
+            return f"  ✓ {tool} · {how_long(seconds)}"
+        case events.CallFinished(tool=tool, message=message):
+            return f"  ✗ {tool}: {one_line(message.content, 120)}"
+        case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
+            return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
+        case events.ModelFailed(lane=lane) if ":" not in lane:
+            return ""  # a hint has said it
+        case events.HistoryShortened():
+            return ""  # the run says it at its end
+    noted = note(event)
+    return f"  ! {one_line(noted, 160)}" if noted else ""
+
+
+def note(event: events.Event) -> str:
+    """What the user should know of an event, because something did not go well. Empty if all is well."""
+    match event:
+        case events.ModelFailed(role=role, host=host, detail=detail, code=code) if code != "cancelled":
+            return f"{role} on {host}: {detail}" if host else f"{role}: {detail}"
+        case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
+            return f"{role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
+        case events.Warned(text=text):
+            return text
+        case events.HistoryShortened(role=role, dropped=dropped):
+            return f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
+    return ""
+
+
+def what_of(arguments: Mapping[str, Any]) -> str:
+    """Describe a call by its query or its arguments."""
+    asked = arguments.get("query") or arguments.get("question")
+    return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
@@ -72,18 +112,18 @@ def _rarer(event: events.Event) -> str:
             return f"{role} is corrected: {one_line(message.content, WIDTH)}"
         case events.CallRepaired(stage=stage, what=what):
             return f"repair ({stage}): {one_line(what, WIDTH)}"
-        case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-            return f"loop: {role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
+        case events.LoopNoticed():
+            return f"loop: {note(event)}"
         case events.ArtifactKept(artifact=artifact, role=role, text=text):
             return f"kept artifact:{artifact} of {role}, {counted(len(text), 'character')}"
         case events.QuestionAsked(role=role, question=question, text=text):
             return f"{role} asks the user ({question}): {one_line(text, WIDTH)}"
         case events.QuestionAnswered(question=question, text=text, by=by):
             return f"{question} answered by {by}: {one_line(text, WIDTH)}"
-        case events.HistoryShortened(role=role, dropped=dropped, kept=kept):
-            return f"{role}: {dropped} oldest exchanges left out, {kept} kept"
-        case events.Warned(text=text):
-            return f"warning: {one_line(text, WIDTH)}"
+        case events.HistoryShortened(kept=kept):
+            return f"{note(event)}; {kept} kept"
+        case events.Warned():
+            return f"warning: {one_line(note(event), WIDTH)}"
         case events.Unknown(name=name):
             return f"{name} (of a newer mmos)"
     return ""

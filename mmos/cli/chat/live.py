@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from mmos import events
 from mmos.cli.cells import Ink, flat
-from mmos.cli.chat.work import Work, line, what_came, what_of
-from mmos.plurals import counted
+from mmos.cli.chat.work import Work, line, what_came
+from mmos.cli.trace import note, what_of
 from mmos.scope import Hint
 
 OWN_LINE = frozenset({"escalate_to_user"})
@@ -125,30 +125,19 @@ class Live:
             work.enter("calling", now)
 
     def _note(self, event: events.Event) -> None:
+        text, known = note(event), False
         match event:
-            case events.ModelFailed() if event.code != "cancelled":
-                self._fail(event)
-            case events.LoopNoticed(role=role, tool=tool, times=times, measure=measure):
-                self.notes.append(f"! {role} calls {tool} again, {counted(times, 'time')} by now: {measure}")
-            case events.Warned(text=text, unserved=roles) if roles and self._unserved.issuperset(roles):
-                self._warnings.add(text)
-            case events.Warned(text=text, unserved=roles):
+            case events.ModelFailed(host=host, detail=detail, role=role, model=model):
+                known = (host, detail) in self._failures or f"{role}={model}" in self._unserved
+                self._failures.add((host, detail))
+            case events.Warned(unserved=roles):
+                known = bool(roles) and self._unserved.issuperset(roles)
                 self._unserved.update(roles)
-                self._warn(text)
-            case events.HistoryShortened(role=role, dropped=dropped):
-                self._warn(f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt")
-
-    def _fail(self, event: events.ModelFailed) -> None:
-        failure = (event.host, event.detail)
-        if failure not in self._failures and f"{event.role}={event.model}" not in self._unserved:
-            self.notes.append(
-                f"! {event.role} on {event.host}: {flat(event.detail)}" if event.host else f"! {event.role}: {flat(event.detail)}"
-            )
-        self._failures.add(failure)
-
-    def _warn(self, text: str) -> None:
-        self._warnings.add(text)
-        self.notes.append(f"! {flat(text)}")
+                self._warnings.add(text)
+            case events.HistoryShortened():
+                self._warnings.add(text)
+        if text and not known:
+            self.notes.append(f"! {flat(text)}")
 
     def knows(self, warning: str) -> bool:
         """Whether an event has already shown this warning."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mmos import events
 from mmos.cli.cells import flat, wrapped
 from mmos.cli.chat.page import table
-from mmos.cli.chat.work import what_of
 from mmos.cli.output import how_long
+from mmos.cli.trace import what_of
 from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted

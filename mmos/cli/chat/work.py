@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
@@ -60,12 +60,6 @@ class Work:
         yield depth, self
         for inner in self.below:
             yield from inner.tree(depth + 1)
-
-
-def what_of(arguments: Mapping[str, Any]) -> str:
-    """Describe a call by its query or its arguments."""
-    asked = arguments.get("query") or arguments.get("question")
-    return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def what_came(result: str) -> str:
