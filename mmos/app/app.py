@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,12 +13,13 @@ from mmos.app import checks, wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.sight import check_sight
+from mmos.app.stream import Stream
 from mmos.app.unserved import RollCall, Unserved
 from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.sources import find
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunFinished, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
@@ -34,7 +34,7 @@ from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
 from mmos.participant.turn import Experience
 from mmos.prompting.templates import Templates
-from mmos.scope import Hint, Scope
+from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
 from mmos.views.listing import check_name, find_run, thread_named
@@ -110,13 +110,14 @@ class App:
             answer = await app.run("Why does the build fail?", thread="build", on_token=print)
             print(answer.status, answer.text)
         """
-        return await self._run(new_id(), _message(task, files), thread, options or RunOptions(), watch or Watch(on_token))
+        return await self._run(_message(task, files), thread, options or RunOptions(), watch or Watch(on_token))
 
-    async def _run(self, run: str, message: Message, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
+    async def _run(self, message: Message, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
         participants = self._participants(options, watch)
         await check_sight(participants, options.answering, message.files)
+        run = new_id()
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
@@ -193,44 +194,32 @@ class App:
             self._conversations[thread].apply(entry)
         await self.journal.durable(run)
 
-    async def stream(
-        self, task: str, *, thread: str | None = None, files: Iterable[str | Path | File] = (), options: RunOptions | None = None
-    ) -> AsyncIterator[Event | Hint]:
+    def stream(
+        self,
+        task: str,
+        *,
+        thread: str | None = None,
+        files: Iterable[str | Path | File] = (),
+        options: RunOptions | None = None,
+        watch: Watch | None = None,
+    ) -> Stream:
         """Run one task and yield its events live: the events of `mmos.events`, and between them `Hint`s of its progress.
 
-        The last event is `RunFinished`. If you stop reading, MMOS cancels the run.
+        The last event is `RunFinished`. If you stop reading, MMOS cancels the run. The arguments are those of `run`. If `watch` has an
+        `on_hint`, hints go there at once, and the stream yields only the events.
 
         Example::
 
             async for event in app.stream("And now?", thread="build"):
                 print(event.text if isinstance(event, mmos.Hint) else event.kind)
         """
-        run, message = new_id(), _message(task, files)
-        pieces: asyncio.Queue[Event | Hint | None] = asyncio.Queue()
+        return Stream(
+            self.journal, lambda watch: self.run(task, thread=thread, files=files, options=options, watch=watch), watch or Watch()
+        )
 
-        async def follow() -> None:
-            async for entry in self.journal.follow(run=run):
-                pieces.put_nowait(entry.event)
-                if isinstance(entry.event, RunFinished):
-                    return
-
-        async def work(following: asyncio.Task[None]) -> None:
-            try:
-                await self._run(run, message, thread, options or RunOptions(), Watch(on_hint=pieces.put_nowait))
-                await following
-            finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
-                pieces.put_nowait(None)
-
-        working = asyncio.create_task(work(asyncio.create_task(follow())))
-        try:
-            while (piece := await pieces.get()) is not None:
-                yield piece
-            await working
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+    def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream:
+        """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones."""
+        return Stream(self.journal, lambda watch: self.resume(run, options=options, watch=watch), watch or Watch(), resumed=True)
 
     async def unserved(self, options: RunOptions | None = None) -> list[Unserved]:
         """Ask every host, and return the roles that no host can serve now, with the reason and what helps."""

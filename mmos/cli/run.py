@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from mmos.cli.screen import Screen
     from mmos.events import Reason
     from mmos.messages import File
-
-LAST_FACTS = 1.0
-"""After the end of a run, MMOS waits at most this many seconds until its last events are shown."""
 
 
 @click.command()
@@ -167,54 +163,21 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.asking import Asker
+    from mmos.cli.following import followed
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     screen = show.screen(config, whole=options.schema is not None)
-    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None, on_start=started.set_result)
+    watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None)
     if app.rehearsed:
         screen.note("[rehearsal: scripted models answer; no model is asked]")
-    showing = asyncio.create_task(_show(app, started, screen, resumed=isinstance(task, str)))
     if isinstance(task, str):
-        work = app.resume(task, options=options, watch=watch)
+        stream = app.stream_resumed(task, options=options, watch=watch)
     else:
-        work = app.run(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
-    try:
-        with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
-            answer = await work
-    except asyncio.CancelledError:
-        if not started.done():
-            raise
-        answer = await _interrupted(app, started.result())
-    finally:
-        if started.done():
-            await asyncio.wait([showing], timeout=LAST_FACTS)
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
+        stream = app.stream(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
+    with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
+        async with screen.alive():
+            answer = await followed(stream, screen.tell)
     return _print(config, screen, answer, extract=show.extract)
-
-
-async def _show(app: App, started: asyncio.Future[str], screen: Screen, *, resumed: bool) -> None:
-    """Show the run's events up to its end. A resumed run has earlier ends in the journal: skip those."""
-    from mmos.events import RunFinished, RunResumed
-
-    async with screen.alive():
-        async for entry in app.journal.follow(run=await started):
-            screen.tell(entry.event)
-            if isinstance(entry.event, RunResumed) and entry.event.process == app.journal.process:
-                resumed = False
-            if isinstance(entry.event, RunFinished) and not resumed:
-                return
-
-
-async def _interrupted(app: App, run: str) -> Answer:
-    from mmos.app import Answer
-    from mmos.views.run import RunView
-
-    cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-    view = RunView.of(await app.journal.read(run=run))
-    view.status = view.status or "cancelled"  # the journal may not have been able to write the end
-    return Answer.of(view)
 
 
 def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) -> int:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mmos.cli.cells import hanging
 from mmos.cli.chat.addressing import addressed
-from mmos.cli.chat.page import Page, Showing
+from mmos.cli.chat.page import Page
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
+from mmos.cli.following import followed
 from mmos.errors import MmosError
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
     from mmos.app.lifecycle import Watch
+    from mmos.app.stream import Stream
     from mmos.messages import File
     from mmos.participant.role import Participant
 
 MOST_LINES = 12
 """The chat repeats at most this many lines of what the user sent."""
-
-PATIENCE = 2.0
-"""After the end of a run, the chat waits at most this many seconds for its last events."""
 
 
 def _new_id() -> str:
@@ -109,7 +108,8 @@ class Session:
         given, options = (*files, *sent), self.wishes.options(role)
         try:
             await self._turn(
-                text, lambda watch: self.app.run(words, thread=self.thread or self.next_thread, files=given, options=options, watch=watch)
+                text,
+                lambda watch: self.app.stream(words, thread=self.thread or self.next_thread, files=given, options=options, watch=watch),
             )
         except (MmosError, asyncio.CancelledError):  # no run was started: keep the files for the next task
             self.attached = [*files, *sent, *self.attached]
@@ -118,59 +118,25 @@ class Session:
     async def go_on(self, run: str, options: RunOptions) -> None:
         """Resume the newest run of this conversation."""
         task = self.last[1] if self.last else ""
-        await self._turn(task, lambda watch: self.app.resume(run, options=options, watch=watch))
+        await self._turn(task, lambda watch: self.app.stream_resumed(run, options=options, watch=watch))
 
-    async def _turn(self, task: str, work: Callable[[Watch], Awaitable[Answer]]) -> None:
+    async def _turn(self, task: str, streamed: Callable[[Watch], Stream]) -> None:
+        from mmos.app.lifecycle import Watch
+
         showing = self.page.showing(self.number)
         self.answering = True
         try:
-            answer = await self._answered(work, showing)
+            with redirect_stdout(self.page.stray()):  # tools may print: keep that apart from the answer
+                watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=self._began)
+                answer = await followed(streamed(watch), showing.tell)
         finally:
             self.answering = False
         self.answers.append(answer)
         self.thread, self.last = answer.thread, (answer.run, task)
         showing.finish(answer)
 
-    async def _answered(self, work: Callable[[Watch], Awaitable[Answer]], showing: Showing) -> Answer:
-        from mmos.app.lifecycle import Watch
-
-        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=started.set_result)
-        following = asyncio.create_task(self._follow(started, showing))
-        try:
-            with redirect_stdout(self.page.stray()):  # tools may print: keep that apart from the answer
-                answer = await work(watch)
-        except asyncio.CancelledError:
-            if not started.done():
-                raise
-            answer = await self._interrupted(started.result())
-        finally:
-            if not started.done():
-                following.cancel()
-            await asyncio.wait([following], timeout=PATIENCE)
-            following.cancel()
-        return answer
-
-    async def _follow(self, started: asyncio.Future[str], showing: Showing) -> None:
-        """Show the run's events up to its end. A resumed run has earlier ends in the journal: skip those."""
-        from mmos.events import RunFinished
-
-        run, journal = await started, self.app.journal
-        begun = max((entry.seq for entry in await journal.read(run=run, kinds=("run_resumed",))), default=0)
+    def _began(self, run: str) -> None:
         self.runs = [*(one for one in self.runs if one != run), run]
-        async for entry in journal.follow(run=run):
-            showing.tell(entry.event)
-            if isinstance(entry.event, RunFinished) and entry.seq > begun:
-                return
-
-    async def _interrupted(self, run: str) -> Answer:
-        from mmos.app import Answer
-        from mmos.views.run import RunView
-
-        cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-        view = RunView.of(await self.app.journal.read(run=run))
-        view.status = view.status or "cancelled"  # the journal may not have been able to write the end
-        return Answer.of(view)
 
     def begin(self, thread: str | None, name: str) -> None:
         """Switch to this conversation."""
