@@ -37,11 +37,6 @@ class Channel(Protocol):
     @property
     def format(self) -> bytes: ...
 
-    @property
-    def stateful(self) -> bool:
-        """Whether a listener must begin anew when the reply does."""
-        ...
-
     def shape(self, message: Message) -> Message:
         """A message of the thread in the form that this channel sends."""
         ...
@@ -63,7 +58,6 @@ class ToolsChannel:
     name: str = "tools"
     prompt: str = ""
     format: bytes = b""
-    stateful: bool = True
     stage: Stage = FREE
 
     @cached_property
@@ -97,7 +91,6 @@ class SchemaChannel:
     """Template of the explanation in the system text."""
     name: str = "schema"
     tools: bytes = b""
-    stateful: bool = True
     stage: Stage = FREE
     tokens: int | None = None
     """What a turn may have, where that is less than the window."""
@@ -147,7 +140,6 @@ class ShapedChannel:
     format: bytes
     name: str = "schema"
     tools: bytes = b""
-    stateful: bool = False
 
     @property
     def prompt(self) -> str:

@@ -59,7 +59,30 @@ _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
 _log = logger("mmos.fleet")
 
 Served = TypeVar("Served")
-Observe = Callable[[str, HostError], None]
+
+
+class Observer:
+    """Follows one call through all its attempts. This one sees nothing."""
+
+    on_token: OnToken | None = None
+    """Gets the pieces of the text. MMOS reads it anew for each attempt."""
+
+    def placed(self, host: str, cold: bool) -> None:
+        """A host was chosen. `cold`: it must load the model first."""
+
+    def failed(self, host: str, error: HostError) -> None:
+        """An attempt failed."""
+
+    def takes(self, error: HostError) -> bool:  # noqa: ARG002  # one that can use a failed reply looks at it
+        """Whether the caller can use the failed reply. If so, MMOS does not try again."""
+        return False
+
+
+@dataclass
+class Listener(Observer):
+    """Gets only the pieces of the text."""
+
+    on_token: OnToken | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +94,7 @@ class Ask:
     """Empty: any host that has the model."""
     session: str = ""
     urgent: bool = True
-    on_token: OnToken | None = None
-    observe: Observe = field(default=lambda _host, _error: None)
-    """Called after every attempt that failed."""
-    takes: Callable[[HostError], bool] = field(default=lambda _error: False)
-    """Whether the caller can use the failed reply. If so, MMOS does not try again."""
-    placed: Callable[[str, bool], None] | None = None
-    """Called with the chosen host, and whether it must load the model first."""
+    observer: Observer = field(default_factory=Observer)
 
 
 class Fleet:
@@ -165,7 +182,7 @@ class Fleet:
         given.check_numbers(num_ctx, options)
         window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, said)) + estimate(offered.decode())))
         request = ChatRequest(model, said, window, tools=offered, options=options or {})
-        ask = Ask(request, session=session or "", urgent=urgency == "interactive", on_token=on_token)
+        ask = Ask(request, session=session or "", urgent=urgency == "interactive", observer=Listener(on_token))
         try:
             async with asyncio.timeout(deadline) as limit:
                 return await (self.serve(ask) if num_ctx else self._widening(ask))
@@ -216,7 +233,7 @@ class Fleet:
             try:
                 return await self._patiently(seat, ask, call, others=others)
             except HostError as error:
-                if ask.takes(error) or not (error.elsewhere or error.retry or (others and _is_doubtful(error, ask.request))):
+                if ask.observer.takes(error) or not (error.elsewhere or error.retry or (others and _is_doubtful(error, ask.request))):
                     raise
                 said[seat.name] = error
                 allowed.remove(seat.name)
@@ -234,7 +251,7 @@ class Fleet:
                 if _tells_of_the_host(error):
                     seat.failed(self._clock())
                 _log.info("call_failed", host=seat.name, model=ask.request.model, code=error.code, failures=seat.failures)
-                ask.observe(seat.name, error)
+                ask.observer.failed(seat.name, error)
                 raise
             seat.answered(canonical(ask.request.model), self._clock())
             return served
@@ -249,7 +266,7 @@ class Fleet:
         try:
             return await attempt()  # nearly every call ends here; the retry library would add a tenth to its cost
         except HostError as error:
-            if not may_pass(error) or ask.takes(error):
+            if not may_pass(error) or ask.observer.takes(error):
                 raise
             await pause(_first_pause(error))
         return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=retry_if_exception(may_pass), reraise=True)(attempt)
@@ -260,9 +277,8 @@ class Fleet:
         request = replace(ask.request, cold=cold) if cold else ask.request
         if cold:
             await seat.look()
-        if ask.placed is not None:
-            ask.placed(seat.name, cold)
-        reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.on_token)
+        ask.observer.placed(seat.name, cold)
+        reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queued = round((taken - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
         placement = {"host": seat.name, "warm": not cold, "queue_seconds": queued}

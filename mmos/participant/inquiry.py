@@ -44,9 +44,8 @@ class Inquiry:
         channel = "schema" if request.format else "tools"
         scope, tokens = self.scope, self._tokens(request)
         asked = ModelAsked(Recorder.name(scope), scope.lane, role, request.model, request.num_ctx, tokens, channel=channel)
-        recorder = Recorder.begin(scope, asked)
-        ask = Ask(request, servers, f"{scope.thread}/{role}/inquiry", observe=recorder.attempt_failed)
-        reply = await recorder.serve(self.fleet, ask, seconds)
+        recorder = Recorder(scope, asked)
+        reply = await recorder.serve(self.fleet, Ask(request, servers, f"{scope.thread}/{role}/inquiry"), seconds)
         recorder.replied(reply, shape(reply))
         return reply
 

@@ -18,7 +18,7 @@ from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswe
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, Prompted, Warned
 from mmos.fences import fenced
 from mmos.fleet.fleet import Ask, Fleet
-from mmos.hosts.face import ChatRequest, OnToken
+from mmos.hosts.face import ChatRequest
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.participant.eyes import Eyes
@@ -73,15 +73,46 @@ class Experience:
         return "call_" + "".join(self.chance.choices(string.ascii_lowercase + string.digits, k=8))
 
 
-@dataclass(frozen=True)
-class Heard:
-    """The text of the present attempt that was passed on."""
+@dataclass
+class Listening(Recorder):
+    """A request whose text the user sees while it comes. It is kept until the reply is whole."""
 
-    pieces: list[str] = field(default_factory=list)
+    channel: Channel
 
-    def take(self) -> str:
-        text = "".join(self.pieces)
-        self.pieces.clear()
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._pieces: list[str] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        hint, keep = self.scope.hint, self._pieces.append
+        if self.scope.listener is None:
+            self.on_token = self.channel.listen(keep)
+            return
+
+        def tell(text: str) -> None:
+            keep(text)
+            hint("token", text)
+
+        self.on_token = self.channel.listen(tell)
+
+    def placed(self, host: str, cold: bool) -> None:
+        self.scope.hint("loading" if cold else "reading", host)
+
+    def failed(self, host: str, error: HostError) -> None:
+        if isinstance(error, Repetition):
+            return  # what came before it is a reply
+        super().failed(host, error)
+        self._listen()  # the next attempt starts from the beginning
+        self.scope.hint("restart", error.message)
+
+    def takes(self, error: HostError) -> bool:
+        reply = rescued(error, self.asked.model) if self.channel.tools else None
+        return reply is not None and bool(self.channel.read(reply).message.calls)
+
+    def heard(self) -> str:
+        text = "".join(self._pieces)
+        self._pieces.clear()
         return text
 
 
@@ -195,12 +226,12 @@ class Turn:
 
     async def _ask(self, frame: Frame, prompt: Prompt) -> None:
         scope, role, channel = self.scope, self.role, frame.channel
-        estimate, heard = self._tokens(prompt.weight), Heard()
+        estimate = self._tokens(prompt.weight)
         asked = ModelAsked(Recorder.name(scope), scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name)
-        recorder = Recorder.begin(scope, asked, heard.take)
-        reply = await self._heard(recorder, frame, prompt, heard)
+        recorder = Listening(scope, asked, channel)
+        reply = await self._reply(recorder, Ask(self._request(frame, prompt), role.servers, f"{scope.thread}/{role.name}"))
         reading = writable(self._read(channel, reply))
-        self._release(heard.take(), reading)
+        self._release(recorder.heard(), reading)
         if reading.suspect and self.ladder is not None:
             reading = await self._clearer(recorder, reply, reading, self.ladder)
         message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
@@ -229,65 +260,28 @@ class Turn:
         if len(content) > len(told) and content.startswith(told):
             self.scope.hint("token", content[len(told) :])
 
-    async def _heard(self, recorder: Recorder, frame: Frame, prompt: Prompt, heard: Heard) -> Reply:
-        """The reply. Pieces of it are passed on as hints and kept until the reply is whole."""
-        scope, role = self.scope, self.role
-        listen = self._listener(frame, heard)
-
-        def observe(host: str, error: HostError) -> None:
-            nonlocal listen
-            if isinstance(error, Repetition):
-                return  # what came before it is a reply
-            listen = self._listener(frame, heard)  # the next attempt starts from the beginning
-            recorder.attempt_failed(host, error)
-            scope.hint("restart", error.message)
-
-        def takes(error: HostError) -> bool:
-            reply = rescued(error, role.model) if frame.channel.tools else None
-            return reply is not None and bool(frame.channel.read(reply).message.calls)
-
-        def hear(piece: str) -> None:
-            listen(piece)
-
-        on_token = hear if frame.channel.stateful else listen
-        request, session = self._request(frame, prompt), f"{scope.thread}/{role.name}"
-        placed = None if scope.listener is None else self._placed
+    async def _reply(self, recorder: Listening, ask: Ask) -> Reply:
+        """The fleet's reply, or what can be used of a failed one."""
         try:
-            return await recorder.serve(
-                self.fleet, Ask(request, role.servers, session, on_token=on_token, observe=observe, takes=takes, placed=placed)
-            )
+            return await recorder.serve(self.fleet, ask)
         except Repetition as error:
-            heard.take()
-            return self._before(error, frame)
+            recorder.heard()
+            return self._before(error, recorder.channel)
         except HostError as error:
-            reply = rescued(error, role.model)  # MMOS may read what the host could not parse
-            if reply is None or not frame.channel.tools:
+            reply = rescued(error, self.role.model)  # MMOS may read what the host could not parse
+            if reply is None or not recorder.channel.tools:
                 raise
-            heard.take()
+            recorder.heard()
             return reply
 
-    def _before(self, error: Repetition, frame: Frame) -> Reply:
+    def _before(self, error: Repetition, channel: Channel) -> Reply:
         """The text before the repetition, as a reply."""
         self.scope.hint("restart", error.message)
         self.scope.warn(f"{self.role.name}: {error.message}")
         content: list[str] = []
-        frame.channel.listen(content.append)(error.partial)
+        channel.listen(content.append)(error.partial)
         message = Message("assistant", "".join(content))
         return Reply(message, self.role.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
-
-    def _listener(self, frame: Frame, heard: Heard) -> OnToken:
-        hint, keep = self.scope.hint, heard.pieces.append
-        if self.scope.listener is None:
-            return frame.channel.listen(keep)
-
-        def tell(text: str) -> None:
-            keep(text)
-            hint("token", text)
-
-        return frame.channel.listen(tell)
-
-    def _placed(self, host: str, cold: bool) -> None:
-        self.scope.hint("loading" if cold else "reading", host)
 
     def _request(self, frame: Frame, prompt: Prompt) -> ChatRequest:
         role, channel = self.role, frame.channel
@@ -308,7 +302,7 @@ class Turn:
         try:
             clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, stage))
         except asyncio.CancelledError:
-            recorder.failed(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
+            recorder.ended(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
         if clear is not reading and not clear.message.calls:  # the user has seen a different answer stream by
             scope.hint("restart", reading.unclear)
