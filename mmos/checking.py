@@ -28,7 +28,7 @@ def sound(made: Made) -> Made:
         value = getattr(made, name)
         if not isinstance(value, kinds) or (of_texts and not {*map(type, getattr(made, name))} <= {str}):
             raise TypeError(f"{name}: {type(value).__name__}")
-        if isinstance(value, int | float) and not 0 <= value <= MOST:
+        if isinstance(value, int | float) and not 0 <= value <= MOST and object not in kinds:
             object.__setattr__(made, name, type(value)(min(max(value, 0), MOST)))
     return made
 
@@ -48,6 +48,8 @@ def _types(hint: Any) -> Iterator[type]:
             yield from _types(part)
     elif origin is Literal:  # a newer version may have more
         yield str
+    elif hint is Any:
+        yield object
     elif hint is float:
         yield from (int, float)
     else:

@@ -66,6 +66,8 @@ async def test_a_resumed_tool_asks_no_model_again_that_has_answered(tmp_path: Pa
     async def plan(context: mmos.Context) -> str:
         draft = await context.ask("coding", "Draft a plan.")
         number = await context.step("reserve", lambda: steps.append(context.effect_id) or len(steps))
+        assert await context.step("below", lambda: {"zero": -1}) == {"zero": -1}
+        assert await context.step("far", lambda: -(2**50)) == -(2**50)
         wish = await context.ask_user(UserQuestion("Fast or safe?"))
         better = await context.ask("coding", f"Make it {wish}: {draft.text}")
         return f"{number}: {better.text}"
