@@ -13,13 +13,13 @@ import orjson
 import pytest
 
 from mmos.doctor.clocks import skew
-from mmos.errors import HostError, HostTimeout, ProtocolFault
+from mmos.errors import HostError, HostTimeout, ProtocolFault, StreamCut
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
 from mmos.hosts.openai import OpenAIHost
 from mmos.messages import Message
 from tests.hostile_attacks import ATTACKS, BOMBS, FLOODS, HEADS, REFUSALS, WAITS, lies
-from tests.hostile_host import GOOD, MODEL, SAID, Attack, Hostile, hostile, raw
+from tests.hostile_host import GOOD, MODEL, SAID, Attack, Hostile, good, hostile, raw
 
 PATIENCE = Timeouts(connect=5, load=5, first_byte=5, between_chunks=5, total=20)
 SHORT = Timeouts(connect=5, load=1, first_byte=1, between_chunks=1, total=20)
@@ -167,3 +167,18 @@ async def test_no_clock_of_a_host_ends_the_doctor() -> None:
         answer = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n".encode()
         async with hostile(Attack("date", "", lambda _asked, answer=answer: [answer])) as server:  # type: ignore[misc]
             assert isinstance(await skew(server.url, 2.0), float | None)
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+async def test_a_connection_that_was_closed_without_a_word_is_replaced(path: str) -> None:
+    async with client(path, Attack("closes", "", lambda asked: [good(asked.path)])) as (host, _):
+        for _ in range(3):
+            assert (await WAYS[path](host)).text == SAID
+            await host.version()
+
+
+async def test_a_host_that_closes_every_connection_is_asked_once_more() -> None:
+    async with client("/api/chat", Attack("nothing", "/api/chat", lambda _asked: [b""])) as (host, server):
+        await host.version()
+        assert isinstance(await told(host, "/api/chat"), StreamCut)
+        assert [one.path for one in server.asked].count("/api/chat") == 2

@@ -46,6 +46,9 @@ class Wire:
         self._speech = speech
         self._paths: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+        """Makes a new connection for each request."""
+        self._answered = False
 
     def __repr__(self) -> str:
         return f"Wire({self.name!r}, {self.url!r})"  # no headers: they hold secrets
@@ -104,11 +107,25 @@ class Wire:
         return answer
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._fresh):
+            if session is not None:
+                await session.close()
 
     async def _send(self, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
-        session = self._session or self._open()
+        if self._session is None:
+            self._session = self._open(aiohttp.TCPConnector(limit=0, keepalive_timeout=self._speech.keep_seconds))
+        try:
+            response = await self._request(self._session, path, body, connect)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not self._answered or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+            # The host may have closed the kept connection after its last answer. A new connection shows whether it still serves.
+            self._fresh = self._fresh or self._open(aiohttp.TCPConnector(limit=0, force_close=True))
+            return await self._request(self._fresh, path, body, connect)
+        self._answered = True
+        return response
+
+    async def _request(self, session: aiohttp.ClientSession, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
         url = self._paths.get(path) or self._paths.setdefault(
             path, self.access.base.joinpath(path.lstrip("/")).with_query(self.access.query or None)
         )
@@ -118,17 +135,16 @@ class Wire:
         data = body if len(body) <= _LARGE_REQUEST else io.BytesIO(body)  # large bytes at once would hold up the loop
         return await session.post(url, data=data, allow_redirects=False, timeout=limits)
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         ours = {"User-Agent": f"mmos/{__version__}", "Accept-Encoding": "identity", "Content-Type": "application/json"}
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._speech.keep_seconds),
+        return aiohttp.ClientSession(
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**ours, **self.access.headers},
             timeout=_limits(QUICK.connect),
             auto_decompress=False,
             trust_env=False,
         )
-        return self._session
 
     async def _refusal(self, response: aiohttp.ClientResponse, site: faults.Site, patience: Patience) -> HostError:
         if response.status == 200:
