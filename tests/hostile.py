@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mmos.checking import is_model_name
+from mmos.cli.cleaning import harmless
 
 NASTY = (
     "\x1b[38;5;201m", "\x1b[8m", "\x1b[30;40m", "\x1b[7m", "\x1b]0;title\x07", "\x1b]52;c;aGk=\x07", "\x1b]8;;http://evil\x1b\\", "\x1bP+q\x1b\\", "\x1b[2J", "\x1b[3A",
@@ -30,6 +32,13 @@ FOREIGN = f"{EVIL}$(touch pwned);:7b"
 
 NO_NAMES = ("--config=evil:7b", "-c:7b", "right\u202eleft:7b", "zero\u200bwidth:7b", "filler\u3164:7b")
 """Names that nobody can read, or that a command takes for an option."""
+
+
+def steering(pieces: str) -> list[str]:
+    """What reached a terminal, or a pipe, that is neither text nor one of the sequences that draw a chat."""
+    came = [nasty for nasty in NASTY if harmless(nasty) != nasty and nasty in pieces and nasty not in ("\x1b[3A", "\x1b[7m", "\rover")]
+    signs = set(re.sub(r"\x1b(?:\[[?0-9;]*[A-Za-z]|[=>])", "", pieces)) - {"\r", "\n", "\b"}
+    return came + [sign for sign in signs if harmless(sign) != sign]
 
 
 @contextmanager

@@ -165,7 +165,9 @@ def _bomb(coding: str) -> bytes:
 
 def _bombs() -> dict[str, Send]:
     def bomb(coding: str, status: str) -> Send:
-        return lambda asked: [whole(_bomb(coding), "application/x-ndjson", status, f"Content-Encoding: {coding}\r\n")]
+        return lambda asked: [
+            whole(_bomb("deflate" if coding == "deflate" else "gzip"), "application/x-ndjson", status, f"Content-Encoding: {coding}\r\n")
+        ]
 
     return {
         f"{coding} bomb, {status}": bomb(coding, status)
