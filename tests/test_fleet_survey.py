@@ -1,6 +1,7 @@
 """The survey: every host asked at once; what each has, holds and says, and why one does not answer."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +12,7 @@ from mmos.fleet.build import seats_of_servers
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.residents import stays
 from mmos.fleet.survey import HostState, survey
-from mmos.hosts.face import Loaded, Timeouts
+from mmos.hosts.face import Abilities, Installed, Loaded, Timeouts
 from mmos.rehearsal import Host, Model, serve
 from tests.wire import HANG, answer, serving
 
@@ -114,3 +115,16 @@ def test_how_long_a_model_stays():
     assert (stays(Loaded("m", expires_at="2319-01-01T00:00:00Z"), now) or 0) > 1e9
     assert stays(Loaded("m"), now) is None
     assert stays(Loaded("m", expires_at="soon"), now) is None
+
+
+def test_to_find_each_of_many_models_takes_steps_for_each_alone():
+    names = [f"m{number}" for number in range(500)]
+    state = HostState("a", "", "ollama", Abilities(), None, 1, installed=tuple(map(Installed, names)), loaded=tuple(map(Loaded, names)))
+    steps = []
+    sys.setprofile(lambda _frame, event, _told: steps.append(event))
+    try:
+        found = [(state.has(name), state.holds(f"{name}:latest")) for name in names]
+    finally:
+        sys.setprofile(None)
+    assert all(has and holds and has.name == holds.name == name for name, (has, holds) in zip(names, found, strict=True))
+    assert len(steps) < 100 * len(names)

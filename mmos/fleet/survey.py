@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from mmos.config.schema import Server
@@ -13,7 +14,7 @@ from mmos.errors import HostError, HostTimeout
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import Abilities, Installed, Loaded
-from mmos.names import same_model
+from mmos.names import canonical
 
 PATIENCE = 1.5
 """Seconds that a host has for its answer. A healthy host needs milliseconds."""
@@ -59,11 +60,19 @@ class HostState:
         return sum(model.size_vram for model in self.loaded)
 
     def has(self, model: str) -> Installed | None:
-        return next((found for found in self.installed if same_model(found.name, model)), None)
+        return self._installed_as.get(canonical(model))
 
     def holds(self, model: str) -> Loaded | None:
         """The model in its memory, under any spelling of its name."""
-        return next((found for found in self.loaded if same_model(found.name, model)), None)
+        return self._loaded_as.get(canonical(model))
+
+    @cached_property
+    def _installed_as(self) -> Mapping[str, Installed]:
+        return {canonical(found.name): found for found in reversed(self.installed)}  # of equal names the first counts
+
+    @cached_property
+    def _loaded_as(self) -> Mapping[str, Loaded]:
+        return {canonical(found.name): found for found in reversed(self.loaded)}
 
 
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
