@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from tests.hostile_host import CALLING, DETAILS, GOOD, INFO, MODEL, NUMBERS, Asked, Attack, Send, raw, whole
+from tests.hostile_host import CALLING, DETAILS, GOOD, INFO, MODEL, NUMBERS, SAID, Asked, Attack, Send, raw, whole
 
 _PIECE = 1 << 16
 
@@ -73,6 +73,8 @@ def _heads() -> dict[str, bytes]:
         "continue": b"HTTP/1.1 100 Continue\r\n\r\n" * 500, "no colon": b"HTTP/1.1 200 OK\r\nnothing here\r\n\r\n{}", "strange bytes": _OK + b"X-\xff\xfe: \xff\xfe\x80\r\n\r\n{}",
         "a strange type": b"HTTP/1.1 200 OK\r\nContent-Type: \xff\xfe\x1b[31m; charset=\xff\r\nContent-Length: 2\r\n\r\n{}", "an unknown charset": b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=rot13\r\nContent-Length: 2\r\n\r\n{}",
         "a long header": _OK + b"X: " + b"a" * 1_000_000 + b"\r\n\r\n{}", "a long reason": b"HTTP/1.1 200 " + b"a" * 1_000_000 + b"\r\n\r\n{}",
+        "204 with a body": b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}", "garbage behind chunks": _CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n" + b"GARBAGE\r\n" * 1000, "UTF-16": whole("{}".encode("utf-16")),
+        "a mark before JSON": whole(b"\xef\xbb\xbf{}"), "401 with a realm": whole(b"{}", status="401 X", more='WWW-Authenticate: Basic realm="\x1b[2J"\r\n'),
         "null bytes": _OK + b"X: a\x00b\r\n\r\n{}", "folded": _OK + b"X: a\r\n b\r\n\r\n{}", "strange cookies": _OK + b"Set-Cookie: =;;;=\xff; a\r\n" * 20 + b"Content-Length: 2\r\n\r\n{}",
         "strange links": _OK + b"Link: <http://[>; rel=next\r\nContent-Length: 2\r\n\r\n{}",
     }  # fmt: skip
@@ -125,6 +127,9 @@ def _waits() -> dict[str, bytes]:
         "Fri, 31 Dec 9999 23:59:59 -9999",
         "\xb2",
         "soon",
+        "inf",
+        "0x10",
+        "1_0",
     )
     return {
         f"come again at {date[:24]}": whole(_BODY, status="503 X", more=f"Retry-After: {date}\r\nDate: Mon, 01 Jan 0001 00:00:00 +2359\r\n")
@@ -218,6 +223,54 @@ def _lists() -> list[Attack]:
     ]  # fmt: skip
 
 
+def _cards() -> list[Attack]:
+    shown, held, entry = GOOD["/api/show"][0], GOOD["/api/ps"][0]["models"][0], GOOD["/api/tags"][0]["models"][0]
+    windows = (8192.5, "8192", [8192], 1e308, {}, True, -1, 1)
+    names = ("--help", "-c", "../../etc/passwd", "a b", "=x", "'; rm -rf /", '"', "{{x}}", "[red]x", "%s", "a:b:c:d", ":", "")
+    return [
+        *(Attack(f"a window of {json.dumps(window)[:9]}", "/api/show", _lines("/api/show", {**shown, "model_info": {**INFO, "qwen2.context_length": window}})) for window in windows),
+        Attack("an architecture of dots", "/api/show", _lines("/api/show", {**shown, "model_info": {**INFO, "general.architecture": "../../x"}})),
+        Attack("a template of 10 MB", "/api/show", _lines("/api/show", {**shown, "template": "{{ .Prompt }}" * 800_000})),
+        Attack("heads as lists", "/api/show", _lines("/api/show", {**shown, "model_info": {key: [5] * 5000 for key in INFO}})),
+        Attack("models as an object", "/api/ps", _lines("/api/ps", {"models": {"a": held}})),
+        Attack("models of numbers", "/api/ps", _lines("/api/ps", {"models": [1, None, held]})),
+        *(Attack(f"an end at {date}", "/api/ps", _lines("/api/ps", {"models": [{**held, "expires_at": date}]})) for date in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-20T21:11:30")),
+        Attack("100,000 models", "/api/tags", _lines("/api/tags", {"models": [{"name": f"m{number}"} for number in range(100_000)]})),
+        Attack("names of options", "/api/tags", _lines("/api/tags", {"models": [*({**entry, "name": name} for name in names), entry]})),
+        Attack("10,000 abilities", "/api/tags", _lines("/api/tags", {"models": [{**entry, "capabilities": ["tools"] * 10_000 + [None, {}]}]})),
+        Attack("a version that is a list", "/api/version", _lines("/api/version", ["0.1"])),
+        Attack("a version of digits", "/api/version", _lines("/api/version", {"version": "9" * 250})),
+        Attack("success first", "/api/pull", _lines("/api/pull", {"status": "success"}, {"status": "pulling", "total": 5, "completed": 9})),
+        Attack("a refusal behind success", "/api/pull", _lines("/api/pull", {"status": "success"}, {"error": "\x1b[2Jno"})),
+    ]  # fmt: skip
+
+
+def _strange() -> list[Attack]:
+    """Answers to a chat that are no answers, or strange ones."""
+    first, last = GOOD["/api/chat"]
+
+    def calling(*calls: Any) -> list[Any]:
+        return [{"message": {"role": "assistant", "content": "", "tool_calls": list(calls)}}, last]
+
+    def call(name: Any, arguments: Any = None) -> Any:
+        return {"id": "\x1b[2J", "function": {"name": name, "arguments": arguments}}
+
+    made: dict[str, list[Any]] = {
+        "equal keys": [b'{"message":{"content":"a","content":{}},"message":{"content":"All is well."},"done":true,"done":false}', last], "done twice": [first, last, last, first, {"error": "late"}],
+        "done never": [first], "done at once": [{"done": True}], "done as a word": [first, {**last, "done": "true"}], "a message that is null": [{"message": None}, {"message": None, "done": True}],
+        "the role system": [{"message": {"role": "system", "content": SAID}}, last], "a role of control codes": [{"message": {"role": "\x1b[2J\0", "content": SAID}}, last],
+        "a model of control codes": [{**first, "model": "\x1b]0;x\x07"}, {**last, "model": "\x1b[2J" * 1000}], "thoughts that are a list": [{"message": {"thinking": ["a"]}}, first, last],
+        "thoughts of control codes": [{"message": {"thinking": "\x1b]52;c;aGk=\x07\x1b[2J\u202e"}}, first, last], "calls of calls": calling(call("look", json.dumps(json.dumps(json.dumps({"a": 1}))))),
+        "a call without a name": calling(call(None)), "a call named by a number": calling(call(5, [[]])), "a call of 1 MB": calling(call("n" * 1_000_000, {})), "a key of 1 MB": calling(call("look", {"k" * 1_000_000: 1})),
+        "calls of control codes": calling(call("\x1b]0;x\x07", {"\x1b[2J": "\x9b"})), "1,000 calls": calling(*(call(f"f{number}", {}) for number in range(1000))),
+        "numbers beyond": [first, json.dumps(last).replace("900000000", "1e400").encode()], "negative durations": [first, {**last, **dict.fromkeys(NUMBERS, -5)}], "zeros before": [b"\0" + json.dumps(first).encode(), last],
+        "control codes in the text": [{"message": {"content": "All\0 is\x1b[2J \u202ewell."}}, last], "bytes in the text": [b'{"message":{"content":"\xff\xfe\xed\xa0\x80"}}', last], "a mark before": [b"\xef\xbb\xbf" + json.dumps(first).encode(), last],
+    }  # fmt: skip
+    whole_one = raw([json.dumps(line).encode() for line in (first, last)], "/api/chat")
+    bytewise = Attack("byte by byte", "/api/chat", lambda asked: (whole_one[at : at + 1] for at in range(len(whole_one))))
+    return [bytewise, *(Attack(name, "/api/chat", _lines("/api/chat", *lines)) for name, lines in made.items())]
+
+
 def _fixed(data: bytes) -> Send:
     return lambda asked: [data]
 
@@ -230,5 +283,7 @@ ATTACKS: dict[str, Attack] = {
         *(Attack(name, "", send) for name, send in {**FLOODS, **BOMBS}.items()),
         *(Attack(name, "/api/chat", send) for name, send in {**_usages(), **_reasons()}.items()),
         *_lists(),
+        *_cards(),
     )
 }
+STRANGE = _strange()

@@ -18,7 +18,7 @@ from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
 from mmos.hosts.openai import OpenAIHost
 from mmos.messages import Message
-from tests.hostile_attacks import ATTACKS, BOMBS, FLOODS, HEADS, REFUSALS, WAITS, lies
+from tests.hostile_attacks import ATTACKS, BOMBS, FLOODS, HEADS, REFUSALS, STRANGE, WAITS, lies
 from tests.hostile_host import GOOD, MODEL, SAID, Attack, Hostile, good, hostile, raw
 
 PATIENCE = Timeouts(connect=5, load=5, first_byte=5, between_chunks=5, total=20)
@@ -160,6 +160,12 @@ async def test_every_attack_of_the_table_ends_well(name: str) -> None:
         assert 0 <= came.usage.prompt_tokens < 2**32
         assert came.usage.total_seconds < 1e8
         assert came.done_reason in ("stop", "other")
+
+
+@pytest.mark.parametrize("attack", STRANGE, ids=str)
+async def test_no_strange_answer_of_a_chat_does_harm(attack: Attack) -> None:
+    async with client(attack.path, attack) as (host, _):
+        await told(host, attack.path)
 
 
 async def test_no_clock_of_a_host_ends_the_doctor() -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.hostile import steering
-from tests.hostile_attacks import ATTACKS
+from tests.hostile_attacks import ATTACKS, STRANGE
 from tests.hostile_host import MODEL, SAID, Attack, Hostile, hostile
 from tests.terminal import terminal
 
@@ -129,6 +129,16 @@ async def test_every_turn_is_answered(tmp_path: Path, door: Callable[[Path, Sequ
         (tmp_path / str(chat)).mkdir()
         chats.append(door(tmp_path / str(chat), attacks[chat::AT_ONCE]))
     await asyncio.gather(*chats)
+
+
+async def test_no_strange_answer_ends_the_chat(tmp_path: Path) -> None:
+    async with beside(tmp_path, STRANGE) as liars:
+        out, err = await in_a_pipe(tmp_path, [f"@r{number} How is it?" for number in range(len(liars))])
+        check(out + err)
+        assert len(out) + len(err) < 100_000
+        assert out.count(SAID) > len(liars) / 2
+        assert f"{len(liars)} exchanges" in err
+        assert all(any(asked.path == "/api/chat" for asked in liar.asked) for liar in liars)
 
 
 async def test_a_liar_that_is_alone_is_named_and_the_next_line_is_served(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 import mmos
 from mmos.cli.main import main
+from tests.hostile import steering
 from tests.hostile_attacks import ATTACKS
 from tests.hostile_host import MODEL, SAID, SPELLINGS, Attack, Send, hostile, in_thread, telling
 
@@ -126,6 +127,38 @@ def test_no_list_falls_for_a_liar(tmp_path: Path, capsys: pytest.CaptureFixture[
                 assert "\x1b" not in out + err, (name, command)
                 if "--json" in command:
                     json.loads(out)
+
+
+EXAMINING: Sequence[tuple[str, ...]] = (
+    ("models", "warm", MODEL), ("models", "pull", MODEL), ("config", "check"), ("config", "add-host", "URL", "--name", "other", "--dry-run"), ("doctor", "--quick"), ("runs", "list"),
+)  # fmt: skip
+
+
+def test_no_command_that_asks_a_liar_falls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [name for name in QUICK if ATTACKS[name].path in ("/api/tags", "/api/ps", "/api/version", "/api/show")][::3]
+    names += [name for name in QUICK if not ATTACKS[name].path][::29]
+    with in_thread(None) as (liar,):
+        desk = Desk(tmp_path, configuration({"a": liar.url}), capsys)
+        for name in names:
+            liar.attack = ATTACKS[name]
+            for command in EXAMINING:
+                code, out, err = desk.mmos(*(liar.url if word == "URL" else word for word in command))
+                assert code in (0, 1, 2, 4), (name, command, err)
+                assert steering(out + err) == [], (name, command)
+
+
+@pytest.mark.parametrize(
+    "name", ["all:nothing", "all:300 levels, 500", "all:gzip bomb, 200 OK", "all:come again at NaN", "all:endless objects"]
+)
+def test_no_unloading_and_no_proposal_falls(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with in_thread(ATTACKS[name]) as (liar,):
+        desk = Desk(tmp_path, configuration({"a": liar.url}), capsys)
+        assert desk.mmos("models", "unload", MODEL)[0] in (1, 4)
+        with pytest.raises(SystemExit) as ended:
+            main(["config", "init", liar.url, "-o", "-"])
+        out, err = capsys.readouterr()
+        assert ended.value.code in (0, 1, 4), err
+        assert steering(out + err) == []
 
 
 def test_the_doctor_examines_a_liar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
