@@ -107,6 +107,12 @@ class Sitting:
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
+    async def stop(self) -> None:
+        """Stop what runs beside the turn."""
+        for task in self._aside:
+            task.cancel()
+        await asyncio.gather(*self._aside, return_exceptions=True)
+
     async def _at_once(self, session: Session, text: str, name: str, argument: str) -> None:
         session.echo(text)
         try:

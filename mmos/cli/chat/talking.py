@@ -43,7 +43,10 @@ async def at_terminal(config: Setting, wishes: Wishes, thread: str | None, last:
             async with wired(config, sitting.screen.note, sitting.agree) as app:
                 session = opened(config, app, sitting.screen, wishes)
                 session.leave, session.drop_queue = leave, sitting.inbox.clear
-                resume = await _talk(sitting, session, thread, last)
+                try:
+                    resume = await _talk(sitting, session, thread, last)
+                finally:
+                    await sitting.stop()  # before the app closes: these commands read from it
     except asyncio.CancelledError:
         if not left:
             raise
