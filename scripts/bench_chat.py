@@ -114,8 +114,8 @@ async def _inside(chunks: int, report: Path) -> None:
     from prompt_toolkit.completion import DummyCompleter
     from prompt_toolkit.history import InMemoryHistory
 
-    from mmos.cli.cells import Ink
     from mmos.cli.chat.terminal import Terminal
+    from mmos.cli.styles import Ink
 
     page = Terminal(Typist(), InMemoryHistory(), DummyCompleter(), Ink(True))
     with page.open():

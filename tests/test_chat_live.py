@@ -5,9 +5,9 @@ from __future__ import annotations
 from wcwidth import wcswidth
 
 from mmos import events
-from mmos.cli.cells import Ink
 from mmos.cli.chat.live import Live
 from mmos.cli.chat.work import Work
+from mmos.cli.styles import Ink
 from mmos.messages import Message, ToolCall, Usage
 from mmos.scope import Hint
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from wcwidth import wcswidth
 
-from mmos.cli.cells import Ink, fit, hanging, wrapped
+from mmos.cli.cells import fit, hanging, wrapped
 from mmos.cli.chat import slash
 from mmos.cli.chat.attaching import attachment
 from mmos.cli.chat.completion import ChatCompleter
@@ -23,6 +23,7 @@ from mmos.cli.chat.why import reasons
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
 from mmos.cli.guard import shown
+from mmos.cli.styles import Ink
 from mmos.cli.typed import FILE, Typed, add, began, forget, newest
 from mmos.config.settings import checked
 from mmos.errors import UsageError
@@ -77,8 +78,8 @@ def test_what_was_spent_leaves_out_what_nobody_told() -> None:
 
 
 def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
-    assert Ink(False).red("so") == "so"
-    assert shown(Ink(True).red("so")) == "\x1b[31mso\x1b[0m"
+    assert Ink(False)("so", "error") == "so"
+    assert shown(Ink(True)("so", "error")) == "\x1b[31mso\x1b[0m"
 
 
 # ---------------------------------------------------------------- commands

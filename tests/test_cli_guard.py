@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 import mmos.cli
 from mmos.cli.cleaning import MOST_MARKS, escaped, harmless
-from mmos.cli.guard import ERASE_LINE, RESET, Guard, guarded, sequence, shown, style, unstyled
+from mmos.cli.guard import ERASE_LINE, RESET, Guard, guarded, sequence, shown, unstyled
 from mmos.cli.output import print_json
+from mmos.cli.styles import style
 from tests.hostile import NASTY
 
 VISIBLE = {*map(chr, range(0x600, 0x606)), "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"}
@@ -114,7 +115,7 @@ def test_in_whatever_pieces_it_comes_the_same_is_written(text: str, data: st.Dat
 
 def test_our_own_styles_reach_a_terminal_and_nothing_else_does() -> None:
     screen, file = At(), io.StringIO()
-    text = ERASE_LINE + style("bad \x1b[31mred\x1b[0m", fg="red", bold=True) + style(" plain\r\n")
+    text = ERASE_LINE + style("bad \x1b[31mred\x1b[0m", "bold", "error") + style(" plain\r\n")
     for stream in (screen, file):
         guarded(stream).write(text)
     assert screen.getvalue() == "\x1b[G\x1b[2K\x1b[1;31mbad [31mred[0m\x1b[0m plain\n"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import click
 
-from mmos.cli.guard import style
 from mmos.cli.output import harmless
 from mmos.cli.screen import Screen
+from mmos.cli.styles import style
 from mmos.errors import QuestionUnanswered
 from mmos.events import QuestionAsked
 
@@ -23,7 +23,7 @@ class Asker:
 
     async def __call__(self, question: QuestionAsked) -> str:
         async with self.screen.quiet(question.question):
-            click.echo(style(f"\n{question.role} asks: ", bold=True) + harmless(question.text), err=True)
+            click.echo(style(f"\n{question.role} asks: ", "bold") + harmless(question.text), err=True)
             for number, option in enumerate(question.options, 1):
                 click.echo(f"  {number}. {harmless(option)}", err=True)
             try:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.cells import flat
-from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json
 from mmos.cli.setting import Setting
+from mmos.cli.styles import style
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
 def warn_of_damaged(shelf: Shelf) -> None:
     for path in shelf.damaged():
         text = f"The fitness card {path} cannot be read, so it has no effect. Test the model again: mmos models test MODEL"
-        click.echo(f"{style('warning', fg='yellow')}: {harmless(text)}", err=True)
+        click.echo(f"{style('warning', 'warning')}: {harmless(text)}", err=True)
 
 
 # ---------------------------------------------------------------- beside what a host reports about a model

@@ -1,37 +1,10 @@
-"""Measures, cuts, wraps and colours text in cells of the terminal."""
+"""Measures, cuts and wraps text in cells of the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from mmos.cli.cleaning import harmless
-from mmos.cli.guard import RESET, sequence
-
-
-@dataclass(frozen=True)
-class Ink:
-    """Applies styles. Without colour, it leaves the text as it is."""
-
-    colour: bool = False
-
-    def dim(self, text: str) -> str:
-        return self._in("2", text)
-
-    def bold(self, text: str) -> str:
-        return self._in("1", text)
-
-    def red(self, text: str) -> str:
-        return self._in("31", text)
-
-    def green(self, text: str) -> str:
-        return self._in("32", text)
-
-    def cyan(self, text: str) -> str:
-        return self._in("36", text)
-
-    def _in(self, style: str, text: str) -> str:
-        return f"{sequence(f'{style}m')}{text}{RESET}" if self.colour and text else text
 
 
 def cells(text: str) -> int:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.adding import add_host
-from mmos.cli.guard import style
 from mmos.cli.hints import HintingGroup
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 from mmos.cli.surveying import ask_hosts, key_of, report
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
         print_json({"version": 1, "ok": not errors, "findings": rows})
     else:
         for problem in errors:
-            click.echo(f"{style('error', fg='red')}: {problem}", err=True)
+            click.echo(f"{style('error', 'error')}: {problem}", err=True)
         for problem in warnings:
-            click.echo(f"{style('warning', fg='yellow')}: {problem}", err=True)
+            click.echo(f"{style('warning', 'warning')}: {problem}", err=True)
         if not errors:
             click.echo(f"{name or 'The configuration'} is valid.")
     return 2 if errors else 0

@@ -13,9 +13,9 @@ import click
 
 from mmos.cli.cells import flat, wrapped
 from mmos.cli.fleet import fleet, wished
-from mmos.cli.guard import style
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import Style, style
 from mmos.cli.tables import line, terminal_width
 from mmos.plurals import counted
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mmos.doctor.probe import Probing
     from mmos.fleet.fleet import Fleet
 
-MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "blue")}
-WELL = ("✓", "green")
+MARKS: dict[str, tuple[str, Style]] = {"error": ("✗", "error"), "warning": ("!", "warning"), "info": ("·", "info")}
+WELL: tuple[str, Style] = ("✓", "ok")
 LEAST_WIDTH = 24
 
 
@@ -108,7 +108,7 @@ def _state(config: Setting) -> Path:
 
 def _note(text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(style(text, dim=True), err=True)
+        click.echo(style(text, "dim"), err=True)
 
 
 # ---------------------------------------------------------------- curing
@@ -137,7 +137,7 @@ async def _fetched(fix: Pull, wired: Fleet) -> bool:
 
     (one,) = await fetch_all(wired, fix.model, (fix.host,))
     if one.error is not None:
-        click.echo(style(f"{fix.host}: ", fg="red") + flat(str(one.error)), err=True)
+        click.echo(style(f"{fix.host}: ", "error") + flat(str(one.error)), err=True)
     return one.error is None
 
 
@@ -152,7 +152,7 @@ def _tell(findings: Sequence[Finding], facts: Facts) -> None:
         if not _looked_at(family, facts):
             continue
         mark = _mark(*_worst(found)) if found or _seen(family, facts) else "-"
-        click.echo(f"{mark} {style(family, bold=True)}{_well(family, facts) if not found else ''}")
+        click.echo(f"{mark} {style(family, 'bold')}{_well(family, facts) if not found else ''}")
         for finding in found:
             _tell_one(finding)
     click.echo(_summary(findings))
@@ -170,14 +170,14 @@ def _seen(family: str, facts: Facts) -> bool:
 def _well(family: str, facts: Facts) -> str:
     """Describe in a few words what is in order."""
     if not _seen(family, facts):
-        return style("  not checked: no host answers", dim=True)
+        return style("  not checked: no host answers", "dim")
     said = {
         "Configuration": facts.config.document.name if facts.config else "",
         "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
         "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
         "State": str(facts.state.path) if facts.state else "",
     }.get(family, "")
-    return style(f"  {line(said, len(family) + 4)}", dim=True) if said else ""
+    return style(f"  {line(said, len(family) + 4)}", "dim") if said else ""
 
 
 def _tell_one(finding: Finding) -> None:
@@ -185,16 +185,16 @@ def _tell_one(finding: Finding) -> None:
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
     click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
     if finding.cure:  # not wrapped, so that users can copy the command
-        click.echo(style(f"      → {flat(finding.cure)}", fg="cyan"))
+        click.echo(style(f"      → {flat(finding.cure)}", "accent"))
 
 
-def _worst(found: Sequence[Finding]) -> tuple[str, str]:
+def _worst(found: Sequence[Finding]) -> tuple[str, Style]:
     levels = {finding.level for finding in found}
     return next((mark for level, mark in MARKS.items() if level in levels and level != "info"), WELL)
 
 
-def _mark(sign: str, colour: str) -> str:
-    return style(sign, fg=colour, bold=True)
+def _mark(sign: str, level: Style) -> str:
+    return style(sign, "bold", level)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
@@ -202,5 +202,5 @@ def _summary(findings: Sequence[Finding]) -> str:
     told = [counted(number, level) for level, number in levels.items() if number]
     fixable = sum(finding.fix is not None for finding in findings)
     more = f" `mmos doctor --fix` fixes {fixable} of these." if fixable else ""
-    colour = "red" if levels["error"] else "yellow" if levels["warning"] else "green"
-    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", fg=colour, bold=True) + more
+    worst: Style = "error" if levels["error"] else "warning" if levels["warning"] else "ok"
+    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", "bold", worst) + more

@@ -12,8 +12,6 @@ from mmos.cli.cleaning import JOINERS, MOST_MARKS, harmless
 _SECRET = int.from_bytes(os.urandom(8), "big")
 _OURS = re.compile(rf"\x1b\[\?{_SECRET};([0-9;]*[A-Za-z])")
 
-_COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36}
-
 
 def sequence(code: str) -> str:
     """A sequence for the terminal, like `31m` or `2K`. It passes the guard, because nobody outside knows the number in it."""
@@ -23,12 +21,6 @@ def sequence(code: str) -> str:
 RESET = sequence("0m")
 ERASE_LINE = sequence("G") + sequence("2K")
 """The cursor goes to the first cell of its line, and the line is erased."""
-
-
-def style(text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False) -> str:
-    """The text in a colour or a weight; `click.echo` leaves both out where no terminal is."""
-    codes = [*["1"] * bold, *["2"] * dim, *([str(_COLOURS[fg])] if fg else ())]
-    return f"{sequence(';'.join(codes) + 'm')}{text}{RESET}" if codes else text
 
 
 def shown(text: str) -> str:

@@ -161,7 +161,7 @@ def table(states: Sequence[HostState], now: float, width: int | None) -> list[st
 def _rows(state: HostState, now: float) -> list[list[Cell]]:
     told = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
     if state.reachable and state.error is not None:
-        told.append((state.error.message, "yellow"))
+        told.append((state.error.message, "warning"))
     if state.in_flight:
         told.append(f"{state.in_flight} of MMOS's calls in progress")
     first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), told[0]]
@@ -170,15 +170,15 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
 
 def _state(state: HostState) -> Cell:
     if state.error is None:
-        return "up", "green"
+        return "up", "ok"
     if state.reachable:
-        return "unwell", "yellow"
-    return STATES.get(state.error.code, "fails"), "red"
+        return "unwell", "warning"
+    return STATES.get(state.error.code, "fails"), "error"
 
 
 def _nothing(state: HostState) -> Cell:
     if not state.reachable and state.error is not None:
-        return state.error.message, "red"
+        return state.error.message, "error"
     if not state.abilities.tells_loaded:
         return f"unknown; models: {len(state.installed)}"
     return f"nothing; models: {len(state.installed)}"
@@ -189,7 +189,7 @@ def _loaded(loaded: Loaded, now: float) -> Cell:
     slow = 100 * (loaded.size - loaded.size_vram) // loaded.size if loaded.size else 0
     parts = [loaded.name, window(loaded.context_length), staying(loaded, now), f"{slow} % on the CPU" if slow > 0 else ""]
     text = " · ".join(part for part in parts if part)
-    return (text, "yellow") if slow > 0 else text
+    return (text, "warning") if slow > 0 else text
 
 
 def _memory(state: HostState) -> str:

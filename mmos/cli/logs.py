@@ -11,11 +11,14 @@ from typing import Any
 
 import click
 
-from mmos.cli.cells import Ink, flat
+from mmos.cli.cells import flat
 from mmos.cli.output import harmless
+from mmos.cli.styles import Ink, Style
 
 VARIABLE = "MMOS_LOG"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+LOOKS: Mapping[str, Style] = {"debug": "dim", "info": "ok", "warning": "accent"}
+"""Styles by level. Those above a warning are errors."""
 _JSON = ":json"
 
 
@@ -121,11 +124,10 @@ class _Line:
 
     def __call__(self, logger: Any, method: str, facts: MutableMapping[str, Any]) -> str:  # noqa: ARG002  # structlog's shape
         ink, level = self._ink, str(facts.pop("level", ""))
-        colour = {"debug": ink.dim, "info": ink.green, "warning": ink.cyan}.get(level, ink.red)
-        head = f"{ink.dim(str(facts.pop('timestamp')))} [{colour(f'{level:<9}')}]"
+        head = f"{ink(str(facts.pop('timestamp')), 'dim')} [{ink(f'{level:<9}', LOOKS.get(level, 'error'))}]"
         event, trace = flat(str(facts.pop("event", ""))), str(facts.pop("exception", ""))
-        told = [f"{ink.cyan(flat(name))}={_value(value)}" for name, value in sorted(facts.items())]
-        return " ".join([head, ink.bold(f"{event:<30}"), *told]).rstrip() + (f"\n{harmless(trace)}" if trace else "")
+        told = [f"{ink(flat(name), 'accent')}={_value(value)}" for name, value in sorted(facts.items())]
+        return " ".join([head, ink(f"{event:<30}", "bold"), *told]).rstrip() + (f"\n{harmless(trace)}" if trace else "")
 
 
 def _value(value: Any) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
-from mmos.cli.guard import guarded, style
+from mmos.cli.guard import guarded
+from mmos.cli.styles import style
 from mmos.errors import HostError, MmosError, StateError, UserError
 from mmos.version import __version__
 
@@ -190,7 +191,7 @@ def _refuse(args: list[str], code: str, message: str, next_step: str, status: in
     if "--json" in args:
         _print_failure(code, message, next_step)
     text = "\n".join(part for part in (message, next_step) if part)
-    click.echo(style("mmos: ", fg="red") + text, err=True)
+    click.echo(style("mmos: ", "error") + text, err=True)
     return status
 
 

@@ -13,11 +13,11 @@ import click
 from mmos.cli.cards import as_json, fitness_of, lines
 from mmos.cli.cells import flat
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
-from mmos.cli.guard import style
 from mmos.cli.hints import HintingGroup
 from mmos.cli.output import harmless, print_json
 from mmos.cli.pulling import pull
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 from mmos.cli.tables import Cell, table
 from mmos.cli.trying import test
 from mmos.cli.unloading import unload
@@ -102,7 +102,7 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
     table(HEADS, [_as_cells(row) for row in found], SPARE)
     for state in states:
         if not state.reachable and state.error is not None:
-            click.echo(style(f"{state.name} did not answer: ", fg="yellow") + harmless(state.error.message), err=True)
+            click.echo(style(f"{state.name} did not answer: ", "warning") + harmless(state.error.message), err=True)
     if not found:
         click.echo("No models yet. Fetch one: mmos models pull qwen2.5:7b", err=True)
     return 0
@@ -141,14 +141,14 @@ def _as_cells(row: Row) -> list[Cell]:
     hosts = ", ".join(state.name for state in row.states)
     return [
         model.name, gigabytes(model.size) if model.size else "-", model.family or "-", model.parameters or "-", model.quantization or "-",
-        window(model.context_length), _abilities(model), (f"{hosts} (not the same)", "yellow") if row.differs else hosts,
+        window(model.context_length), _abilities(model), (f"{hosts} (not the same)", "warning") if row.differs else hosts,
         ", ".join(row.roles) or "-", _loaded_where(row),
     ]  # fmt: skip
 
 
 def _abilities(model: Installed) -> Cell:
     if model.remote:
-        return "forwards to a cloud", "yellow"
+        return "forwards to a cloud", "warning"
     return can(model.capabilities)
 
 
@@ -159,7 +159,7 @@ def can(capabilities: frozenset[str] | None) -> str:
 def _loaded_where(row: Row) -> Cell:
     held = [(state, loaded) for state in row.states if (loaded := state.holds(row.model.name))]
     told = [f"{state.name} {window(loaded.context_length)} {staying(loaded, time.time())}".strip() for state, loaded in held]
-    return (", ".join(told), "green") if told else "-"
+    return (", ".join(told), "ok") if told else "-"
 
 
 def _listing(found: Sequence[Row], states: Sequence[HostState]) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
     from mmos.fleet.memory import cache
 
     listed, loaded = state.has(model), state.holds(model)
-    head = style(flat(f"{listed.name if listed else model} on {state.name}"), bold=True)
+    head = style(flat(f"{listed.name if listed else model} on {state.name}"), "bold")
     if isinstance(card, HostError):
         return [head, f"  {harmless(str(card))}"]
     held = cache(card.details)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json, write_unchanged
 from mmos.cli.setting import Setting, setting
+from mmos.cli.styles import Style, style
 from mmos.cli.tables import Cell, table
 
 if TYPE_CHECKING:
     from mmos.config.roles import ResolvedRole
     from mmos.prompting.templates import Templates
 
-COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+COLOURS: Mapping[str, Style] = {"+": "ok", "-": "error", "@": "accent"}
 """Colours of diff lines, by their first character."""
 
 
@@ -115,14 +115,15 @@ def list_prompts(config: Setting) -> int:
         print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, **told})
         return 2 if problems else 0
     table(("PROMPT", "FILE", "PLACES", "READ BY"), map(_row, rows), spare=("PLACES",))
-    for colour, level, found in (("red", "error", problems), ("yellow", "warning", unused)):
+    levels: tuple[Style, Style] = ("error", "warning")
+    for level, found in zip(levels, (problems, unused), strict=True):
         for problem in found:
-            click.echo(f"{style(level, fg=colour)}: {problem}", err=True)
+            click.echo(f"{style(level, level)}: {problem}", err=True)
     return 2 if problems else 0
 
 
 def _row(row: Mapping[str, Any]) -> list[Cell]:
-    file: Cell = (_near(Path(row["path"])), "green") if row["source"] == "own" else row["source"].replace("_", " ")
+    file: Cell = (_near(Path(row["path"])), "ok") if row["source"] == "own" else row["source"].replace("_", " ")
     places = [place for place in row["places"] if place not in row["left_out"]]
     return [row["name"], file, ", ".join(places), f"{row['reader']}: {row['use']}"]
 
@@ -196,6 +197,6 @@ def diff(config: Setting, prompt: str | None) -> None:
         return
     for lines in found.values():
         for line in lines:
-            click.echo(style(harmless(line), fg=COLOURS.get(line[:1])))
+            click.echo(style(harmless(line), *([COLOURS[line[0]]] if line[:1] in COLOURS else ())))
     if not found:
         click.echo("The built-in text is used." if prompt else "All prompts are the built-in ones.", err=True)

@@ -14,9 +14,9 @@ import click
 
 from mmos.cli.cells import flat
 from mmos.cli.fleet import ask_first, chosen, exit_code, fault, fleet, gigabytes
-from mmos.cli.guard import style
 from mmos.cli.output import draws, how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -163,7 +163,7 @@ def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
     for one in fetched:
         if one.error is not None:
-            click.echo(style(f"{one.host}: ", fg="red") + flat(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
         elif not config.json:
             click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
     return exit_code([one.error for one in fetched])

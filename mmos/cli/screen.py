@@ -12,9 +12,9 @@ from typing import TextIO
 import click
 
 from mmos import events
-from mmos.cli.guard import style
 from mmos.cli.heartbeat import Heartbeat
 from mmos.cli.output import harmless, one_line, write_unchanged
+from mmos.cli.styles import style
 from mmos.cli.trace import progress
 from mmos.scope import Hint
 
@@ -147,7 +147,7 @@ class Screen:
     def _print(self, line: str) -> None:
         if self._open and self.out.isatty():  # in a file or a pipe, nothing may interrupt the answer
             self._write("\n")
-        click.echo(style(harmless(line), dim=True), file=self.err)  # `echo` removes styles if there is no terminal
+        click.echo(style(harmless(line), "dim"), file=self.err)  # `echo` removes styles if there is no terminal
         self._show()
 
     def _show(self) -> None:

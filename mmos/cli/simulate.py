@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.guard import ERASE_LINE, style
+from mmos.cli.guard import ERASE_LINE
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, setting
+from mmos.cli.styles import style
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _print(config: Setting, session: Session, output: Path) -> None:
         )
     else:
         for title, heads, rows in shown:
-            click.echo(style(title, bold=True))
+            click.echo(style(title, "bold"))
             click.echo("\n".join(_aligned([heads, *rows])) + "\n")
         click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
     for figures in told:

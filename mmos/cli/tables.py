@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import click
 
 from mmos.cli.cells import cells, fit, flat
-from mmos.cli.guard import style
+from mmos.cli.styles import Style, style
 
-Cell = str | tuple[str, str]
-"""A text, or a text and its colour."""
+Cell = str | tuple[str, Style]
+"""A text, or a text and its style."""
 
 _LEAST = 32
 """Preferred width of a table's last column, in cells."""
@@ -50,7 +50,7 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int | N
     """
     if width is None or width >= ENDLESS:
         width, spare = IN_A_PIPE, ()
-    listed = [[_cell(head) for head in heads], *([_cell(cell) for cell in row] for row in rows)]
+    listed = [[_cell((head, "bold")) for head in heads], *([_cell(cell) for cell in row] for row in rows)]
     kept = list(range(len(heads)))
     for head in [*spare, ""]:
         widths = {column: max(cells(row[column][0]) for row in listed) for column in kept}
@@ -59,7 +59,7 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int | N
             break
         kept.remove(heads.index(head))
     cut = max(1, _squeeze(widths, room))
-    return [_line([row[column] for column in kept], list(widths.values()), cut, bold=number == 0) for number, row in enumerate(listed)]
+    return [_line([row[column] for column in kept], list(widths.values()), cut) for row in listed]
 
 
 def _squeeze(widths: dict[int, int], room: int) -> int:
@@ -76,19 +76,18 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
 
 
-def _line(row: Sequence[tuple[str, str]], widths: Sequence[int], room: int, *, bold: bool) -> str:
+def _line(row: Sequence[tuple[str, Sequence[Style]]], widths: Sequence[int], room: int) -> str:
     last = len(row) - 1
     parts = []
-    for column, (text, colour) in enumerate(row):
+    for column, (text, styles) in enumerate(row):
         cut = fit(text, widths[column] if column < last else room)
         padding = " " * (widths[column] - cells(cut)) if column < last else ""
-        parts.append((style(cut, fg=colour or None, bold=bold) if colour or bold else cut) + padding)
+        parts.append(style(cut, *styles) + padding)
     return "  ".join(parts).rstrip()
 
 
-def _cell(cell: Cell) -> tuple[str, str]:
-    text, colour = cell if isinstance(cell, tuple) else (cell, "")
-    return _flat(text), colour
+def _cell(cell: Cell) -> tuple[str, Sequence[Style]]:
+    return (_flat(cell), ()) if isinstance(cell, str) else (_flat(cell[0]), cell[1:])
 
 
 def _flat(text: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from mmos.cli import deleting
-from mmos.cli.guard import style
 from mmos.cli.output import harmless, print_json, when, write_json, write_unchanged
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 from mmos.cli.tables import table
 
 
@@ -73,9 +73,9 @@ def show(config: Setting, thread: str) -> None:
         return
     for exchange in exchanges["exchanges"]:
         status = exchange["status"] + (", asked again later" if exchange["withdrawn"] else "")
-        click.echo(style(f"── {when(exchange['time'])} · {status}", dim=True))
-        click.echo(style("you: ", bold=True) + harmless(with_files(exchange["task"], exchange["files"])))
-        click.echo(style("mmos: ", bold=True) + harmless(exchange["answer"] or "(no answer)") + "\n")
+        click.echo(style(f"── {when(exchange['time'])} · {status}", "dim"))
+        click.echo(style("you: ", "bold") + harmless(with_files(exchange["task"], exchange["files"])))
+        click.echo(style("mmos: ", "bold") + harmless(exchange["answer"] or "(no answer)") + "\n")
 
 
 @threads.command()

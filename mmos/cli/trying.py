@@ -14,9 +14,10 @@ from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
 from mmos.cli.cells import flat
 from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing, window_on
-from mmos.cli.guard import ERASE_LINE, style
+from mmos.cli.guard import ERASE_LINE
 from mmos.cli.output import draws, harmless, one_line, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 from mmos.cli.tables import columns, terminal_width
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ async def _tried(config: Setting, made: Config, wired: Fleet, state: HostState, 
             raise state.error or lacks(state.name, model)
         card = _kept(config, made, await _card(made, wired, state, model, wish))
     except HostError as error:
-        click.echo(style(f"{state.name}: ", fg="red") + flat(str(error)), err=True)
+        click.echo(style(f"{state.name}: ", "error") + flat(str(error)), err=True)
         return Tried(state.name, error=error)
     if not config.json:
         _show(card)
@@ -136,7 +137,7 @@ async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: 
     from mmos.fitness.trial import Trial
     from mmos.prompting.templates import Templates
 
-    click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", dim=True), err=True)
+    click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", "dim"), err=True)
     window = wish.window or window_on(made, state, model)
     trial = Trial(wired, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
@@ -161,7 +162,7 @@ def _kept(config: Setting, made: Config, card: Card) -> Card:
 
 
 def _step(step: Step) -> None:
-    mark = style("✓", fg="green") if step.ok else style("✗", fg="red")
+    mark = style("✓", "ok") if step.ok else style("✗", "error")
     room = shutil.get_terminal_size((100, 24)).columns - len("100/100 ✗ ")
     line = f"{step.number:>3}/{step.of} {mark} {one_line(step.what, room)}"
     _clear()
@@ -178,7 +179,7 @@ def _clear() -> None:
 
 
 def _show(card: Card) -> None:
-    click.echo(style(f"{card.model} on {card.host}", bold=True))
+    click.echo(style(f"{card.model} on {card.host}", "bold"))
     rows = [_row(name, marks) for name, marks in card.channels.items() if marks.judged]
     width = terminal_width()
     for line in columns(HEADS, rows, width and width - 2, SPARE) if rows else ():
@@ -202,7 +203,7 @@ def _facts(card: Card) -> list[tuple[str, Any]]:
     loaded = "was loaded already" if card.load_seconds is None else f"loads in {card.load_seconds:.1f} s"
     facts = [("speed", ", ".join(filter(None, [*speed, loaded])))]
     if card.window_held is not None:
-        cut = "" if card.window_held >= card.window_asked else style("  the host cuts longer prompts", fg="yellow")
+        cut = "" if card.window_held >= card.window_asked else style("  the host cuts longer prompts", "warning")
         facts.append(("window", f"{card.window_held} of {card.window_asked} tokens{cut}"))
     facts.append(("channel", CHANNEL_WORDS[card.channel]))
     if card.channel:

@@ -11,9 +11,9 @@ import click
 
 from mmos.cli.cells import flat
 from mmos.cli.fleet import ask_first, check_loads, chosen, exit_code, fault, fleet, missing, nobody
-from mmos.cli.guard import style
 from mmos.cli.output import print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 
 if TYPE_CHECKING:
     from mmos.errors import HostError
@@ -62,7 +62,7 @@ async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: b
     _tell_unloaded(config, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
     silent = [state for state in states if not state.reachable]
     for state in silent:
-        click.echo(style(f"{state.name}: ", fg="yellow") + flat(str(state.error)), err=True)
+        click.echo(style(f"{state.name}: ", "warning") + flat(str(state.error)), err=True)
     return exit_code([*errors, *(state.error for state in silent if state.name in wanted)])
 
 
@@ -91,7 +91,7 @@ def _tell_unloaded(config: Setting, went: Sequence[tuple[str, str, HostError | N
         print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in went]})  # fmt: skip
     for host, name, error in went:
         if error is not None:
-            click.echo(style(f"{host}: ", fg="red") + flat(str(error)), err=True)
+            click.echo(style(f"{host}: ", "error") + flat(str(error)), err=True)
         elif not config.json:
             click.echo(f"{flat(name)} is out of the memory of {host}.")
     if not went and not config.json:

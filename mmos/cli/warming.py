@@ -28,9 +28,9 @@ from mmos.cli.fleet import (
     window,
     window_on,
 )
-from mmos.cli.guard import style
 from mmos.cli.output import how_long, print_json
 from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.styles import style
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -193,7 +193,7 @@ def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
     for one in done:
         if one.error is not None:
-            click.echo(style(f"{one.host}: ", fg="red") + flat(str(one.error)), err=True)
+            click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
         elif not config.json:
             click.echo(_warm_line(one, model))
     return exit_code([one.error for one in done])

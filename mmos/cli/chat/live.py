@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmos import events
-from mmos.cli.cells import Ink, flat
+from mmos.cli.cells import flat
 from mmos.cli.chat.work import Work, line, what_came
+from mmos.cli.styles import Ink
 from mmos.cli.trace import note, what_of
 from mmos.scope import Hint
 

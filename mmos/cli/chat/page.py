@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TextIO
 
 from mmos import events
-from mmos.cli.cells import Ink
 from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless
+from mmos.cli.styles import Ink
 from mmos.cli.tables import Cell, columns
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
@@ -75,7 +75,7 @@ class Stray(io.TextIOBase):
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         if lines:  # a tool may write from another thread
-            self._loop.call_soon_threadsafe(self._page.lines, [self._page.ink.dim(harmless(unstyled(line))) for line in lines])
+            self._loop.call_soon_threadsafe(self._page.lines, [self._page.ink(harmless(unstyled(line)), "dim") for line in lines])
         return len(text)
 
 

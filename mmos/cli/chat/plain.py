@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from mmos import events
-from mmos.cli.cells import Ink, wrapped
+from mmos.cli.cells import wrapped
 from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, spent
 from mmos.cli.output import harmless, print_json_line
+from mmos.cli.styles import Ink
 from mmos.cli.tables import ENDLESS
 from mmos.scope import Hint
 

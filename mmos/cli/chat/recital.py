@@ -102,7 +102,7 @@ class Recital:
         page = self._page
         notes = [line for note in self._live.notes for line in wrapped(note, page.width)]
         self._live.notes.clear()
-        done = [*(page.ink.dim(note) for note in notes), *self._live.collapsed(page.width, page.ink)]
+        done = [*(page.ink(note, "dim") for note in notes), *self._live.collapsed(page.width, page.ink)]
         self._apart = self._apart or bool(done)
         if self._live.settled and self._blocks:
             done += [*([""] if self._apart else []), *self._blocks]
@@ -111,7 +111,7 @@ class Recital:
             page.lines(done)
 
     def _note(self, text: str) -> None:
-        self._page.lines(self._page.ink.dim(line) for line in wrapped(text, self._page.width))
+        self._page.lines(self._page.ink(line, "dim") for line in wrapped(text, self._page.width))
 
     # ---------------------------------------------------------------- what is seen
 
@@ -153,6 +153,6 @@ class Recital:
         if answer.status == "cancelled":
             said.append(INTERRUPTED)
         elif answer.status != "answered":
-            lines += [ink.red(line) for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
+            lines += [ink(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
             said += [step] if reason and (step := next_step(reason)) else []
-        return lines + [ink.dim(line) for text in (*said, spent(answer.view)) for line in wrapped(text, width)]
+        return lines + [ink(line, "dim") for text in (*said, spent(answer.view)) for line in wrapped(text, width)]

@@ -166,7 +166,7 @@ class Session:
         shown = hanging("› ", text, self.page.width)
         left = len(shown) - MOST_LINES
         ink = self.page.ink
-        self.page.lines(["", *(ink.bold(line) for line in (shown[:MOST_LINES] if left > 1 else shown))])
+        self.page.lines(["", *(ink(line, "bold") for line in (shown[:MOST_LINES] if left > 1 else shown))])
         if left > 1:
             self.say(f"  … {counted(left, 'more line')}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mmos.cli.asking import meant
-from mmos.cli.cells import Ink, fit, flat, hanging, wrapped
+from mmos.cli.cells import fit, flat, hanging, wrapped
 from mmos.cli.chat import slash
 from mmos.cli.chat.completion import ChatCompleter
 from mmos.cli.chat.history import KeptHistory
@@ -16,6 +16,7 @@ from mmos.cli.chat.outside import edited
 from mmos.cli.chat.page import Stray
 from mmos.cli.chat.recital import Recital
 from mmos.cli.chat.terminal import Terminal
+from mmos.cli.styles import Ink
 from mmos.errors import MmosError
 from mmos.events import QuestionAsked
 
@@ -34,10 +35,10 @@ class Screen(Terminal):
     sitting: Sitting
 
     def note(self, text: str) -> None:
-        self.lines(self.ink.dim(line) for line in wrapped(text, self.width))
+        self.lines(self.ink(line, "dim") for line in wrapped(text, self.width))
 
     def complain(self, error: MmosError) -> None:
-        self.lines(self.ink.red(line) for line in wrapped(error.message, self.width))
+        self.lines(self.ink(line, "error") for line in wrapped(error.message, self.width))
         if error.next_step:
             self.note(error.next_step)
 
@@ -135,7 +136,7 @@ class Sitting:
             self.left()
         else:
             self._warned = True
-            self.screen.lines([self.screen.ink.dim("Press Ctrl-C again or Ctrl-D to leave.")])
+            self.screen.lines([self.screen.ink("Press Ctrl-C again or Ctrl-D to leave.", "dim")])
 
     def wants_editor(self) -> None:
         self._beside(self._edit())
@@ -166,7 +167,7 @@ class Sitting:
             screen.type(begun)
             screen.refresh()
         first, *rest = wrapped(answer, screen.width - 2)
-        screen.lines([screen.ink.bold(f"› {first}"), *rest, ""])
+        screen.lines([screen.ink(f"› {first}", "bold"), *rest, ""])
         return answer
 
     async def agree(self, text: str, default: str) -> bool:
@@ -177,7 +178,7 @@ class Sitting:
         ink, width = self.screen.ink, self.screen.width
         text = wrapped(f"{question.role} asks: {question.text}", width)
         options = [line for number, option in enumerate(question.options, 1) for line in hanging(f"  {number}. ", flat(option), width)]
-        return ["", *(ink.bold(line) for line in text), *options]
+        return ["", *(ink(line, "bold") for line in text), *options]
 
     async def _answer(self, question: QuestionAsked) -> str:
         while True:
@@ -216,4 +217,4 @@ class Sitting:
         lines = [f"  waits: {flat(text)}" for text in self.inbox.waiting]
         if self.session is not None:
             lines += [f"  attached: {flat(one.name)}" for one in self.session.attached]
-        return [screen.ink.dim(fit(line, screen.width)) for line in lines]
+        return [screen.ink(fit(line, screen.width), "dim") for line in lines]

@@ -63,7 +63,7 @@ async def tools(session: Session, argument: str) -> None:
 
 def _one_tool(session: Session, tool: Tool) -> None:
     page = session.page
-    page.lines([page.ink.bold(tool.name), *wrapped(tool.spec.description, page.width)])
+    page.lines([page.ink(tool.name, "bold"), *wrapped(tool.spec.description, page.width)])
     required = tool.spec.parameters.get("required", ())
     rows = [
         (name, str(spec.get("type", "any")), "yes" if name in required else "no", str(spec.get("description", "")))
@@ -124,5 +124,5 @@ async def open_(session: Session, argument: str) -> None:
         raise UsageError(f"There is no answer {argument!r}.", next_step=f"There are: {listed}.")
     work = fitting[-1]
     page = session.page
-    page.lines([page.ink.bold(f"[{work.number}] {work.role} · {work.model} on {work.host}")])
+    page.lines([page.ink(f"[{work.number}] {work.role} · {work.model} on {work.host}", "bold")])
     page.markdown(work.text)

@@ -13,16 +13,17 @@ from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import History
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from mmos.cli.cells import Ink, cells
+from mmos.cli.cells import cells
 from mmos.cli.chat.keys import Typist, bindings
 from mmos.cli.cleaning import harmless
 from mmos.cli.guard import shown
+from mmos.cli.styles import Ink
 
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
@@ -127,8 +128,8 @@ class Terminal:
         """Forget the drawn lines: another program used the screen, so they must not be erased."""
         self._shown = []
 
-    def _message(self) -> StyleAndTextTuples:
-        return [("bold" if self.ink.colour else "", self.asking or PROMPT)]
+    def _message(self) -> ANSI:
+        return ANSI(shown(self.ink(self.asking or PROMPT, "bold")))
 
     def _before(self, _app: Any) -> None:
         """Draw the changed lines above the input line, before prompt_toolkit draws that line."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from mmos.cli.cells import Ink, cells, fit, flat
+from mmos.cli.cells import cells, fit, flat
 from mmos.cli.output import how_long
+from mmos.cli.styles import Ink
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
     """Draw the work in one line that fits."""
     indent = "  " * (depth + 1)
     if work.ended is not None:
-        mark, style = ("✓", ink.green) if work.ok else ("✗", ink.red)
-        return f"{indent}{style(mark)} {ink.dim(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2))}"
+        mark = ink("✓", "ok") if work.ok else ink("✗", "error")
+        return f"{indent}{mark} {ink(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2), 'dim')}"
     mark = SPINNER[int((now - work.begun) * SPINS_A_SECOND) % len(SPINNER)]
-    return f"{indent}{ink.cyan(mark)} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
+    return f"{indent}{ink(mark, 'accent')} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
 
 
 def _fitted(parts: list[str], seconds: float, width: int) -> str:

@@ -9,7 +9,7 @@ from mmos.cli.chat.markdown.leaves import Code, Lines, Look, Paragraph, heading
 from mmos.cli.chat.markdown.styles import BOLD, DIM, ITALIC, UNDERLINE, paint
 from mmos.cli.chat.markdown.tables import Table, is_head
 from mmos.cli.chat.markdown.wrapping import laid, words, wrap
-from mmos.cli.guard import style
+from mmos.cli.styles import style
 
 _QUOTE = re.compile(r" {0,3}> ?")
 _ITEM = re.compile(r"( {0,3})([-*+]|(\d{1,9})[.)])( +|$)")
@@ -279,4 +279,4 @@ class Blocks:
 
 
 def _bars(prefix: str, colour: bool) -> str:
-    return prefix.replace("▌", style("▌", dim=True)) if colour else prefix
+    return prefix.replace("▌", style("▌", "dim")) if colour else prefix

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from mmos.cli.guard import RESET, sequence
+from mmos.cli.guard import RESET
+from mmos.cli.styles import Style, begin
 
 Span = tuple[str, int]
 """A text without control characters, and its styles."""
 
 BOLD, DIM, ITALIC, UNDERLINE, STRIKE, RED, GREEN, MAGENTA, CYAN = (1 << place for place in range(9))
 
-_SEQUENCES = {BOLD: "1", DIM: "2", ITALIC: "3", UNDERLINE: "4", STRIKE: "9", RED: "31", GREEN: "32", MAGENTA: "35", CYAN: "36"}
+_NAMES: tuple[Style, ...] = ("bold", "dim", "italic", "underline", "strike", "error", "ok", "keyword", "accent")
 
 CODE = CYAN
 ADDRESS = DIM
@@ -20,7 +21,7 @@ ADDRESS = DIM
 
 @cache
 def _begin(style: int) -> str:
-    return sequence(";".join(code for bit, code in _SEQUENCES.items() if style & bit) + "m")
+    return begin(*(name for place, name in enumerate(_NAMES) if style & 1 << place))
 
 
 def paint(spans: Iterable[Span], *, colour: bool) -> str:
