@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mmos import events
+from mmos.cli.chat.live import Live
 from mmos.cli.output import how_long
 from mmos.scope import Hint
 
@@ -16,30 +17,12 @@ EVERY = 30.0
 
 
 @dataclass
-class Exchange:
-    """A participant and its turns. A hint announces the start of a turn, an event follows with its end."""
-
-    role: str
-    begun: int = 0
-    asked: int = 0
-    """Turns that an event has reported."""
-    ended: int = 0
-    host: str = ""
-    loads: bool = False
-
-
-@dataclass
 class Heartbeat:
     """Tracks what is at work, and when something was printed last."""
 
     every: float = EVERY
     clock: Callable[[], float] = time.monotonic
-    _exchanges: dict[str, Exchange] = field(default_factory=dict)
-    """Participants by lane, in the order in which their turns began."""
-    _tools: dict[str, str] = field(default_factory=dict)
-    """Open calls, without consultations, which have lanes of their own."""
-    _tokens: int = 0
-    _pieces: dict[str, int] = field(default_factory=dict)
+    _live: Live = field(default_factory=Live)
     _begun: float = field(init=False)
     _shown: float = field(init=False)
 
@@ -59,43 +42,22 @@ class Heartbeat:
                 say(self.line())
 
     def line(self) -> str:
-        tokens = self._tokens + sum(self._pieces.values())
+        tokens = self._live.tokens
         parts = [self._at_work(), f"{tokens:,} tokens" if tokens else ""]
         return f"mmos: still at work after {_since(self.clock() - self._begun)}: {', '.join(filter(None, parts))}"
 
     def _at_work(self) -> str:
-        for one in reversed(self._exchanges.values()):
-            if one.begun > one.ended:
-                place = f"{one.role} on {one.host}" if one.host else f"{one.role}, waiting for a host"
-                return ", ".join(filter(None, (place, "loading its model" if one.loads else "", f"turn {one.begun}")))
-        return f"the tool {', '.join(dict.fromkeys(self._tools.values()))}" if self._tools else "between two turns"
+        for one in self._live.answering():
+            place = f"{one.role}, waiting for a host" if one.stage == "queued" else f"{one.role} on {one.host}"
+            return ", ".join(filter(None, (place, "loading its model" if one.stage == "loading" else "", f"turn {one.turns}")))
+        tools = self._live.tools()
+        return f"the tool {', '.join(tools)}" if tools else "between two turns"
 
     def hear(self, hint: Hint) -> None:
-        if hint.kind == "turn":
-            one = self._exchanges.pop(hint.lane, None) or Exchange(hint.role)
-            one.begun, one.host, one.loads = one.begun + 1, "", False
-            self._exchanges[hint.lane] = one
-        elif (known := self._exchanges.get(hint.lane)) is not None:
-            if hint.kind in ("loading", "reading"):
-                known.host, known.loads = hint.text, hint.kind == "loading"
-            elif hint.kind == "token":
-                known.loads = False
-                self._pieces[hint.lane] = self._pieces.get(hint.lane, 0) + 1
+        self._live.hear(hint, self.clock())
 
     def tell(self, event: events.Event) -> None:
-        match event:
-            case events.ModelAsked(lane=lane) if lane in self._exchanges:
-                self._exchanges[lane].asked += 1
-            case events.ModelReplied(lane=lane, usage=usage) if lane in self._exchanges:
-                self._exchanges[lane].ended = self._exchanges[lane].asked
-                self._pieces.pop(lane, None)
-                self._tokens += usage.output_tokens
-            case events.LaneClosed(lane=lane):
-                self._exchanges.pop(lane, None)
-            case events.CallStarted(call=call, tool=tool):
-                self._tools[call] = tool
-            case events.LaneOpened(call=call) | events.CallFinished(call=call):
-                self._tools.pop(call, None)
+        self._live.tell(event, self.clock())
 
 
 def _since(seconds: float) -> str:

@@ -18,7 +18,7 @@ OWN_LINE = frozenset({"escalate_to_user"})
 class Live:
     """The work of one run. Hints come before events in most cases, but either may be the first to name a participant."""
 
-    def __init__(self, number: Callable[[Work], int], unserved: set[str] | None = None) -> None:
+    def __init__(self, number: Callable[[Work], int] = lambda _: 0, unserved: set[str] | None = None) -> None:
         self.arbiter = Work("arbiter")
         self.works: list[Work] = []
         """Calls of the arbiter that are not yet in the scrollback."""
@@ -33,13 +33,24 @@ class Live:
         self._unserved = set() if unserved is None else unserved
         """Roles that no host can serve and that the user was warned of. Each is shown once per session."""
         self._own = ""
-        self._turns_heard = self._turns_told = 0
-        """Turns of the arbiter, counted by hints and by events. Both announce each turn."""
 
     @property
     def settled(self) -> bool:
         """Whether only the arbiter is at work and all events of its earlier turns have come."""
-        return not self.works and self._turns_told >= self._turns_heard
+        return not self.works and self.arbiter.asked >= self.arbiter.turns
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that models have written so far."""
+        return sum(work.tokens + (work.pieces if work.answering else 0) for work in (self.arbiter, *self._lanes.values()))
+
+    def answering(self) -> list[Work]:
+        """Participants that a model answers for now, the newest turn first."""
+        return [work for work in (*reversed(self._lanes.values()), self.arbiter) if work.answering]
+
+    def tools(self) -> list[str]:
+        """Tools at work, without consultations."""
+        return list(dict.fromkeys(work.tool for work in self._calls.values() if work.ended is None and not work.role))
 
     # ---------------------------------------------------------------- hints
 
@@ -47,8 +58,10 @@ class Live:
         work = self.arbiter if not hint.depth else self._of(hint.lane, hint.role, now)
         match hint.kind:
             case "turn":
-                self._turns_heard += not hint.depth
+                work.turns += 1
                 work.enter("queued", now)
+                if hint.depth:
+                    self._lanes[hint.lane] = self._lanes.pop(hint.lane)  # the newest last
             case "loading" | "reading":
                 work.host = hint.text
                 work.enter(hint.kind, now)
@@ -75,12 +88,15 @@ class Live:
             case events.CallFinished():
                 self._finished(event, now)
             case events.ModelAsked():
-                self._turns_told += event.lane == self._own
-                self._worker(event.lane, event.role, now).model = event.model
+                work = self._worker(event.lane, event.role, now)
+                work.model, work.asked = event.model, work.asked + 1
             case events.ModelReplied():
                 self._replied(event, now)
+            case events.LaneClosed(lane=lane) if lane in self._lanes:
+                self._lanes[lane].replied = self._lanes[lane].turns
             case events.RunResumed():
-                self._turns_told = 0  # earlier turns had no hints in this process
+                for work in (self.arbiter, *self._lanes.values()):
+                    work.asked = work.replied = 0  # earlier turns had no hints in this process
             case _:
                 self._note(event)
 
@@ -97,6 +113,7 @@ class Live:
             return
         if known is not None and known is not work:  # hints came first: keep what they said
             work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
+            work.turns = known.turns
         work.role = event.role
         self._lanes[event.lane] = work
 
@@ -118,7 +135,7 @@ class Live:
 
     def _replied(self, event: events.ModelReplied, now: float) -> None:
         work = self._worker(event.lane, event.role, now)
-        work.model, work.host = event.model, event.host
+        work.model, work.host, work.replied = event.model, event.host, work.asked
         work.tokens += event.usage.output_tokens
         work.writing_seconds += event.usage.output_seconds
         work.text = event.message.content or work.text
@@ -166,7 +183,7 @@ class Live:
 
     def abandon(self, now: float) -> None:
         """Mark all unfinished work as stopped, because the run has ended."""
-        self._turns_told = self._turns_heard
+        self.arbiter.asked = self.arbiter.turns
         for work in self.works:
             for _, inner in work.tree():
                 if inner.ended is None:

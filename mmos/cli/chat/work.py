@@ -39,6 +39,11 @@ class Work:
     since: float = 0.0
     """When this stage began."""
     pieces: int = 0
+    turns: int = 0
+    """Turns that a hint has announced. The event of each follows later."""
+    asked: int = 0
+    """Turns that an event has announced."""
+    replied: int = 0
     tokens: int = 0
     writing_seconds: float = 0.0
     """Seconds by the hosts' own clocks."""
@@ -51,6 +56,10 @@ class Work:
     number: int = 0
     """The number for /open."""
     below: list[Work] = field(default_factory=list)
+
+    @property
+    def answering(self) -> bool:
+        return self.turns > self.replied
 
     def enter(self, stage: Stage, now: float) -> None:
         if stage != self.stage:
