@@ -47,10 +47,10 @@ def finished(call: str, ok: bool = True, text: str = "{}") -> events.CallFinishe
 
 def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
     seen = live()
-    seen.hear(Hint("turn", "coding", "r:1", depth=1), 1.0)
-    seen.hear(Hint("loading", "coding", "r:1", "box", depth=1), 1.0)
+    seen.hear(Hint("turn", "coding", "r/1", depth=1), 1.0)
+    seen.hear(Hint("loading", "coding", "r/1", "box", depth=1), 1.0)
     assert seen.lines(1.0, 80, PLAIN) == [], "nobody knows yet who asked it"
-    for event in consult("c1", "coding", "r:1"):
+    for event in consult("c1", "coding", "r/1"):
         seen.tell(event, 1.1)
     (line,) = seen.lines(3.1, 80, PLAIN)
     assert line[4:] == "coding · coding-model on box · loading · How so? · 2.0 s"
@@ -58,12 +58,12 @@ def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
 
 def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
     seen = live()
-    for event in consult("c1", "coding", "r:1"):
+    for event in consult("c1", "coding", "r/1"):
         seen.tell(event, 0.0)
     told = []
     for hint, now in ((None, 0.0), ("reading", 1.0), ("token", 2.0), ("token", 3.0), ("restart", 4.0)):
         if hint:
-            seen.hear(Hint(hint, "coding", "r:1", "box" if hint == "reading" else "x", 1), now)
+            seen.hear(Hint(hint, "coding", "r/1", "box" if hint == "reading" else "x", 1), now)
         told.append(seen.lines(now, 80, PLAIN)[0][4:])
     assert [line.split(" · ")[2] for line in told] == ["queued", "reading", "writing", "writing", "queued"]
     assert "2 tok/s" in told[3]
@@ -71,14 +71,14 @@ def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
 
 def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for_it_below() -> None:
     seen = live()
-    for event in (*consult("c1", "coding", "r:1"), *consult("c2", "analysis", "r:2"), *consult("c3", "reasoning", "r:3", "r:1", 2)):
+    for event in (*consult("c1", "coding", "r/1"), *consult("c2", "analysis", "r/2"), *consult("c3", "reasoning", "r:3", "r/1", 2)):
         seen.tell(event, 0.0)
     assert [line.index("·") > 0 and len(line) - len(line.lstrip()) for line in seen.lines(0.5, 80, PLAIN)] == [2, 4, 2]
-    seen.tell(replied("r:2", "analysis"), 1.0)
+    seen.tell(replied("r/2", "analysis"), 1.0)
     seen.tell(finished("c2"), 1.0)
     assert seen.collapsed(80, PLAIN) == [], "an older one is still at work"
     assert not seen.settled
-    for event in (replied("r:3", "reasoning"), finished("c3"), replied("r:1", "coding"), finished("c1")):
+    for event in (replied("r:3", "reasoning"), finished("c3"), replied("r/1", "coding"), finished("c1")):
         seen.tell(event, 2.0)
     assert seen.collapsed(80, PLAIN) == [
         "  ✓ [1] coding · coding-model on here · 40 tokens · 20 tok/s · 2.0 s",
@@ -120,7 +120,7 @@ def test_a_specialist_that_could_not_be_asked_says_so_in_words() -> None:
 
 def test_a_stop_ends_everything_that_is_at_work() -> None:
     seen = live()
-    for event in (*consult("c1", "coding", "r:1"), *consult("c3", "reasoning", "r:3", "r:1", 2)):
+    for event in (*consult("c1", "coding", "r/1"), *consult("c3", "reasoning", "r:3", "r/1", 2)):
         seen.tell(event, 0.0)
     seen.abandon(1.0)
     assert [line.split(" · ")[-2] for line in seen.collapsed(80, PLAIN)] == ["stopped", "stopped"]
@@ -144,7 +144,7 @@ def test_what_a_host_said_is_told_once_in_a_turn() -> None:
         for event in consult(f"c{number}", role, f"r:{number}"):
             seen.tell(event, 1.0)
         seen.tell(failed(f"r:{number}", role), 1.0)
-    seen.tell(failed("r:1", "coding", "It is busy."), 1.0)
+    seen.tell(failed("r/1", "coding", "It is busy."), 1.0)
     assert seen.notes == ["! coding on box: Nothing listens there.", "! coding on box: It is busy."]
 
 
@@ -155,9 +155,9 @@ def test_a_role_that_nobody_can_serve_is_told_once_in_a_session() -> None:
         seen = Live(lambda work: 0, unserved)
         seen.tell(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
         seen.tell(warned, 0.0)
-        for event in consult("c1", "coding", "r:1"):
+        for event in consult("c1", "coding", "r/1"):
             seen.tell(event, 1.0)
-        seen.tell(failed("r:1", "coding"), 1.0)
+        seen.tell(failed("r/1", "coding"), 1.0)
         seen.tell(finished("c1", ok=False, text="Nothing listens there."), 1.0)
         assert seen.notes == ([] if turn else ["! coding (coding-model) cannot be asked."])
         assert seen.knows(warned.text)

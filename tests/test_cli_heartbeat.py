@@ -33,12 +33,12 @@ class Clock:
 def consulted(beat: Heartbeat) -> None:
     """A specialist in its third turn."""
     beat.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {}))
-    beat.tell(events.LaneOpened("r:1", "coding", Message("user", "How?"), "r", "c1", 1))
+    beat.tell(events.LaneOpened("r/1", "coding", Message("user", "How?"), "r", "c1", 1))
     for turn in (1, 2):
-        beat.hear(Hint("turn", "coding", "r:1", depth=1))
-        beat.tell(events.ModelAsked(f"a{turn}", "r:1", "coding", "m"))
-        beat.tell(events.ModelReplied(f"a{turn}", "r:1", "coding", "m", "box", Message("assistant", ""), Usage(output_tokens=600)))
-    beat.hear(Hint("turn", "coding", "r:1", depth=1))
+        beat.hear(Hint("turn", "coding", "r/1", depth=1))
+        beat.tell(events.ModelAsked(f"a{turn}", "r/1", "coding", "m"))
+        beat.tell(events.ModelReplied(f"a{turn}", "r/1", "coding", "m", "box", Message("assistant", ""), Usage(output_tokens=600)))
+    beat.hear(Hint("turn", "coding", "r/1", depth=1))
 
 
 def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
@@ -47,11 +47,11 @@ def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
     consulted(beat)
     clock.now += 60
     assert beat.line() == "mmos: still at work after 60 s: coding, waiting for a host, turn 3, 1,200 tokens"
-    beat.hear(Hint("loading", "coding", "r:1", "ollama02", 1))
-    beat.tell(events.ModelAsked("a3", "r:1", "coding", "m"))
+    beat.hear(Hint("loading", "coding", "r/1", "ollama02", 1))
+    beat.tell(events.ModelAsked("a3", "r/1", "coding", "m"))
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, loading its model, turn 3, 1,200 tokens"
     for _ in range(34):
-        beat.hear(Hint("token", "coding", "r:1", "word ", 1))
+        beat.hear(Hint("token", "coding", "r/1", "word ", 1))
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, turn 3, 1,234 tokens"
 
 

@@ -136,7 +136,7 @@ def test_at_a_terminal_progress_has_lines_of_its_own_and_control_signs_are_left_
 
 def test_what_a_host_said_is_told_once() -> None:
     on = screen(progress=True)
-    for lane in ("r:1", "r:2"):
+    for lane in ("r/1", "r/2"):
         on.tell(ModelFailed("a", lane, "coding", "m", "box", "host_unreachable", "Nothing listens there."))
     assert told(on) == "  ! coding on box: Nothing listens there.\n"
 
@@ -156,9 +156,9 @@ def test_each_fact_that_matters_is_a_line() -> None:
         CallStarted("c2", "r", "arbiter", "look", {"at": 1, "deep": True}),
         CallFinished("c1", "r", "arbiter", "consult_coding_specialist", True, message, 1.5),
         CallFinished("c2", "r", "arbiter", "look", False, message),
-        ModelReplied("a1", "r:1", "coding", "m", "h", Message("assistant", "x"), Usage(output_tokens=7)),
+        ModelReplied("a1", "r/1", "coding", "m", "h", Message("assistant", "x"), Usage(output_tokens=7)),
         ModelReplied("a2", "r", "arbiter", "m", "h", Message("assistant", "x")),
-        ModelFailed("a3", "r:1", "coding", "m", "h", "stream_cut", "it broke"),
+        ModelFailed("a3", "r/1", "coding", "m", "h", "stream_cut", "it broke"),
         ModelFailed("a3", "r", "arbiter", "m", "", "cancelled", "cancelled"),
         LoopNoticed("r", "arbiter", "look", 4, "nudge"),
     ):

@@ -167,7 +167,7 @@ def test_no_value_of_a_fact_ends_a_command_in_a_traceback(
 
 
 def test_exchanges_that_lead_in_a_circle_have_an_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert asyncio.run(_circle(tmp_path)).path("a") == ["a", "b"]
+    assert asyncio.run(_circle(tmp_path)).path(RUN, "a") == ["a", "b"]
     for command in (("runs", "show", RUN), ("runs", "export", "--trace", RUN), ("threads", "show", THREAD), ("threads", "export", THREAD)):
         assert mmos(capsys, tmp_path, *command)[0] == 0
 

@@ -144,9 +144,9 @@ def test_an_answered_exchange_is_remembered_as_it_was() -> None:
 
 def test_side_by_side_lanes_of_a_role_do_not_see_each_other() -> None:
     conversation = folded(
-        opened("r:1", "coding"), opened("r:2", "coding"), replied("A", lane="r:1"), closed("answered", lane="r:1"), replied("B", lane="r:2")
+        opened("r/1", "coding"), opened("r/2", "coding"), replied("A", lane="r/1"), closed("answered", lane="r/1"), replied("B", lane="r/2")
     )
-    assert texts(prompt(conversation.lanes["r", "r:2"])) == ["How?", "B"]
+    assert texts(prompt(conversation.lanes["r", "r/2"])) == ["How?", "B"]
 
 
 def test_a_resumed_run_takes_its_cut_end_back() -> None:
@@ -175,8 +175,8 @@ def test_the_newest_words_of_a_model_are_what_was_said() -> None:
 
 
 def test_the_path_leads_up_to_the_runs_own_lane() -> None:
-    conversation = folded(opened(), LaneOpened("r:1", "coding", ASK, "r", "c1"), LaneOpened("r:2", "analysis", ASK, "r:1", "c2"))
-    assert conversation.path("r", "r:2") == ["r:2", "r:1", "r"]
+    conversation = folded(opened(), LaneOpened("r/1", "coding", ASK, "r", "c1"), LaneOpened("r/2", "analysis", ASK, "r/1", "c2"))
+    assert conversation.path("r", "r/2") == ["r/2", "r/1", "r"]
 
 
 def test_it_knows_the_ends_that_it_folded_and_no_others() -> None:

@@ -74,7 +74,7 @@ def test_roles_repairs_and_warnings_are_listed() -> None:
 
 
 def test_a_question_is_shown_only_while_the_run_waits_for_it() -> None:
-    asked = QuestionAsked("q1", "r:1", "coding", "c1", "Tabs?", "choice", ("tabs", "spaces"), "spaces")
+    asked = QuestionAsked("q1", "r/1", "coding", "c1", "Tabs?", "choice", ("tabs", "spaces"), "spaces")
     waiting = told(asked, RunFinished("waiting", None, Reason("question_open", "coding asks")))
     assert waiting["question"] == {
         "id": "q1", "kind": "choice", "text": "Tabs?", "options": ["tabs", "spaces"], "default": "spaces", "deadline": None, "from": "coding",

@@ -65,13 +65,13 @@ def test_folded_in_halves_equals_folded_whole(entries: list[Entry], cut: int) ->
 
 
 def test_turns_are_the_arbiters_and_calls_are_everybodys() -> None:
-    view = viewed(*BEGUN, asked(), replied(), asked("r:1", "coding"), replied("r:1", "coding"), asked())
+    view = viewed(*BEGUN, asked(), replied(), asked("r/1", "coding"), replied("r/1", "coding"), asked())
     assert (view.turns, view.asked) == (2, 3)
 
 
 def test_tokens_and_seconds_add_up_by_role_model_and_host() -> None:
     usage = Usage(10, 5, load_seconds=1.0, prompt_seconds=0.25, output_seconds=0.5, total_seconds=2.0)
-    view = viewed(*BEGUN, replied(usage=usage), replied(usage=usage), replied("r:1", "coding", host="g", usage=usage))
+    view = viewed(*BEGUN, replied(usage=usage), replied(usage=usage), replied("r/1", "coding", host="g", usage=usage))
     assert view.tokens == 45
     assert [(use.role, use.host, use.calls, use.output_tokens) for use in view.roles.values()] == [
         ("arbiter", "h", 2, 10),
