@@ -40,7 +40,7 @@ def progress(event: events.Event) -> str:
             return f"  ✗ {tool}: {one_line(message.content, 120)}"
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
-        case events.ModelFailed(lane=lane) if ":" not in lane:
+        case events.ModelFailed(lane=lane) if "/" not in lane:
             return ""  # a hint has said it
         case events.HistoryShortened():
             return ""  # the run says it at its end
