@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import orjson
 
 from mmos.calls.shape import Shape
-from mmos.errors import ToolError
+from mmos.errors import LimitReached, MmosError, QuestionOpen, QuestionUnanswered, StateError, ToolError
 from mmos.events import StepFinished
 from mmos.messages import File, Message, ToolCall, clean
 from mmos.scope import Scope
@@ -22,6 +22,19 @@ from mmos.views.run import REFERENCE
 _KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,80}")
 
 _MEMORY = re.compile(r"thread|none|(?:conversation|lane):\S{1,2000}")
+
+PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
+"""Errors that neither a model nor a tool can fix. They end or pause the run."""
+
+Given = TypeVar("Given")
+
+
+class Halt(BaseException):
+    """Ends the call of a tool, because the run pauses or ends. It is no `Exception`, so no retry and no `except Exception` of the tool stops it."""
+
+    def __init__(self, error: MmosError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,8 @@ class Context:
     """The id of the call that is running."""
     _asked: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _under_way: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    halted: list[MmosError] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Why the run pauses or ends, once it does. The executor looks here, whatever the tool made of it."""
 
     def __repr__(self) -> str:
         return f"Context(role={self.scope.role!r}, call={self.call!r}, run={self.scope.run!r})"
@@ -193,7 +208,7 @@ class Context:
             who, asked, _checked(chosen), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
             None if tools is None else tuple(tools), None if answer is None else Shape.of(answer), seconds,
         )  # fmt: skip
-        return await self.room.ask(self.scope, question, call=self.call)
+        return await self._passed(self.room.ask(self.scope, question, call=self.call))
 
     def _memory(self, memory: str) -> str:
         kind, _, name = memory.partition(":")
@@ -224,11 +239,18 @@ class Context:
 
     async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
         """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
-        return await self.room.interpret(self.scope, text, role=role or self.scope.role)
+        return await self._passed(self.room.interpret(self.scope, text, role=role or self.scope.role))
 
     async def ask_user(self, question: UserQuestion) -> str:
         """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
-        return await self.room.ask_user(self.scope, question, call=self.call)
+        return await self._passed(self.room.ask_user(self.scope, question, call=self.call))
+
+    async def _passed(self, given: Awaitable[Given]) -> Given:
+        try:
+            return await given
+        except PASS_ON as error:
+            self.halted.append(error)
+            raise Halt(error) from None
 
 
 async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import sys
 from collections.abc import Container, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from mmos.calls.coerce import coerce
 from mmos.calls.seen import Seen
-from mmos.context import Context, Room, UserQuestion, called
+from mmos.context import PASS_ON, Context, Room, UserQuestion, called
 from mmos.errors import (
     InvalidArguments,
     LimitReached,
     MmosError,
-    QuestionOpen,
     QuestionUnanswered,
-    StateError,
     ToolDenied,
     ToolError,
     ToolFailed,
@@ -34,9 +33,6 @@ from mmos.prompting.digest import digest
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, render
 from mmos.views.run import canonical
-
-PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
-"""Errors that a model cannot fix. They end or pause the run."""
 
 LONGEST_RESULT = 50_000
 """A tool result up to this many characters goes to the model whole."""
@@ -234,7 +230,7 @@ class Execution:
         try:
             async with asyncio.timeout(tool.timeout) as limit:
                 with own_patience:
-                    return self._handed_on(apart(render(await tool.run(context, self.call.arguments))))
+                    return self._handed_on(apart(render(await self._halting(tool, context))))
         except ToolError as error:
             if error.report or not poses(str(error)):
                 raise
@@ -243,6 +239,14 @@ class Execution:
             if not limit.expired():
                 raise ToolFailed(f"{tool.name} failed: {_told(error)}") from error
             raise ToolTimeout(f"{tool.name} did not finish within {tool.timeout:g} s and was stopped.") from error
+
+    async def _halting(self, tool: Tool, context: Context) -> Any:
+        """What the tool gives. If the run pauses or ends, that counts, whatever the tool gives."""
+        try:
+            return await tool.run(context, self.call.arguments)
+        finally:
+            if context.halted and not isinstance(sys.exc_info()[1], asyncio.CancelledError):
+                raise context.halted[0] from None
 
     def _handed_on(self, text: str) -> str:
         """Keep a result whole that is too long for any window. The model gets its beginning, its headings and its end."""

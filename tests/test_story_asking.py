@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import mmos
 from mmos import RunOptions, UserQuestion
@@ -116,6 +120,58 @@ async def test_a_named_question_keeps_its_answer_and_a_failed_one_is_asked_again
         assert on.heard("arbiter")[1] == '["tool_timeout","Here.","Here."]'
         keys = [lane.key for lane in await facts(on.app, answer.run, LaneOpened)]
         assert keys == ["", "only", "only~2"]
+
+
+# ---------------------------------------------------------------- a pause is no error of the tool
+
+
+async def swallows(ask: Callable[[], Awaitable[str]]) -> str:
+    with suppress(Exception):  # a tool of a careless author
+        return await ask()
+    return "swallowed"
+
+
+async def retries(ask: Callable[[], Awaitable[str]]) -> str:
+    for _ in range(3):
+        with suppress(BaseException):  # a retry library of a more careless one
+            return await ask()
+    return "tired"
+
+
+async def gathers(ask: Callable[[], Awaitable[str]]) -> str:
+    return str(await asyncio.gather(ask(), return_exceptions=True))
+
+
+async def groups(ask: Callable[[], Awaitable[str]]) -> str:
+    async with asyncio.TaskGroup() as group:
+        made = group.create_task(ask())
+    return made.result()
+
+
+@pytest.mark.parametrize("around", [swallows, retries, gathers, groups])
+@pytest.mark.parametrize("inner", [False, True])
+async def test_no_tool_can_swallow_a_pause(tmp_path: Path, around: Any, inner: bool) -> None:
+    async def wonder(context: mmos.Context) -> str:
+        async def ask() -> str:
+            if inner:
+                return (await context.ask("coding", "Ask the user.")).text
+            return await context.ask_user(UserQuestion("Really?"))
+
+        return await around(ask)
+
+    asks = Call("escalate_to_user", {"question": "Really?"})
+    roles = {"arbiter": [Call("wonder"), "Done."], "coding": [asks, "He said yes."]}
+    config = {"specialists": {"coding": {"tools": {"allow": ["escalate_to_user"]}}}}
+    async with stage(roles, tools=[wonder], state=tmp_path, orchestration=config) as on:
+        failed = await on.app.run("Wonder.", options=RunOptions(on_question="fail"))
+        assert (failed.status, failed.document()["reason"]["code"]) == ("failed", "question_unanswered")
+    async with stage(roles, tools=[wonder], state=tmp_path, orchestration=config) as on:
+        waiting = await on.app.run("Wonder.", options=RunOptions(on_question="wait"))
+        assert waiting.status == "waiting"
+        await on.app.answer(waiting.run, "yes")
+        answer = await on.app.resume(waiting.run)
+        assert answer.text == "Done."
+        assert ("He said yes." if inner else "yes") in on.heard("arbiter")[1]
 
 
 # ---------------------------------------------------------------- who, what it remembers, what it gives back

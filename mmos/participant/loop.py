@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from mmos.calls.shape import Shape, bare
-from mmos.context import Answer, Question, UserQuestion
+from mmos.context import PASS_ON, Answer, Question, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
-from mmos.executor import PASS_ON, Execution
+from mmos.executor import Execution
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
 from mmos.participant.eyes import Eyes
