@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import mmos
 from mmos import RunOptions, UserQuestion
 from mmos.app import App
 from mmos.events import Event, LaneClosed, LaneOpened, ModelAsked, ModelReplied
-from mmos.testing import Call, stage
+from mmos.messages import File, Message
+from mmos.testing import Call, Model, stage
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
 
@@ -238,6 +240,39 @@ async def test_the_time_of_one_question_is_limited() -> None:
         answer = await on.app.run("Hurry.")
         assert answer.status == "answered"
         assert "coding did not answer within 0.2 s" in on.heard("arbiter")[1]
+
+
+async def test_a_participant_made_on_the_spot_is_shown_images() -> None:
+    async def look(context: mmos.Context) -> str:
+        one = mmos.Participant("critic", "coding:latest")
+        return (await context.ask(one, Message("user", "What is it?", files=context.files))).text
+
+    picture = File("dot.png", image="iVBORw0KGgo=")
+    seeing = Model.scripted("coding", ["A dot."], capabilities=("completion", "vision"))
+    async with stage({"arbiter": [Call("look"), "Done."], "coding": seeing}, tools=[look]) as on:
+        answer = await on.app.run("Look.", files=[picture])
+        assert (answer.text, on.heard("arbiter")[1]) == ("Done.", "A dot.")
+        assert "dot.png" in on.heard("coding")[0]
+
+
+# ---------------------------------------------------------------- what a strict template refuses
+
+
+@pytest.mark.parametrize(("channel", "after"), [("tools", ['<tool_call>{"name": "look", ', '{"answer": "Done."}']), ("schema", ["Done."])])
+async def test_no_two_messages_of_the_user_are_sent_in_a_row(channel: str, after: list[str]) -> None:
+    def look(at: str) -> str:
+        return f"saw {at}"
+
+    both = [Call("look", {"at": "a"}), Call("look", {"at": "b"})]
+    arbiter = Model.scripted("arbiter", [both, *after], strict_turns=True)
+    config = {"arbiter": {"channel": channel}}
+    async with stage({"arbiter": arbiter}, tools=[look], orchestration=config) as on:
+        answer = await on.app.run("Look twice.")
+        assert (answer.status, answer.text) == ("answered", "Done.")
+        sent = [[message["role"] for message in body["messages"]] for body in on.sent("arbiter")]
+        assert not any(("user", "user") in pairwise(roles) for roles in sent)
+        told = on.sent("arbiter")[-1]["messages"][-1]["content"]
+        assert told.index("saw a") < told.index("saw b")
 
 
 # ---------------------------------------------------------------- what is refused

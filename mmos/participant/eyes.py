@@ -37,8 +37,7 @@ class Eyes:
         images = sum(bool(file.image) for message in (*lane.before(), *lane.messages) for file in message.files)
         if not images:
             return 0
-        for name in (participant.role.name, *participant.consults):
-            role = self.roles[name].role
+        for role in (participant.role, *(self.roles[name].role for name in participant.consults)):
             if role.model not in self.known and (told := await sees(self.fleet, role)) is not None:
                 self.known[role.model] = told
         return IMAGE_TOKENS * images if self._sees(participant.role) else 0

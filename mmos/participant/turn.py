@@ -27,7 +27,7 @@ from mmos.participant.recorder import Recorder
 from mmos.participant.role import Frame, Participant, Role
 from mmos.plurals import counted
 from mmos.prompting.budget import Gauge
-from mmos.prompting.compose import Prompt, Scale, compose
+from mmos.prompting.compose import Prompt, Scale, alternating, compose
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
 
@@ -287,7 +287,7 @@ class Turn:
         role, channel = self.role, frame.channel
         messages = [channel.shape(self.eyes.shown(message, self.participant) if message.files else message) for message in prompt.messages]
         return ChatRequest(
-            role.model, messages, role.window, tools=channel.tools, format=channel.format,
+            role.model, alternating(messages), role.window, tools=channel.tools, format=channel.format,
             options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
             guarded=not self.scope.limits.repetition,
         )  # fmt: skip
@@ -323,7 +323,7 @@ class Turn:
             return None
         request = self._request(frame, prompt)
         words = Message("user", ladder.templates.fill("again", unclear=unclear))
-        return Again(self.role, replace(request, messages=[*request.messages, words]), frame.channel)
+        return Again(self.role, replace(request, messages=alternating([*request.messages, words])), frame.channel)
 
     # ---------------------------------------------------------------- after the reply
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from weakref import WeakKeyDictionary
+
+import orjson
 
 from mmos.errors import WindowExceeded
 from mmos.messages import Message
@@ -23,6 +26,24 @@ class Prompt:
     weight: float
     skipped: int
     """How many of the oldest exchanges were left out."""
+
+
+def alternating(messages: Sequence[Message]) -> Sequence[Message]:
+    """Neighbouring messages of the user as one, as Ollama joins them. Strict chat templates refuse two in a row."""
+    if not any(one.role == other.role == "user" for one, other in pairwise(messages)):
+        return messages
+    joined: list[Message] = []
+    for message in messages:
+        if joined and joined[-1].role == message.role == "user":
+            joined[-1] = _joined(joined[-1], message)
+        else:
+            joined.append(message)
+    return joined
+
+
+def _joined(one: Message, other: Message) -> Message:
+    images = [image for message in (one, other) for image in orjson.loads(message.wire).get("images", ())]
+    return Message.as_given({"role": "user", "content": f"{one.content}\n\n{other.content}", **({"images": images} if images else {})})
 
 
 @dataclass

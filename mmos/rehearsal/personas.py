@@ -151,6 +151,8 @@ class Model:
     """None: `whole` for a model with tools, `plain` for one without."""
     special_escape: bool = False
     """For functiongemma: `<escape>` is a special token of its file."""
+    strict_turns: bool = False
+    """Whether its template refuses two messages of the user in a row, as some servers' templates do. Ollama's own join them."""
     think_levels: bool = False
     """Whether it supports levels of thinking."""
     system: str = ""

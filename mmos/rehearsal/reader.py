@@ -209,6 +209,7 @@ CARD: Mapping[str, Callable[[_Place, Any], Any]] = {
     "tag": _Place.text,
     "template": _one_of(*get_args(Template)),
     "special_escape": _Place.flag,
+    "strict_turns": _Place.flag,
     "think_levels": _Place.flag,
     "system": _Place.text,
     "parameters": _options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 from mmos.rehearsal.declarations import as_struct, compact, decoded, in_order, spaced
@@ -60,6 +60,9 @@ def rendered(messages: Sequence[Message], ask: Ask, model: Model, rules: Profile
     """The prompt that the server writes. The engine may still cut it."""
     if ask.raw:
         return str(messages[-1].get("content") or "")
+    roles = [message.get("role") for message in messages]
+    if model.strict_turns and ("user", "user") in pairwise(roles):
+        raise RefusalError(500, "Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...")
     images = count()
     pictured = [{**message, "content": _pictured(message, images)} for message in messages]
     told = _collated(pictured)
