@@ -110,14 +110,12 @@ class App:
             answer = await app.run("Why does the build fail?", thread="build", on_token=print)
             print(answer.status, answer.text)
         """
-        return await self._run(_message(task, files), thread, options or RunOptions(), watch or Watch(on_token))
-
-    async def _run(self, message: Message, thread: str | None, options: RunOptions, watch: Watch) -> Answer:
+        run, message = new_id(), _message(task, files)
+        options, watch = options or RunOptions(), watch or Watch(on_token)
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
         participants = self._participants(options, watch)
         await check_sight(participants, options.answering, message.files)
-        run = new_id()
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:

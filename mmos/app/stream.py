@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any, cast
 
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import Watch
@@ -33,10 +34,7 @@ class Stream:
         self._working: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
 
-    def __aiter__(self) -> AsyncIterator[Event | Hint]:
-        return self._read()
-
-    async def _read(self) -> AsyncIterator[Event | Hint]:
+    async def __aiter__(self) -> AsyncIterator[Event | Hint]:
         if self._working is None:
             self._working = asyncio.create_task(self._run())
             self._working.add_done_callback(lambda _: self._pieces.put_nowait(None))
@@ -46,6 +44,28 @@ class Stream:
             await self._working
         finally:
             await self.aclose()
+
+    async def to_end(self, tell: Callable[[Event], None]) -> Answer:
+        """Pass on every event, and return the answer. If the caller is cancelled, the run stops, and its answer is what there is."""
+        telling = asyncio.create_task(self._tell(tell))
+        try:
+            await asyncio.wait([telling])
+        except asyncio.CancelledError:
+            if not self.run:
+                await self.aclose()
+                raise
+            cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
+            self.cancel()
+            await asyncio.wait([telling])
+        finally:
+            telling.cancel()  # a caller that is cancelled twice does not wait
+        telling.result()
+        return cast("Answer", self.answer)
+
+    async def _tell(self, tell: Callable[[Event], None]) -> None:
+        async for piece in self:
+            if not isinstance(piece, Hint):  # with `Watch.on_hint` there are none: no token waits for an event
+                tell(piece)
 
     def cancel(self) -> None:
         """Cancel the run. The stream then yields its last events."""

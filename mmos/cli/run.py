@@ -163,7 +163,6 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.asking import Asker
-    from mmos.cli.following import followed
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     screen = show.screen(config, whole=options.schema is not None)
@@ -176,7 +175,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
         stream = app.stream(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
         async with screen.alive():
-            answer = await followed(stream, screen.tell)
+            answer = await stream.to_end(screen.tell)
     return _print(config, screen, answer, extract=show.extract)
 
 

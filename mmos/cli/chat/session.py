@@ -14,7 +14,6 @@ from mmos.cli.chat.addressing import addressed
 from mmos.cli.chat.page import Page
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
-from mmos.cli.following import followed
 from mmos.errors import MmosError
 from mmos.plurals import counted
 
@@ -128,7 +127,7 @@ class Session:
         try:
             with redirect_stdout(self.page.stray()):  # tools may print: keep that apart from the answer
                 watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=self._began)
-                answer = await followed(streamed(watch), showing.tell)
+                answer = await streamed(watch).to_end(showing.tell)
         finally:
             self.answering = False
         self.answers.append(answer)
