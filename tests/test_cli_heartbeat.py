@@ -32,13 +32,15 @@ class Clock:
 
 def consulted(beat: Heartbeat) -> None:
     """A specialist in its third turn."""
-    beat.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {}))
-    beat.tell(events.LaneOpened("r/1", "coding", Message("user", "How?"), "r", "c1", 1))
+    beat.live.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {}), 0.0)
+    beat.live.tell(events.LaneOpened("r/1", "coding", Message("user", "How?"), "r", "c1", 1), 0.0)
     for turn in (1, 2):
-        beat.hear(Hint("turn", "coding", "r/1", depth=1))
-        beat.tell(events.ModelAsked(f"a{turn}", "r/1", "coding", "m"))
-        beat.tell(events.ModelReplied(f"a{turn}", "r/1", "coding", "m", "box", Message("assistant", ""), Usage(output_tokens=600)))
-    beat.hear(Hint("turn", "coding", "r/1", depth=1))
+        beat.live.hear(Hint("turn", "coding", "r/1", depth=1), 0.0)
+        beat.live.tell(events.ModelAsked(f"a{turn}", "r/1", "coding", "m"), 0.0)
+        beat.live.tell(
+            events.ModelReplied(f"a{turn}", "r/1", "coding", "m", "box", Message("assistant", ""), Usage(output_tokens=600)), 0.0
+        )
+    beat.live.hear(Hint("turn", "coding", "r/1", depth=1), 0.0)
 
 
 def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
@@ -47,30 +49,30 @@ def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
     consulted(beat)
     clock.now += 60
     assert beat.line() == "mmos: still at work after 60 s: coding, waiting for a host, turn 3, 1,200 tokens"
-    beat.hear(Hint("loading", "coding", "r/1", "ollama02", 1))
-    beat.tell(events.ModelAsked("a3", "r/1", "coding", "m"))
+    beat.live.hear(Hint("loading", "coding", "r/1", "ollama02", 1), 0.0)
+    beat.live.tell(events.ModelAsked("a3", "r/1", "coding", "m"), 0.0)
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, loading its model, turn 3, 1,200 tokens"
     for _ in range(34):
-        beat.hear(Hint("token", "coding", "r/1", "word ", 1))
+        beat.live.hear(Hint("token", "coding", "r/1", "word ", 1), 0.0)
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, turn 3, 1,234 tokens"
 
 
 def test_a_fact_that_comes_late_ends_no_later_turn() -> None:
     beat = Heartbeat()
-    beat.hear(Hint("turn", "arbiter", "r"))
-    beat.hear(Hint("turn", "arbiter", "r"))
-    beat.tell(events.ModelAsked("a1", "r", "arbiter", "m"))
-    beat.tell(events.ModelReplied("a1", "r", "arbiter", "m", "box", Message("assistant", "")))
+    beat.live.hear(Hint("turn", "arbiter", "r"), 0.0)
+    beat.live.hear(Hint("turn", "arbiter", "r"), 0.0)
+    beat.live.tell(events.ModelAsked("a1", "r", "arbiter", "m"), 0.0)
+    beat.live.tell(events.ModelReplied("a1", "r", "arbiter", "m", "box", Message("assistant", "")), 0.0)
     assert "arbiter, waiting for a host, turn 2" in beat.line()
 
 
 def test_a_tool_at_work_is_named() -> None:
     clock = Clock()
     beat = Heartbeat(clock=clock)
-    beat.tell(events.CallStarted("c1", "r", "arbiter", "build", {}))
+    beat.live.tell(events.CallStarted("c1", "r", "arbiter", "build", {}), 0.0)
     clock.now += 600
     assert beat.line() == "mmos: still at work after 10 min 0 s: the tool build"
-    beat.tell(events.CallFinished("c1", "r", "arbiter", "build", True, Message("tool", "built")))
+    beat.live.tell(events.CallFinished("c1", "r", "arbiter", "build", True, Message("tool", "built")), 0.0)
     assert beat.line().endswith(": between two turns")
 
 

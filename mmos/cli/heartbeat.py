@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mmos import events
 from mmos.cli.chat.live import Live
 from mmos.cli.output import how_long
-from mmos.scope import Hint
 
 EVERY = 30.0
 """After this many seconds without output, a run says that it is still at work."""
@@ -18,11 +16,12 @@ EVERY = 30.0
 
 @dataclass
 class Heartbeat:
-    """Tracks what is at work, and when something was printed last."""
+    """Says what is at work if nothing was printed for a while."""
 
     every: float = EVERY
     clock: Callable[[], float] = time.monotonic
-    _live: Live = field(default_factory=Live)
+    live: Live = field(default_factory=Live)
+    """Who is at work."""
     _begun: float = field(init=False)
     _shown: float = field(init=False)
 
@@ -42,22 +41,16 @@ class Heartbeat:
                 say(self.line())
 
     def line(self) -> str:
-        tokens = self._live.tokens
+        tokens = self.live.tokens
         parts = [self._at_work(), f"{tokens:,} tokens" if tokens else ""]
         return f"mmos: still at work after {_since(self.clock() - self._begun)}: {', '.join(filter(None, parts))}"
 
     def _at_work(self) -> str:
-        for one in self._live.answering():
+        for one in self.live.answering():
             place = f"{one.role}, waiting for a host" if one.stage == "queued" else f"{one.role} on {one.host}"
             return ", ".join(filter(None, (place, "loading its model" if one.stage == "loading" else "", f"turn {one.turns}")))
-        tools = self._live.tools()
+        tools = self.live.tools()
         return f"the tool {', '.join(tools)}" if tools else "between two turns"
-
-    def hear(self, hint: Hint) -> None:
-        self._live.hear(hint, self.clock())
-
-    def tell(self, event: events.Event) -> None:
-        self._live.tell(event, self.clock())
 
 
 def _since(seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import TextIO
 import click
 
 from mmos import events
+from mmos.cli.chat.live import Live
 from mmos.cli.heartbeat import Heartbeat
 from mmos.cli.output import harmless, one_line, write_unchanged
 from mmos.cli.styles import style
@@ -36,23 +37,21 @@ class Screen:
     _open: bool = False
     _held: list[str] | None = None
     _asked: dict[str, asyncio.Event] = field(default_factory=dict)
-    _lane: str = ""
-    """The run's own lane. Empty until its event has come."""
-    _hinted: int = 0
-    _told: int = 0
-    """Turns by hints and by events. If events are behind, lines that belong before the turn are still to come."""
+    _live: Live = field(default_factory=Live)
     _early: list[Hint] = field(default_factory=list)
     _failures: set[tuple[str, str]] = field(default_factory=set)
     """Failures that were printed already: each is printed once."""
 
+    def __post_init__(self) -> None:
+        if self.heartbeat is not None:
+            self._live = self.heartbeat.live
+
     def hint(self, hint: Hint) -> None:
         """Print the arbiter's text as it comes. Report other participants when they are done."""
-        if self.heartbeat is not None:
-            self.heartbeat.hear(hint)
+        self._live.hear(hint, 0.0)
         if hint.depth:
             return
-        self._hinted += hint.kind == "turn"
-        if self._lane and self._hinted > self._told:
+        if self.progress and self._live.behind:  # lines that belong before the turn are still to come
             self._early.append(hint)
         else:
             self._hear(hint)
@@ -72,15 +71,11 @@ class Screen:
 
     def tell(self, event: events.Event) -> None:
         """Print one event of the journal as a line."""
-        if self.heartbeat is not None:
-            self.heartbeat.tell(event)
+        self._live.tell(event, 0.0)
         if not self.progress:
             return
-        if isinstance(event, events.LaneOpened) and not event.parent:
-            self._lane = event.lane
-        if isinstance(event, events.ModelAsked) and event.lane == self._lane:
-            self._told += 1
-            self._release(self._told >= self._hinted)
+        if isinstance(event, events.ModelAsked):
+            self._release(not self._live.behind)
         line = " ".join(progress(event).splitlines())  # a name may hold line breaks
         if line and not self._is_known(event):
             self.note(line)

@@ -40,6 +40,11 @@ class Live:
         return not self.works and self.arbiter.asked >= self.arbiter.turns
 
     @property
+    def behind(self) -> bool:
+        """Whether events of the arbiter's newest turn are still to come."""
+        return bool(self._own) and self.arbiter.asked < self.arbiter.turns
+
+    @property
     def tokens(self) -> int:
         """Tokens that models have written so far."""
         return sum(work.tokens + (work.pieces if work.answering else 0) for work in (self.arbiter, *self._lanes.values()))
