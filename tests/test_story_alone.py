@@ -143,6 +143,12 @@ async def test_a_task_that_a_role_answered_alone_is_asked_again_of_that_role(tmp
         assert (await at.mmos("chat", "--thread", "t", given=b"/retry\n")).out == "Two.\n"
 
 
+async def test_another_model_for_a_role_does_not_answer_alone(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["I am the arbiter."], "coding": ["One."]}) as at:
+        ended = await at.mmos("chat", "--role", "coding=arbiter", given=b"Hi.\n")
+        assert (ended.code, ended.out) == (0, "I am the arbiter.\n"), ended.err
+
+
 async def test_one_talks_with_a_model_alone(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["never"], "coding": ["One."]}) as on:
         async with terminal(tmp_path, "chat", "--model", "coding") as at:

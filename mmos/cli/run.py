@@ -94,16 +94,18 @@ def run(config: Setting, task: str | None, **given: Any) -> int:
 def _options(given: dict[str, Any]) -> RunOptions:
     from mmos.app import RunOptions
 
-    roles: dict[str, str] = {}
-    for wish in given["roles"]:
-        name, found, model = wish.partition("=")
-        if not found or not name or not model:
-            raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
-        roles[name] = model
     return RunOptions(
-        given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], roles or None,
+        given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], chosen(given["roles"]) or None,
         schema=_schema(given["schema"]), role_only=given["role_only"], model=given["model"],
     )  # fmt: skip
+
+
+def chosen(roles: Sequence[str]) -> dict[str, str]:
+    """Read the values of `--role`: the model of each role."""
+    for wish in roles:
+        if not all(wish.partition("=")):
+            raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
+    return dict(wish.split("=", 1) for wish in roles)
 
 
 def _schema(given: str | None) -> Mapping[str, Any] | None:

@@ -87,11 +87,6 @@ def _prompt() -> Iterator[None]:
 
 def _wishes(*, roles: tuple[str, ...], system: str, model: str, **limits: Any) -> Any:
     from mmos.cli.chat.wishes import Wishes
+    from mmos.cli.run import chosen
 
-    chosen: dict[str, str] = {}
-    for wish in roles:
-        name, found, model = wish.partition("=")
-        if not found or not name or not model:
-            raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
-        chosen[name] = model
-    return Wishes(system, {name: value for name, value in limits.items() if value is not None}, chosen, model=model)
+    return Wishes(system, {name: value for name, value in limits.items() if value is not None}, chosen(roles), model=model)
