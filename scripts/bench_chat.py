@@ -115,9 +115,8 @@ async def _inside(chunks: int, report: Path) -> None:
     from prompt_toolkit.history import InMemoryHistory
 
     from mmos.cli.chat.terminal import Terminal
-    from mmos.cli.styles import Ink
 
-    page = Terminal(Typist(), InMemoryHistory(), DummyCompleter(), Ink(True))
+    page = Terminal(Typist(), InMemoryHistory(), DummyCompleter(), True)
     with page.open():
         await _idle(20)
         tokens = [await _first_token(page, number) for number in range(ROUNDS)]

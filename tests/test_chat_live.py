@@ -7,11 +7,13 @@ from wcwidth import wcswidth
 from mmos import events
 from mmos.cli.chat.live import Live
 from mmos.cli.chat.work import Work
-from mmos.cli.styles import Ink
+from mmos.cli.guard import unstyled
 from mmos.messages import Message, ToolCall, Usage
 from mmos.scope import Hint
 
-PLAIN = Ink()
+
+def plain(lines: list[str]) -> list[str]:
+    return [unstyled(line) for line in lines]
 
 
 def live() -> Live:
@@ -49,10 +51,10 @@ def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
     seen = live()
     seen.hear(Hint("turn", "coding", "r/1", depth=1), 1.0)
     seen.hear(Hint("loading", "coding", "r/1", "box", depth=1), 1.0)
-    assert seen.lines(1.0, 80, PLAIN) == [], "nobody knows yet who asked it"
+    assert plain(seen.lines(1.0, 80)) == [], "nobody knows yet who asked it"
     for event in consult("c1", "coding", "r/1"):
         seen.tell(event, 1.1)
-    (line,) = seen.lines(3.1, 80, PLAIN)
+    (line,) = plain(seen.lines(3.1, 80))
     assert line[4:] == "coding · coding-model on box · loading · How so? · 2.0 s"
 
 
@@ -64,23 +66,23 @@ def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
     for hint, now in ((None, 0.0), ("reading", 1.0), ("token", 2.0), ("token", 3.0), ("restart", 4.0)):
         if hint:
             seen.hear(Hint(hint, "coding", "r/1", "box" if hint == "reading" else "x", 1), now)
-        told.append(seen.lines(now, 80, PLAIN)[0][4:])
+        told.append(plain(seen.lines(now, 80))[0][4:])
     assert [line.split(" · ")[2] for line in told] == ["queued", "reading", "writing", "writing", "queued"]
     assert "2 tok/s" in told[3]
 
 
 def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for_it_below() -> None:
     seen = live()
-    for event in (*consult("c1", "coding", "r/1"), *consult("c2", "analysis", "r/2"), *consult("c3", "reasoning", "r:3", "r/1", 2)):
+    for event in (*consult("c1", "coding", "r/1"), *consult("c2", "analysis", "r/2"), *consult("c3", "reasoning", "r/3", "r/1", 2)):
         seen.tell(event, 0.0)
-    assert [line.index("·") > 0 and len(line) - len(line.lstrip()) for line in seen.lines(0.5, 80, PLAIN)] == [2, 4, 2]
+    assert [line.index("·") > 0 and len(line) - len(line.lstrip()) for line in plain(seen.lines(0.5, 80))] == [2, 4, 2]
     seen.tell(replied("r/2", "analysis"), 1.0)
     seen.tell(finished("c2"), 1.0)
-    assert seen.collapsed(80, PLAIN) == [], "an older one is still at work"
+    assert plain(seen.collapsed(80)) == [], "an older one is still at work"
     assert not seen.settled
-    for event in (replied("r:3", "reasoning"), finished("c3"), replied("r/1", "coding"), finished("c1")):
+    for event in (replied("r/3", "reasoning"), finished("c3"), replied("r/1", "coding"), finished("c1")):
         seen.tell(event, 2.0)
-    assert seen.collapsed(80, PLAIN) == [
+    assert plain(seen.collapsed(80)) == [
         "  ✓ [1] coding · coding-model on here · 40 tokens · 20 tok/s · 2.0 s",
         "    ✓ [2] reasoning · reasoning-model on here · 40 tokens · 20 tok/s · 2.0 s",
         "  ✓ [3] analysis · analysis-model on here · 40 tokens · 20 tok/s · 1.0 s",
@@ -106,7 +108,7 @@ def test_failures_tools_and_notes_are_told() -> None:
         events.CallStarted("c2", "r", "arbiter", "escalate_to_user", {"question": "Which?"}),
     ):
         seen.tell(event, 0.0)
-    assert seen.collapsed(80, PLAIN) == ["  ✗ read_file · It is not there. · 0.0 s"]
+    assert plain(seen.collapsed(80)) == ["  ✗ read_file · It is not there. · 0.0 s"]
     assert seen.notes == ["! arbiter on box: It broke off.", "! Too long."]
     assert seen.settled
 
@@ -115,23 +117,23 @@ def test_a_specialist_that_could_not_be_asked_says_so_in_words() -> None:
     seen = live()
     seen.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {"query": "How so?"}), 0.0)
     seen.tell(finished("c1", ok=False, text='{"success": false, "response": "No host can serve it.", "reasoning": ""}'), 1.0)
-    assert seen.collapsed(80, PLAIN) == ["  ✗ consult_coding_specialist · No host can serve it. · 1.0 s"]
+    assert plain(seen.collapsed(80)) == ["  ✗ consult_coding_specialist · No host can serve it. · 1.0 s"]
 
 
 def test_a_stop_ends_everything_that_is_at_work() -> None:
     seen = live()
-    for event in (*consult("c1", "coding", "r/1"), *consult("c3", "reasoning", "r:3", "r/1", 2)):
+    for event in (*consult("c1", "coding", "r/1"), *consult("c3", "reasoning", "r/3", "r/1", 2)):
         seen.tell(event, 0.0)
     seen.abandon(1.0)
-    assert [line.split(" · ")[-2] for line in seen.collapsed(80, PLAIN)] == ["stopped", "stopped"]
+    assert [line.split(" · ")[-2] for line in plain(seen.collapsed(80))] == ["stopped", "stopped"]
 
 
 def test_lines_fit_whatever_stands_in_them() -> None:
     for width in (20, 40, 80):
         seen = live()
         seen.tell(events.CallStarted("c1", "r", "arbiter", "tool", {"query": "漢字かな交じり文 👩‍💻 " * 20}), 0.0)
-        assert all(wcswidth(line) <= width for line in seen.lines(1.0, width, PLAIN))
-        assert seen.lines(1.0, width, PLAIN)[0].endswith(" · 1.0 s")
+        assert all(wcswidth(line) <= width for line in plain(seen.lines(1.0, width)))
+        assert plain(seen.lines(1.0, width))[0].endswith(" · 1.0 s")
 
 
 def failed(lane: str, role: str, detail: str = "Nothing listens there.") -> events.ModelFailed:
@@ -161,4 +163,4 @@ def test_a_role_that_nobody_can_serve_is_told_once_in_a_session() -> None:
         seen.tell(finished("c1", ok=False, text="Nothing listens there."), 1.0)
         assert seen.notes == ([] if turn else ["! coding (coding-model) cannot be asked."])
         assert seen.knows(warned.text)
-        assert seen.collapsed(80, PLAIN) == ["  ✗ coding · coding-model · 0.0 s"]
+        assert plain(seen.collapsed(80)) == ["  ✗ coding · coding-model · 0.0 s"]

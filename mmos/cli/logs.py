@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from mmos.cli.cells import flat
+from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless
-from mmos.cli.styles import Ink, Style
+from mmos.cli.styles import Style, style
 
 VARIABLE = "MMOS_LOG"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
@@ -96,7 +97,7 @@ def _for_people() -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.TimeStamper("%H:%M:%S", utc=False),
             structlog.processors.format_exc_info,
-            _Line(Ink(colours)),
+            _Line(colours),
         ],
     )
 
@@ -119,15 +120,16 @@ def _for_programs() -> logging.Formatter:
 class _Line:
     """A record as one line for people. Names come from files and hosts: each part is cleaned and quoted where it has to be."""
 
-    def __init__(self, ink: Ink) -> None:
-        self._ink = ink
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
 
     def __call__(self, logger: Any, method: str, facts: MutableMapping[str, Any]) -> str:  # noqa: ARG002  # structlog's shape
-        ink, level = self._ink, str(facts.pop("level", ""))
-        head = f"{ink(str(facts.pop('timestamp')), 'dim')} [{ink(f'{level:<9}', LOOKS.get(level, 'error'))}]"
+        level = str(facts.pop("level", ""))
+        head = f"{style(str(facts.pop('timestamp')), 'dim')} [{style(f'{level:<9}', LOOKS.get(level, 'error'))}]"
         event, trace = flat(str(facts.pop("event", ""))), str(facts.pop("exception", ""))
-        told = [f"{ink(flat(name), 'accent')}={_value(value)}" for name, value in sorted(facts.items())]
-        return " ".join([head, ink(f"{event:<30}", "bold"), *told]).rstrip() + (f"\n{harmless(trace)}" if trace else "")
+        told = [f"{style(flat(name), 'accent')}={_value(value)}" for name, value in sorted(facts.items())]
+        line = " ".join([head, style(f"{event:<30}", "bold"), *told])
+        return (line if self._colours else unstyled(line)).rstrip() + (f"\n{harmless(trace)}" if trace else "")
 
 
 def _value(value: Any) -> str:

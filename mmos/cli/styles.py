@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
@@ -24,13 +23,3 @@ def style(text: str, *styles: Style) -> str:
 @cache
 def begin(*styles: Style) -> str:
     return sequence(";".join(CODES[name] for name in styles) + "m")
-
-
-@dataclass(frozen=True)
-class Ink:
-    """Applies styles. Without colour, it leaves the text as it is."""
-
-    colour: bool = False
-
-    def __call__(self, text: str, *styles: Style) -> str:
-        return style(text, *styles) if self.colour else text

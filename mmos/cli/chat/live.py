@@ -7,7 +7,6 @@ from collections.abc import Callable
 from mmos import events
 from mmos.cli.cells import flat
 from mmos.cli.chat.work import Work, line, what_came
-from mmos.cli.styles import Ink
 from mmos.cli.trace import note, what_of
 from mmos.scope import Hint
 
@@ -168,23 +167,23 @@ class Live:
 
     # ---------------------------------------------------------------- what is shown
 
-    def collapsed(self, width: int, ink: Ink) -> list[str]:
+    def collapsed(self, width: int) -> list[str]:
         """Take finished work, with everything below it, as lines for the scrollback. Stop at the first work that still runs."""
         lines: list[str] = []
         while self.works and self.works[0].ended is not None:
             work = self.works.pop(0)
             for _, inner in work.tree():
                 inner.number = self._number(inner)
-            lines += [line(inner, inner.ended or work.ended or 0.0, width, ink, depth) for depth, inner in work.tree()]
+            lines += [line(inner, inner.ended or work.ended or 0.0, width, depth) for depth, inner in work.tree()]
         return lines
 
-    def lines(self, now: float, width: int, ink: Ink) -> list[str]:
+    def lines(self, now: float, width: int) -> list[str]:
         """Draw one live line for each participant at work. Indentation shows who consults whom."""
-        return [line(inner, now, width, ink, depth) for work in self.works for depth, inner in work.tree()]
+        return [line(inner, now, width, depth) for work in self.works for depth, inner in work.tree()]
 
-    def status(self, now: float, width: int, ink: Ink) -> str:
+    def status(self, now: float, width: int) -> str:
         """Draw the arbiter's own line."""
-        return line(self.arbiter, now, width, ink, -1)
+        return line(self.arbiter, now, width, -1)
 
     def abandon(self, now: float) -> None:
         """Mark all unfinished work as stopped, because the run has ended."""

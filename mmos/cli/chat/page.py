@@ -10,7 +10,7 @@ from typing import Any, Protocol, TextIO
 from mmos import events
 from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless
-from mmos.cli.styles import Ink
+from mmos.cli.styles import style
 from mmos.cli.tables import Cell, columns
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
@@ -29,12 +29,12 @@ class Showing(Protocol):
 class Page(Protocol):
     """Takes lines, and controls the input line."""
 
-    ink: Ink
+    colour: bool
 
     @property
     def width(self) -> int: ...
     def lines(self, lines: Iterable[str]) -> None:
-        """Write MMOS's own lines. They may have styles, but no other control codes."""
+        """Write MMOS's own lines. They may have styles, which a page without colour removes."""
 
     def note(self, text: str) -> None:
         """Show a message of MMOS itself."""
@@ -75,17 +75,10 @@ class Stray(io.TextIOBase):
     def write(self, text: str) -> int:
         *lines, self._begun = (self._begun + text).split("\n")
         if lines:  # a tool may write from another thread
-            self._loop.call_soon_threadsafe(self._page.lines, [self._page.ink(harmless(unstyled(line)), "dim") for line in lines])
+            self._loop.call_soon_threadsafe(self._page.lines, [style(harmless(unstyled(line)), "dim") for line in lines])
         return len(text)
 
 
 def table(page: Page, heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = ()) -> None:
     """Write a table to the page."""
-    inked(page, columns(heads, rows, page.width, spare))
-
-
-def inked(page: Page, lines: Sequence[str]) -> None:
-    """Write coloured lines. Remove the colours if the page has none."""
-    import click
-
-    page.lines(lines if page.ink.colour else [click.unstyle(line) for line in lines])
+    page.lines(columns(heads, rows, page.width, spare))

@@ -13,8 +13,8 @@ from mmos import events
 from mmos.cli.cells import wrapped
 from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, spent
+from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless, print_json_line
-from mmos.cli.styles import Ink
 from mmos.cli.tables import ENDLESS
 from mmos.scope import Hint
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Pipe:
     """Writes answers to stdout and everything else to stderr."""
 
-    ink = Ink()
+    colour = False
     width = ENDLESS
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Pipe:
 
     def lines(self, lines: Iterable[str]) -> None:
         for line in lines:
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{unstyled(line)}\n")
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
@@ -94,7 +94,7 @@ class Documents(Pipe):
         self._said: list[str] = []
 
     def lines(self, lines: Iterable[str]) -> None:
-        self._said.extend(lines)
+        self._said.extend(map(unstyled, lines))
 
     def note(self, text: str) -> None:
         self._said.append(harmless(text))
@@ -135,7 +135,7 @@ class Told:
 
     def tell(self, event: events.Event) -> None:
         self._live.tell(event, 0.0)
-        self._live.collapsed(self._page.width, self._page.ink)  # this gives each finished work its number
+        self._live.collapsed(self._page.width)  # this gives each finished work its number
 
     def finish(self, answer: Answer) -> None:
         self._page.answered(answer)

@@ -12,6 +12,7 @@ from mmos.cli.chat.live import Live
 from mmos.cli.chat.markdown import MarkdownStream
 from mmos.cli.chat.resuming import next_step
 from mmos.cli.chat.work import INTERRUPTED, Work, spent
+from mmos.cli.styles import style
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Recital:
     def _markdown(self) -> MarkdownStream:
         if self._stream is None:
             self._width = self._page.width
-            self._stream = MarkdownStream(min(WIDEST, self._width), self._page.ink.colour)
+            self._stream = MarkdownStream(min(WIDEST, self._width), self._page.colour)
         elif self._width != self._page.width:
             self._width = self._page.width
             self._stream.resize(min(WIDEST, self._width))
@@ -102,7 +103,7 @@ class Recital:
         page = self._page
         notes = [line for note in self._live.notes for line in wrapped(note, page.width)]
         self._live.notes.clear()
-        done = [*(page.ink(note, "dim") for note in notes), *self._live.collapsed(page.width, page.ink)]
+        done = [*(style(note, "dim") for note in notes), *self._live.collapsed(page.width)]
         self._apart = self._apart or bool(done)
         if self._live.settled and self._blocks:
             done += [*([""] if self._apart else []), *self._blocks]
@@ -111,7 +112,7 @@ class Recital:
             page.lines(done)
 
     def _note(self, text: str) -> None:
-        self._page.lines(self._page.ink(line, "dim") for line in wrapped(text, self._page.width))
+        self._page.lines(style(line, "dim") for line in wrapped(text, self._page.width))
 
     # ---------------------------------------------------------------- what is seen
 
@@ -123,9 +124,9 @@ class Recital:
             if self._tail is None:
                 self._tail = stream.tail()
         width = page.width
-        works = self._live.lines(now, width, page.ink)
+        works = self._live.lines(now, width)
         held = self._blocks if not self._live.settled else []
-        status = [] if works else [self._live.status(now, width, page.ink)]
+        status = [] if works else [self._live.status(now, width)]
         return [*works, *held, *(self._tail or []), *status]
 
     def finish(self, answer: Answer) -> None:
@@ -147,12 +148,12 @@ class Recital:
         page.lines(self._footer(answer))
 
     def _footer(self, answer: Answer) -> list[str]:
-        ink, width, reason = self._page.ink, self._page.width, answer.reason
+        width, reason = self._page.width, answer.reason
         lines: list[str] = []
         said = []
         if answer.status == "cancelled":
             said.append(INTERRUPTED)
         elif answer.status != "answered":
-            lines += [ink(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
+            lines += [style(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
             said += [step] if reason and (step := next_step(reason)) else []
-        return lines + [ink(line, "dim") for text in (*said, spent(answer.view)) for line in wrapped(text, width)]
+        return lines + [style(line, "dim") for text in (*said, spent(answer.view)) for line in wrapped(text, width)]

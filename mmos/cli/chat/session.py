@@ -14,6 +14,7 @@ from mmos.cli.chat.addressing import addressed
 from mmos.cli.chat.page import Page
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import Work
+from mmos.cli.styles import style
 from mmos.errors import MmosError
 from mmos.plurals import counted
 
@@ -164,8 +165,7 @@ class Session:
         """Show what the user sent, shortened."""
         shown = hanging("› ", text, self.page.width)
         left = len(shown) - MOST_LINES
-        ink = self.page.ink
-        self.page.lines(["", *(ink(line, "bold") for line in (shown[:MOST_LINES] if left > 1 else shown))])
+        self.page.lines(["", *(style(line, "bold") for line in (shown[:MOST_LINES] if left > 1 else shown))])
         if left > 1:
             self.say(f"  … {counted(left, 'more line')}")
 

@@ -16,7 +16,7 @@ from mmos.cli.chat.outside import edited
 from mmos.cli.chat.page import Stray
 from mmos.cli.chat.recital import Recital
 from mmos.cli.chat.terminal import Terminal
-from mmos.cli.styles import Ink
+from mmos.cli.styles import style
 from mmos.errors import MmosError
 from mmos.events import QuestionAsked
 
@@ -35,10 +35,10 @@ class Screen(Terminal):
     sitting: Sitting
 
     def note(self, text: str) -> None:
-        self.lines(self.ink(line, "dim") for line in wrapped(text, self.width))
+        self.lines(style(line, "dim") for line in wrapped(text, self.width))
 
     def complain(self, error: MmosError) -> None:
-        self.lines(self.ink(line, "error") for line in wrapped(error.message, self.width))
+        self.lines(style(line, "error") for line in wrapped(error.message, self.width))
         if error.next_step:
             self.note(error.next_step)
 
@@ -49,7 +49,7 @@ class Screen(Terminal):
         from mmos.cli.chat.markdown import MarkdownStream
         from mmos.cli.chat.recital import WIDEST
 
-        stream = MarkdownStream(min(WIDEST, self.width), self.ink.colour)
+        stream = MarkdownStream(min(WIDEST, self.width), self.colour)
         self.lines([*stream.feed(text), *stream.finish()])
 
     def showing(self, number: Callable[[Work], int]) -> Recital:
@@ -80,7 +80,7 @@ class Sitting:
         self._options: Sequence[str] = ()
         self._threads: list[str] = []
         self._aside: set[asyncio.Task[None]] = set()
-        self.screen = Screen(self, KeptHistory(folder, self._thread), ChatCompleter(self._names()), Ink(colour))
+        self.screen = Screen(self, KeptHistory(folder, self._thread), ChatCompleter(self._names()), colour)
         self.screen.sitting = self
         self.screen.below = self.waiting
 
@@ -136,7 +136,7 @@ class Sitting:
             self.left()
         else:
             self._warned = True
-            self.screen.lines([self.screen.ink("Press Ctrl-C again or Ctrl-D to leave.", "dim")])
+            self.screen.lines([style("Press Ctrl-C again or Ctrl-D to leave.", "dim")])
 
     def wants_editor(self) -> None:
         self._beside(self._edit())
@@ -167,7 +167,7 @@ class Sitting:
             screen.type(begun)
             screen.refresh()
         first, *rest = wrapped(answer, screen.width - 2)
-        screen.lines([screen.ink(f"› {first}", "bold"), *rest, ""])
+        screen.lines([style(f"› {first}", "bold"), *rest, ""])
         return answer
 
     async def agree(self, text: str, default: str) -> bool:
@@ -175,10 +175,10 @@ class Sitting:
         return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), default)) in ("yes", "y")
 
     def _asked(self, question: QuestionAsked) -> list[str]:
-        ink, width = self.screen.ink, self.screen.width
+        width = self.screen.width
         text = wrapped(f"{question.role} asks: {question.text}", width)
         options = [line for number, option in enumerate(question.options, 1) for line in hanging(f"  {number}. ", flat(option), width)]
-        return ["", *(ink(line, "bold") for line in text), *options]
+        return ["", *(style(line, "bold") for line in text), *options]
 
     async def _answer(self, question: QuestionAsked) -> str:
         while True:
@@ -217,4 +217,4 @@ class Sitting:
         lines = [f"  waits: {flat(text)}" for text in self.inbox.waiting]
         if self.session is not None:
             lines += [f"  attached: {flat(one.name)}" for one in self.session.attached]
-        return [screen.ink(fit(line, screen.width), "dim") for line in lines]
+        return [style(fit(line, screen.width), "dim") for line in lines]

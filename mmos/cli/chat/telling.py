@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mmos.cli.cells import cells, hanging, pad, wrapped
 from mmos.cli.chat import slash
-from mmos.cli.chat.page import inked, table
+from mmos.cli.chat.page import table
+from mmos.cli.styles import style
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ async def tools(session: Session, argument: str) -> None:
 
 def _one_tool(session: Session, tool: Tool) -> None:
     page = session.page
-    page.lines([page.ink(tool.name, "bold"), *wrapped(tool.spec.description, page.width)])
+    page.lines([style(tool.name, "bold"), *wrapped(tool.spec.description, page.width)])
     required = tool.spec.parameters.get("required", ())
     rows = [
         (name, str(spec.get("type", "any")), "yes" if name in required else "no", str(spec.get("description", "")))
@@ -87,7 +88,7 @@ async def hosts_(session: Session, argument: str) -> None:  # noqa: ARG001
     from mmos.fleet.survey import survey
 
     states = await survey(session.app.fleet, session.app.config.servers())
-    inked(session.page, hosts.table(states, time.time(), session.page.width))
+    session.page.lines(hosts.table(states, time.time(), session.page.width))
 
 
 async def models(session: Session, argument: str) -> None:  # noqa: ARG001
@@ -124,5 +125,5 @@ async def open_(session: Session, argument: str) -> None:
         raise UsageError(f"There is no answer {argument!r}.", next_step=f"There are: {listed}.")
     work = fitting[-1]
     page = session.page
-    page.lines([page.ink(f"[{work.number}] {work.role} · {work.model} on {work.host}", "bold")])
+    page.lines([style(f"[{work.number}] {work.role} · {work.model} on {work.host}", "bold")])
     page.markdown(work.text)

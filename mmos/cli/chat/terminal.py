@@ -22,8 +22,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from mmos.cli.cells import cells
 from mmos.cli.chat.keys import Typist, bindings
 from mmos.cli.cleaning import harmless
-from mmos.cli.guard import shown
-from mmos.cli.styles import Ink
+from mmos.cli.guard import shown, unstyled
+from mmos.cli.styles import style
 
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
@@ -48,8 +48,8 @@ class Output(Vt100_Output):
 class Terminal:
     """A page that is redrawn. Its live lines are right above the input line, which prompt_toolkit draws and edits."""
 
-    def __init__(self, typist: Typist, history: History, completer: Completer, ink: Ink) -> None:
-        self.ink = ink
+    def __init__(self, typist: Typist, history: History, completer: Completer, colour: bool) -> None:
+        self.colour = colour
         self.asking = ""
         """The prompt of the input line while a question is open."""
         self.live: Callable[[], Sequence[str]] = tuple
@@ -78,7 +78,7 @@ class Terminal:
             completer=completer,
             complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
             key_bindings=bindings(self._typist, self.forget),
-            color_depth=None if self.ink.colour else ColorDepth.DEPTH_1_BIT,
+            color_depth=None if self.colour else ColorDepth.DEPTH_1_BIT,
             erase_when_done=True,
             input=create_input(),
             output=self._output,
@@ -129,7 +129,10 @@ class Terminal:
         self._shown = []
 
     def _message(self) -> ANSI:
-        return ANSI(shown(self.ink(self.asking or PROMPT, "bold")))
+        return ANSI(self._as_shown(style(self.asking or PROMPT, "bold")))
+
+    def _as_shown(self, line: str) -> str:
+        return shown(line if self.colour else unstyled(line))
 
     def _before(self, _app: Any) -> None:
         """Draw the changed lines above the input line, before prompt_toolkit draws that line."""
@@ -149,7 +152,7 @@ class Terminal:
         same = 0 if self._pending else _common(live, self._shown)
         self._output.cursor_up(len(self._shown) - same)
         # Overwrite line by line: some terminals move an erased screen into their scrollback.
-        self._output.write_raw("".join(f"\x1b[K{shown(line)}\r\n" for line in [*self._pending, *live[same:]]))
+        self._output.write_raw("".join(f"\x1b[K{self._as_shown(line)}\r\n" for line in [*self._pending, *live[same:]]))
         self._output.erase_down()
         self._pending.clear()
         self._shown = live

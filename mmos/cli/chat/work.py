@@ -10,7 +10,7 @@ import orjson
 
 from mmos.cli.cells import cells, fit, flat
 from mmos.cli.output import how_long
-from mmos.cli.styles import Ink
+from mmos.cli.styles import style
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -84,14 +84,14 @@ def what_came(result: str) -> str:
     return response if isinstance(response, str) else result
 
 
-def line(work: Work, now: float, width: int, ink: Ink, depth: int = 0) -> str:
+def line(work: Work, now: float, width: int, depth: int = 0) -> str:
     """Draw the work in one line that fits."""
     indent = "  " * (depth + 1)
     if work.ended is not None:
-        mark = ink("✓", "ok") if work.ok else ink("✗", "error")
-        return f"{indent}{mark} {ink(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2), 'dim')}"
+        mark = style("✓", "ok") if work.ok else style("✗", "error")
+        return f"{indent}{mark} {style(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2), 'dim')}"
     mark = SPINNER[int((now - work.begun) * SPINS_A_SECOND) % len(SPINNER)]
-    return f"{indent}{ink(mark, 'accent')} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
+    return f"{indent}{style(mark, 'accent')} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
 
 
 def _fitted(parts: list[str], seconds: float, width: int) -> str:
