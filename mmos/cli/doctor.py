@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from mmos.doctor.probe import Probing
     from mmos.fleet.fleet import Fleet
 
-MARKS: dict[str, tuple[str, Style]] = {"error": ("✗", "error"), "warning": ("!", "warning"), "info": ("·", "info")}
-WELL: tuple[str, Style] = ("✓", "ok")
+MARKS: dict[Style, str] = {"error": "✗", "warning": "!", "info": "·", "ok": "✓"}
 LEAST_WIDTH = 24
 
 
@@ -151,7 +150,7 @@ def _tell(findings: Sequence[Finding], facts: Facts) -> None:
         found = [finding for finding in findings if finding.family == family]
         if not _looked_at(family, facts):
             continue
-        mark = _mark(*_worst(found)) if found or _seen(family, facts) else "-"
+        mark = _mark(_worst(found)) if found or _seen(family, facts) else "-"
         click.echo(f"{mark} {style(family, 'bold')}{_well(family, facts) if not found else ''}")
         for finding in found:
             _tell_one(finding)
@@ -183,18 +182,18 @@ def _well(family: str, facts: Facts) -> str:
 def _tell_one(finding: Finding) -> None:
     text, width = flat(f"{finding.subject}: {finding.message}"), terminal_width()
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
-    click.echo("\n".join([f"  {_mark(*MARKS[finding.level])} {first}", *(f"    {more}" for more in rest)]))
+    click.echo("\n".join([f"  {_mark(finding.level)} {first}", *(f"    {more}" for more in rest)]))
     if finding.cure:  # not wrapped, so that users can copy the command
         click.echo(style(f"      → {flat(finding.cure)}", "accent"))
 
 
-def _worst(found: Sequence[Finding]) -> tuple[str, Style]:
+def _worst(found: Sequence[Finding]) -> Style:
     levels = {finding.level for finding in found}
-    return next((mark for level, mark in MARKS.items() if level in levels and level != "info"), WELL)
+    return next((level for level in MARKS if level in levels and level != "info"), "ok")
 
 
-def _mark(sign: str, level: Style) -> str:
-    return style(sign, "bold", level)
+def _mark(level: Style) -> str:
+    return style(MARKS[level], "bold", level)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
@@ -202,5 +201,4 @@ def _summary(findings: Sequence[Finding]) -> str:
     told = [counted(number, level) for level, number in levels.items() if number]
     fixable = sum(finding.fix is not None for finding in findings)
     more = f" `mmos doctor --fix` fixes {fixable} of these." if fixable else ""
-    worst: Style = "error" if levels["error"] else "warning" if levels["warning"] else "ok"
-    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", "bold", worst) + more
+    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", "bold", _worst(findings)) + more
