@@ -82,6 +82,32 @@ async def test_a_stream_that_is_left_stops_its_run() -> None:
         assert last.status == "cancelled"
 
 
+async def test_a_stream_keeps_its_answer_and_goes_on_to_the_end_when_it_is_cancelled() -> None:
+    async with stage({"arbiter": ["So it is.", "Never."]}) as on:
+        stream = on.app.stream("And now?")
+        assert stream.answer is None
+        seen = [event async for event in stream]
+        assert stream.answer is not None
+        assert (stream.answer.text, stream.answer.run) == ("So it is.", stream.run)
+        on.host.faults.add("hang")
+        stream = on.app.stream("Go.")
+        async for event in stream:
+            seen.append(event)
+            if isinstance(event, events.ModelAsked):
+                stream.cancel()
+        assert (stream.answer and stream.answer.status, seen[-1].kind) == ("cancelled", "run_finished")
+
+
+async def test_a_resumed_stream_yields_all_events_and_ends_at_the_new_end() -> None:
+    async with stage({"arbiter": [Call("escalate_to_user", {"question": "Red?"}), "Red, then."]}) as on:
+        asked = await on.app.run("Paint.", options=mmos.RunOptions(on_question="wait"))
+        await on.app.answer(asked.run, "yes")
+        stream = on.app.stream_resumed(asked.run)
+        ends = [event.status async for event in stream if isinstance(event, events.RunFinished)]
+        assert ends == ["waiting", "answered"]
+        assert (stream.answer and stream.answer.text) == "Red, then."
+
+
 async def test_a_stream_of_a_wrong_task_raises() -> None:
     async with stage({"arbiter": []}) as on:
         with pytest.raises(mmos.MmosError, match="task is empty"):
