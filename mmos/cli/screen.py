@@ -39,8 +39,6 @@ class Screen:
     _asked: dict[str, asyncio.Event] = field(default_factory=dict)
     _live: Live = field(default_factory=Live)
     _early: list[Hint] = field(default_factory=list)
-    _failures: set[tuple[str, str]] = field(default_factory=set)
-    """Failures that were printed already: each is printed once."""
 
     def __post_init__(self) -> None:
         if self.heartbeat is not None:
@@ -77,18 +75,10 @@ class Screen:
         if isinstance(event, events.ModelAsked):
             self._release(not self._live.behind)
         line = " ".join(progress(event).splitlines())  # a name may hold line breaks
-        if line and not self._is_known(event):
+        if line and not self._live.repeats(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):
             self._asked.setdefault(event.question, asyncio.Event()).set()
-
-    def _is_known(self, event: events.Event) -> bool:
-        if not isinstance(event, events.ModelFailed):
-            return False
-        failure = (event.host, event.detail)
-        known = failure in self._failures
-        self._failures.add(failure)
-        return known
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:

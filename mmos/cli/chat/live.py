@@ -29,6 +29,7 @@ class Live:
         self._warnings: set[str] = set()
         self._failures: set[tuple[str, str]] = set()
         """Failures that were shown already: each is shown once per turn."""
+        self._repeated: events.Event | None = None
         self._unserved = set() if unserved is None else unserved
         """Roles that no host can serve and that the user was warned of. Each is shown once per session."""
         self._own = ""
@@ -150,7 +151,8 @@ class Live:
         text, known = note(event), False
         match event:
             case events.ModelFailed(host=host, detail=detail, role=role, model=model):
-                known = (host, detail) in self._failures or f"{role}={model}" in self._unserved
+                self._repeated = event if (host, detail) in self._failures else None
+                known = self._repeated is event or f"{role}={model}" in self._unserved
                 self._failures.add((host, detail))
             case events.Warned(unserved=roles):
                 known = bool(roles) and self._unserved.issuperset(roles)
@@ -160,6 +162,10 @@ class Live:
                 self._warnings.add(text)
         if text and not known:
             self.notes.append(f"! {flat(text)}")
+
+    def repeats(self, event: events.Event) -> bool:
+        """Whether this event, the newest, is a failure that was shown before."""
+        return event is self._repeated
 
     def knows(self, warning: str) -> bool:
         """Whether an event has already shown this warning."""
