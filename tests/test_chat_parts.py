@@ -23,7 +23,7 @@ from mmos.cli.chat.why import reasons
 from mmos.cli.chat.wishes import Wishes
 from mmos.cli.chat.work import spent, what_came
 from mmos.cli.guard import shown
-from mmos.cli.styles import style
+from mmos.cli.styles import colourless, style
 from mmos.cli.typed import FILE, Typed, add, began, forget, newest
 from mmos.config.settings import checked
 from mmos.errors import UsageError
@@ -78,6 +78,11 @@ def test_what_was_spent_leaves_out_what_nobody_told() -> None:
 
 
 def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
+    assert [colourless({"NO_COLOR": value, "TERM": term}) for value, term in (("", "xterm"), ("1", "xterm"), ("", "dumb"))] == [
+        False,
+        True,
+        True,
+    ]
     assert style("so") == style("", "error") + "so" == "so"
     assert shown(style("so", "error")) == "\x1b[31mso\x1b[0m"
 

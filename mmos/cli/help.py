@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from mmos.cli.guard import shown
+from mmos.cli.styles import colourless
 from mmos.errors import NotFound
 
 TOPICS = Path(__file__).with_name("topics")
@@ -84,12 +84,11 @@ def _unknown(at: click.Context, path: str, name: str, *, topics: bool) -> NotFou
 
 def _shown(text: str) -> str:
     """Format Markdown at a terminal. In a pipe, leave it as it is."""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM", "") not in ("", "dumb")
     if not sys.stdout.isatty():
         return text.rstrip("\n")
     from mmos.cli.chat.markdown import MarkdownStream
 
-    stream = MarkdownStream(_width(), colour)
+    stream = MarkdownStream(_width(), not colourless())
     return "\n".join([*stream.feed(text), *stream.finish()])
 
 

@@ -14,7 +14,7 @@ import click
 from mmos.cli.cells import flat
 from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless
-from mmos.cli.styles import Style, style
+from mmos.cli.styles import Style, colourless, style
 
 VARIABLE = "MMOS_LOG"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
@@ -90,7 +90,7 @@ class Formatter(logging.Formatter):
 def _for_people() -> logging.Formatter:
     import structlog
 
-    colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    colours = sys.stderr.isatty() and not colourless()
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_log_level],
         processors=[

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import click
 
 from mmos.cli.guard import guarded
-from mmos.cli.styles import style
+from mmos.cli.styles import colourless, style
 from mmos.errors import HostError, MmosError, StateError, UserError
 from mmos.version import __version__
 
@@ -154,9 +154,8 @@ def _nowhere(mode: Literal["r", "w"]) -> TextIO:
 
 
 def _run(args: list[str]) -> int:
-    colour = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
     try:
-        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=colour)
+        code = mmos.main(args=args, prog_name="mmos", standalone_mode=False, color=False if colourless() else None)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
@@ -13,6 +15,11 @@ CODES: dict[Style, str] = {
     "bold": "1", "dim": "2", "italic": "3", "underline": "4", "strike": "9",
     "error": "31", "ok": "32", "warning": "33", "info": "34", "keyword": "35", "accent": "36",
 }  # fmt: skip
+
+
+def colourless(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user wants no styles at all. An empty `NO_COLOR` counts as none."""
+    return bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
 
 
 def style(text: str, *styles: Style) -> str:

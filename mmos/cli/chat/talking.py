@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +14,7 @@ from mmos.cli.chat import slash
 from mmos.cli.chat.opening import caution, go_on, header, opened
 from mmos.cli.chat.page import Stray
 from mmos.cli.chat.sitting import Sitting
+from mmos.cli.styles import colourless
 from mmos.cli.wiring import wired
 from mmos.errors import MmosError
 
@@ -35,7 +35,7 @@ async def at_terminal(config: Setting, wishes: Wishes, thread: str | None, last:
             left.append(True)
             main.cancel()
 
-    sitting = Sitting(leave, lambda: _folder(config), colour="NO_COLOR" not in os.environ)
+    sitting = Sitting(leave, lambda: _folder(config), colour=not colourless())
     resume = ""
     try:
         with sitting.screen.open(), _logs_on(sitting.screen):
