@@ -41,9 +41,8 @@ class Heartbeat:
                 say(self.line())
 
     def line(self) -> str:
-        tokens = self.live.tokens
-        parts = [self._at_work(), f"{tokens:,} tokens" if tokens else ""]
-        return f"mmos: still at work after {_since(self.clock() - self._begun)}: {', '.join(filter(None, parts))}"
+        tokens = f", {self.live.tokens:,} tokens" if self.live.tokens else ""
+        return f"mmos: still at work after {_since(self.clock() - self._begun)}: {self._at_work()}{tokens}"
 
     def _at_work(self) -> str:
         for one in self.live.answering():

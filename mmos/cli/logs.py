@@ -19,7 +19,6 @@ from mmos.cli.styles import Style, colourless, style
 VARIABLE = "MMOS_LOG"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
 LOOKS: Mapping[str, Style] = {"debug": "dim", "info": "ok", "warning": "accent"}
-"""Styles by level. Those above a warning are errors."""
 _JSON = ":json"
 
 

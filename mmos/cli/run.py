@@ -157,8 +157,7 @@ class Show:
 
         stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
         progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
-        heartbeat = None if self.progress is False else Heartbeat()
-        return Screen(stream and not config.json, progress, heartbeat=heartbeat)
+        return Screen(stream and not config.json, progress, heartbeat=None if self.progress is False else Heartbeat())
 
 
 async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
