@@ -37,7 +37,7 @@ def progress(event: events.Event) -> str:
         case events.CallFinished(tool=tool, ok=True, seconds=seconds):
             return f"  ✓ {tool} · {how_long(seconds)}"
         case events.CallFinished(tool=tool, message=message):
-            return f"  ✗ {tool}: {one_line(message.content, 120)}"
+            return f"  ✗ {tool}: {one_line(what_came(message.content), 120)}"
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
         case events.ModelFailed(lane=lane) if "/" not in lane:
@@ -60,6 +60,18 @@ def note(event: events.Event) -> str:
         case events.HistoryShortened(role=role, dropped=dropped):
             return f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
     return ""
+
+
+def what_came(result: str) -> str:
+    """Describe the result of a tool. Of a specialist's document, take the response."""
+    if not result.startswith("{"):
+        return result
+    try:
+        document = orjson.loads(result)
+    except orjson.JSONDecodeError:
+        return result
+    response = document.get("response")
+    return response if isinstance(response, str) else result
 
 
 def what_of(arguments: Mapping[str, Any]) -> str:
@@ -90,7 +102,7 @@ def _text(event: events.Event) -> str:
         case events.RunResumed():
             return "resumed"
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:
-            return f"{role} gets: {one_line(message.content, WIDTH)}"
+            return f"{role} gets: {one_line(what_came(message.content), WIDTH)}"
         case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):
             return f"{role} asks {model} (about {counted(estimate, 'token')}, {channel})"
         case events.ModelReplied():
@@ -100,7 +112,7 @@ def _text(event: events.Event) -> str:
         case events.CallStarted(role=role, tool=tool, arguments=arguments):
             return f"{role} calls {tool} {one_line(orjson.dumps(arguments).decode(), WIDTH)}"
         case events.CallFinished(tool=tool, ok=ok, message=message, seconds=seconds):
-            return f"{tool} {'gave' if ok else 'failed'} after {how_long(seconds)}: {one_line(message.content, WIDTH)}"
+            return f"{tool} {'gave' if ok else 'failed'} after {how_long(seconds)}: {one_line(what_came(message.content), WIDTH)}"
         case events.RunFinished(status=status, reason=reason):
             return f"{status}" + (f": {reason.code}" if reason else "")
     return _rarer(event)
@@ -109,7 +121,7 @@ def _text(event: events.Event) -> str:
 def _rarer(event: events.Event) -> str:
     match event:
         case events.Prompted(role=role, message=message):
-            return f"{role} is corrected: {one_line(message.content, WIDTH)}"
+            return f"{role} is corrected: {one_line(what_came(message.content), WIDTH)}"
         case events.CallRepaired(stage=stage, what=what):
             return f"repair ({stage}): {one_line(what, WIDTH)}"
         case events.LoopNoticed():

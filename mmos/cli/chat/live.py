@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from mmos import events
 from mmos.cli.cells import flat
-from mmos.cli.chat.work import Work, line, what_came
-from mmos.cli.trace import note, what_of
+from mmos.cli.chat.work import Work, line
+from mmos.cli.trace import note, what_came, what_of
 from mmos.scope import Hint
 
 OWN_LINE = frozenset({"escalate_to_user"})

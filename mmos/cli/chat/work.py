@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import orjson
-
 from mmos.cli.cells import cells, fit, flat
 from mmos.cli.output import how_long
 from mmos.cli.styles import style
@@ -70,18 +68,6 @@ class Work:
         yield depth, self
         for inner in self.below:
             yield from inner.tree(depth + 1)
-
-
-def what_came(result: str) -> str:
-    """Describe the result of a tool. Of a specialist's document, take the response."""
-    if not result.startswith("{"):
-        return result
-    try:
-        document = orjson.loads(result)
-    except orjson.JSONDecodeError:
-        return result
-    response = document.get("response")
-    return response if isinstance(response, str) else result
 
 
 def line(work: Work, now: float, width: int, depth: int = 0) -> str:
