@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from mmos.fences import apart, fenced, poses
 from mmos.messages import Message, ToolCall, clean
 from mmos.plurals import counted
 from mmos.prompting.digest import digest
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, render
 from mmos.views.run import canonical
@@ -43,6 +44,11 @@ SHOWN = 400
 
 class House(Room, Protocol):
     """What the executor itself can reach."""
+
+    @property
+    def templates(self) -> Templates:
+        """The texts that the caller reads."""
+        ...
 
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
         """The call that was meant by one that could not run. None: MMOS cannot find out."""
@@ -72,13 +78,17 @@ class Execution:
         try:
             text = await self._caught()
         except ToolError as error:
-            ok, code, text = False, error.code, error.report or f"Error: {error}"
+            ok, code, text = False, error.code, error.report or self._words.fill("error", message=str(error))
         message = Message("tool", clean(text), tool_name=call.name, call_id=call.id)
         finished = CallFinished(call.id, scope.lane, scope.role, call.name, ok, message, round(scope.clock() - begun, 6), code)
         scope.record(finished)
         if (tool := self.offered.get(call.name)) is None or tool.effects:
             await scope.durable()  # the next step builds on it
         return finished
+
+    @property
+    def _words(self) -> Templates:
+        return self.room.templates
 
     async def _caught(self) -> str:
         """Turn every fault of a tool into an error that the model can read. Errors that end the run pass."""
@@ -87,31 +97,37 @@ class Execution:
         except asyncio.CancelledError:
             if _cancelled_from_outside():
                 raise
-            raise ToolFailed(f"{self.call.name} failed: it was cancelled from within.") from None
+            raise self._failed(self._words.fill("cancelled_tool")) from None
         except (ToolError, *PASS_ON):
             raise
         except MmosError as error:
             raise ToolError(apart(str(error)), code=error.code) from error
         except SystemExit as error:
-            raise ToolFailed(f"{self.call.name} failed: it tried to end the program ({_told(error)}).") from error
+            raise self._failed(self._words.fill("exited_tool", error=_told(error))) from error
         except Exception as error:  # the only broad catch in MMOS: a tool may raise anything
             leaves = list(_leaves(error))
             for leaf in leaves:
                 if isinstance(leaf, PASS_ON):
                     raise leaf from None
-            raise ToolFailed(f"{self.call.name} failed: {'; '.join(map(_told, leaves))}") from error
+            raise self._failed("; ".join(map(_told, leaves))) from error
+
+    def _failed(self, error: str) -> ToolFailed:
+        return ToolFailed(self._words.fill("failed_tool", tool=self.call.name, error=error))
+
+    def _listed(self, names: Iterable[str]) -> str:
+        return ", ".join(names) or self._words.fill("none")
 
     def _found(self) -> Tool:
         name = self.call.name
         tool = self.offered.get(name)
         if tool is not None:
             return tool
-        existing = ", ".join(self.offered.names) or "none"
+        existing = self._listed(self.offered.names)
         if name in self.known:
-            raise ToolDenied(f"{self.scope.role} may not use {name} now. Tools you have: {existing}.")
+            raise ToolDenied(self._words.fill("denied_tool", role=self.scope.role, tool=name, tools=existing))
         near = difflib.get_close_matches(name, self.offered.names, n=1)
-        guess = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownTool(f"There is no tool named {name!r}.{guess} Tools you have: {existing}.")
+        guess = f" {self._words.fill('did_you_mean', tool=near[0])}" if near else ""
+        raise UnknownTool(self._words.fill("unknown_tool", tool=repr(name), guess=guess, tools=existing))
 
     async def _settled(self) -> tuple[Execution, Tool, str]:
         """The call as it can run: as it came, coerced to the schema, or clarified once. With a note for the caller about the change."""
@@ -127,20 +143,14 @@ class Execution:
                     raise
         mended = replace(self, call=replace(clear, id=self.call.id))
         tool = mended._found()
-        return (
-            mended._coerced(tool),
-            tool,
-            f"[Your call could not be carried out as you wrote it. This was done instead: {mended._spelled()}]\n",
-        )
+        return mended._coerced(tool), tool, f"{self._words.fill('other_call', call=mended._spelled())}\n"
 
     def _coerced(self, tool: Tool) -> Execution:
         """The call with arguments that fit the schema. Every change is recorded."""
         coerced = coerce(self.call.arguments, tool.spec.parameters, tool.spec.problems)
         if coerced.problems:
-            expected = ", ".join(tool.spec.parameters.get("properties", {})) or "none"
-            raise InvalidArguments(
-                f"The arguments of {tool.name} do not fit: {'; '.join(coerced.problems)}. Arguments it takes: {expected}."
-            )
+            problems, expected = "; ".join(coerced.problems), self._listed(tool.spec.parameters.get("properties", ()))
+            raise InvalidArguments(self._words.fill("wrong_arguments", tool=tool.name, problems=problems, parameters=expected))
         if not coerced.changes and coerced.arguments == self.call.arguments:
             return self
         told = {repair.what for repair in self.scope.view.repairs if repair.call == self.call.id}
@@ -159,7 +169,7 @@ class Execution:
         said = await self.room.ask_user(self.scope, question, call=self.call.id)
         if said == "repeat":
             return await self._timed(tool)
-        raise ToolUnknownOutcome(f"This call was cut off; nobody knows whether it took effect. The user says: {said}.")
+        raise ToolUnknownOutcome(self._words.fill("cut_off_call", answer=said))
 
     async def _guarded(self) -> str:
         """Run the call unless it is a loop: the same call again and again. Repeatable tools and calls that a crash cut off are no loop."""
@@ -183,10 +193,7 @@ class Execution:
             self.scope.record(LoopNoticed(self.scope.lane, self.scope.role, self.call.name, earlier + 1, measure))  # type: ignore[arg-type]
         if measure == "ask":
             return await self._user_decides(earlier)
-        raise ToolDenied(
-            f"You have made this very call {counted(earlier, 'time')}; it is not made again. Its last result was:\n{fenced(self._last_result())}\n"
-            "Use that, call something else, or answer with what you have."
-        )
+        raise ToolDenied(self._words.fill("same_call", times=counted(earlier, "time"), result=fenced(self._last_result())))
 
     def _earlier(self) -> int:
         """How often this call was made before, in this lane or in the lanes above it. Lanes side by side do not count."""
@@ -203,7 +210,7 @@ class Execution:
         if said == "stop":
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
             raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
-        return "" if said == "go on" else f"The user says: {said}"
+        return "" if said == "go on" else self._words.fill("user_says", answer=said)
 
     async def _vouched(self, tool: Tool, written: ToolCall) -> None:
         """Ask the user about a call that is also in a text that the caller read: the author of that text may want it, not the model."""
@@ -218,9 +225,9 @@ class Execution:
             self.scope.warn(
                 f"{role} copied a call of {call.name} from a text that it read. MMOS could not ask the user, so it did not make the call."
             )
-            said = "the user could not be asked"
+            said = self._words.fill("user_not_asked")
         if said.strip().lower() != "yes":
-            raise ToolDenied(f"This call was not made. It is in a text that you were given, and the user did not allow it: {said}.")
+            raise ToolDenied(self._words.fill("copied_call", answer=said))
 
     async def _timed(self, tool: Tool) -> str:
         if tool.effects:
@@ -237,8 +244,8 @@ class Execution:
             raise ToolError(apart(str(error)), code=error.code) from error
         except TimeoutError as error:
             if not limit.expired():
-                raise ToolFailed(f"{tool.name} failed: {_told(error)}") from error
-            raise ToolTimeout(f"{tool.name} did not finish within {tool.timeout:g} s and was stopped.") from error
+                raise self._failed(_told(error)) from error
+            raise ToolTimeout(self._words.fill("late_tool", tool=tool.name, seconds=f"{tool.timeout:g}")) from error
 
     async def _halting(self, tool: Tool, context: Context) -> Any:
         """What the tool gives. If the run pauses or ends, that counts, whatever the tool gives."""
@@ -253,7 +260,7 @@ class Execution:
         if len(text) <= LONGEST_RESULT:
             return text
         reference = self.scope.keep("", text)
-        return f"[The result has {len(text):,} characters and is kept as {reference}. This is its digest:]\n{fenced(digest(text))}"
+        return self._words.fill("long_result", length=f"{len(text):,}", artifact=reference, digest=fenced(digest(text)))
 
     def _spelled(self) -> str:
         return f"{self.call.name}({', '.join(f'{name}={value!r}' for name, value in self.call.arguments.items())})"[:SHOWN]
@@ -264,7 +271,7 @@ class Execution:
             begun = self.scope.view.started_calls[finished.call]
             if finished.ok and canonical(begun.role, begun.tool, begun.arguments) == key:
                 return finished.message.content[:SHOWN]
-        return "none."
+        return f"{self._words.fill('none')}."
 
 
 def _cancelled_from_outside() -> bool:

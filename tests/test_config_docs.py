@@ -11,7 +11,7 @@ from mmos.app import checks
 from mmos.config.facts import FACTS
 from mmos.config.json_schema import json_schema
 from mmos.config.load import from_mapping, from_text
-from mmos.prompting.templates import TEXTS, set_of
+from mmos.prompting.templates import set_of, texts
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "configuration.md").read_text(encoding="utf-8")
@@ -43,9 +43,17 @@ def test_the_defaults_of_the_tables_are_the_defaults():
 def test_the_page_of_prompts_has_every_file_and_every_place():
     page = (DOCS / "prompts.md").read_text(encoding="utf-8")
     small = {path.stem for path in set_of("small").glob("*.md")}
-    files = [f"| `{name}.md` | {text.reader} | {text.use} | {'yes' if name in small else 'no'} |" for name, text in TEXTS.items()]
-    places = [f"| `{name}.md` | `{place}` | {what} |" for name, text in TEXTS.items() for place, what in text.places.items()]
+    whole = {name: text for name, text in texts().items() if not text.file}
+    files = [f"| `{name}.md` | {text.reader} | {text.use} | {'yes' if name in small else 'no'} |" for name, text in whole.items()]
+    places = [f"| `{name}.md` | `{place}` | {what} |" for name, text in whole.items() for place, what in text.places.items()]
     assert re.findall(r"^\| `\w+\.md` .*$", page, re.MULTILINE) == files + places
+    sections = [
+        f"| `{name}` | {text.reader} | {text.use} | {'; '.join(f'`{place}`: {what}' for place, what in text.places.items())} |"
+        for name, text in texts().items()
+        if text.file
+    ]
+    table = page.partition("## Sections")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `\S+` .*$", table, re.MULTILINE) == sections
 
 
 def test_the_built_in_tools_are_those_of_the_code():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmos.errors import ConfigError
 from mmos.prompting import templates
-from mmos.prompting.templates import TEXTS, Templates, fill, set_of
+from mmos.prompting.templates import NAMES, Templates, fill, set_of, texts
 
 
 @given(st.text(), st.text())
@@ -63,10 +63,10 @@ def test_places_may_be_written_without_spaces(tmp_path: Path) -> None:
 
 def test_every_shipped_text_is_described_and_holds_known_places_only() -> None:
     shipped = {path.stem for path in Templates().shipped("arbiter").parent.glob("*.md")}
-    assert shipped == TEXTS.keys()
+    assert shipped == set(NAMES)
     assert {path.stem for path in set_of("small").glob("*.md")} < shipped
     assert Templates().problems() == Templates(set_of("small")).problems() == Templates(set_of("small")).unused() == []
-    for name, text in TEXTS.items():
+    for name, text in texts().items():
         assert set(Templates().held(name)) == text.places.keys()
 
 
@@ -78,8 +78,38 @@ def test_the_code_fills_the_places_that_are_described() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill" and node.args:
                 names = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else ["interpreter", "functiongemma"]
                 filled |= {str(name): {word.arg or "" for word in node.keywords} for name in names}
-    assert filled.keys() | {"schema"} == TEXTS.keys()
-    assert {name: set(TEXTS[name].places) for name in filled} == filled
+    assert filled.keys() | {"schema"} == texts().keys()
+    assert {name: set(texts()[name].places) for name in filled} == filled
+
+
+def test_a_file_of_the_user_replaces_single_sections(tmp_path: Path) -> None:
+    (tmp_path / "replies.md").write_text("<!-- ours -->\n## user_says\n<!-- short -->\n{{answer}} -- the boss\n\n## none\nnothing\n")
+    own = Templates(tmp_path)
+    assert (own.fill("user_says", answer="Go."), own.fill("none")) == ("Go. -- the boss", "nothing")
+    assert own.fill("did_you_mean", tool="look") == "Did you mean look?"
+    assert (own.source("none"), own.source("did_you_mean")) == ("own", "built_in")
+    assert own.path("none") == tmp_path / "replies.md"
+    assert own.problems() == own.unused() == []
+    assert own.whole("none") == "## none\nnothing\n"
+
+
+def test_slips_in_a_file_of_sections_are_found_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "replies.md").write_text(
+        "Be kind.\n## user_say\nHm.\n\n## poem\nRoses.\n## none\n<!-- why -->\n\n## same_call\n\nAgain,\n{{ time }}!\n## same_call\nStop.\n## error"
+    )
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in Templates(tmp_path).problems()] == [
+        "replies.md:1: this text is in no section; write a line above it, such as '## error'",
+        "replies.md:2: 'user_say' is not a section of replies.md; did you mean 'user_says'?",
+        "replies.md:5: 'poem' is not a section of replies.md; see `mmos prompts list`",
+        "replies.md:7: the section 'none' has no text; remove it to use the built-in one",
+        "replies.md:14: the section 'same_call' is in this file twice",
+        "replies.md:16: the section 'error' has no text; remove it to use the built-in one",
+    ]
+    (tmp_path / "replies.md").write_text("<!-- ours -->\n\n## same_call\n\nAgain,\n{{ time }}!\n")
+    (problem,) = Templates(tmp_path).problems()
+    assert str(problem) == f"{tmp_path}/replies.md:6: 'time' is not a place here; did you mean 'times'? Allowed: times, result"
+    (tmp_path / "replies.md").write_bytes(b"\xff\xfe")
+    assert [Path(problem.where).name for problem in Templates(tmp_path).problems()] == ["replies.md"]
 
 
 def test_all_problems_of_a_folder_are_found_at_once(tmp_path: Path) -> None:
@@ -98,7 +128,7 @@ def test_files_that_are_never_read_are_named_with_what_was_meant(tmp_path: Path)
     assert {name: message.partition("; ")[2] for name, message in found.items()} == {
         "Brief.md": "did you mean brief.md?",
         "arbitre.md": "did you mean arbiter.md?",
-        "poem.md": f"mmos reads {', '.join(f'{name}.md' for name in TEXTS)}",
+        "poem.md": f"mmos reads {', '.join(f'{name}.md' for name in NAMES)}",
         "synthesis.txt": "did you mean synthesis.md?",
     }
     assert Templates().unused() == Templates(tmp_path / "nowhere").unused() == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmos.prompting.templates import TEXTS
+from mmos.prompting.templates import texts
 from mmos.testing import Call
 from tests.shell import Shell, shell
 from tests.terminal import terminal
@@ -40,7 +40,7 @@ async def test_a_prompt_is_looked_up_changed_and_used(at: Shell) -> None:
     assert at.on.heard("coding")[0].startswith("This is what the user wrote:\n<<<\nPlease.")
     listed = await at.mmos("prompts", "list", "--json")
     rows = {row["name"]: row for row in listed.document["prompts"]}
-    assert rows.keys() == TEXTS.keys()
+    assert rows.keys() == texts().keys()
     assert (rows["brief"]["source"], rows["brief"]["path"], rows["brief"]["left_out"]) == ("own", str(mine), ["asker"])
     assert {row["source"] for name, row in rows.items() if name != "brief"} == {"built_in"}
     assert (await at.mmos("prompts", "list")).out.count(" mine/brief.md ") == 1
@@ -89,6 +89,33 @@ async def test_a_wrong_word_is_answered_by_the_next_step(at: Shell, words: list[
     ended = await at.mmos("prompts", *words)
     assert (ended.code, ended.out) == (2, "")
     assert told in ended.err
+
+
+async def test_what_a_model_reads_about_its_calls_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    turns = [Call("translate", {"text": "Write it."}), *[CONSULT] * 4, "Written."]
+    changes = {"prompts": "mine", "limits": {"repeats": 3}}
+    async with shell(tmp_path, {"arbiter": turns, "coding": ["<<<\ndef it(): …"] * 3}, orchestration=changes) as at:
+        mine = at.folder / "mine" / "replies.md"
+        mine.write_text(
+            (await at.mmos("prompts", "show", "same_call", "--built-in")).out.replace("You have made this very call", "Enough:")
+        )
+        with mine.open("a") as more:
+            more.write("\n## unknown_tool\n\nNo {{ tool }} here.{{ guess }}\n")
+        assert (await at.mmos("run", "Please.")).out == "Written.\n"
+        heard = at.on.heard("arbiter")
+        assert heard[1] == "Error: No 'translate' here."
+        assert heard[-1].startswith("Error: Enough: 3 times; it is not made again. Its last result was:\n<<<<\n")
+        rows = {row["name"]: row for row in (await at.mmos("prompts", "list", "--json")).document["prompts"]}
+        assert {name for name, row in rows.items() if row["source"] == "own"} == {"same_call", "unknown_tool"}
+        assert rows["unknown_tool"]["left_out"] == ["tools"]
+        differs = (await at.mmos("prompts", "diff")).out.splitlines()
+        assert differs[:2] == ["--- built in/replies.md (unknown_tool)", "+++ mine/replies.md (unknown_tool)"]
+        mine.write_text("## unknown_tol\nNo.\n")
+        for words in (["prompts", "list"], ["config", "check"], ["run", "Please."]):
+            ended = await at.mmos(*words)
+            assert ended.code == 2
+            assert "mine/replies.md:1: 'unknown_tol' is not a section of replies.md; did you mean 'unknown_tool'?" in ended.err
 
 
 async def test_a_file_that_cannot_be_read_is_an_error_that_names_it(at: Shell) -> None:

@@ -264,7 +264,15 @@ class App:
         shape = Shape.of(options.schema) if options.schema is not None else None
         windows = wiring.windows_of(self.config, options.roles)
         return Participants(
-            self.fleet, cast, Desk(policy, answerer), self._experience, self.tools, windows.of, ladder, self.templates, shape
+            self.fleet,
+            cast,
+            Desk(policy, answerer, self.templates),
+            self._experience,
+            self.tools,
+            windows.of,
+            ladder,
+            self.templates,
+            shape,
         )
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:

@@ -16,7 +16,7 @@ from mmos.config.load import Config
 from mmos.config.sources import user_state
 from mmos.config.wording import listed, shown
 from mmos.errors import ConfigError, Problem
-from mmos.prompting.templates import TEXTS
+from mmos.prompting.templates import NAMES
 from mmos.tools.looking import UnusableError
 from mmos.tools.reaching import reached
 
@@ -91,9 +91,9 @@ def _prompts(config: Config) -> Iterator[str]:
     templates = wiring.templates_of(config)
     if config.folder is None or not any(map(is_away, config.servers().values())):
         return
-    for name in TEXTS:
-        path = templates.path(name)
-        if templates.source(name) == "own" and path.is_symlink() and not path.resolve().is_relative_to(config.folder.resolve()):
+    for name in NAMES:
+        path = templates.own(name)
+        if path is not None and path.is_symlink() and not path.resolve().is_relative_to(config.folder.resolve()):
             yield f"send the file {shown(str(path.resolve()), 200)} to its hosts (prompt {name})"
 
 

@@ -42,22 +42,22 @@ class Shelf:
         from mmos.app.wiring import text_of
         from mmos.config.wording import perhaps, shown
         from mmos.errors import NotFound
-        from mmos.prompting.templates import TEXTS
+        from mmos.prompting.templates import texts
 
         role = word if word in self.roles else None
-        if word in TEXTS and not (by_role and role):
+        if word in texts() and not (by_role and role):
             return word, role
         if role is None:
-            near = perhaps(word, [*TEXTS, *self.roles])
+            near = perhaps(word, [*texts(), *self.roles])
             raise NotFound(f"No prompt and no role is named '{shown(word)}'{near or '.'}", next_step="See `mmos prompts list`.")
         return text_of(self.roles[role]), role
 
     def as_dict(self, name: str) -> dict[str, Any]:
         """Describe a prompt for JSON documents."""
         from mmos.errors import ConfigError
-        from mmos.prompting.templates import TEXTS
+        from mmos.prompting.templates import texts
 
-        about = TEXTS[name]
+        about = texts()[name]
         try:
             held = self.templates.held(name)
         except ConfigError:  # one of the problems
@@ -69,9 +69,12 @@ class Shelf:
 
     def diff(self, name: str) -> list[str]:
         """Make a diff from the built-in text to the used one."""
-        ours, used = self.templates.shipped(name).read_text(encoding="utf-8"), self.templates.whole(name)
-        names = (f"built in/{name}.md", _near(self.templates.path(name)))
-        return list(difflib.unified_diff(ours.splitlines(), used.splitlines(), *names, lineterm=""))
+        from mmos.prompting.templates import Templates, texts
+
+        section = f" ({name})" if texts()[name].file else ""
+        names = (f"built in/{self.templates.shipped(name).name}{section}", f"{_near(self.templates.path(name))}{section}")
+        ours, used = (templates.body(name).strip().splitlines() for templates in (Templates(), self.templates))
+        return list(difflib.unified_diff(ours, used, *names, lineterm=""))
 
 
 def _near(path: Path) -> str:
@@ -102,10 +105,10 @@ def list_prompts(config: Setting) -> int:
     mmos prompts list
     mmos prompts list --json
     """
-    from mmos.prompting.templates import TEXTS
+    from mmos.prompting.templates import texts
 
     shelf = Shelf.of(config)
-    rows = [shelf.as_dict(name) for name in TEXTS]
+    rows = [shelf.as_dict(name) for name in texts()]
     problems, unused = shelf.templates.problems(), shelf.templates.unused()
     if config.json:
         told = {
@@ -186,10 +189,10 @@ def diff(config: Setting, prompt: str | None) -> None:
     mmos prompts diff
     mmos prompts diff coding
     """
-    from mmos.prompting.templates import TEXTS
+    from mmos.prompting.templates import texts
 
     shelf = Shelf.of(config)
-    names = [shelf.named(prompt)[0]] if prompt else list(TEXTS)
+    names = [shelf.named(prompt)[0]] if prompt else list(texts())
     found = {name: lines for name in names if (lines := shelf.diff(name))}
     if config.json:
         rows = [{"name": name, "path": str(shelf.templates.path(name)), "diff": "\n".join(lines)} for name, lines in found.items()]

@@ -28,7 +28,6 @@ from mmos.toolbox import Tool, Toolbox, from_function
 STOP = "stop"
 OWN_LIMITS = ("limit_turns", "repetition")
 """Limits of one participant. The caller of that participant continues with what it wrote so far."""
-HELPED = "The user says: {}"
 MOST_ATTEMPTS = 2
 """How often MMOS asks for an answer that fits the schema."""
 
@@ -125,7 +124,8 @@ class Participants:
     async def _stuck(self, scope: Scope) -> bool:
         """Whether this turn waits for help from the user. If so, ask for it before anything more happens."""
         asked = next((asked for asked in scope.view.questions.values() if asked.call == _help(scope)), None)
-        if asked is None or (scope.view.answers.get(asked.question) and scope.exchange.last.content == _words(scope, asked.question)):
+        answered = scope.view.answers.get(asked.question) if asked else None
+        if asked is None or (answered and scope.exchange.last.content == self.templates.fill("user_says", answer=answered.text)):
             return False
         await self._ask_for_help(scope, UserQuestion(asked.text))
         return True
@@ -134,7 +134,7 @@ class Participants:
         said = await self.desk.ask(scope, question, call=_help(scope))
         if said.strip().lower() == STOP:
             raise NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
-        scope.record(Prompted(scope.lane, scope.role, Message("user", HELPED.format(said))))
+        scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=said))))
 
     # ---------------------------------------------------------------- the room
 
@@ -142,7 +142,7 @@ class Participants:
         """Ask another participant, in its own lane below the caller's. A lane that has its answer gives it at once."""
         participant = self._participant(question)
         if scope.depth >= scope.limits.depth:
-            raise ToolError(f"Consultations may be nested {scope.limits.depth} deep, and this is one more. Answer with what you have.")
+            raise ToolError(self.templates.fill("nested_too_deep", depth=str(scope.limits.depth)))
         lane = self._lane(scope, question, call)
         inner = scope.bind(lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.inner_listener)
         if inner.exchange.status is not None:
@@ -161,14 +161,14 @@ class Participants:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise ToolError(f"{name} did not answer within {seconds:g} s.", code="tool_timeout") from error
+            raise ToolError(self.templates.fill("late_answer", role=name, seconds=f"{seconds:g}"), code="tool_timeout") from error
         except NoHost as error:
             inner.warn(f"{name} ({model}) gave no answer: {error}", unserved=(f"{name}={model}",))
             raise
         except LimitReached as error:
             if error.limit not in OWN_LIMITS:
                 raise
-            return Answer(inner.exchange.said() or f"(no answer: {error.message})", complete=False)
+            return Answer(inner.exchange.said() or self.templates.fill("no_answer", reason=error.message), complete=False)
 
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         return await self.desk.ask(scope, question, call=call)
@@ -253,7 +253,3 @@ def _answer(message: Message, shape: Shape | None) -> Answer:
 def _help(scope: Scope) -> str:
     """Stands in for a call id in a question that MMOS itself asks. Each turn has one."""
     return f"{scope.lane}#{scope.exchange.turns}"
-
-
-def _words(scope: Scope, question: str) -> str:
-    return HELPED.format(scope.view.answers[question].text)

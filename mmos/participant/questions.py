@@ -11,6 +11,7 @@ from mmos.context import UserQuestion
 from mmos.errors import QuestionOpen, QuestionUnanswered, ToolError
 from mmos.events import QuestionAnswered, QuestionAsked
 from mmos.messages import clean
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 
 OnQuestion = Literal["ask", "fail", "default", "wait"]
@@ -23,6 +24,7 @@ class Desk:
 
     policy: OnQuestion = "fail"
     answerer: Answerer | None = None
+    templates: Templates = field(default_factory=Templates)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
     @property
@@ -54,7 +56,7 @@ class Desk:
         if self.policy != "default":
             raise QuestionUnanswered(f"{asked.role} asks: {asked.text}")
         if asked.default is None:
-            raise ToolError("Nobody is there to answer. Decide for yourself, and say what you assumed.", code="question_unanswered")
+            raise ToolError(self.templates.fill("nobody_answers"), code="question_unanswered")
         return QuestionAnswered(asked.question, asked.default, "default")
 
 

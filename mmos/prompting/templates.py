@@ -1,10 +1,11 @@
-"""Reads and fills the texts of `prompts/`. It knows who reads each text, which places it may have, and whether it is the user's own."""
+"""Reads and fills the texts of `prompts/`, whole files and sections. It knows who reads each text, its places, and whether it is the user's own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fences import widened
 from mmos.files import MOST_TEXT, content, text_of
+from mmos.prompting.sections import Section, sections
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
@@ -32,12 +34,14 @@ class Text:
     use: str
     places: Mapping[str, str] = field(default_factory=dict)
     """What MMOS puts into each `{{ place }}`."""
+    file: str = ""
+    """The file of a section. Empty: the text is a file."""
 
 
 _TASK = "the user's own words"
 _FILE = "the name of the file"
 
-TEXTS: Mapping[str, Text] = {
+_FILES: Mapping[str, Text] = {
     "arbiter": Text("arbiter", "its system text", {"specialists": "one line for each specialist: its name and its description"}),
     "specialist": Text(
         "specialists", "the system text of each", {"role": "the name of the role", "purpose": "its description in the configuration"}
@@ -119,7 +123,34 @@ TEXTS: Mapping[str, Text] = {
     ),
     "image_unseen": Text("a role that does not see", "the same, when it can consult none that does", {"name": _FILE}),
 }
-"""Every text that MMOS reads, by the name of its file."""
+"""The texts that are files, by the name of the file."""
+
+SECTIONED = ("replies",)
+"""The files that consist of sections. The comment of each built-in section describes it."""
+
+NAMES = (*_FILES, *SECTIONED)
+"""The names of all files."""
+
+
+@cache
+def texts() -> Mapping[str, Text]:
+    """Every text that MMOS reads, by its name."""
+    return {**_FILES, **{name: _described(section, file) for file in SECTIONED for name, section in _built_in(file).items()}}
+
+
+@cache
+def _built_in(file: str) -> Mapping[str, Section]:
+    return _named(_content(_shipped() / f"{file}.md"))
+
+
+def _named(raw: str) -> dict[str, Section]:
+    return {section.name: section for section in sections(raw) if section.name}
+
+
+def _described(section: Section, file: str) -> Text:
+    """What the comment of a built-in section says: `READER: USE`, then `PLACE: MEANING` in each line."""
+    (reader, use), *places = [line.split(": ", 1) for line in section.comment]
+    return Text(reader, use, dict(places), file)
 
 
 def _shipped() -> Path:
@@ -144,6 +175,7 @@ class Templates:
 
     folder: Path | None = None
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _split: dict[Path, Mapping[str, Section]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, name: str) -> str:
         """The text of `NAME.md` without the comments at its head. Raises `ConfigError` for a place that MMOS does not fill."""
@@ -156,17 +188,25 @@ class Templates:
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
-        if self.folder is not None and is_file(own := self.folder / f"{name}.md"):
-            return own
-        return self.shipped(name)
+        file = texts()[name].file
+        own = self.own(file or name)
+        return own if own is not None and (not file or name in self._sections(own)) else self.shipped(name)
+
+    def own(self, file: str) -> Path | None:
+        """The user's file of this name, if there is one."""
+        return own if self.folder is not None and is_file(own := self.folder / f"{file}.md") else None
 
     def shipped(self, name: str) -> Path:
         """The built-in file, also when a file of the user replaces it."""
-        return _shipped() / f"{name}.md"
+        return _shipped() / f"{texts()[name].file or name}.md"
 
     def whole(self, name: str) -> str:
-        """The content of the file that MMOS uses, with its comments."""
-        return _content(self.path(name))
+        """The content of the file that MMOS uses, or the section of it, with all comments."""
+        return self._found(name).raw
+
+    def body(self, name: str) -> str:
+        """The text as the file has it, without the comments at its head."""
+        return self._body(name)[1]
 
     def source(self, name: str) -> Source:
         """Where the text comes from."""
@@ -177,19 +217,19 @@ class Templates:
 
     def held(self, name: str) -> tuple[str, ...]:
         """The places in the text, known or not, in their order."""
-        return tuple(dict.fromkeys(_PLACE.findall(self._body(name)[1])))
+        return tuple(dict.fromkeys(_PLACE.findall(self.body(name))))
 
     # ---------------------------------------------------------------- what is wrong with the user's folder
 
     def problems(self) -> list[Problem]:
-        """The texts that MMOS cannot use: they cannot be read, or they have a place that MMOS does not fill."""
-        found: list[Problem] = []
-        for name in TEXTS:
+        """The texts that MMOS cannot use: they cannot be read, or they have a place that MMOS does not fill, or no section has their name."""
+        found = dict.fromkeys(problem for file in SECTIONED for problem in self._strays(file))
+        for name in texts():
             try:
                 self.text(name)
             except ConfigError as error:
-                found += error.problems
-        return found
+                found.update(dict.fromkeys(error.problems))
+        return list(found)
 
     def unused(self) -> list[Problem]:
         """The files of the user's folder that MMOS never reads, because no text has their name."""
@@ -208,16 +248,56 @@ class Templates:
 
     def _load(self, name: str) -> str:
         above, text = self._body(name)
-        unknown = list(_unknown(self.path(name), text, above, TEXTS[name].places))
+        unknown = list(_unknown(self.path(name), text, above, texts()[name].places))
         if unknown:
             raise ConfigError(unknown)
         return _PLACE.sub(r"{{ \1 }}", text)  # whatever spaces the file has inside the braces
 
     def _body(self, name: str) -> tuple[int, str]:
-        """The number of lines that the comments at the head take, and the text below them."""
-        raw = self.whole(name)
-        text = _COMMENTS.sub("", raw)
-        return raw.count("\n", 0, len(raw) - len(text)), text
+        """The number of lines above the text, comments included, and the text."""
+        found = self._found(name)
+        text = _COMMENTS.sub("", found.text)
+        return found.above + found.text.count("\n", 0, len(found.text) - len(text)), text
+
+    def _found(self, name: str) -> Section:
+        path = self.path(name)
+        if texts()[name].file:
+            return self._sections(path)[name]
+        raw = _content(path)
+        return Section(name, 0, raw, raw)
+
+    def _sections(self, path: Path) -> Mapping[str, Section]:
+        """The sections of a file. It is read once."""
+        if path.parent == _shipped():
+            return _built_in(path.stem)
+        if path not in self._split:
+            self._split[path] = _named(_content(path))
+        return self._split[path]
+
+    def _strays(self, file: str) -> Iterator[Problem]:
+        """What is in the user's file and in no section that MMOS knows, and sections without a text."""
+        path = self.own(file)
+        if path is None:
+            return
+        try:
+            first, *found = sections(_content(path))
+        except ConfigError as error:
+            yield from error.problems
+            return
+        known, seen = _built_in(file), set()
+        if _COMMENTS.sub("", first.text).strip():
+            yield Problem(f"{path}:1", "", f"this text is in no section; write a line above it, such as '## {next(iter(known))}'")
+        for section in found:
+            name, where = section.name, f"{path}:{section.above}"
+            if name not in known:
+                yield Problem(
+                    where, "", f"'{shown(name)}' is not a section of {file}.md{perhaps(name, known) or '; see `mmos prompts list`'}"
+                )
+            elif name in seen:
+                yield Problem(where, "", f"the section '{name}' is in this file twice")
+            elif not _COMMENTS.sub("", section.text).strip():
+                yield Problem(where, "", f"the section '{name}' has no text; remove it to use the built-in one")
+            seen.add(name)
 
 
 def _content(path: Path) -> str:
@@ -240,12 +320,12 @@ def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Ite
 def _is_read(folder: Path, name: str) -> bool:
     """Whether MMOS reads this file. The case of the name counts only if it counts for the file system."""
     name = name.lower()
-    return name.endswith(".md") and name.removesuffix(".md") in TEXTS and (folder / name).is_file()
+    return name.endswith(".md") and name.removesuffix(".md") in NAMES and (folder / name).is_file()
 
 
 def _stray(name: str) -> str:
-    if name.removesuffix(".md") in TEXTS:
+    if name.removesuffix(".md") in NAMES:
         return "mmos cannot read this: it is not a file"
-    near = nearest(name.rpartition(".")[0] or name, TEXTS)
-    hint = f"did you mean {near}.md?" if near else f"mmos reads {', '.join(f'{text}.md' for text in TEXTS)}"
+    near = nearest(name.rpartition(".")[0] or name, NAMES)
+    hint = f"did you mean {near}.md?" if near else f"mmos reads {', '.join(f'{file}.md' for file in NAMES)}"
     return f"mmos never reads this file; {hint}"

@@ -166,10 +166,10 @@ def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
 
 def _prompts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
     """Offer prompts by name, and by the roles that read them."""
-    from mmos.prompting.templates import TEXTS
+    from mmos.prompting.templates import texts
 
     roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(setting))}
-    return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in TEXTS.items()}}.items()
+    return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in texts().items()}}.items()
 
 
 _SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
