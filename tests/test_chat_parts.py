@@ -21,9 +21,10 @@ from mmos.cli.chat.history import KeptHistory
 from mmos.cli.chat.input import Inbox, Lines
 from mmos.cli.chat.why import reasons
 from mmos.cli.chat.wishes import Wishes
-from mmos.cli.chat.work import spent, what_came
+from mmos.cli.chat.work import spent
 from mmos.cli.guard import shown
 from mmos.cli.styles import colourless, style
+from mmos.cli.trace import what_came
 from mmos.cli.typed import FILE, Typed, add, began, forget, newest
 from mmos.config.settings import checked
 from mmos.errors import UsageError
