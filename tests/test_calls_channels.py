@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mmos.calls.channels import MOST_CALLS, AnswerStream, SchemaChannel, ToolsChannel
+from mmos.calls.reading import CLEAR
 from mmos.calls.spec import Spec
 from mmos.messages import Message, Reply, ToolCall, Usage
+from mmos.prompting.templates import Templates
 
 LOOK = Spec("look", "Look at a file.", {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]})
 CLOCK = Spec("clock", "Tell the time.")
@@ -91,7 +93,7 @@ def test_the_format_is_a_schema_that_takes_what_is_read_and_nothing_else() -> No
     call = {"tool": "look", "arguments": {"path": "x"}}
     for good in ({"answer": "So."}, {"calls": [call]}, {"calls": [call, {"tool": "clock", "arguments": {}}]}):
         assert validator.is_valid(good)
-        assert SCHEMA.read(reply(json.dumps(good))).unclear == ""
+        assert SCHEMA.read(reply(json.dumps(good))).unclear == CLEAR
     for bad in (
         {}, {"answer": 1}, {"calls": []}, {"calls": [call] * (MOST_CALLS + 1)}, {"answer": "x", "calls": [call]}, "So.",
         {"calls": [{"tool": "invented", "arguments": {}}]}, {"calls": [{"tool": "look", "arguments": {}}]}, {"calls": [{"tool": "look"}]},
@@ -100,11 +102,11 @@ def test_the_format_is_a_schema_that_takes_what_is_read_and_nothing_else() -> No
 
 
 def test_without_tools_only_an_answer_is_left() -> None:
-    bare = SchemaChannel((), "How:\n{{ tools }}")
+    bare = SchemaChannel((), "How:\n{{ tools }}", none="(none)")
     validator = Draft202012Validator(json.loads(bare.format))
     assert validator.is_valid({"answer": "So."})
     assert not validator.is_valid({"calls": [{"tool": "look", "arguments": {}}]})
-    assert "none" in bare.prompt
+    assert bare.prompt == "How:\n(none)"
 
 
 def test_the_model_is_told_every_tool_with_its_arguments() -> None:
@@ -158,7 +160,7 @@ def test_a_message_is_shaped_once_in_its_life() -> None:
 )
 def test_what_cannot_be_read_is_said(content: str, done: str, why: str) -> None:
     reading = SCHEMA.read(reply(content, done=done))
-    assert why in reading.unclear
+    assert why in Templates().worded(reading.unclear)
     assert reading.message.calls == ()
 
 
@@ -182,6 +184,6 @@ def test_structured_calls_and_text_stand_as_they_came() -> None:
 
 
 def test_silence_is_unclear() -> None:
-    assert "could not be read" in ToolsChannel((LOOK,)).read(reply(" ")).unclear
-    assert "was empty" in ToolsChannel().read(reply("")).unclear
-    assert "cut off" in ToolsChannel((LOOK,)).read(reply("", done="length")).unclear
+    assert ToolsChannel((LOOK,)).read(reply(" ")).unclear.text == "silent_call"
+    assert ToolsChannel().read(reply("")).unclear.text == "empty_reply"
+    assert ToolsChannel((LOOK,)).read(reply("", done="length")).unclear.text == "cut_off_reply"

@@ -96,7 +96,7 @@ def test_the_schema_channel_tells_of_every_tool_at_every_stage() -> None:
 def test_the_tools_channel_offers_what_makes_sense_and_minds_an_early_answer() -> None:
     channel = ToolsChannel(SPECS, stage=FIRST)
     assert [tool["function"]["name"] for tool in json.loads(channel.tools)] == [spec.name for spec in CONSULTING]
-    assert "Do not answer yet" in channel.read(Reply(Message("assistant", "I know!"), "m", "h")).unclear
+    assert channel.read(Reply(Message("assistant", "I know!"), "m", "h")).unclear.text == "early_answer"
     assert not channel.read(Reply(Message("assistant", "", (ToolCall("1", "consult_a_specialist", {"query": "?"}),)), "m", "h")).unclear
     assert ToolsChannel(SPECS, stage=ANSWER).tools == b""
     assert not ToolsChannel(SPECS, stage=ANSWER).read(Reply(Message("assistant", "I know!"), "m", "h")).unclear

@@ -75,11 +75,24 @@ def test_the_code_fills_the_places_that_are_described() -> None:
     filled: dict[str, set[str]] = {}
     for path in Path(templates.__file__).parent.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fill" and node.args:
-                names = [node.args[0].value] if isinstance(node.args[0], ast.Constant) else ["interpreter", "functiongemma"]
-                filled |= {str(name): {word.arg or "" for word in node.keywords} for name in names}
+            if isinstance(node, ast.Call) and node.args:
+                filled |= _filled(node)
     assert filled.keys() | {"schema"} == texts().keys()
     assert {name: set(texts()[name].places) for name in filled} == filled
+
+
+def _filled(node: ast.Call) -> dict[str, set[str]]:
+    """The texts that a call in the code fills, with the places."""
+    called, first = ast.unparse(node.func), ast.unparse(node.args[0])
+    if called == "Unclear":
+        names, places = [first], {ast.unparse(key) for given in node.args[1:] if isinstance(given, ast.Dict) for key in given.keys if key}
+    elif called.endswith(".fill") and first != "unclear.text":
+        names, places = [first], {repr(word.arg) for word in node.keywords}
+    else:
+        return {}
+    if not isinstance(node.args[0], ast.Constant):
+        names = ["'interpreter'", "'functiongemma'"]
+    return {name.strip("'"): {place.strip("'") for place in places} for name in names}
 
 
 def test_a_file_of_the_user_replaces_single_sections(tmp_path: Path) -> None:

@@ -146,12 +146,11 @@ def participants_of(
     if answering not in roles:
         known = ", ".join(roles)
         raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {known}.")
-    explain = templates.text("schema")
     first = roles[answering]
     roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, wish))))}
     return {
         name: Participant(
-            role, _system(role, roles, templates), held := _held(role, box), explain, _first(role, held), _consults(role, roles, held)
+            role, _system(role, roles, templates), held := _held(role, box), templates, _first(role, held), _consults(role, roles, held)
         )
         for name, role in roles.items()
     }

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from mmos.calls.naming import Names
-from mmos.calls.reading import Reading, read
+from mmos.calls.reading import CLEAR, Reading, Unclear, read
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
@@ -75,7 +75,7 @@ class ToolsChannel:
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
         reading = read(reply, self._names, seen)
         if self.stage.least and not reading.message.calls and not reading.unclear:
-            return replace(reading, unclear="Do not answer yet: call the tools that you were offered, then answer with what they say.")
+            return replace(reading, unclear=Unclear("early_answer"))
         return reading
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -94,13 +94,15 @@ class SchemaChannel:
     stage: Stage = FREE
     tokens: int | None = None
     """What a turn may have, where that is less than the window."""
+    none: str = ""
+    """What stands in place of the tools when there are none."""
 
     @cached_property
     def prompt(self) -> str:
         lines = "\n".join(
             f"- {spec.name}: {spec.description}\n  arguments: {orjson.dumps(spec.parameters).decode()}" for spec in self.specs
         )
-        return self.explain.replace("{{ tools }}", lines or "(none at the moment: answer)")
+        return self.explain.replace("{{ tools }}", lines or self.none)
 
     @cached_property
     def format(self) -> bytes:
@@ -116,17 +118,15 @@ class SchemaChannel:
         try:
             said = orjson.loads(reply.message.content)
         except orjson.JSONDecodeError:
-            why = "was cut off" if reply.done_reason == "length" else "was not valid JSON"
-            unclear = f'Your reply {why}. Reply with one JSON object: {{"calls": […]}} or {{"answer": "…"}}.'
-            return Reading(reply.message, unclear, suspect=bool(self.specs) and reply.done_reason != "length")
+            if reply.done_reason == "length":
+                return Reading(reply.message, Unclear("cut_off_json"))
+            return Reading(reply.message, Unclear("not_json"), suspect=bool(self.specs))
         if isinstance(said, dict) and isinstance(said.get("answer"), str):
-            silence = "" if said["answer"].strip() else 'Your answer was empty. Reply with {"answer": "your whole answer as text"}.'
-            return Reading(replace(reply.message, content=said["answer"]), silence)
+            return Reading(replace(reply.message, content=said["answer"]), CLEAR if said["answer"].strip() else Unclear("empty_answer"))
         calls = _calls(said)
         if calls:
             return Reading(replace(reply.message, content="", calls=calls))
-        unclear = 'Your reply was neither {"calls": […]} nor {"answer": "…"}. Choose one of them.'
-        return Reading(reply.message, unclear, suspect=bool(self.specs))
+        return Reading(reply.message, Unclear("other_json"), suspect=bool(self.specs))
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
         return AnswerStream(tell).feed
@@ -150,7 +150,7 @@ class ShapedChannel:
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # it makes no calls
         message = replace(reply.message, calls=())
-        return Reading(message, "" if message.content.strip() else "Your reply was empty. Reply with JSON.")
+        return Reading(message, CLEAR if message.content.strip() else Unclear("empty_shape"))
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
         return tell

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import orjson
@@ -17,7 +17,6 @@ from mmos.calls.text import Heard, promising, read_text
 from mmos.errors import HostError, MalformedCall, NoHost
 from mmos.messages import Message, Reply, ToolCall, clean
 
-QUOTED = "The tool call in your reply stands in what you were given, so it was taken for a quotation and not made. If you want it, call the tool."
 REFUSED = "call_malformed"
 """Why a reply is done that its own host could not parse."""
 
@@ -31,12 +30,27 @@ class Repair:
 
 
 @dataclass(frozen=True)
+class Unclear:
+    """What was wrong with a reply: the name of a text in `prompts/` that the model reads, and the values of its places."""
+
+    text: str = ""
+    """Empty when the reply is clear."""
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
+CLEAR = Unclear()
+QUOTED = Unclear("quoted_call")
+
+
+@dataclass(frozen=True)
 class Reading:
     """The turn as the program understands it: the message for the thread, and why it may be unclear."""
 
     message: Message
-    unclear: str = ""
-    """What was wrong, in words for the model; empty when the turn is clear."""
+    unclear: Unclear = CLEAR
     repairs: tuple[Repair, ...] = ()
     suspect: bool = False
     """Whether a call was meant that could not be read: then others may say which. An empty answer, or one that was cut off, is none."""
@@ -88,10 +102,9 @@ def _written(reply: Reply, names: Names, seen: Seen | None) -> Reading:
         left = (Repair("extract", f"left out: {made.unclear}"),) if made.unclear else ()
         return Reading(replace(message, content=made.content, calls=calls), repairs=(*repairs, *left), quoted=made.quoted)
     if made.quoted and not made.unclear:
-        return Reading(replace(message, content=made.content), QUOTED if made.bare else "", repairs, made.bare, made.quoted)
+        return Reading(replace(message, content=made.content), QUOTED if made.bare else CLEAR, repairs, made.bare, made.quoted)
     if made.unclear or reply.done_reason == REFUSED:
-        why = made.unclear or "the host could not parse it"
-        unclear = f"Your tool call could not be read, so nothing happened: {why}."
+        unclear = Unclear("unread_call", {"why": made.unclear}) if made.unclear else Unclear("unparsed_call")
         return Reading(message, unclear, repairs, reply.done_reason != "length", made.quoted)
     if not made.content.strip():
         return _silent(reply, replace(message, content=""), offered=bool(names.specs))
@@ -113,12 +126,11 @@ def rescued(error: HostError, model: str) -> Reply | None:
 
 def _silent(reply: Reply, message: Message, *, offered: bool) -> Reading:
     if reply.done_reason == "length":
-        return Reading(message, "Your reply was cut off before any answer came. Answer more briefly.")
+        return Reading(message, Unclear("cut_off_reply"))
     if offered and reply.usage.output_tokens > 1:  # the end of the answer is a token, too
         # A host swallows a call that names an unknown tool or has broken arguments: it answers nothing, and calls it success.
-        unclear = "Your tool call could not be read, so nothing happened. Call one of the offered tools by its exact name, or answer in plain text."
-        return Reading(message, unclear, suspect=True)
-    return Reading(message, "Your reply was empty. Answer in plain text.")
+        return Reading(message, Unclear("silent_call"), suspect=True)
+    return Reading(message, Unclear("empty_reply"))
 
 
 def writable(reading: Reading) -> Reading:
@@ -127,8 +139,7 @@ def writable(reading: Reading) -> Reading:
         _ = reading.message.wire
     except orjson.JSONEncodeError:
         bare = replace(reading.message, content=clean(reading.message.content), calls=())
-        unclear = "The arguments of your tool call are nested too deeply, so nothing happened. Call it with simpler ones."
-        return Reading(bare, unclear if reading.message.calls else reading.unclear, reading.repairs, reading.suspect)
+        return Reading(bare, Unclear("deep_call") if reading.message.calls else reading.unclear, reading.repairs, reading.suspect)
     return reading
 
 

@@ -64,7 +64,7 @@ class Ladder:
         asks_interpreter = bool(text) and not reading.quoted and self._may_interpret(text)
         if not box or _spent(scope) or not (asks_interpreter or again):
             return reading
-        with self._inquiry(scope, text or reading.unclear) as inquiry:
+        with self._inquiry(scope, text or self.templates.worded(reading.unclear)) as inquiry:
             if asks_interpreter:
                 calls = _own(await self._interpreted(inquiry, text, box, text), text, Seen(scope.exchange.known()))
                 if not isinstance(calls, str):

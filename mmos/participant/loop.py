@@ -191,7 +191,7 @@ class Participants:
             return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
         role = replace(who, window=who.window or self.window(who.model, who.servers))
         tools = who.tools if question.tools is None else question.tools
-        return Participant(role, who.system, self._tools(tools), self.templates.text("schema"))
+        return Participant(role, who.system, self._tools(tools), self.templates)
 
     def _tools(self, given: Iterable[Any]) -> Toolbox:
         """A box of functions, and of tools of the app by their names."""

@@ -11,6 +11,7 @@ from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChan
 from mmos.calls.stages import FREE, Stage
 from mmos.messages import Message
 from mmos.prompting.budget import estimate
+from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
 
 
@@ -60,8 +61,8 @@ class Participant:
     role: Role
     system: str
     box: Toolbox
-    explain_schema: str = ""
-    """The template that explains how to call tools on the schema channel."""
+    templates: Templates = field(default_factory=Templates)
+    """Its texts on the schema channel."""
     first: Stage | None = None
     """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
@@ -82,8 +83,9 @@ class Participant:
     def _channel(self, name: str, box: Toolbox, stage: Stage) -> Channel:
         if name != "schema":
             return ToolsChannel(box.specs, stage=stage)
-        limit = self.role.options.get("num_predict")
-        return SchemaChannel(box.specs, self.explain_schema, stage=stage, tokens=limit if isinstance(limit, int) else None)
+        limit, texts = self.role.options.get("num_predict"), self.templates
+        tokens = limit if isinstance(limit, int) else None
+        return SchemaChannel(box.specs, texts.text("schema"), stage=stage, tokens=tokens, none=texts.fill("no_tools"))
 
     def _framed(self, channel: Channel) -> Frame:
         text = f"{self.system}\n\n{channel.prompt}".strip()

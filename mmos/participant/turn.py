@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from mmos.calls.channels import Channel
-from mmos.calls.reading import QUOTED, Reading, distinct, rescued, writable
+from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, rescued, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.stages import ANSWER, FREE, Stage
@@ -28,6 +28,7 @@ from mmos.participant.role import Frame, Participant, Role
 from mmos.plurals import counted
 from mmos.prompting.budget import Gauge
 from mmos.prompting.compose import Prompt, Scale, alternating, compose
+from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
 
@@ -133,6 +134,10 @@ class Turn:
     @property
     def role(self) -> Role:
         return self.participant.role
+
+    @property
+    def _templates(self) -> Templates:
+        return self.eyes.templates
 
     async def take(self) -> None:
         """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
@@ -244,7 +249,7 @@ class Turn:
     def _read(self, channel: Channel, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
             return channel.read(reply, Seen(self.scope.exchange.known()))
-        return Reading(reply.message, "You wrote the same text over and over, so you were stopped. Say it once, then come to the end.")
+        return Reading(reply.message, Unclear("repeated_text"))
 
     def _repeating(self) -> LimitReached:
         shown = f"`mmos runs show {self.scope.run}` shows what it wrote."
@@ -305,7 +310,7 @@ class Turn:
             recorder.ended(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
         if clear is not reading and not clear.message.calls:  # the user has seen a different answer stream by
-            scope.hint("restart", reading.unclear)
+            scope.hint("restart", self._templates.worded(reading.unclear))
             scope.hint("token", clear.message.content)
         return clear
 
@@ -315,8 +320,9 @@ class Turn:
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
         frame = self.participant.frame("schema", box, stage)
-        said = reading.message.content.strip()
-        unclear = f"You wrote:\n{fenced(said)}\n{reading.unclear}" if said else reading.unclear
+        said, unclear = reading.message.content.strip(), self._templates.worded(reading.unclear)
+        if said:
+            unclear = self._templates.fill("you_wrote", text=fenced(said), unclear=unclear)
         try:
             prompt = self._compose(frame)
         except WindowExceeded:
@@ -353,15 +359,16 @@ class Turn:
         if reading.quoted:
             tools = ", ".join(reading.quoted)
             scope.warn(f"{scope.role} quoted a call ({tools}) from a text that it read. MMOS did not make the call.")
-        if reading.unclear in ("", QUOTED):  # a quotation counts as an answer unless the participant meant a call
+        if reading.unclear in (CLEAR, QUOTED):  # a quotation counts as an answer unless the participant meant a call
             return
+        unclear = self._templates.worded(reading.unclear)
         if message.calls:  # the results must follow the calls directly
-            scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {reading.unclear}"))
+            scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {unclear}"))
             return
         text = message.content.lstrip()
         useless = stopped or not text or text[0] in "{[<"  # half a call is no answer, but prose may be one
         setbacks = SETBACKS if not stopped and self._is_said_again(message) else scope.exchange.setbacks
         if useless or setbacks < SETBACKS:
-            scope.record(Prompted(scope.lane, scope.role, Message("user", reading.unclear)))
+            scope.record(Prompted(scope.lane, scope.role, Message("user", unclear)))
         if useless and setbacks >= SETBACKS:
             raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {scope.exchange.setbacks} times in a row.")

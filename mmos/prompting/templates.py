@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from mmos.calls.reading import Unclear
 from mmos.config.sources import is_file, is_folder
 from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem, UsageError
@@ -185,6 +186,10 @@ class Templates:
 
     def fill(self, name: str, /, **values: str) -> str:
         return fill(self.text(name), **values).strip()
+
+    def worded(self, unclear: Unclear) -> str:
+        """What a model reads about its unclear reply. Empty for a clear one."""
+        return self.fill(unclear.text, **unclear.places) if unclear else ""
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
