@@ -102,12 +102,20 @@ async def test_what_a_model_reads_about_its_calls_is_the_users_own(tmp_path: Pat
         )
         with mine.open("a") as more:
             more.write("\n## unknown_tool\n\nNo {{ tool }} here.{{ guess }}\n")
+        mine.with_name("tools.md").write_text("## consult_ROLE_specialist\nOur {{ role }} expert.\n## consult.query\nYour wish.\n")
         assert (await at.mmos("run", "Please.")).out == "Written.\n"
+        consult = at.on.sent("arbiter")[0]["tools"][0]["function"]
+        assert (consult["description"], consult["parameters"]["properties"]["query"]["description"]) == ("Our coding expert.", "Your wish.")
         heard = at.on.heard("arbiter")
         assert heard[1] == "Error: No 'translate' here."
         assert heard[-1].startswith("Error: Enough: 3 times; it is not made again. Its last result was:\n<<<<\n")
         rows = {row["name"]: row for row in (await at.mmos("prompts", "list", "--json")).document["prompts"]}
-        assert {name for name, row in rows.items() if row["source"] == "own"} == {"same_call", "unknown_tool"}
+        assert {name for name, row in rows.items() if row["source"] == "own"} == {
+            "same_call",
+            "unknown_tool",
+            "consult_ROLE_specialist",
+            "consult.query",
+        }
         assert rows["unknown_tool"]["left_out"] == ["tools"]
         differs = (await at.mmos("prompts", "diff")).out.splitlines()
         assert differs[:2] == ["--- built in/replies.md (unknown_tool)", "+++ mine/replies.md (unknown_tool)"]

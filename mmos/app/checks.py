@@ -11,6 +11,7 @@ from mmos.config.load import Config
 from mmos.config.schema import Role
 from mmos.config.wording import Place, perhaps
 from mmos.errors import ConfigError, Problem
+from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.functions import Reference, references
 from mmos.tools.looking import UnusableError
@@ -32,7 +33,8 @@ def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
             wrong.append(_unusable(config, reference, error))
         certain &= name is not None
         named.append((name or reference.name, _place(reference)))
-    named = [*_names(_house(config)), *named, *_names(extra)]
+    house = wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())  # only their names: the user's texts come below
+    named = [*_names(house), *named, *_names(extra)]
     return [*wrong, *_twins(config, named), *(_idle(config, named) if certain else ()), *wiring.templates_of(config).problems()]
 
 
@@ -47,7 +49,7 @@ def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
     _refuse(wrong)
-    house = _house(config)
+    house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config))
     named = [*_names(house), *((tool.name, place) for tool, place in given), *_names(extra)]
     _refuse([*_twins(config, named), *_idle(config, named)])
     return Toolbox.of([*house, *(tool for tool, _ in given), *extra])
@@ -56,10 +58,6 @@ def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
 def _refuse(wrong: Sequence[Problem]) -> None:
     if wrong:
         raise ConfigError(wrong)
-
-
-def _house(config: Config) -> list[Tool]:
-    return wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config))
 
 
 def _names(tools: Sequence[Tool]) -> list[Named]:

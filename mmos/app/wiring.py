@@ -118,11 +118,11 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
     if (interpreter := interpreter_of(config)) in roles:
-        tools.append(reinterpret_with_functiongemma)
+        tools.append(reinterpret_with_functiongemma(templates))
         if len(specialists) > 1:
             others = [role.name for role in roles.values() if role.name not in (interpreter, SYNTHESIZER)]
             tools.append(mediate(others, SYNTHESIZER, templates))
-    return [*tools, escalate_to_user]
+    return [*tools, escalate_to_user(templates)]
 
 
 def interpreter_of(config: Config) -> str:
@@ -221,7 +221,7 @@ def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Te
     """The role's text from `prompts/`, and the text that the configuration adds."""
     if role.name == ARBITER:
         listed = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
-        text = templates.fill("arbiter", specialists=listed or "- none: you answer by yourself")
+        text = templates.fill("arbiter", specialists=listed or templates.fill("no_specialists"))
     elif role.name == SYNTHESIZER:
         text = templates.fill("synthesizer")
     else:

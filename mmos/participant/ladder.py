@@ -80,7 +80,7 @@ class Ladder:
         task = scope.exchange.messages[0].content
         asked = self.templates.fill("clarify", task=task, call=tried, fault=one_line(fault))
         if len(asked) > LONGEST:
-            asked = self.templates.fill("clarify", task="(It is too long.)", call=tried, fault=one_line(fault))
+            asked = self.templates.fill("clarify", task=self.templates.fill("long_task"), call=tried, fault=one_line(fault))
         named = offered.get(call.name)
         with self._inquiry(scope, asked) as inquiry:
             box = Toolbox.of([named]) if named else offered

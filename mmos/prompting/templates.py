@@ -126,7 +126,7 @@ _FILES: Mapping[str, Text] = {
 }
 """The texts that are files, by the name of the file."""
 
-SECTIONED = ("replies",)
+SECTIONED = ("replies", "tools")
 """The files that consist of sections. The comment of each built-in section describes it."""
 
 NAMES = (*_FILES, *SECTIONED)

@@ -14,12 +14,6 @@ from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, render
 
-BRIEF: dict[str, dict[str, str]] = {
-    "query": {"type": "string", "description": "What you want from this specialist, complete in itself."},
-    "context": {"type": "string", "description": "Facts that it needs and cannot know. Optional."},
-}
-"""The specialist also gets the user's task. The caller need not repeat it."""
-
 
 @dataclass(frozen=True)
 class Specialist:
@@ -40,12 +34,12 @@ class Consultation:
         try:
             answer = await context.ask(role, self._message(context, query, background))
         except (HostError, NoAnswer, ToolError) as error:
-            raise ToolError(error.message, report=render(_failure(error)), code=error.code) from error
+            raise ToolError(error.message, report=render(self._failure(error)), code=error.code) from error
         return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
 
     def _message(self, context: Context, query: str, background: str) -> Message:
         """The user's task word for word, then the brief. Both are data, whatever they contain."""
-        known = f"\n\nWhat you should know:\n{background}" if background else ""
+        known = f"\n\n{self.templates.fill('background', facts=background)}" if background else ""
         brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known)
         return Message("user", brief, files=context.files)
 
@@ -56,11 +50,17 @@ class Consultation:
         reference = context.scope.keep(role, answer.text)
         return self.templates.fill("digest", artifact=reference, length=f"{len(answer.text):,}", digest=digest(answer.text))
 
+    def _failure(self, error: MmosError) -> dict[str, Any]:
+        partial = error.partial if isinstance(error, HostError) else ""
+        told = self.templates.fill("broken_answer", error=str(error), text=partial) if partial else str(error)
+        return {"success": False, "response": told, "reasoning": ""}
 
-def _failure(error: MmosError) -> dict[str, Any]:
-    partial = error.partial if isinstance(error, HostError) else ""
-    told = f"{error} What it wrote before it broke off: {partial}" if partial else str(error)
-    return {"success": False, "response": told, "reasoning": ""}
+    def brief(self) -> dict[str, dict[str, str]]:
+        """The arguments of a consultation. The specialist also gets the user's task, so the caller need not repeat it."""
+        return {
+            "query": {"type": "string", "description": self.templates.fill("consult.query")},
+            "context": {"type": "string", "description": self.templates.fill("consult.context")},
+        }
 
 
 def one_each(specialists: list[Specialist], consultation: Consultation) -> list[Tool]:
@@ -74,8 +74,8 @@ def _single(specialist: Specialist, consultation: Consultation) -> Tool:
 
     spec = Spec(
         f"consult_{specialist.name}_specialist",
-        f"Ask the {specialist.name} specialist. {specialist.purpose}".strip(),
-        {"type": "object", "properties": BRIEF, "required": ["query"], "additionalProperties": False},
+        consultation.templates.fill("consult_ROLE_specialist", role=specialist.name, purpose=specialist.purpose),
+        {"type": "object", "properties": consultation.brief(), "required": ["query"], "additionalProperties": False},
     )
     return Tool(spec, run, after_crash="repeat")
 
@@ -89,13 +89,17 @@ def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
     names = [specialist.name for specialist in specialists]
     # the description also has the names, because some hosts drop `enum` on the way to the model
     purposes = " ".join(f"{specialist.name}: {specialist.purpose}" for specialist in specialists)
-    chosen = {"type": "string", "enum": names, "description": f"One of: {', '.join(names)}."}
+    chosen = {
+        "type": "string",
+        "enum": names,
+        "description": consultation.templates.fill("consult_specialist.specialist", names=", ".join(names)),
+    }
     spec = Spec(
         "consult_specialist",
-        f"Ask a specialist. {purposes}",
+        consultation.templates.fill("consult_specialist", purposes=purposes),
         {
             "type": "object",
-            "properties": {"specialist": chosen, **BRIEF},
+            "properties": {"specialist": chosen, **consultation.brief()},
             "required": ["specialist", "query"],
             "additionalProperties": False,
         },

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmos.calls.spec import Spec
 from mmos.context import Context, UserQuestion
+from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool
 
 
@@ -16,21 +17,19 @@ async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:
     return await context.ask_user(question)
 
 
-escalate_to_user = Tool(
-    Spec(
+def escalate_to_user(templates: Templates) -> Tool:
+    spec = Spec(
         "escalate_to_user",
-        "Ask the user, when the task is ambiguous or needs a decision that only they can take. Ask once, and clearly.",
+        templates.fill("escalate_to_user"),
         {
             "type": "object",
             "properties": {
-                "question": {"type": "string", "description": "The question, complete in itself."},
-                "options": {"type": "array", "items": {"type": "string"}, "description": "Answers to choose from. Optional."},
-                "default": {"type": "string", "description": "What to assume when nobody answers. Optional."},
+                "question": {"type": "string", "description": templates.fill("escalate_to_user.question")},
+                "options": {"type": "array", "items": {"type": "string"}, "description": templates.fill("escalate_to_user.options")},
+                "default": {"type": "string", "description": templates.fill("escalate_to_user.default")},
             },
             "required": ["question"],
             "additionalProperties": False,
         },
-    ),
-    _run,
-    after_crash="repeat",
-)
+    )
+    return Tool(spec, _run, after_crash="repeat")

@@ -9,29 +9,25 @@ from mmos.calls.interpreting import INTERPRETS
 from mmos.calls.spec import Spec
 from mmos.context import Context
 from mmos.errors import ToolError
+from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool
 
 
-async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:
-    found = await context.interpret(arguments["text"])
-    if isinstance(found, str):
-        raise ToolError(
-            f"The interpreter found no call in the text: {found}.", next_step="Make the call yourself, or ask for a clearer text."
-        )
-    return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
+def reinterpret_with_functiongemma(templates: Templates) -> Tool:
+    async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
+        found = await context.interpret(arguments["text"])
+        if isinstance(found, str):
+            raise ToolError(templates.fill("no_call_in_text", reason=found))
+        return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
 
-
-reinterpret_with_functiongemma = Tool(
-    Spec(
+    spec = Spec(
         INTERPRETS,
-        "Find out which call of your tools an unclear text means. The call is told to you and not made.",
+        templates.fill("reinterpret_with_functiongemma"),
         {
             "type": "object",
-            "properties": {"text": {"type": "string", "description": "The text, word for word."}},
+            "properties": {"text": {"type": "string", "description": templates.fill("reinterpret_with_functiongemma.text")}},
             "required": ["text"],
             "additionalProperties": False,
         },
-    ),
-    _run,
-    after_crash="repeat",
-)
+    )
+    return Tool(spec, run, after_crash="repeat")

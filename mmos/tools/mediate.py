@@ -22,9 +22,7 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
         if arguments.get("into") == "calls":
             found = await context.interpret(response, reader)
             if isinstance(found, str):
-                raise ToolError(
-                    f"The interpreter found no call of {reader} in the response: {found}.", next_step="Have it reworded instead."
-                )
+                raise ToolError(templates.fill("no_call_in_response", role=reader, reason=found))
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
         wish = one_line(arguments.get("instruction") or "")
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
@@ -33,14 +31,18 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
 
     spec = Spec(
         "mediate",
-        "Have one model's response reworded for another that has not seen the conversation, or turned into calls of its tools.",
+        templates.fill("mediate"),
         {
             "type": "object",
             "properties": {
-                "response": {"type": "string", "description": "The response, or its artifact reference."},
-                "for_role": {"type": "string", "enum": list(readers), "description": f"Who will read it. One of: {', '.join(readers)}."},
-                "into": {"type": "string", "enum": ["words", "calls"], "description": "One of: words, calls. Default: words."},
-                "instruction": {"type": "string", "description": "What matters to the reader. Optional."},
+                "response": {"type": "string", "description": templates.fill("mediate.response")},
+                "for_role": {
+                    "type": "string",
+                    "enum": list(readers),
+                    "description": templates.fill("mediate.for_role", names=", ".join(readers)),
+                },
+                "into": {"type": "string", "enum": ["words", "calls"], "description": templates.fill("mediate.into")},
+                "instruction": {"type": "string", "description": templates.fill("mediate.instruction")},
             },
             "required": ["response", "for_role"],
             "additionalProperties": False,

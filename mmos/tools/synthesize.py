@@ -20,24 +20,25 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         texts = arguments.get("responses") or gathered(context, role)
         if not texts:
-            raise ToolError("There is nothing to synthesize yet: consult specialists first, or give the responses.")
-        listed = Fenced("\n\n".join(f"Response {number}:\n{fenced(context.expanded(text))}" for number, text in enumerate(texts, 1)))
-        wish = arguments.get("instruction") or "Answer the user's question with what these responses have to say."
+            raise ToolError(templates.fill("nothing_to_synthesize"))
+        whole = enumerate(map(context.expanded, texts), 1)
+        listed = Fenced("\n\n".join(templates.fill("one_response", number=str(number), text=fenced(text)) for number, text in whole))
+        wish = arguments.get("instruction") or templates.fill("usual_synthesis")
         told = templates.fill("synthesis", task=context.task, responses=listed, instruction=wish)
         answer = await context.ask(role, Message("user", told, files=context.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(
         "synthesize_responses",
-        "Let the synthesizer make one answer of several responses. Without arguments it takes all answers of this run, whole.",
+        templates.fill("synthesize_responses"),
         {
             "type": "object",
             "properties": {
-                "instruction": {"type": "string", "description": "What the synthesis should stress. Optional."},
+                "instruction": {"type": "string", "description": templates.fill("synthesize_responses.instruction")},
                 "responses": {
                     "type": "array",
                     "items": {"type": "string"},
-                    "description": "The texts; leave out to use the answers of this run.",
+                    "description": templates.fill("synthesize_responses.responses"),
                 },
             },
             "additionalProperties": False,
