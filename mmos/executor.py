@@ -1,14 +1,15 @@
-"""Runs one tool call: it finds the tool, checks the arguments, notices loops, and turns every fault into a message for the caller."""
+"""Runs one tool call. `RUNGS` lists what surrounds it: faults, loops, arguments, consent, crashes, time."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
 import sys
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import reduce
+from typing import Protocol
 
 from mmos.calls.coerce import coerce
 from mmos.calls.seen import Seen
@@ -55,6 +56,10 @@ class House(Room, Protocol):
         ...
 
 
+Next = Callable[["Execution"], Awaitable[str]]
+Rung = Callable[["Execution", Next], Awaitable[str]]
+
+
 @dataclass(frozen=True)
 class Execution:
     """One tool call while it runs."""
@@ -66,6 +71,10 @@ class Execution:
     """Every tool of the app, to tell a forbidden tool from an invented one."""
     scope: Scope
     room: House
+    tool: Tool | None = None
+    """The tool, once it is found."""
+    written: ToolCall | None = None
+    """The call as the model wrote it, once it may have changed."""
 
     async def run(self) -> CallFinished:
         """Count the call, run it, and record how it ended."""
@@ -76,7 +85,7 @@ class Execution:
             scope.record(CallStarted(call.id, scope.lane, scope.role, call.name, call.arguments))
         ok, code = True, ""
         try:
-            text = await self._caught()
+            text = await CLIMB(self)
         except ToolError as error:
             ok, code, text = False, error.code, error.report or self._words.fill("error", message=str(error))
         message = Message("tool", clean(text), tool_name=call.name, call_id=call.id)
@@ -90,10 +99,16 @@ class Execution:
     def _words(self) -> Templates:
         return self.room.templates
 
-    async def _caught(self) -> str:
+    @property
+    def chosen(self) -> Tool:
+        return self.tool or self._found()
+
+    # ---------------------------------------------------------------- the rungs
+
+    async def caught(self, go_on: Next) -> str:
         """Turn every fault of a tool into an error that the model can read. Errors that end the run pass."""
         try:
-            return await self._guarded()
+            return await go_on(self)
         except asyncio.CancelledError:
             if _cancelled_from_outside():
                 raise
@@ -110,6 +125,102 @@ class Execution:
                 if isinstance(leaf, PASS_ON):
                     raise leaf from None
             raise self._failed("; ".join(map(_told, leaves))) from error
+
+    async def unlooped(self, go_on: Next) -> str:
+        """Do not make the same call again and again. Repeatable tools and calls that a crash cut off are no loop."""
+        tool, earlier = self.offered.get(self.call.name), self._earlier()
+        withheld = tool is None and self.call.name in self.known
+        free = self.call.id in self.scope.view.cut_off or withheld or (tool is not None and tool.repeatable)
+        if earlier >= self.scope.limits.repeats and not free and (said := await self._looping(earlier)):
+            return said
+        return await go_on(self)
+
+    async def settled(self, go_on: Next) -> str:
+        """Find the tool and fit the arguments: as they came, coerced to the schema, or clarified once. The caller is told of another call."""
+        repairs = [repair for repair in self.scope.view.repairs if repair.call == self.call.id and repair.tool]
+        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # clarified before a pause
+        try:
+            fit = self if clear else self._fitted()
+        except (UnknownTool, InvalidArguments) as error:
+            clear = await self.room.clarify(self.scope, self.call, self.offered, error.message)
+            if clear is None:
+                raise
+        if clear is None:
+            return await go_on(fit)
+        mended = replace(self, call=replace(clear, id=self.call.id), written=self.call)
+        note = self._words.fill("other_call", call=mended._spelled())
+        return f"{note}\n{await go_on(mended._fitted())}"
+
+    async def vouched(self, go_on: Next) -> str:
+        """Ask the user about a call that is also in a text that the caller read: the author of that text may want it, not the model."""
+        if not self.chosen.effects or not self._copied():
+            return await go_on(self)
+        call, role = self.call, self.scope.role
+        text = f"{role} wants to call {self._spelled()}. The same call is in a text that the model read. Should MMOS make it?"
+        try:
+            said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("no", "yes"), "no"), call=call.id)
+        except QuestionUnanswered:
+            self.scope.warn(
+                f"{role} copied a call of {call.name} from a text that it read. MMOS could not ask the user, so it did not make the call."
+            )
+            said = self._words.fill("user_not_asked")
+        if said.strip().lower() != "yes":
+            raise ToolDenied(self._words.fill("copied_call", answer=said))
+        return await go_on(self)
+
+    async def recovered(self, go_on: Next) -> str:
+        """A call that started and never ended is repeated only when the tool or the user says so."""
+        tool = self.chosen
+        if not tool.effects or self.call.id not in self.scope.view.cut_off:
+            return await go_on(self)
+        if callable(tool.after_crash):
+            return render(await called(tool.after_crash, self.call.arguments))
+        times = self.scope.view.cut_off[self.call.id]
+        what = f"A crash or a stop cut off the call {self._spelled()}" + (f", {times} times by now" if times > 1 else "")
+        question = UserQuestion(f"{what}. Did it take effect? Should MMOS repeat it?", "choice", ("repeat", "skip"))
+        said = await self.room.ask_user(self.scope, question, call=self.call.id)
+        if said == "repeat":
+            return await go_on(self)
+        raise ToolUnknownOutcome(self._words.fill("cut_off_call", answer=said))
+
+    async def durable(self, go_on: Next) -> str:
+        """Write a call to the journal before its effects."""
+        if self.chosen.effects:
+            await self.scope.durable()
+        return await go_on(self)
+
+    async def timed(self, go_on: Next) -> str:
+        """Stop a tool that takes longer than its timeout."""
+        tool = self.chosen
+        own_patience = nullcontext() if tool.timeout is None else self.scope.pulse
+        try:
+            async with asyncio.timeout(tool.timeout) as limit:
+                with own_patience:
+                    return await go_on(self)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise self._failed(_told(error)) from error
+            raise ToolTimeout(self._words.fill("late_tool", tool=tool.name, seconds=f"{tool.timeout:g}")) from error
+
+    async def told_apart(self, go_on: Next) -> str:
+        """Set apart what a tool says, so that it cannot pose as the user. A result that is too long for any window becomes a digest."""
+        try:
+            return self._handed_on(apart(await go_on(self)))
+        except ToolError as error:
+            if error.report or not poses(str(error)):
+                raise
+            raise ToolError(apart(str(error)), code=error.code) from error
+
+    async def _done(self) -> str:
+        """Run the tool itself. If the run pauses or ends, that counts, whatever the tool gives."""
+        context = Context(self.scope, self.room, self.call.id)
+        try:
+            return render(await self.chosen.run(context, self.call.arguments))
+        finally:
+            if context.halted and not isinstance(sys.exc_info()[1], asyncio.CancelledError):
+                raise context.halted[0] from None
+
+    # ---------------------------------------------------------------- parts of rungs
 
     def _failed(self, error: str) -> ToolFailed:
         return ToolFailed(self._words.fill("failed_tool", tool=self.call.name, error=error))
@@ -129,62 +240,28 @@ class Execution:
         guess = f" {self._words.fill('did_you_mean', tool=near[0])}" if near else ""
         raise UnknownTool(self._words.fill("unknown_tool", tool=repr(name), guess=guess, tools=existing))
 
-    async def _settled(self) -> tuple[Execution, Tool, str]:
-        """The call as it can run: as it came, coerced to the schema, or clarified once. With a note for the caller about the change."""
-        repairs = [repair for repair in self.scope.view.repairs if repair.call == self.call.id and repair.tool]
-        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # clarified before a pause
-        if clear is None:
-            try:
-                tool = self._found()
-                return self._coerced(tool), tool, ""
-            except (UnknownTool, InvalidArguments) as error:
-                clear = await self.room.clarify(self.scope, self.call, self.offered, error.message)
-                if clear is None:
-                    raise
-        mended = replace(self, call=replace(clear, id=self.call.id))
-        tool = mended._found()
-        return mended._coerced(tool), tool, f"{self._words.fill('other_call', call=mended._spelled())}\n"
-
-    def _coerced(self, tool: Tool) -> Execution:
-        """The call with arguments that fit the schema. Every change is recorded."""
+    def _fitted(self) -> Execution:
+        """The call with its tool and with arguments that fit the schema. Every change is recorded."""
+        tool = self._found()
         coerced = coerce(self.call.arguments, tool.spec.parameters, tool.spec.problems)
         if coerced.problems:
             problems, expected = "; ".join(coerced.problems), self._listed(tool.spec.parameters.get("properties", ()))
             raise InvalidArguments(self._words.fill("wrong_arguments", tool=tool.name, problems=problems, parameters=expected))
         if not coerced.changes and coerced.arguments == self.call.arguments:
-            return self
+            return replace(self, tool=tool, written=self.written or self.call)
         told = {repair.what for repair in self.scope.view.repairs if repair.call == self.call.id}
         for change in coerced.changes:
             if (what := f"{tool.name}: {change}") not in told:
                 self.scope.record(CallRepaired(self.call.id, self.scope.lane, "repair", what))
-        return replace(self, call=replace(self.call, arguments=coerced.arguments))
+        return replace(self, call=replace(self.call, arguments=coerced.arguments), tool=tool, written=self.written or self.call)
 
-    async def _after_crash(self, tool: Tool) -> str:
-        """The call started and never ended. MMOS repeats it only when the tool or the user says so."""
-        if callable(tool.after_crash):
-            return render(await called(tool.after_crash, self.call.arguments))
-        times = self.scope.view.cut_off[self.call.id]
-        what = f"A crash or a stop cut off the call {self._spelled()}" + (f", {times} times by now" if times > 1 else "")
-        question = UserQuestion(f"{what}. Did it take effect? Should MMOS repeat it?", "choice", ("repeat", "skip"))
-        said = await self.room.ask_user(self.scope, question, call=self.call.id)
-        if said == "repeat":
-            return await self._timed(tool)
-        raise ToolUnknownOutcome(self._words.fill("cut_off_call", answer=said))
-
-    async def _guarded(self) -> str:
-        """Run the call unless it is a loop: the same call again and again. Repeatable tools and calls that a crash cut off are no loop."""
-        tool = self.offered.get(self.call.name)
-        earlier = self._earlier()
-        cut_off = self.call.id in self.scope.view.cut_off
-        withheld = tool is None and self.call.name in self.known
-        if earlier >= self.scope.limits.repeats and not (cut_off or withheld or (tool and tool.repeatable)):
-            said = await self._looping(earlier)
-            if said:
-                return said
-        fit, tool, note = await self._settled()
-        if tool.effects:
-            await fit._vouched(tool, self.call)
-        return note + await (fit._after_crash(tool) if cut_off and tool.effects else fit._timed(tool))
+    def _copied(self) -> bool:
+        """Whether the call, as it is or as it was written, is in a text that the caller read."""
+        call, parameters = self.call, self.chosen.spec.parameters.get("properties", ())
+        seen = Seen(self.scope.exchange.known(), own=call)
+        return any(
+            seen.quotes(call.name, form.arguments, written=form.name, parameters=parameters) for form in (call, self.written or call)
+        )
 
     async def _looping(self, earlier: int) -> str:
         """First nudge the model, then withhold the tool for a turn, then ask the user. Empty when the user lets the model continue."""
@@ -211,49 +288,6 @@ class Execution:
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
             raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
         return "" if said == "go on" else self._words.fill("user_says", answer=said)
-
-    async def _vouched(self, tool: Tool, written: ToolCall) -> None:
-        """Ask the user about a call that is also in a text that the caller read: the author of that text may want it, not the model."""
-        call, role = self.call, self.scope.role
-        seen, parameters = Seen(self.scope.exchange.known(), own=call), tool.spec.parameters.get("properties", ())
-        if not any(seen.quotes(call.name, form.arguments, written=form.name, parameters=parameters) for form in (call, written)):
-            return
-        text = f"{role} wants to call {self._spelled()}. The same call is in a text that the model read. Should MMOS make it?"
-        try:
-            said = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("no", "yes"), "no"), call=call.id)
-        except QuestionUnanswered:
-            self.scope.warn(
-                f"{role} copied a call of {call.name} from a text that it read. MMOS could not ask the user, so it did not make the call."
-            )
-            said = self._words.fill("user_not_asked")
-        if said.strip().lower() != "yes":
-            raise ToolDenied(self._words.fill("copied_call", answer=said))
-
-    async def _timed(self, tool: Tool) -> str:
-        if tool.effects:
-            await self.scope.durable()
-        context = Context(self.scope, self.room, self.call.id)
-        own_patience = nullcontext() if tool.timeout is None else self.scope.pulse
-        try:
-            async with asyncio.timeout(tool.timeout) as limit:
-                with own_patience:
-                    return self._handed_on(apart(render(await self._halting(tool, context))))
-        except ToolError as error:
-            if error.report or not poses(str(error)):
-                raise
-            raise ToolError(apart(str(error)), code=error.code) from error
-        except TimeoutError as error:
-            if not limit.expired():
-                raise self._failed(_told(error)) from error
-            raise ToolTimeout(self._words.fill("late_tool", tool=tool.name, seconds=f"{tool.timeout:g}")) from error
-
-    async def _halting(self, tool: Tool, context: Context) -> Any:
-        """What the tool gives. If the run pauses or ends, that counts, whatever the tool gives."""
-        try:
-            return await tool.run(context, self.call.arguments)
-        finally:
-            if context.halted and not isinstance(sys.exc_info()[1], asyncio.CancelledError):
-                raise context.halted[0] from None
 
     def _handed_on(self, text: str) -> str:
         """Keep a result whole that is too long for any window. The model gets its beginning, its headings and its end."""
@@ -290,3 +324,24 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {apart(str(error))}".removesuffix(": ")
+
+
+RUNGS: tuple[Rung, ...] = (
+    Execution.caught,
+    Execution.unlooped,
+    Execution.settled,
+    Execution.vouched,
+    Execution.recovered,
+    Execution.durable,
+    Execution.timed,
+    Execution.told_apart,
+)
+"""What surrounds a call, from the outside in. Each rung goes on to the next one, or ends the call."""
+
+
+def _onto(inner: Next, rung: Rung) -> Next:
+    return lambda execution: rung(execution, inner)
+
+
+_DONE: Next = Execution._done
+CLIMB = reduce(_onto, reversed(RUNGS), _DONE)

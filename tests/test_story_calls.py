@@ -272,7 +272,7 @@ async def test_at_the_end_of_the_ladder_the_user_is_asked_and_heard(tmp_path: Pa
         await on.app.answer(waiting.run, "Do it without tools.")
         answer = await on.app.resume(waiting.run)
         assert (answer.status, answer.text) == ("answered", "Thus.")
-        assert on.heard("arbiter")[-1] == "The user says: Do it without tools."
+        assert on.heard("arbiter")[-1].endswith("\n\nThe user says: Do it without tools.")
 
 
 async def test_the_user_may_end_it_and_without_one_the_run_fails() -> None:
