@@ -43,14 +43,14 @@ def test_the_defaults_of_the_tables_are_the_defaults():
 def test_the_page_of_prompts_has_every_file_and_every_place():
     page = (DOCS / "prompts.md").read_text(encoding="utf-8")
     small = {path.stem for path in set_of("small").glob("*.md")}
-    whole = {name: text for name, text in texts().items() if not text.file}
+    whole = {name: text for name, text in texts().items() if not text.section}
     files = [f"| `{name}.md` | {text.reader} | {text.use} | {'yes' if name in small else 'no'} |" for name, text in whole.items()]
     places = [f"| `{name}.md` | `{place}` | {what} |" for name, text in whole.items() for place, what in text.places.items()]
     assert re.findall(r"^\| `\w+\.md` .*$", page, re.MULTILINE) == files + places
     sections = [
         f"| `{name}` | {text.reader} | {text.use} | {'; '.join(f'`{place}`: {what}' for place, what in text.places.items())} |"
         for name, text in texts().items()
-        if text.file
+        if text.section
     ]
     table = page.partition("## Sections")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `\S+` .*$", table, re.MULTILINE) == sections

@@ -263,17 +263,8 @@ class App:
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
         shape = Shape.of(options.schema) if options.schema is not None else None
         windows = wiring.windows_of(self.config, options.roles)
-        return Participants(
-            self.fleet,
-            cast,
-            Desk(policy, answerer, self.templates),
-            self._experience,
-            self.tools,
-            windows.of,
-            ladder,
-            self.templates,
-            shape,
-        )
+        desk = Desk(policy, answerer, self.templates)
+        return Participants(self.fleet, cast, desk, self._experience, self.tools, windows.of, ladder, self.templates, shape)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

@@ -71,7 +71,7 @@ class Shelf:
         """Make a diff from the built-in text to the used one."""
         from mmos.prompting.templates import Templates, texts
 
-        section = f" ({name})" if texts()[name].file else ""
+        section = f" ({name})" if texts()[name].section else ""
         names = (f"built in/{self.templates.shipped(name).name}{section}", f"{_near(self.templates.path(name))}{section}")
         ours, used = (templates.body(name).strip().splitlines() for templates in (Templates(), self.templates))
         return list(difflib.unified_diff(ours, used, *names, lineterm=""))

@@ -36,120 +36,44 @@ class Text:
     places: Mapping[str, str] = field(default_factory=dict)
     """What MMOS puts into each `{{ place }}`."""
     file: str = ""
-    """The file of a section. Empty: the text is a file."""
+
+    @property
+    def section(self) -> bool:
+        return self.file in SECTIONED
 
 
-_TASK = "the user's own words"
-_FILE = "the name of the file"
-
-_FILES: Mapping[str, Text] = {
-    "arbiter": Text("arbiter", "its system text", {"specialists": "one line for each specialist: its name and its description"}),
-    "specialist": Text(
-        "specialists", "the system text of each", {"role": "the name of the role", "purpose": "its description in the configuration"}
-    ),
-    "synthesizer": Text("synthesizer", "its system text"),
-    "interpreter": Text("interpreter", "its system text, when its model is not FunctionGemma"),
-    "functiongemma": Text("interpreter", "its system text, when its model is FunctionGemma"),
-    "brief": Text(
-        "specialists",
-        "the message that a consultation begins with",
-        {
-            "task": _TASK,
-            "asker": "the role that consults",
-            "query": "what that role asks",
-            "context": "the facts that it adds, under a heading; empty when it adds none",
-        },
-    ),
-    "digest": Text(
-        "the role that consulted",
-        "in place of an answer that is longer than `limits: answer_chars`",
-        {
-            "artifact": "the reference to the whole answer",
-            "length": "how many characters the whole answer has",
-            "digest": "the answer in short",
-        },
-    ),
-    "synthesis": Text(
-        "synthesizer",
-        "the message of `synthesize_responses`",
-        {
-            "task": _TASK,
-            "responses": "the answers, numbered, each between lines of its own",
-            "instruction": "what is wanted of the one answer",
-        },
-    ),
-    "mediation": Text(
-        "synthesizer",
-        "the message of `mediate`",
-        {
-            "task": _TASK,
-            "response": "the text to reword",
-            "reader": "the role that will read it",
-            "instruction": "what matters to the reader",
-        },
-    ),
-    "schema": Text(
-        "roles on the `schema` channel", "the end of the system text", {"tools": "one entry for each tool: its name and its parameters"}
-    ),
-    "again": Text(
-        "a role whose reply could not be read",
-        "the message that asks for the reply once more, as JSON",
-        {"unclear": "what the role wrote, and what was wrong with it"},
-    ),
-    "clarify": Text(
-        "interpreter",
-        "the message about a call that failed",
-        {"task": _TASK, "call": "the call, as JSON", "fault": "why it failed"},
-    ),
-    "shape": Text(
-        "a role whose answer must fit a schema",
-        "the message that asks for the final answer as JSON",
-        {"schema": "the schema"},
-    ),
-    "shape_again": Text(
-        "a role whose answer must fit a schema",
-        "the message that asks again, when the answer did not fit",
-        {"problems": "what did not fit, one line for each problem", "schema": "the schema"},
-    ),
-    "file": Text(
-        "every role that gets the task",
-        "the end of the task, once for each attached text",
-        {"name": _FILE, "text": "what the file holds", "fence": "a code fence that does not occur in the text"},
-    ),
-    "image": Text("every role that sees", "the end of the task, once for each attached image", {"name": _FILE}),
-    "image_consult": Text(
-        "a role that does not see",
-        "the same, when it can consult a role that does",
-        {"name": _FILE, "specialists": "the names of the specialists that see"},
-    ),
-    "image_unseen": Text("a role that does not see", "the same, when it can consult none that does", {"name": _FILE}),
-}
-"""The texts that are files, by the name of the file."""
+_WHOLE = (
+    "arbiter", "specialist", "synthesizer", "interpreter", "functiongemma", "brief", "digest", "synthesis", "mediation", "schema", "again", "clarify", "shape", "shape_again", "file", "image", "image_consult", "image_unseen",
+)  # fmt: skip
+"""The files that are one text each."""
 
 SECTIONED = ("replies", "tools")
-"""The files that consist of sections. The comment of each built-in section describes it."""
+"""The files that consist of sections."""
 
-NAMES = (*_FILES, *SECTIONED)
+NAMES = (*_WHOLE, *SECTIONED)
 """The names of all files."""
 
 
 @cache
 def texts() -> Mapping[str, Text]:
-    """Every text that MMOS reads, by its name."""
-    return {**_FILES, **{name: _described(section, file) for file in SECTIONED for name, section in _built_in(file).items()}}
+    """Every text that MMOS reads, by its name, as the comments of the built-in files describe them."""
+    return {name: _described(section, file) for file in NAMES for name, section in _built_in(file).items()}
 
 
 @cache
 def _built_in(file: str) -> Mapping[str, Section]:
-    return _named(_content(_shipped() / f"{file}.md"))
+    return _named(file, _content(_shipped() / f"{file}.md"))
 
 
-def _named(raw: str) -> dict[str, Section]:
+def _named(file: str, raw: str) -> Mapping[str, Section]:
+    """The texts of a file, by name. A file without sections is one text."""
+    if file not in SECTIONED:
+        return {file: Section(file, 0, raw, raw)}
     return {section.name: section for section in sections(raw) if section.name}
 
 
 def _described(section: Section, file: str) -> Text:
-    """What the comment of a built-in section says: `READER: USE`, then `PLACE: MEANING` in each line."""
+    """What the comment of a built-in text says: `READER: USE`, then `PLACE: MEANING` in each line."""
     (reader, use), *places = [line.split(": ", 1) for line in section.comment]
     return Text(reader, use, dict(places), file)
 
@@ -193,9 +117,9 @@ class Templates:
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
-        file = texts()[name].file
-        own = self.own(file or name)
-        return own if own is not None and (not file or name in self._sections(own)) else self.shipped(name)
+        about = texts()[name]
+        own = self.own(about.file)
+        return own if own is not None and (not about.section or name in self._sections(own)) else self.shipped(name)
 
     def own(self, file: str) -> Path | None:
         """The user's file of this name, if there is one."""
@@ -203,7 +127,7 @@ class Templates:
 
     def shipped(self, name: str) -> Path:
         """The built-in file, also when a file of the user replaces it."""
-        return _shipped() / f"{texts()[name].file or name}.md"
+        return _shipped() / f"{texts()[name].file}.md"
 
     def whole(self, name: str) -> str:
         """The content of the file that MMOS uses, or the section of it, with all comments."""
@@ -265,18 +189,14 @@ class Templates:
         return found.above + found.text.count("\n", 0, len(found.text) - len(text)), text
 
     def _found(self, name: str) -> Section:
-        path = self.path(name)
-        if texts()[name].file:
-            return self._sections(path)[name]
-        raw = _content(path)
-        return Section(name, 0, raw, raw)
+        return self._sections(self.path(name))[name]
 
     def _sections(self, path: Path) -> Mapping[str, Section]:
-        """The sections of a file. It is read once."""
+        """The texts of a file. It is read once."""
         if path.parent == _shipped():
             return _built_in(path.stem)
         if path not in self._split:
-            self._split[path] = _named(_content(path))
+            self._split[path] = _named(path.stem, _content(path))
         return self._split[path]
 
     def _strays(self, file: str) -> Iterator[Problem]:
