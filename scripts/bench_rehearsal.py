@@ -99,6 +99,15 @@ async def hammer(port: int, connections: int, requests: int) -> dict[str, float]
     return {"requests_per_second": round(requests / seconds), "p50_ms": round(middle * 1e3, 2), "p99_ms": round(late * 1e3, 2)}
 
 
+async def counted(port: int) -> int:
+    """How many requests the host itself has seen."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /__stats HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    body = (await reader.read()).partition(b"\r\n\r\n")[2]
+    writer.close()
+    return int(json.loads(body)["total"])
+
+
 def resident_mib(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
@@ -136,7 +145,7 @@ async def measure(plan: Plan, port: int, pid: int) -> dict[str, Any]:
     settled = resident_mib(pid)
     await hammer(port, plan.connections, plan.lasting)
     memory = {"requests": plan.lasting, "before_mib": settled, "after_mib": resident_mib(pid)}
-    return {"alone": alone, "idle": crowd, "memory": memory}
+    return {"alone": alone, "idle": crowd, "memory": memory, "host": {"requests": await counted(port)}}
 
 
 def main() -> int:

@@ -12,11 +12,30 @@ import pytest
 import mmos
 from mmos.rehearsal.faults import Kind
 from mmos.testing import Call, Host, Model, configuration, serve
-from mmos.views.document import LIMITS, UNSERVED
 
 KINDS = get_args(Kind)
 HARMLESS = {"slow", "late", "wrong_vram", "clock_jump", "killed"}
 """What delays or deceives, and keeps nobody from an answer: an engine that was killed while idle is loaded anew, too."""
+
+TRIED_AGAIN = {"cut": "stream_cut", "no_done": "stream_cut", "error_line": "runner_crashed", "status": "host_failed", "busy": "host_busy"}
+"""What may pass in a moment, with the reason of a run in which it does not: the same host is asked again."""
+
+LEFT = {
+    "refuse": "host_unreachable",
+    "flapping": "host_unreachable",
+    "hang": "host_timeout",
+    "stall": "host_timeout",
+    "garbage": "host_not_understood",
+    "html": "host_unreachable",
+    "redirect": "host_not_understood",
+    "oom": "out_of_memory",
+    "load_stall": "load_failed",
+    "deadlock": "host_timeout",
+}
+"""What would only happen again, or has cost a whole timeout, with its reason: the host is not asked again in the run."""
+
+REASONS = {**TRIED_AGAIN, **LEFT}
+ATTEMPTS = 3
 
 OPTIONS: dict[str, dict[str, Any]] = {"late": {"seconds": 0.05}, "slow": {"factor": 2.0}}
 PATIENCE = {"connect": 1, "load": 0.4, "first_byte": 0.4, "between_chunks": 0.4}
@@ -36,6 +55,10 @@ async def fleet(*names: str) -> AsyncIterator[tuple[mmos.App, list[Host]]]:
         urls = {host.name: await stack.enter_async_context(serve(host)) for host in hosts}
         config = configuration(cast(), urls, {"timeouts": PATIENCE})
         yield await stack.enter_async_context(mmos.open(config)), hosts
+
+
+def asked(host: Host) -> list[str]:
+    return [seen.model.partition(":")[0] for seen in host.requests if seen.path == "/api/chat"]
 
 
 async def at_rest(host: Host) -> None:
@@ -66,11 +89,10 @@ async def test_where_no_other_host_is_there_the_run_ends_with_a_reason_and_the_n
         if kind in HARMLESS:
             assert (answer.status, answer.text) == ("answered", "Both said so.")
         elif kind != "flapping" or answer.status != "answered":  # one that flaps may be there each time that it is asked
-            assert answer.status in ("failed", "partial")
             assert answer.reason is not None
-            assert answer.reason.code in UNSERVED | LIMITS
-            assert answer.exit_code in (4, 5)
-            assert answer.reason.message
+            assert (answer.status, answer.reason.code, answer.exit_code) == ("failed", REASONS[kind], 4)
+            assert answer.reason.message.startswith("No host can serve arbiter. ")
+            assert len(asked(only)) == (ATTEMPTS if kind in TRIED_AGAIN else 0 if kind in ("refuse", "flapping") else 1)
         only.faults.clear()
         await at_rest(only)
         if kind == "deadlock":  # it outlasts its cause; to unload a model is the rescue
@@ -79,15 +101,33 @@ async def test_where_no_other_host_is_there_the_run_ends_with_a_reason_and_the_n
             assert (await app.run("And now?")).text == "Both said so."
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("refuse", "flapping", "wrong_vram", "deadlock")])
+PASSING = [kind for kind in KINDS if kind not in ("refuse", "flapping", "wrong_vram", "deadlock")]
+"""Those that affect single requests."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PASSING if kind not in LEFT])
 async def test_a_fault_that_passes_costs_no_answer(kind: Kind) -> None:
     async with fleet("only") as (app, (only,)):
-        only.faults.add(kind, times=1, **OPTIONS.get(kind, {}))
-        async with asyncio.timeout(60):
-            answer = await app.run("Go.")
-            if answer.status != "answered":  # not every fault is worth trying again; going on with the run always is
-                answer = await app.resume(answer.run)
+        fault = only.faults.add(kind, times=1, **OPTIONS.get(kind, {}))
+        answer = await app.run("Go.")
         assert (answer.status, answer.text) == ("answered", "Both said so.")
+        assert fault.hits == 1
+        assert len(asked(only)) == (4 if kind in HARMLESS else 5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PASSING if kind in LEFT])
+async def test_a_fault_that_is_not_worth_another_try_ends_the_run_and_costs_nothing_that_was_done(kind: Kind) -> None:
+    async with fleet("only") as (app, (only,)):
+        after = 0 if kind in ("oom", "load_stall") else 3  # the last request of the run; what stops a load stops the first one
+        fault = only.faults.add(kind, times=1, after=after, **OPTIONS.get(kind, {}))
+        answer = await app.run("Go.")
+        assert answer.reason is not None
+        assert (answer.status, answer.reason.code) == ("partial" if kind == "stall" else "failed", REASONS[kind])
+        assert len(asked(only)) == after + 1
+        answer = await app.resume(answer.run)
+        assert (answer.status, answer.text) == ("answered", "Both said so.")
+        assert fault.hits == 1
+        assert sorted(asked(only)) == ["analysis", "arbiter", "arbiter", "arbiter", "coding"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

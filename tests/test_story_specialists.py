@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mmos
 from mmos.app import RunOptions
 from mmos.rehearsal import Host, Model, Stall, default_fleet, parse_cast
-from mmos.testing import stage
+from mmos.testing import Say, stage
 
 CAST = """
 models:
@@ -102,13 +104,20 @@ async def test_a_specialist_that_is_slow_but_in_time_is_waited_for() -> None:
     assert "The coding specialist says:\nI think" in answer.text
 
 
-async def test_an_arbiter_that_never_answers_ends_its_run_with_a_reason(tmp_path: Path) -> None:
-    roles: dict[str, Any] = {"arbiter": [[Stall()], "At last."], "coding": ["x"]}
-    async with stage(roles, orchestration=PATIENCE, state=tmp_path) as here:
-        async with asyncio.timeout(30):
-            answer = await here.app.run("Go.")
-        assert answer.status == "failed"
+@pytest.mark.parametrize(
+    ("turn", "status", "did"),
+    [
+        ([Stall(), "Never said."], "failed", "sent nothing of arbiter in time"),
+        ([Say("So far."), Stall()], "partial", "fell silent in the middle of arbiter's answer"),
+    ],
+)
+async def test_an_arbiter_that_never_answers_ends_its_run_with_a_reason(turn: list[Any], status: str, did: str) -> None:
+    async with stage({"arbiter": [turn], "coding": ["x"]}, orchestration=PATIENCE) as here:
+        answer = await here.app.run("Go.")
         assert answer.reason is not None
+        assert (answer.status, answer.reason.code) == (status, "host_timeout")
+        assert answer.reason.message == f"No host can serve arbiter. here {did}."
+        assert len(here.sent("arbiter")) == 1
         await at_rest(here.host)
 
 
