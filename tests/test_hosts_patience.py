@@ -8,7 +8,7 @@ import pytest
 
 from mmos.hosts.face import Timeouts
 from mmos.hosts.patience import SIGNS_OF_LIFE, Patience
-from mmos.simulation.leap import LeapingLoop
+from tests.leaping import leaping, now
 
 SOON = 0.05
 LATER = 30.0
@@ -36,16 +36,19 @@ async def _work(patience: Patience, *, heard: bool) -> None:
         (Timeouts(first_byte=LATER, between_chunks=LATER, total=SOON), False, True, "total"),
     ],
 )
+@leaping
 async def test_each_stage_has_its_end(timeouts: Timeouts, cold: bool, heard: bool, stage: str) -> None:
     patience = Patience(timeouts, cold=cold)
     with pytest.raises(TimeoutError):
         await _work(patience, heard=heard)
     assert patience.expired == stage
+    assert now() == pytest.approx(SOON)
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
 
 
+@leaping
 async def test_the_load_of_a_cold_model_is_waited_for() -> None:
     patience = Patience(Timeouts(first_byte=0.01, load=LATER), cold=True)
     with patience:
@@ -53,14 +56,17 @@ async def test_the_load_of_a_cold_model_is_waited_for() -> None:
     assert patience.expired == ""
 
 
+@leaping
 async def test_progress_puts_the_end_off() -> None:
     with Patience(Timeouts(first_byte=LATER, between_chunks=SOON)) as patience:
         for _ in range(8):
             patience.progress()
             await asyncio.sleep(SOON / 4)
     assert patience.expired == ""
+    assert now() == pytest.approx(2 * SOON)
 
 
+@leaping
 async def test_a_cancellation_from_outside_stays_one() -> None:
     inside = asyncio.Event()
 
@@ -76,6 +82,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
         await task
 
 
+@leaping
 async def test_a_cancellation_that_comes_with_the_end_has_the_right_of_way() -> None:
     async def work() -> None:
         with Patience(Timeouts(first_byte=SOON)):
@@ -90,11 +97,13 @@ async def test_a_cancellation_that_comes_with_the_end_has_the_right_of_way() -> 
         await task
 
 
+@leaping
 async def test_a_fault_inside_goes_through() -> None:
     with pytest.raises(ValueError, match="mine"), Patience(Timeouts()):
         raise ValueError("mine")
 
 
+@leaping
 async def test_no_timer_is_left_behind() -> None:
     with Patience(Timeouts(first_byte=SOON)):
         await asyncio.sleep(0)
@@ -108,11 +117,11 @@ async def _signs_of_life(patience: Patience) -> None:
             await asyncio.sleep(0.002)
 
 
-def test_signs_of_life_put_the_first_byte_off_but_not_for_ever() -> None:
+@leaping
+async def test_signs_of_life_put_the_first_byte_off_but_not_for_ever() -> None:
     """Comments of a proxy keep the line open while a prompt is read; one that goes on with them is no host that answers."""
     patience = Patience(Timeouts(first_byte=SIGNS_LAST / SIGNS_OF_LIFE))
-    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
-        with pytest.raises(TimeoutError):
-            runner.run(_signs_of_life(patience))
-        assert patience.expired == "first_byte"
-        assert runner.get_loop().time() >= SIGNS_LAST
+    with pytest.raises(TimeoutError):
+        await _signs_of_life(patience)
+    assert patience.expired == "first_byte"
+    assert now() == pytest.approx(SIGNS_LAST, abs=0.003)

@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 
 from mmos.rehearsal import Call, Cut, Fault, Host, Model, Say, serve
+from tests.leaping import leaping, now
+from tests.rehearsal_ask import until
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 Chat = Callable[..., Awaitable[tuple[int, str]]]
@@ -37,12 +39,6 @@ def chat(host: Host, session: aiohttp.ClientSession) -> Chat:
             return response.status, await response.text()
 
     return chat
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def test_refuse_closes_the_door_and_opens_it_again(host: Host, chat: Chat) -> None:
@@ -277,12 +273,18 @@ async def test_flapping_shuts_and_opens_again_and_again(host: Host, chat: Chat) 
     assert (await chat())[0] == 200
 
 
-async def test_late_begins_late_and_is_whole(host: Host, chat: Chat) -> None:
+@leaping
+async def test_late_begins_late_and_is_whole() -> None:
+    host = Host("h", [Model.scripted("m", ["one two three"], repeat=True)])
     host.faults.add("late", seconds=0.1, times=1)
-    assert (await chat())[0] == 200
-    assert host.requests[-1].ms >= 100
-    assert (await chat())[0] == 200
-    assert host.requests[-1].ms < 100
+    waits = []
+    async with serve(host) as url, aiohttp.ClientSession() as session:
+        for _ in range(2):
+            began = now()
+            async with session.post(url + "/api/chat", json={**BODY, "stream": False}) as response:
+                assert (await response.json())["message"]["content"] == "one two three"
+            waits.append(now() - began)
+    assert waits == [pytest.approx(0.1), pytest.approx(0.0)]
 
 
 async def test_busy_says_what_a_full_queue_says(host: Host, chat: Chat) -> None:
@@ -316,9 +318,10 @@ async def test_the_time_of_day_may_jump() -> None:
     assert stamps == ["2023-11-14T22:13:20Z", "2023-11-14T21:13:20Z", "2023-11-14T21:13:20Z"]
 
 
-async def test_stats_tell_loads_queues_and_every_request(session: aiohttp.ClientSession) -> None:
-    host = Host("h", [Model.scripted("m", ["one two three"], repeat=True)], time_scale=100.0)
-    async with serve(host) as url:
+@leaping
+async def test_stats_tell_loads_queues_and_every_request() -> None:
+    host = Host("h", [Model.scripted("m", ["one two three"], repeat=True)], time_scale=100.0, steady=now)
+    async with serve(host) as url, aiohttp.ClientSession() as session:
 
         async def ask() -> None:
             async with session.post(url + "/api/chat", json={**BODY, "stream": False}) as response:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
-from mmos.rehearsal import Architecture, Host, Model, Speed, serve
-
-GIB = 1 << 30
-TINY = Architecture(layers=1, heads=1, kv_heads=1, head_size=1, embedding_length=8)
+from mmos.rehearsal import Host, Model, Speed, serve
+from tests.leaping import leaping, now
+from tests.rehearsal_ask import GIB, TINY, until
 
 
 def a_model(name: str = "m", *, text: str = "one two three four", size: int = GIB, **speed: float) -> Model:
@@ -33,12 +31,6 @@ async def resident(url: str) -> dict[str, int]:
         return {row["name"]: row["context_length"] for row in (await response.json())["models"]}
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
 async def test_without_waiting_durations_are_still_the_host_s_own() -> None:
     async with serve(Host("h", [a_model()])) as url:
         cold, warm = await ask(url), await ask(url)
@@ -47,13 +39,17 @@ async def test_without_waiting_durations_are_still_the_host_s_own() -> None:
     assert cold["prompt_eval_duration"] == cold["prompt_eval_count"] * 10_000_000
 
 
+@leaping
 async def test_time_runs_so_many_times_as_fast() -> None:
-    host = Host("h", [a_model()], time_scale=40.0)
+    host = Host("h", [a_model()], time_scale=40.0, steady=now)
     async with serve(host) as url:
+        began = now()
         told = await ask(url)
-    wall = host.requests[0].ms / 1000
-    assert 4.4 <= told["total_duration"] / 1e9 < 6
-    assert 0.11 <= wall < 1.0
+        waited = now() - began
+    total = told["load_duration"] + told["prompt_eval_duration"] + told["eval_duration"]
+    assert total == 4_400_000_000 + told["prompt_eval_count"] * 10_000_000
+    assert told["total_duration"] == pytest.approx(total, rel=0.01)
+    assert waited == pytest.approx(total / 1e9 / 40, rel=0.01)
 
 
 async def test_another_window_reloads_and_the_same_does_not() -> None:
@@ -101,8 +97,9 @@ async def test_one_slot_makes_two_conversations_forget_and_two_slots_do_not() ->
     assert await read(parallel=2) < await read(parallel=1) / 2
 
 
+@leaping
 async def test_who_waits_for_a_slot_sees_it_only_in_the_total() -> None:
-    host = Host("h", [a_model()], time_scale=20.0)
+    host = Host("h", [a_model()], time_scale=20.0, steady=now)
     async with serve(host) as url:
         await ask(url)
         both = await asyncio.gather(ask(url), ask(url))
@@ -110,7 +107,8 @@ async def test_who_waits_for_a_slot_sees_it_only_in_the_total() -> None:
     for told in both:
         parts = told["load_duration"] + told["prompt_eval_duration"] + told["eval_duration"]
         waits.append((told["total_duration"] - parts) / 1e9)
-    assert min(waits) < 0.2 < 0.3 < max(waits)
+    alone = both[0]["prompt_eval_duration"] + both[0]["eval_duration"]
+    assert sorted(waits) == [pytest.approx(0, abs=0.01), pytest.approx(alone / 1e9, abs=0.02)]
 
 
 async def test_a_client_that_leaves_aborts_its_load() -> None:
@@ -151,15 +149,17 @@ async def test_a_busy_model_is_not_evicted() -> None:
         assert list(await resident(url)) == ["b:latest"]
 
 
+@leaping
 async def test_keep_alive_runs_out_in_the_host_s_seconds_and_sticks() -> None:
-    host = Host("h", [a_model(load_seconds=0.01)], time_scale=20.0)
+    host = Host("h", [a_model(load_seconds=0.01)], time_scale=20.0, steady=now)
     async with serve(host) as url:
         await ask(url, keep_alive="1s")
         assert list(await resident(url)) == ["m:latest"]
         await ask(url)
-        async with asyncio.timeout(10):
-            while await resident(url):
-                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.9 / 20)
+        assert list(await resident(url)) == ["m:latest"]
+        await asyncio.sleep(0.2 / 20)
+        assert await resident(url) == {}
         await ask(url)
     assert host.loads == 2
 
