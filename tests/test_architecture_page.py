@@ -34,5 +34,7 @@ def test_every_name_on_the_way_is_there() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "mmos").rglob("*.py"))
     names = {name.rpartition(".")[2] for name in re.findall(r"`([A-Z]\w+(?:\.\w+)?)`", way)}
     assert {"RunStarted", "respond", "serve", "ask"} <= names
-    missing = [name for name in sorted(names) if not re.search(rf"^\s*(?:(?:class|(?:async )?def) {name}\b|{name}\b.* = )", code, re.MULTILINE)]
+    missing = [
+        name for name in sorted(names) if not re.search(rf"^\s*(?:(?:class|(?:async )?def) {name}\b|{name}\b.* = )", code, re.MULTILINE)
+    ]
     assert missing == []
