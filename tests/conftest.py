@@ -7,8 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import warm
+
 STRANGE = ("MMOS_CONFIG", "OLLAMA_HOST", "FORCE_COLOR", "PY_COLORS", "COLUMNS")
 """What changes how commands behave, set by whoever runs the tests."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """The process that commands are forked from ends with the tests."""
+    yield
+    warm.end()
 
 
 @pytest.fixture(scope="session", autouse=True)

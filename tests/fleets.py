@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,7 +12,8 @@ import pexpect
 import yaml
 
 from mmos.rehearsal import Host, serve
-from tests.shell import Ended, finish
+from tests import warm
+from tests.shell import Ended, command, environment, start
 
 DEAD = "http://127.0.0.1:9"
 """Where nothing listens."""
@@ -29,18 +28,11 @@ class Place:
         self.folder = folder
         (folder / "orchestration.yaml").write_text(yaml.safe_dump({"orchestration": dict(orchestration)}, sort_keys=False))
 
-    def _environ(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-        return {**kept, "HOME": str(self.folder), "NO_COLOR": "1", **more}
-
     async def start(self, *args: str, **environ: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mmos", *args, cwd=self.folder, env=self._environ(**environ), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        return await start(self.folder, *args, **environ)
 
     async def mmos(self, *args: str, **environ: str) -> Ended:
-        return await finish(await self.start(*args, **environ))
+        return await command(self.folder, *args, **environ)
 
     async def at_terminal(
         self, *args: str, talk: Callable[[pexpect.spawn], None], rows: int = 24, columns: int = 100, terminal: str = "xterm-256color"
@@ -49,7 +41,7 @@ class Place:
 
         def sit() -> tuple[str, int]:
             screen = pexpect.spawn(
-                sys.executable, ["-m", "mmos", *args], cwd=str(self.folder), env=self._environ(TERM=terminal), encoding="utf-8",
+                warm.python(), ["-m", "mmos", *args], cwd=str(self.folder), env=environment(self.folder, TERM=terminal), encoding="utf-8",
                 timeout=30, dimensions=(rows, columns),
             )  # fmt: skip
             shown: list[str] = []

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from mmos.testing import Model, Stage, Turn, stage
+from tests import warm
 
 
 @dataclass
@@ -28,6 +29,35 @@ class Ended:
         return json.loads(self.out)
 
 
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """That of a user whose home is the folder, and who has set nothing of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
+    return {**kept, "HOME": str(folder), "NO_COLOR": "1", **more}
+
+
+async def start(
+    folder: Path, *args: str, stdin: int = asyncio.subprocess.DEVNULL, enter: Sequence[str] = (), cold: bool = False, **environ: str
+) -> asyncio.subprocess.Process:
+    """`mmos ARGS` in a folder. `enter`: what the command begins with. `cold`: in an interpreter of its own, whose process is the one returned."""
+    return await asyncio.create_subprocess_exec(
+        *enter, sys.executable if cold or enter else warm.python(), "-m", "mmos", *args, cwd=folder, env=environment(folder, **environ),
+        stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def finish(process: asyncio.subprocess.Process, given: bytes | None = None) -> Ended:
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(given)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def command(folder: Path, *args: str, given: bytes | None = None, **environ: str) -> Ended:
+    """Run `mmos ARGS` in a folder to its end."""
+    stdin = asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL
+    return await finish(await start(folder, *args, stdin=stdin, **environ), given)
+
+
 @dataclass
 class Shell:
     """A folder with a configuration in it, and a prompt."""
@@ -38,22 +68,11 @@ class Shell:
     """What every command begins with."""
 
     async def start(self, *args: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-        return await asyncio.create_subprocess_exec(
-            *self.enter, sys.executable, "-m", "mmos", *args, cwd=self.folder, env={**environ, "HOME": str(self.folder), "NO_COLOR": "1"}, stdin=stdin,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        return await start(self.folder, *args, stdin=stdin, enter=self.enter)
 
     async def mmos(self, *args: str, given: bytes | None = None) -> Ended:
         process = await self.start(*args, stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL)
         return await finish(process, given)
-
-
-async def finish(process: asyncio.subprocess.Process, given: bytes | None = None) -> Ended:
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(given)
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pyte
 
+from tests import warm
+
 PATIENCE = 30.0
 ENTER, ALT_ENTER, CTRL_C, CTRL_D, TAB, UP = "\r", "\x1b\r", "\x03", "\x04", "\t", "\x1b[A"
 
@@ -113,14 +115,16 @@ def _size(descriptor: int, columns: int, rows: int) -> None:
 
 
 @asynccontextmanager
-async def terminal(folder: Path, *args: str, columns: int = 80, rows: int = 40, **environ: str) -> AsyncIterator[Terminal]:
-    """`mmos ARGS` in a folder; what still runs at the end is ended."""
+async def terminal(
+    folder: Path, *args: str, columns: int = 80, rows: int = 40, cold: bool = False, **environ: str
+) -> AsyncIterator[Terminal]:
+    """`mmos ARGS` in a folder; what still runs at the end is ended. `cold`: in an interpreter of its own, whose process is the one known here."""
     ours, its = pty.openpty()
     _size(ours, columns, rows)
     known = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_", "SSH_"))}
     known = {name: value for name, value in known.items() if name not in ("NO_COLOR", "EDITOR", "VISUAL", "DISPLAY", "WAYLAND_DISPLAY")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, stdin=its, stdout=its, stderr=its, cwd=folder, start_new_session=True,
+        sys.executable if cold else warm.python(), "-m", "mmos", *args, stdin=its, stdout=its, stderr=its, cwd=folder, start_new_session=True,
         preexec_fn=_take_terminal,
         env={**known, "HOME": str(folder), "TERM": "xterm-256color", **environ},
     )  # fmt: skip

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.quotations import CASES, NAMES, QUOTING, STYLES
+from tests.shell import command
 
 TOOLS = [
     {
@@ -22,14 +20,8 @@ WRAPPED = [{"type": "function", "function": TOOLS[0]}]
 
 
 async def mmos(folder: Path, *args: str, given: bytes = b"") -> tuple[int, list[dict[str, Any]], str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env={**os.environ, "HOME": str(folder), "NO_COLOR": "1"},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(given)
-    assert process.returncode is not None
-    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+    ended = await command(folder, *args, given=given)
+    return ended.code, [json.loads(line) for line in ended.out.splitlines()], ended.err
 
 
 def lines(*rows: Any) -> bytes:

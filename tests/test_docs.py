@@ -23,6 +23,7 @@ from mmos.rehearsal.fleet import PERSONAS, serve_all
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.reader import read_cast
 from mmos.views.document import LIMITS, UNSERVED
+from tests import warm
 from tests.checkout import copy_checkout
 from tests.embedded import needs_model
 
@@ -99,7 +100,7 @@ class Session:
         if block.kind == "python":
             script = self.folder / f"line_{block.line}.py"
             script.write_text(block.text, encoding="utf-8")
-            code, said = await self.run(sys.executable, str(script))
+            code, said = await self.run(warm.python(), str(script))
             assert code == 0, f"{block.place}: {said}"
             return
         for command, shown in commands(block):
@@ -143,6 +144,15 @@ def missing(shown: list[str], said: str) -> str | None:
     return None
 
 
+def command_in(folder: Path) -> Path:
+    """A folder with `mmos` in it."""
+    folder.mkdir()
+    command = folder / "mmos"
+    command.write_text(f'#!/bin/sh\nexec {warm.python()} -m mmos "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return folder
+
+
 @asynccontextmanager
 async def session(folder: Path) -> AsyncIterator[Session]:
     """An empty folder; the rehearsed fleet is the user's configuration, and its first host this machine's Ollama."""
@@ -151,7 +161,7 @@ async def session(folder: Path) -> AsyncIterator[Session]:
     settings = home / "config" / "mmos" / "orchestration.yaml"
     settings.parent.mkdir(parents=True)
     place.mkdir()
-    tools = Path(sys.executable).parent
+    tools = f"{command_in(folder / 'bin')}{os.pathsep}{Path(sys.executable).parent}"
     casts = {path.stem: read_cast(path) for path in sorted(PERSONAS.glob("*.yaml"))}
     kept = {"keep_alive": 86_400.0}  # what a command of the page has loaded is there for the next one, however busy this machine is
     hosts = [Host(name, cast.models, time_scale=100, **{**cast.host, **kept}) for name, cast in casts.items()]

@@ -19,7 +19,7 @@ import yaml
 from mmos.cli.logs import Formatter, wanted
 from mmos.logs import logger
 from mmos.testing import Call, Host, Model, Turn, serve
-from tests.shell import Ended, finish
+from tests.shell import Ended, command, finish
 
 CANARY = "CANARYWORD"
 KEY = "sk-canary-0123456789"
@@ -34,13 +34,7 @@ class At:
         self.folder = folder
 
     async def mmos(self, *args: str, **environ: str) -> Ended:
-        known = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mmos", *args, cwd=self.folder,
-            env={**known, "HOME": str(self.folder), "NO_COLOR": "1", "CANARY_KEY": KEY, **environ},
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        return await finish(process)
+        return await command(self.folder, *args, **{"CANARY_KEY": KEY, **environ})
 
 
 @asynccontextmanager

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import sys
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests import shell
 
 FLEET = """\
 time_scale: 200
@@ -29,18 +29,12 @@ hosts:
 
 
 async def start(folder: Path, *args: str) -> asyncio.subprocess.Process:
-    environ = {**os.environ, "NO_COLOR": "1", "TMPDIR": str(folder)}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env=environ, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    return await shell.start(folder, *args, TMPDIR=str(folder))
 
 
 async def ended(folder: Path, *args: str) -> tuple[int, str, str]:
-    process = await start(folder, *args)
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    ended = await shell.finish(await start(folder, *args))
+    return ended.code, ended.out, ended.err
 
 
 @asynccontextmanager

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mmos.simulation import png
+from tests.shell import start
 
 TODAY = """\
 hosts:
@@ -27,10 +26,7 @@ MORE = TODAY.replace("24", "64")
 
 async def mmos(folder: Path, *args: str, interrupt: bytes = b"") -> tuple[int, str, str]:
     """`interrupt`: Ctrl-C as soon as this stands on stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env={**os.environ, "NO_COLOR": "1"}, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    process = await start(folder, *args)
     assert process.stderr is not None
     async with asyncio.timeout(90):
         if interrupt:

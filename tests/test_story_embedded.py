@@ -18,7 +18,7 @@ from mmos.errors import ConfigError
 from mmos.rehearsal.fleet import default_fleet
 from mmos.testing import Call, stage
 from tests.embedded import engines, needs_linux, needs_model
-from tests.shell import Ended, finish
+from tests.shell import command, finish
 
 SHORT = {"temperature": 0.2, "repeat_penalty": 1.15, "num_predict": 12}
 SPECIALISTS = {name: {"model": "tiny", "server": "here", "context_window": 1024, "options": SHORT} for name in ("explain", "example")}
@@ -34,15 +34,6 @@ TINY: dict[str, Any] = {
         "limits": {"calls": 2, "turns": 4},
     }
 }  # fmt: skip
-
-
-async def command(folder: Path, *args: str, **more: str) -> Ended:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env={**environ, "HOME": str(folder), "NO_COLOR": "1", **more},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    return await finish(process)
 
 
 # ---------------------------------------------------------------- runs

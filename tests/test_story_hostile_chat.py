@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,18 +80,18 @@ async def in_a_pipe(folder: Path, lines: Sequence[str]) -> tuple[str, str]:
         return (await out).decode(), (err + await process.stderr.read()).decode()
 
 
-async def at_a_terminal(folder: Path, lines: Sequence[str], ends: str, *, shown: Iterable[str] = ()) -> tuple[str, str]:
-    """What the terminal shows, and what it got; each task is typed when the one before has ended. Leaving stops commands that still run."""
-    async with terminal(folder, *CHAT, columns=200) as at:
+async def at_a_terminal(folder: Path, lines: Sequence[str], ends: str, *listed: str) -> tuple[str, str]:
+    """What the terminal shows, and what it got; each line is typed when the one before has ended, and it is left when all that is listed stands there."""
+    async with terminal(folder, *CHAT, columns=200, cold=True) as at:
         await at.shows("/help")
         for number, line in enumerate(lines, 1):
             at.say(line)
             if not line.startswith("/"):
                 await at.shows(ends, number)
+        for row in listed:
+            await at.shows(row)
         at.say("/thread")
         await at.shows(LAST.decode())
-        for text in shown:
-            await at.shows(text)
         assert memory(at.process) < MOST_MEMORY
         at.say("/quit")
         assert await at.ended() == 0
@@ -164,5 +164,5 @@ async def test_in_a_pipe_no_list_falls_for_a_liar(tmp_path: Path) -> None:
 async def test_at_a_terminal_no_list_falls_for_a_liar(tmp_path: Path) -> None:
     async with beside(tmp_path, LISTING[1::3]) as liars:
         rows = [f"\na{number} " for number in range(len(liars))]
-        _, raw = await at_a_terminal(tmp_path, ["How is it?", *LISTS], SAID, shown=rows)
+        _, raw = await at_a_terminal(tmp_path, ["How is it?", *LISTS], SAID, *rows, f"\n{MODEL} ")
         check(raw)

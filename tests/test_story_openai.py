@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from mmos.app import open_app
 from mmos.events import ModelAsked, ModelReplied
 from mmos.testing import Call, Host, Model, Turn, serve
 from tests.openai_wire import delta, finished, sent
-from tests.shell import Ended, finish
+from tests.shell import Ended, command
 from tests.wire import Script, answer, serving
 
 KEY = "sk-story-0123456789abcdef"
@@ -35,12 +33,7 @@ def configuration(near: str, far: str, *, arbiter: str = "near", **more: Any) ->
 async def mmos(folder: Path, config: Mapping[str, Any], *args: str, environ: Mapping[str, str] | None = None) -> Ended:
     """The command in a folder with this configuration."""
     (folder / "orchestration.yaml").write_text(yaml.safe_dump(dict(config)))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env={**inherited, "HOME": str(folder), "NO_COLOR": "1", **(environ or {})},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    return await finish(process)
+    return await command(folder, *args, **(environ or {}))
 
 
 def hosts(thinker: list[Turn], coder: list[Turn], **card: Any) -> tuple[Host, Host]:

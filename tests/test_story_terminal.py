@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,16 @@ from typing import Any
 import pexpect
 
 from mmos.testing import Call
-from tests.shell import shell
+from tests import warm
+from tests.shell import environment, shell
 
 CONSULT = [Call("consult_coding_specialist", {"query": "How so?"}), Call("consult_analysis_specialist", {"query": "What of it?"})]
 
 
 def terminal(folder: Path, *args: str) -> pexpect.spawn:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
-    return pexpect.spawn(
-        sys.executable, ["-m", "mmos", *args], cwd=str(folder), env={**environ, "HOME": str(folder), "TERM": "xterm", "NO_COLOR": "1"},
-        encoding="utf-8", timeout=30, dimensions=(40, 200),
-    )  # fmt: skip
+    environ = environment(folder, TERM="xterm")
+    command = ["-m", "mmos", *args]
+    return pexpect.spawn(warm.python(), command, cwd=str(folder), env=environ, encoding="utf-8", timeout=30, dimensions=(40, 200))
 
 
 async def sit(work: Callable[..., Any], *args: Any) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import yaml
@@ -12,19 +10,14 @@ import yaml
 from mmos.rehearsal import Host, Model, serve
 from mmos.testing import Call
 from tests.fleets import DEAD
-from tests.shell import Ended, finish
+from tests.shell import Ended, command
 
 ARBITER = Model.scripted("qwen3:8b", ["I am here."], repeat=True, family="qwen3", parameter_size="8.2B")
 CODER = Model.scripted("starcoder:3b", ["x"], repeat=True, family="llama", parameter_size="3.0B")
 
 
 async def mmos(folder: Path, url: str, *args: str, given: bytes = b"", **more: str) -> Ended:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "XDG_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *args, cwd=folder, env={**environ, "HOME": str(folder), "NO_COLOR": "1", "OLLAMA_HOST": url, **more},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    return await finish(process, given)
+    return await command(folder, *args, given=given, OLLAMA_HOST=url, **more)
 
 
 async def test_every_command_means_the_ollama_that_is_here(tmp_path: Path) -> None:
