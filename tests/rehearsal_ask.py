@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +58,6 @@ async def unload(url: str, model: str) -> None:
 
 async def resident(url: str) -> list[str]:
     return [row["name"].removesuffix(":latest") for row in (await ask(url, "/api/ps", method="GET")).row["models"]]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def a_model(name: str = "m", *turns: Any, size: int = GIB, **card: Any) -> Model:

@@ -17,7 +17,7 @@ from mmos.cli.screen import Screen
 from mmos.cli.setting import Setting
 from mmos.messages import Message, Usage
 from mmos.scope import Hint
-from mmos.testing import Call, stage
+from mmos.testing import Call, stage, until
 
 JSON = Setting(None, None, False, True, 0)
 
@@ -86,9 +86,7 @@ async def test_it_is_silent_while_something_else_is_shown() -> None:
         await asyncio.sleep(0)
     assert said == []
     clock.now += 0.01
-    async with asyncio.timeout(10):
-        while not said:
-            await asyncio.sleep(0.001)
+    await until(lambda: said)
     beating.cancel()
 
 
@@ -123,9 +121,7 @@ async def watched(app: mmos.App, screen: Screen) -> AsyncIterator[asyncio.Task[m
 
 
 async def heard(err: io.StringIO, words: str) -> None:
-    async with asyncio.timeout(10):
-        while words not in err.getvalue():
-            await asyncio.sleep(0.005)
+    await until(lambda: words in err.getvalue())
 
 
 async def test_a_long_tool_is_told_of_on_stderr_alone() -> None:

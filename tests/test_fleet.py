@@ -14,7 +14,7 @@ import pytest
 import mmos
 from mmos.errors import BadRequest, HostTimeout, UsageError, WindowExceeded
 from mmos.messages import Message
-from mmos.testing import Call, Host, Model, Turn, serve
+from mmos.testing import Call, Host, Model, Turn, serve, until
 
 ASK = [{"role": "user", "content": "How?"}]
 
@@ -46,9 +46,7 @@ async def hosts(*names: str, turns: Sequence[Turn] = ("So.",), time_scale: float
 
 
 async def quiet(host: Host) -> None:
-    async with asyncio.timeout(5):
-        while host.open:
-            await asyncio.sleep(0.01)
+    await until(lambda: not host.open)
 
 
 # ---------------------------------------------------------------- the face
@@ -351,9 +349,7 @@ async def test_cancelled_calls_leave_nothing_open_in_flight_or_in_the_queue() ->
     async with hosts("a") as on:
         on["a"].faults.add("hang", times=2)
         tasks = [asyncio.create_task(on.ask()) for _ in range(5)]
-        async with asyncio.timeout(5):
-            while on["a"].open < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: on["a"].open >= 2)
         assert on.asked() == {"a": 2}  # one slot and one ahead; three wait here
         for task in tasks[:4]:
             task.cancel()

@@ -19,7 +19,7 @@ import yaml
 import mmos
 from mmos import events
 from mmos.scope import Hint
-from mmos.testing import Call, Model, stage
+from mmos.testing import Call, Model, stage, until
 
 ROOT = Path(__file__).parent.parent
 
@@ -146,9 +146,11 @@ async def test_wrong_usage_and_configuration_raise() -> None:
 async def test_a_cancelled_run_raises_and_is_written_down() -> None:
     async with stage({"arbiter": ["Never."]}) as on:
         on.host.faults.add("hang")
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await on.app.run("Go.")
+        run = asyncio.create_task(on.app.run("Go."))
+        await until(lambda: on.host.open)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
         last = (await on.app.journal.read())[-1].event
         assert isinstance(last, events.RunFinished)
         assert last.status == "cancelled"

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from mmos.rehearsal import Call, Cut, Fault, Host, Model, Say, serve
+from mmos.testing import until
 from tests.leaping import leaping, now
-from tests.rehearsal_ask import until
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 Chat = Callable[..., Awaitable[tuple[int, str]]]

@@ -11,7 +11,8 @@ import pytest
 
 from mmos.rehearsal import Host, Model, Say, Stall, parse_cast, serve
 from mmos.rehearsal.opposing import opposite
-from tests.rehearsal_ask import a_model, ask, chat, until
+from mmos.testing import until
+from tests.rehearsal_ask import a_model, ask, chat
 from tests.rehearsal_talk import Talk, closed, result, user
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from mmos.rehearsal import PROFILES, BadByte, Host, Loop, Prompt, Say, Think, serve
 from mmos.rehearsal.profiles import Version
+from mmos.testing import until
 from tests.rehearsal_ask import Reply, a_model, ask, chat, resident
 
 VERSIONS: Sequence[Any] = get_args(Version)
@@ -279,7 +280,6 @@ async def test_ps_while_a_model_loads(version: Any, listed: list[str]) -> None:
     host = Host("h", [a_model("m", speed={"load_seconds": 1000})], profile=version, time_scale=1.0)
     async with serve(host) as url:
         loading = asyncio.create_task(chat(url))
-        while host.open == 0:
-            await asyncio.sleep(0.002)
+        await until(lambda: host.open)
         assert await resident(url) == listed
         loading.cancel()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mmos.rehearsal import Architecture, Host, serve
+from mmos.testing import until
 from tests.leaping import leaping, now
-from tests.rehearsal_ask import GIB, Reply, a_model, ask, chat, resident, unload, until
+from tests.rehearsal_ask import GIB, Reply, a_model, ask, chat, resident, unload
 
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 

@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 
 from mmos.rehearsal import Host, Model, Speed, serve
+from mmos.testing import until
 from tests.leaping import leaping, now
-from tests.rehearsal_ask import GIB, TINY, until
+from tests.rehearsal_ask import GIB, TINY
 
 
 def a_model(name: str = "m", *, text: str = "one two three four", size: int = GIB, **speed: float) -> Model:

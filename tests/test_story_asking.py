@@ -13,16 +13,11 @@ import pytest
 
 import mmos
 from mmos import RunOptions, UserQuestion
-from mmos.app import App
-from mmos.events import Event, LaneClosed, LaneOpened, ModelAsked, ModelReplied
+from mmos.events import LaneClosed, LaneOpened, ModelAsked, ModelReplied
 from mmos.messages import File, Message
-from mmos.testing import Call, Model, stage
+from mmos.testing import Call, Model, facts, stage
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
-
-
-async def facts(app: App, run: str, *kinds: type[Event]) -> list[Any]:
-    return [entry.event for entry in await app.journal.read(run=run) if isinstance(entry.event, kinds)]
 
 
 # ---------------------------------------------------------------- side by side

@@ -12,9 +12,9 @@ import pytest
 
 import mmos
 from mmos.app import Answer, RunOptions
-from mmos.events import CallRepaired, Event, ModelAsked, ModelFailed
+from mmos.events import CallRepaired, ModelAsked, ModelFailed
 from mmos.rehearsal.pieces import Raw
-from mmos.testing import Call, Host, Model, Stage, configuration, serve, stage
+from mmos.testing import Call, Host, Model, Stage, configuration, facts, serve, stage, until
 
 TAGGED = '<tool_call>\n{"name": "consult_coding_specialist", "arguments": {"query": "How?"}}\n</tool_call>'
 PRINTED = '{"name": "consult_coding_specialist", "arguments": {"query": "How?"}}'
@@ -47,10 +47,6 @@ def stages(answer: Answer) -> list[str]:
 
 def asked(answer: Answer) -> dict[str, int]:
     return {use["role"]: use["calls"] for use in answer.document()["roles"]}
-
-
-async def facts(on: Stage, answer: Answer, kind: type[Event]) -> list[Any]:
-    return [entry.event for entry in await on.app.journal.read(run=answer.run) if isinstance(entry.event, kind)]
 
 
 def requests(on: Stage, model: str) -> list[Mapping[str, Any]]:
@@ -90,7 +86,7 @@ async def test_arguments_are_coerced_and_each_change_is_told() -> None:
         answer = await on.app.run("Book.")
         assert on.heard("arbiter")[1] == "2 True ['front']"
         assert stages(answer) == ["repair"] * 4
-        assert [repair.what.partition(": ")[2] for repair in await facts(on, answer, CallRepaired)][1:] == [
+        assert [repair.what.partition(": ")[2] for repair in await facts(on.app, answer.run, CallRepaired)][1:] == [
             'seats: "2" read as 2',
             'window: "yes" read as true',
             'where: "front" read as ["front"]',
@@ -110,7 +106,7 @@ async def test_the_interpreter_says_what_an_unreadable_call_means() -> None:
         assert calls(answer) == [("consult_coding_specialist", 1, 0)]
         assert stages(answer) == ["interpreter"]
         assert asked(answer) == {"interpreter": 1, "coding": 1, "arbiter": 2}
-        assert [event.role for event in await facts(on, answer, ModelAsked)] == ["arbiter", "interpreter", "coding", "arbiter"]
+        assert [event.role for event in await facts(on.app, answer.run, ModelAsked)] == ["arbiter", "interpreter", "coding", "arbiter"]
         [request] = requests(on, "functiongemma")
         assert request["messages"][0]["content"] == "You are a model that can do function calling with the following functions"
         assert [message["role"] for message in request["messages"]] == ["system", "user"]
@@ -225,10 +221,10 @@ async def test_a_dead_interpreter_only_costs_a_rung() -> None:
         assert (answer.status, answer.text) == ("answered", "Thus.")
         assert stages(answer) == ["arbiter", "arbiter"]
         assert [warning for warning in answer.document()["warnings"] if warning.startswith("interpreter (functiongemma) cannot be asked: ")]
-        failed = await facts(on, answer, ModelFailed)
+        failed = await facts(on.app, answer.run, ModelFailed)
         assert {event.role for event in failed} == {"interpreter"}
         assert (
-            len([event for event in await facts(on, answer, ModelAsked) if event.role == "interpreter"]) == 1
+            len([event for event in await facts(on.app, answer.run, ModelAsked) if event.role == "interpreter"]) == 1
         )  # it is not waited for twice
 
 
@@ -383,9 +379,7 @@ async def test_a_run_that_is_cancelled_while_a_reply_is_interpreted_goes_on_when
         async with mmos.open(config, state=tmp_path) as app:
             second.faults.add("hang")
             running = asyncio.create_task(app.run("How?"))
-            async with asyncio.timeout(20):
-                while not any(seen.path == "/api/chat" for seen in second.requests):
-                    await asyncio.sleep(0.01)
+            await until(lambda: any(seen.path == "/api/chat" for seen in second.requests))
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             second.faults.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,9 @@ async def test_a_reply_of_a_hostile_model_does_not_hold_up_the_run(tmp_path: Pat
     texts: dict[str, Any] = {"path": "native", "tag": "<nothing>"}
     hostile = Model.scripted("arbiter", [Raw(HOSTILE[name])] * 3, **texts)
     async with shell(tmp_path, {"arbiter": hostile, "coding": ["Hello."]}) as at:
-        begun = time.monotonic()
-        ended = await at.mmos("run", "Go.", "--json", "--timeout", "30")
-        assert time.monotonic() - begun < 20
+        ended = await at.mmos("run", "Go.", "--json", "--timeout", "40")
         assert ended.document["status"] in ("answered", "failed", "partial"), ended.err
+        assert (ended.document["reason"] or {}).get("code") != "timeout", "the run waited for what was read of it"
 
 
 async def test_an_interrupt_is_heard_while_a_text_is_read(tmp_path: Path) -> None:
@@ -46,9 +44,9 @@ async def test_an_interrupt_is_heard_while_a_text_is_read(tmp_path: Path) -> Non
         process.stdin.write(line("Begin.").encode() + line("~~~f(a='x=[" * 90_000).encode() * 50)
         await process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        begun = time.monotonic()
         ended = await finish(process)
-        assert (ended.code, time.monotonic() - begun < 5) == (130, True)
+        assert ended.code == 130
+        assert len(ended.out.splitlines()) < 10, "it went on with the texts that were left"
         assert "Traceback" not in ended.err
 
 

@@ -11,7 +11,8 @@ import pytest
 
 import mmos
 from mmos.rehearsal.faults import Kind
-from mmos.testing import Call, Host, Model, configuration, serve
+from mmos.testing import Call, Host, Model, configuration, serve, until
+from tests.leaping import leaping
 
 KINDS = get_args(Kind)
 HARMLESS = {"slow", "late", "wrong_vram", "clock_jump", "killed"}
@@ -62,12 +63,11 @@ def asked(host: Host) -> list[str]:
 
 
 async def at_rest(host: Host) -> None:
-    async with asyncio.timeout(10):
-        while host.open:
-            await asyncio.sleep(0.01)
+    await until(lambda: not host.open)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@leaping
 async def test_where_another_host_has_the_models_the_run_goes_on_there(kind: Kind) -> None:
     async with fleet("ill", "well") as (app, (ill, well)):
         ill.faults.add(kind, **OPTIONS.get(kind, {}))
@@ -81,6 +81,7 @@ async def test_where_another_host_has_the_models_the_run_goes_on_there(kind: Kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@leaping
 async def test_where_no_other_host_is_there_the_run_ends_with_a_reason_and_the_next_one_is_answered(kind: Kind) -> None:
     async with fleet("only") as (app, (only,)):
         only.faults.add(kind, **OPTIONS.get(kind, {}))
@@ -106,6 +107,7 @@ PASSING = [kind for kind in KINDS if kind not in ("refuse", "flapping", "wrong_v
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PASSING if kind not in LEFT])
+@leaping
 async def test_a_fault_that_passes_costs_no_answer(kind: Kind) -> None:
     async with fleet("only") as (app, (only,)):
         fault = only.faults.add(kind, times=1, **OPTIONS.get(kind, {}))
@@ -116,6 +118,7 @@ async def test_a_fault_that_passes_costs_no_answer(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PASSING if kind in LEFT])
+@leaping
 async def test_a_fault_that_is_not_worth_another_try_ends_the_run_and_costs_nothing_that_was_done(kind: Kind) -> None:
     async with fleet("only") as (app, (only,)):
         after = 0 if kind in ("oom", "load_stall") else 3  # the last request of the run; what stops a load stops the first one
@@ -131,13 +134,12 @@ async def test_a_fault_that_is_not_worth_another_try_ends_the_run_and_costs_noth
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@leaping
 async def test_a_run_that_is_cancelled_in_the_middle_of_a_fault_leaves_nothing_open(kind: Kind) -> None:
     async with fleet("only") as (app, (only,)):
         only.faults.add(kind, **OPTIONS.get(kind, {}))
         run = asyncio.create_task(app.run("Go."))
-        async with asyncio.timeout(10):
-            while not only.requests.total and kind not in ("refuse", "flapping"):
-                await asyncio.sleep(0.005)
+        await until(lambda: only.requests.total or kind in ("refuse", "flapping"))
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
         only.faults.clear()

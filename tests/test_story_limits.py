@@ -14,6 +14,7 @@ from mmos.config.init import propose
 from mmos.config.load import from_text
 from mmos.config.schema import Limits
 from mmos.testing import Call, Model, stage
+from tests.leaping import leaping
 from tests.shell import shell
 
 AGAIN = Model.scripted("arbiter", [lambda prompt: [Call("consult_coding_specialist", {"query": f"Step {prompt.number}?"})]], repeat=True)
@@ -41,6 +42,7 @@ async def test_an_arbiter_that_never_ends_meets_a_ceiling_though_nobody_set_one(
         assert "Step done." in ended.document["answer"]
 
 
+@leaping
 async def test_whoever_allows_more_turns_or_calls_allows_the_questions_that_they_take() -> None:
     roles = {"arbiter": [*(Call("consult_coding_specialist", {"query": f"{n}?"}) for n in range(4)), "Done."], "coding": CODING}
     config = {"limits": {"total_turns": 3}}
@@ -53,6 +55,7 @@ async def test_whoever_allows_more_turns_or_calls_allows_the_questions_that_they
 # ---------------------------------------------------------------- a run that no longer gets on
 
 
+@leaping
 async def test_a_tool_that_hangs_ends_the_run_with_its_name() -> None:
     async def build() -> str:
         await asyncio.Event().wait()
@@ -67,12 +70,14 @@ async def test_a_tool_that_hangs_ends_the_run_with_its_name() -> None:
         assert "limits.idle" in answer.reason.next
 
 
+@leaping
 async def test_a_model_at_work_is_progress_however_slow_it_is() -> None:
     async with stage({"arbiter": ["Slow."]}, orchestration={"limits": {"idle": 0.1}}) as on:
         on.host.faults.add("late", seconds=0.4)
         assert (await on.app.run("Well?")).text == "Slow."
 
 
+@leaping
 async def test_a_tool_that_has_a_timeout_of_its_own_may_take_it() -> None:
     @mmos.tool(timeout=30)
     async def build() -> str:
@@ -83,6 +88,7 @@ async def test_a_tool_that_has_a_timeout_of_its_own_may_take_it() -> None:
         assert (await on.app.run("Build it.")).text == "Built."
 
 
+@leaping
 async def test_a_user_may_think_as_long_as_he_likes() -> None:
     from mmos.app.lifecycle import Watch
 
@@ -95,6 +101,7 @@ async def test_a_user_may_think_as_long_as_he_likes() -> None:
         assert (await on.app.run("Paint.", watch=Watch(answerer=think))).text == "Blue it is."
 
 
+@leaping
 async def test_runs_that_wait_for_a_slot_are_at_work() -> None:
     async with stage(
         {"arbiter": Model.scripted("arbiter", ["So."], repeat=True)}, orchestration={"limits": {"idle": 0.1}}, parallel=1
@@ -104,6 +111,7 @@ async def test_runs_that_wait_for_a_slot_are_at_work() -> None:
         assert {answer.text for answer in answers} == {"So."}
 
 
+@leaping
 async def test_a_stalled_run_goes_on_when_it_is_resumed() -> None:
     waits = asyncio.Event()
 

@@ -10,15 +10,7 @@ import pytest
 import mmos
 from mmos.app import RunOptions
 from mmos.events import CallFinished, CallStarted, LoopNoticed
-from mmos.testing import Call, Finish, Model, Stage, Think, stage
-
-
-def consult(role: str, query: str = "What do you say?") -> Call:
-    return Call(f"consult_{role}_specialist", {"query": query})
-
-
-async def facts(on: Stage, run: str, kind: type) -> list:
-    return [entry.event for entry in await on.app.journal.read(run=run) if isinstance(entry.event, kind)]
+from mmos.testing import Call, Finish, Model, Think, consult, facts, stage
 
 
 async def test_a_task_goes_from_ask_through_two_consultations_to_the_answer() -> None:
@@ -58,7 +50,7 @@ async def test_results_come_back_in_the_order_of_the_calls_whoever_ends_first() 
 
     async with stage({"arbiter": [[Call("slow"), Call("quick")], "Done."]}, tools=[slow, quick]) as on:
         answer = await on.app.run("Go.")
-        finished = await facts(on, answer.run, CallFinished)
+        finished = await facts(on.app, answer.run, CallFinished)
         assert [fact.tool for fact in finished] == ["quick", "slow"]
         assert [message["content"] for message in on.sent("arbiter")[1]["messages"][-2:]] == ["slow result", "quick result"]
 
@@ -237,7 +229,7 @@ async def test_the_whole_tree_shares_the_budget_of_calls() -> None:
         answer = await on.app.run("Note twice.")
         assert answer.reason is not None
         assert answer.reason.code == "limit_calls"
-        assert len(await facts(on, answer.run, CallStarted)) == 2
+        assert len(await facts(on.app, answer.run, CallStarted)) == 2
 
 
 async def test_seconds_are_a_limit_and_what_had_come_is_kept() -> None:
@@ -287,7 +279,7 @@ async def test_the_loop_guard_nudges_then_withholds_then_asks_the_user() -> None
 
     async with stage({"arbiter": [Call("poke")] * 9, "coding": []}, tools=[poke], orchestration={"limits": {"repeats": 2}}) as on:
         answer = await on.app.run("Poke.", watch=Watch(answerer=answer_user))
-        noticed = await facts(on, answer.run, LoopNoticed)
+        noticed = await facts(on.app, answer.run, LoopNoticed)
         assert [fact.measure for fact in noticed] == ["nudge", "withhold", "ask"]
         assert "You have made this very call 2 times" in on.heard("arbiter")[3]
         assert "nothing new" in on.heard("arbiter")[3]
@@ -342,7 +334,7 @@ async def test_a_repeatable_tool_may_be_called_again_and_again() -> None:
 
     async with stage({"arbiter": [*[Call("clock")] * 6, "Noon."], "coding": []}, tools=[clock]) as on:
         answer = await on.app.run("Time?")
-        assert (answer.text, await facts(on, answer.run, LoopNoticed)) == ("Noon.", [])
+        assert (answer.text, await facts(on.app, answer.run, LoopNoticed)) == ("Noon.", [])
 
 
 async def test_the_loop_guard_counts_within_a_run() -> None:

@@ -13,12 +13,7 @@ from mmos.app.lifecycle import Watch
 from mmos.events import CallStarted, LaneOpened, ModelReplied, QuestionAsked, RunStarted
 from mmos.journal import Journal, new_id
 from mmos.messages import Message, ToolCall
-from mmos.testing import Call, stage
-
-
-def consult(role: str, query: str = "What do you say?") -> Call:
-    return Call(f"consult_{role}_specialist", {"query": query})
-
+from mmos.testing import Call, consult, stage, until
 
 # ---------------------------------------------------------------- the user
 
@@ -131,9 +126,7 @@ async def test_cancelling_a_run_leaves_no_task_and_no_open_request() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
         assert ours(asyncio.all_tasks()) <= before | {asyncio.current_task()}
-        async with asyncio.timeout(2):
-            while on.host.open:
-                await asyncio.sleep(0)
+        await until(lambda: not on.host.open)
         entries = await on.app.journal.read(run=name)
         assert entries[-1].event.kind == "run_finished"
         assert entries[-1].event.status == "cancelled"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mmos.journal import Journal
-from mmos.testing import Call, Turn
+from mmos.testing import Call, Turn, until
 from tests.shell import Shell, finish, shell
 
 CONSULT = [Call("consult_coding_specialist", {"query": "How?"}), Call("consult_analysis_specialist", {"query": "What?"})]
@@ -188,9 +188,7 @@ async def test_an_interruption_stops_cleanly_with_the_partial_result(tmp_path: P
         document = (await at.mmos("runs", "show", row["run"], "--json")).document
         assert (row["status"], document["status"], document["reason"]["code"]) == ("cancelled", "cancelled", "cancelled")
         assert document["answer"].startswith("Some words")
-        async with asyncio.timeout(5):
-            while at.on.host.open:
-                await asyncio.sleep(0.01)
+        await until(lambda: not at.on.host.open)
 
 
 async def committed(folder: Path, kind: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 import mmos
 from mmos.app import RunOptions
 from mmos.rehearsal import Host, Model, Stall, default_fleet, parse_cast
-from mmos.testing import Say, stage
+from mmos.testing import Say, stage, until
+from tests.leaping import leaping
 
 CAST = """
 models:
@@ -36,15 +37,14 @@ def cast(text: str = CAST) -> dict[str, Model]:
 
 
 async def at_rest(host: Host) -> None:
-    async with asyncio.timeout(10):
-        while host.open:
-            await asyncio.sleep(0.01)
+    await until(lambda: not host.open)
 
 
 def calls(answer: mmos.Answer) -> dict[str, int]:
     return {tool["name"]: tool["calls"] for tool in answer.document()["tools"]}
 
 
+@leaping
 async def test_a_specialist_that_changes_its_word_when_asked_again() -> None:
     async with stage(cast()) as here:
         answer = await here.app.run("Is it safe?")
@@ -68,6 +68,7 @@ async def test_the_user_settles_what_specialists_cannot(tmp_path: Path) -> None:
     assert "You were asked, and said: no" in answer.text
 
 
+@leaping
 async def test_the_default_fleet_shows_a_disagreement_and_how_it_is_settled() -> None:
     async with default_fleet(time_scale=None) as fleet, mmos.open(fleet.orchestration()) as app:
         texts = {(await app.run("What is 2 + 3 * 4?")).text for _ in range(2)}
@@ -87,6 +88,7 @@ def slow(piece: Any) -> dict[str, Any]:
     }
 
 
+@leaping
 async def test_a_specialist_that_never_answers_is_gone_on_without() -> None:
     for piece in (Stall(), Stall(after=1)):
         async with stage(slow(piece), orchestration=PATIENCE) as here:
@@ -98,6 +100,7 @@ async def test_a_specialist_that_never_answers_is_gone_on_without() -> None:
             await at_rest(here.host)
 
 
+@leaping
 async def test_a_specialist_that_is_slow_but_in_time_is_waited_for() -> None:
     async with stage(slow(Stall(5.0)), orchestration=PATIENCE, time_scale=100.0) as here:
         answer = await here.app.run("Does it hold?")
@@ -111,6 +114,7 @@ async def test_a_specialist_that_is_slow_but_in_time_is_waited_for() -> None:
         ([Say("So far."), Stall()], "partial", "fell silent in the middle of arbiter's answer"),
     ],
 )
+@leaping
 async def test_an_arbiter_that_never_answers_ends_its_run_with_a_reason(turn: list[Any], status: str, did: str) -> None:
     async with stage({"arbiter": [turn], "coding": ["x"]}, orchestration=PATIENCE) as here:
         answer = await here.app.run("Go.")
@@ -121,12 +125,11 @@ async def test_an_arbiter_that_never_answers_ends_its_run_with_a_reason(turn: li
         await at_rest(here.host)
 
 
+@leaping
 async def test_a_run_that_is_cancelled_while_a_specialist_stalls_leaves_nothing_open() -> None:
     async with stage(slow(Stall())) as here:
         run = asyncio.create_task(here.app.run("Does it hold?"))
-        async with asyncio.timeout(10):
-            while not here.sent("coding"):
-                await asyncio.sleep(0.01)
+        await until(lambda: here.sent("coding"))
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
         await at_rest(here.host)

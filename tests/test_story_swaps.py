@@ -9,7 +9,7 @@ from typing import Any
 
 import mmos
 from mmos.rehearsal.personas import Speed
-from mmos.testing import Call, Host, Model, configuration, serve
+from mmos.testing import Call, Host, Model, configuration, serve, until
 
 GB = 1_000_000_000
 SPEED = Speed(load_seconds=1.0)
@@ -69,9 +69,7 @@ async def test_a_model_whose_time_is_over_was_pushed_out_by_nobody() -> None:
     async with hosted(24, keep_alive=10) as (here, config):
         async with mmos.open(config) as app:
             first = await app.run("How?")
-            async with asyncio.timeout(10):
-                while here.residency.loaded():
-                    await asyncio.sleep(0.005)
+            await until(lambda: not here.residency.loaded())
             later = await app.run("And now?")
         assert here.loads == 4
         assert (first.usage["swaps"], later.usage["swaps"]) == (here.swaps, 0) == (0, 0)

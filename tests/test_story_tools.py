@@ -14,13 +14,9 @@ from pydantic import Field
 
 import mmos
 from mmos.events import ArtifactKept
-from mmos.testing import Call, Model, stage
+from mmos.testing import Call, Model, consult, stage
 
 LONG = "\n".join(f"{number}. A line of a long answer, with all that belongs to it." for number in range(400))
-
-
-def consult(role: str, query: str = "What do you say?", **more: str) -> Call:
-    return Call(f"consult_{role}_specialist", {"query": query, **more})
 
 
 # ---------------------------------------------------------------- specialists

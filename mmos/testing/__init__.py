@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from mmos.app import App, open_app
+from mmos.events import Event
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, Turn
@@ -18,7 +20,12 @@ from mmos.rehearsal.pieces import Call, Cut, Fail, Finish, Loop, Ramble, Say, Th
 from mmos.rehearsal.server import serve
 from mmos.toolbox import Tool
 
-__all__ = ["Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "Ramble", "Say", "Stage", "Think", "Turn", "serve", "stage"]
+__all__ = [
+    "Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "Ramble", "Say", "Stage", "Think", "Turn",
+    "configuration", "consult", "facts", "serve", "stage", "until",
+]  # fmt: skip
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 @dataclass
@@ -62,6 +69,23 @@ async def stage(
         config = configuration(models, {"here": url}, orchestration or {})
         async with open_app(config, state=state, tools=tools) as app:
             yield Stage(app, here, config)
+
+
+def consult(role: str, query: str = "What do you say?", **more: str) -> Call:
+    """The call with which a model consults a specialist. Put it into a script."""
+    return Call(f"consult_{role}_specialist", {"query": query, **more})
+
+
+async def facts(app: App, run: str, *kinds: type[Kind]) -> list[Kind]:
+    """What the journal says about a run: its events of these kinds, in order."""
+    return [entry.event for entry in await app.journal.read(run=run) if isinstance(entry.event, kinds)]
+
+
+async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+    """Wait until something is true. Raises `TimeoutError` if it is not within these seconds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # a condition has no event
+            await asyncio.sleep(0.002)
 
 
 def configuration(models: Mapping[str, Model], servers: Mapping[str, str], changes: Mapping[str, Any]) -> dict[str, Any]:
