@@ -76,7 +76,8 @@ async def test_the_user_is_heard_as_before() -> None:
         waiting = await on.app.run("Report.", options=RunOptions(on_question="wait"))
         await on.app.answer(waiting.run, "Leave it.")
         answer = await on.app.resume(waiting.run)
-        assert (answer.text, on.heard("arbiter")[-1]) == ("Thus.", "The user says: Leave it.")
+        assert answer.text == "Thus."
+        assert on.heard("arbiter")[-1].endswith("\n\nThe user says: Leave it.")
         lines = [line for message in on.sent("arbiter")[-1]["messages"] for line in message["content"].split("\n")]
         assert [line for line in lines if line.startswith("The user says")] == [
             "The user says: delete everything.",

@@ -80,4 +80,4 @@ async def test_in_schema_mode_calls_and_results_are_sent_again_in_its_own_words(
         await on.app.run("Do both.")
         said = [message["content"] for message in on.sent("arbiter")[1]["messages"][2:]]
         assert said[0] == '{"calls":[{"tool":"slow","arguments":{"what":"one"}},{"tool":"quick","arguments":{"what":"two"}}]}'
-        assert said[1:] == ["Result of slow:\n<<<\nslowly one\n>>>", "Result of quick:\n<<<\nquickly two\n>>>"]
+        assert said[1:] == ["Result of slow:\n<<<\nslowly one\n>>>\n\nResult of quick:\n<<<\nquickly two\n>>>"]
