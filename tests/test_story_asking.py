@@ -13,6 +13,7 @@ import pytest
 
 import mmos
 from mmos import RunOptions, UserQuestion
+from mmos.cli.trace import lines
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, ModelReplied
 from mmos.messages import File, Message
 from mmos.testing import Call, Model, facts, stage
@@ -82,6 +83,12 @@ async def test_a_resumed_tool_asks_no_model_again_that_has_answered(tmp_path: Pa
         assert (answer.text, on.heard("arbiter")[1]) == ("Done.", "1: Plan A, safely.")
         assert on.heard("coding") == ["Draft a plan.", "Make it safe: Plan A."]
         assert steps == [f"{answer.run}/{next(iter(answer.view.started_calls))}"]
+        shown = [line.strip().partition("  ")[2].strip() for line in lines(await on.app.journal.read(run=answer.run))]
+        assert [line for line in shown if line.startswith("step ")] == [
+            "step reserve gave 1",
+            'step below gave {"zero":-1}',
+            "step far gave -1125899906842624",
+        ]
 
 
 async def test_a_question_that_has_changed_is_asked_anew(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def _text(event: events.Event) -> str:
         case events.RunResumed():
             return "resumed"
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:
-            return f"{role} gets: {one_line(what_came(message.content), WIDTH)}"
+            return f"{role} gets: {one_line(message.content, WIDTH)}"
         case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):
             return f"{role} asks {model} (about {counted(estimate, 'token')}, {channel})"
         case events.ModelReplied():
@@ -121,7 +121,9 @@ def _text(event: events.Event) -> str:
 def _rarer(event: events.Event) -> str:
     match event:
         case events.Prompted(role=role, message=message):
-            return f"{role} is corrected: {one_line(what_came(message.content), WIDTH)}"
+            return f"{role} is corrected: {one_line(message.content, WIDTH)}"
+        case events.StepFinished(key=key, value=value):
+            return f"step {key} gave {one_line(orjson.dumps(value).decode(), WIDTH)}"
         case events.CallRepaired(stage=stage, what=what):
             return f"repair ({stage}): {one_line(what, WIDTH)}"
         case events.LoopNoticed():
