@@ -71,6 +71,23 @@ def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
     assert "2 tok/s" in told[3]
 
 
+def test_a_tool_that_asks_several_has_a_line_for_each_below_its_own() -> None:
+    seen = live()
+    seen.tell(events.CallStarted("c1", "r", "arbiter", "compare", {"of": "two"}), 0.0)
+    for role in ("coding", "analysis", "coding~2"):
+        lane = f"r/c1/{role}"
+        seen.hear(Hint("turn", role.partition("~")[0], lane, depth=1), 0.0)
+        seen.tell(events.LaneOpened(lane, role.partition("~")[0], Message("user", "How?"), "r", "c1", 1, role), 0.0)
+        seen.tell(events.ModelAsked(f"a{role}", lane, role.partition("~")[0], "m"), 0.0)
+    assert [line.split(" · ")[0].split()[-1] for line in plain(seen.lines(1.0, 80))] == ["compare", "coding", "analysis"]
+    for role, status in (("coding~2", "answered"), ("analysis", "failed")):
+        lane = f"r/c1/{role}"
+        seen.tell(replied(lane, role.partition("~")[0]), 1.0)
+        seen.tell(events.LaneClosed(lane, role.partition("~")[0], status), 1.0)  # type: ignore[arg-type]
+    seen.tell(finished("c1"), 2.0)
+    assert [line.split(" · ")[0].strip() for line in plain(seen.collapsed(80))] == ["✓ compare", "✓ [2] coding", "✗ [3] analysis"]
+
+
 def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for_it_below() -> None:
     seen = live()
     for event in (*consult("c1", "coding", "r/1"), *consult("c2", "analysis", "r/2"), *consult("c3", "reasoning", "r/3", "r/1", 2)):

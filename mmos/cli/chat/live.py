@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mmos import events
 from mmos.cli.cells import flat
@@ -25,6 +26,8 @@ class Live:
         """Notes to show once, in the order of what happened."""
         self._number = number
         self._calls: dict[str, Work] = {}
+        self._asked: dict[str, dict[str, Work]] = {}
+        """For each call, the work for each of its questions, by key."""
         self._lanes: dict[str, Work] = {}
         self._warnings: set[str] = set()
         self._failures: set[tuple[str, str]] = set()
@@ -97,8 +100,11 @@ class Live:
                 work.model, work.asked = event.model, work.asked + 1
             case events.ModelReplied():
                 self._replied(event, now)
-            case events.LaneClosed(lane=lane) if lane in self._lanes:
-                self._lanes[lane].replied = self._lanes[lane].turns
+            case events.LaneClosed(lane=lane, status=status) if lane in self._lanes:
+                work = self._lanes[lane]
+                work.replied = work.turns
+                if all(work is not call for call in self._calls.values()):
+                    work.ended, work.ok = now, status == "answered"
             case events.RunResumed():
                 for work in (self.arbiter, *self._lanes.values()):
                     work.asked = work.replied = 0  # earlier turns had no hints in this process
@@ -113,14 +119,31 @@ class Live:
             self._own, self.arbiter.role = event.lane, event.role
             self.arbiter.begun = self.arbiter.begun or now
             return
-        known, work = self._lanes.get(event.lane), self._calls.get(event.call)
-        if work is None:
+        call = self._calls.get(event.call)
+        if call is None:
             return
+        known, work = self._lanes.get(event.lane), self._asked_in(call, event, now)
         if known is not None and known is not work:  # hints came first: keep what they said
             work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
             work.turns = known.turns
         work.role = event.role
         self._lanes[event.lane] = work
+
+    def _asked_in(self, call: Work, event: events.LaneOpened, now: float) -> Work:
+        """The work for a question of a call: the call itself, or one of several below a call that asks several."""
+        asked, key = self._asked.setdefault(event.call, {}), event.key.partition("~")[0]
+        if not asked:
+            asked[key] = call
+        if key in asked:
+            return asked[key]
+        if any(work is call for work in asked.values()):
+            first = replace(call, tool="", what="", ended=None if call.answering else now)
+            call.role, call.below = "", [first]
+            asked |= {each: first for each, work in asked.items() if work is call}
+            self._lanes |= {lane: first for lane, work in self._lanes.items() if work is call}
+        asked[key] = Work(event.role, begun=now, since=now)
+        call.below.append(asked[key])
+        return asked[key]
 
     def _started(self, event: events.CallStarted, now: float) -> None:
         if event.call in self._calls or event.tool in OWN_LINE:
