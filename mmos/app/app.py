@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,9 +263,9 @@ class App:
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
         shape = Shape.of(options.schema) if options.schema is not None else None
-        windows = wiring.windows_of(self.config, options.roles)
+        window = partial(wiring.window_of, self.config, options.roles)
         desk = Desk(policy, answerer, self.templates)
-        return Participants(self.fleet, cast, desk, self._experience, self.tools, windows.of, ladder, self.templates, shape)
+        return Participants(self.fleet, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

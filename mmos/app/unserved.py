@@ -46,6 +46,8 @@ class RollCall:
         self._fleet = fleet
         self._asking: asyncio.Task[object] | None = None
         self._respelled: set[str] = set()
+        self._read: Cast | None = None
+        """The newest cast whose spellings were looked at. An app keeps its casts."""
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -102,6 +104,9 @@ class RollCall:
 
     def _warn_of_spellings(self, scope: Scope, cast: Cast) -> None:
         """Warn the first run of an app only: MMOS copes, and a chat need not read it after each turn."""
+        if cast is self._read:
+            return
+        self._read = cast
         for name, other in respelled({name: (one.role.model, one.role.servers) for name, one in cast.items()}):
             text = f"{cast[name].role.model} ({name}) and {other} are one model. MMOS treats them as one. Write {other} for {name}, too."
             if text not in self._respelled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from mmos.config.load import Config
 from mmos.config.roles import Changes, ResolvedRole
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
-from mmos.config.windows import Windows
 from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
@@ -67,9 +66,9 @@ def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mappin
     return roles
 
 
-def windows_of(config: Config, changes: Mapping[str, str] | None) -> Windows:
-    """Which window a model has on a host in a run with these changes; for participants that no role describes."""
-    return config.windows(_changed(config, changes))
+def window_of(config: Config, changes: Mapping[str, str] | None, model: str, servers: Collection[str]) -> int:
+    """The window of a model on these servers in a run with these changes; for participants that no role describes."""
+    return config.windows(_changed(config, changes)).of(model, servers)
 
 
 def _changed(config: Config, changes: Mapping[str, str] | None) -> Changes:
