@@ -248,12 +248,16 @@ class Execution:
             problems, expected = "; ".join(coerced.problems), self._listed(tool.spec.parameters.get("properties", ()))
             raise InvalidArguments(self._words.fill("wrong_arguments", tool=tool.name, problems=problems, parameters=expected))
         if not coerced.changes and coerced.arguments == self.call.arguments:
-            return replace(self, tool=tool, written=self.written or self.call)
+            return self._with(self.call, tool)
         told = {repair.what for repair in self.scope.view.repairs if repair.call == self.call.id}
         for change in coerced.changes:
             if (what := f"{tool.name}: {change}") not in told:
                 self.scope.record(CallRepaired(self.call.id, self.scope.lane, "repair", what))
-        return replace(self, call=replace(self.call, arguments=coerced.arguments), tool=tool, written=self.written or self.call)
+        return self._with(replace(self.call, arguments=coerced.arguments), tool)
+
+    def _with(self, call: ToolCall, tool: Tool) -> Execution:
+        """The same with a tool. Written out, because `replace` takes as long as all rungs together."""
+        return Execution(call, self.offered, self.known, self.scope, self.room, tool, self.written or self.call)
 
     def _copied(self) -> bool:
         """Whether the call, as it is or as it was written, is in a text that the caller read."""

@@ -45,7 +45,8 @@ class Inquiry:
         scope, tokens = self.scope, self._tokens(request)
         asked = ModelAsked(Recorder.name(scope), scope.lane, role, request.model, request.num_ctx, tokens, channel=channel)
         recorder = Recorder(scope, asked)
-        reply = await recorder.serve(self.fleet, Ask(request, servers, f"{scope.thread}/{role}/inquiry"), seconds)
+        ask = Ask(request, servers, f"{scope.thread}/{role}/inquiry", observer=recorder)
+        reply = await recorder.serve_within(seconds, self.fleet, ask)
         recorder.replied(reply, shape(reply))
         return reply
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mmos.errors import HostError, HostTimeout
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
@@ -29,12 +29,21 @@ class Recorder(Observer):
         """The id of the next request."""
         return f"a{scope.view.asked + 1}"
 
-    async def serve(self, fleet: Fleet, ask: Ask, seconds: float | None = None) -> Reply:
-        """The fleet's reply. A wait for a model counts as progress."""
+    async def serve(self, fleet: Fleet, ask: Ask) -> Reply:
+        """The fleet's reply to an `Ask` that this recorder observes. A wait for a model counts as progress."""
+        try:
+            with self.scope.pulse:
+                return await fleet.serve(ask)
+        except asyncio.CancelledError:
+            self.ended("", "cancelled", "The call was cancelled.")
+            raise
+
+    async def serve_within(self, seconds: float, fleet: Fleet, ask: Ask) -> Reply:
+        """The same, with a limit of time."""
         try:
             async with asyncio.timeout(seconds) as limit:
                 with self.scope.pulse:
-                    return await fleet.serve(replace(ask, observer=self))
+                    return await fleet.serve(ask)
         except TimeoutError as error:
             if not limit.expired():
                 raise

@@ -234,7 +234,8 @@ class Turn:
         estimate = self._tokens(prompt.weight)
         asked = ModelAsked(Recorder.name(scope), scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name)
         recorder = Listening(scope, asked, channel)
-        reply = await self._reply(recorder, Ask(self._request(frame, prompt), role.servers, f"{scope.thread}/{role.name}"))
+        ask = Ask(self._request(frame, prompt), role.servers, f"{scope.thread}/{role.name}", observer=recorder)
+        reply = await self._reply(recorder, ask)
         reading = writable(self._read(channel, reply))
         self._release(recorder.heard(), reading)
         if reading.suspect and self.ladder is not None:
@@ -292,7 +293,7 @@ class Turn:
         role, channel = self.role, frame.channel
         messages = [channel.shape(self.eyes.shown(message, self.participant) if message.files else message) for message in prompt.messages]
         return ChatRequest(
-            role.model, alternating(messages), role.window, tools=channel.tools, format=channel.format,
+            role.model, alternating(messages) if prompt.doubled else messages, role.window, tools=channel.tools, format=channel.format,
             options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
             guarded=not self.scope.limits.repetition,
         )  # fmt: skip

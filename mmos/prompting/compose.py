@@ -26,6 +26,8 @@ class Prompt:
     weight: float
     skipped: int
     """How many of the oldest exchanges were left out."""
+    doubled: bool = False
+    """Whether two messages of the user may follow each other, in some channel."""
 
 
 def alternating(messages: Sequence[Message]) -> Sequence[Message]:
@@ -41,6 +43,11 @@ def alternating(messages: Sequence[Message]) -> Sequence[Message]:
     return joined
 
 
+def _same_side(one: Message, other: Message) -> bool:
+    """Whether both may be sent as the user's: results are, where a channel has no role for them."""
+    return one.role in ("user", "tool") and other.role in ("user", "tool")
+
+
 def _joined(one: Message, other: Message) -> Message:
     images = [image for message in (one, other) for image in orjson.loads(message.wire).get("images", ())]
     return Message.as_given({"role": "user", "content": f"{one.content}\n\n{other.content}", **({"images": images} if images else {})})
@@ -52,13 +59,17 @@ class Sums:
 
     weighed: list[Message] = field(default_factory=list)
     totals: list[float] = field(default_factory=lambda: [0.0])
+    doubles: list[int] = field(default_factory=lambda: [0])
+    """How many messages so far may follow one of the same side."""
 
     def follow(self, messages: Sequence[Message]) -> list[float]:
         """The sums for these messages. Messages are added at the end, and sometimes removed there."""
         while self.weighed and (len(self.weighed) > len(messages) or self.weighed[-1] is not messages[len(self.weighed) - 1]):
             self.weighed.pop()
             self.totals.pop()
+            self.doubles.pop()
         for message in messages[len(self.weighed) :]:
+            self.doubles.append(self.doubles[-1] + (bool(self.weighed) and _same_side(self.weighed[-1], message)))
             self.weighed.append(message)
             self.totals.append(self.totals[-1] + weigh(message))
         return self.totals
@@ -76,6 +87,12 @@ class Scale:
         totals = self._sums.setdefault(history, Sums()).follow(history.messages)
         return totals[history.place(lane.past)] - totals[history.place(skip)] if skip < lane.past else 0.0
 
+    def doubled(self, lane: Lane) -> bool:
+        """Whether two neighbouring messages may be the user's."""
+        sums = self._sums.get(lane.history)
+        past = sums is not None and sums.doubles[lane.history.place(lane.past)] > 0
+        return past or any(_same_side(one, other) for one, other in pairwise(lane.messages))
+
 
 def compose(
     system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]
@@ -87,12 +104,12 @@ def compose(
     while True:
         weight = fixed + scale.past(lane, skip)
         if tokens(weight * MARGIN) <= room:
-            return Prompt([*head, *lane.before(skip), *lane.messages], weight, skip)
+            return Prompt([*head, *lane.before(skip), *lane.messages], weight, skip, scale.doubled(lane))
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
     if tokens(fixed) <= window:  # it may just fit, and nothing more can be left out: let the host count
-        return Prompt([*head, *lane.messages], fixed, skip)
+        return Prompt([*head, *lane.messages], fixed, skip, scale.doubled(lane))
     raise WindowExceeded(
         f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
         prompt_tokens=tokens(fixed),
