@@ -45,8 +45,7 @@ class Inquiry:
         scope, tokens = self.scope, self._tokens(request)
         asked = ModelAsked(Recorder.name(scope), scope.lane, role, request.model, request.num_ctx, tokens, channel=channel)
         recorder = Recorder(scope, asked)
-        ask = Ask(request, servers, f"{scope.thread}/{role}/inquiry", observer=recorder)
-        reply = await recorder.serve_within(seconds, self.fleet, ask)
+        reply = await recorder.serve(self.fleet, Ask(request, servers, f"{scope.thread}/{role}/inquiry", observer=recorder), seconds)
         recorder.replied(reply, shape(reply))
         return reply
 

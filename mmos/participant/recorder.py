@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from mmos.errors import HostError, HostTimeout
@@ -29,23 +30,15 @@ class Recorder(Observer):
         """The id of the next request."""
         return f"a{scope.view.asked + 1}"
 
-    async def serve(self, fleet: Fleet, ask: Ask) -> Reply:
+    async def serve(self, fleet: Fleet, ask: Ask, seconds: float | None = None) -> Reply:
         """The fleet's reply to an `Ask` that this recorder observes. A wait for a model counts as progress."""
+        limit = nullcontext() if seconds is None else asyncio.timeout(seconds)  # nearly all requests have none
         try:
-            with self.scope.pulse:
-                return await fleet.serve(ask)
-        except asyncio.CancelledError:
-            self.ended("", "cancelled", "The call was cancelled.")
-            raise
-
-    async def serve_within(self, seconds: float, fleet: Fleet, ask: Ask) -> Reply:
-        """The same, with a limit of time."""
-        try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 with self.scope.pulse:
                     return await fleet.serve(ask)
         except TimeoutError as error:
-            if not limit.expired():
+            if not (isinstance(limit, asyncio.Timeout) and limit.expired()):
                 raise
             model = self.asked.model
             self.ended("", "host_timeout", f"No reply within {seconds:g} s.")
