@@ -174,20 +174,22 @@ class Participants:
         return await self.desk.ask(scope, question, call=call)
 
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
-        if role not in self.roles:
-            raise NotFound(f"There is no role {role!r}; roles: {', '.join(self.roles)}.")
-        return await self.ladder.interpret(scope, text, self.roles[role].box) if self.ladder else "there is no interpreter"
+        box = self._role(role).box
+        return await self.ladder.interpret(scope, text, box) if self.ladder else "there is no interpreter"
 
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
         return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
+
+    def _role(self, name: str) -> Participant:
+        if name not in self.roles:
+            raise NotFound(f"There is no role {name!r}; roles: {', '.join(self.roles)}.")
+        return self.roles[name]
 
     def _participant(self, question: Question) -> Participant:
         """Who is asked, with the tools for this question."""
         who = question.who
         if isinstance(who, str):
-            if who not in self.roles:
-                raise NotFound(f"There is no role {who!r}; roles: {', '.join(self.roles)}.")
-            found = self.roles[who]
+            found = self._role(who)
             return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
         role = replace(who, window=who.window or self.window(who.model, who.servers))
         tools = who.tools if question.tools is None else question.tools
