@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import Watch
-from mmos.events import Event, RunFinished
+from mmos.events import Entry, Event, RunFinished
 from mmos.journal import Journal
 from mmos.scope import Hint
 from mmos.views.run import RunView
@@ -86,7 +86,8 @@ class Stream:
             if not self.run:
                 raise
             view = RunView.of(await self._journal.read(run=self.run))
-            view.status = view.status or "cancelled"  # the journal may not have been able to write the end
+            if view.status is None:  # the journal could not write the end
+                view.apply(Entry(self.run, view.thread, view.ended, RunFinished("cancelled", view.answer, view.reason)))
             self.answer = Answer.of(view)
         finally:
             if self._following is not None:
