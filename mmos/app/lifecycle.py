@@ -14,7 +14,7 @@ from mmos.app.stalling import GettingOn
 from mmos.app.terms import checked
 from mmos.app.unserved import RollCall
 from mmos.app.wiring import ARBITER, MODEL
-from mmos.calls.shape import Shape, bare
+from mmos.calls.shape import Shape
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -230,7 +230,6 @@ async def _whole(scope: Scope, text: str) -> str:
 
 async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
     """Only the JSON. References are replaced by the long answers, if the result still fits the schema."""
-    text = bare(text)
     full, _ = _filled(text, await _kept(scope, text), lambda part: orjson.dumps(part).decode()[1:-1])
     return text if shape.problems(full) else full
 
