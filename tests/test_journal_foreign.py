@@ -12,28 +12,15 @@ from typing import Any
 import pytest
 
 from mmos.checking import MOST
-from mmos.cli.main import main
 from mmos.errors import StateDamaged
-from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunFinished, RunStarted, ThreadNamed, decode, encode
+from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunStarted, decode, encode
 from mmos.journal import Journal, new_id
 from mmos.messages import Message, Usage
 from mmos.views.conversation import Conversation
+from tests.strangers import RUN, THREAD, filled, mmos
 
-RUN, THREAD = new_id(), new_id()
 DEAD = "orchestration: {arbiter: {model: m, server: far}, servers: {far: {url: 'http://127.0.0.1:9'}}}\n"
 ASKED = QuestionAsked("q1", "l", "coding", "c", "Which?", "choice", ("a", "b"), deadline=5)
-
-
-async def filled(folder: Path) -> Path:
-    """A state folder with one run in it; its file."""
-    facts = [
-        ThreadNamed("notes"), RunStarted("Say hi.", new_id()), LaneOpened(RUN, "arbiter", Message("user", "Say hi.")),
-        LaneClosed(RUN, "arbiter", "answered", "Hi."), RunFinished("answered", "Hi."),
-    ]  # fmt: skip
-    async with await Journal.open(folder) as journal:
-        for fact in facts:
-            journal.append(RUN, THREAD, fact)
-    return folder / "journal.db"
 
 
 def altered(path: Path, *statements: str) -> None:
@@ -49,12 +36,6 @@ def change(path: Path, kind: str, field: str, value: object) -> None:
         (data,) = database.execute("SELECT data FROM entries WHERE kind = ?", (kind,)).fetchone()
         database.execute("UPDATE entries SET data = ? WHERE kind = ?", (json.dumps({**json.loads(data), field: value}).encode(), kind))
         database.commit()
-
-
-def mmos(capsys: pytest.CaptureFixture[str], folder: Path, *args: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as ended:
-        main([*args, "--state", str(folder)])
-    return int(ended.value.code or 0), capsys.readouterr().err
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i"
