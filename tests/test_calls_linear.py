@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from mmos.calls.naming import Names
 from mmos.calls.patience import Patience
 from mmos.calls.stream import TextStream
 from mmos.calls.text import LONGEST, Heard, read_text
+from tests.counting import steps
 from tests.pumping import pumped
 
 TEXT = {"type": "string"}
@@ -53,28 +54,11 @@ def streamed(size: int) -> Callable[[str], None]:
     return feed
 
 
-def calls_of(work: Callable[[str], None], text: str) -> int:
-    """How many functions are called, Python's own included."""
-    count = 0
-
-    def seen(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work(text)
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 @pytest.mark.parametrize("seed", range(24))
 @pytest.mark.parametrize("size", [0, 7, 1000])
 def test_a_text_of_double_length_takes_double_work(seed: int, size: int) -> None:
     make, work = mixture(seed), streamed(size) if size else whole
-    once, twice = calls_of(work, make(SIZE)), calls_of(work, make(2 * SIZE))
+    once, twice = steps(partial(work, make(SIZE))), steps(partial(work, make(2 * SIZE)))
     assert twice <= GROWTH * once + FREE, make(SIZE)[:100]
 
 

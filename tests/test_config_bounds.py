@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from mmos.config.environment import MOST_CHARACTERS
 from mmos.config.load import from_text
 from mmos.config.wording import masked
 from mmos.errors import ConfigError, Problem
+from tests.counting import steps
 
 ARBITER = "orchestration:\n  arbiter: {model: m}\n"
 
@@ -24,22 +24,6 @@ def refused(text: str, **environ: str) -> tuple[Problem, ...]:
     with pytest.raises(ConfigError) as caught:
         from_text(text, "o.yaml", environ)
     return caught.value.problems
-
-
-def steps(work: Callable[[], object]) -> int:
-    """How many functions are called, those that are written in C, too."""
-    count = 0
-
-    def note(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def merged_in_a_list(size: int) -> str:
