@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.fleet.seats import AHEAD, Seat, Seats, Wish, find
+from mmos.fleet.seats import AHEAD, Seat, SeatRequest, Seats, find
 from mmos.hosts.face import Host, Installed
 from mmos.names import canonical
 
@@ -35,8 +35,8 @@ def seated(*seats: Seat, clock: Callable[[], float] = lambda: 0.0) -> Seats:
 ALL = ("a", "b", "c")
 
 
-def wish(allowed: tuple[str, ...] = ("a",), **rest: Any) -> Wish:
-    return Wish("m", allowed, **rest)
+def request(allowed: tuple[str, ...] = ("a",), **rest: Any) -> SeatRequest:
+    return SeatRequest("m", allowed, **rest)
 
 
 async def settled(turns: int = 5) -> None:
@@ -46,7 +46,7 @@ async def settled(turns: int = 5) -> None:
 
 async def full(seats: Seats, name: str = "a") -> list[Seat]:
     """Every place on a host taken."""
-    return [await seats.take(wish((name,))) for _ in range(seats.by_name[name].slots + AHEAD)]
+    return [await seats.take(request((name,))) for _ in range(seats.by_name[name].slots + AHEAD)]
 
 
 # ---------------------------------------------------------------- no seat leaks
@@ -86,7 +86,7 @@ class Watched:
     got: list[str] = field(default_factory=list)
 
     async def call(self, plan: Plan) -> None:
-        taken = await self.seats.take(Wish(plan.model, plan.allowed, urgent=plan.urgent))
+        taken = await self.seats.take(SeatRequest(plan.model, plan.allowed, urgent=plan.urgent))
         try:
             self.got.append(taken.name)
             self.most = max(self.most, taken.in_flight[plan.model] - taken.slots - AHEAD)
@@ -122,13 +122,13 @@ def test_no_seat_leaks_after_any_mix_of_success_failure_and_cancellation(told: l
 
 async def full_of(seats: Seats, known: Seat, model: str) -> None:
     for _ in range(known.slots + AHEAD):
-        await seats.take(Wish(model, (known.name,)))
+        await seats.take(SeatRequest(model, (known.name,)))
 
 
 async def test_one_that_is_cancelled_is_passed_over_even_before_it_has_heard_of_it() -> None:
     seats = seated(seat("a"))
     first, *_ = await full(seats)
-    waiting = [asyncio.create_task(seats.take(wish())) for _ in range(2)]
+    waiting = [asyncio.create_task(seats.take(request())) for _ in range(2)]
     await settled()
     waiting[0].cancel()
     seats.leave(first, "m")  # in the same breath
@@ -141,7 +141,7 @@ async def test_one_that_is_cancelled_is_passed_over_even_before_it_has_heard_of_
 async def test_a_place_that_comes_together_with_the_cancellation_goes_to_the_next() -> None:
     seats = seated(seat("a"))
     first, *_ = await full(seats)
-    waiting = [asyncio.create_task(seats.take(wish())) for _ in range(2)]
+    waiting = [asyncio.create_task(seats.take(request())) for _ in range(2)]
     await settled()
     seats.leave(first, "m")
     waiting[0].cancel()
@@ -152,20 +152,20 @@ async def test_a_place_that_comes_together_with_the_cancellation_goes_to_the_nex
 # ---------------------------------------------------------------- in which order
 
 
-async def order_of(wishes: list[Wish], seats: Seats) -> list[int]:
-    """In which order these wishes are granted while places fall free one by one."""
+async def order_of(requests: list[SeatRequest], seats: Seats) -> list[int]:
+    """In which order these requests get a seat while seats become free one by one."""
     held = await full(seats)
     granted: list[int] = []
 
     async def take(number: int) -> Seat:
-        taken = await seats.take(wishes[number])
+        taken = await seats.take(requests[number])
         granted.append(number)
         return taken
 
-    tasks = [asyncio.create_task(take(number)) for number in range(len(wishes))]
+    tasks = [asyncio.create_task(take(number)) for number in range(len(requests))]
     await settled()
     assert granted == []
-    for number in range(len(wishes)):
+    for number in range(len(requests)):
         seats.leave(held.pop(0), "m")
         await settled()
         assert len(granted) == number + 1
@@ -174,13 +174,13 @@ async def order_of(wishes: list[Wish], seats: Seats) -> list[int]:
 
 
 async def test_first_come_first_served_among_equals() -> None:
-    assert await order_of([wish() for _ in range(5)], seated(seat("a"))) == [0, 1, 2, 3, 4]
+    assert await order_of([request() for _ in range(5)], seated(seat("a"))) == [0, 1, 2, 3, 4]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8))
 def test_urgent_calls_go_before_batch_and_keep_their_order(urgent: list[bool]) -> None:
     async def play() -> list[int]:
-        return await order_of([wish(urgent=each) for each in urgent], seated(seat("a")))
+        return await order_of([request(urgent=each) for each in urgent], seated(seat("a")))
 
     granted = asyncio.run(play())
     assert granted == sorted(range(len(urgent)), key=lambda number: not urgent[number])
@@ -189,7 +189,7 @@ def test_urgent_calls_go_before_batch_and_keep_their_order(urgent: list[bool]) -
 async def test_a_waiting_call_goes_to_whichever_host_is_free_first() -> None:
     seats = seated(seat("a"), seat("b"))
     on_a, on_b = await full(seats, "a"), await full(seats, "b")
-    task = asyncio.create_task(seats.take(wish(("a", "b"))))
+    task = asyncio.create_task(seats.take(request(("a", "b"))))
     await settled()
     assert not task.done()
     seats.leave(on_b[0], "m")
@@ -200,24 +200,24 @@ async def test_a_waiting_call_goes_to_whichever_host_is_free_first() -> None:
 async def test_one_that_waits_for_another_host_holds_up_nobody() -> None:
     seats = seated(seat("a"), seat("b"))
     await full(seats, "a")
-    task = asyncio.create_task(seats.take(wish(("a",))))
+    task = asyncio.create_task(seats.take(request(("a",))))
     await settled()
-    assert (await seats.take(wish(("a", "b"), urgent=False))).name == "b"
+    assert (await seats.take(request(("a", "b"), urgent=False))).name == "b"
     task.cancel()
 
 
 # ---------------------------------------------------------------- which host
 
 
-async def chosen(*seats: Seat, liked: str = "") -> str:
-    return (await seated(*seats).take(wish(tuple(known.name for known in seats), liked=liked))).name
+async def chosen(*seats: Seat, last_host: str = "") -> str:
+    return (await seated(*seats).take(request(tuple(known.name for known in seats), last_host=last_host))).name
 
 
 async def test_a_session_stays_where_it_was_while_a_slot_is_free_there() -> None:
-    assert await chosen(seat("a"), seat("b"), liked="b") == "b"
+    assert await chosen(seat("a"), seat("b"), last_host="b") == "b"
     busy = seat("b")
     busy.in_flight["m"] = 1
-    assert await chosen(seat("a"), busy, liked="b") == "a"
+    assert await chosen(seat("a"), busy, last_host="b") == "a"
 
 
 async def test_a_host_that_holds_the_model_goes_before_one_that_would_load_it() -> None:
@@ -246,10 +246,12 @@ async def test_the_least_busy_host_is_taken_among_equals() -> None:
 
 @given(st.permutations(ALL), st.permutations(ALL), st.dictionaries(st.sampled_from(ALL), st.integers(0, 2)), st.sampled_from(["", *ALL]))
 def test_placement_ignores_the_order_in_which_hosts_are_listed(
-    one: list[str], other: list[str], failures: dict[str, int], liked: str
+    one: list[str], other: list[str], failures: dict[str, int], last_host: str
 ) -> None:
     async def play() -> set[str]:
-        return {await chosen(*(seat(name, failures=failures.get(name, 0)) for name in names), liked=liked) for names in (one, other)}
+        return {
+            await chosen(*(seat(name, failures=failures.get(name, 0)) for name in names), last_host=last_host) for names in (one, other)
+        }
 
     assert len(asyncio.run(play())) == 1
 

@@ -1,4 +1,4 @@
-"""Finds out whether a call stands in what a participant was given: then it is a quotation, and not a wish of its own."""
+"""Finds out whether a call stands in a text that its participant has read. Then the participant quotes it, and does not make it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _TONGUE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+.-]*")
 LONGEST = 1_200_000
 """A longer text is passed through as it is. No model writes so much in one reply."""
 MANY = 3
-"""A call that stands in a reply so often is a loop of the model, not a wish."""
+"""A model that writes the same call so often in one reply repeats itself. MMOS does not run such a call."""
 
 
 @dataclass(frozen=True)

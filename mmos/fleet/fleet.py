@@ -24,7 +24,7 @@ from mmos.errors import (
 )
 from mmos.fleet import given
 from mmos.fleet.refusals import known_fault, lacking, nobody
-from mmos.fleet.seats import Seat, Seats, Wish, find
+from mmos.fleet.seats import Seat, SeatRequest, Seats, find
 from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
@@ -228,8 +228,8 @@ class Fleet:
         allowed = list(await self._candidates(model, ask.servers))
         said: dict[str, HostError] = {}
         while allowed:
-            wish = Wish(canonical(model), allowed, self._sessions.get(ask.session, ""), ask.urgent)
-            seat, others = await self._seats.take(wish), len(allowed) > 1
+            request = SeatRequest(canonical(model), allowed, self._sessions.get(ask.session, ""), ask.urgent)
+            seat, others = await self._seats.take(request), len(allowed) > 1
             try:
                 return await self._patiently(seat, ask, call, others=others)
             except HostError as error:

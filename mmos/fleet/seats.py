@@ -71,15 +71,15 @@ class Seat:
 
 
 @dataclass
-class Wish:
-    """A call that waits for a seat: the canonical name of its model, the hosts that it may use, and the host that it prefers."""
+class SeatRequest:
+    """Asks for a place in the queue of a host: the canonical name of the model, the hosts that may serve it, and the host that it prefers."""
 
     model: str
-    allowed: Collection[str]
-    liked: str = ""
+    hosts: Collection[str]
+    last_host: str = ""
     """The last host of its session, which has already read the conversation."""
     urgent: bool = True
-    placed: asyncio.Future[Seat] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    seat: asyncio.Future[Seat] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Seats:
@@ -88,53 +88,53 @@ class Seats:
     def __init__(self, seats: Iterable[Seat], clock: Callable[[], float]) -> None:
         self.by_name = {seat.name: seat for seat in seats}
         self._clock = clock
-        self._waiting: list[Wish] = []
+        self._waiting: list[SeatRequest] = []
 
-    async def take(self, wish: Wish) -> Seat:
+    async def take(self, request: SeatRequest) -> Seat:
         """The best seat with room. Waits until there is one."""
-        seat = self._best(wish)
+        seat = self._best(request)
         if seat is None:
-            self._waiting.append(wish)
-            self._waiting.sort(key=lambda waiting: not waiting.urgent)  # a stable sort: first come, first served
+            self._waiting.append(request)
+            self._waiting.sort(key=lambda request: not request.urgent)  # a stable sort: first come, first served
             try:
-                return await wish.placed
+                return await request.seat
             except asyncio.CancelledError:
-                self._give_up(wish)
+                self._give_up(request)
                 raise
-        seat.in_flight[wish.model] += 1
+        seat.in_flight[request.model] += 1
         return seat
 
     def leave(self, seat: Seat, model: str) -> None:
         seat.in_flight[model] -= 1
         self._serve_waiting()
 
-    def _give_up(self, wish: Wish) -> None:
-        if wish in self._waiting:
-            self._waiting.remove(wish)
-        elif wish.placed.done() and not wish.placed.cancelled():
-            self.leave(wish.placed.result(), wish.model)  # the call got a seat and was cancelled at the same moment
+    def _give_up(self, request: SeatRequest) -> None:
+        if request in self._waiting:
+            self._waiting.remove(request)
+        elif request.seat.done() and not request.seat.cancelled():
+            self.leave(request.seat.result(), request.model)  # the call got a seat and was cancelled at the same moment
 
     def _serve_waiting(self) -> None:
-        for wish in tuple(self._waiting):
-            seat = None if wish.placed.done() else self._best(wish)  # done: cancelled, but still in the queue
+        for request in tuple(self._waiting):
+            seat = None if request.seat.done() else self._best(request)  # done: cancelled, but still in the queue
             if seat is not None:
-                self._waiting.remove(wish)
-                seat.in_flight[wish.model] += 1
-                wish.placed.set_result(seat)
+                self._waiting.remove(request)
+                seat.in_flight[request.model] += 1
+                request.seat.set_result(seat)
 
-    def _best(self, wish: Wish) -> Seat | None:
-        free = [self.by_name[name] for name in wish.allowed if self.by_name[name].has_room(wish.model)]
-        return min(free, key=lambda seat: self._cost(seat, wish), default=None)
+    def _best(self, request: SeatRequest) -> Seat | None:
+        free = [self.by_name[name] for name in request.hosts if self.by_name[name].has_room(request.model)]
+        return min(free, key=lambda seat: self._cost(seat, request), default=None)
 
-    def _cost(self, seat: Seat, wish: Wish) -> tuple[object, ...]:
+    def _cost(self, seat: Seat, request: SeatRequest) -> tuple[object, ...]:
         """The order of hosts: those without failures first, then a free slot, the session's host, a loaded model, the fewest calls, the name."""
         now = self._clock()
-        busy = seat.in_flight[wish.model] >= seat.slots
+        busy = seat.in_flight[request.model] >= seat.slots
         return (
             seat.failures if seat.is_ill(now) else 0,
             busy,
-            seat.name != wish.liked,
-            not seat.is_warm(wish.model, now),
+            seat.name != request.last_host,
+            not seat.is_warm(request.model, now),
             seat.in_flight.total(),
             seat.name,
         )

@@ -137,8 +137,8 @@ class Host:
     def window(self, model: Model, options: Mapping[str, Any]) -> int:
         """The window that a request gets: its own or the host's default, at most the one that the model was trained for."""
         usual = next(window for memory, window in WINDOW_TIERS if (self.vram_gb or 0) >= memory)
-        wished = int(options.get("num_ctx") or min(usual, model.context_length))
-        return max(LEAST_WINDOW, min(wished, model.context_length) if self.rules.clamps_window else wished)
+        requested = int(options.get("num_ctx") or min(usual, model.context_length))
+        return max(LEAST_WINDOW, min(requested, model.context_length) if self.rules.clamps_window else requested)
 
     # ------------------------------------------------------------ order, so that the same requests give the same bytes
 

@@ -181,9 +181,9 @@ class _Generation:
     def _limit(self, fitted: Fitted) -> int:
         """The largest number of tokens of the answer."""
         ask, window = self.request.ask, self.runner.window
-        wished = {**self.runner.model.parameters, **ask.options}.get("num_predict")
+        requested = {**self.runner.model.parameters, **ask.options}.get("num_predict")
         most = 10 * window
-        limit = most if wished is None or wished < 0 else min(int(wished), most)
+        limit = most if requested is None or requested < 0 else min(int(requested), most)
         room = window - fitted.tokens + (0 if self.request.host.rules.shift_off_refuses else 1)
         return limit if ask.shift else min(limit, room)
 

@@ -161,13 +161,13 @@ class _Checker:
         card = {key: value for key in _CARD if (value := getattr(persona, key)) is not None}
         if persona.size_gb is not None:
             card["size"] = round(persona.size_gb * 1e9)
-        wished = {key: getattr(persona, key) or getattr(host, key, None) for key in _SPEED}
+        speeds = {key: getattr(persona, key) or getattr(host, key, None) for key in _SPEED}
         if persona.rules is not None:
             card["rules"] = self._rules(persona, (*place, "rules"))
         return replace(
             base,
             name=persona.name or base.name,
-            speed=replace(base.speed, **{key: value for key, value in wished.items() if value is not None}),
+            speed=replace(base.speed, **{key: value for key, value in speeds.items() if value is not None}),
             architecture=replace(
                 base.architecture, **{key: value for key in _ARCHITECTURE if (value := getattr(persona, key)) is not None}
             ),

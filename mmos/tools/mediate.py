@@ -24,8 +24,8 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
             if isinstance(found, str):
                 raise ToolError(templates.fill("no_call_in_response", role=reader, reason=found))
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
-        wish = one_line(arguments.get("instruction") or "")
-        message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=wish)
+        instruction = one_line(arguments.get("instruction") or "")
+        message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=instruction)
         answer = await context.ask(writer, Message("user", message, files=context.files))
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
 

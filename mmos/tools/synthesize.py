@@ -23,8 +23,8 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
             raise ToolError(templates.fill("nothing_to_synthesize"))
         whole = enumerate(map(context.expanded, texts), 1)
         listed = Fenced("\n\n".join(templates.fill("one_response", number=str(number), text=fenced(text)) for number, text in whole))
-        wish = arguments.get("instruction") or templates.fill("usual_synthesis")
-        told = templates.fill("synthesis", task=context.task, responses=listed, instruction=wish)
+        instruction = arguments.get("instruction") or templates.fill("usual_synthesis")
+        told = templates.fill("synthesis", task=context.task, responses=listed, instruction=instruction)
         answer = await context.ask(role, Message("user", told, files=context.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
