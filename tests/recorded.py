@@ -1,4 +1,4 @@
-"""Exchanges that were recorded on real servers: where they lie, and one after the other."""
+"""Finds and reads the recordings of requests to real servers and of their responses."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pytest
 
 SHARED = Path(__file__).parents[2] / "shared"
 RECORDED = Path(os.environ.get("MMOS_RECORDED_WIRE") or SHARED / "ollama-wire")
-"""Folders of exchanges, one for each version: a JSON object on each line, with the request, the status, the headers and the lines of the answer."""
+"""A folder for each version: a JSON object on each line, with the request, the status, the headers and the lines of the response."""
 PROFILES: dict[str, Any] = {"real-0.13.5": "0.13", "real-head": "0.33", "real-0.34.4": "0.34"}
 LEFT_OUT = re.compile(r"\.\.\.\s?\d+ (lines|characters) left out\s?\.\.\.")
-HERE = pytest.mark.skipif(not RECORDED.is_dir(), reason=f"NO RECORDED EXCHANGES: {RECORDED} is not there")
+HERE = pytest.mark.skipif(not RECORDED.is_dir(), reason=f"NO RECORDINGS: {RECORDED} is not there")
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One exchange."""
+class Recording:
+    """One request and its response."""
 
     step: str
     path: str
@@ -42,11 +42,11 @@ class Recorded:
         return not any(LEFT_OUT.search(line) for line in self.lines)
 
 
-def exchanges(folder: str, name: str) -> Iterator[Recorded]:
+def recordings(folder: str, name: str) -> Iterator[Recording]:
     for line in (RECORDED / folder / f"{name}.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
         if "note" in row or "cut" in row or "client_error" in row:
             continue
         asked = row["request"]
         kind = row["headers"].get("Content-Type", "")
-        yield Recorded(row["step"], asked["path"], asked["method"], asked["body"], row["status"], kind, tuple(row["lines"]))
+        yield Recording(row["step"], asked["path"], asked["method"], asked["body"], row["status"], kind, tuple(row["lines"]))

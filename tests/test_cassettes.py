@@ -1,4 +1,4 @@
-"""Exchanges with real servers, recorded once and played back: our hosts read what Ollama truly sends. MMOS_RECORD=1 records them anew."""
+"""Plays recorded responses of a real Ollama to our hosts. MMOS_RECORD=1 records them anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded exchanges with real servers as cases: our hosts read their answers."""
+"""Reads recorded responses of real servers with our hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmos import errors
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
 from mmos.messages import Message
-from tests.recorded import HERE, LEFT_OUT, PROFILES, RECORDED, Recorded, exchanges
+from tests.recorded import HERE, LEFT_OUT, PROFILES, RECORDED, Recording, recordings
 from tests.wire import answer, serving
 
 FAULTS = {
@@ -43,19 +43,19 @@ def _spoken(lines: tuple[str, ...]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("folder", "name"), files(), ids=lambda value: value)
 async def test_our_hosts_read_what_a_real_server_said(folder: str, name: str) -> None:
     wrong = {}
-    for recorded in exchanges(folder, name):
-        if recorded.path == "/api/chat" and recorded.method == "POST" and recorded.readable:
-            expected, found = _expected(recorded), await _read(recorded)
+    for recording in recordings(folder, name):
+        if recording.path == "/api/chat" and recording.method == "POST" and recording.readable:
+            expected, found = _expected(recording), await _read(recording)
             if not _agree(expected, found):
-                wrong[recorded.step] = (expected, found)
+                wrong[recording.step] = (expected, found)
     assert not wrong
 
 
-def _expected(recorded: Recorded) -> Any:
+def _expected(recording: Recording) -> Any:
     """What an attentive reader makes of the lines: the faults that fit, or text, calls and how it ended."""
-    lines = _spoken(recorded.lines)
+    lines = _spoken(recording.lines)
     said = next((str(line["error"]) for line in lines if "error" in line), "")
-    if recorded.status != 200 or said:
+    if recording.status != 200 or said:
         return next(fault for words, fault in FAULTS.items() if re.search(words, said))
     if not lines or not lines[-1].get("done"):
         return (errors.StreamCut, errors.HostFault)
@@ -64,9 +64,9 @@ def _expected(recorded: Recorded) -> Any:
     return "".join(message.get("content", "") for message in messages), calls, lines[-1].get("done_reason", "")
 
 
-async def _read(recorded: Recorded) -> Any:
-    body = "\n".join(line for line in recorded.lines if not LEFT_OUT.search(line)).encode()
-    async with serving(answer(body, recorded.status, kind=recorded.kind)) as wire:
+async def _read(recording: Recording) -> Any:
+    body = "\n".join(line for line in recording.lines if not LEFT_OUT.search(line)).encode()
+    async with serving(answer(body, recording.status, kind=recording.kind)) as wire:
         host = OllamaHost("box", wire.url)
         try:
             reply = await host.chat(ChatRequest("m", (Message("user", "x"),), 4096), timeouts=Timeouts())

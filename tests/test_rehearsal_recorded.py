@@ -1,4 +1,4 @@
-"""The rehearsal host beside exchanges that were recorded on real servers: the same scripts, the same requests, the same outcome."""
+"""Compares the rehearsal host with recordings of real servers: the same scripts and the same requests have the same outcome."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from mmos.rehearsal import BadByte, Host, Model, Raw, Say, serve
 from tests.live.cast import CAST
-from tests.recorded import HERE, PROFILES, SHARED, Recorded, exchanges
+from tests.recorded import HERE, PROFILES, SHARED, Recording, recordings
 from tests.rehearsal_ask import Reply, ask
 
 SCRIPTS = SHARED / "real-ollama" / "models"
@@ -65,8 +65,8 @@ def _pieces(script: Any) -> list[Any]:
     return found
 
 
-def rows(folder: str, name: str) -> Iterator[Recorded]:
-    for row in exchanges(folder, name):
+def rows(folder: str, name: str) -> Iterator[Recording]:
+    for row in recordings(folder, name):
         model = row.asked.get("model", "") if isinstance(row.asked, dict) else ""
         left_out = (*OF_GRAMMARS, *OF_TOKENS, *NOT_THERE, *OF_ITSELF.get(name, ()))
         if model == "random" or any(word in row.step for word in left_out):
@@ -77,7 +77,7 @@ def rows(folder: str, name: str) -> Iterator[Recorded]:
 
 
 def outcome(status: int, kind: str, lines: list[str], *, whole: bool) -> Any:
-    """What an exchange came to, tokens and times aside."""
+    """The result of a request, without tokens and times."""
     if status >= 400:
         return status, kind, re.sub(r"\d+", "0", lines[0]) if lines and lines[0] else ""
     objects = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith(("{", "data: {"))]
@@ -111,7 +111,7 @@ def _is_whole(line: str) -> bool:
         return False
 
 
-async def replay(url: str, row: Recorded) -> Reply:
+async def replay(url: str, row: Recording) -> Reply:
     body = row.asked.encode() if isinstance(row.asked, str) else row.asked
     window = (body.get("options") or {}).get("num_ctx") if isinstance(body, dict) else None
     if isinstance(window, int):  # there every byte was a token, here about eight are

@@ -49,7 +49,7 @@ class OllamaHost:
         if request.guarded:
             answer.guard()
         try:
-            await self._wire.exchange("/api/chat", _chat_body(request), answer.read, site=site, timeouts=timeouts, cold=request.cold)
+            await self._wire.request("/api/chat", _chat_body(request), answer.read, site=site, timeouts=timeouts, cold=request.cold)
         except HostError as fault:
             fault.partial = answer.text
             raise

@@ -56,10 +56,10 @@ class Wire:
     def site(self, model: str = "") -> faults.Site:
         return faults.Site(self.name, self.url, model, self._speech, self.access.veil, self.access.keys)
 
-    async def exchange(
+    async def request(
         self, path: str, body: bytes | None, read: Reader[T], *, site: faults.Site, timeouts: Timeouts, cold: bool = False
     ) -> T:
-        """One request and its answer; a connection goes back to the pool only when its answer was read to the end."""
+        """Send one request and read the response. The connection goes back to the pool only when the response was read to its end."""
         response = None
         patience = Patience(timeouts, cold=cold)
         try:
@@ -86,10 +86,10 @@ class Wire:
     async def fetch(
         self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
     ) -> Any:
-        """What stands in the JSON that comes for a question, or for none."""
+        """The data of the JSON response to a question, or to a GET without one."""
         site = self.site(model)
         body = None if question is None else orjson.dumps(question)
-        data = await self.exchange(path, body, lambda source, patience: _whole(source, patience, site), site=site, timeouts=timeouts, cold=cold)  # fmt: skip
+        data = await self.request(path, body, lambda source, patience: _whole(source, patience, site), site=site, timeouts=timeouts, cold=cold)  # fmt: skip
         try:
             return self.access.keys.over_all(reading.parsed(data))
         except ValueError:
@@ -98,7 +98,7 @@ class Wire:
     async def ask(
         self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False
     ) -> dict[str, Any]:
-        """One JSON object for another, or for none."""
+        """The JSON object that answers a question, or a GET without one."""
         answer = await self.fetch(path, question, model=model, timeouts=timeouts, cold=cold)
         if not isinstance(answer, dict):
             raise faults.garbled(self.site(model), f"{path} answers with no JSON object")
@@ -115,17 +115,17 @@ class Wire:
         if self._session is None:
             self._session = self._open(aiohttp.TCPConnector(limit=0, keepalive_timeout=self._speech.keep_seconds))
         try:
-            response = await self._request(self._session, path, body, connect)
+            response = await self._send_over(self._session, path, body, connect)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not self._answered or isinstance(error, aiohttp.ClientConnectorError):
                 raise
             # The host may have closed the kept connection after its last answer. A new connection shows whether it still serves.
             self._fresh = self._fresh or self._open(aiohttp.TCPConnector(limit=0, force_close=True))
-            return await self._request(self._fresh, path, body, connect)
+            return await self._send_over(self._fresh, path, body, connect)
         self._answered = True
         return response
 
-    async def _request(self, session: aiohttp.ClientSession, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
+    async def _send_over(self, session: aiohttp.ClientSession, path: str, body: bytes | None, connect: float) -> aiohttp.ClientResponse:
         url = self._paths.get(path) or self._paths.setdefault(
             path, self.access.base.joinpath(path.lstrip("/")).with_query(self.access.query or None)
         )

@@ -12,7 +12,7 @@ import orjson
 from mmos.rehearsal.clock import Clock
 from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import CRASH, MID_STREAM, Fault
-from mmos.rehearsal.wire import Exchange
+from mmos.rehearsal.wire import HttpRequest
 
 GARBAGE = b"\x16\x03\x01 this is not the protocol you are looking for \xff\xfe\n"
 
@@ -64,8 +64,8 @@ def likely(token: str, others: int) -> dict[str, Any]:
     return told | ({"top_logprobs": [dict(told)]} if others else {})
 
 
-def refuse(exchange: Exchange, status: int, text: str) -> None:
-    exchange.reply(status, encode({"error": text}))
+def refuse(http: HttpRequest, status: int, text: str) -> None:
+    http.reply(status, encode({"error": text}))
 
 
 class Shape:
@@ -121,8 +121,8 @@ class Answer(Protocol):
 class Streamed:
     """Writes one line for each piece. Lines are kept until they are flushed."""
 
-    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
-        self._exchange = exchange
+    def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
+        self._http = http
         self._shape = shape
         self._logprobs = logprobs
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
@@ -156,18 +156,18 @@ class Streamed:
         return self.stop()
 
     def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        self._exchange.reply(200, self._shape.note(reason, shown))
+        self._http.reply(200, self._shape.note(reason, shown))
 
     def refuse(self, status: int, text: str) -> None:
-        self._exchange.open(status, "application/json")
-        self._exchange.send(encode({"error": text}))
-        self._exchange.close()
+        self._http.open(status, "application/json")
+        self._http.send(encode({"error": text}))
+        self._http.close()
 
     def stop(self) -> None:
         self.flush(held=True)
         if not self._open:
-            self._exchange.open()
-        self._exchange.close()
+            self._http.open()
+        self._http.close()
 
     def garble(self) -> None:
         self._lines.append(GARBAGE)
@@ -175,13 +175,13 @@ class Streamed:
 
     def flush(self, *, held: bool = False) -> None:
         if self._lines and not self._open:
-            self._exchange.open()
+            self._http.open()
             self._open = True
         for line in self._lines:
-            self._exchange.send(line)
+            self._http.send(line)
         self._lines.clear()
         if not held:
-            self._exchange.flush()
+            self._http.flush()
 
     def _add(self, line: bytes) -> None:
         if self._fault is not None and self._chunks >= self._fault.place:
@@ -224,9 +224,9 @@ class Gathered:
 class Whole(Gathered):
     """Sends everything in one object at the end."""
 
-    def __init__(self, exchange: Exchange, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
+    def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         super().__init__(fault)
-        self._exchange = exchange
+        self._http = http
         self._shape = shape
         self._logprobs = logprobs
 
@@ -236,38 +236,38 @@ class Whole(Gathered):
         self._send({"done": True, "done_reason": reason, **sure, **metrics})
 
     def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        self._exchange.reply(200, self._shape.note(reason, shown))
+        self._http.reply(200, self._shape.note(reason, shown))
 
     def fail(self, text: str) -> None:
         self.refuse(500, text)
 
     def refuse(self, status: int, text: str) -> None:
-        refuse(self._exchange, status, text)
+        refuse(self._http, status, text)
 
     def stop(self) -> None:
         self._send({"done": False})
 
     def garble(self) -> None:
-        self._exchange.reply(200, GARBAGE)
+        self._http.reply(200, GARBAGE)
 
     def _send(self, rest: Mapping[str, Any]) -> None:
         parts: dict[str, Any] = {"thinking": "".join(self._thought)} if self._thought else {}
         if self._calls:
             parts["tool_calls"] = self._calls
-        self._exchange.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
+        self._http.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
 
 
-def open_answer(exchange: Exchange, shape: Shape, fault: Fault | None, ask: Ask) -> Answer:
-    return (Streamed if ask.stream else Whole)(exchange, shape, fault, ask.logprobs)
+def open_answer(http: HttpRequest, shape: Shape, fault: Fault | None, ask: Ask) -> Answer:
+    return (Streamed if ask.stream else Whole)(http, shape, fault, ask.logprobs)
 
 
-async def suffer(fault: Fault, answer: Answer, exchange: Exchange) -> None:
+async def suffer(fault: Fault, answer: Answer, http: HttpRequest) -> None:
     """Apply a fault to an answer that has started."""
     answer.flush()
     if fault.kind == "stall":
         await asyncio.Event().wait()
     elif fault.kind == "cut":
-        exchange.cut()
+        http.cut()
     elif fault.kind == "error_line":
         answer.fail(fault.error or CRASH)
     elif fault.kind == "garbage":

@@ -15,44 +15,44 @@ from mmos.rehearsal.personas import Model, full_name, key
 from mmos.rehearsal.runner import Runner
 from mmos.rehearsal.templates import go_template
 from mmos.rehearsal.visit import Visit
-from mmos.rehearsal.wire import Exchange
+from mmos.rehearsal.wire import HttpRequest
 
 NO_SUCH_FILE = "pull model manifest: file does not exist"
 
 
 async def root(visit: Visit) -> None:
-    visit.exchange.reply(200, b"Ollama is running", "text/plain; charset=utf-8")
+    visit.http.reply(200, b"Ollama is running", "text/plain; charset=utf-8")
 
 
 async def version(visit: Visit) -> None:
-    visit.exchange.reply(200, encode({"version": visit.host.version}))
+    visit.http.reply(200, encode({"version": visit.host.version}))
 
 
 async def tags(visit: Visit) -> None:
-    visit.exchange.reply(200, encode({"models": [_tag(visit.host, model) for model in visit.host.installed.values()]}))
+    visit.http.reply(200, encode({"models": [_tag(visit.host, model) for model in visit.host.installed.values()]}))
 
 
 async def ps(visit: Visit) -> None:
-    visit.exchange.reply(200, encode({"models": [_resident(visit.host, runner) for runner in visit.host.residency.listed()]}))
+    visit.http.reply(200, encode({"models": [_resident(visit.host, runner) for runner in visit.host.residency.listed()]}))
 
 
 async def show(visit: Visit) -> None:
-    fields = Fields(decode(visit.exchange, "api.ShowRequest"), "ShowRequest")
+    fields = Fields(decode(visit.http, "api.ShowRequest"), "ShowRequest")
     name = fields.text("model") or fields.text("name")
     if not name:
         raise RefusalError(400, "model is required")
     told = full_name(name, suffixes=visit.host.rules.suffixes) if visit.host.rules.show_tells_tag else name
     model = visit.host.model(name, f"model '{told}' not found")
-    visit.exchange.reply(200, encode(_card(visit.host, model)))
+    visit.http.reply(200, encode(_card(visit.host, model)))
 
 
 async def status(visit: Visit) -> None:
-    visit.exchange.reply(200, encode({"cloud": {"disabled": True, "source": "env"}}))
+    visit.http.reply(200, encode({"cloud": {"disabled": True, "source": "env"}}))
 
 
 async def copy(visit: Visit) -> None:
     """A second name for the same weights."""
-    fields = Fields(decode(visit.exchange, "api.CopyRequest"), "CopyRequest")
+    fields = Fields(decode(visit.http, "api.CopyRequest"), "CopyRequest")
     source, target = fields.text("source"), fields.text("destination")
     for what, name in (("source", source), ("destination", target)):
         if not NAME.match(name):
@@ -60,22 +60,22 @@ async def copy(visit: Visit) -> None:
     model = visit.host.model(source, f'model "{source}" not found')
     twin = replace(model, name=target, blob=model.blob or model.full_name)
     visit.host.installed = {twin.key: twin, **visit.host.installed}
-    visit.exchange.reply(200, b"", "")
+    visit.http.reply(200, b"", "")
 
 
 async def delete(visit: Visit) -> None:
-    fields = Fields(decode(visit.exchange, "api.DeleteRequest"), "DeleteRequest")
+    fields = Fields(decode(visit.http, "api.DeleteRequest"), "DeleteRequest")
     name = fields.text("model") or fields.text("name")
     if not NAME.match(name):
         raise RefusalError(400, visit.host.rules.delete_nothing if not name else f'name "{name}" is invalid')
     model = visit.host.model(name, f"model '{name}' not found")
     visit.host.residency.unload(model)
     visit.host.installed = {name: other for name, other in visit.host.installed.items() if other is not model}
-    visit.exchange.reply(200, b"", "")
+    visit.http.reply(200, b"", "")
 
 
 async def pull(visit: Visit) -> None:
-    fields = Fields(decode(visit.exchange, "api.PullRequest"), "PullRequest")
+    fields = Fields(decode(visit.http, "api.PullRequest"), "PullRequest")
     await pull_named(visit, fields.text("model") or fields.text("name"), stream=fields.flag("stream", True))
 
 
@@ -84,21 +84,21 @@ async def pull_named(visit: Visit, name: str, *, stream: bool) -> None:
     wanted = key(name)
     found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.key == wanted), None)
     if found is None:
-        return _not_pulled(visit.exchange, stream=stream)
+        return _not_pulled(visit.http, stream=stream)
     if stream:
         await _stream_pull(visit, found)
     visit.host.installed = {wanted: found, **visit.host.installed}
-    return None if visit.exchange.status else visit.exchange.reply(200, encode({"status": "success"}), "application/json")
+    return None if visit.http.status else visit.http.reply(200, encode({"status": "success"}), "application/json")
 
 
-def _not_pulled(exchange: Exchange, *, stream: bool) -> None:
+def _not_pulled(http: HttpRequest, *, stream: bool) -> None:
     """Pull a model. The host answers 200 before it asks the registry, so an error is a line of the stream."""
     if not stream:
-        return exchange.reply(500, encode({"error": NO_SUCH_FILE}), "application/json")
-    exchange.open()
-    exchange.send(encode({"status": "pulling manifest"}) + b"\n")
-    exchange.send(encode({"error": NO_SUCH_FILE}) + b"\n")
-    return exchange.close()
+        return http.reply(500, encode({"error": NO_SUCH_FILE}), "application/json")
+    http.open()
+    http.send(encode({"status": "pulling manifest"}) + b"\n")
+    http.send(encode({"error": NO_SUCH_FILE}) + b"\n")
+    return http.close()
 
 
 async def _stream_pull(visit: Visit, model: Model) -> None:
@@ -109,11 +109,11 @@ async def _stream_pull(visit: Visit, model: Model) -> None:
         steps += [{**layer, "completed": model.size * quarter // 4} for quarter in range(1, 4)]
     steps.append({**layer, "completed": model.size})
     steps += [{"status": status} for status in ("verifying sha256 digest", "writing manifest", "success")]
-    visit.exchange.open()
+    visit.http.open()
     for step in steps:
-        visit.exchange.send(encode(step) + b"\n")
-        await visit.exchange.drain()
-    visit.exchange.close()
+        visit.http.send(encode(step) + b"\n")
+        await visit.http.drain()
+    visit.http.close()
 
 
 # ---------------------------------------------------------------- shapes

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from mmos.rehearsal.profiles import Profile
-from mmos.rehearsal.wire import Exchange
+from mmos.rehearsal.wire import HttpRequest
 
 LONGEST_KEEP = 292 * 365.25 * 86400
 """Seconds of Go's longest duration: "for ever"."""
@@ -68,13 +68,13 @@ class Ask:
 # ---------------------------------------------------------------- the body
 
 
-def decode(exchange: Exchange, go_type: str) -> dict[str, Any]:
+def decode(http: HttpRequest, go_type: str) -> dict[str, Any]:
     """The JSON object of a body."""
-    if not exchange.body.strip():
+    if not http.body.strip():
         raise RefusalError(400, "missing request body")
-    data = exchange.data
+    data = http.data
     if data is None:
-        data = _decode_as_go(exchange.body)
+        data = _decode_as_go(http.body)
     if not isinstance(data, dict):
         raise RefusalError(400, f"json: cannot unmarshal {_kind(data)} into Go value of type {go_type}")
     return data

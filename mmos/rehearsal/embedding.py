@@ -26,8 +26,8 @@ NO_EMBEDDER = "This server does not support embeddings. Start it with `--embeddi
 
 async def embed(visit: Visit) -> None:
     """`POST /api/embed`"""
-    host, exchange = visit.host, visit.exchange
-    data = decode(exchange, "api.EmbedRequest")
+    host, http = visit.host, visit.http
+    data = decode(http, "api.EmbedRequest")
     fields = Fields(data, "EmbedRequest", dot=host.rules.struct_dot)
     name, truncate, options = fields.text("model"), fields.flag("truncate", True), fields.mapping("options")
     keep_alive = read_keep_alive(data.get("keep_alive"))
@@ -36,16 +36,16 @@ async def embed(visit: Visit) -> None:
     refuse_broken(host, model, name)
     check_options(options)
     if not texts:
-        return exchange.reply(200, encode({"model": name, "embeddings": []}))
+        return http.reply(200, encode({"model": name, "embeddings": []}))
     asked = Asked(texts, truncate, data.get("dimensions"))
     made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), asked)
     told = {"total_duration": int(made.total * 1e9), "load_duration": int(made.load * 1e9), "prompt_eval_count": made.tokens}
-    return exchange.reply(200, orjson.dumps({"model": name, "embeddings": made.vectors, **told}))
+    return http.reply(200, orjson.dumps({"model": name, "embeddings": made.vectors, **told}))
 
 
 async def embed_one(visit: Visit) -> None:
     """`POST /api/embeddings`, the older route for a single text."""
-    host, data = visit.host, decode(visit.exchange, "api.EmbeddingRequest")
+    host, data = visit.host, decode(visit.http, "api.EmbeddingRequest")
     fields = Fields(data, "EmbeddingRequest", dot=host.rules.struct_dot)
     name, text, options = fields.text("model"), fields.text("prompt"), fields.mapping("options")
     keep_alive = read_keep_alive(data.get("keep_alive"))
@@ -53,9 +53,9 @@ async def embed_one(visit: Visit) -> None:
     refuse_broken(host, model, name)
     check_options(options)
     if not text:
-        return visit.exchange.reply(200, encode({"embedding": []}))
+        return visit.http.reply(200, encode({"embedding": []}))
     made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), Asked([text]))
-    return visit.exchange.reply(200, encode({"embedding": made.vectors[0]}))
+    return visit.http.reply(200, encode({"embedding": made.vectors[0]}))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ async def infer(request: Request, model: Model, answer: Answer | None = None) ->
     """Answer a chat or a generation. Without `answer`, the answer has Ollama's own format."""
     host, ask = request.host, request.ask
     shape = Shape(ask.model, host.clock, chat=request.chat)
-    answer = answer or open_answer(request.exchange, shape, request.fault, ask)
+    answer = answer or open_answer(request.http, shape, request.fault, ask)
     refuse_broken(host, model, ask.model)
     if not ask.messages and ask.keep_alive == 0:
         host.residency.unload(model)
@@ -121,7 +121,7 @@ class _Generation:
             except StruckError as struck:
                 if struck.fault.kind == "error_line":
                     self.runner.dead = True
-                await suffer(struck.fault, self.answer, self.request.exchange)
+                await suffer(struck.fault, self.answer, self.request.http)
                 return False
         return True
 
@@ -216,7 +216,7 @@ class _Generation:
             self._put(bit)
             if self.used % BREATH == 0:
                 self.answer.flush()
-                await self.request.exchange.drain()
+                await self.request.http.drain()
         self.lone = self.used == 0
         self.used = max(self.used, 1)  # the token that ends an answer
         return "stop"
@@ -248,7 +248,7 @@ class _Generation:
             self.answer.fail(bit.value)
         elif bit.kind == "cut":
             self.answer.flush()
-            self.request.exchange.cut()
+            self.request.http.cut()
         elif bit.kind == "text" and self.request.host.rules.repeats_error:
             self.answer.fail("prediction aborted, token repeat limit reached")
         else:

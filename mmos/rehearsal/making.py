@@ -23,13 +23,13 @@ NO_WEIGHTS = "rehearsal: models come from personas; there is nothing that could 
 
 async def create(visit: Visit) -> None:
     """Create a model from an installed one: with another name, and its own options, system text or template."""
-    fields = Fields(decode(visit.exchange, "api.CreateRequest"), "CreateRequest", dot=visit.host.rules.struct_dot)
+    fields = Fields(decode(visit.http, "api.CreateRequest"), "CreateRequest", dot=visit.host.rules.struct_dot)
     name, base, stream = fields.text("model") or fields.text("name"), fields.text("from"), fields.flag("stream", True)
     if not NAME.match(name):
         raise RefusalError(400, "invalid model name")
     files = fields.mapping("files")
     if not base and not files:
-        return visit.exchange.reply(400, encode({"error": "neither 'from' or 'files' was specified"}), "application/json")
+        return visit.http.reply(400, encode({"error": "neither 'from' or 'files' was specified"}), "application/json")
     if files:
         return _tell(visit, ["parsing GGUF"], _weights(visit.host, files), stream=stream)
     found = visit.host.installed.get(key(base, suffixes=visit.host.rules.suffixes))
@@ -37,7 +37,7 @@ async def create(visit: Visit) -> None:
         return await pull_named(visit, base, stream=stream)
     made = _made(found, name, fields)
     visit.host.installed = {made.key: made, **{name: model for name, model in visit.host.installed.items() if name != made.key}}
-    layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.exchange.body).hexdigest()}"]
+    layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.http.body).hexdigest()}"]
     return _tell(visit, [*layers, "writing manifest", "success"], "", stream=stream)
 
 
@@ -73,7 +73,7 @@ def _weights(host: Host, files: Mapping[str, Any]) -> str:
 
 async def push(visit: Visit) -> None:
     """Push a model. It always fails, because there is no registry."""
-    fields = Fields(decode(visit.exchange, "api.PushRequest"), "PushRequest")
+    fields = Fields(decode(visit.http, "api.PushRequest"), "PushRequest")
     name, stream = fields.text("model") or fields.text("name"), fields.flag("stream", True)
     if not name:
         raise RefusalError(400, "model is required")
@@ -88,33 +88,33 @@ async def push(visit: Visit) -> None:
 
 def _tell(visit: Visit, steps: list[str], error: str, *, stream: bool) -> None:
     """Send the progress and the result. The host answers 200 before it knows the result."""
-    exchange = visit.exchange
+    http = visit.http
     if not stream:
-        return exchange.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
-    exchange.open()
+        return http.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
+    http.open()
     for step in steps:
-        exchange.send(encode({"status": step}) + b"\n")
+        http.send(encode({"status": step}) + b"\n")
     if error:
-        exchange.send(encode({"error": error}) + b"\n")
-    return exchange.close()
+        http.send(encode({"error": error}) + b"\n")
+    return http.close()
 
 
 async def has_blob(visit: Visit) -> None:
-    digest = visit.exchange.path.removeprefix(BLOBS)
+    digest = visit.http.path.removeprefix(BLOBS)
     if not DIGEST.match(digest):
-        return refuse(visit.exchange, 400, "invalid digest format")
-    return visit.exchange.reply(200, b"", "") if digest in visit.host.blobs else refuse(visit.exchange, 404, f'blob "{digest}" not found')
+        return refuse(visit.http, 400, "invalid digest format")
+    return visit.http.reply(200, b"", "") if digest in visit.host.blobs else refuse(visit.http, 404, f'blob "{digest}" not found')
 
 
 async def put_blob(visit: Visit) -> None:
     """Receive a blob. The host keeps only the digest."""
-    digest = visit.exchange.path.removeprefix(BLOBS)
+    digest = visit.http.path.removeprefix(BLOBS)
     if not DIGEST.match(digest):
-        return refuse(visit.exchange, 400, "invalid digest format")
+        return refuse(visit.http, 400, "invalid digest format")
     if digest in visit.host.blobs:
-        return visit.exchange.reply(200, b"", "")
-    found = f"sha256:{sha256(visit.exchange.body).hexdigest()}"
+        return visit.http.reply(200, b"", "")
+    found = f"sha256:{sha256(visit.http.body).hexdigest()}"
     if found != digest.replace("-", ":"):
-        return refuse(visit.exchange, 400, f'digest mismatch, expected "{digest}", got "{found}"')
+        return refuse(visit.http, 400, f'digest mismatch, expected "{digest}", got "{found}"')
     visit.host.blobs.add(digest)
-    return visit.exchange.reply(201, b"", "")
+    return visit.http.reply(201, b"", "")

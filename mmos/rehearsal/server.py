@@ -25,7 +25,7 @@ from mmos.rehearsal.record import Seen
 from mmos.rehearsal.residency import BUSY
 from mmos.rehearsal.v1_answers import refuse_v1
 from mmos.rehearsal.visit import Request, Visit
-from mmos.rehearsal.wire import PLAIN, Exchange, Server
+from mmos.rehearsal.wire import PLAIN, HttpRequest, Server
 
 PROXY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 FLAP = 0.2
@@ -96,50 +96,50 @@ class _Front:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def handle(self, exchange: Exchange) -> None:
-        if exchange.path in CONTROLS:
-            return exchange.reply(403, b"", "") if _from_a_page(exchange) else CONTROLS[exchange.path](self._host, exchange)
+    async def handle(self, http: HttpRequest) -> None:
+        if http.path in CONTROLS:
+            return http.reply(403, b"", "") if _from_a_page(http) else CONTROLS[http.path](self._host, http)
         host, began = self._host, time.perf_counter()
-        seen = Seen(exchange.method, exchange.path, _model_named(exchange.data), exchange.body)
+        seen = Seen(http.method, http.path, _model_named(http.data), http.body)
         host.requests.add(seen)
         host.open += 1
         try:
-            await self._answer(exchange, seen)
+            await self._answer(http, seen)
         except RefusalError as refusal:
-            self._refuse(exchange, refusal)
+            self._refuse(http, refusal)
         except asyncio.CancelledError:
             seen.cancelled = True
             raise
         finally:
             host.open -= 1
             seen.ms = (time.perf_counter() - began) * 1000
-            seen.status, seen.bytes = exchange.status or (LEFT if seen.cancelled else 0), exchange.sent
+            seen.status, seen.bytes = http.status or (LEFT if seen.cancelled else 0), http.sent
         return None
 
-    def _refuse(self, exchange: Exchange, refusal: RefusalError) -> None:
-        if exchange.path.startswith("/v1/"):
-            refuse_v1(exchange, refusal.status, refusal.text, self._host.rules)
+    def _refuse(self, http: HttpRequest, refusal: RefusalError) -> None:
+        if http.path.startswith("/v1/"):
+            refuse_v1(http, refusal.status, refusal.text, self._host.rules)
         elif refusal.text:
-            refuse(exchange, refusal.status, refusal.text)
+            refuse(http, refusal.status, refusal.text)
         else:
-            exchange.reply(refusal.status, b"", "")
+            http.reply(refusal.status, b"", "")
 
-    async def _answer(self, exchange: Exchange, seen: Seen) -> None:
-        if not _known_host(exchange.headers.get("host", "")):
-            return exchange.reply(403, b"", "")
-        path = next((prefix for prefix in PREFIXES if exchange.path.startswith(prefix)), exchange.path)
+    async def _answer(self, http: HttpRequest, seen: Seen) -> None:
+        if not _known_host(http.headers.get("host", "")):
+            return http.reply(403, b"", "")
+        path = next((prefix for prefix in PREFIXES if http.path.startswith(prefix)), http.path)
         if path not in PATHS or (path == "/api/status" and not self._host.rules.status_route):
-            return exchange.reply(404, b"404 page not found", PLAIN)
-        fault = self._host.faults.strike(exchange.path, seen.model)
+            return http.reply(404, b"404 page not found", PLAIN)
+        fault = self._host.faults.strike(http.path, seen.model)
         seen.fault = fault.kind if fault else ""
         if fault is not None and fault.kind == "clock_jump":
             self._host.ahead += int((JUMP if fault.seconds is None else fault.seconds) * 1e9)
-        if fault is not None and not await _before_answer(fault, exchange):
+        if fault is not None and not await _before_answer(fault, http):
             return None
-        route = ROUTES.get((exchange.method, path))
+        route = ROUTES.get((http.method, path))
         if route is None:
-            return exchange.reply(405, b"405 method not allowed", PLAIN)
-        return await route(Visit(self._host, exchange, seen, fault))
+            return http.reply(405, b"405 method not allowed", PLAIN)
+        return await route(Visit(self._host, http, seen, fault))
 
 
 def _known_host(header: str) -> bool:
@@ -155,9 +155,9 @@ def _known_host(header: str) -> bool:
     return address.is_private or address.is_loopback or address.is_unspecified
 
 
-def _from_a_page(exchange: Exchange) -> bool:
+def _from_a_page(http: HttpRequest) -> bool:
     """Whether the request comes from a web page, or names this host by a foreign name. Such requests may not control a rehearsal."""
-    headers = exchange.headers
+    headers = http.headers
     return "origin" in headers or "sec-fetch-site" in headers or not _known_host(headers.get("host", ""))
 
 
@@ -169,11 +169,11 @@ def _model_named(data: Any) -> str:
 
 async def _chat(visit: Visit) -> None:
     rules = visit.host.rules
-    await _to_model(visit, read_chat(decode(visit.exchange, rules.chat_type), rules), chat=True)
+    await _to_model(visit, read_chat(decode(visit.http, rules.chat_type), rules), chat=True)
 
 
 async def _generate(visit: Visit) -> None:
-    await _to_model(visit, read_generate(decode(visit.exchange, "api.GenerateRequest"), visit.host.rules), chat=False)
+    await _to_model(visit, read_generate(decode(visit.http, "api.GenerateRequest"), visit.host.rules), chat=False)
 
 
 async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
@@ -183,61 +183,61 @@ async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
     model = visit.host.model(ask.model, missing)
     if model.system and ask.messages and not ask.raw and ask.messages[0].get("role") != "system":
         ask = replace(ask, messages=[{"role": "system", "content": model.system}, *ask.messages])
-    await infer(Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat), model)
+    await infer(Request(visit.host, visit.http, visit.seen, visit.fault, ask, chat), model)
 
 
-async def _before_answer(fault: Fault, exchange: Exchange) -> bool:
+async def _before_answer(fault: Fault, http: HttpRequest) -> bool:
     """Apply a fault before the answer. Returns whether the request continues."""
     if fault.kind == "late":
         await asyncio.sleep(FLAP if fault.seconds is None else fault.seconds)
-    if fault.kind in WITHIN or (fault.kind in MID_STREAM and exchange.path in STREAMING):
+    if fault.kind in WITHIN or (fault.kind in MID_STREAM and http.path in STREAMING):
         return True
     if fault.kind in ("hang", "stall"):
         await asyncio.Event().wait()
     elif fault.kind in ("cut", "no_done"):
-        exchange.cut()
+        http.cut()
     elif fault.kind == "html":
-        exchange.reply(502, PROXY_PAGE, "text/html")
+        http.reply(502, PROXY_PAGE, "text/html")
     elif fault.kind == "redirect":
-        exchange.reply(307, b"", "text/html", Location=fault.location)
+        http.reply(307, b"", "text/html", Location=fault.location)
     elif fault.kind == "garbage":
-        exchange.reply(200, GARBAGE)
+        http.reply(200, GARBAGE)
     elif fault.kind == "error_line":
-        refuse(exchange, 500, fault.error or CRASH)
+        refuse(http, 500, fault.error or CRASH)
     elif fault.kind == "busy":
-        refuse(exchange, 503, fault.error or BUSY)
+        refuse(http, 503, fault.error or BUSY)
     elif fault.error is not None:
-        refuse(exchange, fault.status, fault.error)
+        refuse(http, fault.status, fault.error)
     else:
-        exchange.reply(fault.status, fault.body.encode(), PLAIN if fault.body else "")
+        http.reply(fault.status, fault.body.encode(), PLAIN if fault.body else "")
     return False
 
 
 # ---------------------------------------------------------------- control
 
 
-def _faults(host: Host, exchange: Exchange) -> None:
+def _faults(host: Host, http: HttpRequest) -> None:
     """The route of faults. `GET` lists them, `POST` of an object adds one, `POST` of a list replaces all, `DELETE` removes all."""
     try:
-        if exchange.method == "POST":
-            data = orjson.loads(exchange.body)
+        if http.method == "POST":
+            data = orjson.loads(http.body)
             wanted = [Fault.from_json(row) for row in (data if isinstance(data, list) else [data])]
             if isinstance(data, list):
                 host.faults.clear()
             for fault in wanted:
                 host.faults.add(fault)
-        elif exchange.method == "DELETE":
+        elif http.method == "DELETE":
             host.faults.clear()
     except (ValueError, TypeError) as error:
-        return refuse(exchange, 400, str(error))
-    return exchange.reply(200, encode({"faults": host.faults.to_json()}))
+        return refuse(http, 400, str(error))
+    return http.reply(200, encode({"faults": host.faults.to_json()}))
 
 
-def _stats(host: Host, exchange: Exchange) -> None:
-    exchange.reply(200, encode(host.stats()))
+def _stats(host: Host, http: HttpRequest) -> None:
+    http.reply(200, encode(host.stats()))
 
 
-CONTROLS: Mapping[str, Callable[[Host, Exchange], None]] = {"/__faults": _faults, "/__stats": _stats}
+CONTROLS: Mapping[str, Callable[[Host, HttpRequest], None]] = {"/__faults": _faults, "/__stats": _stats}
 WITHIN = ("slow", "late", "oom", "load_stall", "killed", "deadlock", "clock_jump")
 """Faults that let the request continue."""
 STREAMING = ("/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions")

@@ -32,10 +32,10 @@ PREFIX = "/v1/models/"
 def _readable(visit: Visit, read: Callable[[Mapping[str, Any]], Ask]) -> tuple[dict[str, Any], Ask] | None:
     """The body and its request. None: it cannot be read, and the client got an error in the `/v1` format."""
     try:
-        data = decode(visit.exchange, "api.ChatCompletionRequest")
+        data = decode(visit.http, "api.ChatCompletionRequest")
         return data, read(data)
     except RefusalError as refusal:
-        refuse_v1(visit.exchange, refusal.status, refusal.text, visit.host.rules, JSON)
+        refuse_v1(visit.http, refusal.status, refusal.text, visit.host.rules, JSON)
         return None
 
 
@@ -70,8 +70,8 @@ async def _answer(visit: Visit, data: Mapping[str, Any], ask: Ask, *, chat: bool
     head = Head(number, visit.host.wall() // 10**9, ask.model, visit.host.rules, text=not chat, logprobs=ask.logprobs)
     options = data.get("stream_options")
     usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
-    request = Request(visit.host, visit.exchange, visit.seen, visit.fault, ask, chat=chat)
-    answer = StreamedV1(visit.exchange, head, visit.fault, usage) if ask.stream else WholeV1(visit.exchange, head, visit.fault)
+    request = Request(visit.host, visit.http, visit.seen, visit.fault, ask, chat=chat)
+    answer = StreamedV1(visit.http, head, visit.fault, usage) if ask.stream else WholeV1(visit.http, head, visit.fault)
     await infer(request, model, answer)
 
 
@@ -158,14 +158,14 @@ def _card(visit: Visit, name: str) -> dict[str, Any]:
 async def models(visit: Visit) -> None:
     """`GET /v1/models`"""
     rows = [_card(visit, model.full_name) for model in visit.host.installed.values()]
-    visit.exchange.reply(200, encode({"object": "list", "data": rows}), V1_JSON)
+    visit.http.reply(200, encode({"object": "list", "data": rows}), V1_JSON)
 
 
 async def model(visit: Visit) -> None:
     """`GET /v1/models/NAME`"""
-    name = visit.exchange.path.removeprefix(PREFIX)
+    name = visit.http.path.removeprefix(PREFIX)
     visit.host.model(name, f"model '{name}' not found")
-    visit.exchange.reply(200, encode(_card(visit, name)), V1_JSON)
+    visit.http.reply(200, encode(_card(visit, name)), V1_JSON)
 
 
 async def embed(visit: Visit) -> None:
@@ -186,7 +186,7 @@ async def embed(visit: Visit) -> None:
         for place, vector in enumerate(made.vectors)
     ]
     usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
-    visit.exchange.reply(200, encode({"object": "list", "data": rows, "model": name, "usage": usage}), V1_JSON)
+    visit.http.reply(200, encode({"object": "list", "data": rows, "model": name, "usage": usage}), V1_JSON)
 
 
 def _pack(vector: Sequence[float]) -> str:

@@ -11,17 +11,17 @@ import orjson
 from mmos.rehearsal.answers import GARBAGE, Gathered, StruckError, encode, likely
 from mmos.rehearsal.faults import MID_STREAM, Fault
 from mmos.rehearsal.profiles import Profile
-from mmos.rehearsal.wire import Exchange
+from mmos.rehearsal.wire import HttpRequest
 
 V1_JSON = "application/json"
 EVENTS = "text/event-stream"
 
 
-def refuse_v1(exchange: Exchange, status: int, text: str, rules: Profile, content_type: str = V1_JSON) -> None:
+def refuse_v1(http: HttpRequest, status: int, text: str, rules: Profile, content_type: str = V1_JSON) -> None:
     known = rules.v1_tells_types or content_type != V1_JSON  # a body that cannot be read is refused earlier
     kinds = {400: "invalid_request_error", 404: "not_found_error"} if known else {}
     error = {"message": text, "type": kinds.get(status, "api_error"), "param": None, "code": None}
-    exchange.reply(status, encode({"error": error}) + (b"\n" if content_type == V1_JSON else b""), content_type)
+    http.reply(status, encode({"error": error}) + (b"\n" if content_type == V1_JSON else b""), content_type)
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": call["id"], "index": function["index"], "type": "function", "function": told}
 
 
-def _note(exchange: Exchange, head: Head, reason: str, shown: Mapping[str, Any] | None) -> None:
+def _note(http: HttpRequest, head: Head, reason: str, shown: Mapping[str, Any] | None) -> None:
     message = {"role": "" if shown else "assistant", "content": ""}
     more: dict[str, Any] = {} if shown is None else {"_debug_info": shown}
-    exchange.reply(200, head.whole(message, reason or None, head.usage({}), **more), V1_JSON)
+    http.reply(200, head.whole(message, reason or None, head.usage({}), **more), V1_JSON)
 
 
 class StreamedV1:
     """Sends events. An engine's error in the middle is lost."""
 
-    def __init__(self, exchange: Exchange, head: Head, fault: Fault | None, usage: bool) -> None:
-        self._exchange = exchange
+    def __init__(self, http: HttpRequest, head: Head, fault: Fault | None, usage: bool) -> None:
+        self._http = http
         self._head = head
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._usage = usage
@@ -129,16 +129,16 @@ class StreamedV1:
         return self.stop()
 
     def refuse(self, status: int, text: str) -> None:
-        refuse_v1(self._exchange, status, text, self._head.rules)
+        refuse_v1(self._http, status, text, self._head.rules)
 
     def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        _note(self._exchange, self._head, reason, shown)
+        _note(self._http, self._head, reason, shown)
 
     def stop(self) -> None:
         self.flush(held=True)
         if not self._open:
-            self._exchange.open(200, EVENTS)
-        self._exchange.close()
+            self._http.open(200, EVENTS)
+        self._http.close()
 
     def garble(self) -> None:
         self._lines.append(GARBAGE)
@@ -146,13 +146,13 @@ class StreamedV1:
 
     def flush(self, *, held: bool = False) -> None:
         if self._lines and not self._open:
-            self._exchange.open(200, EVENTS)
+            self._http.open(200, EVENTS)
             self._open = True
         for line in self._lines:
-            self._exchange.send(line)
+            self._http.send(line)
         self._lines.clear()
         if not held:
-            self._exchange.flush()
+            self._http.flush()
 
     def _add(self, delta: Mapping[str, Any], *tokens: str) -> None:
         if self._fault is not None and self._chunks >= self._fault.place:
@@ -169,9 +169,9 @@ class StreamedV1:
 class WholeV1(Gathered):
     """Sends one completion."""
 
-    def __init__(self, exchange: Exchange, head: Head, fault: Fault | None) -> None:
+    def __init__(self, http: HttpRequest, head: Head, fault: Fault | None) -> None:
         super().__init__(fault)
-        self._exchange = exchange
+        self._http = http
         self._head = head
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -182,16 +182,16 @@ class WholeV1(Gathered):
         self.refuse(500, text)
 
     def refuse(self, status: int, text: str) -> None:
-        refuse_v1(self._exchange, status, text, self._head.rules)
+        refuse_v1(self._http, status, text, self._head.rules)
 
     def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        _note(self._exchange, self._head, reason, shown)
+        _note(self._http, self._head, reason, shown)
 
     def stop(self) -> None:
         self._send(None, {})
 
     def garble(self) -> None:
-        self._exchange.reply(200, GARBAGE)
+        self._http.reply(200, GARBAGE)
 
     def _send(self, reason: str | None, metrics: Mapping[str, Any]) -> None:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._said)}
@@ -199,4 +199,4 @@ class WholeV1(Gathered):
             message["reasoning"] = "".join(self._thought)
         if self._calls:
             message["tool_calls"] = [_call(call) for call in self._calls]
-        self._exchange.reply(200, self._head.whole(message, reason, self._head.usage(metrics), self._written), V1_JSON)
+        self._http.reply(200, self._head.whole(message, reason, self._head.usage(metrics), self._written), V1_JSON)

@@ -8,22 +8,22 @@ from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.record import Seen
-from mmos.rehearsal.wire import Exchange
+from mmos.rehearsal.wire import HttpRequest
 
 
 @dataclass(frozen=True)
 class Visit:
-    """The host, the exchange, the log entry and the fault of one request."""
+    """The host, the HTTP request, the log entry and the fault of one request."""
 
     host: Host
-    exchange: Exchange
+    http: HttpRequest
     seen: Seen
     fault: Fault | None = None
 
 
 @dataclass(frozen=True)
 class Request(Visit):
-    """A visit to a model, and its request."""
+    """A visit to a model: also the decoded request."""
 
     ask: Ask = field(default_factory=Ask)
     chat: bool = True

@@ -17,18 +17,18 @@ import orjson
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 256 * 1024 * 1024
 BUFFER_LIMIT = BODY_LIMIT + 2 * HEAD_LIMIT
-"""Bytes that a client may send ahead of the answers."""
+"""Bytes that a client may send ahead of the responses."""
 HIGH_WATER = 1024 * 1024
 REASONS: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 JSON = "application/json; charset=utf-8"
 NDJSON = "application/x-ndjson"
 PLAIN = "text/plain"
 
-Handler = Callable[["Exchange"], Awaitable[None]]
+Handler = Callable[["HttpRequest"], Awaitable[None]]
 
 
-class Exchange:
-    """One request and the answer to it."""
+class HttpRequest:
+    """One request, and the methods that send the response to it."""
 
     def __init__(self, connection: Connection, method: str, target: str, headers: Mapping[str, str]) -> None:
         self.method = method
@@ -37,7 +37,7 @@ class Exchange:
         self.body = b""
         self.status = 0
         self.sent = 0
-        """The number of bytes of the answer's body."""
+        """The number of bytes of the response's body."""
         self._connection = connection
         self._ready: list[bytes] = []
 
@@ -46,13 +46,13 @@ class Exchange:
         return self.headers.get("connection", "").lower() != "close"
 
     def reply(self, status: int, body: bytes, content_type: str = JSON, **headers: str) -> None:
-        """Send a whole answer."""
-        told = b"" if self.method == "HEAD" else body
-        self._connection.write(self._head(status, content_type, {"Content-Length": str(len(body)), **headers}) + told)
-        self.sent += len(told)
+        """Send a whole response."""
+        content = b"" if self.method == "HEAD" else body
+        self._connection.write(self._head(status, content_type, {"Content-Length": str(len(body)), **headers}) + content)
+        self.sent += len(content)
 
     def open(self, status: int = 200, content_type: str = NDJSON) -> None:
-        """Start an answer in chunks. Chunks that are ready at the same time are sent together."""
+        """Start a response in chunks. Chunks that are ready at the same time are sent together."""
         self._ready.append(self._head(status, content_type, {"Transfer-Encoding": "chunked"}))
 
     def send(self, data: bytes) -> None:
@@ -90,10 +90,10 @@ class Exchange:
 
     def _head(self, status: int, content_type: str, headers: Mapping[str, str]) -> bytes:
         self.status = status
-        typed = {"Content-Type": content_type, **headers} if content_type else dict(headers)
+        fields = {"Content-Type": content_type, **headers} if content_type else dict(headers)
         if self._connection.leaving:
-            typed["Connection"] = "close"
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in typed.items())
+            fields["Connection"] = "close"
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
         return f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}\r\n{lines}Date: {_date(int(time.time()))}\r\n\r\n".encode("latin-1")
 
 
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._buffer = bytearray()
-        self._exchange: Exchange | None = None
+        self._request: HttpRequest | None = None
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def leaving(self) -> bool:
-        """Make this answer the last on the connection."""
+        """Make this response the last on the connection."""
         return self._server.refuses
 
     def write(self, data: bytes) -> None:
@@ -164,42 +164,42 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Serve the next request when it is complete."""
         try:
-            exchange = self._read()
+            request = self._read()
         except ValueError:
             self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request")
             return self.hang_up()
-        if exchange is not None:
-            self._task = asyncio.get_running_loop().create_task(self._serve(exchange))
+        if request is not None:
+            self._task = asyncio.get_running_loop().create_task(self._serve(request))
         return None
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def _serve(self, request: HttpRequest) -> None:
         try:
-            await self._server.handler(exchange)
+            await self._server.handler(request)
         finally:
             self._task = None
-        if not exchange.keep_alive or self.leaving:
+        if not request.keep_alive or self.leaving:
             self.hang_up()
         elif self._buffer and not self._transport.is_closing():
             self._next()
 
-    def _read(self) -> Exchange | None:
-        exchange = self._exchange or self._read_head()
-        self._exchange = exchange
-        if exchange is None:
+    def _read(self) -> HttpRequest | None:
+        request = self._request or self._read_head()
+        self._request = request
+        if request is None:
             return None
-        if exchange.headers.get("transfer-encoding", "").lower() == "chunked":
+        if request.headers.get("transfer-encoding", "").lower() == "chunked":
             body, length = _unchunk(self._buffer)
         else:
-            length = _size(exchange.headers.get("content-length") or "0", 10)
+            length = _size(request.headers.get("content-length") or "0", 10)
             body = bytes(self._buffer[:length]) if len(self._buffer) >= length else None
         if body is None:
             return None
-        exchange.body = body
+        request.body = body
         del self._buffer[:length]
-        self._exchange = None
-        return exchange
+        self._request = None
+        return request
 
-    def _read_head(self) -> Exchange | None:
+    def _read_head(self) -> HttpRequest | None:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > HEAD_LIMIT:
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             headers[name.lower()] = value.strip()
         if headers.get("expect", "").lower() == "100-continue":
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return Exchange(self, method, target, headers)
+        return HttpRequest(self, method, target, headers)
 
 
 def _size(digits: str, base: int) -> int:
@@ -271,14 +271,14 @@ class Server:
     def start(self) -> None:
         if self._address[1] == 0:
             # this socket is bound to the port and never listens, so the port stays reserved while the server refuses
-            self._holder = _bound(self._address)
+            self._holder = _open_socket(self._address)
             self._address = (self._address[0], self._holder.getsockname()[1])
         self.listen()
 
     def listen(self) -> None:
         """Accept clients. A client that connects after this call gets through."""
         if self._listening is None:
-            self._listening = _bound(self._address, shared=self._holder is not None)
+            self._listening = _open_socket(self._address, shared=self._holder is not None)
             self._listening.listen(1024)
             asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
 
@@ -317,15 +317,15 @@ class Server:
             client.close()
 
 
-def _bound(address: tuple[str, int], *, shared: bool = True) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setblocking(False)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _open_socket(address: tuple[str, int], *, shared: bool = True) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared and hasattr(socket, "SO_REUSEPORT"):
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        bound.bind(address)
+        opened.bind(address)
     except OSError:
-        bound.close()
+        opened.close()
         raise
-    return bound
+    return opened

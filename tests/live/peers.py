@@ -106,7 +106,7 @@ class Talk:
     async def ask(
         self, path: str, body: Any = None, *, method: str = "", each: Callable[[int], None] | None = None, **headers: str
     ) -> Said:
-        """One exchange; a body of bytes or text goes as it stands."""
+        """Send one request and read the response. A body of bytes or text is sent as it is."""
         data = body if isinstance(body, bytes | str | None) else json.dumps(body)
         verb = method or ("GET" if body is None else "POST")
         text, broken = "", ""

@@ -95,7 +95,7 @@ class OpenAIHost:
     async def _heard(self, request: ChatRequest, data: bytes, answer: Answer, timeouts: Timeouts) -> Reply:
         site = self._wire.site(request.model)
         try:
-            await self._wire.exchange("chat/completions", data, answer.read, site=site, timeouts=timeouts, cold=request.cold)
+            await self._wire.request("chat/completions", data, answer.read, site=site, timeouts=timeouts, cold=request.cold)
             reply = answer.reply()
         except HostError as fault:
             fault.partial = answer.text
