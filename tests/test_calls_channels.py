@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mmos.calls.channels import MOST_CALLS, AnswerStream, SchemaChannel, ToolsChannel
+from mmos.calls.channels import MOST_CALLS, JsonTextStream, SchemaChannel, ToolsChannel
 from mmos.calls.reading import CLEAR
 from mmos.calls.spec import Spec
 from mmos.messages import Message, Reply, ToolCall, Usage
@@ -30,7 +30,7 @@ def reply(content: str, *, done: str = "stop", calls: tuple[ToolCall, ...] = ())
 def heard(raw: str, cuts: list[int]) -> str:
     """What a listener hears of a text that comes in pieces."""
     said: list[str] = []
-    stream = AnswerStream(said.append)
+    stream = JsonTextStream(said.append)
     places = sorted({0, len(raw), *(cut % (len(raw) + 1) for cut in cuts)})
     for start, end in itertools.pairwise(places):
         stream.feed(raw[start:end])

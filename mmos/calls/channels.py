@@ -19,7 +19,7 @@ from mmos.calls.stream import TextStream
 from mmos.fences import fenced, one_line, poses_as_result
 from mmos.messages import Message, Reply, ToolCall
 
-__all__ = ["MOST_CALLS", "AnswerStream", "Channel", "SchemaChannel", "ShapedChannel", "ToolsChannel"]
+__all__ = ["MOST_CALLS", "Channel", "JsonTextStream", "SchemaChannel", "ShapedChannel", "ToolsChannel"]
 
 
 class Channel(Protocol):
@@ -129,7 +129,7 @@ class SchemaChannel:
         return Reading(reply.message, Unclear("other_json"), suspect=bool(self.specs))
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
-        return AnswerStream(tell).feed
+        return JsonTextStream(tell).feed
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ _GAPS = {_OPENING[place:] for place in (0, 1, 9, 10)}
 """What is left of the opening where spaces may stand: outside of its strings."""
 
 
-class AnswerStream:
+class JsonTextStream:
     """Reads the text of `{"answer": "…"}` out of a JSON object that is still being written."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:

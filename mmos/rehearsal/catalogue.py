@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mmos.rehearsal.answers import encode
 from mmos.rehearsal.clock import stamp
 from mmos.rehearsal.decoding import LONGEST_KEEP, NAME, Fields, RefusalError, check_name, decode
 from mmos.rehearsal.host import Host
@@ -16,6 +15,7 @@ from mmos.rehearsal.runner import Runner
 from mmos.rehearsal.templates import go_template
 from mmos.rehearsal.visit import Visit
 from mmos.rehearsal.wire import HttpRequest
+from mmos.rehearsal.writers import encode
 
 NO_SUCH_FILE = "pull model manifest: file does not exist"
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mmos.rehearsal.answers import encode
 from mmos.rehearsal.profiles import Profile
+from mmos.rehearsal.writers import encode
 
 Tool = Mapping[str, Any]
 PROPERTY = ("anyOf", "type", "items", "description", "enum", "properties", "required")

@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.answers import encode
 from mmos.rehearsal.checking import refuse_broken
 from mmos.rehearsal.decoding import Fields, RefusalError, check_options, decode, read_keep_alive
 from mmos.rehearsal.memory import Need
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.tokens import count
 from mmos.rehearsal.visit import Visit
+from mmos.rehearsal.writers import encode
 
 WORD = re.compile(r"\w+")
 TOO_LONG = "the input length exceeds the context length"

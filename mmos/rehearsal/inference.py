@@ -1,4 +1,4 @@
-"""Produces one answer of a model: it loads the model, takes a slot, reads the prompt and writes the turn at the model's speed."""
+"""Produces one response of a model: it loads the model, takes a slot, reads the prompt and writes the turn at the model's speed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mmos.rehearsal.answers import Answer, Metrics, Shape, StruckError, open_answer, suffer
 from mmos.rehearsal.checking import check, refuse_broken
 from mmos.rehearsal.decoding import RefusalError, check_format
 from mmos.rehearsal.engine import OutOfScriptError, respond
@@ -24,30 +23,31 @@ from mmos.rehearsal.tokens import count, split
 from mmos.rehearsal.unrolling import Repeats, unroll
 from mmos.rehearsal.visit import Request
 from mmos.rehearsal.windows import Fitted, fit, render, shown
+from mmos.rehearsal.writers import Metrics, ResponseWriter, Shape, StruckError, open_writer, suffer
 
 BREATH = 64
 """After this many pieces other requests get a turn, and the host checks whether the client left."""
 
 
-async def infer(request: Request, model: Model, answer: Answer | None = None) -> None:
-    """Answer a chat or a generation. Without `answer`, the answer has Ollama's own format."""
+async def infer(request: Request, model: Model, writer: ResponseWriter | None = None) -> None:
+    """Serve a chat or a generation. Without `writer`, the response has Ollama's own format."""
     host, ask = request.host, request.ask
     shape = Shape(ask.model, host.clock, chat=request.chat)
-    answer = answer or open_answer(request.http, shape, request.fault, ask)
+    writer = writer or open_writer(request.http, shape, request.fault, ask)
     refuse_broken(host, model, ask.model)
     if not ask.messages and ask.keep_alive == 0:
         host.residency.unload(model)
-        return answer.note("unload")
+        return writer.note("unload")
     check(request, model)
     number = host.take_turn(model) if ask.messages and not ask.render_only else None
     given = False
     try:
         async with host.residency.hold(_need(request, model)) as (runner, load):
             if not ask.messages:
-                return answer.note("load")
+                return writer.note("load")
             if ask.render_only:
-                return answer.note("", _shown(request, model, runner))
-            given = await _Generation(request, runner, answer, load, number or 0).run()
+                return writer.note("", _shown(request, model, runner))
+            given = await _Generation(request, runner, writer, load, number or 0).run()
     finally:
         if number is not None and not given:
             host.return_turn(model, number)
@@ -79,11 +79,11 @@ def _need(request: Request, model: Model) -> Need:
 
 @dataclass
 class _Generation:
-    """The part of an answer that a runner does."""
+    """The part of a response that a runner does."""
 
     request: Request
     runner: Runner
-    answer: Answer
+    writer: ResponseWriter
     load: float
     turn: int
     said: list[str] = field(default_factory=list)
@@ -95,7 +95,7 @@ class _Generation:
     stalled: float = 0.0
     """Seconds without a token, because the script says so."""
     lone: bool = False
-    """Whether the answer is a single token: its end token, or the only one that the window had room for."""
+    """Whether the response is a single token: its end token, or the only one that the window had room for."""
 
     async def run(self) -> bool:
         """Give the turn. Returns whether it was given whole. The model is loaded, so refusals from here on come from the engine."""
@@ -106,10 +106,10 @@ class _Generation:
             fitted = fit(self.request.ask, self.runner, host.rules)
             pieces = respond(self.runner.model, self._prompt(fitted, form))
         except RefusalError as refusal:
-            self.answer.refuse(refusal.status, refusal.text)
+            self.writer.refuse(refusal.status, refusal.text)
             return False
         except OutOfScriptError as error:
-            self.answer.refuse(500, str(error))
+            self.writer.refuse(500, str(error))
             return False
         waited_from = host.clock.now()
         async with self.runner.slot(fitted.parts) as slot:
@@ -121,7 +121,7 @@ class _Generation:
             except StruckError as struck:
                 if struck.fault.kind == "error_line":
                     self.runner.dead = True
-                await suffer(struck.fault, self.answer, self.request.http)
+                await suffer(struck.fault, self.writer, self.request.http)
                 return False
         return True
 
@@ -154,7 +154,7 @@ class _Generation:
             writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace + self.stalled
             metrics = Metrics(total, self.load, fitted.tokens + again, reading, self.used, writing, cached).to_json()
             late = self.calls if self._late else ()
-            self.answer.finish(reason, self._context(fitted) | metrics, late)
+            self.writer.finish(reason, self._context(fitted) | metrics, late)
 
     def _slowness(self) -> float:
         fault = self.request.fault
@@ -169,7 +169,7 @@ class _Generation:
 
     @property
     def _late(self) -> bool:
-        """Whether calls come with the end of the answer."""
+        """Whether calls come with the end of the response."""
         return self.runner.model.path == "native" and self.request.host.rules.native
 
     def _context(self, fitted: Fitted) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class _Generation:
         return {"context": [zlib.crc32(token.encode()) % 32000 for token in split("".join([*fitted.parts, *self.said]))]}
 
     def _limit(self, fitted: Fitted) -> int:
-        """The largest number of tokens of the answer."""
+        """The largest number of tokens of the response."""
         ask, window = self.request.ask, self.runner.window
         requested = {**self.runner.model.parameters, **ask.options}.get("num_predict")
         most = 10 * window
@@ -195,7 +195,7 @@ class _Generation:
         return Reading(model, tools, thinks, self.request.host.rules.strips_escape)
 
     async def _write(self, pieces: Sequence[Piece], limit: int, timing: tuple[float, float]) -> str:
-        """Write the answer. Returns the reason of its end. Empty: it broke off."""
+        """Write the response. Returns the reason of its end. Empty: it broke off."""
         host = self.request.host
         repeats = Repeats(0 if self._late else host.rules.repeats)
         for bit in unroll(pieces, self.request.ask.options.get("stop") or (), self._reading(), host.rules):
@@ -211,19 +211,19 @@ class _Generation:
                 await self._stall(bit.value)
                 continue
             if not host.clock.rushes:
-                self.answer.flush()
+                self.writer.flush()
                 await host.clock.until(timing[0] + self.stalled + self.used * timing[1])
             self._put(bit)
             if self.used % BREATH == 0:
-                self.answer.flush()
+                self.writer.flush()
                 await self.request.http.drain()
         self.lone = self.used == 0
-        self.used = max(self.used, 1)  # the token that ends an answer
+        self.used = max(self.used, 1)  # the token that ends a response
         return "stop"
 
     async def _stall(self, seconds: float | None) -> None:
         """Send nothing for this long, or for ever. The slot stays taken until the client leaves."""
-        self.answer.flush()
+        self.writer.flush()
         if seconds is None:
             await asyncio.Event().wait()
             return
@@ -231,38 +231,38 @@ class _Generation:
         self.stalled += seconds
 
     async def _run_out(self, bit: Bit, limit: int, timing: tuple[float, float]) -> str:
-        """End an answer that is as long as allowed. A native call that is cut off is an error."""
+        """End a response that is as long as allowed. A native call that is cut off is an error."""
         self.used, self.lone = limit, limit == 1
-        self.answer.flush()
+        self.writer.flush()
         await self.request.host.clock.until(timing[0] + self.stalled + self.used * timing[1])
         if bit.kind == "call" and self._late:
             bit = Bit("derail", f'llama-server returned invalid tool call arguments for "{bit.value.tool}": unexpected end of JSON input')
         if bit.kind != "derail":
             return "length"
-        self.answer.fail(bit.value)
+        self.writer.fail(bit.value)
         return ""
 
     def _break_off(self, bit: Bit) -> None:
-        """Stop the answer without an end."""
+        """Stop the response without an end."""
         if bit.kind == "fail":
-            self.answer.fail(bit.value)
+            self.writer.fail(bit.value)
         elif bit.kind == "cut":
-            self.answer.flush()
+            self.writer.flush()
             self.request.http.cut()
         elif bit.kind == "text" and self.request.host.rules.repeats_error:
-            self.answer.fail("prediction aborted, token repeat limit reached")
+            self.writer.fail("prediction aborted, token repeat limit reached")
         else:
-            self.answer.stop()
+            self.writer.stop()
 
     def _put(self, bit: Bit) -> None:
         if bit.kind == "think":
             self.thought += bit.cost
-            self.answer.think(bit.value)
+            self.writer.think(bit.value)
         elif bit.kind == "call":
             function = {"index": len(self.calls), "name": bit.value.tool, "arguments": dict(bit.value.arguments)}
             self.calls.append({"id": self.request.host.call_id(self.number, len(self.calls), native=self._late), "function": function})
             if not self._late:
-                self.answer.call(self.calls[-1])
+                self.writer.call(self.calls[-1])
         elif bit.kind == "text" and not (self._late and self.calls):
             self.said.append(bit.value)
-            self.answer.say(bit.value)
+            self.writer.say(bit.value)

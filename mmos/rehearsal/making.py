@@ -8,12 +8,12 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from mmos.rehearsal.answers import encode, refuse
 from mmos.rehearsal.catalogue import pull_named
 from mmos.rehearsal.decoding import NAME, Fields, RefusalError, decode
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, Template, full_name, key
 from mmos.rehearsal.visit import Visit
+from mmos.rehearsal.writers import encode, refuse
 
 BLOBS = "/api/blobs/"
 DIGEST = re.compile(r"\Asha256[:-][0-9a-f]{64}\Z")

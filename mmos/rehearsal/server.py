@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from mmos.rehearsal import catalogue, making, v1
-from mmos.rehearsal.answers import GARBAGE, encode, refuse
 from mmos.rehearsal.decoding import Ask, RefusalError, decode, read_chat, read_generate
 from mmos.rehearsal.embedding import embed, embed_one
 from mmos.rehearsal.faults import CRASH, MID_STREAM, Armed, Fault
@@ -23,9 +22,10 @@ from mmos.rehearsal.host import Host
 from mmos.rehearsal.inference import infer
 from mmos.rehearsal.record import Seen
 from mmos.rehearsal.residency import BUSY
-from mmos.rehearsal.v1_answers import refuse_v1
+from mmos.rehearsal.v1_writers import refuse_v1
 from mmos.rehearsal.visit import Request, Visit
 from mmos.rehearsal.wire import PLAIN, HttpRequest, Server
+from mmos.rehearsal.writers import GARBAGE, encode, refuse
 
 PROXY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 FLAP = 0.2

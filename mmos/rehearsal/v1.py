@@ -9,15 +9,15 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.answers import encode
 from mmos.rehearsal.checking import refuse_broken
 from mmos.rehearsal.decoding import Ask, Fields, RefusalError, decode
 from mmos.rehearsal.embedding import Asked, embeddings, read_texts
 from mmos.rehearsal.inference import infer
 from mmos.rehearsal.personas import Model
-from mmos.rehearsal.v1_answers import V1_JSON, Head, StreamedV1, WholeV1, refuse_v1
+from mmos.rehearsal.v1_writers import V1_JSON, CompletionWriter, EventWriter, Head, refuse_v1
 from mmos.rehearsal.visit import Request, Visit
 from mmos.rehearsal.wire import JSON
+from mmos.rehearsal.writers import encode
 
 OPTIONS = {
     "max_tokens": "num_predict",
@@ -42,13 +42,13 @@ def _readable(visit: Visit, read: Callable[[Mapping[str, Any]], Ask]) -> tuple[d
 async def chat(visit: Visit) -> None:
     """`POST /v1/chat/completions`"""
     if found := _readable(visit, _read):
-        await _answer(visit, *found, chat=True)
+        await _complete(visit, *found, chat=True)
 
 
 async def complete(visit: Visit) -> None:
     """`POST /v1/completions`"""
     if found := _readable(visit, _read_text):
-        await _answer(visit, *found, chat=False)
+        await _complete(visit, *found, chat=False)
 
 
 def _read_text(data: Mapping[str, Any]) -> Ask:
@@ -64,15 +64,15 @@ def _read_text(data: Mapping[str, Any]) -> Ask:
     )
 
 
-async def _answer(visit: Visit, data: Mapping[str, Any], ask: Ask, *, chat: bool) -> None:
+async def _complete(visit: Visit, data: Mapping[str, Any], ask: Ask, *, chat: bool) -> None:
     model = visit.host.model(ask.model, f"model '{ask.model}' not found")
     number = f"{'chatcmpl' if chat else 'cmpl'}-{visit.host.requests.total % 999}"
     head = Head(number, visit.host.wall() // 10**9, ask.model, visit.host.rules, text=not chat, logprobs=ask.logprobs)
     options = data.get("stream_options")
     usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
     request = Request(visit.host, visit.http, visit.seen, visit.fault, ask, chat=chat)
-    answer = StreamedV1(visit.http, head, visit.fault, usage) if ask.stream else WholeV1(visit.http, head, visit.fault)
-    await infer(request, model, answer)
+    writer = EventWriter(visit.http, head, visit.fault, usage) if ask.stream else CompletionWriter(visit.http, head, visit.fault)
+    await infer(request, model, writer)
 
 
 def _read(data: Mapping[str, Any]) -> Ask:

@@ -1,4 +1,4 @@
-"""Sends a model's answer under `/v1`: as a stream of events, or as one completion."""
+"""Sends a model's response under `/v1`: as a stream of events, or as one completion."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.answers import GARBAGE, Gathered, StruckError, encode, likely
 from mmos.rehearsal.faults import MID_STREAM, Fault
 from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.wire import HttpRequest
+from mmos.rehearsal.writers import GARBAGE, Collector, StruckError, encode, likely
 
 V1_JSON = "application/json"
 EVENTS = "text/event-stream"
 
 
 def refuse_v1(http: HttpRequest, status: int, text: str, rules: Profile, content_type: str = V1_JSON) -> None:
-    known = rules.v1_tells_types or content_type != V1_JSON  # a body that cannot be read is refused earlier
-    kinds = {400: "invalid_request_error", 404: "not_found_error"} if known else {}
+    typed = rules.v1_tells_types or content_type != V1_JSON  # a body that cannot be read is refused earlier
+    kinds = {400: "invalid_request_error", 404: "not_found_error"} if typed else {}
     error = {"message": text, "type": kinds.get(status, "api_error"), "param": None, "code": None}
     http.reply(status, encode({"error": error}) + (b"\n" if content_type == V1_JSON else b""), content_type)
 
 
 @dataclass(frozen=True)
 class Head:
-    """The fields that every part of an answer starts with, and the format of the parts."""
+    """The fields that every part of a response starts with, and the format of the parts."""
 
     id: str
     created: int
@@ -37,8 +37,8 @@ class Head:
     logprobs: int | None = None
 
     def line(self, kind: str, rest: Mapping[str, Any], *, model: str | None = None) -> bytes:
-        told = {"id": self.id, "object": kind, "created": self.created, "model": self.model if model is None else model}
-        return encode({**told, "system_fingerprint": "fp_ollama", **rest})
+        fields = {"id": self.id, "object": kind, "created": self.created, "model": self.model if model is None else model}
+        return encode({**fields, "system_fingerprint": "fp_ollama", **rest})
 
     def chunk(self, choices: Sequence[Mapping[str, Any]], *, model: str | None = None, **rest: Any) -> bytes:
         """An event of a stream."""
@@ -54,7 +54,7 @@ class Head:
     def whole(
         self, message: Mapping[str, Any], reason: str | None, usage: Mapping[str, Any], tokens: Sequence[str] = (), **rest: Any
     ) -> bytes:
-        """The whole answer as one object."""
+        """The whole response as one object."""
         if self.text:
             choice = {"text": message["content"], "index": 0, "finish_reason": reason}
             return self.line("text_completion", {"choices": [choice], "usage": usage}) + b"\n"
@@ -68,25 +68,25 @@ class Head:
 
     def usage(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         prompt, output = metrics.get("prompt_eval_count", 0), metrics.get("eval_count", 0)
-        told: dict[str, Any] = {"prompt_tokens": prompt}
+        counts: dict[str, Any] = {"prompt_tokens": prompt}
         if "prompt_eval_cached_count" in metrics:
-            told["prompt_tokens_details"] = {"cached_tokens": metrics["prompt_eval_cached_count"]}
-        return told | {"completion_tokens": output, "total_tokens": prompt + output}
+            counts["prompt_tokens_details"] = {"cached_tokens": metrics["prompt_eval_cached_count"]}
+        return counts | {"completion_tokens": output, "total_tokens": prompt + output}
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    told = {"name": function["name"], "arguments": orjson.dumps(function["arguments"]).decode()}
-    return {"id": call["id"], "index": function["index"], "type": "function", "function": told}
+    content = {"name": function["name"], "arguments": orjson.dumps(function["arguments"]).decode()}
+    return {"id": call["id"], "index": function["index"], "type": "function", "function": content}
 
 
-def _note(http: HttpRequest, head: Head, reason: str, shown: Mapping[str, Any] | None) -> None:
-    message = {"role": "" if shown else "assistant", "content": ""}
-    more: dict[str, Any] = {} if shown is None else {"_debug_info": shown}
+def _note(http: HttpRequest, head: Head, reason: str, debug: Mapping[str, Any] | None) -> None:
+    message = {"role": "" if debug else "assistant", "content": ""}
+    more: dict[str, Any] = {} if debug is None else {"_debug_info": debug}
     http.reply(200, head.whole(message, reason or None, head.usage({}), **more), V1_JSON)
 
 
-class StreamedV1:
+class EventWriter:
     """Sends events. An engine's error in the middle is lost."""
 
     def __init__(self, http: HttpRequest, head: Head, fault: Fault | None, usage: bool) -> None:
@@ -95,7 +95,7 @@ class StreamedV1:
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._usage = usage
         self._chunks = 0
-        self._called = False
+        self._has_calls = False
         self._lines: list[bytes] = []
         self._open = False
 
@@ -106,7 +106,7 @@ class StreamedV1:
         self._add({"content": "", "reasoning": text}, text)
 
     def call(self, call: Mapping[str, Any]) -> None:
-        self._called = True
+        self._has_calls = True
         self._add({"content": "", "tool_calls": [_call(call)]})
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -115,7 +115,7 @@ class StreamedV1:
         if self._fault is not None:
             raise StruckError(self._fault)
         last = {"role": "assistant", "content": ""} if self._head.rules.v1_role_always else {}
-        self._event([self._head.piece(last, "tool_calls" if self._called else reason)])
+        self._event([self._head.piece(last, "tool_calls" if self._has_calls else reason)])
         if self._usage:
             self._lines.append(self._head.chunk([], usage=self._head.usage(metrics)))
         self._lines.append(b"data: [DONE]\n\n")
@@ -131,11 +131,11 @@ class StreamedV1:
     def refuse(self, status: int, text: str) -> None:
         refuse_v1(self._http, status, text, self._head.rules)
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        _note(self._http, self._head, reason, shown)
+    def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
+        _note(self._http, self._head, reason, debug)
 
     def stop(self) -> None:
-        self.flush(held=True)
+        self.flush(wait=True)
         if not self._open:
             self._http.open(200, EVENTS)
         self._http.close()
@@ -144,14 +144,14 @@ class StreamedV1:
         self._lines.append(GARBAGE)
         self.stop()
 
-    def flush(self, *, held: bool = False) -> None:
+    def flush(self, *, wait: bool = False) -> None:
         if self._lines and not self._open:
             self._http.open(200, EVENTS)
             self._open = True
         for line in self._lines:
             self._http.send(line)
         self._lines.clear()
-        if not held:
+        if not wait:
             self._http.flush()
 
     def _add(self, delta: Mapping[str, Any], *tokens: str) -> None:
@@ -162,11 +162,11 @@ class StreamedV1:
         self._event([self._head.piece({**role, **delta}, None, tokens)])
 
     def _event(self, choices: Sequence[Mapping[str, Any]], *, model: str | None = None) -> None:
-        counted = {"usage": self._head.usage({})} if self._usage and self._head.text else {}
-        self._lines.append(self._head.chunk(choices, model=model, **counted))
+        usage = {"usage": self._head.usage({})} if self._usage and self._head.text else {}
+        self._lines.append(self._head.chunk(choices, model=model, **usage))
 
 
-class WholeV1(Gathered):
+class CompletionWriter(Collector):
     """Sends one completion."""
 
     def __init__(self, http: HttpRequest, head: Head, fault: Fault | None) -> None:
@@ -184,8 +184,8 @@ class WholeV1(Gathered):
     def refuse(self, status: int, text: str) -> None:
         refuse_v1(self._http, status, text, self._head.rules)
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        _note(self._http, self._head, reason, shown)
+    def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
+        _note(self._http, self._head, reason, debug)
 
     def stop(self) -> None:
         self._send(None, {})
@@ -194,9 +194,9 @@ class WholeV1(Gathered):
         self._http.reply(200, GARBAGE)
 
     def _send(self, reason: str | None, metrics: Mapping[str, Any]) -> None:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(self._said)}
-        if self._thought:
-            message["reasoning"] = "".join(self._thought)
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(self._texts)}
+        if self._thoughts:
+            message["reasoning"] = "".join(self._thoughts)
         if self._calls:
             message["tool_calls"] = [_call(call) for call in self._calls]
-        self._http.reply(200, self._head.whole(message, reason, self._head.usage(metrics), self._written), V1_JSON)
+        self._http.reply(200, self._head.whole(message, reason, self._head.usage(metrics), self._tokens), V1_JSON)

@@ -1,4 +1,4 @@
-"""Sends a model's answer: as a stream of lines, or as one object."""
+"""Sends a model's response: as a stream of lines, or as one object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GARBAGE = b"\x16\x03\x01 this is not the protocol you are looking for \xff\xfe\n
 
 
 class StruckError(Exception):
-    """A fault breaks the answer off in the middle."""
+    """A fault ends the response in the middle."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
@@ -27,7 +27,7 @@ class StruckError(Exception):
 
 @dataclass(frozen=True)
 class Metrics:
-    """The seconds and tokens of an answer. Zeros are left out, except the number of cached tokens."""
+    """The seconds and tokens of a response. Zeros are left out, except the number of cached tokens."""
 
     total: float
     load: float
@@ -40,7 +40,7 @@ class Metrics:
 
     def to_json(self) -> dict[str, int]:
         cached = {} if self.cached is None else {"prompt_eval_cached_count": self.cached}
-        told = {
+        fields = {
             "total_duration": int(self.total * 1e9),
             "load_duration": int(self.load * 1e9),
             "prompt_eval_count": self.prompt_count,
@@ -49,7 +49,7 @@ class Metrics:
             "eval_count": self.count,
             "eval_duration": int(self.output * 1e9),
         }
-        return {name: value for name, value in told.items() if value or name in cached}
+        return {name: value for name, value in fields.items() if value or name in cached}
 
 
 def encode(value: Any) -> bytes:
@@ -60,8 +60,8 @@ def encode(value: Any) -> bytes:
 
 def likely(token: str, others: int) -> dict[str, Any]:
     """The probability of a token. A scripted model is certain of each token and knows no alternatives."""
-    told: dict[str, Any] = {"token": token, "logprob": 0, "bytes": list(token.encode())}
-    return told | ({"top_logprobs": [dict(told)]} if others else {})
+    fields: dict[str, Any] = {"token": token, "logprob": 0, "bytes": list(token.encode())}
+    return fields | ({"top_logprobs": [dict(fields)]} if others else {})
 
 
 def refuse(http: HttpRequest, status: int, text: str) -> None:
@@ -69,7 +69,7 @@ def refuse(http: HttpRequest, status: int, text: str) -> None:
 
 
 class Shape:
-    """Where the parts of an answer go: into the `message` of a chat, or beside the `response` of a generation."""
+    """Where the parts of a response go: into the `message` of a chat, or beside the `response` of a generation."""
 
     def __init__(self, model: str, clock: Clock, *, chat: bool) -> None:
         self.chat = chat
@@ -78,9 +78,9 @@ class Shape:
         self._text = b'","message":{"role":"assistant","content":' if chat else b'","response":'
         self._end = b'},"done":false}\n' if chat else b',"done":false}\n'
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None) -> bytes:
-        rest = {"done": True, "done_reason": reason} if shown is None else {"done": False, "_debug_info": shown}
-        return self.line("", {"role": ""} if self.chat and shown else {}, rest)[:-1]
+    def note(self, reason: str, debug: Mapping[str, Any] | None) -> bytes:
+        rest = {"done": True, "done_reason": reason} if debug is None else {"done": False, "_debug_info": debug}
+        return self.line("", {"role": ""} if self.chat and debug else {}, rest)[:-1]
 
     def text(self, text: str) -> bytes:
         return b"%b%b%b%b%b" % (self._head, self._clock.stamp().encode(), self._text, encode(text), self._end)
@@ -88,38 +88,38 @@ class Shape:
     def line(self, content: str, parts: Mapping[str, Any], rest: Mapping[str, Any]) -> bytes:
         """An object with the parts of a message, and the fields after it."""
         if self.chat:
-            told = {"message": {"role": "assistant", "content": content, **parts}, **rest}
+            fields = {"message": {"role": "assistant", "content": content, **parts}, **rest}
         else:
-            told = {"response": content, **parts, **rest}
-        return b'%b%b",%b\n' % (self._head, self._clock.stamp().encode(), encode(told)[1:])
+            fields = {"response": content, **parts, **rest}
+        return b'%b%b",%b\n' % (self._head, self._clock.stamp().encode(), encode(fields)[1:])
 
 
-class Answer(Protocol):
-    """Receives an answer piece by piece."""
+class ResponseWriter(Protocol):
+    """Gets a response piece by piece, and sends it."""
 
     def say(self, text: str) -> None: ...
     def think(self, text: str) -> None: ...
     def call(self, call: Mapping[str, Any]) -> None: ...
     def flush(self) -> None: ...
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
-        """The end of the answer, with its calls."""
+        """End the response, with its calls."""
         ...
 
     def fail(self, text: str) -> None: ...
     def refuse(self, status: int, text: str) -> None: ...
     def stop(self) -> None:
-        """The end of the answer, without the line that says so."""
+        """End the response without the line that says so."""
         ...
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        """The reply to a request that wants no answer: the reason of the end, or the prompt that the model would get."""
+    def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
+        """The response to a request without a prompt: the reason of the end, or the prompt that the model would get."""
         ...
 
     def garble(self) -> None: ...
 
 
-class Streamed:
-    """Writes one line for each piece. Lines are kept until they are flushed."""
+class LineWriter:
+    """Writes one line for each piece. It keeps the lines until they are flushed."""
 
     def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
         self._http = http
@@ -155,8 +155,8 @@ class Streamed:
         self._lines.append(encode({"error": text}) + b"\n")
         return self.stop()
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        self._http.reply(200, self._shape.note(reason, shown))
+    def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
+        self._http.reply(200, self._shape.note(reason, debug))
 
     def refuse(self, status: int, text: str) -> None:
         self._http.open(status, "application/json")
@@ -164,7 +164,7 @@ class Streamed:
         self._http.close()
 
     def stop(self) -> None:
-        self.flush(held=True)
+        self.flush(wait=True)
         if not self._open:
             self._http.open()
         self._http.close()
@@ -173,14 +173,14 @@ class Streamed:
         self._lines.append(GARBAGE)
         self.stop()
 
-    def flush(self, *, held: bool = False) -> None:
+    def flush(self, *, wait: bool = False) -> None:
         if self._lines and not self._open:
             self._http.open()
             self._open = True
         for line in self._lines:
             self._http.send(line)
         self._lines.clear()
-        if not held:
+        if not wait:
             self._http.flush()
 
     def _add(self, line: bytes) -> None:
@@ -190,24 +190,24 @@ class Streamed:
         self._lines.append(line)
 
 
-class Gathered:
-    """An answer, collected until its end."""
+class Collector:
+    """Keeps the parts of a response until its end."""
 
     def __init__(self, fault: Fault | None) -> None:
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
-        self._written: list[str] = []
-        """All tokens, of the answer and of the thought."""
-        self._said: list[str] = []
-        self._thought: list[str] = []
+        self._tokens: list[str] = []
+        """All tokens, of the text and of the thought."""
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
         self._calls: list[Mapping[str, Any]] = []
 
     def say(self, text: str) -> None:
-        self._said.append(text)
-        self._written.append(text)
+        self._texts.append(text)
+        self._tokens.append(text)
 
     def think(self, text: str) -> None:
-        self._thought.append(text)
-        self._written.append(text)
+        self._thoughts.append(text)
+        self._tokens.append(text)
 
     def call(self, call: Mapping[str, Any]) -> None:
         self._calls.append(call)
@@ -221,7 +221,7 @@ class Gathered:
         self._calls += late
 
 
-class Whole(Gathered):
+class ObjectWriter(Collector):
     """Sends everything in one object at the end."""
 
     def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
@@ -232,11 +232,11 @@ class Whole(Gathered):
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
         self._close(late)
-        sure = {} if self._logprobs is None else {"logprobs": [likely(token, self._logprobs) for token in self._written]}
+        sure = {} if self._logprobs is None else {"logprobs": [likely(token, self._logprobs) for token in self._tokens]}
         self._send({"done": True, "done_reason": reason, **sure, **metrics})
 
-    def note(self, reason: str, shown: Mapping[str, Any] | None = None) -> None:
-        self._http.reply(200, self._shape.note(reason, shown))
+    def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
+        self._http.reply(200, self._shape.note(reason, debug))
 
     def fail(self, text: str) -> None:
         self.refuse(500, text)
@@ -251,26 +251,26 @@ class Whole(Gathered):
         self._http.reply(200, GARBAGE)
 
     def _send(self, rest: Mapping[str, Any]) -> None:
-        parts: dict[str, Any] = {"thinking": "".join(self._thought)} if self._thought else {}
+        parts: dict[str, Any] = {"thinking": "".join(self._thoughts)} if self._thoughts else {}
         if self._calls:
             parts["tool_calls"] = self._calls
-        self._http.reply(200, self._shape.line("".join(self._said), parts, rest)[:-1])
+        self._http.reply(200, self._shape.line("".join(self._texts), parts, rest)[:-1])
 
 
-def open_answer(http: HttpRequest, shape: Shape, fault: Fault | None, ask: Ask) -> Answer:
-    return (Streamed if ask.stream else Whole)(http, shape, fault, ask.logprobs)
+def open_writer(http: HttpRequest, shape: Shape, fault: Fault | None, ask: Ask) -> ResponseWriter:
+    return (LineWriter if ask.stream else ObjectWriter)(http, shape, fault, ask.logprobs)
 
 
-async def suffer(fault: Fault, answer: Answer, http: HttpRequest) -> None:
-    """Apply a fault to an answer that has started."""
-    answer.flush()
+async def suffer(fault: Fault, writer: ResponseWriter, http: HttpRequest) -> None:
+    """Apply a fault to a response that has started."""
+    writer.flush()
     if fault.kind == "stall":
         await asyncio.Event().wait()
     elif fault.kind == "cut":
         http.cut()
     elif fault.kind == "error_line":
-        answer.fail(fault.error or CRASH)
+        writer.fail(fault.error or CRASH)
     elif fault.kind == "garbage":
-        answer.garble()
+        writer.garble()
     else:
-        answer.stop()
+        writer.stop()
