@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmos.calls.stages import Stage
+from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.roles import Changes, ResolvedRole
 from mmos.config.rules import compile_rule
@@ -175,12 +175,12 @@ def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], held: Toolb
     return tuple(name for name in others if "consult_specialist" in held or f"consult_{name}_specialist" in held)
 
 
-def _first(role: ResolvedRole, held: Toolbox) -> Stage | None:
-    """The stage in which a role must consult before it answers; None if it need not or cannot consult."""
+def _first(role: ResolvedRole, held: Toolbox) -> ToolChoice | None:
+    """The tools that a role must call before it answers. None: it need not or cannot consult."""
     consulting = frozenset(held.permitted(["consult_specialist", "consult_*_specialist"], []).names)
     if not role.consult_first or not consulting:
         return None
-    return Stage(consulting, least=role.consult_first)
+    return ToolChoice(consulting, least=role.consult_first)
 
 
 def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:

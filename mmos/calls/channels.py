@@ -14,8 +14,8 @@ from mmos.calls.naming import Names
 from mmos.calls.reading import CLEAR, Reading, Unclear, read
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
-from mmos.calls.stages import FREE, MOST_CALLS, Stage, form
 from mmos.calls.stream import TextStream
+from mmos.calls.tool_choice import AUTO, MOST_CALLS, ToolChoice, form
 from mmos.fences import fenced, one_line, poses_as_result
 from mmos.messages import Message, Reply, ToolCall
 
@@ -29,7 +29,7 @@ class Channel(Protocol):
     def name(self) -> str: ...
     @property
     def prompt(self) -> str:
-        """What the model is told about tools in its system text."""
+        """The explanation of the tools in the system text."""
         ...
 
     @property
@@ -38,27 +38,27 @@ class Channel(Protocol):
     def format(self) -> bytes: ...
 
     def shape(self, message: Message) -> Message:
-        """A message of the thread in the form that this channel sends."""
+        """A message of the thread in the form of this channel."""
         ...
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
-        """What a reply amounts to. A call that is read out of its text counts where it does not stand in what was `seen`."""
+        """The calls and the text of a reply. A call in the text is a quotation if it is also in what the participant has `seen`."""
         ...
 
     def listen(self, tell: Callable[[str], None]) -> Callable[[str], None]:
-        """Turn raw pieces of a reply into pieces of the answer's text."""
+        """Turn pieces of a raw reply into pieces of the text."""
         ...
 
 
 @dataclass(frozen=True)
 class ToolsChannel:
-    """The host renders the tools and parses the calls."""
+    """The host writes the tools into the prompt and reads the calls."""
 
     specs: Sequence[Spec] = ()
     name: str = "tools"
     prompt: str = ""
     format: bytes = b""
-    stage: Stage = FREE
+    choice: ToolChoice = AUTO
 
     @cached_property
     def _names(self) -> Names:
@@ -66,15 +66,15 @@ class ToolsChannel:
 
     @cached_property
     def tools(self) -> bytes:
-        offered = self.stage.offered(self.specs)
-        return encode_offer(offered) if offered else b""
+        allowed = self.choice.allowed(self.specs)
+        return encode_offer(allowed) if allowed else b""
 
     def shape(self, message: Message) -> Message:
         return message
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
         reading = read(reply, self._names, seen)
-        if self.stage.least and not reading.message.calls and not reading.unclear:
+        if self.choice.least and not reading.message.calls and not reading.unclear:
             return replace(reading, unclear=Unclear("early_answer"))
         return reading
 
@@ -84,18 +84,18 @@ class ToolsChannel:
 
 @dataclass(frozen=True)
 class SchemaChannel:
-    """Every turn is one JSON object, held to its form by the host's grammar: `{"calls": […]}` or `{"answer": "…"}`."""
+    """Every reply is one JSON object that the host's grammar enforces: `{"calls": […]}` or `{"answer": "…"}`."""
 
     specs: Sequence[Spec]
     explain: str = "Tools:\n{{ tools }}"
     """Template of the explanation in the system text."""
     name: str = "schema"
     tools: bytes = b""
-    stage: Stage = FREE
+    choice: ToolChoice = AUTO
     tokens: int | None = None
-    """What a turn may have, where that is less than the window."""
+    """The most tokens of one reply, if they are fewer than the window."""
     none: str = ""
-    """What stands in place of the tools when there are none."""
+    """The text in place of the tools when there are none."""
 
     @cached_property
     def prompt(self) -> str:
@@ -106,24 +106,24 @@ class SchemaChannel:
 
     @cached_property
     def format(self) -> bytes:
-        return form(self.specs, self.stage, self.tokens)
+        return form(self.specs, self.choice, self.tokens)
 
     def shape(self, message: Message) -> Message:
-        """Calls, results and answers in this channel's own words: such a model's template may know no others."""
+        """Calls, results and answers as text. The model's template may not support others."""
         if message.calls or message.role in ("tool", "assistant"):
             return message.form("schema", _as_text)
-        return message.form("schema", _asked) if message.role == "user" else message
+        return message.form("schema", _as_question) if message.role == "user" else message
 
-    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # its calls are never read out of a text
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # a schema channel reads no calls from plain text
         try:
-            said = orjson.loads(reply.message.content)
+            data = orjson.loads(reply.message.content)
         except orjson.JSONDecodeError:
             if reply.done_reason == "length":
                 return Reading(reply.message, Unclear("cut_off_json"))
             return Reading(reply.message, Unclear("not_json"), suspect=bool(self.specs))
-        if isinstance(said, dict) and isinstance(said.get("answer"), str):
-            return Reading(replace(reply.message, content=said["answer"]), CLEAR if said["answer"].strip() else Unclear("empty_answer"))
-        calls = _calls(said)
+        if isinstance(data, dict) and isinstance(data.get("answer"), str):
+            return Reading(replace(reply.message, content=data["answer"]), CLEAR if data["answer"].strip() else Unclear("empty_answer"))
+        calls = _calls(data)
         if calls:
             return Reading(replace(reply.message, content="", calls=calls))
         return Reading(reply.message, Unclear("other_json"), suspect=bool(self.specs))
@@ -134,7 +134,7 @@ class SchemaChannel:
 
 @dataclass(frozen=True)
 class ShapedChannel:
-    """A final answer, held to the user's own schema: no tools, and the conversation in the words of the channel before it."""
+    """A final answer that must fit the user's schema. It offers no tools, and sends the conversation as the channel before it did."""
 
     before: Channel
     format: bytes
@@ -156,9 +156,9 @@ class ShapedChannel:
         return tell
 
 
-def _calls(said: Any) -> tuple[ToolCall, ...]:
-    """The calls in `{"calls": [{"tool", "arguments"}]}`; ids come later."""
-    rows = said.get("calls") if isinstance(said, dict) else None
+def _calls(data: Any) -> tuple[ToolCall, ...]:
+    """The calls in `{"calls": [{"tool", "arguments"}]}`, without ids."""
+    rows = data.get("calls") if isinstance(data, dict) else None
     if not isinstance(rows, list):
         return ()
     return tuple(
@@ -168,8 +168,8 @@ def _calls(said: Any) -> tuple[ToolCall, ...]:
     )
 
 
-def _asked(message: Message) -> Message:
-    """What a participant is asked. Results travel as messages of the user, so what reads like one is set apart."""
+def _as_question(message: Message) -> Message:
+    """A message of the user. On this channel results are messages of the user too. So a text that looks like a result is marked as a question."""
     if not poses_as_result(message.content):
         return message
     return Message.as_given({**orjson.loads(message.wire), "content": f"You are asked:\n{fenced(message.content)}"})
@@ -185,9 +185,9 @@ def _as_text(message: Message) -> Message:
 LONGEST_NAME = 100
 _OPENING = '{"answer":"'
 _ENDS = re.compile(r"[\"\\]")
-"""What ends a stretch of plain text: the text's end, or an escape."""
+"""The end of the text, or the start of an escape."""
 _GAPS = {_OPENING[place:] for place in (0, 1, 9, 10)}
-"""What is left of the opening where spaces may stand: outside of its strings."""
+"""The rest of the opening at each place where spaces are allowed, outside its strings."""
 
 
 class JsonTextStream:
@@ -197,18 +197,18 @@ class JsonTextStream:
         self._tell = tell
         self._opening = _OPENING
         self._state = "opening"
-        self._held = ""
+        self._escape = ""
 
     def feed(self, piece: str) -> None:
         if self._state == "opening":
             piece = self._open(piece)
         if self._state == "text" and piece:
-            text = self._decode(self._held + piece)
+            text = self._decode(self._escape + piece)
             if text:
                 self._tell(text)
 
     def _open(self, piece: str) -> str:
-        """Match the opening, spaces aside; what is left belongs to the text."""
+        """Match the opening without its spaces. Returns the part of the text that follows it."""
         for place, sign in enumerate(piece):
             if not self._opening:
                 self._state = "text"
@@ -223,23 +223,23 @@ class JsonTextStream:
         return ""
 
     def _decode(self, raw: str) -> str:
-        """Unescape what is whole; hold back an escape that is still being written; stop at the closing quote."""
+        """Replace the escapes. An incomplete escape waits for the next piece. Stop at the closing quote."""
         out: list[str] = []
-        place, self._held = 0, ""
+        place, self._escape = 0, ""
         while place < len(raw):
             sign = raw[place]
             if sign == '"':
                 self._state = "other"
                 break
             if sign != "\\":
-                found = _ENDS.search(raw, place)
-                end = found.start() if found else len(raw)
+                end_sign = _ENDS.search(raw, place)
+                end = end_sign.start() if end_sign else len(raw)
                 out.append(raw[place:end])
                 place = end
                 continue
             length = _escape_length(raw, place)
             if place + length > len(raw):
-                self._held = raw[place:]
+                self._escape = raw[place:]
                 break
             out.append(_unescape(raw[place : place + length]))
             place += length
@@ -250,7 +250,7 @@ def _escape_length(raw: str, place: int) -> int:
     if raw[place + 1 : place + 2] != "u":
         return 2
     high = raw[place + 2 : place + 4].lower()
-    # the first half of a surrogate pair is no character without its second
+    # the first half of a surrogate pair is a character only together with the second half
     return 12 if high in ("d8", "d9", "da", "db") else 6
 
 

@@ -69,13 +69,13 @@ class Notes:
     """What was repaired on the way, and what stood in the way."""
 
     repairs: list[tuple[str, str]] = field(default_factory=list)
-    """Each with its stage: `extract` is about the form, `repair` about names and arguments."""
+    """Each with its kind: `extract` is about the form, `repair` about names and arguments."""
     problems: list[str] = field(default_factory=list)
     patience: Patience = field(default_factory=Patience)
 
-    def repaired(self, what: str, stage: str = "repair") -> None:
-        if what and (stage, what) not in self.repairs:
-            self.repairs.append((stage, what))
+    def repaired(self, what: str, kind: str = "repair") -> None:
+        if what and (kind, what) not in self.repairs:
+            self.repairs.append((kind, what))
 
 
 def resolve(draft: Draft, names: Names, notes: Notes, *, sure: bool = False) -> Call | None:
@@ -110,8 +110,8 @@ def _resolved(draft: Draft, names: Names, notes: Notes, *, sure: bool) -> Call |
         return None
     for change in coerced.changes:
         local.repaired(change)
-    for stage, what in local.repairs:
-        notes.repaired(what if what.startswith("name") else f"{spec.name}: {what}", stage)
+    for kind, what in local.repairs:
+        notes.repaired(what if what.startswith("name") else f"{spec.name}: {what}", kind)
     return Call(spec.name, coerced.arguments)
 
 

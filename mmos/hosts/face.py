@@ -14,7 +14,7 @@ OnToken = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long each stage of a call may take, in seconds; `total` None means as long as it gets on."""
+    """How long each part of a call may take, in seconds. `total` None: as long as there is progress."""
 
     connect: float = 5.0
     load: float = 300.0

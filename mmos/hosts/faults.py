@@ -59,7 +59,7 @@ class Site:
     """Hides those secrets that must not even stand in an answer."""
 
 
-_STAGES = {
+_TIMEOUTS = {
     "connect": (
         "{url} ({host}) did not accept a connection in time.",
         "Is the machine up? A firewall that drops packets looks like this, too.",
@@ -122,8 +122,8 @@ def unreachable(site: Site, why: str, detail: str = "") -> HostError:
     return _make(HostUnreachable, site, None, words, detail)
 
 
-def timed_out(site: Site, stage: str) -> HostError:
-    return _make(HostTimeout, site, None, _STAGES[stage], stage=stage)
+def timed_out(site: Site, timeout: str) -> HostError:
+    return _make(HostTimeout, site, None, _TIMEOUTS[timeout], stage=timeout)
 
 
 def cut(site: Site, why: str) -> HostError:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
-from mmos.calls.stages import FREE, Stage
+from mmos.calls.tool_choice import AUTO, ToolChoice
 from mmos.messages import Message
 from mmos.prompting.budget import estimate
 from mmos.prompting.templates import Templates
@@ -63,29 +63,29 @@ class Participant:
     box: Toolbox
     templates: Templates = field(default_factory=Templates)
     """Its texts on the schema channel."""
-    first: Stage | None = None
+    first: ToolChoice | None = None
     """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
     """The roles that it can consult."""
-    _frames: dict[tuple[str, tuple[str, ...], Stage], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _frames: dict[tuple[str, tuple[str, ...], ToolChoice], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def frame(self, channel: str, box: Toolbox, stage: Stage = FREE) -> Frame:
-        """The frame for a channel, a set of tools and a stage. It is made once, so every turn sends the same bytes."""
-        key = (channel, box.names, stage)
+    def frame(self, channel: str, box: Toolbox, choice: ToolChoice = AUTO) -> Frame:
+        """The frame for a channel, a set of tools and what a reply may contain. It is made once, so every turn sends the same bytes."""
+        key = (channel, box.names, choice)
         if key not in self._frames:
-            self._frames[key] = self._framed(self._channel(channel, box, stage))
+            self._frames[key] = self._framed(self._channel(channel, box, choice))
         return self._frames[key]
 
     def shaped(self, channel: str, box: Toolbox, format_: bytes) -> Frame:
         """A frame for a final answer in this format. The system text stays the same."""
-        return self._framed(ShapedChannel(self._channel(channel, box, FREE), format_))
+        return self._framed(ShapedChannel(self._channel(channel, box, AUTO), format_))
 
-    def _channel(self, name: str, box: Toolbox, stage: Stage) -> Channel:
+    def _channel(self, name: str, box: Toolbox, choice: ToolChoice) -> Channel:
         if name != "schema":
-            return ToolsChannel(box.specs, stage=stage)
+            return ToolsChannel(box.specs, choice=choice)
         limit, texts = self.role.options.get("num_predict"), self.templates
         tokens = limit if isinstance(limit, int) else None
-        return SchemaChannel(box.specs, texts.text("schema"), stage=stage, tokens=tokens, none=texts.fill("no_tools"))
+        return SchemaChannel(box.specs, texts.text("schema"), choice=choice, tokens=tokens, none=texts.fill("no_tools"))
 
     def _framed(self, channel: Channel) -> Frame:
         text = f"{self.system}\n\n{channel.prompt}".strip()

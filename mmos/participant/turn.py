@@ -13,7 +13,7 @@ from mmos.calls.channels import Channel
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, rescued, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
-from mmos.calls.stages import ANSWER, FREE, Stage
+from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, Prompted, Warned
 from mmos.fences import fenced
@@ -160,7 +160,7 @@ class Turn:
         """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
         channel = await self._channel() if self.participant.box else "tools"
         if self.shape is None or (self.participant.box and not self.scope.exchange.reshaped):
-            return self.participant.frame(channel, self._box, self._stage())
+            return self.participant.frame(channel, self._box, self._choice())
         unheld = (self.role.model, self.shape.format) in self.experience.unheld
         return self.participant.shaped(channel, self._box, ANY_JSON if unheld else self.shape.format)
 
@@ -169,16 +169,16 @@ class Turn:
         """The tools of this turn."""
         return self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
 
-    def _stage(self) -> Stage:
+    def _choice(self) -> ToolChoice:
         """A role that must consult first may not answer before a consultation succeeded. Its last turn is kept for the answer."""
         first = self.participant.first
         if first is None:
-            return FREE
+            return AUTO
         calls = self.scope.calls_left
         if self.scope.turns_left == 1 or calls == 0:
-            return ANSWER
+            return ANSWER_ONLY
         if any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages):
-            return FREE
+            return AUTO
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
     async def _channel(self) -> str:
@@ -302,11 +302,11 @@ class Turn:
 
     async def _clearer(self, recorder: Recorder, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
         """The reply as the ladder repairs it. It is recorded only afterwards, so after a crash no unclear reply counts as an answer."""
-        scope, stage = self.scope, self._stage()
-        allowed = {spec.name for spec in stage.offered(self._box.specs)}
+        scope, choice = self.scope, self._choice()
+        allowed = {spec.name for spec in choice.allowed(self._box.specs)}
         box = self._box.without([name for name in self._box.names if name not in allowed])
         try:
-            clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, stage))
+            clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, choice))
         except asyncio.CancelledError:
             recorder.ended(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
@@ -315,12 +315,12 @@ class Turn:
             scope.hint("token", clear.message.content)
         return clear
 
-    def _again(self, reading: Reading, ladder: Ladder, stage: Stage) -> Again | None:
+    def _again(self, reading: Reading, ladder: Ladder, choice: ToolChoice) -> Again | None:
         """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
         box = self._box
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
-        frame = self.participant.frame("schema", box, stage)
+        frame = self.participant.frame("schema", box, choice)
         said, unclear = reading.message.content.strip(), self._templates.worded(reading.unclear)
         if said:
             unclear = self._templates.fill("you_wrote", text=fenced(said), unclear=unclear)
