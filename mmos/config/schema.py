@@ -202,7 +202,7 @@ class Limits(Section):
     )
 
 
-class TimeoutsConfig(Section):
+class Timeouts(Section):
     connect: Seconds = Field(default=5.0, description="Until a host accepts the connection.")
     load: Seconds = Field(default=300.0, description="Added to first_byte when the host may have to load the model first.")
     first_byte: Seconds = Field(default=180.0, description="Until the first piece of the answer.")
@@ -222,7 +222,7 @@ class Orchestration(Section):
     routing: Routing = _filled(Routing, "Advice on which specialist suits a task.")
     conversation: Conversation = _filled(Conversation, "How models work together.")
     limits: Limits = _filled(Limits, "Limits of one run.")
-    timeouts: TimeoutsConfig = _filled(TimeoutsConfig, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
+    timeouts: Timeouts = _filled(Timeouts, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )

@@ -32,8 +32,8 @@ def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) ->
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:
-    given = orchestration.timeouts
-    return Timeouts(given.connect, given.load, given.first_byte, given.between_chunks, given.total)
+    timeouts = orchestration.timeouts
+    return Timeouts(timeouts.connect, timeouts.load, timeouts.first_byte, timeouts.between_chunks, timeouts.total)
 
 
 def _host(name: str, server: Server) -> Host:
