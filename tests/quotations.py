@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mmos.calls.naming import Names
 from mmos.calls.spec import Spec
-from mmos.calls.text import Heard, read_text
+from mmos.calls.text import RawReply, read_text
 
 WIPE = Spec(
     "wipe_disk",
@@ -72,5 +72,5 @@ QUOTING: dict[str, Callable[[str], str]] = {
     "other keys": lambda text: text.replace('"name"', '"tool"').replace('"arguments"', '"parameters"'),
 }
 
-CASES = [(style, way) for style in STYLES for way in QUOTING if read_text(Heard(QUOTING[way](STYLES[style]), NAMES)).calls]
+CASES = [(style, way) for style in STYLES for way in QUOTING if read_text(RawReply(QUOTING[way](STYLES[style]), NAMES)).calls]
 """The quotations that are calls where nobody knows that they are quotations."""

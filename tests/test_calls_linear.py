@@ -18,7 +18,7 @@ import mmos.calls
 from mmos.calls.naming import Names
 from mmos.calls.patience import Patience
 from mmos.calls.stream import TextStream
-from mmos.calls.text import LONGEST, Heard, read_text
+from mmos.calls.text import LONGEST, RawReply, read_text
 from tests.counting import steps
 from tests.pumping import pumped
 
@@ -42,7 +42,7 @@ ATTACKS = {
 
 
 def whole(text: str) -> None:
-    read_text(Heard(text, NAMES))
+    read_text(RawReply(text, NAMES))
 
 
 def streamed(size: int) -> Callable[[str], None]:
@@ -66,7 +66,7 @@ def test_a_text_of_double_length_takes_double_work(seed: int, size: int) -> None
 def test_no_mixture_takes_more_steps_than_its_length_is_worth(seed: int) -> None:
     text = mixture(seed)(3 * SIZE)
     patience = Patience(len(text))
-    read_text(Heard(text, NAMES), patience)
+    read_text(RawReply(text, NAMES), patience)
     assert patience.spent <= patience.limit + len(text) / 20 + 500, text[:100]
 
 
@@ -81,10 +81,10 @@ def test_known_attacks_are_over_soon(name: str) -> None:
 
 def test_what_is_left_unread_is_told() -> None:
     call = '<tool_call>{"name": "f", "arguments": {"a": "x"}}</tool_call>'
-    tangled = read_text(Heard(call + "<tool_call>[1, 2, 3, " * 30_000, NAMES))
+    tangled = read_text(RawReply(call + "<tool_call>[1, 2, 3, " * 30_000, NAMES))
     assert [one.name for one in tangled.calls] == ["f"]
     assert "not all of it was read" in tangled.unclear
-    long = read_text(Heard(call + "x" * LONGEST, NAMES))
+    long = read_text(RawReply(call + "x" * LONGEST, NAMES))
     assert (long.calls, len(long.content)) == ((), len(call) + LONGEST)
     assert "so it was not searched for calls" in long.unclear
 

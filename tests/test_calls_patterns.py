@@ -8,7 +8,7 @@ import re
 import pytest
 
 from mmos.calls.patience import Misread, Patience
-from mmos.calls.patterns import LONGEST, UnknownPattern, fits, found
+from mmos.calls.patterns import LONGEST, UnknownPattern, fits, search
 
 PARTS = [
     "a",
@@ -56,12 +56,12 @@ def test_they_mean_what_pythons_mean() -> None:
         except re.error:
             continue
         tried += 1
-        assert found(pattern, text) == expected, (pattern, text)
+        assert search(pattern, text) == expected, (pattern, text)
 
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), HOSTILE)
 def test_patterns_that_hang_elsewhere_are_answered(pattern: str, text: str, expected: bool) -> None:
-    assert found(pattern, text) is expected
+    assert search(pattern, text) is expected
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_patterns_that_hang_elsewhere_are_answered(pattern: str, text: str, expe
 def test_what_takes_too_much_work_is_given_up(pattern: str, text: str) -> None:
     patience = Patience()
     with pytest.raises(Misread):
-        found(pattern, text, patience)
+        search(pattern, text, patience)
     assert patience.spent < 2 * patience.limit
 
 
 @pytest.mark.parametrize("pattern", [r"(a)\1", "(?s).", "a*+b", "(?>a|ab)c", "(", "a" * (LONGEST + 1), "(" * 5000 + ")" * 5000])
 def test_a_pattern_that_is_not_known_here_forbids_nothing(pattern: str) -> None:
     with pytest.raises(UnknownPattern):
-        found(pattern, "a")
+        search(pattern, "a")
     assert fits(pattern, "a")
 
 
 def test_the_end_is_the_end_of_the_text() -> None:
-    assert not found("^a$", "a\n")
-    assert found("(?i)^ÄB[c-e]$", "äbD")
+    assert not search("^a$", "a\n")
+    assert search("(?i)^ÄB[c-e]$", "äbD")

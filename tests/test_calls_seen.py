@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mmos.calls.seen import Seen
-from mmos.calls.text import Heard, Read, read_text
+from mmos.calls.text import RawReply, TextReading, read_text
 from mmos.messages import File, Message, ToolCall
 from tests.quotations import ARGUMENTS, CASES, LOOK, NAMES, PLAIN, QUOTING, STYLES, WIPE
 
@@ -17,8 +17,8 @@ def seen(*texts: str) -> Seen:
     return Seen([Message("tool", text) for text in texts])
 
 
-def read(text: str, *given: str) -> Read:
-    return read_text(Heard(text, NAMES, seen=seen(*given) if given else None))
+def read(text: str, *given: str) -> TextReading:
+    return read_text(RawReply(text, NAMES, seen=seen(*given) if given else None))
 
 
 def test_the_table_is_long_enough() -> None:
@@ -101,9 +101,9 @@ def test_a_call_put_together_of_two_texts_is_a_quotation() -> None:
 def test_what_it_says_itself_and_what_it_is_told_by_us_is_not_given() -> None:
     text = STYLES["hermes"]
     messages = [Message("system", text), Message("user", "Go."), Message("assistant", text)]
-    assert read_text(Heard(text, NAMES, seen=Seen(messages))).calls
+    assert read_text(RawReply(text, NAMES, seen=Seen(messages))).calls
     with_file = [Message("user", "Go.", files=(File("notes.md", text),))]
-    assert not read_text(Heard(text, NAMES, seen=Seen(with_file))).calls
+    assert not read_text(RawReply(text, NAMES, seen=Seen(with_file))).calls
 
 
 def test_what_an_interpreter_made_of_its_own_words_is_its_own() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mmos.calls.checking import MOST_PROBLEMS, SHOWN
+from mmos.calls.checking import MOST_PROBLEMS, LONGEST
 from mmos.calls.spec import Spec, encode_offer
 
 PLACE = {
@@ -62,7 +62,7 @@ def test_a_sentence_stays_short_whatever_a_model_wrote() -> None:
         deep, schema = {"a long name of a field": deep}, {"type": "object", "properties": {"a long name of a field": schema}}
     for spec, arguments in ((SPEC, {"city": ["x" * 10_000]}), (SPEC, {"x" * 10_000: 1, "city": "Rome"}), (Spec("deep", "", schema), deep)):
         (sentence,) = spec.problems(arguments)
-        assert len(sentence) <= 2 * SHOWN + 4
+        assert len(sentence) <= 2 * LONGEST + 4
 
 
 def test_an_offer_is_the_same_bytes_for_the_same_tools() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmos.calls.naming import Names
 from mmos.calls.spec import Spec
-from mmos.calls.text import Heard, Read, read_text
+from mmos.calls.text import RawReply, TextReading, read_text
 
 
 def tool(name: str, required: tuple[str, ...] = (), /, **properties: Any) -> Spec:
@@ -33,8 +33,8 @@ NAMES = Names(
 PARIS = ("get_weather", {"city": "Paris"})
 
 
-def read(text: str, **more: Any) -> Read:
-    return read_text(Heard(text, NAMES, **more))
+def read(text: str, **more: Any) -> TextReading:
+    return read_text(RawReply(text, NAMES, **more))
 
 
 def called(text: str, **more: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -293,7 +293,7 @@ def test_what_is_not_sure_is_unclear_and_no_guess(text: str) -> None:
 
 def test_two_tools_of_nearly_one_name_are_not_guessed_between() -> None:
     names = Names([tool("a.search"), tool("b.search")])
-    made = read_text(Heard('<tool_call>{"name": "search", "arguments": {}}</tool_call>', names))
+    made = read_text(RawReply('<tool_call>{"name": "search", "arguments": {}}</tool_call>', names))
     assert not made.calls
     assert "a.search or b.search" in made.unclear
 

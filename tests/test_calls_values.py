@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mmos.calls.arithmetic import number
 from mmos.calls.quoted import Misread
-from mmos.calls.values import Patience, Spoken, Word, read_value
+from mmos.calls.values import Patience, PythonCall, Word, read_value
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -62,7 +62,7 @@ def test_what_is_nearly_json_is_read(text: str, value: Any) -> None:
 
 def test_a_call_is_a_value_and_so_is_a_word() -> None:
     made = read_value("f(1, a='x', b=2 * math.pi, c=g(y))", 0).value
-    assert made == Spoken("f", (1,), {"a": "x", "b": Word("2 * math.pi"), "c": Spoken("g", (Word("y"),), {})})
+    assert made == PythonCall("f", (1,), {"a": "x", "b": Word("2 * math.pi"), "c": PythonCall("g", (Word("y"),), {})})
 
 
 @pytest.mark.parametrize("text", ["[" * 500, "{" * 500, "f(" * 500])

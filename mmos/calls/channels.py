@@ -232,8 +232,8 @@ class JsonTextStream:
                 self._state = "other"
                 break
             if sign != "\\":
-                end_sign = _ENDS.search(raw, place)
-                end = end_sign.start() if end_sign else len(raw)
+                ending = _ENDS.search(raw, place)
+                end = ending.start() if ending else len(raw)
                 out.append(raw[place:end])
                 place = end
                 continue

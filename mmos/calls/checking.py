@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 5
 MOST_FAULTS = 50
 """The first problems, in the order of their places, are taken from so many."""
-SHOWN = 120
+LONGEST = 120
 TOO_MUCH = "there is too much in it to be checked"
 
 WORTH = 500_000
@@ -54,12 +54,12 @@ class Checker:
         kind: Any = extend(  # type: ignore[no-untyped-call]
             base,
             {
-                word: self._counted(check, REFERENCE if word.endswith("Ref") or word == "$ref" else KEYWORD)
+                word: self._limited(check, REFERENCE if word.endswith("Ref") or word == "$ref" else KEYWORD)
                 for word, check in checks.items()
             },
         )
         self._begin(schema)
-        self._names_by_pattern = b'"patternProperties"' in _written(schema)
+        self._names_by_pattern = b'"patternProperties"' in _encode(schema)
         for error in kind(base.META_SCHEMA, format_checker=base.FORMAT_CHECKER).iter_errors(schema):
             raise SchemaError.create_from(error)
         self._validator: Validator = kind(dict(schema))
@@ -78,16 +78,16 @@ class Checker:
 
     def _begin(self, value: Any) -> None:
         self._patience = Patience(WORTH)
-        self._error = len(_written(value)) / CHARACTERS_A_STEP
+        self._error = len(_encode(value)) / CHARACTERS_A_STEP
 
-    def _counted(self, check: _Check, steps: float) -> _Check:
-        def counted(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-            self._patience.spend(steps + (_entries(wanted) + _entries(value)) / ENTRIES_A_STEP)
-            for error in check(validator, wanted, value, schema) or ():
+    def _limited(self, check: _Check, steps: float) -> _Check:
+        def limited(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+            self._patience.spend(steps + (_entries(rule) + _entries(value)) / ENTRIES_A_STEP)
+            for error in check(validator, rule, value, schema) or ():
                 self._patience.spend(self._error)
                 yield error
 
-        return counted
+        return limited
 
     # ---------------------------------------------------------------- keywords that could hang
 
@@ -103,31 +103,27 @@ class Checker:
                 if fits(pattern, name, self._patience):
                     yield from validator.descend(each, part, path=name, schema_path=pattern)
 
-    def _additional_properties(
-        self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]
-    ) -> Iterable[ValidationError] | None:
+    def _additional_properties(self, validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError] | None:
         """As it is, for the names that no pattern knows."""
         patterns = schema.get("patternProperties", ())
         if patterns and validator.is_type(value, "object"):
             value = {name: each for name, each in value.items() if not any(fits(pattern, name, self._patience) for pattern in patterns)}
             schema = {word: each for word, each in schema.items() if word != "patternProperties"}
-        found: Iterable[ValidationError] | None = self._plain["additionalProperties"](validator, wanted, value, schema)
-        return found
+        errors: Iterable[ValidationError] | None = self._plain["additionalProperties"](validator, rule, value, schema)
+        return errors
 
-    def _unevaluated_properties(
-        self, validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]
-    ) -> Iterable[ValidationError] | None:
+    def _unevaluated_properties(self, validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError] | None:
         """Beside patterns for names it is not checked: nothing limits the work there."""
         if self._names_by_pattern:
             return None
-        found: Iterable[ValidationError] | None = self._plain["unevaluatedProperties"](validator, wanted, value, schema)
-        return found
+        errors: Iterable[ValidationError] | None = self._plain["unevaluatedProperties"](validator, rule, value, schema)
+        return errors
 
 
-def _unique_items(validator: Any, wanted: Any, value: Any, _: Mapping[str, Any]) -> Iterator[ValidationError]:
+def _unique_items(validator: Any, rule: Any, value: Any, _: Mapping[str, Any]) -> Iterator[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
-    if wanted and validator.is_type(value, "array") and len({_written(_whole(each)) for each in value}) < len(value):
+    if rule and validator.is_type(value, "array") and len({_encode(_whole(each)) for each in value}) < len(value):
         yield ValidationError(f"{value!r} has non-unique elements")
 
 
@@ -136,7 +132,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _written(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:  # nested too deeply, or a number too large
@@ -149,10 +145,10 @@ def _entries(value: Any) -> int:
 
 def _sentence(fault: ValidationError) -> str:
     where = ".".join(str(step) for step in fault.absolute_path)
-    message = _shown(fault.message)
-    return f"{_shown(where)}: {message}" if where else message
+    message = _shortened(fault.message)
+    return f"{_shortened(where)}: {message}" if where else message
 
 
-def _shown(text: str) -> str:
+def _shortened(text: str) -> str:
     """A model may have written anything: names of a thousand signs, objects in objects in objects."""
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"

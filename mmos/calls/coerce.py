@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmos.calls.complaints import complaints, shown, written
+from mmos.calls.complaints import complaints, encode, shown
 from mmos.calls.converting import NOTHING, alike, choice, folded, listed, number, spelled, structure, truth, whole
 from mmos.calls.fitting import DEEPEST, Fit
 from mmos.calls.patience import Misread, Patience
@@ -15,57 +15,57 @@ from mmos.calls.spec import Spec
 
 MOST_CHANGES = 20
 WORTH = 2_000_000
-"""The check of one call's arguments may cost as much as the reading of a text of so many characters."""
+"""The check of one call's arguments may take as much work as the reading of a text with so many characters."""
 CHARACTERS_A_STEP = 10_000
-"""How many characters of a value are written, for a change that is shown, in the time of one step."""
+"""Characters of a value that one step can write, for the note of a change."""
 TOO_MUCH = "there is too much in the arguments to be checked"
 MOST_STRANGERS = 20
-"""Among how many unknown names the misspelt ones are looked for."""
+"""Unknown names among which misspelt ones are searched."""
 MOST_MISSING = 40
-"""And how many missing names they may mean."""
+"""Missing names that they may mean."""
 WRAPPINGS = ("arguments", "parameters", "args", "params", "input", "kwargs", "properties", "tool_input", "tool_arguments")
 _BESIDE = frozenset((*WRAPPINGS, "name", "tool", "tool_name", "function", "type", "id"))
 _MISSING = object()
 
 Check = Callable[[Mapping[str, Any]], list[str]]
-"""The check of a tool's own. It counts its work itself."""
+"""The tool's own check. It has its own limit of work."""
 
 
 @dataclass(frozen=True)
-class Coerced:
-    """The arguments as far as they could be made to fit, what was changed, and what is still wrong."""
+class Coercion:
+    """The arguments after the changes that make them fit, the changes, and the remaining problems."""
 
     arguments: dict[str, Any]
     changes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
-def coerce(arguments: Any, schema: Mapping[str, Any], check: Check | None = None, patience: Patience | None = None) -> Coerced:
-    """Arguments that fit come back as they are; no default is filled in. `check` is the tool's own validator, for rare keywords."""
+def coerce(arguments: Any, schema: Mapping[str, Any], check: Check | None = None, patience: Patience | None = None) -> Coercion:
+    """Change arguments so that they fit. Those that fit stay unchanged, and no default is filled in. `check` is the tool's own validator, for rare keywords."""
     patience = patience or Patience(WORTH)
     try:
         fit = Fit(schema, patience)
         if isinstance(arguments, Mapping) and fit.value(arguments, schema) and not fit.unsure:
-            return Coerced(dict(arguments))
+            return Coercion(dict(arguments))
         return _coerced(arguments, schema, check, patience)
     except Misread:
-        return Coerced({}, (), (TOO_MUCH,))
+        return Coercion({}, (), (TOO_MUCH,))
 
 
-def _coerced(arguments: Any, schema: Mapping[str, Any], check: Check | None, patience: Patience) -> Coerced:
-    walk = _Walk(schema, patience, len(written(arguments)))
-    found = walk.unwrapped(arguments)
-    if not isinstance(found, Mapping):
-        return Coerced({}, (), (f"the arguments are {shown(arguments)}, not an object",))
-    made = dict(walk.value(found, schema, "", 0))
-    return Coerced(made, tuple(walk.changes[:MOST_CHANGES]), tuple(_problems(made, schema, check, patience)))
+def _coerced(arguments: Any, schema: Mapping[str, Any], check: Check | None, patience: Patience) -> Coercion:
+    walk = _Walk(schema, patience, len(encode(arguments)))
+    inner = walk.unwrapped(arguments)
+    if not isinstance(inner, Mapping):
+        return Coercion({}, (), (f"the arguments are {shown(arguments)}, not an object",))
+    result = dict(walk.value(inner, schema, "", 0))
+    return Coercion(result, tuple(walk.changes[:MOST_CHANGES]), tuple(_problems(result, schema, check, patience)))
 
 
 def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check | None, patience: Patience) -> list[str]:
-    found = complaints(arguments, schema, patience)
+    problems = complaints(arguments, schema, patience)
     fit = Fit(schema, patience)
-    if found or (fit.value(arguments, schema) and not fit.unsure):
-        return found
+    if problems or (fit.value(arguments, schema) and not fit.unsure):
+        return problems
     try:
         return (check or Spec("tool", "", schema).problems)(arguments)
     except RecursionError:
@@ -73,7 +73,7 @@ def _problems(arguments: dict[str, Any], schema: Mapping[str, Any], check: Check
 
 
 class _Walk:
-    """One way through the arguments; a change is kept only where what it makes fits."""
+    """Walks through the arguments. It keeps a change only if the result fits."""
 
     def __init__(self, root: Mapping[str, Any], patience: Patience, size: int) -> None:
         self._root = root
@@ -83,24 +83,24 @@ class _Walk:
         self.changes: list[str] = []
 
     def unwrapped(self, arguments: Any) -> Any:
-        """Arguments as text, and arguments within arguments, beside nothing but the tool's name."""
-        said = structure(arguments) if isinstance(arguments, str) else arguments
-        if isinstance(arguments, str) and isinstance(said, Mapping):
+        """The inner arguments, if they are a text or nested in other arguments that contain only the name of the tool besides them."""
+        value = structure(arguments) if isinstance(arguments, str) else arguments
+        if isinstance(arguments, str) and isinstance(value, Mapping):
             self.changes.append("the arguments were a text")
         known = resolved(self._root, self._root).get("properties", {})
         for _ in range(4):
-            if not isinstance(said, Mapping) or not said or any(name in known for name in said) or not said.keys() <= _BESIDE:
+            if not isinstance(value, Mapping) or not value or any(name in known for name in value) or not value.keys() <= _BESIDE:
                 break
-            inner = next((said[name] for name in WRAPPINGS if name in said), None)
+            inner = next((value[name] for name in WRAPPINGS if name in value), None)
             inner = structure(inner) if isinstance(inner, str) else inner
             if not isinstance(inner, Mapping):
                 break
-            said = inner
+            value = inner
             self.changes.append("the arguments were nested")
-        return said
+        return value
 
     def value(self, value: Any, schema: Any, where: str, depth: int) -> Any:
-        """The value as it fits, or as it came."""
+        """The value with the changes that make it fit. Without such changes, the same value."""
         self._patience.spend()
         if depth > DEEPEST or not isinstance(schema, Mapping) or self._fits(value, schema):
             return value
@@ -131,29 +131,29 @@ class _Walk:
     def _fits(self, value: Any, schema: Any) -> bool:
         return Fit(self._root, self._patience).value(value, schema)
 
-    def _became(self, value: Any, made: Any, schema: Any, where: str) -> Any:
-        """The new value, where it fits; the change is told."""
-        if made is _MISSING or not self._fits(made, schema):
+    def _became(self, value: Any, result: Any, schema: Any, where: str) -> Any:
+        """The new value if it fits, with a note of the change. If it does not fit, the old value."""
+        if result is _MISSING or not self._fits(result, schema):
             return value
         self._patience.spend(1 + self._size / CHARACTERS_A_STEP)
-        if len(self.changes) < MOST_CHANGES and shown(value) != shown(made):
-            self.changes.append(f"{where or 'the arguments'}: {shown(value)} read as {shown(made)}")
-        return made
+        if len(self.changes) < MOST_CHANGES and shown(value) != shown(result):
+            self.changes.append(f"{where or 'the arguments'}: {shown(value)} read as {shown(result)}")
+        return result
 
     # ---------------------------------------------------------------- alternatives and choices
 
     def _either(self, value: Any, alternatives: list[Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
-        """The first alternative that the value can be made to fit with the fewest changes."""
+        """The value for the alternative that needs the fewest changes."""
         best: tuple[tuple[int, bool], Any, list[str]] | None = None
         for each in alternatives:
-            told, self.changes = self.changes, []
-            made = self.value(value, each, where, depth + 1)
-            changed, self.changes = self.changes, told
-            cost = len(changed), _another_kind(value, made)
-            if self._fits(made, each) and self._fits(made, schema) and (best is None or cost < best[0]):
-                best = cost, made, changed
+            before, self.changes = self.changes, []
+            result = self.value(value, each, where, depth + 1)
+            changes, self.changes = self.changes, before
+            cost = len(changes), _another_kind(value, result)
+            if self._fits(result, each) and self._fits(result, schema) and (best is None or cost < best[0]):
+                best = cost, result, changes
                 if cost == (1, False):
-                    break  # nothing is cheaper: without any change it would have fitted
+                    break  # nothing is cheaper: without a change it does not fit
         if best is None:
             return value
         self.changes += best[2]
@@ -183,14 +183,14 @@ class _Walk:
         return value
 
     def _listed(self, text: str, entry: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Any:
-        """A text that holds a list, or is its one entry; commas part it only where no entry can hold one."""
+        """The list in a text, or the text as its only entry. Commas separate entries only if no entry can contain a comma."""
         found = structure(text)
         if isinstance(found, list):
             return self._became(text, found, {"type": "array"}, where)
         parts = [part.strip() for part in text.split(",")] if "," in text else []
         if parts and (entry.get("type") in ("integer", "number", "boolean") or "enum" in entry):
-            made = [self._quietly(part, entry, depth) for part in parts]
-            return self._became(text, made, schema, where)
+            items = [self._quietly(part, entry, depth) for part in parts]
+            return self._became(text, items, schema, where)
         if found is None and text.strip() and not any(sign in text for sign in ",;\n"):
             return self._wrapped(text, entry, schema, where, depth)
         return text
@@ -211,11 +211,11 @@ class _Walk:
             return value
         known, more = schema.get("properties", {}), schema.get("additionalProperties")
         present = self._present(value, schema, where, depth)
-        named = self._present(self._named(present, known, schema, where), schema, where, depth)
-        return {name: self.value(each, known.get(name, more), _step(where, name), depth + 1) for name, each in named.items()}
+        renamed = self._present(self._renamed(present, known, schema, where), schema, where, depth)
+        return {name: self.value(each, known.get(name, more), _step(where, name), depth + 1) for name, each in renamed.items()}
 
     def _present(self, value: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Mapping[str, Any]:
-        """Without the optional values that only say that there is none."""
+        """The values without optional ones that mean "none"."""
         known, required = schema.get("properties", {}), schema.get("required", ())
         none = [
             name for name, each in value.items() if name in known and name not in required and self._is_nothing(each, known[name], depth)
@@ -224,34 +224,34 @@ class _Walk:
         return {name: each for name, each in value.items() if name not in none} if none else value
 
     def _is_nothing(self, value: Any, part: Any, depth: int) -> bool:
-        """Whether an optional value says that there is none, where only another kind of value would fit."""
+        """Whether an optional value means "none", and does not fit."""
         return (value is None or (isinstance(value, str) and value.strip().lower() in NOTHING)) and not (
             self._fits(value, part) or self._fits(self._quietly(value, part, depth), part)
         )
 
-    def _named(self, value: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The same values under the names of the schema, where one is misspelt and only one other can be meant."""
+    def _renamed(self, value: Mapping[str, Any], known: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """The same values under the names of the schema. A misspelt name is replaced if it can mean only one other."""
         strangers = [name for name in value if name not in known][:MOST_STRANGERS]
         missing = [name for name in known if name not in value][:MOST_MISSING]
-        wanted = (
+        targets = (
             missing if schema.get("additionalProperties") is False else [name for name in schema.get("required", ()) if name in missing]
         )
-        renamed: dict[str, str] = {}
+        new_names: dict[str, str] = {}
         for judge in (lambda one, two: folded(one) == folded(two), alike):
             for name in strangers:
-                meant = [each for each in wanted if each not in renamed.values() and judge(str(name), each)]
-                rivals = [each for each in strangers if each not in renamed and meant and judge(str(each), meant[0])]
-                if name not in renamed and len(meant) == 1 and len(rivals) == 1 and folded(str(name)):
-                    renamed[name] = meant[0]
-                    self.changes.append(f"{_step(where, str(name)[:60])} read as {meant[0]}")
-        return {renamed.get(name, name): each for name, each in value.items()}
+                matches = [each for each in targets if each not in new_names.values() and judge(str(name), each)]
+                rivals = [each for each in strangers if each not in new_names and matches and judge(str(each), matches[0])]
+                if name not in new_names and len(matches) == 1 and len(rivals) == 1 and folded(str(name)):
+                    new_names[name] = matches[0]
+                    self.changes.append(f"{_step(where, str(name)[:60])} read as {matches[0]}")
+        return {new_names.get(name, name): each for name, each in value.items()}
 
 
-def _another_kind(value: Any, made: Any) -> bool:
-    """Whether a list was put around a value, or a number became a text."""
+def _another_kind(value: Any, result: Any) -> bool:
+    """Whether the change put a list around a value, or made a text from a number."""
     if isinstance(value, (int, float)):
-        return isinstance(made, (str, list))
-    return isinstance(made, list) and not isinstance(value, list)
+        return isinstance(result, (str, list))
+    return isinstance(result, list) and not isinstance(value, list)
 
 
 def _step(where: str, name: object) -> str:
@@ -259,7 +259,7 @@ def _step(where: str, name: object) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """A value alone in a list, or in an object that says what it is: `{"type": "string", "value": "Paris"}`."""
+    """The value in a list with one entry, or in an object with its type: `{"type": "string", "value": "Paris"}`."""
     if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], (list, Mapping)):
         return value[0]
     if isinstance(value, Mapping) and "value" in value and value.keys() <= {"type", "value", "description", "title"}:
@@ -268,11 +268,11 @@ def _bare(value: Any) -> Any:
 
 
 def _or_missing(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def made(value: Any) -> Any:
-        found = make(value)
-        return _MISSING if found is None else found
+    def convert(value: Any) -> Any:
+        result = make(value)
+        return _MISSING if result is None else result
 
-    return made
+    return convert
 
 
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {

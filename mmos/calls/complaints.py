@@ -13,7 +13,7 @@ from mmos.calls.patience import Patience
 from mmos.calls.references import resolved
 
 MOST = 5
-SHOWN = 80
+LONGEST = 80
 DEEPEST = 2
 """How far into alternatives and lists it is told what is allowed."""
 _NAMES = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}  # fmt: skip
@@ -48,9 +48,9 @@ def _inside(value: Any, schema: Mapping[str, Any], fit: Fit, where: str, depth: 
             if name in known:
                 yield from _complaints(each, known[name], fit, _step(where, name), depth + 1)
             elif more is False and "patternProperties" not in schema:
-                yield f"{_step(where, str(name)[:SHOWN])} is not known; known are: {', '.join(known) or 'none'}"
+                yield f"{_step(where, str(name)[:LONGEST])} is not known; known are: {', '.join(known) or 'none'}"
             elif isinstance(more, Mapping):
-                yield from _complaints(each, more, fit, _step(where, str(name)[:SHOWN]), depth + 1)
+                yield from _complaints(each, more, fit, _step(where, str(name)[:LONGEST]), depth + 1)
     elif isinstance(value, list) and isinstance(schema.get("items"), Mapping) and "prefixItems" not in schema:
         for place, each in enumerate(value):
             yield from _complaints(each, schema["items"], fit, _step(where, str(place)), depth + 1)
@@ -67,10 +67,10 @@ def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 
     for word in ("anyOf", "oneOf"):
         if word in schema:
             return " or ".join(
-                dict.fromkeys(said for each in schema[word][:5] if (said := allowed_by(resolved(each, root), root, depth + 1)))
+                dict.fromkeys(text for each in schema[word][:5] if (text := allowed_by(resolved(each, root), root, depth + 1)))
             )
     kinds = schema.get("type", ())
-    said = " or ".join(_NAMES.get(kind, kind) for kind in ((kinds,) if isinstance(kinds, str) else kinds))
+    text = " or ".join(_NAMES.get(kind, kind) for kind in ((kinds,) if isinstance(kinds, str) else kinds))
     limits = [
         f"{word} {schema[key]}"
         for key, word in (
@@ -82,17 +82,17 @@ def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 
     ]  # fmt: skip
     entries = schema.get("items")
     if isinstance(entries, Mapping) and (inner := allowed_by(resolved(entries, root), root, depth + 1)):
-        said = f"{said}, each entry {inner}"
-    return ", ".join([said, *limits] if said else limits)
+        text = f"{text}, each entry {inner}"
+    return ", ".join([text, *limits] if text else limits)
 
 
 def shown(value: Any) -> str:
     """A model may have written anything, of any length."""
-    text = written(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    text = encode(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-def written(value: Any) -> str:
+def encode(value: Any) -> str:
     try:
         return orjson.dumps(value, default=str).decode()
     except orjson.JSONEncodeError:

@@ -41,16 +41,16 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 
 def number(text: str) -> int | float | None:
     """The number that this text can only mean; thousands are grouped where that cannot be a fraction."""
-    said = text.strip()
-    if len(said) > LONGEST:
+    digits = text.strip()
+    if len(digits) > LONGEST:
         return None
     for pattern, sign in _GROUPS:
-        if pattern.fullmatch(said):
-            said = re.sub(r"[ \u00a0\u202f]" if sign == " " else re.escape(sign), "", said)
+        if pattern.fullmatch(digits):
+            digits = re.sub(r"[ \u00a0\u202f]" if sign == " " else re.escape(sign), "", digits)
             break
-    if _WHOLE.fullmatch(said):
-        return int(said)
-    return float(said) if _DECIMAL.fullmatch(said) and said.strip("+-") != "." else None
+    if _WHOLE.fullmatch(digits):
+        return int(digits)
+    return float(digits) if _DECIMAL.fullmatch(digits) and digits.strip("+-") != "." else None
 
 
 def whole(value: Any) -> int | None:
@@ -63,10 +63,10 @@ def whole(value: Any) -> int | None:
 
 
 def truth(value: Any) -> bool | None:
-    said = value.strip().lower() if isinstance(value, str) else value
-    if isinstance(said, str):
-        return True if said in _TRUE else False if said in _FALSE else None
-    return bool(said) if isinstance(said, (int, float)) and said in (0, 1) else None
+    word = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(word, str):
+        return True if word in _TRUE else False if word in _FALSE else None
+    return bool(word) if isinstance(word, (int, float)) and word in (0, 1) else None
 
 
 def spelled(value: Any) -> str | None:
@@ -80,21 +80,21 @@ def spelled(value: Any) -> str | None:
 
 def structure(text: str) -> Any:
     """The list or object that a text holds as JSON, or as Python writes it; None where it holds none."""
-    said = text.strip()
-    if not said or said[0] not in "[{(" or said[-1] not in "]})" or len(said) > LONGEST_JSON:
+    stripped = text.strip()
+    if not stripped or stripped[0] not in "[{(" or stripped[-1] not in "]})" or len(stripped) > LONGEST_JSON:
         return None
     try:
-        return orjson.loads(said)
+        return orjson.loads(stripped)
     except orjson.JSONDecodeError:
         pass
-    if len(said) > LONGEST_LITERAL:
+    if len(stripped) > LONGEST_LITERAL:
         return None
     try:
-        found = ast.literal_eval(said)
-        orjson.dumps(found)
+        value = ast.literal_eval(stripped)
+        orjson.dumps(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
-    return listed(found) if isinstance(found, (list, dict, tuple)) else None
+    return listed(value) if isinstance(value, (list, dict, tuple)) else None
 
 
 def listed(value: Any) -> Any:
@@ -109,15 +109,15 @@ def choice(value: Any, choices: Sequence[Any]) -> Any:
     text = spelled(value)
     if text is None or len(text) > LONGEST or len(choices) > MOST_CHOICES:
         return None
-    texts = [(each, said) for each in choices if (said := spelled(each)) is not None]
-    for fold in (str.strip, lambda said: said.strip(" \t\r\n'\"`.").casefold(), folded):
-        found = [each for each, said in texts if fold(said) == fold(text) and fold(said)]
+    texts = [(each, spelling) for each in choices if (spelling := spelled(each)) is not None]
+    for fold in (str.strip, lambda spelling: spelling.strip(" \t\r\n'\"`.").casefold(), folded):
+        found = [each for each, spelling in texts if fold(spelling) == fold(text) and fold(spelling)]
         if found:
             return found[0] if len(found) == 1 else None
-    said_number = number(text)
-    found = [each for each in choices if said_number is not None and same(each, said_number)]
+    as_number = number(text)
+    found = [each for each in choices if as_number is not None and same(each, as_number)]
     if not found:
-        found = [each for each, said in texts if alike(text, said)]
+        found = [each for each, spelling in texts if alike(text, spelling)]
     return found[0] if len(found) == 1 else None
 
 
@@ -126,22 +126,22 @@ def folded(name: str) -> str:
     return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
-def alike(said: str, known: str) -> bool:
+def alike(word: str, known: str) -> bool:
     """The same words, but for a slip in long ones; numbers and first letters are never slips."""
-    one, two = _parts(said), _parts(known)
+    one, two = _parts(word), _parts(known)
     return len(one) == len(two) > 0 and all(_same_word(*pair) for pair in zip(one, two, strict=True))
 
 
 def _parts(name: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name[:LONGEST])
-    return [word.casefold() for word in _WORDS.findall(spaced)]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name[:LONGEST])
+    return [word.casefold() for word in _WORDS.findall(words)]
 
 
-def _same_word(said: str, known: str) -> bool:
-    if said == known:
+def _same_word(word: str, known: str) -> bool:
+    if word == known:
         return True
-    if min(len(said), len(known)) < SHORTEST or max(len(said), len(known)) > LONGEST_WORD:
+    if min(len(word), len(known)) < SHORTEST or max(len(word), len(known)) > LONGEST_WORD:
         return False
-    if said[0] != known[0] or said.isdigit() or known.isdigit():
+    if word[0] != known[0] or word.isdigit() or known.isdigit():
         return False
-    return SequenceMatcher(None, said, known, autojunk=False).ratio() >= ALIKE
+    return SequenceMatcher(None, word, known, autojunk=False).ratio() >= ALIKE

@@ -63,7 +63,7 @@ def specs_of(tools: Any) -> list[Spec]:
 def normal(parameters: Any) -> dict[str, Any]:
     """The parameters of a tool as JSON Schema of an object; whatever cannot be understood takes anything."""
     if isinstance(parameters, (str, bytes)):
-        parameters = _parsed(parameters)
+        parameters = _parse(parameters)
     if isinstance(parameters, (list, tuple)):
         parameters = {"properties": parameters}
     if not isinstance(parameters, Mapping):
@@ -89,7 +89,7 @@ def _kind(value: Any) -> str:
     return {str: "a text", list: "a list", bool: "a yes or no", type(None): "null"}.get(type(value), f"a {type(value).__name__}")
 
 
-def _parsed(text: str | bytes) -> Any:
+def _parse(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -115,7 +115,7 @@ class _Dialect:
         if isinstance(part, str):
             return schema_of(part) or {}
         if isinstance(part, (list, tuple)):
-            return _enumerated(part) or {}
+            return _enum(part) or {}
         if not isinstance(part, Mapping) or depth > DEEPEST:
             return {}
         schema: dict[str, Any] = {}
@@ -126,14 +126,14 @@ class _Dialect:
         return schema
 
     def _type(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
-        said = part.get("type")
-        if isinstance(said, (list, tuple)):
-            kinds = [kind for each in said if isinstance(each, str) and (kind := schema_of(each)) is not None]
+        kind_name = part.get("type")
+        if isinstance(kind_name, (list, tuple)):
+            kinds = [kind for each in kind_name if isinstance(each, str) and (kind := schema_of(each)) is not None]
             names = list(dict.fromkeys(kind["type"] for kind in kinds if isinstance(kind.get("type"), str)))
-            if names and len(kinds) == len([each for each in said if isinstance(each, str)]) and all(kinds):
+            if names and len(kinds) == len([each for each in kind_name if isinstance(each, str)]) and all(kinds):
                 schema["type"] = names if len(names) > 1 else names[0]
-        elif isinstance(said, (str, Mapping)):
-            schema.update(self._schema(said, depth + 1))
+        elif isinstance(kind_name, (str, Mapping)):
+            schema.update(self._schema(kind_name, depth + 1))
         if "type" not in schema and isinstance(part.get("properties"), (Mapping, list, tuple)):
             schema["type"] = "object"
         if part.get("nullable") is True and "type" in schema:
@@ -177,22 +177,22 @@ class _Dialect:
                 schema[word] = [self._schema(each, depth + 1) for each in part[word]]
         for word in ("$defs", "definitions", "patternProperties"):
             if isinstance(part.get(word), Mapping):
-                kept = {str(name): self._schema(each, depth + 1) for name, each in part[word].items()}
-                schema[word] = {name: each for name, each in kept.items() if word != "patternProperties" or _compiles(name)}
+                schemas = {str(name): self._schema(each, depth + 1) for name, each in part[word].items()}
+                schema[word] = {name: each for name, each in schemas.items() if word != "patternProperties" or _compiles(name)}
 
-    def _items(self, said: Any, schema: dict[str, Any], depth: int) -> None:
-        if isinstance(said, bool):
-            schema["items"] = said
-        elif isinstance(said, (list, tuple)) and said and all(isinstance(each, Mapping) for each in said):
-            entries = [self._schema(each, depth + 1) for each in said]
+    def _items(self, items: Any, schema: dict[str, Any], depth: int) -> None:
+        if isinstance(items, bool):
+            schema["items"] = items
+        elif isinstance(items, (list, tuple)) and items and all(isinstance(each, Mapping) for each in items):
+            entries = [self._schema(each, depth + 1) for each in items]
             schema["items" if len(entries) == 1 else "prefixItems"] = entries[0] if len(entries) == 1 else entries
-        elif isinstance(said, (Mapping, str)):
-            schema["items"] = self._schema(said, depth + 1)
+        elif isinstance(items, (Mapping, str)):
+            schema["items"] = self._schema(items, depth + 1)
 
     def _properties(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
         """The properties, and which of them must be given: the list beside them, and what each says of itself."""
-        said = part["properties"]
-        pairs: Iterable[tuple[Any, Any]] = said.items() if isinstance(said, Mapping) else _named(said)
+        listing = part["properties"]
+        pairs: Iterable[tuple[Any, Any]] = listing.items() if isinstance(listing, Mapping) else _pairs(listing)
         properties: dict[str, Any] = {}
         required = dict.fromkeys(_names(part.get("required")))
         for key, each in pairs:
@@ -211,11 +211,11 @@ class _Dialect:
 
     def _values(self, part: Mapping[str, Any], schema: dict[str, Any]) -> None:
         """The allowed values; of a list they are those of its entries, and a type that forbids them all is a slip."""
-        said = part.get("enum", part.get("choices"))
-        listed = _enumerated(list(said) if isinstance(said, Mapping) else said) if isinstance(said, (list, tuple, Mapping)) else None
-        if not listed:
+        choices = part.get("enum", part.get("choices"))
+        enum = _enum(list(choices) if isinstance(choices, Mapping) else choices) if isinstance(choices, (list, tuple, Mapping)) else None
+        if not enum:
             return
-        values = listed["enum"]
+        values = enum["enum"]
         if schema.get("type") == "array" and not any(isinstance(value, list) for value in values):
             entry = schema.get("items")
             schema["items"] = {**(entry if isinstance(entry, dict) else {}), "enum": values}
@@ -234,18 +234,18 @@ def _is_schema(part: Any) -> bool:
         return schema_of(part) is not None
     if not isinstance(part, Mapping):
         return False
-    said = part.get("type")
-    if isinstance(said, str) and schema_of(said) is not None:
+    kind = part.get("type")
+    if isinstance(kind, str) and schema_of(kind) is not None:
         return True
-    named = [word for word, each in part.items() if word in _KEYWORDS and not (word in _TEXTS and isinstance(each, Mapping))]
-    if not part or (named and len(named) == len(part)):
+    keywords = [word for word, each in part.items() if word in _KEYWORDS and not (word in _TEXTS and isinstance(each, Mapping))]
+    if not part or (keywords and len(keywords) == len(part)):
         return True
     return any(word in part for word in ("properties", "$defs", "definitions", "$ref", *_CHOICES)) or isinstance(part.get("required"), list)
 
 
-def _named(listed: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+def _pairs(items: Iterable[Any]) -> Iterable[tuple[str, Any]]:
     """`[{"name": "city", "type": "string"}]`, `[{"city": {…}}]` and `["city"]`."""
-    for each in listed:
+    for each in items:
         if isinstance(each, str):
             yield each, {}
         elif isinstance(each, Mapping) and isinstance(each.get("name"), str):
@@ -258,16 +258,16 @@ def _named(listed: Iterable[Any]) -> Iterable[tuple[str, Any]]:
             yield from each.items()
 
 
-def _names(said: Any) -> list[str]:
-    return list(dict.fromkeys(each for each in said if isinstance(each, str))) if isinstance(said, (list, tuple)) else []
+def _names(names: Any) -> list[str]:
+    return list(dict.fromkeys(each for each in names if isinstance(each, str))) if isinstance(names, (list, tuple)) else []
 
 
-def _enumerated(values: Any) -> dict[str, Any] | None:
-    kept: dict[bytes, Any] = {}
+def _enum(values: Any) -> dict[str, Any] | None:
+    distinct: dict[bytes, Any] = {}
     for value in values:
-        if (written := _written(value)) is not None:
-            kept.setdefault(written, value)
-    return {"enum": list(kept.values())} if kept else None
+        if (encoded := _encode(value)) is not None:
+            distinct.setdefault(encoded, value)
+    return {"enum": list(distinct.values())} if distinct else None
 
 
 def _limits(part: Mapping[str, Any], schema: dict[str, Any]) -> None:
@@ -295,10 +295,10 @@ def _compiles(pattern: str) -> bool:
 
 
 def _writable(value: Any) -> bool:
-    return _written(value) is not None
+    return _encode(value) is not None
 
 
-def _written(value: Any) -> bytes | None:
+def _encode(value: Any) -> bytes | None:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:

@@ -31,11 +31,11 @@ _NAME_WEIGHT = 4
 
 def relevant(text: str, specs: Sequence[Spec], most: int = MOST_TOOLS) -> list[Spec]:
     """The tools that a text may be about, the likeliest first; all of them where there are few."""
-    said, whole = _words(text), folded(text)
-    scores = {spec.name: _score(spec, said, whole) for spec in specs}
+    words, whole = _words(text), folded(text)
+    scores = {spec.name: _score(spec, words, whole) for spec in specs}
     ranked = sorted(specs, key=lambda spec: -scores[spec.name])
-    found = [spec for spec in ranked if scores[spec.name]][:most]
-    return found or (ranked if len(ranked) <= most else [])
+    matches = [spec for spec in ranked if scores[spec.name]][:most]
+    return matches or (ranked if len(ranked) <= most else [])
 
 
 def spelled_out(spec: Spec) -> Spec:
@@ -54,7 +54,7 @@ def trusted(
     The tools in `bound` do something that cannot be taken back: what they are given must stand in the `sources`.
     """
     known = {spec.name: spec for spec in specs}
-    found: list[ToolCall] = []
+    result: list[ToolCall] = []
     for call in calls:
         spec = known.get(call.name)
         if spec is None:
@@ -62,17 +62,17 @@ def trusted(
         strangers = sorted(map(str, call.arguments.keys() - spec.parameters.get("properties", {}).keys()))
         if strangers:
             return f"it gave {spec.name} arguments that it does not take: {', '.join(strangers)[:100]}"
-        if damaged := _damaged(call.arguments, spec, text):
-            return f"it cut off a value of {spec.name}: {damaged}"
-        coerced = coerce(call.arguments, spec.parameters, spec.problems)
-        if coerced.problems:
-            return f"the arguments of {spec.name} do not fit: {'; '.join(coerced.problems)}"
-        if spec.name in bound and (invented := _invented(coerced.arguments, spec, sources)):
-            return f"it gave {spec.name} values that nobody named: {invented}"
-        made = ToolCall("", spec.name, coerced.arguments)
-        if made not in found:
-            found.append(made)
-    return found or "it made no call"
+        if damage := _damage(call.arguments, spec, text):
+            return f"it cut off a value of {spec.name}: {damage}"
+        coercion = coerce(call.arguments, spec.parameters, spec.problems)
+        if coercion.problems:
+            return f"the arguments of {spec.name} do not fit: {'; '.join(coercion.problems)}"
+        if spec.name in bound and (invention := _invention(coercion.arguments, spec, sources)):
+            return f"it gave {spec.name} values that nobody named: {invention}"
+        fixed = ToolCall("", spec.name, coercion.arguments)
+        if fixed not in result:
+            result.append(fixed)
+    return result or "it made no call"
 
 
 # ---------------------------------------------------------------- which tools
@@ -82,9 +82,9 @@ def _words(text: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(text)} - _COMMON
 
 
-def _score(spec: Spec, said: set[str], whole: str) -> int:
-    named = len(spec.name) > 3 and folded(spec.name) in whole
-    return 100 * named + _NAME_WEIGHT * len(_words(spec.name) & said) + len(_words(spec.description) & said)
+def _score(spec: Spec, words: set[str], whole: str) -> int:
+    is_named = len(spec.name) > 3 and folded(spec.name) in whole
+    return 100 * is_named + _NAME_WEIGHT * len(_words(spec.name) & words) + len(_words(spec.description) & words)
 
 
 def _with_choices(part: Any, schema: Mapping[str, Any]) -> Any:
@@ -92,15 +92,15 @@ def _with_choices(part: Any, schema: Mapping[str, Any]) -> Any:
     values = schema.get("enum") or (entries.get("enum") if isinstance(entries, Mapping) else None)
     if not values or not isinstance(part, Mapping):
         return part
-    listed = f"One of: {', '.join(value if isinstance(value, str) else orjson.dumps(value).decode() for value in values)}."
-    told = str(schema.get("description", ""))
-    return part if listed in told else {**part, "description": f"{told} {listed}".strip()}
+    choices = f"One of: {', '.join(value if isinstance(value, str) else orjson.dumps(value).decode() for value in values)}."
+    description = str(schema.get("description", ""))
+    return part if choices in description else {**part, "description": f"{description} {choices}".strip()}
 
 
 # ---------------------------------------------------------------- what cannot be trusted
 
 
-def _damaged(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
+def _damage(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
     """A number where a text is due, and which stands in the words only as the beginning of more: 2024 of 2024-01-15."""
     for name, value in arguments.items():
         kinds = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters).get("type")
@@ -112,14 +112,14 @@ def _damaged(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
     return ""
 
 
-def _invented(arguments: Mapping[str, Any], spec: Spec, sources: Collection[str]) -> str:
+def _invention(arguments: Mapping[str, Any], spec: Spec, sources: Collection[str]) -> str:
     """The first value that stands nowhere in what was said; values that the tool itself lists may be chosen."""
-    said = folded(" ".join(sources))
+    text = folded(" ".join(sources))
     for name, value in arguments.items():
         schema = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters)
-        listed = [*schema.get("enum", ()), schema.get("const"), schema.get("default")]
+        choices = [*schema.get("enum", ()), schema.get("const"), schema.get("default")]
         for leaf in _leaves(value):
-            if leaf not in listed and folded(str(leaf)) not in said:
+            if leaf not in choices and folded(str(leaf)) not in text:
                 return f"{name} = {str(leaf)[:60]!r}"
     return ""
 

@@ -9,7 +9,7 @@ from typing import Any
 from mmos.calls import quoted
 from mmos.calls.marks import CLOSE, OPEN
 from mmos.calls.patience import Misread, Patience
-from mmos.calls.words import Spoken, Value, Word, counted
+from mmos.calls.words import PythonCall, Value, Word, parse_number
 
 DEEPEST = 60
 LONGEST_WORD = 2000
@@ -104,17 +104,17 @@ class Reader:
         if self._lists_calls and not self._inside and (found := self._quoted_call(at)):
             return found
         if not self._lenient:
-            said, end = quoted.strict(self._text, at, self._limit, self._patience)
+            text, end = quoted.strict(self._text, at, self._limit, self._patience)
         elif _OBJECT_IN_QUOTES.match(self._text, at) and (found := self._object_in_quotes(at)):
             return found
         else:
-            said, end, closed = quoted.lenient(self._text, at, self._limit, self._patience)
+            text, end, closed = quoted.lenient(self._text, at, self._limit, self._patience)
             self._cut = self._cut or not closed
             self._torn = self._torn or not closed
             self._forgive("quotes")
         if not _END.match(self._text, end) and self._text[end : end + 1] in "+.%*":
             return self._expression(at)
-        return said, end
+        return text, end
 
     def _object_in_quotes(self, at: int) -> tuple[Any, int] | None:
         """`"{"city": "Paris"}"`: an object as a text, with its own quotes unescaped."""
@@ -135,7 +135,7 @@ class Reader:
         if pair is None or name is None or not _CALL.match(self._text, name.end()):
             return None
         try:
-            value, end = self._spoken(name[0], self._text.index("(", name.end()))
+            value, end = self._python_call(name[0], self._text.index("(", name.end()))
         except Misread:
             return None
         found = re.compile(r"[\s;]{0,1000}+" + re.escape(pair[1])).match(self._text, end)
@@ -151,7 +151,7 @@ class Reader:
         digits = raw.lstrip("+-")
         if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
             return Word(found[0]), found.end()  # 007 is a name, or a number of another system
-        return counted(raw), found.end()
+        return parse_number(raw), found.end()
 
     def _word(self, at: int) -> tuple[Any, int]:
         name = NAME.match(self._text, at, self._limit)
@@ -163,7 +163,7 @@ class Reader:
         return self._expression(at)
 
     def _call_or_more(self, at: int, name: str, bracket: int) -> tuple[Any, int]:
-        value, end = self._spoken(name, bracket)
+        value, end = self._python_call(name, bracket)
         if self._inside and not _END.match(self._text, end):
             return self._expression(at)
         return value, end
@@ -172,18 +172,18 @@ class Reader:
         """Everything up to the next comma or bracket that closes what is around it."""
         end = word_end(self._text, at, min(self._limit, at + LONGEST_WORD))
         self._patience.spend((end - at) // 20)
-        said = self._text[at:end].strip()
-        if not said:
+        text = self._text[at:end].strip()
+        if not text:
             raise Misread("nothing where a value is due")
         self._torn = self._torn or (end >= self._limit and self._depth > 0)
-        return Word(said), end
+        return Word(text), end
 
     # ---------------------------------------------------------------- lists and objects
 
     def _list(self, at: int) -> tuple[Any, int]:
         close = _CLOSERS[self._text[at]]
         items: list[Any] = []
-        named: dict[str, Any] = {}
+        keywords: dict[str, Any] = {}
         at = self._space(at + 1)
         while at < self._limit and self._text[at] != close:
             if self._lenient and self._text[at] in ")]}":
@@ -191,12 +191,12 @@ class Reader:
                 break
             key = _ASSIGNED.match(self._text, at, self._limit) if items and not self._inside else None
             if key is not None:
-                named[key[1].replace("\\", "")], at = self._value(self._space(key.end()))
+                keywords[key[1].replace("\\", "")], at = self._value(self._space(key.end()))
             else:
                 value, at = self._value(at)
                 items.append(value)
             at = self._separated(at, close)
-        return (items + [named] * bool(named), at + 1) if at < self._limit else self._ended(items + [named] * bool(named), at)
+        return (items + [keywords] * bool(keywords), at + 1) if at < self._limit else self._ended(items + [keywords] * bool(keywords), at)
 
     def _separated(self, at: int, close: str) -> int:
         """Past the comma after an entry."""
@@ -248,14 +248,14 @@ class Reader:
             at = self._pair(at, pairs, loose)
 
     def _pair(self, at: int, pairs: dict[str, Any], loose: list[Any]) -> int:
-        begun = at
+        first = at
         key, at = self._key(at)
         colon = _KEY.match(self._text, at, self._limit) if key is not None else None
         if key is None or colon is None:
             if self._lenient and key is not None and self._space(at) >= self._limit:
                 self._cut = True
                 return self._limit
-            value, at = self._value(begun)
+            value, at = self._value(first)
             loose.append(value)
             return self._separated(at, "}")
         at = self._space(colon.end())
@@ -268,10 +268,10 @@ class Reader:
     def _key(self, at: int) -> tuple[str | None, int]:
         if quoted.opening(self._text, at):
             try:
-                said, end = quoted.strict(self._text, at, self._limit, self._patience)
+                text, end = quoted.strict(self._text, at, self._limit, self._patience)
             except Misread:
-                said, end, _ = quoted.lenient(self._text, at, self._limit, self._patience)
-            return said.replace("\\", ""), end
+                text, end, _ = quoted.lenient(self._text, at, self._limit, self._patience)
+            return text.replace("\\", ""), end
         found = _KEYWORD.match(self._text, at, self._limit)
         if found is None:
             return None, at
@@ -280,35 +280,35 @@ class Reader:
 
     # ---------------------------------------------------------------- calls
 
-    def _spoken(self, name: str, bracket: int) -> tuple[Any, int]:
+    def _python_call(self, name: str, bracket: int) -> tuple[Any, int]:
         self._depth += 1
         self._inside += 1
         if self._depth > DEEPEST:
             raise Misread("too deep")
         positional: list[Any] = []
-        named: dict[str, Any] = {}
+        keywords: dict[str, Any] = {}
         at, last = self._space(bracket + 1), ""
         while at < self._limit and self._text[at] != ")":
             if self._lenient and self._text[at] in "]}":
                 self._forgive("brackets")
                 break
-            at, last = self._argument(at, positional, named, last)
+            at, last = self._argument(at, positional, keywords, last)
         if at >= self._limit:
             self._ended(None, at)
         self._depth -= 1
         self._inside -= 1
         closed = at < self._limit and self._text[at] == ")"
-        return Spoken(name.replace("\\", ""), tuple(positional), named), at + closed
+        return PythonCall(name.replace("\\", ""), tuple(positional), keywords), at + closed
 
-    def _argument(self, at: int, positional: list[Any], named: dict[str, Any], last: str) -> tuple[int, str]:
+    def _argument(self, at: int, positional: list[Any], keywords: dict[str, Any], last: str) -> tuple[int, str]:
         if self._text.startswith("**{", at):
             at += 2
         key = self._argument_key(at)
         if key is None:
             value, at = self._value(at)
-            before = named.get(last)
+            before = keywords.get(last)
             if last and isinstance(before, Word) and isinstance(value, Word):
-                named[last] = Word(f"{before}, {value}")  # San Francisco, CA
+                keywords[last] = Word(f"{before}, {value}")  # San Francisco, CA
             else:
                 positional.append(value)
             return self._separated(at, ")"), last
@@ -318,7 +318,7 @@ class Reader:
             return at, name
         if self._text[at] in ",)":
             raise Misread("an argument without a value")
-        named[name], at = self._value(at)
+        keywords[name], at = self._value(at)
         return self._separated(at, ")"), name
 
     def _argument_key(self, at: int) -> tuple[str, int] | None:
@@ -327,12 +327,12 @@ class Reader:
             return found[1].replace("\\", ""), self._space(found.end())
         if quoted.opening(self._text, at):
             try:
-                said, end = quoted.strict(self._text, at, self._limit, self._patience)
+                text, end = quoted.strict(self._text, at, self._limit, self._patience)
             except Misread:
                 return None
             colon = _KEY.match(self._text, end, self._limit)
-            if colon is not None and NAME.fullmatch(said):
-                return said, self._space(colon.end())
+            if colon is not None and NAME.fullmatch(text):
+                return text, self._space(colon.end())
         return None
 
 

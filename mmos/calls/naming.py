@@ -11,31 +11,31 @@ from functools import cached_property
 from mmos.calls.spec import Spec
 
 ALIKE = 0.8
-"""How alike two words must be to be one, as difflib counts: one slip in a word of five letters."""
+"""How similar two words must be, by difflib: one typing error in a word of five letters."""
 SHORTEST = 4
-"""A shorter word must be exact: `get` and `set` are no slips of each other."""
+"""A shorter word must be exact: `get` is not `set`."""
 LONGEST_WORD = 60
-"""So must a longer one."""
+"""A longer word must be exact, too."""
 LONG = 7
-"""A letter for another is a slip in words of this length; in shorter ones it is another word: `insert` and `invert`."""
+"""Another letter is a typing error in words of at least this length. In a shorter word it makes another word: `insert` and `invert`."""
 LONGEST = 100
-LONGEST_SAID = 4 * LONGEST
-"""With quotes, blanks and backslashes around the name."""
+LONGEST_TEXT = 4 * LONGEST
+"""The longest name with quotes, spaces and backslashes around it."""
 
 _ENDINGS = ("s", "es", "d", "ed")
-"""What may be one too many, or missing, at the end of a short word: `timer` is no slip of `time`."""
+"""Endings that a short word may have or lack. Another ending makes another word: `timer` is not `time`."""
 _SIGNS = re.compile(r"[^a-z0-9]+")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PREFIXES = frozenset(("functions", "function", "tools", "tool", "api", "default_api", "tool_code"))
 _STEPS = re.compile(r"\.|/|::|__|:")
 _CALLING = re.compile(r"\.(?:call|invoke|run|execute|__call__)$")
-"""What some models put behind the name of a tool."""
+"""Some models write this after the name of a tool."""
 _NUMBERED = re.compile(r"^\d+[.:)]\s*|[:#]\d+$|\(\s*\)$")
 
 
 @dataclass(frozen=True)
-class Meant:
-    """The tool that a name means, how that was found out, and which others it may mean as well."""
+class Match:
+    """The tool that a name means, the repair of the name, and other tools that it may mean."""
 
     spec: Spec | None = None
     repair: str = ""
@@ -43,12 +43,12 @@ class Meant:
 
 
 class Names:
-    """The offered tools, ready to be found."""
+    """Finds offered tools by their names."""
 
     def __init__(self, specs: Iterable[Spec]) -> None:
         self.specs: Mapping[str, Spec] = {spec.name: spec for spec in specs}
         self.plain_pieces: dict[str, bool] = {}
-        """Pieces of streamed text that have been judged: whether they are plain, whatever came before."""
+        """Whether a piece of a stream is plain text after any other text, by piece."""
 
     @cached_property
     def _folded(self) -> Mapping[str, Sequence[str]]:
@@ -56,12 +56,12 @@ class Names:
 
     @cached_property
     def _tails(self) -> Mapping[str, Sequence[str]]:
-        """By what is left of an offered name without its first steps."""
+        """The tools by the end of their name, without its first steps."""
         return _grouped((folded(tail), name) for name in self.specs for tail in _without_steps(name))
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:
-        """All that a name may be while it is being written."""
+        """All beginnings of the names."""
         return frozenset(known[:end] for known in (*self._folded, *self._tails) for end in range(min(len(known), LONGEST) + 1))
 
     @cached_property
@@ -70,7 +70,7 @@ class Names:
 
     @cached_property
     def mention(self) -> re.Pattern[str]:
-        """Finds every place that may name an offered tool, in any spelling that is no slip."""
+        """Finds every place that may name an offered tool, in any spelling without a typing error."""
         names = {tail for name in self.specs for tail in (name, *_without_steps(name)) if tail == name or len(_words(tail)) > 1}
         groups: dict[str, set[str]] = {}
         for name in names:
@@ -81,49 +81,49 @@ class Names:
         return re.compile("|".join(ways) or r"(?!)")
 
     def begins(self, word: str) -> bool:
-        """Whether an offered name may be in the middle of being written."""
+        """Whether a word may be the beginning of an offered name."""
         *steps, last = _STEPS.split(word)
         if not last:  # the end of a sentence, or of one of the prefixes that models like
             return steps[-1].lower() in _PREFIXES or folded(word) in self._beginnings
         return folded(last) in self._beginnings or folded(word) in self._folded
 
-    def sure(self, said: str) -> Meant:
-        """The tool of this name, in any spelling and with any prefix, but without a slip."""
-        if said in self.specs:
-            return Meant(self.specs[said])
-        if len(said) > LONGEST_SAID:
-            return Meant()
-        name = _tidied(said)
+    def sure(self, text: str) -> Match:
+        """The tool of this name, in any spelling and with any prefix, but without a typing error."""
+        if text in self.specs:
+            return Match(self.specs[text])
+        if len(text) > LONGEST_TEXT:
+            return Match()
+        name = _tidied(text)
         if name in self.specs:
-            return Meant(self.specs[name], f"name: {said} is {name}")
+            return Match(self.specs[name], f"name: {text} is {name}")
         if len(name) > LONGEST or not name:
-            return Meant()
+            return Match()
         tries = (name, *_without_steps(name), *([name[: calling.start()]] if (calling := _CALLING.search(name)) else ()))
         for index, word in ((self._folded, word) for word in tries):
-            if found := index.get(folded(word)):
-                return self._one(said, found)
-        return self._one(said, self._tails.get(folded(name), ()))
+            if names := index.get(folded(word)):
+                return self._one(text, names)
+        return self._one(text, self._tails.get(folded(name), ()))
 
-    def near(self, said: str) -> Meant:
-        """The same, or the one tool whose name this is but for a slip in a word or the order of the words."""
-        meant = self.sure(said)
-        if meant.spec or meant.rivals or not said or len(said) > LONGEST:
-            return meant
-        for tail in (_tidied(said), *_without_steps(_tidied(said))):
+    def near(self, text: str) -> Match:
+        """The same. If there is none, the one tool whose name differs only by a typing error or by the order of its words."""
+        match = self.sure(text)
+        if match.spec or match.rivals or not text or len(text) > LONGEST:
+            return match
+        for tail in (_tidied(text), *_without_steps(_tidied(text))):
             words = _words(tail)
             alike = [name for name, known in self._words.items() if _alike(words, known)]
             if alike:
-                return self._one(said, alike)
-        return Meant()
+                return self._one(text, alike)
+        return Match()
 
-    def _one(self, said: str, found: Sequence[str]) -> Meant:
-        if len(found) == 1:
-            return Meant(self.specs[found[0]], f"name: {said[:LONGEST]} is {found[0]}")
-        return Meant(rivals=tuple(found))
+    def _one(self, text: str, names: Sequence[str]) -> Match:
+        if len(names) == 1:
+            return Match(self.specs[names[0]], f"name: {text[:LONGEST]} is {names[0]}")
+        return Match(rivals=tuple(names))
 
 
 def folded(name: str) -> str:
-    """The letters and digits alone: `getWeather`, `get-weather` and `Get_Weather` are one name."""
+    """Only the letters and digits: `getWeather`, `get-weather` and `Get_Weather` are one name."""
     return _SIGNS.sub("", name.lower())
 
 
@@ -135,8 +135,8 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
     return groups
 
 
-def _tidied(said: str) -> str:
-    name = said.strip(" \t\r\n`'\"*<>[]").replace("\\", "")
+def _tidied(text: str) -> str:
+    name = text.strip(" \t\r\n`'\"*<>[]").replace("\\", "")
     return _NUMBERED.sub("", name).strip()
 
 
@@ -150,7 +150,7 @@ def _words(name: str) -> Sequence[str]:
 
 
 def _spelled(words: Sequence[str]) -> str:
-    r"""A pattern for a name without its first letter, in other spellings: `get_weather`, `get\_weather`, `get-weather`, `getWeather`."""
+    r"""A pattern for a name without its first letter, in any spelling: `get_weather`, `get\_weather`, `get-weather`, `getWeather`."""
     return r"\\?[\W_]?".join("".join(map(_letter, word)) for word in (words[0][1:], *words[1:]))
 
 
@@ -158,29 +158,29 @@ def _letter(sign: str) -> str:
     return f"[{sign}{sign.upper()}]" if sign.isalpha() else sign
 
 
-def _alike(said: Sequence[str], known: Sequence[str]) -> bool:
-    if sorted(said) == sorted(known):
-        return bool(said)
-    whole, other = "".join(said), "".join(known)
-    if len(said) == len(known):
-        return all(_same_word(one, two) for one, two in zip(said, known, strict=True))
+def _alike(words: Sequence[str], known: Sequence[str]) -> bool:
+    if sorted(words) == sorted(known):
+        return bool(words)
+    whole, other = "".join(words), "".join(known)
+    if len(words) == len(known):
+        return all(_same_word(one, two) for one, two in zip(words, known, strict=True))
     return _same_word(whole, other)
 
 
-def _same_word(said: str, known: str) -> bool:
-    """One word but for a slip; the first letter counts, for it tells `increase` from `decrease`."""
-    if said == known:
+def _same_word(word: str, known: str) -> bool:
+    """The same word, or one with a typing error. The first letters must be equal: `increase` is not `decrease`."""
+    if word == known:
         return True
     if (
-        max(len(said), len(known)) > LONGEST_WORD
-        or min(len(said), len(known)) < SHORTEST
-        or said[0] != known[0]
-        or abs(len(said) - len(known)) > 2
+        max(len(word), len(known)) > LONGEST_WORD
+        or min(len(word), len(known)) < SHORTEST
+        or word[0] != known[0]
+        or abs(len(word) - len(known)) > 2
     ):
         return False
-    if said.startswith(known) or known.startswith(said):
-        ending = max(said, known, key=len)[min(len(said), len(known)) :]
-        return ending in _ENDINGS or min(len(said), len(known)) >= LONG
-    if len(said) == len(known) and sorted(said) != sorted(known) and len(said) < LONG:
+    if word.startswith(known) or known.startswith(word):
+        ending = max(word, known, key=len)[min(len(word), len(known)) :]
+        return ending in _ENDINGS or min(len(word), len(known)) >= LONG
+    if len(word) == len(known) and sorted(word) != sorted(known) and len(word) < LONG:
         return False
-    return SequenceMatcher(None, said, known, autojunk=False).ratio() >= ALIKE
+    return SequenceMatcher(None, word, known, autojunk=False).ratio() >= ALIKE

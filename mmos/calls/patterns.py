@@ -11,9 +11,9 @@ from typing import Any
 from mmos.calls.patience import Patience
 
 LONGEST = 2_000
-"""A longer pattern is not matched."""
+"""A longer pattern is refused."""
 PLACES_A_STEP = 8
-"""How many places of a text are looked at in the time of one step."""
+"""Places of a text that one step can check."""
 
 _CATEGORIES: dict[str, Callable[[str], bool]] = {
     "DIGIT": str.isdecimal,
@@ -23,11 +23,11 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
 
 
 class UnknownPattern(ValueError):
-    """No pattern at all, or one with parts that are not matched here, such as a reference to a group."""
+    """The text is no pattern, or one with parts that MMOS does not support, such as a reference to a group."""
 
 
 class _Walk:
-    """One text, and the work that is left for it."""
+    """One text, and the limit of work for it."""
 
     def __init__(self, text: str, patience: Patience) -> None:
         self.text = text
@@ -38,26 +38,26 @@ class _Walk:
 
 
 Ends = Callable[[_Walk, set[int]], set[int]]
-"""Where a part of a pattern may end that begins at one of these places."""
+"""The places where a part of a pattern may end, from the places where it may begin."""
 
 
-def found(pattern: str, text: str, patience: Patience | None = None) -> bool:
-    """Whether the pattern matches anywhere in the text. Raises UnknownPattern, and Misread when it takes too much work."""
+def search(pattern: str, text: str, patience: Patience | None = None) -> bool:
+    """Whether the pattern matches anywhere in the text. Raises UnknownPattern, or Misread when it takes too much work."""
     patience = patience or Patience(len(text))
-    return bool(parsed(pattern)(_Walk(text, patience), set(range(len(text) + 1))))
+    return bool(parse(pattern)(_Walk(text, patience), set(range(len(text) + 1))))
 
 
 def fits(pattern: str, text: str, patience: Patience | None = None) -> bool:
-    """The same, for a check: a pattern that cannot be matched here forbids nothing."""
+    """The same for a check. A pattern that MMOS cannot match forbids nothing."""
     try:
-        return found(pattern, text, patience)
+        return search(pattern, text, patience)
     except UnknownPattern:
         return True
 
 
 @lru_cache(maxsize=256)
-def parsed(pattern: str) -> Ends:
-    """The pattern, ready to be matched: it follows all ways through a text at once. Raises UnknownPattern."""
+def parse(pattern: str) -> Ends:
+    """Prepare a pattern. The match follows all ways through a text at once. Raises UnknownPattern."""
     if len(pattern) > LONGEST:
         raise UnknownPattern("it is too long")
     try:
@@ -74,7 +74,7 @@ def _folds(flags: int) -> bool:
 
 
 def _sequence(items: Any, *, folds: bool) -> Ends:
-    parts = [_part(str(kind), held, folds) for kind, held in items]
+    parts = [_part(str(kind), argument, folds) for kind, argument in items]
 
     def ends(walk: _Walk, places: set[int]) -> set[int]:
         for part in parts:
@@ -85,22 +85,22 @@ def _sequence(items: Any, *, folds: bool) -> Ends:
     return ends
 
 
-def _part(kind: str, held: Any, folds: bool) -> Ends:
+def _part(kind: str, argument: Any, folds: bool) -> Ends:
     if kind in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
-        fits = _sign(kind, held, folds)
+        fits = _sign(kind, argument, folds)
         return lambda walk, places: {at + 1 for at in places if at < len(walk.text) and fits(walk.text[at])}
     if kind == "BRANCH":
-        ways = [_sequence(way, folds=folds) for way in held[1]]
+        ways = [_sequence(way, folds=folds) for way in argument[1]]
         return lambda walk, places: set().union(*(way(walk, places) for way in ways))
     if kind == "SUBPATTERN":
-        _, added, removed, inner = held
+        _, added, removed, inner = argument
         return _sequence(inner, folds=(folds or _folds(added)) and not _folds(removed))
     if kind in ("MAX_REPEAT", "MIN_REPEAT"):
-        least, most, inner = held
+        least, most, inner = argument
         return _repeat(_sequence(inner, folds=folds), least, most)
     if kind in ("ASSERT", "ASSERT_NOT"):
-        return _look(held[0], held[1], folds=folds, wanted=kind == "ASSERT")
-    if kind == "AT" and (stands := _PLACES.get(str(held))):
+        return _look(argument[0], argument[1], folds=folds, positive=kind == "ASSERT")
+    if kind == "AT" and (stands := _PLACES.get(str(argument))):
         return lambda walk, places: {at for at in places if stands(walk, at)}
     raise UnknownPattern(f"it uses {kind.lower()}")
 
@@ -123,7 +123,7 @@ def _repeat(inner: Ends, least: int, most: int) -> Ends:
     return ends
 
 
-def _look(direction: int, inner: Any, *, folds: bool, wanted: bool) -> Ends:
+def _look(direction: int, inner: Any, *, folds: bool, positive: bool) -> Ends:
     ends = _sequence(inner, folds=folds)
     back = inner.getwidth()[0] if direction < 0 else 0
 
@@ -131,7 +131,7 @@ def _look(direction: int, inner: Any, *, folds: bool, wanted: bool) -> Ends:
         reached = ends(walk, {at - back}) if at >= back else set()
         return bool(reached) if direction > 0 else at in reached
 
-    return lambda walk, places: {at for at in places if stands(walk, at) == wanted}
+    return lambda walk, places: {at for at in places if stands(walk, at) == positive}
 
 
 _PLACES: dict[str, Callable[[_Walk, int], bool]] = {
@@ -144,11 +144,11 @@ _PLACES: dict[str, Callable[[_Walk, int], bool]] = {
 }
 
 
-def _sign(kind: str, held: Any, folds: bool) -> Callable[[str], bool]:
+def _sign(kind: str, argument: Any, folds: bool) -> Callable[[str], bool]:
     """The test for one character."""
     if kind == "ANY":
         return lambda sign: sign != "\n"
-    members = held if kind == "IN" else [("LITERAL", held)]
+    members = argument if kind == "IN" else [("LITERAL", argument)]
     tests = [_member(str(each), value) for each, value in members if str(each) != "NEGATE"]
     without = kind == "NOT_LITERAL" or len(tests) < len(members)
 
@@ -159,12 +159,12 @@ def _sign(kind: str, held: Any, folds: bool) -> Callable[[str], bool]:
     return fits
 
 
-def _member(kind: str, held: Any) -> Callable[[str], bool]:
+def _member(kind: str, argument: Any) -> Callable[[str], bool]:
     if kind == "LITERAL":
-        return lambda sign: sign == chr(held)
+        return lambda sign: sign == chr(argument)
     if kind == "RANGE":
-        return lambda sign: chr(held[0]) <= sign <= chr(held[1])
-    name = str(held).removeprefix("CATEGORY_")
+        return lambda sign: chr(argument[0]) <= sign <= chr(argument[1])
+    name = str(argument).removeprefix("CATEGORY_")
     if name.removeprefix("NOT_") not in _CATEGORIES:
         raise UnknownPattern(f"it uses {name.lower()}")
     test = _CATEGORIES[name.removeprefix("NOT_")]

@@ -15,15 +15,15 @@ from mmos.calls.sheet import Sheet
 from mmos.calls.tagged import MOST_CALLS, Body, Run
 
 MOST_FAILURES = 40
-"""How many places of one text are tried in vain: a call behind more brackets than that is not meant to be read."""
+"""Most places of one text that may look like a call and be none."""
 LABEL = 4
-"""A lead of so few words and a colon says nothing of its own: `For weather:`."""
+"""Most words of a label before a colon: `For weather:`."""
 LONGEST_LABELS = 10_000
-"""Labels and tags that stand beside calls are shorter than this."""
+"""Labels and tags beside calls are shorter than this."""
 LEAD = 400
-"""How many signs before a call are looked at for words that explain."""
+"""Characters before a call that are searched for words that explain it."""
 
-FENCED = re.compile(
+FENCE = re.compile(
     r"[ \t>]*+(?P<tick>`{3,}+|~{3,}+)[ \t]*+(?P<tongue>[\w+.-]*+)[^\n`]*+\n(?P<code>.*?)(?:^[ \t>]*+(?P=tick)[`~]*+[ \t]*+$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
@@ -32,10 +32,10 @@ _TICKS = re.compile(r"`{3,}+|~{3,}+")
 CALL_TONGUES = ("tool_code", "tool_call", "tool_calls", "tool", "tool_use", "function_call", "function_calls", "action")
 
 _KEYS = "|".join(sorted({*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, "type", "id"}, key=len, reverse=True))
-SHAPED = re.compile(
+OBJECT_START = re.compile(
     rf"[\[{{(][\s\[{{(\\\"'“”`‘’]{{0,12}}+(?:(?:{_KEYS})[\\\"'“”’`\s]*[:=])|\[\s*[\"'`]?[A-Za-z_][\w.\\]{{0,99}}\(", re.IGNORECASE
 )
-CALLED = re.compile(
+CALL_START = re.compile(
     r"\(|(?:\s?(?:[-=]>|:))?\s?\{|:?\n\s{0,100}+\{|[*`]{0,9}+\s{1,100}+(?<=\n)[*`]{0,9}+(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]{0,9}+\s{0,9}+:"
 )
 _INPUT = re.compile(r"\n[*`]*+(?:Action|Tool)[ _]Input[*`]*+\s*+:[*`\s]*+\Z")
@@ -64,15 +64,15 @@ _SAMPLE = re.compile(
     r"|\bthis is (?:how|what you|an? (?:example|sample|template))\b|\byou (?:can|could|would) (?:call|use) (?:it|this)\b|\bis (?:an? )?(?:example|sample)\b",
     re.IGNORECASE,
 )
-IMAGINED = re.compile(
+INVENTED_TURN = re.compile(
     r"^[ \t]*(?:#{2,} ?(?:Instructions?|Input|User|Human|Question|Task)\b|(?:User|Human|USER|HUMAN)\s*:|<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\[INST\]|Observation\s*:"
     r"|<start_of_turn>user|<[|｜]User[|｜]>)|</s>|<\|endoftext\|>|<\|?tool_(?:response|result|output)s?\|?>|\[TOOL_RESULTS\]|<start_function_response>",
     re.MULTILINE,
 )
-"""Where a model goes on to write what others would say next: nothing of that is its reply."""
+"""Where a model begins to write the turns of others. They are no part of its reply."""
 _ACTION = re.compile(r"^[*`\s]*(?:Action|Tool|Function)[*`]*\s*:[*`\s]*\Z", re.IGNORECASE)
 _BESIDE = re.compile(r"^[ \t]*+(?:#|//)[^\n]*+$|print\(|\b\w{1,40}\s=[ \t]*+$|[\s)\];,`]", re.MULTILINE)
-"""What may stand beside the calls in a fence: comments, and an assignment or `print` around a call."""
+"""What a fence may contain besides calls: comments, and an assignment or `print` around a call."""
 _GOES_ON = re.compile(r"[ \t]*+\n?[ \t]*+(?:and|or|which|where|so that|then|as|is|in|to|with|for)\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s++|\n{2,}+")
 _LABEL = re.compile(
@@ -84,18 +84,18 @@ _LABEL = re.compile(
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of the text in which calls without tags are looked for, with what stands around them."""
+    """A part of the text in which calls without tags are searched."""
 
     start: int
     end: int
     code: bool = False
-    told: bool = False
-    """The fence says itself that it holds calls."""
+    says_calls: bool = False
+    """Whether the language of the fence says that it contains calls."""
     outer: tuple[int, int] = (0, 0)
 
 
 def stretches(sheet: Sheet, gaps: Sequence[tuple[int, int]]) -> Iterator[Stretch]:
-    """Fenced code and what stands between, in the gaps that other readers left."""
+    """Fenced code and the text between, in the gaps that other readers left."""
     for start, end in gaps:
         place = start
         for fence in _fences(sheet, start, end):
@@ -111,18 +111,18 @@ def _fences(sheet: Sheet, start: int, end: int) -> Iterator[re.Match[str]]:
     while (ticks := _TICKS.search(text, place, end)) and sheet.patience.lasts():
         at = ticks.start()
         line = max(text.rfind("\n", max(start, at - LEAD), at) + 1, start, at - LEAD)
-        found = FENCED.match(text, line, end) if not text[line:at].strip(" \t>") else None
+        found = FENCE.match(text, line, end) if not text[line:at].strip(" \t>") else None
         found = found or SHORT_FENCE.match(text, at, end)
         if found is None:
             place = ticks.end()
             continue
-        if not _INPUT.search(text, max(start, at - LEAD), at):  # else it holds arguments, and is no text of its own
+        if not _INPUT.search(text, max(start, at - LEAD), at):  # after `Action Input:` it contains arguments
             yield found
         place = max(found.end(), at + 3)
 
 
 class Finder:
-    """Finds the runs of calls in stretches without tags."""
+    """Finds runs of calls in stretches without tags."""
 
     def __init__(self, sheet: Sheet, names: Names) -> None:
         self._sheet = sheet
@@ -131,10 +131,10 @@ class Finder:
         self._failures = 0
 
     def runs(self, stretch: Stretch) -> list[Run]:
-        """Every run here that names an offered tool; in code, only when nothing but calls stands there."""
+        """Every run that names an offered tool. In code, only if the code contains nothing else."""
         if stretch.end - stretch.start < len("f()"):
             return []
-        found: list[Run] = []
+        runs: list[Run] = []
         place, calls = stretch.start, 0
         body = Body(self._sheet, self._names, stretch.end)
         for at in self._places(stretch):
@@ -144,14 +144,14 @@ class Finder:
                 continue
             run = body.plain(at)
             if run.end > at and (run.drafts or run.problems):
-                found.append(run)
+                runs.append(run)
                 place = run.end
                 calls += len(run.drafts)
             else:
                 self._failures += 1
         if stretch.code:
-            return self._whole(found, stretch)
-        return found
+            return self._whole(runs, stretch)
+        return runs
 
     def _places(self, stretch: Stretch) -> Iterator[int]:
         first = _BEGIN.match(self._text, stretch.start, stretch.end)
@@ -159,16 +159,16 @@ class Finder:
         if begin < stretch.end:
             yield begin
         mentions = self._names.mention.finditer(self._text, stretch.start, stretch.end)
-        named = (self._begun(found) for found in takewhile(lambda _: self._sheet.patience.lasts(), mentions))
-        shaped = (found.start() for found in SHAPED.finditer(self._text, stretch.start, stretch.end))
-        yield from merge(shaped, (max(place, stretch.start) for place in named if place >= 0))
+        mentions_start = (self._call_start(match) for match in takewhile(lambda _: self._sheet.patience.lasts(), mentions))
+        objects = (match.start() for match in OBJECT_START.finditer(self._text, stretch.start, stretch.end))
+        yield from merge(objects, (max(place, stretch.start) for place in mentions_start if place >= 0))
 
-    def _begun(self, name: re.Match[str]) -> int:
-        """Where the call begins that a name may belong to; -1 when the name stands in prose."""
+    def _call_start(self, name: re.Match[str]) -> int:
+        """The start of the call that a name may belong to. -1: the name is in prose."""
         before = self._text[max(0, name.start() - 60) : name.start()]
         if before.endswith("<") and self._text[name.end() : name.end() + 1] == ">":
             return name.start() - 1
-        if not CALLED.match(self._text, name.end()) and not (
+        if not CALL_START.match(self._text, name.end()) and not (
             before.endswith(_BRACKETS) and not self._text[name.end() : name.end() + 1].isalnum()
         ):
             return -1
@@ -176,7 +176,7 @@ class Finder:
         return name.start() - (len(lead[0]) if lead else 0)
 
     def _whole(self, runs: list[Run], stretch: Stretch) -> list[Run]:
-        """A fence is a call when nothing else stands in it."""
+        """The runs of a fence, if it contains nothing else."""
         if not runs:
             return []
         rest = "".join(
@@ -184,20 +184,22 @@ class Finder:
             for a, b in zip((stretch.start, *(run.end for run in runs)), (*(run.start for run in runs), stretch.end), strict=True)
         )
         rest = _BESIDE.sub("", rest)
-        told = stretch.told or all(any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs)
-        if (rest and rest not in ("json", "python")) or not told:
+        says_calls = stretch.says_calls or all(
+            any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs
+        )
+        if (rest and rest not in ("json", "python")) or not says_calls:
             return []
         runs[0].start, runs[-1].end = stretch.outer
         for run in runs:
-            run.tagged = run.tagged or stretch.told
+            run.tagged = run.tagged or stretch.says_calls
         return runs
 
 
 def bare(text: str, runs: Sequence[Run], spans: Sequence[tuple[int, int]]) -> bool:
-    """Whether the text is nothing but calls: what is left are labels and signs."""
-    covered = sorted([*((run.start, run.end) for run in runs), *spans])
+    """Whether the text contains only calls, labels and signs."""
+    covered_spans = sorted([*((run.start, run.end) for run in runs), *spans])
     place = 0
-    for start, end in covered:
+    for start, end in covered_spans:
         if not _nothing(text[place:start]):
             return False
         place = max(place, end)
@@ -214,7 +216,7 @@ def _nothing(rest: str) -> bool:
 
 
 def ticked(text: str, run: Run) -> bool:
-    """Whether a run stands in ticks within its line: then it is spoken about."""
+    """Whether a run is between backticks on its line. Then the text is about the call."""
     before = text[max(0, run.start - LEAD) : run.start]
     line = before[before.rfind("\n") + 1 :]
     return line.count("`") % 2 == 1 and (not _begins_line(line) or bool(text[run.end : run.end + LEAD].split("\n")[0].strip("`*., ")))
@@ -225,7 +227,7 @@ def _begins_line(line: str) -> bool:
 
 
 def sample(text: str, run: Run, explained: bool) -> bool:
-    """Whether the words around a run explain it, or it stands in the middle of a sentence; after one sample a mere label begins the next."""
+    """Whether a run is a sample: the words around it explain it, or it is in the middle of a sentence. After a sample, a label starts the next one."""
     before = text[max(0, run.start - LEAD) : run.start]
     after = text[run.end : run.end + LEAD]
     line = before[before.rfind("\n") + 1 :]
@@ -239,7 +241,7 @@ def sample(text: str, run: Run, explained: bool) -> bool:
     if line.lstrip().startswith((">", "|")):
         return True
     if not text[: run.start].strip("`*_ \n\t"):
-        return bool(_SAMPLE.search(_first_sentence(after)))  # a reply that begins with a call means it
+        return bool(_SAMPLE.search(_first_sentence(after)))  # a call at the start of a reply is a call
     lead = _last_sentence(before)
     if lead.endswith(":") and len(lead.split()) <= LABEL:
         if explained:

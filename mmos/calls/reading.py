@@ -13,17 +13,17 @@ from mmos.calls.naming import Names
 from mmos.calls.resolve import Notes, resolve
 from mmos.calls.seen import Seen
 from mmos.calls.shapes import Draft, drafts
-from mmos.calls.text import Heard, promising, read_text
+from mmos.calls.text import RawReply, promising, read_text
 from mmos.errors import HostError, MalformedCall, NoHost
 from mmos.messages import Message, Reply, ToolCall, clean
 
 REFUSED = "call_malformed"
-"""Why a reply is done that its own host could not parse."""
+"""The `done_reason` of a reply that its own host could not parse."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Something that had to be set right to read a call."""
+    """A change that was needed to read a call."""
 
     stage: Literal["extract", "repair", "interpreter", "arbiter"]
     what: str
@@ -47,76 +47,76 @@ QUOTED = Unclear("quoted_call")
 
 @dataclass(frozen=True)
 class Reading:
-    """The turn as the program understands it: the message for the thread, and why it may be unclear."""
+    """A reply as MMOS understands it: the message for the thread, and why it may be unclear."""
 
     message: Message
     unclear: Unclear = CLEAR
     repairs: tuple[Repair, ...] = ()
     suspect: bool = False
-    """Whether a call was meant that could not be read: then others may say which. An empty answer, or one that was cut off, is none."""
+    """Whether the reply may contain a call that could not be read. Then the interpreter is asked. An empty or incomplete answer contains none."""
     quoted: tuple[str, ...] = ()
-    """The tools whose calls stand in what the participant was given, and so stayed text."""
+    """The tools whose calls are quotations of what the participant has read. They stay text."""
 
 
 def read(reply: Reply, names: Names, seen: Seen | None = None) -> Reading:
-    """Calls that are clean stand as they came, and so does plain text; everything else goes through the reader."""
+    """The calls and the text of a reply. Valid calls and plain text stay unchanged."""
     message = reply.message
     if not message.calls and not promising(message.content, names):
         if message.content.strip():
             return Reading(message)
-        return _silent(reply, message, offered=bool(names.specs))
+        return _silent(reply, message, has_tools=bool(names.specs))
     if not names.specs and not message.calls:
         return Reading(message)
-    return _served(message, names, seen) if message.calls else _written(reply, names, seen)
+    return _read_calls(message, names, seen) if message.calls else _read_content(reply, names, seen)
 
 
-def _served(message: Message, names: Names, seen: Seen | None) -> Reading:
-    """The server's calls; one that cannot be saved stays as it is, and its failure tells the model why."""
+def _read_calls(message: Message, names: Names, seen: Seen | None) -> Reading:
+    """The server's calls. A call that cannot be repaired stays unchanged, and the model reads why it failed."""
     notes = Notes()
-    calls = tuple(_mended(call, names, notes, seen) for call in message.calls)
+    calls = tuple(_repaired(call, names, notes, seen) for call in message.calls)
     if calls == message.calls:
         return Reading(message)
-    return Reading(replace(message, calls=calls), repairs=_told(notes.repairs))
+    return Reading(replace(message, calls=calls), repairs=_repairs(notes.repairs))
 
 
-def _mended(call: ToolCall, names: Names, notes: Notes, seen: Seen | None) -> ToolCall:
+def _repaired(call: ToolCall, names: Names, notes: Notes, seen: Seen | None) -> ToolCall:
     spec = names.specs.get(call.name)
     if spec is not None:
-        coerced = coerce(call.arguments, spec.parameters, spec.problems)
-        if not coerced.changes and not coerced.problems:
+        coercion = coerce(call.arguments, spec.parameters, spec.problems)
+        if not coercion.changes and not coercion.problems:
             return call
-    found = drafts({"name": call.name, "arguments": call.arguments}, names) or [Draft(call.name, call.arguments)]
-    made = resolve(found[0], names, notes) if len(found) == 1 else None
-    if made is None or (made.name != call.name and seen and seen.quotes(made.name, made.arguments, written=call.name)):
-        return call  # who only copied the call has to name the tool
-    return replace(call, name=made.name, arguments=made.arguments)
+    candidates = drafts({"name": call.name, "arguments": call.arguments}, names) or [Draft(call.name, call.arguments)]
+    resolved = resolve(candidates[0], names, notes) if len(candidates) == 1 else None
+    if resolved is None or (resolved.name != call.name and seen and seen.quotes(resolved.name, resolved.arguments, written=call.name)):
+        return call  # a participant that copies a call must name the tool exactly
+    return replace(call, name=resolved.name, arguments=resolved.arguments)
 
 
-def _written(reply: Reply, names: Names, seen: Seen | None) -> Reading:
-    """Calls that stand in the text, and not in what the participant was given as well."""
+def _read_content(reply: Reply, names: Names, seen: Seen | None) -> Reading:
+    """The calls in the text, without quotations of what the participant has read."""
     message = reply.message
-    made = read_text(Heard(message.content, names, done_reason=reply.done_reason, seen=seen))
-    repairs = _told(made.repairs)
-    if made.calls:
-        calls = tuple(ToolCall("", call.name, call.arguments) for call in made.calls)
-        left = (Repair("extract", f"left out: {made.unclear}"),) if made.unclear else ()
-        return Reading(replace(message, content=made.content, calls=calls), repairs=(*repairs, *left), quoted=made.quoted)
-    if made.quoted and not made.unclear:
-        return Reading(replace(message, content=made.content), QUOTED if made.bare else CLEAR, repairs, made.bare, made.quoted)
-    if made.unclear or reply.done_reason == REFUSED:
-        unclear = Unclear("unread_call", {"why": made.unclear}) if made.unclear else Unclear("unparsed_call")
-        return Reading(message, unclear, repairs, reply.done_reason != "length", made.quoted)
-    if not made.content.strip():
-        return _silent(reply, replace(message, content=""), offered=bool(names.specs))
-    return Reading(message if made.content == message.content else replace(message, content=made.content), repairs=repairs)
+    result = read_text(RawReply(message.content, names, done_reason=reply.done_reason, seen=seen))
+    repairs = _repairs(result.repairs)
+    if result.calls:
+        calls = tuple(ToolCall("", call.name, call.arguments) for call in result.calls)
+        rest = (Repair("extract", f"left out: {result.unclear}"),) if result.unclear else ()
+        return Reading(replace(message, content=result.content, calls=calls), repairs=(*repairs, *rest), quoted=result.quoted)
+    if result.quoted and not result.unclear:
+        return Reading(replace(message, content=result.content), QUOTED if result.bare else CLEAR, repairs, result.bare, result.quoted)
+    if result.unclear or reply.done_reason == REFUSED:
+        unclear = Unclear("unread_call", {"why": result.unclear}) if result.unclear else Unclear("unparsed_call")
+        return Reading(message, unclear, repairs, reply.done_reason != "length", result.quoted)
+    if not result.content.strip():
+        return _silent(reply, replace(message, content=""), has_tools=bool(names.specs))
+    return Reading(message if result.content == message.content else replace(message, content=result.content), repairs=repairs)
 
 
-def _told(repairs: Iterable[tuple[str, str]]) -> tuple[Repair, ...]:
-    return tuple(Repair("extract" if stage == "extract" else "repair", what) for stage, what in repairs)
+def _repairs(repairs: Iterable[tuple[str, str]]) -> tuple[Repair, ...]:
+    return tuple(Repair("extract" if kind == "extract" else "repair", what) for kind, what in repairs)
 
 
 def rescued(error: HostError, model: str) -> Reply | None:
-    """What a model had written when the parser of its own host gave up on it, as a reply that is still to be read."""
+    """The text that the parser of the model's own host could not read, as a reply."""
     faults = error.said.values() if isinstance(error, NoHost) else (error,)
     for fault in faults:
         if isinstance(fault, MalformedCall) and fault.raw:
@@ -124,17 +124,17 @@ def rescued(error: HostError, model: str) -> Reply | None:
     return None
 
 
-def _silent(reply: Reply, message: Message, *, offered: bool) -> Reading:
+def _silent(reply: Reply, message: Message, *, has_tools: bool) -> Reading:
     if reply.done_reason == "length":
         return Reading(message, Unclear("cut_off_reply"))
-    if offered and reply.usage.output_tokens > 1:  # the end of the answer is a token, too
-        # A host swallows a call that names an unknown tool or has broken arguments: it answers nothing, and calls it success.
+    if has_tools and reply.usage.output_tokens > 1:  # the end of the answer is a token, too
+        # A host drops a call that names an unknown tool or has broken arguments. It then sends an empty reply without an error.
         return Reading(message, Unclear("silent_call"), suspect=True)
     return Reading(message, Unclear("empty_reply"))
 
 
 def writable(reading: Reading) -> Reading:
-    """What no JSON can hold again, as it is sent back and kept: arguments that are nested hundreds deep are no call."""
+    """The reading, without calls that JSON cannot contain, such as arguments that are nested hundreds of levels deep."""
     try:
         _ = reading.message.wire
     except orjson.JSONEncodeError:
@@ -143,13 +143,13 @@ def writable(reading: Reading) -> Reading:
     return reading
 
 
-def distinct(message: Message, taken: Callable[[str], bool], new: Callable[[], str]) -> Message:
-    """The message with ids that no earlier call of the run has: hosts may hand out the same one twice, or none."""
+def distinct(message: Message, is_taken: Callable[[str], bool], new: Callable[[], str]) -> Message:
+    """The message with a new id for each call whose id is missing or not unique in the run."""
     seen: set[str] = set()
     calls = []
     for call in message.calls:
         name = call.id
-        while not name or name in seen or taken(name):
+        while not name or name in seen or is_taken(name):
             name = new()
         seen.add(name)
         calls.append(call if name == call.id else replace(call, id=name))

@@ -42,7 +42,7 @@ _SIGNS = frozenset("([{<>:=|/}])")
 _SIGN = re.compile(r"[(\[{<>:=|/}\])]")
 
 _KEYS = "|".join(sorted({key.lower() for key in NAME_KEYS}, key=len, reverse=True))
-_NAMED = re.compile(
+_NAME_START = re.compile(
     rf"""(?:\b(?:{_KEYS}|call)["'`*]*[ \t]*[:=][ \t]*["'`*]*            # "name": "look", Action: look
     | (?<!<)<[|｜/]?(?:[\w:|｜▁]{{1,40}}[\ =/:]{{1,4}}(?:name=)?)?["']?  # <look>, <function=look>, <invoke name="look">
     | <[^<>\n]{{1,60}}>\s*["'`]*                                       # <tool_call>look
@@ -50,10 +50,10 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 """What stands before the name of a call without arguments."""
-_OPENED = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
+_ARGUMENTS_START = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
 _VALUE = re.compile(r"[^\w)\]}]{0,20}[:=>]")
 """What stands between a key and its value."""
-_CALLED = re.compile(r"[\"'`*]*\s?\(")
+_BRACKET = re.compile(r"[\"'`*]*\s?\(")
 
 
 def _words(names: Iterable[str]) -> frozenset[str]:
@@ -144,7 +144,7 @@ class Seen:
         page = Page(text)
         if len(page.bare) - len(_bare(name)) < TELLING:
             return False
-        return self._steps < 0 or any(page.bare in given.bare for given in self._read()) or self._composed(page.tight)
+        return self._steps < 0 or any(page.bare in other.bare for other in self._read()) or self._composed(page.tight)
 
     def repeats(self, text: str) -> bool:
         """Whether a line of a text that has the signs of a call stands there: for calls that only an interpreter can read."""
@@ -176,8 +176,8 @@ class Seen:
         if message.role != "tool" or call is None:
             return False
         if call.name == INTERPRETS:
-            said = Page(str(call.arguments.get("text", ""))).bare
-            return not any(said in page.bare for _, page in before)
+            query = Page(str(call.arguments.get("text", ""))).bare
+            return not any(query in page.bare for _, page in before)
         own = self._own
         return own is not None and (call.name, call.arguments) == (own.name, own.arguments)
 
@@ -205,10 +205,10 @@ class Seen:
         before = _SPACE.sub("", before)
         if sought.values and message.role == "tool":
             return before.rstrip(_AROUND)[-1:] in _SIGNS or behind.lstrip(_AROUND + "\r\n")[:1] in _SIGNS
-        if _NAMED.search(before) or _OPENED.match(behind):
+        if _NAME_START.search(before) or _ARGUMENTS_START.match(behind):
             return True
         # People write `name()` when they speak of a function, so in their own words it does not forbid a call that came as such.
-        return _CALLED.match(behind) is not None and (bool(sought.values) or not (self._own and message.role == "user"))
+        return _BRACKET.match(behind) is not None and (bool(sought.values) or not (self._own and message.role == "user"))
 
     def _has_values(self, sought: _Sought, page: Page, first: int, after: int) -> bool:
         """Whether all arguments stand beside the name, in any order, with nothing but keys and signs between."""
@@ -218,9 +218,9 @@ class Seen:
             if end := _taken(page, word, left):
                 word = end
                 continue
-            said = page.bare[page.starts[word] : page.starts[word + 1]]
-            if said in sought.between or (said.isdigit() and len(said) < 4):
-                foreign = FARTHEST if said in sought.others and _VALUE.match(page.plain, page.words[word][1]) else 0
+            token = page.bare[page.starts[word] : page.starts[word + 1]]
+            if token in sought.between or (token.isdigit() and len(token) < 4):
+                foreign = FARTHEST if token in sought.others and _VALUE.match(page.plain, page.words[word][1]) else 0
             elif not foreign:
                 break
             else:
@@ -236,8 +236,8 @@ class Seen:
             if begin is not None:
                 word = begin
                 continue
-            said = page.bare[page.starts[word - 1] : page.starts[word]]
-            if said not in sought.between and not (said.isdigit() and len(said) < 4):
+            token = page.bare[page.starts[word - 1] : page.starts[word]]
+            if token not in sought.between and not (token.isdigit() and len(token) < 4):
                 break
             word -= 1
         self._steps -= steps
@@ -323,16 +323,16 @@ def _spellings(value: Any) -> tuple[str, ...]:
         return ("true", "yes", "on", "1") if value else ("false", "off", "no", "0")
     if isinstance(value, int) and value.bit_length() > 1000:
         return ()
-    said = {str(value)} | ({str(int(value)), f"{value:g}"} if isinstance(value, float) and value.is_integer() else set())
-    return tuple(sorted(filter(None, map(_bare, said)), key=len, reverse=True))
+    forms = {str(value)} | ({str(int(value)), f"{value:g}"} if isinstance(value, float) and value.is_integer() else set())
+    return tuple(sorted(filter(None, map(_bare, forms)), key=len, reverse=True))
 
 
 def _taken(page: Page, word: int, left: list[tuple[str, ...]]) -> int | None:
     """The word after the first of these values that begins at a word; it is taken off the list."""
     place = page.starts[word]
     for number, spellings in enumerate(left):
-        for said in spellings:
-            if page.bare.startswith(said, place) and (end := page.word(place + len(said))) is not None:
+        for spelling in spellings:
+            if page.bare.startswith(spelling, place) and (end := page.word(place + len(spelling))) is not None:
                 del left[number]
                 return end
     return None
@@ -342,8 +342,8 @@ def _taken_before(page: Page, word: int, left: list[tuple[str, ...]]) -> int | N
     """The same for a value that ends before a word: where it begins."""
     place = page.starts[word]
     for number, spellings in enumerate(left):
-        for said in spellings:
-            if page.bare.endswith(said, 0, place) and (begin := page.word(place - len(said))) is not None:
+        for spelling in spellings:
+            if page.bare.endswith(spelling, 0, place) and (begin := page.word(place - len(spelling))) is not None:
                 del left[number]
                 return begin
     return None

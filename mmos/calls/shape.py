@@ -10,7 +10,7 @@ import orjson
 
 from mmos.calls.checking import Checker
 from mmos.calls.patience import Misread
-from mmos.calls.patterns import UnknownPattern, parsed
+from mmos.calls.patterns import UnknownPattern, parse
 from mmos.calls.references import points
 from mmos.errors import UsageError
 
@@ -39,9 +39,9 @@ class Shape:
         plain = dict(schema)
         try:
             form = orjson.dumps(plain)
-            made = cls(form, Checker(plain))
+            shape = cls(form, Checker(plain))
             _check_words(plain)
-            made.checker.problems(None)
+            shape.checker.problems(None)
         except SchemaError as error:
             where = ".".join(map(str, error.absolute_path))
             raise UsageError(f"The schema is not a JSON Schema: {where or 'its root'}: {error.message}.", next_step=_CURE) from None
@@ -51,7 +51,7 @@ class Shape:
             raise UsageError("The schema refers to itself without an end, or is nested too deeply.", next_step=_CURE) from None
         except TypeError as error:  # from Python: a value that JSON does not know
             raise UsageError(f"The schema cannot be written as JSON: {error}.") from None
-        return made
+        return shape
 
     def problems(self, text: str) -> list[str]:
         """What is wrong with an answer, in sentences for its model; empty when it fits."""
@@ -78,10 +78,10 @@ def read_schema(text: str, name: str) -> Mapping[str, Any]:
 
 def bare(text: str) -> str:
     """The text without the fence that is all around it, where there is one."""
-    said = text.strip()
-    first, _, rest = said.partition("\n")
+    stripped = text.strip()
+    first, _, rest = stripped.partition("\n")
     fence = first[:3]
-    return rest.rstrip(fence[0]).strip() if fence in ("```", "~~~") and rest.endswith(fence) else said
+    return rest.rstrip(fence[0]).strip() if fence in ("```", "~~~") and rest.endswith(fence) else stripped
 
 
 def _check_words(schema: Mapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ def _check_words(schema: Mapping[str, Any]) -> None:
 
 def _check_pattern(pattern: str) -> None:
     try:
-        parsed(pattern)
+        parse(pattern)
     except UnknownPattern as error:
         raise UsageError(
             f"The schema holds the pattern {pattern!r}, which MMOS cannot check within a limit: {error}.",

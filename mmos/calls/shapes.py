@@ -8,7 +8,7 @@ from typing import Any
 
 from mmos.calls.naming import Names
 from mmos.calls.patience import Misread, Patience
-from mmos.calls.values import NAME, Spoken, read_value
+from mmos.calls.values import NAME, PythonCall, read_value
 
 NAME_KEYS = (
     "name", "tool_name", "function_name", "toolName", "functionName", "tool", "function", "func", "func_name", "action",
@@ -75,10 +75,10 @@ def _drafts(value: Any, search: _Search, depth: int) -> list[Draft]:
     if depth > DEEPEST:
         return []
     search.patience.spend()
-    if isinstance(value, Spoken):
-        if value.name in WRAPPERS and len(value.positional) == 1 and isinstance(value.positional[0], Spoken):
+    if isinstance(value, PythonCall):
+        if value.name in WRAPPERS and len(value.positional) == 1 and isinstance(value.positional[0], PythonCall):
             return _drafts(value.positional[0], search, depth + 1)
-        return [Draft(value.name, dict(value.named), value.positional)]
+        return [Draft(value.name, dict(value.keywords), value.positional)]
     if isinstance(value, Mapping):
         return _of_object(value, search, depth)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -88,15 +88,15 @@ def _drafts(value: Any, search: _Search, depth: int) -> list[Draft]:
 
 def _of_text(text: str, search: _Search, depth: int) -> list[Draft]:
     """A call that was put in quotes once more, or a bare name in a list."""
-    said = text.strip()
-    if search.names.sure(said).spec:
-        return [Draft(said)]
-    name = NAME.match(said)
-    if not said or not (said[0] in "{[" or (name and said[name.end() :].lstrip()[:1] == "(")):
+    stripped = text.strip()
+    if search.names.sure(stripped).spec:
+        return [Draft(stripped)]
+    name = NAME.match(stripped)
+    if not stripped or not (stripped[0] in "{[" or (name and stripped[name.end() :].lstrip()[:1] == "(")):
         return []
     try:
-        value = read_value(said, 0, patience=search.patience).value
-        return [_shaped(draft, "a call in quotes") for draft in _drafts(value, search, depth + 1)]
+        value = read_value(stripped, 0, patience=search.patience).value
+        return [_with_shape(draft, "a call in quotes") for draft in _drafts(value, search, depth + 1)]
     except Misread:
         return []
 
@@ -119,7 +119,9 @@ def _of_list(items: Sequence[Any], search: _Search, depth: int) -> list[Draft]:
 
 
 def _also_calls(items: Sequence[Any], names: Names) -> bool:
-    return any(isinstance(item, Mapping | Spoken | list) or (isinstance(item, str) and names.sure(item).spec is not None) for item in items)
+    return any(
+        isinstance(item, Mapping | PythonCall | list) or (isinstance(item, str) and names.sure(item).spec is not None) for item in items
+    )
 
 
 def _of_object(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
@@ -131,20 +133,20 @@ def _of_object(value: Mapping[str, Any], search: _Search, depth: int) -> list[Dr
         return [_beside(draft, value, key) for draft in _drafts(inner, search, depth + 1)]
     if not key or not _arguments_key(value, key):
         for wrapper in LIST_KEYS:
-            held = value.get(wrapper)
-            if isinstance(held, list | Mapping) and (found := _drafts(held, search, depth + 1)):
+            inner_value = value.get(wrapper)
+            if isinstance(inner_value, list | Mapping) and (found := _drafts(inner_value, search, depth + 1)):
                 return found
     if key:
-        return [_named(str(inner), value, key)]
-    if held := _by_tool(value, search.names):
-        return held
-    return _unnamed(value, search, depth)
+        return [_with_name(str(inner), value, key)]
+    if found := _by_tool(value, search.names):
+        return found
+    return _without_name(value, search, depth)
 
 
 def _plain_keys(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """`Name` and ` arguments ` are the keys that they look like, unless those are there as well."""
     plain = {key: key.strip().lower() for key in value if isinstance(key, str)}
-    return {plain[key] if plain.get(key) in _KEYS and plain[key] not in value else key: held for key, held in value.items()}
+    return {plain[key] if plain.get(key) in _KEYS and plain[key] not in value else key: each for key, each in value.items()}
 
 
 def _name_of(value: Mapping[str, Any], names: Names) -> str:
@@ -168,7 +170,7 @@ def _arguments_key(value: Mapping[str, Any], name_key: str) -> str:
     return next((key for key in ARGUMENT_KEYS if key in value and key != name_key), "")
 
 
-def _named(name: str, value: Mapping[str, Any], key: str) -> Draft:
+def _with_name(name: str, value: Mapping[str, Any], key: str) -> Draft:
     spot = _arguments_key(value, key)
     rest = {other: value[other] for other in value if other not in (key, spot)}
     if spot:
@@ -186,26 +188,26 @@ def _beside(draft: Draft, value: Mapping[str, Any], key: str) -> Draft:
 
 def _by_tool(value: Mapping[str, Any], names: Names) -> list[Draft]:
     """`{"get_weather": {"city": "Paris"}}`"""
-    if value and all(isinstance(held, Mapping | list | None) and names.sure(str(key)).spec for key, held in value.items()):
+    if value and all(isinstance(each, Mapping | list | None) and names.sure(str(key)).spec for key, each in value.items()):
         return [
             Draft(str(key), one, shape="the name as a key")
-            for key, held in value.items()
-            for one in (held if isinstance(held, list) and all(isinstance(part, Mapping) for part in held) and held else [held])
+            for key, each in value.items()
+            for one in (each if isinstance(each, list) and all(isinstance(part, Mapping) for part in each) and each else [each])
         ]
     return []
 
 
-def _unnamed(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
+def _without_name(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
     """The name inside the arguments, or no name at all."""
     names = search.names
     spot = _arguments_key(value, "")
     inner = value.get(spot) if spot else None
     if isinstance(inner, Mapping) and (key := _name_of(inner, names)) and isinstance(inner.get(key), str) and names.sure(inner[key]).spec:
-        return [_shaped(draft, "name inside the arguments") for draft in _drafts(inner, search, depth + 1)]
+        return [_with_shape(draft, "name inside the arguments") for draft in _drafts(inner, search, depth + 1)]
     if spot and isinstance(inner, Mapping) and value.keys() <= {spot, *NAME_KEYS, *BESIDE}:
         return [Draft("", inner)]
     return []
 
 
-def _shaped(draft: Draft, shape: str) -> Draft:
+def _with_shape(draft: Draft, shape: str) -> Draft:
     return Draft(draft.name, draft.arguments, draft.positional, draft.beside, shape)

@@ -19,8 +19,8 @@ class Sheet:
 
     def tag(self, pattern: re.Pattern[str], at: int, limit: int) -> re.Match[str] | None:
         """The next match of a pattern from here on."""
-        begun, found = self._tags.get(id(pattern)) or (at + 1, None)
-        if at < begun or (found is not None and found.start() < at):
+        start, found = self._tags.get(id(pattern)) or (at + 1, None)
+        if at < start or (found is not None and found.start() < at):
             found = pattern.search(self.text, at)
             self._tags[id(pattern)] = at, found
             self.patience.lasts(((found.end() if found else len(self.text)) - at) // SCANNED_A_STEP)
@@ -28,8 +28,8 @@ class Sheet:
 
     def word(self, word: str, at: int, limit: int) -> int:
         """Where a word stands next; -1 when it does not."""
-        begun, found = self._words.get(word, (len(self.text) + 1, -1))
-        if at < begun or -1 < found < at:
+        start, found = self._words.get(word, (len(self.text) + 1, -1))
+        if at < start or -1 < found < at:
             found = self.text.find(word, at)
             self._words[word] = at, found
             self.patience.lasts(((found if found >= 0 else len(self.text)) - at) // SCANNED_A_STEP)

@@ -9,14 +9,14 @@ from heapq import merge
 from mmos.calls.marks import CLOSE, OPEN, THOUGHT_CLOSE, THOUGHT_OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
 from mmos.calls.patience import Patience
-from mmos.calls.prose import CALL_TONGUES, CALLED, SHAPED
+from mmos.calls.prose import CALL_START, CALL_TONGUES, OBJECT_START
 from mmos.calls.tagged import HEADLESS
-from mmos.calls.text import Heard, read_text
+from mmos.calls.text import RawReply, read_text
 
 LONGEST_CHECKED = 50_000
 """A longer text that is held waits for its end. A shorter one is read anew when it may have turned out to be no call."""
-CHECKED = 10_000
-CHECKED_TIMES = 4
+CHECK_LENGTH = 10_000
+CHECK_FACTOR = 4
 """All that is read anew is no longer than this and so many times the text: the longer it gets, the rarer the checks."""
 CHECKS_WORTH = 640_000
 """And it may cost as much as the reading of a text of so many characters."""
@@ -40,9 +40,9 @@ _WORDS = ("functools", "function", "commentary", "assistantcommentary")
 _MINIMAX = "]<]minimax[>["
 _OPENER = re.compile(r'[ \t\r\n`*>\-_."]*+(?:\d{1,3}[.):]?)?[ \t\r\n`*>\-_."]*+\Z')
 """What may stand before the first word, the number of an item with it: alone it says nothing yet. A longer number is an answer."""
-_BEGUN_NAME = re.compile(r"\w*+[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*+[*`]*+(?:[AITP][A-Za-z _]{0,15})?[*`]*+:?\s*+)?")
-_BEGUN_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
-_BEGUN_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
+_PARTIAL_NAME = re.compile(r"\w*+[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*+[*`]*+(?:[AITP][A-Za-z _]{0,15})?[*`]*+:?\s*+)?")
+_PARTIAL_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
+_PARTIAL_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
 _MARKS = (OPEN, CLOSE, WRAPPING, THOUGHT_OPEN, THOUGHT_CLOSE)
 _OPENING = re.compile(r"[\s\[{(\\\"'“”`‘’]*+[\w.\\ -]{0,60}+[\"'”’`\s]*+\Z")
 _FENCE = re.compile(r"(?:`{3,}+|~{3,}+)[ \t]*+([\w+.-]*+)[ \t]*+(?:\n\s*+)?")
@@ -67,7 +67,7 @@ class TextStream:
         self._unseen_length = 0
         self._decided = 0
         """Up to where the whole text was passed on, or left out."""
-        self._passed: list[str] = []
+        self._sent: list[str] = []
         self._solid = False
         """Whether anything but blanks was passed on."""
         self._holding = False
@@ -98,8 +98,8 @@ class TextStream:
 
     def rest(self, content: str) -> str:
         """What of the whole reading's content was not passed on yet."""
-        passed = "".join(self._passed)
-        return content[len(passed) :] if content.startswith(passed) else ""
+        sent = "".join(self._sent)
+        return content[len(sent) :] if content.startswith(sent) else ""
 
     def _is_plain(self, piece: str) -> bool:
         """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
@@ -108,7 +108,7 @@ class TextStream:
             return False
         if text and not (piece[0].isspace() or text[-1].isspace()):
             return False
-        if not self._passed and _is_opener(piece):
+        if not self._sent and _is_opener(piece):
             return False
         known = self._plain.get(piece)
         if known is None:
@@ -123,10 +123,10 @@ class TextStream:
         """Pass on everything up to the first place where a call may begin."""
         while True:
             at, sure = self._suspicion()
-            held = self._text[at:]
+            suspect = self._text[at:]
             self._pass_to(at)
             self._holding = sure
-            if not sure or not self._checked(held):
+            if not sure or not self._checked(suspect):
                 return
 
     def _suspicion(self) -> tuple[int, bool]:
@@ -149,9 +149,9 @@ class TextStream:
         return bool(word) and (self._names.begins(word) or any(mark.startswith(word) for mark in _WORDS))
 
     def _places(self) -> Iterator[int]:
-        found = (one.start() for one in _SUSPECT.finditer(self._text, self._place))
-        named = (one.start() for one in self._names.mention.finditer(self._text, self._place))
-        return merge(found, named)
+        signs = (one.start() for one in _SUSPECT.finditer(self._text, self._place))
+        mention = (one.start() for one in self._names.mention.finditer(self._text, self._place))
+        return merge(signs, mention)
 
     def _verdict(self, at: int) -> bool | None:
         """True: it has begun; False: nobody knows yet; None: it is plain text."""
@@ -168,10 +168,10 @@ class TextStream:
             return True
         if sign in '>"]':
             return self._sign(at)
-        named = self._names.mention.match(self._text, at)
-        if named is None:
+        mention = self._names.mention.match(self._text, at)
+        if mention is None:
             return False if len(self._text) - at < LONGEST_TAG else None
-        return self._named(named.end())
+        return self._named(mention.end())
 
     def _sign(self, at: int) -> bool | None:
         """Signs that begin a call in one family each, and mostly nothing."""
@@ -187,16 +187,16 @@ class TextStream:
     def _tag(self, at: int) -> bool | None:
         if any(mark.match(self._text, at) for mark in _MARKS) or self._text.startswith("</s>", at):
             return True
-        if (named := self._names.mention.match(self._text, at + 1)) and self._text[named.end() : named.end() + 1] == ">":
+        if (mention := self._names.mention.match(self._text, at + 1)) and self._text[mention.end() : mention.end() + 1] == ">":
             return True
-        return False if _BEGUN_TAG.match(self._text, at) or _BEGUN_CHANNEL.match(self._text, at) else None
+        return False if _PARTIAL_TAG.match(self._text, at) or _PARTIAL_CHANNEL.match(self._text, at) else None
 
     def _bracket(self, at: int) -> bool | None:
-        if SHAPED.match(self._text, at):
+        if OBJECT_START.match(self._text, at):
             return True
         start = at + len(self._text[at : at + 40]) - len(self._text[at : at + 40].lstrip(" \n\t[{(\"'“”`‘’"))
-        if named := self._names.mention.match(self._text, start):
-            return named.end() < len(self._text)
+        if mention := self._names.mention.match(self._text, start):
+            return mention.end() < len(self._text)
         return False if _OPENING.match(self._text, at) else None
 
     def _fence(self, at: int) -> bool | None:
@@ -215,14 +215,14 @@ class TextStream:
 
     def _named(self, end: int) -> bool | None:
         rest = self._text[end : end + 40]
-        if CALLED.match(rest):
+        if CALL_START.match(rest):
             return True
-        return False if _BEGUN_NAME.fullmatch(rest) and len(rest) < 40 else None
+        return False if _PARTIAL_NAME.fullmatch(rest) and len(rest) < 40 else None
 
     def _checked(self, piece: str) -> bool:
         """Whether what is held turned out to be no call: then it is passed on."""
         length = self._length
-        if self._checked_length + length > CHECKED + CHECKED_TIMES * length or length > LONGEST_CHECKED:
+        if self._checked_length + length > CHECK_LENGTH + CHECK_FACTOR * length or length > LONGEST_CHECKED:
             return False
         if not any(sign in piece for sign in _CLOSES) or self._tired or self._patience.gone:
             return False
@@ -230,21 +230,21 @@ class TextStream:
         text = "".join(self._pieces)
         if thoughts(text).open:
             return False
-        passed = "".join(self._passed)
-        read = read_text(Heard(text, self._names), self._patience)
-        held = text[self._decided :]
-        if read.calls or read.unclear or not read.content.startswith(passed) or self._pending(held):
+        sent = "".join(self._sent)
+        result = read_text(RawReply(text, self._names), self._patience)
+        suspect = text[self._decided :]
+        if result.calls or result.unclear or not result.content.startswith(sent) or self._pending(suspect):
             return False
         self._text = text[-LONGEST_TAG:]
         self._place = len(self._text)
         self._decided = len(text)
-        self._say(read.content[len(passed) :])
+        self._say(result.content[len(sent) :])
         self._spans = True
         self._holding = False
         return True
 
     def _pass_to(self, at: int) -> None:
-        if at > self._place and (self._passed or not _is_opener(self._text[:at])):  # thinking may follow on blanks, and take them along
+        if at > self._place and (self._sent or not _is_opener(self._text[:at])):  # thinking may follow on blanks, and take them along
             piece = self._text[self._place : at]
             self._decided += len(piece)
             cut = max(0, at - LONGEST_TAG)
@@ -252,26 +252,26 @@ class TextStream:
             self._say(piece)
 
     def _say(self, piece: str) -> None:
-        if self._spans and not self._passed:
+        if self._spans and not self._sent:
             piece = piece.lstrip()  # what follows thinking begins with its first word
         if piece:
-            self._passed.append(piece)
+            self._sent.append(piece)
             if not self._solid:
                 self._solid = not piece.isspace()
             self._tell(piece)
 
-    def _pending(self, held: str) -> bool:
+    def _pending(self, text: str) -> bool:
         """Whether the held text ends in the middle of a fence, an object or a tag: more of it decides."""
-        own = self._names.mention.match(held, 1)
-        if own and held[0] == "<" and f"</{own[0]}>" not in held:
+        own = self._names.mention.match(text, 1)
+        if own and text[0] == "<" and f"</{own[0]}>" not in text:
             return True
-        if self._names.mention.match(held) and "{" not in held and "(" not in held:
+        if self._names.mention.match(text) and "{" not in text and "(" not in text:
             return True  # `Action Input:` stands between a name and its arguments
-        unclosed = held.count("{") > held.count("}") or held.count("[") > held.count("]") or held.count("(") > held.count(")")
-        channel = held.rfind("<|channel|>") > held.rfind("<|message|>") or held.rfind("<|open|>") > held.rfind("<|sep|>")
-        begun = max((found.end() for found in THOUGHT_OPEN.finditer(held)), default=0)
-        thinking = begun and not THOUGHT_CLOSE.search(held, begun)
-        return bool(thinking) or unclosed or channel or held.count("```") % 2 == 1 or _BEGUN_TAG.search(held) is not None
+        unclosed = text.count("{") > text.count("}") or text.count("[") > text.count("]") or text.count("(") > text.count(")")
+        channel = text.rfind("<|channel|>") > text.rfind("<|message|>") or text.rfind("<|open|>") > text.rfind("<|sep|>")
+        thinking_start = max((found.end() for found in THOUGHT_OPEN.finditer(text)), default=0)
+        thinking = thinking_start and not THOUGHT_CLOSE.search(text, thinking_start)
+        return bool(thinking) or unclosed or channel or text.count("```") % 2 == 1 or _PARTIAL_TAG.search(text) is not None
 
 
 def _is_opener(text: str) -> bool:

@@ -89,7 +89,7 @@ class Body:
             if self._item(run, after, name):
                 at, name = run.end, ""
                 continue
-            if not inside or run.torn or len(run.problems) > MOST_PROBLEMS or not self._skipped(run, after, quietly=bool(run.drafts)):
+            if not inside or run.torn or len(run.problems) > MOST_PROBLEMS or not self._skip(run, after, quietly=bool(run.drafts)):
                 break
             at, inside = run.end, False
         run.reached = self._limit if len(run.problems) > MOST_PROBLEMS else max(at, run.end)
@@ -114,17 +114,19 @@ class Body:
             run.end = self._limit
         return run
 
-    def _skipped(self, run: Run, at: int, *, quietly: bool = False) -> bool:
+    def _skip(self, run: Run, at: int, *, quietly: bool = False) -> bool:
         """Past what cannot be read, to the tag that ends it."""
         close = self._sheet.tag(CLOSE, at, self._limit)
-        opened = self._sheet.tag(OPEN, at, self._limit)
-        if quietly and (close is None or (opened and opened.start() < close.start()) or self._text.find("\n\n", at, close.start()) >= 0):
+        open_tag = self._sheet.tag(OPEN, at, self._limit)
+        if quietly and (
+            close is None or (open_tag and open_tag.start() < close.start()) or self._text.find("\n\n", at, close.start()) >= 0
+        ):
             return False
-        stop = min(found.start() for found in (close, opened) if found) if close or opened else self._limit
-        if not quietly and (said := self._text[at:stop].strip()):
-            run.problems.append(f"what stands in the call tag could not be read: {said[:80]}")
+        stop = min(found.start() for found in (close, open_tag) if found) if close or open_tag else self._limit
+        if not quietly and (text := self._text[at:stop].strip()):
+            run.problems.append(f"what stands in the call tag could not be read: {text[:80]}")
         run.end = stop
-        return bool(close or opened)
+        return bool(close or open_tag)
 
     def _item(self, run: Run, at: int, name: str) -> bool:
         """One object, list, Python call or named body; False when there is none."""
@@ -147,28 +149,28 @@ class Body:
         sign = self._text[at : at + 1]
         if sign in "{[(" and sign:
             value = self._value(at)
-            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
+            return self._with_repairs(run, value, drafts(value.value, self._names, self._patience)), value.end
         if sign in "\"'" and sign and HEADLESS.match(self._text, at, self._limit):
             value = self._value(at, headless=True)
-            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
+            return self._with_repairs(run, value, drafts(value.value, self._names, self._patience)), value.end
         if sign == "<":
             return self._elements(at)
-        return self._said(run, at)
+        return self._python_call(run, at)
 
     def _value(self, at: int, *, lists_calls: bool = True, headless: bool = False) -> Value:
         return read_value(self._text, at, self._limit, lists_calls=lists_calls, patience=self._patience, headless=headless)
 
-    def _taken(self, run: Run, value: Value, found: Iterable[Draft]) -> list[Draft]:
+    def _with_repairs(self, run: Run, value: Value, candidates: Iterable[Draft]) -> list[Draft]:
         """Drafts with what their value had to be forgiven; a value that was torn in the middle of a text loses its last call."""
-        taken = list(found)
+        calls = list(candidates)
         run.repairs += [repair for repair in value.repairs if repair not in run.repairs]
-        if value.cut and taken:
+        if value.cut and calls:
             run.repairs.append("missing end")
             if value.torn:
-                run.problems.append(f"the call to {taken[-1].name} was cut off")
+                run.problems.append(f"the call to {calls[-1].name} was cut off")
                 run.torn = True
-                taken.pop()
-        return taken
+                calls.pop()
+        return calls
 
     def _arguments(self, run: Run, at: int, name: str) -> tuple[list[Draft], int]:
         """The body of a tag that names the tool."""
@@ -177,29 +179,29 @@ class Body:
             value = self._value(at, lists_calls=False)
             inner = drafts(value.value, self._names, self._patience)
             if len(inner) == 1 and inner[0].name and self._names.sure(inner[0].name).spec:
-                return self._taken(run, value, inner), value.end
-            return self._taken(run, value, [Draft(name, value.value)]), value.end + (self._text[value.end : value.end + 1] == ")")
-        held, end = pairs(self._sheet, at, self._limit)
-        return [Draft(name, held)], end
+                return self._with_repairs(run, value, inner), value.end
+            return self._with_repairs(run, value, [Draft(name, value.value)]), value.end + (self._text[value.end : value.end + 1] == ")")
+        arguments, end = pairs(self._sheet, at, self._limit)
+        return [Draft(name, arguments)], end
 
     def _elements(self, at: int) -> tuple[list[Draft], int]:
         """`<name>…</name><arguments>…</arguments>`, or `<invoke>` without a name of its own."""
         if (tag := _ELEMENT.match(self._text, at, self._limit)) and self._names.sure(tag[1]).spec:
-            held, end = pairs(self._sheet, tag.end(), self._limit)
+            fields, end = pairs(self._sheet, tag.end(), self._limit)
             close = re.compile(rf"\s*+</{re.escape(tag[1])}>").match(self._text, end, self._limit)
-            return ([Draft(tag[1], held, shape="a tag of the tool's own name")], close.end()) if close else ([], at)
-        said = _NAME_ELEMENT.match(self._text, at, self._limit)
-        held, end = pairs(self._sheet, said.end() if said else at, self._limit)
-        name = said[2].strip() if said else str(held.pop("name", "") or held.pop("tool_name", "") or held.pop("function", ""))
-        arguments: Any = held
+            return ([Draft(tag[1], fields, shape="a tag of the tool's own name")], close.end()) if close else ([], at)
+        name_tag = _NAME_ELEMENT.match(self._text, at, self._limit)
+        fields, end = pairs(self._sheet, name_tag.end() if name_tag else at, self._limit)
+        name = name_tag[2].strip() if name_tag else str(fields.pop("name", "") or fields.pop("tool_name", "") or fields.pop("function", ""))
+        arguments: Any = fields
         if not name:
             return [], at
         for key in ("arguments", "parameters", "input"):
-            if key in held:
-                arguments = held[key]
+            if key in fields:
+                arguments = fields[key]
         return [Draft(name, arguments)], end
 
-    def _said(self, run: Run, at: int) -> tuple[list[Draft], int]:
+    def _python_call(self, run: Run, at: int) -> tuple[list[Draft], int]:
         """`name(…)`, `name{…}`, `name` and its arguments in tags, or the name alone."""
         prefix = _PREFIX.match(self._text, at, self._limit)
         at = prefix.end() if prefix else at
@@ -209,14 +211,14 @@ class Body:
         after = name.end()
         if self._text[after : after + 1] == "(":
             value = self._value(at)
-            return self._taken(run, value, drafts(value.value, self._names, self._patience)), value.end
+            return self._with_repairs(run, value, drafts(value.value, self._names, self._patience)), value.end
         joint = _JOINT.match(self._text, after, self._limit)
         if joint and (run.tagged or self._names.near(name[0]).spec):
             value = self._value(joint.end(), lists_calls=False)
-            return self._taken(run, value, [Draft(name[0], value.value)]), value.end
-        held, end = pairs(self._sheet, after, self._limit)
-        if held or (_ALONE.match(self._text, after, self._limit) and self._names.near(name[0]).spec):
-            return [Draft(name[0], held)], end
+            return self._with_repairs(run, value, [Draft(name[0], value.value)]), value.end
+        arguments, end = pairs(self._sheet, after, self._limit)
+        if arguments or (_ALONE.match(self._text, after, self._limit) and self._names.near(name[0]).spec):
+            return [Draft(name[0], arguments)], end
         if _ALONE.match(self._text, after, self._limit) and "_" in name[0]:
             return [Draft(name[0], {})], after
         return [], at

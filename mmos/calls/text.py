@@ -13,7 +13,7 @@ import orjson
 from mmos.calls.marks import CLOSE, HINTS, OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
 from mmos.calls.patience import Patience
-from mmos.calls.prose import IMAGINED, LEAD, MOST_FAILURES, Finder, bare, sample, stretches, ticked
+from mmos.calls.prose import INVENTED_TURN, LEAD, MOST_FAILURES, Finder, bare, sample, stretches, ticked
 from mmos.calls.resolve import Call, Notes, resolve, signature
 from mmos.calls.seen import Seen
 from mmos.calls.shapes import Draft, drafts
@@ -21,89 +21,89 @@ from mmos.calls.sheet import Sheet
 from mmos.calls.tagged import MOST_CALLS, Body, Run
 from mmos.calls.tongues import in_common_signs
 
-_SPOKEN = re.compile(r"[\w`*]\(")
-"""A bracket right after a word: in prose there is a space between."""
+_PYTHON_CALL = re.compile(r"[\w`*]\(")
+"""A bracket right after a word. In prose there is a space between them."""
 _SAYS = re.compile(r"[^\W_]")
 _TONGUE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+.-]*")
 LONGEST = 1_200_000
-"""A longer text is passed through as it is. No model writes so much in one reply."""
+"""A longer text is not searched. No model writes so much in one reply."""
 MANY = 3
 """A model that writes the same call so often in one reply repeats itself. MMOS does not run such a call."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """All that is known of a model's reply."""
+class RawReply:
+    """A model's reply before it is read."""
 
     text: str
     names: Names
     calls: Sequence[Mapping[str, Any]] = ()
-    """The calls that a server read out of it, each `{"name", "arguments"}`."""
+    """The calls that the server found in it, each `{"name", "arguments"}`."""
     thinking: str = ""
     error: str = ""
-    """The body of a server's error; it may hold what the model had written."""
+    """The body of a server's error. It may contain the text of the model."""
     eval_count: int = 0
     done_reason: str = ""
     seen: Seen | None = None
-    """What its participant was given: a call that stands there is a quotation."""
+    """What the participant has read. A call in it is a quotation."""
 
 
 @dataclass(frozen=True)
-class Read:
-    """What the reply amounts to."""
+class TextReading:
+    """The calls and the text of a reply."""
 
     calls: tuple[Call, ...]
     content: str
     repairs: tuple[tuple[str, str], ...] = ()
     unclear: str = ""
     quoted: tuple[str, ...] = ()
-    """The tools whose calls were quotations, and so stayed text."""
+    """The tools whose calls were quotations. They stay text."""
     bare: bool = False
-    """Whether there is nothing beside the quotations."""
+    """Whether the reply is only quotations."""
 
 
-def read_text(heard: Heard, patience: Patience | None = None) -> Read:
+def read_text(reply: RawReply, patience: Patience | None = None) -> TextReading:
     """The calls in a reply. A text without any sign of a call is passed through.
 
-    Finding the calls and fitting their arguments may each cost what the text is worth, or share what is given.
+    The search for calls and the check of their arguments have a limit each, by the length of the text. With `patience` they share one limit.
     """
-    text = in_common_signs(heard.text or _refused(heard.error))
+    text = in_common_signs(reply.text or _text_in_error(reply.error))
     notes = Notes(patience=patience or Patience(len(text)))
     sheet = Sheet(text, patience)
-    calls = _served(heard, notes)
+    calls = _server_calls(reply, notes)
     quoted: Iterable[str] = ()
     bare = False
     content = text
-    promises = promising(text, heard.names)
+    promises = promising(text, reply.names)
     if promises and len(text) > LONGEST:
         notes.problems.append(f"the text is longer than {LONGEST:,} characters, so it was not searched for calls")
     elif promises:
-        page = _Page(heard, sheet, notes)
+        page = _Page(reply, sheet, notes)
         calls = calls or page.calls()
-        content = page.shown(page.tagged) if page.content is None else page.content
+        content = page.content_without(page.tagged) if page.content is None else page.content
         quoted, bare = page.quoted, page.bare
     if not calls and not content.strip() and not notes.problems:
-        notes.problems += _silent(heard)
+        notes.problems += _silent(reply)
     if notes.patience.gone or sheet.patience.gone:
         notes.problems.append("too much in the text looks like a call, so not all of it was read")
-    return Read(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)), tuple(quoted), bare)
+    return TextReading(tuple(calls), content, tuple(notes.repairs), "; ".join(dict.fromkeys(notes.problems)), tuple(quoted), bare)
 
 
-def _refused(error: str) -> str:
-    """What the model had written, out of an error that quotes it."""
+def _text_in_error(error: str) -> str:
+    """The text of the model in an error that quotes it."""
     raw, closed, _ = error.partition("raw='")[2].rpartition("', err=")
     return raw if closed else ""
 
 
-def _silent(heard: Heard) -> list[str]:
+def _silent(reply: RawReply) -> list[str]:
     """Why there may be neither calls nor text."""
-    if OPEN.search(heard.thinking):
+    if OPEN.search(reply.thinking):
         return ["the call stands in the thinking, where nothing is carried out"]
-    if heard.error:
-        return [f"the server refused what the model wrote: {heard.error[:200]}"]
-    if heard.eval_count > 1 and heard.names.specs:
+    if reply.error:
+        return [f"the server refused what the model wrote: {reply.error[:200]}"]
+    if reply.eval_count > 1 and reply.names.specs:
         return [
-            f"the model wrote {heard.eval_count} tokens, and the server handed on none of them: it swallowed a call that it could not read"
+            f"the model wrote {reply.eval_count} tokens, and the server handed on none of them: it swallowed a call that it could not read"
         ]
     return []
 
@@ -112,17 +112,17 @@ def promising(text: str, names: Names) -> bool:
     """Whether a text may hold a call, or marks of a model family, at all."""
     if "<" in text or "{" in text or "[" in text or "◁" in text or "to=" in text:
         return True
-    return _SPOKEN.search(text) is not None and names.mention.search(text) is not None
+    return _PYTHON_CALL.search(text) is not None and names.mention.search(text) is not None
 
 
-def _served(heard: Heard, notes: Notes) -> list[Call]:
-    """Calls that came as such: names and arguments may still need repair."""
+def _server_calls(reply: RawReply, notes: Notes) -> list[Call]:
+    """The calls of the server. Their names and arguments may need repairs."""
     calls = []
-    for given in heard.calls[:MOST_CALLS]:
-        found = [draft for draft in drafts(given, heard.names) if draft.name or len(heard.calls) == 1] or [
-            Draft(str(given.get("name") or ""), given.get("arguments"))
+    for row in reply.calls[:MOST_CALLS]:
+        candidates = [draft for draft in drafts(row, reply.names) if draft.name or len(reply.calls) == 1] or [
+            Draft(str(row.get("name") or ""), row.get("arguments"))
         ]
-        calls += [call for draft in found if (call := resolve(draft, heard.names, notes))]
+        calls += [call for draft in candidates if (call := resolve(draft, reply.names, notes))]
     return calls
 
 
@@ -134,45 +134,45 @@ def _identity(call: Call) -> tuple[str, bytes]:
 
 
 class _Page:
-    """One text while it is read."""
+    """One text and what was found in it."""
 
-    def __init__(self, heard: Heard, sheet: Sheet, notes: Notes) -> None:
+    def __init__(self, reply: RawReply, sheet: Sheet, notes: Notes) -> None:
         self._sheet = sheet
         self._text = sheet.text
-        self._names = heard.names
+        self._names = reply.names
         self._notes = notes
-        self._cut = heard.done_reason == "length"
-        self._seen = heard.seen
+        self._cut = reply.done_reason == "length"
+        self._seen = reply.seen
         self._quotations: list[Run] = []
         self.quoted: dict[str, None] = {}
         """The tools whose calls are quotations."""
         self.content: str | None = None
         thinking = thoughts(self._text)
         self._hidden = list(thinking.spans)
-        imagined = IMAGINED.search(self._text, self._hidden[-1][1] if self._hidden else 0)
-        said = imagined is not None and ("tool_" in imagined[0].lower() or self._text[: imagined.start()].strip())
-        self._end = imagined.start() if imagined and said else len(self._text)
+        invented = INVENTED_TURN.search(self._text, self._hidden[-1][1] if self._hidden else 0)
+        is_turn = invented is not None and ("tool_" in invented[0].lower() or self._text[: invented.start()].strip())
+        self._end = invented.start() if invented and is_turn else len(self._text)
         self._unended = thinking.open
         self.tagged = self._tagged() if any(hint in self._text for hint in HINTS) else []
 
     # ---------------------------------------------------------------- what stands where
 
-    def _gaps(self, covered: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _gaps(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         gaps, place = [], 0
-        for start, end in sorted(covered):
+        for start, end in sorted(spans):
             if start > place:
                 gaps.append((place, start))
             place = max(place, end)
         return [*gaps, (place, len(self._text))] if place < len(self._text) else gaps
 
-    def _spoken(self, covered: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The gaps, up to where the model goes on for others."""
-        return [(start, min(end, self._end)) for start, end in self._gaps(covered) if start < self._end]
+    def _gaps_of_reply(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The gaps, up to the place where the model invents the turns of others."""
+        return [(start, min(end, self._end)) for start, end in self._gaps(spans) if start < self._end]
 
     def _tagged(self) -> list[Run]:
         runs: list[Run] = []
         failures = 0
-        for start, end in self._spoken(self._hidden):
+        for start, end in self._gaps_of_reply(self._hidden):
             body = Body(self._sheet, self._names, end)
             while (
                 sum(len(run.drafts) for run in runs) < MOST_CALLS
@@ -193,7 +193,7 @@ class _Page:
         return runs
 
     def _quoted(self, tag: re.Match[str]) -> bool:
-        """Whether a tag stands in ticks on its line: then it is spoken about."""
+        """Whether a tag is between backticks on its line. Then the text is about the tag."""
         line = self._text[max(self._text.rfind("\n", max(0, tag.start() - LEAD), tag.start()) + 1, tag.start() - LEAD, 0) : tag.start()]
         return line.count("`") % 2 == 1 and not line.lstrip().startswith("```")
 
@@ -207,23 +207,25 @@ class _Page:
         self._untagged(found, taken, beside=bool(taken))
         if not found and self._unended and OPEN.search(self._text, self._hidden[-1][0]):
             self._notes.problems.append("the call stands in thinking that never ended, so nothing happened")
-        left = [run.start for run in self._quotations]
-        self.content = self.shown([*taken, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in left)])
+        quotations = [run.start for run in self._quotations]
+        self.content = self.content_without(
+            [*taken, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in quotations)]
+        )
         return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(taken))
 
     def _once(self, calls: list[Call], places: int) -> list[Call]:
-        """Without repetitions, where a model says the same again and again, or in plain text once more."""
+        """Without repetitions, if the model writes the same calls again and again, or again in plain text."""
         if len(calls) < 2:
             return calls
         same = [_identity(call) for call in calls]
         times = Counter(same)
         if len(times) == len(calls) or (places == 1 and len(calls) < MANY) or (places > 1 and max(times.values()) < MANY and self.tagged):
             return calls
-        self._notes.repaired("repetitions left out")
+        self._notes.repair("repetitions left out")
         return [call for place, call in enumerate(calls) if same.index(same[place]) == place]
 
     def _settle(self, run: Run, found: list[tuple[int, Call]], taken: list[Run], *, sure: bool = False) -> None:
-        """The calls of a run that are valid; what is wrong with the others is noted."""
+        """The valid calls of a run. The problems of the others go into the notes."""
         notes = self._notes
         if self._cut and run.end >= len(self._text.rstrip()) and ("missing end" in run.repairs or run.problems):
             notes.problems.append("the call was cut off, because the reply had reached its length")
@@ -237,11 +239,11 @@ class _Page:
             self._quotations.append(run)
         if calls:
             for repair in run.repairs:
-                notes.repaired(repair)
+                notes.repair(repair)
             if not run.tagged:
-                notes.repaired("a call as plain text", "extract")
+                notes.repair("a call as plain text", "extract")
             elif run.closed or run.repairs:
-                notes.repaired("a call in the text", "extract")
+                notes.repair("a call in the text", "extract")
             taken.append(run)
             found += [(run.start, call) for call in calls]
 
@@ -250,7 +252,10 @@ class _Page:
         finder = Finder(self._sheet, self._names)
         covered = [*self._hidden, *((run.start, run.end) for run in self.tagged)]
         runs = [
-            run for stretch in stretches(self._sheet, self._spoken(covered)) for run in finder.runs(stretch) if run.tagged or not beside
+            run
+            for stretch in stretches(self._sheet, self._gaps_of_reply(covered))
+            for run in finder.runs(stretch)
+            if run.tagged or not beside
         ]
         if not runs:
             return
@@ -260,9 +265,9 @@ class _Page:
             known = any(self._names.sure(draft.name).spec for draft in run.drafts)
             if not known and not (alone and self._called(run)):
                 continue
-            shown = all(signature(draft, self._names) for draft in run.drafts) if run.drafts else False
-            explained = not alone and (ticked(self._text, run) if run.tagged else shown or sample(self._text, run, explained))
-            if not explained and not shown:
+            is_signature = all(signature(draft, self._names) for draft in run.drafts) if run.drafts else False
+            explained = not alone and (ticked(self._text, run) if run.tagged else is_signature or sample(self._text, run, explained))
+            if not explained and not is_signature:
                 self._settle(run, found, taken, sure=not (alone or run.tagged))
 
     def _called(self, run: Run) -> bool:
@@ -273,7 +278,7 @@ class _Page:
     # ---------------------------------------------------------------- which of them are quotations
 
     def _is_quotation(self, run: Run) -> bool:
-        """Whether all that a run covers stands in what the participant was given."""
+        """Whether the whole text of a run is in what the participant has read."""
         name = max((draft.name for draft in run.drafts), key=len, default="")
         if self._seen is None or not self._seen.holds(self._text[run.start : run.end], name):
             return False
@@ -283,7 +288,7 @@ class _Page:
         return True
 
     def _is_quoted(self, draft: Draft, call: Call) -> bool:
-        """Whether a call stands there in another form."""
+        """Whether the participant has read the call in another form."""
         seen = self._seen
         if seen is None:
             return False
@@ -296,25 +301,25 @@ class _Page:
 
     def _leave(self, name: str) -> None:
         self.quoted[name] = None
-        self._notes.repaired(f"{name}: this call stands in what was given, so it is a quotation and stayed text", "extract")
+        self._notes.repair(f"{name}: this call stands in what was given, so it is a quotation and stayed text", "extract")
 
     @property
     def bare(self) -> bool:
-        """Whether the reply is nothing but quotations."""
-        return bool(self._quotations) and not _SAYS.search(_TONGUE.sub("", self.shown(self._quotations)))
+        """Whether the reply is only quotations."""
+        return bool(self._quotations) and not _SAYS.search(_TONGUE.sub("", self.content_without(self._quotations)))
 
     # ---------------------------------------------------------------- what is left
 
-    def shown(self, taken: Sequence[Run]) -> str:
+    def content_without(self, runs: Sequence[Run]) -> str:
         """The text without thinking, calls and marks of a model family."""
-        spans = sorted([*self._hidden, *((run.start, run.end) for run in taken)])
+        spans = sorted([*self._hidden, *((run.start, run.end) for run in runs)])
         if not spans:
             return WRAPPING.sub("", self._text) if "<" in self._text else self._text
         pieces = [self._text[start:end] for start, end in self._gaps(spans)]
         rest = "".join(pieces)
         if "<" in rest or "[" in rest:
             rest = WRAPPING.sub("", rest)
-            rest = CLOSE.sub("", rest) if taken else rest
+            rest = CLOSE.sub("", rest) if runs else rest
         if spans[0][0] == 0 or not self._text[: spans[0][0]].strip():
             rest = rest.lstrip()
-        return rest if not taken or rest.strip("`'\"*.,;:[](){} \n\t") else ""
+        return rest if not runs or rest.strip("`'\"*.,;:[](){} \n\t") else ""

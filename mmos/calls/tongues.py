@@ -10,21 +10,21 @@ _KIMI = re.compile(
       | <\|close\|>(?P<close>\w{1,20})<\|sep\|>""",
     re.VERBOSE,
 )
-_CLOSED = {"call": "</invoke>", "argument": "</parameter>", "think": "</think>"}
+_CLOSING = {"call": "</invoke>", "argument": "</parameter>", "think": "</think>"}
 
 
 def in_common_signs(text: str) -> str:
-    """The same text; nearly every one comes back as it is."""
+    """The text with common tags. Most texts stay unchanged."""
     if _MINIMAX in text:
         text = text.replace(_MINIMAX, "")
-    return _KIMI.sub(_told, text) if "<|sep|>" in text else text
+    return _KIMI.sub(_common_tag, text) if "<|sep|>" in text else text
 
 
-def _told(found: re.Match[str]) -> str:
+def _common_tag(found: re.Match[str]) -> str:
     if found["call"]:
         return f'<invoke name="{found["call"]}">'
     if found["key"]:
         return f'<parameter name="{found["key"]}">'
     if found["part"]:
         return "<think>" if found["part"] == "think" else ""
-    return _CLOSED.get(found["close"], "")
+    return _CLOSING.get(found["close"], "")

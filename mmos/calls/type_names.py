@@ -115,11 +115,11 @@ def _literal(parts: list[str]) -> dict[str, Any] | None:
 
 def _split(text: str, sign: str) -> list[str]:
     """At the signs that stand in no bracket."""
-    parts, depth, begun = [], 0, 0
+    parts, depth, start = [], 0, 0
     for place, letter in enumerate(text):
         depth += (letter in "[<(") - (letter in "]>)")
         if letter == sign and depth == 0:
-            parts.append(text[begun:place])
-            begun = place + 1
-    parts.append(text[begun:])
+            parts.append(text[start:place])
+            start = place + 1
+    parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()]

@@ -8,11 +8,11 @@ from typing import Any
 
 from mmos.calls.literals import NAME, Reader
 from mmos.calls.patience import Misread, Patience
-from mmos.calls.words import Spoken, Value, Word, counted
+from mmos.calls.words import PythonCall, Value, Word, parse_number
 
-__all__ = ["NAME", "Spoken", "Value", "Word", "read_value"]
+__all__ = ["NAME", "PythonCall", "Value", "Word", "read_value"]
 
-_JSON = json.JSONDecoder(strict=False, parse_int=counted, parse_float=counted, parse_constant=lambda _: None)
+_JSON = json.JSONDecoder(strict=False, parse_int=parse_number, parse_float=parse_number, parse_constant=lambda _: None)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 LONGEST_ESCAPED = 20_000
 LINES = 20
@@ -33,8 +33,8 @@ def read_value(
     patience.spend()
     if headless:
         return Reader(text, limit, patience, lenient=True, lists_calls=False).headless(at)
-    if _ESCAPED.match(text, at, limit) and (unescaped := _once_less(text, at, min(limit, at + LONGEST_ESCAPED), patience)):
-        return unescaped
+    if _ESCAPED.match(text, at, limit) and (inner := _once_less(text, at, min(limit, at + LONGEST_ESCAPED), patience)):
+        return inner
     value = _as_json(text, at, patience) if text[at : at + 1] in ("{", "[") else None
     if value and value.end <= limit and not (lists_calls and _holds_calls(value.value)):
         return value

@@ -9,35 +9,35 @@ from typing import Any
 
 
 class Word(str):
-    """Text that stood without quotes: a word, an expression, a placeholder."""
+    """A text without quotes: a word, an expression or a placeholder."""
 
     __slots__ = ()
 
 
-def counted(digits: str) -> int | float | Word:
-    """A number as it was written; what no JSON can hold stays the words that it was."""
+def parse_number(digits: str) -> int | float | Word:
+    """The number. One that JSON cannot contain stays a word."""
     if len(digits) < 19 and digits.lstrip("+-").isdigit():
         return int(digits)
-    found = float(digits)
-    return found if math.isfinite(found) else Word(digits)
+    as_float = float(digits)
+    return as_float if math.isfinite(as_float) else Word(digits)
 
 
 @dataclass(frozen=True)
-class Spoken:
+class PythonCall:
     """A call in the syntax of Python: `name(1, key=2)`."""
 
     name: str
     positional: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Value:
-    """What was read, where it ends, what had to be forgiven, and whether its end was missing."""
+    """A value, its end in the text, its repairs, and whether its end is missing."""
 
     value: Any
     end: int
     repairs: tuple[str, ...] = ()
     cut: bool = False
     torn: bool = False
-    """The end was missing in the middle of a text: nobody knows what it would have said."""
+    """Whether it ends in the middle of a text, so that a part of the value is unknown."""

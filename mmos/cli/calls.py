@@ -167,11 +167,11 @@ READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_
 
 
 def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
-    from mmos.calls.text import Heard, read_text
+    from mmos.calls.text import RawReply, read_text
 
     names = offers.names(given)
     count = given.get("eval_count")
-    heard = Heard(
+    heard = RawReply(
         given["text"],
         names,
         _called(given.get("tool_calls")),

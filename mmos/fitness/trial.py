@@ -195,10 +195,10 @@ def _as_offered(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, 
             kept.append(call)
             fitting = False
             continue
-        coerced = coerce(call.arguments, spec.parameters)
-        mended |= bool(coerced.changes)
-        fitting &= not coerced.problems
-        kept.append(replace(call, arguments=coerced.arguments))
+        coercion = coerce(call.arguments, spec.parameters)
+        mended |= bool(coercion.changes)
+        fitting &= not coercion.problems
+        kept.append(replace(call, arguments=coercion.arguments))
     return tuple(kept), mended, fitting
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from bench.calls_rows import specs
 from mmos.calls.naming import Names
 from mmos.calls.stream import TextStream
-from mmos.calls.text import Heard, read_text
+from mmos.calls.text import RawReply, read_text
 
 TOOLS = [{"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}]
 SIGNS = (
@@ -71,6 +71,6 @@ def slowest(named: Iterable[tuple[str, str]], *, piece: int = 0) -> tuple[float,
             for at in range(0, len(text), piece):
                 stream.feed(text[at : at + piece])
         else:
-            read_text(Heard(text, names))
+            read_text(RawReply(text, names))
         worst = max(worst, (time.process_time() - begun, name))
     return worst

@@ -14,7 +14,7 @@ from typing import Any
 from mmos.calls.dialect import normal
 from mmos.calls.naming import Names
 from mmos.calls.spec import Spec
-from mmos.calls.text import Heard, Read, read_text
+from mmos.calls.text import RawReply, TextReading, read_text
 
 Reader = Callable[[str, Sequence[Mapping[str, Any]]], "Outcome"]
 
@@ -71,11 +71,11 @@ def specs(tools: Iterable[Mapping[str, Any]]) -> list[Spec]:
 
 
 def ours(text: str, tools: Sequence[Mapping[str, Any]]) -> Outcome:
-    read = read_text(Heard(text, Names(specs(tools))))
+    read = read_text(RawReply(text, Names(specs(tools))))
     return outcome(read)
 
 
-def outcome(read: Read) -> Outcome:
+def outcome(read: TextReading) -> Outcome:
     return Outcome(tuple((call.name, call.arguments) for call in read.calls), read.content, read.unclear)
 
 
