@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mmos.calls.checking import MOST_PROBLEMS, LONGEST
+from mmos.calls.checking import LONGEST, MOST_PROBLEMS
 from mmos.calls.spec import Spec, encode_offer
 
 PLACE = {

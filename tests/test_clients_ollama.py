@@ -20,7 +20,7 @@ def turn(prompt: Prompt) -> Any:
         return ["half ", Fail("an error was encountered while running the model: unexpected EOF")]
     if prompt.results:
         return f"It said {prompt.results[0].text}."
-    return Call("look", {"query": "x"}) if prompt.offered else "one two three"
+    return Call("look", {"query": "x"}) if prompt.toolbox else "one two three"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ USER = [{"role": "user", "content": "hi"}]
 def turn(prompt: Prompt) -> Any:
     if prompt.results:
         return f"It said {prompt.results[0].text}."
-    return Call("look", {"query": "x"}) if prompt.offered else "one two three"
+    return Call("look", {"query": "x"}) if prompt.toolbox else "one two three"
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def cast() -> Iterator[Model]:
 
 def _speaking(scripts: dict[str, Any]) -> Any:
     def turn(prompt: Any) -> Any:
-        wanted = ["final"] if prompt.last_role == "tool" else [prompt.user_text, *(["call"] if prompt.offered else [])]
+        wanted = ["final"] if prompt.last_role == "tool" else [prompt.user_text, *(["call"] if prompt.toolbox else [])]
         return next((_pieces(scripts[name]) for name in (*wanted, "plain", "*") if name in scripts), "")
 
     return turn

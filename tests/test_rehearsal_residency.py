@@ -165,9 +165,9 @@ async def test_the_expiry_of_a_busy_model_may_lie_in_the_past() -> None:
         working = busy(url, "m")
         await until(lambda: host.open == 1)
         [runner] = host.residency.loaded()
-        await until(lambda: host.residency.left(runner) < 0)
+        await until(lambda: host.residency.seconds_left(runner) < 0)
         assert await resident(url) == ["m"]
-        assert host.residency.left(runner) < 0
+        assert host.residency.seconds_left(runner) < 0
         await working
         assert host.loads == 1
         await asyncio.sleep(0.21)

@@ -41,8 +41,8 @@ async def show(visit: Visit) -> None:
     name = fields.text("model") or fields.text("name")
     if not name:
         raise RefusalError(400, "model is required")
-    told = full_name(name, suffixes=visit.host.rules.suffixes) if visit.host.rules.show_tells_tag else name
-    model = visit.host.model(name, f"model '{told}' not found")
+    label = full_name(name, suffixes=visit.host.rules.suffixes) if visit.host.rules.show_tells_tag else name
+    model = visit.host.model(name, f"model '{label}' not found")
     visit.http.reply(200, encode(_card(visit.host, model)))
 
 
@@ -81,17 +81,17 @@ async def pull(visit: Visit) -> None:
 
 async def pull_named(visit: Visit, name: str, *, stream: bool) -> None:
     check_name(name, visit.host.rules)
-    wanted = key(name)
-    found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.key == wanted), None)
+    model_key = key(name)
+    found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.key == model_key), None)
     if found is None:
-        return _not_pulled(visit.http, stream=stream)
+        return _refuse_pull(visit.http, stream=stream)
     if stream:
         await _stream_pull(visit, found)
-    visit.host.installed = {wanted: found, **visit.host.installed}
+    visit.host.installed = {model_key: found, **visit.host.installed}
     return None if visit.http.status else visit.http.reply(200, encode({"status": "success"}), "application/json")
 
 
-def _not_pulled(http: HttpRequest, *, stream: bool) -> None:
+def _refuse_pull(http: HttpRequest, *, stream: bool) -> None:
     """Pull a model. The host answers 200 before it asks the registry, so an error is a line of the stream."""
     if not stream:
         return http.reply(500, encode({"error": NO_SUCH_FILE}), "application/json")
@@ -132,7 +132,7 @@ def _details(model: Model) -> dict[str, Any]:
 
 def _tag(host: Host, model: Model) -> dict[str, Any]:
     lengths: dict[str, Any] = {"context_length": model.context_length, "embedding_length": model.architecture.embedding_length}
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": model.full_name,
         "model": model.full_name,
         "modified_at": stamp(host.started),
@@ -141,19 +141,19 @@ def _tag(host: Host, model: Model) -> dict[str, Any]:
         "details": _details(model),
     }
     if not host.rules.tags_tell_all:
-        return told
-    return told | {"details": told["details"] | lengths, "capabilities": host.capabilities(model)}
+        return fields
+    return fields | {"details": fields["details"] | lengths, "capabilities": host.capabilities(model)}
 
 
 def _resident(host: Host, runner: Runner) -> dict[str, Any]:
-    left = min(host.residency.left(runner), LONGEST_KEEP)
+    seconds = min(host.residency.seconds_left(runner), LONGEST_KEEP)
     return {
         "name": runner.model.full_name,
         "model": runner.model.full_name,
         "size": runner.need.size,
         "digest": runner.model.digest,
         "details": _details(runner.model),
-        "expires_at": host.clock.stamp(left if math.isfinite(left) else LONGEST_KEEP),
+        "expires_at": host.clock.stamp(seconds if math.isfinite(seconds) else LONGEST_KEEP),
         "size_vram": int(runner.vram / host.faults.lie(runner.model.name)),
         "context_length": runner.window,
     }
@@ -166,7 +166,7 @@ def _card(host: Host, model: Model) -> dict[str, Any]:
     )
     return {
         "modelfile": modelfile,
-        **({"parameters": _parameters_told(model)} if model.parameters else {}),
+        **({"parameters": _parameters_text(model)} if model.parameters else {}),
         "template": template,
         **({"system": model.system} if model.system else {}),
         "details": _details(model),
@@ -176,21 +176,21 @@ def _card(host: Host, model: Model) -> dict[str, Any]:
     }
 
 
-def _parameters_told(model: Model) -> str:
+def _parameters_text(model: Model) -> str:
     rows = [(name, one) for name, value in model.parameters.items() for one in (value if isinstance(value, list) else [value])]
     return "\n".join(f"{name:<30} {encode(value).decode()}" for name, value in rows)
 
 
 def _model_info(model: Model) -> dict[str, Any]:
-    family, built = model.family, model.architecture
+    family, architecture = model.family, model.architecture
     return {
-        f"{family}.attention.head_count": built.heads,
-        f"{family}.attention.head_count_kv": built.kv_heads,
-        f"{family}.attention.key_length": built.head_size,
-        f"{family}.attention.value_length": built.head_size,
-        f"{family}.block_count": built.layers,
+        f"{family}.attention.head_count": architecture.heads,
+        f"{family}.attention.head_count_kv": architecture.kv_heads,
+        f"{family}.attention.key_length": architecture.head_size,
+        f"{family}.attention.value_length": architecture.head_size,
+        f"{family}.block_count": architecture.layers,
         f"{family}.context_length": model.context_length,
-        f"{family}.embedding_length": built.embedding_length,
+        f"{family}.embedding_length": architecture.embedding_length,
         "general.architecture": family,
         "general.description": "a scripted rehearsal model",
         "general.parameter_count": _parameters(model.parameter_size),

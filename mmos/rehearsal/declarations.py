@@ -36,43 +36,49 @@ def in_order(value: Any) -> Any:
 def decoded(tool: Tool, rules: Profile) -> dict[str, Any]:
     """A tool as the server has it after it read the request."""
     function = tool.get("function") or {}
-    told: dict[str, Any] = {"name": str(function.get("name", ""))}
+    fields: dict[str, Any] = {"name": str(function.get("name", ""))}
     if function.get("description") or rules.tools_in_full:
-        told["description"] = str(function.get("description") or "")
-    return {"type": str(tool.get("type", "")), "function": {**told, "parameters": _parameters(function.get("parameters") or {}, rules)}}
+        fields["description"] = str(function.get("description") or "")
+    return {"type": str(tool.get("type", "")), "function": {**fields, "parameters": _parameters(function.get("parameters") or {}, rules)}}
 
 
-def _parameters(told: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
-    kept: dict[str, Any] = {"type": told.get("type", "")}
-    kept |= {name: in_order(told[name]) for name in ("$defs", "items") if told.get(name) is not None}
-    if told.get("required"):
-        kept["required"] = told["required"]
-    properties = told.get("properties")
-    kept["properties"] = None if properties is None else {name: _property(properties[name], rules) for name in sorted(properties)}
-    return kept
+def _parameters(schema: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
+    result: dict[str, Any] = {"type": schema.get("type", "")}
+    result |= {name: in_order(schema[name]) for name in ("$defs", "items") if schema.get(name) is not None}
+    if schema.get("required"):
+        result["required"] = schema["required"]
+    properties = schema.get("properties")
+    result["properties"] = None if properties is None else {name: _property(properties[name], rules) for name in sorted(properties)}
+    return result
 
 
-def _property(told: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+def _property(schema: Mapping[str, Any], rules: Profile) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     for name in PROPERTY:
-        value = told.get(name)
+        value = schema.get(name)
         if not value or (name == "required" and not rules.tools_in_full):
             continue
         if name == "anyOf":
-            kept[name] = [_property(one, rules) for one in value]
+            result[name] = [_property(one, rules) for one in value]
         elif name == "properties":
-            kept[name] = {key: _property(value[key], rules) for key in (value if rules.tools_in_full else sorted(value))}
+            result[name] = {key: _property(value[key], rules) for key in (value if rules.tools_in_full else sorted(value))}
         else:
-            kept[name] = in_order(value)
-    return kept
+            result[name] = in_order(value)
+    return result
 
 
 def as_struct(tool: Mapping[str, Any]) -> str:
     """A function as Go prints a struct. A template writes this for `{{ .Function }}` when the struct has no text form."""
     function = tool["function"]
-    told = function["parameters"]
-    required = " ".join(map(str, told.get("required") or ()))
-    parts = (told["type"], go_text(told.get("$defs")), go_text(told.get("items")), f"[{required}]", compact(told["properties"] or {}))
+    schema = function["parameters"]
+    required = " ".join(map(str, schema.get("required") or ()))
+    parts = (
+        schema["type"],
+        go_text(schema.get("$defs")),
+        go_text(schema.get("items")),
+        f"[{required}]",
+        compact(schema["properties"] or {}),
+    )
     return f"{{{function['name']} {function.get('description', '')} {{{' '.join(parts)}}}}}"
 
 

@@ -93,8 +93,8 @@ def _decode_as_go(body: bytes) -> Any:
 
 def json_fault(error: json.JSONDecodeError) -> str:
     """Go's message for the error."""
-    found = error.doc[error.pos : error.pos + 1]
-    if not found or error.msg.startswith("Unterminated"):
+    sign = error.doc[error.pos : error.pos + 1]
+    if not sign or error.msg.startswith("Unterminated"):
         return "unexpected EOF"
     contexts = {
         "Expecting property name": "looking for beginning of object key string",
@@ -104,7 +104,7 @@ def json_fault(error: json.JSONDecodeError) -> str:
         "Invalid \\": "in string escape code",
     }
     context = next((text for start, text in contexts.items() if error.msg.startswith(start)), "looking for beginning of value")
-    return f"invalid character {_quoted(found)} {context}"
+    return f"invalid character {_quoted(sign)} {context}"
 
 
 def _quoted(sign: str) -> str:
@@ -312,8 +312,8 @@ def check_format(form: Any, rules: Profile) -> Any:
     if form is None or form == "":
         return None
     if form != "json" and not isinstance(form, dict):
-        told = orjson.dumps(orjson.dumps(form).decode()).decode()
-        raise RefusalError(500, f'invalid format: {told}; expected "json" or a valid JSON Schema object')
+        text = orjson.dumps(orjson.dumps(form).decode()).decode()
+        raise RefusalError(500, f'invalid format: {text}; expected "json" or a valid JSON Schema object')
     if isinstance(form, dict):
         _check_schema(form, rules)
     return form
@@ -326,8 +326,8 @@ def _check_schema(schema: Mapping[str, Any], rules: Profile) -> None:
     unknown = next((kind for kind in (kinds if isinstance(kinds, list) else [kinds]) if kind not in known), None)
     if unknown is not None:
         status, text = rules.bad_schema
-        told = text.replace("{schema}", orjson.dumps(schema).decode()).replace("{type}", str(unknown))
-        raise RefusalError(status, told if status == 500 else nested_error(told, "invalid_request_error"))
+        message = text.replace("{schema}", orjson.dumps(schema).decode()).replace("{type}", str(unknown))
+        raise RefusalError(status, message if status == 500 else nested_error(message, "invalid_request_error"))
     parts = [*(schema.get("properties") or {}).values(), *(schema.get("anyOf") or ()), *(schema.get("oneOf") or ()), schema.get("items")]
     for part in parts:
         if isinstance(part, Mapping):

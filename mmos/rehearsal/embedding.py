@@ -37,10 +37,10 @@ async def embed(visit: Visit) -> None:
     check_options(options)
     if not texts:
         return http.reply(200, encode({"model": name, "embeddings": []}))
-    asked = Asked(texts, truncate, data.get("dimensions"))
-    made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), asked)
-    told = {"total_duration": int(made.total * 1e9), "load_duration": int(made.load * 1e9), "prompt_eval_count": made.tokens}
-    return http.reply(200, orjson.dumps({"model": name, "embeddings": made.vectors, **told}))
+    request = EmbedRequest(texts, truncate, data.get("dimensions"))
+    result = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), request)
+    metrics = {"total_duration": int(result.total * 1e9), "load_duration": int(result.load * 1e9), "prompt_eval_count": result.tokens}
+    return http.reply(200, orjson.dumps({"model": name, "embeddings": result.vectors, **metrics}))
 
 
 async def embed_one(visit: Visit) -> None:
@@ -54,12 +54,12 @@ async def embed_one(visit: Visit) -> None:
     check_options(options)
     if not text:
         return visit.http.reply(200, encode({"embedding": []}))
-    made = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), Asked([text]))
-    return visit.http.reply(200, encode({"embedding": made.vectors[0]}))
+    result = await embeddings(visit, model, host.need(model, options, keep_alive=keep_alive), EmbedRequest([text]))
+    return visit.http.reply(200, encode({"embedding": result.vectors[0]}))
 
 
 @dataclass(frozen=True)
-class Asked:
+class EmbedRequest:
     """Texts to embed."""
 
     texts: list[str]
@@ -68,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Made:
+class Embeddings:
     """The vectors, and their time and tokens."""
 
     vectors: list[list[float]]
@@ -77,20 +77,20 @@ class Made:
     total: float
 
 
-async def embeddings(visit: Visit, model: Model, need: Need, asked: Asked) -> Made:
+async def embeddings(visit: Visit, model: Model, need: Need, request: EmbedRequest) -> Embeddings:
     host = visit.host
-    visit.seen.num_ctx = need.window
+    visit.entry.num_ctx = need.window
     async with host.residency.hold(need) as (runner, load):
         if not (model.can("embedding") or host.rules.embeds_with_any):
             raise RefusalError(501, NO_EMBEDDER)
-        tokens = _tokens(asked.texts, need.window, asked.truncate)
+        tokens = _tokens(request.texts, need.window, request.truncate)
         reading = tokens / model.speed.prefill * runner.slowness / host.speed_factor
         async with runner.slot(()):
             await host.clock.sleep(reading)
         host.tokens_evaluated += tokens
-        visit.seen.prompt_tokens, visit.seen.load_seconds = tokens, load
-        vectors = [vector(text, _size(model, asked.dimensions)) for text in asked.texts]
-    return Made(vectors, tokens, load, load + reading)
+        visit.entry.prompt_tokens, visit.entry.load_seconds = tokens, load
+        vectors = [vector(text, _size(model, request.dimensions)) for text in request.texts]
+    return Embeddings(vectors, tokens, load, load + reading)
 
 
 def read_texts(value: Any) -> list[str]:

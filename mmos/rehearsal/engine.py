@@ -31,12 +31,12 @@ class OutOfScriptError(Exception):
 
 def respond(model: Model, prompt: Prompt) -> list[Piece]:
     """The pieces of the model's next turn."""
-    played = _persona(model, prompt) if model.turns is None else _scripted(model, model.turns, prompt)
-    spoken: list[Piece] = [_rambled(piece, prompt.seed) if isinstance(piece, Ramble) else piece for piece in played]
-    return spoken if prompt.format is None else _in_form(spoken, prompt)
+    pieces = _persona(model, prompt) if model.turns is None else _from_script(model, model.turns, prompt)
+    plain: list[Piece] = [_words(piece, prompt.seed) if isinstance(piece, Ramble) else piece for piece in pieces]
+    return plain if prompt.format is None else _in_form(plain, prompt)
 
 
-def _scripted(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Piece]:
+def _from_script(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Piece]:
     number = prompt.number % len(turns) if model.repeat and turns else prompt.number
     if number >= len(turns):
         raise OutOfScriptError(f"rehearsal: the script of {model.name} has {len(turns)} turns and was asked for one more")
@@ -45,17 +45,17 @@ def _scripted(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Piece
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
     """The first that applies: tools that the user names, a rule, the behaviour of every persona, the default."""
-    return _signed(_named(model, prompt) or _ruled(model, prompt) or _habit(model, prompt), model.signature)
+    return _with_signature(_named_tools(model, prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature)
 
 
-def _named(model: Model, prompt: Prompt) -> list[Piece]:
-    if not model.named_tools or not any(mentions(prompt.user_text, prompt.offered)):
+def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
+    if not model.named_tools or not any(mentions(prompt.user_text, prompt.toolbox)):
         return []
     calls: list[Piece] = [*named_calls(prompt)]
     return calls or ([Say(combine(prompt.results))] if prompt.results else [])
 
 
-def _ruled(model: Model, prompt: Prompt) -> list[Piece]:
+def _by_rules(model: Model, prompt: Prompt) -> list[Piece]:
     for rule in model.rules:
         if (pieces := _follow(rule, prompt)) is not None:
             return pieces
@@ -70,7 +70,7 @@ def _habit(model: Model, prompt: Prompt) -> list[Piece]:
     return [Say(_fill(model.default, prompt, {}))]
 
 
-def _signed(pieces: list[Piece], signature: str) -> list[Piece]:
+def _with_signature(pieces: list[Piece], signature: str) -> list[Piece]:
     """The answer with the signature at its end. Calls get no signature."""
     last = pieces[-1] if pieces else None
     if not signature or not isinstance(last, Say) or not last.text or last.text.endswith(signature):
@@ -78,7 +78,7 @@ def _signed(pieces: list[Piece], signature: str) -> list[Piece]:
     return [*pieces[:-1], Say(f"{last.text.rstrip()} {signature}")]
 
 
-def _rambled(piece: Ramble, seed: int) -> Say:
+def _words(piece: Ramble, seed: int) -> Say:
     chance = random.Random(seed)
     return Say(" ".join(chance.choice(SYLLABLES) + chance.choice(SYLLABLES) for _ in range(piece.words)))
 
@@ -106,12 +106,12 @@ def _in_form(pieces: list[Piece], prompt: Prompt) -> list[Piece]:
 
 def _follow(rule: Rule, prompt: Prompt) -> list[Piece] | None:
     """The pieces that a rule makes. None: it does not match."""
-    captured = match(rule.when, prompt)
-    if captured is None:
+    values = match(rule.when, prompt)
+    if values is None:
         return None
     pieces: list[Piece] = []
     for step in rule.do:
-        piece = _step(step, prompt, captured)
+        piece = _step(step, prompt, values)
         if piece is None:
             return None
         pieces.append(piece)
@@ -139,36 +139,36 @@ def match(when: When, prompt: Prompt) -> Mapping[str, str] | None:
     return {name: text or "" for name, text in found.groupdict().items()} if found else {}
 
 
-def _contains(text: str, wanted: Sequence[str]) -> bool:
+def _contains(text: str, parts: Sequence[str]) -> bool:
     lower = text.lower()
-    return not wanted or any(part.lower() in lower for part in wanted)
+    return not parts or any(part.lower() in lower for part in parts)
 
 
-def _offers(wanted: bool | Sequence[str] | None, prompt: Prompt) -> bool:
-    if wanted is None or isinstance(wanted, bool):
-        return wanted in (None, bool(prompt.offered))
-    return all(name in prompt.offered for name in wanted)
+def _offers(tools: bool | Sequence[str] | None, prompt: Prompt) -> bool:
+    if tools is None or isinstance(tools, bool):
+        return tools in (None, bool(prompt.toolbox))
+    return all(name in prompt.toolbox for name in tools)
 
 
-def _step(step: Step, prompt: Prompt, captured: Mapping[str, str]) -> Piece | None:
+def _step(step: Step, prompt: Prompt, values: Mapping[str, str]) -> Piece | None:
     if isinstance(step, Skill):
         work = SKILLS[step.name](prompt)
         return None if work is None else Say(work)
     if isinstance(step, Contradict):
-        filled = Contradict(None if step.text is None else _fill(step.text, prompt, captured), step.of)
-        said = contradiction(filled, prompt)
-        return None if said is None else Say(said)
+        contradict = Contradict(None if step.text is None else _fill(step.text, prompt, values), step.of)
+        statement = contradiction(contradict, prompt)
+        return None if statement is None else Say(statement)
     if isinstance(step, Leak):
-        call = _step(step.call, prompt, captured)
-        return Say(_written(call, step.style)) if isinstance(call, Call) else call
+        call = _step(step.call, prompt, values)
+        return Say(_as_text(call, step.style)) if isinstance(call, Call) else call
     if isinstance(step, Say | Think | Loop | Raw):
-        return type(step)(_fill(step.text, prompt, captured))
+        return type(step)(_fill(step.text, prompt, values))
     if isinstance(step, Call):
-        return Call(step.tool, {name: _fill_value(value, prompt, captured) for name, value in step.arguments.items()})
+        return Call(step.tool, {name: _fill_value(value, prompt, values) for name, value in step.arguments.items()})
     return step
 
 
-def _written(call: Call, style: str) -> str:
+def _as_text(call: Call, style: str) -> str:
     text = orjson.dumps({"name": call.tool, "arguments": call.arguments}).decode()
     return {"fence": f"```json\n{text}\n```", "tagged": f"<tool_call>\n{text}\n</tool_call>"}.get(style, text)
 
@@ -176,21 +176,21 @@ def _written(call: Call, style: str) -> str:
 # ---------------------------------------------------------------- templates
 
 
-def _fill(text: str, prompt: Prompt, captured: Mapping[str, str]) -> str:
+def _fill(text: str, prompt: Prompt, values: Mapping[str, str]) -> str:
     """Put values into `{name}` places once. Places inside a value and unknown names stay as they are."""
 
     def value(place: re.Match[str]) -> str:
         name = place.group(1)
-        if name in captured:
-            return captured[name]
-        known = PLACES.get(name)
-        return known(prompt) if known else place.group()
+        if name in values:
+            return values[name]
+        make = PLACES.get(name)
+        return make(prompt) if make else place.group()
 
     return PLACE.sub(value, text)
 
 
-def _fill_value(value: object, prompt: Prompt, captured: Mapping[str, str]) -> object:
-    return _fill(value, prompt, captured) if isinstance(value, str) else value
+def _fill_value(value: object, prompt: Prompt, values: Mapping[str, str]) -> object:
+    return _fill(value, prompt, values) if isinstance(value, str) else value
 
 
 def _topic(prompt: Prompt) -> str:
@@ -206,7 +206,7 @@ PLACES: Mapping[str, Callable[[Prompt], str]] = {
     "system": lambda prompt: prompt.system,
     "results": lambda prompt: combine(prompt.results),
     "result": lambda prompt: prompt.results[-1].words if prompt.results else "",
-    "tools": lambda prompt: ", ".join(prompt.offered),
+    "tools": lambda prompt: ", ".join(prompt.toolbox),
     "model": lambda prompt: prompt.model,
     "turn": lambda prompt: str(prompt.turn),
 }

@@ -87,7 +87,7 @@ class Fault:
 
 
 @dataclass
-class Armed:
+class ActiveFault:
     """An added fault, and its state."""
 
     fault: Fault
@@ -115,47 +115,47 @@ class Faults:
     """The faults of one host, in the order of their addition. The first one that matches a request applies."""
 
     def __init__(self) -> None:
-        self._armed: list[Armed] = []
+        self._active: list[ActiveFault] = []
         self.changed: Callable[[], None] = lambda: None
         """Called when faults are added or removed, or when one starts to refuse."""
 
-    def add(self, kind: Kind | Fault, **options: Any) -> Armed:
-        armed = Armed(kind if isinstance(kind, Fault) else Fault(kind, **options))
-        self._armed.append(armed)
+    def add(self, kind: Kind | Fault, **options: Any) -> ActiveFault:
+        active = ActiveFault(kind if isinstance(kind, Fault) else Fault(kind, **options))
+        self._active.append(active)
         self.changed()
-        return armed
+        return active
 
-    def remove(self, armed: Armed) -> None:
-        if armed in self._armed:
-            self._armed.remove(armed)
+    def remove(self, active: ActiveFault) -> None:
+        if active in self._active:
+            self._active.remove(active)
         self.changed()
 
     def clear(self) -> None:
-        self._armed.clear()
+        self._active.clear()
         self.changed()
 
     def strike(self, path: str, model: str) -> Fault | None:
         """The fault that applies to this request, if any."""
-        for armed in self._armed:
-            if armed.fault.kind in DOORS:
-                armed.seen += 1
+        for active in self._active:
+            if active.fault.kind in DOORS:
+                active.seen += 1
         if self.refusal:
             self.changed()
-        return next((armed.fault for armed in self._armed if armed.fault.kind not in ALWAYS and armed.strikes(path, model)), None)
+        return next((active.fault for active in self._active if active.fault.kind not in ALWAYS and active.strikes(path, model)), None)
 
     @property
-    def refusal(self) -> Armed | None:
+    def refusal(self) -> ActiveFault | None:
         """The fault that keeps the host from listening now."""
-        return next((armed for armed in self._armed if armed.refuses), None)
+        return next((active for active in self._active if active.refuses), None)
 
     @property
-    def flapping(self) -> Armed | None:
-        return next((armed for armed in self._armed if armed.fault.kind == "flapping" and armed.seen >= armed.fault.after), None)
+    def flapping(self) -> ActiveFault | None:
+        return next((active for active in self._active if active.fault.kind == "flapping" and active.seen >= active.fault.after), None)
 
     def lie(self, model: str) -> float:
         """How many times too small the memory of a model is that `ps` reports."""
-        lying = [armed.fault for armed in self._armed if armed.fault.kind == "wrong_vram" and armed.fault.model in (None, model)]
+        lying = [active.fault for active in self._active if active.fault.kind == "wrong_vram" and active.fault.model in (None, model)]
         return lying[0].factor if lying else 1.0
 
     def to_json(self) -> list[dict[str, Any]]:
-        return [{**asdict(armed.fault), "seen": armed.seen, "hits": armed.hits} for armed in self._armed]
+        return [{**asdict(active.fault), "seen": active.seen, "hits": active.hits} for active in self._active]

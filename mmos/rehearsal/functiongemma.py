@@ -13,8 +13,8 @@ INTRODUCTION = "You can do function calling with the following functions:"
 def functiongemma_prompt(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> str:
     """The messages as text. A result follows its call directly, and a message after a result opens no new turn."""
     first = [str(messages[0]["content"])] if messages and messages[0].get("role") == "system" else []
-    told = [INTRODUCTION + "".join(map(_declaration, tools))] if tools else []
-    text = "<bos>" + _turn("developer", "\n".join([*first, *told])) if first or told else "<bos>"
+    declarations = [INTRODUCTION + "".join(map(_declaration, tools))] if tools else []
+    text = "<bos>" + _turn("developer", "\n".join([*first, *declarations])) if first or declarations else "<bos>"
     names: list[str] = []
     before = ""
     for message in messages[len(first) :]:
@@ -41,16 +41,16 @@ def _escaped(text: object) -> str:
 def _declaration(tool: Mapping[str, Any]) -> str:
     """The parameters of a function. The model does not see enums, items or nested objects."""
     function = tool["function"]
-    told = function["parameters"]
-    properties = told["properties"] or {}
+    schema = function["parameters"]
+    properties = schema["properties"] or {}
     parts = []
     if properties:
         rows = [f"{name}:{{description:{_escaped(row.get('description', ''))},type:{_kind(row)}}}" for name, row in properties.items()]
         parts.append(f"properties:{{{','.join(rows)}}}")
-    if told.get("required"):
-        parts.append(f"required:[{','.join(map(_escaped, told['required']))}]")
-    if told["type"]:
-        parts.append(f"type:{_kind(told)}")
+    if schema.get("required"):
+        parts.append(f"required:[{','.join(map(_escaped, schema['required']))}]")
+    if schema["type"]:
+        parts.append(f"type:{_kind(schema)}")
     parameters = f",parameters:{{{','.join(parts)}}}" if parts else ""
     return (
         f"<start_function_declaration>declaration:{function['name']}"
@@ -58,8 +58,8 @@ def _declaration(tool: Mapping[str, Any]) -> str:
     )
 
 
-def _kind(told: Mapping[str, Any]) -> str:
-    kind = told.get("type", "")
+def _kind(schema: Mapping[str, Any]) -> str:
+    kind = schema.get("type", "")
     return _escaped(str(kind[0] if isinstance(kind, list) and kind else kind).upper())
 
 

@@ -91,8 +91,8 @@ class Host:
         self.residency = Residency(self.clock, self._limits(), self.rules)
         self.installed = {model.key: model for model in self.models}
         self.started = self.wall()
-        self._played: Counter[str] = Counter()
-        self._asked = 0
+        self._turns: Counter[str] = Counter()
+        self._request_count = 0
 
     def _limits(self) -> Limits:
         sizes = [size * GIB for size in self.gpus] or [math.inf if self.vram_gb is None else self.vram_gb * GIB]
@@ -130,9 +130,9 @@ class Host:
     def need(self, model: Model, options: Mapping[str, Any], *, shift: bool = True, keep_alive: float | None = None) -> Need:
         """The model with the window and the options that a request wants it loaded with."""
         parallel = 1 if model.can("embedding") else self.parallel
-        told = {**model.parameters, **options}
-        asked = {name: told[name] for name in LOAD_OPTIONS if told.get(name) is not None}
-        return Need(model, self.window(model, told), parallel, asked if shift else {**asked, "shift": False}, keep_alive)
+        values = {**model.parameters, **options}
+        load_options = {name: values[name] for name in LOAD_OPTIONS if values.get(name) is not None}
+        return Need(model, self.window(model, values), parallel, load_options if shift else {**load_options, "shift": False}, keep_alive)
 
     def window(self, model: Model, options: Mapping[str, Any]) -> int:
         """The window that a request gets: its own or the host's default, at most the one that the model was trained for."""
@@ -144,8 +144,8 @@ class Host:
 
     def next_request(self) -> int:
         """The number of a request to a model."""
-        self._asked += 1
-        return self._asked
+        self._request_count += 1
+        return self._request_count
 
     def call_id(self, request: int, index: int, *, native: bool = False) -> str:
         """An id for a call. The server's ids have a prefix and eight characters, an engine's have 32."""
@@ -156,13 +156,13 @@ class Host:
 
     def take_turn(self, model: Model) -> int:
         """How many answers this model gave before this one."""
-        self._played[model.key] += 1
-        return self._played[model.key] - 1
+        self._turns[model.key] += 1
+        return self._turns[model.key] - 1
 
     def return_turn(self, model: Model, number: int) -> None:
         """Take back an answer that never arrived, so the next request gets the same turn."""
-        if self._played[model.key] == number + 1:
-            self._played[model.key] = number
+        if self._turns[model.key] == number + 1:
+            self._turns[model.key] = number
 
     def stats(self) -> dict[str, Any]:
         tally = self.residency.tally
@@ -179,5 +179,5 @@ class Host:
             "tokens_reused": self.tokens_reused,
             "tokens_generated": self.tokens_generated,
             "loaded": {runner.model.full_name: runner.window for runner in self.residency.loaded()},
-            "requests": [seen.to_json() for seen in self.requests],
+            "requests": [entry.to_json() for entry in self.requests],
         }

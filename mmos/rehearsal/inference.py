@@ -16,13 +16,13 @@ from mmos.rehearsal.memory import Need
 from mmos.rehearsal.parsing import Bit, Reading
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.pieces import Piece
-from mmos.rehearsal.prompt import Offered, Prompt
+from mmos.rehearsal.prompt import Prompt, ToolSpec
 from mmos.rehearsal.runner import Runner, Slot
 from mmos.rehearsal.templates import rendered
 from mmos.rehearsal.tokens import count, split
 from mmos.rehearsal.unrolling import Repeats, unroll
 from mmos.rehearsal.visit import Request
-from mmos.rehearsal.windows import Fitted, fit, render, shown
+from mmos.rehearsal.windows import FittedPrompt, fit, messages_in_prompt, render
 from mmos.rehearsal.writers import Metrics, ResponseWriter, Shape, StruckError, open_writer, suffer
 
 BREATH = 64
@@ -40,32 +40,32 @@ async def infer(request: Request, model: Model, writer: ResponseWriter | None = 
         return writer.note("unload")
     check(request, model)
     number = host.take_turn(model) if ask.messages and not ask.render_only else None
-    given = False
+    complete = False
     try:
         async with host.residency.hold(_need(request, model)) as (runner, load):
             if not ask.messages:
                 return writer.note("load")
             if ask.render_only:
-                return writer.note("", _shown(request, model, runner))
-            given = await _Generation(request, runner, writer, load, number or 0).run()
+                return writer.note("", _debug_info(request, model, runner))
+            complete = await _Generation(request, runner, writer, load, number or 0).run()
     finally:
-        if number is not None and not given:
+        if number is not None and not complete:
             host.return_turn(model, number)
     return None
 
 
-def _shown(request: Request, model: Model, runner: Runner) -> dict[str, Any]:
+def _debug_info(request: Request, model: Model, runner: Runner) -> dict[str, Any]:
     """The prompt that the model would get."""
     ask = request.ask
-    told: dict[str, Any] = {"rendered_template": rendered(shown(ask, runner), ask, model, request.host.rules)}
-    return told | ({"image_count": ask.images} if ask.images else {})
+    fields: dict[str, Any] = {"rendered_template": rendered(messages_in_prompt(ask, runner), ask, model, request.host.rules)}
+    return fields | ({"image_count": ask.images} if ask.images else {})
 
 
 def _need(request: Request, model: Model) -> Need:
     """The model that the request wants loaded, as its fault changes it."""
     host, ask, fault = request.host, request.ask, request.fault
     need = host.need(model, ask.options, shift=ask.shift, keep_alive=ask.keep_alive)
-    request.seen.num_ctx = need.window
+    request.entry.num_ctx = need.window
     if fault is not None and fault.kind == "killed":
         host.residency.kill(model)
     if fault is not None and fault.kind == "deadlock":
@@ -86,13 +86,13 @@ class _Generation:
     writer: ResponseWriter
     load: float
     turn: int
-    said: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     used: int = 0
-    thought: int = 0
+    thought_tokens: int = 0
     """Tokens of the thought."""
     number: int = 0
-    stalled: float = 0.0
+    stall_seconds: float = 0.0
     """Seconds without a token, because the script says so."""
     lone: bool = False
     """Whether the response is a single token: its end token, or the only one that the window had room for."""
@@ -103,8 +103,8 @@ class _Generation:
         self.number = host.next_request()
         try:
             form = check_format(self.request.ask.format, host.rules)
-            fitted = fit(self.request.ask, self.runner, host.rules)
-            pieces = respond(self.runner.model, self._prompt(fitted, form))
+            prompt = fit(self.request.ask, self.runner, host.rules)
+            pieces = respond(self.runner.model, self._prompt(prompt, form))
         except RefusalError as refusal:
             self.writer.refuse(refusal.status, refusal.text)
             return False
@@ -112,12 +112,12 @@ class _Generation:
             self.writer.refuse(500, str(error))
             return False
         waited_from = host.clock.now()
-        async with self.runner.slot(fitted.parts) as slot:
-            queued = host.clock.now() - waited_from
-            host.queue_seconds += queued
-            self.request.seen.queue_seconds, self.request.seen.load_seconds = queued, self.load
+        async with self.runner.slot(prompt.parts) as slot:
+            queue_seconds = host.clock.now() - waited_from
+            host.queue_seconds += queue_seconds
+            self.request.entry.queue_seconds, self.request.entry.load_seconds = queue_seconds, self.load
             try:
-                await self._generate(pieces, fitted, slot, queued)
+                await self._generate(pieces, prompt, slot, queue_seconds)
             except StruckError as struck:
                 if struck.fault.kind == "error_line":
                     self.runner.dead = True
@@ -125,36 +125,36 @@ class _Generation:
                 return False
         return True
 
-    def _prompt(self, fitted: Fitted, form: Any) -> Prompt:
+    def _prompt(self, prompt: FittedPrompt, form: Any) -> Prompt:
         ask = self.request.ask
         functions = [tool.get("function") or {} for tool in ask.tools]
-        offered = [Offered(str(f.get("name", "")), str(f.get("description", "")), f.get("parameters") or {}) for f in functions]
+        specs = [ToolSpec(str(f.get("name", "")), str(f.get("description", "")), f.get("parameters") or {}) for f in functions]
         seed = zlib.crc32(f"{self.request.host.seed}/{self.number}".encode())
-        return Prompt(ask.model, fitted.messages, offered, form, self.turn, seed, ask.think)
+        return Prompt(ask.model, prompt.messages, specs, form, self.turn, seed, ask.think)
 
-    async def _generate(self, pieces: Sequence[Piece], fitted: Fitted, slot: Slot, queued: float) -> None:
+    async def _generate(self, pieces: Sequence[Piece], prompt: FittedPrompt, slot: Slot, queue_seconds: float) -> None:
         host, speed = self.request.host, self.runner.model.speed
         slower = self._slowness()
-        reused = min(slot.reusable(fitted.parts), fitted.tokens - 1)
-        reading = (fitted.tokens - reused) / speed.prefill * slower
-        self._read(fitted.tokens, reused)
+        reused = min(slot.reusable(prompt.parts), prompt.tokens - 1)
+        reading = (prompt.tokens - reused) / speed.prefill * slower
+        self._read(prompt.tokens, reused)
         began = host.clock.now()
         await host.clock.sleep(reading)
-        slot.hold(fitted.parts, fitted.tokens)
+        slot.hold(prompt.parts, prompt.tokens)
         pace = slower / speed.decode
-        reason = await self._write(pieces, self._limit(fitted), (began + reading, pace))
+        reason = await self._write(pieces, self._limit(prompt), (began + reading, pace))
         host.tokens_generated += self.used
-        self.request.seen.output_tokens = self.used
-        said = render({"role": "assistant", "content": "".join(self.said), "tool_calls": self.calls})
-        slot.hold([*fitted.parts, said], fitted.tokens + count(said))
+        self.request.entry.output_tokens = self.used
+        reply = render({"role": "assistant", "content": "".join(self.texts), "tool_calls": self.calls})
+        slot.hold([*prompt.parts, reply], prompt.tokens + count(reply))
         if reason:
-            total = queued + self.load + reading + self.used * pace + self.stalled
+            total = queue_seconds + self.load + reading + self.used * pace + self.stall_seconds
             cached = reused if host.rules.cached_count else None
-            again = self.thought if self.request.ask.format and host.rules.thinks_twice else 0
-            writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace + self.stalled
-            metrics = Metrics(total, self.load, fitted.tokens + again, reading, self.used, writing, cached).to_json()
+            again = self.thought_tokens if self.request.ask.format and host.rules.thinks_twice else 0
+            writing = 0.0 if self.lone and not host.rules.times_first_token else self.used * pace + self.stall_seconds
+            metrics = Metrics(total, self.load, prompt.tokens + again, reading, self.used, writing, cached).to_json()
             late = self.calls if self._late else ()
-            self.writer.finish(reason, self._context(fitted) | metrics, late)
+            self.writer.finish(reason, self._context(prompt) | metrics, late)
 
     def _slowness(self) -> float:
         fault = self.request.fault
@@ -162,35 +162,35 @@ class _Generation:
         return struck * self.runner.slowness / self.request.host.speed_factor
 
     def _read(self, tokens: int, reused: int) -> None:
-        host, seen = self.request.host, self.request.seen
+        host, entry = self.request.host, self.request.entry
         host.tokens_reused += reused
         host.tokens_evaluated += tokens - reused
-        seen.prompt_tokens, seen.cached_tokens = tokens, reused
+        entry.prompt_tokens, entry.cached_tokens = tokens, reused
 
     @property
     def _late(self) -> bool:
         """Whether calls come with the end of the response."""
         return self.runner.model.path == "native" and self.request.host.rules.native
 
-    def _context(self, fitted: Fitted) -> dict[str, Any]:
+    def _context(self, prompt: FittedPrompt) -> dict[str, Any]:
         """The tokens that a generation reports, so that the client can continue from them. A raw prompt reports none."""
         if self.request.chat or self.request.ask.raw:
             return {}
-        return {"context": [zlib.crc32(token.encode()) % 32000 for token in split("".join([*fitted.parts, *self.said]))]}
+        return {"context": [zlib.crc32(token.encode()) % 32000 for token in split("".join([*prompt.parts, *self.texts]))]}
 
-    def _limit(self, fitted: Fitted) -> int:
+    def _limit(self, prompt: FittedPrompt) -> int:
         """The largest number of tokens of the response."""
         ask, window = self.request.ask, self.runner.window
         requested = {**self.runner.model.parameters, **ask.options}.get("num_predict")
         most = 10 * window
         limit = most if requested is None or requested < 0 else min(int(requested), most)
-        room = window - fitted.tokens + (0 if self.request.host.rules.shift_off_refuses else 1)
+        room = window - prompt.tokens + (0 if self.request.host.rules.shift_off_refuses else 1)
         return limit if ask.shift else min(limit, room)
 
     def _reading(self) -> Reading:
         ask, model = self.request.ask, self.runner.model
-        offered = {str(f.get("name", "")): f for f in (tool.get("function") or {} for tool in ask.tools)}
-        tools = {name: Offered(name, "", f.get("parameters") or {}) for name, f in offered.items()}
+        functions = {str(f.get("name", "")): f for f in (tool.get("function") or {} for tool in ask.tools)}
+        tools = {name: ToolSpec(name, "", f.get("parameters") or {}) for name, f in functions.items()}
         thinks = model.can("thinking") and ask.think is not False
         return Reading(model, tools, thinks, self.request.host.rules.strips_escape)
 
@@ -212,7 +212,7 @@ class _Generation:
                 continue
             if not host.clock.rushes:
                 self.writer.flush()
-                await host.clock.until(timing[0] + self.stalled + self.used * timing[1])
+                await host.clock.until(timing[0] + self.stall_seconds + self.used * timing[1])
             self._put(bit)
             if self.used % BREATH == 0:
                 self.writer.flush()
@@ -228,13 +228,13 @@ class _Generation:
             await asyncio.Event().wait()
             return
         await self.request.host.clock.sleep(seconds)
-        self.stalled += seconds
+        self.stall_seconds += seconds
 
     async def _run_out(self, bit: Bit, limit: int, timing: tuple[float, float]) -> str:
         """End a response that is as long as allowed. A native call that is cut off is an error."""
         self.used, self.lone = limit, limit == 1
         self.writer.flush()
-        await self.request.host.clock.until(timing[0] + self.stalled + self.used * timing[1])
+        await self.request.host.clock.until(timing[0] + self.stall_seconds + self.used * timing[1])
         if bit.kind == "call" and self._late:
             bit = Bit("derail", f'llama-server returned invalid tool call arguments for "{bit.value.tool}": unexpected end of JSON input')
         if bit.kind != "derail":
@@ -256,7 +256,7 @@ class _Generation:
 
     def _put(self, bit: Bit) -> None:
         if bit.kind == "think":
-            self.thought += bit.cost
+            self.thought_tokens += bit.cost
             self.writer.think(bit.value)
         elif bit.kind == "call":
             function = {"index": len(self.calls), "name": bit.value.tool, "arguments": dict(bit.value.arguments)}
@@ -264,5 +264,5 @@ class _Generation:
             if not self._late:
                 self.writer.call(self.calls[-1])
         elif bit.kind == "text" and not (self._late and self.calls):
-            self.said.append(bit.value)
+            self.texts.append(bit.value)
             self.writer.say(bit.value)

@@ -35,21 +35,21 @@ async def create(visit: Visit) -> None:
     found = visit.host.installed.get(key(base, suffixes=visit.host.rules.suffixes))
     if found is None:
         return await pull_named(visit, base, stream=stream)
-    made = _made(found, name, fields)
-    visit.host.installed = {made.key: made, **{name: model for name, model in visit.host.installed.items() if name != made.key}}
+    derived = _derive(found, name, fields)
+    visit.host.installed = {derived.key: derived, **{name: model for name, model in visit.host.installed.items() if name != derived.key}}
     layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.http.body).hexdigest()}"]
     return _tell(visit, [*layers, "writing manifest", "success"], "", stream=stream)
 
 
-def _made(base: Model, name: str, fields: Fields) -> Model:
+def _derive(base: Model, name: str, fields: Fields) -> Model:
     template = fields.text("template")
-    changed: dict[str, Any] = {"template": _kind(template)} if template else {}
+    changes: dict[str, Any] = {"template": _kind(template)} if template else {}
     if template:
         others = [what for what in base.capabilities if what != "tools"]
-        changed["capabilities"] = [*others, "tools"] if ".Tools" in template else others
+        changes["capabilities"] = [*others, "tools"] if ".Tools" in template else others
     system = fields.text("system") or base.system
     options = {**base.parameters, **fields.mapping("parameters")}
-    return replace(base, name=name, blob=base.blob or base.full_name, system=system, parameters=options, **changed)
+    return replace(base, name=name, blob=base.blob or base.full_name, system=system, parameters=options, **changes)
 
 
 def _kind(template: str) -> Template:
@@ -78,7 +78,7 @@ async def push(visit: Visit) -> None:
     if not name:
         raise RefusalError(400, "model is required")
     found = visit.host.installed.get(key(name, suffixes=visit.host.rules.suffixes))
-    space, _, path = (told if "/" in (told := full_name(name)) else f"library/{told}").rpartition("/")
+    space, _, path = (full if "/" in (full := full_name(name)) else f"library/{full}").rpartition("/")
     if found is None:
         manifest = f"/root/.ollama/models/manifests/registry.ollama.ai/{space}/{path.replace(':', '/')}"
         return _tell(visit, ["retrieving manifest", "couldn't retrieve manifest"], NO_FILE.replace("{path}", manifest), stream=stream)

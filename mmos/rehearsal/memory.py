@@ -53,10 +53,10 @@ class Need:
 
     def expected(self, free: float) -> int:
         """The bytes that the host predicts. It takes the head size as the embedding length divided by the number of heads."""
-        built = self.model.architecture
-        head = built.embedding_length // built.heads
+        architecture = self.model.architecture
+        head = architecture.embedding_length // architecture.heads
         tokens = min(self.window, self.model.context_length) * self.parallel
-        plain = self.model.size + 2 * built.layers * built.kv_heads * head * tokens * 2
+        plain = self.model.size + 2 * architecture.layers * architecture.kv_heads * head * tokens * 2
         for least, extra, share in BATCHES:
             if tokens > least and plain + extra <= share * free:
                 return plain + extra
@@ -69,26 +69,26 @@ class Cards:
     def __init__(self, sizes: Sequence[float]) -> None:
         self._sizes = sizes
 
-    def free(self, held: Iterable[Shares]) -> list[float]:
-        rows = list(held)
+    def free(self, shares_in_use: Iterable[Shares]) -> list[float]:
+        rows = list(shares_in_use)
         return [max(0.0, size - sum(shares[place] for shares in rows)) for place, size in enumerate(self._sizes)]
 
-    def place(self, need: Need, held: Sequence[Shares]) -> Shares | None:
+    def place(self, need: Need, shares_in_use: Sequence[Shares]) -> Shares | None:
         """Where a model goes. None: another model must be unloaded first. The first model on a host always fits: its excess goes to main memory."""
-        free = self.free(held)
+        free = self.free(shares_in_use)
         best = max(range(len(free)), key=free.__getitem__)
         if need.on_gpu is not None:
             return self._on_one(best, min(need.size * need.on_gpu, free[best]))
         if need.expected(free[best]) <= SHARE_OF_FREE * free[best]:
             return self._on_one(best, min(need.size, free[best]))
-        if held and need.expected(sum(free)) > SHARE_OF_FREE * sum(free):
+        if shares_in_use and need.expected(sum(free)) > SHARE_OF_FREE * sum(free):
             return None
-        if held and len(free) == 1:
+        if shares_in_use and len(free) == 1:
             return None
         return self._on_all(need.size, free)
 
-    def _on_one(self, place: int, taken: float) -> Shares:
-        return [int(taken) if other == place else 0 for other in range(len(self._sizes))]
+    def _on_one(self, place: int, size: float) -> Shares:
+        return [int(size) if other == place else 0 for other in range(len(self._sizes))]
 
     def _on_all(self, size: int, free: Sequence[float]) -> Shares:
         every = sum(free)

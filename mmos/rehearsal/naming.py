@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmos.rehearsal.pieces import Call
-from mmos.rehearsal.prompt import Offered, Prompt
+from mmos.rehearsal.prompt import Prompt, ToolSpec
 from mmos.rehearsal.schema import least
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
@@ -19,31 +19,31 @@ FORBIDDEN = re.compile(r"(?:\bnot|n't|\bwithout|\bnever)\s+(?:(?:use|using|call|
 
 def named_calls(prompt: Prompt) -> list[Call]:
     """The calls that the user's newest message asks for by name, in its order, without those that were already made."""
-    asked: list[Call] = []
-    for tool, segment in mentions(prompt.user_text, prompt.offered):
+    requests: list[Call] = []
+    for tool, segment in mentions(prompt.user_text, prompt.toolbox):
         call = Call(tool.name, fill(tool.parameters, segment, prompt.user_text))
-        if call not in asked:  # a brief contains the user's words a second time
-            asked.append(call)
-    done = dict(prompt.done)
+        if call not in requests:  # a brief contains the user's words a second time
+            requests.append(call)
+    counts = dict(prompt.call_counts)
     calls = []
-    for call in asked:
-        if done.get(call.tool, 0) > 0:
-            done[call.tool] -= 1
+    for call in requests:
+        if counts.get(call.tool, 0) > 0:
+            counts[call.tool] -= 1
         else:
             calls.append(call)
     return calls
 
 
-def mentions(text: str, offered: Mapping[str, Offered]) -> Iterator[tuple[Offered, str]]:
+def mentions(text: str, toolbox: Mapping[str, ToolSpec]) -> Iterator[tuple[ToolSpec, str]]:
     """Each offered tool that a text names, with the part of the text that follows it, up to the next name."""
-    if not offered:
+    if not toolbox:
         return
-    names = sorted(offered, key=len, reverse=True)  # the longest name wins
+    names = sorted(toolbox, key=len, reverse=True)  # the longest name wins
     found = list(re.finditer(rf"(?<![\w.-])({'|'.join(map(re.escape, names))})(?![\w-])", text))
-    wanted = [match for match in found if not FORBIDDEN.search(text[: match.start()])]
-    for place, match in enumerate(wanted):
-        end = wanted[place + 1].start() if place + 1 < len(wanted) else len(text)
-        yield offered[match.group(1)], text[match.end() : end]
+    matches = [match for match in found if not FORBIDDEN.search(text[: match.start()])]
+    for place, match in enumerate(matches):
+        end = matches[place + 1].start() if place + 1 < len(matches) else len(text)
+        yield toolbox[match.group(1)], text[match.end() : end]
 
 
 def fill(parameters: Mapping[str, Any], segment: str, text: str) -> dict[str, Any]:

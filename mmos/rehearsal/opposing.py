@@ -23,14 +23,14 @@ CLAIM = re.compile(r"\b(?:says?|said|claims?):\s*(.+)\Z", re.DOTALL)
 def opposite(text: str) -> str:
     """The opposite of a verdict, or of the last number, or of the first word that has one. The opposite of the opposite is the verdict again."""
     if VERDICT.match(text):
-        return WORD.sub(_turned, text, count=1)
+        return WORD.sub(_opposite_word, text, count=1)
     if numbers := list(NUMBER.finditer(text)):
         last = numbers[-1]
         return f"{text[: last.start()]}{Decimal(last.group()) + 1}{text[last.end() :]}"
-    return WORD.sub(_turned, text, count=1) if WORD.search(text) else f"It is not so: {text}"
+    return WORD.sub(_opposite_word, text, count=1) if WORD.search(text) else f"It is not so: {text}"
 
 
-def _turned(found: re.Match[str]) -> str:
+def _opposite_word(found: re.Match[str]) -> str:
     other = OPPOSITES[found.group().lower()]
     return other.capitalize() if found.group()[0].isupper() else other
 
@@ -39,8 +39,8 @@ def contradiction(step: Contradict, prompt: Prompt) -> str | None:
     """The text of the step. None: there is nothing to contradict."""
     if step.text is not None:
         return opposite(step.text) if prompt.number % 2 else step.text
-    said = WORDS[step.of](prompt) if step.of else next(filter(None, (find(prompt) for find in WORDS.values())), "")
-    return opposite(said) if said else None
+    text = WORDS[step.of](prompt) if step.of else next(filter(None, (find(prompt) for find in WORDS.values())), "")
+    return opposite(text) if text else None
 
 
 def _own(prompt: Prompt) -> str:

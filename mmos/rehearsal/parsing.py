@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mmos.rehearsal.decoding import json_fault
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.pieces import Call
-from mmos.rehearsal.prompt import Offered
+from mmos.rehearsal.prompt import ToolSpec
 from mmos.rehearsal.schema import least
 from mmos.rehearsal.tokens import split
 
@@ -21,7 +21,7 @@ FUNCTION = re.compile(r"<start_function_call>(.*?)<end_function_call>", re.DOTAL
 FUNCTION_CALL = re.compile(r"call:([^{]+)\{(.*)\}")
 ESCAPE = "<escape>"
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-NOT_CLOSED = "unexpected end of JSON input"
+NO_END = "unexpected end of JSON input"
 
 Kind = Literal["text", "think", "call", "silence", "fail", "derail", "finish", "cut", "end", "stall"]
 
@@ -40,7 +40,7 @@ class Reading:
     """What a parser needs to know besides the text."""
 
     model: Model
-    offered: Mapping[str, Offered]
+    toolbox: Mapping[str, ToolSpec]
     thinks: bool
     strips_escape: bool = False
 
@@ -53,13 +53,13 @@ def read(text: str, reading: Reading) -> Iterator[Bit]:
         text = text[thought.end() :]
     if reading.model.path == "functiongemma":
         yield from _functiongemma(text, reading)
-    elif not reading.offered:
-        yield from _said(text)
+    elif not reading.toolbox:
+        yield from _text_bits(text)
     else:
         yield from {"native": _native, "strict": _strict}.get(reading.model.path, _template)(text, reading)
 
 
-def _said(text: str) -> Iterator[Bit]:
+def _text_bits(text: str) -> Iterator[Bit]:
     return (Bit("text", token) for token in split(text))
 
 
@@ -77,20 +77,20 @@ def _template(text: str, reading: Reading) -> Iterator[Bit]:
     if tag == "{" and before.strip(" \n\t["):
         found = ""  # without a tag, a call counts only at the start of the answer
     if not found:
-        yield from _said(text)
+        yield from _text_bits(text)
         return
-    yield from _said(before)
+    yield from _text_bits(before)
     buffer = found + rest
-    while call := _next_call(buffer, reading.offered):
-        made, end = call
-        yield Bit("call", made, _cost(buffer[:end]))
+    while call := _next_call(buffer, reading.toolbox):
+        tool_call, end = call
+        yield Bit("call", tool_call, _cost(buffer[:end]))
         buffer = buffer[end:]
     if buffer:
         yield Bit("silence", "", _cost(buffer))
 
 
-def _next_call(buffer: str, offered: Mapping[str, Offered]) -> tuple[Call, int] | None:
-    places = [(buffer.find(name), -len(name), name) for name in offered if name in buffer]
+def _next_call(buffer: str, toolbox: Mapping[str, ToolSpec]) -> tuple[Call, int] | None:
+    places = [(buffer.find(name), -len(name), name) for name in toolbox if name in buffer]
     found = _first_object(buffer)
     if not places or found is None:
         return None
@@ -130,26 +130,26 @@ def _arguments(value: Any) -> dict[str, Any] | None:
 def _native(text: str, reading: Reading) -> Iterator[Bit]:
     """Read calls with the engine's grammar: after the tag it allows only calls of offered tools. Text after a call is lost."""
     before, found, rest = text.partition(reading.model.tag)
-    yield from _said(before)
+    yield from _text_bits(before)
     for part in rest.split(reading.model.tag) if found else ():
-        yield _bent(part, reading.offered)
+        yield _bent(part, reading.toolbox)
 
 
-def _bent(text: str, offered: Mapping[str, Offered]) -> Bit:
+def _bent(text: str, toolbox: Mapping[str, ToolSpec]) -> Bit:
     """A call as the grammar allows it. JSON that the model never closes continues until the limit."""
-    named = re.search(r'"name"\s*:\s*"([^"]*)', text)
-    name = _nearest(named.group(1) if named else "", offered)
+    match = re.search(r'"name"\s*:\s*"([^"]*)', text)
+    name = _nearest(match.group(1) if match else "", toolbox)
     value = _first_object(text)
     if value is None:
-        return Bit("derail", f'llama-server returned invalid tool call arguments for "{name}": {NOT_CLOSED}')
+        return Bit("derail", f'llama-server returned invalid tool call arguments for "{name}": {NO_END}')
     arguments = _arguments(value[0])
-    if arguments is None or (named and named.group(1) != name):
-        arguments = least(offered[name].parameters, text) if arguments is None else arguments
+    if arguments is None or (match and match.group(1) != name):
+        arguments = least(toolbox[name].parameters, text) if arguments is None else arguments
     return Bit("call", Call(name, arguments), _cost(text) + 1)
 
 
-def _nearest(name: str, offered: Mapping[str, Offered]) -> str:
-    return name if name in offered else max(offered, key=lambda known: len(commonprefix([known, name])))  # noqa: RUF071
+def _nearest(name: str, toolbox: Mapping[str, ToolSpec]) -> str:
+    return name if name in toolbox else max(toolbox, key=lambda known: len(commonprefix([known, name])))  # noqa: RUF071
 
 
 # ---------------------------------------------------------------- parsers that fail hard
@@ -161,21 +161,19 @@ def _strict(text: str, reading: Reading) -> Iterator[Bit]:
     while tag in text:
         before, _, rest = text.partition(tag)
         inner, _, text = rest.partition(end)
-        yield from _said(before)
+        yield from _text_bits(before)
         try:
             value = json.loads(inner)
         except json.JSONDecodeError as error:
             yield Bit("fail", _go_words(error, inner), 0)
             return
-        named = value.get("name", "") if isinstance(value, dict) else ""
-        yield Bit("call", Call(str(named), _arguments(value) or {}), _cost(inner) + 2)
-    yield from _said(text.lstrip("\n"))
+        name = value.get("name", "") if isinstance(value, dict) else ""
+        yield Bit("call", Call(str(name), _arguments(value) or {}), _cost(inner) + 2)
+    yield from _text_bits(text.lstrip("\n"))
 
 
 def _go_words(error: json.JSONDecodeError, inner: str) -> str:
-    return (
-        NOT_CLOSED if error.pos >= len(inner.rstrip()) or error.msg.startswith(("Unterminated", "Invalid control")) else json_fault(error)
-    )
+    return NO_END if error.pos >= len(inner.rstrip()) or error.msg.startswith(("Unterminated", "Invalid control")) else json_fault(error)
 
 
 # ---------------------------------------------------------------- functiongemma
@@ -188,13 +186,13 @@ def _functiongemma(text: str, reading: Reading) -> Iterator[Bit]:
         text = head.replace(ESCAPE, "") + last + tail
     place = 0
     for found in FUNCTION.finditer(text):
-        yield from _said(text[place : found.start()])
+        yield from _text_bits(text[place : found.start()])
         call = FUNCTION_CALL.fullmatch(found.group(1)) if "\n" not in found.group(1) else None
-        made = Call(call.group(1), _pairs(call.group(2))) if call else Call("", {})
-        yield Bit("call", made, _cost(found.group()))
+        result = Call(call.group(1), _pairs(call.group(2))) if call else Call("", {})
+        yield Bit("call", result, _cost(found.group()))
         place = found.end()
     before, cut, rest = text[place:].partition("<start_function_call>")
-    yield from _said(before)
+    yield from _text_bits(before)
     if cut:
         yield Bit("silence", "", _cost(cut + rest))
 

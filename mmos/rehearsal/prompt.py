@@ -11,21 +11,21 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.schema import offered_in
+from mmos.rehearsal.schema import tools_in
 
 RESULT = re.compile(r"\AResult of [`'\"]?([\w.:-]+)[`'\"]?\s*:\s*", re.IGNORECASE)
 """The start of a tool's result that comes as a user message."""
 WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
 """The start of a response that is the digest of a longer one."""
-OPENED = re.compile(r"^(<{3,})\n", re.MULTILINE)
+OPENING = re.compile(r"^(<{3,})\n", re.MULTILINE)
 """How a quoted text begins; a line with as many of `>` ends it."""
-INTRODUCED = re.compile(r"\A(?:\[[^\]\n]{1,100}:\]\n)?(?=<<<)")
-FAILED = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
+INTRODUCTION = re.compile(r"\A(?:\[[^\]\n]{1,100}:\]\n)?(?=<<<)")
+FAILURE = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Offered:
-    """An offered tool."""
+class ToolSpec:
+    """A tool that the model may call."""
 
     name: str
     description: str = ""
@@ -52,7 +52,7 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        return self.fields.get("success") is False or bool(self.fields.get("error")) or bool(FAILED.match(self.text))
+        return self.fields.get("success") is False or bool(self.fields.get("error")) or bool(FAILURE.match(self.text))
 
     @property
     def words(self) -> str:
@@ -72,7 +72,7 @@ class Prompt:
 
     model: str
     messages: Sequence[Mapping[str, Any]]
-    tools: Sequence[Offered] = ()
+    tools: Sequence[ToolSpec] = ()
     format: Any = None
     """None, "json", or a JSON schema."""
     number: int = 0
@@ -92,7 +92,7 @@ class Prompt:
         return "tool" if is_result(last) else str(last.get("role", ""))
 
     @cached_property
-    def _asked_at(self) -> int:
+    def _task_place(self) -> int:
         """The index of the user's newest message. -1: there is none."""
         for place in range(len(self.messages) - 1, -1, -1):
             message = self.messages[place]
@@ -103,7 +103,7 @@ class Prompt:
     @cached_property
     def user_text(self) -> str:
         """The newest message of the user."""
-        return text_of(self.messages[self._asked_at]) if self._asked_at >= 0 else ""
+        return text_of(self.messages[self._task_place]) if self._task_place >= 0 else ""
 
     @property
     def task(self) -> str:
@@ -116,12 +116,12 @@ class Prompt:
         return sum(message.get("role") == "user" and not is_result(message) for message in self.messages)
 
     @cached_property
-    def offered(self) -> Mapping[str, Offered]:
+    def toolbox(self) -> Mapping[str, ToolSpec]:
         """The tools that the model may call, by name. In schema mode, the tools of the schema."""
         if self.tools:
             return {tool.name: tool for tool in self.tools}
         if isinstance(self.format, Mapping):
-            return {name: Offered(name, "", parameters) for name, parameters in offered_in(self.format).items()}
+            return {name: ToolSpec(name, "", parameters) for name, parameters in tools_in(self.format).items()}
         return {}
 
     @cached_property
@@ -129,19 +129,19 @@ class Prompt:
         """The results of tools since the user's newest message, oldest first."""
         found: list[Result] = []
         names: list[tuple[str, str]] = []
-        for message in self.messages[self._asked_at + 1 :]:
+        for message in self.messages[self._task_place + 1 :]:
             if message.get("role") == "assistant":
-                names = called_in(message)
+                names = calls_in(message)
             elif is_result(message):
                 found.append(_result(message, names))
         return found
 
     @cached_property
-    def done(self) -> Counter[str]:
+    def call_counts(self) -> Counter[str]:
         """How often each tool was called since the user's newest message."""
-        since = self.messages[self._asked_at + 1 :]
-        called = Counter(name for message in since if message.get("role") == "assistant" for _, name in called_in(message))
-        return called | Counter(result.tool for result in self.results)
+        since = self.messages[self._task_place + 1 :]
+        counts = Counter(name for message in since if message.get("role") == "assistant" for _, name in calls_in(message))
+        return counts | Counter(result.tool for result in self.results)
 
 
 def text_of(message: Mapping[str, Any]) -> str:
@@ -151,17 +151,17 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 def quoted(text: str) -> tuple[str, str]:
     """The first text between lines of `<<<` and `>>>`, such as the user's own words in a brief, and what follows; empty where there is none."""
-    opened = OPENED.search(text)
-    if opened is None:
+    opening = OPENING.search(text)
+    if opening is None:
         return "", ""
-    inner, closed, rest = text[opened.end() :].partition("\n" + ">" * len(opened.group(1)))
+    inner, closed, rest = text[opening.end() :].partition("\n" + ">" * len(opening.group(1)))
     return (inner, rest) if closed else ("", "")
 
 
 def unquoted(text: str) -> str:
     """A text without the lines around it."""
-    introduced = INTRODUCED.match(text)
-    inner, rest = quoted(text[introduced.end() :]) if introduced else ("", "")
+    introduction = INTRODUCTION.match(text)
+    inner, rest = quoted(text[introduction.end() :]) if introduction else ("", "")
     return text if not inner or rest.strip() else inner
 
 
@@ -170,7 +170,7 @@ def is_result(message: Mapping[str, Any]) -> bool:
     return role == "tool" or (role == "user" and RESULT.match(text_of(message)) is not None)
 
 
-def called_in(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+def calls_in(message: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The id and the name of each call in a message of the model."""
     return [(str(call.get("id", "")), str((call.get("function") or {}).get("name", ""))) for call in message.get("tool_calls") or ()]
 

@@ -238,7 +238,7 @@ def _pattern(place: _Place, value: Any) -> re.Pattern[str]:
         place.fail(f"this is not a regular expression: {error}")
 
 
-def _offered(place: _Place, value: Any) -> bool | Sequence[str]:
+def _tools_offered(place: _Place, value: Any) -> bool | Sequence[str]:
     return value if isinstance(value, bool) else place.texts(value)
 
 
@@ -252,7 +252,7 @@ CONDITIONS: Mapping[str, Callable[[_Place, Any], Any]] = {
     "user_matches": _pattern,
     "user_contains": _Place.texts,
     "system_contains": _Place.texts,
-    "tools_offered": _offered,
+    "tools_offered": _tools_offered,
     "arbiter": _Place.flag,
     "after_results": _Place.flag,
     "results": _Place.whole,

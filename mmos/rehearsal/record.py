@@ -15,7 +15,7 @@ KEEPS_BODY = ("/api/chat", "/api/generate", "/api/embed")
 
 
 @dataclass(eq=False)
-class Seen:
+class LogEntry:
     """One request."""
 
     method: str
@@ -45,41 +45,41 @@ class Seen:
         return orjson.loads(self.body)
 
     def to_json(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "body"}
-        return told | {"ms": round(self.ms, 3), "received": len(self.body)}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "body"}
+        return fields | {"ms": round(self.ms, 3), "received": len(self.body)}
 
 
 class Log:
     """The newest requests, oldest first."""
 
     def __init__(self) -> None:
-        self._rows: deque[Seen] = deque(maxlen=MOST_REQUESTS)
-        self._with_body: deque[Seen] = deque()
+        self._rows: deque[LogEntry] = deque(maxlen=MOST_REQUESTS)
+        self._with_body: deque[LogEntry] = deque()
         self._bytes = 0
         self.total = 0
 
-    def add(self, seen: Seen) -> None:
-        self._rows.append(seen)
+    def add(self, entry: LogEntry) -> None:
+        self._rows.append(entry)
         self.total += 1
-        if seen.path not in KEEPS_BODY:
-            seen.body = b""
+        if entry.path not in KEEPS_BODY:
+            entry.body = b""
             return
-        self._with_body.append(seen)
-        self._bytes += len(seen.body)
+        self._with_body.append(entry)
+        self._bytes += len(entry.body)
         while self._bytes > MOST_BODY_BYTES or len(self._with_body) > MOST_REQUESTS:
             oldest = self._with_body.popleft()
             self._bytes -= len(oldest.body)
             oldest.body = b""
 
-    def to(self, path: str, model: str = "") -> list[Seen]:
+    def to(self, path: str, model: str = "") -> list[LogEntry]:
         """The requests to a route. With `model`, only those to that model."""
-        return [seen for seen in self._rows if seen.path == path and model in ("", seen.model)]
+        return [entry for entry in self._rows if entry.path == path and model in ("", entry.model)]
 
-    def __iter__(self) -> Iterator[Seen]:
+    def __iter__(self) -> Iterator[LogEntry]:
         return iter(list(self._rows))
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, place: int) -> Seen:
+    def __getitem__(self, place: int) -> LogEntry:
         return self._rows[place]

@@ -35,12 +35,12 @@ class Limits:
 
 
 @dataclass(eq=False)
-class _Asking:
+class _LoadRequest:
     """A request that waits for its model to be loaded."""
 
     need: Need
     loaded: asyncio.Future[tuple[Runner, float]]
-    left: asyncio.Event = field(default_factory=asyncio.Event)
+    client_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Whether its client left."""
 
 
@@ -64,7 +64,7 @@ class Residency:
         self._limits = limits
         self._profile = profile
         self._runners: dict[str, Runner] = {}
-        self._waiting: deque[_Asking] = deque()
+        self._waiting: deque[_LoadRequest] = deque()
         self._loader: asyncio.Task[None] | None = None
         self._loading: Runner | None = None
         self._unloaded = asyncio.Event()
@@ -83,7 +83,7 @@ class Residency:
         loading = [self._loading] if self._loading is not None and self._profile.lists_loading else []
         return [*self.loaded(), *loading]
 
-    def left(self, runner: Runner) -> float:
+    def seconds_left(self, runner: Runner) -> float:
         """Seconds until an idle runner is unloaded. A busy one keeps its last value."""
         return runner.expires - self._clock.now()
 
@@ -164,49 +164,49 @@ class Residency:
             self.tally.refused += 1
             raise RefusalError(503, BUSY)
         loop = asyncio.get_running_loop()
-        asking = _Asking(need, loop.create_future())
+        request = _LoadRequest(need, loop.create_future())
         if self._loader is None:
-            self._loader = loop.create_task(self._work(asking))
+            self._loader = loop.create_task(self._work(request))
         else:
-            self._waiting.append(asking)
+            self._waiting.append(request)
         try:
-            return await asking.loaded
+            return await request.loaded
         except asyncio.CancelledError:
-            asking.left.set()
-            if asking.loaded.done() and not asking.loaded.cancelled() and asking.loaded.exception() is None:
-                self._leave(asking.loaded.result()[0])
+            request.client_left.set()
+            if request.loaded.done() and not request.loaded.cancelled() and request.loaded.exception() is None:
+                self._leave(request.loaded.result()[0])
             raise
 
-    async def _work(self, asking: _Asking) -> None:
+    async def _work(self, request: _LoadRequest) -> None:
         try:
-            await self._serve(asking)
+            await self._serve(request)
             while self._waiting:
                 await self._serve(self._waiting.popleft())
         finally:
             self._loader = None
 
-    async def _serve(self, asking: _Asking) -> None:
+    async def _serve(self, request: _LoadRequest) -> None:
         """Give one request its model. The host waits for the model that must be unloaded, even after the client left."""
-        evicted = False
-        while not asking.left.is_set():
+        has_evicted = False
+        while not request.client_left.is_set():
             if self._stuck:
                 await self._something_unloaded()
                 continue
-            if runner := self._ready(asking.need):
-                return self._give(asking, runner, WARM_SECONDS)
-            stale = self._runners.get(asking.need.model.weights)
-            shares = None if stale else self._room(asking.need)
+            if runner := self._ready(request.need):
+                return self._give(request, runner, WARM_SECONDS)
+            stale = self._runners.get(request.need.model.weights)
+            shares = None if stale else self._room(request.need)
             if shares is not None:
-                self.tally.swaps += evicted
-                return await self._load(asking, Runner(asking.need, shares))
-            evicted = True
+                self.tally.swaps += has_evicted
+                return await self._load(request, Runner(request.need, shares))
+            has_evicted = True
             await self._evict(stale or self._victim())
         return None
 
-    def _give(self, asking: _Asking, runner: Runner, seconds: float) -> None:
-        if not asking.loaded.done():
-            self._enter(runner, asking.need)
-            asking.loaded.set_result((runner, seconds))
+    def _give(self, request: _LoadRequest, runner: Runner, seconds: float) -> None:
+        if not request.loaded.done():
+            self._enter(runner, request.need)
+            request.loaded.set_result((runner, seconds))
 
     def _room(self, need: Need) -> list[int] | None:
         runners = self.loaded()
@@ -227,7 +227,7 @@ class Residency:
 
     async def _something_unloaded(self) -> None:
         while not self._unloaded.is_set():
-            idle = [self.left(runner) for runner in self._runners.values() if runner.users == 0]
+            idle = [self.seconds_left(runner) for runner in self._runners.values() if runner.users == 0]
             try:
                 async with asyncio.timeout(self._clock.real(min(idle, default=math.inf))):
                     await self._unloaded.wait()
@@ -235,23 +235,23 @@ class Residency:
                 self.loaded()
         self._unloaded.clear()
 
-    async def _load(self, asking: _Asking, runner: Runner) -> None:
-        need, limits = asking.need, self._limits
+    async def _load(self, request: _LoadRequest, runner: Runner) -> None:
+        need, limits = request.need, self._limits
         seconds = need.model.speed.load_seconds if limits.disk_gbps is None else need.model.size / (limits.disk_gbps * 1e9)
         seconds += need.stall
         self._loading = runner
         runner.keep_alive = limits.keep_alive if need.keep_alive is None else need.keep_alive
         runner.expires = self._clock.now() + seconds + runner.keep_alive
         try:
-            if await self._clock.cut_short(seconds, asking.left):
-                return None  # the load belongs to the client that asked for it
+            if await self._clock.cut_short(seconds, request.client_left):
+                return None  # the load belongs to the client of the request
         finally:
             self._loading = None
         if need.failure is not None:
-            return asking.loaded.set_exception(RefusalError(500, need.failure))
+            return request.loaded.set_exception(RefusalError(500, need.failure))
         self._runners[need.model.weights] = runner
         runner.expires = self._clock.now() + runner.keep_alive
         self.tally.loads += 1
         self.tally.seconds += seconds
-        self._give(asking, runner, seconds)
+        self._give(request, runner, seconds)
         return None

@@ -22,22 +22,22 @@ LEAST_SIMILAR = 0.1
 class Slot:
     """A place for one request at a time, with the prompt in its KV cache."""
 
-    held: Sequence[str] = ()
+    cache: Sequence[str] = ()
     tokens: int = 0
     used: int = 0
 
     def hold(self, parts: Sequence[str], tokens: int) -> None:
-        self.held, self.tokens = parts, tokens
+        self.cache, self.tokens = parts, tokens
 
     def reusable(self, parts: Sequence[str]) -> int:
         """How many tokens at the start of a prompt are in the cache."""
         same = 0
-        for mine, theirs in zip(self.held, parts, strict=False):
+        for mine, theirs in zip(self.cache, parts, strict=False):
             if mine != theirs:
                 start = commonprefix([mine, theirs])  # noqa: RUF071  # texts, character by character
                 return sum(map(count, parts[:same])) + count(start)
             same += 1
-        return self.tokens if same == len(self.held) else sum(map(count, parts))
+        return self.tokens if same == len(self.cache) else sum(map(count, parts))
 
 
 @dataclass(eq=False)
@@ -84,9 +84,9 @@ class Runner:
         if name == "num_ctx":
             return self.window != need.window
         usual = profile.defaults.get(name)
-        mine, wanted = self.need.options.get(name, usual), need.options.get(name, usual)
+        mine, theirs = self.need.options.get(name, usual), need.options.get(name, usual)
         # a request without a number of GPU layers takes the model as it is loaded
-        return mine != wanted and not (name == "num_gpu" and wanted is None)
+        return mine != theirs and not (name == "num_gpu" and theirs is None)
 
     @asynccontextmanager
     async def slot(self, parts: Sequence[str]) -> AsyncIterator[Slot]:

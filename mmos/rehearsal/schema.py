@@ -28,7 +28,7 @@ def _children(schema: Mapping[str, Any]) -> Iterator[Any]:
     yield schema.get("items")
 
 
-def _allowed(schema: Any) -> Sequence[Any]:
+def _listed_values(schema: Any) -> Sequence[Any]:
     """The values that a schema lists."""
     if not isinstance(schema, Mapping):
         return ()
@@ -38,22 +38,22 @@ def _allowed(schema: Any) -> Sequence[Any]:
 def _naming(schema: Mapping[str, Any]) -> tuple[str, str] | None:
     """The properties with a call's tool and arguments. None: the object is no call."""
     properties = schema.get("properties") or {}
-    name = next((word for word in NAMING if _allowed(properties.get(word))), None)
+    name = next((word for word in NAMING if _listed_values(properties.get(word))), None)
     arguments = next((word for word in ARGUMENTS if word in properties), None)
     return (name, arguments) if name and arguments else None
 
 
-def offered_in(schema: Any, depth: int = 0) -> dict[str, Mapping[str, Any]]:
+def tools_in(schema: Any, depth: int = 0) -> dict[str, Mapping[str, Any]]:
     """The tools that a schema lets a model call, each with the schema of its arguments."""
     if not isinstance(schema, Mapping) or depth > DEEPEST:
         return {}
     found: dict[str, Mapping[str, Any]] = {}
     if keys := _naming(schema):
         properties = schema["properties"]
-        names = [name for name in _allowed(properties[keys[0]]) if isinstance(name, str) and name not in ANSWERING]
+        names = [name for name in _listed_values(properties[keys[0]]) if isinstance(name, str) and name not in ANSWERING]
         found.update(dict.fromkeys(names, properties[keys[1]]))
     for child in _children(schema):
-        found.update(offered_in(child, depth + 1))
+        found.update(tools_in(child, depth + 1))
     return found
 
 
@@ -86,7 +86,7 @@ class _Writer:
             return self._object(schema, depth)
         if kind == "array":
             return self._array(schema, depth)
-        if kind == "string" and not _allowed(schema) and not self._calls:
+        if kind == "string" and not _listed_values(schema) and not self._calls:
             return 1, self._text[: schema.get("maxLength", len(self._text))] or self.least(schema)
         return 0, self.least(schema)
 
@@ -97,20 +97,20 @@ class _Writer:
         properties: Mapping[str, Any] = schema.get("properties") or {}
         telling = self._teller(properties) if not self._calls else None
         required = schema.get("required") or ()
-        carried = 0
+        total = 0
         value: dict[str, Any] = {}
         for name, part in properties.items():
-            told = self._calls or telling in (name, None) or (keys is not None and name in keys)
-            weight, written = self.write(part, depth + 1) if told else (0, self.least(part))
+            has_text = self._calls or telling in (name, None) or (keys is not None and name in keys)
+            weight, inner = self.write(part, depth + 1) if has_text else (0, self.least(part))
             if keys and name == keys[0]:
-                written = next((word for word in _allowed(part) if word in ANSWERING), written)
+                inner = next((word for word in _listed_values(part) if word in ANSWERING), inner)
             if weight or name in required:
-                value[name] = written
-                carried += weight
-        return carried + (keys is None and telling in TELLING), value
+                value[name] = inner
+                total += weight
+        return total + (keys is None and telling in TELLING), value
 
     def _call(self, schema: Mapping[str, Any], name: str, arguments: str) -> tuple[int, Any]:
-        call = next((call for call in self._calls if call.tool in _allowed(schema["properties"][name])), None)
+        call = next((call for call in self._calls if call.tool in _listed_values(schema["properties"][name])), None)
         if call is None:
             return 0, self.least(schema)
         value = {word: self.least(part) for word, part in schema["properties"].items() if word in (schema.get("required") or ())}
@@ -120,8 +120,8 @@ class _Writer:
         if not self._calls:
             return 0, self.least(schema)
         if places := schema.get("prefixItems"):
-            written = [self.write(place, depth + 1) for place in places]
-            return sum(weight for weight, _ in written), [row for _, row in written]
+            pairs = [self.write(place, depth + 1) for place in places]
+            return sum(weight for weight, _ in pairs), [row for _, row in pairs]
         rows = []
         for call in self._calls[: schema.get("maxItems", len(self._calls))]:
             weight, row = _Writer(self._root, [call], self._text).write(schema.get("items") or {}, depth + 1)
@@ -131,7 +131,7 @@ class _Writer:
         return sum(weight for weight, _ in rows) + bool(rows), [row for _, row in rows] or self.least(schema)
 
     def _teller(self, properties: Mapping[str, Any]) -> str | None:
-        free = [name for name, part in properties.items() if _kind(self._resolve(part)) == "string" and not _allowed(part)]
+        free = [name for name, part in properties.items() if _kind(self._resolve(part)) == "string" and not _listed_values(part)]
         return next((name for name in TELLING if name in free), free[0] if free else None)
 
     def _resolve(self, schema: Any) -> Mapping[str, Any]:
@@ -145,16 +145,16 @@ class _Writer:
             schema = target
         if not isinstance(schema, Mapping):
             return {}
-        merged = dict(schema)
+        result = dict(schema)
         for part in schema.get("allOf") or ():
-            merged |= self._resolve(part)
-        return merged
+            result |= self._resolve(part)
+        return result
 
     def least(self, schema: Any, depth: int = 0) -> Any:
         schema = self._resolve(schema)
         if depth > DEEPEST:
             return None
-        if allowed := _allowed(schema):
+        if allowed := _listed_values(schema):
             return next((value for value in allowed if isinstance(value, str) and value.lower() in self._text.lower()), allowed[0])
         if alternatives := [*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())]:
             return self.least(alternatives[0], depth + 1)

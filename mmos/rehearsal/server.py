@@ -17,10 +17,10 @@ import orjson
 from mmos.rehearsal import catalogue, making, v1
 from mmos.rehearsal.decoding import Ask, RefusalError, decode, read_chat, read_generate
 from mmos.rehearsal.embedding import embed, embed_one
-from mmos.rehearsal.faults import CRASH, MID_STREAM, Armed, Fault
+from mmos.rehearsal.faults import CRASH, MID_STREAM, ActiveFault, Fault
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.inference import infer
-from mmos.rehearsal.record import Seen
+from mmos.rehearsal.record import LogEntry
 from mmos.rehearsal.residency import BUSY
 from mmos.rehearsal.v1_writers import refuse_v1
 from mmos.rehearsal.visit import Request, Visit
@@ -79,9 +79,9 @@ class _Watch:
             self._timer = asyncio.get_running_loop().call_later(refusal.fault.seconds, self._host.faults.remove, refusal)
         return self._server.refuse()
 
-    def _flap(self, armed: Armed) -> None:
+    def _flap(self, fault: ActiveFault) -> None:
         self._timer = None
-        armed.shut = not armed.shut
+        fault.shut = not fault.shut
         self.look()
 
     def stop(self) -> None:
@@ -100,20 +100,20 @@ class _Front:
         if http.path in CONTROLS:
             return http.reply(403, b"", "") if _from_a_page(http) else CONTROLS[http.path](self._host, http)
         host, began = self._host, time.perf_counter()
-        seen = Seen(http.method, http.path, _model_named(http.data), http.body)
-        host.requests.add(seen)
+        entry = LogEntry(http.method, http.path, _model_named(http.data), http.body)
+        host.requests.add(entry)
         host.open += 1
         try:
-            await self._answer(http, seen)
+            await self._answer(http, entry)
         except RefusalError as refusal:
             self._refuse(http, refusal)
         except asyncio.CancelledError:
-            seen.cancelled = True
+            entry.cancelled = True
             raise
         finally:
             host.open -= 1
-            seen.ms = (time.perf_counter() - began) * 1000
-            seen.status, seen.bytes = http.status or (LEFT if seen.cancelled else 0), http.sent
+            entry.ms = (time.perf_counter() - began) * 1000
+            entry.status, entry.bytes = http.status or (LEFT if entry.cancelled else 0), http.sent
         return None
 
     def _refuse(self, http: HttpRequest, refusal: RefusalError) -> None:
@@ -124,14 +124,14 @@ class _Front:
         else:
             http.reply(refusal.status, b"", "")
 
-    async def _answer(self, http: HttpRequest, seen: Seen) -> None:
+    async def _answer(self, http: HttpRequest, entry: LogEntry) -> None:
         if not _known_host(http.headers.get("host", "")):
             return http.reply(403, b"", "")
         path = next((prefix for prefix in PREFIXES if http.path.startswith(prefix)), http.path)
         if path not in PATHS or (path == "/api/status" and not self._host.rules.status_route):
             return http.reply(404, b"404 page not found", PLAIN)
-        fault = self._host.faults.strike(http.path, seen.model)
-        seen.fault = fault.kind if fault else ""
+        fault = self._host.faults.strike(http.path, entry.model)
+        entry.fault = fault.kind if fault else ""
         if fault is not None and fault.kind == "clock_jump":
             self._host.ahead += int((JUMP if fault.seconds is None else fault.seconds) * 1e9)
         if fault is not None and not await _before_answer(fault, http):
@@ -139,7 +139,7 @@ class _Front:
         route = ROUTES.get((http.method, path))
         if route is None:
             return http.reply(405, b"405 method not allowed", PLAIN)
-        return await route(Visit(self._host, http, seen, fault))
+        return await route(Visit(self._host, http, entry, fault))
 
 
 def _known_host(header: str) -> bool:
@@ -183,7 +183,7 @@ async def _to_model(visit: Visit, ask: Ask, *, chat: bool) -> None:
     model = visit.host.model(ask.model, missing)
     if model.system and ask.messages and not ask.raw and ask.messages[0].get("role") != "system":
         ask = replace(ask, messages=[{"role": "system", "content": model.system}, *ask.messages])
-    await infer(Request(visit.host, visit.http, visit.seen, visit.fault, ask, chat), model)
+    await infer(Request(visit.host, visit.http, visit.entry, visit.fault, ask, chat), model)
 
 
 async def _before_answer(fault: Fault, http: HttpRequest) -> bool:
@@ -221,10 +221,10 @@ def _faults(host: Host, http: HttpRequest) -> None:
     try:
         if http.method == "POST":
             data = orjson.loads(http.body)
-            wanted = [Fault.from_json(row) for row in (data if isinstance(data, list) else [data])]
+            faults = [Fault.from_json(row) for row in (data if isinstance(data, list) else [data])]
             if isinstance(data, list):
                 host.faults.clear()
-            for fault in wanted:
+            for fault in faults:
                 host.faults.add(fault)
         elif http.method == "DELETE":
             host.faults.clear()

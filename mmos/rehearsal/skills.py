@@ -14,7 +14,7 @@ from mmos.rehearsal.prompt import Prompt, quoted
 Worker = Callable[[Prompt], str | None]
 
 EXPRESSION = re.compile(r"(?<![\w.])[-(]{0,8}\d[\d\s().]{0,40}(?:(?:\*\*|//|[-+*/%])\s{0,4}[-(]{0,8}\d[\d\s().]{0,40})+")
-SUM_ASKED = re.compile(r"\bwhat(?:'s| is| are)\b|\b(?:calculat|comput|evaluat|solve|how much)|=", re.IGNORECASE)
+SUM_REQUEST = re.compile(r"\bwhat(?:'s| is| are)\b|\b(?:calculat|comput|evaluat|solve|how much)|=", re.IGNORECASE)
 BRACKETS = re.compile(r"\([^()]*\)")
 STEP = re.compile(r"(\*\*|//|[-+*/%])?(-?[\d.]+)")
 DATE = re.compile(r"\A\s*\d{1,4}([-/])\d{1,2}\1\d{1,4}\s*\Z")
@@ -40,10 +40,10 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., float]] = {
 
 def arithmetic(prompt: Prompt) -> str | None:
     """`What is 12 * (3 + 4)?`"""
-    asked = prompt.task[:LONGEST]
-    for found in EXPRESSION.finditer(asked):
+    task = prompt.task[:LONGEST]
+    for found in EXPRESSION.finditer(task):
         text = found.group().strip().rstrip(".")
-        if not SUM_ASKED.search(asked) and len(text) < len(asked) / 2:
+        if not SUM_REQUEST.search(task) and len(text) < len(task) / 2:
             continue
         if DATE.match(text):
             continue
@@ -58,12 +58,12 @@ def arithmetic(prompt: Prompt) -> str | None:
 
 def arithmetic_by_ear(prompt: Prompt) -> str | None:
     """The same with a mistake: it works from left to right, as if `*` did not come before `+`. Brackets are right."""
-    said = arithmetic(prompt)
-    text, equals, _ = (said or "").partition(" = ")
+    result = arithmetic(prompt)
+    text, equals, _ = (result or "").partition(" = ")
     try:
-        return f"{text} = {_by_ear(text)}" if equals else said
+        return f"{text} = {_by_ear(text)}" if equals else result
     except (ValueError, ZeroDivisionError):
-        return said
+        return result
 
 
 def _by_ear(text: str) -> float:
@@ -132,10 +132,10 @@ def python_syntax(prompt: Prompt) -> str | None:
     blocks = FENCE.findall(prompt.task)
     if not blocks:
         return None
-    return "\n".join(_checked(number, source) for number, source in enumerate(blocks, 1))
+    return "\n".join(_check(number, source) for number, source in enumerate(blocks, 1))
 
 
-def _checked(number: int, source: str) -> str:
+def _check(number: int, source: str) -> str:
     what = "The code" if number == 1 else f"Block {number}"
     try:
         with warnings.catch_warnings():

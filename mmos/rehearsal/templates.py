@@ -48,8 +48,8 @@ def go_template(model: Model) -> str:
         return PLAIN
     tool, content = _TEXTS[kind]
     opening, closing = _tags(model)
-    filled = _WITH_TOOLS.replace("TOOL\n", f"{tool}\n").replace("THOUGHT", _THOUGHT if model.can("thinking") else "")
-    return filled.replace("CONTENT", content).replace("OPENING", opening).replace("CLOSING", closing)
+    template = _WITH_TOOLS.replace("TOOL\n", f"{tool}\n").replace("THOUGHT", _THOUGHT if model.can("thinking") else "")
+    return template.replace("CONTENT", content).replace("OPENING", opening).replace("CLOSING", closing)
 
 
 def _tags(model: Model) -> tuple[str, str]:
@@ -64,32 +64,32 @@ def rendered(messages: Sequence[Message], ask: Ask, model: Model, rules: Profile
     if model.strict_turns and ("user", "user") in pairwise(roles):
         raise RefusalError(500, "Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...")
     images = count()
-    pictured = [{**message, "content": _pictured(message, images)} for message in messages]
-    told = _collated(pictured)
+    with_images = [{**message, "content": _content(message, images)} for message in messages]
+    joined = _join(with_images)
     if ask.template:
-        return _filled(ask.template, told)
+        return _fill(ask.template, joined)
     tools = [decoded(tool, rules) for tool in ask.tools]
     if model.path == "functiongemma":
-        return functiongemma_prompt(pictured, tools)
+        return functiongemma_prompt(with_images, tools)
     if model.path == "native" and not rules.native:  # this version does not use the template in its file, and it has no other
-        return "".join(message["content"] for message in told if message.get("role") in ("user", "assistant"))
-    return _Frame(model, rules).text(told, tools)
+        return "".join(message["content"] for message in joined if message.get("role") in ("user", "assistant"))
+    return _Frame(model, rules).text(joined, tools)
 
 
-def _pictured(message: Message, images: Any) -> str:
+def _content(message: Message, images: Any) -> str:
     marks = "".join(f"[img-{next(images)}]" for _ in message.get("images") or ())
     return f"{marks}{message.get('content') or ''}"
 
 
-def _collated(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def _join(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Join neighbouring messages of the same role. Results stay separate. The calls of the second message are lost."""
-    told: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     for message in messages:
-        if told and told[-1].get("role") == message.get("role") != "tool":
-            told[-1]["content"] += f"\n\n{message['content']}"
+        if result and result[-1].get("role") == message.get("role") != "tool":
+            result[-1]["content"] += f"\n\n{message['content']}"
         else:
-            told.append(dict(message))
-    return told
+            result.append(dict(message))
+    return result
 
 
 def check_template(template: str) -> None:
@@ -97,7 +97,7 @@ def check_template(template: str) -> None:
         raise RefusalError(500, "template: :1: unclosed action")
 
 
-def _filled(template: str, messages: Sequence[Message]) -> str:
+def _fill(template: str, messages: Sequence[Message]) -> str:
     """The prompt from a request's own template. It fills in the prompt and the system text. Other actions write nothing."""
     values = {".Prompt": "user", ".System": "system"}
     before = re.split(r"\{\{-?\s*\.Response\b", template)[0]
@@ -119,8 +119,8 @@ class _Frame:
         system = "\n\n".join(message["content"] for message in messages if message.get("role") == "system")
         if kind_of(self.model) == "plain":
             return "".join(f"<|im_start|>{message.get('role')}\n{message['content']}<|im_end|>\n" for message in messages) + ASSISTANT
-        listed = "\n".join(["# Tools", *map(self._tool, tools), ""]) if tools else ""
-        head = "\n\n".join(part for part in (system, listed) if part)
+        tool_list = "\n".join(["# Tools", *map(self._tool, tools), ""]) if tools else ""
+        head = "\n\n".join(part for part in (system, tool_list) if part)
         turns = [
             f"<|im_start|>{message.get('role')}\n{self._turn(message)}<|im_end|>\n"
             for message in messages

@@ -23,11 +23,11 @@ def unroll(pieces: Sequence[Piece], stops: Sequence[str], reading: Reading, rule
 
 
 def _stalled(bits: Iterator[Bit], stall: Stall) -> Iterator[Bit]:
-    written = 0
+    tokens = 0
     for bit in bits:
-        if written >= stall.after:
+        if tokens >= stall.after:
             break
-        written += bit.cost
+        tokens += bit.cost
         yield bit
     else:
         yield Bit("stall", stall.seconds, 0)
@@ -42,11 +42,11 @@ def _unrolled(pieces: Sequence[Piece], stops: Sequence[str], reading: Reading, r
     for place, piece in enumerate(pieces):
         if isinstance(piece, Say | Loop | Raw):
             for text in repeat(piece.text) if isinstance(piece, Loop) and piece.text else (piece.text,):
-                said = _before(text, stops)
-                bits = read(said, reading) if isinstance(piece, Raw) else (Bit("text", token) for token in split(said))
+                before = _before(text, stops)
+                bits = read(before, reading) if isinstance(piece, Raw) else (Bit("text", token) for token in split(before))
                 yield from islice(bits, int(lost), None)
                 lost = False
-                if said != text:
+                if before != text:
                     return
         elif isinstance(piece, Think) and reading.thinks:
             yield from (Bit("think", token) for token in split(piece.text))

@@ -11,7 +11,7 @@ import orjson
 
 from mmos.rehearsal.checking import refuse_broken
 from mmos.rehearsal.decoding import Ask, Fields, RefusalError, decode
-from mmos.rehearsal.embedding import Asked, embeddings, read_texts
+from mmos.rehearsal.embedding import EmbedRequest, embeddings, read_texts
 from mmos.rehearsal.inference import infer
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.v1_writers import V1_JSON, CompletionWriter, EventWriter, Head, refuse_v1
@@ -70,7 +70,7 @@ async def _complete(visit: Visit, data: Mapping[str, Any], ask: Ask, *, chat: bo
     head = Head(number, visit.host.wall() // 10**9, ask.model, visit.host.rules, text=not chat, logprobs=ask.logprobs)
     options = data.get("stream_options")
     usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
-    request = Request(visit.host, visit.http, visit.seen, visit.fault, ask, chat=chat)
+    request = Request(visit.host, visit.http, visit.entry, visit.fault, ask, chat=chat)
     writer = EventWriter(visit.http, head, visit.fault, usage) if ask.stream else CompletionWriter(visit.http, head, visit.fault)
     await infer(request, model, writer)
 
@@ -96,27 +96,27 @@ def _read(data: Mapping[str, Any]) -> Ask:
 
 def _options(data: Mapping[str, Any]) -> dict[str, Any]:
     stop = data.get("stop")
-    told: dict[str, Any] = {OPTIONS[name]: data[name] for name in OPTIONS if data.get(name) is not None}
-    told |= {name: data.get(name) if data.get(name) is not None else 1.0 for name in ("temperature", "top_p")}
+    options: dict[str, Any] = {OPTIONS[name]: data[name] for name in OPTIONS if data.get(name) is not None}
+    options |= {name: data.get(name) if data.get(name) is not None else 1.0 for name in ("temperature", "top_p")}
     stops = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
-    return told | ({"stop": stops} if stops else {})
+    return options | ({"stop": stops} if stops else {})
 
 
-def _format(wanted: Any) -> Any:
-    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
+def _format(form: Any) -> Any:
+    kind = form.get("type") if isinstance(form, Mapping) else None
     if kind == "json_object":
         return "json"
-    return (wanted.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
+    return (form.get("json_schema") or {}).get("schema") if kind == "json_schema" else None
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message.get("content")
-    told: dict[str, Any] = {"role": message.get("role", ""), "content": content if isinstance(content, str) else ""}
+    fields: dict[str, Any] = {"role": message.get("role", ""), "content": content if isinstance(content, str) else ""}
     if isinstance(content, list):
-        told |= _parts(content)
+        fields |= _parts(content)
     if calls := message.get("tool_calls"):
-        told["tool_calls"] = [_call(call) for call in calls]
-    return told | {name: message[name] for name in ("tool_call_id",) if message.get(name)}
+        fields["tool_calls"] = [_call(call) for call in calls]
+    return fields | {name: message[name] for name in ("tool_call_id",) if message.get(name)}
 
 
 def _parts(content: Sequence[Any]) -> dict[str, Any]:
@@ -177,15 +177,15 @@ async def embed(visit: Visit) -> None:
     texts = read_texts(data.get("input"))
     if not texts:
         raise RefusalError(400, "invalid input")
-    wanted: Model = visit.host.model(name, f'model "{name}" not found, try pulling it first')
-    refuse_broken(visit.host, wanted, name)
-    made = await embeddings(visit, wanted, visit.host.need(wanted, {}), Asked(texts, True, data.get("dimensions")))
-    packed = data.get("encoding_format") == "base64"
+    model: Model = visit.host.model(name, f'model "{name}" not found, try pulling it first')
+    refuse_broken(visit.host, model, name)
+    result = await embeddings(visit, model, visit.host.need(model, {}), EmbedRequest(texts, True, data.get("dimensions")))
+    as_base64 = data.get("encoding_format") == "base64"
     rows = [
-        {"object": "embedding", "embedding": _pack(vector) if packed else vector, "index": place}
-        for place, vector in enumerate(made.vectors)
+        {"object": "embedding", "embedding": _pack(vector) if as_base64 else vector, "index": place}
+        for place, vector in enumerate(result.vectors)
     ]
-    usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
+    usage = {"prompt_tokens": result.tokens, "total_tokens": result.tokens}
     visit.http.reply(200, encode({"object": "list", "data": rows, "model": name, "usage": usage}), V1_JSON)
 
 

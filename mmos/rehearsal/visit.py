@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.record import Seen
+from mmos.rehearsal.record import LogEntry
 from mmos.rehearsal.wire import HttpRequest
 
 
@@ -17,7 +17,7 @@ class Visit:
 
     host: Host
     http: HttpRequest
-    seen: Seen
+    entry: LogEntry
     fault: Fault | None = None
 
 

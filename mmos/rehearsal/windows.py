@@ -23,7 +23,7 @@ IMAGE_TOKENS = 7
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedPrompt:
     """The prompt that reaches the model."""
 
     messages: Sequence[Mapping[str, Any]]
@@ -35,8 +35,8 @@ class Fitted:
 def render(message: Mapping[str, Any]) -> str:
     """A message as a part of the prompt."""
     calls = message.get("tool_calls")
-    told = "".join(_render_call(call) for call in calls) if calls else ""
-    return f"<|{message.get('role', '')}|>\n{message.get('content') or ''}{told}\n"
+    calls_text = "".join(_render_call(call) for call in calls) if calls else ""
+    return f"<|{message.get('role', '')}|>\n{message.get('content') or ''}{calls_text}\n"
 
 
 def _render_call(call: Mapping[str, Any]) -> str:
@@ -44,12 +44,12 @@ def _render_call(call: Mapping[str, Any]) -> str:
     return f"<call>{function.get('name', '')} {orjson.dumps(function.get('arguments') or {}).decode()}</call>"
 
 
-def fit(ask: Ask, runner: Runner, rules: Profile) -> Fitted:
+def fit(ask: Ask, runner: Runner, rules: Profile) -> FittedPrompt:
     """The whole prompt if it fits. If not, the truncated prompt when the request allows that, or an error."""
     tools, parts = _parts(ask)
     tokens = sum(map(count, tools)) + sum(map(count, parts)) + IMAGE_TOKENS * ask.images
     if tokens <= runner.window:
-        return Fitted(ask.messages, [*tools, *parts], tokens)
+        return FittedPrompt(ask.messages, [*tools, *parts], tokens)
     if not ask.shift and rules.shift_off_refuses:
         raise RefusalError(400, SHIFT_OFF)
     if not ask.truncate or (rules.native and runner.model.path == "native"):
@@ -69,12 +69,12 @@ def _too_long(tokens: int, window: int, rules: Profile) -> str:
     return nested_error(message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=window)
 
 
-def shown(ask: Ask, runner: Runner) -> Sequence[Mapping[str, Any]]:
+def messages_in_prompt(ask: Ask, runner: Runner) -> Sequence[Mapping[str, Any]]:
     """The messages that the server writes into a prompt. It drops whole messages, and the engine cuts the last one."""
     if not ask.truncate:
         return ask.messages
     tools, parts = _parts(ask)
-    keep, _ = _kept(ask, tools, parts, runner.window)
+    keep, _ = _messages_that_fit(ask, tools, parts, runner.window)
     return [ask.messages[place] for place in keep]
 
 
@@ -82,25 +82,25 @@ def _parts(ask: Ask) -> tuple[list[str], list[str]]:
     return [orjson.dumps(ask.tools).decode()] if ask.tools else [], [render(message) for message in ask.messages]
 
 
-def _kept(ask: Ask, tools: list[str], parts: list[str], window: int) -> tuple[dict[int, str], int]:
+def _messages_that_fit(ask: Ask, tools: list[str], parts: list[str], window: int) -> tuple[dict[int, str], int]:
     """The places of the kept messages, and their tokens. Whole messages are dropped, oldest first. System messages and the last message stay."""
     keep = dict(enumerate(parts))
-    left = sum(map(count, tools)) + sum(map(count, parts))
+    tokens = sum(map(count, tools)) + sum(map(count, parts))
     for place, message in enumerate(ask.messages[:-1]):
-        if left <= window:
+        if tokens <= window:
             break
         if message.get("role") != "system":
-            left -= count(keep.pop(place))
-    return keep, left
+            tokens -= count(keep.pop(place))
+    return keep, tokens
 
 
-def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> Fitted:
+def _truncated(ask: Ask, tools: list[str], parts: list[str], room: tuple[int, int]) -> FittedPrompt:
     """The rest of the messages. If that is still too long, the end of the last one."""
     window, rest = room
-    keep, left = _kept(ask, tools, parts, window)
+    keep, tokens = _messages_that_fit(ask, tools, parts, window)
     messages = [ask.messages[place] for place in keep]
-    if left <= window:
-        return Fitted(messages, [*tools, *keep.values()], left)
+    if tokens <= window:
+        return FittedPrompt(messages, [*tools, *keep.values()], tokens)
     last = dict(messages[-1])
     last["content"] = (last.get("content") or "")[-3 * rest :]
-    return Fitted([*messages[:-1], last], [render(last)], rest)
+    return FittedPrompt([*messages[:-1], last], [render(last)], rest)

@@ -59,7 +59,7 @@ class Residents:
                 key = (host.name, runner.model.full_name, runner.window)
                 known = self._seen.get(key)
                 stay = known.stay if known else Stay(*key, since=now)
-                there[key] = _Seen(stay, now + host.residency.left(runner), runner.users > 0)
+                there[key] = _Seen(stay, now + host.residency.seconds_left(runner), runner.users > 0)
                 if known is None:
                     self.stays.append(stay)
         for key in self._seen.keys() - there.keys():
