@@ -13,7 +13,7 @@ from mmos.rehearsal.personas import Architecture, Model, Speed
 from mmos.simulation.figures import Figures, figures, percentile
 from mmos.simulation.fleetfile import Machine, Machines
 from mmos.simulation.leap import loop_for
-from mmos.simulation.replay import Replay, Replayed
+from mmos.simulation.replay import Replay, ReplayResult
 from mmos.simulation.trace import Call
 from mmos.simulation.workload import Workload
 
@@ -31,8 +31,8 @@ def fleet(*machines: Machine) -> Machines:
     return Machines("pretended", machines)
 
 
-def replayed(machines: Machines, calls: Sequence[Call], pace: float | None = None) -> Replayed:
-    async def run() -> Replayed:
+def replayed(machines: Machines, calls: Sequence[Call], pace: float | None = None) -> ReplayResult:
+    async def run() -> ReplayResult:
         return await Replay(machines, calls).run()
 
     with asyncio.Runner(loop_factory=lambda: loop_for(pace)) as runner:
@@ -54,18 +54,18 @@ def test_a_call_takes_as_long_as_its_load_its_prompt_and_its_words() -> None:
     assert call.usage.prompt_tokens == pytest.approx(500, rel=0.02)
     assert call.usage.output_tokens == 100
     assert call.usage.load_seconds == pytest.approx(10, abs=0.6)
-    assert call.done == pytest.approx(call.usage.load_seconds + 0.5 + 2.0, abs=0.1)
+    assert call.end == pytest.approx(call.usage.load_seconds + 0.5 + 2.0, abs=0.1)
 
 
 def test_a_call_starts_when_its_causes_are_done_and_a_pause_has_passed() -> None:
     calls = [one("a"), one("b", model="alpha:8b", session="s"), one("c", after=("a", "b"), think=3.0, at=999.0)]
     served = {call.call.id: call for call in replayed(fleet(machine("one")), calls).calls}
-    assert served["c"].asked == pytest.approx(max(served["a"].done, served["b"].done) + 3.0, abs=0.05)
+    assert served["c"].start == pytest.approx(max(served["a"].end, served["b"].end) + 3.0, abs=0.05)
 
 
 def test_jobs_come_when_the_trace_says() -> None:
     served = {call.call.id: call for call in replayed(fleet(machine("one")), [one("a"), one("b", at=60.0, run="later")]).calls}
-    assert served["b"].asked == pytest.approx(60.0, abs=0.01)
+    assert served["b"].start == pytest.approx(60.0, abs=0.01)
     assert served["b"].usage.load_seconds < 0.1, "still in memory"
 
 

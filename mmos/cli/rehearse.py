@@ -71,10 +71,10 @@ def _machines(fleet: Path | None) -> Machines:
 
 
 async def _serve(config: Setting, machines: Machines, given: dict[str, Any]) -> int:
-    from mmos.simulation.serving import configuration, ports_of, served
+    from mmos.simulation.serving import configuration, ports_of, serve_hosts
 
     hosts = [_host(machine, given) for machine in machines.machines]
-    async with served(hosts, ports_of(machines, given["port"])):
+    async with serve_hosts(hosts, ports_of(machines, given["port"])):
         with _written(configuration(machines, hosts), given["output"]) as path:
             _tell(config, hosts, path)
             with contextlib.suppress(asyncio.CancelledError):  # a signal is the normal end of a server

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmos.simulation.figures import Figures
     from mmos.simulation.fleetfile import Machines
     from mmos.simulation.html import Table
-    from mmos.simulation.replay import Replayed
+    from mmos.simulation.replay import ReplayResult
     from mmos.simulation.trace import Call
 
 TELL_SECONDS = 1.0
@@ -123,12 +123,12 @@ class Teller:
     began: float = field(default_factory=time.monotonic)
     told: float = field(default_factory=time.monotonic)
 
-    def __call__(self, replayed: Replayed) -> None:
+    def __call__(self, replayed: ReplayResult) -> None:
         now = time.monotonic()
         if now - self.told < TELL_SECONDS:
             return
         self.told = now
-        done = f"{len(replayed.calls)} of {counted(replayed.wanted, 'call')}, {max(one.done for one in replayed.calls):.0f} s of the hosts' time"
+        done = f"{len(replayed.calls)} of {counted(replayed.call_count, 'call')}, {max(one.end for one in replayed.calls):.0f} s of the hosts' time"
         where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
         end, start = ("", ERASE_LINE) if sys.stderr.isatty() else ("\n", "")
         print(f"{start}simulating {where}{done} in {now - self.began:.0f} s", end=end, file=sys.stderr, flush=True)
@@ -146,8 +146,8 @@ class Session:
     calls: Sequence[Call]
     time_scale: float | None
     seed: int
-    teller: Callable[[Replayed], None]
-    replays: list[Replayed] = field(default_factory=list)
+    teller: Callable[[ReplayResult], None]
+    replays: list[ReplayResult] = field(default_factory=list)
 
     @property
     def figures(self) -> list[Figures]:
@@ -178,7 +178,7 @@ class Session:
         except asyncio.CancelledError:
             return False
         finally:
-            self.replays.append(replay.replayed)
+            self.replays.append(replay.result)
         return True
 
 
@@ -186,13 +186,13 @@ class Session:
 
 
 def _print(config: Setting, session: Session, output: Path) -> None:
-    from mmos.simulation.tables import compared, tables
+    from mmos.simulation.tables import comparison, tables
 
     if isinstance(session.teller, Teller):
         session.teller.close()
     told = session.figures
     several = len(told) > 1
-    shown = [one for figures in told for one in tables(figures, several=several)] + ([compared(told)] if several else [])
+    shown = [one for figures in told for one in tables(figures, several=several)] + ([comparison(told)] if several else [])
     files = _draw(session.replays, shown, output)
     if config.json:
         print_json(
@@ -224,7 +224,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in lines]
 
 
-def _draw(replays: Sequence[Replayed], shown: Sequence[Table], output: Path) -> dict[str, str | None]:
+def _draw(replays: Sequence[ReplayResult], shown: Sequence[Table], output: Path) -> dict[str, str | None]:
     """Write the picture as HTML, and as PNG if that is possible."""
     from mmos.simulation import png
     from mmos.simulation.html import page

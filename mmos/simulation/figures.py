@@ -10,7 +10,7 @@ from typing import Any
 from mmos.names import canonical, same_model
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import full_name
-from mmos.simulation.replay import Replayed, Served
+from mmos.simulation.replay import ReplayResult, ServedCall
 from mmos.simulation.residents import BUSY_SECONDS
 from mmos.simulation.spans import depth, length, without
 
@@ -89,75 +89,75 @@ class Figures:
         return sum(host.loads for host in self.hosts)
 
     def to_json(self) -> dict[str, Any]:
-        rounded: dict[str, Any] = _rounded(asdict(self))
-        return rounded
+        document: dict[str, Any] = _round(asdict(self))
+        return document
 
 
-def figures(replayed: Replayed) -> Figures:
-    well = [served for served in replayed.calls if not served.error]
-    errors = sorted({served.error for served in replayed.calls if served.error})
-    span = makespan(replayed)
-    names = {canonical(served.call.model): full_name(served.call.model) for served in well}
+def figures(result: ReplayResult) -> Figures:
+    well = [call for call in result.calls if not call.error]
+    errors = sorted({call.error for call in result.calls if call.error})
+    span = makespan(result)
+    names = {canonical(call.call.model): full_name(call.call.model) for call in well}
     return Figures(
-        fleet=replayed.machines.name,
+        fleet=result.machines.name,
         calls=len(well),
-        failed=len(replayed.calls) - len(well),
-        unfinished=replayed.wanted - len(replayed.calls),
+        failed=len(result.calls) - len(well),
+        unfinished=result.call_count - len(result.calls),
         makespan=span,
-        job_times=_jobs(replayed),
-        hosts=tuple(_host(replayed, machine.name, span) for machine in replayed.machines.machines),
-        models=tuple(_model(model, well, replayed) for model in sorted(names.values())),
+        job_times=_jobs(result),
+        hosts=tuple(_host(result, machine.name, span) for machine in result.machines.machines),
+        models=tuple(_model(model, well, result) for model in sorted(names.values())),
         errors=tuple(errors),
     )
 
 
-def makespan(replayed: Replayed) -> float:
+def makespan(result: ReplayResult) -> float:
     """Seconds from the first call to the last answer."""
-    done = [served.done for served in replayed.calls]
-    return max(done) - min(served.asked for served in replayed.calls) if done else 0.0
+    ends = [call.end for call in result.calls]
+    return max(ends) - min(call.start for call in result.calls) if ends else 0.0
 
 
-def at_work(served: Iterable[Served]) -> list[tuple[float, float]]:
-    return [one.work for one in served]
+def at_work(calls: Iterable[ServedCall]) -> list[tuple[float, float]]:
+    return [one.work for one in calls]
 
 
-def loading(replayed: Replayed, name: str) -> list[tuple[str, float, float]]:
+def loading(result: ReplayResult, name: str) -> list[tuple[str, float, float]]:
     """Each load on a host: the model, and the start and the end of the load."""
-    host = next(host for host in replayed.hosts if host.name == name)
-    served = of_host(replayed, name)
-    made = []
-    for stay in replayed.residents.stays:
+    host = next(host for host in result.hosts if host.name == name)
+    calls = of_host(result, name)
+    loads = []
+    for stay in result.residents.stays:
         if stay.host == name:
-            ends = [one.load[1] for one in served if same_model(one.call.model, stay.model)]
+            ends = [one.load[1] for one in calls if same_model(one.call.model, stay.model)]
             end = min((end for end in ends if stay.since - BUSY_SECONDS - WAITING < end <= stay.since), default=stay.since)
-            made.append((stay.model, max(0.0, end - load_seconds(host, stay.model)), end))
-    return made
+            loads.append((stay.model, max(0.0, end - load_seconds(host, stay.model)), end))
+    return loads
 
 
 def load_seconds(host: Host, model: str) -> float:
     """The duration of a load alone. The duration that a call reports also contains its wait for other loads."""
-    installed = host.installed[canonical(model)]
-    return installed.speed.load_seconds if host.disk_gbps is None else installed.size / (host.disk_gbps * 1e9)
+    card = host.installed[canonical(model)]
+    return card.speed.load_seconds if host.disk_gbps is None else card.size / (host.disk_gbps * 1e9)
 
 
-def waiting(served: Iterable[Served]) -> list[tuple[float, float]]:
+def waiting(calls: Iterable[ServedCall]) -> list[tuple[float, float]]:
     """Seconds from the call until the host reads its first token."""
-    return [(one.asked, one.work[0]) for one in served if one.work[0] - one.asked > WAITING]
+    return [(one.start, one.work[0]) for one in calls if one.work[0] - one.start > WAITING]
 
 
-def of_host(replayed: Replayed, name: str) -> list[Served]:
-    return [served for served in replayed.calls if served.host == name and not served.error]
+def of_host(result: ReplayResult, name: str) -> list[ServedCall]:
+    return [call for call in result.calls if call.host == name and not call.error]
 
 
-def _host(replayed: Replayed, name: str, span: float) -> HostFigures:
-    served = of_host(replayed, name)
-    host = next(host for host in replayed.hosts if host.name == name)
-    work, waits = at_work(served), waiting(served)
+def _host(result: ReplayResult, name: str, span: float) -> HostFigures:
+    calls = of_host(result, name)
+    host = next(host for host in result.hosts if host.name == name)
+    work, waits = at_work(calls), waiting(calls)
     busy = length(work)
-    loads = length(without([(start, end) for _, start, end in loading(replayed, name)], work))
+    loads = length(without([(start, end) for _, start, end in loading(result, name)], work))
     return HostFigures(
         host=name,
-        calls=len(served),
+        calls=len(calls),
         busy_seconds=busy,
         loading_seconds=loads,
         idle_seconds=max(0.0, span - busy - loads),
@@ -171,30 +171,30 @@ def _host(replayed: Replayed, name: str, span: float) -> HostFigures:
     )
 
 
-def _model(model: str, well: Sequence[Served], replayed: Replayed) -> ModelFigures:
-    served = [one for one in well if same_model(one.call.model, model)]
-    waits = [max(0.0, one.work[0] - one.asked) for one in served]
-    hosts = sorted({one.host for one in served})
+def _model(model: str, well: Sequence[ServedCall], result: ReplayResult) -> ModelFigures:
+    calls = [one for one in well if same_model(one.call.model, model)]
+    waits = [max(0.0, one.work[0] - one.start) for one in calls]
+    hosts = sorted({one.host for one in calls})
     return ModelFigures(
         model=model,
-        calls=len(served),
-        hosts={host: sum(one.host == host for one in served) for host in hosts},
+        calls=len(calls),
+        hosts={host: sum(one.host == host for one in calls) for host in hosts},
         wait_mean=sum(waits) / len(waits),
         wait_p95=percentile(waits, 0.95),
-        work_mean=sum(end - start for start, end in at_work(served)) / len(served),
-        loads=sum(same_model(stay.model, model) for stay in replayed.residents.stays),
+        work_mean=sum(end - start for start, end in at_work(calls)) / len(calls),
+        loads=sum(same_model(stay.model, model) for stay in result.residents.stays),
     )
 
 
-def _jobs(replayed: Replayed) -> JobFigures:
+def _jobs(result: ReplayResult) -> JobFigures:
     """The durations of the complete jobs. A job with a failed or unfinished call does not count."""
-    jobs: dict[str, list[Served]] = {}
-    for served in replayed.calls:
-        jobs.setdefault(served.call.run, []).append(served)
+    jobs: dict[str, list[ServedCall]] = {}
+    for call in result.calls:
+        jobs.setdefault(call.call.run, []).append(call)
     times = [
-        max(one.done for one in job) - min(one.asked for one in job)
+        max(one.end for one in job) - min(one.start for one in job)
         for run, job in jobs.items()
-        if len(job) == replayed.job_sizes[run] and not any(one.error for one in job)
+        if len(job) == result.job_sizes[run] and not any(one.error for one in job)
     ]
     mean = sum(times) / len(times) if times else 0.0
     return JobFigures(len(times), mean, percentile(times, 0.5), percentile(times, 0.95), max(times, default=0.0))
@@ -202,13 +202,13 @@ def _jobs(replayed: Replayed) -> JobFigures:
 
 def percentile(values: Sequence[float], part: float) -> float:
     """The smallest value that at least this share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
+    in_order = sorted(values)
+    return in_order[max(0, math.ceil(part * len(in_order)) - 1)] if in_order else 0.0
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(part) for key, part in value.items()}
+        return {key: _round(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(part) for part in value]
+        return [_round(part) for part in value]
     return round(value, 3) if isinstance(value, float) else value

@@ -28,7 +28,7 @@ from mmos.simulation.schema import FaultSpec, FleetSpec, HostSpec, Persona, as_p
 NEXT_STEP = "Fix the fleet file. docs/simulate.md explains every key."
 UNSOUND = Persona()
 """Takes the place of a model with errors, which are reported elsewhere."""
-Made = TypeVar("Made", bound=BaseModel)
+Spec = TypeVar("Spec", bound=BaseModel)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _CARD = (
     *("family", "parameter_size", "quantization", "context_length", "capabilities", "default", "signature"),
@@ -51,10 +51,10 @@ class Machine:
 
     def host(self, time_scale: float, *, seed: int = 0, **more: Any) -> Host:
         """Make the host."""
-        made = Host(self.name, self.models, time_scale=time_scale, seed=seed, **self.traits, **more)
+        host = Host(self.name, self.models, time_scale=time_scale, seed=seed, **self.traits, **more)
         for fault in self.faults:
-            made.faults.add(fault)
-        return made
+            host.faults.add(fault)
+        return host
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class _Checker:
         self.problems.append(self.document.problem(place, message))
 
     def machines(self, spec: FleetSpec) -> list[Machine]:
-        made = []
+        machines = []
         ports: dict[int, str] = {}
         for name, host in spec.hosts.items():
             place: Place = ("hosts", name)
@@ -128,8 +128,8 @@ class _Checker:
             faults = list(self._faults(host, (*place, "faults")))
             if host.port is not None and (other := ports.setdefault(host.port, name)) != name:
                 self.complain((*place, "port"), f"found {found(host.port)}, which '{other}' already uses; each host needs its own port")
-            made.append(Machine(name, models, _traits(host), faults, host.port or 0, host.time_scale or spec.time_scale))
-        return made
+            machines.append(Machine(name, models, _traits(host), faults, host.port or 0, host.time_scale or spec.time_scale))
+        return machines
 
     def roles(self, data: Mapping[str, Any]) -> None:
         """Check that the roles use only the hosts of this file."""
@@ -137,8 +137,8 @@ class _Checker:
         if "servers" in orchestration:
             self.complain(("orchestration", "servers"), "the hosts of this file are the servers; remove 'servers'")
         for place, role in _roles(orchestration):
-            wanted = role.get("server")
-            for name in wanted if isinstance(wanted, list) else [wanted]:
+            servers = role.get("server")
+            for name in servers if isinstance(servers, list) else [servers]:
                 if isinstance(hosts, dict) and isinstance(name, str) and name not in hosts:
                     self.complain(
                         (*place, "server"), f"found {found(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}"
@@ -210,8 +210,8 @@ class _Checker:
 def _sound(data: Any) -> FleetSpec:
     """The valid parts of a file with errors, so that MMOS can check them too and report all errors at once."""
     hosts = data.get("hosts")
-    listed = hosts.items() if isinstance(hosts, dict) else ()
-    return FleetSpec.model_construct(hosts={name: _sound_host(host) for name, host in listed if isinstance(host, dict)})
+    pairs = hosts.items() if isinstance(hosts, dict) else ()
+    return FleetSpec.model_construct(hosts={name: _sound_host(host) for name, host in pairs if isinstance(host, dict)})
 
 
 def _sound_host(data: Mapping[str, Any]) -> HostSpec:
@@ -223,7 +223,7 @@ def _sound_host(data: Mapping[str, Any]) -> HostSpec:
     )
 
 
-def _valid(kind: type[Made], row: Any) -> Made | None:
+def _valid(kind: type[Spec], row: Any) -> Spec | None:
     try:
         return kind.model_validate(row)
     except ValidationError:
@@ -238,7 +238,7 @@ def _roles(orchestration: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[st
 
 
 def _traits(host: HostSpec) -> dict[str, Any]:
-    told = {
+    traits = {
         "vram_gb": host.vram_gb,
         "gpus": tuple(host.gpus) or None,
         "disk_gbps": host.disk_gbps,
@@ -249,7 +249,7 @@ def _traits(host: HostSpec) -> dict[str, Any]:
         "profile": host.profile,
         "keep_alive": None if host.keep_alive is None else _seconds(host.keep_alive),
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in traits.items() if value is not None}
 
 
 def _seconds(keep_alive: str | float) -> float:

@@ -40,18 +40,18 @@ def svg(picture: Picture) -> str:
 def _shape(shape: Shape) -> str:
     match shape:
         case Box(x, y, width, height, fill, hint):
-            return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}"{_hinted("rect", hint)}'
+            return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}"{_hint("rect", hint)}'
         case Line(x1, y1, x2, y2, stroke):
             return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{stroke}"/>'
         case Area(points, fill, hint):
-            listed = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-            return f'<polygon points="{listed}" fill="{fill}"{_hinted("polygon", hint)}'
+            corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            return f'<polygon points="{corners}" fill="{fill}"{_hint("polygon", hint)}'
         case Text(x, y, text, size, fill, anchor, bold):
             weight = ' font-weight="600"' if bold else ""
             return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" text-anchor="{anchor}"{weight}>{escape(text)}</text>'
 
 
-def _hinted(tag: str, hint: str) -> str:
+def _hint(tag: str, hint: str) -> str:
     return f"><title>{escape(hint)}</title></{tag}>" if hint else "/>"
 
 

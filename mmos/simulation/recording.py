@@ -11,26 +11,26 @@ from mmos.events import Entry, LaneOpened, ModelAsked, ModelReplied, RunStarted
 from mmos.simulation.trace import Call
 
 DEEPEST = 100
-"""Most exchanges inside each other that it follows. A run opens far fewer."""
+"""Most lanes inside each other that it follows. A run opens far fewer."""
 
 
 def record(runs: Iterable[Sequence[Entry]]) -> list[Call]:
     """The calls of these runs in the order of their start. Calls without an answer are left out."""
-    listed = sorted((entries for entries in runs if entries), key=lambda entries: entries[0].time)
-    if not listed:
+    in_order = sorted((entries for entries in runs if entries), key=lambda entries: entries[0].time)
+    if not in_order:
         return []
-    recorder = _Recorder(listed[0][0].time)
-    calls = [call for entries in listed for call in recorder.run(entries)]
+    recorder = _Recorder(in_order[0][0].time)
+    calls = [call for entries in in_order for call in recorder.run(entries)]
     return sorted(calls, key=lambda call: call.at)
 
 
 @dataclass
 class _Lane:
-    """A participant's exchange: its last answered call, and the exchanges that it opened after that call."""
+    """A lane: its last answered call, and the lanes that it opened after that call."""
 
     parent: str = ""
     last: str = ""
-    opened: list[str] = field(default_factory=list)
+    children: list[str] = field(default_factory=list)
 
 
 class _Recorder:
@@ -45,63 +45,63 @@ class _Recorder:
     def run(self, entries: Sequence[Entry]) -> Iterator[Call]:
         scale = _time_scale(entries)
         lanes: dict[str, _Lane] = {}
-        asked: dict[str, tuple[float, ModelAsked, tuple[str, ...]]] = {}
+        requests: dict[str, tuple[float, ModelAsked, tuple[str, ...]]] = {}
         for entry in entries:
             match entry.event:
                 case LaneOpened(lane=lane, parent=parent):
                     lanes[lane] = _Lane(parent)
-                    lanes.setdefault(parent, _Lane()).opened.append(lane)
+                    lanes.setdefault(parent, _Lane()).children.append(lane)
                 case ModelAsked(ask=ask, lane=lane) as event:
                     causes = self._causes(lanes, lane, entry.thread)
-                    lanes.setdefault(lane, _Lane()).opened.clear()
-                    asked[ask] = entry.time, event, causes
-                case ModelReplied(ask=ask, lane=lane) as reply if ask in asked:
-                    call = self._call(entry, reply, asked[ask], scale)
+                    lanes.setdefault(lane, _Lane()).children.clear()
+                    requests[ask] = entry.time, event, causes
+                case ModelReplied(ask=ask, lane=lane) as reply if ask in requests:
+                    call = self._call(entry, reply, requests[ask], scale)
                     self._ends[call.id] = entry.time
                     lanes.setdefault(lane, _Lane()).last = self._threads[entry.thread] = call.id
                     yield call
 
     def _causes(self, lanes: dict[str, _Lane], lane: str, thread: str) -> tuple[str, ...]:
-        """The calls that this one waited for: the last ones in the exchanges that its own opened. If there are none, the last one in its own, or in one above it."""
-        done, seen = _leaves(lanes, lane, set()), {"", lane}
-        while not done and lane in lanes and lanes[lane].parent not in seen:
+        """The calls that this one waited for: the last ones in the lanes that its own lane opened. If there are none, the last one in its own lane, or in a lane above it."""
+        causes, seen = _leaves(lanes, lane, set()), {"", lane}
+        while not causes and lane in lanes and lanes[lane].parent not in seen:
             lane = lanes[lane].parent
             seen.add(lane)
-            done = [lanes[lane].last] if lane in lanes and lanes[lane].last else []
-        if not done and thread in self._threads:
-            done = [self._threads[thread]]
-        return tuple(dict.fromkeys(done))
+            causes = [lanes[lane].last] if lane in lanes and lanes[lane].last else []
+        if not causes and thread in self._threads:
+            causes = [self._threads[thread]]
+        return tuple(dict.fromkeys(causes))
 
-    def _call(self, entry: Entry, reply: ModelReplied, asked: tuple[float, ModelAsked, tuple[str, ...]], scale: float) -> Call:
+    def _call(self, entry: Entry, reply: ModelReplied, request: tuple[float, ModelAsked, tuple[str, ...]], scale: float) -> Call:
         """The call. Its duration is in the hosts' seconds. Pauses between calls are in real seconds, also when the hosts' time runs faster."""
-        asked_at, event, causes = asked
-        ready = max((self._ends[name] for name in causes), default=asked_at)
+        start, event, causes = request
+        ready = max((self._ends[name] for name in causes), default=start)
         return Call(
             id=f"{entry.run}/{event.ask}",
             model=event.model,
             prompt_tokens=reply.usage.prompt_tokens,
             output_tokens=reply.usage.output_tokens,
-            at=(asked_at - self._began) * scale,
+            at=(start - self._began) * scale,
             run=entry.run,
             session=f"{entry.thread}/{event.role}",
             role=event.role,
             after=causes,
-            think=max(0.0, asked_at - ready),
+            think=max(0.0, start - ready),
             window=event.window,
             host=reply.host,
-            seconds=round((entry.time - asked_at) * scale, 3),
+            seconds=round((entry.time - start) * scale, 3),
         )
 
 
 def _leaves(lanes: dict[str, _Lane], lane: str, seen: set[str], depth: int = 0) -> list[str]:
-    """The last calls of an exchange: those of the exchanges that it opened after its own last call. If there are none, that call.
+    """The last calls of a lane: those of the lanes that it opened after its own last call. If there are none, that call.
 
-    It visits each exchange once, because the journal of a stranger may contain a circle.
+    It visits each lane once, because the journal of a stranger may contain a circle.
     """
     seen.add(lane)
     here = lanes.get(lane, _Lane())
-    opened = here.opened if depth < DEEPEST else []
-    inside = [name for inner in opened if inner not in seen for name in _leaves(lanes, inner, seen, depth + 1)]
+    children = here.children if depth < DEEPEST else []
+    inside = [name for inner in children if inner not in seen for name in _leaves(lanes, inner, seen, depth + 1)]
     return inside or ([here.last] if here.last else [])
 
 

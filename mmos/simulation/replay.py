@@ -19,7 +19,7 @@ from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.tokens import count
 from mmos.simulation.fleetfile import Machine, Machines
 from mmos.simulation.residents import Residents
-from mmos.simulation.serving import served, server_of
+from mmos.simulation.serving import serve_hosts, server_of
 from mmos.simulation.trace import Call
 
 FRAME = 16
@@ -27,14 +27,14 @@ FRAME = 16
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedCall:
     """One replayed call, in the hosts' seconds since the start of the replay."""
 
     call: Call
-    asked: float
-    done: float
+    start: float
+    end: float
     host: str = ""
-    waited: float = 0.0
+    queue_seconds: float = 0.0
     """Seconds in the fleet's queue, before a host got the call."""
     usage: Usage = Usage()
     error: str = ""
@@ -42,32 +42,32 @@ class Served:
     @property
     def work(self) -> tuple[float, float]:
         """Seconds from the first token that the host read to the last one that it wrote."""
-        return self.done - self.usage.prompt_seconds - self.usage.output_seconds, self.done
+        return self.end - self.usage.prompt_seconds - self.usage.output_seconds, self.end
 
     @property
     def load(self) -> tuple[float, float]:
         """Seconds of the load of its model."""
-        arrived = self.done - self.usage.total_seconds
-        return arrived, arrived + self.usage.load_seconds
+        arrival = self.end - self.usage.total_seconds
+        return arrival, arrival + self.usage.load_seconds
 
 
 @dataclass
-class Replayed:
+class ReplayResult:
     """The result of a workload on one fleet."""
 
     machines: Machines
     hosts: Sequence[Host]
     residents: Residents
-    calls: list[Served] = field(default_factory=list)
+    calls: list[ServedCall] = field(default_factory=list)
     job_sizes: Mapping[str, int] = field(default_factory=dict)
     """The number of calls of each job."""
 
     @property
-    def wanted(self) -> int:
+    def call_count(self) -> int:
         return sum(self.job_sizes.values())
 
 
-Progress = Callable[[Replayed], None]
+Progress = Callable[[ReplayResult], None]
 
 
 class Replay:
@@ -85,12 +85,12 @@ class Replay:
         self._loop = asyncio.get_running_loop()
         self._done = {call.id: asyncio.Event() for call in calls}
         hosts = [_pretender(machine, self._loop.time, seed) for machine in machines.machines]
-        self.replayed = Replayed(machines, hosts, Residents(hosts, self._loop.time), job_sizes=Counter(call.run for call in calls))
+        self.result = ReplayResult(machines, hosts, Residents(hosts, self._loop.time), job_sizes=Counter(call.run for call in calls))
 
-    async def run(self) -> Replayed:
-        """Replay everything. After a cancellation, `replayed` has the results so far."""
-        hosts = self.replayed.hosts
-        async with served(hosts, [0] * len(hosts)):
+    async def run(self) -> ReplayResult:
+        """Replay everything. After a cancellation, `result` has the calls so far."""
+        hosts = self.result.hosts
+        async with serve_hosts(hosts, [0] * len(hosts)):
             servers = from_mapping(
                 {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, "arbiter": {"model": "any"}}}, environ={}
             ).servers()
@@ -98,10 +98,10 @@ class Replay:
                 self._fleet = fleet
                 self._began = self._loop.time()
                 await self._all()
-        return self.replayed
+        return self.result
 
     async def _all(self) -> None:
-        watching = asyncio.create_task(self.replayed.residents.watch(self._began))
+        watching = asyncio.create_task(self.result.residents.watch(self._began))
         try:
             async with asyncio.TaskGroup() as group:
                 for call in self._calls:
@@ -109,40 +109,40 @@ class Replay:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            self.replayed.residents.close()
+            self.result.residents.close()
 
     async def _one(self, call: Call) -> None:
         for name in call.after:
             await self._done[name].wait()
         await asyncio.sleep(call.think if call.after else self._began + call.at - self._loop.time())
-        asked = self._loop.time() - self._began
+        start = self._loop.time() - self._began
         try:
-            served = await self._ask(call, asked)
+            result = await self._ask(call, start)
         except MmosError as error:
-            served = Served(call, asked, self._loop.time() - self._began, error=f"{error.code}: {error.message}")
-        self.replayed.calls.append(served)
+            result = ServedCall(call, start, self._loop.time() - self._began, error=f"{error.code}: {error.message}")
+        self.result.calls.append(result)
         self._done[call.id].set()
-        self.replayed.residents.look()
-        self._progress(self.replayed)
+        self.result.residents.look()
+        self._progress(self.result)
 
-    async def _ask(self, call: Call, asked: float) -> Served:
+    async def _ask(self, call: Call, start: float) -> ServedCall:
         fits = call.prompt_tokens + call.output_tokens < call.window
         messages = [
             {"role": "system", "content": words(call.session, call.prompt_tokens)},
             {"role": "user", "content": f"answer {call.output_tokens}"},
         ]
         reply = await self._fleet.ask(call.model, messages, num_ctx=call.window if fits else None, session=call.session, group=call.run)
-        waited = float(reply.placement.get("queue_seconds", 0.0))
-        return Served(call, asked, self._loop.time() - self._began, reply.host, waited, reply.usage)
+        queue_seconds = float(reply.placement.get("queue_seconds", 0.0))
+        return ServedCall(call, start, self._loop.time() - self._began, reply.host, queue_seconds, reply.usage)
 
 
 def _pretender(machine: Machine, steady: Callable[[], float], seed: int) -> Host:
     """The host with models that answer with the requested number of tokens."""
-    models = [_pretending(model) for model in machine.models]
+    models = [_answering(model) for model in machine.models]
     return replace(machine, models=models).host(1.0, seed=seed, steady=steady)
 
 
-def _pretending(model: Model) -> Model:
+def _answering(model: Model) -> Model:
     return replace(model, turns=(_answer,), repeat=True)
 
 
@@ -158,6 +158,6 @@ _WEIGHT = count(_WORDS) / 10_000
 
 def words(session: str, tokens: int) -> str:
     """A text of about this many tokens. Texts of a session have a common beginning, like the growing prompts of a conversation."""
-    wanted = max(0, round((tokens - FRAME) / _WEIGHT))
-    text = _WORDS * (wanted // 10_000) + _WORDS[: wanted % 10_000 * _WORD]
+    number = max(0, round((tokens - FRAME) / _WEIGHT))
+    text = _WORDS * (number // 10_000) + _WORDS[: number % 10_000 * _WORD]
     return f"{zlib.crc32(session.encode()):08x} {text}"

@@ -28,7 +28,7 @@ class Stay:
 
 
 @dataclass
-class _Seen:
+class _Sighting:
     stay: Stay
     expires: float
     busy: bool
@@ -42,7 +42,7 @@ class Residents:
         self._hosts = hosts
         self._clock = clock
         self._began = 0.0
-        self._seen: dict[tuple[str, str, int], _Seen] = {}
+        self._sightings: dict[tuple[str, str, int], _Sighting] = {}
 
     async def watch(self, began: float) -> None:
         """Check the hosts until it is cancelled."""
@@ -53,25 +53,25 @@ class Residents:
 
     def look(self) -> None:
         now = self._clock() - self._began
-        there: dict[tuple[str, str, int], _Seen] = {}
+        there: dict[tuple[str, str, int], _Sighting] = {}
         for host in self._hosts:
             for runner in host.residency.loaded():
                 key = (host.name, runner.model.full_name, runner.window)
-                known = self._seen.get(key)
+                known = self._sightings.get(key)
                 stay = known.stay if known else Stay(*key, since=now)
-                there[key] = _Seen(stay, now + host.residency.seconds_left(runner), runner.users > 0)
+                there[key] = _Sighting(stay, now + host.residency.seconds_left(runner), runner.users > 0)
                 if known is None:
                     self.stays.append(stay)
-        for key in self._seen.keys() - there.keys():
-            self._gone(self._seen[key], now)
-        self._seen = there
+        for key in self._sightings.keys() - there.keys():
+            self._end(self._sightings[key], now)
+        self._sightings = there
 
-    def _gone(self, seen: _Seen, now: float) -> None:
-        seen.stay.until = now
-        seen.stay.evicted = seen.busy or now < seen.expires - SLACK
+    def _end(self, sighting: _Sighting, now: float) -> None:
+        sighting.stay.until = now
+        sighting.stay.evicted = sighting.busy or now < sighting.expires - SLACK
 
     def close(self) -> None:
         """End the stays of all models that are still in memory."""
         self.look()
-        for seen in self._seen.values():
-            seen.stay.until = self._clock() - self._began
+        for sighting in self._sightings.values():
+            sighting.stay.until = self._clock() - self._began

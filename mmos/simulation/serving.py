@@ -20,7 +20,7 @@ HIGHEST_PORT = 65535
 
 
 @asynccontextmanager
-async def served(hosts: Sequence[Host], ports: Sequence[int]) -> AsyncIterator[None]:
+async def serve_hosts(hosts: Sequence[Host], ports: Sequence[int]) -> AsyncIterator[None]:
     """Serve these hosts, each on its port. Port 0 takes a free one."""
     async with AsyncExitStack() as stack:
         for host, port in zip(hosts, ports, strict=True):
@@ -53,10 +53,10 @@ def configuration(machines: Machines, hosts: Sequence[Host]) -> dict[str, Any]:
 
 
 def server_of(host: Host) -> dict[str, Any]:
-    told: dict[str, Any] = {"url": host.url, "kind": "rehearsal", "parallel": host.parallel}
+    server: dict[str, Any] = {"url": host.url, "kind": "rehearsal", "parallel": host.parallel}
     if host.vram_gb is not None:
-        told["vram_gb"] = host.vram_gb
-    return told | ({"time_scale": host.time_scale} if host.time_scale not in (None, 1.0) else {})
+        server["vram_gb"] = host.vram_gb
+    return server | ({"time_scale": host.time_scale} if host.time_scale not in (None, 1.0) else {})
 
 
 def roles_of(machines: Machines) -> Mapping[str, Any]:
@@ -65,8 +65,8 @@ def roles_of(machines: Machines) -> Mapping[str, Any]:
         return machines.orchestration
     if all(_plays(machines, role) for role in (ROLES["arbiter"], *ROLES["specialists"].values())):
         return {"arbiter": dict(ROLES["arbiter"]), "specialists": {name: dict(role) for name, role in ROLES["specialists"].items()}}
-    proposed = yaml.safe_load(propose(_surveys(machines)))["orchestration"]
-    return {key: part for key, part in proposed.items() if key != "servers"}
+    proposal = yaml.safe_load(propose(_surveys(machines)))["orchestration"]
+    return {key: part for key, part in proposal.items() if key != "servers"}
 
 
 def _plays(machines: Machines, role: Mapping[str, Any]) -> bool:

@@ -9,15 +9,15 @@ Span = tuple[float, float]
 
 def joined(spans: Iterable[Span], gap: float = 0.0) -> list[Span]:
     """The spans in order. Spans that overlap, or are less than `gap` apart, become one."""
-    made: list[Span] = []
+    result: list[Span] = []
     for start, end in sorted(spans):
         if end <= start:
             continue
-        if made and start <= made[-1][1] + gap:
-            made[-1] = made[-1][0], max(made[-1][1], end)
+        if result and start <= result[-1][1] + gap:
+            result[-1] = result[-1][0], max(result[-1][1], end)
         else:
-            made.append((start, end))
-    return made
+            result.append((start, end))
+    return result
 
 
 def length(spans: Iterable[Span]) -> float:
@@ -26,18 +26,18 @@ def length(spans: Iterable[Span]) -> float:
 
 def without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
     """The parts of `spans` that are not in `others`."""
-    left: list[Span] = []
-    taken = joined(others)
+    rest: list[Span] = []
+    gaps = joined(others)
     for start, end in joined(spans):
-        for from_, to in taken:
+        for from_, to in gaps:
             if to <= start or from_ >= end:
                 continue
             if from_ > start:
-                left.append((start, from_))
+                rest.append((start, from_))
             start = to
         if start < end:
-            left.append((start, end))
-    return left
+            rest.append((start, end))
+    return rest
 
 
 def depth(spans: Iterable[Span]) -> list[tuple[float, int]]:

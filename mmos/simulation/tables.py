@@ -13,37 +13,37 @@ MODEL = ("MODEL", "CALLS", "WAIT s", "WAIT 95%", "WORK s", "LOADS", "WHERE")
 JOBS = ("JOBS", "MEAN s", "HALF WITHIN", "95% WITHIN", "LONGEST", "DONE AFTER")
 
 
-def tables(told: Figures, *, several: bool = False) -> Iterator[Table]:
+def tables(figures: Figures, *, several: bool = False) -> Iterator[Table]:
     """The tables of one fleet."""
-    name = f"{told.fleet}: " if several else ""
-    jobs = told.job_times
-    times = (jobs.mean, jobs.p50, jobs.p95, jobs.longest, told.makespan)
+    name = f"{figures.fleet}: " if several else ""
+    jobs = figures.job_times
+    times = (jobs.mean, jobs.p50, jobs.p95, jobs.longest, figures.makespan)
     yield f"{name}jobs", JOBS, [(str(jobs.jobs), *(f"{value:.1f}" for value in times))]
-    yield f"{name}hosts", HOST, [_host(host) for host in told.hosts]
-    yield f"{name}models", MODEL, [_model(model) for model in told.models]
+    yield f"{name}hosts", HOST, [_host(host) for host in figures.hosts]
+    yield f"{name}models", MODEL, [_model(model) for model in figures.models]
 
 
-def compared(fleets: Sequence[Figures]) -> Table:
+def comparison(fleets: Sequence[Figures]) -> Table:
     """The figures of the first fleet, and those of the others compared with it."""
     rows = [
-        ("job, mean", [told.job_times.mean for told in fleets], " s"),
-        ("job, 95% within", [told.job_times.p95 for told in fleets], " s"),
-        ("done after", [told.makespan for told in fleets], " s"),
-        ("loads", [float(told.loads) for told in fleets], ""),
-        ("swaps", [float(told.swaps) for told in fleets], ""),
-        ("calls failed", [float(told.failed) for told in fleets], ""),
+        ("job, mean", [figures.job_times.mean for figures in fleets], " s"),
+        ("job, 95% within", [figures.job_times.p95 for figures in fleets], " s"),
+        ("done after", [figures.makespan for figures in fleets], " s"),
+        ("loads", [float(figures.loads) for figures in fleets], ""),
+        ("swaps", [float(figures.swaps) for figures in fleets], ""),
+        ("calls failed", [float(figures.failed) for figures in fleets], ""),
     ]
-    heads = ("", *(told.fleet.upper() for told in fleets), *(["CHANGE"] if len(fleets) == 2 else []))
+    heads = ("", *(figures.fleet.upper() for figures in fleets), *(["CHANGE"] if len(fleets) == 2 else []))
     return "side by side", heads, [(name, *_cells(values, unit)) for name, values, unit in rows]
 
 
 def _cells(values: Sequence[float], unit: str) -> list[str]:
-    shown = [f"{value:.1f}{unit}" if unit else f"{value:.0f}" for value in values]
+    cells = [f"{value:.1f}{unit}" if unit else f"{value:.0f}" for value in values]
     if len(values) != 2:
-        return shown
+        return cells
     before, after = values
     change = f"{round(100 * (after - before) / before):+d}%" if before else ("" if after == before else "new")
-    return [*shown, change]
+    return [*cells, change]
 
 
 def _host(host: HostFigures) -> list[str]:

@@ -40,18 +40,18 @@ class Workload:
     @classmethod
     def parse(cls, text: str) -> Workload:
         """`jobs=50 rate=0.2/s specialists=a,b`."""
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for part in re.split(r"[\s;]+", text.strip()):
             key, sign, value = part.partition("=")
-            if key not in _READ:
-                raise UsageError(f"--generate: {unknown_key(key, _READ)}", next_step="Write it like jobs=50 rate=0.2/s.")
+            if key not in _READERS:
+                raise UsageError(f"--generate: {unknown_key(key, _READERS)}", next_step="Write it like jobs=50 rate=0.2/s.")
             try:
-                given[key] = _READ[key](value)
+                values[key] = _READERS[key](value)
             except ValueError:
                 allowed = _ALLOWED.get(key, "a whole number >= 1")
                 missing = f"--generate: {key}: found {found(value)}, allowed: {allowed}"
                 raise UsageError(missing if sign else f"--generate: {key} needs a value, {allowed}.") from None
-        return cls(**given)
+        return cls(**values)
 
     def with_roles(self, orchestration: Mapping[str, Any]) -> Workload:
         """The workload. Models that `--generate` does not name come from these roles."""
@@ -59,33 +59,33 @@ class Workload:
             name: role for name, role in (orchestration.get("specialists") or {}).items() if name not in ("interpreter", "synthesizer")
         }
         specialists = self.specialists or tuple(dict.fromkeys(str(role["model"]) for role in helpers.values()))
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Workload(**{**told, "arbiter": self.arbiter or str(orchestration["arbiter"]["model"]), "specialists": specialists})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Workload(**{**values, "arbiter": self.arbiter or str(orchestration["arbiter"]["model"]), "specialists": specialists})
 
     def calls(self, seed: int) -> list[Call]:
         """Make the workload. The same seed makes the same workload."""
         chance = random.Random(seed)
         at = 0.0
-        made: list[Call] = []
+        calls: list[Call] = []
         for number in range(1, self.jobs + 1):
-            made += self._job(f"job{number}", at, chance)
+            calls += self._job(f"job{number}", at, chance)
             at += chance.expovariate(self.rate)
-        return made
+        return calls
 
     def _job(self, run: str, at: float, chance: random.Random) -> Iterator[Call]:
-        asked = _about(self.prompt, chance)
+        size = _about(self.prompt, chance)
         experts = chance.sample(self.specialists, min(self.consult, len(self.specialists)))
         if not experts:
-            yield self._call(f"{run}/answer", self.arbiter, (asked, _about(self.output, chance)), at=at, run=run)
+            yield self._call(f"{run}/answer", self.arbiter, (size, _about(self.output, chance)), at=at, run=run)
             return
-        yield self._call(f"{run}/plan", self.arbiter, (asked, ROUTE), at=at, run=run)
+        yield self._call(f"{run}/plan", self.arbiter, (size, ROUTE), at=at, run=run)
         answers: list[Call] = []
         for number, model in enumerate(experts, 1):
             sizes = (_about(self.prompt, chance), _about(self.output, chance))
             answers.append(self._call(f"{run}/expert{number}", model, sizes, run=run, after=(f"{run}/plan",)))
         yield from answers
-        heard = asked + ROUTE + sum(call.output_tokens for call in answers)
-        sizes = (min(heard, self.window // 2), _about(self.output, chance))
+        prompt = size + ROUTE + sum(call.output_tokens for call in answers)
+        sizes = (min(prompt, self.window // 2), _about(self.output, chance))
         yield self._call(f"{run}/answer", self.arbiter, sizes, run=run, after=tuple(call.id for call in answers))
 
     def _call(self, name: str, model: str, sizes: tuple[int, int], *, run: str, at: float = 0.0, after: Sequence[str] = ()) -> Call:
@@ -130,7 +130,7 @@ def _name(text: str) -> str:
     return text
 
 
-_READ: Mapping[str, Any] = {
+_READERS: Mapping[str, Any] = {
     "jobs": _whole,
     "rate": _rate,
     "consult": lambda text: _whole(text, 0),
