@@ -26,7 +26,7 @@ from mmos.cli.guard import shown
 from mmos.cli.styles import colourless, style
 from mmos.cli.trace import what_came
 from mmos.cli.typed import FILE, Typed, add, began, forget, newest
-from mmos.config.settings import checked
+from mmos.config.settings import setting_value
 from mmos.errors import UsageError
 from mmos.events import Entry, LaneOpened, ModelReplied
 from mmos.messages import File, Message, Usage
@@ -290,8 +290,8 @@ def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(key: str, value:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, -0.1, None, [0.2], "0.2.1"])
 def test_python_values_are_checked_by_the_same_table(value: object) -> None:
     with pytest.raises(UsageError, match=r"Allowed: a number from 0 to 2\."):
-        checked("temperature", value)
-    assert (checked("temperature", 0), checked("num_predict", -1), checked("timeout", "1h")) == (0.0, -1, 3600.0)
+        setting_value("temperature", value)
+    assert (setting_value("temperature", 0), setting_value("num_predict", -1), setting_value("timeout", "1h")) == (0.0, -1, 3600.0)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ HELD = 4096
 
 def right(case: Case) -> list[Call]:
     asked = {"query": case.request} if case.name == "a specialist" else {}
-    return [Call(wanted.tool, {**asked, **{name: values[0] for name, values in wanted.arguments.items()}}) for wanted in case.wanted]
+    return [
+        Call(expected.tool, {**asked, **{name: values[0] for name, values in expected.arguments.items()}}) for expected in case.expected
+    ]
 
 
 def in_tools(case: Case) -> Turn:

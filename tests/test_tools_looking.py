@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmos.tools.looking import MOST_SOURCE, UnusableError, look
-from mmos.tools.reaching import MOST_FILES, reached
+from mmos.tools.sources import MOST_FILES, source_files
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_modules_are_found_as_python_finds_them(tmp_path: Path) -> None:
     (tmp_path / "house_of_tools" / "__init__.py").write_text("raise SystemExit('imported')")
     (package / "kitchen.py").write_text("def cook(): ...")
     assert look("house_of_tools.rooms.kitchen", "cook", tmp_path) == "cook"
-    assert look("shlex", "quote", tmp_path, offered=True) == "quote"
-    assert look("math", "sqrt", tmp_path, offered=True) is None
+    assert look("shlex", "quote", tmp_path, by_package=True) == "quote"
+    assert look("math", "sqrt", tmp_path, by_package=True) is None
     with pytest.raises(UnusableError, match=r"there is no module 'cellar' in house_of_tools\.rooms"):
         look("house_of_tools.rooms.cellar", "f", tmp_path)
     (tmp_path / "json.py").write_text("def f(): ...")
@@ -109,7 +109,7 @@ def test_every_file_that_an_import_reaches(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    found = {str(path.relative_to(tmp_path)): content for path, content in reached(["start", "nowhere.at.all"], tmp_path).items()}
+    found = {str(path.relative_to(tmp_path)): content for path, content in source_files(["start", "nowhere.at.all"], tmp_path).items()}
     assert found == {name: text.encode() for name, text in files.items() if name != "kit/unused.py"}
 
 
@@ -117,13 +117,13 @@ def test_what_an_import_reaches_has_an_end(tmp_path: Path) -> None:
     (tmp_path / "start.py").write_text("import more\n")
     (tmp_path / "more.py").write_bytes(b"#" * (MOST_SOURCE + 1))
     with pytest.raises(UnusableError, match=r"more\.py has more than 4 MiB"):
-        reached(["start"], tmp_path)
+        source_files(["start"], tmp_path)
     names = [f"m{number}" for number in range(MOST_FILES + 1)]
     for name in names:
         (tmp_path / f"{name}.py").touch()
     (tmp_path / "start.py").write_text(f"import {', '.join(names)}\n")
     with pytest.raises(UnusableError, match="more than 2,000 files or 16 MiB of this folder"):
-        reached(["start"], tmp_path)
+        source_files(["start"], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _place(reference: Reference) -> Place:
 def _unusable(config: Config, reference: Reference, error: UnusableError) -> Problem:
     if reference.place is None:
         return Problem("", f"entry point {reference.text}", f"MMOS cannot use it: {error}; update or remove the package that offers it")
-    said = config.document.said(_place(reference), reference.text)
+    said = config.document.display(_place(reference), reference.text)
     return config.document.problem(_place(reference), f"'{said}' cannot be used: {error}")
 
 
@@ -94,7 +94,7 @@ def _idle(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
     names = [name for name, _ in named]
     for place, pattern in _permissions(config):
         if not any(fnmatchcase(name, pattern) for name in names):
-            said = config.document.said(place, pattern)
+            said = config.document.display(place, pattern)
             near = perhaps(pattern, names) if said == pattern else ""
             yield config.document.problem(place, f"'{said}' matches no tool{near or '.'} Tools: {', '.join(names)}")
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from mmos.config.settings import LIMITS, OPTIONS
 from mmos.config.values import OptionValue, allowed, check_model
-from mmos.config.wording import found
+from mmos.config.wording import with_type
 from mmos.errors import UsageError
 
 _Word = Annotated[str, Field(min_length=1)]
@@ -50,7 +50,7 @@ def _fitting(name: str, rule: str, value: Any) -> Any:
         return _adapter(rule).validate_python(value)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        raise UsageError(f"RunOptions: {name}: found {found(fault['input'])}, allowed: {fault['msg']}.") from None
+        raise UsageError(f"RunOptions: {name}: found {with_type(fault['input'])}, allowed: {fault['msg']}.") from None
 
 
 @cache

@@ -11,14 +11,14 @@ from shlex import quote
 
 from mmos.app import wiring
 from mmos.app.trusted import Trusted
-from mmos.config.leaving import is_away, leaving
 from mmos.config.load import Config
+from mmos.config.outgoing import is_away, outgoing_variables
 from mmos.config.sources import user_state
 from mmos.config.wording import listed, shown
 from mmos.errors import ConfigError, Problem
 from mmos.prompting.templates import NAMES
 from mmos.tools.looking import UnusableError
-from mmos.tools.reaching import reached
+from mmos.tools.sources import source_files
 
 HINT = "Look at the file. If you trust it, add --trust once, or name it: -c {path}"
 
@@ -75,7 +75,7 @@ def wanted(config: Config, environ: Mapping[str, str], *, runs: bool = True) -> 
     path = config.path
     if path is None:
         return None
-    code, variables, prompts = config.orchestration.tools, leaving(config), list(_prompts(config))
+    code, variables, prompts = config.orchestration.tools, outgoing_variables(config), list(_prompts(config))
     if not prompts and not (runs and code) and not any(environ.get(one.variable) for one in variables):
         return None
     demands = [
@@ -101,7 +101,7 @@ def _digest(config: Config, prompts: Sequence[str]) -> str:
     told = blake2b(digest_size=32)
     folder = config.folder or Path()
     try:
-        code = reached((text.partition(":")[0] for text in config.orchestration.tools), folder)
+        code = source_files((text.partition(":")[0] for text in config.orchestration.tools), folder)
     except UnusableError as error:
         problem = Problem(config.document.name, "orchestration.tools", str(error))
         raise ConfigError([problem], next_step=f"If you trust it, name the file: -c {quote(str(config.path))}") from None

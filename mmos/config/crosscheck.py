@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmos.config.document import Document
-from mmos.config.wording import FromEnvironment, Place, found, listed, perhaps
+from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
 from mmos.errors import Problem
 
 Findings = Iterator[tuple[Place, str]]
@@ -46,7 +46,7 @@ def _rules(orchestration: dict[str, Any]) -> Findings:
         if isinstance(name, str) and name not in specialists:
             near = "" if isinstance(name, FromEnvironment) else perhaps(name, specialists)
             sentence = f"allowed: the name of a specialist: {listed(specialists)}" if specialists else "but there are no specialists"
-            yield ("routing", "rules", index, "specialist"), f"found {found(name)}, {sentence}{near}"
+            yield ("routing", "rules", index, "specialist"), f"found {with_type(name)}, {sentence}{near}"
 
 
 def _options(orchestration: dict[str, Any]) -> Findings:
@@ -75,4 +75,4 @@ def _embedded(orchestration: dict[str, Any]) -> Findings:
         definition = _mapping(orchestration, "servers", server)
         models = _mapping(definition, "models")
         if definition.get("kind") == "embedded" and models and model not in models:
-            yield (*place, "model"), f"found {found(model)}, allowed on '{server}': {listed(models)}"
+            yield (*place, "model"), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"

@@ -11,7 +11,7 @@ import yaml
 
 from mmos.config.environment import has_reference
 from mmos.config.scalars import plain
-from mmos.config.wording import Place, dotted, found, shown
+from mmos.config.wording import Place, dotted, shown, with_type
 from mmos.errors import ConfigError, Problem
 
 MOST_BYTES = 1 << 20
@@ -44,10 +44,10 @@ class Document:
     def problem(self, place: Place, message: str) -> Problem:
         return Problem(self.where(place), dotted(place), message)
 
-    def said(self, place: Place, value: str) -> str:
+    def display(self, place: Place, value: str) -> str:
         """A text for people: if it refers to the environment, as the file has it."""
-        as_written = self.at(place)
-        return shown(as_written if isinstance(as_written, str) and has_reference(as_written) else value, 200)
+        raw = self.at(place)
+        return shown(raw if isinstance(raw, str) and has_reference(raw) else value, 200)
 
     def at(self, place: Place) -> Any:
         """The value that the file has at a place; None if it has none."""
@@ -154,10 +154,10 @@ class _Composer:
         self._open.append(_Open(_Node(_line(event), empty), event.anchor))
 
     def _end(self, _event: Any) -> None:
-        done = self._open.pop()
-        if isinstance(done.node.value, dict):
-            _merge(done.node)
-        self._finish(done.node, done.anchor)
+        level = self._open.pop()
+        if isinstance(level.node.value, dict):
+            _merge(level.node)
+        self._finish(level.node, level.anchor)
 
     def _scalar(self, event: Any) -> None:
         self._check_tag(event)
@@ -254,7 +254,7 @@ def _unfold_root(document: Document, root: _Node | None) -> None:
     if root is None or root.value is None:
         fault = "the file is empty; `mmos config init` writes one to start from"
     elif not isinstance(root.value, dict):
-        fault = f"found {found(root.value)}, allowed: a mapping that starts with 'orchestration:'"
+        fault = f"found {with_type(root.value)}, allowed: a mapping that starts with 'orchestration:'"
     if fault or root is None:
         raise ConfigError([*document.problems, Problem(f"{document.name}:{root.line if root else 1}", "", fault)])
     document.data = _unfold(root, (), document.lines)
@@ -307,5 +307,5 @@ def _plain_data(value: Any, place: Place, document: Document) -> Any:
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind.__str__(value) if kind is str else kind(value)
-    document.problems.append(document.problem(place, f"found {found(value)}, allowed: text, numbers, true, false, lists and mappings"))
+    document.problems.append(document.problem(place, f"found {with_type(value)}, allowed: text, numbers, true, false, lists and mappings"))
     return None

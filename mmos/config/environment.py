@@ -50,8 +50,8 @@ class Expansion:
 
     def expand(self, value: Any, place: Place = ()) -> Any:
         if isinstance(value, dict):
-            expanded = {key: self.expand(entry, (*place, key)) for key, entry in value.items()}
-            return {key: entry for key, entry in expanded.items() if not _is_left_out(key, entry)}
+            entries = {key: self.expand(entry, (*place, key)) for key, entry in value.items()}
+            return {key: entry for key, entry in entries.items() if not _is_left_out(key, entry)}
         if isinstance(value, list):
             return [self.expand(entry, (*place, index)) for index, entry in enumerate(value)]
         return self._text(value, place) if isinstance(value, str) and "${" in value else value
@@ -77,9 +77,9 @@ class Expansion:
                 unset[match["name"]] = None
             return self._bounded(value, place)
 
-        made = _REFERENCE.sub(fill, text)
+        result = _REFERENCE.sub(fill, text)
         self.unset += [(place, name) for name in unset]
-        return FromEnvironment(made, tuple(names), tuple(unset), tuple(values)) if names else made
+        return FromEnvironment(result, tuple(names), tuple(unset), tuple(values)) if names else result
 
     def _bounded(self, value: str, place: Place) -> str:
         self._filled += len(value)

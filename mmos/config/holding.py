@@ -23,13 +23,13 @@ def impossible(rule: Rule) -> str:
         return "this is never true"
     if not _may_hold(rule, {}):
         return f"this can never be true, for any value of {' and '.join(sorted(rule.names))}"
-    named = [f"{name} is from {RANGES[name][0]:g} to {RANGES[name][1]:g}" for name in sorted(rule.names & RANGES.keys())]
-    return f"this can never be true: {', '.join(named) or 'no count is below 0'}"
+    limits = [f"{name} is from {RANGES[name][0]:g} to {RANGES[name][1]:g}" for name in sorted(rule.names & RANGES.keys())]
+    return f"this can never be true: {', '.join(limits) or 'no count is below 0'}"
 
 
 def _may_hold(rule: Rule, ranges: Mapping[str, tuple[float, float]]) -> bool:
     names = sorted(rule.names)
-    examples = [_examples(name, rule.compared.get(name, ()), ranges) for name in names]
+    examples = [_examples(name, rule.comparisons.get(name, ()), ranges) for name in names]
     if not rule.plain or any(not kinds for kinds in examples) or prod(map(len, examples)) > MOST:
         return True
     return any(rule.evaluate(_facts(names, values)) for values in product(*examples))
@@ -43,21 +43,21 @@ def _facts(names: Sequence[str], values: Iterable[Any]) -> dict[str, dict[str, A
     return facts
 
 
-def _examples(name: str, compared: Sequence[Any], ranges: Mapping[str, tuple[float, float]]) -> list[Any]:
+def _examples(name: str, values: Sequence[Any], ranges: Mapping[str, tuple[float, float]]) -> list[Any]:
     """Values of a fact, one for each case that the comparisons distinguish. A fact may always be absent."""
     if name == "task.type":
         return [None, *TASK_CLASSES]
     if FACTS[name] == "flag":
         return [None, False, True]
     if FACTS[name] == "number":
-        return _numbers(compared, ranges.get(name, COUNT if ranges else (-inf, inf)))
-    words = {word for word in compared if isinstance(word, str)}
+        return _numbers(values, ranges.get(name, COUNT if ranges else (-inf, inf)))
+    words = {word for word in values if isinstance(word, str)}
     return [None, "", *sorted(words), "".join(words) + "…"] if FACTS[name] == "text" else [None, [], ["…"]]
 
 
-def _numbers(compared: Sequence[Any], limits: tuple[float, float]) -> list[Any]:
+def _numbers(values: Sequence[Any], limits: tuple[float, float]) -> list[Any]:
     """The compared numbers, some between them and some beyond, within the limits."""
-    marks = {0, *(number for number in compared if isinstance(number, int | float))}
+    marks = {0, *(number for number in values if isinstance(number, int | float))}
     if any(not -LARGEST < number < LARGEST for number in marks):
         return []
     low, high = max(limits[0], min(marks) - 1), min(limits[1], max(marks) + 1)

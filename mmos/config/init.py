@@ -129,12 +129,12 @@ def _silent(survey: HostSurvey) -> str:
 
 def entry(survey: HostSurvey) -> dict[str, str]:
     """The keys of a server, each value as YAML."""
-    told = {"url": quoted(escaped(survey.url))}
+    keys = {"url": quoted(escaped(survey.url))}
     if survey.kind != "ollama":
-        told["kind"] = written(survey.kind)
+        keys["kind"] = written(survey.kind)
     if survey.api_key_env:
-        told["api_key_env"] = survey.api_key_env
-    return told
+        keys["api_key_env"] = survey.api_key_env
+    return keys
 
 
 def flow(keys: Mapping[str, str]) -> str:
@@ -157,13 +157,13 @@ def _choose(found: Sequence[Candidate]) -> list[_Choice]:
 
 def _interpreter(found: Sequence[Candidate]) -> list[_Choice]:
     """A model made for this job, if its test result is not bad. If there is none, a small one with a good result."""
-    made = [model for model in found if model.interpreter and (model.score is None or model.score >= _PASSABLE)]
-    if made:
-        return [_Choice("interpreter", made[0], 8192, "made for turning unclear text into tool calls")]
-    proven = [model for model in found if model.score is not None and model.score >= _WELL and model.billions <= _SMALL]
-    if not proven:
+    special = [model for model in found if model.interpreter and (model.score is None or model.score >= _PASSABLE)]
+    if special:
+        return [_Choice("interpreter", special[0], 8192, "made for turning unclear text into tool calls")]
+    small = [model for model in found if model.score is not None and model.score >= _WELL and model.billions <= _SMALL]
+    if not small:
         return []
-    best = max(proven, key=lambda model: (model.score or 0.0, -model.billions))
+    best = max(small, key=lambda model: (model.score or 0.0, -model.billions))
     return [_Choice("interpreter", best, 8192, f"small, and {best.score:.0%} of the cases right in `mmos models test`")]
 
 

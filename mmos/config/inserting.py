@@ -19,21 +19,21 @@ Servers = Mapping[str, Mapping[str, str]]
 def with_servers(text: str, servers: Servers, name: str) -> str:
     """The text of a valid configuration with more servers. Raises `UsageError` if its layout has no safe place for them."""
     try:
-        changed = _inserted(text, servers)
-        fits = changed is not None and read_text(changed, name).data == _expected(read_text(text, name).data, servers)
+        result = _inserted(text, servers)
+        fits = result is not None and read_text(result, name).data == _expected(read_text(text, name).data, servers)
     except (yaml.YAMLError, ConfigError):
-        changed, fits = None, False
-    if changed is None or not fits:
+        result, fits = None, False
+    if result is None or not fits:
         lines = "\n".join(_section(servers, "  ", "  "))
         raise UsageError(f"MMOS found no safe place for new servers in {name}. Add these lines to the file yourself:", next_step=lines)
-    return changed
+    return result
 
 
 def _expected(data: Any, servers: Servers) -> Any:
     """The data that the changed text must have: the old data and the new servers."""
     orchestration = data["orchestration"]
-    added = yaml.safe_load("\n".join(_section(servers, "", "  ")))["servers"]
-    return {**data, "orchestration": {**orchestration, "servers": {**orchestration.get("servers", {}), **added}}}
+    new = yaml.safe_load("\n".join(_section(servers, "", "  ")))["servers"]
+    return {**data, "orchestration": {**orchestration, "servers": {**orchestration.get("servers", {}), **new}}}
 
 
 def _inserted(text: str, servers: Servers) -> str | None:

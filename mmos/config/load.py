@@ -75,8 +75,8 @@ def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
         source = Source(Path(source).absolute(), str(source))
     path = source.path or source.built_in
-    made = _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
-    return replace(made, found=source.found)
+    config = _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
+    return replace(config, found=source.found)
 
 
 def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
@@ -112,9 +112,9 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
     if problems or orchestration is None:
         raise ConfigError(_first(_in_order(problems)))
     around = Surroundings(environ, path.parent if path else Path.cwd())
-    noted = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
+    notes = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
     implicit = implicit_servers(orchestration, local)
-    return Config(orchestration, path, tuple(_first(_in_order(noted))), implicit, _placed(orchestration, around), document)
+    return Config(orchestration, path, tuple(_first(_in_order(notes))), implicit, _placed(orchestration, around), document)
 
 
 def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Server]:
@@ -142,8 +142,8 @@ def _unexpanded(document: Document, expansion: Expansion) -> Iterator[Problem]:
 
 def _first(problems: list[Problem]) -> list[Problem]:
     """The first problems, and a count of the others."""
-    left = len(problems) - MOST_PROBLEMS
-    return problems if left <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{left:,} more problems are not shown")]
+    others = len(problems) - MOST_PROBLEMS
+    return problems if others <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{others:,} more problems are not shown")]
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

@@ -95,15 +95,15 @@ def respelled(places: Mapping[Name, tuple[str, tuple[str, ...]]]) -> Iterator[tu
     first: dict[tuple[str, str], str] = {}
     for name, (model, servers) in places.items():
         key = canonical(model)
-        known = [first.setdefault((key, server), model) for server in (servers if key not in anywhere else [""])]
-        if other := next((spelling for spelling in known if spelling != model), ""):
+        spellings = [first.setdefault((key, server), model) for server in (servers if key not in anywhere else [""])]
+        if other := next((spelling for spelling in spellings if spelling != model), ""):
             yield name, other
 
 
 def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Server]:
     """Hosts that roles name and the file does not define. If the file names no host at all, the one at `local`."""
     roles = roles_in(orchestration)
-    named = dict.fromkeys(server for role in roles.values() for server in servers_of(role) if server not in orchestration.servers)
-    if not named and not orchestration.servers:
+    others = dict.fromkeys(server for role in roles.values() for server in servers_of(role) if server not in orchestration.servers)
+    if not others and not orchestration.servers:
         return {"local": Server(url=local)}
-    return {name: Server(url=f"http://{name}:11434") for name in named}
+    return {name: Server(url=f"http://{name}:11434") for name in others}

@@ -52,7 +52,7 @@ class Rule:
     text: str
     names: frozenset[str]
     """The facts that it uses."""
-    compared: Mapping[str, Sequence[Any]]
+    comparisons: Mapping[str, Sequence[Any]]
     """The values that it compares each fact with."""
     plain: bool
     """True if every comparison is of a fact with written values, and these values distinguish all cases."""
@@ -70,7 +70,7 @@ def compile_rule(text: str) -> Rule:
     source = re.sub(r"[\r\n\t]", " ", text.strip())
     compiler = _Compiler(source, lead)
     test = compiler.compile(_parse(source, lead))
-    return Rule(text, frozenset(compiler.names), compiler.compared, compiler.plain, test)
+    return Rule(text, frozenset(compiler.names), compiler.comparisons, compiler.plain, test)
 
 
 def _parse(source: str, lead: int) -> ast.expr:
@@ -98,7 +98,7 @@ class _Compiler:
         self._source = source
         self._lead = lead
         self.names: set[str] = set()
-        self.compared: dict[str, list[Any]] = {}
+        self.comparisons: dict[str, list[Any]] = {}
         self.plain = True
 
     def compile(self, node: ast.expr) -> _Test:
@@ -181,15 +181,15 @@ class _Compiler:
     def _note(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> None:
         """Note the values that a fact is compared with, and whether they distinguish all cases."""
         fact, other = (left, right) if _name(left) else (right, left)
-        kind, values = FACTS.get(_name(fact)), self._written(other)
+        kind, values = FACTS.get(_name(fact)), self._values(other)
         exact = isinstance(sign, ast.Eq | ast.NotEq) or (fact is left and isinstance(sign, ast.In | ast.NotIn) and not _is_text(other))
         countable = kind in ("number", "flag") or _name(fact) == "task.type" or (kind == "text" and exact)
-        if values is None or not (countable or (kind is None and self._written(fact) is not None)):
+        if values is None or not (countable or (kind is None and self._values(fact) is not None)):
             self.plain = False
         else:
-            self.compared.setdefault(_name(fact), []).extend(values)
+            self.comparisons.setdefault(_name(fact), []).extend(values)
 
-    def _written(self, node: ast.expr) -> list[Any] | None:
+    def _values(self, node: ast.expr) -> list[Any] | None:
         """The written value or values; None if the node is a fact or a condition."""
         if isinstance(node, ast.Attribute | ast.BoolOp | ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
             return None

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from mmos.config.scalars import plain
 from mmos.config.values import Seconds, allowed
-from mmos.config.wording import found, shown
+from mmos.config.wording import shown, with_type
 from mmos.errors import UsageError
 
 _MOST = 1_000_000
@@ -40,14 +40,14 @@ OPTIONS: Mapping[str, Any] = {
 """Settings of the models that answer."""
 
 
-def checked(name: str, value: Any) -> Any:
+def setting_value(name: str, value: Any) -> Any:
     """The value of a setting, `temperature` or `coding.temperature`, as a run uses it. A text is read as the user types it: `60`, `5m`, `0.2`."""
     try:
         return _adapter(name.rpartition(".")[2]).validate_python(plain(value) if isinstance(value, str) else value)
     except ValidationError as error:
         (first, *_) = error.errors()
-        said = f"'{shown(value)}'" if isinstance(value, str) else found(value)
-        raise UsageError(f"{name} cannot be {said}.", next_step=f"Allowed: {first['msg']}.") from None
+        text = f"'{shown(value)}'" if isinstance(value, str) else with_type(value)
+        raise UsageError(f"{name} cannot be {text}.", next_step=f"Allowed: {first['msg']}.") from None
 
 
 @cache

@@ -16,10 +16,10 @@ from mmos.names import same_model
 
 _DEFAULT = "default"
 _REHEARSED = "rehearsed"
-PLAYED = ("url", "kind", "time_scale")
+REHEARSAL_KEYS = ("url", "kind", "time_scale")
 """The keys that a rehearsal host replaces."""
 
-Measured = Mapping[str, tuple[str, str]]
+TestedChannels = Mapping[str, tuple[str, str]]
 """The channel that `mmos models test` chose for roles without `channel`, and why."""
 
 
@@ -32,9 +32,9 @@ class _Leaf:
     literal: bool = True
 
 
-def as_dict(config: Config, measured: Measured | None = None) -> dict[str, Any]:
+def as_dict(config: Config, channels: TestedChannels | None = None) -> dict[str, Any]:
     """The same as `describe`, for programs: the values, and the source of each by its dotted key."""
-    tree = _effective(config, measured or {})
+    tree = _effective(config, channels or {})
     return {
         "path": str(config.path) if config.path else None,
         "orchestration": _values(tree),
@@ -43,28 +43,28 @@ def as_dict(config: Config, measured: Measured | None = None) -> dict[str, Any]:
     }
 
 
-def describe(config: Config, measured: Measured | None = None) -> str:
+def describe(config: Config, channels: TestedChannels | None = None) -> str:
     """The configuration in effect as YAML, each line with its source. Without secrets, it loads as the same configuration."""
-    lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config, measured or {}), 1)]
+    lines = [f"# In effect: {config.document.name or 'a mapping'}", "orchestration:", *_lines(_effective(config, channels or {}), 1)]
     lines += [f"# Warning: {' '.join(str(problem).split())}" for problem in config.warnings]
     return "\n".join(lines) + "\n"
 
 
-def _effective(config: Config, measured: Measured) -> dict[str, Any]:
+def _effective(config: Config, channels: TestedChannels) -> dict[str, Any]:
     tree = _section(config, config.orchestration, ("orchestration",))
-    named = _hosts_in_file(config)
-    implied = {
+    names = _hosts_in_file(config)
+    implicit = {
         name: {"url": _Leaf(masked(server.url), _REHEARSED if config.played else "implied")}
         for name, server in config.implicit.items()
-        if name in named
+        if name in names
     }
-    if implied:
-        servers = {**tree.get("servers", {}), **implied}
+    if implicit:
+        servers = {**tree.get("servers", {}), **implicit}
         tree = {"servers": servers, **{key: part for key, part in tree.items() if key != "servers"}}
     roles = {"arbiter": tree["arbiter"], **tree.get("specialists", {})}
-    for name, leaf in _decided_windows(config):
+    for name, leaf in _other_windows(config):
         roles[name]["context_window"] = leaf
-    for name, (channel, why) in measured.items():
+    for name, (channel, why) in channels.items():
         roles[name]["channel"] = _Leaf(channel, why)
     return tree
 
@@ -76,12 +76,12 @@ def _hosts_in_file(config: Config) -> set[Any]:
     return {"local", *(name for choice in choices for name in (choice if isinstance(choice, list) else [choice]))}
 
 
-def _decided_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
+def _other_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
     """The windows that differ from what the roles ask for."""
-    asked = roles_in(config.orchestration)
+    roles = roles_in(config.orchestration)
     for name, role in config.roles().items():
-        if asked[name].context_window != role.window:
-            givers = [giver for giver in asked if asked[giver].context_window == role.window and same_model(asked[giver].model, role.model)]
+        if roles[name].context_window != role.window:
+            givers = [giver for giver in roles if roles[giver].context_window == role.window and same_model(roles[giver].model, role.model)]
             yield name, _Leaf(role.window, f"shared with {givers[0]}: one model on one server has one window" if givers else _DEFAULT)
 
 
@@ -109,17 +109,17 @@ def _part(config: Config, value: Any, place: Place) -> Any:
 
 
 def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
-    if config.played and place[1] == "servers" and place[-1] in PLAYED:
+    if config.played and place[1] == "servers" and place[-1] in REHEARSAL_KEYS:
         return _Leaf(value, _REHEARSED)
     at = _origin(config, place)
-    as_written = config.document.at(at)
+    raw = config.document.at(at)
     source = config.document.where(at) if at in config.document.lines else _DEFAULT
-    if as_written is not None and not config.document.lines:
+    if raw is not None and not config.document.lines:
         source = config.document.name or "given"
     if "headers" in place:
         return _Leaf("***", source)
-    if any(isinstance(text, str) and has_reference(text) for text in (as_written if isinstance(as_written, list) else [as_written])):
-        return _Leaf(masked(as_written) if place[-1] == "url" else as_written, f"{source}, from the environment", literal=False)
+    if any(isinstance(text, str) and has_reference(text) for text in (raw if isinstance(raw, list) else [raw])):
+        return _Leaf(masked(raw) if place[-1] == "url" else raw, f"{source}, from the environment", literal=False)
     return _Leaf(masked(value) if place[-1] == "url" else value, source)
 
 

@@ -82,15 +82,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _named(name: str, path: Path, asked_by: str) -> Source:
+def _named(name: str, path: Path, origin: str) -> Source:
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError:
         return Source(path, name)  # reading it gives the reason
     if is_folder:
-        raise ConfigError([Problem(name, "", f"{asked_by} names a folder, allowed: a file; did you mean {name.rstrip('/')}/{FILE_NAME}?")])
+        raise ConfigError([Problem(name, "", f"{origin} names a folder, allowed: a file; did you mean {name.rstrip('/')}/{FILE_NAME}?")])
     if not is_there:
-        raise ConfigError([Problem(name, "", f"{asked_by} names a file that does not exist; `mmos config init` writes one")])
+        raise ConfigError([Problem(name, "", f"{origin} names a file that does not exist; `mmos config init` writes one")])
     return Source(path, name)
 
 

@@ -91,8 +91,10 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scor
                 known, score = found.get(key), (scores or {}).get((host, model.name))
                 hosts = tuple(dict.fromkeys((*known.hosts, host))) if known else (host,)
                 name = known.name if known else model.name
-                told = [one for one in (score, known.score if known else None) if one is not None]
-                found[key] = Candidate(name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(told, default=None))
+                known_scores = [one for one in (score, known.score if known else None) if one is not None]
+                found[key] = Candidate(
+                    name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(known_scores, default=None)
+                )
     return list(found.values())
 
 

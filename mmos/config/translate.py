@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from mmos.config.document import Document
 from mmos.config.schema import File, Orchestration
-from mmos.config.wording import FromEnvironment, Place, found, perhaps, shown, unknown_key
+from mmos.config.wording import FromEnvironment, Place, perhaps, shown, unknown_key, with_type
 from mmos.errors import Problem
 
 _CONTAINERS = {
@@ -56,8 +56,8 @@ def _wrong_value(fault: ErrorDetails, place: Place) -> str:
     sentence = context.get("allowed") or _CONTAINERS.get(fault["type"], "a value of another type")
     near = perhaps(value, context.get("choices", ())) if isinstance(value, str) and not isinstance(value, FromEnvironment) else ""
     cure = "; leave the key out instead" if value is None and _has_default(place) else ""
-    said = "a value that is not shown" if _is_secret(place) and isinstance(value, str) else found(value)
-    return f"found {said}, allowed: {sentence}{near}{cure}"
+    description = "a value that is not shown" if _is_secret(place) and isinstance(value, str) else with_type(value)
+    return f"found {description}, allowed: {sentence}{near}{cure}"
 
 
 def _is_secret(place: Place) -> bool:

@@ -22,11 +22,11 @@ NO_ADDRESS = "http://unset.invalid"
 MOST = 10**18 - 1
 """No journal, host or database holds whole numbers beyond 64 bits."""
 
-LONGEST_KEPT = 10**9
+LONGEST_KEEP_ALIVE = 10**9
 """Seconds that a model may stay loaded, about 30 years. Ollama counts in nanoseconds of 64 bits."""
 
-_KEPT = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
-_KEPT_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
@@ -50,10 +50,10 @@ def one_of(*choices: str, also: str = "") -> WrapValidator:
 
 def _read_number(value: Any) -> Any:
     """A value from the environment is text. If a number is needed, it is read as one."""
-    made = plain(str(value)) if isinstance(value, FromEnvironment) else value
-    if isinstance(made, int) and abs(made) > MOST:
+    number = plain(str(value)) if isinstance(value, FromEnvironment) else value
+    if isinstance(number, int) and abs(number) > MOST:
         raise PydanticCustomError("allowed", "{allowed}", {"allowed": "a whole number of at most 18 digits", "choices": ()})
-    return made
+    return number
 
 
 def _read_flag(value: Any) -> Any:
@@ -77,8 +77,8 @@ def _read_address(value: Any) -> Any:
 
 def _keep_origin(value: Any, handler: Callable[[Any], Any]) -> Any:
     """What of an address came from the environment is hidden wherever the address is shown."""
-    made = handler(value)
-    return FromEnvironment(made, value.names, value.unset, value.values) if isinstance(value, FromEnvironment) else made
+    address = handler(value)
+    return FromEnvironment(address, value.names, value.unset, value.values) if isinstance(value, FromEnvironment) else address
 
 
 def _check_address(value: str) -> str:
@@ -97,10 +97,10 @@ def check_model(value: str) -> str:
 
 
 def _check_keep_alive(value: str | float) -> str | float:
-    if isinstance(value, str) and not re.fullmatch(rf"0|[-+]?({_KEPT.pattern})+", value):
+    if isinstance(value, str) and not re.fullmatch(rf"0|[-+]?({_DURATION.pattern})+", value):
         raise ValueError
-    seconds = sum(float(count) * _KEPT_UNITS[unit] for count, unit in _KEPT.findall(value)) if isinstance(value, str) else value
-    if not abs(seconds) <= LONGEST_KEPT:  # also refuses nan
+    seconds = sum(float(count) * _UNITS[unit] for count, unit in _DURATION.findall(value)) if isinstance(value, str) else value
+    if not abs(seconds) <= LONGEST_KEEP_ALIVE:  # also refuses nan
         raise ValueError
     return value
 

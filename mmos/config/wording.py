@@ -25,17 +25,17 @@ class FromEnvironment(str):
     """What the environment gave."""
 
     def __new__(cls, text: str, names: tuple[str, ...], unset: tuple[str, ...] = (), values: tuple[str, ...] = ()) -> FromEnvironment:
-        made = super().__new__(cls, text)
-        made.names = names
-        made.unset = unset
-        made.values = values
-        return made
+        instance = super().__new__(cls, text)
+        instance.names = names
+        instance.unset = unset
+        instance.values = values
+        return instance
 
 
 def shown(text: str, longest: int = _LONGEST) -> str:
     """Text of unknown origin, made safe for a terminal and short."""
-    cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in short)
 
 
 def masked(text: str) -> str:
@@ -61,7 +61,7 @@ def listed(words: Iterable[str]) -> str:
     return ", ".join(first[:_MOST_LISTED]) + (", …" if len(first) > _MOST_LISTED else "")
 
 
-def found(value: Any) -> str:
+def with_type(value: Any) -> str:
     """The value and its type, like `"lots" (a string)`."""
     if isinstance(value, FromEnvironment):
         return f"a value from {' and '.join(f'${{{name}}}' for name in value.names)} (not shown)"

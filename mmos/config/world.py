@@ -77,7 +77,7 @@ def _embedded(place: Place, server: Server, document: Document, around: Surround
     for model, path in server.models.items():
         if path != "builtin" and not is_file(around.folder / expanded(path, around.environ)):
             at = (*place, "models", model)
-            yield at, f"there is no file {document.said(('orchestration', *at), path)}"
+            yield at, f"there is no file {document.display(('orchestration', *at), path)}"
 
 
 def _address(place: Place, server: Server) -> Findings:
@@ -135,7 +135,7 @@ def _spellings(orchestration: Orchestration, document: Document) -> Findings:
     places = {place: (role.model, servers_of(role)) for place, role in _roles(orchestration)}
     for place, other in respelled(places):
         at = (*place, "model")
-        mine = document.said(("orchestration", *at), places[place][0])
+        mine = document.display(("orchestration", *at), places[place][0])
         yield at, f"{mine} and {shown(other)} are one model; MMOS treats them as one; write {shown(other)} here, too"
 
 
@@ -162,7 +162,7 @@ def _files(orchestration: Orchestration, document: Document, around: Surrounding
     ):
         yield (
             ("prompts",),
-            f"there is no folder {document.said(('orchestration', 'prompts'), orchestration.prompts)}; MMOS uses the built-in prompts",
+            f"there is no folder {document.display(('orchestration', 'prompts'), orchestration.prompts)}; MMOS uses the built-in prompts",
         )
 
 

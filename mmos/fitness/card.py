@@ -120,9 +120,9 @@ class Card:
     @property
     def comparison(self) -> str:
         """The marks of both channels in a few words: `tools 8 % against schema 75 %`."""
-        told = [f"{name} {_mark(self.channels[name])}" for name in ("tools", "schema") if name in self.channels]
+        scores = [f"{name} {_mark(self.channels[name])}" for name in ("tools", "schema") if name in self.channels]
         untried = [f"{name} not tried" for name in ("tools", "schema") if name not in self.channels]
-        return ", ".join([" against ".join(told), *untried] if told else untried)
+        return ", ".join([" against ".join(scores), *untried] if scores else untried)
 
     def is_of(self, digest: str) -> bool:
         """Whether the card is of the model with this digest. When the host reports no digest, the name decides."""

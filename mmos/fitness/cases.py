@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,8 @@ from mmos.messages import ToolCall
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A right call, with the right values of each argument that matters."""
+class ExpectedCall:
+    """A correct call, with the correct values of each argument that matters."""
 
     tool: str
     arguments: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -23,25 +23,25 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Case:
-    """One request to a model. When no call is wanted, the model should answer in plain words."""
+    """One request to a model. When no call is expected, the model should answer in plain words."""
 
     name: str
     request: str
     tools: tuple[Spec, ...]
-    wanted: tuple[Wanted, ...] = ()
+    expected: tuple[ExpectedCall, ...] = ()
 
     def is_met(self, calls: tuple[ToolCall, ...]) -> bool:
-        """Whether each wanted call was made once, in any order, and no other call."""
-        left = list(calls)
-        for wanted in self.wanted:
-            found = next((call for call in left if wanted.matches(call)), None)
+        """Whether the model made each expected call once, in any order, and no other call."""
+        rest = list(calls)
+        for expected in self.expected:
+            found = next((call for call in rest if expected.matches(call)), None)
             if found is None:
                 return False
-            left.remove(found)
-        return not left
+            rest.remove(found)
+        return not rest
 
     def names_are_met(self, calls: tuple[ToolCall, ...]) -> bool:
-        return sorted(call.name for call in calls) == sorted(wanted.tool for wanted in self.wanted)
+        return sorted(call.name for call in calls) == sorted(expected.tool for expected in self.expected)
 
 
 def _is_one_of(value: Any, values: tuple[Any, ...]) -> bool:
@@ -63,8 +63,8 @@ def _folded(value: Any) -> Any:
 
 
 def _text(description: str, *, enum: tuple[str, ...] = ()) -> dict[str, Any]:
-    allowed = {"enum": list(enum), "description": f"{description} One of: {', '.join(enum)}."} if enum else {"description": description}
-    return {"type": "string", **allowed}
+    choices = {"enum": list(enum), "description": f"{description} One of: {', '.join(enum)}."} if enum else {"description": description}
+    return {"type": "string", **choices}
 
 
 def _tool(name: str, description: str, required: tuple[str, ...] = (), **properties: dict[str, Any]) -> Spec:
@@ -114,30 +114,26 @@ _REASONING = _tool(
 _ALL = (_WEATHER, _FILES, _MAIL, _TICKET, _SUM, _TIME)
 
 CASES = (
-    Case("one tool", "What is the weather in Antwerp?", (_WEATHER,), (Wanted("get_weather", {"city": ("Antwerp",)}),)),
-    Case("one of six", "Find all files that end with .toml.", _ALL, (Wanted("search_files", {"pattern": ("*.toml", "**/*.toml")}),)),
-    Case("no argument", "What time is it? Look it up.", (_TIME, _WEATHER), (Wanted("get_time"),)),
-    Case("a whole number", "Find the first 5 files that match *.log.", (_FILES, _MAIL), (Wanted("search_files", {"pattern": ("*.log",), "limit": (5,)}),)),
-    Case("one of a few words", "Ticket 4711 is being worked on now. Note that.", (_TICKET, _MAIL), (Wanted("set_ticket_state", {"ticket": (4711,), "state": ("in_progress",)}),)),
-    Case("an option", "How warm is it in Boston, in Fahrenheit?", (_WEATHER, _TIME), (Wanted("get_weather", {"city": ("Boston",), "unit": ("fahrenheit",)}),)),
-    Case("a list", "Add up 12.5, 7 and 30 with the tool.", (_SUM, _TIME), (Wanted("add_numbers", {"numbers": ([12.5, 7, 30],)}),)),
+    Case("one tool", "What is the weather in Antwerp?", (_WEATHER,), (ExpectedCall("get_weather", {"city": ("Antwerp",)}),)),
+    Case("one of six", "Find all files that end with .toml.", _ALL, (ExpectedCall("search_files", {"pattern": ("*.toml", "**/*.toml")}),)),
+    Case("no argument", "What time is it? Look it up.", (_TIME, _WEATHER), (ExpectedCall("get_time"),)),
+    Case("a whole number", "Find the first 5 files that match *.log.", (_FILES, _MAIL), (ExpectedCall("search_files", {"pattern": ("*.log",), "limit": (5,)}),)),
+    Case("one of a few words", "Ticket 4711 is being worked on now. Note that.", (_TICKET, _MAIL), (ExpectedCall("set_ticket_state", {"ticket": (4711,), "state": ("in_progress",)}),)),
+    Case("an option", "How warm is it in Boston, in Fahrenheit?", (_WEATHER, _TIME), (ExpectedCall("get_weather", {"city": ("Boston",), "unit": ("fahrenheit",)}),)),
+    Case("a list", "Add up 12.5, 7 and 30 with the tool.", (_SUM, _TIME), (ExpectedCall("add_numbers", {"numbers": ([12.5, 7, 30],)}),)),
     Case(
         "a list and a truth value",
         'Send an urgent mail with the subject "Server down" to ops@example.org and cto@example.org.',
         (_MAIL, _TICKET),
-        (Wanted("send_mail", {"to": (["ops@example.org", "cto@example.org"],), "subject": ("Server down",), "urgent": (True,)}),),
+        (ExpectedCall("send_mail", {"to": (["ops@example.org", "cto@example.org"],), "subject": ("Server down",), "urgent": (True,)}),),
     ),
     Case(
         "two calls",
         "Compare the weather in Oslo and in Rome.",
         (_WEATHER, _SUM),
-        (Wanted("get_weather", {"city": ("Oslo",)}), Wanted("get_weather", {"city": ("Rome",)})),
+        (ExpectedCall("get_weather", {"city": ("Oslo",)}), ExpectedCall("get_weather", {"city": ("Rome",)})),
     ),
-    Case("a specialist", "Write a Python function that reverses a linked list. Ask who knows.", (_CODING, _REASONING), (Wanted("consult_coding_specialist"),)),
+    Case("a specialist", "Write a Python function that reverses a linked list. Ask who knows.", (_CODING, _REASONING), (ExpectedCall("consult_coding_specialist"),)),
     Case("small talk", "Hello! How are you today?", (_WEATHER, _FILES)),
     Case("nothing fits", "Write a haiku about autumn.", (_TICKET, _SUM)),
 )  # fmt: skip
-
-
-def wanting_calls() -> Iterator[Case]:
-    return (case for case in CASES if case.wanted)

@@ -71,7 +71,7 @@ class Trial:
     cases: Sequence[Case] = CASES
     tell: Tell = lambda _step: None
     _usages: list[Usage] = field(default_factory=list)
-    _ended: HostError | None = None
+    _error: HostError | None = None
     """Why a channel was not tested to its end."""
     _done: int = 0
     _of: int = 0
@@ -80,13 +80,13 @@ class Trial:
         """Test the channels one after the other, and with `probe` the window."""
         self._of = len(channels) * len(self.cases) + (1 if probe else 0)
         marks: dict[str, Marks] = {name: await self._channel(name) for name in channels}
-        if self._ended is not None and not self._usages:
-            raise self._ended  # not one answer came, so there is no card to write
-        held = await self._window() if probe else None
+        if self._error is not None and not self._usages:
+            raise self._error  # not one answer came, so there is no card to write
+        window = await self._window() if probe else None
         installed = await self.fleet.describe(self.model, (self.host,))
         reads, writes = _speed(self._usages)
         return Card(
-            self.model, self.host, round(time.time(), 3), installed.digest if installed else "", marks, self.window, held,
+            self.model, self.host, round(time.time(), 3), installed.digest if installed else "", marks, self.window, window,
             _load_seconds(self._usages), reads, writes,
         )  # fmt: skip
 
@@ -96,7 +96,7 @@ class Trial:
         """Test all cases in one channel. A case without an answer gets no marks. Several in a row end the channel."""
         count, silent = _Count(), 0
         for number, case in enumerate(self.cases):
-            said = ""
+            note = ""
             try:
                 ok, silent = self._judge(case, await self._read(name, case), count), 0
             except HostError as error:
@@ -105,13 +105,13 @@ class Trial:
                 ok = False
                 if isinstance(fault, LacksTools) or (silent == IN_A_ROW and _is_of_the_answer(fault)):
                     self._step(f"{name}: {fault.message}", len(self.cases) - number, ok=False)
-                    self._ended = error
+                    self._error = error
                     return Marks(why=fault.message)
                 if not _is_of_the_answer(fault):
                     raise
                 count.add(failed=1, **_kind(case))
-                said = f": {fault.message}"
-            self._step(f"{name}: {case.name}{said}", 1, ok=ok)
+                note = f": {fault.message}"
+            self._step(f"{name}: {case.name}{note}", 1, ok=ok)
         return count.marks
 
     async def _read(self, name: str, case: Case) -> Reading:
@@ -134,15 +134,15 @@ class Trial:
         return reply
 
     def _judge(self, case: Case, reading: Reading, count: _Count) -> bool:
-        calls, mended, fitting = _as_offered(case, reading.message.calls)
-        if not case.wanted:
-            left = not calls and bool(reading.message.content.strip())
-            count.add(to_leave=1, left=left)
-            return left
+        calls, is_repaired, fitting = _as_executed(case, reading.message.calls)
+        if not case.expected:
+            no_call = not calls and bool(reading.message.content.strip())
+            count.add(to_leave=1, left=no_call)
+            return no_call
         right = fitting and case.is_met(calls)
         valid = bool(calls) and fitting and not reading.unclear
-        named = case.names_are_met(calls)
-        count.add(cases=1, valid=valid, named=named, right=right, repaired=bool(calls) and bool(mended or reading.repairs))
+        names_right = case.names_are_met(calls)
+        count.add(cases=1, valid=valid, named=names_right, right=right, repaired=bool(calls) and bool(is_repaired or reading.repairs))
         return right
 
     def _step(self, what: str, steps: int, *, ok: bool) -> None:
@@ -159,12 +159,12 @@ class Trial:
             times = int(self.window * _FULL / each)
             long = (await self._fill(times)).usage.prompt_tokens
         except HostError as error:
-            held = error.window if isinstance(error, WindowExceeded) else None
-            self._step(f"window: {error.message if held is None else f'{held} of {self.window}'}", 1, ok=False)
-            return held
-        held = self.window if long >= _CUT * times * each else long
-        self._step(f"window: {held} of {self.window}", 1, ok=held >= self.window)
-        return held
+            window = error.window if isinstance(error, WindowExceeded) else None
+            self._step(f"window: {error.message if window is None else f'{window} of {self.window}'}", 1, ok=False)
+            return window
+        window = self.window if long >= _CUT * times * each else long
+        self._step(f"window: {window} of {self.window}", 1, ok=window >= self.window)
+        return window
 
     async def _fill(self, times: int) -> Reply:
         message = Message("user", _FILLER * times + "Say yes.")
@@ -182,24 +182,24 @@ def _is_of_the_answer(fault: HostError) -> bool:
 
 
 def _kind(case: Case) -> dict[str, int]:
-    return {"cases": 1} if case.wanted else {"to_leave": 1}
+    return {"cases": 1} if case.expected else {"to_leave": 1}
 
 
-def _as_offered(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], bool, bool]:
+def _as_executed(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], bool, bool]:
     """The calls as a run would execute them, whether that took a repair, and whether all fit their tools."""
-    offered = {spec.name: spec for spec in case.tools}
-    kept, mended, fitting = [], False, True
+    specs = {spec.name: spec for spec in case.tools}
+    result, is_repaired, fitting = [], False, True
     for call in calls:
-        spec = offered.get(call.name)
+        spec = specs.get(call.name)
         if spec is None:
-            kept.append(call)
+            result.append(call)
             fitting = False
             continue
         coercion = coerce(call.arguments, spec.parameters)
-        mended |= bool(coercion.changes)
+        is_repaired |= bool(coercion.changes)
         fitting &= not coercion.problems
-        kept.append(replace(call, arguments=coercion.arguments))
-    return tuple(kept), mended, fitting
+        result.append(replace(call, arguments=coercion.arguments))
+    return tuple(result), is_repaired, fitting
 
 
 def _load_seconds(usages: Sequence[Usage]) -> float | None:
@@ -220,6 +220,6 @@ def _read_tokens(usages: Sequence[Usage]) -> Iterator[tuple[int, float]]:
 
 
 def _rate(pairs: Iterator[tuple[int, float]]) -> float | None:
-    listed = list(pairs)
-    tokens, seconds = sum(pair[0] for pair in listed), sum(pair[1] for pair in listed)
+    rows = list(pairs)
+    tokens, seconds = sum(pair[0] for pair in rows), sum(pair[1] for pair in rows)
     return round(tokens / seconds, 1) if seconds > 0 and tokens else None

@@ -27,13 +27,13 @@ class Verdict(NamedTuple):
 
 def verdict(model: str, hosts: Collection[str], cards: Sequence[Card]) -> Verdict | None:
     """The channel that the cards choose for a model on these hosts. Cards of other hosts and models do not count."""
-    judged = [card for card in cards if card.channel and card.host in hosts and same_model(card.model, model)]
-    chosen = {str(card.channel) for card in sorted(judged, key=lambda card: card.host)}
-    why = "models test " + "; ".join(f"on {card.host}, {card.day}: {card.comparison}" for card in judged)
-    if len(chosen) < 2:
-        return Verdict(chosen.pop(), why) if chosen else None
+    valid = [card for card in cards if card.channel and card.host in hosts and same_model(card.model, model)]
+    channels = {str(card.channel) for card in sorted(valid, key=lambda card: card.host)}
+    why = "models test " + "; ".join(f"on {card.host}, {card.day}: {card.comparison}" for card in valid)
+    if len(channels) < 2:
+        return Verdict(channels.pop(), why) if channels else None
     # The fleet places a call after its prompt is made, so all hosts need the same channel: the one whose lowest score is the highest.
-    best = max(CHANNELS, key=lambda channel: _worst(judged, channel))
+    best = max(CHANNELS, key=lambda channel: _worst(valid, channel))
     return Verdict(best, f"{why}; these differ, and {best} is better where each does worst")
 
 
@@ -45,8 +45,8 @@ def _worst(cards: Sequence[Card], channel: str) -> float:
 def of_roles(config: Config, cards: Sequence[Card]) -> dict[str, Verdict]:
     """The channels of the roles for which the configuration names none."""
     free = {name: role for name, role in config.roles().items() if role.channel is None}
-    told = {name: verdict(role.model, role.servers or tuple(config.servers()), cards) for name, role in free.items()}
-    return {name: found for name, found in told.items() if found is not None}
+    verdicts = {name: verdict(role.model, role.servers or tuple(config.servers()), cards) for name, role in free.items()}
+    return {name: one for name, one in verdicts.items() if one is not None}
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Trials:
         """The channel for this model on these servers. None: there is no card of exactly this model."""
         hosts = servers or [seat.name for seat in self.fleet.seats]
         here = [card for card in self.cards if card.host in hosts and same_model(card.model, model)]
-        listed = await asyncio.gather(*(self.fleet.describe(model, (card.host,)) for card in here))
-        current = [card for card, found in zip(here, listed, strict=True) if card.is_of(found.digest if found else "")]
+        models = await asyncio.gather(*(self.fleet.describe(model, (card.host,)) for card in here))
+        current = [card for card, found in zip(here, models, strict=True) if card.is_of(found.digest if found else "")]
         found = verdict(model, hosts, current)
         if found is None:
             return None

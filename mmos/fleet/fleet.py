@@ -22,7 +22,7 @@ from mmos.errors import (
     UsageError,
     WindowExceeded,
 )
-from mmos.fleet import given
+from mmos.fleet import arguments
 from mmos.fleet.refusals import known_fault, lacking, nobody
 from mmos.fleet.seats import Seat, SeatRequest, Seats, find
 from mmos.hosts.describing import described
@@ -58,7 +58,7 @@ _BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
 
 _log = logger("mmos.fleet")
 
-Served = TypeVar("Served")
+Result = TypeVar("Result")
 
 
 class Observer:
@@ -177,11 +177,11 @@ class Fleet:
             deadline: Seconds until `HostTimeout`. None: until no host can serve the call.
             on_token: Called with each piece of the text.
         """
-        said = [given.message(one) for one in messages]
-        offered = given.offer(tools) if tools else b""
-        given.check_numbers(num_ctx, options)
-        window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, said)) + estimate(offered.decode())))
-        request = ChatRequest(model, said, window, tools=offered, options=options or {})
+        prompt = [arguments.message(one) for one in messages]
+        offer = arguments.offer(tools) if tools else b""
+        arguments.check_numbers(num_ctx, options)
+        window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, prompt)) + estimate(offer.decode())))
+        request = ChatRequest(model, prompt, window, tools=offer, options=options or {})
         ask = Ask(request, session=session or "", urgent=urgency == "interactive", observer=Listener(on_token))
         try:
             async with asyncio.timeout(deadline) as limit:
@@ -222,31 +222,31 @@ class Fleet:
             self._remember(ask.session, reply.host)
         return reply
 
-    async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Served]]) -> Served:
+    async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Result]]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
         model = ask.request.model
-        allowed = list(await self._candidates(model, ask.servers))
-        said: dict[str, HostError] = {}
-        while allowed:
-            request = SeatRequest(canonical(model), allowed, self._sessions.get(ask.session, ""), ask.urgent)
-            seat, others = await self._seats.take(request), len(allowed) > 1
+        hosts = list(await self._candidates(model, ask.servers))
+        errors: dict[str, HostError] = {}
+        while hosts:
+            request = SeatRequest(canonical(model), hosts, self._sessions.get(ask.session, ""), ask.urgent)
+            seat, others = await self._seats.take(request), len(hosts) > 1
             try:
                 return await self._patiently(seat, ask, call, others=others)
             except HostError as error:
                 if ask.observer.takes(error) or not (error.elsewhere or error.retry or (others and _is_doubtful(error, ask.request))):
                     raise
-                said[seat.name] = error
-                allowed.remove(seat.name)
+                errors[seat.name] = error
+                hosts.remove(seat.name)
             finally:
                 self._seats.leave(seat, canonical(model))
-        raise nobody(model, said)
+        raise nobody(model, errors)
 
-    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Served]], *, others: bool) -> Served:
+    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Result]], *, others: bool) -> Result:
         """Retry the call on the same host while its error may pass; not for long if there are `others`."""
 
-        async def attempt() -> Served:
+        async def attempt() -> Result:
             try:
-                served = await call(seat)
+                result = await call(seat)
             except HostError as error:
                 if _tells_of_the_host(error):
                     seat.failed(self._clock())
@@ -254,7 +254,7 @@ class Fleet:
                 ask.observer.failed(seat.name, error)
                 raise
             seat.answered(canonical(ask.request.model), self._clock())
-            return served
+            return result
 
         async def pause(seconds: float) -> None:
             await asyncio.sleep(seconds / seat.time_scale)
@@ -272,17 +272,17 @@ class Fleet:
         return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=retry_if_exception(may_pass), reraise=True)(attempt)
 
     async def _chat(self, seat: Seat, ask: Ask, begun: float) -> Reply:
-        taken = self._clock()
-        cold = not seat.is_warm(canonical(ask.request.model), taken)
+        placed_at = self._clock()
+        cold = not seat.is_warm(canonical(ask.request.model), placed_at)
         request = replace(ask.request, cold=cold) if cold else ask.request
         if cold:
             await seat.look()
         ask.observer.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
         _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
-        queued = round((taken - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
-        placement = {"host": seat.name, "warm": not cold, "queue_seconds": queued}
-        if reply.usage.loaded and await seat.swapped(ask.request.model, taken):
+        queue_seconds = round((placed_at - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
+        placement = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds}
+        if reply.usage.loaded and await seat.swapped(ask.request.model, placed_at):
             placement["swap"] = True
         return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement)
 
@@ -294,9 +294,9 @@ class Fleet:
 
     def _window(self, model: str, tokens: float) -> int:
         """The smallest power of two that fits the prompt and the answer. It never shrinks, because another window reloads the model."""
-        needed, name = tokens + ANSWER, canonical(model)
+        size, name = tokens + ANSWER, canonical(model)
         window = max(SMALLEST_WINDOW, self._windows.get(name, 0))
-        while window < needed:
+        while window < size:
             window *= 2
         self._windows[name] = window
         return window

@@ -36,26 +36,26 @@ def cache(info: Mapping[str, Any]) -> Cache | None:
     """The cache from `model_info`. None: the host does not report enough, or reports a model that no host could load."""
     family = reading.word(info.get("general.architecture"))
 
-    def told(name: str) -> Any:
+    def entry(name: str) -> Any:
         return info.get(f"{family}.{name}")
 
-    layers, heads = _number(told("block_count")), told("attention.head_count")
-    at_most = told("attention.sliding_window") is not None or told("ssm.state_size") is not None
+    layers, heads = _number(entry("block_count")), entry("attention.head_count")
+    at_most = entry("attention.sliding_window") is not None or entry("ssm.state_size") is not None
     if layers is None:
         return None
-    if rank := _number(told("attention.kv_lora_rank")):
-        return _cache(layers * (rank + (_number(told("rope.dimension_count")) or 0)) * _HALF, at_most)
-    pairs = _pairs(layers, told("attention.head_count_kv") if f"{family}.attention.head_count_kv" in info else heads)
-    keys = _number(told("attention.key_length")) or _share(told("embedding_length"), heads)
-    values = _number(told("attention.value_length")) or keys
+    if rank := _number(entry("attention.kv_lora_rank")):
+        return _cache(layers * (rank + (_number(entry("rope.dimension_count")) or 0)) * _HALF, at_most)
+    pairs = _pairs(layers, entry("attention.head_count_kv") if f"{family}.attention.head_count_kv" in info else heads)
+    keys = _number(entry("attention.key_length")) or _share(entry("embedding_length"), heads)
+    values = _number(entry("attention.value_length")) or keys
     if pairs is None or keys is None or values is None:
         return None
     return _cache(pairs * (keys + values) * _HALF, at_most)
 
 
-def need(file_size: int, held: Cache | None, window: int, parallel: int = 1) -> int:
+def need(file_size: int, kv_cache: Cache | None, window: int, parallel: int = 1) -> int:
     """The bytes that a loaded model takes. Without knowledge of its cache, a lower bound."""
-    return file_size + (held.size(window, parallel) if held else 0) + OVERHEAD
+    return file_size + (kv_cache.size(window, parallel) if kv_cache else 0) + OVERHEAD
 
 
 def fits_beside(size: int, free: int) -> bool:

@@ -9,31 +9,33 @@ from mmos.config.wording import nearest
 from mmos.errors import HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
 from mmos.fleet.seats import Seat, find
 
-LISTED = 6
+MOST_MODELS = 6
 """How many models of a host a message names."""
 
 
-def nobody(model: str, said: Mapping[str, HostError]) -> HostError:
+def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
     """The error when no host can serve a model. It has each host's error, and their code when all have the same."""
-    alone = len(said) == 1
-    lines = [fault.message if alone or fault.message.startswith(f"{name} ") else f"{name}: {fault.message}" for name, fault in said.items()]
+    alone = len(errors) == 1
+    lines = [
+        fault.message if alone or fault.message.startswith(f"{name} ") else f"{name}: {fault.message}" for name, fault in errors.items()
+    ]
     error = NoHost(
         f"No host can serve {model}. {' '.join(lines)}",
-        said=said,
+        said=errors,
         model=model,
-        partial=max((fault.partial for fault in said.values()), key=len, default=""),
-        next_step=" ".join(dict.fromkeys(fault.next_step for fault in said.values() if fault.next_step)),
+        partial=max((fault.partial for fault in errors.values()), key=len, default=""),
+        next_step=" ".join(dict.fromkeys(fault.next_step for fault in errors.values() if fault.next_step)),
     )
-    codes = {fault.code for fault in said.values()}
+    codes = {fault.code for fault in errors.values()}
     error.code = codes.pop() if len(codes) == 1 else error.code
     return error
 
 
 def lacking(seat: Seat, model: str) -> ModelMissing:
-    names = sorted(installed.name for installed in (seat.installed or {}).values())
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    names = sorted(entry.name for entry in (seat.installed or {}).values())
+    more = f" and {len(names) - MOST_MODELS} more" if len(names) > MOST_MODELS else ""
     near = nearest(model, names)
-    hint = f" Did you mean {near}?" if near else f" It has: {', '.join(names[:LISTED]) or 'no models'}{more}."
+    hint = f" Did you mean {near}?" if near else f" It has: {', '.join(names[:MOST_MODELS]) or 'no models'}{more}."
     return ModelMissing(
         f"{seat.name} does not have {model}.{hint}",
         host=seat.name,

@@ -38,7 +38,7 @@ class Residents:
 
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    _held: dict[str, Stay] = field(default_factory=dict)
+    _stays: dict[str, Stay] = field(default_factory=dict)
     _known: bool = False
     _loads: dict[str, float] = field(default_factory=dict)
     """When MMOS counted the newest load of each model."""
@@ -49,44 +49,44 @@ class Residents:
         async with self._looking:
             if self._known and not alone:
                 return
-            there = await self._listed(host, time_scale)
+            there = await self._list(host, time_scale)
             self._known = there is not None
-            self._held = there or {}
+            self._stays = there or {}
 
-    async def swapped(self, host: Host, time_scale: float, model: str, asked: float) -> bool:
+    async def swapped(self, host: Host, time_scale: float, model: str, sent_at: float) -> bool:
         """Whether the load that a call reports pushed a model out. `asked` is when the call was sent. When several calls waited for one load, only one counts it."""
         name = canonical(model)
         async with self._looking:
-            if name in self._held and self._loads.get(name, float("-inf")) > asked:
+            if name in self._stays and self._loads.get(name, float("-inf")) > sent_at:
                 return False
             now = self._loads[name] = self.clock()
-            before = [other for other, stay in self._held.items() if now < stay.until]
-            there = await self._listed(host, time_scale) if before else {}
+            before = [other for other, stay in self._stays.items() if now < stay.until]
+            there = await self._list(host, time_scale) if before else {}
             if there is None or not self._known:
                 return False
             keep = WARM_SECONDS / time_scale
-            self._held = {name: Stay(keep, now + keep), **there}
+            self._stays = {name: Stay(keep, now + keep), **there}
             # A model that was in memory and was loaded again had been pushed out by another client, or had another window.
             return any(other == name or other not in there for other in before)
 
     def used(self, model: str, now: float) -> None:
         """A call keeps its model in memory for longer."""
-        stay = self._held.get(canonical(model))
+        stay = self._stays.get(canonical(model))
         if stay is not None:
             stay.until = now + stay.keep
 
-    async def _listed(self, host: Host, time_scale: float) -> dict[str, Stay] | None:
+    async def _list(self, host: Host, time_scale: float) -> dict[str, Stay] | None:
         """The models in memory. None: the host does not say."""
         if not host.abilities.tells_loaded:
             return None
         try:
             async with asyncio.timeout(PATIENCE):
-                listed = await host.ps()
+                models = await host.ps()
         except (HostError, TimeoutError):
             return None
         now, wall = self.clock(), self.wall()
-        kept = {canonical(loaded.name): _keep(loaded, wall) / time_scale for loaded in listed}
-        return {name: Stay(keep, now + keep) for name, keep in kept.items()}
+        seconds = {canonical(loaded.name): _keep(loaded, wall) / time_scale for loaded in models}
+        return {name: Stay(keep, now + keep) for name, keep in seconds.items()}
 
 
 def stays(loaded: Loaded, now: float) -> float | None:
@@ -101,5 +101,5 @@ def stays(loaded: Loaded, now: float) -> float | None:
 
 
 def _keep(loaded: Loaded, wall: float) -> float:
-    left = stays(loaded, wall)
-    return left if left is not None and left > 0 else WARM_SECONDS
+    seconds = stays(loaded, wall)
+    return seconds if seconds is not None and seconds > 0 else WARM_SECONDS

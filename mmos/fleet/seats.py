@@ -57,9 +57,9 @@ class Seat:
         """Note which models it holds, before a call that may load one."""
         await self.residents.look(self.host, self.time_scale, alone=self.in_flight.total() == 1)
 
-    async def swapped(self, model: str, asked: float) -> bool:
+    async def swapped(self, model: str, sent_at: float) -> bool:
         """Whether the load of a call that was sent at `asked` pushed another model out."""
-        return await self.residents.swapped(self.host, self.time_scale, model, asked)
+        return await self.residents.swapped(self.host, self.time_scale, model, sent_at)
 
     def failed(self, now: float) -> None:
         self.failures += 1

@@ -24,7 +24,7 @@ FOR_EVER_SECONDS = 50 * 365 * 86400.0
 
 GIB = 1 << 30
 
-Told = TypeVar("Told")
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class HostState:
 
     @cached_property
     def _installed_as(self) -> Mapping[str, Installed]:
-        return {canonical(found.name): found for found in reversed(self.installed)}  # of equal names the first counts
+        return {canonical(model.name): model for model in reversed(self.installed)}  # of equal names the first counts
 
     @cached_property
     def _loaded_as(self) -> Mapping[str, Loaded]:
-        return {canonical(found.name): found for found in reversed(self.loaded)}
+        return {canonical(model.name): model for model in reversed(self.loaded)}
 
 
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
@@ -83,9 +83,9 @@ async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float
 async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostState:
     """The state of one host: its models, the loaded models and its version, all asked at once."""
     host = seat.host
-    asked = (_within(seat, host.tags(), patience), _within(seat, host.ps(), patience), _within(seat, host.version(), patience))
-    installed, loaded, version = await asyncio.gather(*asked)
-    said: Iterable[object] = (installed, loaded) if host.abilities.tells_loaded else (installed,)
+    questions = (_within(seat, host.tags(), patience), _within(seat, host.ps(), patience), _within(seat, host.version(), patience))
+    installed, loaded, version = await asyncio.gather(*questions)
+    replies: Iterable[object] = (installed, loaded) if host.abilities.tells_loaded else (installed,)
     return HostState(
         seat.name,
         masked(host.url),
@@ -96,13 +96,13 @@ async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostSt
         version if isinstance(version, str) else "",
         () if isinstance(installed, HostError) else tuple(installed),
         () if isinstance(loaded, HostError) else tuple(loaded),
-        next((told for told in said if isinstance(told, HostError)), None),
+        next((reply for reply in replies if isinstance(reply, HostError)), None),
         not isinstance(installed, HostError),
         seat.in_flight.total(),
     )
 
 
-async def _within(seat: Seat, question: Awaitable[Told], patience: float) -> Told | HostError:
+async def _within(seat: Seat, question: Awaitable[Response], patience: float) -> Response | HostError:
     try:
         async with asyncio.timeout(patience):
             return await question

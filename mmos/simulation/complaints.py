@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mmos.config.document import Document
-from mmos.config.wording import Place, found, perhaps, shown, unknown_key
+from mmos.config.wording import Place, perhaps, shown, unknown_key, with_type
 from mmos.errors import Problem
 
 _SENTENCES = {
@@ -48,7 +48,7 @@ def _wrong(fault: ErrorDetails) -> str:
     choices = context.get("choices") or re.findall(r"'([^']*)'", str(context.get("expected", "")))
     sentence = context.get("allowed") or ", ".join(choices) or _SENTENCES.get(fault["type"]) or "another kind of value"
     near = perhaps(value, choices) if isinstance(value, str) and any(map(str.isalpha, value)) else ""
-    return f"found {found(value)}, allowed: {sentence}{near}"
+    return f"found {with_type(value)}, allowed: {sentence}{near}"
 
 
 def keys_at(root: type[BaseModel], place: Place) -> list[str]:

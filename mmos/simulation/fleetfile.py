@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_BYTES, Document, read_bytes
-from mmos.config.wording import Place, found, perhaps
+from mmos.config.wording import Place, perhaps, with_type
 from mmos.errors import ConfigError, Problem
 from mmos.names import canonical, same_model
 from mmos.rehearsal.faults import Fault
@@ -127,7 +127,7 @@ class _Checker:
             models = list(self._models(host, (*place, "models")))
             faults = list(self._faults(host, (*place, "faults")))
             if host.port is not None and (other := ports.setdefault(host.port, name)) != name:
-                self.complain((*place, "port"), f"found {found(host.port)}, which '{other}' already uses; each host needs its own port")
+                self.complain((*place, "port"), f"found {with_type(host.port)}, which '{other}' already uses; each host needs its own port")
             machines.append(Machine(name, models, _traits(host), faults, host.port or 0, host.time_scale or spec.time_scale))
         return machines
 
@@ -141,7 +141,8 @@ class _Checker:
             for name in servers if isinstance(servers, list) else [servers]:
                 if isinstance(hosts, dict) and isinstance(name, str) and name not in hosts:
                     self.complain(
-                        (*place, "server"), f"found {found(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}"
+                        (*place, "server"),
+                        f"found {with_type(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}",
                     )
 
     def _models(self, host: HostSpec, place: Place) -> Iterator[Model]:
@@ -186,7 +187,7 @@ class _Checker:
             at = (*place, "like") if isinstance(self.document.at(place), dict) else place
             cure = "write your own model as a mapping like {name: …, size_gb: …}"
             near = perhaps(persona.like, self.known)
-            self.complain(at, f"found {found(persona.like)}, allowed: a built-in persona ({', '.join(self.known)}){near}; {cure}")
+            self.complain(at, f"found {with_type(persona.like)}, allowed: a built-in persona ({', '.join(self.known)}){near}; {cure}")
         return known
 
     def _rules(self, persona: Persona, place: Place) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mmos.config.wording import found
+from mmos.config.wording import with_type
 from mmos.errors import ConfigError, Problem
 
 NEXT_STEP = "`mmos runs export RUN --trace` writes a trace; docs/simulate.md explains the keys of a line."
@@ -113,20 +113,20 @@ class _Reader:
 
 def _problems(row: Any) -> Iterable[tuple[str, str]]:
     if not isinstance(row, dict):
-        yield "", f"found {found(row)}, allowed: an object with {', '.join(_NEEDED)}"
+        yield "", f"found {with_type(row)}, allowed: an object with {', '.join(_NEEDED)}"
         return
     for key in _NEEDED:
         if key not in row:
             yield key, f"'{key}' is missing; it is required here"
     for key, value in row.items():
         if key in _TEXTS and not (isinstance(value, str) and (value or key not in _NEEDED)):
-            yield key, f"found {found(value)}, allowed: text"
+            yield key, f"found {with_type(value)}, allowed: text"
         if key in _NUMBERS and not (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
-            yield key, f"found {found(value)}, allowed: seconds, 0 or more"
+            yield key, f"found {with_type(value)}, allowed: seconds, 0 or more"
         if key in _WHOLES and not (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-            yield key, f"found {found(value)}, allowed: a whole number >= 0"
+            yield key, f"found {with_type(value)}, allowed: a whole number >= 0"
         if key == "after" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-            yield key, f"found {found(value)}, allowed: a list of ids"
+            yield key, f"found {with_type(value)}, allowed: a list of ids"
 
 
 def joined(traces: Sequence[Sequence[Call]]) -> list[Call]:

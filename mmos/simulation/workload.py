@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mmos.config.wording import found, unknown_key
+from mmos.config.wording import unknown_key, with_type
 from mmos.errors import UsageError
 from mmos.simulation.trace import Call
 
@@ -49,7 +49,7 @@ class Workload:
                 values[key] = _READERS[key](value)
             except ValueError:
                 allowed = _ALLOWED.get(key, "a whole number >= 1")
-                missing = f"--generate: {key}: found {found(value)}, allowed: {allowed}"
+                missing = f"--generate: {key}: found {with_type(value)}, allowed: {allowed}"
                 raise UsageError(missing if sign else f"--generate: {key} needs a value, {allowed}.") from None
         return cls(**values)
 

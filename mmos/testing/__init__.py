@@ -107,7 +107,7 @@ def _model(name: str, turns: Sequence[Turn] | Model) -> Model:
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+    result = dict(base)
     for key, value in changes.items():
-        merged[key] = _merged(merged.get(key, {}), value) if isinstance(value, Mapping) else value
-    return merged
+        result[key] = _merged(result.get(key, {}), value) if isinstance(value, Mapping) else value
+    return result

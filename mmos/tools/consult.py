@@ -39,8 +39,8 @@ class Consultation:
 
     def _message(self, context: Context, query: str, background: str) -> Message:
         """The user's task word for word, then the brief. Both are data, whatever they contain."""
-        known = f"\n\n{self.templates.fill('background', facts=background)}" if background else ""
-        brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=known)
+        facts = f"\n\n{self.templates.fill('background', facts=background)}" if background else ""
+        brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=facts)
         return Message("user", brief, files=context.files)
 
     def _response(self, context: Context, role: str, answer: Answer) -> str:
@@ -52,8 +52,8 @@ class Consultation:
 
     def _failure(self, error: MmosError) -> dict[str, Any]:
         partial = error.partial if isinstance(error, HostError) else ""
-        told = self.templates.fill("broken_answer", error=str(error), text=partial) if partial else str(error)
-        return {"success": False, "response": told, "reasoning": ""}
+        response = self.templates.fill("broken_answer", error=str(error), text=partial) if partial else str(error)
+        return {"success": False, "response": response, "reasoning": ""}
 
     def brief(self) -> dict[str, dict[str, str]]:
         """The arguments of a consultation. The specialist also gets the user's task, so the caller need not repeat it."""
@@ -89,7 +89,7 @@ def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
     names = [specialist.name for specialist in specialists]
     # the description also has the names, because some hosts drop `enum` on the way to the model
     purposes = " ".join(f"{specialist.name}: {specialist.purpose}" for specialist in specialists)
-    chosen = {
+    choice = {
         "type": "string",
         "enum": names,
         "description": consultation.templates.fill("consult_specialist.specialist", names=", ".join(names)),
@@ -99,7 +99,7 @@ def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
         consultation.templates.fill("consult_specialist", purposes=purposes),
         {
             "type": "object",
-            "properties": {"specialist": chosen, **consultation.brief()},
+            "properties": {"specialist": choice, **consultation.brief()},
             "required": ["specialist", "query"],
             "additionalProperties": False,
         },

@@ -32,7 +32,7 @@ class Reference:
 
     def look(self, folder: Path | None) -> str | None:
         """The name of its tool, without importing anything. None: only an import would tell. Raises `UnusableError`."""
-        return look(self.module, self.name, None if self.place is None else folder, offered=self.place is None)
+        return look(self.module, self.name, None if self.place is None else folder, by_package=self.place is None)
 
     def load(self, folder: Path | None) -> Tool:
         """Import the function and make the tool. The configuration's folder comes first on the import path."""
@@ -53,9 +53,9 @@ class Reference:
             raise UnusableError(f"{self.module} ends the program when it is imported ({type(error).__name__}: {error})") from error
 
 
-def references(configured: Sequence[str]) -> Iterator[Reference]:
+def references(names: Sequence[str]) -> Iterator[Reference]:
     """The functions that the configuration names, then those that installed packages offer in the entry point group `mmos.tools`."""
-    for place, text in enumerate(configured):
+    for place, text in enumerate(names):
         module, _, name = text.partition(":")
         yield Reference(text, module, name, place)
     for entry in entry_points(group=GROUP):

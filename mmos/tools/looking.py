@@ -26,47 +26,47 @@ class UnusableError(ValueError):
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Binding:
     """What a name is bound to in a file, as far as the text shows."""
 
     tool: str | None = None
     """The name of the tool. None: only an import would tell."""
     plain: bool = False
     """Whether it is a function without decorators."""
-    imported: str = ""
+    origin: str = ""
     """Its full name in the module that it is imported from. Empty: it is not imported."""
 
 
-def look(module: str, name: str, folder: Path | None, *, offered: bool = False) -> str | None:
+def look(module: str, name: str, folder: Path | None, *, by_package: bool = False) -> str | None:
     """The name of the tool that `module:name` makes. None: only an import would tell. `offered`: its own package offers it as a tool."""
     path = _file(module, folder)
-    found = _look(path, name, folder) if path is not None and name.isidentifier() else _Found()
-    if not offered:
+    found = _look(path, name, folder) if path is not None and name.isidentifier() else _Binding()
+    if not by_package:
         _check_owner(module, path, folder, found, name)
     return found.tool
 
 
-def _look(path: Path, name: str, folder: Path | None) -> _Found:
+def _look(path: Path, name: str, folder: Path | None) -> _Binding:
     try:
-        tree = _parsed(path)
+        tree = _parse(path)
         _check_imports(tree, path, folder)
-        return _found(_Bindings(tree), path, name)
+        return _binding(_Bindings(tree), path, name)
     except RecursionError:
-        raise UnusableError(f"{_called(path)} is nested too deeply to be read") from None
+        raise UnusableError(f"{_title(path)} is nested too deeply to be read") from None
 
 
-def _found(bindings: _Bindings, path: Path, name: str) -> _Found:
+def _binding(bindings: _Bindings, path: Path, name: str) -> _Binding:
     found = bindings.of.get(name, [])
     if not found and not bindings.dynamic:
-        raise UnusableError(f"{_called(path)} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
+        raise UnusableError(f"{_title(path)} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
     if len(found) != 1:
-        return _Found()
+        return _Binding()
     (node,) = found
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return _Found(_tool_name(node, bindings.imported), plain=not node.decorator_list)
+        return _Binding(_tool_name(node, bindings.imports), plain=not node.decorator_list)
     if isinstance(node, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
-        raise UnusableError(f"{_called(path)}, line {node.lineno}: '{shown(name)}' is not a function")
-    return _Found(imported=bindings.imported.get(name, "") if isinstance(node, ast.Import | ast.ImportFrom) else "")
+        raise UnusableError(f"{_title(path)}, line {node.lineno}: '{shown(name)}' is not a function")
+    return _Binding(origin=bindings.imports.get(name, "") if isinstance(node, ast.Import | ast.ImportFrom) else "")
 
 
 # ---------------------------------------------------------------- whose it is
@@ -92,13 +92,13 @@ def not_yours(name: str, whose: Owner) -> UnusableError:
     )
 
 
-def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Found, name: str) -> None:
+def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Binding, name: str) -> None:
     """Refuse functions of Python itself, and functions of packages that are not marked as tools."""
     whose = owner(module, path, folder)
     if whose == "Python" or (whose and found.plain):
         raise not_yours(f"{module}.{name}", whose)
-    if found.imported and _beside(found.imported.partition(".")[0], folder) is None and owner(found.imported, None, folder) == "Python":
-        raise not_yours(found.imported, "Python")
+    if found.origin and _beside(found.origin.partition(".")[0], folder) is None and owner(found.origin, None, folder) == "Python":
+        raise not_yours(found.origin, "Python")
 
 
 # ---------------------------------------------------------------- the file
@@ -126,8 +126,8 @@ def _top(name: str, folder: Path | None) -> ModuleSpec | None:
     if not _is_there(name, folder):
         near = perhaps(name, (path.stem for path in folder.glob("*.py"))) if folder is not None else ""
         raise UnusableError(f"there is no module '{shown(name)}' beside the configuration or on the import path{near}")
-    loaded = sys.modules.get(name)
-    return _beside(name, folder) or (loaded.__spec__ if loaded is not None else find_spec(name))
+    module = sys.modules.get(name)
+    return _beside(name, folder) or (module.__spec__ if module is not None else find_spec(name))
 
 
 def _beside(name: str, folder: Path | None) -> ModuleSpec | None:
@@ -138,35 +138,35 @@ def _is_there(name: str, folder: Path | None) -> bool:
     return name in sys.modules or _beside(name, folder) is not None or find_spec(name) is not None
 
 
-def _called(path: Path) -> str:
+def _title(path: Path) -> str:
     return f"{path.parent.name}/{path.name}" if path.stem == "__init__" else path.name
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parse(path: Path) -> ast.Module:
     try:
         source = content(path, MOST_SOURCE + 1)
         if len(source) > MOST_SOURCE:
-            raise UnusableError(f"{_called(path)} has more than {MOST_SOURCE >> 20} MiB, too much for a module of functions")
+            raise UnusableError(f"{_title(path)} has more than {MOST_SOURCE >> 20} MiB, too much for a module of functions")
         return ast.parse(source)
     except OSError as error:
-        raise UnusableError(f"{_called(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UnusableError(f"{_title(path)} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except SyntaxError as error:
-        raise UnusableError(f"{_called(path)}, line {error.lineno or 1}, is not valid Python: {error.msg}") from None
+        raise UnusableError(f"{_title(path)}, line {error.lineno or 1}, is not valid Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise UnusableError(f"{_called(path)} is not valid Python: {error}") from None
+        raise UnusableError(f"{_title(path)} is not valid Python: {error}") from None
 
 
 def _check_imports(tree: ast.Module, path: Path, folder: Path | None) -> None:
     """Check that the modules imported at the top level are installed. A file that uses `sys` or `site` is skipped: it may change the import path."""
-    wanted = [(name.partition(".")[0], node.lineno) for node in tree.body for name in _imported_by(node)]
-    if {"sys", "site"} & {name for name, _ in wanted}:
+    modules = [(name.partition(".")[0], node.lineno) for node in tree.body for name in _modules_of(node)]
+    if {"sys", "site"} & {name for name, _ in modules}:
         return
-    for name, line in wanted:
+    for name, line in modules:
         if not _is_there(name, folder):
-            raise UnusableError(f"{_called(path)}, line {line}, imports '{shown(name)}', which is not installed")
+            raise UnusableError(f"{_title(path)}, line {line}, imports '{shown(name)}', which is not installed")
 
 
-def _imported_by(node: ast.stmt) -> Iterable[str]:
+def _modules_of(node: ast.stmt) -> Iterable[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
@@ -180,15 +180,15 @@ class _Bindings:
 
     def __init__(self, tree: ast.Module) -> None:
         self.of: dict[str, list[ast.AST]] = {}
-        self.imported: dict[str, str] = {}
+        self.imports: dict[str, str] = {}
         """The full name of each imported name."""
         for node in _scope(tree):
-            for name, value in _bound(node):
+            for name, value in _names_of(node):
                 self.of.setdefault(name, []).append(value)
-            self.imported |= dict(_imports(node))
+            self.imports |= dict(_imports(node))
         words = {getattr(node, "id", getattr(node, "attr", getattr(node, "name", None))) for node in ast.walk(tree)}
-        declared = any(isinstance(node, ast.Global) for node in ast.walk(tree))
-        self.dynamic = declared or "*" in self.of or not _DYNAMIC.isdisjoint(words)
+        has_global = any(isinstance(node, ast.Global) for node in ast.walk(tree))
+        self.dynamic = has_global or "*" in self.of or not _DYNAMIC.isdisjoint(words)
 
     @property
     def functions(self) -> list[str]:
@@ -197,15 +197,15 @@ class _Bindings:
 
 def _scope(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes of one scope, in order. Functions and classes are included, but not their contents."""
-    left = [node]
-    while left:
-        node = left.pop()
+    nodes = [node]
+    while nodes:
+        node = nodes.pop()
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            left += reversed(list(ast.iter_child_nodes(node)))
+            nodes += reversed(list(ast.iter_child_nodes(node)))
         yield node
 
 
-def _bound(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+def _names_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name, node
@@ -231,19 +231,19 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------- the function
 
 
-def _tool_name(function: ast.FunctionDef | ast.AsyncFunctionDef, imported: Mapping[str, str]) -> str | None:
+def _tool_name(function: ast.FunctionDef | ast.AsyncFunctionDef, imports: Mapping[str, str]) -> str | None:
     """The function's own name, or the name from `@mmos.tool(name=…)`. None: another decorator may change it."""
     name: str | None = function.name
     for decorator in function.decorator_list:
-        called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        root, dot, rest = ast.unparse(called).partition(".")
-        if imported.get(root, root) + dot + rest not in _DECORATORS:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        root, dot, rest = ast.unparse(target).partition(".")
+        if imports.get(root, root) + dot + rest not in _DECORATORS:
             return None
         for word in decorator.keywords if isinstance(decorator, ast.Call) else []:
             if word.arg in ("name", None):
                 name = word.value.value if isinstance(word.value, ast.Constant) and isinstance(word.value.value, str) else None
-    given = function.args
-    odd = [one for one in (*given.posonlyargs, given.vararg, given.kwarg) if one is not None and not _is_context(one)]
+    parameters = function.args
+    odd = [one for one in (*parameters.posonlyargs, parameters.vararg, parameters.kwarg) if one is not None and not _is_context(one)]
     if odd:
         raise UnusableError(f"{function.name}: parameter '{odd[0].arg}' cannot be given by name, so no model can give it")
     return name

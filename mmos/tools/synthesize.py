@@ -18,14 +18,14 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
     """Make the tool. Without arguments it takes every answer that specialists gave in this run."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
-        texts = arguments.get("responses") or gathered(context, role)
+        texts = arguments.get("responses") or past_answers(context, role)
         if not texts:
             raise ToolError(templates.fill("nothing_to_synthesize"))
         whole = enumerate(map(context.expanded, texts), 1)
-        listed = Fenced("\n\n".join(templates.fill("one_response", number=str(number), text=fenced(text)) for number, text in whole))
+        responses = Fenced("\n\n".join(templates.fill("one_response", number=str(number), text=fenced(text)) for number, text in whole))
         instruction = arguments.get("instruction") or templates.fill("usual_synthesis")
-        told = templates.fill("synthesis", task=context.task, responses=listed, instruction=instruction)
-        answer = await context.ask(role, Message("user", told, files=context.files))
+        message = templates.fill("synthesis", task=context.task, responses=responses, instruction=instruction)
+        answer = await context.ask(role, Message("user", message, files=context.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(
@@ -47,10 +47,12 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
     return Tool(spec, run, after_crash="repeat")
 
 
-def gathered(context: Context, synthesizer: str) -> list[str]:
+def past_answers(context: Context, synthesizer: str) -> list[str]:
     """The whole answers of specialists to this participant in this run, in their order."""
     scope = context.scope
     calls = [call.call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
-    opened = [lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer]
-    lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in opened]
-    return [said for lane in lanes if lane.status in ("answered", "partial") and (said := lane.said())]
+    consultations = [
+        lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer
+    ]
+    lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in consultations]
+    return [text for lane in lanes if lane.status in ("answered", "partial") and (text := lane.said())]

@@ -36,13 +36,13 @@ class Wishes:
 
     def set(self, key: str, value: str, roles: Collection[str]) -> None:
         """Set one value. An empty value removes it."""
-        from mmos.config.settings import checked
+        from mmos.config.settings import setting_value
 
         place, name = self._place(key, roles)
         if not value:
             place.pop(name, None)
         else:
-            place[name] = value if place is self.roles else checked(name, value)
+            place[name] = value if place is self.roles else setting_value(name, value)
 
     def told(self) -> list[tuple[str, str]]:
         """List all values that are set."""

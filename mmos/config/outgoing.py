@@ -1,4 +1,4 @@
-"""Which variables of the environment a configuration sends to which host."""
+"""Finds the variables of the environment that a configuration sends to hosts."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from mmos.config.load import Config
 from mmos.config.schema import Server
 from mmos.config.wording import Place, dotted, masked
 
-_SPOKEN = frozenset({"model", "system", "description", "role", "options", "server"})
-"""Keys of a role whose text a host gets to read."""
+_PROMPT_KEYS = frozenset({"model", "system", "description", "role", "options", "server"})
+"""Keys of a role whose text goes to a host."""
 
 
 @dataclass(frozen=True)
-class Leaving:
-    """A variable on its way out of this machine."""
+class OutgoingVariable:
+    """A variable whose value leaves this machine."""
 
     variable: str
     hosts: tuple[str, ...]
-    """Addresses, without what may be secret in them."""
+    """Addresses without their secrets."""
     key: str
-    """Where the configuration says so."""
+    """The key in the configuration that sends it."""
 
 
-def leaving(config: Config) -> list[Leaving]:
-    """Whether or not they are set. Only what leaves this machine: a host here gets nothing that is not here already."""
+def outgoing_variables(config: Config) -> list[OutgoingVariable]:
+    """The variables that go to hosts on other machines, set or not."""
     away = {name: _address(config, name, server) for name, server in config.servers().items() if is_away(server)}
     if not away:
         return []
-    written = config.document.data.get("orchestration", {})
-    found = [*_to_servers(config, away), *_in_roles(written, tuple(dict.fromkeys(away.values())))]
-    return [Leaving(name, hosts, dotted(("orchestration", *place))) for name, hosts, place in found]
+    data = config.document.data.get("orchestration", {})
+    found = [*_to_servers(config, away), *_in_roles(data, tuple(dict.fromkeys(away.values())))]
+    return [OutgoingVariable(name, hosts, dotted(("orchestration", *place))) for name, hosts, place in found]
 
 
 def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
@@ -44,36 +44,36 @@ def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, 
         key = config.defined[name].api_key_env
         if key:
             yield key, hosts, (*place, "api_key_env")
-        yield from ((used, hosts, at) for at, used in _named(config.document.at(("orchestration", *place)), place))
+        yield from ((variable, hosts, at) for at, variable in _variables(config.document.at(("orchestration", *place)), place))
 
 
-def _in_roles(written: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
-    specialists = written.get("specialists") or {}
+def _in_roles(data: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
+    specialists = data.get("specialists") or {}
     roles: Iterable[tuple[Place, Any]] = [
-        (("arbiter",), written.get("arbiter")),
+        (("arbiter",), data.get("arbiter")),
         *((("specialists", n), r) for n, r in specialists.items()),
     ]
     for place, role in roles:
-        for key in _SPOKEN & (role or {}).keys():
-            for at, name in _named(role[key], (*place, key)):
+        for key in _PROMPT_KEYS & (role or {}).keys():
+            for at, name in _variables(role[key], (*place, key)):
                 if not (key == "model" and "MODEL" in name.upper()):  # such a variable names a model, and no secret
                     yield name, hosts, at
 
 
-def _named(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+def _variables(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
     """Variables in texts."""
     if isinstance(value, dict):
         for key, part in value.items():
-            yield from _named(part, (*place, key))
+            yield from _variables(part, (*place, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            yield from _named(part, (*place, index))
+            yield from _variables(part, (*place, index))
     elif isinstance(value, str) and not (_is_address(place) and is_reference(value)):
         yield from ((place, name) for name in references(value))
 
 
 def _is_address(place: Place) -> bool:
-    """An address that comes from the environment as a whole goes nowhere else than there."""
+    """Whether the value is an address. A host gets its own address only."""
     match place:
         case ("servers", _, "url") | ("arbiter", "server", *_) | ("specialists", _, "server", *_):
             return True
@@ -94,10 +94,10 @@ def is_local(host: str) -> bool:
 
 
 def _address(config: Config, name: str, server: Server) -> str:
-    """Where a host is, as the file says it: what the environment filled in may be a secret."""
-    written = config.document.at(("orchestration", "servers", name, "url"))
-    if isinstance(written, str) and has_reference(written):
-        return masked(written)
+    """The address of a host as the file has it. A value from the environment may be a secret."""
+    data = config.document.at(("orchestration", "servers", name, "url"))
+    if isinstance(data, str) and has_reference(data):
+        return masked(data)
     if name in config.implicit and name not in config.text:
         return "a host that the environment names"
     parts = urlsplit(server.url)

@@ -12,14 +12,14 @@ from mmos.errors import UsageError
 from mmos.messages import Message
 
 
-def message(given: Message | Mapping[str, Any]) -> Message:
+def message(value: Message | Mapping[str, Any]) -> Message:
     """The message. A mapping must have the format of `/api/chat`."""
-    if isinstance(given, Message):
-        return given
-    if not isinstance(given.get("role"), str) or not isinstance(given.get("content") or "", str):
+    if isinstance(value, Message):
+        return value
+    if not isinstance(value.get("role"), str) or not isinstance(value.get("content") or "", str):
         raise UsageError("A message needs a role and a content, both text.", next_step="Use the format of Ollama's /api/chat.")
     try:
-        return Message.as_given(given)
+        return Message.as_given(value)
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
 

@@ -16,7 +16,7 @@ MOST_BYTES = 16 << 20
 """Most bytes of all files together."""
 
 
-def reached(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
+def source_files(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
     """Every file of the folder that these modules consist of or import, with its content."""
     invalidate_caches()
     files: dict[Path, bytes] = {}
@@ -31,7 +31,7 @@ def reached(modules: Iterable[str], folder: Path) -> dict[Path, bytes]:
             if len(files) > MOST_FILES or size > MOST_BYTES:
                 most = f"{MOST_FILES:,} files or {MOST_BYTES >> 20} MiB"
                 raise UnusableError(f"its functions import more than {most} of this folder, and mmos looks at no more")
-            fresh = [name for name in _imported(files[path], package) if name not in known]
+            fresh = [name for name in _imports(files[path], package) if name not in known]
             known.update(fresh)
             names += fresh
     return files
@@ -64,7 +64,7 @@ def _files(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
         places, package = list(inside), around
 
 
-def _imported(source: bytes, package: str) -> Iterator[str]:
+def _imports(source: bytes, package: str) -> Iterator[str]:
     """The full names of everything that a file imports, anywhere in it."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
