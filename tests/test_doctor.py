@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmos.config.load import from_mapping
-from mmos.doctor.checkup import diagnose, is_well
+from mmos.doctor.checkup import Circumstances, diagnose, examine, is_well
 from mmos.doctor.findings import Finding
-from mmos.doctor.gather import Circumstances, examine
 from mmos.fitness.card import Card as Trial
 from mmos.fitness.card import Marks
 from mmos.fitness.shelf import Shelf

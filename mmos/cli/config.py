@@ -57,7 +57,7 @@ async def _check(config: Setting, *, offline: bool) -> int:
     from mmos.app import checks, trust
     from mmos.app.wiring import templates_of
     from mmos.cli.wiring import agreed_to, configured
-    from mmos.doctor.absent import absent
+    from mmos.doctor.checkup import absent
     from mmos.errors import ConfigError
 
     try:

@@ -20,10 +20,10 @@ from mmos.cli.tables import line, terminal_width
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
+    from mmos.doctor.checkup import Circumstances
     from mmos.doctor.facts import Facts
     from mmos.doctor.findings import Finding, Pull
-    from mmos.doctor.gather import Circumstances
-    from mmos.doctor.probe import Probing
+    from mmos.doctor.tools import Probing
     from mmos.fleet.fleet import Fleet
 
 MARKS: dict[Style, str] = {"error": "✗", "warning": "!", "info": "·", "ok": "✓"}
@@ -78,7 +78,7 @@ async def _doctor(config: Setting, probing: Probing, *, fix: bool, yes: bool) ->
 @asynccontextmanager
 async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Facts, Fleet | None]]:
     """Collect the facts. Without a readable configuration there is no fleet to ask."""
-    from mmos.doctor.gather import examine, examine_without
+    from mmos.doctor.checkup import examine, examine_without
     from mmos.errors import ConfigError
 
     try:
@@ -91,7 +91,7 @@ async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Fac
 
 
 def _around(config: Setting, probing: Probing) -> Circumstances:
-    from mmos.doctor.gather import Circumstances
+    from mmos.doctor.checkup import Circumstances
 
     return Circumstances(_state(config), os.environ, probing, _note)
 

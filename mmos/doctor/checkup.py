@@ -1,38 +1,220 @@
-"""Runs all checks and gives the verdict."""
+"""Examines an installation: gathers the facts at once, and runs every check on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
 
-from mmos.doctor import clocks, configuration, hosts, marks, memory, models, packages, rendering, roles, state, versions
+from mmos.app import checks, wiring
+from mmos.config.load import Config
+from mmos.config.roles import ResolvedRole
+from mmos.config.sources import expanded, is_file
+from mmos.config.wording import Place
+from mmos.doctor import hosts, machine, models, roles, tools
 from mmos.doctor.facts import Facts
-from mmos.doctor.findings import FAMILIES, Finding
+from mmos.doctor.findings import FAMILIES, Finding, error, warning
+from mmos.doctor.hosts import skew
+from mmos.doctor.machine import look_at_state, packages
+from mmos.doctor.models import lacking
+from mmos.doctor.tools import Probing, rendered
+from mmos.errors import ConfigError, HostError, Problem
+from mmos.fitness.shelf import Shelf
+from mmos.fleet.fleet import Fleet
+from mmos.fleet.survey import HostState, survey
+from mmos.hosts.face import Card
+from mmos.names import canonical
+
+PATIENCE = 1.2
+"""With the start of Python the whole examination of dead hosts takes no more than two seconds."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Where the doctor has been called to."""
+
+    state: Path
+    environ: Mapping[str, str]
+    probing: Probing = "idle"
+    note: Callable[[str], None] = lambda _text: None
+    """Told what takes long."""
+    patience: float = PATIENCE
+    """Seconds for each question."""
+    wall: Callable[[], float] = time.time
+
+
+async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
+    """All facts about a configuration that loads."""
+    servers = config.servers()
+    states, cards, skews, state = await asyncio.gather(
+        survey(fleet, servers, patience=around.patience), _cards(config, fleet, around), _skews(fleet, around), look_at_state(around.state)
+    )
+    shelf = Shelf.of_state(around.state)
+    facts = Facts(
+        config,
+        unusable=tuple(checks.problems(config)),
+        states=states,
+        cards=cards,
+        trials={(card.host, canonical(card.model)): card for card in shelf.cards()},
+        damaged_cards=tuple(shelf.damaged()),
+        skews=skews,
+        unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
+        missing_files=dict(_missing_files(config, around.environ)),
+        state=state,
+        packages=packages(config),
+        now=around.wall(),
+    )  # fmt: skip
+    return replace(facts, rendered=await rendered(facts, fleet, around.probing, around.note))
+
+
+async def examine_without(error: ConfigError, around: Circumstances) -> Facts:
+    """What can be said where the configuration cannot be read."""
+    cure = "" if error.next_step == ConfigError.next_step else error.next_step
+    return Facts(problems=error.problems, cure=cure, state=await look_at_state(around.state), packages=packages(None), now=around.wall())
+
+
+async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tuple[str, str], Card]:
+    """What each host tells of the models that roles use there."""
+    wanted = {
+        (seat.name, canonical(role.model)): role.model
+        for role in config.roles().values()
+        for seat in fleet.seats
+        if not role.servers or seat.name in role.servers
+    }
+    told = await asyncio.gather(*(_card(fleet, host, model, around.patience) for (host, _), model in wanted.items()))
+    return {place: card for place, card in zip(wanted, told, strict=True) if card is not None}
+
+
+async def _card(fleet: Fleet, host: str, model: str, patience: float) -> Card | None:
+    try:
+        async with asyncio.timeout(patience):
+            return await fleet.host(host).show(model)
+    except (HostError, TimeoutError):
+        return None  # that it is down or lacks the model shows elsewhere
+
+
+async def _skews(fleet: Fleet, around: Circumstances) -> dict[str, float]:
+    names = [seat.name for seat in fleet.seats if seat.host.url]
+    told = await asyncio.gather(*(skew(fleet.host(name).url, around.patience, around.wall) for name in names))
+    return {name: seconds for name, seconds in zip(names, told, strict=True) if seconds is not None}
+
+
+def _missing_files(config: Config, environ: Mapping[str, str]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    from mmos.hosts.embedded.files import BUILT_IN, built_in_file
+
+    for name, server in config.servers().items():
+        if server.kind != "embedded":
+            continue
+        models = server.models or {"the built-in model": BUILT_IN}
+        folder = config.folder or Path.cwd()
+        there = {
+            model: built_in_file() is not None if path == BUILT_IN else is_file(folder / expanded(path, environ))
+            for model, path in models.items()
+        }
+        if gone := tuple(model for model, found in there.items() if not found):
+            yield name, gone
+
+
+# ---------------------------------------------------------------- what a configuration names and no host has
+
+
+ABSENT_PATIENCE = 3.0
+"""Seconds that each host has for its answer; all are asked at once."""
+
+
+async def absent(config: Config, *, patience: float = ABSENT_PATIENCE) -> list[Problem]:
+    async with wiring.fleet_of(config) as fleet:
+        facts = Facts(config, states=await survey(fleet, config.servers(), patience=patience))
+    return [*_absent_hosts(config, facts), *_absent_models(config, facts)]
+
+
+def _absent_hosts(config: Config, facts: Facts) -> Iterator[Problem]:
+    for state in facts.states:
+        if state.error is not None and not _lacks_key(config, state):
+            yield config.document.problem(_place_of_host(config, state.name), f"{state.error.message} {state.error.next_step}".strip())
+
+
+def _lacks_key(config: Config, state: HostState) -> bool:
+    """That its key is not set is a warning already."""
+    variable = config.servers()[state.name].api_key_env
+    return variable is not None and not os.environ.get(variable) and state.error is not None and state.error.code == "unauthorized"
+
+
+def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
+    for role in facts.roles.values():
+        for state in lacking(facts, role):
+            cure = (
+                f"fetch it: mmos models pull {quote(role.model)} --host {state.name}"
+                if state.abilities.pulls
+                else "load it there, or name another"
+            )
+            yield config.document.problem((*_place_of_role(role), "model"), f"{state.name} does not have {role.model}; {cure}")
+
+
+def _place_of_host(config: Config, host: str) -> Place:
+    """Where a host is defined, or else the first role that names it."""
+    if host in config.orchestration.servers:
+        return ("orchestration", "servers", host)
+    naming = (role for role in config.roles().values() if host in role.servers)
+    role = next(naming, None)
+    return ("orchestration",) if role is None else (*_place_of_role(role), "server")
+
+
+def _place_of_role(role: ResolvedRole) -> Place:
+    return ("orchestration", role.name) if role.name == wiring.ARBITER else ("orchestration", "specialists", role.name)
+
+
+# ---------------------------------------------------------------- the checks
+
+
+_ELSEWHERE = re.compile(r"orchestration\.servers\.[^.]+\.(api_key_env|kind|models\..*)$")
+"""Keys of which other checks say more."""
+
+
+def configuration(facts: Facts) -> Iterator[Finding]:
+    for problem in facts.problems:
+        yield error("config_invalid", _subject(problem), problem.message, facts.cure or "Correct it, then: mmos config check")
+    for problem in facts.unusable:
+        yield error("config_unusable", _subject(problem), problem.message, "Correct it, then: mmos config check")
+    for problem in facts.config.warnings if facts.config else ():
+        if not _ELSEWHERE.match(problem.key):
+            yield warning("config_warning", _subject(problem), problem.message, "mmos config show tells where every value comes from")
+
+
+def _subject(problem: Problem) -> str:
+    return ": ".join(part for part in (problem.where, problem.key) if part) or "configuration"
+
 
 Check = Callable[[Facts], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    configuration.configuration,
+    configuration,
     hosts.reachable,
     hosts.keys,
     hosts.open_roads,
     hosts.same_versions,
-    versions.versions,
-    clocks.clocks,
+    hosts.versions,
+    hosts.clocks,
     models.present,
     models.remote,
     models.alike,
     models.stuck,
-    packages.needed_packages,
-    memory.gpus,
-    memory.windows,
-    memory.spilled,
-    rendering.tools,
+    machine.needed_packages,
+    models.gpus,
+    models.windows,
+    models.spilled,
+    tools.tools,
     roles.suitable,
     roles.sized,
-    marks.marked,
-    state.state_folder,
-    state.disk,
-    packages.slow_packages,
+    roles.marked,
+    machine.state_folder,
+    machine.disk,
+    machine.slow_packages,
 )
 _LEVELS = ("error", "warning", "info")
 

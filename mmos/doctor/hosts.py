@@ -1,9 +1,15 @@
-"""Checks hosts: no answer and why, keys that are not set, prompts that would travel unencrypted."""
+"""Checks hosts: whether they answer, their keys, their addresses, their clocks and their versions of Ollama."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal
 from urllib.parse import urlsplit
 
 from mmos.doctor.facts import Facts
@@ -63,3 +69,89 @@ def same_versions(facts: Facts) -> Iterator[Finding]:
     if len({*versions.values()}) > 1:
         told = ", ".join(f"{name} {version}" for name, version in versions.items())
         yield info("versions_differ", "hosts", f"Hosts run different versions of Ollama ({told}), and the same model may behave differently.", "Bring them to the newest of these.")  # fmt: skip
+
+
+# ---------------------------------------------------------------- clocks
+
+
+MOST_SECONDS = 30.0
+"""A clock may differ by so much and trouble nobody."""
+
+
+async def skew(url: str, patience: float, wall: Callable[[], float] = time.time) -> float | None:
+    """Seconds that the clock behind an address is ahead of ours; None where it does not tell. No key is sent: any answer has the date."""
+    import aiohttp
+    from aiohttp.http_exceptions import HttpProcessingError
+
+    try:
+        async with asyncio.timeout(patience), aiohttp.ClientSession(trust_env=False) as session:
+            asked = wall()
+            async with session.get(url, allow_redirects=False) as response:
+                told = parsedate_to_datetime(response.headers["Date"]).timestamp()
+    except (TimeoutError, aiohttp.ClientError, HttpProcessingError, KeyError, ValueError, OverflowError):
+        return None
+    return told + 0.5 - (asked + wall()) / 2  # it tells whole seconds
+
+
+def clocks(facts: Facts) -> Iterator[Finding]:
+    for host, seconds in facts.skews.items():
+        if abs(seconds) > MOST_SECONDS:
+            where = "ahead of" if seconds > 0 else "behind"
+            yield warning(
+                "clock_skew", host,
+                f"Its clock is {abs(seconds):.0f} s {where} this machine's, or this machine's is wrong. The times that models stay loaded are wrong by the same amount.",
+                "On the machine whose clock is wrong: sudo timedatectl set-ntp true",
+            )  # fmt: skip
+
+
+# ---------------------------------------------------------------- versions
+
+
+Number = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Versions from one up to another, that one excluded, and what is wrong with them."""
+
+    since: Number
+    before: Number
+    level: Level
+    code: Literal["version_insecure", "version_too_old", "version_known_bad"]
+    what: str
+    cure: str = ""
+
+
+UPDATE = "Update Ollama on {host}: https://ollama.com/download (on Linux: curl -fsSL https://ollama.com/install.sh | sh)"
+KNOWN = (
+    Known((0, 0, 0), (0, 5, 0), "error", "version_too_old", "answers by a JSON schema, which roles without tool calls need, came with 0.5.0"),
+    Known((0, 0, 0), (0, 17, 1), "warning", "version_insecure", "anyone who can reach it can read its memory with a forged model file (CVE-2026-7482)"),
+    Known((0, 17, 1), (0, 20, 3), "warning", "version_insecure", "anyone who can reach it can read files outside the folder of images (CVE-2026-7020)"),
+    Known((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so only their order tells results apart"),
+    Known((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "it may continue to compute a call that was cancelled before its first token"),
+    Known((0, 30, 6), (0, 30, 7), "warning", "version_known_bad", "on machines whose GPU shares the memory it throws out and reloads models that fit (#16610)"),
+    Known((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "when a model repeats itself, Ollama ends the answer without an error (#18374)"),
+)  # fmt: skip
+"""From Ollama's issues and from our own measurements."""
+
+
+def versions(facts: Facts) -> Iterator[Finding]:
+    for state in facts.states:
+        number = version_number(state.version) if state.kind in ("ollama", "rehearsal") else None
+        if number is None:
+            continue
+        by_code: dict[str, list[Known]] = {}
+        for known in KNOWN:
+            if known.since <= number < known.before:
+                by_code.setdefault(known.code, []).append(known)
+        for code, faults in by_code.items():
+            level = min((fault.level for fault in faults), key=("error", "warning", "info").index)
+            what = "; ".join(fault.what for fault in faults)
+            yield Finding(level, code, state.name, f"Ollama {state.version}: {what}.", UPDATE.format(host=state.name))
+
+
+def version_number(version: str) -> Number | None:
+    """`0.33.0-rc2` is 0.33.0; what was built from source calls itself 0.0.0, and may be anything."""
+    match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version)
+    number = (int(match[1]), int(match[2]), int(match[3] or 0)) if match else (0, 0, 0)
+    return None if number == (0, 0, 0) else number

