@@ -9,7 +9,7 @@ import pytest
 
 from mmos.errors import BadRequest, HostRefusal, LacksTools
 from mmos.hosts.face import ChatRequest, Timeouts
-from mmos.hosts.openai.habits import MOST_LESSONS
+from mmos.hosts.openai.request import MOST_LESSONS
 from tests.openai_wire import HELLO, TOOLS, asking, delta, event, finished, opened, sent
 from tests.wire import Script, answer
 

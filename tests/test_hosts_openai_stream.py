@@ -14,7 +14,7 @@ from mmos.errors import HostError, HostFault, HostTimeout, MalformedCall, Protoc
 from mmos.hosts.face import Timeouts
 from mmos.hosts.faults import Site
 from mmos.hosts.growing import MAX_LINE
-from mmos.hosts.openai.answer import Answer
+from mmos.hosts.openai.stream import OpenAIStream
 from mmos.messages import Reply
 from tests.openai_wire import DONE, EVENTS, TOOLS, asking, delta, event, finished, opened, piece, sent
 from tests.wire import ABORT, CLOSE, HANG, LAST_CHUNK, Script, answer, chunk
@@ -28,10 +28,10 @@ async def read(*parts: bytes, **fields: Any) -> Reply:
         return await host.chat(asking(**fields), timeouts=Timeouts())
 
 
-def fresh() -> Answer:
+def fresh() -> OpenAIStream:
     ids = iter(f"call_{number}" for number in range(100))
     ticks = iter(range(1000))
-    return Answer(Site("studio", "http://studio/v1", "m"), lambda: next(ids), None, lambda: float(next(ticks)))
+    return OpenAIStream(Site("studio", "http://studio/v1", "m"), lambda: next(ids), None, lambda: float(next(ticks)))
 
 
 # ---------------------------------------------------------------- text

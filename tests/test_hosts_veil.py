@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.hosts.access import Access, Address
-from mmos.hosts.answer import Answer
 from mmos.hosts.faults import Site
 from mmos.hosts.growing import call_ids
+from mmos.hosts.ollama_stream import OllamaStream
 from mmos.hosts.veil import Veil
 from tests.hostile_host import SPELLINGS
 from tests.wire import done, said
@@ -41,7 +41,7 @@ def test_a_key_in_pieces_is_never_told(cuts: list[int], loud: bool) -> None:
     whole = f"It is {KEY.upper() if loud else KEY}, so."
     ends = sorted({*(min(cut, len(whole)) for cut in cuts), len(whole)})
     tokens: list[str] = []
-    answer = Answer(Site("box", "http://x", "m", keys=Veil([KEY])), call_ids(random.Random(0)), tokens.append)
+    answer = OllamaStream(Site("box", "http://x", "m", keys=Veil([KEY])), call_ids(random.Random(0)), tokens.append)
     for start, end in zip([0, *ends], ends, strict=False):
         answer.feed(said(whole[start:end]))
         assert KEY[:8].lower() not in answer.text.lower()

@@ -11,9 +11,9 @@ import orjson
 
 from mmos.errors import HostError
 from mmos.hosts import catalogue, reading
-from mmos.hosts.answer import Answer
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
+from mmos.hosts.ollama_stream import OllamaStream
 from mmos.hosts.wire import Wire
 from mmos.messages import Reply
 
@@ -45,15 +45,15 @@ class OllamaHost:
 
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
         site = self._wire.site(request.model)
-        answer = Answer(site, self._ids, on_token)
+        stream = OllamaStream(site, self._ids, on_token)
         if request.guarded:
-            answer.guard()
+            stream.guard()
         try:
-            await self._wire.request("/api/chat", _chat_body(request), answer.read, site=site, timeouts=timeouts, cold=request.cold)
+            await self._wire.request("/api/chat", _chat_body(request), stream.read, site=site, timeouts=timeouts, cold=request.cold)
         except HostError as fault:
-            fault.partial = answer.text
+            fault.partial = stream.text
             raise
-        return answer.reply()
+        return stream.reply()
 
     async def render(self, request: ChatRequest, *, timeouts: Timeouts) -> str | None:
         """The prompt that the host makes of a request, which loads the model and asks it nothing; None where the host is too old to show it."""

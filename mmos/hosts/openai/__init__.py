@@ -6,7 +6,6 @@ of a child process does, makes a new one whenever it has an address, and hands c
 
 from __future__ import annotations
 
-from mmos.hosts.openai.host import OpenAIHost
-from mmos.hosts.openai.key import Key
+from mmos.hosts.openai.host import Key, OpenAIHost
 
 __all__ = ["Key", "OpenAIHost"]

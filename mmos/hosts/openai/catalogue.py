@@ -12,7 +12,7 @@ from mmos.errors import HostError
 from mmos.hosts import faults, reading
 from mmos.hosts.catalogue import embedded
 from mmos.hosts.face import Installed, Timeouts
-from mmos.hosts.openai.habits import Habit
+from mmos.hosts.openai.request import Habit
 from mmos.hosts.wire import Wire
 
 BATCH = 32

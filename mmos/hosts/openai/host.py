@@ -1,27 +1,69 @@
-"""An OpenAI-compatible host: chat over server-sent events, embeddings, and its list of models."""
+"""An OpenAI-compatible host: chat over server-sent events, embeddings, its list of models, and its API key."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
 from urllib.parse import urlsplit
 
-from mmos.errors import BadRequest, HostError, HostRefusal, ModelMissing, WindowExceeded
+from mmos.errors import BadRequest, HostError, HostRefusal, ModelMissing, Unauthorized, WindowExceeded
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
-from mmos.hosts.openai import body, catalogue
-from mmos.hosts.openai.answer import Answer
-from mmos.hosts.openai.habits import MOST_LESSONS, Habit
-from mmos.hosts.openai.key import Key
+from mmos.hosts.openai import catalogue
+from mmos.hosts.openai.request import MOST_LESSONS, Habit, encoded, extras
 from mmos.hosts.openai.speech import OPENAI
+from mmos.hosts.openai.stream import OpenAIStream
 from mmos.hosts.speech import LESS
 from mmos.hosts.wire import Wire
 from mmos.logs import logger
 from mmos.messages import Reply
 from mmos.names import canonical
+
+
+@dataclass(frozen=True)
+class Key:
+    """`variable` names it; an empty value means that the variable is not set."""
+
+    variable: str
+    value: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, variable: str, environ: Mapping[str, str]) -> Key:
+        return cls(variable, environ.get(variable, "").strip())
+
+    @property
+    def said(self) -> str:
+        """The variable in a sentence; what is no usual name of one may be a key, put in the wrong place."""
+        return self.variable if self.variable.isupper() else "the variable that `api_key_env` names"
+
+    @property
+    def header(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.value}"} if self._is_usable else {}
+
+    def check(self, host: str, model: str) -> None:
+        """Nothing is sent without the key that the configuration promises."""
+        if not self.value:
+            raise Unauthorized(
+                f"{host} needs a key, and {self.said} is not set.", next_step="Set it in the environment.", host=host, model=model
+            )
+        if not self._is_usable:
+            raise Unauthorized(
+                f"The key for {host} cannot be sent: {self.said} holds signs that no header may hold.",
+                next_step="Copy the key once more.",
+                host=host,
+                model=model,
+            )
+
+    @property
+    def _is_usable(self) -> bool:
+        return bool(self.value) and self.value.isascii() and self.value.isprintable()
+
+
+# ---------------------------------------------------------------- the host
+
 
 _CHARS_A_TOKEN = 8
 """More than any text has on average: what is too long by this measure is too long by any."""
@@ -32,8 +74,6 @@ _LOCAL_KEEP = 4.0
 _UNASKED = "Let its own server do it; MMOS can for hosts of the kind ollama."
 
 _log = logger("mmos.hosts.openai")
-
-Served = TypeVar("Served")
 
 
 class OpenAIHost:
@@ -72,16 +112,16 @@ class OpenAIHost:
         self._check_length(request)
         habit, unlimited = self._habit(request.model), False
         for _ in range(MOST_LESSONS):
-            more = body.extras(request, habit, self._window(request))
+            more = extras(request, habit, self._window(request))
             if unlimited:
                 more.pop(habit.limit, None)
-            answer = Answer(self._wire.site(request.model), self._ids, on_token, self._clock)
+            stream = OpenAIStream(self._wire.site(request.model), self._ids, on_token, self._clock)
             if request.guarded:
-                answer.guard()
+                stream.guard()
             try:
-                return await self._heard(request, body.encoded(request, habit, more), answer, timeouts)
+                return await self._streamed(request, encoded(request, habit, more), stream, timeouts)
             except BadRequest as fault:
-                if answer.has_begun or not self._learns(habit, fault, more, request.model, constrained=bool(request.format)):
+                if stream.has_begun or not self._learns(habit, fault, more, request.model, constrained=bool(request.format)):
                     raise
             except WindowExceeded as fault:
                 if fault.window is not None:
@@ -92,13 +132,13 @@ class OpenAIHost:
                 unlimited = True
         raise HostRefusal(f"{self.name} refuses one part of the request after another.", host=self.name, model=request.model)
 
-    async def _heard(self, request: ChatRequest, data: bytes, answer: Answer, timeouts: Timeouts) -> Reply:
+    async def _streamed(self, request: ChatRequest, data: bytes, stream: OpenAIStream, timeouts: Timeouts) -> Reply:
         site = self._wire.site(request.model)
         try:
-            await self._wire.request("chat/completions", data, answer.read, site=site, timeouts=timeouts, cold=request.cold)
-            reply = answer.reply()
+            await self._wire.request("chat/completions", data, stream.read, site=site, timeouts=timeouts, cold=request.cold)
+            reply = stream.reply()
         except HostError as fault:
-            fault.partial = answer.text
+            fault.partial = stream.text
             raise
         if reply.usage.cached_tokens is not None and not self.abilities.tells_cached:
             self.abilities = replace(self.abilities, tells_cached=True)

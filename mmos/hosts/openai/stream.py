@@ -1,9 +1,10 @@
-"""A streamed answer of `/chat/completions`: server-sent events, or one object from a server that does not stream."""
+"""Reads a streamed reply of `/chat/completions`: server-sent events, or one object from a server that does not stream."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -12,10 +13,8 @@ from mmos.errors import HostError
 from mmos.hosts import faults, reading
 from mmos.hosts.face import OnToken
 from mmos.hosts.growing import MAX_ANSWER, Growing, Source
-from mmos.hosts.openai.drafts import Drafts
-from mmos.hosts.openai.usage import usage
 from mmos.hosts.patience import Patience
-from mmos.messages import Reply, ToolCall
+from mmos.messages import Reply, ToolCall, Usage
 
 _LAST_WORDS_SECONDS = 2.0
 """How long a finished answer waits for its count of tokens."""
@@ -34,7 +33,7 @@ _REASONS = {
 _FAILED = ("error", "abort", "cancelled", "failed")
 
 
-class Answer(Growing):
+class OpenAIStream(Growing):
     """The answer of an OpenAI-shaped server; what it does not tell of time is told by our clock."""
 
     __slots__ = ("_begun", "_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_reread", "_timings", "_usage")
@@ -109,7 +108,7 @@ class Answer(Growing):
     def reply(self) -> Reply:
         for draft in self._drafts:
             self._calls.append(ToolCall(self._id(draft.id), draft.name, self._arguments(draft.name, draft.arguments)))
-        cost = usage(self._usage, self._timings, (self._begun, self._first, self._clock()))
+        cost = _cost(self._usage, self._timings, (self._begun, self._first, self._clock()))
         return self._reply(cost, _REASONS.get(self._finish, self._finish or "stop"))
 
     # ---------------------------------------------------------------- events
@@ -217,3 +216,139 @@ class Answer(Growing):
         if isinstance(code, int) and 400 <= code < 600:
             return faults.spoken(self._site, error, code)
         return faults.spoken(self._site, error)
+
+
+# ---------------------------------------------------------------- calls that arrive in pieces
+
+
+@dataclass
+class Brackets:
+    """Counts the brackets of JSON as it comes, so that no piece makes all before it be read again."""
+
+    depth: int = 0
+    opened: bool = False
+    quoted: bool = False
+    escaped: bool = False
+
+    def take(self, text: str) -> None:
+        for sign in text:
+            if self.escaped:
+                self.escaped = False
+            elif sign == '"':
+                self.quoted = not self.quoted
+            elif self.quoted:
+                self.escaped = sign == "\\"
+            elif sign in "{[":
+                self.depth, self.opened = self.depth + 1, True
+            elif sign in "}]":
+                self.depth -= 1
+
+    @property
+    def closed(self) -> bool:
+        return self.opened and self.depth == 0
+
+
+@dataclass
+class Draft:
+    """A call that is still being written."""
+
+    id: str = ""
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)
+    given: Mapping[str, Any] | None = None
+    """Arguments that came as an object, against the custom."""
+    _brackets: Brackets = field(default_factory=Brackets)
+    _counted: int = 0
+    """Pieces whose brackets are counted."""
+
+    @property
+    def arguments(self) -> Any:
+        return "".join(self.pieces) if self.given is None else self.given
+
+    @property
+    def is_whole(self) -> bool:
+        for piece in self.pieces[self._counted :]:
+            self._brackets.take(piece)
+        self._counted = len(self.pieces)
+        return self.given is not None or self._brackets.closed
+
+
+class Drafts:
+    """All calls of an answer, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._drafts: list[Draft] = []
+        self._newest: dict[object, Draft] = {}
+        """Of each index; of none, the newest of all."""
+
+    def __iter__(self) -> Iterator[Draft]:
+        return iter(self._drafts)
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    def take(self, piece: Mapping[str, Any]) -> Draft:
+        """One piece; its parts may be missing, empty, or said again."""
+        function = reading.part(piece.get("function"))
+        id_, name = _text(piece.get("id")), _text(function.get("name"))
+        index = _index(piece.get("index"))
+        draft = self._continued(index, id_, name)
+        if draft is None:
+            draft = Draft()
+            self._drafts.append(draft)
+            self._newest[index] = self._newest[None] = draft
+        draft.id = draft.id or id_
+        if name != draft.name and not draft.pieces:
+            draft.name += name
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            draft.given = arguments
+        elif isinstance(arguments, str) and arguments:
+            draft.pieces.append(arguments)
+        return draft
+
+    def _continued(self, index: object, id_: str, name: str) -> Draft | None:
+        """The draft that the piece belongs to; None for the beginning of another."""
+        last = self._newest.get(index)
+        if last is None:
+            return None
+        if id_ and last.id:
+            # Servers that number all their calls 0 tell them apart by id; those that make up an id for each piece send no name with it.
+            return last if id_ == last.id or not name else None
+        begins_anew = bool(name) and (index is None or last.is_whole)
+        return None if begins_anew else last
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _index(value: object) -> object:
+    return value if isinstance(value, int | float | str) else None
+
+
+# ---------------------------------------------------------------- what it cost
+
+
+_MILLI = 1000.0
+
+
+def _cost(told: Mapping[str, Any], timings: Mapping[str, Any], times: tuple[float, float | None, float]) -> Usage:
+    """`timings` is what llama.cpp's server adds; `times` are our begin, first piece and end."""
+    begun, first, end = times
+    first = end if first is None else first
+    prompt_ms, output_ms = reading.number(timings.get("prompt_ms")), reading.number(timings.get("predicted_ms"))
+    return Usage(
+        prompt_tokens=reading.tokens(told.get("prompt_tokens")),
+        output_tokens=reading.tokens(told.get("completion_tokens")) or reading.tokens(timings.get("predicted_n")),
+        prompt_seconds=first - begun if prompt_ms is None else prompt_ms / _MILLI,
+        output_seconds=end - first if output_ms is None else output_ms / _MILLI,
+        total_seconds=end - begun,
+        cached_tokens=_cached(told, timings),
+    )
+
+
+def _cached(told: Mapping[str, Any], timings: Mapping[str, Any]) -> int | None:
+    details = reading.part(told.get("prompt_tokens_details"))
+    places = (details.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+    return next((found for place in places if (found := reading.count(place, reading.TOKENS)) is not None), None)

@@ -1,4 +1,4 @@
-"""A streamed answer of `/api/chat`: one object per line, tool calls in any chunk, and `done` at the end."""
+"""Reads a streamed reply of `/api/chat`: one object per line, tool calls in any chunk, and `done` at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmos.hosts.growing import Growing
 from mmos.messages import Reply, ToolCall, Usage
 
 
-class Answer(Growing):
+class OllamaStream(Growing):
     """The answer of an Ollama."""
 
     __slots__ = ("_final",)

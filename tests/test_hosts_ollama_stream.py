@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.errors import HostError, MalformedCall, ProtocolFault, RunnerCrashed, StreamCut
-from mmos.hosts.answer import Answer
 from mmos.hosts.face import Timeouts
 from mmos.hosts.faults import Site
 from mmos.hosts.growing import MAX_ANSWER, MAX_CALLS, MAX_LINE, call_ids
+from mmos.hosts.ollama_stream import OllamaStream
 from mmos.hosts.patience import Patience
 from mmos.messages import Reply
 from tests.wire import call, done, line, said
@@ -41,8 +41,8 @@ class Pieces:
         return next(self._pieces, b"")
 
 
-def _answer(tokens: list[str] | None = None) -> Answer:
-    return Answer(Site("box", "http://box:11434", "m"), call_ids(random.Random(1)), None if tokens is None else tokens.append)
+def _answer(tokens: list[str] | None = None) -> OllamaStream:
+    return OllamaStream(Site("box", "http://box:11434", "m"), call_ids(random.Random(1)), None if tokens is None else tokens.append)
 
 
 def _fed(*pieces: bytes) -> Reply:
@@ -53,7 +53,7 @@ def _fed(*pieces: bytes) -> Reply:
     raise AssertionError("never done")
 
 
-async def _read(*pieces: bytes) -> Answer:
+async def _read(*pieces: bytes) -> OllamaStream:
     answer = _answer()
     with Patience(Timeouts()) as patience:
         await answer.read(Pieces(pieces), patience)
