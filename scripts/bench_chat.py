@@ -100,13 +100,13 @@ def answer(chunks: int) -> list[str]:
     return [text[place : place + 40] for place in range(0, len(text), 40)]
 
 
-class Typist:
+class Keyboard:
     """A keyboard without any keys."""
 
-    def entered(self, text: str) -> None: ...
-    def interrupted(self) -> None: ...
-    def left(self) -> None: ...
-    def wants_editor(self) -> None: ...
+    def submit(self, text: str) -> None: ...
+    def interrupt(self) -> None: ...
+    def leave(self) -> None: ...
+    def open_editor(self) -> None: ...
 
 
 async def _inside(chunks: int, report: Path) -> None:
@@ -116,7 +116,7 @@ async def _inside(chunks: int, report: Path) -> None:
 
     from mmos.cli.chat.terminal import Terminal
 
-    page = Terminal(Typist(), InMemoryHistory(), DummyCompleter(), True)
+    page = Terminal(Keyboard(), InMemoryHistory(), DummyCompleter(), True)
     with page.open():
         await _idle(20)
         tokens = [await _first_token(page, number) for number in range(ROUNDS)]
@@ -142,23 +142,23 @@ async def _idle(ticks: int) -> None:
 
 
 async def _first_token(page: Any, number: int) -> float:
-    from mmos.cli.chat.recital import Recital
+    from mmos.cli.chat.renderer import TurnRenderer
     from mmos.scope import Hint
 
-    recital = Recital(page, lambda _: 0)
+    turn = TurnRenderer(page, lambda _: 0)
     await _idle(5)
     arrived = time.perf_counter()
-    recital.hint(Hint("token", "arbiter", "lane", f"token{number:03}token"))
+    turn.on_hint(Hint("token", "arbiter", "lane", f"token{number:03}token"))
     await _idle(5)
-    recital._end()
+    turn._end()
     return arrived
 
 
 async def _stream(page: Any, pieces: list[str]) -> dict[str, float]:
-    from mmos.cli.chat.recital import Recital
+    from mmos.cli.chat.renderer import TurnRenderer
     from mmos.scope import Hint
 
-    recital, painting = Recital(page, lambda _: 0), _paintings(page)
+    turn, painting = TurnRenderer(page, lambda _: 0), _paintings(page)
     loop = asyncio.get_running_loop()
     behind = busy = 0.0
     spent, begun = time.process_time(), loop.time()
@@ -166,7 +166,7 @@ async def _stream(page: Any, pieces: list[str]) -> dict[str, float]:
         due = begun + number * CHUNK_SECONDS
         await asyncio.sleep(max(0.0, due - loop.time()))
         fed = time.thread_time()
-        recital.hint(Hint("token", "arbiter", "lane", piece))
+        turn.on_hint(Hint("token", "arbiter", "lane", piece))
         busy = max(busy, time.thread_time() - fed)
         behind = max(behind, loop.time() - due)
     spent, wall = time.process_time() - spent, loop.time() - begun

@@ -5,8 +5,7 @@ from __future__ import annotations
 from wcwidth import wcswidth
 
 from mmos import events
-from mmos.cli.chat.live import Live
-from mmos.cli.chat.work import Work
+from mmos.cli.activity import Activity, Work
 from mmos.cli.guard import unstyled
 from mmos.messages import Message, ToolCall, Usage
 from mmos.scope import Hint
@@ -16,17 +15,17 @@ def plain(lines: list[str]) -> list[str]:
     return [unstyled(line) for line in lines]
 
 
-def live() -> Live:
+def live() -> Activity:
     opened: list[Work] = []
 
     def number(work: Work) -> int:
         opened.append(work)
         return len(opened) if work.role else 0
 
-    made = Live(number)
-    made.tell(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
-    made.hear(Hint("turn", "arbiter", "r"), 0.0)
-    made.tell(events.ModelAsked("a0", "r", "arbiter", "small"), 0.0)
+    made = Activity(number)
+    made.on_event(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
+    made.on_hint(Hint("turn", "arbiter", "r"), 0.0)
+    made.on_event(events.ModelAsked("a0", "r", "arbiter", "small"), 0.0)
     return made
 
 
@@ -49,11 +48,11 @@ def finished(call: str, ok: bool = True, text: str = "{}") -> events.CallFinishe
 
 def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
     seen = live()
-    seen.hear(Hint("turn", "coding", "r/1", depth=1), 1.0)
-    seen.hear(Hint("loading", "coding", "r/1", "box", depth=1), 1.0)
+    seen.on_hint(Hint("turn", "coding", "r/1", depth=1), 1.0)
+    seen.on_hint(Hint("loading", "coding", "r/1", "box", depth=1), 1.0)
     assert plain(seen.lines(1.0, 80)) == [], "nobody knows yet who asked it"
     for event in consult("c1", "coding", "r/1"):
-        seen.tell(event, 1.1)
+        seen.on_event(event, 1.1)
     (line,) = plain(seen.lines(3.1, 80))
     assert line[4:] == "coding · coding-model on box · loading · How so? · 2.0 s"
 
@@ -61,11 +60,11 @@ def test_hints_that_are_ahead_of_the_facts_are_kept() -> None:
 def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
     seen = live()
     for event in consult("c1", "coding", "r/1"):
-        seen.tell(event, 0.0)
+        seen.on_event(event, 0.0)
     told = []
     for hint, now in ((None, 0.0), ("reading", 1.0), ("token", 2.0), ("token", 3.0), ("restart", 4.0)):
         if hint:
-            seen.hear(Hint(hint, "coding", "r/1", "box" if hint == "reading" else "x", 1), now)
+            seen.on_hint(Hint(hint, "coding", "r/1", "box" if hint == "reading" else "x", 1), now)
         told.append(plain(seen.lines(now, 80))[0][4:])
     assert [line.split(" · ")[2] for line in told] == ["queued", "reading", "writing", "writing", "queued"]
     assert "2 tok/s" in told[3]
@@ -73,32 +72,32 @@ def test_stages_follow_the_hints_and_writing_has_a_speed() -> None:
 
 def test_a_tool_that_asks_several_has_a_line_for_each_below_its_own() -> None:
     seen = live()
-    seen.tell(events.CallStarted("c1", "r", "arbiter", "compare", {"of": "two"}), 0.0)
+    seen.on_event(events.CallStarted("c1", "r", "arbiter", "compare", {"of": "two"}), 0.0)
     for role in ("coding", "analysis", "coding~2"):
         lane = f"r/c1/{role}"
-        seen.hear(Hint("turn", role.partition("~")[0], lane, depth=1), 0.0)
-        seen.tell(events.LaneOpened(lane, role.partition("~")[0], Message("user", "How?"), "r", "c1", 1, role), 0.0)
-        seen.tell(events.ModelAsked(f"a{role}", lane, role.partition("~")[0], "m"), 0.0)
+        seen.on_hint(Hint("turn", role.partition("~")[0], lane, depth=1), 0.0)
+        seen.on_event(events.LaneOpened(lane, role.partition("~")[0], Message("user", "How?"), "r", "c1", 1, role), 0.0)
+        seen.on_event(events.ModelAsked(f"a{role}", lane, role.partition("~")[0], "m"), 0.0)
     assert [line.split(" · ")[0].split()[-1] for line in plain(seen.lines(1.0, 80))] == ["compare", "coding", "analysis"]
     for role, status in (("coding~2", "answered"), ("analysis", "failed")):
         lane = f"r/c1/{role}"
-        seen.tell(replied(lane, role.partition("~")[0]), 1.0)
-        seen.tell(events.LaneClosed(lane, role.partition("~")[0], status), 1.0)  # type: ignore[arg-type]
-    seen.tell(finished("c1"), 2.0)
+        seen.on_event(replied(lane, role.partition("~")[0]), 1.0)
+        seen.on_event(events.LaneClosed(lane, role.partition("~")[0], status), 1.0)  # type: ignore[arg-type]
+    seen.on_event(finished("c1"), 2.0)
     assert [line.split(" · ")[0].strip() for line in plain(seen.collapsed(80))] == ["✓ compare", "✓ [2] coding", "✗ [3] analysis"]
 
 
 def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for_it_below() -> None:
     seen = live()
     for event in (*consult("c1", "coding", "r/1"), *consult("c2", "analysis", "r/2"), *consult("c3", "reasoning", "r/3", "r/1", 2)):
-        seen.tell(event, 0.0)
+        seen.on_event(event, 0.0)
     assert [line.index("·") > 0 and len(line) - len(line.lstrip()) for line in plain(seen.lines(0.5, 80))] == [2, 4, 2]
-    seen.tell(replied("r/2", "analysis"), 1.0)
-    seen.tell(finished("c2"), 1.0)
+    seen.on_event(replied("r/2", "analysis"), 1.0)
+    seen.on_event(finished("c2"), 1.0)
     assert plain(seen.collapsed(80)) == [], "an older one is still at work"
     assert not seen.settled
     for event in (replied("r/3", "reasoning"), finished("c3"), replied("r/1", "coding"), finished("c1")):
-        seen.tell(event, 2.0)
+        seen.on_event(event, 2.0)
     assert plain(seen.collapsed(80)) == [
         "  ✓ [1] coding · coding-model on here · 40 tokens · 20 tok/s · 2.0 s",
         "    ✓ [2] reasoning · reasoning-model on here · 40 tokens · 20 tok/s · 2.0 s",
@@ -109,9 +108,9 @@ def test_what_is_done_collapses_in_the_order_of_the_calls_with_what_was_done_for
 
 def test_a_turn_that_was_only_hinted_at_is_not_settled() -> None:
     seen = live()
-    seen.hear(Hint("turn", "arbiter", "r"), 1.0)
+    seen.on_hint(Hint("turn", "arbiter", "r"), 1.0)
     assert not seen.settled, "the facts of the turn before may still be on their way"
-    seen.tell(events.ModelAsked("a1", "r", "arbiter", "small"), 1.0)
+    seen.on_event(events.ModelAsked("a1", "r", "arbiter", "small"), 1.0)
     assert seen.settled
 
 
@@ -124,7 +123,7 @@ def test_failures_tools_and_notes_are_told() -> None:
         events.Warned("Too long."),
         events.CallStarted("c2", "r", "arbiter", "escalate_to_user", {"question": "Which?"}),
     ):
-        seen.tell(event, 0.0)
+        seen.on_event(event, 0.0)
     assert plain(seen.collapsed(80)) == ["  ✗ read_file · It is not there. · 0.0 s"]
     assert seen.notes == ["! arbiter on box: It broke off.", "! Too long."]
     assert seen.settled
@@ -132,15 +131,15 @@ def test_failures_tools_and_notes_are_told() -> None:
 
 def test_a_specialist_that_could_not_be_asked_says_so_in_words() -> None:
     seen = live()
-    seen.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {"query": "How so?"}), 0.0)
-    seen.tell(finished("c1", ok=False, text='{"success": false, "response": "No host can serve it.", "reasoning": ""}'), 1.0)
+    seen.on_event(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {"query": "How so?"}), 0.0)
+    seen.on_event(finished("c1", ok=False, text='{"success": false, "response": "No host can serve it.", "reasoning": ""}'), 1.0)
     assert plain(seen.collapsed(80)) == ["  ✗ consult_coding_specialist · No host can serve it. · 1.0 s"]
 
 
 def test_a_stop_ends_everything_that_is_at_work() -> None:
     seen = live()
     for event in (*consult("c1", "coding", "r/1"), *consult("c3", "reasoning", "r/3", "r/1", 2)):
-        seen.tell(event, 0.0)
+        seen.on_event(event, 0.0)
     seen.abandon(1.0)
     assert [line.split(" · ")[-2] for line in plain(seen.collapsed(80))] == ["stopped", "stopped"]
 
@@ -148,7 +147,7 @@ def test_a_stop_ends_everything_that_is_at_work() -> None:
 def test_lines_fit_whatever_stands_in_them() -> None:
     for width in (20, 40, 80):
         seen = live()
-        seen.tell(events.CallStarted("c1", "r", "arbiter", "tool", {"query": "漢字かな交じり文 👩‍💻 " * 20}), 0.0)
+        seen.on_event(events.CallStarted("c1", "r", "arbiter", "tool", {"query": "漢字かな交じり文 👩‍💻 " * 20}), 0.0)
         assert all(wcswidth(line) <= width for line in plain(seen.lines(1.0, width)))
         assert plain(seen.lines(1.0, width))[0].endswith(" · 1.0 s")
 
@@ -161,9 +160,9 @@ def test_what_a_host_said_is_told_once_in_a_turn() -> None:
     seen = live()
     for number, role in enumerate(("coding", "coding", "reasoning"), 1):
         for event in consult(f"c{number}", role, f"r:{number}"):
-            seen.tell(event, 1.0)
-        seen.tell(failed(f"r:{number}", role), 1.0)
-    seen.tell(failed("r/1", "coding", "It is busy."), 1.0)
+            seen.on_event(event, 1.0)
+        seen.on_event(failed(f"r:{number}", role), 1.0)
+    seen.on_event(failed("r/1", "coding", "It is busy."), 1.0)
     assert seen.notes == ["! coding on box: Nothing listens there.", "! coding on box: It is busy."]
 
 
@@ -171,13 +170,13 @@ def test_a_role_that_nobody_can_serve_is_told_once_in_a_session() -> None:
     unserved: set[str] = set()
     warned = events.Warned("coding (coding-model) cannot be asked.", ("coding=coding-model",))
     for turn in range(2):
-        seen = Live(lambda work: 0, unserved)
-        seen.tell(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
-        seen.tell(warned, 0.0)
+        seen = Activity(lambda work: 0, unserved)
+        seen.on_event(events.LaneOpened("r", "arbiter", Message("user", "Why?")), 0.0)
+        seen.on_event(warned, 0.0)
         for event in consult("c1", "coding", "r/1"):
-            seen.tell(event, 1.0)
-        seen.tell(failed("r/1", "coding"), 1.0)
-        seen.tell(finished("c1", ok=False, text="Nothing listens there."), 1.0)
+            seen.on_event(event, 1.0)
+        seen.on_event(failed("r/1", "coding"), 1.0)
+        seen.on_event(finished("c1", ok=False, text="Nothing listens there."), 1.0)
         assert seen.notes == ([] if turn else ["! coding (coding-model) cannot be asked."])
         assert seen.knows(warned.text)
         assert plain(seen.collapsed(80)) == ["  ✗ coding · coding-model · 0.0 s"]

@@ -1,4 +1,4 @@
-"""The parts of chat one by one: cells, the table of commands, what is typed ahead, wishes, attachments, history, accounts."""
+"""The parts of chat one by one: cells, the table of commands, what is typed ahead, options, attachments, history, accounts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from hypothesis import strategies as some
 from wcwidth import wcswidth
 
 from mmos.cli.cells import fit, hanging, wrapped
-from mmos.cli.chat import slash
-from mmos.cli.chat.attaching import attachment
-from mmos.cli.chat.completion import ChatCompleter
-from mmos.cli.chat.history import KeptHistory
-from mmos.cli.chat.input import Inbox, Lines
-from mmos.cli.chat.why import reasons
-from mmos.cli.chat.wishes import Wishes
-from mmos.cli.chat.work import spent
+from mmos.cli.chat import commands
+from mmos.cli.chat.desktop import attachment
+from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
+from mmos.cli.chat.page import spent
+from mmos.cli.chat.plain import LineReader
+from mmos.cli.chat.reports import reasons
+from mmos.cli.chat.session import SessionOptions
 from mmos.cli.guard import shown
 from mmos.cli.styles import colourless, style
 from mmos.cli.trace import what_came
@@ -92,7 +91,7 @@ def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
 
 
 def test_every_command_has_its_function() -> None:
-    for command in slash.COMMANDS.values():
+    for command in commands.COMMANDS.values():
         module, _, function = command.where.partition(":")
         assert asyncio.iscoroutinefunction(getattr(import_module(f"mmos.cli.chat.{module}"), function))
 
@@ -118,15 +117,15 @@ def test_every_command_has_its_function() -> None:
     ],
 )
 def test_what_is_a_command_and_what_is_a_task(line: str, read: tuple[str, str] | None) -> None:
-    assert slash.read(line) == read
+    assert commands.parse(line) == read
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean /usage"):
-        slash.find("usgae")
-    assert slash.known("/usgae") is None
+        commands.find("usgae")
+    assert commands.parse_known("/usgae") is None
     with pytest.raises(UsageError, match="The commands: /help "):
-        slash.find("")
+        commands.find("")
 
 
 @pytest.mark.parametrize(
@@ -141,29 +140,29 @@ def test_an_unknown_command_names_the_nearest() -> None:
     ],
 )
 def test_two_slashes_send_a_text_that_begins_with_one(line: str, task: str) -> None:
-    assert slash.read(line) is None
-    assert slash.task(line) == task
+    assert commands.parse(line) is None
+    assert commands.unescaped(line) == task
 
 
 # ---------------------------------------------------------------- what is typed
 
 
 async def test_lines_that_are_typed_ahead_are_served_in_order_and_the_last_before_the_end() -> None:
-    inbox = Inbox()
-    waiting = asyncio.create_task(inbox.next())
+    queue = LineQueue()
+    waiting = asyncio.create_task(queue.next())
     for text in ("one", "two", "three"):
-        inbox.put(text)
+        queue.put(text)
     assert await waiting == "one"
-    assert await inbox.next() == "two"
-    assert inbox.clear() == ["three"]
-    inbox.put("four")
-    inbox.close()
-    assert [await inbox.next(), await inbox.next()] == ["four", None]
+    assert await queue.next() == "two"
+    assert queue.clear() == ["three"]
+    queue.put("four")
+    queue.close()
+    assert [await queue.next(), await queue.next()] == ["four", None]
 
 
 async def test_lines_come_from_a_pipe_and_from_a_file(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    lines = Lines(reading)
+    lines = LineReader(reading)
     os.write(writing, b"one\ntw")
     assert await lines.next() == "one"
     os.write(writing, b"o\r\n\xff\nlast")
@@ -172,13 +171,13 @@ async def test_lines_come_from_a_pipe_and_from_a_file(tmp_path: Path) -> None:
     os.close(reading)
     (tmp_path / "file").write_text("one\n\ntwo")
     file = os.open(tmp_path / "file", os.O_RDONLY)
-    from_file = Lines(file)
+    from_file = LineReader(file)
     assert [await from_file.next() for _ in range(4)] == ["one", "", "two", None]
     os.close(file)
 
 
 def test_history_is_read_again_newest_first_and_survives_a_torn_line(tmp_path: Path) -> None:
-    history = KeptHistory(lambda: tmp_path / "state", lambda: "notes")
+    history = InputHistory(lambda: tmp_path / "state", lambda: "notes")
     history.store_string("one\ntwo")
     history.store_string("half \ud800 a sign")
     with (tmp_path / "state" / FILE).open("ab") as file:
@@ -186,9 +185,9 @@ def test_history_is_read_again_newest_first_and_survives_a_torn_line(tmp_path: P
         file.write(b'"of an older version"\n')
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
     assert (tmp_path / "state" / ".gitignore").read_text() == "*\n"
-    again = KeptHistory(lambda: tmp_path / "state", str)
+    again = InputHistory(lambda: tmp_path / "state", str)
     assert list(again.load_history_strings()) == ["of an older version", "half ? a sign", "one\ntwo"]
-    nowhere = KeptHistory(lambda: tmp_path / "state" / FILE / "below", str)
+    nowhere = InputHistory(lambda: tmp_path / "state" / FILE / "below", str)
     nowhere.store_string("a history is never a reason to stop")
     assert list(nowhere.load_history_strings()) == []
 
@@ -234,11 +233,11 @@ def test_files_are_completed_as_the_shell_does(tmp_path: Path) -> None:
     assert not list(completer.get_completions(Document("/attach /nowhere/at/all"), CompleteEvent(completion_requested=True)))
 
 
-# ---------------------------------------------------------------- wishes and attachments
+# ---------------------------------------------------------------- options and attachments
 
 
-def test_wishes_become_the_options_of_a_run() -> None:
-    wishes = Wishes()
+def test_what_is_set_becomes_the_options_of_a_run() -> None:
+    options = SessionOptions()
     for key, value in (
         ("max-turns", "3"),
         ("timeout", "5m"),
@@ -247,13 +246,13 @@ def test_wishes_become_the_options_of_a_run() -> None:
         ("coding.seed", "7"),
         ("on-question", "wait"),
     ):
-        wishes.set(key, value, ["arbiter", "coding"])
-    options = wishes.options()
-    assert (options.max_turns, options.timeout, options.on_question) == (3, 300, "wait")
-    assert (options.roles, options.sampling) == ({"coding": "m@h"}, {"top_p": 0.5, "coding.seed": 7})
+        options.set(key, value, ["arbiter", "coding"])
+    run = options.run_options()
+    assert (run.max_turns, run.timeout, run.on_question) == (3, 300, "wait")
+    assert (run.roles, run.sampling) == ({"coding": "m@h"}, {"top_p": 0.5, "coding.seed": 7})
     for key in ("max-turns", "coding", "top_p", "coding.seed"):
-        wishes.set(key, "", ["arbiter", "coding"])
-    assert wishes.told() == [("timeout", "300 s"), ("on-question", "wait")]
+        options.set(key, "", ["arbiter", "coding"])
+    assert options.rows() == [("timeout", "300 s"), ("on-question", "wait")]
 
 
 @pytest.mark.parametrize(
@@ -280,11 +279,11 @@ def test_wishes_become_the_options_of_a_run() -> None:
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(key: str, value: str, said: str) -> None:
-    wishes = Wishes()
+    options = SessionOptions()
     with pytest.raises(UsageError) as refused:
-        wishes.set(key, value, ["arbiter", "coding"])
+        options.set(key, value, ["arbiter", "coding"])
     assert said in str(refused.value)
-    assert wishes.told() == []
+    assert options.rows() == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, -0.1, None, [0.2], "0.2.1"])

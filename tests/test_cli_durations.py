@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from mmos.cli.chat.wishes import Wishes
+from mmos.cli.chat.session import SessionOptions
 from mmos.cli.durations import seconds_of
 from mmos.cli.main import mmos
 from mmos.config.load import from_mapping
@@ -18,9 +18,9 @@ def test_what_the_file_takes_the_command_line_takes(text: str, seconds: float) -
     assert seconds_of(text) == seconds
     timed = {"model": "m", "timeout": text if text[-1] in "sm" else float(text)}
     assert from_mapping({"orchestration": {"arbiter": timed}}, environ={}).roles()["arbiter"].timeout == seconds
-    wishes = Wishes()
-    wishes.set("timeout", text, ())
-    assert wishes.options().timeout == seconds
+    options = SessionOptions()
+    options.set("timeout", text, ())
+    assert options.run_options().timeout == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "0s", "nan", "inf", "1e9", "soon", "5 m", "5x", "true", "m"])

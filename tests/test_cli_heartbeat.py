@@ -32,15 +32,15 @@ class Clock:
 
 def consulted(beat: Heartbeat) -> None:
     """A specialist in its third turn."""
-    beat.live.tell(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {}), 0.0)
-    beat.live.tell(events.LaneOpened("r/1", "coding", Message("user", "How?"), "r", "c1", 1), 0.0)
+    beat.live.on_event(events.CallStarted("c1", "r", "arbiter", "consult_coding_specialist", {}), 0.0)
+    beat.live.on_event(events.LaneOpened("r/1", "coding", Message("user", "How?"), "r", "c1", 1), 0.0)
     for turn in (1, 2):
-        beat.live.hear(Hint("turn", "coding", "r/1", depth=1), 0.0)
-        beat.live.tell(events.ModelAsked(f"a{turn}", "r/1", "coding", "m"), 0.0)
-        beat.live.tell(
+        beat.live.on_hint(Hint("turn", "coding", "r/1", depth=1), 0.0)
+        beat.live.on_event(events.ModelAsked(f"a{turn}", "r/1", "coding", "m"), 0.0)
+        beat.live.on_event(
             events.ModelReplied(f"a{turn}", "r/1", "coding", "m", "box", Message("assistant", ""), Usage(output_tokens=600)), 0.0
         )
-    beat.live.hear(Hint("turn", "coding", "r/1", depth=1), 0.0)
+    beat.live.on_hint(Hint("turn", "coding", "r/1", depth=1), 0.0)
 
 
 def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
@@ -49,30 +49,30 @@ def test_who_is_at_work_where_in_which_turn_and_what_it_has_written() -> None:
     consulted(beat)
     clock.now += 60
     assert beat.line() == "mmos: still at work after 60 s: coding, waiting for a host, turn 3, 1,200 tokens"
-    beat.live.hear(Hint("loading", "coding", "r/1", "ollama02", 1), 0.0)
-    beat.live.tell(events.ModelAsked("a3", "r/1", "coding", "m"), 0.0)
+    beat.live.on_hint(Hint("loading", "coding", "r/1", "ollama02", 1), 0.0)
+    beat.live.on_event(events.ModelAsked("a3", "r/1", "coding", "m"), 0.0)
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, loading its model, turn 3, 1,200 tokens"
     for _ in range(34):
-        beat.live.hear(Hint("token", "coding", "r/1", "word ", 1), 0.0)
+        beat.live.on_hint(Hint("token", "coding", "r/1", "word ", 1), 0.0)
     assert beat.line() == "mmos: still at work after 60 s: coding on ollama02, turn 3, 1,234 tokens"
 
 
 def test_a_fact_that_comes_late_ends_no_later_turn() -> None:
     beat = Heartbeat()
-    beat.live.hear(Hint("turn", "arbiter", "r"), 0.0)
-    beat.live.hear(Hint("turn", "arbiter", "r"), 0.0)
-    beat.live.tell(events.ModelAsked("a1", "r", "arbiter", "m"), 0.0)
-    beat.live.tell(events.ModelReplied("a1", "r", "arbiter", "m", "box", Message("assistant", "")), 0.0)
+    beat.live.on_hint(Hint("turn", "arbiter", "r"), 0.0)
+    beat.live.on_hint(Hint("turn", "arbiter", "r"), 0.0)
+    beat.live.on_event(events.ModelAsked("a1", "r", "arbiter", "m"), 0.0)
+    beat.live.on_event(events.ModelReplied("a1", "r", "arbiter", "m", "box", Message("assistant", "")), 0.0)
     assert "arbiter, waiting for a host, turn 2" in beat.line()
 
 
 def test_a_tool_at_work_is_named() -> None:
     clock = Clock()
     beat = Heartbeat(clock=clock)
-    beat.live.tell(events.CallStarted("c1", "r", "arbiter", "build", {}), 0.0)
+    beat.live.on_event(events.CallStarted("c1", "r", "arbiter", "build", {}), 0.0)
     clock.now += 600
     assert beat.line() == "mmos: still at work after 10 min 0 s: the tool build"
-    beat.live.tell(events.CallFinished("c1", "r", "arbiter", "build", True, Message("tool", "built")), 0.0)
+    beat.live.on_event(events.CallFinished("c1", "r", "arbiter", "build", True, Message("tool", "built")), 0.0)
     assert beat.line().endswith(": between two turns")
 
 
@@ -105,12 +105,12 @@ def test_it_beats_in_a_pipe_and_beside_a_document_but_not_where_nobody_wants_to_
 async def watched(app: mmos.App, screen: Screen) -> AsyncIterator[asyncio.Task[mmos.Answer]]:
     """A run with a screen beside it, as `mmos run` has it."""
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(app.run("Go.", watch=Watch(on_hint=screen.hint, on_start=started.set_result)))
+    running = asyncio.create_task(app.run("Go.", watch=Watch(on_hint=screen.on_hint, on_start=started.set_result)))
 
     async def follow() -> None:
         async with screen.alive():
             async for entry in app.journal.follow(run=await started):
-                screen.tell(entry.event)
+                screen.on_event(entry.event)
 
     following = asyncio.create_task(follow())
     try:

@@ -47,10 +47,10 @@ WORDS = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs"]), max_size=1
 def test_the_answer_is_whole_on_stdout_however_much_was_streamed(before: list[str], pieces: list[str], how: str, stream: bool) -> None:
     on = screen(stream=stream)
     for piece in before:
-        on.hint(token(piece))
-    on.hint(TURN)
+        on.on_hint(token(piece))
+    on.on_hint(TURN)
     for piece in pieces:
-        on.hint(token(piece))
+        on.on_hint(token(piece))
     streamed = "".join(pieces)
     answer = {"whole": streamed, "part": streamed + " and the rest", "other": "Something else: " + streamed[1:]}[how]
     on.finish(answer)
@@ -64,7 +64,7 @@ def test_the_answer_is_whole_on_stdout_however_much_was_streamed(before: list[st
 def test_an_answer_that_was_streamed_whole_is_not_printed_twice() -> None:
     on = screen()
     for hint in (TURN, token("All "), token("of it.")):
-        on.hint(hint)
+        on.on_hint(hint)
     on.finish("All of it.")
     assert printed(on) == "All of it.\n"
 
@@ -72,7 +72,7 @@ def test_an_answer_that_was_streamed_whole_is_not_printed_twice() -> None:
 def test_words_beside_calls_and_the_answer_are_lines_of_their_own() -> None:
     on = screen()
     for hint in (TURN, token("Let me ask."), TURN, token("So.")):
-        on.hint(hint)
+        on.on_hint(hint)
     on.finish("So.")
     assert printed(on) == "Let me ask.\nSo.\n"
 
@@ -80,7 +80,7 @@ def test_words_beside_calls_and_the_answer_are_lines_of_their_own() -> None:
 def test_an_answer_that_is_begun_anew_stands_whole_after_what_had_come() -> None:
     on = screen(progress=True)
     for hint in (TURN, token("Half of"), RESTART, token("A whole answer.")):
-        on.hint(hint)
+        on.on_hint(hint)
     on.finish("A whole answer.")
     assert printed(on) == "Half of\nA whole answer.\n"
     assert "MMOS tries again: the connection broke" in told(on)
@@ -89,14 +89,14 @@ def test_an_answer_that_is_begun_anew_stands_whole_after_what_had_come() -> None
 def test_an_answer_with_its_long_parts_put_in_is_printed_whole() -> None:
     on = screen()
     for hint in (TURN, token("Here: "), token("artifact:ab-1")):
-        on.hint(hint)
+        on.on_hint(hint)
     on.finish("Here: the whole long text")
     assert printed(on) == "Here: artifact:ab-1\nHere: the whole long text\n"
 
 
 def test_what_follows_the_streamed_part_is_printed_after_it() -> None:
     on = screen()
-    on.hint(token("Short."))
+    on.on_hint(token("Short."))
     on.finish("Short.\n\n---\ncoding:\n\nlong")
     assert printed(on) == "Short.\n\n---\ncoding:\n\nlong\n"
 
@@ -110,16 +110,16 @@ def test_without_an_answer_nothing_is_printed(answer: str | None) -> None:
 
 def test_only_the_arbiters_own_words_are_streamed() -> None:
     on = screen()
-    on.hint(token("a specialist speaks", depth=1))
+    on.on_hint(token("a specialist speaks", depth=1))
     on.finish("So.")
     assert printed(on) == "So.\n"
 
 
 def test_progress_does_not_break_an_answer_that_goes_into_a_file() -> None:
     on = screen(progress=True)
-    on.hint(token("One line "))
-    on.tell(Warned("look out"))
-    on.hint(token("it stays."))
+    on.on_hint(token("One line "))
+    on.on_event(Warned("look out"))
+    on.on_hint(token("it stays."))
     on.finish("One line it stays.")
     assert printed(on) == "One line it stays.\n"
     assert told(on) == "  ! look out\n"
@@ -127,8 +127,8 @@ def test_progress_does_not_break_an_answer_that_goes_into_a_file() -> None:
 
 def test_at_a_terminal_progress_has_lines_of_its_own_and_control_signs_are_left_out() -> None:
     on = screen(progress=True, terminal=True)
-    on.hint(token("One \x1b[2Jline"))
-    on.tell(Warned("look\x1b[31m out"))
+    on.on_hint(token("One \x1b[2Jline"))
+    on.on_event(Warned("look\x1b[31m out"))
     on.finish("One \x1b[2Jline")
     assert printed(on) == "One [2Jline\n"
     assert told(on) == "  ! look[31m out\n"
@@ -137,13 +137,13 @@ def test_at_a_terminal_progress_has_lines_of_its_own_and_control_signs_are_left_
 def test_what_a_host_said_is_told_once() -> None:
     on = screen(progress=True)
     for lane in ("r/1", "r/2"):
-        on.tell(ModelFailed("a", lane, "coding", "m", "box", "host_unreachable", "Nothing listens there."))
+        on.on_event(ModelFailed("a", lane, "coding", "m", "box", "host_unreachable", "Nothing listens there."))
     assert told(on) == "  ! coding on box: Nothing listens there.\n"
 
 
 def test_progress_is_silent_where_it_is_not_wanted() -> None:
     on = screen()
-    on.tell(Warned("look out"))
+    on.on_event(Warned("look out"))
     assert told(on) == ""
 
 
@@ -163,7 +163,7 @@ def test_each_fact_that_matters_is_a_line() -> None:
         ModelFailed("a3", "r", "arbiter", "m", "", "cancelled", "cancelled"),
         LoopNoticed("r", "arbiter", "look", 4, "nudge"),
     ):
-        on.tell(event)
+        on.on_event(event)
     assert told(on).splitlines() == [
         "arbiter → consult_coding_specialist: How is it?",
         "arbiter → look: at=1, deep=True",

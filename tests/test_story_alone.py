@@ -9,8 +9,8 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from mmos.app import RunOptions
-from mmos.cli.chat.addressing import addressed
-from mmos.cli.chat.completion import ChatCompleter
+from mmos.cli.chat.input import ChatCompleter
+from mmos.cli.chat.session import split_role
 from mmos.errors import UsageError
 from mmos.testing import Call, stage
 from tests.shell import shell
@@ -179,13 +179,13 @@ async def test_one_talks_with_a_model_alone(tmp_path: Path) -> None:
     ],
 )
 def test_whom_a_line_is_for(line: str, read: tuple[str, str]) -> None:
-    assert addressed(line, ROLES) == read
+    assert split_role(line, ROLES) == read
 
 
 @pytest.mark.parametrize("line", ["@codign Sort it.", "@nobody", "@coding", "@coding: "])
 def test_a_line_for_nobody_or_without_a_task_is_refused(line: str) -> None:
     with pytest.raises(UsageError):
-        addressed(line, ROLES)
+        split_role(line, ROLES)
 
 
 def test_names_of_roles_are_completed() -> None:

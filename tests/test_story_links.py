@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmos.cli.chat.history import KeptHistory
+from mmos.cli.chat.input import InputHistory
 from mmos.cli.main import main
 from mmos.cli.typed import FILE, forget
 from mmos.errors import StateError
@@ -94,7 +94,7 @@ def test_an_input_history_that_leads_elsewhere_is_not_used(tmp_path: Path, make:
     mine = tmp_path / "mine.jsonl"
     mine.write_text('{"text": "my secret", "thread": ""}\n')
     make(tmp_path / FILE, mine)
-    history = KeptHistory(lambda: tmp_path, str)
+    history = InputHistory(lambda: tmp_path, str)
     assert list(history.load_history_strings()) == []
     history.store_string("hi")
     with suppress(OSError):

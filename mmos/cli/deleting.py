@@ -105,7 +105,7 @@ class Done:
 
 async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
-    from mmos.cli.chat.outside import FILE as COPIED
+    from mmos.cli.chat.desktop import FILE as COPIED
     from mmos.cli.typed import FILE, Typed, began, forget
     from mmos.journal.faults import told
 

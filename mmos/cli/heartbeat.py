@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mmos.cli.chat.live import Live
+from mmos.cli.activity import Activity
 from mmos.cli.output import how_long
 
 EVERY = 30.0
@@ -20,7 +20,7 @@ class Heartbeat:
 
     every: float = EVERY
     clock: Callable[[], float] = time.monotonic
-    live: Live = field(default_factory=Live)
+    live: Activity = field(default_factory=Activity)
     """Who is at work."""
     _begun: float = field(init=False)
     _shown: float = field(init=False)

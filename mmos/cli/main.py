@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "chat": ("mmos.cli.chat.command", "Talk with the arbiter."),
+    "chat": ("mmos.cli.chat.main", "Talk with the arbiter."),
     "run": ("mmos.cli.run", "Run one task and print the answer."),
     "runs": ("mmos.cli.runs", "List, show, resume, export and delete runs, and answer their questions."),
     "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),

@@ -167,7 +167,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     screen = show.screen(config, whole=options.schema is not None)
-    watch = Watch(on_hint=screen.hint, answerer=Asker(screen) if at_terminal and not config.json else None)
+    watch = Watch(on_hint=screen.on_hint, answerer=Asker(screen) if at_terminal and not config.json else None)
     if app.rehearsed:
         screen.note("[rehearsal: scripted models answer; no model is asked]")
     if isinstance(task, str):
@@ -176,7 +176,7 @@ async def attend(config: Setting, app: App, options: RunOptions, show: Show, tas
         stream = app.stream(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
         async with screen.alive():
-            answer = await stream.to_end(screen.tell)
+            answer = await stream.to_end(screen.on_event)
     return _print(config, screen, answer, extract=show.extract)
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 import click
 
 from mmos import events
-from mmos.cli.chat.live import Live
+from mmos.cli.activity import Activity
 from mmos.cli.heartbeat import Heartbeat
 from mmos.cli.output import harmless, one_line, write_unchanged
 from mmos.cli.styles import style
@@ -37,24 +37,24 @@ class Screen:
     _open: bool = False
     _held: list[str] | None = None
     _asked: dict[str, asyncio.Event] = field(default_factory=dict)
-    _live: Live = field(default_factory=Live)
+    _live: Activity = field(default_factory=Activity)
     _early: list[Hint] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.heartbeat is not None:
             self._live = self.heartbeat.live
 
-    def hint(self, hint: Hint) -> None:
+    def on_hint(self, hint: Hint) -> None:
         """Print the arbiter's text as it comes. Report other participants when they are done."""
-        self._live.hear(hint, 0.0)
+        self._live.on_hint(hint, 0.0)
         if hint.depth:
             return
         if self.progress and self._live.behind:  # lines that belong before the turn are still to come
             self._early.append(hint)
         else:
-            self._hear(hint)
+            self._show_hint(hint)
 
-    def _hear(self, hint: Hint) -> None:
+    def _show_hint(self, hint: Hint) -> None:
         if hint.kind == "token":
             self._say(hint.text)
         elif hint.kind == "turn":
@@ -67,9 +67,9 @@ class Screen:
         else:
             self.note(f"  ! {hint.role}: {one_line(hint.text, 120)}")
 
-    def tell(self, event: events.Event) -> None:
+    def on_event(self, event: events.Event) -> None:
         """Print one event of the journal as a line."""
-        self._live.tell(event, 0.0)
+        self._live.on_event(event, 0.0)
         if not self.progress:
             return
         if isinstance(event, events.ModelAsked):
@@ -142,7 +142,7 @@ class Screen:
     def _release(self, caught_up: bool) -> None:
         """Print the hints that came before their turn."""
         while caught_up and self._early:
-            self._hear(self._early.pop(0))
+            self._show_hint(self._early.pop(0))
 
     def _say(self, text: str) -> None:
         if self.stream:

@@ -1,21 +1,90 @@
-"""Implements /thread and /threads: name, continue, start and list conversations."""
+"""Opens, names, lists and continues conversations: /thread, /threads, /resume, and the start of a session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from mmos.cli.asking import meant
+from mmos.cli.cells import flat
 from mmos.cli.chat.page import table
-from mmos.cli.chat.resuming import standing
+from mmos.cli.chat.session import Session
 from mmos.cli.output import when
+from mmos.errors import NotFound, UsageError
 from mmos.plurals import counted
+from mmos.version import __version__
 
 if TYPE_CHECKING:
-    from mmos.cli.chat.session import Session
-    from mmos.events import Entry
+    from mmos.app import App, RunOptions
+    from mmos.cli.chat.page import Page
+    from mmos.cli.chat.session import SessionOptions
+    from mmos.cli.setting import Setting
+    from mmos.events import Entry, QuestionAsked, Reason
     from mmos.journal import Journal
     from mmos.views.exchanges import Exchange
     from mmos.views.listing import ThreadRow
+    from mmos.views.run import RunView
+
+
+SHOWN = 8
+"""Characters of a thread's id in the first line."""
+
+REHEARSAL = "[rehearsal: scripted models answer; no model is asked]"
+EMBEDDED = "[embedded: one model of 135 million parameters plays all roles; it only shows how a fleet works together]"
+
+
+def open_session(config: Setting, app: App, page: Page, options: SessionOptions) -> Session:
+    """Open a session. Fails if the configuration does not have the requested roles."""
+    session = Session(app, page, config.state_folder(app.config.path), options, _places(config))
+    session.cast()
+    return session
+
+
+def _places(config: Setting) -> str:
+    flags = [f" --{name}" for name in ("rehearse", "embedded") if getattr(config, name)]
+    named = [f" {flag} {shlex.quote(value)}" for flag, value in (("-c", config.config), ("--state", config.state)) if value]
+    return "".join([*flags, *named])
+
+
+async def continue_thread(session: Session, thread: str | None, last: bool, *, on_event: bool = True) -> None:
+    """Continue the requested conversation."""
+    if last:
+        thread = await last_thread(session.app.journal)
+        if thread is None:
+            raise NotFound("There is no conversation to continue yet.", next_step="Start one with `mmos chat`.")
+    if thread is not None:
+        await switch_to(session, thread, on_event=on_event)
+
+
+def caution(app: App) -> str:
+    """Warn that scripted or tiny models answer. Empty for the user's own fleet."""
+    if app.rehearsed:
+        return REHEARSAL
+    built_in = app.config.path is None and any(server.kind == "embedded" for server in app.config.servers().values())
+    return EMBEDDED if built_in else ""
+
+
+def short(thread: str | None) -> str:
+    """Shorten an id to its last characters, which --thread accepts."""
+    return thread[-SHOWN:] if thread else ""
+
+
+def header(session: Session) -> str:
+    """Write the first line: version, model, hosts, thread."""
+    app, who = session.app, session.answerer.role
+    parts = [
+        f"mmos {__version__}",
+        f"{who.name} {who.model}",
+        counted(len(app.config.servers()), "host"),
+        f"thread {session.name or short(session.thread) or 'new'}",
+        "/help",
+    ]
+    return " · ".join(parts)
+
+
+# ---------------------------------------------------------------- /thread and /threads
+
 
 TAIL = 2
 """When the user returns to a conversation, the chat shows this many exchanges."""
@@ -26,11 +95,11 @@ async def thread(session: Session, argument: str) -> None:
         session.begin(None, "")
         session.say("A new conversation begins with your next message.")
     elif argument:
-        await take_up(session, argument)
+        await switch_to(session, argument)
     elif session.thread is None:
         session.say("This is a new conversation. Nothing has been said yet.")
     else:
-        said = len(await said_in(session.app.journal, session.thread))
+        said = len(await exchanges_of(session.app.journal, session.thread))
         session.say(f"Thread {session.name or session.thread}, {counted(said, 'exchange')}. Resume it with: {resume_command(session)}")
 
 
@@ -40,7 +109,7 @@ def resume_command(session: Session) -> str:
     return f"mmos chat --thread {shlex.quote(session.name or session.thread or '')}{session.places}"
 
 
-async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
+async def switch_to(session: Session, name: str, *, on_event: bool = True) -> None:
     """Continue the conversation with this name or id, or start one with this name. Show its last exchanges."""
     from mmos.errors import NotFound
     from mmos.messages import clean
@@ -53,16 +122,16 @@ async def take_up(session: Session, name: str, *, tell: bool = True) -> None:
         found = find_thread(listed, name)
     except NotFound:
         session.begin(name, name)
-        if tell:
+        if on_event:
             session.say(f"A new conversation named {name} begins with your next message.")
         return
     session.begin(found, next((row.name for row in _rows(listed) if row.thread == found), ""))
-    told = [exchange for exchange in await said_in(session.app.journal, found) if not exchange.withdrawn]
+    told = [exchange for exchange in await exchanges_of(session.app.journal, found) if not exchange.withdrawn]
     if told:
         session.last = told[-1].run, told[-1].typed
-    if tell:
+    if on_event:
         _show_tail(session, told)
-        if became := await standing(session):
+        if became := await unfinished(session):
             session.say(became)
 
 
@@ -75,7 +144,7 @@ def _show_tail(session: Session, told: list[Exchange]) -> None:
     for exchange in told[-TAIL:]:
         session.echo(with_files(exchange.task, exchange.files))
         session.page.markdown(exchange.answer or "(no answer)")
-        if exchange.status != "answered" and exchange is not told[-1]:  # `standing` describes the last one
+        if exchange.status != "answered" and exchange is not told[-1]:  # `unfinished` describes the last one
             session.say(f"[{exchange.status}]")
 
 
@@ -87,7 +156,7 @@ async def last_thread(journal: Journal) -> str | None:
     return rows[-1].thread if rows else None
 
 
-async def said_in(journal: Journal, thread: str) -> list[Exchange]:
+async def exchanges_of(journal: Journal, thread: str) -> list[Exchange]:
     from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
 
     return exchanges(await journal.read(thread=thread, kinds=EXCHANGE_KINDS))
@@ -108,3 +177,76 @@ def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:
     from mmos.views.listing import threads as listed
 
     return listed(entries)
+
+
+# ---------------------------------------------------------------- /resume
+
+
+AGAIN = "/resume continues it, /retry asks it again."
+ANSWER = "/resume ANSWER answers it and continues."
+STEPS: Mapping[str, str] = {
+    "timeout": "/set timeout=10m allows more time, then /resume continues.",
+    "limit_turns": "/set max-turns=NUMBER allows more turns, then /resume continues.",
+    "limit_calls": "/set max-calls=NUMBER allows more calls, then /resume continues.",
+    "question_open": ANSWER,
+    "question_unanswered": ANSWER,
+}
+"""Next steps by reason code. Other commands use an option where the chat uses a slash command."""
+
+
+def next_step(reason: Reason) -> str:
+    return STEPS.get(reason.code, reason.next)
+
+
+async def resume(session: Session, argument: str) -> None:
+    """Continue the last run. Answer its question first, if it has one."""
+    if session.last is None:
+        raise UsageError("Nothing has been asked in this conversation yet.")
+    run = session.last[0]
+    view = await _view(session, run)
+    if view.status == "answered":
+        raise UsageError("The last turn is answered already.", next_step="/retry asks it again.")
+    options = _options(session, view)
+    question = view.open_question
+    if question is None and argument:
+        raise UsageError("The last turn has no open question.", next_step=AGAIN)
+    if question is not None and argument:
+        await session.app.answer(run, meant(argument, question))
+    elif question is not None and session.page.answerer() is None and options.on_question is None:
+        raise UsageError(_asked(question), next_step=ANSWER)
+    await session.resume_run(run, options)
+
+
+def _options(session: Session, view: RunView) -> RunOptions:
+    """Take the options of the run, with the values that are set in this session. Questions go to the user of this session."""
+    from mmos.app import RunOptions
+
+    asked = "ask" if session.page.answerer() is not None else None
+    return RunOptions.of_facts({**view.options, "on_question": asked, **session.options.run_options().as_facts()})
+
+
+async def unfinished(session: Session) -> str:
+    """Say how the last turn ended and what to type. Empty if there is nothing to continue."""
+    if session.last is None:
+        return ""
+    view = await _view(session, session.last[0])
+    if view.status == "answered":
+        return ""
+    question = view.open_question
+    if view.status is None and session.app.journal.alive(view.process):
+        return "Another process still works on the last turn."
+    if question is not None and view.status in (None, "waiting"):
+        return f"The last turn waits for your answer. {_asked(question)} {ANSWER}"
+    became = "was interrupted before its end" if view.status is None else f"ended without a whole answer ({view.status})"
+    return f"The last turn {became}. {AGAIN}"
+
+
+def _asked(question: QuestionAsked) -> str:
+    options = ", ".join(f"{number}. {flat(option)}" for number, option in enumerate(question.options, 1))
+    return f"{question.role} asks: {flat(question.text)}{f' ({options})' if options else ''}"
+
+
+async def _view(session: Session, run: str) -> RunView:
+    from mmos.views.run import RunView
+
+    return RunView.of(await session.app.journal.read(run=run))

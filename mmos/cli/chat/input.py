@@ -1,15 +1,22 @@
-"""Queues the user's lines: lines typed ahead at a terminal, and lines still to be read from stdin."""
+"""Gives the input line at a terminal its queue, its history and its completion."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-BLOCK = 65536
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import History
+
+from mmos.cli.chat.commands import COMMANDS
+from mmos.cli.typed import LONGEST, Typed, add, newest
+from mmos.errors import MmosError
 
 
-class Inbox:
+class LineQueue:
     """A first-in, first-out queue of lines that were typed ahead."""
 
     def __init__(self) -> None:
@@ -42,37 +49,87 @@ class Inbox:
         return self.waiting.popleft()
 
 
-class Lines:
-    """Reads lines from a pipe, a file or a simple terminal. It does not read ahead, and its wait can be cancelled."""
+KEPT = 2000
+"""Most entries that a session reads from the file."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._ready: deque[str] = deque()
-        self._begun = b""
-        self._ended = False
 
-    async def next(self) -> str | None:
-        """Read the next line without its line break. None at the end of the input."""
-        while not self._ready and not self._ended:
-            await self._readable()
-            self._take(os.read(self._descriptor, BLOCK))
-        return self._ready.popleft() if self._ready else None
+class InputHistory(History):
+    """Keeps entries in memory when it cannot write them: a broken history file never stops the chat."""
 
-    def _take(self, block: bytes) -> None:
-        if not block:
-            self._ended = True
-            block = b"\n" if self._begun else b""
-        *lines, self._begun = (self._begun + block).split(b"\n")
-        self._ready.extend(line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines)
+    def __init__(self, folder: Callable[[], Path | None], thread: Callable[[], str]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._thread = thread
 
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
+    def load_history_strings(self) -> Iterable[str]:
+        folder = self._folder()
         try:
-            loop.add_reader(self._descriptor, ready.set)
-        except PermissionError:  # a file or /dev/null: always readable
+            return list(newest(folder, KEPT)) if folder else []
+        except (OSError, MmosError):
+            return []
+
+    def store_string(self, string: str) -> None:
+        folder = self._folder()
+        if folder is None or len(string) > LONGEST:
             return
         try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(self._descriptor)
+            add(folder, Typed(string, self._thread()))
+        except (OSError, MmosError):
+            return
+
+
+Names = Callable[[], Iterable[str]]
+MOST_FILES = 200
+
+
+class ChatCompleter(Completer):
+    """Takes names as functions, because most are known only after the configuration has been read."""
+
+    def __init__(self, names: Mapping[str, Names]) -> None:
+        self._names = names
+        """The known names for each kind of argument."""
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        text = document.text_before_cursor
+        word = text.rpartition("\n")[2].rpartition(" ")[2]
+        if text.startswith("/") and " " not in text and "\n" not in text:
+            yield from _commands(text)
+        elif text.startswith("/"):
+            takes = COMMANDS[name].takes if (name := text[1:].split(None, 1)[0]) in COMMANDS else ()
+            for kind in takes:
+                yield from _files(word) if kind == "file" else self._offered(kind, word)
+        elif text.startswith("@") and word == text:
+            yield from (Completion(f"@{name} ", -len(text)) for name in self._names["roles"]() if name.startswith(text[1:]))
+        elif self._names["options"]():
+            if complete_event.completion_requested:
+                yield from self._offered("options", text)
+        elif word and complete_event.completion_requested:
+            yield from self._offered("roles", word)
+            yield from self._offered("tools", word)
+            yield from _files(word)
+
+    def _offered(self, kind: str, word: str) -> Iterable[Completion]:
+        return [
+            Completion(name, -len(word))
+            for name in self._names[kind]()
+            if name.casefold().startswith(word.casefold()) and name.isprintable()
+        ]
+
+
+def _commands(text: str) -> Iterable[Completion]:
+    for name, command in COMMANDS.items():
+        if name.startswith(text[1:]):
+            yield Completion(f"/{name}", -len(text), display_meta=command.help)
+
+
+def _files(word: str) -> Iterable[Completion]:
+    folder, slash, beginning = word.rpartition("/")
+    try:
+        place = Path(f"{folder}{slash}" or ".").expanduser()
+        found = sorted(entry for entry in place.iterdir() if entry.name.startswith(beginning) and (beginning or entry.name[0] != "."))
+    except (OSError, RuntimeError):  # missing, not readable, or `~name` of an unknown user
+        return
+    for entry in found[:MOST_FILES]:
+        name = f"{entry.name}/" if entry.is_dir() else entry.name
+        if name.isprintable():
+            yield Completion(f"{folder}{slash}{name}", -len(word), display=name)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from mmos import events
 from mmos.cli.guard import unstyled
-from mmos.cli.output import harmless
+from mmos.cli.output import harmless, how_long
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, columns
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
+from mmos.plurals import counted
 from mmos.scope import Hint
 
+if TYPE_CHECKING:
+    from mmos.views.run import RunView
 
-class Showing(Protocol):
+
+class TurnView(Protocol):
     """Shows one turn."""
 
-    def hint(self, hint: Hint) -> None: ...
-    def tell(self, event: events.Event) -> None: ...
+    def on_hint(self, hint: Hint) -> None: ...
+    def on_event(self, event: events.Event) -> None: ...
     def finish(self, answer: Any) -> None:
         """Show the whole answer. All events have come."""
 
@@ -39,16 +43,16 @@ class Page(Protocol):
     def note(self, text: str) -> None:
         """Show a message of MMOS itself."""
 
-    def complain(self, error: MmosError) -> None:
+    def show_error(self, error: MmosError) -> None:
         """Show an error and the next step."""
 
-    def stray(self) -> TextIO:
+    def stream(self) -> TextIO:
         """Give a stream for the output of tools."""
 
     def markdown(self, text: str) -> None:
         """Show a text of a model or of the user, formatted if the page can do that."""
 
-    def showing(self, number: Callable[[Any], int]) -> Showing: ...
+    def turn_view(self, number: Callable[[Any], int]) -> TurnView: ...
     def answerer(self) -> Answerer | None: ...
     def type(self, text: str) -> None:
         """Put a text into the input line, so that the user can change and send it."""
@@ -60,7 +64,7 @@ class Page(Protocol):
         """Copy the text to the terminal's clipboard. False if there is none."""
 
 
-class Stray(io.TextIOBase):
+class PageStream(io.TextIOBase):
     """A stream that writes its finished lines to the page: for the output of tools and for logs."""
 
     def __init__(self, page: Page) -> None:
@@ -82,3 +86,12 @@ class Stray(io.TextIOBase):
 def table(page: Page, heads: Sequence[str], rows: Iterable[Sequence[Cell]], spare: Sequence[str] = ()) -> None:
     """Write a table to the page."""
     page.lines(columns(heads, rows, page.width, spare))
+
+
+INTERRUPTED = "Interrupted. The partial answer stays in the conversation. /resume continues."
+
+
+def spent(view: RunView) -> str:
+    """Say what a turn cost. An interrupted answer has no token count, because no host reported it."""
+    tokens = counted(view.output_tokens, "token") if view.output_tokens else ""
+    return " · ".join(filter(None, (counted(view.asked, "model call"), tokens, how_long(view.ended - view.started))))

@@ -1,26 +1,35 @@
-"""Defines pages without control codes: a pipe, where each line is a turn, and a terminal that can only print."""
+"""Runs a session without control codes: in a pipe, where each line is a turn, and at a terminal that can only print."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TextIO
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from mmos import events
 from mmos.cli.cells import wrapped
-from mmos.cli.chat.resuming import next_step
-from mmos.cli.chat.work import INTERRUPTED, spent
+from mmos.cli.chat import commands
+from mmos.cli.chat.conversations import caution, continue_thread, header, next_step, open_session, unfinished
+from mmos.cli.chat.page import INTERRUPTED, spent
 from mmos.cli.guard import unstyled
 from mmos.cli.output import harmless, print_json_line
 from mmos.cli.tables import ENDLESS
+from mmos.cli.wiring import wired
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
     from mmos.app import Answer
+    from mmos.cli.chat.session import Session, SessionOptions
     from mmos.cli.screen import Screen
+    from mmos.cli.setting import Setting
     from mmos.errors import MmosError
     from mmos.participant.questions import Answerer
 
@@ -44,7 +53,7 @@ class Pipe:
         sys.stderr.write(f"{harmless(text)}\n")
         sys.stderr.flush()
 
-    def complain(self, error: MmosError) -> None:
+    def show_error(self, error: MmosError) -> None:
         self._count(error)
         self.note("\n".join(filter(None, (f"mmos: {error.message}", error.next_step))))
 
@@ -53,14 +62,14 @@ class Pipe:
 
         self.exit_code = self.exit_code or exit_code(error)
 
-    def stray(self) -> TextIO:
+    def stream(self) -> TextIO:
         return sys.stderr
 
     def markdown(self, text: str) -> None:
         self.lines([harmless(text).rstrip("\n")])
 
-    def showing(self, number: Callable[[Any], int]) -> Told:
-        return Told(self, number)
+    def turn_view(self, number: Callable[[Any], int]) -> SilentTurn:
+        return SilentTurn(self, number)
 
     def answerer(self) -> Answerer | None:
         return None
@@ -86,7 +95,7 @@ class Pipe:
             self.note("\n".join(filter(None, (f"mmos: {answer.status}: {answer.reason.message}", next_step(answer.reason)))))
 
 
-class Documents(Pipe):
+class JsonPipe(Pipe):
     """Writes one JSON document for each line of input."""
 
     def __init__(self) -> None:
@@ -99,7 +108,7 @@ class Documents(Pipe):
     def note(self, text: str) -> None:
         self._said.append(harmless(text))
 
-    def complain(self, error: MmosError) -> None:
+    def show_error(self, error: MmosError) -> None:
         from mmos.views.document import failure
 
         self._count(error)
@@ -121,27 +130,27 @@ class Documents(Pipe):
         sys.stdout.flush()
 
 
-class Told:
+class SilentTurn:
     """Shows only the result of a turn. /open still finds the specialists' answers."""
 
     def __init__(self, page: Pipe, number: Callable[[Any], int]) -> None:
-        from mmos.cli.chat.live import Live
+        from mmos.cli.activity import Activity
 
         self._page = page
-        self._live = Live(number)
+        self._live = Activity(number)
 
-    def hint(self, hint: Hint) -> None:
+    def on_hint(self, hint: Hint) -> None:
         """Ignore hints: nothing is shown before the answer is complete."""
 
-    def tell(self, event: events.Event) -> None:
-        self._live.tell(event, 0.0)
+    def on_event(self, event: events.Event) -> None:
+        self._live.on_event(event, 0.0)
         self._live.collapsed(self._page.width)  # this gives each finished work its number
 
     def finish(self, answer: Answer) -> None:
         self._page.answered(answer)
 
 
-class Dumb(Pipe):
+class SimpleTerminal(Pipe):
     """Writes to a simple terminal: prints the answer as it comes, and lines that say who is at work."""
 
     def __init__(self) -> None:
@@ -155,11 +164,11 @@ class Dumb(Pipe):
     def note(self, text: str) -> None:
         self.lines(wrapped(text, self.width))
 
-    def showing(self, number: Callable[[Any], int]) -> Printed:
+    def turn_view(self, number: Callable[[Any], int]) -> PrintedTurn:
         from mmos.cli.screen import Screen
 
         self._screen = Screen(stream=True, progress=True)
-        return Printed(self, self._screen, number)
+        return PrintedTurn(self, self._screen, number)
 
     def answerer(self) -> Answerer | None:
         from mmos.cli.asking import Asker
@@ -170,19 +179,19 @@ class Dumb(Pipe):
         click.echo("> ", nl=False)
 
 
-class Printed(Told):
+class PrintedTurn(SilentTurn):
     """Shows a turn in lines that are never redrawn."""
 
-    def __init__(self, page: Dumb, screen: Screen, number: Callable[[Any], int]) -> None:
+    def __init__(self, page: SimpleTerminal, screen: Screen, number: Callable[[Any], int]) -> None:
         super().__init__(page, number)
         self._screen = screen
 
-    def hint(self, hint: Hint) -> None:
-        self._screen.hint(hint)
+    def on_hint(self, hint: Hint) -> None:
+        self._screen.on_hint(hint)
 
-    def tell(self, event: events.Event) -> None:
-        super().tell(event)
-        self._screen.tell(event)
+    def on_event(self, event: events.Event) -> None:
+        super().on_event(event)
+        self._screen.on_event(event)
 
     def finish(self, answer: Answer) -> None:
         self._screen.finish(answer.text if answer.status != "cancelled" else None)
@@ -191,3 +200,131 @@ class Printed(Told):
         else:
             self._page.ended(answer)
         self._page.note(f"[{spent(answer.view)}]")
+
+
+# ---------------------------------------------------------------- the input
+
+
+BLOCK = 65536
+
+
+class LineReader:
+    """Reads lines from a pipe, a file or a simple terminal. It does not read ahead, and its wait can be cancelled."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._ready: deque[str] = deque()
+        self._begun = b""
+        self._ended = False
+
+    async def next(self) -> str | None:
+        """Read the next line without its line break. None at the end of the input."""
+        while not self._ready and not self._ended:
+            await self._readable()
+            self._take(os.read(self._descriptor, BLOCK))
+        return self._ready.popleft() if self._ready else None
+
+    def _take(self, block: bytes) -> None:
+        if not block:
+            self._ended = True
+            block = b"\n" if self._begun else b""
+        *lines, self._begun = (self._begun + block).split(b"\n")
+        self._ready.extend(line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines)
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        try:
+            loop.add_reader(self._descriptor, ready.set)
+        except PermissionError:  # a file or /dev/null: always readable
+            return
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._descriptor)
+
+
+# ---------------------------------------------------------------- the session
+
+
+async def line_by_line(config: Setting, options: SessionOptions, thread: str | None, last: bool, *, at_terminal: bool) -> int:
+    """Take each line as a turn. The session ends with the input, with 0 if all lines succeeded."""
+    page = JsonPipe() if config.json else SimpleTerminal() if at_terminal else Pipe()
+    lines = LineReader(sys.stdin.fileno())
+    async with wired(config, _quiet if config.json else page.note) as app:
+        session = open_session(config, app, page, options)
+        await continue_thread(session, thread, last, on_event=at_terminal)
+        if isinstance(page, SimpleTerminal):
+            await _converse(page, session, lines)
+        else:
+            await _serve(page, session, lines)
+    return 0 if at_terminal else page.exit_code
+
+
+def _quiet(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+async def _serve(page: Pipe, session: Session, lines: LineReader) -> None:
+    ended = asyncio.Event()
+    session.leave = ended.set
+    if told := await unfinished(session):
+        _quiet(told)
+    if told := caution(session.app):
+        _quiet(told)
+    while not ended.is_set() and (line := await lines.next()) is not None:
+        if line.strip():
+            await commands.handle(session, line)
+            if isinstance(page, JsonPipe):
+                page.finish(line)
+
+
+async def _converse(page: SimpleTerminal, session: Session, lines: LineReader) -> None:
+    """Read lines as from a pipe, but with a prompt and questions. Ctrl-C stops the turn."""
+    page.note(header(session))
+    if told := caution(session.app):
+        page.note(told)
+    main = cast("asyncio.Task[Any]", asyncio.current_task())
+    left: list[bool] = []
+
+    def leave() -> None:
+        left.append(True)
+        main.cancel()
+
+    session.leave = leave
+    with _interruptible(page, session, leave), suppress(asyncio.CancelledError):
+        page.prompt()
+        while (line := await lines.next()) is not None:
+            if line.strip():
+                await commands.handle(session, line)
+            page.prompt()
+    if left:
+        main.uncancel()
+    elif main.cancelling():
+        raise asyncio.CancelledError
+    page.lines([""])
+
+
+@contextmanager
+def _interruptible(page: SimpleTerminal, session: Session, leave: Any) -> Iterator[None]:
+    """Let Ctrl-C stop the turn. When no turn is running, a second Ctrl-C leaves."""
+    loop = asyncio.get_running_loop()
+    warned = -1
+    """How many lines the user had sent when the chat announced that the next Ctrl-C leaves."""
+
+    def stop() -> None:
+        nonlocal warned
+        if session.cancel():
+            return
+        if warned == session.said:
+            leave()
+        else:
+            warned = session.said
+            page.note("\nPress Ctrl-C again or Ctrl-D to leave.")
+            page.prompt()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

@@ -1,21 +1,20 @@
-"""Runs a chat session: one conversation with the arbiter, turn after turn, and the state between turns."""
+"""Runs a chat session: one conversation with the arbiter, turn after turn, and what the user has set for it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmos.cli.activity import Work
 from mmos.cli.cells import hanging
-from mmos.cli.chat.addressing import addressed
 from mmos.cli.chat.page import Page
-from mmos.cli.chat.wishes import Wishes
-from mmos.cli.chat.work import Work
 from mmos.cli.styles import style
-from mmos.errors import MmosError
+from mmos.errors import MmosError, UsageError
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -24,6 +23,95 @@ if TYPE_CHECKING:
     from mmos.app.stream import Stream
     from mmos.messages import File
     from mmos.participant.role import Participant
+
+
+@dataclass
+class SessionOptions:
+    """Settings that hold from the next turn to the end of the session."""
+
+    system: str = ""
+    limits: dict[str, Any] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    sampling: dict[str, Any] = field(default_factory=dict)
+
+    model: str = ""
+    """A model that answers alone, without roles."""
+
+    def run_options(self, role: str = "") -> RunOptions:
+        """Give the options of the next turn. With `role`, that role answers alone."""
+        from mmos.app import RunOptions
+
+        alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
+        return RunOptions(**self.limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
+
+    def copy(self) -> SessionOptions:
+        return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model)
+
+    def set(self, key: str, value: str, roles: Collection[str]) -> None:
+        """Set one value. An empty value removes it."""
+        from mmos.config.settings import setting_value
+
+        place, name = self._place(key, roles)
+        if not value:
+            place.pop(name, None)
+        else:
+            place[name] = value if place is self.roles else setting_value(name, value)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """List all values that are set."""
+        shown = [(name.replace("_", "-"), f"{value:g} s" if name == "timeout" else str(value)) for name, value in self.limits.items()]
+        shown += [*self.roles.items(), *((name, str(value)) for name, value in self.sampling.items())]
+        return [*shown, ("system", self.system)] if self.system else shown
+
+    def _place(self, key: str, roles: Collection[str]) -> tuple[dict[str, Any], str]:
+        """Find where a setting is kept, and its name there."""
+        from mmos.config.settings import LIMITS, OPTIONS
+        from mmos.config.wording import perhaps
+
+        name = key.strip().replace("-", "_")
+        role, _, option = name.rpartition(".")
+        if name in LIMITS:
+            return self.limits, name
+        if name in roles:
+            return self.roles, name
+        if option in OPTIONS and (not role or role in roles):
+            return self.sampling, name
+        raise UsageError(
+            f"There is no setting {key!r}{perhaps(key, known := option_names(roles)) or '.'}",
+            next_step=f"Settings: {', '.join(known)}, and ROLE.OPTION for one role.",
+        )
+
+
+def option_names(roles: Iterable[str]) -> list[str]:
+    """List the names of all settings, as users type them."""
+    from mmos.config.settings import LIMITS, OPTIONS
+
+    return [*(name.replace("_", "-") for name in LIMITS), *roles, *OPTIONS]
+
+
+_NAMED = re.compile(r"@([A-Za-z_][\w-]*)[:,]?(?:[ \t].*)?", re.DOTALL)
+"""Matches what looks like a role's name, but neither an e-mail address nor a line of code that continues directly after the name."""
+
+
+def split_role(line: str, roles: Collection[str]) -> tuple[str, str]:
+    """Split the line into the role that it begins with and the rest. The role is empty if the line names none."""
+    if not line.startswith("@"):
+        return "", line
+    first, *rest = line[1:].split(None, 1) or [""]
+    name = first.rstrip(":,") if first not in roles else first
+    if name in roles:
+        if not rest:
+            raise UsageError(f"There is no task for {name}.", next_step=f"Write the task on the same line: @{name} TASK")
+        return name, rest[0]
+    if found := _NAMED.fullmatch(line):
+        from mmos.config.wording import perhaps
+
+        raise UsageError(
+            f"There is no role {found[1]!r}{perhaps(found[1], roles) or '.'}",
+            next_step=f"Roles: {', '.join(roles)}. To send a text that begins with @, put a space before it.",
+        )
+    return "", line
+
 
 MOST_LINES = 12
 """The chat repeats at most this many lines of what the user sent."""
@@ -43,7 +131,7 @@ class Session:
     page: Page
     state: Path
     """The state folder."""
-    wishes: Wishes = field(default_factory=Wishes)
+    options: SessionOptions = field(default_factory=SessionOptions)
     places: str = ""
     """The command-line options that name this configuration and this state folder."""
     thread: str | None = None
@@ -56,7 +144,7 @@ class Session:
     runs: list[str] = field(default_factory=list)
     """The runs of this session, in order."""
     answers: list[Answer] = field(default_factory=list)
-    opened: list[Work] = field(default_factory=list)
+    consultations: list[Work] = field(default_factory=list)
     """What specialists answered, in the order of their numbers."""
     attached: list[File] = field(default_factory=list)
     instead: str = ""
@@ -88,7 +176,7 @@ class Session:
             if not _leaving():
                 self.say("Stopped.")
         except MmosError as error:
-            self.page.complain(error)
+            self.page.show_error(error)
         finally:
             self._work = None
         if _leaving():  # the turn ended well, but the cancellation was for the session
@@ -98,24 +186,26 @@ class Session:
 
     async def ask(self, text: str) -> None:
         """Run a task with the attached files. A task that replaces another one also takes its files."""
-        role, words = addressed(text, self.cast())
+        role, words = split_role(text, self.cast())
         files: tuple[File, ...] = ()
         if self.instead:
             withdrawn, self.instead = self.instead, ""
             files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
         sent, self.attached = self.attached, []
-        given, options = (*files, *sent), self.wishes.options(role)
+        attachments, run_options = (*files, *sent), self.options.run_options(role)
         try:
             await self._turn(
                 text,
-                lambda watch: self.app.stream(words, thread=self.thread or self.next_thread, files=given, options=options, watch=watch),
+                lambda watch: self.app.stream(
+                    words, thread=self.thread or self.next_thread, files=attachments, options=run_options, watch=watch
+                ),
             )
         except (MmosError, asyncio.CancelledError):  # no run was started: keep the files for the next task
             self.attached = [*files, *sent, *self.attached]
             raise
 
-    async def go_on(self, run: str, options: RunOptions) -> None:
+    async def resume_run(self, run: str, options: RunOptions) -> None:
         """Resume the newest run of this conversation."""
         task = self.last[1] if self.last else ""
         await self._turn(task, lambda watch: self.app.stream_resumed(run, options=options, watch=watch))
@@ -123,17 +213,17 @@ class Session:
     async def _turn(self, task: str, streamed: Callable[[Watch], Stream]) -> None:
         from mmos.app.lifecycle import Watch
 
-        showing = self.page.showing(self.number)
+        turn_view = self.page.turn_view(self.number)
         self.answering = True
         try:
-            with redirect_stdout(self.page.stray()):  # tools may print: keep that apart from the answer
-                watch = Watch(on_hint=showing.hint, answerer=self.page.answerer(), on_start=self._began)
-                answer = await streamed(watch).to_end(showing.tell)
+            with redirect_stdout(self.page.stream()):  # tools may print: keep that apart from the answer
+                watch = Watch(on_hint=turn_view.on_hint, answerer=self.page.answerer(), on_start=self._began)
+                answer = await streamed(watch).to_end(turn_view.on_event)
         finally:
             self.answering = False
         self.answers.append(answer)
         self.thread, self.last = answer.thread, (answer.run, task)
-        showing.finish(answer)
+        turn_view.finish(answer)
 
     def _began(self, run: str) -> None:
         self.runs = [*(one for one in self.runs if one != run), run]
@@ -146,18 +236,18 @@ class Session:
     @property
     def answerer(self) -> Participant:
         """The participant that answers a line without @ROLE."""
-        return self.cast()[self.wishes.options().answering]
+        return self.cast()[self.options.run_options().answering]
 
     def cast(self) -> Mapping[str, Participant]:
         """The participants of the next turn."""
-        return self.app.cast(self.wishes.options())
+        return self.app.cast(self.options.run_options())
 
     def number(self, work: Work) -> int:
         """Give a specialist's answer its number for /open. 0 for other tools."""
         if not work.role:
             return 0
-        self.opened.append(work)
-        return len(self.opened)
+        self.consultations.append(work)
+        return len(self.consultations)
 
     # ---------------------------------------------------------------- what the program itself says
 

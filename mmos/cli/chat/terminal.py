@@ -6,24 +6,105 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import History
 from prompt_toolkit.input import create_input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from mmos.cli.cells import cells
-from mmos.cli.chat.keys import Typist, bindings
 from mmos.cli.cleaning import harmless
 from mmos.cli.guard import shown, unstyled
 from mmos.cli.styles import style
+
+E = KeyPressEvent
+
+
+class InputHandler(Protocol):
+    """Receives what the user does at the keyboard."""
+
+    def submit(self, text: str) -> None: ...
+    def interrupt(self) -> None: ...
+    def leave(self) -> None: ...
+    def open_editor(self) -> None: ...
+
+
+def bindings(handler: InputHandler, forget: Callable[[], None]) -> KeyBindings:
+    """Bind the keys of the chat. All other keys work as in a shell."""
+    keys = KeyBindings()
+    _for_the_line(keys, handler)
+    _for_the_session(keys, handler, forget)
+    return keys
+
+
+def _for_the_line(keys: KeyBindings, handler: InputHandler) -> None:
+    at_line = has_focus(DEFAULT_BUFFER)
+
+    @keys.add("enter", filter=at_line)
+    def _send(event: E) -> None:
+        buffer = event.current_buffer
+        if buffer.document.text_before_cursor.endswith("\\"):  # as in a shell, the input continues on the next line
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            handler.submit(buffer.text)
+
+    @keys.add("escape", "enter", filter=at_line)
+    def _break(event: E) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-x", "c-e", filter=at_line)
+    def _edit(event: E) -> None:  # noqa: ARG001
+        handler.open_editor()
+
+    @keys.add("tab", filter=at_line)
+    def _complete(event: E) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state is not None:
+            buffer.complete_next()
+            return
+        found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+
+def _for_the_session(keys: KeyBindings, handler: InputHandler, forget: Callable[[], None]) -> None:
+    at_line = has_focus(DEFAULT_BUFFER)
+    empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-c", filter=at_line)
+    @keys.add("<sigint>")
+    def _stop(event: E) -> None:  # noqa: ARG001
+        handler.interrupt()
+
+    @keys.add("c-d", filter=at_line & empty)
+    def _leave(event: E) -> None:  # noqa: ARG001
+        handler.leave()
+
+    @keys.add("c-l")
+    def _clear(event: E) -> None:
+        forget()
+        event.app.renderer.clear()
+
+    @keys.add("c-z")
+    def _suspend(event: E) -> None:
+        forget()
+        event.app.suspend_to_background()
+
+
+# ---------------------------------------------------------------- the screen
+
 
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
@@ -48,7 +129,7 @@ class Output(Vt100_Output):
 class Terminal:
     """A page that is redrawn. Its live lines are right above the input line, which prompt_toolkit draws and edits."""
 
-    def __init__(self, typist: Typist, history: History, completer: Completer, colour: bool) -> None:
+    def __init__(self, handler: InputHandler, history: History, completer: Completer, colour: bool) -> None:
         self.colour = colour
         self.asking = ""
         """The prompt of the input line while a question is open."""
@@ -62,7 +143,7 @@ class Terminal:
         self._ticking: asyncio.TimerHandle | None = None
         self._drawn = float("-inf")
         self._clean = False
-        self._typist = typist
+        self._handler = handler
         self._output: Output = Output.from_pty(sys.stdout)  # type: ignore[assignment]  # returns the class that it is called on
         self._output.enable_cpr = False  # over ssh, a late reply of the terminal would appear in the input line
         self._session: PromptSession[str] = self._made(history, completer)
@@ -77,7 +158,7 @@ class Terminal:
             history=history,
             completer=completer,
             complete_while_typing=Condition(lambda: session.default_buffer.text.startswith("/")),
-            key_bindings=bindings(self._typist, self.forget),
+            key_bindings=bindings(self._handler, self.forget),
             color_depth=None if self.colour else ColorDepth.DEPTH_1_BIT,
             erase_when_done=True,
             input=create_input(),
@@ -142,7 +223,7 @@ class Terminal:
         live = live[max(0, len(live) - max(0, rows - SPARE_ROWS - self._input_rows(rows))) :]
         if not self._clean:
             self._output.held = True
-            self._output.write_raw("\r")  # erases the provisional prompt of `mmos.cli.chat.command`
+            self._output.write_raw("\r")  # erases the provisional prompt of `mmos.cli.chat.main`
             self._output.erase_down()
             self._clean = True
         if not self._pending and live == self._shown:
@@ -174,7 +255,7 @@ class Terminal:
 
     def _accepted(self, buffer: Buffer) -> bool:
         """Take a line that prompt_toolkit accepted by any of its own keys. The session continues."""
-        self._typist.entered(buffer.text)
+        self._handler.submit(buffer.text)
         return True
 
     def type(self, text: str) -> None:
@@ -223,7 +304,7 @@ class Terminal:
     def _ended(self, running: asyncio.Task[Any]) -> None:
         """Leave when the terminal or its input was closed."""
         if not running.cancelled() and running.exception() is not None:
-            self._typist.left()
+            self._handler.leave()
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:

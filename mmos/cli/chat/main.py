@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from mmos.cli.durations import Seconds
+from mmos.cli.run import chosen
 from mmos.cli.setting import Setting, run_to_end, setting
 
 INCAPABLE = ("", "dumb", "unknown")
@@ -54,16 +55,16 @@ def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
     config = replace(config, time_scale=given.pop("time_scale"), timeout=given["timeout"])
-    wishes = _wishes(**given)
+    given["roles"] = chosen(given["roles"])
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not config.json
     if terminal and os.environ.get("TERM", "") not in INCAPABLE and sys.platform != "win32":
         with _prompt():
-            from mmos.cli.chat.talking import at_terminal
+            from mmos.cli.chat.interactive import at_terminal
 
-            return run_to_end(lambda: at_terminal(config, wishes, thread, last))
-    from mmos.cli.chat.reading import line_by_line
+            return run_to_end(lambda: at_terminal(config, _options(**given), thread, last))
+    from mmos.cli.chat.plain import line_by_line
 
-    return run_to_end(lambda: line_by_line(config, wishes, thread, last, at_terminal=terminal))
+    return run_to_end(lambda: line_by_line(config, _options(**given), thread, last, at_terminal=terminal))
 
 
 @contextmanager
@@ -85,8 +86,7 @@ def _prompt() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
 
 
-def _wishes(*, roles: tuple[str, ...], system: str, model: str, **limits: Any) -> Any:
-    from mmos.cli.chat.wishes import Wishes
-    from mmos.cli.run import chosen
+def _options(*, roles: dict[str, str], system: str, model: str, **limits: Any) -> Any:
+    from mmos.cli.chat.session import SessionOptions
 
-    return Wishes(system, {name: value for name, value in limits.items() if value is not None}, chosen(roles), model=model)
+    return SessionOptions(system, {name: value for name, value in limits.items() if value is not None}, roles, model=model)

@@ -1,21 +1,125 @@
-"""Tracks who is at work now, from the hints and events of a run, as a tree of live lines that collapse when they are done."""
+"""Tracks who is at work in a run, from its hints and events, and draws each call in progress as a line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from mmos import events
-from mmos.cli.cells import flat
-from mmos.cli.chat.work import Work, line
+from mmos.cli.cells import cells, fit, flat
+from mmos.cli.output import how_long
+from mmos.cli.styles import style
 from mmos.cli.trace import note, what_came, what_of
+from mmos.plurals import counted
 from mmos.scope import Hint
+
+if TYPE_CHECKING:
+    pass
+
+
+Stage = Literal["queued", "loading", "reading", "writing", "calling"]
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+SPINS_A_SECOND = 8
+LEAST_SECONDS = 0.5
+"""Shorter times give no meaningful speed."""
+
+
+@dataclass
+class Work:
+    """The current state of one call."""
+
+    role: str = ""
+    """The participant that does the work. Empty for other tools."""
+    tool: str = ""
+    what: str = ""
+    model: str = ""
+    host: str = ""
+    stage: Stage = "queued"
+    begun: float = 0.0
+    since: float = 0.0
+    """When this stage began."""
+    pieces: int = 0
+    turns: int = 0
+    """Turns that a hint has announced. The event of each follows later."""
+    asked: int = 0
+    """Turns that an event has announced."""
+    replied: int = 0
+    tokens: int = 0
+    writing_seconds: float = 0.0
+    """Seconds by the hosts' own clocks."""
+    retries: int = 0
+    ended: float | None = None
+    ok: bool = True
+    report: str = ""
+    text: str = ""
+    """Its answer."""
+    number: int = 0
+    """The number for /open."""
+    below: list[Work] = field(default_factory=list)
+
+    @property
+    def answering(self) -> bool:
+        return self.turns > self.replied
+
+    def enter(self, stage: Stage, now: float) -> None:
+        if stage != self.stage:
+            self.stage, self.since, self.pieces = stage, now, 0
+
+    def tree(self, depth: int = 0) -> Iterator[tuple[int, Work]]:
+        """Walk through this work and all work below it, with depths."""
+        yield depth, self
+        for inner in self.below:
+            yield from inner.tree(depth + 1)
+
+
+def line(work: Work, now: float, width: int, depth: int = 0) -> str:
+    """Draw the work in one line that fits."""
+    indent = "  " * (depth + 1)
+    if work.ended is not None:
+        mark = style("✓", "ok") if work.ok else style("✗", "error")
+        return f"{indent}{mark} {style(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2), 'dim')}"
+    mark = SPINNER[int((now - work.begun) * SPINS_A_SECOND) % len(SPINNER)]
+    return f"{indent}{style(mark, 'accent')} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
+
+
+def _fitted(parts: list[str], seconds: float, width: int) -> str:
+    """Shorten the line from the end, but keep the seconds."""
+    end = f" · {how_long(max(0.0, seconds))}"
+    return fit(" · ".join(flat(part) for part in parts if part), width - cells(end)) + end
+
+
+def _running(work: Work, now: float) -> list[str]:
+    if not work.role:
+        return [work.tool, work.what]
+    parts = [work.role, _place(work), work.stage]
+    if work.stage == "writing" and now - work.since >= LEAST_SECONDS:
+        parts.append(_speed(work.pieces / (now - work.since)))
+    return [*parts, work.what]
+
+
+def _done(work: Work) -> list[str]:
+    name = f"[{work.number}] {work.role or work.tool}" if work.number else work.role or work.tool
+    if not work.ok:
+        return [name, _place(work), work.report]
+    speed = _speed(work.tokens / work.writing_seconds) if work.writing_seconds > 0 else ""
+    again = counted(work.retries, "failed attempt") if work.retries else ""
+    return [name, _place(work), counted(work.tokens, "token") if work.tokens else "", speed, again, work.what if not work.role else ""]
+
+
+def _place(work: Work) -> str:
+    return f"{work.model} on {work.host}" if work.model and work.host else work.model or work.host
+
+
+def _speed(tokens: float) -> str:
+    return f"{tokens:.0f} tok/s"
+
 
 OWN_LINE = frozenset({"escalate_to_user"})
 """Calls without a live line: the question itself is on the screen."""
 
 
-class Live:
+class Activity:
     """The work of one run. Hints come before events in most cases, but either may be the first to name a participant."""
 
     def __init__(self, number: Callable[[Work], int] = lambda _: 0, unserved: set[str] | None = None) -> None:
@@ -62,7 +166,7 @@ class Live:
 
     # ---------------------------------------------------------------- hints
 
-    def hear(self, hint: Hint, now: float) -> None:
+    def on_hint(self, hint: Hint, now: float) -> None:
         work = self.arbiter if not hint.depth else self._of(hint.lane, hint.role, now)
         match hint.kind:
             case "turn":
@@ -87,7 +191,7 @@ class Live:
 
     # ---------------------------------------------------------------- facts
 
-    def tell(self, event: events.Event, now: float) -> None:
+    def on_event(self, event: events.Event, now: float) -> None:
         match event:
             case events.LaneOpened():
                 self._opened(event, now)

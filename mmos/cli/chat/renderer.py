@@ -1,34 +1,39 @@
-"""Shows one turn at a terminal: the answer while it is written, the participants at work, and the result."""
+"""Renders a chat at a terminal: notes, errors, texts, and each turn while it runs."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from mmos import events
+from mmos.cli.activity import Activity, Work
 from mmos.cli.cells import wrapped
-from mmos.cli.chat.live import Live
+from mmos.cli.chat.conversations import next_step
+from mmos.cli.chat.desktop import edit_text
 from mmos.cli.chat.markdown import MarkdownStream
-from mmos.cli.chat.resuming import next_step
-from mmos.cli.chat.work import INTERRUPTED, Work, spent
+from mmos.cli.chat.page import INTERRUPTED, PageStream, spent
+from mmos.cli.chat.terminal import Terminal
 from mmos.cli.styles import style
+from mmos.errors import MmosError
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
     from mmos.app import Answer
-    from mmos.cli.chat.terminal import Terminal
+    from mmos.cli.chat.interactive import Dialog
+    from mmos.participant.questions import Answerer
+
 
 WIDEST = 120
 """Widest line of prose in cells: longer lines are hard to read."""
 
 
-class Recital:
+class TurnRenderer:
     """Moves finished blocks to the scrollback in the order of what happened: consultations come before the answer."""
 
     def __init__(self, page: Terminal, number: Callable[[Work], int]) -> None:
         self._page = page
-        self._live = Live(number, page.unserved)
+        self._live = Activity(number, page.unserved)
         self._clock = asyncio.get_running_loop().time
         self._live.arbiter.begun = self._clock()
         self._stream: MarkdownStream | None = None
@@ -46,8 +51,8 @@ class Recital:
 
     # ---------------------------------------------------------------- what comes in
 
-    def hint(self, hint: Hint) -> None:
-        self._live.hear(hint, self._clock())
+    def on_hint(self, hint: Hint) -> None:
+        self._live.on_hint(hint, self._clock())
         if hint.depth:
             return  # the next tick shows it
         if hint.kind == "token":
@@ -60,11 +65,11 @@ class Recital:
             self._end()
             self._note("[the answer broke off; MMOS tries again]")  # an event tells why
 
-    def tell(self, event: events.Event) -> None:
+    def on_event(self, event: events.Event) -> None:
         """Show an event. Text that the arbiter wrote before a call comes before the result of the call."""
         if isinstance(event, events.CallStarted) and self._live.settled:
             self._close()
-        self._live.tell(event, self._clock())
+        self._live.on_event(event, self._clock())
         self._settle()
         self._page.refresh()
 
@@ -157,3 +162,41 @@ class Recital:
             lines += [style(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
             said += [step] if reason and (step := next_step(reason)) else []
         return lines + [style(line, "dim") for text in (*said, spent(answer.view)) for line in wrapped(text, width)]
+
+
+class TerminalPage(Terminal):
+    """The terminal as the page of a chat."""
+
+    dialog: Dialog
+
+    def note(self, text: str) -> None:
+        self.lines(style(line, "dim") for line in wrapped(text, self.width))
+
+    def show_error(self, error: MmosError) -> None:
+        self.lines(style(line, "error") for line in wrapped(error.message, self.width))
+        if error.next_step:
+            self.note(error.next_step)
+
+    def stream(self) -> TextIO:
+        return cast("TextIO", PageStream(self))
+
+    def markdown(self, text: str) -> None:
+        from mmos.cli.chat.markdown import MarkdownStream
+
+        stream = MarkdownStream(min(WIDEST, self.width), self.colour)
+        self.lines([*stream.feed(text), *stream.finish()])
+
+    def turn_view(self, number: Callable[[Work], int]) -> TurnRenderer:
+        return TurnRenderer(self, number)
+
+    def answerer(self) -> Answerer | None:
+        return self.dialog.ask
+
+    async def edit(self, text: str) -> str | None:
+        return await edit_text(text, self.aside)
+
+    def clip(self, text: str) -> bool:
+        from base64 import b64encode
+
+        self.send(f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07")
+        return True

@@ -1,4 +1,4 @@
-"""Uses the user's editor and clipboard."""
+"""Works with what is outside the chat: files to attach, the user's editor, and the clipboard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,32 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from mmos.errors import UsageError
+from mmos.files import read
+from mmos.messages import File
+
+
+def attachment(path: str) -> File:
+    return read(path_of(path))
+
+
+def size(file: File) -> int:
+    """Count the bytes of an attached file."""
+    return len(file.text.encode()) or len(file.image) * 3 // 4
+
+
+def path_of(text: str) -> Path:
+    """Find the path that a user means. Terminals write a dropped file in quotes or with escaped spaces: read those, too."""
+    try:
+        place = Path(text).expanduser()
+        words = [] if place.exists() else shlex.split(text)
+        return Path(words[0]).expanduser() if len(words) == 1 else place
+    except RuntimeError as error:  # `~name` of an unknown user
+        raise UsageError(f"{text}: {error}") from None
+    except (OSError, ValueError):  # an open quote, a character that file names cannot have, or a name that is too long
+        return Path(text)
+
+
 PROGRAMS = (("pbcopy",), ("wl-copy",), ("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"), ("clip.exe",))
 MOST = 74_994
 """Most bytes that terminals accept for the clipboard (OSC 52)."""
@@ -19,7 +45,7 @@ SECONDS = 3.0
 FILE = "copied.md"
 
 
-async def edited(text: str, aside: Callable[[Callable[[], None]], Awaitable[None]]) -> str | None:
+async def edit_text(text: str, aside: Callable[[Callable[[], None]], Awaitable[None]]) -> str | None:
     """Let the user edit the text in `$VISUAL` or `$EDITOR`. None if neither is set or the editor failed."""
     try:
         command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
@@ -42,7 +68,7 @@ async def edited(text: str, aside: Callable[[Callable[[], None]], Awaitable[None
         return path.read_text(encoding="utf-8", errors="replace") if ended == [0] else None
 
 
-async def put(text: str, clip: Callable[[str], bool], state: Path) -> str:
+async def copy_text(text: str, clip: Callable[[str], bool], state: Path) -> str:
     """Copy with a program of this machine, or through the terminal (works over ssh), or into a file. Say where the text is."""
     if not os.environ.get("SSH_CONNECTION") and await _by_program(text):
         return "Copied."
