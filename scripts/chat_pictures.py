@@ -49,7 +49,7 @@ FRAME = """\
 """
 
 
-class Screen(pyte.Screen):
+class RunDisplay(pyte.Screen):
     """A screen that stores faint text as blinking text, because pyte has no faint text and MMOS never blinks."""
 
     def select_graphic_rendition(self, *attributes: int, **how: Any) -> None:
@@ -62,7 +62,7 @@ class Terminal:
     """A command in a terminal: reads its screen and presses keys."""
 
     def __init__(self, descriptor: int) -> None:
-        self.screen = Screen(COLUMNS, ROWS)
+        self.screen = RunDisplay(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self.screen)
         self._descriptor = descriptor
 
@@ -123,7 +123,7 @@ def _drained(descriptor: int) -> Iterator[None]:
 # ---------------------------------------------------------------- the pictures
 
 
-def pictures() -> Iterator[tuple[str, str, Screen]]:
+def pictures() -> Iterator[tuple[str, str, RunDisplay]]:
     """The name, the title and the screen of each picture."""
     with chat("--time-scale", "4") as at:
         at.shows("/help")
@@ -137,7 +137,7 @@ def pictures() -> Iterator[tuple[str, str, Screen]]:
         yield "chat-why", "mmos chat: why this role, model and host", at.screen
 
 
-def drawn(title: str, screen: Screen) -> str:
+def drawn(title: str, screen: RunDisplay) -> str:
     """The screen as SVG, without the empty rows at its end."""
     rows = max((row for row, line in enumerate(screen.display) if line.strip()), default=0) + 1
     runs = "\n".join(run for row in range(rows) for run in _runs(screen, row))
@@ -145,7 +145,7 @@ def drawn(title: str, screen: Screen) -> str:
     return FRAME.format(title=escape(title), width=width, height=height, runs=runs)
 
 
-def _runs(screen: Screen, row: int) -> Iterator[str]:
+def _runs(screen: RunDisplay, row: int) -> Iterator[str]:
     """Neighbouring characters of the same style, as one text."""
     signs = [screen.buffer[row][column] for column in range(COLUMNS)]
     for look, cells in groupby(enumerate(signs), key=lambda cell: cell[1]._replace(data="")):

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mmos.checking import is_model_name
-from mmos.cli.cleaning import harmless
+from mmos.cli.text import harmless
 
 NASTY = (
     "\x1b[38;5;201m", "\x1b[8m", "\x1b[30;40m", "\x1b[7m", "\x1b]0;title\x07", "\x1b]52;c;aGk=\x07", "\x1b]8;;http://evil\x1b\\", "\x1bP+q\x1b\\", "\x1b[2J", "\x1b[3A",

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 from wcwidth import wcswidth
 
-from mmos.cli.cells import fit, hanging, wrapped
 from mmos.cli.chat import commands
 from mmos.cli.chat.desktop import attachment
 from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
@@ -22,9 +21,10 @@ from mmos.cli.chat.plain import LineReader
 from mmos.cli.chat.reports import reasons
 from mmos.cli.chat.session import SessionOptions
 from mmos.cli.guard import shown
+from mmos.cli.history import FILE, Typed, add, began, forget, newest
 from mmos.cli.styles import colourless, style
+from mmos.cli.text import fit, hanging, wrapped
 from mmos.cli.trace import what_came
-from mmos.cli.typed import FILE, Typed, add, began, forget, newest
 from mmos.config.settings import setting_value
 from mmos.errors import UsageError
 from mmos.events import Entry, LaneOpened, ModelReplied

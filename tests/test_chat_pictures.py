@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pyte
 import pytest
-from chat_pictures import PICTURES, Screen, drawn
+from chat_pictures import PICTURES, RunDisplay, drawn
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -18,7 +18,7 @@ def texts(picture: str) -> list[ElementTree.Element]:
 
 
 def test_what_stands_on_the_screen_stands_in_the_picture_with_its_looks() -> None:
-    screen = Screen(100, 5)
+    screen = RunDisplay(100, 5)
     pyte.Stream(screen).feed("a < b & c\r\n  \x1b[2mfaint\x1b[22m \x1b[1mbold\x1b[0m \x1b[36mcyan\x1b[0m \x1b[38;5;208mown\x1b[0m")
     title, plain, faint, bold, cyan, own = texts(drawn("A <title>", screen))
     assert [one.text for one in (title, plain, faint, bold, cyan, own)] == ["A <title>", "a < b & c", "faint", "bold", "cyan", "own"]

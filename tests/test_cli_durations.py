@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from mmos.cli.chat.session import SessionOptions
-from mmos.cli.durations import seconds_of
 from mmos.cli.main import mmos
+from mmos.cli.options import seconds_of
 from mmos.config.load import from_mapping
 
 

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmos.cli
-from mmos.cli.cleaning import MOST_MARKS, escaped, harmless
 from mmos.cli.guard import ERASE_LINE, RESET, Guard, guarded, sequence, shown, unstyled
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
+from mmos.cli.text import MOST_MARKS, escaped, harmless
 from tests.hostile import NASTY
 
 VISIBLE = {*map(chr, range(0x600, 0x606)), "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"}

@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager
 import mmos
 from mmos import events
 from mmos.app.lifecycle import Watch
-from mmos.cli.heartbeat import EVERY, Heartbeat
+from mmos.cli.options import Setting
+from mmos.cli.progress import EVERY, Heartbeat, RunDisplay
 from mmos.cli.run import Show
-from mmos.cli.screen import Screen
-from mmos.cli.setting import Setting
 from mmos.messages import Message, Usage
 from mmos.scope import Hint
 from mmos.testing import Call, stage, until
@@ -92,17 +91,17 @@ async def test_it_is_silent_while_something_else_is_shown() -> None:
 
 def test_it_beats_in_a_pipe_and_beside_a_document_but_not_where_nobody_wants_to_know() -> None:
     for show in (Show(), Show(progress=True)):
-        heartbeat = show.screen(JSON, whole=False).heartbeat
+        heartbeat = show.display(JSON, whole=False).heartbeat
         assert heartbeat is not None
         assert heartbeat.every == EVERY == 30.0
-    assert Show(progress=False).screen(JSON, whole=False).heartbeat is None
+    assert Show(progress=False).display(JSON, whole=False).heartbeat is None
 
 
 # ---------------------------------------------------------------- over real HTTP
 
 
 @asynccontextmanager
-async def watched(app: mmos.App, screen: Screen) -> AsyncIterator[asyncio.Task[mmos.Answer]]:
+async def watched(app: mmos.App, screen: RunDisplay) -> AsyncIterator[asyncio.Task[mmos.Answer]]:
     """A run with a screen beside it, as `mmos run` has it."""
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(app.run("Go.", watch=Watch(on_hint=screen.on_hint, on_start=started.set_result)))
@@ -132,7 +131,7 @@ async def test_a_long_tool_is_told_of_on_stderr_alone() -> None:
         return "built"
 
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(False, False, out, err, Heartbeat(every=0.02))
+    screen = RunDisplay(False, False, out, err, Heartbeat(every=0.02))
     async with stage({"arbiter": [Call("build", {}), "Built."]}, tools=[build]) as on, watched(on.app, screen) as running:
         await heard(err, "still at work after 0 s: the tool build")
         built.set()
@@ -143,7 +142,7 @@ async def test_a_long_tool_is_told_of_on_stderr_alone() -> None:
 
 async def test_a_model_at_work_is_told_of_with_its_host() -> None:
     err = io.StringIO()
-    screen = Screen(False, False, io.StringIO(), err, Heartbeat(every=0.02))
+    screen = RunDisplay(False, False, io.StringIO(), err, Heartbeat(every=0.02))
     async with stage({"arbiter": ["One two three four."]}) as on:
         on.host.faults.add("stall", chunks=3)
         async with watched(on.app, screen) as running:

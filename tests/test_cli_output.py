@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.cli.cells import cells
-from mmos.cli.output import harmless, has_no_reader, how_long, one_line, print_json
+from mmos.cli.output import has_no_reader, how_long, one_line, print_json
 from mmos.cli.tables import IN_A_PIPE, columns, table
+from mmos.cli.text import cells, harmless
 
 
 @pytest.mark.parametrize(

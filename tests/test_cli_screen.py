@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.cli.screen import Screen
+from mmos.cli.progress import RunDisplay
 from mmos.events import CallFinished, CallStarted, LoopNoticed, ModelFailed, ModelReplied, RunStarted, Warned
 from mmos.messages import Message, Usage
 from mmos.scope import Hint
@@ -19,8 +19,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def screen(*, stream: bool = True, progress: bool = False, terminal: bool = False) -> Screen:
-    return Screen(stream, progress, Terminal() if terminal else io.StringIO(), io.StringIO())
+def screen(*, stream: bool = True, progress: bool = False, terminal: bool = False) -> RunDisplay:
+    return RunDisplay(stream, progress, Terminal() if terminal else io.StringIO(), io.StringIO())
 
 
 def token(text: str, depth: int = 0) -> Hint:
@@ -30,12 +30,12 @@ def token(text: str, depth: int = 0) -> Hint:
 TURN, RESTART = Hint("turn", "arbiter", "r"), Hint("restart", "arbiter", "r", "the connection broke")
 
 
-def printed(on: Screen) -> str:
+def printed(on: RunDisplay) -> str:
     assert isinstance(on.out, io.StringIO)
     return on.out.getvalue()
 
 
-def told(on: Screen) -> str:
+def told(on: RunDisplay) -> str:
     assert isinstance(on.err, io.StringIO)
     return on.err.getvalue()
 

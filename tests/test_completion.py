@@ -14,7 +14,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from mmos.cli.completion import live
+from mmos.cli.completion import values
 from mmos.cli.completion.scripts import detect, place
 from mmos.cli.main import COMMANDS
 from mmos.errors import UsageError
@@ -167,9 +167,9 @@ def test_what_is_broken_is_nothing_to_offer(tmp_path: Path, line: str, damage: s
 
 
 def test_the_journal_is_asked_in_its_own_words(folder: Path) -> None:
-    assert (live.JOURNAL, live.LISTED) == (FILE, ONLY_LISTING)
+    assert (values.JOURNAL, values.LISTED) == (FILE, ONLY_LISTING)
     with closing(sqlite3.connect(folder / ".mmos" / FILE)) as database:
-        for query in (live._RUNS, live._THREADS):
+        for query in (values._RUNS, values._THREADS):
             plan = database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
             assert "entries_listing" in str(plan)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mmos.cli.typed import FILE, Typed, add
+from mmos.cli.history import FILE, Typed, add
 from mmos.events import RunFinished, RunStarted, ThreadNamed, Warned
 from mmos.journal import Journal, new_id
 from tests.shell import Shell, shell

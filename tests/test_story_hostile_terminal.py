@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from mmos.app import RunOptions
-from mmos.cli.cleaning import harmless
 from mmos.cli.main import main, mmos
+from mmos.cli.text import harmless
 from mmos.errors import UsageError
 from mmos.events import ThreadNamed
 from mmos.fitness.card import Card

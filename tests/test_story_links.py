@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mmos.cli.chat.input import InputHistory
+from mmos.cli.history import FILE, forget
 from mmos.cli.main import main
-from mmos.cli.typed import FILE, forget
 from mmos.errors import StateError
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mmos.cli.cells import cells
+from mmos.cli.text import cells
 from mmos.testing import Model
 from tests.shell import shell
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from mmos import events
-from mmos.cli.cells import cells, fit, flat
 from mmos.cli.output import how_long
 from mmos.cli.styles import style
+from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.plurals import counted
 from mmos.scope import Hint

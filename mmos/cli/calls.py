@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from mmos.messages import Message
 if TYPE_CHECKING:
     from mmos.calls.naming import Names
     from mmos.calls.seen import Seen
+
 
 HINT = (
     'Give it JSON lines, each {"text": "…", "tools": [{"name", "description", "parameters"}]}:\n'
@@ -105,7 +107,6 @@ def _answered(line: bytes, offers: _Offers) -> tuple[dict[str, Any], Mapping[str
 
 def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """What is read of a line, and all other members as they were written, names and values."""
-    from mmos.cli.members import members
 
     given: dict[str, Any] = {}
     carried: dict[str, str] = {}
@@ -123,7 +124,6 @@ def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _value(written: str) -> Any:
-    from mmos.cli.members import shallow
 
     try:
         return orjson.loads(written)
@@ -219,3 +219,71 @@ def _print(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
     kept = "".join(f"{name}:{value}," for name, value in carried.items())
     write_json(f"{{{kept}{line[1:]}\n")
     sys.stdout.flush()
+
+
+# ---------------------------------------------------------------- members of a JSON object
+
+
+_TOKEN = re.compile(
+    r"""[ \t\r\n]*+(?:
+        (?P<text>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
+      | (?P<plain>-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][-+]?\d++)?+|true|false|null)
+      | (?P<sign>[\[\]{},:])
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+def members(text: str) -> list[tuple[str, str]] | None:
+    """Names and values; None when the text is no JSON object."""
+    found: list[tuple[str, str]] = []
+    open_brackets: list[str] = []
+    allowed: tuple[str, ...] = ("{",)
+    at = begun = 0
+    name = ""
+    while token := _TOKEN.match(text, at):
+        at, kind = token.end(), token["sign"] or str(token.lastgroup)
+        if kind == "text" and "name" in allowed:
+            kind = "name"
+        if kind not in allowed:
+            return None
+        start = token.start(token.lastgroup or 0)
+        if len(open_brackets) == 1 and kind in _BEGINS:
+            begun = start
+        if kind in ("{", "["):
+            open_brackets.append(kind)
+            allowed = _FIRST[kind]
+            continue
+        if kind in _LEADS:
+            name = text[start:at] if kind == "name" and len(open_brackets) == 1 else name
+            allowed = _LEADS[kind] if kind != "," else _NEXT[open_brackets[-1]]
+            continue
+        if kind in ("}", "]"):
+            open_brackets.pop()
+        if not open_brackets:
+            return found if not text[at:].strip(" \t\r\n") else None
+        if len(open_brackets) == 1:
+            found.append((name, text[begun:at]))
+        allowed = (",", "}") if open_brackets[-1] == "{" else (",", "]")
+    return None
+
+
+def shallow(text: str, deepest: int) -> str:
+    """The same JSON, with null for what is nested deeper."""
+    kept: list[str] = []
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += token["sign"] in ("{", "[")
+        if depth <= deepest:
+            kept.append(token[0])
+        elif depth == deepest + 1 and token["sign"] in ("{", "["):
+            kept.append("null")
+        depth -= token["sign"] in ("}", "]")
+    return "".join(kept)
+
+
+_BEGINS = ("text", "plain", "{", "[")
+_FIRST = {"{": ("name", "}"), "[": (*_BEGINS, "]")}
+_NEXT = {"{": ("name",), "[": _BEGINS}
+_LEADS: dict[str, tuple[str, ...]] = {"name": (":",), ":": _BEGINS, ",": ()}
+"""What stands before a value, and what may follow it."""

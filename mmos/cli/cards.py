@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.cells import flat
-from mmos.cli.output import harmless, print_json
-from mmos.cli.setting import Setting
+from mmos.cli.options import Setting
+from mmos.cli.output import print_json
 from mmos.cli.styles import style
+from mmos.cli.text import flat, harmless
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.adding import add_host
+from mmos.cli.config_add_host import add_host
 from mmos.cli.hints import HintingGroup
+from mmos.cli.options import Setting, run_to_end, setting
 from mmos.cli.output import print_json
-from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.styles import style
-from mmos.cli.surveying import ask_hosts, key_of, report
+from mmos.cli.survey import ask_hosts, key_of, report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def check(config: Setting, offline: bool) -> int:
 async def _check(config: Setting, *, offline: bool) -> int:
     from mmos.app import checks, trust
     from mmos.app.wiring import templates_of
-    from mmos.cli.wiring import agreed_to, configured
+    from mmos.cli.app import agreed_to, configured
     from mmos.doctor.checkup import absent
     from mmos.errors import ConfigError
 
@@ -105,8 +105,8 @@ def show(config: Setting) -> None:
 
 
 async def _show(config: Setting) -> None:
+    from mmos.cli.app import configured
     from mmos.cli.cards import measured
-    from mmos.cli.wiring import configured
     from mmos.config.show import as_dict, describe
 
     async with configured(config) as loaded:

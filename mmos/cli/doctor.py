@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmos.cli.cells import flat, wrapped
-from mmos.cli.fleet import fleet, wished
+from mmos.cli.fleet import fleet
+from mmos.cli.options import Setting, run_to_end, setting
 from mmos.cli.output import print_json
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.questions import goes_on
 from mmos.cli.styles import Style, style
 from mmos.cli.tables import line, terminal_width
+from mmos.cli.text import flat, wrapped
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -126,13 +127,13 @@ async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) 
             cured.append(finding)
         elif isinstance(finding.fix, Pull) and wired is not None:
             question = f"Pull {finding.fix.model} onto {finding.fix.host}?"
-            if wished(question, yes=yes) and await _fetched(finding.fix, wired):
+            if goes_on(question, yes=yes) and await _fetched(finding.fix, wired):
                 cured.append(finding)
     return cured
 
 
 async def _fetched(fix: Pull, wired: Fleet) -> bool:
-    from mmos.cli.pulling import fetch_all
+    from mmos.cli.models_pull import fetch_all
 
     (one,) = await fetch_all(wired, fix.model, (fix.host,))
     if one.error is not None:

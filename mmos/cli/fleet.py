@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.output import agreed, how_long
-from mmos.cli.setting import Setting
+from mmos.cli.options import Setting
+from mmos.cli.output import how_long
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -28,7 +28,7 @@ LARGEST_WINDOW = 1 << 31
 @asynccontextmanager
 async def fleet(config: Setting, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
     """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file."""
-    from mmos.cli.wiring import agreed_to, configured
+    from mmos.cli.app import agreed_to, configured
 
     async with configured(config) as made:
         trusted = await agreed_to(config, made, runs=False, ask=ask)
@@ -100,16 +100,6 @@ def check_loads(states: Iterable[HostState]) -> None:
     for state in states:
         if not state.abilities.loads:
             raise click.UsageError(f"{state.name} is a host of kind {state.kind}, which loads and unloads models by itself.")
-
-
-def ask_first(question: str, *, yes: bool) -> None:
-    """Ask before an action that affects other users: at a terminal, or accept --yes."""
-    if not wished(question, yes=yes):
-        raise click.Abort
-
-
-def wished(question: str, *, yes: bool) -> bool:
-    return agreed(f"{question}\nGo on?", yes=yes, unasked=f"{question}\nThere is no terminal to ask at: add --yes to do it.")
 
 
 def exit_code(errors: Sequence[HostError | None]) -> int:

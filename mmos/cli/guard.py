@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
-from mmos.cli.cleaning import JOINERS, MOST_MARKS, harmless
+from mmos.cli.text import JOINERS, MOST_MARKS, harmless
 
 _SECRET = int.from_bytes(os.urandom(8), "big")
 _OURS = re.compile(rf"\x1b\[\?{_SECRET};([0-9;]*[A-Za-z])")

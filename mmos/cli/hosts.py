@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.durations import Seconds
 from mmos.cli.fleet import abilities, chosen, fault, fleet, holding, staying, window
 from mmos.cli.guard import shown
+from mmos.cli.options import Seconds, Setting, run_to_end, setting
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
-from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import Cell, columns, terminal_width
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def _drawing(config: Setting) -> Iterator[Draw]:
     from rich.live import Live
     from rich.text import Text
 
-    from mmos.cli.drawing import CleanConsole
+    from mmos.cli.console import CleanConsole
 
     console = CleanConsole(sys.stdout)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:

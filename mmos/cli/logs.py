@@ -11,10 +11,9 @@ from typing import Any
 
 import click
 
-from mmos.cli.cells import flat
 from mmos.cli.guard import unstyled
-from mmos.cli.output import harmless
 from mmos.cli.styles import Style, colourless, style
+from mmos.cli.text import flat, harmless
 
 VARIABLE = "MMOS_LOG"
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}

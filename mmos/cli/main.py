@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         if COMPLETION in os.environ:
-            from mmos.cli.completion.live import attach
+            from mmos.cli.completion.values import attach
 
             return attach(command)
         return command

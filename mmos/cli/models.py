@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
-from mmos.cli.cells import flat
 from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
 from mmos.cli.hints import HintingGroup
-from mmos.cli.output import harmless, print_json
-from mmos.cli.pulling import pull
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.models_load import unload, warm
+from mmos.cli.models_pull import pull
+from mmos.cli.models_test import test
+from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, table
-from mmos.cli.trying import test
-from mmos.cli.unloading import unload
-from mmos.cli.warming import warm
+from mmos.cli.text import flat, harmless
 from mmos.plurals import counted
 
 if TYPE_CHECKING:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TextIO
 
-import click
 import orjson
 
-from mmos.cli.cleaning import escaped
-from mmos.cli.cleaning import harmless as harmless
 from mmos.cli.guard import Guard
+from mmos.cli.text import escaped, harmless
 
 
 def print_json(document: Any) -> None:
@@ -73,44 +68,6 @@ def one_line(text: str, width: int) -> str:
 def draws(stream: TextIO) -> bool:
     """Whether the stream is a terminal that can redraw a line."""
     return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-
-
-def confirm(
-    question: str, *, yes: bool, unasked: str = "This cannot be undone, and there is no terminal to ask at. Add --yes to do it."
-) -> None:
-    """Ask before an action that cannot be undone: at a terminal, or accept --yes. `unasked` is the error without a terminal."""
-    if not agreed(question, yes=yes, unasked=unasked):
-        raise click.Abort
-
-
-def agreed(question: str, *, yes: bool, unasked: str) -> bool:
-    if not yes and not _is_there():
-        raise click.UsageError(unasked)
-    return yes or asked(question)
-
-
-def asked(question: str) -> bool:
-    """Whether somebody says yes at a terminal. Without one nobody does."""
-    if not _is_there():
-        return False
-    with _interruptible():
-        return click.confirm(harmless(question), err=True)
-
-
-def _is_there() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals interrupt a question: an event loop would hold them back until a line is typed."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 def when(seconds: float) -> str:

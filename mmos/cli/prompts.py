@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.output import harmless, print_json, write_unchanged
-from mmos.cli.setting import Setting, setting
+from mmos.cli.options import Setting, setting
+from mmos.cli.output import print_json, write_unchanged
 from mmos.cli.styles import Style, style
 from mmos.cli.tables import Cell, table
+from mmos.cli.text import harmless
 
 if TYPE_CHECKING:
     from mmos.config.roles import ResolvedRole

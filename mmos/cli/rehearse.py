@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.app import REHEARSAL_TIME_SCALE
+from mmos.cli.options import Setting, run_to_end, setting
 from mmos.cli.output import print_json_line
-from mmos.cli.setting import Setting, run_to_end, setting
 from mmos.cli.tables import table
-from mmos.cli.wiring import REHEARSAL_TIME_SCALE
 
 if TYPE_CHECKING:
     from mmos.rehearsal.host import Host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.durations import Seconds
-from mmos.cli.extracting import first_block
-from mmos.cli.output import harmless, print_json
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.output import print_json
 from mmos.cli.task import gather
+from mmos.cli.text import harmless
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
-    from mmos.cli.screen import Screen
+    from mmos.cli.progress import RunDisplay
     from mmos.events import Reason
     from mmos.messages import File
 
@@ -130,7 +130,7 @@ class Task:
 
 
 async def _run(config: Setting, task: Task, options: RunOptions, given: dict[str, Any]) -> int:
-    from mmos.cli.wiring import wired
+    from mmos.cli.app import wired
 
     def note(line: str) -> None:
         if not config.json:
@@ -150,37 +150,36 @@ class Show:
     extract: bool = False
     """Print only the first code block of the answer."""
 
-    def screen(self, config: Setting, *, whole: bool) -> Screen:
+    def display(self, config: Setting, *, whole: bool) -> RunDisplay:
         """`whole`: nothing can be printed before the answer is complete."""
-        from mmos.cli.heartbeat import Heartbeat
-        from mmos.cli.screen import Screen
+        from mmos.cli.progress import Heartbeat, RunDisplay
 
         stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
         progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
-        return Screen(stream and not config.json, progress, heartbeat=None if self.progress is False else Heartbeat())
+        return RunDisplay(stream and not config.json, progress, heartbeat=None if self.progress is False else Heartbeat())
 
 
 async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
-    from mmos.cli.asking import Asker
+    from mmos.cli.questions import Asker
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
-    screen = show.screen(config, whole=options.schema is not None)
-    watch = Watch(on_hint=screen.on_hint, answerer=Asker(screen) if at_terminal and not config.json else None)
+    display = show.display(config, whole=options.schema is not None)
+    watch = Watch(on_hint=display.on_hint, answerer=Asker(display) if at_terminal and not config.json else None)
     if app.rehearsed:
-        screen.note("[rehearsal: scripted models answer; no model is asked]")
+        display.note("[rehearsal: scripted models answer; no model is asked]")
     if isinstance(task, str):
         stream = app.stream_resumed(task, options=options, watch=watch)
     else:
         stream = app.stream(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
-        async with screen.alive():
-            answer = await stream.to_end(screen.on_event)
-    return _print(config, screen, answer, extract=show.extract)
+        async with display.alive():
+            answer = await stream.to_end(display.on_event)
+    return _print(config, display, answer, extract=show.extract)
 
 
-def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) -> int:
+def _print(config: Setting, display: RunDisplay, answer: Answer, *, extract: bool) -> int:
     next_step = _next_step(config, answer.reason) if answer.reason else ""
     code = first_block(answer.text or "") if extract else None
     if config.json:
@@ -192,7 +191,7 @@ def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) ->
     if answer.text and "schema" in answer.view.options and answer.status != "answered":
         click.echo(harmless(answer.text), err=True)  # stdout holds only JSON that fits the schema
     elif answer.text:
-        screen.finish(answer.text if code is None else code)
+        display.finish(answer.text if code is None else code)
         if extract and code is None:
             click.echo("mmos: the answer has no code block, so all of it is printed.", err=True)
     for warning in answer.view.warnings:
@@ -208,7 +207,7 @@ def _print(config: Setting, screen: Screen, answer: Answer, *, extract: bool) ->
 
 def _next_step(config: Setting, reason: Reason) -> str:
     """Propose the next step. Without a configuration and without an Ollama, also propose the embedded model."""
-    from mmos.cli.wiring import nothing_configured
+    from mmos.cli.app import nothing_configured
 
     proposed = _at_home(config, reason.next)
     if reason.code == "host_unreachable" and nothing_configured(config):
@@ -223,3 +222,24 @@ def _at_home(config: Setting, next_step: str) -> str:
     fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(config, name) and not config.state]
     places = (("--state", config.state), ("-c", config.config), *fleets)
     return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])
+
+
+_OPENING = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})")
+
+
+def first_block(text: str) -> str | None:
+    """Return the content of the first code block, or None. An answer that was cut short may lack the closing fence."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        opening = _OPENING.match(line)
+        if opening is None:
+            continue
+        indent, fence = opening.groups()
+        code = []
+        for inner in lines:
+            closing = inner.strip()
+            if len(closing) >= len(fence) and set(closing) == {fence[0]}:
+                break
+            code.append(inner.removeprefix(indent))
+        return "".join(f"{line}\n" for line in code)
+    return None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli import deleting
-from mmos.cli.durations import Seconds
-from mmos.cli.output import harmless, how_long, print_json, when, write_json
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.delete import Selection, delete_options, delete_selected
+from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.output import how_long, print_json, when, write_json
 from mmos.cli.tables import table
+from mmos.cli.text import harmless
 
 if TYPE_CHECKING:
     from mmos.views.run import RunView
@@ -161,8 +161,8 @@ def resume(config: Setting, run: str, **terms: Any) -> int:
 
 async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
     from mmos.app import RunOptions
+    from mmos.cli.app import wired
     from mmos.cli.run import Show, attend
-    from mmos.cli.wiring import wired
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
@@ -229,7 +229,7 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
 
 @runs.command()
 @click.argument("run", nargs=-1)
-@deleting.options
+@delete_options
 @setting
 def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
     """Delete runs for good, with all their texts and their entries in the chat's input history.
@@ -242,4 +242,4 @@ def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
     mmos runs delete --older-than 30d --dry-run
     mmos runs delete --all
     """
-    run_to_end(lambda: deleting.delete(config, "run", deleting.Wanted(run, **how)))
+    run_to_end(lambda: delete_selected(config, "run", Selection(run, **how)))

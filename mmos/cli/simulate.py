@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.guard import ERASE_LINE
+from mmos.cli.options import Setting, setting
 from mmos.cli.output import print_json
-from mmos.cli.setting import Setting, setting
 from mmos.cli.styles import style
 from mmos.plurals import counted
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from mmos.cli.cells import cells, fit, flat
 from mmos.cli.styles import Style, style
+from mmos.cli.text import cells, fit, flat
 
 Cell = str | tuple[str, Style]
 """A text, or a text and its style."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from mmos.cli import deleting
-from mmos.cli.output import harmless, print_json, when, write_json, write_unchanged
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.delete import Selection, delete_options, delete_selected
+from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.output import print_json, when, write_json, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.tables import table
+from mmos.cli.text import harmless
 
 
 @click.group()
@@ -162,7 +163,7 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
 
 @threads.command()
 @click.argument("thread", nargs=-1)
-@deleting.options
+@delete_options
 @setting
 def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
     """Delete conversations for good, with all their runs and their entries in the chat's input history.
@@ -174,4 +175,4 @@ def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
     mmos threads delete --older-than 4w
     mmos threads delete --all --yes
     """
-    run_to_end(lambda: deleting.delete(config, "thread", deleting.Wanted(thread, **how)))
+    run_to_end(lambda: delete_selected(config, "thread", Selection(thread, **how)))

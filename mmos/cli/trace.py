@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from mmos import events
-from mmos.cli.cells import flat
 from mmos.cli.output import how_long, one_line
+from mmos.cli.text import flat
 from mmos.events import Entry, encode
 from mmos.plurals import counted
 

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from mmos.cli.asking import meant
-from mmos.cli.cells import flat
 from mmos.cli.chat.page import table
 from mmos.cli.chat.session import Session
 from mmos.cli.output import when
+from mmos.cli.questions import meant
+from mmos.cli.text import flat
 from mmos.errors import NotFound, UsageError
 from mmos.plurals import counted
 from mmos.version import __version__
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmos.app import App, RunOptions
     from mmos.cli.chat.page import Page
     from mmos.cli.chat.session import SessionOptions
-    from mmos.cli.setting import Setting
+    from mmos.cli.options import Setting
     from mmos.events import Entry, QuestionAsked, Reason
     from mmos.journal import Journal
     from mmos.views.exchanges import Exchange

@@ -12,7 +12,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
 from mmos.cli.chat.commands import COMMANDS
-from mmos.cli.typed import LONGEST, Typed, add, newest
+from mmos.cli.history import LONGEST, Typed, add, newest
 from mmos.errors import MmosError
 
 

@@ -10,15 +10,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.asking import meant
-from mmos.cli.cells import fit, flat, hanging, wrapped
+from mmos.cli.app import wired
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, open_session, resume_command
 from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
 from mmos.cli.chat.page import PageStream
 from mmos.cli.chat.renderer import TerminalPage
+from mmos.cli.questions import meant
 from mmos.cli.styles import colourless, style
-from mmos.cli.wiring import wired
+from mmos.cli.text import fit, flat, hanging, wrapped
 from mmos.errors import MmosError
 from mmos.events import QuestionAsked
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mmos.cli.chat.page import Page
     from mmos.cli.chat.session import Session, SessionOptions
-    from mmos.cli.setting import Setting
+    from mmos.cli.options import Setting
 
 
 class Dialog:

@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from mmos.cli.durations import Seconds
+from mmos.cli.options import Seconds, Setting, run_to_end, setting
 from mmos.cli.run import chosen
-from mmos.cli.setting import Setting, run_to_end, setting
 
 INCAPABLE = ("", "dumb", "unknown")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from mmos import events
 from mmos.cli.guard import unstyled
-from mmos.cli.output import harmless, how_long
+from mmos.cli.output import how_long
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, columns
+from mmos.cli.text import harmless
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
 from mmos.plurals import counted

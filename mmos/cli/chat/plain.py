@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from mmos import events
-from mmos.cli.cells import wrapped
+from mmos.cli.app import wired
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, next_step, open_session, unfinished
 from mmos.cli.chat.page import INTERRUPTED, spent
 from mmos.cli.guard import unstyled
-from mmos.cli.output import harmless, print_json_line
+from mmos.cli.output import print_json_line
 from mmos.cli.tables import ENDLESS
-from mmos.cli.wiring import wired
+from mmos.cli.text import harmless, wrapped
 from mmos.scope import Hint
 
 if TYPE_CHECKING:
     from mmos.app import Answer
     from mmos.cli.chat.session import Session, SessionOptions
-    from mmos.cli.screen import Screen
-    from mmos.cli.setting import Setting
+    from mmos.cli.options import Setting
+    from mmos.cli.progress import RunDisplay
     from mmos.errors import MmosError
     from mmos.participant.questions import Answerer
 
@@ -155,7 +155,7 @@ class SimpleTerminal(Pipe):
 
     def __init__(self) -> None:
         super().__init__()
-        self._screen: Screen | None = None
+        self._display: RunDisplay | None = None
 
     @property
     def width(self) -> int:  # type: ignore[override]
@@ -165,15 +165,15 @@ class SimpleTerminal(Pipe):
         self.lines(wrapped(text, self.width))
 
     def turn_view(self, number: Callable[[Any], int]) -> PrintedTurn:
-        from mmos.cli.screen import Screen
+        from mmos.cli.progress import RunDisplay
 
-        self._screen = Screen(stream=True, progress=True)
-        return PrintedTurn(self, self._screen, number)
+        self._display = RunDisplay(stream=True, progress=True)
+        return PrintedTurn(self, self._display, number)
 
     def answerer(self) -> Answerer | None:
-        from mmos.cli.asking import Asker
+        from mmos.cli.questions import Asker
 
-        return Asker(self._screen) if self._screen is not None else None
+        return Asker(self._display) if self._display is not None else None
 
     def prompt(self) -> None:
         click.echo("> ", nl=False)
@@ -182,19 +182,19 @@ class SimpleTerminal(Pipe):
 class PrintedTurn(SilentTurn):
     """Shows a turn in lines that are never redrawn."""
 
-    def __init__(self, page: SimpleTerminal, screen: Screen, number: Callable[[Any], int]) -> None:
+    def __init__(self, page: SimpleTerminal, display: RunDisplay, number: Callable[[Any], int]) -> None:
         super().__init__(page, number)
-        self._screen = screen
+        self._display = display
 
     def on_hint(self, hint: Hint) -> None:
-        self._screen.on_hint(hint)
+        self._display.on_hint(hint)
 
     def on_event(self, event: events.Event) -> None:
         super().on_event(event)
-        self._screen.on_event(event)
+        self._display.on_event(event)
 
     def finish(self, answer: Answer) -> None:
-        self._screen.finish(answer.text if answer.status != "cancelled" else None)
+        self._display.finish(answer.text if answer.status != "cancelled" else None)
         if answer.status == "cancelled":
             self._page.note(INTERRUPTED)
         else:

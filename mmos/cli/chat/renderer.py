@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from mmos import events
 from mmos.cli.activity import Activity, Work
-from mmos.cli.cells import wrapped
 from mmos.cli.chat.conversations import next_step
 from mmos.cli.chat.desktop import edit_text
 from mmos.cli.chat.markdown import MarkdownStream
 from mmos.cli.chat.page import INTERRUPTED, PageStream, spent
 from mmos.cli.chat.terminal import Terminal
 from mmos.cli.styles import style
+from mmos.cli.text import wrapped
 from mmos.errors import MmosError
 from mmos.scope import Hint
 

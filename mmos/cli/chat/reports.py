@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mmos import events
-from mmos.cli.cells import cells, flat, hanging, pad, wrapped
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
 from mmos.cli.styles import style
+from mmos.cli.text import cells, flat, hanging, pad, wrapped
 from mmos.cli.trace import what_of
 from mmos.errors import UsageError
 from mmos.events import Entry

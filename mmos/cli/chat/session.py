@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmos.cli.activity import Work
-from mmos.cli.cells import hanging
 from mmos.cli.chat.page import Page
 from mmos.cli.styles import style
+from mmos.cli.text import hanging
 from mmos.errors import MmosError, UsageError
 from mmos.plurals import counted
 

@@ -21,10 +21,9 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from mmos.cli.cells import cells
-from mmos.cli.cleaning import harmless
 from mmos.cli.guard import shown, unstyled
 from mmos.cli.styles import style
+from mmos.cli.text import cells, harmless
 
 E = KeyPressEvent
 

@@ -6,7 +6,7 @@ import re
 
 from mmos.cli.chat.markdown.blocks import Blocks
 from mmos.cli.chat.markdown.leaves import LONGEST, Look
-from mmos.cli.output import harmless
+from mmos.cli.text import harmless
 
 _UNCLEAR = re.compile(r"`+[\w+-]*|~+[\w+-]*|#{1,6}|[-*+=_|: ]*|>")
 """The start of a line whose kind is not yet known."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
-from mmos.cli.cells import flat
-from mmos.cli.fleet import ask_first, chosen, exit_code, fault, fleet, gigabytes
+from mmos.cli.fleet import chosen, exit_code, fault, fleet, gigabytes
+from mmos.cli.options import Setting, run_to_end, setting
 from mmos.cli.output import draws, how_long, print_json
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.questions import confirm_for_others
 from mmos.cli.styles import style
+from mmos.cli.text import flat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mmos.errors import HostError
     from mmos.fleet.fleet import Fleet
     from mmos.hosts.face import Host, Progress
+
 
 ATTEMPTS = 3
 """MMOS gives up after this many pulls in a row without progress."""
@@ -90,7 +92,7 @@ async def _pull(config: Setting, model: str, hosts: tuple[str, ...], *, everywhe
         for name in targets:
             _check(wired.host(name), made.servers()[name].kind)
         if len(targets) > 1 and not named:
-            ask_first(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
+            confirm_for_others(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
         fetched = await fetch_all(wired, model, targets)
     return _tell(config, model, fetched)
 
@@ -187,7 +189,7 @@ def _reporting() -> Iterator[Report]:
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    from mmos.cli.drawing import CleanConsole
+    from mmos.cli.console import CleanConsole
 
     parts = (
         TextColumn("{task.description}", markup=False),

@@ -12,9 +12,10 @@ import click
 
 if TYPE_CHECKING:
     from mmos.app import App
-    from mmos.cli.setting import Setting
+    from mmos.cli.options import Setting
     from mmos.config.load import Config
     from mmos.config.survey import HostSurvey
+
 
 Note = Callable[[str], None]
 Offer = Callable[[str, str], Awaitable[bool]]
@@ -80,9 +81,9 @@ async def _consents(config: Setting, text: str, offer: Offer | None) -> bool:
     question = f"{config.file().path}: {text}\nDo you trust it?"
     if offer is not None:
         return await offer(question, "no")
-    from mmos.cli.output import asked
+    from mmos.cli.questions import says_yes
 
-    return not config.json and asked(question)
+    return not config.json and says_yes(question)
 
 
 def nothing_configured(config: Setting) -> bool:
@@ -121,7 +122,7 @@ async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Confi
 
 async def _survey(url: str) -> HostSurvey | None:
     """Ask this machine's Ollama for its models. None if it does not answer."""
-    from mmos.cli.surveying import ask_hosts
+    from mmos.cli.survey import ask_hosts
 
     (survey,) = await ask_hosts((url,))
     return survey if survey.reachable else None

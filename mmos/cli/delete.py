@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from mmos.cli.output import confirm, how_much, one_line, print_json, when
+from mmos.cli.output import how_much, one_line, print_json, when
+from mmos.cli.questions import confirm
 from mmos.cli.tables import table
 
 if TYPE_CHECKING:
-    from mmos.cli.setting import Setting
+    from mmos.cli.options import Setting
     from mmos.journal import Journal
     from mmos.views.listing import ThreadRow
+
 
 Kind = Literal["run", "thread"]
 
@@ -39,7 +41,7 @@ class Age(click.ParamType):  # type: ignore[type-arg]  # generic in newer versio
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """What to delete, and how."""
 
     named: tuple[str, ...]
@@ -53,7 +55,7 @@ class Wanted:
             raise click.UsageError("Name what to delete, or give --older-than AGE or --all.")
 
 
-def options(command: Any) -> Any:
+def delete_options(command: Any) -> Any:
     """The options of both commands."""
     for option in (
         click.option("--yes", is_flag=True, help="Delete without asking."),
@@ -78,21 +80,21 @@ class Piece:
     tasks: tuple[str, ...]
 
 
-async def delete(config: Setting, kind: Kind, wanted: Wanted) -> None:
+async def delete_selected(config: Setting, kind: Kind, selection: Selection) -> None:
     pieces = _runs if kind == "run" else _threads
     async with config.journal() as journal:
-        chosen = await _chosen(journal, kind, await pieces(journal), wanted)
+        chosen = await _chosen(journal, kind, await pieces(journal), selection)
     idle = [piece for piece in chosen if not piece.busy]
-    if wanted.dry_run or not idle:
-        _report(config, kind, wanted, chosen, Done())
+    if selection.dry_run or not idle:
+        _report(config, kind, selection, chosen, Done())
         return
-    confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=wanted.yes)
+    confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
     async with config.journal(read_only=False, to_delete=True) as journal:
         # Another process may have deleted or resumed one in the meantime.
         now = {piece.id: piece for piece in await pieces(journal)}
         chosen = [now[piece.id] for piece in chosen if piece.id in now]
         done = await _delete(config, journal, kind, [piece for piece in chosen if not piece.busy])
-    _report(config, kind, wanted, chosen, done)
+    _report(config, kind, selection, chosen, done)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Done:
 async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
     from mmos.cli.chat.desktop import FILE as COPIED
-    from mmos.cli.typed import FILE, Typed, began, forget
+    from mmos.cli.history import FILE, Typed, began, forget
     from mmos.journal.faults import told
 
     threads = {name for piece in pieces for name in piece.names} if kind == "thread" else set()
@@ -152,16 +154,16 @@ def _thread(row: ThreadRow, runs: Sequence[Piece]) -> Piece:
     return Piece(row.thread, last, row.name or row.first, any(run.busy for run in runs), names, tasks)
 
 
-async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], wanted: Wanted) -> list[Piece]:
+async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], selection: Selection) -> list[Piece]:
     from mmos.errors import UsageError
     from mmos.views.listing import THREAD_KINDS, find_run, find_thread
 
-    if not wanted.named:
+    if not selection.named:
         now = time.time()
-        return [piece for piece in known if wanted.older_than is None or piece.last < now - wanted.older_than]
+        return [piece for piece in known if selection.older_than is None or piece.last < now - selection.older_than]
     entries = await journal.read(kinds=THREAD_KINDS)
     find = find_run if kind == "run" else find_thread
-    named = {find(entries, name) for name in wanted.named}
+    named = {find(entries, name) for name in selection.named}
     chosen = [piece for piece in known if piece.id in named]
     if busy := [piece.id for piece in chosen if piece.busy]:
         what = "Still at work" if kind == "run" else "A run is still at work in"
@@ -172,18 +174,18 @@ async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], wanted: 
 # ---------------------------------------------------------------- what is said of it
 
 
-def _report(config: Setting, kind: Kind, wanted: Wanted, chosen: Sequence[Piece], done: Done) -> None:
+def _report(config: Setting, kind: Kind, selection: Selection, chosen: Sequence[Piece], done: Done) -> None:
     idle = [piece for piece in chosen if not piece.busy]
     busy = [piece.id for piece in chosen if piece.busy]
     if config.json:
-        names = {"would_delete" if wanted.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
+        names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
         print_json({"version": 1, **names, "entries": done.entries, "freed_bytes": done.freed, "input_history": done.forgotten})
         return
     for name in busy:
         click.echo(f"Skipped, because it is still at work: {name}", err=True)
     if not idle:
         click.echo(f"There is no {kind} to delete.", err=True)
-    elif wanted.dry_run:
+    elif selection.dry_run:
         table(
             (kind.upper(), "LAST USED", "TASK" if kind == "run" else "NAME"), ((piece.id, when(piece.last), piece.title) for piece in idle)
         )

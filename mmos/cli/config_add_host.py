@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmos.cli.options import Setting, run_to_end, setting
 from mmos.cli.output import print_json
-from mmos.cli.setting import Setting, run_to_end, setting
-from mmos.cli.surveying import addresses, ask_hosts, key_of, report
+from mmos.cli.survey import addresses, ask_hosts, key_of, report
 
 if TYPE_CHECKING:
     from mmos.config.inserting import Servers

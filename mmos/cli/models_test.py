@@ -12,13 +12,13 @@ import click
 
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
-from mmos.cli.cells import flat
 from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing, window_on
 from mmos.cli.guard import ERASE_LINE
-from mmos.cli.output import draws, harmless, one_line, print_json
-from mmos.cli.setting import Setting, run_to_end, setting
+from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.output import draws, one_line, print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import columns, terminal_width
+from mmos.cli.text import flat, harmless
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mmos.fitness.trial import Step
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
+
 
 CHANNELS: dict[str, tuple[Literal["tools", "schema"], ...]] = {"tools": ("tools",), "schema": ("schema",), "both": ("tools", "schema")}
 HEADS = ("CHANNEL", "VALID", "RIGHT TOOL", "RIGHT CALL", "REPAIRED", "LEFT ALONE", "FAILED")

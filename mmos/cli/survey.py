@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 import click
 
-from mmos.cli.cells import flat
+from mmos.cli.text import flat
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.config.survey import HostSurvey, SurveyedModel
     from mmos.hosts.face import Host, Installed
     from mmos.hosts.openai import Key
+
 
 ASKING_SECONDS = 5.0
 NEITHER = (

@@ -12,8 +12,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from mmos.cli.options import Setting
 from mmos.cli.output import one_line
-from mmos.cli.setting import Setting
 from mmos.errors import MmosError
 
 MOST = 200
@@ -29,13 +29,13 @@ def attach(command: click.Command) -> click.Command:
     for parameter in command.params:
         source = _SOURCES.get(parameter.name or "")
         if source is not None and type(parameter.type) is type(click.STRING):
-            parameter.type = Live(parameter.type, source)
+            parameter.type = KnownValues(parameter.type, source)
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
         attach(inner)
     return command
 
 
-class Live(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+class KnownValues(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A text with known values."""
 
     name = "text"

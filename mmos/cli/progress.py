@@ -1,10 +1,11 @@
-"""Shows a run while it runs: prints the answer to stdout, and which models are at work to stderr."""
+"""Shows a run while it runs: the answer on stdout, which models are at work on stderr, and signs of life."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -13,15 +14,60 @@ import click
 
 from mmos import events
 from mmos.cli.activity import Activity
-from mmos.cli.heartbeat import Heartbeat
-from mmos.cli.output import harmless, one_line, write_unchanged
+from mmos.cli.output import how_long, one_line, write_unchanged
 from mmos.cli.styles import style
+from mmos.cli.text import harmless
 from mmos.cli.trace import progress
 from mmos.scope import Hint
 
+EVERY = 30.0
+"""After this many seconds without output, a run says that it is still at work."""
+
 
 @dataclass
-class Screen:
+class Heartbeat:
+    """Says what is at work if nothing was printed for a while."""
+
+    every: float = EVERY
+    clock: Callable[[], float] = time.monotonic
+    live: Activity = field(default_factory=Activity)
+    """Who is at work."""
+    _begun: float = field(init=False)
+    _shown: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._begun = self._shown = self.clock()
+
+    def shown(self) -> None:
+        """Restart the wait: something else was printed."""
+        self._shown = self.clock()
+
+    async def beat(self, say: Callable[[str], None]) -> None:
+        """Print signs of life until cancelled."""
+        while True:
+            await asyncio.sleep(max(0.0, self._shown + self.every - self.clock()))
+            if self.clock() - self._shown >= self.every:
+                self.shown()
+                say(self.line())
+
+    def line(self) -> str:
+        tokens = f", {self.live.tokens:,} tokens" if self.live.tokens else ""
+        return f"mmos: still at work after {_since(self.clock() - self._begun)}: {self._at_work()}{tokens}"
+
+    def _at_work(self) -> str:
+        for one in self.live.answering():
+            place = f"{one.role}, waiting for a host" if one.stage == "queued" else f"{one.role} on {one.host}"
+            return ", ".join(filter(None, (place, "loading its model" if one.stage == "loading" else "", f"turn {one.turns}")))
+        tools = self.live.tools()
+        return f"the tool {', '.join(tools)}" if tools else "between two turns"
+
+
+def _since(seconds: float) -> str:
+    return how_long(round(seconds)).replace(".0 s", " s")
+
+
+@dataclass
+class RunDisplay:
     """Writes to both streams of a terminal, so that their lines do not mix."""
 
     stream: bool

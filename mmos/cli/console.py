@@ -1,4 +1,4 @@
-"""Pictures that rich draws at a terminal, live tables and bars: it writes sequences of its own, and every text in them is cleaned."""
+"""Draws live tables and bars with rich at a terminal: it writes sequences of its own, and every text in them is cleaned."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from mmos.cli.cleaning import harmless
 from mmos.cli.guard import Guard
+from mmos.cli.text import harmless
 
 
 class CleanConsole(Console):
