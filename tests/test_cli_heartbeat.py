@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 import mmos
 from mmos import events
 from mmos.app.lifecycle import Watch
-from mmos.cli.options import Setting
+from mmos.cli.options import Options
 from mmos.cli.progress import EVERY, Heartbeat, RunDisplay
 from mmos.cli.run import Show
 from mmos.messages import Message, Usage
 from mmos.scope import Hint
 from mmos.testing import Call, stage, until
 
-JSON = Setting(None, None, False, True, 0)
+JSON = Options(None, None, False, True, 0)
 
 
 class Clock:

@@ -12,10 +12,9 @@ import click
 
 if TYPE_CHECKING:
     from mmos.app import App
-    from mmos.cli.options import Setting
+    from mmos.cli.options import Options
     from mmos.config.load import Config
     from mmos.config.survey import HostSurvey
-
 
 Note = Callable[[str], None]
 Offer = Callable[[str, str], Awaitable[bool]]
@@ -29,45 +28,47 @@ REHEARSAL_TIME_SCALE = 20.0
 
 
 @asynccontextmanager
-async def wired(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[App]:
+async def app_of(options: Options, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[App]:
     """Open the App for these options."""
     from mmos.app import open_app
 
-    async with configured(config, note, offer) as made:
-        trusted = await agreed_to(config, made, offer)
-        async with open_app(trusted, state=config.state_folder(made.path), rehearsed=config.rehearse, patience=config.patience()) as app:
+    async with config_of(options, note, offer) as config:
+        config = await ask_for_trust(options, config, offer)
+        async with open_app(
+            config, state=options.state_folder(config.path), rehearsed=options.rehearse, patience=options.patience()
+        ) as app:
             yield app
 
 
 @asynccontextmanager
-async def configured(config: Setting, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[Config]:
+async def config_of(options: Options, note: Note | None = None, offer: Offer | None = None) -> AsyncIterator[Config]:
     """Load the configuration for these options. In a rehearsal, serve its hosts while it is used."""
-    if config.rehearse:
-        async with _rehearsed(config) as made:
-            yield made
-    elif nothing_configured(config):
-        yield await _discovered(config, note or _on_stderr(config), offer)
+    if options.rehearse:
+        async with _rehearsed(options) as config:
+            yield config
+    elif has_no_file(options):
+        yield await _of_this_machine(options, note or _on_stderr(options), offer)
     else:
-        yield config.source()
+        yield options.source()
 
 
-async def agreed_to(config: Setting, made: Config, offer: Offer | None = None, *, runs: bool = True, ask: bool = True) -> Config:
+async def ask_for_trust(options: Options, config: Config, offer: Offer | None = None, *, runs: bool = True, ask: bool = True) -> Config:
     """The configuration, when the user agrees to what it asks for: because it was named, earlier, by --trust, or now."""
     from mmos.app import checks, trust
     from mmos.errors import ConfigError
 
-    consent = trust.pending(made, os.environ, runs=runs)
+    consent = trust.pending(config, os.environ, runs=runs)
     if consent is not None:
-        if runs and checks.problems(made):
-            return made  # it cannot run, and that is said first
-        if not config.trust and not (ask and await _consents(config, consent.text, offer)):
+        if runs and checks.problems(config):
+            return config  # it cannot run, and that is said first
+        if not options.trust and not (ask and await _consents(options, consent.text, offer)):
             raise consent.refusal
         _remember(consent.remember)
-    elif runs and not made.found:
+    elif runs and not config.found:
         with suppress(OSError, ConfigError):  # a run that is resumed names its file only in its record
-            if (named := trust.wanted(made, os.environ)) is not None and not named.given:
+            if (named := trust.wanted(config, os.environ)) is not None and not named.given:
                 named.remember()
-    return replace(made, found=False)
+    return replace(config, found=False)
 
 
 def _remember(remember: Callable[[], None]) -> None:
@@ -77,22 +78,22 @@ def _remember(remember: Callable[[], None]) -> None:
         click.echo(f"mmos: warning: That you trust it cannot be kept: {(error.strerror or str(error)).lower()}.", err=True)
 
 
-async def _consents(config: Setting, text: str, offer: Offer | None) -> bool:
-    question = f"{config.file().path}: {text}\nDo you trust it?"
+async def _consents(options: Options, text: str, offer: Offer | None) -> bool:
+    question = f"{options.file().path}: {text}\nDo you trust it?"
     if offer is not None:
         return await offer(question, "no")
     from mmos.cli.questions import says_yes
 
-    return not config.json and says_yes(question)
+    return not options.json and says_yes(question)
 
 
-def nothing_configured(config: Setting) -> bool:
-    return not (config.rehearse or config.embedded) and config.file().path is None
+def has_no_file(options: Options) -> bool:
+    return not (options.rehearse or options.embedded) and options.file().path is None
 
 
-def _on_stderr(config: Setting) -> Note:
+def _on_stderr(options: Options) -> Note:
     def note(line: str) -> None:
-        if not config.json:
+        if not options.json:
             click.echo(f"mmos: {line}", err=True)
 
     return note
@@ -101,7 +102,7 @@ def _on_stderr(config: Setting) -> Note:
 # ---------------------------------------------------------------- without a file
 
 
-async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Config:
+async def _of_this_machine(options: Options, note: Note, offer: Offer | None) -> Config:
     """Make the configuration that `mmos config init` would write for this machine's Ollama. Without an Ollama, take the built-in one."""
     from mmos.config.load import load
     from mmos.config.sources import EMBEDDED as EMBEDDED_SOURCE
@@ -117,7 +118,7 @@ async def _discovered(config: Setting, note: Note, offer: Offer | None) -> Confi
     if survey is None and offer is not None and _can_embed() and await offer(EMBEDDED.format(url=url), "yes"):
         return load(EMBEDDED_SOURCE, environ=os.environ)
     note((NOBODY if survey is None else EMPTY).format(url=url))
-    return config.source()
+    return options.source()
 
 
 async def _survey(url: str) -> HostSurvey | None:
@@ -147,10 +148,10 @@ def _can_embed() -> bool:
 
 
 @asynccontextmanager
-async def _rehearsed(config: Setting) -> AsyncIterator[Config]:
+async def _rehearsed(options: Options) -> AsyncIterator[Config]:
     """Load the configuration and rehearse its servers. Without a configuration, use the default rehearsal fleet."""
-    scale = config.time_scale or REHEARSAL_TIME_SCALE
-    if config.file().path is None:
+    scale = options.time_scale or REHEARSAL_TIME_SCALE
+    if options.file().path is None:
         from mmos.config.load import from_mapping
         from mmos.rehearsal.fleet import default_fleet
 
@@ -160,8 +161,8 @@ async def _rehearsed(config: Setting) -> AsyncIterator[Config]:
                 server["time_scale"] = scale
             yield from_mapping(tree, environ=os.environ, name="rehearsal fleet")
         return
-    made = config.source()
+    config = options.source()
     from mmos.simulation.playing import played
 
-    async with played(made, scale) as playing:
+    async with played(config, scale) as playing:
         yield playing

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mmos.calls.naming import Names
     from mmos.calls.seen import Seen
 
-
 HINT = (
     'Give it JSON lines, each {"text": "…", "tools": [{"name", "description", "parameters"}]}:\n'
     "  mmos calls read texts.jsonl\n"
@@ -222,7 +221,6 @@ def _print(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
 
 
 # ---------------------------------------------------------------- members of a JSON object
-
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*+(?:

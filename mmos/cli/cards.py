@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Setting
+from mmos.cli.options import Options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.text import flat, harmless
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from mmos.hosts.face import Installed
 
 
-def measured(config: Setting, loaded: Config) -> dict[str, Verdict]:
+def channels_of(options: Options, config: Config) -> dict[str, Verdict]:
     """Find the channels that cards choose for the roles of a configuration."""
     from mmos.fitness.shelf import Shelf
     from mmos.fitness.verdict import of_roles
 
-    shelf = Shelf.of_state(config.state_folder(loaded.path))
+    shelf = Shelf.of_state(options.state_folder(config.path))
     warn_of_damaged(shelf)
-    return of_roles(loaded, shelf.cards())
+    return of_roles(config, shelf.cards())
 
 
 def warn_of_damaged(shelf: Shelf) -> None:
@@ -42,13 +42,13 @@ def warn_of_damaged(shelf: Shelf) -> None:
 # ---------------------------------------------------------------- beside what a host reports about a model
 
 
-def fitness_of(config: Setting, made: Config, model: str, hosts: Sequence[str]) -> list[Card | None]:
+def fitness_of(options: Options, config: Config, model: str, hosts: Sequence[str]) -> list[Card | None]:
     """Find the card of a model on each of these hosts. A rehearsal has no cards."""
     from mmos.fitness.shelf import Shelf
 
-    if config.rehearse:
+    if options.rehearse:
         return [None for _ in hosts]
-    shelf = Shelf.of_state(config.state_folder(made.path))
+    shelf = Shelf.of_state(options.state_folder(config.path))
     warn_of_damaged(shelf)
     return [shelf.find(model, host) for host in hosts]
 
@@ -85,11 +85,11 @@ def _is_current(card: Card, listed: Installed | None) -> bool:
 # ---------------------------------------------------------------- forgetting
 
 
-def forget(config: Setting, model: str | None, hosts: Sequence[str]) -> int:
+def forget(options: Options, model: str | None, hosts: Sequence[str]) -> int:
     """Delete the cards of a model, or all cards. From the next run on, only the host decides how the model is offered tools."""
     from mmos.fitness.shelf import Shelf
 
-    shelf = Shelf.of_state(config.found_state())
+    shelf = Shelf.of_state(options.found_state())
     cards, damaged = shelf.cards(), shelf.damaged() if model is None and not hosts else []
     chosen = cards if model is None else _of_model(cards, model)
     chosen = [card for card in chosen if not hosts or card.host in hosts]
@@ -98,7 +98,7 @@ def forget(config: Setting, model: str | None, hosts: Sequence[str]) -> int:
     for card in chosen:
         shelf.forget(card)
     shelf.forget_damaged(damaged)
-    if config.json:
+    if options.json:
         rows = [{"model": card.model, "host": card.host, "tested": card.tested} for card in chosen]
         print_json({"version": 1, "forgotten": rows, "damaged": [str(path) for path in damaged]})
     else:

@@ -11,7 +11,7 @@ import click
 
 from mmos.cli.config_add_host import add_host
 from mmos.cli.hints import HintingGroup
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.survey import ask_hosts, key_of, report
@@ -38,8 +38,8 @@ config.add_command(add_host)
 
 @config.command()
 @click.option("--offline", is_flag=True, help="Do not ask the hosts whether they answer and have the models. No network.")
-@setting
-def check(config: Setting, offline: bool) -> int:
+@shared_options
+def check(options: Options, offline: bool) -> int:
     """Check the configuration, and show every error with its place and how to fix it.
 
     A problem that would stop `mmos run` is an error, and the exit code is 2. A host that does not answer, or lacks a model, is a warning.
@@ -50,32 +50,32 @@ def check(config: Setting, offline: bool) -> int:
     mmos config check -c other.yaml --json
     mmos config check --offline
     """
-    return run_to_end(lambda: _check(config, offline=offline))
+    return run_to_end(lambda: _check(options, offline=offline))
 
 
-async def _check(config: Setting, *, offline: bool) -> int:
+async def _check(options: Options, *, offline: bool) -> int:
     from mmos.app import checks, trust
     from mmos.app.wiring import templates_of
-    from mmos.cli.app import agreed_to, configured
+    from mmos.cli.app import ask_for_trust, config_of
     from mmos.doctor.checkup import absent
     from mmos.errors import ConfigError
 
     try:
-        async with configured(config) as loaded:
-            wrong = checks.problems(loaded)
-            if config.trust and not wrong:
-                loaded = await agreed_to(config, loaded)
-            pending = None if wrong else trust.pending(loaded, os.environ)
-            quiet = offline or wrong or trust.pending(loaded, os.environ, runs=False)
-            missed = [] if quiet else await absent(loaded)
+        async with config_of(options) as config:
+            wrong = checks.problems(config)
+            if options.trust and not wrong:
+                config = await ask_for_trust(options, config)
+            pending = None if wrong else trust.pending(config, os.environ)
+            quiet = offline or wrong or trust.pending(config, os.environ, runs=False)
+            missed = [] if quiet else await absent(config)
     except ConfigError as error:
-        return _found(config, error.problems, ())
+        return _found(options, error.problems, ())
     untrusted = [pending.warning] if pending else []
-    return _found(config, wrong, (*untrusted, *loaded.warnings, *templates_of(loaded).unused(), *missed), loaded.document.name)
+    return _found(options, wrong, (*untrusted, *config.warnings, *templates_of(config).unused(), *missed), config.document.name)
 
 
-def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
-    if config.json:
+def _found(options: Options, errors: Any, warnings: Any, name: str = "") -> int:
+    if options.json:
         rows = [
             {"level": level, "where": p.where, "key": p.key, "message": p.message}
             for level, found in (("error", errors), ("warning", warnings))
@@ -93,28 +93,28 @@ def _found(config: Setting, errors: Any, warnings: Any, name: str = "") -> int:
 
 
 @config.command()
-@setting
-def show(config: Setting) -> None:
+@shared_options
+def show(options: Options) -> None:
     """Show the configuration in effect, and where each value comes from. Secrets stay hidden.
 
     \b
     mmos config show
     mmos config show --json
     """
-    run_to_end(lambda: _show(config))
+    run_to_end(lambda: _show(options))
 
 
-async def _show(config: Setting) -> None:
-    from mmos.cli.app import configured
-    from mmos.cli.cards import measured
+async def _show(options: Options) -> None:
+    from mmos.cli.app import config_of
+    from mmos.cli.cards import channels_of
     from mmos.config.show import as_dict, describe
 
-    async with configured(config) as loaded:
-        channels = {} if config.rehearse else measured(config, loaded)
-        if config.json:
-            print_json({"version": 1, **as_dict(loaded, channels)})
+    async with config_of(options) as config:
+        channels = {} if options.rehearse else channels_of(options, config)
+        if options.json:
+            print_json({"version": 1, **as_dict(config, channels)})
         else:
-            sys.stdout.write(describe(loaded, channels))
+            sys.stdout.write(describe(config, channels))
 
 
 @config.command()

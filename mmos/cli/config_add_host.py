@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.survey import addresses, ask_hosts, key_of, report
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @click.option("--api-key-env", metavar="VARIABLE", help="The environment variable with the API key of the one HOST.")
 @click.option("--dry-run", is_flag=True, help="Print the change as a diff, but write nothing.")
 @click.option("--force", is_flag=True, help="Also add hosts that do not answer.")
-@setting
-def add_host(config: Setting, hosts: tuple[str, ...], name: str | None, api_key_env: str | None, dry_run: bool, force: bool) -> int:
+@shared_options
+def add_host(options: Options, hosts: tuple[str, ...], name: str | None, api_key_env: str | None, dry_run: bool, force: bool) -> int:
     """Add HOSTS to the configuration file. Its comments and layout stay as they are.
 
     A host is a URL, or a name or address (then the port is 11434). MMOS asks each host whether it is an Ollama or an OpenAI-shaped server.
@@ -41,18 +41,18 @@ def add_host(config: Setting, hosts: tuple[str, ...], name: str | None, api_key_
     mmos config add-host http://studio:1234/v1 --name lab --dry-run
     mmos config add-host https://models.example.org/v1 --api-key-env CLOUD_KEY
     """
-    if config.rehearse or config.embedded:
+    if options.rehearse or options.embedded:
         raise click.UsageError("add-host changes your configuration file: leave out --rehearse and --embedded.")
     key = key_of(api_key_env, hosts)
     _check_name(name, hosts)
-    source, loaded = _file(config)
-    _check_new(loaded, [(_named(found, name), url) for found, url in addresses(hosts)])
+    source, config = _file(options)
+    _check_new(config, [(_named(found, name), url) for found, url in addresses(hosts)])
     surveys = [replace(survey, name=_named(survey.name, name)) for survey in run_to_end(lambda: ask_hosts(hosts, key))]
     report(surveys, "mmos config add-host")
     chosen = [survey for survey in surveys if survey.reachable or force]
-    _check_new(loaded, [(survey.name, survey.url) for survey in chosen])
-    diff = _add(source, loaded, chosen, dry_run=dry_run) if chosen else ""
-    _tell(config, source, surveys, chosen, diff, dry_run=dry_run)
+    _check_new(config, [(survey.name, survey.url) for survey in chosen])
+    diff = _add(source, config, chosen, dry_run=dry_run) if chosen else ""
+    _tell(options, source, surveys, chosen, diff, dry_run=dry_run)
     return 0 if len(chosen) == len(surveys) else 1 if chosen else 4
 
 
@@ -69,29 +69,29 @@ def _named(found: str, name: str | None) -> str:
     return name or valid_name(found)
 
 
-def _file(config: Setting) -> tuple[Source, Config]:
+def _file(options: Options) -> tuple[Source, Config]:
     """Find the file in effect. Refuse the built-in configuration, which is not the user's."""
     from mmos.config.load import load
     from mmos.config.sources import find
 
-    source = find(config.config, os.environ, Path.cwd())
+    source = find(options.config, os.environ, Path.cwd())
     if source.path is None:
         raise click.UsageError("There is no configuration file yet. Write one with: mmos config init HOST …")
     return source, load(source, environ=os.environ)
 
 
-def _check_new(loaded: Config, hosts: Sequence[tuple[str, str]]) -> None:
+def _check_new(config: Config, hosts: Sequence[tuple[str, str]]) -> None:
     """Refuse names and addresses that the file has already: MMOS would take one server with two names for two machines."""
     from mmos.config.wording import masked
 
     for name, url in hosts:
-        if name in loaded.defined:
-            where = loaded.document.where(("orchestration", "servers", name))
-            known = f"{where} already has a server {name!r}: {masked(loaded.defined[name].url)}."
+        if name in config.defined:
+            where = config.document.where(("orchestration", "servers", name))
+            known = f"{where} already has a server {name!r}: {masked(config.defined[name].url)}."
             raise click.UsageError(f"{known} Choose another name: mmos config add-host {masked(url)} --name NAME")
-        for other, server in loaded.defined.items():
+        for other, server in config.defined.items():
             if _plain(server.url) == _plain(url):
-                where = loaded.document.where(("orchestration", "servers", other))
+                where = config.document.where(("orchestration", "servers", other))
                 raise click.UsageError(f"{where} already has this address, as {other!r}: {masked(url)}. Change its name there.")
 
 
@@ -100,7 +100,7 @@ def _plain(url: str) -> str:
     return url.rstrip("/").casefold().replace("//localhost", "//127.0.0.1")
 
 
-def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_run: bool) -> str:
+def _add(source: Source, config: Config, surveys: Sequence[HostSurvey], *, dry_run: bool) -> str:
     """Change the file, and return the change as a diff. The file is read again, because asking the hosts took time."""
     from mmos.config.inserting import with_servers
     from mmos.config.load import from_text
@@ -108,7 +108,7 @@ def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_r
 
     path = source.path or Path()
     before = path.read_bytes().decode("utf-8")
-    after = with_servers(before, _servers(loaded, surveys), source.name)
+    after = with_servers(before, _servers(config, surveys), source.name)
     from_text(after, source.name, os.environ)  # write nothing that does not load
     if not dry_run:
         replace_file(path, after.encode("utf-8"))
@@ -118,13 +118,13 @@ def _add(source: Source, loaded: Config, surveys: Sequence[HostSurvey], *, dry_r
     return diff
 
 
-def _servers(loaded: Config, surveys: Sequence[HostSurvey]) -> Servers:
+def _servers(config: Config, surveys: Sequence[HostSurvey]) -> Servers:
     """List the new servers. A file without servers uses this machine's Ollama: add it too, so that it still serves."""
     from mmos.config.init import entry
     from mmos.config.survey import HostSurvey
 
     named = {survey.name: entry(survey) for survey in surveys}
-    local = loaded.implicit["local"].url if not loaded.defined and "local" in loaded.implicit and not _is_named(loaded, "local") else ""
+    local = config.implicit["local"].url if not config.defined and "local" in config.implicit and not _is_named(config, "local") else ""
     if not local or _plain(local) in {_plain(survey.url) for survey in surveys}:
         return named
     name = "local" if "local" not in named else "this-machine"
@@ -132,8 +132,8 @@ def _servers(loaded: Config, surveys: Sequence[HostSurvey]) -> Servers:
     return {name: entry(HostSurvey(name, local, True)), **named}
 
 
-def _is_named(loaded: Config, server: str) -> bool:
-    return any(server in role.servers for role in loaded.roles().values())
+def _is_named(config: Config, server: str) -> bool:
+    return any(server in role.servers for role in config.roles().values())
 
 
 def _diff(before: str, after: str, name: str) -> str:
@@ -164,11 +164,11 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def _tell(
-    config: Setting, source: Source, surveys: Sequence[HostSurvey], chosen: Sequence[HostSurvey], diff: str, *, dry_run: bool
+    options: Options, source: Source, surveys: Sequence[HostSurvey], chosen: Sequence[HostSurvey], diff: str, *, dry_run: bool
 ) -> None:
     from mmos.config.wording import masked
 
-    if config.json:
+    if options.json:
         added = [
             {"name": one.name, "url": masked(one.url), "kind": one.kind, "models": len(one.models) if one.reachable else None}
             for one in chosen

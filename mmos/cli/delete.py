@@ -15,10 +15,9 @@ from mmos.cli.questions import confirm
 from mmos.cli.tables import table
 
 if TYPE_CHECKING:
-    from mmos.cli.options import Setting
+    from mmos.cli.options import Options
     from mmos.journal import Journal
     from mmos.views.listing import ThreadRow
-
 
 Kind = Literal["run", "thread"]
 
@@ -80,21 +79,21 @@ class Piece:
     tasks: tuple[str, ...]
 
 
-async def delete_selected(config: Setting, kind: Kind, selection: Selection) -> None:
+async def delete_selected(options: Options, kind: Kind, selection: Selection) -> None:
     pieces = _runs if kind == "run" else _threads
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         chosen = await _chosen(journal, kind, await pieces(journal), selection)
     idle = [piece for piece in chosen if not piece.busy]
     if selection.dry_run or not idle:
-        _report(config, kind, selection, chosen, Done())
+        _report(options, kind, selection, chosen, Done())
         return
     confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
-    async with config.journal(read_only=False, to_delete=True) as journal:
+    async with options.journal(read_only=False, to_delete=True) as journal:
         # Another process may have deleted or resumed one in the meantime.
         now = {piece.id: piece for piece in await pieces(journal)}
         chosen = [now[piece.id] for piece in chosen if piece.id in now]
-        done = await _delete(config, journal, kind, [piece for piece in chosen if not piece.busy])
-    _report(config, kind, selection, chosen, done)
+        done = await _delete(options, journal, kind, [piece for piece in chosen if not piece.busy])
+    _report(options, kind, selection, chosen, done)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Done:
     """Deleted entries of the input history."""
 
 
-async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
+async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
     from mmos.cli.chat.desktop import FILE as COPIED
     from mmos.cli.history import FILE, Typed, began, forget
@@ -117,7 +116,7 @@ async def _delete(config: Setting, journal: Journal, kind: Kind, pieces: Sequenc
     def gone(typed: Typed) -> bool:
         return typed.thread in threads or began(typed, tasks)
 
-    folder, before = config.found_state(), journal.size
+    folder, before = options.found_state(), journal.size
     with told(folder / FILE):
         forgotten = forget(folder, gone)
         (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
@@ -174,10 +173,10 @@ async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], selectio
 # ---------------------------------------------------------------- what is said of it
 
 
-def _report(config: Setting, kind: Kind, selection: Selection, chosen: Sequence[Piece], done: Done) -> None:
+def _report(options: Options, kind: Kind, selection: Selection, chosen: Sequence[Piece], done: Done) -> None:
     idle = [piece for piece in chosen if not piece.busy]
     busy = [piece.id for piece in chosen if piece.busy]
-    if config.json:
+    if options.json:
         names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
         print_json({"version": 1, **names, "entries": done.entries, "freed_bytes": done.freed, "input_history": done.forgotten})
         return

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmos.cli.fleet import fleet
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.fleet import fleet_of
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.questions import goes_on
 from mmos.cli.styles import Style, style
@@ -40,8 +40,8 @@ LEAST_WIDTH = 24
     is_flag=True,
     help="Load no models. Default: load a model to check its prompts if no other model must be unloaded.",
 )
-@setting
-def doctor(config: Setting, fix: bool, yes: bool, load: bool, quick: bool) -> int:
+@shared_options
+def doctor(options: Options, fix: bool, yes: bool, load: bool, quick: bool) -> int:
     """Find problems of the configuration, the hosts, their models and this machine, and say how to fix each.
 
     MMOS asks all hosts at once. If hosts are down, this takes two seconds. Exit codes: 1 if there is an error, 0 if there are only warnings.
@@ -54,21 +54,21 @@ def doctor(config: Setting, fix: bool, yes: bool, load: bool, quick: bool) -> in
     if load and quick:
         raise click.UsageError("--load and --quick cannot be used together. Give one of them.")
     probing: Probing = "all" if load else "loaded" if quick else "idle"
-    return run_to_end(lambda: _doctor(config, probing, fix=fix, yes=yes))
+    return run_to_end(lambda: _doctor(options, probing, fix=fix, yes=yes))
 
 
-async def _doctor(config: Setting, probing: Probing, *, fix: bool, yes: bool) -> int:
+async def _doctor(options: Options, probing: Probing, *, fix: bool, yes: bool) -> int:
     from mmos.doctor.checkup import diagnose, is_well
 
     fixed: list[Finding] = []
-    async with _patient(config, probing) as (facts, wired):
+    async with _patient(options, probing) as (facts, fleet):
         findings = diagnose(facts)
         if fix:
-            fixed = await _cure(findings, wired, yes=yes)
+            fixed = await _cure(findings, fleet, yes=yes)
     if fixed:
-        async with _patient(config, probing) as (facts, _):
+        async with _patient(options, probing) as (facts, _):
             findings = diagnose(facts)
-    if config.json:
+    if options.json:
         more = {"fixed": [finding.to_json() for finding in fixed]} if fix else {}
         print_json({"version": 1, "ok": is_well(findings), "findings": [finding.to_json() for finding in findings], **more})
     else:
@@ -77,33 +77,33 @@ async def _doctor(config: Setting, probing: Probing, *, fix: bool, yes: bool) ->
 
 
 @asynccontextmanager
-async def _patient(config: Setting, probing: Probing) -> AsyncIterator[tuple[Facts, Fleet | None]]:
+async def _patient(options: Options, probing: Probing) -> AsyncIterator[tuple[Facts, Fleet | None]]:
     """Collect the facts. Without a readable configuration there is no fleet to ask."""
     from mmos.doctor.checkup import examine, examine_without
     from mmos.errors import ConfigError
 
     try:
-        async with fleet(config, ask=False) as (made, wired):
-            yield await examine(made, wired, _around(config, probing)), wired
+        async with fleet_of(options, ask=False) as (config, fleet):
+            yield await examine(config, fleet, _around(options, probing)), fleet
             return
     except ConfigError as error:
         unread = error
-    yield await examine_without(unread, _around(config, probing)), None
+    yield await examine_without(unread, _around(options, probing)), None
 
 
-def _around(config: Setting, probing: Probing) -> Circumstances:
+def _around(options: Options, probing: Probing) -> Circumstances:
     from mmos.doctor.checkup import Circumstances
 
-    return Circumstances(_state(config), os.environ, probing, _note)
+    return Circumstances(_state(options), os.environ, probing, _note)
 
 
-def _state(config: Setting) -> Path:
+def _state(options: Options) -> Path:
     from mmos.errors import ConfigError
 
     try:
-        return config.found_state()
+        return options.found_state()
     except ConfigError:  # a missing file becomes a finding
-        return config.state_folder(None)
+        return options.state_folder(None)
 
 
 def _note(text: str) -> None:
@@ -114,7 +114,7 @@ def _note(text: str) -> None:
 # ---------------------------------------------------------------- curing
 
 
-async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) -> list[Finding]:
+async def _cure(findings: Sequence[Finding], fleet: Fleet | None, *, yes: bool) -> list[Finding]:
     """Apply the safe fixes. What the user declines, or what fails, stays as it is."""
     from mmos.doctor.findings import MakeFolder, Pull
     from mmos.journal.folder import make
@@ -125,17 +125,17 @@ async def _cure(findings: Sequence[Finding], wired: Fleet | None, *, yes: bool) 
             make(finding.fix.path)
             click.echo(f"Made {finding.fix.path}.", err=True)
             cured.append(finding)
-        elif isinstance(finding.fix, Pull) and wired is not None:
+        elif isinstance(finding.fix, Pull) and fleet is not None:
             question = f"Pull {finding.fix.model} onto {finding.fix.host}?"
-            if goes_on(question, yes=yes) and await _fetched(finding.fix, wired):
+            if goes_on(question, yes=yes) and await _fetched(finding.fix, fleet):
                 cured.append(finding)
     return cured
 
 
-async def _fetched(fix: Pull, wired: Fleet) -> bool:
+async def _fetched(fix: Pull, fleet: Fleet) -> bool:
     from mmos.cli.models_pull import fetch_all
 
-    (one,) = await fetch_all(wired, fix.model, (fix.host,))
+    (one,) = await fetch_all(fleet, fix.model, (fix.host,))
     if one.error is not None:
         click.echo(style(f"{fix.host}: ", "error") + flat(str(one.error)), err=True)
     return one.error is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Setting
+from mmos.cli.options import Options
 from mmos.cli.output import how_long
 
 if TYPE_CHECKING:
@@ -20,27 +20,21 @@ if TYPE_CHECKING:
     from mmos.fleet.survey import HostState
     from mmos.hosts.face import Abilities, Loaded
 
-
 LARGEST_WINDOW = 1 << 31
 """Tokens that can be asked for."""
 
 
 @asynccontextmanager
-async def fleet(config: Setting, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
+async def fleet_of(options: Options, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
     """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file."""
-    from mmos.cli.app import agreed_to, configured
-
-    async with configured(config) as made:
-        trusted = await agreed_to(config, made, runs=False, ask=ask)
-        async with _wired(trusted) as wired:
-            yield trusted, wired
-
-
-def _wired(config: Config) -> Fleet:
+    from mmos.cli.app import ask_for_trust, config_of
     from mmos.fleet.build import seats_of_servers, timeouts_of
     from mmos.fleet.fleet import Fleet
 
-    return Fleet(seats_of_servers(config.servers(), None), timeouts=timeouts_of(config.orchestration))
+    async with config_of(options) as config:
+        config = await ask_for_trust(options, config, runs=False, ask=ask)
+        async with Fleet(seats_of_servers(config.servers(), None), timeouts=timeouts_of(config.orchestration)) as fleet:
+            yield config, fleet
 
 
 def chosen(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.fleet import abilities, chosen, fault, fleet, holding, staying, window
+from mmos.cli.fleet import abilities, chosen, fault, fleet_of, holding, staying, window
 from mmos.cli.guard import shown
-from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.tables import Cell, columns, terminal_width
 
@@ -31,8 +31,8 @@ Draw = Callable[[Sequence["HostState"]], None]
 @click.command()
 @click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Repeat every SECONDS, like 5 or 1m, until Ctrl-C. Default: 2.")  # fmt: skip
 @click.option("--host", "names", multiple=True, metavar="HOST", help="Show only this host. Repeatable.")
-@setting
-def hosts(config: Setting, watch: float | None, names: tuple[str, ...]) -> int:
+@shared_options
+def hosts(options: Options, watch: float | None, names: tuple[str, ...]) -> int:
     """Show every host: whether it answers, its version, its GPU memory, and which models it has in memory for how long.
 
     MMOS asks all hosts at once, and waits at most a second and a half. Exit code 4 if no host answers.
@@ -42,33 +42,33 @@ def hosts(config: Setting, watch: float | None, names: tuple[str, ...]) -> int:
     mmos hosts --watch         look every two seconds
     mmos hosts --host ollama01 --json
     """
-    return run_to_end(lambda: _hosts(config, watch, names))
+    return run_to_end(lambda: _hosts(options, watch, names))
 
 
-async def _hosts(config: Setting, every: float | None, names: Sequence[str]) -> int:
+async def _hosts(options: Options, every: float | None, names: Sequence[str]) -> int:
     from mmos.fleet.survey import look
 
-    async with fleet(config) as (made, wired):
-        servers = made.servers()
+    async with fleet_of(options) as (config, fleet):
+        servers = config.servers()
         wanted = chosen(names, servers) or tuple(servers)
-        seats = [seat for seat in wired.seats if seat.name in wanted]
+        seats = [seat for seat in fleet.seats if seat.name in wanted]
 
         async def survey() -> Sequence[HostState]:
             return await asyncio.gather(*(look(seat, servers[seat.name]) for seat in seats))
 
         if every is None:
             states = await survey()
-            _print(config, states)
+            _print(options, states)
             return 0 if any(state.reachable for state in states) else 4
-        with contextlib.suppress(asyncio.CancelledError), _drawing(config) as draw:  # Ctrl-C is the normal end of --watch
+        with contextlib.suppress(asyncio.CancelledError), _drawing(options) as draw:  # Ctrl-C is the normal end of --watch
             while True:
                 draw(await survey())
                 await asyncio.sleep(every)
     return 0
 
 
-def _print(config: Setting, states: Sequence[HostState]) -> None:
-    if config.json:
+def _print(options: Options, states: Sequence[HostState]) -> None:
+    if options.json:
         print_json(document(states, time.time()))
     else:
         for line in table(states, time.time(), terminal_width()):
@@ -81,10 +81,10 @@ def _print(config: Setting, states: Sequence[HostState]) -> None:
 
 
 @contextlib.contextmanager
-def _drawing(config: Setting) -> Iterator[Draw]:
+def _drawing(options: Options) -> Iterator[Draw]:
     """Redraw in place at a terminal. In a pipe, print a block or a JSON line when something has changed."""
-    if config.json or not draws(sys.stdout):
-        yield _Changes(config.json)
+    if options.json or not draws(sys.stdout):
+        yield _Changes(options.json)
         return
     from rich.live import Live
     from rich.text import Text

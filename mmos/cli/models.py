@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
-from mmos.cli.fleet import chosen, fault, fleet, gigabytes, holding, missing, nobody, staying, window
+from mmos.cli.fleet import chosen, fault, fleet_of, gigabytes, holding, missing, nobody, staying, window
 from mmos.cli.hints import HintingGroup
 from mmos.cli.models_load import unload, warm
 from mmos.cli.models_pull import pull
 from mmos.cli.models_test import test
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, table
@@ -74,28 +74,28 @@ class Row:
 
 @models.command("list")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Show only the models of this host. Repeatable.")
-@setting
-def list_models(config: Setting, hosts: tuple[str, ...]) -> int:
+@shared_options
+def list_models(options: Options, hosts: tuple[str, ...]) -> int:
     """List the models of all hosts: their sizes, abilities and roles, which hosts have them, and where they are loaded.
 
     \b
     mmos models list
     mmos models list --host ollama01 --json
     """
-    return run_to_end(lambda: _list(config, hosts))
+    return run_to_end(lambda: _list(options, hosts))
 
 
-async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
+async def _list(options: Options, hosts: tuple[str, ...]) -> int:
     from mmos.fleet.survey import survey
 
-    async with fleet(config) as (made, wired):
-        wanted = chosen(hosts, made.servers())
-        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
-        states = list(await asyncio.gather(*(_described(wired, state) for state in states)))
+    async with fleet_of(options) as (config, fleet):
+        wanted = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
+        states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
     if not any(state.reachable for state in states):
         raise nobody(states)
-    found = rows(made, states)
-    if config.json:
+    found = rows(config, states)
+    if options.json:
         print_json(_listing(found, states))
         return 0
     table(HEADS, [_as_cells(row) for row in found], SPARE)
@@ -107,12 +107,12 @@ async def _list(config: Setting, hosts: tuple[str, ...]) -> int:
     return 0
 
 
-async def _described(wired: Fleet, state: HostState) -> HostState:
+async def _described(fleet: Fleet, state: HostState) -> HostState:
     from mmos.hosts.describing import all_described
 
     if state.kind == "openai":  # for such a host, the details of a model are those of the list
         return state
-    return replace(state, installed=tuple(await all_described(wired.host(state.name), state.installed, SHOW_SECONDS)))
+    return replace(state, installed=tuple(await all_described(fleet.host(state.name), state.installed, SHOW_SECONDS)))
 
 
 def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
@@ -191,29 +191,29 @@ def _as_json(row: Row) -> dict[str, Any]:
 @models.command()
 @click.argument("model")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Show only what this host reports. Repeatable.")
-@setting
-def show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
+@shared_options
+def show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
     """Show what each host reports about MODEL: window, layers, capabilities, template, and the memory that its window takes.
 
     \b
     mmos models show qwen2.5:14b
     mmos models show qwen2.5:14b --host ollama01 --json
     """
-    return run_to_end(lambda: _show(config, model, hosts))
+    return run_to_end(lambda: _show(options, model, hosts))
 
 
-async def _show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
+async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
     from mmos.fleet.survey import survey
 
-    async with fleet(config) as (made, wired):
-        wanted = chosen(hosts, made.servers())
-        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+    async with fleet_of(options) as (config, fleet):
+        wanted = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
         having = [state for state in states if state.has(model)]
         if not having:
             raise missing(model, states)
-        told = await asyncio.gather(*(_card(wired, state, model) for state in having))
-    cards = list(zip(having, told, fitness_of(config, made, model, [state.name for state in having]), strict=True))
-    if config.json:
+        told = await asyncio.gather(*(_card(fleet, state, model) for state in having))
+    cards = list(zip(having, told, fitness_of(options, config, model, [state.name for state in having]), strict=True))
+    if options.json:
         rows = [{**_card_as_json(state, model, card), "fitness": as_json(trial, state.has(model))} for state, card, trial in cards]
         print_json({"version": 1, "model": model, "hosts": rows})
     else:
@@ -222,14 +222,14 @@ async def _show(config: Setting, model: str, hosts: tuple[str, ...]) -> int:
     return 0
 
 
-async def _card(wired: Fleet, state: HostState, model: str) -> Card | HostError:
+async def _card(fleet: Fleet, state: HostState, model: str) -> Card | HostError:
     from mmos.errors import HostError, HostTimeout
 
     host, listed = state.name, state.has(model)
     model = listed.name if listed else model  # in the host's spelling
     try:
         async with asyncio.timeout(SHOW_SECONDS):
-            return await wired.host(host).show(model)
+            return await fleet.host(host).show(model)
     except HostError as error:
         return error
     except TimeoutError:

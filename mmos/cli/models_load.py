@@ -17,7 +17,7 @@ from mmos.cli.fleet import (
     chosen,
     exit_code,
     fault,
-    fleet,
+    fleet_of,
     holding,
     lacks,
     missing,
@@ -27,7 +27,7 @@ from mmos.cli.fleet import (
     window,
     window_on,
 )
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json
 from mmos.cli.questions import confirm_for_others
 from mmos.cli.styles import style
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from mmos.errors import HostError
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
-
 
 CARD_SECONDS = 5.0
 
@@ -92,8 +91,8 @@ def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | 
 @click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="The window in tokens. Default: the window in the configuration.")  # fmt: skip
 @click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays in memory when idle, like "30m". -1 means for ever. Default: as its role says, or as the host decides.')  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@setting
-def warm(config: Setting, model: str, hosts: tuple[str, ...], tokens: int | None, keep_alive: str | float | None, yes: bool) -> int:
+@shared_options
+def warm(options: Options, model: str, hosts: tuple[str, ...], tokens: int | None, keep_alive: str | float | None, yes: bool) -> int:
     """Load MODEL with the window of its roles. A call with another window would load it again.
 
     MMOS asks first if the host would have to unload other models (it needs `vram_gb` of the host to know). It shows which models were unloaded.
@@ -102,7 +101,7 @@ def warm(config: Setting, model: str, hosts: tuple[str, ...], tokens: int | None
     mmos models warm qwen2.5:14b
     mmos models warm qwen2.5-coder:32b --host ollama02 --keep-alive 2h
     """
-    return run_to_end(lambda: _warm(config, model, hosts, Wish(tokens, keep_alive), yes=yes))
+    return run_to_end(lambda: _warm(options, model, hosts, Wish(tokens, keep_alive), yes=yes))
 
 
 @dataclass(frozen=True)
@@ -113,22 +112,22 @@ class Wish:
     keep_alive: str | float | None
 
 
-async def _warm(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish, *, yes: bool) -> int:
+async def _warm(options: Options, model: str, hosts: tuple[str, ...], wish: Wish, *, yes: bool) -> int:
     from mmos.fleet.survey import survey
 
-    async with fleet(config) as (made, wired):
-        wanted = chosen(hosts, made.servers())
-        states = {state.name: state for state in await survey(wired, made.servers())}
-        targets = [states[name] for name in wanted] or _used(made, model, list(states.values()))
+    async with fleet_of(options) as (config, fleet):
+        wanted = chosen(hosts, config.servers())
+        states = {state.name: state for state in await survey(fleet, config.servers())}
+        targets = [states[name] for name in wanted] or _used(config, model, list(states.values()))
         if not any(state.has(model) for state in targets):
             raise missing(model, targets if wanted else states.values())
         check_loads(targets)
-        plans = await asyncio.gather(*(_plan(made, wired, state, model, wish) for state in targets))
+        plans = await asyncio.gather(*(_plan(config, fleet, state, model, wish) for state in targets))
         for plan in plans:
             if plan.in_danger:
                 confirm_for_others(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
-        done = await asyncio.gather(*(_load(made, wired, plan, model) for plan in plans))
-    return _tell_warm(config, model, done)
+        done = await asyncio.gather(*(_load(config, fleet, plan, model) for plan in plans))
+    return _tell_warm(options, model, done)
 
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
@@ -144,7 +143,7 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
     raise click.UsageError(f"Several hosts have {model}. Name one with --host: {', '.join(state.name for state in having)}.")
 
 
-async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
+async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
     from mmos.errors import HostError
     from mmos.fleet import memory
     from mmos.names import same_model
@@ -160,7 +159,7 @@ async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish
         return plan
     try:
         async with asyncio.timeout(CARD_SECONDS):
-            held = memory.cache((await wired.host(state.name).show(model)).details)
+            held = memory.cache((await fleet.host(state.name).show(model)).details)
     except (HostError, TimeoutError):
         held = None
     free = state.vram_bytes - state.vram_used + (mine.size_vram if mine else 0)
@@ -168,13 +167,13 @@ async def _plan(config: Config, wired: Fleet, state: HostState, model: str, wish
     return plan if memory.fits_beside(size, free) else replace(plan, in_danger=others)
 
 
-async def _load(config: Config, wired: Fleet, plan: Plan, model: str) -> Done:
+async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> Done:
     from mmos.errors import HostError
     from mmos.fleet.build import timeouts_of
     from mmos.fleet.survey import look
 
     state = plan.state
-    seat = next(seat for seat in wired.seats if seat.name == state.name)
+    seat = next(seat for seat in fleet.seats if seat.name == state.name)
     before = state.holds(model)
     same = before is not None and (before.context_length == plan.window or not state.abilities.sets_window)
     done = Done(state.name, plan.window if state.abilities.sets_window else None, same)
@@ -190,13 +189,13 @@ async def _load(config: Config, wired: Fleet, plan: Plan, model: str) -> Done:
     return replace(done, seconds=seconds, gone=gone, after=after)
 
 
-def _tell_warm(config: Setting, model: str, done: Sequence[Done]) -> int:
-    if config.json:
+def _tell_warm(options: Options, model: str, done: Sequence[Done]) -> int:
+    if options.json:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
     for one in done:
         if one.error is not None:
             click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
-        elif not config.json:
+        elif not options.json:
             click.echo(_warm_line(one, model))
     return exit_code([one.error for one in done])
 
@@ -233,8 +232,8 @@ def _as_json(one: Done, model: str) -> dict[str, Any]:
 )
 @click.option("--all", "everything", is_flag=True, help="Unload every loaded model.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@setting
-def unload(config: Setting, model: str | None, hosts: tuple[str, ...], everything: bool, yes: bool) -> int:
+@shared_options
+def unload(options: Options, model: str | None, hosts: tuple[str, ...], everything: bool, yes: bool) -> int:
     """Unload MODEL from memory. The host finishes running answers first.
 
     MMOS asks before it unloads on several hosts, or a model that looks busy. A model that is not loaded is not an error.
@@ -245,16 +244,16 @@ def unload(config: Setting, model: str | None, hosts: tuple[str, ...], everythin
     """
     if everything == bool(model):
         raise click.UsageError("Name a model, or add --all.")
-    return run_to_end(lambda: _unload(config, model or "", hosts, yes=yes))
+    return run_to_end(lambda: _unload(options, model or "", hosts, yes=yes))
 
 
-async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: bool) -> int:
+async def _unload(options: Options, model: str, hosts: tuple[str, ...], *, yes: bool) -> int:
     from mmos.fleet.survey import survey
     from mmos.names import same_model
 
-    async with fleet(config) as (made, wired):
-        wanted = chosen(hosts, made.servers())
-        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+    async with fleet_of(options) as (config, fleet):
+        wanted = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
         if wanted:
             check_loads(states)
         if not any(state.reachable for state in states):
@@ -263,8 +262,8 @@ async def _unload(config: Setting, model: str, hosts: tuple[str, ...], *, yes: b
             raise missing(model, states)
         there = [(state, held.name) for state in states for held in state.loaded if not model or same_model(held.name, model)]
         _ask_to_unload(there, yes=yes)
-        errors = await asyncio.gather(*(_let_go(wired, state.name, name) for state, name in there))
-    _tell_unloaded(config, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
+        errors = await asyncio.gather(*(_let_go(fleet, state.name, name) for state, name in there))
+    _tell_unloaded(options, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
     silent = [state for state in states if not state.reachable]
     for state in silent:
         click.echo(style(f"{state.name}: ", "warning") + flat(str(state.error)), err=True)
@@ -281,23 +280,23 @@ def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None
         confirm_for_others(f"{flat(busy[0][1])} on {busy[0][0].name} looks busy: someone may be waiting for its answer.", yes=yes)
 
 
-async def _let_go(wired: Fleet, host: str, model: str) -> HostError | None:
+async def _let_go(fleet: Fleet, host: str, model: str) -> HostError | None:
     from mmos.errors import HostError
 
     try:
-        await wired.host(host).unload(model)
+        await fleet.host(host).unload(model)
     except HostError as error:
         return error
     return None
 
 
-def _tell_unloaded(config: Setting, went: Sequence[tuple[str, str, HostError | None]]) -> None:
-    if config.json:
+def _tell_unloaded(options: Options, went: Sequence[tuple[str, str, HostError | None]]) -> None:
+    if options.json:
         print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in went]})  # fmt: skip
     for host, name, error in went:
         if error is not None:
             click.echo(style(f"{host}: ", "error") + flat(str(error)), err=True)
-        elif not config.json:
+        elif not options.json:
             click.echo(f"{flat(name)} is out of the memory of {host}.")
-    if not went and not config.json:
+    if not went and not options.json:
         click.echo("Nothing was loaded.")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
-from mmos.cli.fleet import chosen, exit_code, fault, fleet, gigabytes
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.fleet import chosen, exit_code, fault, fleet_of, gigabytes
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import draws, how_long, print_json
 from mmos.cli.questions import confirm_for_others
 from mmos.cli.styles import style
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mmos.errors import HostError
     from mmos.fleet.fleet import Fleet
     from mmos.hosts.face import Host, Progress
-
 
 ATTEMPTS = 3
 """MMOS gives up after this many pulls in a row without progress."""
@@ -72,8 +71,8 @@ class Report(Protocol):
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Pull onto this host. Repeatable. Default: the hosts where roles use it.")  # fmt: skip
 @click.option("--all", "everywhere", is_flag=True, help="Pull onto every host that can pull models.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@setting
-def pull(config: Setting, model: str, hosts: tuple[str, ...], everywhere: bool, yes: bool) -> int:
+@shared_options
+def pull(options: Options, model: str, hosts: tuple[str, ...], everywhere: bool, yes: bool) -> int:
     """Pull MODEL onto hosts, or update it there.
 
     After Ctrl-C, the same command continues where it stopped. MMOS asks before it pulls onto several hosts that you have not named.
@@ -82,28 +81,28 @@ def pull(config: Setting, model: str, hosts: tuple[str, ...], everywhere: bool, 
     mmos models pull qwen2.5-coder:32b --host ollama02
     mmos models pull functiongemma --all --yes
     """
-    return run_to_end(lambda: _pull(config, model, hosts, everywhere=everywhere, yes=yes))
+    return run_to_end(lambda: _pull(options, model, hosts, everywhere=everywhere, yes=yes))
 
 
-async def _pull(config: Setting, model: str, hosts: tuple[str, ...], *, everywhere: bool, yes: bool) -> int:
-    async with fleet(config) as (made, wired):
-        named = chosen(hosts, made.servers())
-        targets = named or _deduced(made, wired, model, everywhere=everywhere)
+async def _pull(options: Options, model: str, hosts: tuple[str, ...], *, everywhere: bool, yes: bool) -> int:
+    async with fleet_of(options) as (config, fleet):
+        named = chosen(hosts, config.servers())
+        targets = named or _deduced(config, fleet, model, everywhere=everywhere)
         for name in targets:
-            _check(wired.host(name), made.servers()[name].kind)
+            _check(fleet.host(name), config.servers()[name].kind)
         if len(targets) > 1 and not named:
             confirm_for_others(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
-        fetched = await fetch_all(wired, model, targets)
-    return _tell(config, model, fetched)
+        fetched = await fetch_all(fleet, model, targets)
+    return _tell(options, model, fetched)
 
 
-def _deduced(config: Config, wired: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
+def _deduced(config: Config, fleet: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
     """Choose the hosts where roles use the model, or the only host."""
     from mmos.names import same_model
 
-    able = [seat.name for seat in wired.seats if seat.host.abilities.pulls]
+    able = [seat.name for seat in fleet.seats if seat.host.abilities.pulls]
     if not able:
-        return tuple(seat.name for seat in wired.seats)[:1]  # which explains why not
+        return tuple(seat.name for seat in fleet.seats)[:1]  # which explains why not
     if everywhere:
         return tuple(able)
     roles = [role for role in config.roles().values() if same_model(role.model, model)]
@@ -125,11 +124,11 @@ def _check(host: Host, kind: str) -> None:
     )
 
 
-async def fetch_all(wired: Fleet, model: str, targets: Sequence[str]) -> list[Fetched]:
+async def fetch_all(fleet: Fleet, model: str, targets: Sequence[str]) -> list[Fetched]:
     """Pull onto all hosts at once, with progress on stderr."""
     try:
         with _reporting() as report:
-            return list(await asyncio.gather(*(_fetch(wired.host(name), model, report) for name in targets)))
+            return list(await asyncio.gather(*(_fetch(fleet.host(name), model, report) for name in targets)))
     except asyncio.CancelledError:
         click.echo("Stopped. The host keeps what has come. The same command continues from there.", err=True)
         raise
@@ -160,13 +159,13 @@ async def _fetch(host: Host, model: str, report: Report) -> Fetched:
 # ---------------------------------------------------------------- how it ended
 
 
-def _tell(config: Setting, model: str, fetched: Sequence[Fetched]) -> int:
-    if config.json:
+def _tell(options: Options, model: str, fetched: Sequence[Fetched]) -> int:
+    if options.json:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
     for one in fetched:
         if one.error is not None:
             click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
-        elif not config.json:
+        elif not options.json:
             click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
     return exit_code([one.error for one in fetched])
 

@@ -12,9 +12,9 @@ import click
 
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
-from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet, lacks, missing, window_on
+from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet_of, lacks, missing, window_on
 from mmos.cli.guard import ERASE_LINE
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import draws, one_line, print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import columns, terminal_width
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mmos.fitness.trial import Step
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
-
 
 CHANNELS: dict[str, tuple[Literal["tools", "schema"], ...]] = {"tools": ("tools",), "schema": ("schema",), "both": ("tools", "schema")}
 HEADS = ("CHANNEL", "VALID", "RIGHT TOOL", "RIGHT CALL", "REPAIRED", "LEFT ALONE", "FAILED")
@@ -60,8 +59,8 @@ CHANNEL_WORDS = {
 @click.option("--probe/--no-probe", default=True, help="Fill the window, to see whether the host really reads all of it. Default: yes.")
 @click.option("--forget", is_flag=True, help="Delete the card of MODEL or MODEL@HOST, so that it has no effect any more.")
 @click.option("--all", "everything", is_flag=True, help="With --forget: delete all cards.")
-@setting
-def test(config: Setting, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **wish: Any) -> int:
+@shared_options
+def test(options: Options, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **wish: Any) -> int:
     """Test a model with the built-in cases: are its tool calls valid and right, how fast is it, and how much of a prompt does it read?
 
     \b
@@ -77,10 +76,10 @@ def test(config: Setting, model: str | None, hosts: tuple[str, ...], forget: boo
     if forget and (model is None) != everything:
         raise click.UsageError("Name the model whose card to delete: mmos models test --forget MODEL[@HOST]. For all cards: --forget --all")
     if forget:
-        return forget_cards(config, model, hosts)
+        return forget_cards(options, model, hosts)
     if model is None:
         raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows the models.")
-    return run_to_end(lambda: _test(config, model, hosts, Wish(CHANNELS[wish["channel"]], wish["window"], wish["probe"])))
+    return run_to_end(lambda: _test(options, model, hosts, Wish(CHANNELS[wish["channel"]], wish["window"], wish["probe"])))
 
 
 @dataclass(frozen=True)
@@ -101,59 +100,59 @@ class Tried:
     error: HostError | None = None
 
 
-async def _test(config: Setting, model: str, hosts: tuple[str, ...], wish: Wish) -> int:
+async def _test(options: Options, model: str, hosts: tuple[str, ...], wish: Wish) -> int:
     from mmos.fleet.survey import survey
 
-    async with fleet(config) as (made, wired):
-        wanted = chosen(hosts, made.servers())
-        states = [state for state in await survey(wired, made.servers()) if not wanted or state.name in wanted]
+    async with fleet_of(options) as (config, fleet):
+        wanted = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
         if not any(state.has(model) for state in states):
             raise missing(model, states)
         concerned = [state for state in states if wanted or state.has(model) or not state.reachable]
-        tried = [await _tried(config, made, wired, state, model, wish) for state in concerned]
-    if config.json:
+        tried = [await _tried(options, config, fleet, state, model, wish) for state in concerned]
+    if options.json:
         cards = [one.card.document() for one in tried if one.card]
         print_json({"version": 1, "cards": cards, "failed": [{"host": one.host, "error": fault(one.error)} for one in tried if one.error]})
     # A host that is down is a failure only if the user named it.
     return exit_code([one.error for one, state in zip(tried, concerned, strict=True) if wanted or state.reachable])
 
 
-async def _tried(config: Setting, made: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Tried:
+async def _tried(options: Options, config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Tried:
     """Test on one host, and print the result at once."""
     from mmos.errors import HostError
 
     try:
         if not state.has(model):
             raise state.error or lacks(state.name, model)
-        card = _kept(config, made, await _card(made, wired, state, model, wish))
+        card = _kept(options, config, await _card(config, fleet, state, model, wish))
     except HostError as error:
         click.echo(style(f"{state.name}: ", "error") + flat(str(error)), err=True)
         return Tried(state.name, error=error)
-    if not config.json:
+    if not options.json:
         _show(card)
     return Tried(state.name, card)
 
 
-async def _card(made: Config, wired: Fleet, state: HostState, model: str, wish: Wish) -> Card:
+async def _card(config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Card:
     from mmos.fitness.trial import Trial
     from mmos.prompting.templates import Templates
 
     click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", "dim"), err=True)
-    window = wish.window or window_on(made, state, model)
-    trial = Trial(wired, model, state.name, window, Templates().text("schema"), tell=_step)
+    window = wish.window or window_on(config, state, model)
+    trial = Trial(fleet, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
         return await trial.run(wish.channels, probe=wish.probe)
     finally:
         _clear()
 
 
-def _kept(config: Setting, made: Config, card: Card) -> Card:
+def _kept(options: Options, config: Config, card: Card) -> Card:
     """Store the card. A rehearsal stores none: its scores must not count for a real model of that name."""
     from mmos.fitness.shelf import Shelf
 
-    if config.rehearse:
+    if options.rehearse:
         return card
-    shelf = Shelf.of_state(config.state_folder(made.path))
+    shelf = Shelf.of_state(options.state_folder(config.path))
     card = card.beside(shelf.find(card.model, card.host))
     shelf.put(card)
     return card

@@ -49,12 +49,11 @@ def seconds_of(text: str, least: float = 0.0) -> float | None:
 
 # ---------------------------------------------------------------- the shared options
 
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Setting:
+class Options:
     """The options that every command takes."""
 
     config: str | None
@@ -130,7 +129,7 @@ class Setting:
         return Tuning.patience if self.timeout is None else min(self.timeout, Tuning.patience)
 
 
-def setting(command: Command) -> Command:
+def shared_options(command: Command) -> Command:
     """Add the shared options to a command. The command gets them as one `Setting`."""
 
     @click.option(
@@ -165,7 +164,7 @@ def setting(command: Command) -> Command:
             raise click.UsageError(
                 f"--embedded and {'--rehearse' if rehearse else '--config'} cannot be used together: each names a fleet. Give one of them."
             )
-        return command(Setting(config, state, rehearse, as_json, verbose, embedded=embedded, trust=trust), **rest)
+        return command(Options(config, state, rehearse, as_json, verbose, embedded=embedded, trust=trust), **rest)
 
     return wrapped  # type: ignore[return-value]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Setting, setting
+from mmos.cli.options import Options, shared_options
 from mmos.cli.output import print_json, write_unchanged
 from mmos.cli.styles import Style, style
 from mmos.cli.tables import Cell, table
@@ -32,10 +32,10 @@ class Shelf:
     roles: Mapping[str, ResolvedRole]
 
     @classmethod
-    def of(cls, setting: Setting) -> Shelf:
+    def of(cls, options: Options) -> Shelf:
         from mmos.app import wiring
 
-        config = setting.source()
+        config = options.source()
         return cls(wiring.templates_of(config), wiring.roles_of(config, None))
 
     def named(self, word: str, *, by_role: bool = False) -> tuple[str, str | None]:
@@ -96,8 +96,8 @@ def prompts() -> None:
 
 
 @prompts.command("list")
-@setting
-def list_prompts(config: Setting) -> int:
+@shared_options
+def list_prompts(options: Options) -> int:
     """List every prompt: its file, its places, and which roles read it.
 
     The list also names files in your folder that cannot be used (exit code 2) and files that MMOS never reads.
@@ -108,10 +108,10 @@ def list_prompts(config: Setting) -> int:
     """
     from mmos.prompting.templates import texts
 
-    shelf = Shelf.of(config)
+    shelf = Shelf.of(options)
     rows = [shelf.as_dict(name) for name in texts()]
     problems, unused = shelf.templates.problems(), shelf.templates.unused()
-    if config.json:
+    if options.json:
         told = {
             key: [{"path": p.where, "message": p.message} for p in found] for key, found in (("problems", problems), ("unused", unused))
         }
@@ -136,8 +136,8 @@ def _row(row: Mapping[str, Any]) -> list[Cell]:
 @click.argument("prompt")
 @click.option("--filled", is_flag=True, help="Show the system prompt of a role, with all places filled in.")
 @click.option("--built-in", is_flag=True, help="Show the built-in text, even if you use your own.")
-@setting
-def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
+@shared_options
+def show(options: Options, prompt: str, filled: bool, built_in: bool) -> None:
     """Show a prompt by its name, or by the name of a role that reads it.
 
     The text goes to stdout, a description to stderr. So you can start your own file with the built-in text.
@@ -151,13 +151,13 @@ def show(config: Setting, prompt: str, filled: bool, built_in: bool) -> None:
 
     if filled and built_in:
         raise click.UsageError("--filled and --built-in cannot be used together. Give one of them.")
-    shelf = Shelf.of(config)
+    shelf = Shelf.of(options)
     name, role = shelf.named(prompt, by_role=filled)
     if built_in:
         shelf = replace(shelf, templates=Templates())
     text = _filled(shelf, name, role) if filled else shelf.templates.whole(name)
     about = shelf.as_dict(name)
-    if config.json:
+    if options.json:
         print_json({"version": 1, **about, "role": role, "text": text})
         return
     _explain(about, places=not filled)
@@ -182,8 +182,8 @@ def _filled(shelf: Shelf, name: str, role: str | None) -> str:
 
 @prompts.command()
 @click.argument("prompt", required=False)
-@setting
-def diff(config: Setting, prompt: str | None) -> None:
+@shared_options
+def diff(options: Options, prompt: str | None) -> None:
     """Show the differences between the built-in prompts and the used ones.
 
     \b
@@ -192,10 +192,10 @@ def diff(config: Setting, prompt: str | None) -> None:
     """
     from mmos.prompting.templates import texts
 
-    shelf = Shelf.of(config)
+    shelf = Shelf.of(options)
     names = [shelf.named(prompt)[0]] if prompt else list(texts())
     found = {name: lines for name in names if (lines := shelf.diff(name))}
-    if config.json:
+    if options.json:
         rows = [{"name": name, "path": str(shelf.templates.path(name)), "diff": "\n".join(lines)} for name, lines in found.items()]
         print_json({"version": 1, "prompts": rows})
         return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.app import REHEARSAL_TIME_SCALE
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json_line
 from mmos.cli.tables import table
 
@@ -50,8 +50,8 @@ HEAD = "# Written by `mmos rehearse`. The hosts serve as long as that command ru
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the configuration. Default: a temporary folder."
 )
-@setting
-def rehearse(config: Setting, fleet: Path | None, **given: Any) -> int:
+@shared_options
+def rehearse(options: Options, fleet: Path | None, **given: Any) -> int:
     """Run rehearsal hosts as real HTTP servers until SIGTERM or Ctrl-C, then end with 0.
 
     FLEET is a fleet file. Without it, the default fleet runs: ollama01 with 11 GB, ollama02 with 24 GB.
@@ -61,7 +61,7 @@ def rehearse(config: Setting, fleet: Path | None, **given: Any) -> int:
     mmos run -c /tmp/mmos-rehearse-…/orchestration.yaml "Explain what a mutex is"
     """
     machines = _machines(fleet)
-    return run_to_end(lambda: _serve(config, machines, given))
+    return run_to_end(lambda: _serve(options, machines, given))
 
 
 def _machines(fleet: Path | None) -> Machines:
@@ -70,13 +70,13 @@ def _machines(fleet: Path | None) -> Machines:
     return built_in() if fleet is None else read_fleet(fleet)
 
 
-async def _serve(config: Setting, machines: Machines, given: dict[str, Any]) -> int:
+async def _serve(options: Options, machines: Machines, given: dict[str, Any]) -> int:
     from mmos.simulation.serving import configuration, ports_of, serve_hosts
 
     hosts = [_host(machine, given) for machine in machines.machines]
     async with serve_hosts(hosts, ports_of(machines, given["port"])):
         with _written(configuration(machines, hosts), given["output"]) as path:
-            _tell(config, hosts, path)
+            _tell(options, hosts, path)
             with contextlib.suppress(asyncio.CancelledError):  # a signal is the normal end of a server
                 await asyncio.Event().wait()
     return 0
@@ -107,8 +107,8 @@ def _written(configuration: dict[str, Any], output: Path | None) -> Iterator[Pat
                 path.parent.rmdir()
 
 
-def _tell(config: Setting, hosts: Sequence[Host], path: Path) -> None:
-    if config.json:
+def _tell(options: Options, hosts: Sequence[Host], path: Path) -> None:
+    if options.json:
         print_json_line({"hosts": {host.name: {"url": host.url} for host in hosts}, "config": str(path)})
     else:
         rows = [(host.name, host.url, _memory(host), ", ".join(model.name for model in host.models)) for host in hosts]

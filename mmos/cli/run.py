@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.task import gather
 from mmos.cli.text import harmless
@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     metavar="X",
     help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
-@setting
-def run(config: Setting, task: str | None, **given: Any) -> int:
+@shared_options
+def run(options: Options, task: str | None, **given: Any) -> int:
     """Run one task and print the answer.
 
     MMOS adds the input on stdin to TASK, as a file named `stdin`. Without TASK, or when TASK is `-`, stdin is the task.
@@ -85,10 +85,10 @@ def run(config: Setting, task: str | None, **given: Any) -> int:
         raise click.UsageError("--extract and --schema cannot be used together: with --schema the answer is JSON. Give one of them.")
     if given["stream"] and (given["extract"] or given["schema"]):
         raise click.UsageError("--stream cannot be used with --schema or --extract: both need the whole answer first.")
-    options = _options(given)
+    run_options = _options(given)
     text, files = gather(task, given["paths"])
-    config = replace(config, time_scale=given["time_scale"], timeout=given["timeout"])
-    return run_to_end(lambda: _run(config, Task(text, files, given["thread"]), options, given))
+    options = replace(options, time_scale=given["time_scale"], timeout=given["timeout"])
+    return run_to_end(lambda: _run(options, Task(text, files, given["thread"]), run_options, given))
 
 
 def _options(given: dict[str, Any]) -> RunOptions:
@@ -129,16 +129,16 @@ class Task:
     thread: str | None = None
 
 
-async def _run(config: Setting, task: Task, options: RunOptions, given: dict[str, Any]) -> int:
-    from mmos.cli.app import wired
+async def _run(options: Options, task: Task, run_options: RunOptions, given: dict[str, Any]) -> int:
+    from mmos.cli.app import app_of
 
     def note(line: str) -> None:
-        if not config.json:
+        if not options.json:
             click.echo(f"mmos: {line}", err=True)
 
-    async with wired(config, note) as app:
+    async with app_of(options, note) as app:
         show = Show(given["stream"], given["progress"], given["extract"])
-        return await attend(config, app, options, show, task)
+        return await attend(options, app, run_options, show, task)
 
 
 @dataclass(frozen=True)
@@ -150,39 +150,39 @@ class Show:
     extract: bool = False
     """Print only the first code block of the answer."""
 
-    def display(self, config: Setting, *, whole: bool) -> RunDisplay:
+    def display(self, options: Options, *, whole: bool) -> RunDisplay:
         """`whole`: nothing can be printed before the answer is complete."""
         from mmos.cli.progress import Heartbeat, RunDisplay
 
         stream = not (whole or self.extract) and (sys.stdout.isatty() if self.stream is None else self.stream)
-        progress = sys.stderr.isatty() and not config.json if self.progress is None else self.progress
-        return RunDisplay(stream and not config.json, progress, heartbeat=None if self.progress is False else Heartbeat())
+        progress = sys.stderr.isatty() and not options.json if self.progress is None else self.progress
+        return RunDisplay(stream and not options.json, progress, heartbeat=None if self.progress is False else Heartbeat())
 
 
-async def attend(config: Setting, app: App, options: RunOptions, show: Show, task: Task | str) -> int:
+async def attend(options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str) -> int:
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.questions import Asker
 
     at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
-    display = show.display(config, whole=options.schema is not None)
-    watch = Watch(on_hint=display.on_hint, answerer=Asker(display) if at_terminal and not config.json else None)
+    display = show.display(options, whole=run_options.schema is not None)
+    watch = Watch(on_hint=display.on_hint, answerer=Asker(display) if at_terminal and not options.json else None)
     if app.rehearsed:
         display.note("[rehearsal: scripted models answer; no model is asked]")
     if isinstance(task, str):
-        stream = app.stream_resumed(task, options=options, watch=watch)
+        stream = app.stream_resumed(task, options=run_options, watch=watch)
     else:
-        stream = app.stream(task.text, thread=task.thread, files=task.files, options=options, watch=watch)
+        stream = app.stream(task.text, thread=task.thread, files=task.files, options=run_options, watch=watch)
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout
         async with display.alive():
             answer = await stream.to_end(display.on_event)
-    return _print(config, display, answer, extract=show.extract)
+    return _print(options, display, answer, extract=show.extract)
 
 
-def _print(config: Setting, display: RunDisplay, answer: Answer, *, extract: bool) -> int:
-    next_step = _next_step(config, answer.reason) if answer.reason else ""
+def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bool) -> int:
+    next_step = _next_step(options, answer.reason) if answer.reason else ""
     code = first_block(answer.text or "") if extract else None
-    if config.json:
+    if options.json:
         document = answer.document() | ({"extracted": code} if extract else {})
         if document["reason"]:
             document["reason"]["next"] = next_step
@@ -205,22 +205,22 @@ def _print(config: Setting, display: RunDisplay, answer: Answer, *, extract: boo
     return answer.exit_code
 
 
-def _next_step(config: Setting, reason: Reason) -> str:
+def _next_step(options: Options, reason: Reason) -> str:
     """Propose the next step. Without a configuration and without an Ollama, also propose the embedded model."""
-    from mmos.cli.app import nothing_configured
+    from mmos.cli.app import has_no_file
 
-    proposed = _at_home(config, reason.next)
-    if reason.code == "host_unreachable" and nothing_configured(config):
+    proposed = _at_home(options, reason.next)
+    if reason.code == "host_unreachable" and has_no_file(options):
         proposed += " Or add --embedded: MMOS then runs a small model itself."
     return proposed
 
 
-def _at_home(config: Setting, next_step: str) -> str:
+def _at_home(options: Options, next_step: str) -> str:
     """Add the options of this command to a proposed command, so that it finds the same state folder and configuration."""
     if not next_step.startswith("mmos "):
         return next_step
-    fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(config, name) and not config.state]
-    places = (("--state", config.state), ("-c", config.config), *fleets)
+    fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(options, name) and not options.state]
+    places = (("--state", options.state), ("-c", options.config), *fleets)
     return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])
 
 

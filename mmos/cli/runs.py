@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
-from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when, write_json
 from mmos.cli.tables import table
 from mmos.cli.text import harmless
@@ -34,16 +34,16 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Show only the newest N runs.")
-@setting
-def list_runs(config: Setting, limit: int) -> None:
+@shared_options
+def list_runs(options: Options, limit: int) -> None:
     """List runs, the newest last.
 
     \b
     mmos runs list
     mmos runs list --limit 5 --json
     """
-    rows = run_to_end(lambda: _rows(config))[-limit:]
-    if config.json:
+    rows = run_to_end(lambda: _rows(options))[-limit:]
+    if options.json:
         print_json({"version": 1, "runs": rows})
         return
     if not rows:
@@ -62,10 +62,10 @@ def list_runs(config: Setting, limit: int) -> None:
     table(("RUN", "STATUS", "STARTED", "TOOK", "TASK"), shown)
 
 
-async def _rows(config: Setting) -> list[dict[str, Any]]:
+async def _rows(options: Options) -> list[dict[str, Any]]:
     from mmos.views.listing import RUN_KINDS, runs
 
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
     return [
         {
@@ -78,29 +78,29 @@ async def _rows(config: Setting) -> list[dict[str, Any]]:
 
 @runs.command()
 @click.argument("run")
-@setting
-def show(config: Setting, run: str) -> None:
+@shared_options
+def show(options: Options, run: str) -> None:
     """Show every event of RUN, and how it ended.
 
     \b
     mmos runs show 9F3K
     mmos runs show 9F3K --json
     """
-    run_to_end(lambda: _show(config, run))
+    run_to_end(lambda: _show(options, run))
 
 
-async def _show(config: Setting, run: str) -> None:
+async def _show(options: Options, run: str) -> None:
     from mmos.cli.trace import lines
     from mmos.views.document import document
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         name = find_run(await journal.read(kinds=("run_started",)), run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
         status = view.status or ("running" if journal.alive(view.process) else "interrupted")
-    if config.json:
+    if options.json:
         print_json({**document(view), "status": status})
         return
     marked = " · rehearsed" if view.rehearsed else ""
@@ -134,64 +134,64 @@ def _terms(command: Any) -> Any:
 @click.argument("text")
 @click.option("--question", metavar="ID", help="The question to answer, if there are several.")
 @_terms
-@setting
-def answer(config: Setting, run: str, text: str, question: str | None, **terms: Any) -> int:
+@shared_options
+def answer(options: Options, run: str, text: str, question: str | None, **terms: Any) -> int:
     """Answer the question of RUN with TEXT, and resume the run.
 
     \b
     mmos runs answer 9F3K "Call it heron."
     mmos runs answer 9F3K --question q2 yes
     """
-    return run_to_end(lambda: _resume(config, run, terms, text, question))
+    return run_to_end(lambda: _resume(options, run, terms, text, question))
 
 
 @runs.command()
 @click.argument("run")
 @_terms
-@setting
-def resume(config: Setting, run: str, **terms: Any) -> int:
+@shared_options
+def resume(options: Options, run: str, **terms: Any) -> int:
     """Resume RUN after a crash, a failure or a question. Finished work is not repeated.
 
     \b
     mmos runs resume 9F3K
     mmos runs resume 9F3K --timeout 300
     """
-    return run_to_end(lambda: _resume(config, run, terms))
+    return run_to_end(lambda: _resume(options, run, terms))
 
 
-async def _resume(config: Setting, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
+async def _resume(options: Options, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
     from mmos.app import RunOptions
-    from mmos.cli.app import wired
+    from mmos.cli.app import app_of
     from mmos.cli.run import Show, attend
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
-    config = replace(config, timeout=terms["timeout"])
-    async with config.journal() as journal:
+    options = replace(options, timeout=terms["timeout"])
+    async with options.journal() as journal:
         name = find_run(await journal.read(kinds=("run_started",)), run)
         view = RunView.of(await journal.read(run=name))
-    options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
-    async with wired(_as_it_was(config, view)) as app:
+    run_options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
+    async with app_of(_as_it_was(options, view)) as app:
         if text is not None:
             await app.answer(name, text, question=question)
-        return await attend(config, app, options, Show(), name)
+        return await attend(options, app, run_options, Show(), name)
 
 
-def _as_it_was(config: Setting, view: RunView) -> Setting:
+def _as_it_was(options: Options, view: RunView) -> Options:
     """Use the fleet and the configuration of the run, if the options name no others. Its journal is already found."""
     from mmos.config.sources import EMBEDDED
     from mmos.errors import NotFound
 
-    config = replace(config, state=str(config.found_state()), rehearse=config.rehearse or view.rehearsed)
-    if config.config or config.embedded:
-        return config
+    options = replace(options, state=str(options.found_state()), rehearse=options.rehearse or view.rehearsed)
+    if options.config or options.embedded:
+        return options
     if view.config_path:
         if not Path(view.config_path).is_file():
             raise NotFound(
                 f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name a configuration: -c FILE"
             )
-        return replace(config, config=view.config_path, recalled=True)
-    return replace(config, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
+        return replace(options, config=view.config_path, recalled=True)
+    return replace(options, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))
 
 
 @runs.command()
@@ -200,8 +200,8 @@ def _as_it_was(config: Setting, view: RunView) -> Setting:
 @click.option(
     "--trace", is_flag=True, help="Export only the calls to models, with times, causes and sizes but no text, for `mmos simulate`."
 )
-@setting
-def export(config: Setting, run: tuple[str, ...], everything: bool, trace: bool) -> None:
+@shared_options
+def export(options: Options, run: tuple[str, ...], everything: bool, trace: bool) -> None:
     """Write every event of the runs to stdout, one JSON object per line.
 
     \b
@@ -210,15 +210,15 @@ def export(config: Setting, run: tuple[str, ...], everything: bool, trace: bool)
     """
     if everything == bool(run):
         raise click.UsageError("Name a run, or several, or give --all.")
-    run_to_end(lambda: _export(config, run, trace=trace))
+    run_to_end(lambda: _export(options, run, trace=trace))
 
 
-async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> None:
+async def _export(options: Options, wanted: tuple[str, ...], *, trace: bool) -> None:
     from mmos.cli.trace import as_json_line
     from mmos.simulation.recording import record
     from mmos.views.listing import find_run
 
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         started = await journal.read(kinds=("run_started",))
         names = [find_run(started, name) for name in wanted] or [entry.run for entry in started]
         runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
@@ -230,8 +230,8 @@ async def _export(config: Setting, wanted: tuple[str, ...], *, trace: bool) -> N
 @runs.command()
 @click.argument("run", nargs=-1)
 @delete_options
-@setting
-def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
+@shared_options
+def delete(options: Options, run: tuple[str, ...], **how: Any) -> None:
     """Delete runs for good, with all their texts and their entries in the chat's input history.
 
     MMOS never deletes a run that is still at work.
@@ -242,4 +242,4 @@ def delete(config: Setting, run: tuple[str, ...], **how: Any) -> None:
     mmos runs delete --older-than 30d --dry-run
     mmos runs delete --all
     """
-    run_to_end(lambda: delete_selected(config, "run", Selection(run, **how)))
+    run_to_end(lambda: delete_selected(options, "run", Selection(run, **how)))

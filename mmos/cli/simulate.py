@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.guard import ERASE_LINE
-from mmos.cli.options import Setting, setting
+from mmos.cli.options import Options, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.plurals import counted
@@ -58,8 +58,8 @@ NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts
     metavar="DIR",
     help="The folder for the pictures.",
 )
-@setting
-def simulate(config: Setting, **given: Any) -> int:
+@shared_options
+def simulate(options: Options, **given: Any) -> int:
     """Replay a workload on a simulated fleet, and see what its machines do.
 
     \b
@@ -75,7 +75,7 @@ def simulate(config: Setting, **given: Any) -> int:
     fleets = _fleets(given["fleets"])
     session = Session(fleets, _workload(given, fleets[0]), given["time_scale"], given["seed"], Teller(len(fleets)))
     finished = session.run()
-    _print(config, session, given["output"])
+    _print(options, session, given["output"])
     return (0 if not any(told.failed for told in session.figures) else 1) if finished else 130
 
 
@@ -185,7 +185,7 @@ class Session:
 # ---------------------------------------------------------------- what is shown
 
 
-def _print(config: Setting, session: Session, output: Path) -> None:
+def _print(options: Options, session: Session, output: Path) -> None:
     from mmos.simulation.tables import comparison, tables
 
     if isinstance(session.teller, Teller):
@@ -194,7 +194,7 @@ def _print(config: Setting, session: Session, output: Path) -> None:
     several = len(told) > 1
     shown = [one for figures in told for one in tables(figures, several=several)] + ([comparison(told)] if several else [])
     files = _draw(session.replays, shown, output)
-    if config.json:
+    if options.json:
         print_json(
             {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in told], "files": files}
         )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mmos.hosts.face import Host, Installed
     from mmos.hosts.openai import Key
 
-
 ASKING_SECONDS = 5.0
 NEITHER = (
     "a server answers there, but neither as an Ollama (/api/version) nor as an OpenAI-shaped server (/v1/models). "

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
-from mmos.cli.options import Setting, run_to_end, setting
+from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, when, write_json, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.tables import table
@@ -28,16 +28,16 @@ def threads() -> None:
 
 
 @threads.command("list")
-@setting
-def list_threads(config: Setting) -> None:
+@shared_options
+def list_threads(options: Options) -> None:
     """List conversations, the last used at the end.
 
     \b
     mmos threads list
     mmos threads list --json
     """
-    rows = run_to_end(lambda: _rows(config))
-    if config.json:
+    rows = run_to_end(lambda: _rows(options))
+    if options.json:
         print_json({"version": 1, "threads": rows})
         return
     if not rows:
@@ -49,18 +49,18 @@ def list_threads(config: Setting) -> None:
     )
 
 
-async def _rows(config: Setting) -> list[dict[str, Any]]:
+async def _rows(options: Options) -> list[dict[str, Any]]:
     from mmos.views.listing import THREAD_KINDS, threads
 
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         found = threads(await journal.read(kinds=THREAD_KINDS))
     return [{"thread": row.thread, "name": row.name, "runs": row.runs, "first": row.first, "last": row.last} for row in found]
 
 
 @threads.command()
 @click.argument("thread")
-@setting
-def show(config: Setting, thread: str) -> None:
+@shared_options
+def show(options: Options, thread: str) -> None:
     """Show the tasks and answers of a conversation.
 
     \b
@@ -68,8 +68,8 @@ def show(config: Setting, thread: str) -> None:
     """
     from mmos.views.exchanges import with_files
 
-    exchanges = run_to_end(lambda: _exchanges(config, thread))
-    if config.json:
+    exchanges = run_to_end(lambda: _exchanges(options, thread))
+    if options.json:
         print_json({"version": 1, **exchanges})
         return
     for exchange in exchanges["exchanges"]:
@@ -82,38 +82,38 @@ def show(config: Setting, thread: str) -> None:
 @threads.command()
 @click.argument("thread")
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
-@setting
-def export(config: Setting, thread: str, form: str) -> None:
+@shared_options
+def export(options: Options, thread: str, form: str) -> None:
     """Write a conversation to stdout, as Markdown, or as JSON lines with every event.
 
     \b
     mmos threads export notes > notes.md
     mmos threads export notes --format json > notes.jsonl
     """
-    run_to_end(lambda: _export(config, thread, form))
+    run_to_end(lambda: _export(options, thread, form))
 
 
-async def _export(config: Setting, thread: str, form: str) -> None:
+async def _export(options: Options, thread: str, form: str) -> None:
     from mmos.cli.trace import as_json_line
     from mmos.views.exchanges import with_files
 
-    if form == "json" or config.json:
-        async with config.journal() as journal:
+    if form == "json" or options.json:
+        async with options.journal() as journal:
             for entry in await journal.read(thread=await _find(journal, thread)):
                 write_json(as_json_line(entry))
         return
-    told = await _exchanges(config, thread)
+    told = await _exchanges(options, thread)
     write_unchanged(f"# {told['name'] or told['thread']}\n")
     for exchange in told["exchanges"]:
         task = with_files(exchange["task"], exchange["files"])
         write_unchanged(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
 
 
-async def _exchanges(config: Setting, thread: str) -> dict[str, Any]:
+async def _exchanges(options: Options, thread: str) -> dict[str, Any]:
     from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
     from mmos.views.listing import THREAD_KINDS, threads
 
-    async with config.journal() as journal:
+    async with options.journal() as journal:
         name = await _find(journal, thread)
         told = exchanges(await journal.read(thread=name, kinds=EXCHANGE_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
@@ -129,17 +129,17 @@ async def _find(journal: Any, thread: str) -> str:
 @threads.command()
 @click.argument("thread")
 @click.argument("name")
-@setting
-def rename(config: Setting, thread: str, name: str) -> None:
+@shared_options
+def rename(options: Options, thread: str, name: str) -> None:
     """Rename a conversation to NAME.
 
     \b
     mmos threads rename 9F3K notes
     """
-    run_to_end(lambda: _rename(config, thread, name))
+    run_to_end(lambda: _rename(options, thread, name))
 
 
-async def _rename(config: Setting, thread: str, name: str) -> None:
+async def _rename(options: Options, thread: str, name: str) -> None:
     from mmos.errors import UsageError
     from mmos.events import Entry, Event, ThreadNamed
     from mmos.views.listing import THREAD_KINDS, check_name, find_thread, thread_named
@@ -153,9 +153,9 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
             raise UsageError(f"Another thread is named {name!r}.", next_step="Choose another name, or rename that one first.")
         return [("", found, ThreadNamed(name))]
 
-    async with config.journal(read_only=False) as journal:
+    async with options.journal(read_only=False) as journal:
         made = await journal.decide(THREAD_KINDS, choose)
-    if config.json:
+    if options.json:
         print_json({"version": 1, "thread": made[0].thread, "name": name})
     else:
         click.echo(f"{made[0].thread} is now named {name}.", err=True)
@@ -164,8 +164,8 @@ async def _rename(config: Setting, thread: str, name: str) -> None:
 @threads.command()
 @click.argument("thread", nargs=-1)
 @delete_options
-@setting
-def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
+@shared_options
+def delete(options: Options, thread: tuple[str, ...], **how: Any) -> None:
     """Delete conversations for good, with all their runs and their entries in the chat's input history.
 
     MMOS never deletes a conversation in which a run is still at work.
@@ -175,4 +175,4 @@ def delete(config: Setting, thread: tuple[str, ...], **how: Any) -> None:
     mmos threads delete --older-than 4w
     mmos threads delete --all --yes
     """
-    run_to_end(lambda: delete_selected(config, "thread", Selection(thread, **how)))
+    run_to_end(lambda: delete_selected(options, "thread", Selection(thread, **how)))

@@ -122,7 +122,6 @@ def _missing_files(config: Config, environ: Mapping[str, str]) -> Iterable[tuple
 
 # ---------------------------------------------------------------- what a configuration names and no host has
 
-
 ABSENT_PATIENCE = 3.0
 """Seconds that each host has for its answer; all are asked at once."""
 
@@ -170,7 +169,6 @@ def _place_of_role(role: ResolvedRole) -> Place:
 
 
 # ---------------------------------------------------------------- the checks
-
 
 _ELSEWHERE = re.compile(r"orchestration\.servers\.[^.]+\.(api_key_env|kind|models\..*)$")
 """Keys of which other checks say more."""

@@ -73,7 +73,6 @@ def same_versions(facts: Facts) -> Iterator[Finding]:
 
 # ---------------------------------------------------------------- clocks
 
-
 MOST_SECONDS = 30.0
 """A clock may differ by so much and trouble nobody."""
 
@@ -105,7 +104,6 @@ def clocks(facts: Facts) -> Iterator[Finding]:
 
 
 # ---------------------------------------------------------------- versions
-
 
 Number = tuple[int, int, int]
 

@@ -122,7 +122,6 @@ def disk(facts: Facts) -> Iterator[Finding]:
 
 # ---------------------------------------------------------------- packages
 
-
 REDIRECTOR = "_pynvml_redirector.pth"
 
 

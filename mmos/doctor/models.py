@@ -96,7 +96,6 @@ def stuck(facts: Facts) -> Iterator[Finding]:
 
 # ---------------------------------------------------------------- memory
 
-
 _STEP = 1024
 _LEAST_WINDOW = 2048
 

@@ -75,7 +75,6 @@ def _billions(facts: Facts, role: ResolvedRole) -> float | None:
 
 # ---------------------------------------------------------------- fitness cards
 
-
 _WORDS = {"tools": "the host's own tool calls", "schema": "schema mode"}
 
 

@@ -126,7 +126,6 @@ async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendered:
 
 # ---------------------------------------------------------------- what came of it
 
-
 _STRUCT = re.compile(r"\{\{-?\s*\.Function\s*-?\}\}")
 _STRUCTS_SINCE = (0, 14, 0)
 

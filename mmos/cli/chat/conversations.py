@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from mmos.app import App, RunOptions
     from mmos.cli.chat.page import Page
     from mmos.cli.chat.session import SessionOptions
-    from mmos.cli.options import Setting
+    from mmos.cli.options import Options
     from mmos.events import Entry, QuestionAsked, Reason
     from mmos.journal import Journal
     from mmos.views.exchanges import Exchange
     from mmos.views.listing import ThreadRow
     from mmos.views.run import RunView
-
 
 SHOWN = 8
 """Characters of a thread's id in the first line."""
@@ -34,16 +33,16 @@ REHEARSAL = "[rehearsal: scripted models answer; no model is asked]"
 EMBEDDED = "[embedded: one model of 135 million parameters plays all roles; it only shows how a fleet works together]"
 
 
-def open_session(config: Setting, app: App, page: Page, options: SessionOptions) -> Session:
+def open_session(options: Options, app: App, page: Page, session_options: SessionOptions) -> Session:
     """Open a session. Fails if the configuration does not have the requested roles."""
-    session = Session(app, page, config.state_folder(app.config.path), options, _places(config))
+    session = Session(app, page, options.state_folder(app.config.path), session_options, _places(options))
     session.cast()
     return session
 
 
-def _places(config: Setting) -> str:
-    flags = [f" --{name}" for name in ("rehearse", "embedded") if getattr(config, name)]
-    named = [f" {flag} {shlex.quote(value)}" for flag, value in (("-c", config.config), ("--state", config.state)) if value]
+def _places(options: Options) -> str:
+    flags = [f" --{name}" for name in ("rehearse", "embedded") if getattr(options, name)]
+    named = [f" {flag} {shlex.quote(value)}" for flag, value in (("-c", options.config), ("--state", options.state)) if value]
     return "".join([*flags, *named])
 
 
@@ -84,7 +83,6 @@ def header(session: Session) -> str:
 
 
 # ---------------------------------------------------------------- /thread and /threads
-
 
 TAIL = 2
 """When the user returns to a conversation, the chat shows this many exchanges."""
@@ -180,7 +178,6 @@ def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:
 
 
 # ---------------------------------------------------------------- /resume
-
 
 AGAIN = "/resume continues it, /retry asks it again."
 ANSWER = "/resume ANSWER answers it and continues."

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mmos.cli.app import wired
+from mmos.cli.app import app_of
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, open_session, resume_command
 from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mmos.cli.chat.page import Page
     from mmos.cli.chat.session import Session, SessionOptions
-    from mmos.cli.options import Setting
+    from mmos.cli.options import Options
 
 
 class Dialog:
@@ -182,7 +182,7 @@ class Dialog:
 # ---------------------------------------------------------------- the session
 
 
-async def at_terminal(config: Setting, options: SessionOptions, thread: str | None, last: bool) -> int:
+async def at_terminal(options: Options, session_options: SessionOptions, thread: str | None, last: bool) -> int:
     """Talk until the user leaves."""
     main = cast("asyncio.Task[Any]", asyncio.current_task())
     left: list[bool] = []
@@ -192,13 +192,13 @@ async def at_terminal(config: Setting, options: SessionOptions, thread: str | No
             left.append(True)
             main.cancel()
 
-    dialog = Dialog(leave, lambda: _folder(config), colour=not colourless())
+    dialog = Dialog(leave, lambda: _folder(options), colour=not colourless())
     resume = ""
     try:
         with dialog.page.open(), _logs_on(dialog.page):
-            await asyncio.to_thread(_import, config.rehearse)  # in a thread, so that keys are echoed meanwhile
-            async with wired(config, dialog.page.note, dialog.agree) as app:
-                session = open_session(config, app, dialog.page, options)
+            await asyncio.to_thread(_import, options.rehearse)  # in a thread, so that keys are echoed meanwhile
+            async with app_of(options, dialog.page.note, dialog.agree) as app:
+                session = open_session(options, app, dialog.page, session_options)
                 session.leave, session.drop_queue = leave, dialog.queue.clear
                 try:
                     resume = await _talk(dialog, session, thread, last)
@@ -268,9 +268,9 @@ def _resume(session: Session | None) -> str:
     return f"To continue: {resume_command(session)}"
 
 
-def _folder(config: Setting) -> Path | None:
+def _folder(options: Options) -> Path | None:
     try:
-        return config.found_state()
+        return options.found_state()
     except MmosError:  # loading the configuration will report this error
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mmos.cli.options import Seconds, Setting, run_to_end, setting
+from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.run import chosen
 
 INCAPABLE = ("", "dumb", "unknown")
@@ -37,8 +37,8 @@ INCAPABLE = ("", "dumb", "unknown")
     metavar="X",
     help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
-@setting
-def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
+@shared_options
+def chat(options: Options, thread: str | None, last: bool, **given: Any) -> int:
     """Talk with the arbiter.
 
     \b
@@ -53,17 +53,17 @@ def chat(config: Setting, thread: str | None, last: bool, **given: Any) -> int:
     """
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
-    config = replace(config, time_scale=given.pop("time_scale"), timeout=given["timeout"])
+    options = replace(options, time_scale=given.pop("time_scale"), timeout=given["timeout"])
     given["roles"] = chosen(given["roles"])
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not config.json
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     if terminal and os.environ.get("TERM", "") not in INCAPABLE and sys.platform != "win32":
         with _prompt():
             from mmos.cli.chat.interactive import at_terminal
 
-            return run_to_end(lambda: at_terminal(config, _options(**given), thread, last))
+            return run_to_end(lambda: at_terminal(options, _options(**given), thread, last))
     from mmos.cli.chat.plain import line_by_line
 
-    return run_to_end(lambda: line_by_line(config, _options(**given), thread, last, at_terminal=terminal))
+    return run_to_end(lambda: line_by_line(options, _options(**given), thread, last, at_terminal=terminal))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from mmos import events
-from mmos.cli.app import wired
+from mmos.cli.app import app_of
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, next_step, open_session, unfinished
 from mmos.cli.chat.page import INTERRUPTED, spent
@@ -28,7 +28,7 @@ from mmos.scope import Hint
 if TYPE_CHECKING:
     from mmos.app import Answer
     from mmos.cli.chat.session import Session, SessionOptions
-    from mmos.cli.options import Setting
+    from mmos.cli.options import Options
     from mmos.cli.progress import RunDisplay
     from mmos.errors import MmosError
     from mmos.participant.questions import Answerer
@@ -204,7 +204,6 @@ class PrintedTurn(SilentTurn):
 
 # ---------------------------------------------------------------- the input
 
-
 BLOCK = 65536
 
 
@@ -247,12 +246,12 @@ class LineReader:
 # ---------------------------------------------------------------- the session
 
 
-async def line_by_line(config: Setting, options: SessionOptions, thread: str | None, last: bool, *, at_terminal: bool) -> int:
+async def line_by_line(options: Options, session_options: SessionOptions, thread: str | None, last: bool, *, at_terminal: bool) -> int:
     """Take each line as a turn. The session ends with the input, with 0 if all lines succeeded."""
-    page = JsonPipe() if config.json else SimpleTerminal() if at_terminal else Pipe()
+    page = JsonPipe() if options.json else SimpleTerminal() if at_terminal else Pipe()
     lines = LineReader(sys.stdin.fileno())
-    async with wired(config, _quiet if config.json else page.note) as app:
-        session = open_session(config, app, page, options)
+    async with app_of(options, _quiet if options.json else page.note) as app:
+        session = open_session(options, app, page, session_options)
         await continue_thread(session, thread, last, on_event=at_terminal)
         if isinstance(page, SimpleTerminal):
             await _converse(page, session, lines)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mmos.cli.chat.interactive import Dialog
     from mmos.participant.questions import Answerer
 
-
 WIDEST = 120
 """Widest line of prose in cells: longer lines are hard to read."""
 

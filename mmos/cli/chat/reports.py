@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mmos.toolbox import Tool
     from mmos.views.run import RunView
 
-
 KEYS = (
     ("Enter", "sends"),
     ("Alt-Enter", "starts a new line, as does a \\ at the end of the line"),
@@ -100,7 +99,7 @@ async def hosts_(session: Session, argument: str) -> None:  # noqa: ARG001
 
 
 async def models(session: Session, argument: str) -> None:  # noqa: ARG001
-    from mmos.cli import fleet
+    from mmos.cli.fleet import gigabytes
     from mmos.cli.models import rows
     from mmos.fleet.survey import survey
 
@@ -109,7 +108,7 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
     found = [
         (
             row.model.name,
-            fleet.gigabytes(row.model.size) if row.model.size else "-",
+            gigabytes(row.model.size) if row.model.size else "-",
             ", ".join(state.name for state in row.states),
             ", ".join(row.roles) or "-",
             ", ".join(state.name for state in row.states if state.holds(row.model.name)) or "-",
@@ -138,7 +137,6 @@ async def open_(session: Session, argument: str) -> None:
 
 
 # ---------------------------------------------------------------- /why and /usage
-
 
 TOLD = frozenset({"host", "warm", "swap", "queue_seconds"})
 """Fields of a placement that the line shows in another way."""

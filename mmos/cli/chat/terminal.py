@@ -104,7 +104,6 @@ def _for_the_session(keys: KeyBindings, handler: InputHandler, forget: Callable[
 
 # ---------------------------------------------------------------- the screen
 
-
 REDRAW_SECONDS = 0.03
 TICK_SECONDS = 0.125
 PROMPT = "› "

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from mmos.cli.options import Setting
+from mmos.cli.options import Options
 from mmos.cli.output import one_line
 from mmos.errors import MmosError
 
@@ -40,7 +40,7 @@ class KnownValues(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
     name = "text"
 
-    def __init__(self, of: click.ParamType[Any], source: Callable[[Setting, str], Offers]) -> None:
+    def __init__(self, of: click.ParamType[Any], source: Callable[[Options, str], Offers]) -> None:
         self._of = of
         self._source = source
 
@@ -56,9 +56,9 @@ class KnownValues(click.ParamType):  # type: ignore[type-arg]  # generic in newe
         return [CompletionItem(value, help=one_line(about, HELP_WIDTH) or None) for value, about in fitting[:MOST]]
 
 
-def _setting(ctx: click.Context) -> Setting:
+def _setting(ctx: click.Context) -> Options:
     given = ctx.params
-    return Setting(
+    return Options(
         given.get("config"), given.get("state"), bool(given.get("rehearse")), json=False, verbose=0, embedded=bool(given.get("embedded"))
     )  # fmt: skip
 
@@ -76,17 +76,17 @@ _THREADS = f"""SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN
     FROM entries WHERE kind IN ('thread_named', 'run_started') AND {LISTED} GROUP BY thread ORDER BY 2 DESC LIMIT {MOST}"""
 
 
-def _runs(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
-    return [(run, task or "") for run, task in _read(setting, _RUNS)]
+def _runs(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
+    return [(run, task or "") for run, task in _read(options, _RUNS)]
 
 
-def _threads(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+def _threads(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     """Offer threads by name, or by id if they have no name."""
-    return [(name or thread, thread if name else "") for thread, _, name in _read(setting, _THREADS)]
+    return [(name or thread, thread if name else "") for thread, _, name in _read(options, _THREADS)]
 
 
-def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
-    path = setting.found_state() / JOURNAL
+def _read(options: Options, query: str) -> list[tuple[Any, ...]]:
+    path = options.found_state() / JOURNAL
     if path.is_symlink() or not path.is_file():
         return []
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=0.1, uri=True)) as database:
@@ -99,12 +99,12 @@ def _read(setting: Setting, query: str) -> list[tuple[Any, ...]]:
 # ---------------------------------------------------------------- from the configuration
 
 
-def _configured(setting: Setting) -> Mapping[str, Any]:
+def _configured(options: Options) -> Mapping[str, Any]:
     """Read the configuration without checking it."""
     from mmos.config.document import MOST_BYTES, read_bytes
     from mmos.config.sources import EMBEDDED, find
 
-    source = EMBEDDED if setting.embedded else find(setting.config, os.environ, Path.cwd())
+    source = EMBEDDED if options.embedded else find(options.config, os.environ, Path.cwd())
     with (source.path or source.built_in).open("rb") as file:
         found = read_bytes(file.read(MOST_BYTES + 1), "").data
     return _table(_table(found).get("orchestration"))
@@ -120,9 +120,9 @@ def _cast(configured: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         yield str(name), _table(role)
 
 
-def _models(setting: Setting, incomplete: str = "") -> Offers:  # noqa: ARG001
+def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
     """Offer the models that roles use or servers list."""
-    configured = _configured(setting)
+    configured = _configured(options)
     used: dict[str, list[str]] = {}
     for role, about in _cast(configured):
         if isinstance(about.get("model"), str):
@@ -133,8 +133,8 @@ def _models(setting: Setting, incomplete: str = "") -> Offers:  # noqa: ARG001
     return [(model, ", ".join(users)) for model, users in used.items()]
 
 
-def _hosts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
-    configured = _configured(setting)
+def _hosts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
+    configured = _configured(options)
     named = {str(name): str(_table(server).get("url", "")) for name, server in _table(configured.get("servers")).items()}
     for _, role in _cast(configured):
         servers = role.get("server", ())
@@ -143,36 +143,36 @@ def _hosts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
     return named.items()
 
 
-def _roles(setting: Setting, incomplete: str) -> Offers:
+def _roles(options: Options, incomplete: str) -> Offers:
     """Complete `ROLE=MODEL@HOST` one part at a time."""
     role, given, model = incomplete.partition("=")
     if not given:
-        return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(setting))]
+        return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(options))]
     name, at, _ = model.partition("@")
     if not at:
-        return [(f"{role}={model}", about) for model, about in _models(setting)]
-    return [(f"{role}={name}@{host}", url) for host, url in _hosts(setting, "")]
+        return [(f"{role}={model}", about) for model, about in _models(options)]
+    return [(f"{role}={name}@{host}", url) for host, url in _hosts(options, "")]
 
 
-def _names(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
-    return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(setting))]
+def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
+    return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options))]
 
 
-def _topics(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     from mmos.cli.help import summaries
 
     return summaries().items()
 
 
-def _prompts(setting: Setting, incomplete: str) -> Offers:  # noqa: ARG001
+def _prompts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     """Offer prompts by name, and by the roles that read them."""
     from mmos.prompting.templates import texts
 
-    roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(setting))}
+    roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(options))}
     return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in texts().items()}}.items()
 
 
-_SOURCES: dict[str, Callable[[Setting, str], Offers]] = {
+_SOURCES: dict[str, Callable[[Options, str], Offers]] = {
     "run": _runs, "thread": _threads, "model": _models, "hosts": _hosts, "host": _hosts, "roles": _roles,
     "role_only": _names, "topic": _topics, "prompt": _prompts,
 }  # fmt: skip

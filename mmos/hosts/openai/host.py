@@ -64,7 +64,6 @@ class Key:
 
 # ---------------------------------------------------------------- the host
 
-
 _CHARS_A_TOKEN = 8
 """More than any text has on average: what is too long by this measure is too long by any."""
 

@@ -59,7 +59,6 @@ def _named(fault: BadRequest, sent: Collection[str]) -> str:
 
 # ---------------------------------------------------------------- the request
 
-
 _OF_THE_LOADER = frozenset({"num_ctx", "num_gpu", "main_gpu", "num_thread", "num_batch", "use_mmap", "num_keep"})
 """Options that say how an Ollama loads a model; here the server's start has settled them."""
 
