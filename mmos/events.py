@@ -137,7 +137,28 @@ class LaneClosed(Event):
 
 
 @dataclass(frozen=True)
+class FrameKept(Event):
+    """What stays the same in the requests of a participant. A run keeps each frame once, before the first request with it."""
+
+    kind = "frame_kept"
+    frame: str
+    """Its digest."""
+    system: str
+    channel: str = "tools"
+    tools: str = ""
+    """JSON, byte for byte."""
+    format: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    think: bool | str | None = None
+    keep_alive: str | float | None = None
+    wording: Mapping[str, str] = field(default_factory=dict)
+    """The texts around attached files."""
+
+
+@dataclass(frozen=True)
 class ModelAsked(Event):
+    """A request to a model. With its frame and the events before it, `mmos.prompting.request` makes the same bytes again."""
+
     kind = "model_asked"
     ask: str
     lane: str
@@ -146,9 +167,19 @@ class ModelAsked(Event):
     window: int = 0
     estimate: int = 0
     """The estimated tokens of the prompt."""
-    prompt: str = ""
-    """Digest of the system text and the tools."""
+    frame: str = ""
+    """The digest of its frame."""
     channel: str = "tools"
+    skipped: int = 0
+    """How many of the oldest exchanges were left out."""
+    shows: str = ""
+    """The lane whose messages it has. Empty: its own."""
+    words: str = ""
+    """What MMOS added as the last words of the user, for this request only."""
+    sees: bool = True
+    """Whether it has the attached images."""
+    viewers: str = ""
+    """If not: the roles that it names for them."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +223,26 @@ class HistoryShortened(Event):
     role: str
     dropped: int
     kept: int
+
+
+@dataclass(frozen=True)
+class ModelLearned(Event):
+    """Something about a model that a run has shown. Later runs, also after a restart, go by it."""
+
+    kind = "model_learned"
+    model: str
+    servers: tuple[str, ...] = ()
+    """The servers where it may run."""
+    factor: float = 0.0
+    """If not 0: its tokens for each token of MMOS's estimate."""
+    window: int = 0
+    """If not 0: the tokens that it really holds when `asked_window` were asked for."""
+    asked_window: int = 0
+    channel: str = ""
+    """If not empty: the channel that serves, as long as the model has this `digest`."""
+    digest: str = ""
+    refused: str = ""
+    """If not empty: the digest of a format that its host refused."""
 
 
 # ---------------------------------------------------------------- calls
@@ -307,7 +358,7 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         RunStarted, RunResumed, RunFinished, RunWithdrawn, ThreadNamed, Warned,
-        LaneOpened, Prompted, LaneClosed, ModelAsked, ModelReplied, ModelFailed, HistoryShortened,
+        LaneOpened, Prompted, LaneClosed, FrameKept, ModelAsked, ModelReplied, ModelFailed, HistoryShortened, ModelLearned,
         CallStarted, CallFinished, StepFinished, CallRepaired, LoopNoticed, ArtifactKept,
         QuestionAsked, QuestionAnswered,
     )
@@ -319,6 +370,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "reason": Reason.from_json,
     "options": lambda value: tuple(value) if isinstance(value, list) else value,
     "files": tuple,
+    "servers": tuple,
     "unserved": tuple,
 }
 

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import warm
+from mmos import testing
+from tests import remade, warm
+
+testing.AFTERWARDS.append(remade.every_request_again)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    remade.begin(getattr(item, "funcargs", {}).get("tmp_path"))
+
 
 STRANGE = ("MMOS_CONFIG", "OLLAMA_HOST", "FORCE_COLOR", "PY_COLORS", "COLUMNS")
 """What changes how commands behave, set by whoever runs the tests."""

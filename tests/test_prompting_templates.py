@@ -88,6 +88,8 @@ def _filled(node: ast.Call) -> dict[str, set[str]]:
         names, places = [first], {ast.unparse(key) for given in node.args[1:] if isinstance(given, ast.Dict) for key in given.keys if key}
     elif called.endswith(".fill") and first != "unclear.text":
         names, places = [first], {repr(word.arg) for word in node.keywords}
+    elif called == "fill" and isinstance(node.args[0], ast.Subscript):
+        return {ast.literal_eval(node.args[0].slice): {str(word.arg) for word in node.keywords}}
     else:
         return {}
     if not isinstance(node.args[0], ast.Constant):

@@ -20,7 +20,7 @@ from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.sources import find
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.events import Entry, Event, LaneOpened, ModelLearned, QuestionAnswered, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
@@ -29,11 +29,11 @@ from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, Tuning, is_id, new_id
 from mmos.logs import logger
 from mmos.messages import File, Message, clean
+from mmos.participant.experience import Experience
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
-from mmos.participant.turn import Experience
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
@@ -71,6 +71,8 @@ class App:
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         self._experience = Experience(tried=Trials(fleet, trials).channel)
+        self._recalled = False
+        """Whether it has read what earlier runs learned of models."""
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
@@ -115,7 +117,7 @@ class App:
         options, watch = options or RunOptions(), watch or Watch(on_token)
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
-        participants = self._participants(options, watch)
+        participants = await self._participants(options, watch)
         await check_sight(participants, options.answering, message.files)
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
@@ -152,7 +154,7 @@ class App:
     async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None) -> Answer:
         view = RunView.of(await self.journal.read(run=run))
         options = RunOptions.of_facts({**view.options, **(options.as_facts() if options else {})})
-        participants = self._participants(options, watch)
+        participants = await self._participants(options, watch)
         await self._claim(run, view.thread)
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
@@ -252,13 +254,16 @@ class App:
 
     def _cast(self, options: RunOptions) -> Mapping[str, Participant]:
         if options.model:
-            return wiring.model_alone(self.config, options.model, options.system, options.sampling)
+            return wiring.model_alone(self.config, options.model, options.system, options.sampling, self.templates)
         roles = wiring.roles_of(self.config, options.roles, options.sampling)
         cast = wiring.participants_of(roles, self.tools, self.templates, options.system, options.answering)
         return wiring.taking_part(cast, options.answering, wiring.interpreter_of(self.config))
 
-    def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
+    async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
         cast = self.cast(options)
+        if not self._recalled:
+            self._experience.recall(await self.journal.read(kinds=(ModelLearned.kind,)))
+            self._recalled = True
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))

@@ -89,7 +89,7 @@ def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
     return model, (host,) if host else ()
 
 
-def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None) -> dict[str, Participant]:
+def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Participant]:
     """One model alone, with no text but the user's and no tools."""
     model, servers = _named(config, wish)
     if not model:
@@ -97,7 +97,7 @@ def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, A
     roles = {MODEL: ResolvedRole(MODEL, model, servers, config.windows().of(model, servers))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
-    return {MODEL: Participant(roles[MODEL], system, Toolbox())}
+    return {MODEL: Participant(roles[MODEL], system, Toolbox(), templates)}
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:

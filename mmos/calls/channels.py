@@ -37,10 +37,6 @@ class Channel(Protocol):
     @property
     def format(self) -> bytes: ...
 
-    def shape(self, message: Message) -> Message:
-        """A message of the thread in the form of this channel."""
-        ...
-
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
         """The calls and the text of a reply. A call in the text is a quotation if it is also in what the participant has `seen`."""
         ...
@@ -68,9 +64,6 @@ class ToolsChannel:
     def tools(self) -> bytes:
         allowed = self.choice.allowed(self.specs)
         return encode_offer(allowed) if allowed else b""
-
-    def shape(self, message: Message) -> Message:
-        return message
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
         reading = read(reply, self._names, seen)
@@ -108,13 +101,7 @@ class SchemaChannel:
     def format(self) -> bytes:
         return form(self.specs, self.choice, self.tokens)
 
-    def shape(self, message: Message) -> Message:
-        """Calls, results and answers as text. The model's template may not support others."""
-        if message.calls or message.role in ("tool", "assistant"):
-            return message.form("schema", _as_text)
-        return message.form("schema", _as_question) if message.role == "user" else message
-
-    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # a schema channel reads no calls from plain text
+    def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # its calls are never read out of a text
         try:
             data = orjson.loads(reply.message.content)
         except orjson.JSONDecodeError:
@@ -145,9 +132,6 @@ class ShapedChannel:
     def prompt(self) -> str:
         return self.before.prompt
 
-    def shape(self, message: Message) -> Message:
-        return self.before.shape(message)
-
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:  # noqa: ARG002  # it makes no calls
         message = replace(reply.message, calls=())
         return Reading(message, CLEAR if message.content.strip() else Unclear("empty_shape"))
@@ -166,6 +150,22 @@ def _calls(data: Any) -> tuple[ToolCall, ...]:
         for row in rows
         if isinstance(row, dict) and isinstance(row.get("tool"), str) and isinstance(row.get("arguments") or {}, dict)
     )
+
+
+def shaping(channel: str) -> Callable[[Message], Message]:
+    """How a channel of this name sends the messages of a conversation."""
+    return _in_words if channel == "schema" else _as_it_is
+
+
+def _as_it_is(message: Message) -> Message:
+    return message
+
+
+def _in_words(message: Message) -> Message:
+    """Calls, results and answers as text. The template of a model without tools may not support others."""
+    if message.calls or message.role in ("tool", "assistant"):
+        return message.form("schema", _as_text)
+    return message.form("schema", _as_question) if message.role == "user" else message
 
 
 def _as_question(message: Message) -> Message:

@@ -49,7 +49,7 @@ class OllamaHost:
         if request.guarded:
             stream.guard()
         try:
-            await self._wire.request("/api/chat", _chat_body(request), stream.read, site=site, timeouts=timeouts, cold=request.cold)
+            await self._wire.request("/api/chat", chat_body(request), stream.read, site=site, timeouts=timeouts, cold=request.cold)
         except HostError as fault:
             fault.partial = stream.text
             raise
@@ -57,7 +57,7 @@ class OllamaHost:
 
     async def render(self, request: ChatRequest, *, timeouts: Timeouts) -> str | None:
         """The prompt that the host makes of a request, which loads the model and asks it nothing; None where the host is too old to show it."""
-        question = {**orjson.loads(_chat_body(request)), "stream": False, "_debug_render_only": True}
+        question = {**orjson.loads(chat_body(request)), "stream": False, "_debug_render_only": True}
         answer = await self._wire.ask("/api/chat", question, model=request.model, timeouts=timeouts, cold=request.cold)
         shown = reading.part(answer.get("_debug_info")).get("rendered_template")
         return shown if isinstance(shown, str) else None
@@ -98,8 +98,8 @@ class OllamaHost:
         await self._wire.close()
 
 
-def _chat_body(request: ChatRequest) -> bytes:
-    """The request as bytes, joined from those that messages, toolbox and schema have kept."""
+def chat_body(request: ChatRequest) -> bytes:
+    """The body of `/api/chat`, joined from bytes that messages, toolbox and schema have kept."""
     frame: dict[str, Any] = {"stream": True, "truncate": False, "options": {**request.options, "num_ctx": request.num_ctx}}
     if request.think is not None:
         frame["think"] = request.think

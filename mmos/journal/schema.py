@@ -12,8 +12,8 @@ from mmos.journal import faults
 APPLICATION = 0x4D4D4F53
 """The letters MMOS; SQLite keeps them in the file's header."""
 
-LISTING = ("run_started", "run_resumed", "run_finished", "thread_named", "question_asked", "question_answered")
-"""The kinds of events for lists of runs, threads and questions. One index has only these."""
+LISTING = ("run_started", "run_resumed", "run_finished", "thread_named", "question_asked", "question_answered", "model_learned")
+"""The kinds of events that are read across runs. One index has only these."""
 
 ONLY_LISTING = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in LISTING))
 """A query must contain this text to use the index, because SQLite cannot infer it from parameters."""

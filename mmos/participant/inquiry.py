@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mmos.calls.reading import Reading, writable
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, Status
 from mmos.fleet.fleet import Ask, Fleet
-from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply
 from mmos.participant.recorder import Recorder
-from mmos.prompting.budget import Gauge, estimate, weigh
+from mmos.participant.role import Role
+from mmos.prompting.budget import Gauge, weigh
+from mmos.prompting.frame import Frame
+from mmos.prompting.request import request_of
 from mmos.scope import Scope
 
 
@@ -32,22 +34,24 @@ class Inquiry:
     def close(self, status: Status) -> None:
         self.scope.record(LaneClosed(self.scope.lane, self.scope.role, status, self.scope.exchange.said()))
 
-    def fits(self, request: ChatRequest) -> bool:
-        """Whether the whole prompt fits the window. An inquiry never leaves anything out."""
-        return self._tokens(request) <= request.num_ctx
+    async def ask(self, role: Role, frame: Frame, seconds: float, like: ModelAsked | None = None) -> Reply | None:
+        """The reply to the lane's own messages, or to the same as another request. Raises HostError when none comes in time.
 
-    async def ask(
-        self, role: str, request: ChatRequest, servers: tuple[str, ...], *, seconds: float, shape: Callable[[Reply], Message]
-    ) -> Reply:
-        """The reply. `shape` makes the message that is recorded. Raises HostError when no reply comes in time."""
-        request = replace(request, guarded=not self.scope.limits.repetition)
-        channel = "schema" if request.format else "tools"
-        scope, tokens = self.scope, self._tokens(request)
-        asked = ModelAsked(Recorder.name(scope), scope.lane, role, request.model, request.num_ctx, tokens, channel=channel)
-        recorder = Recorder(scope, asked)
-        reply = await recorder.serve(self.fleet, Ask(request, servers, f"{scope.thread}/{role}/inquiry", observer=recorder), seconds)
-        recorder.replied(reply, shape(reply))
+        None: the prompt does not fit the window. An inquiry never leaves anything out.
+        """
+        scope, channel = self.scope, "schema" if frame.format else "tools"
+        asked = replace(
+            like or ModelAsked("", "", role.name, role.model, role.window),
+            ask=Recorder.name(scope), lane=scope.lane, frame=frame.fact.frame, channel=channel,
+        )  # fmt: skip
+        lane = scope.conversation.lanes[scope.run, asked.shows or asked.lane]
+        request = request_of(asked, frame, lane, guarded=not scope.limits.repetition)
+        tokens = self.gauge.tokens(role.model, sum(map(weigh, request.messages)) + frame.overhead)
+        if tokens > role.window:
+            return None
+        recorder = Recorder(scope, replace(asked, estimate=tokens), frame)
+        reply = await recorder.serve(
+            self.fleet, Ask(request, role.servers, f"{scope.thread}/{role.name}/inquiry", observer=recorder), seconds
+        )
+        recorder.replied(reply, writable(Reading(reply.message)).message)
         return reply
-
-    def _tokens(self, request: ChatRequest) -> int:
-        return self.gauge.tokens(request.model, sum(map(weigh, request.messages)) + estimate(request.tools.decode()))

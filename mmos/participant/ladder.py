@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from mmos.calls.channels import Channel, ToolsChannel
+from mmos.calls.channels import ToolsChannel
 from mmos.calls.interpreting import LONGEST, relevant, spelled_out, trusted
 from mmos.calls.reading import Reading, Repair, writable
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostError
-from mmos.events import CallRepaired, Status
+from mmos.events import CallRepaired, ModelAsked, Status
 from mmos.fences import one_line
 from mmos.fleet.fleet import Fleet
-from mmos.hosts.face import ChatRequest
-from mmos.messages import Message, Reply, ToolCall
+from mmos.messages import Message, ToolCall
 from mmos.participant.inquiry import Inquiry
-from mmos.participant.role import Role
+from mmos.participant.role import Offer, Role
 from mmos.prompting.budget import Gauge
+from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
@@ -43,8 +43,8 @@ class Again:
     """The caller's turn once more. A grammar holds the reply to JSON."""
 
     role: Role
-    request: ChatRequest
-    channel: Channel
+    offer: Offer
+    asked: ModelAsked
 
 
 @dataclass
@@ -115,44 +115,42 @@ class Ladder:
         specs = relevant(text, box.specs)
         if role is None or not specs:
             return "it fits no tool"
-        request = self._request(role, text, specs)
-        if not inquiry.fits(request):
-            return "it does not fit into the interpreter's window"
         try:
-            reply = await inquiry.ask(role.name, request, role.servers, seconds=role.timeout or SECONDS, shape=_as_it_came)
+            reply = await inquiry.ask(role, self._frame(role, specs), role.timeout or SECONDS)
         except HostError as error:
             self.silent = True
             inquiry.scope.warn(f"{role.name} ({role.model}) gave no answer: {error}", unserved=(f"{role.name}={role.model}",))
             return error.message
+        if reply is None:
+            return "it does not fit into the interpreter's window"
         calls = reply.calls or ToolsChannel(specs).read(reply).message.calls
         bound = [tool.name for tool in box if tool.effects]
         found = trusted(calls, specs, text=source, sources=[source], bound=bound)
         return found if isinstance(found, str) else tuple(found)
 
-    def _request(self, role: Role, text: str, specs: Sequence[Spec]) -> ChatRequest:
+    def _frame(self, role: Role, specs: Sequence[Spec]) -> Frame:
         """One turn with few tools and few tokens. FunctionGemma gets the system text that it was trained with."""
         router = text_for(role.model) == ROUTER
         system = instructions(role, self.templates)
         options = (
             {"temperature": 0, "num_predict": ROUTER_TOKENS, "stop": [ROUTER_STOP]} if router else {"temperature": 0, "num_predict": TOKENS}
         )
-        return ChatRequest(
-            role.model, [Message("system", system), Message("user", text)], role.window, tools=encode_offer(map(spelled_out, specs)),
-            options={**options, **role.options}, think=role.think, keep_alive=role.keep_alive,
-        )  # fmt: skip
+        tools = encode_offer(map(spelled_out, specs))
+        options = {**options, **role.options}
+        return Frame(Message("system", system), tools=tools, options=options, think=role.think, keep_alive=role.keep_alive)
 
     # ---------------------------------------------------------------- the caller itself
 
     async def _said_again(self, inquiry: Inquiry, reading: Reading, again: Again) -> Reading:
         """The caller's second reply. A grammar allows only a call or an answer."""
-        if not inquiry.fits(again.request):
-            return reading
-        role, seconds = again.role, again.role.timeout or SECONDS
+        role, offer = again.role, again.offer
         try:
-            reply = await inquiry.ask(role.name, again.request, role.servers, seconds=seconds, shape=_as_it_came)
+            reply = await inquiry.ask(role, offer.frame, role.timeout or SECONDS, again.asked)
         except HostError:
             return reading
-        said = writable(again.channel.read(reply))
+        if reply is None:
+            return reading
+        said = writable(offer.channel.read(reply))
         if said.unclear:
             return reading
         what = _listed(said.message.calls) if said.message.calls else "an answer"
@@ -195,10 +193,6 @@ def _own(calls: tuple[ToolCall, ...] | str, text: str, seen: Seen) -> tuple[Tool
 def _spent(scope: Scope) -> bool:
     """Whether the run has no calls left, or may ask no more models."""
     return scope.calls_left == 0 or scope.spent is not None
-
-
-def _as_it_came(reply: Reply) -> Message:
-    return writable(Reading(reply.message)).message
 
 
 def _listed(calls: Sequence[ToolCall]) -> str:

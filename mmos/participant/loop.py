@@ -16,11 +16,12 @@ from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
+from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Ladder
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
-from mmos.participant.turn import Experience, Turn
+from mmos.participant.turn import Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
@@ -53,7 +54,7 @@ class Participants:
 
     @property
     def eyes(self) -> Eyes:
-        return Eyes(self.fleet, self.roles, self.templates, self.experience.sight)
+        return Eyes(self.fleet, self.roles, self.experience.sight)
 
     async def respond(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
         """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""

@@ -10,6 +10,7 @@ from mmos.errors import HostError, HostTimeout
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
 from mmos.fleet.fleet import Ask, Fleet, Observer
 from mmos.messages import Message, Reply
+from mmos.prompting.frame import Frame
 from mmos.scope import Scope
 
 
@@ -19,8 +20,11 @@ class Recorder(Observer):
 
     scope: Scope
     asked: ModelAsked
+    frame: Frame
 
     def __post_init__(self) -> None:
+        if self.asked.frame not in self.scope.view.frames:
+            self.scope.record(self.frame.fact)
         self.scope.record(self.asked)
         self.scope.hint("turn")
         self._begun = self.scope.clock()

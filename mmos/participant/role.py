@@ -1,16 +1,16 @@
-"""A role as a participant: its model, its system text, its tools, and the frame that its prompts share."""
+"""A role as a participant: its model, its system text, its tools, and what it is offered in a turn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Protocol
 
 from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
 from mmos.calls.tool_choice import AUTO, ToolChoice
 from mmos.messages import Message
-from mmos.prompting.budget import estimate
+from mmos.prompting.attachments import wording_of
+from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
 
@@ -43,15 +43,11 @@ class Role(Protocol):
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What stays the same from turn to turn: the channel, the system text, their length and their digest."""
+class Offer:
+    """What a model is offered in a turn, and how MMOS reads its reply."""
 
     channel: Channel
-    system: Message
-    overhead: float
-    digest: str
-    images: int = 0
-    """Tokens that MMOS plans for the images of the prompt."""
+    frame: Frame
 
 
 @dataclass(frozen=True)
@@ -67,18 +63,25 @@ class Participant:
     """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
     """The roles that it can consult."""
-    _frames: dict[tuple[str, tuple[str, ...], ToolChoice], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def frame(self, channel: str, box: Toolbox, choice: ToolChoice = AUTO) -> Frame:
-        """The frame for a channel, a set of tools and what a reply may contain. It is made once, so every turn sends the same bytes."""
-        key = (channel, box.names, choice)
-        if key not in self._frames:
-            self._frames[key] = self._framed(self._channel(channel, box, choice))
-        return self._frames[key]
+    def offer(
+        self, channel: str, box: Toolbox, window: int, *, choice: ToolChoice = AUTO, files: bool = False, format_: bytes = b""
+    ) -> Offer:
+        """What the model gets on a channel, with these tools. With a `format_`, it may only answer, in this format.
 
-    def shaped(self, channel: str, box: Toolbox, format_: bytes) -> Frame:
-        """A frame for a final answer in this format. The system text stays the same."""
-        return self._framed(ShapedChannel(self._channel(channel, box, AUTO), format_))
+        It is made once, so every turn sends the same bytes.
+        """
+        key = (channel, box.names, window, choice, files, format_)
+        if key not in self._offers:
+            reader = self._channel(channel, box, choice)
+            shaped = ShapedChannel(reader, format_) if format_ else reader
+            system = Message("system", f"{self.system}\n\n{shaped.prompt}".strip())
+            options = {"num_predict": window, **self.role.options}
+            wording = wording_of(self.templates) if files else {}
+            frame = Frame(system, channel, shaped.tools, shaped.format, options, self.role.think, self.role.keep_alive, wording)
+            self._offers[key] = Offer(shaped, frame)
+        return self._offers[key]
 
     def _channel(self, name: str, box: Toolbox, choice: ToolChoice) -> Channel:
         if name != "schema":
@@ -86,8 +89,3 @@ class Participant:
         limit, texts = self.role.options.get("num_predict"), self.templates
         tokens = limit if isinstance(limit, int) else None
         return SchemaChannel(box.specs, texts.text("schema"), choice=choice, tokens=tokens, none=texts.fill("no_tools"))
-
-    def _framed(self, channel: Channel) -> Frame:
-        text = f"{self.system}\n\n{channel.prompt}".strip()
-        digest = blake2b(b"\0".join((text.encode(), channel.tools, channel.format)), digest_size=8).hexdigest()
-        return Frame(channel, Message("system", text), estimate(channel.tools.decode()), digest)

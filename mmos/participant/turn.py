@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import re
-import string
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
 
 from mmos.calls.channels import Channel
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, rescued, writable
@@ -15,19 +14,21 @@ from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
-from mmos.events import CallRepaired, HistoryShortened, ModelAsked, Prompted, Warned
+from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelLearned, Prompted, Warned
 from mmos.fences import fenced
 from mmos.fleet.fleet import Ask, Fleet
-from mmos.hosts.face import ChatRequest
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply, Usage
-from mmos.participant.eyes import Eyes
+from mmos.names import canonical
+from mmos.participant.experience import Experience
+from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.recorder import Recorder
-from mmos.participant.role import Frame, Participant, Role
+from mmos.participant.role import Offer, Participant, Role
 from mmos.plurals import counted
-from mmos.prompting.budget import Gauge
-from mmos.prompting.compose import Prompt, Scale, alternating, compose
+from mmos.prompting.compose import Plan, compose
+from mmos.prompting.frame import Frame
+from mmos.prompting.request import request_of
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox
@@ -46,32 +47,6 @@ RECOUNTS = 3
 
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
-
-
-async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the signature of `Experience.tried`
-    return None
-
-
-@dataclass
-class Experience:
-    """What an app learns about its models while it works: token counts, channels, window sizes, images."""
-
-    gauge: Gauge = field(default_factory=Gauge)
-    scale: Scale = field(default_factory=Scale)
-    channels: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
-    """By model and the servers where it may run, because a run can give a role other servers."""
-    tried: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _untried
-    """The best channel for a model according to the trials on these servers. None: no trial says."""
-    windows: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Windows that turned out smaller than asked for, by role and model."""
-    sight: dict[str, bool] = field(default_factory=dict)
-    """Which models see images."""
-    unheld: set[tuple[str, bytes]] = field(default_factory=set)
-    """Pairs of a model and a schema that the model's host refused."""
-    chance: random.Random = field(default_factory=random.Random)
-
-    def call_id(self) -> str:
-        return "call_" + "".join(self.chance.choices(string.ascii_lowercase + string.digits, k=8))
 
 
 @dataclass
@@ -137,32 +112,49 @@ class Turn:
 
     @property
     def _templates(self) -> Templates:
-        return self.eyes.templates
+        return self.participant.templates
 
     async def take(self) -> None:
         """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
         self.scope.check_budget()
-        frame = await self._frame()
-        if images := await self.eyes.look(self.participant, self.scope.exchange):
-            frame = replace(frame, images=images)
-        try:
-            await self._ask_recounting(frame)
-        except LacksTools:
-            if frame.channel.name == "schema" or self.role.channel:
-                raise
-            self.experience.channels[self._place] = "schema"
-        except BadRequest as error:
-            if self.shape is None or frame.channel.format != self.shape.format or not OF_SCHEMAS.search(error.message):
-                raise
-            self.experience.unheld.add((self.role.model, self.shape.format))
-
-    async def _frame(self) -> Frame:
-        """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
         channel = await self._channel() if self.participant.box else "tools"
-        if self.shape is None or (self.participant.box and not self.scope.exchange.reshaped):
-            return self.participant.frame(channel, self._box, self._choice())
-        unheld = (self.role.model, self.shape.format) in self.experience.unheld
-        return self.participant.shaped(channel, self._box, ANY_JSON if unheld else self.shape.format)
+        sight = await self.eyes.look(self.participant, self.scope.exchange)
+        try:
+            await self._ask_recounting(channel, sight)
+        except LacksTools:
+            if channel == "schema" or self.role.channel:
+                raise
+            described = await self.fleet.describe(*self._place)
+            self._learn(servers=self.role.servers, channel="schema", digest=described.digest if described else "")
+        except BadRequest as error:
+            if not self._shaped or self._format != self._strict or not OF_SCHEMAS.search(error.message):
+                raise
+            self._learn(refused=self._strict_digest)
+
+    def _learn(self, **what: Any) -> None:
+        self.experience.learn(self.scope, ModelLearned(self.role.model, **what))
+
+    def _offer(self, channel: str, sight: Sight) -> Offer:
+        """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
+        choice, format_ = (AUTO, self._format) if self._shaped else (self._choice(), b"")
+        return self.participant.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
+
+    @property
+    def _shaped(self) -> bool:
+        """Whether this turn is held to the user's schema."""
+        return self.shape is not None and not (self.participant.box and not self.scope.exchange.reshaped)
+
+    @property
+    def _strict(self) -> bytes:
+        return self.shape.format if self.shape else b""
+
+    @property
+    def _strict_digest(self) -> str:
+        return blake2b(self._strict, digest_size=8).hexdigest()
+
+    @property
+    def _format(self) -> bytes:
+        return ANY_JSON if (canonical(self.role.model), self._strict_digest) in self.experience.refused else self._strict
 
     @property
     def _box(self) -> Toolbox:
@@ -182,7 +174,7 @@ class Turn:
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
     async def _channel(self) -> str:
-        """The channel from the configuration, or from a trial. Default: `tools`, and `schema` when the host says that the model has no tools."""
+        """The channel from the configuration, from a trial, or from what the host says of the model."""
         known = self.role.channel or self.experience.channels.get(self._place)
         if known is None:
             known = await self.experience.tried(*self._place) or await self._able()
@@ -190,7 +182,11 @@ class Turn:
         return known
 
     async def _able(self) -> str:
+        """`tools`, unless the host says that the model has none, or refused them in an earlier run."""
         described = await self.fleet.describe(*self._place)
+        digest, channel = self.experience.lacking.get(self._place, ("", ""))
+        if channel and (described is None or described.digest == digest):
+            return channel
         capable = described is None or described.capabilities is None or "tools" in described.capabilities
         return "tools" if capable else "schema"
 
@@ -198,51 +194,56 @@ class Turn:
     def _place(self) -> tuple[str, tuple[str, ...]]:
         return self.role.model, self.role.servers
 
-    async def _ask_recounting(self, frame: Frame) -> None:
+    async def _ask_recounting(self, channel: str, sight: Sight) -> None:
         """When the host counts more tokens than MMOS estimated, take its count and make the prompt again."""
         for recounted in range(RECOUNTS + 1):
-            prompt = self._compose(frame)
+            offer = self._offer(channel, sight)
+            plan = self._plan(offer.frame, sight)
             try:
-                await self._ask(frame, prompt)
+                await self._ask(offer, plan, sight)
             except WindowExceeded as error:
                 if error.prompt_tokens is None or recounted == RECOUNTS:
                     raise
-                self.experience.gauge.correct(self.role.model, prompt.weight, error.prompt_tokens)
-                self.experience.windows[self.role.name, self.role.model] = min(self._window, error.window or self._window)
+                factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens)
+                self._learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
             else:
                 return
 
     @property
     def _window(self) -> int:
-        return self.experience.windows.get((self.role.name, self.role.model), self.role.window)
+        return self.experience.window(self.role.model, self.role.window)
 
     def _tokens(self, weight: float) -> int:
         return self.experience.gauge.tokens(self.role.model, weight)
 
-    def _compose(self, frame: Frame) -> Prompt:
+    def _plan(self, frame: Frame, sight: Sight) -> Plan:
+        """What the prompt has. It is recorded when more of the history is left out than before."""
         scope, lane = self.scope, self.scope.exchange
-        skip, scale, overhead = lane.history.skipped, self.experience.scale, frame.overhead + frame.images
-        prompt = compose(frame.system, lane, scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
-        if prompt.skipped > skip:
-            scope.record(HistoryShortened(scope.lane, self.role.name, prompt.skipped, lane.past - prompt.skipped))
-        return prompt
+        skip, overhead = lane.history.skipped, frame.overhead + sight.tokens
+        plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
+        if plan.skipped > skip:
+            scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
+        return plan
 
     # ---------------------------------------------------------------- the model is asked
 
-    async def _ask(self, frame: Frame, prompt: Prompt) -> None:
-        scope, role, channel = self.scope, self.role, frame.channel
-        estimate = self._tokens(prompt.weight)
-        asked = ModelAsked(Recorder.name(scope), scope.lane, role.name, role.model, role.window, estimate, frame.digest, channel.name)
-        recorder = Listening(scope, asked, channel)
-        ask = Ask(self._request(frame, prompt), role.servers, f"{scope.thread}/{role.name}", observer=recorder)
+    async def _ask(self, offer: Offer, plan: Plan, sight: Sight) -> None:
+        scope, role, channel, frame = self.scope, self.role, offer.channel, offer.frame
+        asked = ModelAsked(
+            Recorder.name(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
+            frame.fact.frame, channel.name, plan.skipped, sees=sight.sees, viewers=sight.viewers,
+        )  # fmt: skip
+        request = request_of(asked, frame, scope.exchange, doubled=plan.doubled, guarded=not scope.limits.repetition)
+        recorder = Listening(scope, asked, frame, channel)
+        ask = Ask(request, role.servers, f"{scope.thread}/{role.name}", observer=recorder)
         reply = await self._reply(recorder, ask)
         reading = writable(self._read(channel, reply))
         self._release(recorder.heard(), reading)
-        if reading.suspect and self.ladder is not None:
-            reading = await self._clearer(recorder, reply, reading, self.ladder)
+        if reading.suspect:
+            reading = await self._clearer(recorder, reply, reading, sight)
         message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
         recorder.replied(reply, message)
-        self._count(frame, prompt, estimate, reply)
+        self._count(asked.estimate, reply, plan if not sight.tokens else None)
         self._settle(reading, message, stopped=reply.done_reason == REPETITION)
         if scope.view.repetitions[scope.lane] > REPETITIONS:
             raise self._repeating()
@@ -289,24 +290,18 @@ class Turn:
         message = Message("assistant", "".join(content))
         return Reply(message, self.role.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
 
-    def _request(self, frame: Frame, prompt: Prompt) -> ChatRequest:
-        role, channel = self.role, frame.channel
-        messages = [channel.shape(self.eyes.shown(message, self.participant) if message.files else message) for message in prompt.messages]
-        return ChatRequest(
-            role.model, alternating(messages) if prompt.doubled else messages, role.window, tools=channel.tools, format=channel.format,
-            options={"num_predict": self._window, **role.options}, think=role.think, keep_alive=role.keep_alive,
-            guarded=not self.scope.limits.repetition,
-        )  # fmt: skip
-
     # ---------------------------------------------------------------- a reply that is unclear
 
-    async def _clearer(self, recorder: Recorder, reply: Reply, reading: Reading, ladder: Ladder) -> Reading:
+    async def _clearer(self, recorder: Recorder, reply: Reply, reading: Reading, sight: Sight) -> Reading:
         """The reply as the ladder repairs it. It is recorded only afterwards, so after a crash no unclear reply counts as an answer."""
+        if self.ladder is None:
+            return reading
         scope, choice = self.scope, self._choice()
         allowed = {spec.name for spec in choice.allowed(self._box.specs)}
         box = self._box.without([name for name in self._box.names if name not in allowed])
         try:
-            clear = await ladder.climb(scope, box, reading, self._again(reading, ladder, choice))
+            again = self._again(recorder.asked, reading, choice, sight)
+            clear = await self.ladder.climb(scope, box, reading, again)
         except asyncio.CancelledError:
             recorder.ended(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
@@ -315,22 +310,21 @@ class Turn:
             scope.hint("token", clear.message.content)
         return clear
 
-    def _again(self, reading: Reading, ladder: Ladder, choice: ToolChoice) -> Again | None:
+    def _again(self, asked: ModelAsked, reading: Reading, choice: ToolChoice, sight: Sight) -> Again | None:
         """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
         box = self._box
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
-        frame = self.participant.frame("schema", box, choice)
-        said, unclear = reading.message.content.strip(), self._templates.worded(reading.unclear)
-        if said:
-            unclear = self._templates.fill("you_wrote", text=fenced(said), unclear=unclear)
+        text, unclear = reading.message.content.strip(), self._templates.worded(reading.unclear)
+        if text:
+            unclear = self._templates.fill("you_wrote", text=fenced(text), unclear=unclear)
+        words = self._templates.fill("again", unclear=unclear)
+        offer = self.participant.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
-            prompt = self._compose(frame)
+            plan = self._plan(offer.frame, sight)
         except WindowExceeded:
             return None
-        request = self._request(frame, prompt)
-        words = Message("user", ladder.templates.fill("again", unclear=unclear))
-        return Again(self.role, replace(request, messages=alternating([*request.messages, words])), frame.channel)
+        return Again(self.role, offer, replace(asked, skipped=plan.skipped, shows=asked.lane, words=words))
 
     # ---------------------------------------------------------------- after the reply
 
@@ -339,8 +333,8 @@ class Turn:
         before = [earlier for earlier in self.scope.exchange.messages[:-1] if earlier.role == "assistant"][-1:]
         return bool(message.content.strip()) and bool(before) and before[0].content == message.content
 
-    def _count(self, frame: Frame, prompt: Prompt, estimate: int, reply: Reply) -> None:
-        """Correct the gauge by the host's count. Warn when the count says that the host cut the prompt."""
+    def _count(self, estimate: int, reply: Reply, plan: Plan | None) -> None:
+        """Correct the gauge by the host's count, if there is a plan to compare it with. Warn when the count says that the host cut the prompt."""
         read, window = reply.usage.prompt_tokens, self._window
         if reply.done_reason == "length" and not reply.calls:
             self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
@@ -348,8 +342,8 @@ class Turn:
             text = f"{reply.host} counted {read} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
             return
-        if not frame.images:  # the count would include the images, and the weight does not
-            self.experience.gauge.learn(self.role.model, prompt.weight, read)
+        if plan and (factor := self.experience.gauge.learn(self.role.model, plan.weight, read)):
+            self._learn(factor=factor)
 
     def _settle(self, reading: Reading, message: Message, *, stopped: bool) -> None:
         """Record the repairs. Send an unclear reply back. When that has not helped, prose counts as the answer and anything without prose fails."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from mmos.messages import Message
+from mmos.names import canonical
 
 _LETTERS = (string.ascii_letters + " ").encode()
 _DIGITS = string.digits.encode()
@@ -47,23 +48,32 @@ def _weigh(message: Message) -> float:
     return estimate(message.content) + calls + files + _PER_MESSAGE
 
 
+CHANGE = 0.05
+"""A factor changes by at least this share. Smaller changes are not worth an event, and every change is one."""
+
+
 @dataclass
 class Gauge:
-    """The factor for the estimates of each model, learned from the counts of its hosts."""
+    """The factor for the estimates of each model. It changes only by events, so a restart does not change it."""
 
     factors: dict[str, float] = field(default_factory=dict)
+    """By the one spelling of the model's name."""
+    _means: dict[str, float] = field(default_factory=dict)
+    """What the hosts counted lately, on average."""
 
     def tokens(self, model: str, weight: float) -> int:
-        return int(weight * self.factors.get(model, 1.0)) + 1
+        return int(weight * self.factors.get(canonical(model), 1.0)) + 1
 
-    def learn(self, model: str, weight: float, counted: int) -> None:
-        """Learn from a host's count of a prompt. Short prompts teach nothing: they are mostly the model's template."""
+    def learn(self, model: str, weight: float, counted: int) -> float | None:
+        """Learn from a host's count of a prompt. Returns the new factor if it should change. Short prompts teach nothing: they are mostly the model's template."""
         if weight < 50 or counted <= 0:
-            return
-        factor = min(4.0, max(0.25, counted / weight))
-        known = self.factors.get(model)
-        self.factors[model] = factor if known is None else known + SMOOTHING * (factor - known)
+            return None
+        name, factor = canonical(model), min(4.0, max(0.25, counted / weight))
+        mean = self._means.get(name, self.factors.get(name))
+        self._means[name] = mean = factor if mean is None else mean + SMOOTHING * (factor - mean)
+        valid = self.factors.get(name, 1.0)
+        return round(mean, 4) if abs(mean - valid) > CHANGE * valid else None
 
-    def correct(self, model: str, weight: float, counted: int) -> None:
-        """Take over the count of a host that refused a prompt as too long, up to a plausible factor."""
-        self.factors[model] = max(self.factors.get(model, 1.0), min(MISCOUNT, counted / max(weight, 1.0)))
+    def corrected(self, model: str, weight: float, counted: int) -> float:
+        """The factor by the count of a host that refused a prompt as too long, up to a plausible one."""
+        return max(self.factors.get(canonical(model), 1.0), min(MISCOUNT, counted / max(weight, 1.0)))

@@ -1,4 +1,4 @@
-"""Makes the prompt of one turn: the system text, as many past exchanges as fit the window, and the current exchange."""
+"""Decides what the prompt of one turn has: the system text, as many past exchanges as fit the window, and the current exchange."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from weakref import WeakKeyDictionary
-
-import orjson
 
 from mmos.errors import WindowExceeded
 from mmos.messages import Message
@@ -19,10 +17,9 @@ REPLY_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """The messages that go to a model in one turn, and their estimated length."""
+class Plan:
+    """What goes to a model in one turn, and its estimated length."""
 
-    messages: Sequence[Message]
     weight: float
     skipped: int
     """How many of the oldest exchanges were left out."""
@@ -30,27 +27,9 @@ class Prompt:
     """Whether two messages of the user may follow each other, in some channel."""
 
 
-def alternating(messages: Sequence[Message]) -> Sequence[Message]:
-    """Neighbouring messages of the user as one, as Ollama joins them. Strict chat templates refuse two in a row."""
-    if not any(one.role == other.role == "user" for one, other in pairwise(messages)):
-        return messages
-    joined: list[Message] = []
-    for message in messages:
-        if joined and joined[-1].role == message.role == "user":
-            joined[-1] = _joined(joined[-1], message)
-        else:
-            joined.append(message)
-    return joined
-
-
 def _same_side(one: Message, other: Message) -> bool:
     """Whether both may be sent as the user's: results are, where a channel has no role for them."""
     return one.role in ("user", "tool") and other.role in ("user", "tool")
-
-
-def _joined(one: Message, other: Message) -> Message:
-    images = [image for message in (one, other) for image in orjson.loads(message.wire).get("images", ())]
-    return Message.as_given({"role": "user", "content": f"{one.content}\n\n{other.content}", **({"images": images} if images else {})})
 
 
 @dataclass
@@ -94,22 +73,19 @@ class Scale:
         return past or any(_same_side(one, other) for one, other in pairwise(lane.messages))
 
 
-def compose(
-    system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]
-) -> Prompt:
+def compose(system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]) -> Plan:
     """The whole conversation if it fits. If not, leave out the oldest half of the past, again and again. So the beginning of the prompt changes rarely."""
-    head = [system] if system.content else []  # an empty system text would replace the model's own
     room = int(window * (1 - REPLY_SHARE))
     fixed = overhead + weigh(system) + sum(map(weigh, lane.messages))
     while True:
         weight = fixed + scale.past(lane, skip)
         if tokens(weight * MARGIN) <= room:
-            return Prompt([*head, *lane.before(skip), *lane.messages], weight, skip, scale.doubled(lane))
+            return Plan(weight, skip, scale.doubled(lane))
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
     if tokens(fixed) <= window:  # it may just fit, and nothing more can be left out: let the host count
-        return Prompt([*head, *lane.messages], fixed, skip, scale.doubled(lane))
+        return Plan(fixed, skip, scale.doubled(lane))
     raise WindowExceeded(
         f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
         prompt_tokens=tokens(fixed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from mmos.rehearsal.server import serve
 from mmos.toolbox import Tool
 
 __all__ = [
-    "Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "Ramble", "Say", "Stage", "Think", "Turn",
+    "AFTERWARDS", "Call", "Cut", "Fail", "Fault", "Finish", "Host", "Loop", "Model", "Ramble", "Say", "Stage", "Think", "Turn",
     "configuration", "consult", "facts", "serve", "stage", "until",
 ]  # fmt: skip
 
@@ -47,6 +47,10 @@ class Stage:
         return [body["messages"][-1]["content"] for body in self.sent(role)]
 
 
+AFTERWARDS: list[Callable[[Stage], Awaitable[None]]] = []
+"""Checks at the end of each `stage`. Add yours in a `conftest.py`."""
+
+
 @asynccontextmanager
 async def stage(
     roles: Mapping[str, Sequence[Turn] | Model],
@@ -70,7 +74,10 @@ async def stage(
     async with serve(here) as url:
         config = configuration(models, {"here": url}, orchestration or {})
         async with open_app(config, state=state, tools=tools) as app:
-            yield Stage(app, here, config)
+            made = Stage(app, here, config)
+            yield made
+            for check in AFTERWARDS:
+                await check(made)
 
 
 def consult(role: str, query: str = "What do you say?", **more: str) -> Call:

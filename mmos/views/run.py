@@ -92,6 +92,8 @@ class RunView:
     output_tokens: int = 0
     uncounted: int = 0
     """Tokens, by our estimate, of replies whose hosts counted none: a limit holds for them, too."""
+    frames: set[str] = field(default_factory=set)
+    """The digests of the frames that it has kept."""
     estimates: dict[str, int] = field(default_factory=dict)
     """Of the prompts that no reply has come to yet."""
     load_seconds: float = 0.0
@@ -190,6 +192,10 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
         view.inquiries += 1
 
 
+def _frame_kept(view: RunView, event: events.FrameKept) -> None:
+    view.frames.add(event.frame)
+
+
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.asked += 1
     view.estimates[event.ask] = event.estimate
@@ -276,6 +282,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunResumed: _run_resumed,
     events.RunFinished: _run_finished,
     events.LaneOpened: _lane_opened,
+    events.FrameKept: _frame_kept,
     events.ModelAsked: _model_asked,
     events.ModelReplied: _model_replied,
     events.ModelFailed: _model_failed,

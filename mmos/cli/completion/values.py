@@ -66,7 +66,7 @@ def _setting(ctx: click.Context) -> Options:
 # ---------------------------------------------------------------- from the journal
 
 JOURNAL = "journal.db"
-LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named', 'question_asked', 'question_answered')"
+LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named', 'question_asked', 'question_answered', 'model_learned')"
 """The condition of the journal's own index. It is repeated here because importing the journal takes too long."""
 
 _RUNS = f"""SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
