@@ -157,8 +157,8 @@ class Scope:
             return LimitReached(used, limit="limit_tokens", next_step=_raised("tokens", self.run))
         return None
 
-    def check_budget(self) -> None:
-        """Raise when the next model call is over a limit."""
+    def check_turns(self) -> None:
+        """Raise when the participant may take no more turns for its question."""
         turns = self.limits.turns
         if turns is not None and self.exchange.turns >= turns:
             raise LimitReached(
@@ -166,8 +166,6 @@ class Scope:
                 limit="limit_turns",
                 next_step="Allow more with --max-turns.",
             )
-        if self.spent is not None:
-            raise self.spent
 
     def check_call(self) -> None:
         """Raise when one more tool call is over the limit of the run."""

@@ -11,7 +11,7 @@ from mmos.calls.interpreting import LONGEST
 from mmos.fitness.cases import CASES
 from mmos.fitness.trial import Trial
 from mmos.fleet.fleet import ATTEMPTS, Fleet
-from mmos.participant import ladder, turn
+from mmos.participant import ladder, models, turn
 from mmos.prompting.templates import Templates
 from mmos.rehearsal.pieces import Raw
 from mmos.scope import Limits
@@ -72,5 +72,5 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"| {ladder.SECONDS:g} s, or" in row("the interpreter did not help")
     assert f"| {turn.SETBACKS} such turns in a row" in row("that did not help either")
     assert f"the same call {Limits().repeats} times" in row("the calling role reads")
-    assert f"| {turn.RECOUNTS} times for each turn" in row("a host reports that the prompt is longer")
+    assert f"| {models.RECOUNTS} times for each turn" in row("a host reports that the prompt is longer")
     assert f"| {ATTEMPTS} attempts on each host" in row("a host fails")

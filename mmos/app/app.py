@@ -32,6 +32,7 @@ from mmos.messages import File, Message, clean
 from mmos.participant.experience import Experience
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
+from mmos.participant.models import wrapped
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
 from mmos.prompting.templates import Templates
@@ -70,6 +71,7 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
+        self._models = wrapped(fleet)
         self._experience = Experience(tried=Trials(fleet, trials).channel)
         self._recalled = False
         """Whether it has read what earlier runs learned of models."""
@@ -118,7 +120,7 @@ class App:
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
         participants = await self._participants(options, watch)
-        await check_sight(participants, options.answering, message.files)
+        await check_sight(self.fleet, participants.roles, options.answering, message.files)
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
@@ -266,11 +268,11 @@ class App:
             self._recalled = True
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
-        ladder = wiring.ladder_of(self.config, cast, Ladder(self.fleet, self._experience.gauge, self.templates))
+        ladder = wiring.ladder_of(self.config, cast, Ladder(self._models, self._experience.gauge, self.templates))
         shape = Shape.of(options.schema) if options.schema is not None else None
         window = partial(wiring.window_of, self.config, options.roles)
         desk = Desk(policy, answerer, self.templates)
-        return Participants(self.fleet, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape)
+        return Participants(self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

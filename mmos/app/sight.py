@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mmos.errors import UsageError
 from mmos.fleet.fleet import Fleet
 from mmos.messages import File
 from mmos.participant.eyes import sees
-from mmos.participant.loop import Participants
+from mmos.participant.role import Participant
 
 
-async def check_sight(participants: Participants, role: str, files: Iterable[File]) -> None:
+async def check_sight(fleet: Fleet, cast: Mapping[str, Participant], role: str, files: Iterable[File]) -> None:
     """Raise if neither this role nor any role that it can consult has a model that sees images."""
     images = [file.name for file in files if file.image]
     if not images:
         return
-    roles = [participants.roles[name].role for name in (role, *participants.roles[role].consults)]
+    roles = [cast[name].role for name in (role, *cast[role].consults)]
     for one in roles:
-        if await sees(participants.fleet, one) is not False:
+        if await sees(fleet, one) is not False:
             return
     listed = ", ".join(f"{one.name} ({one.model})" for one in roles)
-    able = await _able(participants.fleet)
+    able = await _able(fleet)
     raise UsageError(
         f"None of these roles has a model that can see images, such as {', '.join(images)}: {listed}.",
         next_step=f"These models can: {able}. Choose one with --role ROLE=MODEL@HOST or --model MODEL@HOST."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mmos.fleet.fleet import Fleet
+from mmos.participant.models import Models
 from mmos.participant.role import Participant, Role
 from mmos.views.conversation import Lane
 
@@ -14,9 +14,9 @@ IMAGE_TOKENS = 1024
 """MMOS plans this many tokens of the window for one image. Models need between 256 and a few thousand."""
 
 
-async def sees(fleet: Fleet, role: Role) -> bool | None:
+async def sees(models: Models, role: Role) -> bool | None:
     """Whether the role's model takes images. None: no host can say."""
-    described = await fleet.describe(role.model, role.servers)
+    described = await models.describe(role.model, role.servers)
     return None if described is None or described.capabilities is None else "vision" in described.capabilities
 
 
@@ -36,7 +36,7 @@ class Sight(NamedTuple):
 class Eyes:
     """Knows which participants of a run see images. It asks a host once for each model, and only when there is an image."""
 
-    fleet: Fleet
+    models: Models
     roles: Mapping[str, Participant]
     known: dict[str, bool]
     """By model. A model that is not in here gets the image, and its host decides."""
@@ -49,7 +49,7 @@ class Eyes:
             return Sight(bool(files))
         others = [self.roles[name].role for name in participant.consults]
         for role in (participant.role, *others):
-            if role.model not in self.known and (answer := await sees(self.fleet, role)) is not None:
+            if role.model not in self.known and (answer := await sees(self.models, role)) is not None:
                 self.known[role.model] = answer
         if self.known.get(participant.role.model, True):
             return Sight(True, IMAGE_TOKENS * images)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from mmos.calls.reading import Reading, writable
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, Status
-from mmos.fleet.fleet import Ask, Fleet
 from mmos.messages import Message, Reply
+from mmos.participant.models import Asking, Models
 from mmos.participant.recorder import Recorder
 from mmos.participant.role import Role
 from mmos.prompting.budget import Gauge, weigh
@@ -20,16 +20,16 @@ from mmos.scope import Scope
 class Inquiry:
     """A question in its own lane, below the lane that it is about."""
 
-    fleet: Fleet
+    models: Models
     gauge: Gauge
     scope: Scope
     """Bound to the lane."""
 
     @classmethod
-    def open(cls, fleet: Fleet, gauge: Gauge, scope: Scope, *, role: str, about: str) -> Inquiry:
+    def open(cls, models: Models, gauge: Gauge, scope: Scope, *, role: str, about: str) -> Inquiry:
         lane = f"{scope.lane}/{role}/{scope.view.inquiries + 1}"
         scope.record(LaneOpened(lane, role, Message("user", about), scope.lane, depth=scope.depth + 1, memory="none"))
-        return cls(fleet, gauge, scope.bind(lane=lane, role=role, depth=scope.depth + 1, listener=scope.inner_listener))
+        return cls(models, gauge, scope.bind(lane=lane, role=role, depth=scope.depth + 1, listener=scope.inner_listener))
 
     def close(self, status: Status) -> None:
         self.scope.record(LaneClosed(self.scope.lane, self.scope.role, status, self.scope.exchange.said()))
@@ -50,8 +50,7 @@ class Inquiry:
         if tokens > role.window:
             return None
         recorder = Recorder(scope, replace(asked, estimate=tokens), frame)
-        reply = await recorder.serve(
-            self.fleet, Ask(request, role.servers, f"{scope.thread}/{role.name}/inquiry", observer=recorder), seconds
-        )
+        session = f"{scope.thread}/{role.name}/inquiry"
+        reply = await self.models.serve(Asking(request, role.servers, session, observer=recorder, recorder=recorder, seconds=seconds))
         recorder.replied(reply, writable(Reading(reply.message)).message)
         return reply

@@ -14,12 +14,12 @@ from mmos.calls.interpreting import LONGEST, relevant, spelled_out, trusted
 from mmos.calls.reading import Reading, Repair, writable
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec, encode_offer
-from mmos.errors import HostError
+from mmos.errors import HostError, LimitReached
 from mmos.events import CallRepaired, ModelAsked, Status
 from mmos.fences import one_line
-from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
 from mmos.participant.inquiry import Inquiry
+from mmos.participant.models import Models
 from mmos.participant.role import Offer, Role
 from mmos.prompting.budget import Gauge
 from mmos.prompting.frame import Frame
@@ -51,7 +51,7 @@ class Again:
 class Ladder:
     """What MMOS tries before it tells a caller that its reply could not be read. Each run has one ladder."""
 
-    fleet: Fleet
+    models: Models
     gauge: Gauge
     templates: Templates
     interpreter: Role | None = None
@@ -146,7 +146,7 @@ class Ladder:
         role, offer = again.role, again.offer
         try:
             reply = await inquiry.ask(role, offer.frame, role.timeout or SECONDS, again.asked)
-        except HostError:
+        except (HostError, LimitReached):
             return reading
         if reply is None:
             return reading
@@ -161,7 +161,7 @@ class Ladder:
 
     @contextmanager
     def _inquiry(self, scope: Scope, about: str) -> Iterator[Inquiry]:
-        inquiry = Inquiry.open(self.fleet, self.gauge, scope, role=LANE, about=about)
+        inquiry = Inquiry.open(self.models, self.gauge, scope, role=LANE, about=about)
         status: Status = "failed"
         try:
             yield inquiry

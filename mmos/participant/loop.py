@@ -14,11 +14,11 @@ from mmos.context import PASS_ON, Answer, Question, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution
-from mmos.fleet.fleet import Fleet
 from mmos.messages import Message, ToolCall
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Ladder
+from mmos.participant.models import Models
 from mmos.participant.questions import Desk
 from mmos.participant.role import Participant
 from mmos.participant.turn import Turn
@@ -37,7 +37,7 @@ MOST_ATTEMPTS = 2
 class Participants:
     """All participants of an app and what they share. Tools reach other roles and the user through it."""
 
-    fleet: Fleet
+    models: Models
     roles: Mapping[str, Participant]
     desk: Desk = field(default_factory=Desk)
     experience: Experience = field(default_factory=Experience)
@@ -54,11 +54,11 @@ class Participants:
 
     @property
     def eyes(self) -> Eyes:
-        return Eyes(self.fleet, self.roles, self.experience.sight)
+        return Eyes(self.models, self.roles, self.experience.sight)
 
     async def respond(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
         """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""
-        turn = Turn(self.fleet, self.experience, participant, scope, self.eyes, self.ladder, shape)
+        turn = Turn(self.models, self.experience, participant, scope, self.eyes, self.ladder, shape)
         while True:
             lane = scope.exchange
             if lane.pending:

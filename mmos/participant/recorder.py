@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import nullcontext
 from dataclasses import dataclass
 
-from mmos.errors import HostError, HostTimeout
+from mmos.errors import HostError
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
-from mmos.fleet.fleet import Ask, Fleet, Observer
+from mmos.fleet.fleet import Observer
 from mmos.messages import Message, Reply
 from mmos.prompting.frame import Frame
 from mmos.scope import Scope
@@ -22,7 +20,7 @@ class Recorder(Observer):
     asked: ModelAsked
     frame: Frame
 
-    def __post_init__(self) -> None:
+    def begin(self) -> None:
         if self.asked.frame not in self.scope.view.frames:
             self.scope.record(self.frame.fact)
         self.scope.record(self.asked)
@@ -33,23 +31,6 @@ class Recorder(Observer):
     def name(scope: Scope) -> str:
         """The id of the next request."""
         return f"a{scope.view.asked + 1}"
-
-    async def serve(self, fleet: Fleet, ask: Ask, seconds: float | None = None) -> Reply:
-        """The fleet's reply to an `Ask` that this recorder observes. A wait for a model counts as progress."""
-        limit = nullcontext() if seconds is None else asyncio.timeout(seconds)  # nearly all requests have none
-        try:
-            async with limit:
-                with self.scope.pulse:
-                    return await fleet.serve(ask)
-        except TimeoutError as error:
-            if not (isinstance(limit, asyncio.Timeout) and limit.expired()):
-                raise
-            model = self.asked.model
-            self.ended("", "host_timeout", f"No reply within {seconds:g} s.")
-            raise HostTimeout(f"{model} did not answer within {seconds:g} s.", model=model) from error
-        except asyncio.CancelledError:
-            self.ended("", "cancelled", "The call was cancelled.")
-            raise
 
     def failed(self, host: str, error: HostError) -> None:
         self.ended(host, error.code, error.message)
@@ -62,6 +43,10 @@ class Recorder(Observer):
     def heard(self) -> str:
         """Take the text that has come of this attempt."""
         return ""
+
+    def rescued(self, error: HostError) -> Reply | None:  # noqa: ARG002  # one that can use a failed reply looks at it
+        """What can be used of a failed reply."""
+        return None
 
     def replied(self, reply: Reply, message: Message) -> None:
         """Record the message that came of the reply."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -16,13 +17,13 @@ from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
 from mmos.errors import BadRequest, HostError, LacksTools, LimitReached, NoAnswer, Repetition, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelLearned, Prompted, Warned
 from mmos.fences import fenced
-from mmos.fleet.fleet import Ask, Fleet
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.names import canonical
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.ladder import Again, Ladder
+from mmos.participant.models import Asking, Models
 from mmos.participant.recorder import Recorder
 from mmos.participant.role import Offer, Participant, Role
 from mmos.plurals import counted
@@ -42,10 +43,6 @@ ANY_JSON = b'"json"'
 REPETITIONS = 1
 """How often in one exchange MMOS stops a participant that repeats itself and asks again."""
 
-RECOUNTS = 3
-"""How often MMOS shortens a prompt because the host counted more tokens than MMOS estimated."""
-
-
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 
 
@@ -54,9 +51,9 @@ class Listening(Recorder):
     """A request whose text the user sees while it comes. It is kept until the reply is whole."""
 
     channel: Channel
+    plan: Plan
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         self._pieces: list[str] = []
         self._listen()
 
@@ -83,8 +80,27 @@ class Listening(Recorder):
         self.scope.hint("restart", error.message)
 
     def takes(self, error: HostError) -> bool:
-        reply = rescued(error, self.asked.model) if self.channel.tools else None
+        reply = self._unparsed(error)
         return reply is not None and bool(self.channel.read(reply).message.calls)
+
+    def rescued(self, error: HostError) -> Reply | None:
+        reply = self._before(error) if isinstance(error, Repetition) else self._unparsed(error)
+        if reply is not None:
+            self.heard()
+        return reply
+
+    def _unparsed(self, error: HostError) -> Reply | None:
+        """A reply with calls that the host could not parse. MMOS may read it."""
+        return rescued(error, self.asked.model) if self.channel.tools else None
+
+    def _before(self, error: Repetition) -> Reply:
+        """The text before the repetition."""
+        self.scope.hint("restart", error.message)
+        self.scope.warn(f"{self.asked.role}: {error.message}")
+        content: list[str] = []
+        self.channel.listen(content.append)(error.partial)
+        message = Message("assistant", "".join(content))
+        return Reply(message, self.asked.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
 
     def heard(self) -> str:
         text = "".join(self._pieces)
@@ -96,7 +112,7 @@ class Listening(Recorder):
 class Turn:
     """One question to the model of a participant."""
 
-    fleet: Fleet
+    models: Models
     experience: Experience
     participant: Participant
     scope: Scope
@@ -116,15 +132,15 @@ class Turn:
 
     async def take(self) -> None:
         """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
-        self.scope.check_budget()
+        self.scope.check_turns()
         channel = await self._channel() if self.participant.box else "tools"
         sight = await self.eyes.look(self.participant, self.scope.exchange)
         try:
-            await self._ask_recounting(channel, sight)
+            await self._ask(channel, sight)
         except LacksTools:
             if channel == "schema" or self.role.channel:
                 raise
-            described = await self.fleet.describe(*self._place)
+            described = await self.models.describe(*self._place)
             self._learn(servers=self.role.servers, channel="schema", digest=described.digest if described else "")
         except BadRequest as error:
             if not self._shaped or self._format != self._strict or not OF_SCHEMAS.search(error.message):
@@ -183,7 +199,7 @@ class Turn:
 
     async def _able(self) -> str:
         """`tools`, unless the host says that the model has none, or refused them in an earlier run."""
-        described = await self.fleet.describe(*self._place)
+        described = await self.models.describe(*self._place)
         digest, channel = self.experience.lacking.get(self._place, ("", ""))
         if channel and (described is None or described.digest == digest):
             return channel
@@ -194,21 +210,6 @@ class Turn:
     def _place(self) -> tuple[str, tuple[str, ...]]:
         return self.role.model, self.role.servers
 
-    async def _ask_recounting(self, channel: str, sight: Sight) -> None:
-        """When the host counts more tokens than MMOS estimated, take its count and make the prompt again."""
-        for recounted in range(RECOUNTS + 1):
-            offer = self._offer(channel, sight)
-            plan = self._plan(offer.frame, sight)
-            try:
-                await self._ask(offer, plan, sight)
-            except WindowExceeded as error:
-                if error.prompt_tokens is None or recounted == RECOUNTS:
-                    raise
-                factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens)
-                self._learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
-            else:
-                return
-
     @property
     def _window(self) -> int:
         return self.experience.window(self.role.model, self.role.window)
@@ -216,10 +217,10 @@ class Turn:
     def _tokens(self, weight: float) -> int:
         return self.experience.gauge.tokens(self.role.model, weight)
 
-    def _plan(self, frame: Frame, sight: Sight) -> Plan:
-        """What the prompt has. It is recorded when more of the history is left out than before."""
+    def _plan(self, frame: Frame, more: float) -> Plan:
+        """What the prompt has, beside `more` tokens. It is recorded when more of the history is left out than before."""
         scope, lane = self.scope, self.scope.exchange
-        skip, overhead = lane.history.skipped, frame.overhead + sight.tokens
+        skip, overhead = lane.history.skipped, frame.overhead + more
         plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
         if plan.skipped > skip:
             scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
@@ -227,26 +228,47 @@ class Turn:
 
     # ---------------------------------------------------------------- the model is asked
 
-    async def _ask(self, offer: Offer, plan: Plan, sight: Sight) -> None:
-        scope, role, channel, frame = self.scope, self.role, offer.channel, offer.frame
+    async def _ask(self, channel: str, sight: Sight) -> None:
+        listening = self._listening(channel, sight)
+
+        def shorter(error: WindowExceeded) -> Asking:
+            nonlocal listening
+            self._recount(error, listening.plan)
+            listening = self._listening(channel, sight)
+            return self._asking(listening, shorter)
+
+        reply = await self.models.serve(self._asking(listening, shorter))
+        reading = writable(self._read(listening.channel, reply))
+        self._release(listening.heard(), reading)
+        if reading.suspect:
+            reading = await self._clearer(listening, reply, reading, sight)
+        message = distinct(reading.message, self.scope.view.called.__contains__, self.experience.call_id)
+        listening.replied(reply, message)
+        self._count(listening.asked.estimate, reply, listening.plan if not sight.tokens else None)
+        self._settle(reading, message, stopped=reply.done_reason == REPETITION)
+        if self.scope.view.repetitions[self.scope.lane] > REPETITIONS:
+            raise self._repeating()
+
+    def _listening(self, channel: str, sight: Sight) -> Listening:
+        scope, role, offer = self.scope, self.role, self._offer(channel, sight)
+        plan = self._plan(offer.frame, sight.tokens)
         asked = ModelAsked(
             Recorder.name(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
-            frame.fact.frame, channel.name, plan.skipped, sees=sight.sees, viewers=sight.viewers,
+            offer.frame.fact.frame, offer.channel.name, plan.skipped, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
-        request = request_of(asked, frame, scope.exchange, doubled=plan.doubled, guarded=not scope.limits.repetition)
-        recorder = Listening(scope, asked, frame, channel)
-        ask = Ask(request, role.servers, f"{scope.thread}/{role.name}", observer=recorder)
-        reply = await self._reply(recorder, ask)
-        reading = writable(self._read(channel, reply))
-        self._release(recorder.heard(), reading)
-        if reading.suspect:
-            reading = await self._clearer(recorder, reply, reading, sight)
-        message = distinct(reading.message, scope.view.called.__contains__, self.experience.call_id)
-        recorder.replied(reply, message)
-        self._count(asked.estimate, reply, plan if not sight.tokens else None)
-        self._settle(reading, message, stopped=reply.done_reason == REPETITION)
-        if scope.view.repetitions[scope.lane] > REPETITIONS:
-            raise self._repeating()
+        return Listening(scope, asked, offer.frame, offer.channel, plan)
+
+    def _asking(self, listening: Listening, shorter: Callable[[WindowExceeded], Asking]) -> Asking:
+        scope, role = self.scope, self.role
+        request = request_of(
+            listening.asked, listening.frame, scope.exchange, doubled=listening.plan.doubled, guarded=not scope.limits.repetition
+        )
+        return Asking(request, role.servers, f"{scope.thread}/{role.name}", observer=listening, recorder=listening, shorter=shorter)
+
+    def _recount(self, error: WindowExceeded, plan: Plan) -> None:
+        """Take over the count and the window of a host that refused the prompt as too long."""
+        factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens or 0)
+        self._learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
 
     def _read(self, channel: Channel, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
@@ -266,29 +288,6 @@ class Turn:
         content = reading.message.content
         if len(content) > len(told) and content.startswith(told):
             self.scope.hint("token", content[len(told) :])
-
-    async def _reply(self, recorder: Listening, ask: Ask) -> Reply:
-        """The fleet's reply, or what can be used of a failed one."""
-        try:
-            return await recorder.serve(self.fleet, ask)
-        except Repetition as error:
-            recorder.heard()
-            return self._before(error, recorder.channel)
-        except HostError as error:
-            reply = rescued(error, self.role.model)  # MMOS may read what the host could not parse
-            if reply is None or not recorder.channel.tools:
-                raise
-            recorder.heard()
-            return reply
-
-    def _before(self, error: Repetition, channel: Channel) -> Reply:
-        """The text before the repetition, as a reply."""
-        self.scope.hint("restart", error.message)
-        self.scope.warn(f"{self.role.name}: {error.message}")
-        content: list[str] = []
-        channel.listen(content.append)(error.partial)
-        message = Message("assistant", "".join(content))
-        return Reply(message, self.role.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
 
     # ---------------------------------------------------------------- a reply that is unclear
 
@@ -321,7 +320,7 @@ class Turn:
         words = self._templates.fill("again", unclear=unclear)
         offer = self.participant.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
-            plan = self._plan(offer.frame, sight)
+            plan = self._plan(offer.frame, sight.tokens)
         except WindowExceeded:
             return None
         return Again(self.role, offer, replace(asked, skipped=plan.skipped, shows=asked.lane, words=words))
