@@ -174,6 +174,8 @@ class ModelAsked(Event):
     """How many of the oldest exchanges were left out."""
     shows: str = ""
     """The lane whose messages it has. Empty: its own."""
+    tail: str = ""
+    """What MMOS added before the last message of the user, for this request only."""
     words: str = ""
     """What MMOS added as the last words of the user, for this request only."""
     sees: bool = True

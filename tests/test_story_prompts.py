@@ -1,12 +1,13 @@
-"""Prompts are facts: what went to a model can be made again, and what was learned of it lasts."""
+"""Prompts are facts: what went to a model can be made again, what was learned of it lasts, and what concerns one turn stays out of the thread."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import mmos
 from mmos.events import FrameKept, ModelAsked, ModelLearned
 from mmos.participant.models import WRAPPERS
-from mmos.testing import Model, consult, facts, stage
+from mmos.testing import Call, Model, consult, facts, stage
 
 REFUSED = "registry.ollama.ai/library/arbiter does not support tools"
 ANSWERS = ['{"answer": "One."}', '{"answer": "Two."}']
@@ -54,6 +55,32 @@ async def test_a_frame_is_kept_once_in_a_run() -> None:
         assert len(asked) == 7
         assert [frame.frame for frame in frames] == list(dict.fromkeys(request.frame for request in asked))
         assert len(frames) == 2
+
+
+# ---------------------------------------------------------------- the tail
+
+
+LOOK = mmos.tool(name="look", description="Look at a thing.")(lambda thing: f"seen: {thing}")
+
+
+async def test_the_last_turn_says_so_and_nobody_remembers_it() -> None:
+    strict = Model.scripted("arbiter", [Call("look", {"thing": "door"}), "It is red.", "Blue."], strict_turns=True)
+    async with stage({"arbiter": strict}, tools=[LOOK], orchestration={"limits": {"turns": 2}}) as on:
+        assert (await on.app.run("Which color?", thread="t")).text == "It is red."
+        assert (await on.app.run("And the wall?", thread="t")).text == "Blue."
+        first, last, later = on.sent("arbiter")
+        notice = "[You cannot call a tool any more. Answer now with what you have.]"
+        assert first["messages"][1]["content"] == "Which color?"
+        assert last["messages"][1]["content"] == f"{notice}\n\nWhich color?"
+        assert last["messages"][2:] == later["messages"][2:4]  # the messages after it are as they always are
+        assert notice not in str(later)
+
+
+async def test_without_calls_left_every_turn_says_so() -> None:
+    arbiter = [Call("look", {"thing": "door"}), "It is red."]
+    async with stage({"arbiter": arbiter}, tools=[LOOK], orchestration={"limits": {"calls": 1}}) as on:
+        run = (await on.app.run("Which color?")).run
+        assert [bool(asked.tail) for asked in await facts(on.app, run, ModelAsked)] == [False, True]
 
 
 def test_what_surrounds_a_request_is_one_list() -> None:

@@ -27,6 +27,7 @@ from mmos.participant.models import Asking, Models
 from mmos.participant.recorder import Recorder
 from mmos.participant.role import Offer, Participant, Role
 from mmos.plurals import counted
+from mmos.prompting.budget import estimate
 from mmos.prompting.compose import Plan, compose
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
@@ -249,12 +250,18 @@ class Turn:
         if self.scope.view.repetitions[self.scope.lane] > REPETITIONS:
             raise self._repeating()
 
+    def _tail(self) -> str:
+        """What the model should know about this turn."""
+        last = self.participant.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
+        return self._templates.fill("last_turn") if last else ""
+
     def _listening(self, channel: str, sight: Sight) -> Listening:
         scope, role, offer = self.scope, self.role, self._offer(channel, sight)
-        plan = self._plan(offer.frame, sight.tokens)
+        tail = self._tail()
+        plan = self._plan(offer.frame, sight.tokens + estimate(tail))
         asked = ModelAsked(
             Recorder.name(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
-            offer.frame.fact.frame, offer.channel.name, plan.skipped, sees=sight.sees, viewers=sight.viewers,
+            offer.frame.fact.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
         return Listening(scope, asked, offer.frame, offer.channel, plan)
 
@@ -320,7 +327,7 @@ class Turn:
         words = self._templates.fill("again", unclear=unclear)
         offer = self.participant.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
-            plan = self._plan(offer.frame, sight.tokens)
+            plan = self._plan(offer.frame, sight.tokens + estimate(asked.tail))
         except WindowExceeded:
             return None
         return Again(self.role, offer, replace(asked, skipped=plan.skipped, shows=asked.lane, words=words))

@@ -28,12 +28,24 @@ def request_of(asked: ModelAsked, frame: Frame, lane: Lane, *, doubled: bool = T
     messages = [frame.system] if frame.system.content else []  # an empty system text would replace the model's own
     messages += map(shown, lane.before(asked.skipped))
     messages += map(shown, lane.messages)
+    if asked.tail:
+        _put_before_last_words(messages, lane, asked.tail)
     if asked.words:
         messages.append(Message("user", asked.words))
     return ChatRequest(
         asked.model, alternating(messages) if doubled else messages, asked.window, frame.tools, frame.format,
         frame.options, frame.think, frame.keep_alive, guarded=guarded,
     )  # fmt: skip
+
+
+def _put_before_last_words(messages: list[Message], lane: Lane, tail: str) -> None:
+    """What changes from turn to turn stands here and not at the beginning, so the host can use its cache for what comes before."""
+    places = [number for number, message in enumerate(lane.messages, -len(lane.messages)) if message.role == "user"]
+    if not places:  # in the journal of a stranger
+        return
+    place = places[-1]
+    given = orjson.loads(messages[place].wire)
+    messages[place] = Message.as_given({**given, "content": f"{tail}\n\n{given['content']}"})
 
 
 def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest]]:
