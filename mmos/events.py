@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-import orjson
-
-from mmos.checking import is_deep, sound
+from mmos.checking import sound
 from mmos.messages import Message, Usage
-
-DEEPEST = 200
-"""Levels of lists and objects in a fact. Deeper ones cannot be written as JSON again."""
 
 Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
 
@@ -355,50 +350,6 @@ class Unknown(Event):
 
 
 # ---------------------------------------------------------------- entries
-
-KINDS: dict[str, type[Event]] = {
-    cls.kind: cls
-    for cls in (
-        RunStarted, RunResumed, RunFinished, RunWithdrawn, ThreadNamed, Warned,
-        LaneOpened, Prompted, LaneClosed, FrameKept, ModelAsked, ModelReplied, ModelFailed, HistoryShortened, ModelLearned,
-        CallStarted, CallFinished, StepFinished, CallRepaired, LoopNoticed, ArtifactKept,
-        QuestionAsked, QuestionAnswered,
-    )
-}  # fmt: skip
-
-_NESTED: dict[str, Callable[[Any], Any]] = {
-    "message": Message.from_json,
-    "usage": Usage.from_json,
-    "reason": Reason.from_json,
-    "options": lambda value: tuple(value) if isinstance(value, list) else value,
-    "files": tuple,
-    "servers": tuple,
-    "unserved": tuple,
-}
-
-
-def encode(event: Event) -> bytes:
-    """The fact as JSON, without fields that start with an underscore."""
-    if isinstance(event, Unknown):
-        return orjson.dumps(event.data)
-    return orjson.dumps(event)
-
-
-def decode(kind: str, data: bytes) -> Event:
-    """The fact that `encode` wrote, in this version, an older or a newer one."""
-    raw = orjson.loads(data)
-    if data.count(b"[") + data.count(b"{") > DEEPEST and is_deep(raw, DEEPEST):
-        raise ValueError("nested too deeply")
-    cls = KINDS.get(kind)
-    if cls is None:
-        return Unknown(kind, raw)
-    known = {}
-    for spec in fields(cls):  # type: ignore[arg-type]
-        if spec.name in raw:
-            value = raw[spec.name]
-            nested = _NESTED.get(spec.name)
-            known[spec.name] = nested(value) if nested and value is not None else value
-    return sound(cls(**known))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mmos.events import CallFinished, CallStarted, Entry, Event, LaneOpened, ModelAsked, ModelReplied, encode
+from mmos.encoding import encode
+from mmos.events import CallFinished, CallStarted, Entry, Event, LaneOpened, ModelAsked, ModelReplied
 from mmos.journal import Journal, Tuning
 from mmos.journal.connect import DEFAULTS, FILE, for_writing
 from mmos.journal.ids import new_id

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from mmos.encoding import decode, encode
 from mmos.errors import StateError
-from mmos.events import Entry, ModelAsked, ModelReplied, decode, encode
+from mmos.events import Entry, ModelAsked, ModelReplied
 from mmos.hosts.ollama import chat_body
 from mmos.journal import Journal
 from mmos.prompting.request import requests_of

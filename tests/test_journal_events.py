@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.checking import MOST
+from mmos.encoding import KINDS, decode, encode
 from mmos.errors import StateDamaged
-from mmos.events import KINDS, Event, Unknown, Warned, decode, encode
+from mmos.events import Event, Unknown, Warned
 from mmos.journal import Journal
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from mmos.checking import MOST
+from mmos.encoding import decode, encode
 from mmos.errors import StateDamaged
-from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunStarted, decode, encode
+from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunStarted
 from mmos.journal import Journal, new_id
 from mmos.messages import Message, Usage
 from mmos.views.conversation import Conversation

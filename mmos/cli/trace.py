@@ -10,7 +10,8 @@ import orjson
 from mmos import events
 from mmos.cli.output import how_long, one_line
 from mmos.cli.text import flat
-from mmos.events import Entry, encode
+from mmos.encoding import encode
+from mmos.events import Entry
 from mmos.plurals import counted
 
 WIDTH = 110

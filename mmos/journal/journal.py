@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mmos.encoding import encode
 from mmos.errors import StateError, StateReadOnly, UsageError
-from mmos.events import Entry, Event, encode
+from mmos.events import Entry, Event
 from mmos.journal import faults
 from mmos.journal.connect import DEFAULTS, Tuning
 from mmos.journal.follow import Follower

@@ -10,8 +10,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mmos.encoding import decode, encode
 from mmos.errors import StateBusy, StateFull
-from mmos.events import Entry, Event, Unknown, decode, encode
+from mmos.events import Entry, Event, Unknown
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
 from mmos.journal.folder import check, make

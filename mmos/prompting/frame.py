@@ -8,7 +8,8 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from mmos.events import FrameKept, encode
+from mmos.encoding import encode
+from mmos.events import FrameKept
 from mmos.messages import Message
 from mmos.prompting.budget import estimate
 

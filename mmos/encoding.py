@@ -1,0 +1,52 @@
+"""Writes events as JSON, and reads them again in this version, an older or a newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from mmos.checking import is_deep, sound
+from mmos.events import Event, Reason, Unknown
+from mmos.messages import Message, Usage
+
+DEEPEST = 200
+"""Levels of lists and objects in a fact. Deeper ones cannot be written as JSON again."""
+
+KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__() if cls is not Unknown}
+
+_NESTED: dict[str, Callable[[Any], Any]] = {
+    "message": Message.from_json,
+    "usage": Usage.from_json,
+    "reason": Reason.from_json,
+    "options": lambda value: tuple(value) if isinstance(value, list) else value,
+    "files": tuple,
+    "servers": tuple,
+    "unserved": tuple,
+}
+
+
+def encode(event: Event) -> bytes:
+    """The fact as JSON, without fields that start with an underscore."""
+    if isinstance(event, Unknown):
+        return orjson.dumps(event.data)
+    return orjson.dumps(event)
+
+
+def decode(kind: str, data: bytes) -> Event:
+    """The fact that `encode` wrote, in this version, an older or a newer one."""
+    raw = orjson.loads(data)
+    if data.count(b"[") + data.count(b"{") > DEEPEST and is_deep(raw, DEEPEST):
+        raise ValueError("nested too deeply")
+    cls = KINDS.get(kind)
+    if cls is None:
+        return Unknown(kind, raw)
+    known = {}
+    for spec in fields(cls):  # type: ignore[arg-type]
+        if spec.name in raw:
+            value = raw[spec.name]
+            nested = _NESTED.get(spec.name)
+            known[spec.name] = nested(value) if nested and value is not None else value
+    return sound(cls(**known))
