@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -235,6 +236,15 @@ async def test_a_run_can_be_looked_into_exported_and_deleted(tmp_path: Path) -> 
         assert "arbiter calls consult_coding_specialist" in shown.out
         assert "Both say so." in shown.out
         assert (await at.mmos("runs", "show", run, "--json")).document["answer"] == "Both say so."
+        prompts = (await at.mmos("runs", "show", run, "--prompts")).out
+        assert re.search(
+            r"^─── a1 arbiter · arbiter on \w+ · .*num_ctx 8192 · \d tools: consult_analysis_specialist, ", prompts, re.MULTILINE
+        )
+        assert "[user]\nHow?\n" in prompts
+        requests = (await at.mmos("runs", "show", run, "--prompts", "--json")).document["requests"]
+        assert sorted(str(request["body"]) for request in requests) == sorted(
+            str(json.loads(seen.body)) for seen in at.on.host.requests if seen.path == "/api/chat"
+        )
         exported = [json.loads(line) for line in (await at.mmos("runs", "export", run)).out.splitlines()]
         assert next(row["kind"] for row in exported) == "run_started"
         assert [row["kind"] for row in exported][-1] == "run_finished"

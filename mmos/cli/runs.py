@@ -78,15 +78,33 @@ async def _rows(options: Options) -> list[dict[str, Any]]:
 
 @runs.command()
 @click.argument("run")
+@click.option("--prompts", is_flag=True, help="Show every request to a model, exactly as it was sent.")
 @shared_options
-def show(options: Options, run: str) -> None:
+def show(options: Options, run: str, *, prompts: bool) -> None:
     """Show every event of RUN, and how it ended.
 
     \b
     mmos runs show 9F3K
     mmos runs show 9F3K --json
+    mmos runs show 9F3K --prompts
     """
-    run_to_end(lambda: _show(options, run))
+    run_to_end(lambda: _show_prompts(options, run) if prompts else _show(options, run))
+
+
+async def _show_prompts(options: Options, run: str) -> None:
+    from mmos.cli.requests import as_text, requests
+    from mmos.views.listing import find_run
+
+    async with options.journal() as journal:
+        name = find_run(await journal.read(kinds=("run_started",)), run)
+        (first,) = await journal.read(run=name, limit=1)
+        found = requests(await journal.read(thread=first.thread), name)
+    if options.json:
+        print_json({"version": 1, "run": name, "requests": found})
+        return
+    for request in found:
+        for line in as_text(request):
+            click.echo(line)
 
 
 async def _show(options: Options, run: str) -> None:
