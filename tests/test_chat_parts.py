@@ -21,7 +21,7 @@ from mmos.cli.chat.plain import LineReader
 from mmos.cli.chat.reports import reasons
 from mmos.cli.chat.session import SessionOptions
 from mmos.cli.guard import shown
-from mmos.cli.history import FILE, Typed, add, began, forget, newest
+from mmos.cli.history import FILE, HistoryEntry, add, forget, is_task_of, newest
 from mmos.cli.styles import colourless, style
 from mmos.cli.text import fit, hanging, wrapped
 from mmos.cli.trace import what_came
@@ -193,12 +193,14 @@ def test_history_is_read_again_newest_first_and_survives_a_torn_line(tmp_path: P
 
 
 def test_what_is_forgotten_is_gone_and_what_is_typed_meanwhile_is_not(tmp_path: Path) -> None:
-    add(tmp_path, Typed("keep me", "other"))
+    add(tmp_path, HistoryEntry("keep me", "other"))
     with ThreadPoolExecutor(4) as pool:
-        writing = [pool.submit(add, tmp_path, Typed(f"{'secret' if number % 2 else 'typed'} {number}", "notes")) for number in range(200)]
-        forgotten = sum(pool.submit(forget, tmp_path, lambda typed: "secret" in typed.text).result() for _ in range(20))
+        writing = [
+            pool.submit(add, tmp_path, HistoryEntry(f"{'secret' if number % 2 else 'typed'} {number}", "notes")) for number in range(200)
+        ]
+        forgotten = sum(pool.submit(forget, tmp_path, lambda entry: "secret" in entry.text).result() for _ in range(20))
         wait(writing)
-    forgotten += forget(tmp_path, lambda typed: "secret" in typed.text)
+    forgotten += forget(tmp_path, lambda entry: "secret" in entry.text)
     assert forgotten == 100
     assert b"secret" not in (tmp_path / FILE).read_bytes()
     assert sorted(newest(tmp_path, 1000)) == sorted(["keep me", *(f"typed {number}" for number in range(0, 200, 2))])
@@ -217,7 +219,7 @@ def test_what_is_forgotten_is_gone_and_what_is_typed_meanwhile_is_not(tmp_path: 
 )
 def test_what_was_typed_for_a_run_is_known_by_its_task(text: str, known: bool) -> None:
     tasks = ("What is it?", "Read this.")
-    assert began(Typed(text), tasks) is known
+    assert is_task_of(HistoryEntry(text), tasks) is known
 
 
 def test_files_are_completed_as_the_shell_does(tmp_path: Path) -> None:

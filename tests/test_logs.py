@@ -16,7 +16,7 @@ import click
 import pytest
 import yaml
 
-from mmos.cli.logs import Formatter, wanted
+from mmos.cli.logs import Formatter, log_options
 from mmos.logs import logger
 from mmos.testing import Call, Host, Model, Turn, serve
 from tests.shell import Ended, command, finish
@@ -122,7 +122,7 @@ async def test_a_wish_that_nobody_understands_is_refused(tmp_path: Path) -> None
     ],
 )
 def test_what_is_wanted(verbose: int, spec: str, level: str, parts: dict[str, str], as_json: bool) -> None:
-    wish = wanted(verbose, False, spec)
+    wish = log_options(verbose, False, spec)
     assert logging.getLevelName(wish.level) == level
     assert {name: logging.getLevelName(found) for name, found in wish.parts.items()} == parts
     assert wish.as_json == as_json
@@ -131,7 +131,7 @@ def test_what_is_wanted(verbose: int, spec: str, level: str, parts: dict[str, st
 @pytest.mark.parametrize("spec", ["loud", "fleet=", "=debug=", "debug:xml", "info,,nonsense"])
 def test_what_is_no_wish(spec: str) -> None:
     with pytest.raises(click.UsageError, match="MMOS_LOG"):
-        wanted(0, False, spec)
+        log_options(0, False, spec)
 
 
 # ---------------------------------------------------------------- what is never in them

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mmos.cli.history import FILE, Typed, add
+from mmos.cli.history import FILE, HistoryEntry, add
 from mmos.events import RunFinished, RunStarted, ThreadNamed, Warned
 from mmos.journal import Journal, new_id
 from tests.shell import Shell, shell
@@ -123,7 +123,7 @@ async def test_a_conversation_goes_with_what_was_typed_in_it_and_no_other_does(t
             await typing.shows("Two.")
             typing.press(CTRL_D)
             assert await typing.ended() == 0
-        add(tmp_path / ".mmos", Typed(f"First {MARK}?"))  # as an older version has kept it
+        add(tmp_path / ".mmos", HistoryEntry(f"First {MARK}?"))  # as an older version has kept it
         (tmp_path / ".mmos" / "copied.md").write_text(MARK)  # what /copy leaves where there is no clipboard
         threads = (await at.mmos("threads", "list", "--json")).document["threads"]
         assert [row["name"] for row in threads] == ["", "other"]
@@ -132,7 +132,7 @@ async def test_a_conversation_goes_with_what_was_typed_in_it_and_no_other_does(t
         assert MARK.encode() not in words_in(tmp_path)
 
         await at.mmos("run", "--thread", "other", "Third?")
-        add(tmp_path / ".mmos", Typed("Third?", "other"))
+        add(tmp_path / ".mmos", HistoryEntry("Third?", "other"))
         _, third = await listed(at)
         assert "1 line of" in (await at.mmos("runs", "delete", third, "--yes")).err
         assert b"Second?" in (tmp_path / ".mmos" / FILE).read_bytes()

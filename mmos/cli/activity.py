@@ -36,13 +36,13 @@ class Work:
     model: str = ""
     host: str = ""
     stage: Stage = "queued"
-    begun: float = 0.0
+    start: float = 0.0
     since: float = 0.0
     """When this stage began."""
     pieces: int = 0
     turns: int = 0
     """Turns that a hint has announced. The event of each follows later."""
-    asked: int = 0
+    requests: int = 0
     """Turns that an event has announced."""
     replied: int = 0
     tokens: int = 0
@@ -78,9 +78,9 @@ def line(work: Work, now: float, width: int, depth: int = 0) -> str:
     indent = "  " * (depth + 1)
     if work.ended is not None:
         mark = style("✓", "ok") if work.ok else style("✗", "error")
-        return f"{indent}{mark} {style(_fitted(_done(work), work.ended - work.begun, width - cells(indent) - 2), 'dim')}"
-    mark = SPINNER[int((now - work.begun) * SPINS_A_SECOND) % len(SPINNER)]
-    return f"{indent}{style(mark, 'accent')} {_fitted(_running(work, now), now - work.begun, width - cells(indent) - 2)}"
+        return f"{indent}{mark} {style(_fitted(_done(work), work.ended - work.start, width - cells(indent) - 2), 'dim')}"
+    mark = SPINNER[int((now - work.start) * SPINS_A_SECOND) % len(SPINNER)]
+    return f"{indent}{style(mark, 'accent')} {_fitted(_running(work, now), now - work.start, width - cells(indent) - 2)}"
 
 
 def _fitted(parts: list[str], seconds: float, width: int) -> str:
@@ -130,7 +130,7 @@ class Activity:
         """Notes to show once, in the order of what happened."""
         self._number = number
         self._calls: dict[str, Work] = {}
-        self._asked: dict[str, dict[str, Work]] = {}
+        self._questions: dict[str, dict[str, Work]] = {}
         """For each call, the work for each of its questions, by key."""
         self._lanes: dict[str, Work] = {}
         self._warnings: set[str] = set()
@@ -144,12 +144,12 @@ class Activity:
     @property
     def settled(self) -> bool:
         """Whether only the arbiter is at work and all events of its earlier turns have come."""
-        return not self.works and self.arbiter.asked >= self.arbiter.turns
+        return not self.works and self.arbiter.requests >= self.arbiter.turns
 
     @property
     def behind(self) -> bool:
         """Whether events of the arbiter's newest turn are still to come."""
-        return bool(self._own) and self.arbiter.asked < self.arbiter.turns
+        return bool(self._own) and self.arbiter.requests < self.arbiter.turns
 
     @property
     def tokens(self) -> int:
@@ -186,7 +186,7 @@ class Activity:
 
     def _of(self, lane: str, role: str, now: float) -> Work:
         if lane not in self._lanes:
-            self._lanes[lane] = Work(role, begun=now, since=now)
+            self._lanes[lane] = Work(role, start=now, since=now)
         return self._lanes[lane]
 
     # ---------------------------------------------------------------- facts
@@ -201,7 +201,7 @@ class Activity:
                 self._finished(event, now)
             case events.ModelAsked():
                 work = self._worker(event.lane, event.role, now)
-                work.model, work.asked = event.model, work.asked + 1
+                work.model, work.requests = event.model, work.requests + 1
             case events.ModelReplied():
                 self._replied(event, now)
             case events.LaneClosed(lane=lane, status=status) if lane in self._lanes:
@@ -211,7 +211,7 @@ class Activity:
                     work.ended, work.ok = now, status == "answered"
             case events.RunResumed():
                 for work in (self.arbiter, *self._lanes.values()):
-                    work.asked = work.replied = 0  # earlier turns had no hints in this process
+                    work.requests = work.replied = 0  # earlier turns had no hints in this process
             case _:
                 self._note(event)
 
@@ -221,38 +221,38 @@ class Activity:
     def _opened(self, event: events.LaneOpened, now: float) -> None:
         if not event.parent:
             self._own, self.arbiter.role = event.lane, event.role
-            self.arbiter.begun = self.arbiter.begun or now
+            self.arbiter.start = self.arbiter.start or now
             return
         call = self._calls.get(event.call)
         if call is None:
             return
-        known, work = self._lanes.get(event.lane), self._asked_in(call, event, now)
+        known, work = self._lanes.get(event.lane), self._work_of_question(call, event, now)
         if known is not None and known is not work:  # hints came first: keep what they said
             work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
             work.turns = known.turns
         work.role = event.role
         self._lanes[event.lane] = work
 
-    def _asked_in(self, call: Work, event: events.LaneOpened, now: float) -> Work:
+    def _work_of_question(self, call: Work, event: events.LaneOpened, now: float) -> Work:
         """The work for a question of a call: the call itself, or one of several below a call that asks several."""
-        asked, key = self._asked.setdefault(event.call, {}), event.key.partition("~")[0]
-        if not asked:
-            asked[key] = call
-        if key in asked:
-            return asked[key]
-        if any(work is call for work in asked.values()):
+        works, key = self._questions.setdefault(event.call, {}), event.key.partition("~")[0]
+        if not works:
+            works[key] = call
+        if key in works:
+            return works[key]
+        if any(work is call for work in works.values()):
             first = replace(call, tool="", what="", ended=None if call.answering else now)
             call.role, call.below = "", [first]
-            asked |= {each: first for each, work in asked.items() if work is call}
+            works |= {each: first for each, work in works.items() if work is call}
             self._lanes |= {lane: first for lane, work in self._lanes.items() if work is call}
-        asked[key] = Work(event.role, begun=now, since=now)
-        call.below.append(asked[key])
-        return asked[key]
+        works[key] = Work(event.role, start=now, since=now)
+        call.below.append(works[key])
+        return works[key]
 
     def _started(self, event: events.CallStarted, now: float) -> None:
         if event.call in self._calls or event.tool in OWN_LINE:
             return
-        work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), begun=now, since=now)
+        work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), start=now, since=now)
         above = self._lanes.get(event.lane) if event.lane != self._own else None
         (self.works if above is None else above.below).append(work)
 
@@ -261,13 +261,13 @@ class Activity:
         if work is None:
             return
         work.ended, work.ok = now, event.ok
-        said = what_came(event.message.content)
-        work.report = "" if event.ok or f"{work.role}={work.model}" in self._unserved else said
-        work.text = work.text or said
+        result = what_came(event.message.content)
+        work.report = "" if event.ok or f"{work.role}={work.model}" in self._unserved else result
+        work.text = work.text or result
 
     def _replied(self, event: events.ModelReplied, now: float) -> None:
         work = self._worker(event.lane, event.role, now)
-        work.model, work.host, work.replied = event.model, event.host, work.asked
+        work.model, work.host, work.replied = event.model, event.host, work.requests
         work.tokens += event.usage.output_tokens
         work.writing_seconds += event.usage.output_seconds
         work.text = event.message.content or work.text
@@ -320,7 +320,7 @@ class Activity:
 
     def abandon(self, now: float) -> None:
         """Mark all unfinished work as stopped, because the run has ended."""
-        self.arbiter.asked = self.arbiter.turns
+        self.arbiter.requests = self.arbiter.turns
         for work in self.works:
             for _, inner in work.tree():
                 if inner.ended is None:

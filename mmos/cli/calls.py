@@ -95,11 +95,11 @@ def _lines(lines: Iterable[bytes], offers: _Offers) -> int:
 
 def _answered(line: bytes, offers: _Offers) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The answer to a line, and what it carries through."""
-    given, carried = _members(line)
-    if not isinstance(given.get("text"), str):
+    fields, carried = _members(line)
+    if not isinstance(fields.get("text"), str):
         return {"error": 'This line is not a JSON object with a "text".'}, {}
     try:
-        return _answer(given, offers), carried
+        return _answer(fields, offers), carried
     except UsageError as error:
         return {"error": error.message}, {}
 
@@ -107,7 +107,7 @@ def _answered(line: bytes, offers: _Offers) -> tuple[dict[str, Any], Mapping[str
 def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """What is read of a line, and all other members as they were written, names and values."""
 
-    given: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     carried: dict[str, str] = {}
     try:
         found = members(line.decode()) or ()
@@ -116,10 +116,10 @@ def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     for written, value in found:
         name = json.loads(written)
         if name in READ:
-            given[name] = value if name == "tools" else _value(value)
+            fields[name] = value if name == "tools" else _value(value)
         elif name not in ANSWERED:
             carried[written] = value
-    return given, carried
+    return fields, carried
 
 
 def _value(written: str) -> Any:
@@ -139,21 +139,21 @@ class _Offers:
         self._key: str | None = ""
         self._names: Names | None = None
 
-    def names(self, given: Mapping[str, Any]) -> Names:
+    def names(self, fields: Mapping[str, Any]) -> Names:
         from mmos.calls.dialect import specs_of
         from mmos.calls.naming import Names
 
-        written = given.get("tools")
+        written = fields.get("tools")
         if self._names is None or written != self._key:
             self._names = Names(specs_of(self._shared if written is None else _value(written)))
             self._key = written
         return self._names
 
-    def seen(self, given: Mapping[str, Any]) -> Seen | None:
+    def seen(self, fields: Mapping[str, Any]) -> Seen | None:
         """What the model of a line was given, beside what all were given."""
         from mmos.calls.seen import Seen
 
-        own = given.get("seen")
+        own = fields.get("seen")
         texts = [own] if isinstance(own, str) else own if isinstance(own, list) else []
         shown = [*self._seen, *(Message("user", text) for text in texts if isinstance(text, str))]
         return Seen(shown) if shown else None
@@ -165,22 +165,22 @@ ANSWERED = ("calls", "content", "repairs", "unclear")
 READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason", "seen")
 
 
-def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
+def _answer(fields: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
     from mmos.calls.text import RawReply, read_text
 
-    names = offers.names(given)
-    count = given.get("eval_count")
-    heard = RawReply(
-        given["text"],
+    names = offers.names(fields)
+    count = fields.get("eval_count")
+    material = RawReply(
+        fields["text"],
         names,
-        _called(given.get("tool_calls")),
-        thinking=str(given.get("thinking") or ""),
-        error=_sentence(given.get("error")),
+        _called(fields.get("tool_calls")),
+        thinking=str(fields.get("thinking") or ""),
+        error=_sentence(fields.get("error")),
         eval_count=count if isinstance(count, int) else 0,
-        done_reason=str(given.get("done_reason") or ""),
-        seen=offers.seen(given),
+        done_reason=str(fields.get("done_reason") or ""),
+        seen=offers.seen(fields),
     )
-    read = read_text(heard)
+    read = read_text(material)
     return {
         "calls": [{"name": call.name, "arguments": call.arguments} for call in read.calls],
         "content": read.content,
@@ -189,9 +189,9 @@ def _answer(given: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
     }
 
 
-def _called(given: Any) -> list[Mapping[str, Any]]:
+def _called(value: Any) -> list[Mapping[str, Any]]:
     """Read a server's calls, wrapped as in `/api/chat` or not."""
-    calls = [given] if isinstance(given, Mapping) else given if isinstance(given, list) else []
+    calls = [value] if isinstance(value, Mapping) else value if isinstance(value, list) else []
     return [call["function"] if isinstance(call.get("function"), Mapping) else call for call in calls if isinstance(call, Mapping)]
 
 
@@ -215,8 +215,8 @@ def _print(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
         line = orjson.dumps(answer).decode()
     except orjson.JSONEncodeError:  # half characters
         line = json.dumps(answer, separators=(",", ":"))
-    kept = "".join(f"{name}:{value}," for name, value in carried.items())
-    write_json(f"{{{kept}{line[1:]}\n")
+    members_text = "".join(f"{name}:{value}," for name, value in carried.items())
+    write_json(f"{{{members_text}{line[1:]}\n")
     sys.stdout.flush()
 
 
@@ -237,7 +237,7 @@ def members(text: str) -> list[tuple[str, str]] | None:
     found: list[tuple[str, str]] = []
     open_brackets: list[str] = []
     allowed: tuple[str, ...] = ("{",)
-    at = begun = 0
+    at = value_start = 0
     name = ""
     while token := _TOKEN.match(text, at):
         at, kind = token.end(), token["sign"] or str(token.lastgroup)
@@ -247,7 +247,7 @@ def members(text: str) -> list[tuple[str, str]] | None:
             return None
         start = token.start(token.lastgroup or 0)
         if len(open_brackets) == 1 and kind in _BEGINS:
-            begun = start
+            value_start = start
         if kind in ("{", "["):
             open_brackets.append(kind)
             allowed = _FIRST[kind]
@@ -261,23 +261,23 @@ def members(text: str) -> list[tuple[str, str]] | None:
         if not open_brackets:
             return found if not text[at:].strip(" \t\r\n") else None
         if len(open_brackets) == 1:
-            found.append((name, text[begun:at]))
+            found.append((name, text[value_start:at]))
         allowed = (",", "}") if open_brackets[-1] == "{" else (",", "]")
     return None
 
 
 def shallow(text: str, deepest: int) -> str:
     """The same JSON, with null for what is nested deeper."""
-    kept: list[str] = []
+    parts: list[str] = []
     depth = 0
     for token in _TOKEN.finditer(text):
         depth += token["sign"] in ("{", "[")
         if depth <= deepest:
-            kept.append(token[0])
+            parts.append(token[0])
         elif depth == deepest + 1 and token["sign"] in ("{", "["):
-            kept.append("null")
+            parts.append("null")
         depth -= token["sign"] in ("}", "]")
-    return "".join(kept)
+    return "".join(parts)
 
 
 _BEGINS = ("text", "plain", "{", "[")

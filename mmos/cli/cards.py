@@ -115,18 +115,18 @@ def _say(forgotten: Sequence[Card], damaged: Sequence[Path], shelf: Shelf) -> No
         click.echo(f"There are no fitness cards in {shelf.folder}.", err=True)
 
 
-def _of_model(cards: Sequence[Card], wish: str) -> list[Card]:
+def _of_model(cards: Sequence[Card], name: str) -> list[Card]:
     """Find cards by MODEL or MODEL@HOST. A model's own name may contain an @."""
     from mmos.names import same_model
 
-    model, _, host = wish.rpartition("@")
-    whole = [card for card in cards if same_model(card.model, wish)]
+    model, _, host = name.rpartition("@")
+    whole = [card for card in cards if same_model(card.model, name)]
     return whole or [card for card in cards if card.host == host and same_model(card.model, model)]
 
 
 def _unknown(model: str | None, hosts: Sequence[str], cards: Sequence[Card], shelf: Shelf) -> Exception:
     from mmos.errors import NotFound
 
-    wish = (f" of {model!r}" if model else "") + (f" on {', '.join(hosts)}" if hosts else "")
-    kept = ", ".join(f"{card.model}@{card.host}" for card in cards) or "none"
-    return NotFound(f"There is no fitness card{wish} in {shelf.folder}.", next_step=f"Cards: {kept}.")
+    selection = (f" of {model!r}" if model else "") + (f" on {', '.join(hosts)}" if hosts else "")
+    names = ", ".join(f"{card.model}@{card.host}" for card in cards) or "none"
+    return NotFound(f"There is no fitness card{selection} in {shelf.folder}.", next_step=f"Cards: {names}.")

@@ -85,44 +85,44 @@ async def delete_selected(options: Options, kind: Kind, selection: Selection) ->
         chosen = await _chosen(journal, kind, await pieces(journal), selection)
     idle = [piece for piece in chosen if not piece.busy]
     if selection.dry_run or not idle:
-        _report(options, kind, selection, chosen, Done())
+        _report(options, kind, selection, chosen, Deletion())
         return
     confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
     async with options.journal(read_only=False, to_delete=True) as journal:
         # Another process may have deleted or resumed one in the meantime.
         now = {piece.id: piece for piece in await pieces(journal)}
         chosen = [now[piece.id] for piece in chosen if piece.id in now]
-        done = await _delete(options, journal, kind, [piece for piece in chosen if not piece.busy])
-    _report(options, kind, selection, chosen, done)
+        deletion = await _delete(options, journal, kind, [piece for piece in chosen if not piece.busy])
+    _report(options, kind, selection, chosen, deletion)
 
 
 @dataclass(frozen=True)
-class Done:
+class Deletion:
     entries: int = 0
     freed: int = 0
     forgotten: int = 0
     """Deleted entries of the input history."""
 
 
-async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Done:
+async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Deletion:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
     from mmos.cli.chat.desktop import FILE as COPIED
-    from mmos.cli.history import FILE, Typed, began, forget
+    from mmos.cli.history import FILE, HistoryEntry, forget, is_task_of
     from mmos.journal.faults import told
 
     threads = {name for piece in pieces for name in piece.names} if kind == "thread" else set()
     tasks = [task for piece in pieces for task in piece.tasks]
 
-    def gone(typed: Typed) -> bool:
-        return typed.thread in threads or began(typed, tasks)
+    def is_of_these(entry: HistoryEntry) -> bool:
+        return entry.thread in threads or is_task_of(entry, tasks)
 
     folder, before = options.found_state(), journal.size
     with told(folder / FILE):
-        forgotten = forget(folder, gone)
+        forgotten = forget(folder, is_of_these)
         (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
     names = [piece.id for piece in pieces]
     entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
-    return Done(entries, max(0, before - journal.size), forgotten)
+    return Deletion(entries, max(0, before - journal.size), forgotten)
 
 
 # ---------------------------------------------------------------- which
@@ -173,12 +173,12 @@ async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], selectio
 # ---------------------------------------------------------------- what is said of it
 
 
-def _report(options: Options, kind: Kind, selection: Selection, chosen: Sequence[Piece], done: Done) -> None:
+def _report(options: Options, kind: Kind, selection: Selection, chosen: Sequence[Piece], deletion: Deletion) -> None:
     idle = [piece for piece in chosen if not piece.busy]
     busy = [piece.id for piece in chosen if piece.busy]
     if options.json:
         names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
-        print_json({"version": 1, **names, "entries": done.entries, "freed_bytes": done.freed, "input_history": done.forgotten})
+        print_json({"version": 1, **names, "entries": deletion.entries, "freed_bytes": deletion.freed, "input_history": deletion.forgotten})
         return
     for name in busy:
         click.echo(f"Skipped, because it is still at work: {name}", err=True)
@@ -190,9 +190,10 @@ def _report(options: Options, kind: Kind, selection: Selection, chosen: Sequence
         )
         click.echo(f"Would delete {_counted(len(idle), kind)}.", err=True)
     else:
-        typed = f" {_counted(done.forgotten, 'line')} of the chat's input history were deleted, too." if done.forgotten else ""
+        history = f" {_counted(deletion.forgotten, 'line')} of the chat's input history were deleted, too." if deletion.forgotten else ""
         click.echo(
-            f"Deleted {_counted(len(idle), kind)} ({_counted(done.entries, 'entry')}), freed {how_much(done.freed)}.{typed}", err=True
+            f"Deleted {_counted(len(idle), kind)} ({_counted(deletion.entries, 'entry')}), freed {how_much(deletion.freed)}.{history}",
+            err=True,
         )
 
 

@@ -171,13 +171,13 @@ def _well(family: str, facts: Facts) -> str:
     """Describe in a few words what is in order."""
     if not _seen(family, facts):
         return style("  not checked: no host answers", "dim")
-    said = {
+    summary = {
         "Configuration": facts.config.document.name if facts.config else "",
         "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
         "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
         "State": str(facts.state.path) if facts.state else "",
     }.get(family, "")
-    return style(f"  {line(said, len(family) + 4)}", "dim") if said else ""
+    return style(f"  {line(summary, len(family) + 4)}", "dim") if summary else ""
 
 
 def _tell_one(finding: Finding) -> None:
@@ -199,7 +199,7 @@ def _mark(level: Style) -> str:
 
 def _summary(findings: Sequence[Finding]) -> str:
     levels = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
-    told = [counted(number, level) for level, number in levels.items() if number]
+    parts = [counted(number, level) for level, number in levels.items() if number]
     fixable = sum(finding.fix is not None for finding in findings)
     more = f" `mmos doctor --fix` fixes {fixable} of these." if fixable else ""
-    return style(f"\n{' and '.join(told).capitalize() or 'No problems found'}.", "bold", _worst(findings)) + more
+    return style(f"\n{' and '.join(parts).capitalize() or 'No problems found'}.", "bold", _worst(findings)) + more

@@ -80,11 +80,11 @@ def nobody(states: Iterable[HostState]) -> HostError:
     """The error for a fleet where no host answers, with what each host said."""
     from mmos.errors import NoHost
 
-    said = {state.name: state.error for state in states if state.error is not None}
-    cures = {error.next_step for error in said.values() if error.next_step}
+    errors = {state.name: state.error for state in states if state.error is not None}
+    cures = {error.next_step for error in errors.values() if error.next_step}
     return NoHost(
-        f"No host answers. {' '.join(error.message for error in said.values())}",
-        said=said,
+        f"No host answers. {' '.join(error.message for error in errors.values())}",
+        said=errors,
         next_step=cures.pop() if len(cures) == 1 else "`mmos doctor` shows how to fix each of them." if cures else "",
     )
 

@@ -68,16 +68,16 @@ def no_command(ctx: click.Context, group: str, args: Sequence[str], known: Seque
 
 
 def _in_words_of_ours(group: str, word: str, rest: Sequence[str]) -> str:
-    given = " ".join(one for one in rest if not one.startswith("-") and one.isprintable())[:100]
+    words = " ".join(one for one in rest if not one.startswith("-") and one.isprintable())[:100]
     return (
         _WORDS.get(group, {})
         .get(word, "")
         .format(
             word=word,
-            rest=f" {given}" if given else "",
-            model=f" {given or 'MODEL'}",
-            host=f" {given or 'HOST'}",
-            task=f' "{given}"' if given else " TASK",
+            rest=f" {words}" if words else "",
+            model=f" {words or 'MODEL'}",
+            host=f" {words or 'HOST'}",
+            task=f' "{words}"' if words else " TASK",
         )
     )
 

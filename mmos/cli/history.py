@@ -23,16 +23,16 @@ MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Typed:
+class HistoryEntry:
     text: str
     thread: str = ""
     """The id or name of the conversation. Empty in files of older versions."""
 
 
-def add(folder: Path, typed: Typed) -> None:
+def add(folder: Path, entry: HistoryEntry) -> None:
     from mmos.journal.folder import make  # slow to import, but the app needs it anyway
 
-    line = orjson.dumps({"text": typed.text.encode("utf-8", "replace").decode(), "thread": typed.thread}, option=orjson.OPT_APPEND_NEWLINE)
+    line = orjson.dumps({"text": entry.text.encode("utf-8", "replace").decode(), "thread": entry.thread}, option=orjson.OPT_APPEND_NEWLINE)
     make(folder)
     with os.fdopen(_opened(folder, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file, _alone(file):
         file.write(line)
@@ -40,12 +40,12 @@ def add(folder: Path, typed: Typed) -> None:
 
 def newest(folder: Path, most: int) -> Iterator[str]:
     for line in reversed(content(folder / FILE, MOST_BYTES, follow=False).splitlines()[-most:]):
-        if (typed := _read(line)) is not None and typed.text:
-            yield typed.text
+        if (entry := _read(line)) is not None and entry.text:
+            yield entry.text
 
 
-def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
-    """Delete the entries that `gone` selects, and return their number.
+def forget(folder: Path, selects: Callable[[HistoryEntry], bool]) -> int:
+    """Delete the entries that `selects` accepts, and return their number.
 
     The file is rewritten in place. A chat that adds an entry waits meanwhile. It needs no room for a copy, so it works on a full disk.
     """
@@ -55,19 +55,19 @@ def forget(folder: Path, gone: Callable[[Typed], bool]) -> int:
         return 0
     with os.fdopen(number, "r+b") as file, _alone(file):
         lines = file.readlines()
-        kept = [line for line in lines if (typed := _read(line)) is None or not gone(typed)]
-        if len(kept) < len(lines):
+        rest = [line for line in lines if (entry := _read(line)) is None or not selects(entry)]
+        if len(rest) < len(lines):
             file.seek(0)
-            file.writelines(kept)
+            file.writelines(rest)
             file.truncate()
             file.flush()
             os.fsync(file.fileno())
-    return len(lines) - len(kept)
+    return len(lines) - len(rest)
 
 
-def began(typed: Typed, tasks: Iterable[str]) -> bool:
+def is_task_of(entry: HistoryEntry, tasks: Iterable[str]) -> bool:
     """Whether the entry is one of these tasks, also with `@ROLE` in front."""
-    text = typed.text.strip()
+    text = entry.text.strip()
     words = text.partition(" ")[2].strip() if text.startswith("@") else text
     return any(task.strip() in (text, words) for task in tasks)
 
@@ -88,7 +88,7 @@ def _alone(file: BinaryIO) -> Iterator[None]:
     file.flush()
 
 
-def _read(line: bytes) -> Typed | None:
+def _read(line: bytes) -> HistoryEntry | None:
     """Read an entry. Skip one that a crash cut off. Older versions wrote only the text."""
     try:
         read = orjson.loads(line)
@@ -96,7 +96,7 @@ def _read(line: bytes) -> Typed | None:
         return None
     match read:
         case str():
-            return Typed(read)
+            return HistoryEntry(read)
         case {"text": str(text), "thread": str(thread)}:
-            return Typed(text, thread)
+            return HistoryEntry(text, thread)
     return None

@@ -50,8 +50,8 @@ async def _hosts(options: Options, every: float | None, names: Sequence[str]) ->
 
     async with fleet_of(options) as (config, fleet):
         servers = config.servers()
-        wanted = chosen(names, servers) or tuple(servers)
-        seats = [seat for seat in fleet.seats if seat.name in wanted]
+        selection = chosen(names, servers) or tuple(servers)
+        seats = [seat for seat in fleet.seats if seat.name in selection]
 
         async def survey() -> Sequence[HostState]:
             return await asyncio.gather(*(look(seat, servers[seat.name]) for seat in seats))
@@ -123,8 +123,8 @@ class _Changes:
 
 
 def _identity(state: HostState) -> tuple[object, ...]:
-    held = tuple((loaded.name, loaded.context_length, loaded.size_vram) for loaded in state.loaded)
-    return (state.name, state.reachable, state.error and state.error.code, state.version, held)
+    models = tuple((loaded.name, loaded.context_length, loaded.size_vram) for loaded in state.loaded)
+    return (state.name, state.reachable, state.error and state.error.code, state.version, models)
 
 
 # ---------------------------------------------------------------- shapes
@@ -158,13 +158,13 @@ def table(states: Sequence[HostState], now: float, width: int | None) -> list[st
 
 
 def _rows(state: HostState, now: float) -> list[list[Cell]]:
-    told = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
+    lines = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
     if state.reachable and state.error is not None:
-        told.append((state.error.message, "warning"))
+        lines.append((state.error.message, "warning"))
     if state.in_flight:
-        told.append(f"{state.in_flight} of MMOS's calls in progress")
-    first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), told[0]]
-    return [first, *(["", "", "", "", "", "", more] for more in told[1:])]
+        lines.append(f"{state.in_flight} of MMOS's calls in progress")
+    first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), lines[0]]
+    return [first, *(["", "", "", "", "", "", more] for more in lines[1:])]
 
 
 def _state(state: HostState) -> Cell:

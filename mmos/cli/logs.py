@@ -22,7 +22,7 @@ _JSON = ":json"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LogOptions:
     """The log level and the log format."""
 
     level: int = logging.WARNING
@@ -31,7 +31,7 @@ class Wanted:
     as_json: bool = False
 
 
-def wanted(verbose: int, as_json: bool, spec: str) -> Wanted:
+def log_options(verbose: int, as_json: bool, spec: str) -> LogOptions:
     """Read the options and `MMOS_LOG`: `LEVEL` or `LEVEL,PART=LEVEL…`, with an optional `:json` at the end. `-v` overrides its level."""
     spec = spec.strip()
     as_json = as_json or spec.endswith(_JSON) or spec == "json"
@@ -44,7 +44,7 @@ def wanted(verbose: int, as_json: bool, spec: str) -> Wanted:
             parts[f"mmos.{part.strip().removeprefix('mmos.')}"] = _level(name)
     if verbose:
         level = logging.INFO if verbose == 1 else logging.DEBUG
-    return Wanted(level, parts, as_json)
+    return LogOptions(level, parts, as_json)
 
 
 def _level(name: str) -> int:
@@ -60,14 +60,14 @@ def _level(name: str) -> int:
 
 def set_up(verbose: int, as_json: bool = False, environ: Mapping[str, str] = os.environ) -> None:
     """Send MMOS's logs to stderr."""
-    wish = wanted(verbose, as_json, environ.get(VARIABLE, ""))
+    options = log_options(verbose, as_json, environ.get(VARIABLE, ""))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Formatter(wish.as_json))
+    handler.setFormatter(Formatter(options.as_json))
     log = logging.getLogger("mmos")
     log.handlers[:] = [handler]
     log.propagate = False
-    log.setLevel(wish.level)
-    for name, level in wish.parts.items():
+    log.setLevel(options.level)
+    for name, level in options.parts.items():
         logging.getLogger(name).setLevel(level)
 
 
@@ -125,8 +125,8 @@ class _Line:
         level = str(facts.pop("level", ""))
         head = f"{style(str(facts.pop('timestamp')), 'dim')} [{style(f'{level:<9}', LOOKS.get(level, 'error'))}]"
         event, trace = flat(str(facts.pop("event", ""))), str(facts.pop("exception", ""))
-        told = [f"{style(flat(name), 'accent')}={_value(value)}" for name, value in sorted(facts.items())]
-        line = " ".join([head, style(f"{event:<30}", "bold"), *told])
+        fields = [f"{style(flat(name), 'accent')}={_value(value)}" for name, value in sorted(facts.items())]
+        line = " ".join([head, style(f"{event:<30}", "bold"), *fields])
         return (line if self._colours else unstyled(line)).rstrip() + (f"\n{harmless(trace)}" if trace else "")
 
 

@@ -105,20 +105,20 @@ def mmos() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line. Errors of users, models and hosts never show a stack trace."""
-    given = sys.argv[1:] if args is None else args
-    if given in (["--version"], ["-V"]):  # answered before anything else is read
+    arguments = sys.argv[1:] if args is None else args
+    if arguments in (["--version"], ["-V"]):  # answered before anything else is read
         click.echo(f"mmos {__version__}")
         return
     _set_up_streams()
     if COMPLETION in os.environ:
         sys.exit(_complete(os.environ[COMPLETION]))
     signal.signal(signal.SIGTERM, _interrupt)
-    told = False
+    finished = False
     try:
-        code = _run(given)
-        told = True
+        code = _run(arguments)
+        finished = True
     finally:
-        if not told and "--json" in given:  # a bug keeps its stack trace, but --json still gets a document
+        if not finished and "--json" in arguments:  # a bug keeps its stack trace, but --json still gets a document
             _print_failure("internal", "An internal error in MMOS ended the command.")
     sys.exit(code)
 

@@ -89,8 +89,8 @@ async def _list(options: Options, hosts: tuple[str, ...]) -> int:
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
-        wanted = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
+        names = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
         states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
     if not any(state.reachable for state in states):
         raise nobody(states)
@@ -156,9 +156,9 @@ def can(capabilities: frozenset[str] | None) -> str:
 
 
 def _loaded_where(row: Row) -> Cell:
-    held = [(state, loaded) for state in row.states if (loaded := state.holds(row.model.name))]
-    told = [f"{state.name} {window(loaded.context_length)} {staying(loaded, time.time())}".strip() for state, loaded in held]
-    return (", ".join(told), "ok") if told else "-"
+    loads = [(state, loaded) for state in row.states if (loaded := state.holds(row.model.name))]
+    places = [f"{state.name} {window(loaded.context_length)} {staying(loaded, time.time())}".strip() for state, loaded in loads]
+    return (", ".join(places), "ok") if places else "-"
 
 
 def _listing(found: Sequence[Row], states: Sequence[HostState]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _listing(found: Sequence[Row], states: Sequence[HostState]) -> dict[str, Any
 
 def _as_json(row: Row) -> dict[str, Any]:
     model, now = row.model, time.time()
-    held = [{"host": state.name, **holding(loaded, now)} for state in row.states if (loaded := state.holds(model.name))]
+    loads = [{"host": state.name, **holding(loaded, now)} for state in row.states if (loaded := state.holds(model.name))]
     return {
         "model": model.name,
         "size": model.size,
@@ -181,7 +181,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "hosts": [state.name for state in row.states],
         "differs": row.differs,
         "roles": list(row.roles),
-        "loaded": held,
+        "loaded": loads,
     }
 
 
@@ -206,13 +206,13 @@ async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
-        wanted = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
+        names = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
         having = [state for state in states if state.has(model)]
         if not having:
             raise missing(model, states)
-        told = await asyncio.gather(*(_card(fleet, state, model) for state in having))
-    cards = list(zip(having, told, fitness_of(options, config, model, [state.name for state in having]), strict=True))
+        replies = await asyncio.gather(*(_card(fleet, state, model) for state in having))
+    cards = list(zip(having, replies, fitness_of(options, config, model, [state.name for state in having]), strict=True))
     if options.json:
         rows = [{**_card_as_json(state, model, card), "fitness": as_json(trial, state.has(model))} for state, card, trial in cards]
         print_json({"version": 1, "model": model, "hosts": rows})
@@ -243,7 +243,7 @@ def _card_as_json(state: HostState, model: str, card: Card | HostError) -> dict[
     listed = state.has(model)
     if isinstance(card, HostError) or listed is None:
         return {"host": state.name, "error": fault(card) if isinstance(card, HostError) else None}
-    held, loaded = cache(card.details), state.holds(model)
+    memory, loaded = cache(card.details), state.holds(model)
     return {
         "host": state.name,
         "error": None,
@@ -256,8 +256,8 @@ def _card_as_json(state: HostState, model: str, card: Card | HostError) -> dict[
         "context_length": card.context_length,
         "layers": _info(card.details, "block_count"),
         "embedding_length": _info(card.details, "embedding_length"),
-        "kv_bytes_per_token": held.token_bytes if held else None,
-        "kv_at_most": held.at_most if held else None,
+        "kv_bytes_per_token": memory.token_bytes if memory else None,
+        "kv_at_most": memory.at_most if memory else None,
         "template": card.template,
         "loaded": holding(loaded, time.time()) if loaded else None,
     }
@@ -276,18 +276,18 @@ def _card_lines(state: HostState, model: str, card: Card | HostError) -> list[st
     head = style(flat(f"{listed.name if listed else model} on {state.name}"), "bold")
     if isinstance(card, HostError):
         return [head, f"  {harmless(str(card))}"]
-    held = cache(card.details)
-    told = {
+    memory = cache(card.details)
+    facts = {
         "size": gigabytes(listed.size) if listed and listed.size else "",
         "model": " · ".join(filter(None, (card.family, card.parameters, card.quantization))),
         "can": can(card.capabilities),
         "window": f"up to {window(card.context_length)}" if card.context_length else "",
         "layers": str(_info(card.details, "block_count") or ""),
-        "cache": f"{'at most ' if held.at_most else ''}{1024 * held.token_bytes / (1 << 20):.4g} MB for 1k tokens" if held else "",
+        "cache": f"{'at most ' if memory.at_most else ''}{1024 * memory.token_bytes / (1 << 20):.4g} MB for 1k tokens" if memory else "",
         "loaded": _loaded(state, loaded),
         "digest": listed.digest[:12] if listed else "",
     }
-    lines = [f"  {name:<9} {flat(text)}" for name, text in told.items() if text]
+    lines = [f"  {name:<9} {flat(text)}" for name, text in facts.items() if text]
     return [head, *lines, *_template_lines(card.template)]
 
 

@@ -54,30 +54,30 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Done:
+class LoadResult:
     """The result on one host."""
 
     host: str
     window: int | None = None
     was_loaded: bool = False
     seconds: float = 0.0
-    gone: tuple[str, ...] = ()
+    unloaded: tuple[str, ...] = ()
     """Models that the host unloaded meanwhile."""
     after: HostState | None = None
     error: HostError | None = None
 
 
-def _keep_alive(_context: click.Context, _option: click.Parameter, given: str | None) -> str | float | None:
+def _keep_alive(_context: click.Context, _option: click.Parameter, text: str | None) -> str | float | None:
     """Converts seconds or a duration, as in the configuration."""
-    if given is None:
+    if text is None:
         return None
     from pydantic import TypeAdapter, ValidationError
 
     from mmos.config.values import KeepAlive
 
-    value: str | float = given
+    value: str | float = text
     with suppress(ValueError):
-        value = float(given)
+        value = float(text)
     try:
         read: str | float = TypeAdapter(KeepAlive).validate_python(value)
     except ValidationError:
@@ -101,33 +101,33 @@ def warm(options: Options, model: str, hosts: tuple[str, ...], tokens: int | Non
     mmos models warm qwen2.5:14b
     mmos models warm qwen2.5-coder:32b --host ollama02 --keep-alive 2h
     """
-    return run_to_end(lambda: _warm(options, model, hosts, Wish(tokens, keep_alive), yes=yes))
+    return run_to_end(lambda: _warm(options, model, hosts, LoadRequest(tokens, keep_alive), yes=yes))
 
 
 @dataclass(frozen=True)
-class Wish:
+class LoadRequest:
     """The options of the command line."""
 
     window: int | None
     keep_alive: str | float | None
 
 
-async def _warm(options: Options, model: str, hosts: tuple[str, ...], wish: Wish, *, yes: bool) -> int:
+async def _warm(options: Options, model: str, hosts: tuple[str, ...], request: LoadRequest, *, yes: bool) -> int:
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
-        wanted = chosen(hosts, config.servers())
+        names = chosen(hosts, config.servers())
         states = {state.name: state for state in await survey(fleet, config.servers())}
-        targets = [states[name] for name in wanted] or _used(config, model, list(states.values()))
+        targets = [states[name] for name in names] or _used(config, model, list(states.values()))
         if not any(state.has(model) for state in targets):
-            raise missing(model, targets if wanted else states.values())
+            raise missing(model, targets if names else states.values())
         check_loads(targets)
-        plans = await asyncio.gather(*(_plan(config, fleet, state, model, wish) for state in targets))
+        plans = await asyncio.gather(*(_plan(config, fleet, state, model, request) for state in targets))
         for plan in plans:
             if plan.in_danger:
                 confirm_for_others(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
-        done = await asyncio.gather(*(_load(config, fleet, plan, model) for plan in plans))
-    return _tell_warm(options, model, done)
+        results = await asyncio.gather(*(_load(config, fleet, plan, model) for plan in plans))
+    return _tell_warm(options, model, results)
 
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
@@ -143,31 +143,31 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
     raise click.UsageError(f"Several hosts have {model}. Name one with --host: {', '.join(state.name for state in having)}.")
 
 
-async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Plan:
+async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, request: LoadRequest) -> Plan:
     from mmos.errors import HostError
     from mmos.fleet import memory
     from mmos.names import same_model
 
     roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
-    keep_alive = wish.keep_alive if wish.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
+    keep_alive = request.keep_alive if request.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
     listed = state.has(model)
-    tokens = wish.window or window_on(config, state, model)
+    tokens = request.window or window_on(config, state, model)
     plan = Plan(state, tokens, keep_alive)
-    others = tuple(held.name for held in state.loaded if not same_model(held.name, model) and held.size_vram)
+    others = tuple(other.name for other in state.loaded if not same_model(other.name, model) and other.size_vram)
     mine = state.holds(model)
     if listed is None or not others or state.vram_bytes is None or (mine is not None and mine.context_length == tokens):
         return plan
     try:
         async with asyncio.timeout(CARD_SECONDS):
-            held = memory.cache((await fleet.host(state.name).show(model)).details)
+            kv_cache = memory.cache((await fleet.host(state.name).show(model)).details)
     except (HostError, TimeoutError):
-        held = None
+        kv_cache = None
     free = state.vram_bytes - state.vram_used + (mine.size_vram if mine else 0)
-    size = listed.size + (held.size(tokens, state.parallel) if held else 0)
+    size = listed.size + (kv_cache.size(tokens, state.parallel) if kv_cache else 0)
     return plan if memory.fits_beside(size, free) else replace(plan, in_danger=others)
 
 
-async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> Done:
+async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> LoadResult:
     from mmos.errors import HostError
     from mmos.fleet.build import timeouts_of
     from mmos.fleet.survey import look
@@ -176,49 +176,49 @@ async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> Done:
     seat = next(seat for seat in fleet.seats if seat.name == state.name)
     before = state.holds(model)
     same = before is not None and (before.context_length == plan.window or not state.abilities.sets_window)
-    done = Done(state.name, plan.window if state.abilities.sets_window else None, same)
+    result = LoadResult(state.name, plan.window if state.abilities.sets_window else None, same)
     if not state.reachable or state.has(model) is None:
-        return replace(done, error=state.error or lacks(state.name, model))
+        return replace(result, error=state.error or lacks(state.name, model))
     try:
         timeouts = timeouts_of(config.orchestration).scaled(seat.time_scale)
         seconds = await seat.host.preload(model, num_ctx=plan.window, keep_alive=plan.keep_alive, timeouts=timeouts)
     except HostError as error:
-        return replace(done, error=error)
+        return replace(result, error=error)
     after = await look(seat, config.servers()[state.name])
-    gone = tuple(held.name for held in state.loaded if after.error is None and after.holds(held.name) is None)
-    return replace(done, seconds=seconds, gone=gone, after=after)
+    unloaded = tuple(other.name for other in state.loaded if after.error is None and after.holds(other.name) is None)
+    return replace(result, seconds=seconds, unloaded=unloaded, after=after)
 
 
-def _tell_warm(options: Options, model: str, done: Sequence[Done]) -> int:
+def _tell_warm(options: Options, model: str, results: Sequence[LoadResult]) -> int:
     if options.json:
-        print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in done]})
-    for one in done:
+        print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in results]})
+    for one in results:
         if one.error is not None:
             click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
         elif not options.json:
             click.echo(_warm_line(one, model))
-    return exit_code([one.error for one in done])
+    return exit_code([one.error for one in results])
 
 
-def _warm_line(one: Done, model: str) -> str:
-    held = one.after.holds(model) if one.after else None
-    told = [
+def _warm_line(one: LoadResult, model: str) -> str:
+    loaded = one.after.holds(model) if one.after else None
+    parts = [
         "already in memory" if one.was_loaded else f"loaded in {how_long(one.seconds)}",
-        f"window {window(held.context_length if held else one.window)}" if held or one.window else "",
-        f"stays {staying(held, time.time())}" if held and one.after and one.after.kind != "embedded" else "",
-        f"unloaded for it: {', '.join(one.gone)}" if one.gone else "",
+        f"window {window(loaded.context_length if loaded else one.window)}" if loaded or one.window else "",
+        f"stays {staying(loaded, time.time())}" if loaded and one.after and one.after.kind != "embedded" else "",
+        f"unloaded for it: {', '.join(one.unloaded)}" if one.unloaded else "",
         "unloaded when this command ends: an embedded model lives as long as the mmos process that loaded it"
         if one.after and one.after.kind == "embedded"
         else "",
     ]
-    return flat(f"{model} on {one.host}: {' · '.join(text for text in told if text)}")
+    return flat(f"{model} on {one.host}: {' · '.join(text for text in parts if text)}")
 
 
-def _as_json(one: Done, model: str) -> dict[str, Any]:
-    held = one.after.holds(model) if one.after else None
+def _as_json(one: LoadResult, model: str) -> dict[str, Any]:
+    loaded = one.after.holds(model) if one.after else None
     return {
         "host": one.host, "ok": one.error is None, "was_loaded": one.was_loaded, "seconds": round(one.seconds, 3), "window": one.window,
-        "unloaded": list(one.gone), "loaded": holding(held, time.time()) if held else None, "error": fault(one.error),
+        "unloaded": list(one.unloaded), "loaded": holding(loaded, time.time()) if loaded else None, "error": fault(one.error),
     }  # fmt: skip
 
 
@@ -252,28 +252,28 @@ async def _unload(options: Options, model: str, hosts: tuple[str, ...], *, yes: 
     from mmos.names import same_model
 
     async with fleet_of(options) as (config, fleet):
-        wanted = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
-        if wanted:
+        names = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+        if names:
             check_loads(states)
         if not any(state.reachable for state in states):
             raise nobody(states)
         if model and not any(state.has(model) or state.holds(model) for state in states):
             raise missing(model, states)
-        there = [(state, held.name) for state in states for held in state.loaded if not model or same_model(held.name, model)]
+        there = [(state, loaded.name) for state in states for loaded in state.loaded if not model or same_model(loaded.name, model)]
         _ask_to_unload(there, yes=yes)
         errors = await asyncio.gather(*(_let_go(fleet, state.name, name) for state, name in there))
     _tell_unloaded(options, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
     silent = [state for state in states if not state.reachable]
     for state in silent:
         click.echo(style(f"{state.name}: ", "warning") + flat(str(state.error)), err=True)
-    return exit_code([*errors, *(state.error for state in silent if state.name in wanted)])
+    return exit_code([*errors, *(state.error for state in silent if state.name in names)])
 
 
 def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None:
     from mmos.fleet.residents import stays
 
-    busy = [(state, name) for state, name in there if (held := state.holds(name)) and (stays(held, time.time()) or 1) < 0]
+    busy = [(state, name) for state, name in there if (loaded := state.holds(name)) and (stays(loaded, time.time()) or 1) < 0]
     if len(there) > 1:
         confirm_for_others("Unload " + ", ".join(f"{flat(name)} on {state.name}" for state, name in there) + "?", yes=yes)
     elif busy:
@@ -290,13 +290,13 @@ async def _let_go(fleet: Fleet, host: str, model: str) -> HostError | None:
     return None
 
 
-def _tell_unloaded(options: Options, went: Sequence[tuple[str, str, HostError | None]]) -> None:
+def _tell_unloaded(options: Options, results: Sequence[tuple[str, str, HostError | None]]) -> None:
     if options.json:
-        print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in went]})  # fmt: skip
-    for host, name, error in went:
+        print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in results]})  # fmt: skip
+    for host, name, error in results:
         if error is not None:
             click.echo(style(f"{host}: ", "error") + flat(str(error)), err=True)
         elif not options.json:
             click.echo(f"{flat(name)} is out of the memory of {host}.")
-    if not went and not options.json:
+    if not results and not options.json:
         click.echo("Nothing was loaded.")

@@ -35,7 +35,7 @@ _STEP = 10
 
 
 @dataclass
-class Fetched:
+class PullState:
     """The progress and the end of a pull on one host."""
 
     host: str
@@ -63,7 +63,7 @@ class Fetched:
 class Report(Protocol):
     """Shows progress."""
 
-    def step(self, fetched: Fetched) -> None: ...
+    def step(self, pull_state: PullState) -> None: ...
 
 
 @click.command()
@@ -92,8 +92,8 @@ async def _pull(options: Options, model: str, hosts: tuple[str, ...], *, everywh
             _check(fleet.host(name), config.servers()[name].kind)
         if len(targets) > 1 and not named:
             confirm_for_others(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
-        fetched = await fetch_all(fleet, model, targets)
-    return _tell(options, model, fetched)
+        pulls = await fetch_all(fleet, model, targets)
+    return _tell(options, model, pulls)
 
 
 def _deduced(config: Config, fleet: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def _check(host: Host, kind: str) -> None:
     )
 
 
-async def fetch_all(fleet: Fleet, model: str, targets: Sequence[str]) -> list[Fetched]:
+async def fetch_all(fleet: Fleet, model: str, targets: Sequence[str]) -> list[PullState]:
     """Pull onto all hosts at once, with progress on stderr."""
     try:
         with _reporting() as report:
@@ -134,43 +134,43 @@ async def fetch_all(fleet: Fleet, model: str, targets: Sequence[str]) -> list[Fe
         raise
 
 
-async def _fetch(host: Host, model: str, report: Report) -> Fetched:
+async def _fetch(host: Host, model: str, report: Report) -> PullState:
     """Pull onto one host. Retry a broken pull as long as it makes progress."""
     from mmos.errors import HostError, HostTimeout, StreamCut
 
-    fetched, began, vain = Fetched(host.name), time.monotonic(), 0
+    pull_state, began, vain = PullState(host.name), time.monotonic(), 0
     while True:
-        before = fetched.completed
+        before = pull_state.completed
         try:
             async with aclosing(cast("AsyncGenerator[Progress, None]", host.pull(model))) as steps:
                 async for progress in steps:
-                    fetched.step(progress)
-                    report.step(fetched)
-            fetched.error = None
+                    pull_state.step(progress)
+                    report.step(pull_state)
+            pull_state.error = None
         except HostError as error:
-            fetched.error = error
-            vain = 0 if fetched.completed > before else vain + 1
-            if isinstance(error, (StreamCut, HostTimeout)) and vain < ATTEMPTS and fetched.layers:
+            pull_state.error = error
+            vain = 0 if pull_state.completed > before else vain + 1
+            if isinstance(error, (StreamCut, HostTimeout)) and vain < ATTEMPTS and pull_state.layers:
                 continue
-        fetched.seconds = time.monotonic() - began
-        return fetched
+        pull_state.seconds = time.monotonic() - began
+        return pull_state
 
 
 # ---------------------------------------------------------------- how it ended
 
 
-def _tell(options: Options, model: str, fetched: Sequence[Fetched]) -> int:
+def _tell(options: Options, model: str, pulls: Sequence[PullState]) -> int:
     if options.json:
-        print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in fetched]})
-    for one in fetched:
+        print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in pulls]})
+    for one in pulls:
         if one.error is not None:
             click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
         elif not options.json:
             click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
-    return exit_code([one.error for one in fetched])
+    return exit_code([one.error for one in pulls])
 
 
-def _as_json(one: Fetched) -> dict[str, Any]:
+def _as_json(one: PullState) -> dict[str, Any]:
     return {
         "host": one.host, "ok": one.error is None, "status": one.status or None, "bytes": one.completed, "total": one.total,
         "seconds": round(one.seconds, 3), "error": fault(one.error),
@@ -206,24 +206,26 @@ class _Bars:
         self._bars = bars
         self._tasks: dict[str, Any] = {}
 
-    def step(self, fetched: Fetched) -> None:
-        if fetched.host not in self._tasks:
-            self._tasks[fetched.host] = self._bars.add_task(fetched.host, total=None)
-        told = flat(f"{fetched.host} {fetched.status}")[:40]
-        self._bars.update(self._tasks[fetched.host], description=told, total=fetched.total or None, completed=fetched.completed)
+    def step(self, pull_state: PullState) -> None:
+        if pull_state.host not in self._tasks:
+            self._tasks[pull_state.host] = self._bars.add_task(pull_state.host, total=None)
+        description = flat(f"{pull_state.host} {pull_state.status}")[:40]
+        self._bars.update(
+            self._tasks[pull_state.host], description=description, total=pull_state.total or None, completed=pull_state.completed
+        )
 
 
 class _Lines:
     """Prints a line for every new step and every tenth of the bytes, and no line twice in a row."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str, int]] = set()
+        self._printed: set[tuple[str, str, int]] = set()
 
-    def step(self, fetched: Fetched) -> None:
-        percent = min(100, 100 * fetched.completed // fetched.total) if fetched.total else 0
-        state = (fetched.host, fetched.status, percent // _STEP)
-        if state in self._told:
+    def step(self, pull_state: PullState) -> None:
+        percent = min(100, 100 * pull_state.completed // pull_state.total) if pull_state.total else 0
+        state = (pull_state.host, pull_state.status, percent // _STEP)
+        if state in self._printed:
             return
-        self._told.add(state)
-        far = f" · {gigabytes(fetched.completed)} of {gigabytes(fetched.total)} ({percent} %)" if fetched.layers else ""
-        click.echo(flat(f"{fetched.host}: {fetched.status}{far}"), err=True)
+        self._printed.add(state)
+        far = f" · {gigabytes(pull_state.completed)} of {gigabytes(pull_state.total)} ({percent} %)" if pull_state.layers else ""
+        click.echo(flat(f"{pull_state.host}: {pull_state.status}{far}"), err=True)

@@ -60,7 +60,7 @@ CHANNEL_WORDS = {
 @click.option("--forget", is_flag=True, help="Delete the card of MODEL or MODEL@HOST, so that it has no effect any more.")
 @click.option("--all", "everything", is_flag=True, help="With --forget: delete all cards.")
 @shared_options
-def test(options: Options, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **wish: Any) -> int:
+def test(options: Options, model: str | None, hosts: tuple[str, ...], forget: bool, everything: bool, **arguments: Any) -> int:
     """Test a model with the built-in cases: are its tool calls valid and right, how fast is it, and how much of a prompt does it read?
 
     \b
@@ -79,11 +79,13 @@ def test(options: Options, model: str | None, hosts: tuple[str, ...], forget: bo
         return forget_cards(options, model, hosts)
     if model is None:
         raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows the models.")
-    return run_to_end(lambda: _test(options, model, hosts, Wish(CHANNELS[wish["channel"]], wish["window"], wish["probe"])))
+    return run_to_end(
+        lambda: _test(options, model, hosts, TrialRequest(CHANNELS[arguments["channel"]], arguments["window"], arguments["probe"]))
+    )
 
 
 @dataclass(frozen=True)
-class Wish:
+class TrialRequest:
     """The options of the command line."""
 
     channels: tuple[Literal["tools", "schema"], ...]
@@ -92,7 +94,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """The result of a test on one host."""
 
     host: str
@@ -100,53 +102,55 @@ class Tried:
     error: HostError | None = None
 
 
-async def _test(options: Options, model: str, hosts: tuple[str, ...], wish: Wish) -> int:
+async def _test(options: Options, model: str, hosts: tuple[str, ...], request: TrialRequest) -> int:
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
-        wanted = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not wanted or state.name in wanted]
+        names = chosen(hosts, config.servers())
+        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
         if not any(state.has(model) for state in states):
             raise missing(model, states)
-        concerned = [state for state in states if wanted or state.has(model) or not state.reachable]
-        tried = [await _tried(options, config, fleet, state, model, wish) for state in concerned]
+        concerned = [state for state in states if names or state.has(model) or not state.reachable]
+        results = [await _try(options, config, fleet, state, model, request) for state in concerned]
     if options.json:
-        cards = [one.card.document() for one in tried if one.card]
-        print_json({"version": 1, "cards": cards, "failed": [{"host": one.host, "error": fault(one.error)} for one in tried if one.error]})
+        cards = [one.card.document() for one in results if one.card]
+        print_json(
+            {"version": 1, "cards": cards, "failed": [{"host": one.host, "error": fault(one.error)} for one in results if one.error]}
+        )
     # A host that is down is a failure only if the user named it.
-    return exit_code([one.error for one, state in zip(tried, concerned, strict=True) if wanted or state.reachable])
+    return exit_code([one.error for one, state in zip(results, concerned, strict=True) if names or state.reachable])
 
 
-async def _tried(options: Options, config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Tried:
+async def _try(options: Options, config: Config, fleet: Fleet, state: HostState, model: str, request: TrialRequest) -> TrialResult:
     """Test on one host, and print the result at once."""
     from mmos.errors import HostError
 
     try:
         if not state.has(model):
             raise state.error or lacks(state.name, model)
-        card = _kept(options, config, await _card(config, fleet, state, model, wish))
+        card = _stored(options, config, await _card(config, fleet, state, model, request))
     except HostError as error:
         click.echo(style(f"{state.name}: ", "error") + flat(str(error)), err=True)
-        return Tried(state.name, error=error)
+        return TrialResult(state.name, error=error)
     if not options.json:
         _show(card)
-    return Tried(state.name, card)
+    return TrialResult(state.name, card)
 
 
-async def _card(config: Config, fleet: Fleet, state: HostState, model: str, wish: Wish) -> Card:
+async def _card(config: Config, fleet: Fleet, state: HostState, model: str, request: TrialRequest) -> Card:
     from mmos.fitness.trial import Trial
     from mmos.prompting.templates import Templates
 
     click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", "dim"), err=True)
-    window = wish.window or window_on(config, state, model)
+    window = request.window or window_on(config, state, model)
     trial = Trial(fleet, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
-        return await trial.run(wish.channels, probe=wish.probe)
+        return await trial.run(request.channels, probe=request.probe)
     finally:
         _clear()
 
 
-def _kept(options: Options, config: Config, card: Card) -> Card:
+def _stored(options: Options, config: Config, card: Card) -> Card:
     """Store the card. A rehearsal stores none: its scores must not count for a real model of that name."""
     from mmos.fitness.shelf import Shelf
 

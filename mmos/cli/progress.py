@@ -32,11 +32,11 @@ class Heartbeat:
     clock: Callable[[], float] = time.monotonic
     live: Activity = field(default_factory=Activity)
     """Who is at work."""
-    _begun: float = field(init=False)
+    _start: float = field(init=False)
     _shown: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._begun = self._shown = self.clock()
+        self._start = self._shown = self.clock()
 
     def shown(self) -> None:
         """Restart the wait: something else was printed."""
@@ -52,7 +52,7 @@ class Heartbeat:
 
     def line(self) -> str:
         tokens = f", {self.live.tokens:,} tokens" if self.live.tokens else ""
-        return f"mmos: still at work after {_since(self.clock() - self._begun)}: {self._at_work()}{tokens}"
+        return f"mmos: still at work after {_since(self.clock() - self._start)}: {self._at_work()}{tokens}"
 
     def _at_work(self) -> str:
         for one in self.live.answering():
@@ -78,11 +78,11 @@ class RunDisplay:
     err: TextIO = field(default_factory=lambda: sys.stderr)
     heartbeat: Heartbeat | None = None
     """Prints signs of life of a long run to stderr. None: print none."""
-    said: str = ""
+    printed: str = ""
     """The printed text of the newest turn."""
     _open: bool = False
-    _held: list[str] | None = None
-    _asked: dict[str, asyncio.Event] = field(default_factory=dict)
+    _waiting: list[str] | None = None
+    _questions: dict[str, asyncio.Event] = field(default_factory=dict)
     _live: Activity = field(default_factory=Activity)
     _early: list[Hint] = field(default_factory=list)
 
@@ -107,7 +107,7 @@ class RunDisplay:
             self._begin()
         elif hint.kind != "restart":
             return
-        elif self.said:
+        elif self.printed:
             self._begin()
             self.note(f"[the answer broke off; MMOS tries again: {hint.text}]")
         else:
@@ -124,7 +124,7 @@ class RunDisplay:
         if line and not self._live.repeats(event):
             self.note(line)
         if isinstance(event, events.QuestionAsked):
-            self._asked.setdefault(event.question, asyncio.Event()).set()
+            self._questions.setdefault(event.question, asyncio.Event()).set()
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -138,28 +138,28 @@ class RunDisplay:
                 await asyncio.gather(beating, return_exceptions=True)
 
     def _beat(self, line: str) -> None:
-        if self._held is None:  # an open question already shows that the run waits
+        if self._waiting is None:  # an open question already shows that the run waits
             self._print(line)
 
     @asynccontextmanager
     async def quiet(self, question: str) -> AsyncIterator[None]:
         """Print everything from before the question, then hold back lines until it is answered."""
         if self.progress:
-            await self._asked.setdefault(question, asyncio.Event()).wait()
-        self._held = []
+            await self._questions.setdefault(question, asyncio.Event()).wait()
+        self._waiting = []
         try:
             yield
         finally:
-            held, self._held = self._held, None
-            for line in held:
+            waiting, self._waiting = self._waiting, None
+            for line in waiting:
                 self.note(line)
 
     def finish(self, answer: str | None) -> None:
         """Print the rest of the answer."""
         self._release(True)
         text = answer or ""
-        if self.said and text.startswith(self.said):
-            text = text[len(self.said) :]
+        if self.printed and text.startswith(self.printed):
+            text = text[len(self.printed) :]
         elif self._open and text:
             self._begin()
         if text:
@@ -170,8 +170,8 @@ class RunDisplay:
     def note(self, line: str) -> None:
         if not self.progress:
             return
-        if self._held is not None:
-            self._held.append(line)
+        if self._waiting is not None:
+            self._waiting.append(line)
             return
         self._print(line)
 
@@ -192,13 +192,13 @@ class RunDisplay:
 
     def _say(self, text: str) -> None:
         if self.stream:
-            self.said += text
+            self.printed += text
             self._write(text)
 
     def _begin(self) -> None:
         if self._open:
             self._write("\n")
-        self.said = ""
+        self.printed = ""
 
     def _write(self, text: str) -> None:
         write_unchanged(text, self.out)

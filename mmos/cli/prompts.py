@@ -60,12 +60,12 @@ class Shelf:
 
         about = texts()[name]
         try:
-            held = self.templates.held(name)
+            used = self.templates.held(name)
         except ConfigError:  # one of the problems
-            held = ()
+            used = ()
         return {
             "name": name, "source": self.templates.source(name), "path": str(self.templates.path(name)), "reader": about.reader,
-            "use": about.use, "places": dict(about.places), "left_out": [place for place in about.places if place not in held],
+            "use": about.use, "places": dict(about.places), "left_out": [place for place in about.places if place not in used],
         }  # fmt: skip
 
     def diff(self, name: str) -> list[str]:
@@ -112,11 +112,11 @@ def list_prompts(options: Options) -> int:
     rows = [shelf.as_dict(name) for name in texts()]
     problems, unused = shelf.templates.problems(), shelf.templates.unused()
     if options.json:
-        told = {
+        faults = {
             key: [{"path": p.where, "message": p.message} for p in found] for key, found in (("problems", problems), ("unused", unused))
         }
         folder = shelf.templates.folder
-        print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, **told})
+        print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, **faults})
         return 2 if problems else 0
     table(("PROMPT", "FILE", "PLACES", "READ BY"), map(_row, rows), spare=("PLACES",))
     levels: tuple[Style, Style] = ("error", "warning")

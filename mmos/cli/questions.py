@@ -89,16 +89,16 @@ async def _answer(question: QuestionAsked) -> str:
     prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
     while True:
         click.echo(f"{prompt}: ", nl=False, err=True)
-        given = (await _read_line()).strip()
-        if given or question.default is not None:
-            return meant(given, question)
+        line = (await _read_line()).strip()
+        if line or question.default is not None:
+            return parsed_answer(line, question)
 
 
-def meant(given: str, question: QuestionAsked) -> str:
+def parsed_answer(line: str, question: QuestionAsked) -> str:
     """Interpret a typed answer: a number selects an option, an empty line the default."""
-    if given.isdecimal() and 0 < int(given) <= len(question.options):
-        return question.options[int(given) - 1]
-    return given or question.default or ""
+    if line.isdecimal() and 0 < int(line) <= len(question.options):
+        return question.options[int(line) - 1]
+    return line or question.default or ""
 
 
 async def _read_line() -> str:

@@ -51,7 +51,7 @@ HEAD = "# Written by `mmos rehearse`. The hosts serve as long as that command ru
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the configuration. Default: a temporary folder."
 )
 @shared_options
-def rehearse(options: Options, fleet: Path | None, **given: Any) -> int:
+def rehearse(options: Options, fleet: Path | None, **arguments: Any) -> int:
     """Run rehearsal hosts as real HTTP servers until SIGTERM or Ctrl-C, then end with 0.
 
     FLEET is a fleet file. Without it, the default fleet runs: ollama01 with 11 GB, ollama02 with 24 GB.
@@ -61,7 +61,7 @@ def rehearse(options: Options, fleet: Path | None, **given: Any) -> int:
     mmos run -c /tmp/mmos-rehearse-…/orchestration.yaml "Explain what a mutex is"
     """
     machines = _machines(fleet)
-    return run_to_end(lambda: _serve(options, machines, given))
+    return run_to_end(lambda: _serve(options, machines, arguments))
 
 
 def _machines(fleet: Path | None) -> Machines:
@@ -70,20 +70,20 @@ def _machines(fleet: Path | None) -> Machines:
     return built_in() if fleet is None else read_fleet(fleet)
 
 
-async def _serve(options: Options, machines: Machines, given: dict[str, Any]) -> int:
+async def _serve(options: Options, machines: Machines, arguments: dict[str, Any]) -> int:
     from mmos.simulation.serving import configuration, ports_of, serve_hosts
 
-    hosts = [_host(machine, given) for machine in machines.machines]
-    async with serve_hosts(hosts, ports_of(machines, given["port"])):
-        with _written(configuration(machines, hosts), given["output"]) as path:
+    hosts = [_host(machine, arguments) for machine in machines.machines]
+    async with serve_hosts(hosts, ports_of(machines, arguments["port"])):
+        with _written(configuration(machines, hosts), arguments["output"]) as path:
             _tell(options, hosts, path)
             with contextlib.suppress(asyncio.CancelledError):  # a signal is the normal end of a server
                 await asyncio.Event().wait()
     return 0
 
 
-def _host(machine: Machine, given: dict[str, Any]) -> Host:
-    return machine.host(given["time_scale"] or machine.time_scale or REHEARSAL_TIME_SCALE, seed=given["seed"])
+def _host(machine: Machine, arguments: dict[str, Any]) -> Host:
+    return machine.host(arguments["time_scale"] or machine.time_scale or REHEARSAL_TIME_SCALE, seed=arguments["seed"])
 
 
 @contextmanager

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
 @shared_options
-def run(options: Options, task: str | None, **given: Any) -> int:
+def run(options: Options, task: str | None, **arguments: Any) -> int:
     """Run one task and print the answer.
 
     MMOS adds the input on stdin to TASK, as a file named `stdin`. Without TASK, or when TASK is `-`, stdin is the task.
@@ -81,43 +81,43 @@ def run(options: Options, task: str | None, **given: Any) -> int:
     Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
     5 a limit was reached, 130 interrupted.
     """
-    if given["extract"] and given["schema"]:
+    if arguments["extract"] and arguments["schema"]:
         raise click.UsageError("--extract and --schema cannot be used together: with --schema the answer is JSON. Give one of them.")
-    if given["stream"] and (given["extract"] or given["schema"]):
+    if arguments["stream"] and (arguments["extract"] or arguments["schema"]):
         raise click.UsageError("--stream cannot be used with --schema or --extract: both need the whole answer first.")
-    run_options = _options(given)
-    text, files = gather(task, given["paths"])
-    options = replace(options, time_scale=given["time_scale"], timeout=given["timeout"])
-    return run_to_end(lambda: _run(options, Task(text, files, given["thread"]), run_options, given))
+    run_options = _options(arguments)
+    text, files = gather(task, arguments["paths"])
+    options = replace(options, time_scale=arguments["time_scale"], timeout=arguments["timeout"])
+    return run_to_end(lambda: _run(options, Task(text, files, arguments["thread"]), run_options, arguments))
 
 
-def _options(given: dict[str, Any]) -> RunOptions:
+def _options(arguments: dict[str, Any]) -> RunOptions:
     from mmos.app import RunOptions
 
     return RunOptions(
-        given["timeout"], given["max_turns"], given["max_calls"], given["system"] or "", given["on_question"], chosen(given["roles"]) or None,
-        schema=_schema(given["schema"]), role_only=given["role_only"], model=given["model"],
+        arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], chosen(arguments["roles"]) or None,
+        schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"],
     )  # fmt: skip
 
 
 def chosen(roles: Sequence[str]) -> dict[str, str]:
     """Read the values of `--role`: the model of each role."""
-    for wish in roles:
-        if not all(wish.partition("=")):
-            raise click.BadParameter(f"{wish!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
-    return dict(wish.split("=", 1) for wish in roles)
+    for assignment in roles:
+        if not all(assignment.partition("=")):
+            raise click.BadParameter(f"{assignment!r} is not ROLE=MODEL or ROLE=MODEL@HOST", param_hint="--role")
+    return dict(assignment.split("=", 1) for assignment in roles)
 
 
-def _schema(given: str | None) -> Mapping[str, Any] | None:
+def _schema(text: str | None) -> Mapping[str, Any] | None:
     """Read the schema from a file, or from the option itself."""
-    if given is None:
+    if text is None:
         return None
     from mmos.calls.shape import read_schema
     from mmos.files import read
 
-    if given.lstrip().startswith("{"):
-        return read_schema(given, "--schema")
-    return read_schema(read(given).text, given)
+    if text.lstrip().startswith("{"):
+        return read_schema(text, "--schema")
+    return read_schema(read(text).text, text)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Task:
     thread: str | None = None
 
 
-async def _run(options: Options, task: Task, run_options: RunOptions, given: dict[str, Any]) -> int:
+async def _run(options: Options, task: Task, run_options: RunOptions, arguments: dict[str, Any]) -> int:
     from mmos.cli.app import app_of
 
     def note(line: str) -> None:
@@ -137,7 +137,7 @@ async def _run(options: Options, task: Task, run_options: RunOptions, given: dic
             click.echo(f"mmos: {line}", err=True)
 
     async with app_of(options, note) as app:
-        show = Show(given["stream"], given["progress"], given["extract"])
+        show = Show(arguments["stream"], arguments["progress"], arguments["extract"])
         return await attend(options, app, run_options, show, task)
 
 

@@ -231,14 +231,14 @@ def export(options: Options, run: tuple[str, ...], everything: bool, trace: bool
     run_to_end(lambda: _export(options, run, trace=trace))
 
 
-async def _export(options: Options, wanted: tuple[str, ...], *, trace: bool) -> None:
+async def _export(options: Options, selection: tuple[str, ...], *, trace: bool) -> None:
     from mmos.cli.trace import as_json_line
     from mmos.simulation.recording import record
     from mmos.views.listing import find_run
 
     async with options.journal() as journal:
         started = await journal.read(kinds=("run_started",))
-        names = [find_run(started, name) for name in wanted] or [entry.run for entry in started]
+        names = [find_run(started, name) for name in selection] or [entry.run for entry in started]
         runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
     lines = (call.to_json_line() for call in record(runs)) if trace else (as_json_line(entry) for entries in runs for entry in entries)
     for line in lines:

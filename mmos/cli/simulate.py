@@ -59,7 +59,7 @@ NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts
     help="The folder for the pictures.",
 )
 @shared_options
-def simulate(options: Options, **given: Any) -> int:
+def simulate(options: Options, **arguments: Any) -> int:
     """Replay a workload on a simulated fleet, and see what its machines do.
 
     \b
@@ -70,13 +70,13 @@ def simulate(options: Options, **given: Any) -> int:
     Prints figures and draws a picture: which models were in memory, loading, at work or waiting. The same seed gives the same figures.
     After Ctrl-C, it prints the figures so far and ends with 130.
     """
-    if not given["traces"] and not given["generate"]:
+    if not arguments["traces"] and not arguments["generate"]:
         raise click.UsageError('There is no workload to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
-    fleets = _fleets(given["fleets"])
-    session = Session(fleets, _workload(given, fleets[0]), given["time_scale"], given["seed"], Teller(len(fleets)))
+    fleets = _fleets(arguments["fleets"])
+    session = Session(fleets, _workload(arguments, fleets[0]), arguments["time_scale"], arguments["seed"], Progress(len(fleets)))
     finished = session.run()
-    _print(options, session, given["output"])
-    return (0 if not any(told.failed for told in session.figures) else 1) if finished else 130
+    _print(options, session, arguments["output"])
+    return (0 if not any(figures.failed for figures in session.figures) else 1) if finished else 130
 
 
 # ---------------------------------------------------------------- what is replayed, on what
@@ -93,15 +93,15 @@ def _fleets(paths: Sequence[Path]) -> list[Machines]:
     ]
 
 
-def _workload(given: dict[str, Any], fleet: Machines) -> list[Call]:
+def _workload(arguments: dict[str, Any], fleet: Machines) -> list[Call]:
     from mmos.simulation.serving import roles_of
     from mmos.simulation.trace import joined, read_trace
     from mmos.simulation.workload import Workload
 
-    parts = [read_trace(path) for path in given["traces"]]
-    if given["generate"]:
-        parts.append(Workload.parse(given["generate"]).with_roles(roles_of(fleet)).calls(given["seed"]))
-    others = dict(map(_pair, given["models"]))
+    parts = [read_trace(path) for path in arguments["traces"]]
+    if arguments["generate"]:
+        parts.append(Workload.parse(arguments["generate"]).with_roles(roles_of(fleet)).calls(arguments["seed"]))
+    others = dict(map(_pair, arguments["models"]))
     return [replace(call, model=others.get(call.model, call.model)) for call in joined(parts)]
 
 
@@ -116,18 +116,18 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @dataclass
-class Teller:
+class Progress:
     """Shows progress on stderr once a second if the simulation takes long."""
 
     fleets: int
     began: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=time.monotonic)
 
     def __call__(self, replayed: ReplayResult) -> None:
         now = time.monotonic()
-        if now - self.told < TELL_SECONDS:
+        if now - self.last < TELL_SECONDS:
             return
-        self.told = now
+        self.last = now
         done = f"{len(replayed.calls)} of {counted(replayed.call_count, 'call')}, {max(one.end for one in replayed.calls):.0f} s of the hosts' time"
         where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
         end, start = ("", ERASE_LINE) if sys.stderr.isatty() else ("\n", "")
@@ -146,7 +146,7 @@ class Session:
     calls: Sequence[Call]
     time_scale: float | None
     seed: int
-    teller: Callable[[ReplayResult], None]
+    progress: Callable[[ReplayResult], None]
     replays: list[ReplayResult] = field(default_factory=list)
 
     @property
@@ -168,7 +168,7 @@ class Session:
     async def _replay(self, fleet: Machines) -> bool:
         from mmos.simulation.replay import Replay
 
-        replay = Replay(fleet, self.calls, seed=self.seed, progress=self.teller)
+        replay = Replay(fleet, self.calls, seed=self.seed, progress=self.progress)
         task = asyncio.ensure_future(replay.run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():
@@ -188,22 +188,22 @@ class Session:
 def _print(options: Options, session: Session, output: Path) -> None:
     from mmos.simulation.tables import comparison, tables
 
-    if isinstance(session.teller, Teller):
-        session.teller.close()
-    told = session.figures
-    several = len(told) > 1
-    shown = [one for figures in told for one in tables(figures, several=several)] + ([comparison(told)] if several else [])
+    if isinstance(session.progress, Progress):
+        session.progress.close()
+    results = session.figures
+    several = len(results) > 1
+    shown = [one for figures in results for one in tables(figures, several=several)] + ([comparison(results)] if several else [])
     files = _draw(session.replays, shown, output)
     if options.json:
         print_json(
-            {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in told], "files": files}
+            {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in results], "files": files}
         )
     else:
         for title, heads, rows in shown:
             click.echo(style(title, "bold"))
             click.echo("\n".join(_aligned([heads, *rows])) + "\n")
         click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
-    for figures in told:
+    for figures in results:
         for error in figures.errors[:5]:
             click.echo(f"mmos: {figures.fleet}: {error}", err=True)
         if figures.unfinished:

@@ -84,8 +84,8 @@ async def _ask(name: str, url: str, key: Key | None) -> HostSurvey:
     except Unauthorized as error:
         return HostSurvey(name, url, False, error=str(error), kind="openai", api_key_env=variable or _variable(name), needs_key=key is None)
     except (HostError, TimeoutError) as error:
-        told = str(error) or f"no answer within {ASKING_SECONDS:g} s"
-        return HostSurvey(name, url, False, error=told, kind=kind, api_key_env=variable)
+        message = str(error) or f"no answer within {ASKING_SECONDS:g} s"
+        return HostSurvey(name, url, False, error=message, kind=kind, api_key_env=variable)
 
 
 async def _whichever(name: str, url: str, key: Key | None) -> HostSurvey:

@@ -51,15 +51,15 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[Cell]], width: int | N
     if width is None or width >= ENDLESS:
         width, spare = IN_A_PIPE, ()
     listed = [[_cell((head, "bold")) for head in heads], *([_cell(cell) for cell in row] for row in rows)]
-    kept = list(range(len(heads)))
+    left = list(range(len(heads)))
     for head in [*spare, ""]:
-        widths = {column: max(cells(row[column][0]) for row in listed) for column in kept}
-        room = width - sum(widths[column] + 2 for column in kept[:-1])
-        if room >= min(_LEAST, widths[kept[-1]]) or not head:
+        widths = {column: max(cells(row[column][0]) for row in listed) for column in left}
+        room = width - sum(widths[column] + 2 for column in left[:-1])
+        if room >= min(_LEAST, widths[left[-1]]) or not head:
             break
-        kept.remove(heads.index(head))
+        left.remove(heads.index(head))
     cut = max(1, _squeeze(widths, room))
-    return [_line([row[column] for column in kept], list(widths.values()), cut) for row in listed]
+    return [_line([row[column] for column in left], list(widths.values()), cut) for row in listed]
 
 
 def _squeeze(widths: dict[int, int], room: int) -> int:

@@ -68,11 +68,11 @@ def read_stdin() -> bytes:
 
 def read_pipe(number: int, tell: Callable[[], None], patience: float = PATIENCE) -> bytes:
     """Read all bytes to the end. Call `tell` once if the end does not come soon."""
-    read, told, until = bytearray(), False, time.monotonic() + patience
+    read, announced, until = bytearray(), False, time.monotonic() + patience
     while len(read) <= MOST_IMAGE:
-        if not told and not select.select([number], [], [], max(0.0, until - time.monotonic()))[0]:
+        if not announced and not select.select([number], [], [], max(0.0, until - time.monotonic()))[0]:
             tell()
-            told = True
+            announced = True
         block = os.read(number, BLOCK)
         if not block:
             break

@@ -52,12 +52,12 @@ def _without(text: str, instead: Instead) -> str:
 
 
 def _thinned(text: str, instead: Instead) -> str:
-    kept: list[str] = []
+    signs: list[str] = []
     marks = 0
     for sign in text:
         marks = marks + 1 if sign in JOINERS or unicodedata.category(sign) in ("Mn", "Me") else 0
-        kept.append(sign if marks <= MOST_MARKS else instead(sign))
-    return "".join(kept)
+        signs.append(sign if marks <= MOST_MARKS else instead(sign))
+    return "".join(signs)
 
 
 def _as_escape(sign: str) -> str:
@@ -89,10 +89,10 @@ def fit(text: str, width: int) -> str:
     """Cut a line to fit, with a mark where it is cut."""
     if cells(text) <= width:
         return text
-    kept = text[: max(0, width - 1)]
-    while kept and cells(kept) > width - 1:
-        kept = kept[:-1]
-    return kept + "…" if width > 0 else ""
+    start = text[: max(0, width - 1)]
+    while start and cells(start) > width - 1:
+        start = start[:-1]
+    return start + "…" if width > 0 else ""
 
 
 def pad(text: str, width: int) -> str:
@@ -108,12 +108,12 @@ def _broken(paragraph: str, width: int) -> Iterator[str]:
     words = paragraph.lstrip(" ")
     indent = len(paragraph) - len(words)
     line = " " * indent if words and indent < width // 2 else ""
-    begun = False
+    has_words = False
     for word in words.split(" "):
-        if begun and cells(line) + 1 + cells(word) > width:
+        if has_words and cells(line) + 1 + cells(word) > width:
             yield line
-            line, begun = "", False
-        line, begun = f"{line} {word}" if begun else line + word, True
+            line, has_words = "", False
+        line, has_words = f"{line} {word}" if has_words else line + word, True
         if cells(line) > width:
             *full, line = _pieces(line, width)
             yield from full

@@ -102,9 +102,9 @@ async def _export(options: Options, thread: str, form: str) -> None:
             for entry in await journal.read(thread=await _find(journal, thread)):
                 write_json(as_json_line(entry))
         return
-    told = await _exchanges(options, thread)
-    write_unchanged(f"# {told['name'] or told['thread']}\n")
-    for exchange in told["exchanges"]:
+    conversation = await _exchanges(options, thread)
+    write_unchanged(f"# {conversation['name'] or conversation['thread']}\n")
+    for exchange in conversation["exchanges"]:
         task = with_files(exchange["task"], exchange["files"])
         write_unchanged(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
 
@@ -115,9 +115,9 @@ async def _exchanges(options: Options, thread: str) -> dict[str, Any]:
 
     async with options.journal() as journal:
         name = await _find(journal, thread)
-        told = exchanges(await journal.read(thread=name, kinds=EXCHANGE_KINDS))
+        found = exchanges(await journal.read(thread=name, kinds=EXCHANGE_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
-    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(exchange) for exchange in told]}
+    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(exchange) for exchange in found]}
 
 
 async def _find(journal: Any, thread: str) -> str:
@@ -154,11 +154,11 @@ async def _rename(options: Options, thread: str, name: str) -> None:
         return [("", found, ThreadNamed(name))]
 
     async with options.journal(read_only=False) as journal:
-        made = await journal.decide(THREAD_KINDS, choose)
+        entries = await journal.decide(THREAD_KINDS, choose)
     if options.json:
-        print_json({"version": 1, "thread": made[0].thread, "name": name})
+        print_json({"version": 1, "thread": entries[0].thread, "name": name})
     else:
-        click.echo(f"{made[0].thread} is now named {name}.", err=True)
+        click.echo(f"{entries[0].thread} is now named {name}.", err=True)
 
 
 @threads.command()

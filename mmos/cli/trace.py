@@ -77,23 +77,23 @@ def what_came(result: str) -> str:
 
 def what_of(arguments: Mapping[str, Any]) -> str:
     """Describe a call by its query or its arguments."""
-    asked = arguments.get("query") or arguments.get("question")
-    return str(asked) if asked else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    query = arguments.get("query") or arguments.get("question")
+    return str(query) if query else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
     """Write one line per event, indented by depth, with the seconds since the start of the run."""
-    begun = 0.0
+    start = 0.0
     depths: dict[str, int] = {}
     for entry in entries:
-        begun = begun or entry.time
+        start = start or entry.time
         event = entry.event
         if isinstance(event, events.LaneOpened):
             depths[event.lane] = event.depth
         text = _text(event)
         if text:
             indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
-            yield f"{entry.time - begun:8.3f}  {indent}{flat(text)}"
+            yield f"{entry.time - start:8.3f}  {indent}{flat(text)}"
 
 
 def _text(event: events.Event) -> str:
@@ -145,6 +145,6 @@ def _rarer(event: events.Event) -> str:
 
 
 def _reply(event: events.ModelReplied) -> str:
-    said = ", ".join(call.name for call in event.message.calls) or one_line(event.message.content, WIDTH)
+    content = ", ".join(call.name for call in event.message.calls) or one_line(event.message.content, WIDTH)
     usage = event.usage
-    return f"{event.role} ({event.host}, {usage.prompt_tokens}+{usage.output_tokens} tokens, {how_long(event.seconds)}): {said}"
+    return f"{event.role} ({event.host}, {usage.prompt_tokens}+{usage.output_tokens} tokens, {how_long(event.seconds)}): {content}"

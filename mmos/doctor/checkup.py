@@ -80,14 +80,14 @@ async def examine_without(error: ConfigError, around: Circumstances) -> Facts:
 
 async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tuple[str, str], Card]:
     """What each host tells of the models that roles use there."""
-    wanted = {
+    models = {
         (seat.name, canonical(role.model)): role.model
         for role in config.roles().values()
         for seat in fleet.seats
         if not role.servers or seat.name in role.servers
     }
-    told = await asyncio.gather(*(_card(fleet, host, model, around.patience) for (host, _), model in wanted.items()))
-    return {place: card for place, card in zip(wanted, told, strict=True) if card is not None}
+    cards = await asyncio.gather(*(_card(fleet, host, model, around.patience) for (host, _), model in models.items()))
+    return {place: card for place, card in zip(models, cards, strict=True) if card is not None}
 
 
 async def _card(fleet: Fleet, host: str, model: str, patience: float) -> Card | None:
@@ -100,8 +100,8 @@ async def _card(fleet: Fleet, host: str, model: str, patience: float) -> Card | 
 
 async def _skews(fleet: Fleet, around: Circumstances) -> dict[str, float]:
     names = [seat.name for seat in fleet.seats if seat.host.url]
-    told = await asyncio.gather(*(skew(fleet.host(name).url, around.patience, around.wall) for name in names))
-    return {name: seconds for name, seconds in zip(names, told, strict=True) if seconds is not None}
+    skews = await asyncio.gather(*(skew(fleet.host(name).url, around.patience, around.wall) for name in names))
+    return {name: seconds for name, seconds in zip(names, skews, strict=True) if seconds is not None}
 
 
 def _missing_files(config: Config, environ: Mapping[str, str]) -> Iterable[tuple[str, tuple[str, ...]]]:
@@ -116,8 +116,8 @@ def _missing_files(config: Config, environ: Mapping[str, str]) -> Iterable[tuple
             model: built_in_file() is not None if path == BUILT_IN else is_file(folder / expanded(path, environ))
             for model, path in models.items()
         }
-        if gone := tuple(model for model, found in there.items() if not found):
-            yield name, gone
+        if missing := tuple(model for model, found in there.items() if not found):
+            yield name, missing
 
 
 # ---------------------------------------------------------------- what a configuration names and no host has

@@ -135,5 +135,5 @@ class Facts:
 
     def channel(self, role: ResolvedRole) -> str:
         """How the role's model calls tools."""
-        tried = self.verdict(role)
-        return role.channel or (tried.channel if tried else self.able(role))
+        verdict = self.verdict(role)
+        return role.channel or (verdict.channel if verdict else self.able(role))

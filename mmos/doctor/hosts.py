@@ -67,8 +67,8 @@ def _is_public(host: str) -> bool:
 def same_versions(facts: Facts) -> Iterator[Finding]:
     versions = {state.name: state.version for state in facts.states if state.version and state.kind in ("ollama", "rehearsal")}
     if len({*versions.values()}) > 1:
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        yield info("versions_differ", "hosts", f"Hosts run different versions of Ollama ({told}), and the same model may behave differently.", "Bring them to the newest of these.")  # fmt: skip
+        listing = ", ".join(f"{name} {version}" for name, version in versions.items())
+        yield info("versions_differ", "hosts", f"Hosts run different versions of Ollama ({listing}), and the same model may behave differently.", "Bring them to the newest of these.")  # fmt: skip
 
 
 # ---------------------------------------------------------------- clocks
@@ -84,12 +84,12 @@ async def skew(url: str, patience: float, wall: Callable[[], float] = time.time)
 
     try:
         async with asyncio.timeout(patience), aiohttp.ClientSession(trust_env=False) as session:
-            asked = wall()
+            begin = wall()
             async with session.get(url, allow_redirects=False) as response:
-                told = parsedate_to_datetime(response.headers["Date"]).timestamp()
+                theirs = parsedate_to_datetime(response.headers["Date"]).timestamp()
     except (TimeoutError, aiohttp.ClientError, HttpProcessingError, KeyError, ValueError, OverflowError):
         return None
-    return told + 0.5 - (asked + wall()) / 2  # it tells whole seconds
+    return theirs + 0.5 - (begin + wall()) / 2  # it tells whole seconds
 
 
 def clocks(facts: Facts) -> Iterator[Finding]:

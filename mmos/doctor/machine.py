@@ -151,8 +151,8 @@ def needed_packages(facts: Facts) -> Iterator[Finding]:
 
 
 def _is_builtin(facts: Facts, host: str, models: Sequence[str]) -> bool:
-    given = facts.servers[host].models
-    return all(given.get(model, "builtin") == "builtin" for model in models)
+    paths = facts.servers[host].models
+    return all(paths.get(model, "builtin") == "builtin" for model in models)
 
 
 def slow_packages(facts: Facts) -> Iterator[Finding]:

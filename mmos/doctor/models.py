@@ -73,10 +73,10 @@ def alike(facts: Facts) -> Iterator[Finding]:
     for role in facts.roles.values():
         digests = {state.name: found.digest for state, found in facts.listed(role) if found.digest}
         if len({*digests.values()}) > 1:
-            told = ", ".join(f"{host} {digest[:12]}" for host, digest in digests.items())
+            listing = ", ".join(f"{host} {digest[:12]}" for host, digest in digests.items())
             last = list(digests)[-1]
             yield warning(
-                "model_differs", role.name, f"{role.model} is not the same model on all its hosts ({told}): answers depend on where it runs.",
+                "model_differs", role.name, f"{role.model} is not the same model on all its hosts ({listing}): answers depend on where it runs.",
                 f"mmos models pull {quote(role.model)} --host {last}, and on the others: the newest is then everywhere",
             )  # fmt: skip
 
@@ -155,9 +155,9 @@ def _resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resi
 
 def _too_large(state: HostState, resident: Resident, room: int) -> Finding:
     spare = room - resident.file_size - OVERHEAD
-    held = resident.cache
-    window = spare // (held.token_bytes * resident.parallel) // _STEP * _STEP if held and spare > 0 else 0
-    takes = f"{'up to ' if held and held.at_most else ''}{_gb(resident.size)} GB of {state.vram_gb:g}"
+    kv_cache = resident.cache
+    window = spare // (kv_cache.token_bytes * resident.parallel) // _STEP * _STEP if kv_cache and spare > 0 else 0
+    takes = f"{'up to ' if kv_cache and kv_cache.at_most else ''}{_gb(resident.size)} GB of {state.vram_gb:g}"
     slow = "what does not fit is computed on the CPU, many times as slowly"
     if window >= _LEAST_WINDOW:
         return warning(

@@ -92,11 +92,11 @@ def marked(facts: Facts) -> Iterator[Finding]:
 
 def _measured(facts: Facts, role: ResolvedRole) -> Iterator[Finding]:
     """A trial that has changed how the model is spoken to."""
-    tried = facts.verdict(role)
-    if role.channel is None and tried is not None and tried.channel != facts.able(role):
+    verdict = facts.verdict(role)
+    if role.channel is None and verdict is not None and verdict.channel != facts.able(role):
         yield info(
             "channel_measured", role.name,
-            f"{role.model} is offered tools by {_WORDS[tried.channel]}: {tried.why}.",
+            f"{role.model} is offered tools by {_WORDS[verdict.channel]}: {verdict.why}.",
             f"To undo it: mmos models test --forget {quote(role.model)}, or write channel: {facts.able(role)} for {role.name}.",
         )  # fmt: skip
 

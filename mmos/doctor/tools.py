@@ -47,17 +47,17 @@ _HISTORY = (
 
 async def rendered(facts: Facts, fleet: Fleet, probing: Probing, note: Callable[[str], None]) -> dict[tuple[str, str], Rendered]:
     """For each host and model whose role calls tools by its host: what it makes of the probe."""
-    wanted = _wanted(facts)
-    asked = _asked(facts, wanted, probing)
-    cold = [f"{role.model} on {state.name}" for state, role in asked if not state.holds(role.model)]
+    pairs = _pairs(facts)
+    probes = _probes(facts, pairs, probing)
+    cold = [f"{role.model} on {state.name}" for state, role in probes if not state.holds(role.model)]
     if cold:
         note(f"Loading {', '.join(cold)} to see how tools reach the model …")
-    hosts = dict.fromkeys(state.name for state, _ in asked)
-    told = await asyncio.gather(*(_on_host(fleet, [one for one in asked if one[0].name == host]) for host in hosts))
-    found = {place: one for part in told for place, one in part.items()}
+    hosts = dict.fromkeys(state.name for state, _ in probes)
+    results = await asyncio.gather(*(_on_host(fleet, [one for one in probes if one[0].name == host]) for host in hosts))
+    found = {place: one for part in results for place, one in part.items()}
     return {
         (state.name, canonical(role.model)): found.get((state.name, canonical(role.model)), Rendered(None, _UNASKED))
-        for state, role in wanted
+        for state, role in pairs
     }
 
 
@@ -66,7 +66,7 @@ def holds_tools(role: ResolvedRole) -> bool:
     return role.name in ("arbiter", "interpreter") or bool(role.tools.allow)
 
 
-def _wanted(facts: Facts) -> list[tuple[HostState, ResolvedRole]]:
+def _pairs(facts: Facts) -> list[tuple[HostState, ResolvedRole]]:
     """Each host and model once, those first that hold tools now."""
     able = [role for role in facts.roles.values() if facts.channel(role) == "tools" and "tools" in (facts.capabilities(role) or ())]
     places: dict[tuple[str, str], tuple[HostState, ResolvedRole]] = {}
@@ -77,24 +77,24 @@ def _wanted(facts: Facts) -> list[tuple[HostState, ResolvedRole]]:
     return list(places.values())
 
 
-def _asked(facts: Facts, wanted: list[tuple[HostState, ResolvedRole]], probing: Probing) -> list[tuple[HostState, ResolvedRole]]:
+def _probes(facts: Facts, pairs: list[tuple[HostState, ResolvedRole]], probing: Probing) -> list[tuple[HostState, ResolvedRole]]:
     """Those that are loaded; and, as far as that is allowed, those that can be loaded without a loss to anybody."""
-    asked: list[tuple[HostState, ResolvedRole]] = []
+    probes: list[tuple[HostState, ResolvedRole]] = []
     taken: dict[str, int] = {}
-    for state, role in wanted:
+    for state, role in pairs:
         if state.holds(role.model):
-            asked.append((state, role))
+            probes.append((state, role))
         elif holds_tools(role) and probing != "loaded":
             size = _size(facts, state, role)
-            held = state.vram_used + taken.get(state.name, 0)
-            if probing == "all" or not (state.loaded or state.name in taken) or _fits(state, size, held):
-                asked.append((state, role))
+            used = state.vram_used + taken.get(state.name, 0)
+            if probing == "all" or not (state.loaded or state.name in taken) or _fits(state, size, used):
+                probes.append((state, role))
                 taken[state.name] = taken.get(state.name, 0) + size
-    return asked
+    return probes
 
 
-def _fits(state: HostState, size: int, held: int) -> bool:
-    return state.vram_bytes is not None and fits_beside(size - OVERHEAD, state.vram_bytes - held)
+def _fits(state: HostState, size: int, used: int) -> bool:
+    return state.vram_bytes is not None and fits_beside(size - OVERHEAD, state.vram_bytes - used)
 
 
 def _size(facts: Facts, state: HostState, role: ResolvedRole) -> int:
@@ -102,21 +102,21 @@ def _size(facts: Facts, state: HostState, role: ResolvedRole) -> int:
     return need(listed.size if listed else 0, cache(card.details) if card else None, role.window, state.parallel)
 
 
-async def _on_host(fleet: Fleet, asked: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendered]:
+async def _on_host(fleet: Fleet, probes: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendered]:
     """One after the other: a host loads one model at a time anyway."""
-    return {(state.name, canonical(role.model)): await _ask(fleet, state, role) for state, role in asked}
+    return {(state.name, canonical(role.model)): await _ask(fleet, state, role) for state, role in probes}
 
 
 async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendered:
     host = fleet.host(state.name)
     if not isinstance(host, OllamaHost):
         return Rendered(None, "its host does not show prompts")
-    held = state.holds(role.model)
-    window = (held and held.context_length) or role.window  # another one would load it anew
-    keep_alive = None if held else role.keep_alive
+    loaded = state.holds(role.model)
+    window = (loaded and loaded.context_length) or role.window  # another one would load it anew
+    keep_alive = None if loaded else role.keep_alive
     options = {"num_predict": 1}  # where a host does not know the question, it answers it
-    request = ChatRequest(role.model, _HISTORY, window, tools=_OFFER, options=options, keep_alive=keep_alive, cold=held is None)
-    patience = WARM_SECONDS if held else COLD_SECONDS
+    request = ChatRequest(role.model, _HISTORY, window, tools=_OFFER, options=options, keep_alive=keep_alive, cold=loaded is None)
+    patience = WARM_SECONDS if loaded else COLD_SECONDS
     try:
         text = await host.render(request, timeouts=Timeouts(load=patience, first_byte=patience, total=patience))
     except HostError as error:

@@ -167,9 +167,9 @@ async def save(session: Session, argument: str) -> None:
         raise UsageError("The file name is missing.", next_step="/save FILE writes this conversation as Markdown.")
     if session.thread is None:
         raise UsageError("Nothing has been said yet.")
-    told = await exchanges_of(session.app.journal, session.thread)
-    _write(name, as_markdown(session.name or session.thread, told), force)
-    session.say(f"{counted(len(told), 'exchange')} written to {name}.")
+    exchanges = await exchanges_of(session.app.journal, session.thread)
+    _write(name, as_markdown(session.name or session.thread, exchanges), force)
+    session.say(f"{counted(len(exchanges), 'exchange')} written to {name}.")
 
 
 def _write(name: str, text: str, force: bool) -> None:
@@ -182,11 +182,11 @@ def _write(name: str, text: str, force: bool) -> None:
         raise UsageError(f"{name} cannot be written: {(error.strerror or str(error)).lower()}.") from None
 
 
-def as_markdown(name: str, told: list[Exchange]) -> str:
+def as_markdown(name: str, exchanges: list[Exchange]) -> str:
     from mmos.views.exchanges import with_files
 
     parts = [f"# {name}\n"]
-    for exchange in told:
+    for exchange in exchanges:
         marks = [exchange.status] if exchange.status != "answered" else []
         marks += ["asked again later"] if exchange.withdrawn else []
         head = " · ".join([when(exchange.time), *marks])
@@ -239,16 +239,16 @@ async def set_(session: Session, argument: str) -> None:
             raise
         if key.strip() in session.options.roles:
             await _look_for(session, key.strip())
-    told = session.options.rows()
-    if told:
-        table(session.page, ("SET", "TO"), told)
+    rows = session.options.rows()
+    if rows:
+        table(session.page, ("SET", "TO"), rows)
     else:
         session.say("Nothing is set. Everything is as configured.")
 
 
 async def _look_for(session: Session, role: str) -> None:
     """Warn at once if no host can serve the role now. The value stays set, because the user may pull the model meanwhile."""
-    wanted = f"{role}={session.cast()[role].role.model}"
+    assignment = f"{role}={session.cast()[role].role.model}"
     for missing in await session.app.unserved(session.options.run_options()):
-        if wanted in missing.roles:
+        if assignment in missing.roles:
             session.say(f"! {missing.text}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmos.cli.chat.page import table
 from mmos.cli.chat.session import Session
 from mmos.cli.output import when
-from mmos.cli.questions import meant
+from mmos.cli.questions import parsed_answer
 from mmos.cli.text import flat
 from mmos.errors import NotFound, UsageError
 from mmos.plurals import counted
@@ -97,8 +97,8 @@ async def thread(session: Session, argument: str) -> None:
     elif session.thread is None:
         session.say("This is a new conversation. Nothing has been said yet.")
     else:
-        said = len(await exchanges_of(session.app.journal, session.thread))
-        session.say(f"Thread {session.name or session.thread}, {counted(said, 'exchange')}. Resume it with: {resume_command(session)}")
+        number = len(await exchanges_of(session.app.journal, session.thread))
+        session.say(f"Thread {session.name or session.thread}, {counted(number, 'exchange')}. Resume it with: {resume_command(session)}")
 
 
 def resume_command(session: Session) -> str:
@@ -124,25 +124,25 @@ async def switch_to(session: Session, name: str, *, on_event: bool = True) -> No
             session.say(f"A new conversation named {name} begins with your next message.")
         return
     session.begin(found, next((row.name for row in _rows(listed) if row.thread == found), ""))
-    told = [exchange for exchange in await exchanges_of(session.app.journal, found) if not exchange.withdrawn]
-    if told:
-        session.last = told[-1].run, told[-1].typed
+    exchanges = [exchange for exchange in await exchanges_of(session.app.journal, found) if not exchange.withdrawn]
+    if exchanges:
+        session.last = exchanges[-1].run, exchanges[-1].typed
     if on_event:
-        _show_tail(session, told)
+        _show_tail(session, exchanges)
         if became := await unfinished(session):
             session.say(became)
 
 
-def _show_tail(session: Session, told: list[Exchange]) -> None:
+def _show_tail(session: Session, exchanges: list[Exchange]) -> None:
     """Show the last exchanges, so that users see where they stopped."""
     from mmos.views.exchanges import with_files
 
-    if len(told) > TAIL:
-        session.say(f"… {len(told) - TAIL} earlier")
-    for exchange in told[-TAIL:]:
+    if len(exchanges) > TAIL:
+        session.say(f"… {len(exchanges) - TAIL} earlier")
+    for exchange in exchanges[-TAIL:]:
         session.echo(with_files(exchange.task, exchange.files))
         session.page.markdown(exchange.answer or "(no answer)")
-        if exchange.status != "answered" and exchange is not told[-1]:  # `unfinished` describes the last one
+        if exchange.status != "answered" and exchange is not exchanges[-1]:  # `unfinished` describes the last one
             session.say(f"[{exchange.status}]")
 
 
@@ -208,9 +208,9 @@ async def resume(session: Session, argument: str) -> None:
     if question is None and argument:
         raise UsageError("The last turn has no open question.", next_step=AGAIN)
     if question is not None and argument:
-        await session.app.answer(run, meant(argument, question))
+        await session.app.answer(run, parsed_answer(argument, question))
     elif question is not None and session.page.answerer() is None and options.on_question is None:
-        raise UsageError(_asked(question), next_step=ANSWER)
+        raise UsageError(_question_text(question), next_step=ANSWER)
     await session.resume_run(run, options)
 
 
@@ -218,8 +218,8 @@ def _options(session: Session, view: RunView) -> RunOptions:
     """Take the options of the run, with the values that are set in this session. Questions go to the user of this session."""
     from mmos.app import RunOptions
 
-    asked = "ask" if session.page.answerer() is not None else None
-    return RunOptions.of_facts({**view.options, "on_question": asked, **session.options.run_options().as_facts()})
+    on_question = "ask" if session.page.answerer() is not None else None
+    return RunOptions.of_facts({**view.options, "on_question": on_question, **session.options.run_options().as_facts()})
 
 
 async def unfinished(session: Session) -> str:
@@ -233,12 +233,12 @@ async def unfinished(session: Session) -> str:
     if view.status is None and session.app.journal.alive(view.process):
         return "Another process still works on the last turn."
     if question is not None and view.status in (None, "waiting"):
-        return f"The last turn waits for your answer. {_asked(question)} {ANSWER}"
+        return f"The last turn waits for your answer. {_question_text(question)} {ANSWER}"
     became = "was interrupted before its end" if view.status is None else f"ended without a whole answer ({view.status})"
     return f"The last turn {became}. {AGAIN}"
 
 
-def _asked(question: QuestionAsked) -> str:
+def _question_text(question: QuestionAsked) -> str:
     options = ", ".join(f"{number}. {flat(option)}" for number, option in enumerate(question.options, 1))
     return f"{question.role} asks: {flat(question.text)}{f' ({options})' if options else ''}"
 

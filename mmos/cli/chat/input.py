@@ -12,7 +12,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 
 from mmos.cli.chat.commands import COMMANDS
-from mmos.cli.history import LONGEST, Typed, add, newest
+from mmos.cli.history import LONGEST, HistoryEntry, add, newest
 from mmos.errors import MmosError
 
 
@@ -73,7 +73,7 @@ class InputHistory(History):
         if folder is None or len(string) > LONGEST:
             return
         try:
-            add(folder, Typed(string, self._thread()))
+            add(folder, HistoryEntry(string, self._thread()))
         except (OSError, MmosError):
             return
 

@@ -16,7 +16,7 @@ from mmos.cli.chat.conversations import caution, continue_thread, header, open_s
 from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
 from mmos.cli.chat.page import PageStream
 from mmos.cli.chat.renderer import TerminalPage
-from mmos.cli.questions import meant
+from mmos.cli.questions import parsed_answer
 from mmos.cli.styles import colourless, style
 from mmos.cli.text import fit, flat, hanging, wrapped
 from mmos.errors import MmosError
@@ -90,7 +90,7 @@ class Dialog:
         session = self.session
         if session is not None and session.cancel():
             self._warned = False
-        elif self.page.typed:
+        elif self.page.input_text:
             self.page.type("")
             if session is not None:
                 session.instead = ""
@@ -104,7 +104,7 @@ class Dialog:
         self._beside(self._edit())
 
     async def _edit(self) -> None:
-        changed = await self.page.edit(self.page.typed)
+        changed = await self.page.edit(self.page.input_text)
         if changed is None:
             self.page.note("There is no editor. Set $VISUAL or $EDITOR to one that works.")
         else:
@@ -115,15 +115,15 @@ class Dialog:
     async def ask(self, question: QuestionAsked) -> str:
         """Ask the question in the input line. Afterwards, restore what the user was typing."""
         page = self.page
-        begun, self._options = page.typed, question.options
+        draft, self._options = page.input_text, question.options
         page.type("")
-        page.lines(self._asked(question))
+        page.lines(self._question_lines(question))
         page.asking = "answer › " if question.default is None else f"answer [{fit(flat(question.default), 30)}] › "
         try:
             answer = await self._answer(question)
         finally:
             self._question, self._options, page.asking = None, (), ""
-            page.type(begun)
+            page.type(draft)
             page.refresh()
         first, *rest = wrapped(answer, page.width - 2)
         page.lines([style(f"› {first}", "bold"), *rest, ""])
@@ -133,7 +133,7 @@ class Dialog:
         """Ask a yes-or-no question of MMOS itself."""
         return await self.ask(QuestionAsked("", "", "mmos", "", text, "confirm", ("yes", "no"), default)) in ("yes", "y")
 
-    def _asked(self, question: QuestionAsked) -> list[str]:
+    def _question_lines(self, question: QuestionAsked) -> list[str]:
         width = self.page.width
         text = wrapped(f"{question.role} asks: {question.text}", width)
         options = [line for number, option in enumerate(question.options, 1) for line in hanging(f"  {number}. ", flat(option), width)]
@@ -142,9 +142,9 @@ class Dialog:
     async def _answer(self, question: QuestionAsked) -> str:
         while True:
             self._question = asyncio.get_running_loop().create_future()
-            given = (await self._question).strip()
-            if given or question.default is not None:
-                return meant(given, question)
+            line = (await self._question).strip()
+            if line or question.default is not None:
+                return parsed_answer(line, question)
 
     def _thread(self) -> str:
         """The conversation that typed lines belong to."""
@@ -229,8 +229,8 @@ async def _talk(dialog: Dialog, session: Session, thread: str | None, last: bool
     page = dialog.page
     await continue_thread(session, thread, last)
     page.note(header(session))
-    if told := caution(session.app):
-        page.note(told)
+    if warning := caution(session.app):
+        page.note(warning)
     dialog.session = session
     looking = asyncio.create_task(_look_around(dialog, session))
     try:

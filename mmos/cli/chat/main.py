@@ -38,7 +38,7 @@ INCAPABLE = ("", "dumb", "unknown")
     help="With --rehearse: run the hosts' clock X times as fast as real time.",
 )
 @shared_options
-def chat(options: Options, thread: str | None, last: bool, **given: Any) -> int:
+def chat(options: Options, thread: str | None, last: bool, **arguments: Any) -> int:
     """Talk with the arbiter.
 
     \b
@@ -53,17 +53,17 @@ def chat(options: Options, thread: str | None, last: bool, **given: Any) -> int:
     """
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
-    options = replace(options, time_scale=given.pop("time_scale"), timeout=given["timeout"])
-    given["roles"] = chosen(given["roles"])
+    options = replace(options, time_scale=arguments.pop("time_scale"), timeout=arguments["timeout"])
+    arguments["roles"] = chosen(arguments["roles"])
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     if terminal and os.environ.get("TERM", "") not in INCAPABLE and sys.platform != "win32":
         with _prompt():
             from mmos.cli.chat.interactive import at_terminal
 
-            return run_to_end(lambda: at_terminal(options, _options(**given), thread, last))
+            return run_to_end(lambda: at_terminal(options, _options(**arguments), thread, last))
     from mmos.cli.chat.plain import line_by_line
 
-    return run_to_end(lambda: line_by_line(options, _options(**given), thread, last, at_terminal=terminal))
+    return run_to_end(lambda: line_by_line(options, _options(**arguments), thread, last, at_terminal=terminal))
 
 
 @contextmanager

@@ -71,14 +71,14 @@ class PageStream(io.TextIOBase):
     def __init__(self, page: Page) -> None:
         super().__init__()
         self._page = page
-        self._begun = ""
+        self._rest = ""
         self._loop = asyncio.get_running_loop()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
+        *lines, self._rest = (self._rest + text).split("\n")
         if lines:  # a tool may write from another thread
             self._loop.call_soon_threadsafe(self._page.lines, [style(harmless(unstyled(line)), "dim") for line in lines])
         return len(text)

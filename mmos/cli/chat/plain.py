@@ -100,30 +100,30 @@ class JsonPipe(Pipe):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: list[str] = []
+        self._output: list[str] = []
 
     def lines(self, lines: Iterable[str]) -> None:
-        self._said.extend(map(unstyled, lines))
+        self._output.extend(map(unstyled, lines))
 
     def note(self, text: str) -> None:
-        self._said.append(harmless(text))
+        self._output.append(harmless(text))
 
     def show_error(self, error: MmosError) -> None:
         from mmos.views.document import failure
 
         self._count(error)
-        self._said.clear()
+        self._output.clear()
         self._print(failure(error.code, error.message, error.next_step))
 
     def answered(self, answer: Answer) -> None:
-        self._said.clear()
+        self._output.clear()
         self._print(answer.document())
 
     def finish(self, line: str) -> None:
         """Print the document of a command: everything that it wrote."""
-        if self._said:
-            self._print({"version": 1, "command": line, "output": "\n".join(self._said)})
-            self._said.clear()
+        if self._output:
+            self._print({"version": 1, "command": line, "output": "\n".join(self._output)})
+            self._output.clear()
 
     def _print(self, document: Any) -> None:
         print_json_line(document)
@@ -213,7 +213,7 @@ class LineReader:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._ready: deque[str] = deque()
-        self._begun = b""
+        self._rest = b""
         self._ended = False
 
     async def next(self) -> str | None:
@@ -226,8 +226,8 @@ class LineReader:
     def _take(self, block: bytes) -> None:
         if not block:
             self._ended = True
-            block = b"\n" if self._begun else b""
-        *lines, self._begun = (self._begun + block).split(b"\n")
+            block = b"\n" if self._rest else b""
+        *lines, self._rest = (self._rest + block).split(b"\n")
         self._ready.extend(line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines)
 
     async def _readable(self) -> None:
@@ -267,10 +267,10 @@ def _quiet(text: str) -> None:
 async def _serve(page: Pipe, session: Session, lines: LineReader) -> None:
     ended = asyncio.Event()
     session.leave = ended.set
-    if told := await unfinished(session):
-        _quiet(told)
-    if told := caution(session.app):
-        _quiet(told)
+    if text := await unfinished(session):
+        _quiet(text)
+    if text := caution(session.app):
+        _quiet(text)
     while not ended.is_set() and (line := await lines.next()) is not None:
         if line.strip():
             await commands.handle(session, line)
@@ -281,8 +281,8 @@ async def _serve(page: Pipe, session: Session, lines: LineReader) -> None:
 async def _converse(page: SimpleTerminal, session: Session, lines: LineReader) -> None:
     """Read lines as from a pipe, but with a prompt and questions. Ctrl-C stops the turn."""
     page.note(header(session))
-    if told := caution(session.app):
-        page.note(told)
+    if warning := caution(session.app):
+        page.note(warning)
     main = cast("asyncio.Task[Any]", asyncio.current_task())
     left: list[bool] = []
 
@@ -315,10 +315,10 @@ def _interruptible(page: SimpleTerminal, session: Session, leave: Any) -> Iterat
         nonlocal warned
         if session.cancel():
             return
-        if warned == session.said:
+        if warned == session.lines_sent:
             leave()
         else:
-            warned = session.said
+            warned = session.lines_sent
             page.note("\nPress Ctrl-C again or Ctrl-D to leave.")
             page.prompt()
 

@@ -34,7 +34,7 @@ class TurnRenderer:
         self._page = page
         self._live = Activity(number, page.unserved)
         self._clock = asyncio.get_running_loop().time
-        self._live.arbiter.begun = self._clock()
+        self._live.arbiter.start = self._clock()
         self._stream: MarkdownStream | None = None
         self._width = 0
         self._blocks: list[str] = []
@@ -43,7 +43,7 @@ class TurnRenderer:
         """The drawn lines of the open block. None: draw it again."""
         self._apart = False
         """Whether the next block needs an empty line above it."""
-        self._said = ""
+        self._text = ""
         """The text of the arbiter's newest turn."""
         page.live = self.lines
         page.tick(True)
@@ -55,12 +55,12 @@ class TurnRenderer:
         if hint.depth:
             return  # the next tick shows it
         if hint.kind == "token":
-            first = not self._said
+            first = not self._text
             self._say(hint.text)
             self._page.refresh(now=first)
         elif hint.kind == "turn":
             self._end()
-        elif hint.kind == "restart" and self._said:
+        elif hint.kind == "restart" and self._text:
             self._end()
             self._note("[the answer broke off; MMOS tries again]")  # an event tells why
 
@@ -75,7 +75,7 @@ class TurnRenderer:
     # ---------------------------------------------------------------- the answer's text
 
     def _say(self, text: str) -> None:
-        self._said += text
+        self._text += text
         self._blocks += self._markdown().feed(text)
         self._tail = None
         self._settle()
@@ -100,7 +100,7 @@ class TurnRenderer:
 
     def _end(self) -> None:
         self._close()
-        self._said = ""
+        self._text = ""
 
     def _settle(self) -> None:
         """Move finished lines to the scrollback."""
@@ -129,17 +129,17 @@ class TurnRenderer:
                 self._tail = stream.tail()
         width = page.width
         works = self._live.lines(now, width)
-        held = self._blocks if not self._live.settled else []
+        blocks = self._blocks if not self._live.settled else []
         status = [] if works else [self._live.status(now, width)]
-        return [*works, *held, *(self._tail or []), *status]
+        return [*works, *blocks, *(self._tail or []), *status]
 
     def finish(self, answer: Answer) -> None:
         """Show the rest of the answer and how the turn ended."""
         self._live.abandon(self._clock())
         text = answer.text or ""
-        if self._said and text.startswith(self._said):
-            self._say(text[len(self._said) :])
-        elif text and answer.status != "cancelled" and text != self._said:
+        if self._text and text.startswith(self._text):
+            self._say(text[len(self._text) :])
+        elif text and answer.status != "cancelled" and text != self._text:
             self._end()
             self._say(text)
         self._end()
@@ -154,13 +154,13 @@ class TurnRenderer:
     def _footer(self, answer: Answer) -> list[str]:
         width, reason = self._page.width, answer.reason
         lines: list[str] = []
-        said = []
+        notes = []
         if answer.status == "cancelled":
-            said.append(INTERRUPTED)
+            notes.append(INTERRUPTED)
         elif answer.status != "answered":
             lines += [style(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
-            said += [step] if reason and (step := next_step(reason)) else []
-        return lines + [style(line, "dim") for text in (*said, spent(answer.view)) for line in wrapped(text, width)]
+            notes += [step] if reason and (step := next_step(reason)) else []
+        return lines + [style(line, "dim") for text in (*notes, spent(answer.view)) for line in wrapped(text, width)]
 
 
 class TerminalPage(Terminal):

@@ -62,11 +62,11 @@ async def tools(session: Session, argument: str) -> None:
             raise UsageError(f"There is no tool {argument!r}{perhaps(argument, box.names) or '.'}", next_step="/tools lists the tools.")
         _one_tool(session, one)
         return
-    held = session.answerer.box
-    if not held:
+    toolbox = session.answerer.box
+    if not toolbox:
         session.say(f"The {session.answerer.role.name} has no tools.")
         return
-    table(session.page, ("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in held])
+    table(session.page, ("TOOL", "FOR"), [(tool.name, tool.spec.description) for tool in toolbox])
 
 
 def _one_tool(session: Session, tool: Tool) -> None:
@@ -138,7 +138,7 @@ async def open_(session: Session, argument: str) -> None:
 
 # ---------------------------------------------------------------- /why and /usage
 
-TOLD = frozenset({"host", "warm", "swap", "queue_seconds"})
+SHOWN_ELSEWHERE = frozenset({"host", "warm", "swap", "queue_seconds"})
 """Fields of a placement that the line shows in another way."""
 
 
@@ -150,12 +150,12 @@ class Account:
     lines: list[str] = field(default_factory=list)
     below: list[Account] = field(default_factory=list)
 
-    def told(self, depth: int, width: int) -> Iterator[str]:
+    def rows(self, depth: int, width: int) -> Iterator[str]:
         yield from indented(self.head, depth, width)
         for line in self.lines:
             yield from indented(line, depth + 1, width)
         for inner in self.below:
-            yield from inner.told(depth + 1, width)
+            yield from inner.rows(depth + 1, width)
 
 
 def indented(text: str, depth: int, width: int) -> Iterator[str]:
@@ -184,14 +184,14 @@ def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) 
             case events.CallStarted() as event:
                 calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
             case events.LaneOpened() as event:
-                asked = calls.get(event.call) or f"you asked: {flat(event.message.content)}"
-                account = accounts[event.lane] = Account(f"{event.role}: {asked}")
+                cause = calls.get(event.call) or f"you asked: {flat(event.message.content)}"
+                account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
                 accounts[event.lane].lines += [_place(event, chosen), _seconds(event)]
             case events.ModelFailed() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
-    return [line for top in tops for line in top.told(0, width)]
+    return [line for top in tops for line in top.rows(0, width)]
 
 
 def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
@@ -199,7 +199,9 @@ def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
     named = "as set in this session" if event.role in chosen else "as configured"
     placement = event.placement
     known = _memory(event)
-    known += [f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in TOLD and _plain(value)]
+    known += [
+        f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in SHOWN_ELSEWHERE and _plain(value)
+    ]
     return f"{event.model}, {named}, on {event.host}{', ' if known else ''}{', '.join(known)}"
 
 

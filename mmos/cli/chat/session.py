@@ -152,7 +152,7 @@ class Session:
     drop_queue: Callable[[], Sequence[str]] = tuple
     """Drops the lines that were typed ahead."""
     leave: Callable[[], None] = lambda: None
-    said: int = 0
+    lines_sent: int = 0
     """Number of lines that the user has sent."""
     answering: bool = False
     """Whether a model is at work. A running command does not count."""
@@ -168,7 +168,7 @@ class Session:
 
     async def carry_out(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out one line of the user, and show its error if it fails."""
-        self.said += 1
+        self.lines_sent += 1
         self._work = asyncio.create_task(work)
         try:
             await self._work

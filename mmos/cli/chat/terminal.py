@@ -114,13 +114,13 @@ SPARE_ROWS = 2
 class Output(Vt100_Output):
     """Writes a whole frame at once, so that erased lines do not flicker. It bypasses the guard of stdout, so it cleans what it writes."""
 
-    held = False
+    is_held = False
 
     def write(self, data: str) -> None:
         super().write(harmless(data) if data.strip("\r\n") else data)
 
     def flush(self) -> None:
-        if not self.held:
+        if not self.is_held:
             super().flush()
 
 
@@ -139,16 +139,16 @@ class Terminal:
         self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
-        self._drawn = float("-inf")
+        self._last_frame = float("-inf")
         self._clean = False
         self._handler = handler
         self._output: Output = Output.from_pty(sys.stdout)  # type: ignore[assignment]  # returns the class that it is called on
         self._output.enable_cpr = False  # over ssh, a late reply of the terminal would appear in the input line
-        self._session: PromptSession[str] = self._made(history, completer)
+        self._session: PromptSession[str] = self._prompt_session(history, completer)
         self._loop = asyncio.get_running_loop()
         self._running: asyncio.Task[Any] | None = None
 
-    def _made(self, history: History, completer: Completer) -> PromptSession[str]:
+    def _prompt_session(self, history: History, completer: Completer) -> PromptSession[str]:
         session: PromptSession[str] = PromptSession(
             self._message,
             multiline=True,
@@ -182,7 +182,7 @@ class Terminal:
 
     def refresh(self, *, now: bool = False) -> None:
         """Draw what has changed: at once if the last frame is old enough, otherwise together with later changes."""
-        wait = 0.0 if now else self._drawn + REDRAW_SECONDS - self._loop.time()
+        wait = 0.0 if now else self._last_frame + REDRAW_SECONDS - self._loop.time()
         if wait <= 0:
             self._invalidate()
         elif self._timer is None:
@@ -215,18 +215,18 @@ class Terminal:
 
     def _before(self, _app: Any) -> None:
         """Draw the changed lines above the input line, before prompt_toolkit draws that line."""
-        self._drawn = self._loop.time()
+        self._last_frame = self._loop.time()
         rows = self._output.get_size().rows
         live = [*self.live(), *self.below()]
         live = live[max(0, len(live) - max(0, rows - SPARE_ROWS - self._input_rows(rows))) :]
         if not self._clean:
-            self._output.held = True
+            self._output.is_held = True
             self._output.write_raw("\r")  # erases the provisional prompt of `mmos.cli.chat.main`
             self._output.erase_down()
             self._clean = True
         if not self._pending and live == self._shown:
             return
-        self._output.held = True
+        self._output.is_held = True
         self._session.app.renderer.erase(leave_alternate_screen=False)
         same = 0 if self._pending else _common(live, self._shown)
         self._output.cursor_up(len(self._shown) - same)
@@ -246,7 +246,7 @@ class Terminal:
         return max(menu, sum(1 + (before + cells(line)) // self.width for line in buffer.document.lines))
 
     def _after(self, _app: Any) -> None:
-        self._output.held = False
+        self._output.is_held = False
         self._output.flush()
 
     # ---------------------------------------------------------------- the input line
@@ -263,7 +263,7 @@ class Terminal:
         buffer.cursor_position = len(text)
 
     @property
-    def typed(self) -> str:
+    def input_text(self) -> str:
         return self._session.default_buffer.text
 
     def remember(self, text: str) -> None:

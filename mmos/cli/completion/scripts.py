@@ -74,13 +74,13 @@ def script(shell: str, command: click.Command) -> str:
 
 def answer(command: click.Command, instruction: str) -> int:
     """Print the completions that the shell asks for, without error messages."""
-    shell, _, wish = instruction.partition("_")
-    if shell not in SHELLS or wish not in ("complete", "source"):
+    shell, _, request = instruction.partition("_")
+    if shell not in SHELLS or request not in ("complete", "source"):
         return 1
-    asked = SHELLS[shell](command, {}, "mmos", VARIABLE)
-    told = asked.source() if wish == "source" else asked.complete()
-    if told:
-        click.echo(told)
+    completion = SHELLS[shell](command, {}, "mmos", VARIABLE)
+    text = completion.source() if request == "source" else completion.complete()
+    if text:
+        click.echo(text)
     return 0
 
 
@@ -112,15 +112,15 @@ def install(shell: str, command: click.Command, environ: Mapping[str, str]) -> l
     where = place(shell, environ)
     where.script.parent.mkdir(parents=True, exist_ok=True)
     where.script.write_text(where.begin + script(shell, command), encoding="utf-8")
-    told = [f"Wrote {where.script}."]
+    messages = [f"Wrote {where.script}."]
     if where.start is not None:
         line = f"[ -r {shlex.quote(str(where.script))} ] && . {shlex.quote(str(where.script))}"
         before = where.start.read_text(encoding="utf-8", errors="surrogateescape") if where.start.exists() else ""
         if line not in before:
             with where.start.open("a", encoding="utf-8") as file:
                 file.write(f"{'' if before.endswith(chr(10)) or not before else chr(10)}\n# completion of mmos\n{line}\n")
-            told.append(f"Added two lines to {where.start}, which read it.")
-    return [*told, f"Every new {shell} has completion. To use it in this one, type: . {shlex.quote(str(where.script))}"]
+            messages.append(f"Added two lines to {where.start}, which read it.")
+    return [*messages, f"Every new {shell} has completion. To use it in this one, type: . {shlex.quote(str(where.script))}"]
 
 
 # ---------------------------------------------------------------- which shell this is

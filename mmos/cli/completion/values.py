@@ -49,17 +49,17 @@ class KnownValues(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         try:
-            found = list(self._source(_setting(ctx), incomplete))
+            found = list(self._source(_options(ctx), incomplete))
         except (MmosError, OSError, sqlite3.Error, ValueError):  # Tab must not print errors
             return []
         fitting = [(value, about) for value, about in found if value.casefold().startswith(incomplete.casefold()) and value.isprintable()]
         return [CompletionItem(value, help=one_line(about, HELP_WIDTH) or None) for value, about in fitting[:MOST]]
 
 
-def _setting(ctx: click.Context) -> Options:
-    given = ctx.params
+def _options(ctx: click.Context) -> Options:
+    parameters = ctx.params
     return Options(
-        given.get("config"), given.get("state"), bool(given.get("rehearse")), json=False, verbose=0, embedded=bool(given.get("embedded"))
+        parameters.get("config"), parameters.get("state"), bool(parameters.get("rehearse")), json=False, verbose=0, embedded=bool(parameters.get("embedded"))
     )  # fmt: skip
 
 
@@ -145,8 +145,8 @@ def _hosts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
 
 def _roles(options: Options, incomplete: str) -> Offers:
     """Complete `ROLE=MODEL@HOST` one part at a time."""
-    role, given, model = incomplete.partition("=")
-    if not given:
+    role, sign, model = incomplete.partition("=")
+    if not sign:
         return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(options))]
     name, at, _ = model.partition("@")
     if not at:

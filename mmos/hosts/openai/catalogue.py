@@ -28,10 +28,10 @@ async def tags(wire: Wire) -> list[Installed]:
     entries = await listed(wire)
     owners = {reading.word(entry.get("owned_by")) for entry in entries}
     if _LLAMA_SERVER in owners:
-        props = await _asked(wire, "../props")
+        props = await _page(wire, "../props")
         entries = [{**entry, **_of_llama_server(props)} for entry in entries]
     elif _LM_STUDIO in owners:
-        own = await _asked(wire, "../api/v0/models")
+        own = await _page(wire, "../api/v0/models")
         known = {reading.model(row.get("id")): row for row in _rows(own)}
         entries = [{**entry, **known.get(reading.model(entry.get("id")), {})} for entry in entries]
     return [_installed(entry) for entry in entries if reading.model(entry.get("id"))]
@@ -59,12 +59,12 @@ async def embed(wire: Wire, model: str, texts: Sequence[str], timeouts: Timeouts
     return embedded(wire.site(model), [_unpacked(placed.get(place)) for place in range(len(rows))], len(texts))
 
 
-def _unpacked(given: Any) -> Any:
+def _unpacked(vector: Any) -> Any:
     """Numbers, also where they came as bytes in base64."""
-    if not isinstance(given, str):
-        return given
+    if not isinstance(vector, str):
+        return vector
     try:
-        packed = array("f", b64decode(given, validate=True))
+        packed = array("f", b64decode(vector, validate=True))
     except ValueError:
         return None
     if sys.byteorder == "big":
@@ -72,7 +72,7 @@ def _unpacked(given: Any) -> Any:
     return packed.tolist()
 
 
-async def _asked(wire: Wire, path: str) -> Mapping[str, Any]:
+async def _page(wire: Wire, path: str) -> Mapping[str, Any]:
     """What a server adds to the common face; nothing where it does not."""
     try:
         return await wire.ask(path)
@@ -87,15 +87,15 @@ def _rows(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _of_llama_server(props: Mapping[str, Any]) -> dict[str, Any]:
     """It serves one model: the window of a slot, whether the model's template has a place for tools, and whether it sees."""
-    told: dict[str, Any] = {"modalities": props.get("modalities")}
+    entry: dict[str, Any] = {"modalities": props.get("modalities")}
     settings, template, caps = props.get("default_generation_settings"), props.get("chat_template"), props.get("chat_template_caps")
     if isinstance(settings, dict):
-        told["max_model_len"] = settings.get("n_ctx")
+        entry["max_model_len"] = settings.get("n_ctx")
     if isinstance(caps, dict) and isinstance(caps.get("supports_tools"), bool):
-        told["capabilities"] = ["tool_use"] * caps["supports_tools"]
+        entry["capabilities"] = ["tool_use"] * caps["supports_tools"]
     elif isinstance(template, str) and template:
-        told["capabilities"] = ["tool_use"] * ("tools" in template)
-    return told
+        entry["capabilities"] = ["tool_use"] * ("tools" in template)
+    return entry
 
 
 def _installed(entry: Mapping[str, Any]) -> Installed:
@@ -111,19 +111,19 @@ def _installed(entry: Mapping[str, Any]) -> Installed:
 
 def _window(entry: Mapping[str, Any]) -> int | None:
     parameters, meta = reading.part(entry.get("parameters")), reading.part(entry.get("meta"))
-    told = [*map(entry.get, _WINDOWS), parameters.get("max_seq_len"), meta.get("n_ctx"), meta.get("n_ctx_train")]
-    return next(filter(None, map(reading.tokens, told)), None)
+    windows = [*map(entry.get, _WINDOWS), parameters.get("max_seq_len"), meta.get("n_ctx"), meta.get("n_ctx_train")]
+    return next(filter(None, map(reading.tokens, windows)), None)
 
 
 def _capabilities(entry: Mapping[str, Any]) -> frozenset[str] | None:
     """In the words of an Ollama; None where the server does not tell."""
-    told, parameters = entry.get("capabilities"), entry.get("supported_parameters")
+    abilities, parameters = entry.get("capabilities"), entry.get("supported_parameters")
     if entry.get("type") == "embeddings":
         return frozenset({"embedding"})
-    if isinstance(told, dict) and "function_calling" in told:
-        tools = bool(told["function_calling"])
-    elif isinstance(told, list):
-        tools = "tool_use" in told
+    if isinstance(abilities, dict) and "function_calling" in abilities:
+        tools = bool(abilities["function_calling"])
+    elif isinstance(abilities, list):
+        tools = "tool_use" in abilities
     elif isinstance(parameters, list):
         tools = "tools" in parameters
     else:
@@ -137,6 +137,6 @@ def _sees(entry: Mapping[str, Any]) -> bool:
     inputs = architecture.get("input_modalities") if isinstance(architecture, dict) else None
     return (
         entry.get("type") == "vlm"
-        or any(isinstance(told, dict) and told.get("vision") is True for told in (abilities, modalities))
+        or any(isinstance(part, dict) and part.get("vision") is True for part in (abilities, modalities))
         or (isinstance(inputs, list) and "image" in inputs)
     )

@@ -35,7 +35,7 @@ class Key:
         return cls(variable, environ.get(variable, "").strip())
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """The variable in a sentence; what is no usual name of one may be a key, put in the wrong place."""
         return self.variable if self.variable.isupper() else "the variable that `api_key_env` names"
 
@@ -47,11 +47,11 @@ class Key:
         """Nothing is sent without the key that the configuration promises."""
         if not self.value:
             raise Unauthorized(
-                f"{host} needs a key, and {self.said} is not set.", next_step="Set it in the environment.", host=host, model=model
+                f"{host} needs a key, and {self.label} is not set.", next_step="Set it in the environment.", host=host, model=model
             )
         if not self._is_usable:
             raise Unauthorized(
-                f"The key for {host} cannot be sent: {self.said} holds signs that no header may hold.",
+                f"The key for {host} cannot be sent: {self.label} holds signs that no header may hold.",
                 next_step="Copy the key once more.",
                 host=host,
                 model=model,
@@ -169,10 +169,10 @@ class OpenAIHost:
     async def tags(self) -> list[Installed]:
         self._check_key("")
         found = await catalogue.tags(self._wire)
-        told = {model.name: model.context_length for model in found if model.context_length}
+        windows = {model.name: model.context_length for model in found if model.context_length}
         self._names = {canonical(model.name): model.name for model in found} | {model.name: model.name for model in found}
-        self._windows |= told
-        self.abilities = replace(self.abilities, tells_window=bool(told))
+        self._windows |= windows
+        self.abilities = replace(self.abilities, tells_window=bool(windows))
         return found
 
     async def ps(self) -> list[Loaded]:
@@ -264,5 +264,5 @@ def _headers(headers: Mapping[str, str], key: Key | None) -> dict[str, str]:
 
 def _advice(key: Key | None, headers: Mapping[str, str]) -> str:
     if key is not None:
-        return f"Check the key in {key.said}."
+        return f"Check the key in {key.label}."
     return "Check the headers of {host}." if headers else "Name the variable that holds its key as `api_key_env` of {host}."

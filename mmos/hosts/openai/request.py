@@ -99,16 +99,16 @@ def _response_format(schema: bytes, form: str) -> bytes:
 
 def form(message: Message) -> bytes:
     """The message as JSON for `/chat/completions`."""
-    told: dict[str, Any] = {"role": message.role, "content": message.content}
+    fields: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.calls:
         # The text of a turn with calls is left out as it is for an Ollama; the journal keeps it.
-        told["content"] = None
-        told["tool_calls"] = [_call(call.id, call.name, call.arguments) for call in message.calls]
+        fields["content"] = None
+        fields["tool_calls"] = [_call(call.id, call.name, call.arguments) for call in message.calls]
     elif message.role == "tool":
-        told["tool_call_id"] = message.call_id or _implied(message.tool_name)
+        fields["tool_call_id"] = message.call_id or _implied(message.tool_name)
     elif b'"images":' in message.wire and (images := orjson.loads(message.wire).get("images")):
-        told["content"] = [{"type": "text", "text": message.content}, *_pictures(images)]
-    return orjson.dumps(told)
+        fields["content"] = [{"type": "text", "text": message.content}, *_pictures(images)]
+    return orjson.dumps(fields)
 
 
 def _call(id_: str, name: str, arguments: Any) -> dict[str, Any]:

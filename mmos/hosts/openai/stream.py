@@ -36,12 +36,12 @@ _FAILED = ("error", "abort", "cancelled", "failed")
 class OpenAIStream(Growing):
     """The answer of an OpenAI-shaped server; what it does not tell of time is told by our clock."""
 
-    __slots__ = ("_begun", "_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_reread", "_timings", "_usage")
+    __slots__ = ("_clock", "_drafts", "_finish", "_first", "_is_error", "_payload", "_plain", "_reread", "_start", "_timings", "_usage")
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None, clock: Callable[[], float]) -> None:
         super().__init__(site, ids, on_token)
         self._clock = clock
-        self._begun = clock()
+        self._start = clock()
         self._first: float | None = None
         self._plain: bool | None = None
         self._payload = b""
@@ -108,7 +108,7 @@ class OpenAIStream(Growing):
     def reply(self) -> Reply:
         for draft in self._drafts:
             self._calls.append(ToolCall(self._id(draft.id), draft.name, self._arguments(draft.name, draft.arguments)))
-        cost = _cost(self._usage, self._timings, (self._begun, self._first, self._clock()))
+        cost = _cost(self._usage, self._timings, (self._start, self._first, self._clock()))
         return self._reply(cost, _REASONS.get(self._finish, self._finish or "stop"))
 
     # ---------------------------------------------------------------- events
@@ -255,7 +255,7 @@ class Draft:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
-    given: Mapping[str, Any] | None = None
+    as_object: Mapping[str, Any] | None = None
     """Arguments that came as an object, against the custom."""
     _brackets: Brackets = field(default_factory=Brackets)
     _counted: int = 0
@@ -263,14 +263,14 @@ class Draft:
 
     @property
     def arguments(self) -> Any:
-        return "".join(self.pieces) if self.given is None else self.given
+        return "".join(self.pieces) if self.as_object is None else self.as_object
 
     @property
     def is_whole(self) -> bool:
         for piece in self.pieces[self._counted :]:
             self._brackets.take(piece)
         self._counted = len(self.pieces)
-        return self.given is not None or self._brackets.closed
+        return self.as_object is not None or self._brackets.closed
 
 
 class Drafts:
@@ -302,7 +302,7 @@ class Drafts:
             draft.name += name
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
-            draft.given = arguments
+            draft.as_object = arguments
         elif isinstance(arguments, str) and arguments:
             draft.pieces.append(arguments)
         return draft
@@ -332,22 +332,22 @@ def _index(value: object) -> object:
 _MILLI = 1000.0
 
 
-def _cost(told: Mapping[str, Any], timings: Mapping[str, Any], times: tuple[float, float | None, float]) -> Usage:
+def _cost(counts: Mapping[str, Any], timings: Mapping[str, Any], times: tuple[float, float | None, float]) -> Usage:
     """`timings` is what llama.cpp's server adds; `times` are our begin, first piece and end."""
-    begun, first, end = times
+    start, first, end = times
     first = end if first is None else first
     prompt_ms, output_ms = reading.number(timings.get("prompt_ms")), reading.number(timings.get("predicted_ms"))
     return Usage(
-        prompt_tokens=reading.tokens(told.get("prompt_tokens")),
-        output_tokens=reading.tokens(told.get("completion_tokens")) or reading.tokens(timings.get("predicted_n")),
-        prompt_seconds=first - begun if prompt_ms is None else prompt_ms / _MILLI,
+        prompt_tokens=reading.tokens(counts.get("prompt_tokens")),
+        output_tokens=reading.tokens(counts.get("completion_tokens")) or reading.tokens(timings.get("predicted_n")),
+        prompt_seconds=first - start if prompt_ms is None else prompt_ms / _MILLI,
         output_seconds=end - first if output_ms is None else output_ms / _MILLI,
-        total_seconds=end - begun,
-        cached_tokens=_cached(told, timings),
+        total_seconds=end - start,
+        cached_tokens=_cached(counts, timings),
     )
 
 
-def _cached(told: Mapping[str, Any], timings: Mapping[str, Any]) -> int | None:
-    details = reading.part(told.get("prompt_tokens_details"))
-    places = (details.get("cached_tokens"), told.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
+def _cached(counts: Mapping[str, Any], timings: Mapping[str, Any]) -> int | None:
+    details = reading.part(counts.get("prompt_tokens_details"))
+    places = (details.get("cached_tokens"), counts.get("prompt_cache_hit_tokens"), timings.get("cache_n"))
     return next((found for place in places if (found := reading.count(place, reading.TOKENS)) is not None), None)

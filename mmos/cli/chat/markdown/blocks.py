@@ -152,8 +152,8 @@ class Blocks:
             return False
         lines = [*[[] for _ in range(code.blanks)], *code.show(rest, self._look())]
         code.blanks = 0
-        self._put(lines, "code", goes_on=code.begun)
-        code.begun = True
+        self._put(lines, "code", goes_on=code.has_begun)
+        code.has_begun = True
         return True
 
     def _block(self, rest: str) -> None:
@@ -202,8 +202,8 @@ class Blocks:
         paragraph = self._leaf
         paragraph.add(text, joined=joined)
         if lines := paragraph.overflow(self._look()):
-            self._put(lines, "paragraph", goes_on=paragraph.begun)
-            paragraph.begun = True
+            self._put(lines, "paragraph", goes_on=paragraph.has_begun)
+            paragraph.has_begun = True
 
     def _table(self, paragraph: Paragraph, rule: str) -> None:
         above, _, head = paragraph.text.rpartition("\n")
@@ -227,7 +227,7 @@ class Blocks:
         """Finish the open block."""
         leaf, self._leaf = self._leaf, None
         if isinstance(leaf, Paragraph):
-            self._put(leaf.close(self._look()), "paragraph", goes_on=leaf.begun)
+            self._put(leaf.close(self._look()), "paragraph", goes_on=leaf.has_begun)
         elif isinstance(leaf, Table) and (leaf.rows or not leaf.opened):
             self._take(leaf)
         elif isinstance(leaf, Code):

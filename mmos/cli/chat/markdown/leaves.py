@@ -39,9 +39,9 @@ class Look:
 @dataclass
 class Paragraph:
     text: str = ""
-    kept: list[Word] = field(default_factory=list)
+    rest: list[Word] = field(default_factory=list)
     """The last line that was shown for good. It may continue."""
-    begun: bool = False
+    has_begun: bool = False
 
     def copy(self) -> Paragraph:
         return replace(self)
@@ -56,17 +56,17 @@ class Paragraph:
         while len(self.text) > LONGEST:
             cut = max(self.text.rfind(" ", 0, LONGEST), self.text.rfind("\n", 0, LONGEST))
             cut = cut if cut > 0 else LONGEST
-            *full, self.kept = wrap([*self.kept, *words(look.spans(self.text[:cut]))], look.width)
+            *full, self.rest = wrap([*self.rest, *words(look.spans(self.text[:cut]))], look.width)
             done += [laid(line) for line in full]
             self.text = self.text[cut:]
         return done
 
     def close(self, look: Look) -> Lines:
-        return [laid(line) for line in wrap([*self.kept, *words(look.spans(self.text))], look.width)]
+        return [laid(line) for line in wrap([*self.rest, *words(look.spans(self.text))], look.width)]
 
     @property
     def one_line(self) -> bool:
-        return not self.kept and "\n" not in self.text
+        return not self.rest and "\n" not in self.text
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Code:
     indent: int = 0
     info: str = ""
     highlighter: Highlighter = field(default_factory=lambda: Highlighter(""))
-    begun: bool = False
+    has_begun: bool = False
     depth: int = 0
     """Open fences inside it."""
     blanks: int = 0

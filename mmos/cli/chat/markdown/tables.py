@@ -119,15 +119,15 @@ def _width(cell: Sequence[Word]) -> int:
 def _fitting(natural: Sequence[int], width: int) -> list[int] | None:
     """Give the columns their preferred widths if that fits. Otherwise shrink the widest first."""
     room = width - len(BETWEEN) * (len(natural) - 1)
-    if room < sum(min(NARROWEST, wanted) for wanted in natural):
+    if room < sum(min(NARROWEST, width) for width in natural):
         return None
     low, high = NARROWEST, max(NARROWEST, *natural)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if sum(min(middle, wanted) for wanted in natural) <= room else (low, middle - 1)
-    widths = [min(low, wanted) for wanted in natural]
-    for place, wanted in enumerate(natural):
-        if wanted > widths[place] and sum(widths) < room:
+        low, high = (middle, high) if sum(min(middle, width) for width in natural) <= room else (low, middle - 1)
+    widths = [min(low, width) for width in natural]
+    for place, width in enumerate(natural):
+        if width > widths[place] and sum(widths) < room:
             widths[place] += 1
     return widths
 

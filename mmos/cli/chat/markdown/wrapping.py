@@ -78,21 +78,21 @@ def _word(gap: bool, parts: list[Span]) -> list[Word]:
     if all(text.isascii() for text, _ in parts):
         return [Word(gap, tuple(parts), sum(len(text) for text, _ in parts))]
     found: list[Word] = []
-    kept: list[Span] = []
+    piece: list[Span] = []
     last = ""
     for text, style in parts:
-        begun = 0
+        start = 0
         for place, sign in enumerate(text):
             if last and _may_break(last, sign):
-                kept.append((text[begun:place], style))
-                found.append(_made(gap and not found, kept))
-                kept, begun = [], place
+                piece.append((text[start:place], style))
+                found.append(_make_word(gap and not found, piece))
+                piece, start = [], place
             last = sign
-        kept.append((text[begun:], style))
-    return [*found, _made(gap and not found, kept)]
+        piece.append((text[start:], style))
+    return [*found, _make_word(gap and not found, piece)]
 
 
-def _made(gap: bool, spans: Sequence[Span]) -> Word:
+def _make_word(gap: bool, spans: Sequence[Span]) -> Word:
     if len(spans) == 1 and len(spans[0][0]) == 1:
         return Word(gap, tuple(spans), _wide(spans[0][0]))
     return Word(gap, tuple(span for span in spans if span[0]), cells("".join(text for text, _ in spans)))
@@ -138,7 +138,7 @@ def wrap(text: Iterable[Word], width: int) -> list[list[Word]]:
 def _cut(word: Word, width: int) -> tuple[Word, Word | None]:
     head, *rest = chop(word.spans, width)
     left = tuple(span for line in rest for span in line)
-    return _made(word.gap, head), _made(False, left) if left else None
+    return _make_word(word.gap, head), _make_word(False, left) if left else None
 
 
 def laid(line: Sequence[Word]) -> list[Span]:
