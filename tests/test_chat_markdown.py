@@ -33,7 +33,7 @@ WIDTHS = st.integers(20, 200)
 
 def rendered(text: str, width: int = 60, *, colour: bool = False) -> list[str]:
     stream = MarkdownStream(width, colour)
-    return list(map(guard.shown, [*stream.feed(text), *stream.finish()]))
+    return list(map(guard.terminal_text, [*stream.feed(text), *stream.finish()]))
 
 
 def plain(lines: list[str]) -> list[str]:
@@ -61,7 +61,7 @@ def test_however_it_is_cut_the_same_lines_come_out(text: str, data: st.DataObjec
         lines += stream.feed(text[begin:end])
         stream.tail()
         assert lines == MarkdownStream(width, colour).feed(text[:end])
-    assert list(map(guard.shown, [*lines, *stream.finish()])) == rendered(text, width, colour=colour)
+    assert list(map(guard.terminal_text, [*lines, *stream.finish()])) == rendered(text, width, colour=colour)
 
 
 @given(ANY_TEXTS, WIDTHS, st.booleans())
@@ -169,7 +169,7 @@ def test_what_is_being_written_is_shown_as_if_it_were_closed() -> None:
         ("de` and *a", "Some \x1b[1mbold\x1b[0m and \x1b[36mcode\x1b[0m and \x1b[3ma\x1b[0m"),
     ):
         stream.feed(piece)
-        assert list(map(guard.shown, stream.tail())) == [open_block]
+        assert list(map(guard.terminal_text, stream.tail())) == [open_block]
 
 
 @pytest.mark.parametrize("beginning", ["#", "-", "``", "```py", "***", "|", ">", "=="])

@@ -20,7 +20,7 @@ from mmos.cli.chat.page import spent
 from mmos.cli.chat.plain import LineReader
 from mmos.cli.chat.reports import reasons
 from mmos.cli.chat.session import SessionOptions
-from mmos.cli.guard import shown
+from mmos.cli.guard import terminal_text
 from mmos.cli.history import FILE, HistoryEntry, add, forget, is_task_of, newest
 from mmos.cli.styles import colourless, style
 from mmos.cli.text import fit, hanging, wrapped
@@ -84,7 +84,7 @@ def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:
         True,
     ]
     assert style("so") == style("", "error") + "so" == "so"
-    assert shown(style("so", "error")) == "\x1b[31mso\x1b[0m"
+    assert terminal_text(style("so", "error")) == "\x1b[31mso\x1b[0m"
 
 
 # ---------------------------------------------------------------- commands

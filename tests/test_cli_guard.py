@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmos.cli
-from mmos.cli.guard import ERASE_LINE, RESET, Guard, guarded, sequence, shown, unstyled
+from mmos.cli.guard import ERASE_LINE, RESET, Guard, guarded, sequence, terminal_text, unstyled
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.text import MOST_MARKS, escaped, harmless
@@ -120,7 +120,7 @@ def test_our_own_styles_reach_a_terminal_and_nothing_else_does() -> None:
         guarded(stream).write(text)
     assert screen.getvalue() == "\x1b[G\x1b[2K\x1b[1;31mbad [31mred[0m\x1b[0m plain\n"
     assert file.getvalue() == "bad [31mred[0m plain\n"
-    assert shown(text) == screen.getvalue()
+    assert terminal_text(text) == screen.getvalue()
     assert unstyled(f"{sequence('1m')}a{RESET}\x1b[1m") == "a\x1b[1m"
 
 

@@ -80,7 +80,7 @@ async def test_it_is_silent_while_something_else_is_shown() -> None:
     beat = Heartbeat(every=0.01, clock=clock)
     beating = asyncio.create_task(beat.beat(said.append))
     clock.now += 0.009
-    beat.shown()
+    beat.restart()
     for _ in range(3):
         await asyncio.sleep(0)
     assert said == []

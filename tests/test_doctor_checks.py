@@ -12,7 +12,7 @@ import pytest
 from mmos.config.load import from_mapping
 from mmos.doctor import hosts, machine, models, roles, tools
 from mmos.doctor.checkup import Circumstances, configuration, examine_without
-from mmos.doctor.facts import Facts, Packages, Rendered, StateFolder
+from mmos.doctor.facts import Facts, Packages, Rendering, StateFolder
 from mmos.doctor.findings import CODES, FAMILIES, Finding, MakeFolder
 from mmos.errors import ConfigError, Problem
 from mmos.fitness.card import Card as Trial
@@ -297,12 +297,12 @@ GOOD = 'look_up_station {"station_name": …} Ouagadougou-7 platform-93'
     ],
 )  # fmt: skip
 def test_what_stands_in_a_prompt(text: str, found: list[str]) -> None:
-    assert codes(tools.tools, replace(FACTS, rendered={("one", "m:7b"): Rendered(text)})) == found
+    assert codes(tools.tools, replace(FACTS, rendered={("one", "m:7b"): Rendering(text)})) == found
 
 
 def test_what_a_template_tells_where_no_prompt_was_seen():
     card = Card("m:7b", template='{{ range .Tools }}{"function": {{ .Function }}}{{ end }}')
-    facts = replace(FACTS, rendered={("one", "m:7b"): Rendered(None, "it is not loaded")}, cards={("one", "m:7b"): card})
+    facts = replace(FACTS, rendered={("one", "m:7b"): Rendering(None, "it is not loaded")}, cards={("one", "m:7b"): card})
     assert codes(tools.tools, facts) == ["tools_rendered_as_structs"]
     before = replace(facts, states=(replace(ONE, version="0.13.5"),))
     assert codes(tools.tools, before) == ["tools_unchecked"]

@@ -194,16 +194,16 @@ class Activity:
     def on_event(self, event: events.Event, now: float) -> None:
         match event:
             case events.LaneOpened():
-                self._opened(event, now)
+                self._open_lane(event, now)
             case events.CallStarted():
-                self._started(event, now)
+                self._start_call(event, now)
             case events.CallFinished():
-                self._finished(event, now)
+                self._finish_call(event, now)
             case events.ModelAsked():
                 work = self._worker(event.lane, event.role, now)
                 work.model, work.requests = event.model, work.requests + 1
             case events.ModelReplied():
-                self._replied(event, now)
+                self._take_reply(event, now)
             case events.LaneClosed(lane=lane, status=status) if lane in self._lanes:
                 work = self._lanes[lane]
                 work.replied = work.turns
@@ -218,7 +218,7 @@ class Activity:
     def _worker(self, lane: str, role: str, now: float) -> Work:
         return self.arbiter if lane == self._own else self._of(lane, role, now)
 
-    def _opened(self, event: events.LaneOpened, now: float) -> None:
+    def _open_lane(self, event: events.LaneOpened, now: float) -> None:
         if not event.parent:
             self._own, self.arbiter.role = event.lane, event.role
             self.arbiter.start = self.arbiter.start or now
@@ -249,14 +249,14 @@ class Activity:
         call.below.append(works[key])
         return works[key]
 
-    def _started(self, event: events.CallStarted, now: float) -> None:
+    def _start_call(self, event: events.CallStarted, now: float) -> None:
         if event.call in self._calls or event.tool in OWN_LINE:
             return
         work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), start=now, since=now)
         above = self._lanes.get(event.lane) if event.lane != self._own else None
         (self.works if above is None else above.below).append(work)
 
-    def _finished(self, event: events.CallFinished, now: float) -> None:
+    def _finish_call(self, event: events.CallFinished, now: float) -> None:
         work = self._calls.get(event.call)
         if work is None:
             return
@@ -265,7 +265,7 @@ class Activity:
         work.report = "" if event.ok or f"{work.role}={work.model}" in self._unserved else result
         work.text = work.text or result
 
-    def _replied(self, event: events.ModelReplied, now: float) -> None:
+    def _take_reply(self, event: events.ModelReplied, now: float) -> None:
         work = self._worker(event.lane, event.role, now)
         work.model, work.host, work.replied = event.model, event.host, work.requests
         work.tokens += event.usage.output_tokens

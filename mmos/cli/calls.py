@@ -155,8 +155,8 @@ class _Offers:
 
         own = fields.get("seen")
         texts = [own] if isinstance(own, str) else own if isinstance(own, list) else []
-        shown = [*self._seen, *(Message("user", text) for text in texts if isinstance(text, str))]
-        return Seen(shown) if shown else None
+        messages = [*self._seen, *(Message("user", text) for text in texts if isinstance(text, str))]
+        return Seen(messages) if messages else None
 
 
 DEEPEST = 200

@@ -91,18 +91,18 @@ def forget(options: Options, model: str | None, hosts: Sequence[str]) -> int:
 
     shelf = Shelf.of_state(options.found_state())
     cards, damaged = shelf.cards(), shelf.damaged() if model is None and not hosts else []
-    chosen = cards if model is None else _of_model(cards, model)
-    chosen = [card for card in chosen if not hosts or card.host in hosts]
-    if not chosen and (model is not None or hosts):
+    selection = cards if model is None else _of_model(cards, model)
+    selection = [card for card in selection if not hosts or card.host in hosts]
+    if not selection and (model is not None or hosts):
         raise _unknown(model, hosts, cards, shelf)
-    for card in chosen:
+    for card in selection:
         shelf.forget(card)
     shelf.forget_damaged(damaged)
     if options.json:
-        rows = [{"model": card.model, "host": card.host, "tested": card.tested} for card in chosen]
+        rows = [{"model": card.model, "host": card.host, "tested": card.tested} for card in selection]
         print_json({"version": 1, "forgotten": rows, "damaged": [str(path) for path in damaged]})
     else:
-        _say(chosen, damaged, shelf)
+        _say(selection, damaged, shelf)
     return 0
 
 

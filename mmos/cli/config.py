@@ -69,12 +69,12 @@ async def _check(options: Options, *, offline: bool) -> int:
             quiet = offline or wrong or trust.pending(config, os.environ, runs=False)
             missed = [] if quiet else await absent(config)
     except ConfigError as error:
-        return _found(options, error.problems, ())
+        return _print_findings(options, error.problems, ())
     untrusted = [pending.warning] if pending else []
-    return _found(options, wrong, (*untrusted, *config.warnings, *templates_of(config).unused(), *missed), config.document.name)
+    return _print_findings(options, wrong, (*untrusted, *config.warnings, *templates_of(config).unused(), *missed), config.document.name)
 
 
-def _found(options: Options, errors: Any, warnings: Any, name: str = "") -> int:
+def _print_findings(options: Options, errors: Any, warnings: Any, name: str = "") -> int:
     if options.json:
         rows = [
             {"level": level, "where": p.where, "key": p.key, "message": p.message}

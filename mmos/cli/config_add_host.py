@@ -49,11 +49,11 @@ def add_host(options: Options, hosts: tuple[str, ...], name: str | None, api_key
     _check_new(config, [(_named(found, name), url) for found, url in addresses(hosts)])
     surveys = [replace(survey, name=_named(survey.name, name)) for survey in run_to_end(lambda: ask_hosts(hosts, key))]
     report(surveys, "mmos config add-host")
-    chosen = [survey for survey in surveys if survey.reachable or force]
-    _check_new(config, [(survey.name, survey.url) for survey in chosen])
-    diff = _add(source, config, chosen, dry_run=dry_run) if chosen else ""
-    _tell(options, source, surveys, chosen, diff, dry_run=dry_run)
-    return 0 if len(chosen) == len(surveys) else 1 if chosen else 4
+    additions = [survey for survey in surveys if survey.reachable or force]
+    _check_new(config, [(survey.name, survey.url) for survey in additions])
+    diff = _add(source, config, additions, dry_run=dry_run) if additions else ""
+    _print_change(options, source, surveys, additions, diff, dry_run=dry_run)
+    return 0 if len(additions) == len(surveys) else 1 if additions else 4
 
 
 def _check_name(name: str | None, hosts: Sequence[str]) -> None:
@@ -163,30 +163,30 @@ def replace_file(path: Path, content: bytes) -> None:
             fresh.unlink(missing_ok=True)
 
 
-def _tell(
-    options: Options, source: Source, surveys: Sequence[HostSurvey], chosen: Sequence[HostSurvey], diff: str, *, dry_run: bool
+def _print_change(
+    options: Options, source: Source, surveys: Sequence[HostSurvey], additions: Sequence[HostSurvey], diff: str, *, dry_run: bool
 ) -> None:
     from mmos.config.wording import masked
 
     if options.json:
-        added = [
+        rows = [
             {"name": one.name, "url": masked(one.url), "kind": one.kind, "models": len(one.models) if one.reachable else None}
-            for one in chosen
+            for one in additions
         ]
         failed = [{"host": one.name, "url": masked(one.url), "message": one.error} for one in surveys if not one.reachable]
         print_json(
             {
                 "version": 1,
                 "file": str(source.path),
-                "written": bool(chosen) and not dry_run,
-                "added": added,
+                "written": bool(additions) and not dry_run,
+                "added": rows,
                 "failed": failed,
                 "diff": diff,
             }
         )
         return
     sys.stdout.write(diff)
-    if not chosen:
+    if not additions:
         click.echo(f"Nothing was added to {source.name}. --force adds a host that does not answer.", err=True)
     elif dry_run:
         click.echo(f"Nothing was written. Without --dry-run, MMOS writes this change to {source.name}.", err=True)

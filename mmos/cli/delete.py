@@ -80,20 +80,20 @@ class Piece:
 
 
 async def delete_selected(options: Options, kind: Kind, selection: Selection) -> None:
-    pieces = _runs if kind == "run" else _threads
+    load = _runs if kind == "run" else _threads
     async with options.journal() as journal:
-        chosen = await _chosen(journal, kind, await pieces(journal), selection)
-    idle = [piece for piece in chosen if not piece.busy]
+        pieces = await _select(journal, kind, await load(journal), selection)
+    idle = [piece for piece in pieces if not piece.busy]
     if selection.dry_run or not idle:
-        _report(options, kind, selection, chosen, Deletion())
+        _report(options, kind, selection, pieces, Deletion())
         return
     confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
     async with options.journal(read_only=False, to_delete=True) as journal:
         # Another process may have deleted or resumed one in the meantime.
-        now = {piece.id: piece for piece in await pieces(journal)}
-        chosen = [now[piece.id] for piece in chosen if piece.id in now]
-        deletion = await _delete(options, journal, kind, [piece for piece in chosen if not piece.busy])
-    _report(options, kind, selection, chosen, deletion)
+        now = {piece.id: piece for piece in await load(journal)}
+        pieces = [now[piece.id] for piece in pieces if piece.id in now]
+        deletion = await _delete(options, journal, kind, [piece for piece in pieces if not piece.busy])
+    _report(options, kind, selection, pieces, deletion)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _thread(row: ThreadRow, runs: Sequence[Piece]) -> Piece:
     return Piece(row.thread, last, row.name or row.first, any(run.busy for run in runs), names, tasks)
 
 
-async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], selection: Selection) -> list[Piece]:
+async def _select(journal: Journal, kind: Kind, known: Sequence[Piece], selection: Selection) -> list[Piece]:
     from mmos.errors import UsageError
     from mmos.views.listing import THREAD_KINDS, find_run, find_thread
 
@@ -163,19 +163,19 @@ async def _chosen(journal: Journal, kind: Kind, known: Sequence[Piece], selectio
     entries = await journal.read(kinds=THREAD_KINDS)
     find = find_run if kind == "run" else find_thread
     named = {find(entries, name) for name in selection.named}
-    chosen = [piece for piece in known if piece.id in named]
-    if busy := [piece.id for piece in chosen if piece.busy]:
+    pieces = [piece for piece in known if piece.id in named]
+    if busy := [piece.id for piece in pieces if piece.busy]:
         what = "Still at work" if kind == "run" else "A run is still at work in"
         raise UsageError(f"{what}: {', '.join(busy)}.", next_step="Stop it first, or wait until it ends.")
-    return chosen
+    return pieces
 
 
 # ---------------------------------------------------------------- what is said of it
 
 
-def _report(options: Options, kind: Kind, selection: Selection, chosen: Sequence[Piece], deletion: Deletion) -> None:
-    idle = [piece for piece in chosen if not piece.busy]
-    busy = [piece.id for piece in chosen if piece.busy]
+def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence[Piece], deletion: Deletion) -> None:
+    idle = [piece for piece in pieces if not piece.busy]
+    busy = [piece.id for piece in pieces if piece.busy]
     if options.json:
         names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
         print_json({"version": 1, **names, "entries": deletion.entries, "freed_bytes": deletion.freed, "input_history": deletion.forgotten})

@@ -64,7 +64,7 @@ async def _doctor(options: Options, probing: Probing, *, fix: bool, yes: bool) -
     async with _patient(options, probing) as (facts, fleet):
         findings = diagnose(facts)
         if fix:
-            fixed = await _cure(findings, fleet, yes=yes)
+            fixed = await _fix(findings, fleet, yes=yes)
     if fixed:
         async with _patient(options, probing) as (facts, _):
             findings = diagnose(facts)
@@ -72,7 +72,7 @@ async def _doctor(options: Options, probing: Probing, *, fix: bool, yes: bool) -
         more = {"fixed": [finding.to_json() for finding in fixed]} if fix else {}
         print_json({"version": 1, "ok": is_well(findings), "findings": [finding.to_json() for finding in findings], **more})
     else:
-        _tell(findings, facts)
+        _print(findings, facts)
     return 0 if is_well(findings) else 1
 
 
@@ -114,7 +114,7 @@ def _note(text: str) -> None:
 # ---------------------------------------------------------------- curing
 
 
-async def _cure(findings: Sequence[Finding], fleet: Fleet | None, *, yes: bool) -> list[Finding]:
+async def _fix(findings: Sequence[Finding], fleet: Fleet | None, *, yes: bool) -> list[Finding]:
     """Apply the safe fixes. What the user declines, or what fails, stays as it is."""
     from mmos.doctor.findings import MakeFolder, Pull
     from mmos.journal.folder import make
@@ -127,12 +127,12 @@ async def _cure(findings: Sequence[Finding], fleet: Fleet | None, *, yes: bool) 
             cured.append(finding)
         elif isinstance(finding.fix, Pull) and fleet is not None:
             question = f"Pull {finding.fix.model} onto {finding.fix.host}?"
-            if goes_on(question, yes=yes) and await _fetched(finding.fix, fleet):
+            if goes_on(question, yes=yes) and await _pull(finding.fix, fleet):
                 cured.append(finding)
     return cured
 
 
-async def _fetched(fix: Pull, fleet: Fleet) -> bool:
+async def _pull(fix: Pull, fleet: Fleet) -> bool:
     from mmos.cli.models_pull import fetch_all
 
     (one,) = await fetch_all(fleet, fix.model, (fix.host,))
@@ -144,7 +144,7 @@ async def _fetched(fix: Pull, fleet: Fleet) -> bool:
 # ---------------------------------------------------------------- telling
 
 
-def _tell(findings: Sequence[Finding], facts: Facts) -> None:
+def _print(findings: Sequence[Finding], facts: Facts) -> None:
     from mmos.doctor.findings import FAMILIES
 
     for family in FAMILIES:
@@ -154,7 +154,7 @@ def _tell(findings: Sequence[Finding], facts: Facts) -> None:
         mark = _mark(_worst(found)) if found or _seen(family, facts) else "-"
         click.echo(f"{mark} {style(family, 'bold')}{_well(family, facts) if not found else ''}")
         for finding in found:
-            _tell_one(finding)
+            _print_finding(finding)
     click.echo(_summary(findings))
 
 
@@ -180,7 +180,7 @@ def _well(family: str, facts: Facts) -> str:
     return style(f"  {line(summary, len(family) + 4)}", "dim") if summary else ""
 
 
-def _tell_one(finding: Finding) -> None:
+def _print_finding(finding: Finding) -> None:
     text, width = flat(f"{finding.subject}: {finding.message}"), terminal_width()
     first, *rest = wrapped(text, max(LEAST_WIDTH, width - 4)) if width else [line(text, 4)]
     click.echo("\n".join([f"  {_mark(finding.level)} {first}", *(f"    {more}" for more in rest)]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.options import Options
-from mmos.cli.output import how_long
+from mmos.cli.output import whole_seconds
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -37,7 +37,7 @@ async def fleet_of(options: Options, *, ask: bool = True) -> AsyncIterator[tuple
             yield config, fleet
 
 
-def chosen(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:
+def select_hosts(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:
     """Find the hosts that the command line names. Each must be in the fleet."""
     known = list(hosts)
     for name in names:
@@ -46,6 +46,13 @@ def chosen(names: Sequence[str], hosts: Iterable[str]) -> tuple[str, ...]:
 
             raise click.UsageError(f"There is no host {name!r}{perhaps(name, known) or '.'} Hosts: {', '.join(known)}.")
     return tuple(dict.fromkeys(names))
+
+
+async def states_of(config: Config, fleet: Fleet, names: Sequence[str]) -> list[HostState]:
+    """Ask the hosts with these names, or all."""
+    from mmos.fleet.survey import survey
+
+    return [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
 
 
 def missing(model: str, states: Iterable[HostState]) -> MmosError:
@@ -154,7 +161,7 @@ def staying(loaded: Loaded, now: float) -> str:
         return "for ever"
     if left < 0:
         return "busy or unloading"
-    return how_long(round(left)).replace(".0 s", " s")
+    return whole_seconds(left)
 
 
 def _listed(names: Iterable[str]) -> str:

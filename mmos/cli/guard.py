@@ -23,7 +23,7 @@ ERASE_LINE = sequence("G") + sequence("2K")
 """The cursor goes to the first cell of its line, and the line is erased."""
 
 
-def shown(text: str) -> str:
+def terminal_text(text: str) -> str:
     """What a terminal gets of a text: our own sequences as it knows them, all else without control signs."""
     parts = _OURS.split(text)
     parts[::2] = map(harmless, parts[::2])
@@ -44,7 +44,7 @@ class Guard:
         self._terminal = stream.isatty()
         self._before = ""
         """The last signs that were written."""
-        self._held = ""
+        self._joiner = ""
         """A joiner that waits for what it joins."""
 
     def __getattr__(self, name: str) -> Any:
@@ -73,11 +73,11 @@ class Guard:
             return ""
         if text.isascii():  # nothing of it belongs to what came before
             clean = harmless(text)
-            self._before, self._held = clean[-1:], ""
+            self._before, self._joiner = clean[-1:], ""
             return clean
-        clean = harmless(self._before + self._held + text)[len(self._before) :]
-        self._held = clean[-1:] if clean[-1:] in JOINERS else ""
-        clean = clean.removesuffix(self._held)
+        clean = harmless(self._before + self._joiner + text)[len(self._before) :]
+        self._joiner = clean[-1:] if clean[-1:] in JOINERS else ""
+        clean = clean.removesuffix(self._joiner)
         self._before = (self._before + clean)[-MOST_MARKS - 1 :]
         return clean
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mmos.cli.guard import shown
+from mmos.cli.guard import terminal_text
 from mmos.cli.styles import colourless
 from mmos.errors import NotFound
 
@@ -37,7 +37,7 @@ def help(context: click.Context, topic: tuple[str, ...], pager: bool) -> None:  
     else:
         text = _command_help(context, topic)
     if pager and sys.stdout.isatty():
-        click.echo_via_pager(shown(text) + "\n")
+        click.echo_via_pager(terminal_text(text) + "\n")
     else:
         click.echo(text)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.fleet import abilities, chosen, fault, fleet_of, holding, staying, window
-from mmos.cli.guard import shown
+from mmos.cli.fleet import abilities, fault, fleet_of, holding, select_hosts, staying, window
+from mmos.cli.guard import terminal_text
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.tables import Cell, columns, terminal_width
@@ -50,7 +50,7 @@ async def _hosts(options: Options, every: float | None, names: Sequence[str]) ->
 
     async with fleet_of(options) as (config, fleet):
         servers = config.servers()
-        selection = chosen(names, servers) or tuple(servers)
+        selection = select_hosts(names, servers) or tuple(servers)
         seats = [seat for seat in fleet.seats if seat.name in selection]
 
         async def survey() -> Sequence[HostState]:
@@ -96,7 +96,7 @@ def _drawing(options: Options) -> Iterator[Draw]:
 
         def draw(states: Sequence[HostState]) -> None:
             lines = [*table(states, time.time(), console.width), "", f"{time.strftime('%H:%M:%S')} · Ctrl-C ends it"]
-            live.update(Text.from_ansi("\n".join(map(shown, lines)), no_wrap=True, overflow="ellipsis"), refresh=True)
+            live.update(Text.from_ansi("\n".join(map(terminal_text, lines)), no_wrap=True, overflow="ellipsis"), refresh=True)
 
         yield draw
 

@@ -78,9 +78,9 @@ class LazyGroup(click.Group):
 def _completion(ctx: click.Context, option: click.Parameter, shell: str | None) -> None:
     if shell is None or ctx.resilient_parsing:
         return
-    from mmos.cli.completion.scripts import chosen, install, script
+    from mmos.cli.completion.scripts import install, script, select_shell
 
-    shell = chosen(shell, os.environ)
+    shell = select_shell(shell, os.environ)
     if option.name == "show_completion":
         click.echo(script(shell, ctx.command), nl=False)
     else:

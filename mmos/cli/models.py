@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.cards import as_json, fitness_of, lines
-from mmos.cli.fleet import chosen, fault, fleet_of, gigabytes, holding, missing, nobody, staying, window
+from mmos.cli.fleet import fault, fleet_of, gigabytes, holding, missing, nobody, select_hosts, states_of, staying, window
 from mmos.cli.hints import HintingGroup
 from mmos.cli.models_load import unload, warm
 from mmos.cli.models_pull import pull
@@ -86,11 +86,9 @@ def list_models(options: Options, hosts: tuple[str, ...]) -> int:
 
 
 async def _list(options: Options, hosts: tuple[str, ...]) -> int:
-    from mmos.fleet.survey import survey
-
     async with fleet_of(options) as (config, fleet):
-        names = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+        names = select_hosts(hosts, config.servers())
+        states = await states_of(config, fleet, names)
         states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
     if not any(state.reachable for state in states):
         raise nobody(states)
@@ -203,11 +201,9 @@ def show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
 
 
 async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
-    from mmos.fleet.survey import survey
-
     async with fleet_of(options) as (config, fleet):
-        names = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+        names = select_hosts(hosts, config.servers())
+        states = await states_of(config, fleet, names)
         having = [state for state in states if state.has(model)]
         if not having:
             raise missing(model, states)

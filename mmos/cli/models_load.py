@@ -14,7 +14,6 @@ import click
 from mmos.cli.fleet import (
     LARGEST_WINDOW,
     check_loads,
-    chosen,
     exit_code,
     fault,
     fleet_of,
@@ -23,6 +22,8 @@ from mmos.cli.fleet import (
     missing,
     nobody,
     roles_on,
+    select_hosts,
+    states_of,
     staying,
     window,
     window_on,
@@ -116,7 +117,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], request: L
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
-        names = chosen(hosts, config.servers())
+        names = select_hosts(hosts, config.servers())
         states = {state.name: state for state in await survey(fleet, config.servers())}
         targets = [states[name] for name in names] or _used(config, model, list(states.values()))
         if not any(state.has(model) for state in targets):
@@ -127,7 +128,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], request: L
             if plan.in_danger:
                 confirm_for_others(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
         results = await asyncio.gather(*(_load(config, fleet, plan, model) for plan in plans))
-    return _tell_warm(options, model, results)
+    return _print_loads(options, model, results)
 
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
@@ -189,7 +190,7 @@ async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> LoadRes
     return replace(result, seconds=seconds, unloaded=unloaded, after=after)
 
 
-def _tell_warm(options: Options, model: str, results: Sequence[LoadResult]) -> int:
+def _print_loads(options: Options, model: str, results: Sequence[LoadResult]) -> int:
     if options.json:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in results]})
     for one in results:
@@ -248,12 +249,11 @@ def unload(options: Options, model: str | None, hosts: tuple[str, ...], everythi
 
 
 async def _unload(options: Options, model: str, hosts: tuple[str, ...], *, yes: bool) -> int:
-    from mmos.fleet.survey import survey
     from mmos.names import same_model
 
     async with fleet_of(options) as (config, fleet):
-        names = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+        names = select_hosts(hosts, config.servers())
+        states = await states_of(config, fleet, names)
         if names:
             check_loads(states)
         if not any(state.reachable for state in states):
@@ -262,8 +262,8 @@ async def _unload(options: Options, model: str, hosts: tuple[str, ...], *, yes: 
             raise missing(model, states)
         there = [(state, loaded.name) for state in states for loaded in state.loaded if not model or same_model(loaded.name, model)]
         _ask_to_unload(there, yes=yes)
-        errors = await asyncio.gather(*(_let_go(fleet, state.name, name) for state, name in there))
-    _tell_unloaded(options, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
+        errors = await asyncio.gather(*(_unload_on(fleet, state.name, name) for state, name in there))
+    _print_unloads(options, [(state.name, name, error) for (state, name), error in zip(there, errors, strict=True)])
     silent = [state for state in states if not state.reachable]
     for state in silent:
         click.echo(style(f"{state.name}: ", "warning") + flat(str(state.error)), err=True)
@@ -280,7 +280,7 @@ def _ask_to_unload(there: Sequence[tuple[HostState, str]], *, yes: bool) -> None
         confirm_for_others(f"{flat(busy[0][1])} on {busy[0][0].name} looks busy: someone may be waiting for its answer.", yes=yes)
 
 
-async def _let_go(fleet: Fleet, host: str, model: str) -> HostError | None:
+async def _unload_on(fleet: Fleet, host: str, model: str) -> HostError | None:
     from mmos.errors import HostError
 
     try:
@@ -290,7 +290,7 @@ async def _let_go(fleet: Fleet, host: str, model: str) -> HostError | None:
     return None
 
 
-def _tell_unloaded(options: Options, results: Sequence[tuple[str, str, HostError | None]]) -> None:
+def _print_unloads(options: Options, results: Sequence[tuple[str, str, HostError | None]]) -> None:
     if options.json:
         print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in results]})  # fmt: skip
     for host, name, error in results:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
-from mmos.cli.fleet import chosen, exit_code, fault, fleet_of, gigabytes
+from mmos.cli.fleet import exit_code, fault, fleet_of, gigabytes, select_hosts
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import draws, how_long, print_json
 from mmos.cli.questions import confirm_for_others
@@ -86,14 +86,14 @@ def pull(options: Options, model: str, hosts: tuple[str, ...], everywhere: bool,
 
 async def _pull(options: Options, model: str, hosts: tuple[str, ...], *, everywhere: bool, yes: bool) -> int:
     async with fleet_of(options) as (config, fleet):
-        named = chosen(hosts, config.servers())
+        named = select_hosts(hosts, config.servers())
         targets = named or _deduced(config, fleet, model, everywhere=everywhere)
         for name in targets:
             _check(fleet.host(name), config.servers()[name].kind)
         if len(targets) > 1 and not named:
             confirm_for_others(f"Pull {model} onto {len(targets)} hosts: {', '.join(targets)}?", yes=yes)
         pulls = await fetch_all(fleet, model, targets)
-    return _tell(options, model, pulls)
+    return _print_result(options, model, pulls)
 
 
 def _deduced(config: Config, fleet: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ async def _fetch(host: Host, model: str, report: Report) -> PullState:
 # ---------------------------------------------------------------- how it ended
 
 
-def _tell(options: Options, model: str, pulls: Sequence[PullState]) -> int:
+def _print_result(options: Options, model: str, pulls: Sequence[PullState]) -> int:
     if options.json:
         print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in pulls]})
     for one in pulls:

@@ -12,7 +12,7 @@ import click
 
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
-from mmos.cli.fleet import LARGEST_WINDOW, chosen, exit_code, fault, fleet_of, lacks, missing, window_on
+from mmos.cli.fleet import LARGEST_WINDOW, exit_code, fault, fleet_of, lacks, missing, select_hosts, states_of, window_on
 from mmos.cli.guard import ERASE_LINE
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import draws, one_line, print_json
@@ -103,11 +103,9 @@ class TrialResult:
 
 
 async def _test(options: Options, model: str, hosts: tuple[str, ...], request: TrialRequest) -> int:
-    from mmos.fleet.survey import survey
-
     async with fleet_of(options) as (config, fleet):
-        names = chosen(hosts, config.servers())
-        states = [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+        names = select_hosts(hosts, config.servers())
+        states = await states_of(config, fleet, names)
         if not any(state.has(model) for state in states):
             raise missing(model, states)
         concerned = [state for state in states if names or state.has(model) or not state.reachable]

@@ -82,6 +82,10 @@ def how_long(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def whole_seconds(seconds: float) -> str:
+    return how_long(round(seconds)).replace(".0 s", " s")
+
+
 def how_much(size: float) -> str:
     """Format a number of bytes."""
     for unit in ("bytes", "kB", "MB"):

@@ -14,7 +14,7 @@ import click
 
 from mmos import events
 from mmos.cli.activity import Activity
-from mmos.cli.output import how_long, one_line, write_unchanged
+from mmos.cli.output import one_line, whole_seconds, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.text import harmless
 from mmos.cli.trace import progress
@@ -33,26 +33,26 @@ class Heartbeat:
     live: Activity = field(default_factory=Activity)
     """Who is at work."""
     _start: float = field(init=False)
-    _shown: float = field(init=False)
+    _last_output: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._start = self._shown = self.clock()
+        self._start = self._last_output = self.clock()
 
-    def shown(self) -> None:
+    def restart(self) -> None:
         """Restart the wait: something else was printed."""
-        self._shown = self.clock()
+        self._last_output = self.clock()
 
     async def beat(self, say: Callable[[str], None]) -> None:
         """Print signs of life until cancelled."""
         while True:
-            await asyncio.sleep(max(0.0, self._shown + self.every - self.clock()))
-            if self.clock() - self._shown >= self.every:
-                self.shown()
+            await asyncio.sleep(max(0.0, self._last_output + self.every - self.clock()))
+            if self.clock() - self._last_output >= self.every:
+                self.restart()
                 say(self.line())
 
     def line(self) -> str:
         tokens = f", {self.live.tokens:,} tokens" if self.live.tokens else ""
-        return f"mmos: still at work after {_since(self.clock() - self._start)}: {self._at_work()}{tokens}"
+        return f"mmos: still at work after {whole_seconds(self.clock() - self._start)}: {self._at_work()}{tokens}"
 
     def _at_work(self) -> str:
         for one in self.live.answering():
@@ -60,10 +60,6 @@ class Heartbeat:
             return ", ".join(filter(None, (place, "loading its model" if one.stage == "loading" else "", f"turn {one.turns}")))
         tools = self.live.tools()
         return f"the tool {', '.join(tools)}" if tools else "between two turns"
-
-
-def _since(seconds: float) -> str:
-    return how_long(round(seconds)).replace(".0 s", " s")
 
 
 @dataclass
@@ -179,11 +175,11 @@ class RunDisplay:
         if self._open and self.out.isatty():  # in a file or a pipe, nothing may interrupt the answer
             self._write("\n")
         click.echo(style(harmless(line), "dim"), file=self.err)  # `echo` removes styles if there is no terminal
-        self._show()
+        self._restart_heartbeat()
 
-    def _show(self) -> None:
+    def _restart_heartbeat(self) -> None:
         if self.heartbeat is not None:
-            self.heartbeat.shown()
+            self.heartbeat.restart()
 
     def _release(self, caught_up: bool) -> None:
         """Print the hints that came before their turn."""
@@ -203,5 +199,5 @@ class RunDisplay:
     def _write(self, text: str) -> None:
         write_unchanged(text, self.out)
         self.out.flush()
-        self._show()
+        self._restart_heartbeat()
         self._open = not text.endswith("\n")

@@ -76,7 +76,7 @@ async def _serve(options: Options, machines: Machines, arguments: dict[str, Any]
     hosts = [_host(machine, arguments) for machine in machines.machines]
     async with serve_hosts(hosts, ports_of(machines, arguments["port"])):
         with _written(configuration(machines, hosts), arguments["output"]) as path:
-            _tell(options, hosts, path)
+            _announce(options, hosts, path)
             with contextlib.suppress(asyncio.CancelledError):  # a signal is the normal end of a server
                 await asyncio.Event().wait()
     return 0
@@ -107,7 +107,7 @@ def _written(configuration: dict[str, Any], output: Path | None) -> Iterator[Pat
                 path.parent.rmdir()
 
 
-def _tell(options: Options, hosts: Sequence[Host], path: Path) -> None:
+def _announce(options: Options, hosts: Sequence[Host], path: Path) -> None:
     if options.json:
         print_json_line({"hosts": {host.name: {"url": host.url} for host in hosts}, "config": str(path)})
     else:

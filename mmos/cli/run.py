@@ -95,12 +95,12 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
     from mmos.app import RunOptions
 
     return RunOptions(
-        arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], chosen(arguments["roles"]) or None,
+        arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"],
     )  # fmt: skip
 
 
-def chosen(roles: Sequence[str]) -> dict[str, str]:
+def parse_roles(roles: Sequence[str]) -> dict[str, str]:
     """Read the values of `--role`: the model of each role."""
     for assignment in roles:
         if not all(assignment.partition("=")):
@@ -138,7 +138,7 @@ async def _run(options: Options, task: Task, run_options: RunOptions, arguments:
 
     async with app_of(options, note) as app:
         show = Show(arguments["stream"], arguments["progress"], arguments["extract"])
-        return await attend(options, app, run_options, show, task)
+        return await run_and_print(options, app, run_options, show, task)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Show:
         return RunDisplay(stream and not options.json, progress, heartbeat=None if self.progress is False else Heartbeat())
 
 
-async def attend(options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str) -> int:
+async def run_and_print(options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str) -> int:
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.questions import Asker

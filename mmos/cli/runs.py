@@ -180,7 +180,7 @@ def resume(options: Options, run: str, **terms: Any) -> int:
 async def _resume(options: Options, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
     from mmos.app import RunOptions
     from mmos.cli.app import app_of
-    from mmos.cli.run import Show, attend
+    from mmos.cli.run import Show, run_and_print
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
 
@@ -192,7 +192,7 @@ async def _resume(options: Options, run: str, terms: dict[str, Any], text: str |
     async with app_of(_as_it_was(options, view)) as app:
         if text is not None:
             await app.answer(name, text, question=question)
-        return await attend(options, app, run_options, Show(), name)
+        return await run_and_print(options, app, run_options, Show(), name)
 
 
 def _as_it_was(options: Options, view: RunView) -> Options:

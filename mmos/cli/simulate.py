@@ -192,14 +192,14 @@ def _print(options: Options, session: Session, output: Path) -> None:
         session.progress.close()
     results = session.figures
     several = len(results) > 1
-    shown = [one for figures in results for one in tables(figures, several=several)] + ([comparison(results)] if several else [])
-    files = _draw(session.replays, shown, output)
+    sheets = [one for figures in results for one in tables(figures, several=several)] + ([comparison(results)] if several else [])
+    files = _draw(session.replays, sheets, output)
     if options.json:
         print_json(
             {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in results], "files": files}
         )
     else:
-        for title, heads, rows in shown:
+        for title, heads, rows in sheets:
             click.echo(style(title, "bold"))
             click.echo("\n".join(_aligned([heads, *rows])) + "\n")
         click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
@@ -224,19 +224,19 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in lines]
 
 
-def _draw(replays: Sequence[ReplayResult], shown: Sequence[Table], output: Path) -> dict[str, str | None]:
+def _draw(replays: Sequence[ReplayResult], sheets: Sequence[Table], output: Path) -> dict[str, str | None]:
     """Write the picture as HTML, and as PNG if that is possible."""
     from mmos.simulation import png
     from mmos.simulation.html import page
     from mmos.simulation.picture import picture
 
-    drawn = picture(replays)
+    drawing = picture(replays)
     html, image = output / "simulation.html", output / "simulation.png"
     try:
         output.mkdir(parents=True, exist_ok=True)
-        html.write_text(page("mmos simulate", NOTE, drawn, shown), encoding="utf-8")
+        html.write_text(page("mmos simulate", NOTE, drawing, sheets), encoding="utf-8")
         if png.can_draw():
-            png.write_png(drawn, image)
+            png.write_png(drawing, image)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written to: {error.strerror}.") from None
     if not png.can_draw():

@@ -36,13 +36,13 @@ PATIENCE = 1.2
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Where the doctor has been called to."""
+    """What an examination depends on beside the configuration."""
 
     state: Path
     environ: Mapping[str, str]
     probing: Probing = "idle"
     note: Callable[[str], None] = lambda _text: None
-    """Told what takes long."""
+    """Gets a line about what takes long."""
     patience: float = PATIENCE
     """Seconds for each question."""
     wall: Callable[[], float] = time.time
@@ -156,7 +156,7 @@ def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
 
 
 def _place_of_host(config: Config, host: str) -> Place:
-    """Where a host is defined, or else the first role that names it."""
+    """Where a host is defined, or the first role that names it."""
     if host in config.orchestration.servers:
         return ("orchestration", "servers", host)
     naming = (role for role in config.roles().values() if host in role.servers)

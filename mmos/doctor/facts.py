@@ -18,7 +18,7 @@ from mmos.names import canonical
 
 
 @dataclass(frozen=True)
-class Rendered:
+class Rendering:
     """What a host made of a probe: a request with a tool, a call and its result."""
 
     text: str | None
@@ -64,7 +64,7 @@ class Facts:
     states: tuple[HostState, ...] = ()
     cards: Mapping[tuple[str, str], Card] = field(default_factory=dict)
     """By host and model."""
-    rendered: Mapping[tuple[str, str], Rendered] = field(default_factory=dict)
+    rendered: Mapping[tuple[str, str], Rendering] = field(default_factory=dict)
     trials: Mapping[tuple[str, str], Trial] = field(default_factory=dict)
     """Fitness cards by host and model, as they are kept."""
     damaged_cards: tuple[Path, ...] = ()

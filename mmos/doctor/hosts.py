@@ -33,11 +33,11 @@ def _gravity(facts: Facts, state: HostState) -> Level:
 def keys(facts: Facts) -> Iterator[Finding]:
     states = {state.name: state for state in facts.states}
     for host, variable in facts.unset_keys.items():
-        shown = variable if variable.isupper() else "the variable that api_key_env names"
-        cure = f"export {shown}=…" if shown == variable else "Set it."
+        name = variable if variable.isupper() else "the variable that api_key_env names"
+        cure = f"export {name}=…" if name == variable else "Set it."
         refused = host in states and _wants_key(facts, states[host])
         so = "and it wants a key" if refused else "so requests go without a key"
-        yield (error if refused else warning)("key_unset", host, f"{shown} is not set in the environment, {so}.", cure)
+        yield (error if refused else warning)("key_unset", host, f"{name} is not set in the environment, {so}.", cure)
 
 
 def _wants_key(facts: Facts, state: HostState) -> bool:
@@ -109,7 +109,7 @@ Number = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFault:
     """Versions from one up to another, that one excluded, and what is wrong with them."""
 
     since: Number
@@ -121,14 +121,14 @@ class Known:
 
 
 UPDATE = "Update Ollama on {host}: https://ollama.com/download (on Linux: curl -fsSL https://ollama.com/install.sh | sh)"
-KNOWN = (
-    Known((0, 0, 0), (0, 5, 0), "error", "version_too_old", "answers by a JSON schema, which roles without tool calls need, came with 0.5.0"),
-    Known((0, 0, 0), (0, 17, 1), "warning", "version_insecure", "anyone who can reach it can read its memory with a forged model file (CVE-2026-7482)"),
-    Known((0, 17, 1), (0, 20, 3), "warning", "version_insecure", "anyone who can reach it can read files outside the folder of images (CVE-2026-7020)"),
-    Known((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so only their order tells results apart"),
-    Known((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "it may continue to compute a call that was cancelled before its first token"),
-    Known((0, 30, 6), (0, 30, 7), "warning", "version_known_bad", "on machines whose GPU shares the memory it throws out and reloads models that fit (#16610)"),
-    Known((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "when a model repeats itself, Ollama ends the answer without an error (#18374)"),
+KNOWN_FAULTS = (
+    KnownFault((0, 0, 0), (0, 5, 0), "error", "version_too_old", "answers by a JSON schema, which roles without tool calls need, came with 0.5.0"),
+    KnownFault((0, 0, 0), (0, 17, 1), "warning", "version_insecure", "anyone who can reach it can read its memory with a forged model file (CVE-2026-7482)"),
+    KnownFault((0, 17, 1), (0, 20, 3), "warning", "version_insecure", "anyone who can reach it can read files outside the folder of images (CVE-2026-7020)"),
+    KnownFault((0, 5, 0), (0, 12, 10), "info", "version_known_bad", "its tool calls have no ids, so only their order tells results apart"),
+    KnownFault((0, 5, 0), (0, 30, 0), "info", "version_known_bad", "it may continue to compute a call that was cancelled before its first token"),
+    KnownFault((0, 30, 6), (0, 30, 7), "warning", "version_known_bad", "on machines whose GPU shares the memory it throws out and reloads models that fit (#16610)"),
+    KnownFault((0, 13, 0), (0, 34, 1), "info", "version_known_bad", "when a model repeats itself, Ollama ends the answer without an error (#18374)"),
 )  # fmt: skip
 """From Ollama's issues and from our own measurements."""
 
@@ -138,8 +138,8 @@ def versions(facts: Facts) -> Iterator[Finding]:
         number = version_number(state.version) if state.kind in ("ollama", "rehearsal") else None
         if number is None:
             continue
-        by_code: dict[str, list[Known]] = {}
-        for known in KNOWN:
+        by_code: dict[str, list[KnownFault]] = {}
+        for known in KNOWN_FAULTS:
             if known.since <= number < known.before:
                 by_code.setdefault(known.code, []).append(known)
         for code, faults in by_code.items():

@@ -10,7 +10,7 @@ from typing import Literal
 
 from mmos.calls.spec import Spec, encode_offer
 from mmos.config.roles import ResolvedRole
-from mmos.doctor.facts import Facts, Rendered
+from mmos.doctor.facts import Facts, Rendering
 from mmos.doctor.findings import Finding, error, info, warning
 from mmos.doctor.hosts import version_number
 from mmos.errors import HostError
@@ -45,7 +45,7 @@ _HISTORY = (
 )
 
 
-async def rendered(facts: Facts, fleet: Fleet, probing: Probing, note: Callable[[str], None]) -> dict[tuple[str, str], Rendered]:
+async def rendered(facts: Facts, fleet: Fleet, probing: Probing, note: Callable[[str], None]) -> dict[tuple[str, str], Rendering]:
     """For each host and model whose role calls tools by its host: what it makes of the probe."""
     pairs = _pairs(facts)
     probes = _probes(facts, pairs, probing)
@@ -56,7 +56,7 @@ async def rendered(facts: Facts, fleet: Fleet, probing: Probing, note: Callable[
     results = await asyncio.gather(*(_on_host(fleet, [one for one in probes if one[0].name == host]) for host in hosts))
     found = {place: one for part in results for place, one in part.items()}
     return {
-        (state.name, canonical(role.model)): found.get((state.name, canonical(role.model)), Rendered(None, _UNASKED))
+        (state.name, canonical(role.model)): found.get((state.name, canonical(role.model)), Rendering(None, _UNASKED))
         for state, role in pairs
     }
 
@@ -102,15 +102,15 @@ def _size(facts: Facts, state: HostState, role: ResolvedRole) -> int:
     return need(listed.size if listed else 0, cache(card.details) if card else None, role.window, state.parallel)
 
 
-async def _on_host(fleet: Fleet, probes: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendered]:
+async def _on_host(fleet: Fleet, probes: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendering]:
     """One after the other: a host loads one model at a time anyway."""
     return {(state.name, canonical(role.model)): await _ask(fleet, state, role) for state, role in probes}
 
 
-async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendered:
+async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendering:
     host = fleet.host(state.name)
     if not isinstance(host, OllamaHost):
-        return Rendered(None, "its host does not show prompts")
+        return Rendering(None, "its host does not show prompts")
     loaded = state.holds(role.model)
     window = (loaded and loaded.context_length) or role.window  # another one would load it anew
     keep_alive = None if loaded else role.keep_alive
@@ -120,8 +120,8 @@ async def _ask(fleet: Fleet, state: HostState, role: ResolvedRole) -> Rendered:
     try:
         text = await host.render(request, timeouts=Timeouts(load=patience, first_byte=patience, total=patience))
     except HostError as error:
-        return Rendered(None, error.message.rstrip("."))
-    return Rendered(text, "" if text is not None else "its host is too old to show prompts")
+        return Rendering(None, error.message.rstrip("."))
+    return Rendering(text, "" if text is not None else "its host is too old to show prompts")
 
 
 # ---------------------------------------------------------------- what came of it
@@ -137,7 +137,7 @@ def tools(facts: Facts) -> Iterator[Finding]:
         yield from _looked_at(f"{name} on {host}", roles, seen) if seen.text is not None else _guessed(facts, host, name, roles, seen)
 
 
-def _looked_at(subject: str, roles: list[str], seen: Rendered) -> Iterator[Finding]:
+def _looked_at(subject: str, roles: list[str], seen: Rendering) -> Iterator[Finding]:
     text = seen.text or ""
     if TOOL not in text:
         yield error("tools_not_rendered", subject, "The offered tools do not reach the model: they are not in its prompt.", _schema(roles))
@@ -154,7 +154,7 @@ def _looked_at(subject: str, roles: list[str], seen: Rendered) -> Iterator[Findi
         )
 
 
-def _guessed(facts: Facts, host: str, model: str, roles: list[str], seen: Rendered) -> Iterator[Finding]:
+def _guessed(facts: Facts, host: str, model: str, roles: list[str], seen: Rendering) -> Iterator[Finding]:
     """Where the prompt could not be seen, its template tells of the one fault that is known."""
     state = next(state for state in facts.states if state.name == host)
     card = facts.card(host, model)

@@ -196,11 +196,11 @@ def as_markdown(name: str, exchanges: list[Exchange]) -> str:
 
 async def attach(session: Session, argument: str) -> None:
     if not argument:
-        session.attached.clear()
+        session.attachments.clear()
         session.say("No file is attached now.")
         return
     one = attachment(argument)
-    session.attached.append(one)
+    session.attachments.append(one)
     session.say(f"{one.name} ({counted(size(one), 'byte')}) goes with your next message.")
 
 

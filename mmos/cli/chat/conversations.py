@@ -129,8 +129,8 @@ async def switch_to(session: Session, name: str, *, on_event: bool = True) -> No
         session.last = exchanges[-1].run, exchanges[-1].typed
     if on_event:
         _show_tail(session, exchanges)
-        if became := await unfinished(session):
-            session.say(became)
+        if text := await unfinished(session):
+            session.say(text)
 
 
 def _show_tail(session: Session, exchanges: list[Exchange]) -> None:
@@ -234,8 +234,8 @@ async def unfinished(session: Session) -> str:
         return "Another process still works on the last turn."
     if question is not None and view.status in (None, "waiting"):
         return f"The last turn waits for your answer. {_question_text(question)} {ANSWER}"
-    became = "was interrupted before its end" if view.status is None else f"ended without a whole answer ({view.status})"
-    return f"The last turn {became}. {AGAIN}"
+    ending = "was interrupted before its end" if view.status is None else f"ended without a whole answer ({view.status})"
+    return f"The last turn {ending}. {AGAIN}"
 
 
 def _question_text(question: QuestionAsked) -> str:

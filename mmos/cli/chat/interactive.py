@@ -175,7 +175,7 @@ class Dialog:
         page = self.page
         lines = [f"  waits: {flat(text)}" for text in self.queue.waiting]
         if self.session is not None:
-            lines += [f"  attached: {flat(one.name)}" for one in self.session.attached]
+            lines += [f"  attached: {flat(one.name)}" for one in self.session.attachments]
         return [style(fit(line, page.width), "dim") for line in lines]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
-from mmos.cli.run import chosen
+from mmos.cli.run import parse_roles
 
 INCAPABLE = ("", "dumb", "unknown")
 
@@ -54,7 +54,7 @@ def chat(options: Options, thread: str | None, last: bool, **arguments: Any) -> 
     if thread and last:
         raise click.UsageError("--thread and --last cannot be used together: each names a conversation. Give one of them.")
     options = replace(options, time_scale=arguments.pop("time_scale"), timeout=arguments["timeout"])
-    arguments["roles"] = chosen(arguments["roles"])
+    arguments["roles"] = parse_roles(arguments["roles"])
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     if terminal and os.environ.get("TERM", "") not in INCAPABLE and sys.platform != "win32":
         with _prompt():

@@ -174,7 +174,7 @@ async def why(session: Session, argument: str) -> None:  # noqa: ARG001
     session.page.lines(reasons(entries, session.page.width, session.options.roles))
 
 
-def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) -> list[str]:
+def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = ()) -> list[str]:
     """Say who asked whom what, on which host and why there, and how the seconds were spent."""
     accounts: dict[str, Account] = {}
     calls: dict[str, str] = {}
@@ -188,15 +188,15 @@ def reasons(entries: Iterable[Entry], width: int, chosen: Collection[str] = ()) 
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
-                accounts[event.lane].lines += [_place(event, chosen), _seconds(event)]
+                accounts[event.lane].lines += [_place(event, overrides), _seconds(event)]
             case events.ModelFailed() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
     return [line for top in tops for line in top.rows(0, width)]
 
 
-def _place(event: events.ModelReplied, chosen: Collection[str]) -> str:
+def _place(event: events.ModelReplied, overrides: Collection[str]) -> str:
     """Say why this model and this host were used."""
-    named = "as set in this session" if event.role in chosen else "as configured"
+    named = "as set in this session" if event.role in overrides else "as configured"
     placement = event.placement
     known = _memory(event)
     known += [

@@ -146,7 +146,7 @@ class Session:
     answers: list[Answer] = field(default_factory=list)
     consultations: list[Work] = field(default_factory=list)
     """What specialists answered, in the order of their numbers."""
-    attached: list[File] = field(default_factory=list)
+    attachments: list[File] = field(default_factory=list)
     instead: str = ""
     """The run that the next task replaces."""
     drop_queue: Callable[[], Sequence[str]] = tuple
@@ -192,17 +192,17 @@ class Session:
             withdrawn, self.instead = self.instead, ""
             files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
-        sent, self.attached = self.attached, []
-        attachments, run_options = (*files, *sent), self.options.run_options(role)
+        new_files, self.attachments = self.attachments, []
+        all_files, run_options = (*files, *new_files), self.options.run_options(role)
         try:
             await self._turn(
                 text,
                 lambda watch: self.app.stream(
-                    words, thread=self.thread or self.next_thread, files=attachments, options=run_options, watch=watch
+                    words, thread=self.thread or self.next_thread, files=all_files, options=run_options, watch=watch
                 ),
             )
         except (MmosError, asyncio.CancelledError):  # no run was started: keep the files for the next task
-            self.attached = [*files, *sent, *self.attached]
+            self.attachments = [*files, *new_files, *self.attachments]
             raise
 
     async def resume_run(self, run: str, options: RunOptions) -> None:

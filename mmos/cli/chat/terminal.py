@@ -21,7 +21,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from mmos.cli.guard import shown, unstyled
+from mmos.cli.guard import terminal_text, unstyled
 from mmos.cli.styles import style
 from mmos.cli.text import cells, harmless
 
@@ -135,7 +135,7 @@ class Terminal:
         self.below: Callable[[], Sequence[str]] = tuple
         self.unserved: set[str] = set()
         """Roles that no host can serve and that the page has warned of, each as ROLE=MODEL."""
-        self._shown: list[str] = []
+        self._live_lines: list[str] = []
         self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ticking: asyncio.TimerHandle | None = None
@@ -205,13 +205,13 @@ class Terminal:
 
     def forget(self) -> None:
         """Forget the drawn lines: another program used the screen, so they must not be erased."""
-        self._shown = []
+        self._live_lines = []
 
     def _message(self) -> ANSI:
-        return ANSI(self._as_shown(style(self.asking or PROMPT, "bold")))
+        return ANSI(self._terminal_text(style(self.asking or PROMPT, "bold")))
 
-    def _as_shown(self, line: str) -> str:
-        return shown(line if self.colour else unstyled(line))
+    def _terminal_text(self, line: str) -> str:
+        return terminal_text(line if self.colour else unstyled(line))
 
     def _before(self, _app: Any) -> None:
         """Draw the changed lines above the input line, before prompt_toolkit draws that line."""
@@ -224,17 +224,17 @@ class Terminal:
             self._output.write_raw("\r")  # erases the provisional prompt of `mmos.cli.chat.main`
             self._output.erase_down()
             self._clean = True
-        if not self._pending and live == self._shown:
+        if not self._pending and live == self._live_lines:
             return
         self._output.is_held = True
         self._session.app.renderer.erase(leave_alternate_screen=False)
-        same = 0 if self._pending else _common(live, self._shown)
-        self._output.cursor_up(len(self._shown) - same)
+        same = 0 if self._pending else _common(live, self._live_lines)
+        self._output.cursor_up(len(self._live_lines) - same)
         # Overwrite line by line: some terminals move an erased screen into their scrollback.
-        self._output.write_raw("".join(f"\x1b[K{self._as_shown(line)}\r\n" for line in [*self._pending, *live[same:]]))
+        self._output.write_raw("".join(f"\x1b[K{self._terminal_text(line)}\r\n" for line in [*self._pending, *live[same:]]))
         self._output.erase_down()
         self._pending.clear()
-        self._shown = live
+        self._live_lines = live
 
     def _input_rows(self, most: int) -> int:
         """Count the rows of the input line and its completion menu, so that the lines above stay on the screen."""

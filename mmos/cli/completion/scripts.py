@@ -150,7 +150,7 @@ def _process(number: int) -> tuple[str, int]:
     return name.lstrip("-"), int(rest.split()[1])
 
 
-def chosen(shell: Any, environ: Mapping[str, str]) -> str:
+def select_shell(shell: Any, environ: Mapping[str, str]) -> str:
     if shell == "auto":
         return detect(environ, os.getppid())
     if shell not in SHELLS:
