@@ -1,4 +1,4 @@
-"""Everything in Ollama's API except chat and pulls: lists, details, vectors, and loading and unloading models."""
+"""Calls Ollama's API except chat and pulls: lists, details, vectors, loads and unloads of models."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mmos.hosts.wire import Wire
 from mmos.names import same_model
 from mmos.plurals import counted
 
-_BATCH = 32  # larger ones are answered with 400 and 500 by some versions
+_BATCH = 32  # some versions answer larger ones with 400 or 500
 _LOOK_SECONDS = 0.05
-_MOST_INSTALLED = 10_000
+_MOST_MODELS = 10_000
 _MOST_LOADED = 500
-"""Their sizes are added up, and the sum has to stay a number that can be written down."""
+"""The sum of their sizes must stay a number that JSON can contain."""
 
 
 async def version(wire: Wire) -> str:
-    told = reading.word((await wire.ask("/api/version")).get("version"))
-    if not told:
+    number = reading.word((await wire.ask("/api/version")).get("version"))
+    if not number:
         raise faults.garbled(wire.site(), "it tells no version")
-    return told
+    return number
 
 
 async def tags(wire: Wire) -> list[Installed]:
-    return [_installed(entry) for entry in await _models(wire, "/api/tags", _MOST_INSTALLED)]
+    return [_installed(entry) for entry in await _models(wire, "/api/tags", _MOST_MODELS)]
 
 
 async def ps(wire: Wire) -> list[Loaded]:
@@ -54,25 +54,25 @@ async def embed(wire: Wire, model: str, texts: Sequence[str], timeouts: Timeouts
     vectors: list[list[float]] = []
     for start in range(0, len(texts), _BATCH):
         batch = list(texts[start : start + _BATCH])
-        # Left to itself, a host cuts a long text short and says nothing of it.
+        # By default a host cuts a long text and does not report it.
         question = {"model": model, "input": batch, "truncate": False}
         answer = await wire.ask("/api/embed", question, model=model, timeouts=timeouts, cold=True)
         vectors += embedded(wire.site(model), answer.get("embeddings"), len(batch))
     return vectors
 
 
-def embedded(site: faults.Site, told: object, texts: int) -> list[list[float]]:
-    """As many vectors as there are texts, each of numbers."""
-    if not isinstance(told, list) or len(told) != texts:
+def embedded(site: faults.Site, rows: object, texts: int) -> list[list[float]]:
+    """The vectors of a response: one of numbers for each text."""
+    if not isinstance(rows, list) or len(rows) != texts:
         raise faults.garbled(site, f"not {counted(texts, 'vector')} came for {counted(texts, 'text')}")
-    vectors = [vector for vector in map(reading.vector, told) if vector is not None]
+    vectors = [vector for vector in map(reading.vector, rows) if vector is not None]
     if len(vectors) != texts:
         raise faults.garbled(site, "a vector is missing or is none")
     return vectors
 
 
 async def preload(wire: Wire, model: str, frame: Mapping[str, Any], timeouts: Timeouts) -> None:
-    """Has the model loaded in the frame that its calls will use: a call in another would load it again."""
+    """Load the model with the options of its calls. A call with other options would load it again."""
     question = {"model": model, "stream": False, **frame}
     try:
         await wire.ask("/api/chat", {**question, "messages": []}, model=model, timeouts=timeouts, cold=True)
@@ -81,11 +81,11 @@ async def preload(wire: Wire, model: str, frame: Mapping[str, Any], timeouts: Ti
 
 
 async def unload(wire: Wire, model: str, *, patience: float, clock: Callable[[], float]) -> None:
-    """Returns when the model is gone: the host says `unload` at once and does it afterwards."""
+    """Unload the model, and wait until it is gone. The host answers before it unloads."""
     await wire.ask("/api/generate", {"model": model, "keep_alive": 0, "stream": False}, model=model)
     end = clock() + patience
     for pause in _pauses():
-        if not any(same_model(held.name, model) for held in await ps(wire)):
+        if not any(same_model(loaded.name, model) for loaded in await ps(wire)):
             return
         if clock() > end:
             raise faults.timed_out(wire.site(model), "unload")
@@ -108,7 +108,7 @@ async def _models(wire: Wire, path: str, most: int) -> list[dict[str, Any]]:
         raise faults.garbled(wire.site(), f"{path} lists something else than models")
     if len(entries) > most:
         raise faults.garbled(wire.site(), f"{path} lists more than {most} models")
-    return [entry for entry in entries if _name(entry)]  # what has no name cannot be asked for
+    return [entry for entry in entries if _name(entry)]  # nobody can ask for a model without a name
 
 
 def _installed(entry: Mapping[str, Any]) -> Installed:
@@ -141,5 +141,5 @@ def _name(entry: Mapping[str, Any]) -> str:
     return reading.model(entry.get("name")) or reading.model(entry.get("model"))
 
 
-def _window(told: object) -> int | None:
-    return reading.tokens(told) or None
+def _window(value: object) -> int | None:
+    return reading.tokens(value) or None

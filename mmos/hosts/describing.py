@@ -1,4 +1,4 @@
-"""What a model is and can do, where its host tells that only when it is asked about this model alone, as older ones do."""
+"""Asks a host about single models. Older hosts do not list what a model can do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mmos.errors import HostError
 from mmos.hosts.face import Host, Installed
 
 AT_ONCE = 8
-"""Questions to one host."""
+"""Questions to one host at the same time."""
 
 
 async def described(host: Host, model: Installed) -> Installed:
-    """The model with its abilities and its longest window."""
+    """The model with its capabilities and its longest window."""
     card = await host.show(model.name)
     return replace(model, capabilities=card.capabilities, context_length=card.context_length or model.context_length)
 
 
 async def all_described(host: Host, models: Sequence[Installed], seconds: float) -> list[Installed]:
-    """All of them; what the host does not tell in time stays unknown."""
+    """All models. Without a response in time, the capabilities stay unknown."""
     end, gate = asyncio.get_running_loop().time() + seconds, asyncio.Semaphore(AT_ONCE)
 
     async def whole(model: Installed) -> Installed:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from mmos.messages import Message, Reply
 
 OnToken = Callable[[str], None]
-"""Called with each piece of the answer's text as it arrives: a hint, not an event."""
+"""Called with each piece of the text when it arrives: a hint, not an event."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Timeouts:
 
     connect: float = 5.0
     load: float = 300.0
-    """Added to `first_byte` while the model may still have to be loaded."""
+    """Added to `first_byte` if the host may have to load the model first."""
     first_byte: float = 180.0
     between_chunks: float = 60.0
     total: float | None = None
 
     def scaled(self, factor: float) -> Timeouts:
-        """The same patience with a host whose clock runs `factor` times as fast."""
+        """The same timeouts for a host whose clock runs `factor` times as fast."""
         if factor == 1.0:
             return self
         return Timeouts(
@@ -38,23 +38,23 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One call to a model: the messages as they are, and the frame that stays the same from turn to turn."""
+    """One call to a model: the messages, and the frame that stays the same from turn to turn."""
 
     model: str
     messages: Sequence[Message]
     num_ctx: int
     tools: bytes = b""
-    """The JSON list of offered tools, encoded once by the toolbox; empty for none. Never together with `format`."""
+    """The JSON list of the tools. Empty: none. Never together with `format`."""
     format: bytes = b""
-    """A JSON schema that the answer must fit, encoded once; empty for none."""
+    """A JSON Schema that the reply must fit. Empty: none."""
     options: Mapping[str, Any] = field(default_factory=dict)
     think: bool | str | None = None
     keep_alive: str | float | None = None
-    """Left out unless the user set it: on a hot request it can wedge the host's scheduler."""
+    """Sent only if the user set it, because it can block the host's scheduler."""
     cold: bool = False
-    """The model may have to be loaded first: the first byte may take the load's time, too."""
+    """Whether the host may have to load the model first. Then the first byte may take longer."""
     guarded: bool = False
-    """An answer that repeats itself word for word is ended: the call raises Repetition."""
+    """Whether to stop a reply that repeats itself word for word. Then the call raises Repetition."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Installed:
     quantization: str = ""
     context_length: int | None = None
     capabilities: frozenset[str] | None = None
-    """None where the host does not list them (older servers): ask `show`."""
+    """None: the host does not list them. Ask `show`."""
     remote: bool = False
-    """A stub that forwards to a cloud."""
+    """Whether it is a stub that forwards to a cloud."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that a host holds in memory."""
+    """A model in the memory of a host."""
 
     name: str
     digest: str = ""
@@ -88,18 +88,18 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Card:
-    """What a host tells about one model."""
+    """What a host reports about one model."""
 
     name: str
     capabilities: frozenset[str] | None = frozenset()
-    """None where the host does not tell."""
+    """None: the host does not report them."""
     context_length: int | None = None
     family: str = ""
     parameters: str = ""
     quantization: str = ""
     template: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """`model_info` as it came: layers, heads, key and value lengths."""
+    """`model_info`, unchanged: layers, heads, lengths of keys and values."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class Abilities:
-    """Where kinds of hosts differ in a way that matters to those who use them."""
+    """What a kind of host can do."""
 
     sets_window: bool = True
-    """It heeds `num_ctx`; else a model's window is what its server was started with."""
+    """It uses `num_ctx`. If not, the start of its server sets the window."""
     tells_loaded: bool = True
-    """It says which models are in memory."""
+    """It reports which models are in memory."""
     loads: bool = True
-    """Models can be loaded and unloaded on demand."""
+    """It can load and unload models on demand."""
     pulls: bool = True
-    """Models can be fetched on demand."""
+    """It can fetch models on demand."""
     lists_all: bool = True
-    """It serves no model that it does not list."""
+    """It lists all models that it serves."""
     tells_window: bool = True
-    """It says how many tokens a model's window holds."""
+    """It reports the size of a model's window."""
     tells_cached: bool = False
-    """Its usage says how many tokens of the prompt came from its cache."""
+    """It reports how many tokens of a prompt were in its cache."""
 
 
 class Host(Protocol):

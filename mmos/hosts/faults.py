@@ -1,4 +1,4 @@
-"""Turns a host's refusal (status and text) into a typed error that shows who can act."""
+"""Makes a typed error from the status and the text of a host's error."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ from mmos.messages import clean
 
 _CLIP = 300
 MOST = 64 << 10
-"""Bytes of a refusal that are read; some servers say the whole request again in it."""
-_HEARD = 4000
-"""What is wrong is said at the beginning; to look through more of a hostile text takes seconds."""
+"""Bytes of an error that MMOS reads. Some servers repeat the whole request in it."""
+_MOST_READ = 4000
+"""Characters of an error that MMOS searches. The reason is at the beginning, and a hostile text may be long."""
 
 _LOOPBACK = ("localhost", "::1", "127.")
 _SENTENCES = ("error", "message", "detail")
 _WRAPPINGS = 5
-"""A proxy wraps the error of a server into one of its own, as text or as an object."""
+"""A proxy may wrap the error of a server into its own, as text or as an object."""
 _LONGEST_WAIT = 86400.0
-"""Seconds: who asks to be left alone for longer has not understood the question."""
+"""Seconds. MMOS does not believe a longer wait."""
 _LEAST_WINDOW = 256
 _MOST_COMPLAINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Whom a call was for, as an error names it."""
+    """The host and the model of a call, for its errors."""
 
     host: str
     url: str
     model: str = ""
     speech: Speech = field(default=OLLAMA, repr=False)
     veil: Veil = field(default=Veil(), repr=False)
-    """Hides what must not stand in any sentence about the host."""
+    """Hides everything that may be a secret, in messages about the host."""
     keys: Veil = field(default=Veil(), repr=False)
-    """Hides those secrets that must not even stand in an answer."""
+    """Hides only certain secrets, in replies."""
 
 
 _TIMEOUTS = {
@@ -81,7 +81,7 @@ _NO_MODEL = (
 
 
 def refused(site: Site, status: int, body: str, headers: Mapping[str, str] | None = None) -> HostError:
-    """The error behind an HTTP answer that is not 200."""
+    """The error of a response whose status is not 200."""
     headers = headers or {}
     if 300 <= status < 400:
         return _redirected(site, status, headers.get("Location", ""))
@@ -89,24 +89,24 @@ def refused(site: Site, status: int, body: str, headers: Mapping[str, str] | Non
 
 
 def spoken(site: Site, error: object, status: int = 200) -> HostError:
-    """The error behind a line `{"error": …}` in a stream that began well, or behind the status that it names."""
-    told = _unwrap(error)
+    """The error of a line `{"error": …}` in a stream. `status` is the status that the line names."""
+    report = _unwrap(error)
     if status != 200:
-        return _behind(site, status, told, None)
-    return _by_text(site, status, told) or _make(
-        HostFault, site, status, ("{host} broke off while {model} answered: {said}.", LOG), told.said or "it does not say why"
+        return _behind(site, status, report, None)
+    return _by_text(site, status, report) or _make(
+        HostFault, site, status, ("{host} broke off while {model} answered: {said}.", LOG), report.text or "it does not say why"
     )
 
 
-def _behind(site: Site, status: int, told: Told, retry_after: float | None) -> HostError:
-    error = _by_text(site, status, told) or _by_status(site, status, told)
+def _behind(site: Site, status: int, report: ServerError, retry_after: float | None) -> HostError:
+    error = _by_text(site, status, report) or _by_status(site, status, report)
     if isinstance(error, HostBusy):
         error.retry_after = retry_after
     return error
 
 
 def unreachable(site: Site, why: str, detail: str = "") -> HostError:
-    """Nobody to talk to; `why` is refused, name, tls or other."""
+    """The error when no connection is possible. `why` is refused, name, tls or other."""
     local = (urlsplit(site.url).hostname or "").startswith(_LOOPBACK)
     if why == "refused":
         words = ("Nothing listens at {url} ({host}).", site.speech.silent_here if local else site.speech.silent_there)
@@ -127,24 +127,24 @@ def timed_out(site: Site, timeout: str) -> HostError:
 
 
 def cut(site: Site, why: str) -> HostError:
-    """The answer ended before its end; `why` completes the sentence."""
+    """The error of a response that is not complete. `why` completes the sentence."""
     return _make(StreamCut, site, None, ("The answer of {model} on {host} is not whole: {said}.", "Another try may well succeed."), why)
 
 
 def garbled(site: Site, why: str) -> HostError:
-    """What came is no answer of such a server; `why` completes the sentence and holds nothing of the answer itself."""
+    """The error of a response in another format. `why` completes the sentence, and contains nothing of the response."""
     return _make(
         ProtocolFault, site, None, ("{url} ({host}) does not speak as {kind} does: {said}.", "Is another server or a proxy there?"), why
     )
 
 
 def repeated(site: Site, tokens: int) -> HostError:
-    """The answer was the same text over and over, and was ended."""
+    """The error of a reply that repeats itself. `tokens` is its length."""
     return _make(Repetition, site, None, REPEATED, tokens=tokens)
 
 
 def compressed(site: Site, coding: str) -> HostError | None:
-    """Nobody asked for an answer that is compressed: a small one may grow to any size."""
+    """The error of a compressed response, if it is compressed. A small one may grow to any size."""
     plain = coding.strip().lower() in ("", "identity")
     return None if plain else garbled(site, "its answer is compressed, and MMOS asks for plain ones")
 
@@ -154,53 +154,56 @@ def malformed_call(site: Site, name: str, raw: str) -> HostError:
     return _make(MalformedCall, site, None, words, name, raw=raw)
 
 
-class Told(NamedTuple):
-    """An error as a server told of it."""
+class ServerError(NamedTuple):
+    """An error in a response."""
 
-    said: str = ""
-    """Its sentence."""
+    text: str = ""
+    """Its text."""
     beside: Mapping[str, Any] = {}
-    """The fields that came with it."""
+    """The other fields of the error."""
     strange: bool = False
-    """It has no form that such a server gives its errors."""
+    """Whether it has another format than the errors of such a server."""
 
 
-def _by_text(site: Site, status: int, told: Told) -> HostError | None:
+def _by_text(site: Site, status: int, report: ServerError) -> HostError | None:
     text = " ".join(
-        (told.said[:_HEARD], *(str(told.beside.get(name))[:_HEARD] for name in ("code", "type") if _plain(told.beside.get(name))))
+        (
+            report.text[:_MOST_READ],
+            *(str(report.beside.get(name))[:_MOST_READ] for name in ("code", "type") if _plain(report.beside.get(name))),
+        )
     )
     for rule in site.speech.rules:
         if status in rule.statuses and re.search(rule.pattern, text):
-            return _make(rule.kind, site, status, (rule.message, rule.next_step), told.said, **_details(site, rule.kind, told))
+            return _make(rule.kind, site, status, (rule.message, rule.next_step), report.text, **_details(site, rule.kind, report))
     return None
 
 
-def _by_status(site: Site, status: int, told: Told) -> HostError:
+def _by_status(site: Site, status: int, report: ServerError) -> HostError:
     if status in site.speech.statuses:
         kind, message, next_step = site.speech.statuses[status]
-        return _make(kind, site, status, (message, next_step), told.said)
-    if told.said.lstrip().startswith("<"):
+        return _make(kind, site, status, (message, next_step), report.text)
+    if report.text.lstrip().startswith("<"):
         return garbled(site, f"a page came with status {status}, as from a proxy")
     if status < 300:
         return garbled(site, f"status {status} came where 200 is due")
-    if status < 500 and told.strange:
+    if status < 500 and report.strange:
         return garbled(site, f"what came with status {status} is no error that such a server writes")
     if status < 500:
         words = ("{host} does not accept the request for {model}: {said}.", SAME_REQUEST)
-        return _make(BadRequest, site, status, words, told.said, unexplained=True, **_details(site, BadRequest, told))
-    if not told.said:
+        return _make(BadRequest, site, status, words, report.text, unexplained=True, **_details(site, BadRequest, report))
+    if not report.text:
         return _make(HostFault, site, status, ("{host} failed with {model} and does not say why.", "A damaged model file does that. " + LOG))  # fmt: skip
-    return _make(HostFault, site, status, ("{host} failed with {model}: {said}.", LOG), told.said)
+    return _make(HostFault, site, status, ("{host} failed with {model}: {said}.", LOG), report.text)
 
 
-def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[str, str], said: str = "", **details: Any) -> HostError:
+def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[str, str], detail: str = "", **details: Any) -> HostError:
     tokens, window = details.get("prompt_tokens"), details.get("window")
     names = {
         "host": site.host,
         "url": site.url,
         "model": site.model or "the model",
         "quoted_model": quote(site.model),
-        "said": _clipped(site.veil.over(clean(said[:_HEARD]))),
+        "said": _clipped(site.veil.over(clean(detail[:_MOST_READ]))),
         "kind": site.speech.kind,
         "credentials": site.speech.credentials.format(host=site.host),
         "numbers": f" ({tokens} tokens into {window})" if tokens and window else "",
@@ -210,64 +213,64 @@ def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[st
 
 
 def _sentence(text: str, site: Site) -> str:
-    """Questions about the host itself concern no model, so the words do not either."""
-    for named, bare in () if site.model else _NO_MODEL:
-        text = text.replace(named, bare)
+    """The text. Without a model, the text does not name one."""
+    for part, bare in () if site.model else _NO_MODEL:
+        text = text.replace(part, bare)
     return text
 
 
-def _details(site: Site, kind: type[HostError], told: Told) -> dict[str, Any]:
+def _details(site: Site, kind: type[HostError], report: ServerError) -> dict[str, Any]:
     if kind is WindowExceeded:
-        return _window(site, told)
+        return _window(site, report)
     if kind is MalformedCall:
-        _, found, rest = told.said.partition("raw='")
+        _, found, rest = report.text.partition("raw='")
         raw, found, _ = rest.rpartition("', err=") if found else ("", "", "")
-        return {"raw": site.keys.over(clean(raw if found else reading.page(told.beside.get("failed_generation"))))}
+        return {"raw": site.keys.over(clean(raw if found else reading.page(report.beside.get("failed_generation"))))}
     if kind is BadRequest:
-        return {"verbatim": site.veil.over(clean(told.said[:_HEARD])), "parameter": reading.word(told.beside.get("param"))}
+        return {"verbatim": site.veil.over(clean(report.text[:_MOST_READ])), "parameter": reading.word(report.beside.get("param"))}
     return {}
 
 
-def _window(site: Site, told: Told) -> dict[str, Any]:
-    """The tokens of a prompt, and the window that they do not fit into; a number that cannot be is as good as none."""
-    said = told.said[:_HEARD]
-    heard = next(filter(None, (re.search(pattern, said) for pattern in site.speech.window_numbers)), None)
-    found = {name: int(digits) for name, digits in heard.groupdict().items() if digits and len(digits) < 12} if heard else {}
-    prompt = reading.tokens(told.beside.get("n_prompt_tokens", found.get("prompt")))
-    window = reading.tokens(told.beside.get("n_ctx", found.get("window")))
+def _window(site: Site, report: ServerError) -> dict[str, Any]:
+    """The tokens of a prompt, and the window that is too small for them. Impossible numbers count as none."""
+    text = report.text[:_MOST_READ]
+    match = next(filter(None, (re.search(pattern, text) for pattern in site.speech.window_numbers)), None)
+    numbers = {name: int(digits) for name, digits in match.groupdict().items() if digits and len(digits) < 12} if match else {}
+    prompt = reading.tokens(report.beside.get("n_prompt_tokens", numbers.get("prompt")))
+    window = reading.tokens(report.beside.get("n_ctx", numbers.get("window")))
     return {"prompt_tokens": prompt or None, "window": window if window >= _LEAST_WINDOW else None}
 
 
-def _unwrap(body: object) -> Told:
-    """The sentence inside `{"error": …}`, however often it is wrapped, and the fields that came beside it."""
+def _unwrap(body: object) -> ServerError:
+    """The text inside `{"error": …}`, at any depth, and the fields beside it."""
     beside: Mapping[str, Any] = {}
-    said: Any = body
+    value: Any = body
     for _ in range(_WRAPPINGS):
-        if isinstance(said, str) and said.lstrip().startswith(("{", "[{", "[[")):
-            read = reading.parsed_or_none(said)
-            if read is None:
-                return Told(said.strip(), beside, strange=len(said) < MOST)
-            said = read
-        if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict) and "error" in said[0]:
-            said = said[0]
-        if not isinstance(said, dict):
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[{", "[[")):
+            data = reading.parsed_or_none(value)
+            if data is None:
+                return ServerError(value.strip(), beside, strange=len(value) < MOST)
+            value = data
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) and "error" in value[0]:
+            value = value[0]
+        if not isinstance(value, dict):
             break
-        beside = said
-        said = next((said[name] for name in _SENTENCES if said.get(name)), None)
-    if isinstance(said, list):
-        complaints = [_complaint(entry) for entry in said[:_MOST_COMPLAINTS]]
-        return Told("; ".join(filter(None, complaints)), beside, strange=not all(complaints))
-    return Told(said.strip(), beside) if isinstance(said, str) else Told("", beside, strange=True)
+        beside = value
+        value = next((value[name] for name in _SENTENCES if value.get(name)), None)
+    if isinstance(value, list):
+        complaints = [_complaint(entry) for entry in value[:_MOST_COMPLAINTS]]
+        return ServerError("; ".join(filter(None, complaints)), beside, strange=not all(complaints))
+    return ServerError(value.strip(), beside) if isinstance(value, str) else ServerError("", beside, strange=True)
 
 
 def _complaint(entry: Any) -> str:
-    """What a server of FastAPI's family says of one field; empty where it is something else."""
+    """The error of one field in the format of FastAPI. Empty: it has another format."""
     if isinstance(entry, str):
-        return entry[:_HEARD]
+        return entry[:_MOST_READ]
     place, text = (entry.get("loc", []), entry.get("msg")) if isinstance(entry, dict) else (None, None)
     if not isinstance(place, list) or not all(map(_plain, place)) or not isinstance(text, str):
         return ""
-    return f"{'.'.join(map(str, place))}: {text}"[:_HEARD]
+    return f"{'.'.join(map(str, place))}: {text}"[:_MOST_READ]
 
 
 def _plain(value: object) -> bool:
@@ -286,17 +289,17 @@ def _redirected(site: Site, status: int, location: str) -> HostError:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, or a date; a date is read by the clock that set it."""
-    told = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", told):
-        return min(float(told), _LONGEST_WAIT)
+    """The seconds to wait, from a number or a date. A date is compared with the date of the same response."""
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value):
+        return min(float(value), _LONGEST_WAIT)
     try:
-        left = parsedate_to_datetime(told) - parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError, OverflowError):  # none was told, or one of the two is no date, or has no zone
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError, OverflowError):  # there is none, or one of the two is no date or has no time zone
         return None
-    return min(max(0.0, left.total_seconds()), _LONGEST_WAIT)
+    return min(max(0.0, wait.total_seconds()), _LONGEST_WAIT)
 
 
-def _clipped(said: str) -> str:
-    line = " ".join(said.split()).rstrip(".")
+def _clipped(text: str) -> str:
+    line = " ".join(text.split()).rstrip(".")
     return line if len(line) <= _CLIP else line[: _CLIP - 1] + "…"

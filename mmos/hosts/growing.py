@@ -1,4 +1,4 @@
-"""An answer while it arrives: lines from bytes, text, tool calls, and the end mark that makes it complete."""
+"""Builds a reply from the bytes of a stream: its text, its tool calls, and the mark of its end."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ MAX_LINE = 8 << 20
 MAX_ANSWER = 64 << 20
 MAX_LINES = 1_000_000
 LOOK_BYTES = 32 << 10
-"""How much comes between two looks at whether the answer repeats itself: some hundred tokens."""
+"""Bytes between two checks whether the reply repeats itself: some hundred tokens."""
 EQUAL_TOKENS = 30
-"""After so many equal tokens in a row, older hosts end the stream without a word."""
+"""After this many equal tokens in a row, older hosts end the stream without an error."""
 MAX_CALLS = 1000
-"""No turn means so many, and each is compared with all before it."""
+"""No turn makes more calls, and each id is compared with all earlier ones."""
 REASONS = frozenset({"stop", "length", "load", "unload", "content_filter"})
-"""Why an answer ended, as hosts say it and views understand it; any other reason is `other`."""
+"""The reasons for the end of a reply that MMOS knows. Any other reason is `other`."""
 _ID_SIGNS = string.ascii_lowercase + string.digits
 
 
 class Source(Protocol):
-    """Bytes as they come; empty bytes are the end."""
+    """The bytes of a stream. Empty bytes are its end."""
 
     async def readany(self) -> bytes: ...
 
 
 def call_ids(chance: random.Random) -> Callable[[], str]:
-    """Makes ids of the kind that newer hosts give: older ones give none."""
+    """Makes ids in the format of newer hosts. Older hosts send none."""
     return lambda: "call_" + "".join(chance.choices(_ID_SIGNS, k=8))
 
 
-class Watched:
-    """Pieces of a text, and whether they have come to repeat themselves."""
+class RepetitionCheck:
+    """Checks whether the pieces of a text repeat themselves."""
 
     __slots__ = ("_pieces", "_place", "_repeats")
 
@@ -52,18 +52,30 @@ class Watched:
         self._repeats = Repeats()
 
     def look(self) -> int | None:
-        """How much of the text came before the repetition, where there is one."""
+        """The length of the text before the repetition. None: there is no repetition."""
         new = "".join(self._pieces[self._place :])
         self._place = len(self._pieces)
         return self._repeats.feed(new)
 
 
 class Growing:
-    """Grows by `feed`; whole once that returned True, and nothing but a fault before."""
+    """A reply that grows with each `feed`. It is complete when `feed` returns True."""
 
     __slots__ = (
-        "_back", "_calls", "_held", "_ids", "_known", "_lines", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size", "_thoughts",
-        "_watched",
+        "_back",
+        "_calls",
+        "_checks",
+        "_held",
+        "_ids",
+        "_known",
+        "_lines",
+        "_next_look",
+        "_on_token",
+        "_pieces",
+        "_rest",
+        "_site",
+        "_size",
+        "_thoughts",
     )  # fmt: skip
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
@@ -80,15 +92,15 @@ class Growing:
         self._known = False
         self._back = ""
         self._next_look = MAX_ANSWER
-        self._watched: tuple[Watched, ...] = ()
+        self._checks: tuple[RepetitionCheck, ...] = ()
 
     def guard(self) -> None:
-        """End it when it repeats itself word for word, in its text or in its thoughts."""
+        """Stop the reply when its text or its thoughts repeat themselves word for word."""
         self._next_look = LOOK_BYTES
 
     @property
     def text(self) -> str:
-        """What has come, without keys; the beginning of one at its end stays out until more has come."""
+        """The text so far, without keys."""
         return self._site.keys.over("".join(self._pieces))
 
     async def read(self, source: Source, patience: Patience) -> None:
@@ -100,7 +112,7 @@ class Growing:
             raise self._unfinished()
 
     def feed(self, data: bytes) -> bool:
-        """Takes what came, cut anywhere; True once the host said that it is done."""
+        """Take the next bytes. True: the host sent the mark of the end."""
         self._count(data)
         cut = data.rfind(b"\n")
         if cut < 0:
@@ -127,25 +139,25 @@ class Growing:
             raise faults.garbled(self._site, f"an answer of more than {MAX_ANSWER >> 20} MiB")
 
     def end(self) -> bool:
-        """No more will come; a last line may lack its line break, or its end."""
+        """Handle the end of the stream. The last line may be incomplete."""
         raise NotImplementedError
 
     def _take(self, line: bytes) -> bool:
-        """One line; True if it is the last."""
+        """Take one line. True: it is the last."""
         raise NotImplementedError
 
     def _look(self) -> None:
         self._next_look = self._size + LOOK_BYTES
-        self._watched = self._watched or (Watched(self._pieces), Watched(self._thoughts))
+        self._checks = self._checks or (RepetitionCheck(self._pieces), RepetitionCheck(self._thoughts))
         tokens = len(self._pieces) + len(self._thoughts)
-        content, thoughts = (watched.look() for watched in self._watched)
+        content, thoughts = (check.look() for check in self._checks)
         if content is not None:
             self._pieces[:] = [self.text[:content]]
         if content is not None or thoughts is not None:
             raise faults.repeated(self._site, tokens)
 
     def _stutters(self) -> bool:
-        """Whether it ends in one token over and over; one of them is kept."""
+        """Whether it ends with the same token many times. Keeps one of them."""
         last = {piece.strip() for piece in self._pieces[-EQUAL_TOKENS:]}
         if len(self._pieces) < EQUAL_TOKENS or len(last) > 1:
             return False
@@ -180,8 +192,8 @@ class Growing:
             raise faults.garbled(self._site, "a text that is no string")
         if keys := self._site.keys:
             content = keys.over(self._back + content)
-            begun = keys.begun(content)
-            content, self._back = content[: len(content) - begun], content[len(content) - begun :]
+            length = keys.partial_length(content)
+            content, self._back = content[: len(content) - length], content[len(content) - length :]
         self._pass_on(content)
 
     def _pass_on(self, content: str) -> None:
@@ -204,20 +216,20 @@ class Growing:
         if calls > MAX_CALLS:
             raise faults.garbled(self._site, f"more than {MAX_CALLS} tool calls in one answer")
 
-    def _id(self, given: object) -> str:
-        taken = {call.id for call in self._calls}
-        while not isinstance(given, str) or not 0 < len(given) <= reading.LINE or given in taken:
-            given = self._ids()
-        return given
+    def _id(self, value: object) -> str:
+        ids = {call.id for call in self._calls}
+        while not isinstance(value, str) or not 0 < len(value) <= reading.LINE or value in ids:
+            value = self._ids()
+        return value
 
-    def _arguments(self, name: str, given: Any) -> Mapping[str, Any]:
-        text = given.strip() if isinstance(given, str) else None
-        read = given if text is None else reading.parsed_or_none(text)
-        if isinstance(read, dict):
-            return read
-        if given is None or given == [] or text in ("", "null"):
+    def _arguments(self, name: str, value: Any) -> Mapping[str, Any]:
+        text = value.strip() if isinstance(value, str) else None
+        data = value if text is None else reading.parsed_or_none(text)
+        if isinstance(data, dict):
+            return data
+        if value is None or value == [] or text in ("", "null"):
             return {}
-        raise faults.malformed_call(self._site, name, given if isinstance(given, str) else orjson.dumps(given).decode())
+        raise faults.malformed_call(self._site, name, value if isinstance(value, str) else orjson.dumps(value).decode())
 
     def _unfinished(self) -> HostError:
         tokens = len(self._pieces)

@@ -56,11 +56,11 @@ class OllamaHost:
         return stream.reply()
 
     async def render(self, request: ChatRequest, *, timeouts: Timeouts) -> str | None:
-        """The prompt that the host makes of a request, which loads the model and asks it nothing; None where the host is too old to show it."""
+        """The prompt that the host makes from a request. It loads the model and makes no reply. None: the host is too old for this."""
         question = {**orjson.loads(chat_body(request)), "stream": False, "_debug_render_only": True}
         answer = await self._wire.ask("/api/chat", question, model=request.model, timeouts=timeouts, cold=request.cold)
-        shown = reading.part(answer.get("_debug_info")).get("rendered_template")
-        return shown if isinstance(shown, str) else None
+        prompt = reading.part(answer.get("_debug_info")).get("rendered_template")
+        return prompt if isinstance(prompt, str) else None
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
         return await catalogue.embed(self._wire, model, texts, timeouts)
@@ -78,13 +78,13 @@ class OllamaHost:
         return await catalogue.show(self._wire, model)
 
     async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:
-        """Seconds that it took, on our clock: the host does not tell."""
+        """Load the model. Returns the seconds by our clock, because the host does not report them."""
         frame: dict[str, Any] = {"options": {"num_ctx": num_ctx}}
         if keep_alive is not None:
             frame["keep_alive"] = keep_alive
-        started = self._clock()
+        start = self._clock()
         await catalogue.preload(self._wire, model, frame, timeouts)
-        return self._clock() - started
+        return self._clock() - start
 
     async def unload(self, model: str) -> None:
         await catalogue.unload(self._wire, model, patience=_UNLOAD_SECONDS, clock=self._clock)
@@ -99,7 +99,7 @@ class OllamaHost:
 
 
 def chat_body(request: ChatRequest) -> bytes:
-    """The body of `/api/chat`, joined from bytes that messages, toolbox and schema have kept."""
+    """The request as bytes, from the bytes that messages, toolbox and schema keep."""
     frame: dict[str, Any] = {"stream": True, "truncate": False, "options": {**request.options, "num_ctx": request.num_ctx}}
     if request.think is not None:
         frame["think"] = request.think

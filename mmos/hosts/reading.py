@@ -1,4 +1,4 @@
-"""Reads what a host says, once, into our types; a value of another type, or one beyond its bounds, counts as absent."""
+"""Reads the values of a response. A value of another type, or beyond its limits, counts as absent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import orjson
 from mmos.checking import is_deep, is_model_name
 
 EXACT = 2**53
-"""No count is larger: up to here every reader of JSON keeps a number as it is."""
+"""The largest count. Every reader of JSON keeps numbers up to here exactly."""
 TOKENS = 2**31
-"""No prompt and no window is longer."""
+"""The longest prompt and the largest window."""
 DEEPEST = 100
-"""Levels of lists and objects in one answer; what is nested deeper cannot be written down again."""
+"""Levels of lists and objects in one response. JSON of more levels cannot be written again."""
 PARTS = 1_000_000
-"""Lists and objects in one answer: each takes many times as much memory as it takes bytes to send."""
+"""Lists and objects in one response. Each takes much more memory than its text."""
 LINE = 256
 """Characters of a name, a version or a digest."""
 PAGE = 1 << 20
@@ -31,8 +31,8 @@ _NANO = 1_000_000_000
 
 
 def parsed(data: bytes | str) -> Any:
-    """The JSON in it. Raises ValueError where it is none, and where it is made to be too much for us."""
-    if len(data) <= 2 * DEEPEST:  # as most lines of an answer; each level takes two signs
+    """The data of a JSON text. Raises ValueError if it is no JSON, or too large or too deep."""
+    if len(data) <= 2 * DEEPEST:  # like most lines of a stream; each level takes two characters
         return orjson.loads(data)
     openings = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
     if openings > PARTS:
@@ -51,14 +51,14 @@ def parsed_or_none(data: bytes | str) -> Any:
 
 
 def count(value: object, most: int = EXACT) -> int | None:
-    """A whole number from 0; some servers write it with a point."""
+    """A whole number from 0. Some servers write it with a decimal point."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
 def number(value: object) -> float | None:
-    """Any number from 0 that is no larger than a count may be."""
+    """A number from 0 to the largest count."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= EXACT
     return value if known and isinstance(value, int | float) else None
 
@@ -68,12 +68,12 @@ def tokens(value: object) -> int:
 
 
 def seconds(value: object) -> float:
-    """Of nanoseconds, as an Ollama tells all durations."""
+    """The seconds of a duration in nanoseconds, as Ollama writes them."""
     return (count(value) or 0) / _NANO
 
 
 def word(value: object) -> str:
-    """A name: one short line of signs that can be seen."""
+    """A name: one short line of printable characters."""
     return value if isinstance(value, str) and len(value) <= LINE and value.isprintable() else ""
 
 
@@ -96,7 +96,7 @@ def part(value: object) -> Mapping[str, Any]:
 
 
 def moment(value: object) -> str:
-    """A point in time as it was written, where it is one."""
+    """A time in ISO format, unchanged. Empty: it is none."""
     try:
         datetime.fromisoformat(word(value))
     except ValueError:

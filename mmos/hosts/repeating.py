@@ -1,24 +1,23 @@
-"""Notices a text that repeats itself word for word, while it is still being written."""
+"""Detects in a stream a text that repeats itself word for word."""
 
 from __future__ import annotations
 
 PROBE = 4096
-"""Characters at the end of a text that must be periodic before anything is suspected."""
+"""Characters at the end of a text that must repeat before it counts as a repetition."""
 
 LONGEST_PERIOD = PROBE // 2
 
 PARAGRAPH = 200
-"""Characters: a period of so many, with RICH different ones among them, is prose. Nobody asks for it a dozen times in a row."""
+"""Characters. A longer period with RICH different characters is prose. Nobody wants it a dozen times in a row."""
 RICH, PLAIN = 20, 5
-"""Different characters of a period. With fewer than PLAIN it may be a table of zeros, a line of dashes, or base64 of nothing."""
+"""Different characters of a period. With fewer than PLAIN it may be a table of zeros or a line of dashes."""
 
 
 class Repeats:
     """Takes a text piece by piece.
 
-    Asked for, many equal lines are an honest answer, and so are tables of zeros. So a text is stopped only when one period has followed
-    upon itself very often, with nothing in between. The work is linear in the text: the end of it is looked at anew with each piece,
-    so pieces should have some hundreds of characters.
+    A user may ask for many equal lines, or for a table of zeros. So a text is stopped only when the same period follows itself very
+    often, with nothing in between. Each piece makes one check of the end of the text, so a piece should have some hundred characters.
     """
 
     __slots__ = ("_length", "_period", "_since", "_tail")
@@ -30,7 +29,7 @@ class Repeats:
         self._since = 0
 
     def feed(self, piece: str) -> int | None:
-        """Takes what came next. Where the text has repeated itself for too long: how many of its characters came before the first repetition."""
+        """Take the next piece. Returns the length of the text before the repetition when the text repeats itself for too long."""
         self._tail = self._tail[-2 * PROBE :] + piece
         self._length += len(piece)
         if self._period and not self._goes_on(len(piece)):
@@ -49,7 +48,7 @@ class Repeats:
         return tail[-count:] == tail[-count - period : -period] if count else True
 
     def _stretch(self) -> int:
-        """How many characters at the end have this period."""
+        """The number of characters at the end with this period."""
         tail, period = self._tail, self._period
         place = len(tail) - PROBE
         while place and tail[place - 1] == tail[place - 1 + period]:
@@ -58,7 +57,7 @@ class Repeats:
 
 
 def _period(probe: str) -> int:
-    """The shortest distance at which the text equals itself; 0 where there is none, or too little text."""
+    """The shortest distance at which the text equals itself. 0: there is none, or too little text."""
     if len(probe) < PROBE:
         return 0
     period = probe.find(probe[: PROBE - LONGEST_PERIOD], 1)
@@ -66,7 +65,7 @@ def _period(probe: str) -> int:
 
 
 def _is_too_long(stretch: int, unit: str) -> bool:
-    """A dozen paragraphs; some hundred lines; of what says next to nothing, more than most windows hold."""
+    """Whether it is longer than a dozen paragraphs, some hundred lines, or 24,000 characters of few different ones."""
     times, signs = stretch // len(unit), len(set(unit))
     if signs >= RICH and len(unit) >= PARAGRAPH:
         return times >= 12 and stretch >= 6_000

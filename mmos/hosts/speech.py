@@ -1,4 +1,4 @@
-"""How one kind of server reports errors, and the messages that people read."""
+"""Describes how one kind of server reports errors, and our messages for them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ REPEATED = (
     "{model} on {host} wrote the same text over and over, and was stopped.",
     "Ask in other words, or try a higher `temperature` or `repeat_penalty`, or another model.",
 )
-"""The message and the next step for a model that repeats itself, whoever stopped it."""
+"""The message and the next step for a model that repeats itself, whether MMOS or the host stopped it."""
 
 Words = tuple[type[HostError], str, str]
-"""What it is, our sentence, and the next step."""
+"""The class of the error, its message, and the next step."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A text that hosts say, what it means, and our words for it."""
+    """A pattern in an error text, the error that it means, and our message."""
 
     pattern: str
     kind: type[HostError]
@@ -33,31 +33,31 @@ class Rule:
 
 @dataclass(frozen=True)
 class Speech:
-    """One kind of server; in all words, names in braces are filled in."""
+    """The errors of one kind of server. MMOS fills in the names in braces."""
 
     kind: str
-    """Completes the sentence: it does not speak as … does."""
+    """Completes the sentence "it does not speak as … does"."""
     rules: tuple[Rule, ...]
-    """The first that fits wins."""
+    """The first rule that fits counts."""
     statuses: Mapping[int, Words]
-    """What a status means where no text says more."""
+    """The meaning of a status when no rule fits."""
     window_numbers: tuple[str, ...]
-    """Where a text tells how many tokens (`prompt`) were to go into how many (`window`)."""
+    """Patterns that find the tokens of the prompt (`prompt`) and of the window (`window`)."""
     silent_here: str
     """Next step when nothing listens on this machine."""
     silent_there: str
-    """Next step when nothing listens on another."""
+    """Next step when nothing listens on another machine."""
     away: str
-    """Next step when the machine is not reached."""
+    """Next step when the machine cannot be reached."""
     credentials: str = "Check the headers or the key that the configuration gives for it."
-    """Next step when the server asks who we are."""
+    """Next step when the server needs credentials."""
     forms: tuple[str, ...] = ("json",)
-    """What is in the content types of its answers."""
+    """Parts of the content types of its responses."""
     greets: bool = False
-    """Its headers come before it has anything to say: they are no first byte of an answer."""
+    """Whether it sends headers before it has a response. Then they do not count as the first byte."""
 
     keep_seconds: float = 60.0
-    """How long an idle connection is kept: less long than the server does."""
+    """Seconds that MMOS keeps an idle connection. The server keeps it longer."""
 
     def is_spoken(self, content_type: str | None) -> bool:
         return content_type is None or any(form in content_type for form in self.forms)

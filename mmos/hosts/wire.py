@@ -1,4 +1,4 @@
-"""HTTP to one host: a connection pool, one call at a time per connection, and typed errors."""
+"""Sends HTTP requests to one host over a pool of connections, and raises typed errors."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ T = TypeVar("T")
 Reader = Callable[[aiohttp.StreamReader, Patience], Awaitable[T]]
 
 QUICK = Timeouts(connect=5.0, first_byte=10.0, between_chunks=10.0, total=30.0)
-"""For questions that a host answers from what it knows."""
+"""The timeouts of questions that a host answers at once."""
 
 _MAX_BODY = 16 << 20
-"""Lists, cards and vectors are far smaller; an answer grows elsewhere."""
+"""Lists, cards and vectors are far smaller. A chat has a limit of its own."""
 
 _LARGE_REQUEST = 1 << 20
 _SETTLE_SECONDS = 0.25
 
 
 class Wire:
-    """Everything that goes to one host and comes from it; opened by its first call, in the loop that makes it."""
+    """The connection pool of one host. Its first request opens it, in the running event loop."""
 
     def __init__(self, name: str, url: str, headers: Mapping[str, str], speech: Speech = OLLAMA) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class Wire:
         self._answered = False
 
     def __repr__(self) -> str:
-        return f"Wire({self.name!r}, {self.url!r})"  # no headers: they hold secrets
+        return f"Wire({self.name!r}, {self.url!r})"  # without headers, because they contain secrets
 
     def site(self, model: str = "") -> faults.Site:
         return faults.Site(self.name, self.url, model, self._speech, self.access.veil, self.access.keys)
@@ -77,10 +77,10 @@ class Wire:
             if not response.content.is_eof():
                 await _settle(response)
         except (TimeoutError, aiohttp.ClientError, HttpProcessingError) as error:
-            raise _fault(error, site, patience) from None  # what it came from may hold the headers
+            raise _fault(error, site, patience) from None  # its cause may contain the headers
         finally:
             if response is not None and not response.closed:
-                response.close()  # read in part, or not at all: nobody may get this connection again
+                response.close()  # not read to the end, so the connection cannot be used again
         return result
 
     async def fetch(
@@ -132,7 +132,7 @@ class Wire:
         limits = _limits(connect)
         if body is None:
             return await session.get(url, allow_redirects=False, timeout=limits)
-        data = body if len(body) <= _LARGE_REQUEST else io.BytesIO(body)  # large bytes at once would hold up the loop
+        data = body if len(body) <= _LARGE_REQUEST else io.BytesIO(body)  # sending large bytes at once would block the event loop
         return await session.post(url, data=data, allow_redirects=False, timeout=limits)
 
     def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -155,13 +155,13 @@ class Wire:
                 patience.progress()
                 body += data
         except aiohttp.ClientError:
-            pass  # the status came, and says enough
+            pass  # the status is enough
         return faults.refused(site, response.status, body[: faults.MOST].decode(errors="replace"), response.headers)
 
 
 @lru_cache(maxsize=64)
 def _limits(connect: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=connect)  # the rest is Patience's
+    return aiohttp.ClientTimeout(total=None, connect=connect)  # Patience has the other timeouts
 
 
 async def _whole(source: aiohttp.StreamReader, patience: Patience, site: faults.Site) -> bytes:
@@ -177,13 +177,13 @@ async def _whole(source: aiohttp.StreamReader, patience: Patience, site: faults.
 
 
 async def _settle(response: aiohttp.ClientResponse) -> None:
-    """Waits for the last bytes of an answer that is whole, so that its connection serves again; not for long."""
+    """Wait a moment for the last bytes of a complete response, so that its connection can be used again."""
     try:
         async with asyncio.timeout(_SETTLE_SECONDS):
             while await response.content.readany():
                 pass
     except (TimeoutError, aiohttp.ClientError):
-        pass  # the answer is here; only the connection is lost
+        pass  # the response is complete; only the connection is lost
 
 
 def _fault(error: Exception, site: faults.Site, patience: Patience) -> HostError:
@@ -194,8 +194,8 @@ def _fault(error: Exception, site: faults.Site, patience: Patience) -> HostError
     if isinstance(error, aiohttp.ClientSSLError):
         return faults.unreachable(site, "tls", str(error))
     if isinstance(error, aiohttp.ClientConnectorError):
-        refused = error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error)
-        return faults.unreachable(site, "refused" if refused else "other", str(error.os_error))
+        is_refused = error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error)
+        return faults.unreachable(site, "refused" if is_refused else "other", str(error.os_error))
     if isinstance(error, aiohttp.ClientResponseError):
         return faults.garbled(site, "what came is not HTTP")
     if isinstance(error, aiohttp.ServerDisconnectedError):

@@ -20,7 +20,7 @@ _CACHE_MIB = 512
 
 
 def main() -> None:
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the native code prints is for the log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which decides what becomes of us
     order = json.loads(sys.stdin.buffer.readline() or b"{}")
@@ -29,7 +29,7 @@ def main() -> None:
     _die_with(order["parent"])
     threading.Thread(target=_wait_for_the_end, args=(sys.stdin.buffer,), daemon=True).start()
     server, answer = _serve(order)
-    print(json.dumps(answer), file=told, flush=True)
+    print(json.dumps(answer), file=output, flush=True)
     if server is not None:
         threading.Event().wait()
 
@@ -93,8 +93,8 @@ def cores() -> int:
     """Physical cores that this process may use: a second thread on the same core only slows both down."""
     if not hasattr(os, "sched_getaffinity"):
         return max(1, os.cpu_count() or 1)
-    allowed = os.sched_getaffinity(0)
-    siblings = {_siblings(number) for number in allowed}
+    processors = os.sched_getaffinity(0)
+    siblings = {_siblings(number) for number in processors}
     return max(1, min(len(siblings), _quota() or len(siblings)))
 
 

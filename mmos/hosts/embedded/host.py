@@ -48,8 +48,8 @@ class EmbeddedHost:
         self._slots = slots
         self._python = tuple(python) or _own_python()
         self._clock = clock
-        given = models or {BUILT_IN_NAME: None}
-        self._residents = {model: Resident(model, path) for model, path in given.items()}
+        paths = models or {BUILT_IN_NAME: None}
+        self._residents = {model: Resident(model, path) for model, path in paths.items()}
 
     def __repr__(self) -> str:
         return f"EmbeddedHost({self.name!r})"
@@ -57,15 +57,15 @@ class EmbeddedHost:
     # ---------------------------------------------------------------- calls
 
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
-        begun = self._clock()
+        start = self._clock()
         header = await self._header(self._resident(request.model))
         if header.embeds:
             raise words.no_chat(self._site(request.model))
         window = min(request.num_ctx, header.context_length or request.num_ctx)
         async with self._serving(request.model, window, timeouts) as (engine, loading):
-            asked = replace(request, num_ctx=engine.order.window, cold=False, options=_options(request))
-            reply = await engine.client.chat(asked, timeouts=_left(timeouts, self._clock() - begun), on_token=on_token)
-        usage = replace(reply.usage, load_seconds=loading, total_seconds=self._clock() - begun)
+            own_request = replace(request, num_ctx=engine.order.window, cold=False, options=_options(request))
+            reply = await engine.client.chat(own_request, timeouts=_rest_of(timeouts, self._clock() - start), on_token=on_token)
+        usage = replace(reply.usage, load_seconds=loading, total_seconds=self._clock() - start)
         return replace(reply, usage=usage)
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
@@ -198,7 +198,7 @@ def _own_python() -> tuple[str, ...]:
     return (sys.executable, *(["-S"] if sys.flags.no_site else []), *(["-s"] if sys.flags.no_user_site else []))
 
 
-def _left(timeouts: Timeouts, spent: float) -> Timeouts:
+def _rest_of(timeouts: Timeouts, spent: float) -> Timeouts:
     return timeouts if timeouts.total is None else replace(timeouts, total=max(0.001, timeouts.total - spent))
 
 

@@ -34,9 +34,9 @@ class Resident:
                 await self._stop()
             if self.engine is None or not self.engine.alive:
                 await self._stop()
-                begun = clock()
+                start = clock()
                 self.engine = await Engine.start(order, python, site)
-                seconds = clock() - begun
+                seconds = clock() - start
             self._calls += 1
             return self.engine, seconds
 

@@ -49,14 +49,14 @@ def no_file(site: Site, path: Path | None) -> HostError:
 def not_loaded(site: Site, path: Path, reason: str) -> HostError:
     kind = OutOfMemory if "alloc" in reason or "memory" in reason else LoadFailed
     cure = "Choose a smaller model or `context_window`." if kind is OutOfMemory else "Is the file whole? Fetch it again."
-    said = f": {reason}" if reason else ""
-    return kind(f"{site.host} cannot load {path} for {site.model}{said}.", host=site.host, model=site.model, next_step=cure)
+    detail = f": {reason}" if reason else ""
+    return kind(f"{site.host} cannot load {path} for {site.model}{detail}.", host=site.host, model=site.model, next_step=cure)
 
 
 def died_loading(site: Site, code: int | None, reason: str) -> HostError:
-    said = f": {reason}" if reason else ""
+    detail = f": {reason}" if reason else ""
     return LoadFailed(
-        f"The engine of {site.model} on {site.host} died while it loaded the model ({_end(code)}){said}.",
+        f"The engine of {site.model} on {site.host} died while it loaded the model ({_end(code)}){detail}.",
         host=site.host,
         model=site.model,
         next_step="Is there memory enough for it, and is the file whole?",
