@@ -129,6 +129,8 @@ class LaneClosed(Event):
     status: Status
     text: str = ""
     """The part of an answer that did not arrive whole. A whole answer is in the reply."""
+    mark: str = ""
+    """What later turns of the participant read after that part."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -21,8 +22,13 @@ folder: list[Path] = []
 """The folder of that test, if it has one. Commands keep their journals there."""
 
 
+began: list[float] = [0.0]
+"""When that test began. A journal may have older runs."""
+
+
 def begin(place: Path | None) -> None:
     sent.clear()
+    began[:] = [time.time()]
     folder[:] = [place] if place else []
 
 
@@ -51,7 +57,7 @@ def _bodies(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
         again = decode(entry.event.kind, encode(entry.event))  # as another process reads it
         threads[entry.thread].append(Entry(entry.run, entry.thread, entry.time, again, entry.seq))
-        if isinstance(entry.event, ModelReplied) and entry.event.host == "here":
+        if isinstance(entry.event, ModelReplied) and entry.event.host == "here" and entry.time > began[0]:
             answered.add((entry.run, entry.event.ask))
     for mine in threads.values():
         made = [(entry, chat_body(request)) for entry, request in requests_of(mine)]

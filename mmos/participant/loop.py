@@ -90,9 +90,14 @@ class Participants:
             raise
         finally:
             if status != "waiting":
-                said = "" if status == "answered" else scope.view.cut.get(scope.lane) or scope.exchange.said()
-                scope.record(LaneClosed(scope.lane, scope.role, status, said))
+                scope.record(self._end(scope, status))
         return answer
+
+    def _end(self, scope: Scope, status: Status) -> LaneClosed:
+        if status == "answered":
+            return LaneClosed(scope.lane, scope.role, status)
+        text = scope.view.cut.get(scope.lane) or scope.exchange.said()
+        return LaneClosed(scope.lane, scope.role, status, text, self.templates.fill("cut_short", status=status))
 
     def _fits(self, shape: Shape, participant: Participant, scope: Scope) -> bool:
         """Whether the answer fits the schema. If not, the next turn asks for it again, a limited number of times."""

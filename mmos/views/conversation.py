@@ -209,6 +209,6 @@ def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
         return messages
     if lane.open and messages[-1].calls:
         messages.pop()
-    mark = f"[This answer was cut short: {event.status}.]"
-    messages.append(Message("assistant", f"{event.text}\n{mark}" if event.text else mark))
+    if rest := "\n".join(filter(None, (event.text, event.mark))):
+        messages.append(Message("assistant", rest))
     return messages
