@@ -130,7 +130,7 @@ class Options:
 
 
 def shared_options(command: Command) -> Command:
-    """Add the shared options to a command. The command gets them as one `Setting`."""
+    """Add the shared options to a command. The command gets them as `Options`."""
 
     @click.option(
         "-c",

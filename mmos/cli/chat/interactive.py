@@ -43,7 +43,7 @@ class Dialog:
         self._threads: list[str] = []
         self._aside: set[asyncio.Task[None]] = set()
         self.page = TerminalPage(self, InputHistory(folder, self._thread), ChatCompleter(self._names()), colour)
-        self.page.dialog = self
+        self.page.ask = self.ask
         self.page.below = self.waiting
 
     # ---------------------------------------------------------------- the keyboard

@@ -20,7 +20,6 @@ from mmos.scope import Hint
 
 if TYPE_CHECKING:
     from mmos.app import Answer
-    from mmos.cli.chat.interactive import Dialog
     from mmos.participant.questions import Answerer
 
 WIDEST = 120
@@ -166,7 +165,8 @@ class TurnRenderer:
 class TerminalPage(Terminal):
     """The terminal as the page of a chat."""
 
-    dialog: Dialog
+    ask: Answerer
+    """Asks the user a model's question in the input line."""
 
     def note(self, text: str) -> None:
         self.lines(style(line, "dim") for line in wrapped(text, self.width))
@@ -189,7 +189,7 @@ class TerminalPage(Terminal):
         return TurnRenderer(self, number)
 
     def answerer(self) -> Answerer | None:
-        return self.dialog.ask
+        return self.ask
 
     async def edit(self, text: str) -> str | None:
         return await edit_text(text, self.aside)
