@@ -264,7 +264,7 @@ class Execution:
         call, parameters = self.call, self.chosen.spec.parameters.get("properties", ())
         seen = Seen(self.scope.exchange.known(), own=call)
         return any(
-            seen.quotes(call.name, form.arguments, written=form.name, parameters=parameters) for form in (call, self.written or call)
+            seen.quotes(call.name, form.arguments, spelling=form.name, parameters=parameters) for form in (call, self.written or call)
         )
 
     async def _looping(self, earlier: int) -> str:

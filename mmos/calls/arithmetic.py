@@ -19,7 +19,7 @@ class _NoSum(ValueError):
 
 
 def number(text: str) -> float | int | None:
-    """What a sum of plain numbers comes to; None when it is none, or looks like a date."""
+    """The result of a sum of plain numbers. None: the text is no sum, or looks like a date."""
     if not 0 < len(text) <= LONGEST or _DATE.search(text):
         return None
     try:

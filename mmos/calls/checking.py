@@ -1,4 +1,4 @@
-"""Checks values against a JSON Schema with work that is counted, so that no schema and no value can hang."""
+"""Checks values against a JSON Schema with a limit of work, so that no schema and no value can hang."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 5
 MOST_FAULTS = 50
-"""The first problems, in the order of their places, are taken from so many."""
+"""Faults that are sorted by their places. The first of them are shown."""
 LONGEST = 120
 TOO_MUCH = "there is too much in it to be checked"
 
 WORTH = 500_000
-"""One check may cost as much as the reading of a text of so many characters."""
+"""One check may take as much work as the reading of a text with so many characters."""
 KEYWORD = 0.5
 REFERENCE = 5.0
-"""The steps that one keyword takes, and one reference."""
+"""The steps of one keyword, and of one reference."""
 ENTRIES_A_STEP = 32
 CHARACTERS_A_STEP = 500
-"""How many entries are looked at, and characters of a value are quoted, in the time of one step."""
+"""Entries that one step can check, and characters of a value that one step can quote."""
 
 _Check = Callable[[Any, Any, Any, Mapping[str, Any]], Iterable["ValidationError"] | None]
-"""What jsonschema calls for a keyword: with the validator, what the keyword says, the value, and the schema around it."""
+"""The function of jsonschema for a keyword. Its arguments: the validator, the value of the keyword, the checked value, and the schema."""
 
 
 class Checker:
-    """One schema, ready to be checked against. Raises SchemaError when it is none, and Misread when it is too large."""
+    """Checks values against one schema. Raises SchemaError if it is no schema, and Misread if it is too large."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         from jsonschema.exceptions import SchemaError
@@ -65,7 +65,7 @@ class Checker:
         self._validator: Validator = kind(dict(schema))
 
     def problems(self, value: Any) -> list[str]:
-        """What is wrong with a value, the first few things; empty when it fits."""
+        """The first problems of a value. Empty: it fits."""
         self._begin(value)
         try:
             faults = list(islice(self._validator.iter_errors(value), MOST_FAULTS))
@@ -104,7 +104,7 @@ class Checker:
                     yield from validator.descend(each, part, path=name, schema_path=pattern)
 
     def _additional_properties(self, validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError] | None:
-        """As it is, for the names that no pattern knows."""
+        """The check of jsonschema for the names that match no pattern."""
         patterns = schema.get("patternProperties", ())
         if patterns and validator.is_type(value, "object"):
             value = {name: each for name, each in value.items() if not any(fits(pattern, name, self._patience) for pattern in patterns)}
@@ -113,7 +113,7 @@ class Checker:
         return errors
 
     def _unevaluated_properties(self, validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[ValidationError] | None:
-        """Beside patterns for names it is not checked: nothing limits the work there."""
+        """The check of jsonschema. With patterns for names there is no check, because its work would have no limit."""
         if self._names_by_pattern:
             return None
         errors: Iterable[ValidationError] | None = self._plain["unevaluatedProperties"](validator, rule, value, schema)
@@ -150,5 +150,5 @@ def _sentence(fault: ValidationError) -> str:
 
 
 def _shortened(text: str) -> str:
-    """A model may have written anything: names of a thousand signs, objects in objects in objects."""
+    """The beginning of the text. A model may write a name of a thousand characters."""
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -1,4 +1,4 @@
-"""Error sentences about arguments for the model that wrote them: the field, the value, and what is allowed."""
+"""Writes the errors in arguments for the model: the field, the value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mmos.calls.references import resolved
 MOST = 5
 LONGEST = 80
 DEEPEST = 2
-"""How far into alternatives and lists it is told what is allowed."""
+"""Levels of alternatives and lists whose allowed values an error names."""
 _NAMES = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}  # fmt: skip
 
 
 def complaints(value: Any, schema: Mapping[str, Any], patience: Patience) -> list[str]:
-    """Sentences about what does not fit, the first few; empty when everything does."""
+    """Sentences about the first values that do not fit. Empty: all fit."""
     return list(islice(_complaints(value, schema, Fit(schema, patience), "", 0), MOST))
 
 
@@ -36,7 +36,7 @@ def _complaints(value: Any, schema: Any, fit: Fit, where: str, depth: int) -> It
 
 
 def _inside(value: Any, schema: Mapping[str, Any], fit: Fit, where: str, depth: int) -> Iterator[str]:
-    """What is wrong within an object or a list of the right kind."""
+    """The errors inside an object or a list."""
     if isinstance(value, Mapping) and ("properties" in schema or "required" in schema):
         known = schema.get("properties", {})
         for name in schema.get("required", ()):
@@ -57,7 +57,7 @@ def _inside(value: Any, schema: Mapping[str, Any], fit: Fit, where: str, depth: 
 
 
 def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> str:
-    """What a schema takes, in a few words."""
+    """What a schema allows, in a few words."""
     if depth > DEEPEST:
         return ""
     if "const" in schema:
@@ -87,7 +87,7 @@ def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 
 
 
 def shown(value: Any) -> str:
-    """A model may have written anything, of any length."""
+    """The beginning of the value as JSON. A model may write a value of any length."""
     text = encode(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 

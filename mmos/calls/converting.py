@@ -13,15 +13,15 @@ import orjson
 from mmos.calls.fitting import same
 
 ALIKE = 0.85
-"""How alike two words must be to be one, as difflib counts: `celcius` and `celsius` are, `enable` and `unable` are not."""
+"""How similar two words must be, by difflib: `celcius` means `celsius`, and `enable` does not mean `unable`."""
 SHORTEST = 4
-"""A shorter word must be exact but for its case."""
+"""A shorter word must be exact, except for its case."""
 LONGEST = 100
-"""A longer text is no misspelt choice."""
+"""A longer text cannot mean a choice."""
 LONGEST_WORD = 40
 """A longer word must be exact, too."""
 MOST_CHOICES = 1000
-"""Among more choices none is guessed."""
+"""With more choices MMOS does not guess."""
 LONGEST_JSON = 200_000
 LONGEST_LITERAL = 10_000
 
@@ -40,7 +40,7 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 
 
 def number(text: str) -> int | float | None:
-    """The number that this text can only mean; thousands are grouped where that cannot be a fraction."""
+    """The number that the text means. A group of thousands counts only if it cannot be a fraction."""
     digits = text.strip()
     if len(digits) > LONGEST:
         return None
@@ -54,7 +54,7 @@ def number(text: str) -> int | float | None:
 
 
 def whole(value: Any) -> int | None:
-    """The whole number that a text or a float says."""
+    """The whole number that a text or a float means."""
     if isinstance(value, str):
         value = number(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e18:
@@ -70,7 +70,7 @@ def truth(value: Any) -> bool | None:
 
 
 def spelled(value: Any) -> str | None:
-    """A plain value as text; huge numbers have none that anybody meant."""
+    """A plain value as text. None for a huge number."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -79,7 +79,7 @@ def spelled(value: Any) -> str | None:
 
 
 def structure(text: str) -> Any:
-    """The list or object that a text holds as JSON, or as Python writes it; None where it holds none."""
+    """The list or object in a text, as JSON or as Python writes it. None: there is none."""
     stripped = text.strip()
     if not stripped or stripped[0] not in "[{(" or stripped[-1] not in "]})" or len(stripped) > LONGEST_JSON:
         return None
@@ -98,14 +98,14 @@ def structure(text: str) -> Any:
 
 
 def listed(value: Any) -> Any:
-    """JSON knows lists alone: tuples become some."""
+    """The value with lists in place of tuples, because JSON has no tuples."""
     if isinstance(value, (list, tuple)):
         return [listed(each) for each in value]
     return {str(key): listed(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def choice(value: Any, choices: Sequence[Any]) -> Any:
-    """The one choice that a value means: in another type, case or spelling, or with a slip of the pen; None when none or several."""
+    """The one choice that a value means, in another type, case or spelling, or with a typing error. None: it means none or several."""
     text = spelled(value)
     if text is None or len(text) > LONGEST or len(choices) > MOST_CHOICES:
         return None
@@ -122,12 +122,12 @@ def choice(value: Any, choices: Sequence[Any]) -> Any:
 
 
 def folded(name: str) -> str:
-    """The letters and digits alone."""
+    """Only the letters and digits."""
     return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def alike(word: str, known: str) -> bool:
-    """The same words, but for a slip in long ones; numbers and first letters are never slips."""
+    """Whether the words are the same, except for typing errors in long words. Numbers and first letters must be equal."""
     one, two = _parts(word), _parts(known)
     return len(one) == len(two) > 0 and all(_same_word(*pair) for pair in zip(one, two, strict=True))
 

@@ -15,7 +15,7 @@ from mmos.calls.type_names import is_kind, schema_of
 from mmos.errors import UsageError
 
 DEEPEST = 40
-"""Below this a schema takes anything."""
+"""Deeper parts of a schema allow anything."""
 
 _TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType", "$comment")
 _LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -46,7 +46,7 @@ _OBJECT: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 def specs_of(tools: Any) -> list[Spec]:
-    """The tools of a list, each `{"name", "description", "parameters"}`, bare or in the wrapping of OpenAI; the first of a name counts."""
+    """The tools of a list, each `{"name", "description", "parameters"}`, also in the format of OpenAI. Of two tools with one name the first counts."""
     if tools is None:
         return []
     if isinstance(tools, Mapping):
@@ -61,7 +61,7 @@ def specs_of(tools: Any) -> list[Spec]:
 
 
 def normal(parameters: Any) -> dict[str, Any]:
-    """The parameters of a tool as JSON Schema of an object; whatever cannot be understood takes anything."""
+    """The parameters of a tool as the JSON Schema of an object. Unknown parts allow anything."""
     if isinstance(parameters, (str, bytes)):
         parameters = _parse(parameters)
     if isinstance(parameters, (list, tuple)):
@@ -97,7 +97,7 @@ def _parse(text: str | bytes) -> Any:
 
 
 class _Dialect:
-    """One reading of a schema, with the names that it defines."""
+    """Translates one schema, with the names that it defines."""
 
     def __init__(self, definitions: set[str]) -> None:
         self._definitions = definitions
@@ -111,7 +111,7 @@ class _Dialect:
         return {**_OBJECT, **schema, "type": "object"}
 
     def _schema(self, part: Any, depth: int) -> dict[str, Any]:
-        """A schema wherever one may stand; texts name a type, a list names the values."""
+        """The schema of a part. A text is the name of a type, and a list has the allowed values."""
         if isinstance(part, str):
             return schema_of(part) or {}
         if isinstance(part, (list, tuple)):
@@ -190,7 +190,7 @@ class _Dialect:
             schema["items"] = self._schema(items, depth + 1)
 
     def _properties(self, part: Mapping[str, Any], schema: dict[str, Any], depth: int) -> None:
-        """The properties, and which of them must be given: the list beside them, and what each says of itself."""
+        """Add the properties, and which of them are required: from the list beside them, or from each property."""
         listing = part["properties"]
         pairs: Iterable[tuple[Any, Any]] = listing.items() if isinstance(listing, Mapping) else _pairs(listing)
         properties: dict[str, Any] = {}
@@ -210,7 +210,7 @@ class _Dialect:
             schema["required"] = list(required)
 
     def _values(self, part: Mapping[str, Any], schema: dict[str, Any]) -> None:
-        """The allowed values; of a list they are those of its entries, and a type that forbids them all is a slip."""
+        """Add the allowed values. In a list they are the values of its entries. A type that forbids all of them is an error, and is dropped."""
         choices = part.get("enum", part.get("choices"))
         enum = _enum(list(choices) if isinstance(choices, Mapping) else choices) if isinstance(choices, (list, tuple, Mapping)) else None
         if not enum:
@@ -229,7 +229,7 @@ class _Dialect:
 
 
 def _is_schema(part: Any) -> bool:
-    """Whether this is a schema, and not a bare list of properties: a parameter may be named `type`, too."""
+    """Whether this is a schema, and not a mapping of properties. A parameter may also have the name `type`."""
     if isinstance(part, str):
         return schema_of(part) is not None
     if not isinstance(part, Mapping):
@@ -244,7 +244,7 @@ def _is_schema(part: Any) -> bool:
 
 
 def _pairs(items: Iterable[Any]) -> Iterable[tuple[str, Any]]:
-    """`[{"name": "city", "type": "string"}]`, `[{"city": {…}}]` and `["city"]`."""
+    """The properties of `[{"name": "city", "type": "string"}]`, `[{"city": {…}}]` and `["city"]`."""
     for each in items:
         if isinstance(each, str):
             yield each, {}

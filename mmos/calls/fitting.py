@@ -12,25 +12,25 @@ from mmos.calls.references import resolved
 from mmos.calls.type_names import is_kind
 
 DEEPEST = 60
+"""Only the validator checks deeper values."""
 VALUES_A_STEP = 4
-"""How many values are checked in the time of one step."""
-"""Deeper values are the validator's."""
+"""Values that one step can check."""
 
 _NOTES = frozenset(
     ("description", "title", "default", "examples", "format", "$defs", "definitions", "$comment", "contentEncoding", "contentMediaType", "$schema",
      "nullable", "deprecated", "readOnly", "writeOnly", "required", "additionalProperties")
 )  # fmt: skip
-"""Keywords that say nothing about the value, or that another keyword minds."""
+"""Keywords that do not limit the value, or that another keyword handles."""
 
 
 class Fit:
-    """The check of values against one tool's schema."""
+    """Checks values against the schema of one tool."""
 
     def __init__(self, root: Mapping[str, Any], patience: Patience) -> None:
         self.root = root
         self._patience = patience
         self.unsure = False
-        """Whether a keyword was met that only the validator knows."""
+        """Whether the schema has a keyword that only the validator knows."""
 
     def value(self, value: Any, schema: Any, depth: int = 0) -> bool:
         if isinstance(schema, bool):
@@ -52,7 +52,7 @@ class Fit:
                     return False
             elif (plain := _PLAIN.get(word)) is not None:
                 if not plain(value, want):
-                    # 5.0 is a whole number to the validator, and counts where exactly one alternative may fit
+                    # for the validator 5.0 is a whole number; this matters if exactly one alternative may fit
                     self.unsure = self.unsure or (word == "type" and isinstance(value, float) and is_kind(value, want))
                     return False
             elif (deep := _DEEP.get(word)) is not None:
@@ -102,12 +102,12 @@ class Fit:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON has it: `true` is not 1."""
+    """Equal as in JSON: `true` is not 1."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _of_kind(value: Any, want: Any) -> bool:
-    """A whole number is written without a point: what is told as `5.0` is made `5`."""
+    """Whether the value has the type. A whole number has no decimal point, so that `5.0` is changed to `5`."""
     if isinstance(value, float) and "number" not in ((want,) if isinstance(want, str) else want):
         return False
     return is_kind(value, want)

@@ -1,4 +1,4 @@
-"""Selects what the interpreter is shown of a text, and decides whether to trust the call that it returns."""
+"""Selects the tools that the interpreter sees, and decides whether to trust the call that it returns."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from mmos.calls.spec import Spec
 from mmos.messages import ToolCall
 
 INTERPRETS = "reinterpret_with_functiongemma"
-"""The interpreter as a tool. Its name stays, whichever model the interpreter is."""
+"""The name of the interpreter as a tool, for any model."""
 
 MOST_TOOLS = 4
-"""How many tools an interpreter is offered: small models choose well among few."""
+"""Tools that an interpreter sees. Small models choose well among few."""
 LONGEST = 6000
-"""Characters of a text that an interpreter is given; a longer one is no call."""
+"""Characters of a text for an interpreter. A longer text is no call."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _COMMON = frozenset(["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "get", "has", "have", "i", "if", "in", "is", "it", "its", "me", "my", "of", "on", "one", "or", "please", "so", "that", "the", "this", "to", "use", "was", "what", "when", "will", "with", "you", "your", "tool", "tools", "call", "function", "name", "arguments", "json"])  # fmt: skip
 _NAME_WEIGHT = 4
-"""A word of a tool's name says more than one of its description."""
+"""A word of a tool's name counts more than a word of its description."""
 
 
 def relevant(text: str, specs: Sequence[Spec], most: int = MOST_TOOLS) -> list[Spec]:
-    """The tools that a text may be about, the likeliest first; all of them where there are few."""
+    """The tools that a text may mean, the most likely first. All tools if there are few."""
     words, whole = _words(text), folded(text)
     scores = {spec.name: _score(spec, words, whole) for spec in specs}
     ranked = sorted(specs, key=lambda spec: -scores[spec.name])
@@ -39,7 +39,7 @@ def relevant(text: str, specs: Sequence[Spec], most: int = MOST_TOOLS) -> list[S
 
 
 def spelled_out(spec: Spec) -> Spec:
-    """The same tool with its allowed values in its descriptions: some hosts render nothing else of them."""
+    """The same tool with its allowed values in its descriptions, because some hosts drop `enum`."""
     properties = {
         name: _with_choices(part, resolved(part, spec.parameters)) for name, part in spec.parameters.get("properties", {}).items()
     }
@@ -49,9 +49,9 @@ def spelled_out(spec: Spec) -> Spec:
 def trusted(
     calls: Iterable[ToolCall], specs: Sequence[Spec], *, text: str, sources: Collection[str], bound: Collection[str]
 ) -> list[ToolCall] | str:
-    """The calls with arguments that fit, or why none of them counts: one that is wrong makes the others doubtful.
+    """The calls with arguments that fit, or the reason why none of them counts. One wrong call makes the others doubtful.
 
-    The tools in `bound` do something that cannot be taken back: what they are given must stand in the `sources`.
+    The tools in `bound` have effects. The values of their arguments must be in the `sources`.
     """
     known = {spec.name: spec for spec in specs}
     result: list[ToolCall] = []
@@ -101,7 +101,7 @@ def _with_choices(part: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _damage(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
-    """A number where a text is due, and which stands in the words only as the beginning of more: 2024 of 2024-01-15."""
+    """The first number that should be a text, and that is only the beginning of a word of the text: 2024 of 2024-01-15."""
     for name, value in arguments.items():
         kinds = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters).get("type")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or kinds != "string":
@@ -113,7 +113,7 @@ def _damage(arguments: Mapping[str, Any], spec: Spec, text: str) -> str:
 
 
 def _invention(arguments: Mapping[str, Any], spec: Spec, sources: Collection[str]) -> str:
-    """The first value that stands nowhere in what was said; values that the tool itself lists may be chosen."""
+    """The first value that is not in the sources. Values that the schema of the tool lists are allowed."""
     text = folded(" ".join(sources))
     for name, value in arguments.items():
         schema = resolved(spec.parameters.get("properties", {}).get(name), spec.parameters)

@@ -17,7 +17,7 @@ LONGEST_COMMENT = 2000
 
 SPACE = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|#[^\n]*+)*+")
 NAME = re.compile(r"[A-Za-z_](?:[\w.]|\\[_.]|-(?=\w)){0,200}+")
-"""No name is longer; what has no end must not be looked at again from every place."""
+"""The pattern has a limit, because a name without an end would be read again from every place."""
 _NUMBER = re.compile(
     r"[-+]?(?:\d[\d_]{0,5000}+\.?\d{0,1000}+|\.\d{1,1000}+)(?:[eE][-+]?\d{1,1000}+)?(?=[^\S\n]{0,1000}+\n|\s{0,1000}+(?:[,)\]};]|$|#|/[/*]|</|<\|))"
 )
@@ -37,7 +37,7 @@ _PREFIXED = re.compile(r"[rbfuRBFU]{1,2}(?=[\"'])")
 
 
 class Reader:
-    """One pass; lenient about quotes and commas, or not."""
+    """Reads a value in one pass, with or without tolerance for quotes and commas."""
 
     def __init__(self, text: str, limit: int, patience: Patience, *, lenient: bool, lists_calls: bool) -> None:
         self._text = text
@@ -117,7 +117,7 @@ class Reader:
         return text, end
 
     def _object_in_quotes(self, at: int) -> tuple[Any, int] | None:
-        """`"{"city": "Paris"}"`: an object as a text, with its own quotes unescaped."""
+        """`"{"city": "Paris"}"`: an object in quotes, whose own quotes are not escaped."""
         try:
             value, end = self._value(self._text.index("{", at))
         except Misread:
@@ -128,7 +128,7 @@ class Reader:
         return value, end + 1
 
     def _quoted_call(self, at: int) -> tuple[Any, int] | None:
-        """`"f(a=1)"` in a list of calls: the quotes are no part of it."""
+        """`"f(a=1)"` in a list of calls: a call in quotes."""
         pair = quoted.opening(self._text, at)
         start = at + (len(pair[0]) if pair else 0)
         name = NAME.match(self._text, start, self._limit)
@@ -146,11 +146,11 @@ class Reader:
 
     def _number(self, found: re.Match[str]) -> tuple[Any, int]:
         if found.end() >= self._limit and self._depth:
-            self._torn = True  # nobody knows which digits were to follow
+            self._torn = True  # more digits may be missing
         raw = found[0].replace("_", "")
         digits = raw.lstrip("+-")
         if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
-            return Word(found[0]), found.end()  # 007 is a name, or a number of another system
+            return Word(found[0]), found.end()  # 007 is a name, or a number in another notation
         return parse_number(raw), found.end()
 
     def _word(self, at: int) -> tuple[Any, int]:
@@ -169,7 +169,7 @@ class Reader:
         return value, end
 
     def _expression(self, at: int) -> tuple[Any, int]:
-        """Everything up to the next comma or bracket that closes what is around it."""
+        """The text up to the next comma, or to the bracket that closes the outer value."""
         end = word_end(self._text, at, min(self._limit, at + LONGEST_WORD))
         self._patience.spend((end - at) // 20)
         text = self._text[at:end].strip()
@@ -199,7 +199,7 @@ class Reader:
         return (items + [keywords] * bool(keywords), at + 1) if at < self._limit else self._ended(items + [keywords] * bool(keywords), at)
 
     def _separated(self, at: int, close: str) -> int:
-        """Past the comma after an entry."""
+        """The place after the comma of an entry."""
         at = self._space(at)
         sign = self._text[at : at + 1] if at < self._limit else ""
         if sign in (",", ";"):
@@ -215,7 +215,7 @@ class Reader:
         if not self._lenient:
             raise Misread("no comma")
         if sign in "<[" and (CLOSE.match(self._text, at) or OPEN.match(self._text, at)):
-            self._limit = at  # the tag ends what lacks its own end
+            self._limit = at  # the tag ends a value without an end
             return at
         if sign in "\"'`" and not self._inside and _END.match(self._text, at + 1):
             self._forgive("quotes")
@@ -233,7 +233,7 @@ class Reader:
         return value, at
 
     def _braces(self, at: int) -> tuple[Any, int]:
-        """An object; where no key stands, a set, as a list."""
+        """An object. Without keys, a set, as a list."""
         pairs: dict[str, Any] = {}
         loose: list[Any] = []
         at = self._space(at + 1)
@@ -337,7 +337,7 @@ class Reader:
 
 
 def word_end(text: str, at: int, limit: int) -> int:
-    """Where a value without quotes ends: at the comma, or at the bracket that closes what is around it."""
+    """The end of a value without quotes: a comma, or the bracket that closes the outer value."""
     depth = 0
     for found in _STOPS.finditer(text, at, limit):
         sign = found[0]

@@ -19,7 +19,7 @@ OPEN = re.compile(
     )""",
     re.VERBOSE,
 )
-"""Where calls begin. The close tag follows from it, where there is one."""
+"""The tags before calls."""
 
 CLOSE = re.compile(
     r"""
@@ -32,13 +32,13 @@ CLOSE = re.compile(
     """,
     re.VERBOSE,
 )
-"""What ends a call, or the text of a model, and is no content."""
+"""The tags after a call, or after the text of a model. They are no content."""
 
 NAMED = re.compile(r"""(?:=|\bname\s{0,100}+=|<\w{1,60}+/)\s{0,100}+["']?([\w.\-:/\\]{1,100})""")
 HARMONY = re.compile(r"\bto=([\w.\-]{1,100})")
 
 HINTS = ("<", "[", "functools", "to=", ">>>")
-"""Without one of these a text holds no tag."""
+"""A text without any of these has no tag."""
 
 _THINKING = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|seed:think|mm:think|analysis|inner_monologue)"
 THOUGHT_OPEN = re.compile(
@@ -57,19 +57,19 @@ WRAPPING = re.compile(
     r"|<\|channel\|>\s{0,100}+commentary\s{0,100}+<\|message\|>|<\|end\|>|<\|return\|>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<[|｜]end[▁_]of[▁_]sentence[|｜]>"
     r"|\]<\]minimax\[>\[|<\|(?:open|close)\|>|<[|｜]tool▁outputs?▁(?:begin|end)[|｜]>|<start_function_response>"
 )
-"""Marks of a model family around plain text: no content."""
+"""Marks that a model family puts around plain text. They are no content."""
 
 
 @dataclass(frozen=True)
 class Thoughts:
-    """The stretches of a text that are thinking, and whether the last never ended."""
+    """The parts of a text that are thinking, and whether the last of them has no end."""
 
     spans: tuple[tuple[int, int], ...] = ()
     open: bool = False
 
 
 def thoughts(text: str) -> Thoughts:
-    """Thinking stands at the beginning or between its own tags; a closing tag alone ends one that the prompt had opened."""
+    """Find the thinking: at the beginning of the text, or between tags. A closing tag alone ends thinking that the prompt opened."""
     if "<" not in text and "THINK]" not in text and "◁" not in text:
         return Thoughts()
     spans: list[tuple[int, int]] = []
@@ -91,12 +91,12 @@ def thoughts(text: str) -> Thoughts:
             place = end.end()
             continue
         if text[: begin.start()].strip() and not spans:
-            return Thoughts(tuple(spans))  # a mention in the middle of an answer, never closed
+            return Thoughts(tuple(spans))  # a mention in the middle of an answer, without a closing tag
         return Thoughts((*spans, (begin.start(), len(text))), open=True)
 
 
 def _alone(text: str) -> re.Match[str] | None:
-    """The first tag that may end thinking without a tag of the text that began it."""
+    """The first closing tag without an opening tag."""
     found = _ALONE.search(text)
     if found is None or _in_code(text, found):
         return None
@@ -106,6 +106,6 @@ def _alone(text: str) -> re.Match[str] | None:
 
 
 def _in_code(text: str, found: re.Match[str]) -> bool:
-    """Whether a tag stands in Markdown's ticks: then it is spoken about."""
+    """Whether a tag is between backticks or quotes. Then the text is about the tag."""
     line = text[max(text.rfind("\n", max(0, found.start() - 400), found.start()) + 1, found.start() - 400, 0) : found.start()]
     return line.count("`") % 2 == 1 or bool(line.count('"') % 2 and text[found.end() : found.end() + 1] == '"')

@@ -23,17 +23,17 @@ _ENDS = re.compile(
 
 
 MOST_ENDS = 100
-"""How many closing tags are looked at for the one that ends a value, and how many values may lack theirs."""
+"""Closing tags that may end one value, and values that may lack theirs."""
 
 
 class Raw(str):
-    """A value between tags: only the schema says whether it is a text, a number or JSON."""
+    """A value between tags. The schema decides whether it is a text, a number or JSON."""
 
     __slots__ = ()
 
 
 def pairs(sheet: Sheet, at: int, limit: int) -> tuple[dict[str, Any], int]:
-    """All arguments from here on, and where they end."""
+    """The arguments from this place on, and their end."""
     text = sheet.text
     found: dict[str, Any] = {}
     unclosed = 0
@@ -60,7 +60,7 @@ def pairs(sheet: Sheet, at: int, limit: int) -> tuple[dict[str, Any], int]:
 
 
 def _value(sheet: Sheet, at: int, limit: int, tag: str) -> tuple[Raw, int, bool]:
-    """Up to the closing tag after which something of the call follows; else up to whatever ends the call."""
+    """The value up to its closing tag. Without one, up to the end of the call."""
     text, close = sheet.text, _CLOSES[tag]
     first = sheet.tag(close, at, limit)
     if first is None:
@@ -80,6 +80,6 @@ def _value(sheet: Sheet, at: int, limit: int, tag: str) -> tuple[Raw, int, bool]
 
 
 def _trimmed(raw: str) -> str:
-    """Without the line breaks that belong to the tags."""
+    """The value without the line breaks of the tags."""
     raw = raw.removeprefix("\r").removeprefix("\n")
     return raw.removesuffix("\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 STEPS = 20_000
-"""How much work every text is worth. One step is what Python does in a few microseconds."""
+"""The work for every text. One step takes Python a few microseconds."""
 LENGTH_A_STEP = 16
-"""A long text is worth one step more for so many characters."""
+"""A long text has one step more for so many characters."""
 SCANNED_A_STEP = 200
-"""How many characters a pattern passes over in the time of one step."""
+"""Characters that a pattern can scan in one step."""
 
 
 class Misread(ValueError):
@@ -15,9 +15,9 @@ class Misread(ValueError):
 
 
 class Patience:
-    """The work that one text may cost. All attempts to read something in the text share it.
+    """The limit of work for one text. All attempts to read something in the text share it.
 
-    The work is counted, not timed: a reply reads the same on every machine.
+    It counts steps, not time, so that a reply has the same result on every machine.
     """
 
     def __init__(self, length: int = 0) -> None:
@@ -38,5 +38,5 @@ class Patience:
             raise Misread("too much to read")
 
     def scan(self, characters: int) -> None:
-        """Spend what a pattern costs that looked at so many characters."""
+        """Spend the steps of a pattern that scanned so many characters."""
         self.spend(1 + characters // SCANNED_A_STEP)

@@ -1,4 +1,4 @@
-"""Strings as models write them: any kind of quotes, any escapes, and a closing quote that has to be guessed."""
+"""Reads strings as models write them: with any quotes and escapes, and sometimes without a clear closing quote."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PAIRS = {
     '"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»",
 }  # fmt: skip
 LONG_PAIRS = ('<|"|>', "<escape>", "<|'|>", '"""', "'''")
-"""Quotes of several signs: those of two model families, and Python's own."""
+"""Quotes of several characters, from two model families and from Python."""
 
 LONGEST = 100_000
-"""How far a closing quote is looked for that has to be guessed."""
+"""Characters that are searched for an unclear closing quote."""
 LONGEST_TORN = 4000
-"""A longer text without a closing quote is not told from the brackets behind it."""
+"""A longer text without a closing quote keeps the brackets after it."""
 ESCAPES_A_STEP = 4
 
 _PLAIN = {
@@ -33,7 +33,7 @@ _TAIL = re.compile(r"(?<![\s)}\]])[\s)}\]]++\Z")
 
 
 def opening(text: str, at: int) -> tuple[str, str] | None:
-    """The quote that stands here and the one that closes it."""
+    """The quote at this place, and the quote that closes it."""
     sign = text[at : at + 1]
     if sign not in "\"'<`“”„‘’«" or not sign:
         return None
@@ -44,7 +44,7 @@ def opening(text: str, at: int) -> tuple[str, str] | None:
 
 
 def unescaped(raw: str) -> str:
-    """What the text says; an escape that means nothing is the sign after the backslash, as Markdown has it."""
+    """The text without escapes. An unknown escape is the character after the backslash, as in Markdown."""
     if "\\" not in raw:
         return raw
 
@@ -58,7 +58,7 @@ def unescaped(raw: str) -> str:
 
 
 def strict(text: str, at: int, limit: int, patience: Patience) -> tuple[str, int]:
-    """The text from this quote to the first that closes it, and where it ends."""
+    """The text from this quote to the first closing quote, and its end."""
     pair = opening(text, at)
     if pair is None:
         raise Misread("no quote")
@@ -75,7 +75,7 @@ def strict(text: str, at: int, limit: int, patience: Patience) -> tuple[str, int
 
 
 def lenient(text: str, at: int, limit: int, patience: Patience) -> tuple[str, int, bool]:
-    """The same where quotes stand within: only one after which a value can end closes it. Also whether it was closed at all."""
+    """The same for a text with quotes inside: a quote closes it only if a value can end there. Also whether it is closed."""
     pair = opening(text, at)
     if pair is None:
         raise Misread("no quote")

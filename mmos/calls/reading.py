@@ -87,7 +87,7 @@ def _repaired(call: ToolCall, names: Names, notes: Notes, seen: Seen | None) -> 
             return call
     candidates = drafts({"name": call.name, "arguments": call.arguments}, names) or [Draft(call.name, call.arguments)]
     resolved = resolve(candidates[0], names, notes) if len(candidates) == 1 else None
-    if resolved is None or (resolved.name != call.name and seen and seen.quotes(resolved.name, resolved.arguments, written=call.name)):
+    if resolved is None or (resolved.name != call.name and seen and seen.quotes(resolved.name, resolved.arguments, spelling=call.name)):
         return call  # a participant that copies a call must name the tool exactly
     return replace(call, name=resolved.name, arguments=resolved.arguments)
 

@@ -11,7 +11,7 @@ MOST_STEPS = 20
 
 
 def resolved(part: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema that a part stands for: references are followed, and what stands beside them is kept."""
+    """The schema of a part after its references. Keys beside a reference stay."""
     for _ in range(MOST_STEPS):
         if not isinstance(part, Mapping):
             return {}
@@ -23,7 +23,7 @@ def resolved(part: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def points(root: Mapping[str, Any], reference: str) -> bool:
-    """Whether a reference leads to a place within its own schema: by a path, or to an anchor."""
+    """Whether a reference leads to a place in its own schema, by a path or to an anchor."""
     if not reference.startswith("#"):
         return False
     place = unquote(reference[1:])
@@ -45,7 +45,7 @@ def _pointed(root: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
 
 
 def _at(root: Mapping[str, Any], reference: str) -> Any:
-    """What stands at the place that a reference names; None where there is nothing."""
+    """The part at the place that a reference names. None: there is none."""
     found: Any = root
     if not reference.startswith("#"):
         return None
@@ -59,7 +59,7 @@ def _at(root: Mapping[str, Any], reference: str) -> Any:
 
 
 def without_circles(schema: dict[str, Any]) -> dict[str, Any]:
-    """A definition that is nothing but itself would be followed for ever: it takes anything."""
+    """The schema without circular definitions. Such a definition becomes one that allows anything."""
     known: set[str] = set()
     for start in [f"#/{place}/{name}" for place in ("$defs", "definitions") for name in schema.get(place, {})]:
         for circle in _circles(schema, start, known):
@@ -69,7 +69,7 @@ def without_circles(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _circles(schema: Mapping[str, Any], start: str, known: set[str]) -> set[str]:
-    """The definitions that references lead back to on a way from here. What is known was passed before."""
+    """The definitions to which references lead back from here. `known` has the definitions that were visited before."""
     found: set[str] = set()
     way = {} if start in known else {start: iter(_defined(schema, start))}
     while way:
@@ -91,7 +91,7 @@ def _defined(schema: Mapping[str, Any], reference: str) -> list[str]:
 
 
 def _followed(part: Any) -> list[str]:
-    """What is looked up for the same value that this is asked about."""
+    """The references that the check of the same value follows."""
     if not isinstance(part, Mapping):
         return []
     inner = [each for word in IN_PLACE for each in part.get(word, ())] + [

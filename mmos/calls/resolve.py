@@ -1,4 +1,4 @@
-"""Turns a draft into a call of an offered tool with arguments that fit its schema, or into a sentence that says what is wrong."""
+"""Makes a call of an offered tool from a draft, with arguments that fit its schema, or a sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from mmos.plurals import counted
 
 DEEPEST = 60
 VALUES_A_STEP = 4
-"""How many plain values are looked through in the time of one step."""
+"""Plain values that one step can check."""
 _SCHEMA_WORDS = frozenset(("type", "description", "enum", "anyOf", "oneOf", "$ref", "items"))
 _PAIR_KEYS = ({"name", "value"}, {"key", "value"})
 """Arguments as a list of names and values."""
 MOST_NAMES = 8
-"""How many offered names a sentence lists."""
+"""Offered names that a sentence lists."""
 
 
 TYPES = frozenset(
@@ -58,7 +58,7 @@ TYPES = frozenset(
 
 @dataclass(frozen=True)
 class Call:
-    """A call to an offered tool: its name as offered, arguments that its schema allows."""
+    """A call of an offered tool, with arguments that fit its schema."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Call:
 
 @dataclass
 class Notes:
-    """What was repaired on the way, and what stood in the way."""
+    """The repairs and the problems so far."""
 
     repairs: list[tuple[str, str]] = field(default_factory=list)
     """Each with its kind: `extract` is about the form, `repair` about names and arguments."""
@@ -79,7 +79,7 @@ class Notes:
 
 
 def resolve(draft: Draft, names: Names, notes: Notes, *, sure: bool = False) -> Call | None:
-    """The call that is meant; None when it is none of ours or its arguments cannot be saved: the notes say why."""
+    """The call that a draft means. None: it is no offered tool, or its arguments cannot be repaired. The notes have the reason."""
     try:
         return _resolved(draft, names, notes, sure=sure)
     except Misread:
@@ -116,7 +116,7 @@ def _resolved(draft: Draft, names: Names, notes: Notes, *, sure: bool) -> Call |
 
 
 def signature(draft: Draft, names: Names) -> bool:
-    """Whether a draft only shows how a tool is called: its values are the names of types or of its own parameters."""
+    """Whether a draft only shows how to call a tool: its values are names of types or of its own parameters."""
     arguments = draft.arguments if isinstance(draft.arguments, Mapping) else {}
     values = [(str(key), value) for key, value in arguments.items()] + [("", value) for value in draft.positional]
     words = [(key, value.lower().rstrip("[]?")) for key, value in values if isinstance(value, Word)]
@@ -140,7 +140,7 @@ def _unknown(name: str, match: Match, names: Names) -> str:
 
 
 def _arguments(draft: Draft, spec: Spec, notes: Notes) -> dict[str, Any] | str:
-    """All arguments by the names of the schema; a sentence when they cannot be found."""
+    """The arguments by the names of the schema. A sentence if they cannot be found."""
     known = _properties(spec)
     if _declares(draft, known):
         return "the tool is described here, and not called; give values for its parameters"
@@ -159,7 +159,7 @@ def _arguments(draft: Draft, spec: Spec, notes: Notes) -> dict[str, Any] | str:
 
 
 def _declares(draft: Draft, known: Mapping[str, Any]) -> bool:
-    """Whether the tool list is echoed: a name with a description alone, or a schema where values are due."""
+    """Whether the model repeats the list of tools: a name with only a description, or a schema in place of values."""
     is_description = "description" in draft.beside and "description" not in known
     arguments = draft.arguments
     if arguments is None:
@@ -172,7 +172,7 @@ def _declares(draft: Draft, known: Mapping[str, Any]) -> bool:
 
 
 def _unpacked(arguments: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
-    """An object, however it was wrapped."""
+    """The arguments as an object, without any wrapping."""
     for _ in range(4):
         if isinstance(arguments, str) and not isinstance(arguments, Word):
             arguments = _from_text(arguments, spec, notes)
@@ -200,7 +200,7 @@ def _unpacked(arguments: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
 
 
 def _from_text(text: str, spec: Spec, notes: Notes) -> Any:
-    """Arguments that were given as a text."""
+    """The arguments in a text."""
     stripped = text.strip()
     if stripped.lower() in ("", "null", "none"):
         return {}
@@ -218,7 +218,7 @@ def _from_text(text: str, spec: Spec, notes: Notes) -> Any:
 
 
 def _quoted_twice(text: str) -> str:
-    """A text that was made JSON once more than it should."""
+    """The inner text of JSON that was encoded twice."""
     try:
         inner = json.loads(text)
     except ValueError:
@@ -227,7 +227,7 @@ def _quoted_twice(text: str) -> str:
 
 
 def _nested(arguments: Mapping[str, Any], spec: Spec) -> Any:
-    """What stands in `{"arguments": {…}}` where arguments were due, as long as the tool has no parameter of that name."""
+    """The inner arguments of `{"arguments": {…}}`, if the tool has no parameter of that name."""
     known = _properties(spec)
     inside = [key for key in arguments if key in ARGUMENT_KEYS or key == "properties"]
     others = arguments.keys() - {*inside, *NAME_KEYS, *BESIDE, *(("required", "additionalProperties") if "properties" in arguments else ())}
@@ -242,7 +242,7 @@ def _nested(arguments: Mapping[str, Any], spec: Spec) -> Any:
 def _placed(
     positional: Sequence[Any], arguments: dict[str, Any], known: Mapping[str, Any], spec: Spec, notes: Notes
 ) -> dict[str, Any] | str:
-    """Values without names: an object is all arguments; else they follow the order of the schema."""
+    """The arguments from values without names. One object has all arguments. Other values are in the order of the schema."""
     first = positional[0]
     if len(positional) == 1 and isinstance(first, Mapping) and not arguments and _is_arguments(first, known):
         notes.repair("arguments as an object")
@@ -267,7 +267,7 @@ def _is_arguments(value: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
 
 
 def _spelled(arguments: Mapping[str, Any], known: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
-    """Names of arguments in the spelling of the schema."""
+    """The arguments with the names of the schema."""
     if arguments.keys() <= known.keys() or not known:
         return dict(arguments)
     free: dict[str, list[str]] = {}
@@ -300,7 +300,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _typed(value: Any, schema: Mapping[str, Any], patience: Patience, depth: int = 0) -> Any:
-    """A value without quotes, as the schema has it: a number that was left as a sum, a text, or what stands between tags."""
+    """The value of a word, a sum or a text between tags, in the type of the schema."""
     if isinstance(value, Raw):
         return _between_tags(value, schema, patience)
     if isinstance(value, Word):
@@ -326,7 +326,7 @@ def _value_of_word(word: Word, schema: Mapping[str, Any]) -> Any:
 
 
 def _between_tags(raw: Raw, schema: Mapping[str, Any], patience: Patience) -> Any:
-    """A text where the schema wants one; else the value that it spells."""
+    """The text, if the schema allows a text. If not, the value in it."""
     allowed = kinds(schema)
     stripped = raw.strip()
     if "string" in allowed and not (stripped == "null" and "null" in allowed):
@@ -347,7 +347,7 @@ def _between_tags(raw: Raw, schema: Mapping[str, Any], patience: Patience) -> An
 
 
 def kinds(schema: Mapping[str, Any]) -> set[str]:
-    """The types that a schema allows; empty when it does not say."""
+    """The types that a schema allows. Empty: any type."""
     kind = schema.get("type")
     found = {kind} if isinstance(kind, str) else set(kind) if isinstance(kind, list) else set()
     for key in ("anyOf", "oneOf"):

@@ -17,26 +17,26 @@ from mmos.fences import plain
 from mmos.messages import Message, ToolCall
 
 DEEPEST = 4
-"""How often a text is decoded: JSON within JSON within a page of HTML."""
+"""How often a text is decoded, such as JSON in JSON in HTML."""
 MOST_STEPS = 150_000
-"""What one search may cost. A text that needs more was made to be searched in vain, so the call counts as quoted."""
+"""Steps of one search. A text that needs more is probably an attack, so the call counts as a quotation."""
 LETTERS_A_STEP = 500
-"""How many letters are searched in the time of a step."""
+"""Letters that one step can search."""
 FARTHEST = 2000
-"""Words between a tool's name and its arguments: they may belong to an argument that the call does not have."""
+"""Words between the name of a tool and its arguments. They may belong to an argument that the call does not have."""
 TELLING = 8
-"""A text of fewer letters beside the tool's name is no evidence on its own."""
+"""A shorter text beside the name of a tool is no evidence."""
 MOST_PIECES = 4
-"""Of how many quotations a call may be put together."""
+"""Quotations from which a call may be composed."""
 
 _WORD = re.compile(r"[^\W_]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});?")
 _PERCENT = re.compile(r"%([0-7][0-9a-fA-F])")
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[uU]\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|([nrtbf]))?")
 _LOOSE = re.compile(r"^[ \t>]+|[\s\"'`“”‘’*]", re.MULTILINE)
-"""What changes when a text is quoted: blanks, the kind of quotes, and the marks of a quoted line."""
+"""What a quotation may change: spaces, the kind of quotes, and the marks of a quoted line."""
 _SPACE = re.compile(r"\w[\w.-]{0,60}\.\Z")
-"""The namespace before a name."""
+"""A namespace before a name."""
 _AROUND = " \t\"'`*“”‘’"
 _SIGNS = frozenset("([{<>:=|/}])")
 _SIGN = re.compile(r"[(\[{<>:=|/}\])]")
@@ -49,10 +49,10 @@ _NAME_START = re.compile(
     | \bto=(?:functions\.)? | [\[,(]\s*["'])\Z""",  # ["look"]
     re.VERBOSE,
 )
-"""What stands before the name of a call without arguments."""
+"""The text before the name of a call without arguments."""
 _ARGUMENTS_START = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
 _VALUE = re.compile(r"[^\w)\]}]{0,20}[:=>]")
-"""What stands between a key and its value."""
+"""The text between a key and its value."""
 _BRACKET = re.compile(r"[\"'`*]*\s?\(")
 
 
@@ -65,12 +65,12 @@ _EXTRA = (
     "channel", "commentary", "recipient", "namespace", "api", "invoke", "plugin", "assistant", "im", "token", "use", "uses", "true", "false", "argument_begin",
 )  # fmt: skip
 _BETWEEN = _words((*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS, *BESIDE, *TYPES, *_EXTRA))
-"""Words that say nothing of their own between a name and its arguments: keys, tags and types."""
+"""Words without a meaning between a name and its arguments: keys, tags and types."""
 _BESIDE = _words(BESIDE)
 
 
 class Page:
-    """A text in the form in which texts are compared: decoded, in lower case, and its words alone."""
+    """A text in the forms in which texts are compared: decoded, in lower case, and only its words."""
 
     def __init__(self, text: str) -> None:
         self.plain = _plain(text)
@@ -78,12 +78,12 @@ class Page:
 
     @cached_property
     def words(self) -> list[tuple[int, int]]:
-        """Where each word stands in the plain text."""
+        """The place of each word in the plain text."""
         return [found.span() for found in _WORD.finditer(self.plain)]
 
     @cached_property
     def starts(self) -> list[int]:
-        """Where each word begins in the bare text, and where the last one ends."""
+        """The start of each word in the bare text, and the end of the last one."""
         starts = [0]
         for start, end in self.words:
             starts.append(starts[-1] + end - start)
@@ -94,12 +94,12 @@ class Page:
         return _LOOSE.sub("", self.plain)
 
     def word(self, place: int) -> int | None:
-        """The number of the word that begins at a place of the bare text; None within a word."""
+        """The number of the word that begins at a place of the bare text. None: no word begins there."""
         number = bisect_left(self.starts, place)
         return number if number < len(self.starts) and self.starts[number] == place else None
 
     def mentions(self, name: str) -> Iterator[tuple[int, int]]:
-        """Where a name stands: the number of its first word, and of the word after it."""
+        """The places of a name: the number of its first word, and of the word after it."""
         place = self.bare.find(name)
         while place >= 0:
             first, after = self.word(place), self.word(place + len(name))
@@ -108,51 +108,51 @@ class Page:
             place = self.bare.find(name, place + 1)
 
     def around(self, first: int, after: int) -> tuple[str, str]:
-        """What stands before and after some words."""
+        """The text before and after some words."""
         start, end = self.words[first][0], self.words[after - 1][1]
         return self.plain[max(0, start - 80) : start], self.plain[end : end + 40]
 
 
 @dataclass(frozen=True)
 class _Sought:
-    """A call in the form in which it is looked for."""
+    """A call in the form for the search."""
 
     names: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
     """The spellings of each value."""
     between: frozenset[str]
     others: frozenset[str]
-    """Keys whose values may be passed over."""
+    """Keys whose values the search may skip."""
 
 
 class Seen:
-    """What a participant was given: the task, files, results, answers of others. What it wrote itself is not part of it."""
+    """The texts that a participant has read: the task, files, results and answers of others. Its own texts are not part of them."""
 
     def __init__(self, messages: Iterable[Message], *, own: ToolCall | None = None) -> None:
-        """`own` is a call that is about to be made: what such a call gave back does not count."""
+        """`own` is a call before its execution. Earlier results of the same call do not count."""
         self._messages = messages
         self._own = own
         self._steps = MOST_STEPS
 
     @property
     def spent(self) -> int:
-        """Steps that the search has taken."""
+        """The steps of the search so far."""
         return MOST_STEPS - self._steps
 
     def holds(self, text: str, name: str = "") -> bool:
-        """Whether a text stands there, as a whole or in a few pieces, however it was quoted."""
+        """Whether a text is in them, as a whole or in a few pieces, in any form of quotation."""
         page = Page(text)
         if len(page.bare) - len(_bare(name)) < TELLING:
             return False
         return self._steps < 0 or any(page.bare in other.bare for other in self._read()) or self._composed(page.tight)
 
     def repeats(self, text: str) -> bool:
-        """Whether a line of a text that has the signs of a call stands there: for calls that only an interpreter can read."""
+        """Whether a line with the characters of a call is in them. For calls that only an interpreter can read."""
         return any(len(_SIGN.findall(line)) > 1 and self.holds(line) for line in text.splitlines())
 
-    def quotes(self, name: str, arguments: Any, *, written: str = "", parameters: Iterable[str] = ()) -> bool:
-        """Whether a call stands there: its name in the form of a call, and beside it all its arguments."""
-        names = dict.fromkeys(filter(None, (_bare(name), _bare(written), _bare(re.split(r"[./:]", written)[-1]))))
+    def quotes(self, name: str, arguments: Any, *, spelling: str = "", parameters: Iterable[str] = ()) -> bool:
+        """Whether a call is in them: its name in the form of a call, with all its arguments."""
+        names = dict.fromkeys(filter(None, (_bare(name), _bare(spelling), _bare(re.split(r"[./:]", spelling)[-1]))))
         leaves, keys = list(_leaves(arguments)), _words(_keys(arguments))
         others = _BESIDE | (_words(parameters) - keys)
         values = tuple(sorted(filter(None, map(_spellings, leaves)), key=lambda spellings: -len(spellings[0])))
@@ -172,7 +172,7 @@ class Seen:
         return pages
 
     def _is_echo(self, message: Message, call: ToolCall | None, before: Sequence[tuple[Message, Page]]) -> bool:
-        """Whether a result says again what its participant had asked for, or what the interpreter made of the participant's own words."""
+        """Whether a result repeats the participant's own call, or comes from the interpreter for the participant's own words."""
         if message.role != "tool" or call is None:
             return False
         if call.name == INTERPRETS:
@@ -182,7 +182,7 @@ class Seen:
         return own is not None and (call.name, call.arguments) == (own.name, own.arguments)
 
     def _read(self) -> Iterator[Page]:
-        """All pages, once; it counts as steps."""
+        """All pages, with the steps for reading them."""
         for _, page in self._pages:
             self._steps -= 1 + len(page.bare) // LETTERS_A_STEP
             yield page
@@ -200,22 +200,22 @@ class Seen:
         return False
 
     def _is_form(self, sought: _Sought, page: Page, message: Message, first: int, after: int) -> bool:
-        """Whether a name stands there as in a call, and not as in a sentence."""
+        """Whether the name is in a call there, and not in a sentence."""
         before, behind = page.around(first, after)
         before = _SPACE.sub("", before)
         if sought.values and message.role == "tool":
             return before.rstrip(_AROUND)[-1:] in _SIGNS or behind.lstrip(_AROUND + "\r\n")[:1] in _SIGNS
         if _NAME_START.search(before) or _ARGUMENTS_START.match(behind):
             return True
-        # People write `name()` when they speak of a function, so in their own words it does not forbid a call that came as such.
+        # People write `name()` about a function. So in the words of the user it does not forbid a call that the host returned as a call.
         return _BRACKET.match(behind) is not None and (bool(sought.values) or not (self._own and message.role == "user"))
 
     def _has_values(self, sought: _Sought, page: Page, first: int, after: int) -> bool:
-        """Whether all arguments stand beside the name, in any order, with nothing but keys and signs between."""
-        left = list(sought.values)
+        """Whether all arguments are beside the name, in any order, with only keys and signs between them."""
+        missing = list(sought.values)
         word, foreign, steps = after, 0, 0
-        while left and word < len(page.words) and (steps := steps + 1) < FARTHEST:
-            if end := _taken(page, word, left):
+        while missing and word < len(page.words) and (steps := steps + 1) < FARTHEST:
+            if end := _match_at(page, word, missing):
                 word = end
                 continue
             token = page.bare[page.starts[word] : page.starts[word + 1]]
@@ -226,13 +226,13 @@ class Seen:
             else:
                 foreign -= 1
             word += 1
-        self._steps -= steps * (1 + len(left))
-        return not left or self._has_values_before(sought, page, first, left)
+        self._steps -= steps * (1 + len(missing))
+        return not missing or self._has_values_before(sought, page, first, missing)
 
-    def _has_values_before(self, sought: _Sought, page: Page, word: int, left: list[tuple[str, ...]]) -> bool:
+    def _has_values_before(self, sought: _Sought, page: Page, word: int, missing: list[tuple[str, ...]]) -> bool:
         steps = 0
-        while left and word > 0 and (steps := steps + 1) < FARTHEST:
-            begin = _taken_before(page, word, left)
+        while missing and word > 0 and (steps := steps + 1) < FARTHEST:
+            begin = _match_before(page, word, missing)
             if begin is not None:
                 word = begin
                 continue
@@ -241,10 +241,10 @@ class Seen:
                 break
             word -= 1
         self._steps -= steps
-        return not left
+        return not missing
 
     def _composed(self, tight: str) -> bool:
-        """Whether a text can be put together of a few pieces that stand there, each with the signs of a call."""
+        """Whether a text can be composed from a few pieces in them, each with the characters of a call."""
         for _ in range(MOST_PIECES):
             if self._steps < 0:
                 return True
@@ -257,7 +257,7 @@ class Seen:
         return False
 
     def _longest(self, text: str) -> int:
-        """How much of the beginning of a text stands there."""
+        """The length of the longest beginning of a text that is in them."""
         low, high = 0, len(text)
         while low < high:
             middle = (low + high + 1) // 2
@@ -316,7 +316,7 @@ def _keys(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _spellings(value: Any) -> tuple[str, ...]:
-    """How a value may be written, the longest first; nothing for one without letters and digits."""
+    """The spellings of a value, the longest first. Empty for a value without letters and digits."""
     if value is None:
         return ()
     if isinstance(value, bool):
@@ -327,23 +327,23 @@ def _spellings(value: Any) -> tuple[str, ...]:
     return tuple(sorted(filter(None, map(_bare, forms)), key=len, reverse=True))
 
 
-def _taken(page: Page, word: int, left: list[tuple[str, ...]]) -> int | None:
-    """The word after the first of these values that begins at a word; it is taken off the list."""
+def _match_at(page: Page, word: int, missing: list[tuple[str, ...]]) -> int | None:
+    """The word after the first of these values that begins at a word. Removes the value from the list."""
     place = page.starts[word]
-    for number, spellings in enumerate(left):
+    for number, spellings in enumerate(missing):
         for spelling in spellings:
             if page.bare.startswith(spelling, place) and (end := page.word(place + len(spelling))) is not None:
-                del left[number]
+                del missing[number]
                 return end
     return None
 
 
-def _taken_before(page: Page, word: int, left: list[tuple[str, ...]]) -> int | None:
-    """The same for a value that ends before a word: where it begins."""
+def _match_before(page: Page, word: int, missing: list[tuple[str, ...]]) -> int | None:
+    """The same for a value that ends before a word. Returns its start."""
     place = page.starts[word]
-    for number, spellings in enumerate(left):
+    for number, spellings in enumerate(missing):
         for spelling in spellings:
             if page.bare.endswith(spelling, 0, place) and (begin := page.word(place - len(spelling))) is not None:
-                del left[number]
+                del missing[number]
                 return begin
     return None

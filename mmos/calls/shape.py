@@ -1,4 +1,4 @@
-"""The shape of a final answer: a JSON Schema that is checked before anybody is asked, and what is wrong with an answer."""
+"""Checks the JSON Schema of a final answer, and answers against it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmos.calls.references import points
 from mmos.errors import UsageError
 
 _NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-"""Keywords whose keys are names that the user chose."""
+"""Keywords whose keys are names from the user."""
 _DATA = frozenset({"enum", "const", "default", "examples"})
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _CURE = "See https://json-schema.org for what a schema may say."
@@ -23,15 +23,15 @@ _CURE = "See https://json-schema.org for what a schema may say."
 
 @dataclass(frozen=True)
 class Shape:
-    """One schema, ready to be held to."""
+    """The schema of a final answer."""
 
     format: bytes
-    """As it goes to hosts."""
+    """The schema as hosts get it."""
     checker: Checker
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Shape:
-        """Raises UsageError for what is no schema, and for one whose references leave it: nothing is ever fetched."""
+        """Prepare a schema. Raises UsageError if it is none, or if a reference leads out of it. MMOS fetches nothing."""
         from jsonschema.exceptions import SchemaError
 
         if not isinstance(schema, Mapping):
@@ -49,15 +49,15 @@ class Shape:
             raise UsageError("The schema is too large to be checked.", next_step="Make it smaller.") from None
         except RecursionError:
             raise UsageError("The schema refers to itself without an end, or is nested too deeply.", next_step=_CURE) from None
-        except TypeError as error:  # from Python: a value that JSON does not know
+        except TypeError as error:  # from Python: a value that JSON does not have
             raise UsageError(f"The schema cannot be written as JSON: {error}.") from None
         return shape
 
     def problems(self, text: str) -> list[str]:
-        """What is wrong with an answer, in sentences for its model; empty when it fits."""
+        """The problems of an answer, in sentences for its model. Empty: it fits."""
         try:
             value = orjson.loads(bare(text))
-            orjson.dumps(value)  # what is nested too deeply for this could not be handed on
+            orjson.dumps(value)  # a value that is nested too deeply could not be passed on
             return self.checker.problems(value)
         except orjson.JSONDecodeError as error:
             return [f"It is not JSON: {error}"]
@@ -66,7 +66,7 @@ class Shape:
 
 
 def read_schema(text: str, name: str) -> Mapping[str, Any]:
-    """A schema that somebody wrote down."""
+    """The schema in a text."""
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -77,7 +77,7 @@ def read_schema(text: str, name: str) -> Mapping[str, Any]:
 
 
 def bare(text: str) -> str:
-    """The text without the fence that is all around it, where there is one."""
+    """The text without a fence around the whole of it."""
     stripped = text.strip()
     first, _, rest = stripped.partition("\n")
     fence = first[:3]
@@ -108,7 +108,7 @@ def _check_pattern(pattern: str) -> None:
 
 
 def _words(part: Any, *, names: bool = False) -> Iterator[tuple[str, str]]:
-    """Its references, its names for itself, and its patterns."""
+    """The references, the ids and the patterns of a schema."""
     if isinstance(part, list):
         for each in part:
             yield from _words(each)

@@ -1,4 +1,4 @@
-"""Turns a parsed value into drafts of calls, for every shape of object and list in which models write a tool's name and arguments."""
+"""Finds drafts of calls in a parsed value, for every shape of object and list that models use for calls."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ LIST_KEYS = (
     "function_call",
 )
 BESIDE = ("id", "type", "index", "call_id", "tool_call_id", "callId", "description", "thought", "thoughts", "reasoning", "explanation")
-"""What stands beside a call and is none of its arguments."""
+"""Keys beside a call that are none of its arguments."""
 
 _KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *LIST_KEYS))
 
 WRAPPERS = ("print", "str", "display", "json.dumps", "list", "await", "asyncio.run")
-"""What Python code puts around a call without changing it."""
+"""Python functions around a call that do not change it."""
 
 DEEPEST = 8
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A call as it was written: not yet a tool of ours, not yet arguments that fit."""
+    """A call as the model wrote it, before the check of its name and arguments."""
 
     name: str
     arguments: Any = None
     positional: tuple[Any, ...] = ()
     beside: Mapping[str, Any] = field(default_factory=dict)
-    """What stood next to the arguments, or in their place."""
+    """The values beside the arguments, or in their place."""
     shape: str = ""
-    """What was unusual about the form."""
+    """What is unusual about the form."""
 
 
 @dataclass(frozen=True)
 class _Search:
-    """What is known while a value is searched for calls."""
+    """What the search for calls in a value needs."""
 
     names: Names
     patience: Patience
 
 
 def drafts(value: Any, names: Names, patience: Patience | None = None) -> list[Draft]:
-    """The calls that a value holds; none when it has no such shape, or is too large to be searched."""
+    """The calls in a value. Empty: there are none, or the value is too large."""
     try:
         return _drafts(value, _Search(names, patience or Patience()), 0)
     except Misread:
@@ -87,7 +87,7 @@ def _drafts(value: Any, search: _Search, depth: int) -> list[Draft]:
 
 
 def _of_text(text: str, search: _Search, depth: int) -> list[Draft]:
-    """A call that was put in quotes once more, or a bare name in a list."""
+    """A call in quotes, or a name alone in a list."""
     stripped = text.strip()
     if search.names.sure(stripped).spec:
         return [Draft(stripped)]
@@ -144,13 +144,13 @@ def _of_object(value: Mapping[str, Any], search: _Search, depth: int) -> list[Dr
 
 
 def _plain_keys(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`Name` and ` arguments ` are the keys that they look like, unless those are there as well."""
+    """The value with `name` for ` Name `, and the like, if it does not have that key already."""
     plain = {key: key.strip().lower() for key in value if isinstance(key, str)}
     return {plain[key] if plain.get(key) in _KEYS and plain[key] not in value else key: each for key, each in value.items()}
 
 
 def _name_of(value: Mapping[str, Any], names: Names) -> str:
-    """The key under which the tool is named: one that names an offered tool before one that only looks so."""
+    """The key with the name of the tool. A key with the name of an offered tool comes first."""
     there = [key for key in NAME_KEYS if isinstance(value.get(key), str | Mapping) and value[key]]
     texts = [key for key in there if isinstance(value[key], str)]
     known = [key for key in texts if names.sure(value[key]).spec]
@@ -198,7 +198,7 @@ def _by_tool(value: Mapping[str, Any], names: Names) -> list[Draft]:
 
 
 def _without_name(value: Mapping[str, Any], search: _Search, depth: int) -> list[Draft]:
-    """The name inside the arguments, or no name at all."""
+    """The call if its name is inside the arguments, or missing."""
     names = search.names
     spot = _arguments_key(value, "")
     inner = value.get(spot) if spot else None

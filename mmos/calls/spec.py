@@ -1,4 +1,4 @@
-"""The description of a tool for models, and the check of arguments against it."""
+"""Describes a tool for models, and checks arguments against the description."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Spec:
         return Checker(self.parameters)
 
     def problems(self, arguments: Mapping[str, Any]) -> list[str]:
-        """What is wrong with these arguments, in sentences that the calling model can act on; empty when they fit."""
+        """The problems of these arguments, in sentences for the model. Empty: they fit."""
         return [] if self._plainly_fits(arguments) else self._checker.problems(arguments)
 
     def _plainly_fits(self, arguments: Mapping[str, Any]) -> bool:
-        """Nearly every call is a few texts; what is more than that is the validator's."""
+        """Whether the arguments fit, without the validator: nearly every call has only a few texts."""
         names = self._texts
         return (
             names is not None
@@ -43,7 +43,7 @@ class Spec:
 
     @cached_property
     def _texts(self) -> frozenset[str] | None:
-        """The names of all parameters, where each may be any text and the schema asks for nothing more."""
+        """The names of all parameters, if each may be any text and the schema has no other conditions."""
         properties = self.parameters.get("properties", {})
         plain = self.parameters.keys() <= _PLAIN and all(
             part.keys() <= _PLAIN and part.get("type") == "string" for part in properties.values()
@@ -60,5 +60,5 @@ class Spec:
 
 
 def encode_offer(specs: Iterable[Spec]) -> bytes:
-    """The JSON list of offered tools; same tools, same bytes."""
+    """The JSON list of offered tools. The same tools give the same bytes."""
     return orjson.dumps([spec.offer() for spec in specs])

@@ -14,32 +14,32 @@ from mmos.calls.tagged import HEADLESS
 from mmos.calls.text import RawReply, read_text
 
 LONGEST_CHECKED = 50_000
-"""A longer text that is held waits for its end. A shorter one is read anew when it may have turned out to be no call."""
+"""A longer suspect text waits for its end. A shorter one is read again when it may be no call."""
 CHECK_LENGTH = 10_000
 CHECK_FACTOR = 4
-"""All that is read anew is no longer than this and so many times the text: the longer it gets, the rarer the checks."""
+"""The checks together read at most this many characters, and so many times the text. A longer text has fewer checks."""
 CHECKS_WORTH = 640_000
-"""And it may cost as much as the reading of a text of so many characters."""
+"""The checks may take as much work as the reading of a text with so many characters."""
 LONGEST_TAG = 120
 LONGEST_UNDECIDED = 400
-"""What is still undecided after so many characters is held until it is decided by a check, or by the end."""
+"""An unclear text of more characters waits for a check, or for the end."""
 MOST_PIECES = 10_000
-"""Of how many pieces it is remembered whether they are plain text: a model's vocabulary is finite."""
+"""Pieces that are remembered as plain text. A model's vocabulary is finite."""
 LONGEST_PIECE = 60
 SCANS = 2048
-"""A text is looked at again when it has grown by one part in so many: a short one after every piece, one of a megabyte after 500 characters."""
+"""A text is scanned again when it has grown by one part in so many: a short one after every piece, one of a megabyte after 500 characters."""
 MOST_LOOKS = 30_000
 LENGTH_A_LOOK = 32
-"""How many places of a stream may look like a call and be none. After that everything is held to the end."""
+"""Places of a stream that may look like a call and be none. After that, all text waits for the end."""
 
 _SUSPECT = re.compile(
     r"[<\[{◁]|`{3}|`{1,2}\Z|~{3}|\bto=|\bfunctools|</s>|>{1,3}|\](?=<|\Z)|(?<!\S)\"(?=[ntf]|\Z)|\bfunction(?=<)|\b(?:assistant)?commentary\b"
 )
 _WORDS = ("functools", "function", "commentary", "assistantcommentary")
-"""Words with which the signs of some families begin."""
+"""The first words of the tags of some model families."""
 _MINIMAX = "]<]minimax[>["
 _OPENER = re.compile(r'[ \t\r\n`*>\-_."]*+(?:\d{1,3}[.):]?)?[ \t\r\n`*>\-_."]*+\Z')
-"""What may stand before the first word, the number of an item with it: alone it says nothing yet. A longer number is an answer."""
+"""What may be before the first word, also the number of an item. A longer number is an answer."""
 _PARTIAL_NAME = re.compile(r"\w*+[`*]{0,2}\s?(?:[-=]>?|:)?\s?(?:\n\s*+[*`]*+(?:[AITP][A-Za-z _]{0,15})?[*`]*+:?\s*+)?")
 _PARTIAL_TAG = re.compile(rf"<<?[|｜/]?[^<>\n]{{0,{LONGEST_TAG}}}\Z|<<function>\Z")
 _PARTIAL_CHANNEL = re.compile(r"<\|(?:channel|start)\|>[^\n]{0,120}\Z")
@@ -52,7 +52,7 @@ _CLOSES = ("}", ")", ">", "]", "`", "\n")
 
 
 class TextStream:
-    """Pieces in, pieces of the answer's text out; the whole reading settles what was held."""
+    """Takes pieces of a reply and passes on pieces of its text. Suspect text waits until the reply is complete."""
 
     def __init__(self, tell: Callable[[str], None], names: Names) -> None:
         self._tell = tell
@@ -60,16 +60,16 @@ class TextStream:
         self._pieces: list[str] = []
         self._length = 0
         self._text = ""
-        """The last of what was passed on, and all that is not passed on yet; nothing while text is held."""
+        """The end of the text that was passed on, and all text after it. Empty while text is held back."""
         self._place = 0
-        """Up to where that text was passed on."""
+        """The place in it up to which the text was passed on."""
         self._unseen: list[str] = []
         self._unseen_length = 0
         self._decided = 0
-        """Up to where the whole text was passed on, or left out."""
+        """The place in the whole text up to which it was passed on or left out."""
         self._sent: list[str] = []
         self._solid = False
-        """Whether anything but blanks was passed on."""
+        """Whether anything but spaces was passed on."""
         self._holding = False
         self._checked_length = 0
         self._patience = Patience(CHECKS_WORTH)
@@ -97,12 +97,12 @@ class TextStream:
             self._scan()
 
     def rest(self, content: str) -> str:
-        """What of the whole reading's content was not passed on yet."""
+        """The part of the complete content that was not passed on yet."""
         sent = "".join(self._sent)
         return content[len(sent) :] if content.startswith(sent) else ""
 
     def _is_plain(self, piece: str) -> bool:
-        """Most pieces are a word of plain text: nothing is held, it stands apart from what came before, and begins no call."""
+        """Whether a piece is a word of plain text, as most pieces are: separate from the text before it, and no beginning of a call."""
         text = self._text
         if self._spans or self._unseen or self._place != len(text) or not 0 < len(piece) <= LONGEST_PIECE:
             return False
@@ -120,7 +120,7 @@ class TextStream:
         return known
 
     def _scan(self) -> None:
-        """Pass on everything up to the first place where a call may begin."""
+        """Pass on the text up to the first place where a call may begin."""
         while True:
             at, sure = self._suspicion()
             suspect = self._text[at:]
@@ -130,7 +130,7 @@ class TextStream:
                 return
 
     def _suspicion(self) -> tuple[int, bool]:
-        """The first place that is no longer plain text, and whether a call or a tag has begun there for certain."""
+        """The first place that may be no plain text, and whether a call or a tag certainly begins there."""
         text = self._text
         for at in self._places():
             self._looks += 1
@@ -145,7 +145,7 @@ class TextStream:
         return self._looks > MOST_LOOKS + self._length // LENGTH_A_LOOK
 
     def _opens(self, word: str) -> bool:
-        """Whether the last word may be the beginning of a call."""
+        """Whether a call may begin with the last word."""
         return bool(word) and (self._names.begins(word) or any(mark.startswith(word) for mark in _WORDS))
 
     def _places(self) -> Iterator[int]:
@@ -154,7 +154,7 @@ class TextStream:
         return merge(signs, mention)
 
     def _verdict(self, at: int) -> bool | None:
-        """True: it has begun; False: nobody knows yet; None: it is plain text."""
+        """True: a call begins here. False: this is not clear yet. None: it is plain text."""
         if self._tired:
             return True
         sign = self._text[at]
@@ -174,7 +174,7 @@ class TextStream:
         return self._named(mention.end())
 
     def _sign(self, at: int) -> bool | None:
-        """Signs that begin a call in one family each, and mostly nothing."""
+        """Signs that begin a call in one model family, and usually nothing."""
         rest = self._text[at : at + LONGEST_TAG]
         if rest[0] == "]":
             return True if rest.startswith(_MINIMAX) else False if _MINIMAX.startswith(rest) else None
@@ -200,7 +200,7 @@ class TextStream:
         return False if _OPENING.match(self._text, at) else None
 
     def _fence(self, at: int) -> bool | None:
-        """A fence is judged by its tongue and its first line."""
+        """Decide about a fence by its language and its first line."""
         fence = _FENCE.match(self._text, at)
         if fence is None or fence.end() == len(self._text):
             return False
@@ -220,7 +220,7 @@ class TextStream:
         return False if _PARTIAL_NAME.fullmatch(rest) and len(rest) < 40 else None
 
     def _checked(self, piece: str) -> bool:
-        """Whether what is held turned out to be no call: then it is passed on."""
+        """Check whether the suspect text is no call. If so, pass it on."""
         length = self._length
         if self._checked_length + length > CHECK_LENGTH + CHECK_FACTOR * length or length > LONGEST_CHECKED:
             return False
@@ -244,7 +244,9 @@ class TextStream:
         return True
 
     def _pass_to(self, at: int) -> None:
-        if at > self._place and (self._sent or not _is_opener(self._text[:at])):  # thinking may follow on blanks, and take them along
+        if at > self._place and (
+            self._sent or not _is_opener(self._text[:at])
+        ):  # thinking may follow after spaces, and then they are dropped, too
             piece = self._text[self._place : at]
             self._decided += len(piece)
             cut = max(0, at - LONGEST_TAG)
@@ -253,7 +255,7 @@ class TextStream:
 
     def _say(self, piece: str) -> None:
         if self._spans and not self._sent:
-            piece = piece.lstrip()  # what follows thinking begins with its first word
+            piece = piece.lstrip()  # the text after thinking begins with its first word
         if piece:
             self._sent.append(piece)
             if not self._solid:
@@ -261,12 +263,12 @@ class TextStream:
             self._tell(piece)
 
     def _pending(self, text: str) -> bool:
-        """Whether the held text ends in the middle of a fence, an object or a tag: more of it decides."""
+        """Whether the text ends in the middle of a fence, an object or a tag, so that more text must decide."""
         own = self._names.mention.match(text, 1)
         if own and text[0] == "<" and f"</{own[0]}>" not in text:
             return True
         if self._names.mention.match(text) and "{" not in text and "(" not in text:
-            return True  # `Action Input:` stands between a name and its arguments
+            return True  # `Action Input:` is between a name and its arguments
         unclosed = text.count("{") > text.count("}") or text.count("[") > text.count("]") or text.count("(") > text.count(")")
         channel = text.rfind("<|channel|>") > text.rfind("<|message|>") or text.rfind("<|open|>") > text.rfind("<|sep|>")
         thinking_start = max((found.end() for found in THOUGHT_OPEN.finditer(text)), default=0)
@@ -279,12 +281,12 @@ def _is_opener(text: str) -> bool:
 
 
 def _last_word(text: str, place: int) -> tuple[int, str]:
-    """Where the last word begins, and the word; no word when the text ends with something else."""
+    """The start of the last word, and the word. Empty: the text does not end with a word."""
     found = _WORD_BACKWARDS.match(text[place:][::-1])
     if found is None:
         return len(text), ""
     start = len(text) - found.end()
     if start == place and place and (text[place - 1].isalnum() or text[place - 1] in "_."):
-        joint = _JOINT.search(text, start)  # the word began before this place; what follows a joint may be a word of its own
+        joint = _JOINT.search(text, start)  # the word begins before this place; after a joint there may be another word
         start = joint.end() if joint else len(text)
     return start, text[start:].rstrip()

@@ -20,16 +20,16 @@ _LOOSE = re.compile(
     r"(?:[\s,;]|(?<!`)`{1,2}(?!`)|^(?:[-*•]|\d{1,2}[.)])[ \t]++|^(?:#|//)[^\n]*+$|\w{1,40} = (?=\w)|(?:return|await|yield)\s|(?:and|then|&)\s++(?=[\[{]))*+",
     re.MULTILINE,
 )
-"""What may stand between items without tags: list marks, comments, and an assignment or `print` around a call."""
+"""The text between items without tags: list marks, comments, and an assignment or `print` around a call."""
 _BETWEEN = re.compile(r"[\s,;]*+(?:\\[nrt](?!\w)[\s,;]*+)*+")
-"""Also a line break that was escaped, and so stands there as two signs."""
+"""Also an escaped line break, which is two characters."""
 _PREFIX = re.compile(r"(?:function|tool)?\s*+<[|｜]?tool[▁_]sep[|｜]?>\s*+|call:\s*+")
 _JOINT = re.compile(
     r"(?:\s|[:=,]|[-=]>|[*`]*(?:(?:Action|Tool)[ _]Input|Arguments?|Parameters?|Args|Input)[*`]*\s*+:[*`]*|\[CALL_ID\]\s*+[\w-]*+|\[ARGS\]|<[|｜]tool[▁_](?:call_argument_begin|sep)[|｜]>|`{3,}[ \t]*+\w*+)*+(?=\{)"
 )
 _ELEMENT = re.compile(r"<([A-Za-z_][\w.\-]{0,99})>")
 HEADLESS = re.compile(r"""["'](?:name|tool_name|function_name|function|tool)["']\s{0,100}+:\s{0,100}+["'][\w.:/-]{1,100}+["']\s{0,100}+,""")
-"""The inside of an object whose first bracket stood in the prompt, or was forgotten."""
+"""The inside of an object whose first bracket is in the prompt, or missing."""
 _NAME_ELEMENT = re.compile(r"\s*+<(name|tool_name|function_name)>\s*+([^<>\n]{1,200}+)\s*+</\1>")
 _KIMI = re.compile(r"(?:functions?\.)?[\w.\-]{1,200}+:\d{1,20}+(?=\s{0,100}+<[|｜]tool)")
 _TONGUES = ("json", "python", "py", "javascript", "tool_code", "xml", "yaml", "text", "assistant")
@@ -37,30 +37,30 @@ _ALONE = re.compile(r"\s*+(?:\Z|(?=<))")
 
 
 MOST_CALLS = 256
-"""What a reply calls beyond that is a loop of the model."""
+"""Most calls of one reply. With more calls the model repeats itself."""
 MOST_PROBLEMS = 20
-"""After so much that cannot be read nobody listens any more."""
+"""Most problems of one run. After that, the reader stops."""
 
 
 @dataclass
 class Run:
-    """Calls that stand together, what they cover of the text, and what was wrong with some of them."""
+    """Calls that are together, their place in the text, and the problems of some of them."""
 
     start: int
     end: int
     reached: int = 0
-    """How far it was looked at."""
+    """The end of the text that was read."""
     drafts: list[Draft] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     tagged: bool = False
     closed: bool = False
     torn: bool = False
-    """A call was begun here and broke off."""
+    """Whether a call begins here and is not complete."""
 
 
 class Body:
-    """Reads items one after the other, whatever tags stand between them."""
+    """Reads items one after the other, with any tags between them."""
 
     def __init__(self, sheet: Sheet, names: Names, limit: int) -> None:
         self._sheet = sheet
@@ -70,7 +70,7 @@ class Body:
         self._limit = limit
 
     def run(self, start: int) -> Run:
-        """From a tag on, as far as calls go."""
+        """The calls from a tag on."""
         run = Run(start, start, tagged=True)
         at, inside, name = start, False, ""
         while at < self._limit and len(run.drafts) < MOST_CALLS and self._patience.lasts():
@@ -98,7 +98,7 @@ class Body:
         return run
 
     def plain(self, start: int) -> Run:
-        """From an item on that no tag announces, as far as items go."""
+        """The calls from an item without a tag on."""
         run = Run(start, start)
         at = start
         while at < self._limit and len(run.drafts) < MOST_CALLS and self._patience.lasts():
@@ -115,7 +115,7 @@ class Body:
         return run
 
     def _skip(self, run: Run, at: int, *, quietly: bool = False) -> bool:
-        """Past what cannot be read, to the tag that ends it."""
+        """Skip a text that cannot be read, up to the tag that ends it."""
         close = self._sheet.tag(CLOSE, at, self._limit)
         open_tag = self._sheet.tag(OPEN, at, self._limit)
         if quietly and (
@@ -129,7 +129,7 @@ class Body:
         return bool(close or open_tag)
 
     def _item(self, run: Run, at: int, name: str) -> bool:
-        """One object, list, Python call or named body; False when there is none."""
+        """Read one object, list, Python call or body of a tag. False: there is none."""
         at = _past(_BETWEEN, self._text, at, self._limit)
         if fence := FENCE.match(self._text, at, self._limit):
             at = fence.end()
@@ -161,7 +161,7 @@ class Body:
         return read_value(self._text, at, self._limit, lists_calls=lists_calls, patience=self._patience, headless=headless)
 
     def _with_repairs(self, run: Run, value: Value, candidates: Iterable[Draft]) -> list[Draft]:
-        """Drafts with what their value had to be forgiven; a value that was torn in the middle of a text loses its last call."""
+        """The drafts of a value, with the repairs of the value. A value that ends in the middle of a text loses its last call."""
         calls = list(candidates)
         run.repairs += [repair for repair in value.repairs if repair not in run.repairs]
         if value.cut and calls:
@@ -202,7 +202,7 @@ class Body:
         return [Draft(name, arguments)], end
 
     def _python_call(self, run: Run, at: int) -> tuple[list[Draft], int]:
-        """`name(…)`, `name{…}`, `name` and its arguments in tags, or the name alone."""
+        """`name(…)`, `name{…}`, `name` with its arguments in tags, or only the name."""
         prefix = _PREFIX.match(self._text, at, self._limit)
         at = prefix.end() if prefix else at
         name = _KIMI.match(self._text, at, self._limit) or NAME.match(self._text, at, self._limit)

@@ -201,17 +201,17 @@ class _Page:
 
     def calls(self) -> list[Call]:
         found: list[tuple[int, Call]] = []
-        taken: list[Run] = []
+        hits: list[Run] = []
         for run in self.tagged:
-            self._settle(run, found, taken)
-        self._untagged(found, taken, beside=bool(taken))
+            self._settle(run, found, hits)
+        self._untagged(found, hits, beside=bool(hits))
         if not found and self._unended and OPEN.search(self._text, self._hidden[-1][0]):
             self._notes.problems.append("the call stands in thinking that never ended, so nothing happened")
         quotations = [run.start for run in self._quotations]
         self.content = self.content_without(
-            [*taken, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in quotations)]
+            [*hits, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in quotations)]
         )
-        return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(taken))
+        return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(hits))
 
     def _once(self, calls: list[Call], places: int) -> list[Call]:
         """Without repetitions, if the model writes the same calls again and again, or again in plain text."""
@@ -224,7 +224,7 @@ class _Page:
         self._notes.repair("repetitions left out")
         return [call for place, call in enumerate(calls) if same.index(same[place]) == place]
 
-    def _settle(self, run: Run, found: list[tuple[int, Call]], taken: list[Run], *, sure: bool = False) -> None:
+    def _settle(self, run: Run, found: list[tuple[int, Call]], hits: list[Run], *, sure: bool = False) -> None:
         """The valid calls of a run. The problems of the others go into the notes."""
         notes = self._notes
         if self._cut and run.end >= len(self._text.rstrip()) and ("missing end" in run.repairs or run.problems):
@@ -244,10 +244,10 @@ class _Page:
                 notes.repair("a call as plain text", "extract")
             elif run.closed or run.repairs:
                 notes.repair("a call in the text", "extract")
-            taken.append(run)
+            hits.append(run)
             found += [(run.start, call) for call in calls]
 
-    def _untagged(self, found: list[tuple[int, Call]], taken: list[Run], *, beside: bool) -> None:
+    def _untagged(self, found: list[tuple[int, Call]], hits: list[Run], *, beside: bool) -> None:
         """Calls without tags; beside tagged ones only those count that lost half of theirs."""
         finder = Finder(self._sheet, self._names)
         covered = [*self._hidden, *((run.start, run.end) for run in self.tagged)]
@@ -268,7 +268,7 @@ class _Page:
             is_signature = all(signature(draft, self._names) for draft in run.drafts) if run.drafts else False
             explained = not alone and (ticked(self._text, run) if run.tagged else is_signature or sample(self._text, run, explained))
             if not explained and not is_signature:
-                self._settle(run, found, taken, sure=not (alone or run.tagged))
+                self._settle(run, found, hits, sure=not (alone or run.tagged))
 
     def _called(self, run: Run) -> bool:
         """Whether a run that names nothing of ours is an attempt all the same: JSON with a name and arguments, a list, a near name."""
@@ -294,7 +294,7 @@ class _Page:
             return False
         parameters = self._names.specs[call.name].parameters.get("properties") or ()
         forms = (call.arguments, draft.positional or draft.arguments)
-        if not any(seen.quotes(call.name, form, written=draft.name, parameters=parameters) for form in forms):
+        if not any(seen.quotes(call.name, form, spelling=draft.name, parameters=parameters) for form in forms):
             return False
         self._leave(call.name)
         return True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LONGEST = 200
-"""A longer text is no name of a type."""
+"""A longer text is not the name of a type."""
 DEEPEST = 8
 
 _KINDS = {
@@ -37,14 +37,14 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 
 
 def is_kind(value: Any, kinds: Any) -> bool:
-    """Whether a value is of the type, or of one of the types, that a schema names."""
+    """Whether a value has the type, or one of the types, of a schema."""
     if isinstance(kinds, str):
         return kinds in _CHECKS and _CHECKS[kinds](value)
     return any(is_kind(value, kind) for kind in kinds)
 
 
 def schema_of(name: str) -> dict[str, Any] | None:
-    """The schema that a type's name stands for; `{}` takes anything; None when it names no type that is known."""
+    """The schema of a type's name. `{}` allows anything. None: it is no known type."""
     return _schema_of(name, 0) if len(name) <= LONGEST else None
 
 
@@ -88,7 +88,7 @@ def _generic(outer: str, inner: str, depth: int) -> dict[str, Any] | None:
 
 
 def _listing(parts: list[str], depth: int) -> dict[str, Any]:
-    """A list of one kind of entry; a tuple of several kinds is a list of anything."""
+    """A list with entries of one type. A tuple of several types is a list of anything."""
     kinds = [_schema_of(part, depth + 1) for part in parts if part.strip() != "..."]
     same = bool(kinds) and all(kind == kinds[0] for kind in kinds)
     return {"type": "array", "items": kinds[0]} if same and kinds[0] else {"type": "array"}
@@ -114,7 +114,7 @@ def _literal(parts: list[str]) -> dict[str, Any] | None:
 
 
 def _split(text: str, sign: str) -> list[str]:
-    """At the signs that stand in no bracket."""
+    """The parts of a text between these signs, except for signs in brackets."""
     parts, depth, start = [], 0, 0
     for place, letter in enumerate(text):
         depth += (letter in "[<(") - (letter in "]>)")

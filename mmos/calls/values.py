@@ -16,7 +16,7 @@ _JSON = json.JSONDecoder(strict=False, parse_int=parse_number, parse_float=parse
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 LONGEST_ESCAPED = 20_000
 LINES = 20
-"""An error of the JSON parser counts lines so much faster than the parser reads."""
+"""How many times as fast as it reads the JSON parser counts lines for an error."""
 _ESCAPED = re.compile(r"[\[{][\s\[{]{0,100}+\\\"")
 _ONCE_MORE = re.compile(r"\\([\"\\])")
 
@@ -24,9 +24,9 @@ _ONCE_MORE = re.compile(r"\\([\"\\])")
 def read_value(
     text: str, at: int, limit: int | None = None, *, lists_calls: bool = True, patience: Patience | None = None, headless: bool = False
 ) -> Value:
-    """The value that begins here: as JSON when it is that, else with ever more tolerance. Raises Misread.
+    """The value that begins here, as JSON, and if it is none, with more and more tolerance. Raises Misread.
 
-    One that is headless is an object without its first bracket.
+    `headless`: an object without its first bracket.
     """
     limit = len(text) if limit is None else limit
     patience = patience or Patience(limit - at)
@@ -45,7 +45,7 @@ def read_value(
 
 
 def _as_json(text: str, at: int, patience: Patience) -> Value | None:
-    """The value, when it is JSON. It costs what was looked at, and what the parser's error counts: the lines up to there."""
+    """The value if it is JSON. The work is the scanned text, and the lines that the parser counts for an error."""
     try:
         value, end = _JSON.raw_decode(text, at)
         value = _whole(value) if _SURROGATE.search(text, at, end) else value
@@ -60,7 +60,7 @@ def _as_json(text: str, at: int, patience: Patience) -> Value | None:
 
 
 def _whole(value: Any) -> Any:
-    """Without halves of signs: no host takes them back."""
+    """The value without halves of surrogate pairs, which no host accepts."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -69,14 +69,14 @@ def _whole(value: Any) -> Any:
 
 
 def _holds_calls(value: Any) -> bool:
-    """Whether a list holds calls as quoted texts: `["f(a=1)"]`."""
+    """Whether a list has calls in quotes: `["f(a=1)"]`."""
     while isinstance(value, list) and value:
         value = value[0]
     return isinstance(value, str) and value.rstrip().endswith(")")
 
 
 def _once_less(text: str, at: int, limit: int, patience: Patience) -> Value | None:
-    """JSON that was escaped once too often: `{\\"a\\": 1}`."""
+    """JSON that is escaped twice: `{\\"a\\": 1}`."""
     raw = text[at:limit]
     value = _as_json(_ONCE_MORE.sub(r"\1", raw), 0, patience)
     patience.scan(len(raw))
@@ -86,5 +86,5 @@ def _once_less(text: str, at: int, limit: int, patience: Patience) -> Value | No
     for escape in _ONCE_MORE.finditer(raw):
         if escape.start() >= end:
             break
-        end += 1  # the backslash, which the value does not count
+        end += 1  # for the backslash, which is not in the value
     return Value(value.value, at + end, ("escaped quotes",))
