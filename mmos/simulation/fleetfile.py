@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_BYTES, Document, read_bytes
+from mmos.config.translate import translate
 from mmos.config.wording import Place, perhaps, with_type
 from mmos.errors import ConfigError, Problem
 from mmos.names import canonical, same_model
@@ -22,7 +23,6 @@ from mmos.rehearsal.fleet import PERSONAS
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.reader import PersonaError, parse_cast, read_cast
-from mmos.simulation.complaints import complaints
 from mmos.simulation.schema import FaultSpec, FleetSpec, HostSpec, Persona, as_persona
 
 NEXT_STEP = "Fix the fleet file. docs/simulate.md explains every key."
@@ -82,7 +82,7 @@ def read_fleet(path: Path) -> Machines:
     try:
         spec = FleetSpec.model_validate(document.data)
     except ValidationError as error:
-        problems += complaints(error, document, FleetSpec)
+        problems += translate(error, document, {}, FleetSpec)
     checker = _Checker(document, {canonical(model.name): model for machine in built_in().machines for model in machine.models})
     machines = checker.machines(spec or _sound(document.data))
     if isinstance(document.data.get("orchestration"), dict):
