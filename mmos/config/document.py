@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -309,3 +309,13 @@ def _plain_data(value: Any, place: Place, document: Document) -> Any:
             return kind.__str__(value) if kind is str else kind(value)
     document.problems.append(document.problem(place, f"found {with_type(value)}, allowed: text, numbers, true, false, lists and mappings"))
     return None
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems by their lines, each once."""
+
+    def line(problem: Problem) -> int:
+        number = problem.where.rpartition(":")[2]
+        return int(number) if number.isdigit() else 0
+
+    return sorted(dict.fromkeys(problems), key=line)

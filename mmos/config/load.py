@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_BYTES, MOST_PROBLEMS, Document, read_bytes, read_mapping, read_text
+from mmos.config.document import MOST_BYTES, MOST_PROBLEMS, Document, in_order, read_bytes, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
@@ -110,11 +110,11 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
         problems += translate(error, document, dict(expansion.unset))
     problems += crosscheck(data, document)
     if problems or orchestration is None:
-        raise ConfigError(_first(_in_order(problems)))
+        raise ConfigError(_first(in_order(problems)))
     around = Surroundings(environ, path.parent if path else Path.cwd())
     notes = unset_variables(expansion.unset, document) + warnings(orchestration, document, around)
     implicit = implicit_servers(orchestration, local)
-    return Config(orchestration, path, tuple(_first(_in_order(notes))), implicit, _placed(orchestration, around), document)
+    return Config(orchestration, path, tuple(_first(in_order(notes))), implicit, _placed(orchestration, around), document)
 
 
 def _placed(orchestration: Orchestration, around: Surroundings) -> dict[str, Server]:
@@ -144,11 +144,3 @@ def _first(problems: list[Problem]) -> list[Problem]:
     """The first problems, and a count of the others."""
     others = len(problems) - MOST_PROBLEMS
     return problems if others <= 0 else [*problems[:MOST_PROBLEMS], Problem("", "", f"{others:,} more problems are not shown")]
-
-
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    def line(problem: Problem) -> int:
-        number = problem.where.rpartition(":")[2]
-        return int(number) if number.isdigit() else 0
-
-    return sorted(dict.fromkeys(problems), key=line)

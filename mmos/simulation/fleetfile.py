@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_BYTES, Document, read_bytes
+from mmos.config.document import MOST_BYTES, Document, in_order, read_bytes
 from mmos.config.translate import translate
 from mmos.config.wording import Place, perhaps, with_type
 from mmos.errors import ConfigError, Problem
@@ -90,7 +90,7 @@ def read_fleet(path: Path) -> Machines:
         problems += crosscheck(document.data, document)
     problems += checker.problems
     if problems or spec is None:
-        raise ConfigError(sorted(dict.fromkeys(problems), key=_line), next_step=NEXT_STEP)
+        raise ConfigError(in_order(problems), next_step=NEXT_STEP)
     return Machines(path.stem, machines, document.data.get("orchestration"))
 
 
@@ -101,11 +101,6 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         reason = (error.strerror or "it cannot be read").lower()
         raise ConfigError([Problem(str(path), "", reason)], next_step="Name a fleet file; docs/simulate.md has an example.") from None
-
-
-def _line(problem: Problem) -> int:
-    number = problem.where.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
 
 
 @dataclass
