@@ -184,10 +184,8 @@ class Finder:
             for a, b in zip((stretch.start, *(run.end for run in runs)), (*(run.start for run in runs), stretch.end), strict=True)
         )
         rest = _BESIDE.sub("", rest)
-        says_calls = stretch.says_calls or all(
-            any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs
-        )
-        if (rest and rest not in ("json", "python")) or not says_calls:
+        is_calls = stretch.says_calls or all(any(self._names.near(draft.name).spec for draft in run.drafts) or run.problems for run in runs)
+        if (rest and rest not in ("json", "python")) or not is_calls:
             return []
         runs[0].start, runs[-1].end = stretch.outer
         for run in runs:

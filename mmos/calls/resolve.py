@@ -171,29 +171,27 @@ def _declares(draft: Draft, known: Mapping[str, Any]) -> bool:
     return all(isinstance(part, Mapping) and "value" not in part and part.keys() & _SCHEMA_WORDS for part in parts.values())
 
 
-def _unpacked(arguments: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
+def _unpacked(raw: Any, spec: Spec, notes: Notes) -> dict[str, Any] | str:
     """The arguments as an object, without any wrapping."""
     for _ in range(4):
-        if isinstance(arguments, str) and not isinstance(arguments, Word):
-            arguments = _from_text(arguments, spec, notes)
-        elif (
-            isinstance(arguments, list) and arguments and all(isinstance(part, Mapping) and part.keys() in _PAIR_KEYS for part in arguments)
-        ):
-            arguments = {str(part.get("name", part.get("key"))): part["value"] for part in arguments}
-        elif isinstance(arguments, list) and len(arguments) == 1 and isinstance(arguments[0], Mapping):
-            arguments = arguments[0]
-        elif isinstance(arguments, Mapping) and (inner := _nested(arguments, spec)) is not None:
+        if isinstance(raw, str) and not isinstance(raw, Word):
+            raw = _from_text(raw, spec, notes)
+        elif isinstance(raw, list) and raw and all(isinstance(part, Mapping) and part.keys() in _PAIR_KEYS for part in raw):
+            raw = {str(part.get("name", part.get("key"))): part["value"] for part in raw}
+        elif isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], Mapping):
+            raw = raw[0]
+        elif isinstance(raw, Mapping) and (inner := _nested(raw, spec)) is not None:
             notes.repair("arguments nested twice")
-            arguments = inner
+            raw = inner
         else:
             break
-    if arguments is None or arguments == [] or arguments == "":
+    if raw is None or raw == [] or raw == "":
         return {}
-    if isinstance(arguments, Mapping):
-        return {str(key): value for key, value in arguments.items()}
+    if isinstance(raw, Mapping):
+        return {str(key): value for key, value in raw.items()}
     known = list(_properties(spec))
-    values = arguments if isinstance(arguments, list) else [arguments]
-    if (len(known) == 1 and not isinstance(arguments, list)) or (0 < len(values) <= len(known) and isinstance(arguments, list)):
+    values = raw if isinstance(raw, list) else [raw]
+    if (len(known) == 1 and not isinstance(raw, list)) or (0 < len(values) <= len(known) and isinstance(raw, list)):
         notes.repair("arguments without names, taken in the order of the schema")
         return dict(zip(known, values, strict=False))
     return "its arguments are no object"
@@ -239,22 +237,20 @@ def _nested(arguments: Mapping[str, Any], spec: Spec) -> Any:
 # ---------------------------------------------------------------- names and places
 
 
-def _placed(
-    positional: Sequence[Any], arguments: dict[str, Any], known: Mapping[str, Any], spec: Spec, notes: Notes
-) -> dict[str, Any] | str:
+def _placed(positional: Sequence[Any], by_name: dict[str, Any], known: Mapping[str, Any], spec: Spec, notes: Notes) -> dict[str, Any] | str:
     """The arguments from values without names. One object has all arguments. Other values are in the order of the schema."""
     first = positional[0]
-    if len(positional) == 1 and isinstance(first, Mapping) and not arguments and _is_arguments(first, known):
+    if len(positional) == 1 and isinstance(first, Mapping) and not by_name and _is_arguments(first, known):
         notes.repair("arguments as an object")
         inner = _unpacked(first, spec, notes)
         return inner if isinstance(inner, str) else _spelled(inner, known, notes)
-    free = [name for name in known if name not in arguments]
+    free = [name for name in known if name not in by_name]
     required = [name for name in free if name in spec.parameters.get("required", ())]
     order = free if free[: len(required)] == required or len(positional) > len(required) else required
     if len(positional) > len(order):
         return f"{counted(len(positional), 'argument')} too many without a name; name them"
     notes.repair("arguments without names, taken in the order of the schema")
-    return {**_spelled(arguments, known, notes), **dict(zip(order, positional, strict=False))}
+    return {**_spelled(by_name, known, notes), **dict(zip(order, positional, strict=False))}
 
 
 def _is_arguments(value: Mapping[str, Any], known: Mapping[str, Any]) -> bool:

@@ -244,9 +244,7 @@ class TextStream:
         return True
 
     def _pass_to(self, at: int) -> None:
-        if at > self._place and (
-            self._sent or not _is_opener(self._text[:at])
-        ):  # thinking may follow after spaces, and then they are dropped, too
+        if at > self._place and (self._sent or not _is_opener(self._text[:at])):  # thinking may follow after spaces, and drop them
             piece = self._text[self._place : at]
             self._decided += len(piece)
             cut = max(0, at - LONGEST_TAG)

@@ -117,16 +117,14 @@ class Body:
     def _skip(self, run: Run, at: int, *, quietly: bool = False) -> bool:
         """Skip a text that cannot be read, up to the tag that ends it."""
         close = self._sheet.tag(CLOSE, at, self._limit)
-        open_tag = self._sheet.tag(OPEN, at, self._limit)
-        if quietly and (
-            close is None or (open_tag and open_tag.start() < close.start()) or self._text.find("\n\n", at, close.start()) >= 0
-        ):
+        opener = self._sheet.tag(OPEN, at, self._limit)
+        if quietly and (close is None or (opener and opener.start() < close.start()) or self._text.find("\n\n", at, close.start()) >= 0):
             return False
-        stop = min(found.start() for found in (close, open_tag) if found) if close or open_tag else self._limit
+        stop = min(found.start() for found in (close, opener) if found) if close or opener else self._limit
         if not quietly and (text := self._text[at:stop].strip()):
             run.problems.append(f"what stands in the call tag could not be read: {text[:80]}")
         run.end = stop
-        return bool(close or open_tag)
+        return bool(close or opener)
 
     def _item(self, run: Run, at: int, name: str) -> bool:
         """Read one object, list, Python call or body of a tag. False: there is none."""

@@ -207,10 +207,8 @@ class _Page:
         self._untagged(found, hits, beside=bool(hits))
         if not found and self._unended and OPEN.search(self._text, self._hidden[-1][0]):
             self._notes.problems.append("the call stands in thinking that never ended, so nothing happened")
-        quotations = [run.start for run in self._quotations]
-        self.content = self.content_without(
-            [*hits, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in quotations)]
-        )
+        starts = [run.start for run in self._quotations]
+        self.content = self.content_without([*hits, *(run for run in self.tagged if (run.drafts or run.torn) and run.start not in starts)])
         return self._once([call for _, call in sorted(found, key=lambda pair: pair[0])], len(hits))
 
     def _once(self, calls: list[Call], places: int) -> list[Call]:

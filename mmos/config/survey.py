@@ -91,10 +91,8 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scor
                 known, score = found.get(key), (scores or {}).get((host, model.name))
                 hosts = tuple(dict.fromkeys((*known.hosts, host))) if known else (host,)
                 name = known.name if known else model.name
-                known_scores = [one for one in (score, known.score if known else None) if one is not None]
-                found[key] = Candidate(
-                    name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(known_scores, default=None)
-                )
+                marks = [one for one in (score, known.score if known else None) if one is not None]
+                found[key] = Candidate(name, hosts, billions_of(model), _calls_tools(model), model.context_length, min(marks, default=None))
     return list(found.values())
 
 

@@ -16,9 +16,7 @@ MOST_MODELS = 6
 def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
     """The error when no host can serve a model. It has each host's error, and their code when all have the same."""
     alone = len(errors) == 1
-    lines = [
-        fault.message if alone or fault.message.startswith(f"{name} ") else f"{name}: {fault.message}" for name, fault in errors.items()
-    ]
+    lines = [one.message if alone or one.message.startswith(f"{name} ") else f"{name}: {one.message}" for name, one in errors.items()]
     error = NoHost(
         f"No host can serve {model}. {' '.join(lines)}",
         said=errors,

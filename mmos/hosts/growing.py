@@ -62,19 +62,7 @@ class Growing:
     """A reply that grows with each `feed`. It is complete when `feed` returns True."""
 
     __slots__ = (
-        "_back",
-        "_calls",
-        "_checks",
-        "_held",
-        "_ids",
-        "_known",
-        "_lines",
-        "_next_look",
-        "_on_token",
-        "_pieces",
-        "_rest",
-        "_site",
-        "_size",
+        "_back", "_calls", "_checks", "_held", "_ids", "_known", "_lines", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size",
         "_thoughts",
     )  # fmt: skip
 

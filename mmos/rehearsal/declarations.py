@@ -72,13 +72,8 @@ def as_struct(tool: Mapping[str, Any]) -> str:
     function = tool["function"]
     schema = function["parameters"]
     required = " ".join(map(str, schema.get("required") or ()))
-    parts = (
-        schema["type"],
-        go_text(schema.get("$defs")),
-        go_text(schema.get("items")),
-        f"[{required}]",
-        compact(schema["properties"] or {}),
-    )
+    inner = map(go_text, (schema.get("$defs"), schema.get("items")))
+    parts = (schema["type"], *inner, f"[{required}]", compact(schema["properties"] or {}))
     return f"{{{function['name']} {function.get('description', '')} {{{' '.join(parts)}}}}}"
 
 

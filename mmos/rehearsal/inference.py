@@ -127,10 +127,12 @@ class _Generation:
 
     def _prompt(self, prompt: FittedPrompt, form: Any) -> Prompt:
         ask = self.request.ask
-        functions = [tool.get("function") or {} for tool in ask.tools]
-        specs = [ToolSpec(str(f.get("name", "")), str(f.get("description", "")), f.get("parameters") or {}) for f in functions]
         seed = zlib.crc32(f"{self.request.host.seed}/{self.number}".encode())
-        return Prompt(ask.model, prompt.messages, specs, form, self.turn, seed, ask.think)
+        return Prompt(ask.model, prompt.messages, self._specs(), form, self.turn, seed, ask.think)
+
+    def _specs(self) -> list[ToolSpec]:
+        functions = [tool.get("function") or {} for tool in self.request.ask.tools]
+        return [ToolSpec(str(f.get("name", "")), str(f.get("description", "")), f.get("parameters") or {}) for f in functions]
 
     async def _generate(self, pieces: Sequence[Piece], prompt: FittedPrompt, slot: Slot, queue_seconds: float) -> None:
         host, speed = self.request.host, self.runner.model.speed
@@ -189,8 +191,7 @@ class _Generation:
 
     def _reading(self) -> Reading:
         ask, model = self.request.ask, self.runner.model
-        functions = {str(f.get("name", "")): f for f in (tool.get("function") or {} for tool in ask.tools)}
-        tools = {name: ToolSpec(name, "", f.get("parameters") or {}) for name, f in functions.items()}
+        tools = {spec.name: spec for spec in self._specs()}
         thinks = model.can("thinking") and ask.think is not False
         return Reading(model, tools, thinks, self.request.host.rules.strips_escape)
 

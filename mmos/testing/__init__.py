@@ -38,9 +38,7 @@ class Stage:
 
     def sent(self, role: str) -> list[Mapping[str, Any]]:
         """The bodies of all chat requests to a role's model, in order."""
-        return [
-            orjson.loads(entry.body) for entry in self.host.requests if entry.path == "/api/chat" and entry.model.partition(":")[0] == role
-        ]
+        return [orjson.loads(entry.body) for entry in self.host.requests.to("/api/chat") if entry.model.partition(":")[0] == role]
 
     def heard(self, role: str) -> list[str]:
         """The last message of each of these requests."""

@@ -51,8 +51,6 @@ def past_answers(context: Context, synthesizer: str) -> list[str]:
     """The whole answers of specialists to this participant in this run, in their order."""
     scope = context.scope
     calls = [call.call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
-    consultations = [
-        lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer
-    ]
-    lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in consultations]
+    inner = [lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer]
+    lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in inner]
     return [text for lane in lanes if lane.status in ("answered", "partial") and (text := lane.said())]
