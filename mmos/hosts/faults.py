@@ -66,7 +66,7 @@ _TIMEOUTS = {
     ),
     "first_byte": ("{host} sent nothing of {model} in time.", "It may be loading the model or be busy: see `mmos hosts`."),
     "between_chunks": ("{host} fell silent in the middle of {model}'s answer.", "See `mmos hosts`, and the log of the host."),
-    "unload": ("{host} still holds {model}, though it was told to let go.", "Something may be using it: see `mmos hosts`."),
+    "unload": ("{host} did not unload {model} in time.", "Something may be using it: see `mmos hosts`."),
     "total": ("{model} on {host} needed more time than the call was given.", "Allow more time, or ask for less."),
 }
 

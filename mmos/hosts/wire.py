@@ -93,7 +93,7 @@ class Wire:
         try:
             return self.access.keys.over_all(reading.parsed(data))
         except ValueError:
-            raise faults.garbled(site, f"{path} answers with no JSON, or with one that is made to be too much") from None
+            raise faults.garbled(site, f"{path} answers with no JSON, or with JSON that is too large or too deep") from None
 
     async def ask(
         self, path: str, question: Mapping[str, Any] | None = None, *, model: str = "", timeouts: Timeouts = QUICK, cold: bool = False

@@ -1,6 +1,6 @@
-"""The process that holds one model: llama.cpp's own server on the loopback; it always ends when its parent does.
+"""The process of one model: llama.cpp's own server on the loopback. It always ends with its parent.
 
-It is run by its path and knows nothing of mmos: what it needs comes as one JSON line on stdin, what it tells goes as one line to stdout.
+The parent starts it by its path, and it imports nothing of mmos. It reads its order as one JSON line from stdin, and writes one line to stdout.
 Its stdin stays open as long as the parent lives.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _CACHE_MIB = 512
-"""Memory for prompts that were read before and have lost their slot; left to itself, llama.cpp takes 8 GiB."""
+"""Memory for earlier prompts without a slot. By default llama.cpp takes 8 GiB."""
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def _params(xllamacpp: Any, order: dict[str, Any]) -> Any:
 
 
 def _die_with(parent: int) -> None:
-    """Linux ends us together with the parent, even while a model is being loaded and no thread of ours can run."""
+    """Make Linux end this process together with the parent, even during a load, when no thread of this process can run."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
@@ -83,14 +83,14 @@ def _die_with(parent: int) -> None:
 
 
 def _wait_for_the_end(source: BinaryIO) -> None:
-    """The pipe to the parent closes when it lets go of us, and when it dies in any way."""
+    """End this process when the pipe to the parent closes: the parent closes it, or dies."""
     while source.read(4096):
         pass
     os._exit(0)
 
 
 def cores() -> int:
-    """Physical cores that this process may use: a second thread on the same core only slows both down."""
+    """The physical cores that this process may use. A second thread on the same core only slows both down."""
     if not hasattr(os, "sched_getaffinity"):
         return max(1, os.cpu_count() or 1)
     processors = os.sched_getaffinity(0)
@@ -107,7 +107,7 @@ def _siblings(number: int) -> str:
 
 
 def _quota() -> int | None:
-    """Whole processors that a container is given."""
+    """The whole processors that a container may use."""
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         return None if quota == "max" else max(1, int(quota) // int(period))

@@ -13,7 +13,7 @@ INSTALL_ENGINE = "pip install xllamacpp"
 
 
 def built_in_file() -> Path | None:
-    """The built-in model's file; the package around it is never imported."""
+    """The file of the built-in model. Its package is never imported."""
     spec = PathFinder.find_spec(PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         found = sorted(Path(folder).glob("*.gguf"))

@@ -16,7 +16,7 @@ _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<
 _TEXT, _LIST = 8, 9
 _MOST_KEYS = 10_000
 _MOST_ENTRIES = 4_000_000
-"""Of one list: the largest vocabularies have some hundred thousand."""
+"""Entries of one list. The largest vocabularies have some hundred thousand."""
 _LONGEST_TEXT = 4 << 20
 _MOST_TEXT = 32 << 20
 """Bytes of all texts together."""
@@ -31,12 +31,12 @@ _QUANTIZATIONS = {
 
 
 class NotGguf(ValueError):
-    """The file is no GGUF, or one that ends too early."""
+    """The file is no GGUF, or it is not complete."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """The metadata of one file; lists are left out, they are vocabularies."""
+    """The metadata of one file, without its lists: they are vocabularies."""
 
     size: int
     values: Mapping[str, Any]
@@ -64,12 +64,12 @@ class Header:
 
     @property
     def embeds(self) -> bool:
-        """Made for embeddings: such a file says how its vectors are pooled."""
+        """Whether the model makes embeddings. Then the file has the pooling of its vectors."""
         return f"{self.architecture}.pooling_type" in self.values
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """In Ollama's words; what a template speaks of is what a model was taught."""
+        """The capabilities in Ollama's words. The template shows whether the model knows tools and thinking."""
         if self.embeds:
             return frozenset({"embedding"})
         words = {"tools": "tools", "enable_thinking": "thinking"}
@@ -77,7 +77,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a file; raises OSError and `NotGguf`."""
+    """The header of a file. Raises OSError and `NotGguf`."""
     with path.open("rb") as file:
         size = path.stat().st_size
         if size < 24 or file.read(4) != b"GGUF":

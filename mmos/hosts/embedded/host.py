@@ -1,4 +1,4 @@
-"""A host without a server: its first call starts a process for the model."""
+"""Runs models in processes of MMOS, without a server. The first call of a model starts its process."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from mmos.messages import Reply
 from mmos.names import same_model
 
 _EMBEDDING_WINDOW = 8192
-"""The largest one for texts that become vectors, where the model takes so much."""
+"""The largest window of an embedding model."""
 
 
 class EmbeddedHost:
-    """llama.cpp by xllamacpp; use it from one event loop, and close it there.
+    """Runs llama.cpp by xllamacpp. Use it in one event loop, and close it there.
 
     `models` are paths by name; None is the built-in model. Engines live as long as the host is open, or until `unload`.
     """
@@ -87,7 +87,7 @@ class EmbeddedHost:
             raise words.no_engine(self._site()) from None
 
     async def tags(self) -> list[Installed]:
-        """The models whose files are there; one that cannot be read is told of when it is used."""
+        """The models with a readable file. The first call of another model raises the error."""
         if not has_engine():
             raise words.no_engine(self._site())
         found = []
@@ -122,7 +122,7 @@ class EmbeddedHost:
 
     # ---------------------------------------------------------------- the life of a model
 
-    async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:  # noqa: ARG002  # it stays until it is told to go
+    async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:  # noqa: ARG002  # it stays until `unload`
         header = await self._header(self._resident(model))
         async with self._serving(model, min(num_ctx, header.context_length or num_ctx), timeouts) as (_, seconds):
             return seconds
@@ -131,7 +131,7 @@ class EmbeddedHost:
         await self._resident(model).leave()
 
     async def pull(self, model: str) -> AsyncIterator[Progress]:
-        """Nothing is fetched: what is there is there, and else the error says how to get it."""
+        """Report the file of the model. Nothing is fetched: without a file, the error says how to get it."""
         path = self._path(self._resident(model))
         size = path.stat().st_size
         yield Progress("success", size, size)
@@ -143,7 +143,7 @@ class EmbeddedHost:
 
     @asynccontextmanager
     async def _serving(self, model: str, window: int, timeouts: Timeouts) -> AsyncIterator[tuple[Engine, float]]:
-        """The model's engine, as long as it is needed; faults that came of its death are told as that."""
+        """The engine of the model, for `async with`. Errors after its death say that it died."""
         resident = self._resident(model)
         header = await self._header(resident)
         order = Order(resident.name, self._path(resident), window, self._slots, header.embeds)
@@ -169,7 +169,7 @@ class EmbeddedHost:
         return Site(self.name, self.url, model)
 
     def _resident(self, model: str) -> Resident:
-        """The model of this very name, or of another spelling of it: the names are the user's own, and may differ in capitals."""
+        """The model of this name, or of another spelling of it. The user chooses the names, and two may differ only in case."""
         found = self._residents.get(model) or next((one for name, one in self._residents.items() if same_model(name, model)), None)
         if found is None:
             raise words.unknown(self._site(model), list(self._residents))
@@ -194,7 +194,7 @@ class EmbeddedHost:
 
 
 def _own_python() -> tuple[str, ...]:
-    """This interpreter, as it was started: with the same packages."""
+    """This interpreter with its options, so that it has the same packages."""
     return (sys.executable, *(["-S"] if sys.flags.no_site else []), *(["-s"] if sys.flags.no_user_site else []))
 
 
@@ -203,7 +203,7 @@ def _rest_of(timeouts: Timeouts, spent: float) -> Timeouts:
 
 
 def _options(request: ChatRequest) -> dict[str, Any]:
-    """llama.cpp knows Ollama's options by the same names; whether a model thinks is a matter of its template."""
+    """The options for llama.cpp, which has the same names as Ollama. Whether a model thinks is an option of its template."""
     options = dict(request.options)
     if isinstance(request.think, bool):
         options["chat_template_kwargs"] = {"enable_thinking": request.think}

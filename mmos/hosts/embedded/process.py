@@ -1,4 +1,4 @@
-"""One engine process from its parent's side: start, load, watch, stop."""
+"""Starts, watches and stops one engine process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmos.hosts.openai import OpenAIHost
 
 PROGRAM = Path(__file__).with_name("engine.py")
 _BRIEF = {"Connection": "close"}
-"""Its server gives up idle connections after a few seconds, and a call may meet one in that moment."""
+"""Its server closes idle connections after a few seconds, and a call could use one at that moment."""
 _LOG_LINES = 40
 _GOODBYE_SECONDS = 2.0
 _DEATH_SECONDS = 1.0
@@ -28,7 +28,7 @@ _REASON = re.compile(r"error loading model: (?:\S+: )?(.+)|(.*(?:failed to alloc
 
 @dataclass(frozen=True)
 class Order:
-    """What an engine is to load, and in which frame."""
+    """The model that an engine must load, and its options."""
 
     name: str
     path: Path
@@ -56,7 +56,7 @@ class Engine:
 
     @classmethod
     async def start(cls, order: Order, python: Sequence[str], site: Site) -> Engine:
-        """Returns when the model is loaded; whoever gives up waiting leaves no process behind."""
+        """Start a process, and wait until the model is loaded. A cancellation ends the process."""
         process = await asyncio.create_subprocess_exec(
             *python, "-P", str(PROGRAM), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
@@ -76,13 +76,13 @@ class Engine:
 
     @property
     def client(self) -> OpenAIHost:
-        """The way to it; its key keeps other users of the machine out."""
+        """The client of its server. The key keeps other users of the machine out."""
         if self._client is None:
             self._client = OpenAIHost(self.site.host, f"{self.url}/v1", headers={"Authorization": f"Bearer {self.key}", **_BRIEF})
         return self._client
 
     async def died(self) -> bool:
-        """Whether it is gone; a process that has just died is known to be dead a moment later."""
+        """Whether the process is dead. Waits a moment, because the exit code comes a little later."""
         try:
             await asyncio.wait_for(self.process.wait(), _DEATH_SECONDS)
         except TimeoutError:
@@ -90,11 +90,11 @@ class Engine:
         return True
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """Returns when it is gone; it is asked first, unless there is no time."""
+        """End the process, and wait until it is gone. `at_once`: kill it."""
         if self._client is not None:
             await self._client.close()
         if self.process.stdin is not None:
-            self.process.stdin.close()  # it takes that for its end
+            self.process.stdin.close()  # this makes it end
         try:
             async with asyncio.timeout(0 if at_once else _GOODBYE_SECONDS):
                 await self.process.wait()
@@ -108,7 +108,7 @@ class Engine:
             await self._listening
 
     def reason(self) -> str:
-        """What its log says was wrong, if it says so."""
+        """The error in its log. Empty: there is none."""
         for line in self._log:
             if found := _REASON.search(line):
                 return (found.group(1) or found.group(2)).strip()
@@ -122,7 +122,7 @@ class Engine:
             stdin.write(self.order.line(self.key))
             await stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it is gone already, and what it said last tells why
+            pass  # it is already dead, and its last output has the reason
         answer: dict[str, Any] = json.loads(await stdout.readline() or b"{}")
         if url := answer.get("url"):
             return str(url)
@@ -134,7 +134,7 @@ class Engine:
         raise words.died_loading(self.site, self.process.returncode, self.reason())
 
     async def _listen(self) -> None:
-        """Its log is read, so that it never waits for us, and the last of it is kept."""
+        """Read its log, so that the process never waits, and keep the last lines."""
         log = self.process.stderr
         assert log is not None
         while not log.at_eof():

@@ -1,4 +1,4 @@
-"""One model of an embedded host and its engine: started once, with one window, and not disturbed while it works."""
+"""Keeps the engine of one model of an embedded host: starts it once, with one window, and stops it only when it is idle."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mmos.hosts.faults import Site
 
 @dataclass
 class Resident:
-    """A model by name; its engine where it runs."""
+    """A model and its engine."""
 
     name: str
     path: Path | None
-    """None for the built-in one."""
+    """None: the built-in model."""
     header: Header | None = None
     engine: Engine | None = None
     _calls: int = 0
@@ -26,11 +26,11 @@ class Resident:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def enter(self, order: Order, python: Sequence[str], site: Site, clock: Callable[[], float]) -> tuple[Engine, float]:
-        """An engine whose window holds the call, and the seconds that its start took; who enters has to say when he is `done`."""
+        """An engine with a large enough window, and the seconds of its start. The caller must call `done` at the end."""
         seconds = 0.0
         async with self._moving:
             if self.engine is not None and self.engine.alive and self.engine.order.window < order.window:
-                await self._empty()  # a larger window is another engine, and nobody is thrown out for it
+                await self._empty()  # a larger window needs another engine, which waits for the running calls
                 await self._stop()
             if self.engine is None or not self.engine.alive:
                 await self._stop()
@@ -46,7 +46,7 @@ class Resident:
             self._idle.set()
 
     async def leave(self, *, at_once: bool = False) -> None:
-        """The engine ends, when its calls are done or at once."""
+        """Stop the engine after its calls. `at_once`: now."""
         async with self._moving:
             if not at_once:
                 await self._empty()
