@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mmos.calls.channels import MOST_CALLS, JsonTextStream, SchemaChannel, ToolsChannel, shaping
+from mmos.calls.channels import MOST_CALLS, JsonTextStream, SchemaChannel, ToolsChannel, in_words
 from mmos.calls.reading import CLEAR
 from mmos.calls.spec import Spec
 from mmos.messages import Message, Reply, ToolCall, Usage
@@ -121,27 +121,27 @@ CALLS = st.lists(
 
 @given(CALLS)
 def test_calls_in_the_shape_that_is_sent_are_read_as_they_were(calls: list[ToolCall]) -> None:
-    shaped = shaping("schema")(Message("assistant", "", tuple(calls)))
+    shaped = in_words(Message("assistant", "", tuple(calls)))
     assert (shaped.calls, shaped.role) == ((), "assistant")
     assert list(SCHEMA.read(reply(shaped.content)).message.calls) == calls
 
 
 @given(TEXT.filter(str.strip))
 def test_answers_in_the_shape_that_is_sent_are_read_as_they_were(text: str) -> None:
-    shaped = shaping("schema")(Message("assistant", text))
+    shaped = in_words(Message("assistant", text))
     assert SCHEMA.read(reply(shaped.content)).message.content == text
 
 
 def test_results_are_sent_as_words_of_the_user_and_his_own_as_they_are() -> None:
-    shaped = shaping("schema")(Message("tool", "seen", tool_name="look", call_id="c1"))
+    shaped = in_words(Message("tool", "seen", tool_name="look", call_id="c1"))
     assert (shaped.role, shaped.content, shaped.call_id) == ("user", "Result of look:\n<<<\nseen\n>>>", "")
     own = Message("user", "How?")
-    assert shaping("schema")(own) is own
+    assert in_words(own) is own
 
 
 def test_a_message_is_shaped_once_in_its_life() -> None:
     message = Message("assistant", "So.")
-    assert shaping("schema")(message) is shaping("schema")(message)
+    assert in_words(message) is in_words(message)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,6 @@ def test_structured_calls_and_text_stand_as_they_came() -> None:
     channel = ToolsChannel((LOOK,))
     whole = reply("With words.", calls=(ToolCall("c1", "look", {}),))
     assert channel.read(whole).message is whole.message
-    message = Message("tool", "x")
-    assert shaping(channel.name)(message) is message
 
 
 def test_silence_is_unclear() -> None:

@@ -152,17 +152,8 @@ def _calls(data: Any) -> tuple[ToolCall, ...]:
     )
 
 
-def shaping(channel: str) -> Callable[[Message], Message]:
-    """How a channel of this name sends the messages of a conversation."""
-    return _in_words if channel == "schema" else _as_it_is
-
-
-def _as_it_is(message: Message) -> Message:
-    return message
-
-
-def _in_words(message: Message) -> Message:
-    """Calls, results and answers as text. The template of a model without tools may not support others."""
+def in_words(message: Message) -> Message:
+    """A message as the schema channel sends it: calls, results and answers as text. The template of a model without tools may not support others."""
     if message.calls or message.role in ("tool", "assistant"):
         return message.form("schema", _as_text)
     return message.form("schema", _as_question) if message.role == "user" else message

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel, shaping
+from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel, in_words
 from mmos.calls.coerce import coerce
 from mmos.calls.reading import Reading, rescued
 from mmos.errors import HostError, HostFault, HostTimeout, LacksTools, NoHost, StreamCut, WindowExceeded
@@ -118,7 +118,8 @@ class Trial:
         """The model's reply to a case, read as a run would read it."""
         channel: Channel = SchemaChannel(case.tools, self.explain) if name == "schema" else ToolsChannel(case.tools)
         system = Message("system", f"{_INSTRUCTION}\n\n{channel.prompt}".strip())
-        messages = [system, shaping(name)(Message("user", case.request))]
+        question = Message("user", case.request)
+        messages = [system, in_words(question) if name == "schema" else question]
         request = ChatRequest(self.model, messages, self.window, tools=channel.tools, format=channel.format, options=_OPTIONS)
         try:
             return channel.read(await self._ask(request))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import orjson
 
-from mmos.calls.channels import shaping
+from mmos.calls.channels import in_words
 from mmos.events import Entry, FrameKept, ModelAsked
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
@@ -18,16 +18,19 @@ from mmos.views.conversation import Conversation, Lane
 
 def request_of(asked: ModelAsked, frame: Frame, lane: Lane, *, doubled: bool = True, guarded: bool = False) -> ChatRequest:
     """The request. `lane` is as it was when the model was asked. `doubled`: whether two messages of the user may follow each other."""
-    shape, form = shaping(frame.channel), f"files:{asked.sees}:{asked.viewers}"
-
-    def shown(message: Message) -> Message:
-        if message.files:
-            message = message.form(form, lambda plain: with_files(plain, frame.wording, sees=asked.sees, viewers=asked.viewers))
-        return shape(message)
-
     messages = [frame.system] if frame.system.content else []  # an empty system text would replace the model's own
-    messages += map(shown, lane.before(asked.skipped))
-    messages += map(shown, lane.messages)
+    past = [*lane.before(asked.skipped), *lane.messages]
+    if frame.wording:
+        form = f"files:{asked.sees}:{asked.viewers}"
+        past = [
+            message.form(form, lambda plain: with_files(plain, frame.wording, sees=asked.sees, viewers=asked.viewers))
+            if message.files
+            else message
+            for message in past
+        ]
+    if frame.channel == "schema":
+        past = [in_words(message) for message in past]
+    messages += past
     if asked.tail:
         _put_before_last_words(messages, lane, asked.tail)
     if asked.words:
