@@ -41,14 +41,21 @@ class RunStarted(Event):
     task: str
     process: str
     """The process that writes this run. Its lock file shows whether the process still runs."""
-    config: str = ""
-    """The text of the configuration, with references to the environment not replaced."""
     config_path: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Limits and choices for this run only."""
     rehearsed: bool = False
     files: tuple[str, ...] = ()
     """The names of attached files. The files themselves are in the message that opens the run's lane."""
+
+
+@dataclass(frozen=True)
+class ConfigKept(Event):
+    """The configuration of a run."""
+
+    kind = "config_kept"
+    text: str
+    """References to the environment are not replaced in it."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ async def test_a_run_is_streamed_as_facts_with_pieces_between_them() -> None:
         seen = [event async for event in on.app.stream("And now?", thread="build")]
         facts = [event for event in seen if isinstance(event, events.Event)]
         assert [type(fact) for fact in facts] == [
-            events.RunStarted, events.LaneOpened, events.FrameKept, events.ModelAsked, events.ModelReplied, events.ModelLearned,
+            events.RunStarted, events.ConfigKept, events.LaneOpened, events.FrameKept, events.ModelAsked, events.ModelReplied, events.ModelLearned,
             events.LaneClosed, events.RunFinished,
         ]  # fmt: skip
         assert "".join(hint.text for hint in seen if isinstance(hint, Hint) and hint.kind == "token") == "So it is."

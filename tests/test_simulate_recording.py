@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmos.events import Entry, Event, LaneOpened, ModelAsked, ModelFailed, ModelReplied, RunStarted
+from mmos.events import ConfigKept, Entry, Event, LaneOpened, ModelAsked, ModelFailed, ModelReplied, RunStarted
 from mmos.messages import Message, Usage
 from mmos.simulation.recording import record
 from mmos.simulation.trace import Call
@@ -25,8 +25,8 @@ def opened(lane: str, parent: str = "") -> LaneOpened:
 
 
 def run(name: str, start: float, facts: list[tuple[float, Event]], config: str = "") -> list[Entry]:
-    began = Entry(name, "t", start, RunStarted("task", "p", config))
-    return [began, *(Entry(name, "t", start + after, fact) for after, fact in facts)]
+    began = [Entry(name, "t", start, RunStarted("task", "p")), Entry(name, "t", start, ConfigKept(config))]
+    return [*began, *(Entry(name, "t", start + after, fact) for after, fact in facts)]
 
 
 CONSULTING: list[tuple[float, Event]] = [

@@ -107,7 +107,7 @@ async def main():
     try:
         while True:
             run = new_id()
-            journal.append(run, "thread", RunStarted("Fill.", "", "", "", {}, False))
+            journal.append(run, "thread", RunStarted("Fill.", ""))
             for _ in range(10):
                 journal.append(run, "thread", Warned("marmalade " * 300))
             await journal.durable()

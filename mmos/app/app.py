@@ -20,7 +20,18 @@ from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.sources import find
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, ModelLearned, QuestionAnswered, RunResumed, RunStarted, RunWithdrawn, ThreadNamed
+from mmos.events import (
+    ConfigKept,
+    Entry,
+    Event,
+    LaneOpened,
+    ModelLearned,
+    QuestionAnswered,
+    RunResumed,
+    RunStarted,
+    RunWithdrawn,
+    ThreadNamed,
+)
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
@@ -128,7 +139,8 @@ class App:
             scope = self._scope(run, name, await self._conversation(name), options, watch)
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
-        scope.record(RunStarted(message.content, self.journal.process, self.config.text, path, options.as_facts(), self.rehearsed, names))
+        scope.record(RunStarted(message.content, self.journal.process, path, options.as_facts(), self.rehearsed, names))
+        scope.record(ConfigKept(self.config.text))
         scope.record(LaneOpened(options.answering, options.answering, message))
         await scope.durable()  # a run that cannot be kept must not start
         with self._working(run):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mmos.config.document import read_text
 from mmos.errors import ConfigError
-from mmos.events import Entry, LaneOpened, ModelAsked, ModelReplied, RunStarted
+from mmos.events import ConfigKept, Entry, LaneOpened, ModelAsked, ModelReplied
 from mmos.simulation.trace import Call
 
 DEEPEST = 100
@@ -107,7 +107,7 @@ def _leaves(lanes: dict[str, _Lane], lane: str, seen: set[str], depth: int = 0) 
 
 def _time_scale(entries: Sequence[Entry]) -> float:
     """How many times as fast as real time the run's hosts ran. A trace is in their seconds."""
-    text = next((entry.event.config for entry in entries if isinstance(entry.event, RunStarted)), "")
+    text = next((entry.event.text for entry in entries if isinstance(entry.event, ConfigKept)), "")
     try:
         servers = read_text(text, "").at(("orchestration", "servers"))
     except ConfigError:

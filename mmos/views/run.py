@@ -170,7 +170,11 @@ class RunView:
 def _run_started(view: RunView, event: events.RunStarted) -> None:
     view.started = view.ended
     view.task, view.process, view.options, view.rehearsed = event.task, event.process, event.options, event.rehearsed
-    view.config, view.config_path = event.config, event.config_path
+    view.config_path = event.config_path
+
+
+def _config_kept(view: RunView, event: events.ConfigKept) -> None:
+    view.config = event.text
 
 
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
@@ -279,6 +283,7 @@ def _history_shortened(view: RunView, event: events.HistoryShortened) -> None:
 
 _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunStarted: _run_started,
+    events.ConfigKept: _config_kept,
     events.RunResumed: _run_resumed,
     events.RunFinished: _run_finished,
     events.LaneOpened: _lane_opened,
