@@ -23,10 +23,8 @@ from mmos.errors import (
     StreamCut,
     WindowExceeded,
 )
-from mmos.hosts import catalogue
 from mmos.hosts.face import Card, Installed, Loaded, Progress, Timeouts
 from mmos.hosts.ollama import OllamaHost
-from mmos.hosts.wire import Wire
 from tests.wire import CLOSE, HANG, NDJSON, Script, WireServer, answer, chunk, done, serving, stream
 
 
@@ -41,13 +39,14 @@ async def _host(*scripts: Script, **options: Any) -> AsyncIterator[tuple[OllamaH
 
 
 class Clock:
-    """Goes on by a second each time it is read."""
+    """Goes on by a step each time it is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: float = 1.0) -> None:
         self.now = 0.0
+        self.step = step
 
     def __call__(self) -> float:
-        self.now += 1.0
+        self.now += self.step
         return self.now
 
 
@@ -259,11 +258,9 @@ async def test_unload_returns_when_the_model_is_gone() -> None:
 
 async def test_unload_does_not_wait_for_ever() -> None:
     held = answer({"models": [{"name": "m:latest"}]})
-    async with serving(answer(UNLOADED), held, held, held, held) as server:
-        wire = Wire("box", server.url, {})
+    async with _host(answer(UNLOADED), held, held, held, held, clock=Clock(12.0)) as (host, _):
         with pytest.raises(HostTimeout, match="did not unload m") as caught:
-            await catalogue.unload(wire, "m", patience=2.5, clock=Clock())
-        await wire.close()
+            await host.unload("m")
     assert caught.value.stage == "unload"
 
 

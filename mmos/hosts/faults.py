@@ -58,6 +58,9 @@ class Site:
     keys: Veil = field(default=Veil(), repr=False)
     """Hides only certain secrets, in replies."""
 
+    def error(self, kind: type[HostError], message: str, next_step: str = "", **details: Any) -> HostError:
+        return kind(message, host=self.host, model=self.model, next_step=next_step, **details)
+
 
 _TIMEOUTS = {
     "connect": (
@@ -209,7 +212,7 @@ def _make(kind: type[HostError], site: Site, status: int | None, words: tuple[st
         "numbers": f" ({tokens} tokens into {window})" if tokens and window else "",
     }
     message, next_step = (_sentence(text, site).format_map(names) for text in words)
-    return kind(message, host=site.host, model=site.model, status=status, next_step=next_step, **details)
+    return site.error(kind, message, next_step, status=status, **details)
 
 
 def _sentence(text: str, site: Site) -> str:

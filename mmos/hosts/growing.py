@@ -176,13 +176,12 @@ class Growing:
         return Reply(message, self._site.model, self._site.host, usage, reason if reason in REASONS else "other")
 
     def _say(self, content: object) -> None:
-        if not isinstance(content, str):
-            raise faults.garbled(self._site, "a text that is no string")
+        text = self._text(content)
         if keys := self._site.keys:
-            content = keys.over(self._back + content)
-            length = keys.partial_length(content)
-            content, self._back = content[: len(content) - length], content[len(content) - length :]
-        self._pass_on(content)
+            text = keys.over(self._back + text)
+            length = keys.partial_length(text)
+            text, self._back = text[: len(text) - length], text[len(text) - length :]
+        self._pass_on(text)
 
     def _pass_on(self, content: str) -> None:
         self._pieces.append(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,15 +10,21 @@ from typing import Any
 
 import orjson
 
-from mmos.errors import HostError
-from mmos.hosts import catalogue, reading
+from mmos.errors import HostError, LacksChat
+from mmos.hosts import catalogue, faults, reading
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
 from mmos.hosts.ollama_stream import OllamaStream
 from mmos.hosts.wire import Wire
 from mmos.messages import Reply
+from mmos.names import same_model
 
+_BATCH = 32  # some versions answer larger ones with 400 or 500
 _UNLOAD_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
+_MOST_MODELS = 10_000
+_MOST_LOADED = 500
+"""The sum of their sizes must stay a number that JSON can contain."""
 
 
 class OllamaHost:
@@ -63,31 +70,54 @@ class OllamaHost:
         return prompt if isinstance(prompt, str) else None
 
     async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
-        return await catalogue.embed(self._wire, model, texts, timeouts)
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), _BATCH):
+            batch = list(texts[start : start + _BATCH])
+            # By default a host cuts a long text and does not report it.
+            question = {"model": model, "input": batch, "truncate": False}
+            answer = await self._wire.ask("/api/embed", question, model=model, timeouts=timeouts, cold=True)
+            vectors += catalogue.embedded(self._wire.site(model), answer.get("embeddings"), len(batch))
+        return vectors
 
     async def version(self) -> str:
-        return await catalogue.version(self._wire)
+        number = reading.word((await self._wire.ask("/api/version")).get("version"))
+        if not number:
+            raise faults.garbled(self._wire.site(), "it tells no version")
+        return number
 
     async def tags(self) -> list[Installed]:
-        return await catalogue.tags(self._wire)
+        return [catalogue.installed(entry) for entry in await catalogue.models(self._wire, "/api/tags", _MOST_MODELS)]
 
     async def ps(self) -> list[Loaded]:
-        return await catalogue.ps(self._wire)
+        return [catalogue.loaded(entry) for entry in await catalogue.models(self._wire, "/api/ps", _MOST_LOADED)]
 
     async def show(self, model: str) -> Card:
-        return await catalogue.show(self._wire, model)
+        return catalogue.card(model, await self._wire.ask("/api/show", {"model": model}, model=model))
 
     async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:
-        """Load the model. Returns the seconds by our clock, because the host does not report them."""
-        frame: dict[str, Any] = {"options": {"num_ctx": num_ctx}}
+        """Load the model with the options of its calls, because a call with other options would load it again.
+
+        Returns the seconds by our clock, because the host does not report them.
+        """
+        question: dict[str, Any] = {"model": model, "stream": False, "options": {"num_ctx": num_ctx}}
         if keep_alive is not None:
-            frame["keep_alive"] = keep_alive
+            question["keep_alive"] = keep_alive
         start = self._clock()
-        await catalogue.preload(self._wire, model, frame, timeouts)
+        try:
+            await self._wire.ask("/api/chat", {**question, "messages": []}, model=model, timeouts=timeouts, cold=True)
+        except LacksChat:
+            await self._wire.ask("/api/embed", {**question, "input": []}, model=model, timeouts=timeouts, cold=True)
         return self._clock() - start
 
     async def unload(self, model: str) -> None:
-        await catalogue.unload(self._wire, model, patience=_UNLOAD_SECONDS, clock=self._clock)
+        """Unload the model, and wait until it is gone. The host answers before it unloads."""
+        await self._wire.ask("/api/generate", {"model": model, "keep_alive": 0, "stream": False}, model=model)
+        end, pause = self._clock() + _UNLOAD_SECONDS, _LOOK_SECONDS
+        while any(same_model(loaded.name, model) for loaded in await self.ps()):
+            if self._clock() > end:
+                raise faults.timed_out(self._wire.site(model), "unload")
+            await asyncio.sleep(pause)
+            pause = min(1.0, pause * 1.5)
 
     def pull(self, model: str) -> AsyncIterator[Progress]:
         from mmos.hosts.pull import pull

@@ -11,7 +11,6 @@ from typing import Any
 
 from mmos.hosts import reading
 
-_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _TEXT, _LIST = 8, 9
 _MOST_KEYS = 10_000
@@ -75,6 +74,13 @@ class Header:
         words = {"tools": "tools", "enable_thinking": "thinking"}
         return frozenset({"completion", *(word for sign, word in words.items() if sign in self.template)})
 
+    def card(self) -> dict[str, Any]:
+        """What every host reports about a model."""
+        return {
+            "capabilities": self.capabilities, "context_length": self.context_length, "family": self.architecture,
+            "parameters": self.parameters, "quantization": self.quantization,
+        }  # fmt: skip
+
 
 def read_header(path: Path) -> Header:
     """The header of a file. Raises OSError and `NotGguf`."""
@@ -122,7 +128,7 @@ class _Reader:
 
     def _number(self, kind: int) -> Any:
         (value,) = struct.unpack_from(_FORMATS[kind], self._data, self._at)
-        self._at += _SIZES[kind]
+        self._at += struct.calcsize(_FORMATS[kind])
         return value
 
     def _text(self) -> str:
@@ -138,7 +144,7 @@ class _Reader:
         if count > _MOST_ENTRIES:
             raise NotGguf("its header is damaged")
         if kind != _TEXT:
-            self._at += _SIZES[kind] * count
+            self._at += struct.calcsize(_FORMATS[kind]) * count
             return
         length_of = struct.Struct("<Q").unpack_from
         data, at = self._data, self._at

@@ -96,29 +96,17 @@ class EmbeddedHost:
                 header = await self._header(resident)
             except HostError:
                 continue
-            found.append(_installed(resident.name, header))
+            found.append(Installed(resident.name, size=header.size, **header.card()))
         return found
 
     async def ps(self) -> list[Loaded]:
-        running = [resident for resident in self._residents.values() if resident.engine is not None and resident.engine.alive]
-        return [
-            Loaded(resident.name, size=resident.engine.order.path.stat().st_size, context_length=resident.engine.order.window)
-            for resident in running
-            if resident.engine is not None
-        ]
+        engines = [resident.engine for resident in self._residents.values() if resident.engine is not None and resident.engine.alive]
+        orders = [engine.order for engine in engines]
+        return [Loaded(order.name, size=order.path.stat().st_size, context_length=order.window) for order in orders]
 
     async def show(self, model: str) -> Card:
         header = await self._header(self._resident(model))
-        return Card(
-            name=model,
-            capabilities=header.capabilities,
-            context_length=header.context_length,
-            family=header.architecture,
-            parameters=header.parameters,
-            quantization=header.quantization,
-            template=header.template,
-            details=header.values,
-        )
+        return Card(model, template=header.template, details=header.values, **header.card())
 
     # ---------------------------------------------------------------- the life of a model
 
@@ -208,15 +196,3 @@ def _options(request: ChatRequest) -> dict[str, Any]:
     if isinstance(request.think, bool):
         options["chat_template_kwargs"] = {"enable_thinking": request.think}
     return options
-
-
-def _installed(name: str, header: Header) -> Installed:
-    return Installed(
-        name=name,
-        size=header.size,
-        family=header.architecture,
-        parameters=header.parameters,
-        quantization=header.quantization,
-        context_length=header.context_length,
-        capabilities=header.capabilities,
-    )

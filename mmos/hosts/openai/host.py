@@ -46,16 +46,11 @@ class Key:
     def check(self, host: str, model: str) -> None:
         """Nothing is sent without the key that the configuration promises."""
         if not self.value:
-            raise Unauthorized(
-                f"{host} needs a key, and {self.label} is not set.", next_step="Set it in the environment.", host=host, model=model
-            )
+            message, cure = f"{host} needs a key, and {self.label} is not set.", "Set it in the environment."
+            raise Unauthorized(message, next_step=cure, host=host, model=model)
         if not self._is_usable:
-            raise Unauthorized(
-                f"The key for {host} cannot be sent: {self.label} holds signs that no header may hold.",
-                next_step="Copy the key once more.",
-                host=host,
-                model=model,
-            )
+            message = f"The key for {host} cannot be sent: {self.label} holds signs that no header may hold."
+            raise Unauthorized(message, next_step="Copy the key once more.", host=host, model=model)
 
     @property
     def _is_usable(self) -> bool:
@@ -182,18 +177,10 @@ class OpenAIHost:
         for found in await self.tags():
             if found.name == self._own(model):
                 return Card(found.name, found.capabilities, found.context_length, found.family, quantization=found.quantization)
-        raise ModelMissing(
-            f"{self.name} does not have the model {model}.", next_step="See `mmos models list`.", host=self.name, model=model, status=404
-        )
+        message = f"{self.name} does not have the model {model}."
+        raise self._wire.site(model).error(ModelMissing, message, "See `mmos models list`.", status=404)
 
-    async def preload(
-        self,
-        model: str,
-        *,
-        num_ctx: int,  # noqa: ARG002
-        keep_alive: str | float | None = None,  # noqa: ARG002
-        timeouts: Timeouts,  # noqa: ARG002
-    ) -> float:
+    async def preload(self, model: str, **_frame: object) -> float:
         self._refuse("load a model on demand", _UNASKED, model)
 
     async def unload(self, model: str) -> None:
@@ -234,14 +221,9 @@ class OpenAIHost:
             return
         tokens = (sum(len(message.content) for message in request.messages) + len(request.tools)) // _CHARS_A_TOKEN
         if tokens > window:
-            raise WindowExceeded(
-                f"The prompt is longer than the window of {request.model} on {self.name}: {tokens} tokens or more into {window}.",
-                next_step=f"{LESS} Or start the server with a larger context.",
-                prompt_tokens=tokens,
-                window=window,
-                host=self.name,
-                model=request.model,
-            )
+            message = f"The prompt is longer than the window of {request.model} on {self.name}: {tokens} tokens or more into {window}."
+            cure = f"{LESS} Or start the server with a larger context."
+            raise self._wire.site(request.model).error(WindowExceeded, message, cure, prompt_tokens=tokens, window=window)
 
     def _refuse(self, what: str, next_step: str, model: str = "") -> NoReturn:
         raise HostRefusal(f"{self.name} cannot {what}: hosts of the kind openai do not.", next_step=next_step, host=self.name, model=model)
