@@ -16,31 +16,33 @@ _TOP = "orchestration"
 
 def crosscheck(data: Any, document: Document) -> list[Problem]:
     """Problems between keys. `data` may be wrong in any way; other modules report that."""
-    orchestration = _mapping(data, _TOP)
+    orchestration = mapping(data, _TOP)
     checks = (_reserved(orchestration), _rules(orchestration), _options(orchestration), _servers(orchestration), _embedded(orchestration))
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
 
 
-def _mapping(data: Any, *keys: str) -> dict[str, Any]:
+def mapping(data: Any, *keys: str) -> dict[str, Any]:
+    """The mapping at this place. Empty: there is none."""
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
-def _roles(orchestration: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
-    yield ("arbiter",), _mapping(orchestration, "arbiter")
-    for name in _mapping(orchestration, "specialists"):
-        yield ("specialists", name), _mapping(orchestration, "specialists", name)
+def roles_in(orchestration: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The roles as the file has them, with their places."""
+    yield ("arbiter",), mapping(orchestration, "arbiter")
+    for name in mapping(orchestration, "specialists"):
+        yield ("specialists", name), mapping(orchestration, "specialists", name)
 
 
 def _reserved(orchestration: dict[str, Any]) -> Findings:
-    if "arbiter" in _mapping(orchestration, "specialists"):
+    if "arbiter" in mapping(orchestration, "specialists"):
         yield ("specialists", "arbiter"), "a specialist cannot be named 'arbiter'; write the arbiter beside 'specialists'"
 
 
 def _rules(orchestration: dict[str, Any]) -> Findings:
-    specialists = _mapping(orchestration, "specialists")
-    rules = _mapping(orchestration, "routing").get("rules")
+    specialists = mapping(orchestration, "specialists")
+    rules = mapping(orchestration, "routing").get("rules")
     for index, rule in enumerate(rules if isinstance(rules, list) else []):
         name = rule.get("specialist") if isinstance(rule, dict) else None
         if isinstance(name, str) and name not in specialists:
@@ -50,14 +52,14 @@ def _rules(orchestration: dict[str, Any]) -> Findings:
 
 
 def _options(orchestration: dict[str, Any]) -> Findings:
-    for place, role in _roles(orchestration):
-        if "num_ctx" in _mapping(role, "options"):
+    for place, role in roles_in(orchestration):
+        if "num_ctx" in mapping(role, "options"):
             yield (*place, "options", "num_ctx"), "'num_ctx' is not allowed here; write 'context_window' beside 'model' instead"
 
 
 def _servers(orchestration: dict[str, Any]) -> Findings:
-    for name in _mapping(orchestration, "servers"):
-        server = _mapping(orchestration, "servers", name)
+    for name in mapping(orchestration, "servers"):
+        server = mapping(orchestration, "servers", name)
         kind = server.get("kind", "ollama")
         if kind == "embedded" and "url" in server:
             yield ("servers", name, "url"), "an embedded server runs in a process of MMOS and has no address; remove 'url'"
@@ -68,11 +70,11 @@ def _servers(orchestration: dict[str, Any]) -> Findings:
 
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:
-    for place, role in _roles(orchestration):
+    for place, role in roles_in(orchestration):
         server, model = role.get("server"), role.get("model")
         if not isinstance(server, str) or not isinstance(model, str):
             continue
-        definition = _mapping(orchestration, "servers", server)
-        models = _mapping(definition, "models")
+        definition = mapping(orchestration, "servers", server)
+        models = mapping(definition, "models")
         if definition.get("kind") == "embedded" and models and model not in models:
             yield (*place, "model"), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"

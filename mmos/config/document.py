@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -269,6 +270,16 @@ def _unfold(node: _Node, place: Place, lines: dict[Place, int]) -> Any:
     if isinstance(node.value, list):
         return [_unfold(child, (*place, index), lines) for index, child in enumerate(node.value)]
     return node.value
+
+
+def read_file(path: Path, name: str, *, cure: str = "", next_step: str = "") -> Document:
+    """The document in a file. `cure` and `next_step` say what helps if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return read_bytes(file.read(MOST_BYTES + 1), name)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise ConfigError([Problem(name, "", f"{reason}{cure}")], next_step=next_step) from None
 
 
 def read_bytes(content: bytes, name: str) -> Document:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_BYTES, MOST_PROBLEMS, Document, in_order, read_bytes, read_mapping, read_text
+from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
@@ -75,8 +75,8 @@ def load(source: Source | Path | str, *, environ: Mapping[str, str]) -> Config:
     if not isinstance(source, Source):
         source = Source(Path(source).absolute(), str(source))
     path = source.path or source.built_in
-    config = _check(read_bytes(_content(path, source.name), source.name), source.path, environ)
-    return replace(config, found=source.found)
+    document = read_file(path, source.name, cure="; `mmos config init` writes a configuration")
+    return replace(_check(document, source.path, environ), found=source.found)
 
 
 def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
@@ -86,15 +86,6 @@ def from_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
 def from_mapping(mapping: Mapping[str, Any], *, environ: Mapping[str, str], name: str = "") -> Config:
     """`name` is where the mapping comes from."""
     return _check(read_mapping(mapping, name), None, environ)
-
-
-def _content(path: Path, name: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "it cannot be read").lower()
-        raise ConfigError([Problem(name, "", f"{reason}; `mmos config init` writes a configuration")]) from None
 
 
 def _check(document: Document, path: Path | None, environ: Mapping[str, str]) -> Config:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mmos.config.crosscheck import roles_in
 from mmos.config.environment import has_reference, is_reference, references
 from mmos.config.load import Config
 from mmos.config.schema import Server
@@ -48,13 +49,8 @@ def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, 
 
 
 def _in_roles(data: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
-    specialists = data.get("specialists") or {}
-    roles: Iterable[tuple[Place, Any]] = [
-        (("arbiter",), data.get("arbiter")),
-        *((("specialists", n), r) for n, r in specialists.items()),
-    ]
-    for place, role in roles:
-        for key in _PROMPT_KEYS & (role or {}).keys():
+    for place, role in roles_in(data):
+        for key in _PROMPT_KEYS & role.keys():
             for at, name in _variables(role[key], (*place, key)):
                 if not (key == "model" and "MODEL" in name.upper()):  # such a variable names a model, and no secret
                     yield name, hosts, at

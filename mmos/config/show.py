@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
 from mmos.config.roles import roles_in
@@ -71,8 +72,7 @@ def _effective(config: Config, channels: TestedChannels) -> dict[str, Any]:
 
 def _hosts_in_file(config: Config) -> set[Any]:
     """Hosts that the file names, and `local` for a file that names none; not those from the environment."""
-    places = [("arbiter",), *(("specialists", name) for name in config.orchestration.specialists)]
-    choices = [config.document.at(("orchestration", *place, "server")) for place in places]
+    choices = [role.get("server") for _, role in crosscheck.roles_in(config.document.at(("orchestration",)))]
     return {"local", *(name for choice in choices for name in (choice if isinstance(choice, list) else [choice]))}
 
 

@@ -114,8 +114,10 @@ def _calls_tools(model: SurveyedModel) -> bool:
 
 def billions_of(model: SurveyedModel) -> float:
     """Parameters in billions: from the host, from the name, or from the file size at five bits for each."""
-    for text in (model.parameters, model.name.rpartition(":")[2]):
-        match = _PARAMETERS.search(text)
-        if match:
-            return int(match[1] or 1) * float(match[2]) * _UNITS[match[3].upper()]
-    return model.size_bytes / 0.62e9
+    return billions(model.parameters) or billions(model.name.rpartition(":")[2]) or model.size_bytes / 0.62e9
+
+
+def billions(text: str) -> float:
+    """The number in `14.8B` or `8x7B`. 0: there is none."""
+    match = _PARAMETERS.search(text)
+    return int(match[1] or 1) * float(match[2]) * _UNITS[match[3].upper()] if match else 0.0

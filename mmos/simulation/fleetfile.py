@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,13 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mmos.config.crosscheck import crosscheck
-from mmos.config.document import MOST_BYTES, Document, in_order, read_bytes
+from mmos.config.crosscheck import crosscheck, roles_in
+from mmos.config.document import Document, in_order, read_file
 from mmos.config.translate import translate
 from mmos.config.wording import Place, perhaps, with_type
 from mmos.errors import ConfigError, Problem
 from mmos.names import canonical, same_model
+from mmos.rehearsal.decoding import read_keep_alive
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.fleet import PERSONAS
 from mmos.rehearsal.host import Host
@@ -29,7 +29,6 @@ NEXT_STEP = "Fix the fleet file. docs/simulate.md explains every key."
 UNSOUND = Persona()
 """Takes the place of a model with errors, which are reported elsewhere."""
 Spec = TypeVar("Spec", bound=BaseModel)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _CARD = (
     *("family", "parameter_size", "quantization", "context_length", "capabilities", "default", "signature"),
     *("path", "template", "system", "named_tools", "broken"),
@@ -77,7 +76,7 @@ def built_in() -> Machines:
 
 def read_fleet(path: Path) -> Machines:
     """Read the fleet of a file. Raises `ConfigError` with all problems."""
-    document = read_bytes(_content(path), str(path))
+    document = read_file(path, str(path), next_step="Name a fleet file; docs/simulate.md has an example.")
     spec, problems = None, list(document.problems)
     try:
         spec = FleetSpec.model_validate(document.data)
@@ -92,15 +91,6 @@ def read_fleet(path: Path) -> Machines:
     if problems or spec is None:
         raise ConfigError(in_order(problems), next_step=NEXT_STEP)
     return Machines(path.stem, machines, document.data.get("orchestration"))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "it cannot be read").lower()
-        raise ConfigError([Problem(str(path), "", reason)], next_step="Name a fleet file; docs/simulate.md has an example.") from None
 
 
 @dataclass
@@ -131,14 +121,12 @@ class _Checker:
         orchestration, hosts = data["orchestration"], data.get("hosts")
         if "servers" in orchestration:
             self.complain(("orchestration", "servers"), "the hosts of this file are the servers; remove 'servers'")
-        for place, role in _roles(orchestration):
+        for place, role in roles_in(orchestration):
             servers = role.get("server")
             for name in servers if isinstance(servers, list) else [servers]:
                 if isinstance(hosts, dict) and isinstance(name, str) and name not in hosts:
-                    self.complain(
-                        (*place, "server"),
-                        f"found {with_type(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}",
-                    )
+                    sentence = f"found {with_type(name)}, allowed: a host of this file: {', '.join(hosts)}{perhaps(name, hosts)}"
+                    self.complain(("orchestration", *place, "server"), sentence)
 
     def _models(self, host: HostSpec, place: Place) -> Iterator[Model]:
         seen: set[str] = set()
@@ -226,13 +214,6 @@ def _valid(kind: type[Spec], row: Any) -> Spec | None:
         return None
 
 
-def _roles(orchestration: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    roles: dict[Place, Any] = {("arbiter",): orchestration.get("arbiter")}
-    specialists = orchestration.get("specialists")
-    roles |= {("specialists", name): role for name, role in (specialists.items() if isinstance(specialists, dict) else ())}
-    yield from ((("orchestration", *place), role) for place, role in roles.items() if isinstance(role, dict))
-
-
 def _traits(host: HostSpec) -> dict[str, Any]:
     traits = {
         "vram_gb": host.vram_gb,
@@ -243,15 +224,6 @@ def _traits(host: HostSpec) -> dict[str, Any]:
         "max_loaded": host.max_loaded,
         "max_queue": host.max_queue,
         "profile": host.profile,
-        "keep_alive": None if host.keep_alive is None else _seconds(host.keep_alive),
+        "keep_alive": read_keep_alive(host.keep_alive),
     }
     return {key: value for key, value in traits.items() if value is not None}
-
-
-def _seconds(keep_alive: str | float) -> float:
-    """The seconds as Ollama reads them. A negative value means for ever."""
-    if isinstance(keep_alive, str):
-        parts = re.findall(r"([0-9.]+)(ms|s|m|h)", keep_alive)
-        length = sum(float(count) * _UNITS[unit] for count, unit in parts)
-        return math.inf if keep_alive.startswith("-") else length
-    return math.inf if keep_alive < 0 else float(keep_alive)

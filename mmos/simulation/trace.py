@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import orjson
+from pydantic import Field, TypeAdapter, ValidationError
 
+from mmos.config.document import Document
+from mmos.config.translate import translate
+from mmos.config.values import allowed
 from mmos.config.wording import with_type
 from mmos.errors import ConfigError, Problem
 
 NEXT_STEP = "`mmos runs export RUN --trace` writes a trace; docs/simulate.md explains the keys of a line."
 
 
+_Text = Annotated[str, Field(strict=True), allowed("text")]
+_Name = Annotated[str, Field(strict=True, min_length=1), allowed("text")]
+_Seconds = Annotated[float, Field(strict=True, ge=0), allowed("seconds, 0 or more")]
+_Count = Annotated[int, Field(strict=True, ge=0), allowed("a whole number >= 0")]
+_Names = Annotated[tuple[_Text, ...], allowed("a list of ids")]
+
+
 @dataclass(frozen=True)
 class Call:
     """One call to a model."""
 
-    id: str
-    model: str
-    prompt_tokens: int
-    output_tokens: int
-    at: float = 0.0
+    id: _Name
+    model: _Name
+    prompt_tokens: _Count
+    output_tokens: _Count
+    at: _Seconds = 0.0
     """Its start, in seconds since the start of the trace. The replay uses it only when the call waits for no other."""
-    run: str = ""
+    run: _Text = ""
     """Its job."""
-    session: str = ""
+    session: _Text = ""
     """The name that calls with a common beginning share."""
-    role: str = ""
-    after: tuple[str, ...] = ()
+    role: _Text = ""
+    after: _Names = ()
     """The calls that it waited for."""
-    think: float = 0.0
+    think: _Seconds = 0.0
     """Seconds between the end of the last of them and this call."""
-    window: int = 0
+    window: _Count = 0
     """Tokens. 0: the fleet chooses."""
-    host: str = ""
+    host: _Text = ""
     """The host that served it."""
-    seconds: float = 0.0
+    seconds: _Seconds = 0.0
     """Seconds that it took there, waiting included."""
 
     def to_json_line(self) -> str:
@@ -47,10 +58,8 @@ class Call:
         return orjson.dumps(row | {"at": round(self.at, 3), "think": round(self.think, 3)}, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
-_TEXTS = ("id", "model", "run", "session", "role", "host")
-_NUMBERS = ("at", "think", "seconds")
-_WHOLES = ("prompt_tokens", "output_tokens", "window")
-_NEEDED = ("id", "model", "prompt_tokens", "output_tokens")
+_NEEDED = [spec.name for spec in fields(Call) if spec.default is MISSING]
+_CALL = TypeAdapter(Call)
 
 
 def read_trace(path: Path) -> list[Call]:
@@ -84,16 +93,19 @@ class _Reader:
         except orjson.JSONDecodeError as error:
             self.problems.append(Problem(place, "", f"this is not JSON: {error.msg}"))
             return
-        wrong = list(_problems(row))
-        self.problems += [Problem(place, key, message) for key, message in wrong]
-        if wrong:
+        if not isinstance(row, dict):
+            self.problems.append(Problem(place, "", f"found {with_type(row)}, allowed: an object with {', '.join(_NEEDED)}"))
             return
-        call = Call(**{field.name: row[field.name] for field in fields(Call) if field.name in row})
+        try:
+            call = _CALL.validate_python(row)
+        except ValidationError as error:
+            self.problems += translate(error, Document(place, ""), {})
+            return
         if call.id in self.calls:
             self.problems.append(
                 Problem(place, "id", f"'{call.id}' stands twice, first on {self.places[call.id]}; give each call its own id")
             )
-        self.calls[call.id] = replace(call, after=tuple(call.after), run=call.run or call.id, session=call.session or call.id)
+        self.calls[call.id] = replace(call, run=call.run or call.id, session=call.session or call.id)
         self.places[call.id] = place
 
     def check(self) -> None:
@@ -109,24 +121,6 @@ class _Reader:
         except CycleError as error:
             circle = " → ".join(error.args[1])
             self.problems.append(Problem(self.name, "after", f"these calls wait for each other: {circle}"))
-
-
-def _problems(row: Any) -> Iterable[tuple[str, str]]:
-    if not isinstance(row, dict):
-        yield "", f"found {with_type(row)}, allowed: an object with {', '.join(_NEEDED)}"
-        return
-    for key in _NEEDED:
-        if key not in row:
-            yield key, f"'{key}' is missing; it is required here"
-    for key, value in row.items():
-        if key in _TEXTS and not (isinstance(value, str) and (value or key not in _NEEDED)):
-            yield key, f"found {with_type(value)}, allowed: text"
-        if key in _NUMBERS and not (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
-            yield key, f"found {with_type(value)}, allowed: seconds, 0 or more"
-        if key in _WHOLES and not (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-            yield key, f"found {with_type(value)}, allowed: a whole number >= 0"
-        if key == "after" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-            yield key, f"found {with_type(value)}, allowed: a list of ids"
 
 
 def joined(traces: Sequence[Sequence[Call]]) -> list[Call]:

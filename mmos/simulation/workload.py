@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, get_type_hints
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from mmos.config.scalars import plain
+from mmos.config.values import allowed
 from mmos.config.wording import unknown_key, with_type
 from mmos.errors import UsageError
 from mmos.simulation.trace import Call
@@ -18,39 +22,55 @@ SPREAD = 0.35
 """How much sizes vary: the sigma of a log-normal distribution."""
 
 
+def _per_second(text: str) -> float | None:
+    """`0.2`, `0.2/s`, `12/min` or `100/h`. None: it is no rate."""
+    number, _, unit = text.partition("/")
+    seconds = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600}.get(unit)
+    try:
+        return float(number) / seconds if seconds else None
+    except ValueError:
+        return None
+
+
+_Whole = Annotated[int, Field(ge=1), allowed("a whole number >= 1", read=plain)]
+_Name = Annotated[str, Field(min_length=1), allowed("the name of a model")]
+
+
 @dataclass(frozen=True)
 class Workload:
     """The values of `--generate`."""
 
-    jobs: int = 20
-    rate: float = 0.1
+    jobs: _Whole = 20
+    rate: Annotated[float, Field(gt=0), allowed("jobs a second, like 0.2/s, 12/min or 100/h", read=_per_second)] = 0.1
     """New jobs in a second, on average."""
-    consult: int = 2
+    consult: Annotated[int, Field(ge=0), allowed("a whole number >= 0", read=plain)] = 2
     """Specialists that each job consults at the same time."""
-    prompt: int = 1200
+    prompt: _Whole = 1200
     """Tokens of a first prompt."""
-    output: int = 300
+    output: _Whole = 300
     """Tokens of an answer."""
-    think: float = 0.1
+    think: Annotated[float, Field(ge=0), allowed("seconds, 0 or more", read=plain)] = 0.1
     """Seconds between the end of a call and the next."""
-    window: int = 8192
-    arbiter: str = ""
-    specialists: tuple[str, ...] = ()
+    window: Annotated[int, Field(ge=256), allowed("a whole number >= 256", read=plain)] = 8192
+    arbiter: _Name = ""
+    specialists: Annotated[
+        tuple[_Name, ...], allowed("names of models with commas between them", read=lambda text: tuple(text.split(",")))
+    ] = ()
 
     @classmethod
     def parse(cls, text: str) -> Workload:
         """`jobs=50 rate=0.2/s specialists=a,b`."""
-        values: dict[str, Any] = {}
+        kinds, values = get_type_hints(cls, include_extras=True), {}
         for part in re.split(r"[\s;]+", text.strip()):
             key, sign, value = part.partition("=")
-            if key not in _READERS:
-                raise UsageError(f"--generate: {unknown_key(key, _READERS)}", next_step="Write it like jobs=50 rate=0.2/s.")
+            if key not in kinds:
+                raise UsageError(f"--generate: {unknown_key(key, kinds)}", next_step="Write it like jobs=50 rate=0.2/s.")
             try:
-                values[key] = _READERS[key](value)
-            except ValueError:
-                allowed = _ALLOWED.get(key, "a whole number >= 1")
-                missing = f"--generate: {key}: found {with_type(value)}, allowed: {allowed}"
-                raise UsageError(missing if sign else f"--generate: {key} needs a value, {allowed}.") from None
+                values[key] = TypeAdapter(kinds[key], config=ConfigDict(strict=True, allow_inf_nan=False)).validate_python(value)
+            except ValidationError as error:
+                sentence = error.errors()[0]["msg"]
+                wrong = f"--generate: {key}: found {with_type(value)}, allowed: {sentence}"
+                raise UsageError(wrong if sign else f"--generate: {key} needs a value, {sentence}.") from None
         return cls(**values)
 
     def with_roles(self, orchestration: Mapping[str, Any]) -> Workload:
@@ -59,8 +79,7 @@ class Workload:
             name: role for name, role in (orchestration.get("specialists") or {}).items() if name not in ("interpreter", "synthesizer")
         }
         specialists = self.specialists or tuple(dict.fromkeys(str(role["model"]) for role in helpers.values()))
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Workload(**{**values, "arbiter": self.arbiter or str(orchestration["arbiter"]["model"]), "specialists": specialists})
+        return replace(self, arbiter=self.arbiter or str(orchestration["arbiter"]["model"]), specialists=specialists)
 
     def calls(self, seed: int) -> list[Call]:
         """Make the workload. The same seed makes the same workload."""
@@ -99,53 +118,3 @@ class Workload:
 def _about(mean: int, chance: random.Random) -> int:
     """A random size around the mean."""
     return max(1, round(mean * chance.lognormvariate(-SPREAD * SPREAD / 2, SPREAD)))
-
-
-def _whole(text: str, least: int = 1) -> int:
-    value = int(text)
-    if value < least:
-        raise ValueError
-    return value
-
-
-def _rate(text: str) -> float:
-    """`0.2`, `0.2/s`, `12/min` or `100/h`."""
-    number, _, unit = text.partition("/")
-    value = float(number) / {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600}.get(unit, 0) if unit in ("", "s", "min", "m", "h") else 0.0
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError
-    return value
-
-
-def _name(text: str) -> str:
-    if not text:
-        raise ValueError
-    return text
-
-
-_READERS: Mapping[str, Any] = {
-    "jobs": _whole,
-    "rate": _rate,
-    "consult": lambda text: _whole(text, 0),
-    "prompt": _whole,
-    "output": _whole,
-    "think": _seconds,
-    "window": lambda text: _whole(text, 256),
-    "arbiter": _name,
-    "specialists": lambda text: tuple(map(_name, text.split(","))),
-}
-_ALLOWED: Mapping[str, str] = {
-    "rate": "jobs a second, like 0.2/s, 12/min or 100/h",
-    "consult": "a whole number >= 0",
-    "think": "seconds, 0 or more",
-    "window": "a whole number >= 256",
-    "arbiter": "the name of a model",
-    "specialists": "names of models with commas between them",
-}

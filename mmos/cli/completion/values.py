@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import click
@@ -101,42 +99,43 @@ def _read(options: Options, query: str) -> list[tuple[Any, ...]]:
 
 def _configured(options: Options) -> Mapping[str, Any]:
     """Read the configuration without checking it."""
-    from mmos.config.document import MOST_BYTES, read_bytes
-    from mmos.config.sources import EMBEDDED, find
+    from mmos.config.crosscheck import mapping
+    from mmos.config.document import read_file
 
-    source = EMBEDDED if options.embedded else find(options.config, os.environ, Path.cwd())
-    with (source.path or source.built_in).open("rb") as file:
-        found = read_bytes(file.read(MOST_BYTES + 1), "").data
-    return _table(_table(found).get("orchestration"))
+    source = options.file()
+    return mapping(read_file(source.path or source.built_in, "").data, "orchestration")
 
 
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _cast(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    from mmos.config.crosscheck import roles_in
+
+    return {str(place[-1]): role for place, role in roles_in(configured)}
 
 
-def _cast(configured: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield "arbiter", _table(configured.get("arbiter"))
-    for name, role in _table(configured.get("specialists")).items():
-        yield str(name), _table(role)
+def _servers(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    from mmos.config.crosscheck import mapping
+
+    return {name: mapping(configured, "servers", name) for name in mapping(configured, "servers")}
 
 
 def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
     """Offer the models that roles use or servers list."""
     configured = _configured(options)
     used: dict[str, list[str]] = {}
-    for role, about in _cast(configured):
+    for role, about in _cast(configured).items():
         if isinstance(about.get("model"), str):
             used.setdefault(about["model"], []).append(role)
-    for name, server in _table(configured.get("servers")).items():
-        for model in _table(_table(server).get("models")):
-            used.setdefault(str(model), []).append(f"on {name}")
+    for name, server in _servers(configured).items():
+        models = server.get("models")
+        for model in models if isinstance(models, dict) else ():
+            used.setdefault(model, []).append(f"on {name}")
     return [(model, ", ".join(users)) for model, users in used.items()]
 
 
 def _hosts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     configured = _configured(options)
-    named = {str(name): str(_table(server).get("url", "")) for name, server in _table(configured.get("servers")).items()}
-    for _, role in _cast(configured):
+    named = {name: str(server.get("url", "")) for name, server in _servers(configured).items()}
+    for role in _cast(configured).values():
         servers = role.get("server", ())
         for name in [servers] if isinstance(servers, str) else servers if isinstance(servers, list) else []:
             named.setdefault(str(name), "")
@@ -147,7 +146,7 @@ def _roles(options: Options, incomplete: str) -> Offers:
     """Complete `ROLE=MODEL@HOST` one part at a time."""
     role, sign, model = incomplete.partition("=")
     if not sign:
-        return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(options))]
+        return [(f"{name}=", str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
     name, at, _ = model.partition("@")
     if not at:
         return [(f"{role}={model}", about) for model, about in _models(options)]
@@ -155,7 +154,7 @@ def _roles(options: Options, incomplete: str) -> Offers:
 
 
 def _names(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
-    return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options))]
+    return [(name, str(about.get("model", ""))) for name, about in _cast(_configured(options)).items()]
 
 
 def _topics(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
@@ -168,7 +167,7 @@ def _prompts(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
     """Offer prompts by name, and by the roles that read them."""
     from mmos.prompting.templates import texts
 
-    roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(options))}
+    roles = {name: str(about.get("model", "")) for name, about in _cast(_configured(options)).items()}
     return {**roles, **{name: f"{text.reader}: {text.use}" for name, text in texts().items()}}.items()
 
 
