@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -70,13 +71,6 @@ class Finding:
         return {"level": self.level, "code": self.code, "subject": self.subject, "message": self.message, "cure": self.cure}
 
 
-def error(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
-    return Finding("error", code, subject, message, cure, fix)
-
-
-def warning(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
-    return Finding("warning", code, subject, message, cure, fix)
-
-
-def info(code: str, subject: str, message: str, cure: str = "", fix: Fix | None = None) -> Finding:
-    return Finding("info", code, subject, message, cure, fix)
+error = partial(Finding, "error")
+warning = partial(Finding, "warning")
+info = partial(Finding, "info")

@@ -136,21 +136,14 @@ def _residents(facts: Facts, state: HostState) -> list[Resident]:
     for role in facts.roles.values():
         if [place.name for place in facts.serving(role)] == [state.name]:
             found.setdefault(canonical(role.model), []).append(role)
-    return [_resident(facts, state, roles) for roles in found.values()]
+    return [resident(facts, state, roles) for roles in found.values()]
 
 
-def _resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resident:
+def resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resident:
     model = roles[0].model
     listed, card = state.has(model), facts.card(state.name, model)
-    names = tuple(role.name for role in roles)
-    return Resident(
-        model,
-        names,
-        listed.size if listed else 0,
-        cache(card.details) if card else None,
-        roles[0].window,
-        state.parallel,
-    )
+    file_size, kv_cache = listed.size if listed else 0, cache(card.details) if card else None
+    return Resident(model, tuple(role.name for role in roles), file_size, kv_cache, roles[0].window, state.parallel)
 
 
 def _too_large(state: HostState, resident: Resident, room: int) -> Finding:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from shlex import quote
 
 from mmos.config.roles import ResolvedRole
+from mmos.config.survey import billions
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, error, info, warning
 from mmos.doctor.tools import holds_tools
@@ -14,7 +14,6 @@ from mmos.fitness.card import FIT_ARBITER, FIT_INTERPRETER, Card, Marks
 from mmos.fleet.survey import HostState
 
 INTERPRETER = "interpreter"
-_UNITS = {"K": 1e-6, "M": 1e-3, "B": 1.0, "T": 1e3}
 _SMALL_BILLIONS = 3.0
 """Below it models hold several tools badly."""
 
@@ -56,7 +55,7 @@ def sized(facts: Facts) -> Iterator[Finding]:
     for role in facts.roles.values():
         if "functiongemma" in role.model.lower() and role.name != INTERPRETER:
             yield warning("interpreter_misplaced", role.name, f"{role.model} is made for one simple call at a time. It cannot hold a conversation or explain anything.", f"Give {role.name} a model that chats, and {role.model} the role interpreter.")  # fmt: skip
-        elif role.name == "arbiter" and (size := _billions(facts, role)) is not None and size < _SMALL_BILLIONS:
+        elif role.name == "arbiter" and (size := _billions(facts, role)) and size < _SMALL_BILLIONS:
             yield (info if role.channel == "schema" else warning)("role_too_small", role.name, f"{role.model} has {size:.2g} billion parameters: models below {_SMALL_BILLIONS:g} billion are bad at choosing among several tools.", _larger(role))  # fmt: skip
 
 
@@ -65,12 +64,9 @@ def _larger(role: ResolvedRole) -> str:
     return f"{best}." if role.channel == "schema" else f"{best}. Or write consult: one and channel: schema for it."
 
 
-def _billions(facts: Facts, role: ResolvedRole) -> float | None:
-    for _, found in facts.listed(role):
-        match = re.fullmatch(r"([0-9.]+)\s*([KMBT])", found.parameters.strip(), re.IGNORECASE)
-        if match:
-            return float(match[1]) * _UNITS[match[2].upper()]
-    return None
+def _billions(facts: Facts, role: ResolvedRole) -> float:
+    """The parameters that the first host reports. 0: no host does."""
+    return next(filter(None, (billions(found.parameters) for _, found in facts.listed(role))), 0.0)
 
 
 # ---------------------------------------------------------------- fitness cards

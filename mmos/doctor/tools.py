@@ -13,9 +13,10 @@ from mmos.config.roles import ResolvedRole
 from mmos.doctor.facts import Facts, Rendering
 from mmos.doctor.findings import Finding, error, info, warning
 from mmos.doctor.hosts import version_number
+from mmos.doctor.models import resident
 from mmos.errors import HostError
 from mmos.fleet.fleet import Fleet
-from mmos.fleet.memory import OVERHEAD, cache, fits_beside, need
+from mmos.fleet.memory import OVERHEAD, fits_beside
 from mmos.fleet.survey import HostState
 from mmos.hosts.face import Card, ChatRequest, Timeouts
 from mmos.hosts.ollama import OllamaHost
@@ -85,7 +86,7 @@ def _probes(facts: Facts, pairs: list[tuple[HostState, ResolvedRole]], probing: 
         if state.holds(role.model):
             probes.append((state, role))
         elif holds_tools(role) and probing != "loaded":
-            size = _size(facts, state, role)
+            size = resident(facts, state, [role]).size
             used = state.vram_used + taken.get(state.name, 0)
             if probing == "all" or not (state.loaded or state.name in taken) or _fits(state, size, used):
                 probes.append((state, role))
@@ -95,11 +96,6 @@ def _probes(facts: Facts, pairs: list[tuple[HostState, ResolvedRole]], probing: 
 
 def _fits(state: HostState, size: int, used: int) -> bool:
     return state.vram_bytes is not None and fits_beside(size - OVERHEAD, state.vram_bytes - used)
-
-
-def _size(facts: Facts, state: HostState, role: ResolvedRole) -> int:
-    listed, card = state.has(role.model), facts.card(state.name, role.model)
-    return need(listed.size if listed else 0, cache(card.details) if card else None, role.window, state.parallel)
 
 
 async def _on_host(fleet: Fleet, probes: list[tuple[HostState, ResolvedRole]]) -> dict[tuple[str, str], Rendering]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mmos.calls.channels import Channel, SchemaChannel, ToolsChannel, in_words
 from mmos.calls.coerce import coerce
@@ -49,16 +50,6 @@ Tell = Callable[[Step], None]
 
 
 @dataclass
-class _Count:
-    """Counts marks while the test runs."""
-
-    marks: Marks = field(default_factory=Marks)
-
-    def add(self, **more: int) -> None:
-        self.marks = replace(self.marks, **{name: getattr(self.marks, name) + value for name, value in more.items()})
-
-
-@dataclass
 class Trial:
     """The test of one model on one host. Nothing else should use the host during the test."""
 
@@ -94,7 +85,8 @@ class Trial:
 
     async def _channel(self, name: Literal["tools", "schema"]) -> Marks:
         """Test all cases in one channel. A case without an answer gets no marks. Several in a row end the channel."""
-        count, silent = _Count(), 0
+        count: Counter[str] = Counter()
+        silent = 0
         for number, case in enumerate(self.cases):
             note = ""
             try:
@@ -109,10 +101,10 @@ class Trial:
                     return Marks(why=fault.message)
                 if not _is_of_the_answer(fault):
                     raise
-                count.add(failed=1, **_kind(case))
+                count.update(["failed", "cases" if case.expected else "to_leave"])
                 note = f": {fault.message}"
             self._step(f"{name}: {case.name}{note}", 1, ok=ok)
-        return count.marks
+        return Marks(**dict[str, Any](count))
 
     async def _read(self, name: str, case: Case) -> Reading:
         """The model's reply to a case, read as a run would read it."""
@@ -134,16 +126,16 @@ class Trial:
         self._usages.append(reply.usage)
         return reply
 
-    def _judge(self, case: Case, reading: Reading, count: _Count) -> bool:
+    def _judge(self, case: Case, reading: Reading, count: Counter[str]) -> bool:
         calls, is_repaired, fitting = _as_executed(case, reading.message.calls)
         if not case.expected:
             no_call = not calls and bool(reading.message.content.strip())
-            count.add(to_leave=1, left=no_call)
+            count.update(to_leave=1, left=no_call)
             return no_call
         right = fitting and case.is_met(calls)
         valid = bool(calls) and fitting and not reading.unclear
         names_right = case.names_are_met(calls)
-        count.add(cases=1, valid=valid, named=names_right, right=right, repaired=bool(calls) and bool(is_repaired or reading.repairs))
+        count.update(cases=1, valid=valid, named=names_right, right=right, repaired=bool(calls) and bool(is_repaired or reading.repairs))
         return right
 
     def _step(self, what: str, steps: int, *, ok: bool) -> None:
@@ -180,10 +172,6 @@ def _last_word(error: HostError) -> HostError:
 def _is_of_the_answer(fault: HostError) -> bool:
     """Whether the error concerns this answer only, so the host may give the next one."""
     return isinstance(fault, StreamCut | HostTimeout | WindowExceeded) or (isinstance(fault, HostFault) and fault.retry)
-
-
-def _kind(case: Case) -> dict[str, int]:
-    return {"cases": 1} if case.expected else {"to_leave": 1}
 
 
 def _as_executed(case: Case, calls: Sequence[ToolCall]) -> tuple[tuple[ToolCall, ...], bool, bool]:
