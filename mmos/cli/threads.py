@@ -66,17 +66,17 @@ def show(options: Options, thread: str) -> None:
     \b
     mmos threads show notes
     """
-    from mmos.views.exchanges import with_files
+    from mmos.views.transcript import with_files
 
-    exchanges = run_to_end(lambda: _exchanges(options, thread))
+    conversation = run_to_end(lambda: _conversation(options, thread))
     if options.json:
-        print_json({"version": 1, **exchanges})
+        print_json({"version": 1, **conversation})
         return
-    for exchange in exchanges["exchanges"]:
-        status = exchange["status"] + (", asked again later" if exchange["withdrawn"] else "")
-        click.echo(style(f"── {when(exchange['time'])} · {status}", "dim"))
-        click.echo(style("you: ", "bold") + harmless(with_files(exchange["task"], exchange["files"])))
-        click.echo(style("mmos: ", "bold") + harmless(exchange["answer"] or "(no answer)") + "\n")
+    for task in conversation["exchanges"]:
+        status = task["status"] + (", asked again later" if task["withdrawn"] else "")
+        click.echo(style(f"── {when(task['time'])} · {status}", "dim"))
+        click.echo(style("you: ", "bold") + harmless(with_files(task["task"], task["files"])))
+        click.echo(style("mmos: ", "bold") + harmless(task["answer"] or "(no answer)") + "\n")
 
 
 @threads.command()
@@ -95,29 +95,29 @@ def export(options: Options, thread: str, form: str) -> None:
 
 async def _export(options: Options, thread: str, form: str) -> None:
     from mmos.cli.trace import as_json_line
-    from mmos.views.exchanges import with_files
+    from mmos.views.transcript import with_files
 
     if form == "json" or options.json:
         async with options.journal() as journal:
             for entry in await journal.read(thread=await _find(journal, thread)):
                 write_json(as_json_line(entry))
         return
-    conversation = await _exchanges(options, thread)
+    conversation = await _conversation(options, thread)
     write_unchanged(f"# {conversation['name'] or conversation['thread']}\n")
-    for exchange in conversation["exchanges"]:
-        task = with_files(exchange["task"], exchange["files"])
-        write_unchanged(f"\n## {when(exchange['time'])}\n\n{task}\n\n---\n\n{exchange['answer'] or '(no answer)'}\n")
+    for task in conversation["exchanges"]:
+        text = with_files(task["task"], task["files"])
+        write_unchanged(f"\n## {when(task['time'])}\n\n{text}\n\n---\n\n{task['answer'] or '(no answer)'}\n")
 
 
-async def _exchanges(options: Options, thread: str) -> dict[str, Any]:
-    from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
+async def _conversation(options: Options, thread: str) -> dict[str, Any]:
     from mmos.views.listing import THREAD_KINDS, threads
+    from mmos.views.transcript import TRANSCRIPT_KINDS, transcript
 
     async with options.journal() as journal:
         name = await _find(journal, thread)
-        found = exchanges(await journal.read(thread=name, kinds=EXCHANGE_KINDS))
+        tasks = transcript(await journal.read(thread=name, kinds=TRANSCRIPT_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
-    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(exchange) for exchange in found]}
+    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(task) for task in tasks]}
 
 
 async def _find(journal: Any, thread: str) -> str:

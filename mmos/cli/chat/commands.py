@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mmos.cli.chat.conversations import exchanges_of
+from mmos.cli.chat.conversations import tasks_of
 from mmos.cli.chat.desktop import attachment, copy_text, path_of, size
 from mmos.cli.chat.page import table
 from mmos.cli.output import when
@@ -17,7 +17,7 @@ from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
-    from mmos.views.exchanges import Exchange
+    from mmos.views.transcript import TaskRow
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ async def save(session: Session, argument: str) -> None:
         raise UsageError("The file name is missing.", next_step="/save FILE writes this conversation as Markdown.")
     if session.thread is None:
         raise UsageError("Nothing has been said yet.")
-    exchanges = await exchanges_of(session.app.journal, session.thread)
-    _write(name, as_markdown(session.name or session.thread, exchanges), force)
-    session.say(f"{counted(len(exchanges), 'exchange')} written to {name}.")
+    tasks = await tasks_of(session.app.journal, session.thread)
+    _write(name, as_markdown(session.name or session.thread, tasks), force)
+    session.say(f"{counted(len(tasks), 'exchange')} written to {name}.")
 
 
 def _write(name: str, text: str, force: bool) -> None:
@@ -182,15 +182,15 @@ def _write(name: str, text: str, force: bool) -> None:
         raise UsageError(f"{name} cannot be written: {(error.strerror or str(error)).lower()}.") from None
 
 
-def as_markdown(name: str, exchanges: list[Exchange]) -> str:
-    from mmos.views.exchanges import with_files
+def as_markdown(name: str, tasks: list[TaskRow]) -> str:
+    from mmos.views.transcript import with_files
 
     parts = [f"# {name}\n"]
-    for exchange in exchanges:
-        marks = [exchange.status] if exchange.status != "answered" else []
-        marks += ["asked again later"] if exchange.withdrawn else []
-        head = " · ".join([when(exchange.time), *marks])
-        parts.append(f"\n## {head}\n\n{with_files(exchange.task, exchange.files)}\n\n---\n\n{exchange.answer or '(no answer)'}\n")
+    for task in tasks:
+        marks = [task.status] if task.status != "answered" else []
+        marks += ["asked again later"] if task.withdrawn else []
+        head = " · ".join([when(task.time), *marks])
+        parts.append(f"\n## {head}\n\n{with_files(task.task, task.files)}\n\n---\n\n{task.answer or '(no answer)'}\n")
     return "".join(parts)
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mmos.cli.options import Options
     from mmos.events import Entry, QuestionAsked, Reason
     from mmos.journal import Journal
-    from mmos.views.exchanges import Exchange
     from mmos.views.listing import ThreadRow
     from mmos.views.run import RunView
+    from mmos.views.transcript import TaskRow
 
 SHOWN = 8
 """Characters of a thread's id in the first line."""
@@ -85,7 +85,7 @@ def header(session: Session) -> str:
 # ---------------------------------------------------------------- /thread and /threads
 
 TAIL = 2
-"""When the user returns to a conversation, the chat shows this many exchanges."""
+"""When the user returns to a conversation, the chat shows this many tasks with their answers."""
 
 
 async def thread(session: Session, argument: str) -> None:
@@ -97,7 +97,7 @@ async def thread(session: Session, argument: str) -> None:
     elif session.thread is None:
         session.say("This is a new conversation. Nothing has been said yet.")
     else:
-        number = len(await exchanges_of(session.app.journal, session.thread))
+        number = len(await tasks_of(session.app.journal, session.thread))
         session.say(f"Thread {session.name or session.thread}, {counted(number, 'exchange')}. Resume it with: {resume_command(session)}")
 
 
@@ -108,7 +108,7 @@ def resume_command(session: Session) -> str:
 
 
 async def switch_to(session: Session, name: str, *, on_event: bool = True) -> None:
-    """Continue the conversation with this name or id, or start one with this name. Show its last exchanges."""
+    """Continue the conversation with this name or id, or start one with this name. Show its last tasks and answers."""
     from mmos.errors import NotFound
     from mmos.messages import clean
     from mmos.views.listing import THREAD_KINDS, check_name, find_thread
@@ -124,26 +124,26 @@ async def switch_to(session: Session, name: str, *, on_event: bool = True) -> No
             session.say(f"A new conversation named {name} begins with your next message.")
         return
     session.begin(found, next((row.name for row in _rows(listed) if row.thread == found), ""))
-    exchanges = [exchange for exchange in await exchanges_of(session.app.journal, found) if not exchange.withdrawn]
-    if exchanges:
-        session.last = exchanges[-1].run, exchanges[-1].typed
+    tasks = [task for task in await tasks_of(session.app.journal, found) if not task.withdrawn]
+    if tasks:
+        session.last = tasks[-1].run, tasks[-1].typed
     if on_event:
-        _show_tail(session, exchanges)
+        _show_tail(session, tasks)
         if text := await unfinished(session):
             session.say(text)
 
 
-def _show_tail(session: Session, exchanges: list[Exchange]) -> None:
-    """Show the last exchanges, so that users see where they stopped."""
-    from mmos.views.exchanges import with_files
+def _show_tail(session: Session, tasks: list[TaskRow]) -> None:
+    """Show the last tasks and answers, so that users see where they stopped."""
+    from mmos.views.transcript import with_files
 
-    if len(exchanges) > TAIL:
-        session.say(f"… {len(exchanges) - TAIL} earlier")
-    for exchange in exchanges[-TAIL:]:
-        session.echo(with_files(exchange.task, exchange.files))
-        session.page.markdown(exchange.answer or "(no answer)")
-        if exchange.status != "answered" and exchange is not exchanges[-1]:  # `unfinished` describes the last one
-            session.say(f"[{exchange.status}]")
+    if len(tasks) > TAIL:
+        session.say(f"… {len(tasks) - TAIL} earlier")
+    for task in tasks[-TAIL:]:
+        session.echo(with_files(task.task, task.files))
+        session.page.markdown(task.answer or "(no answer)")
+        if task.status != "answered" and task is not tasks[-1]:  # `unfinished` describes the last one
+            session.say(f"[{task.status}]")
 
 
 async def last_thread(journal: Journal) -> str | None:
@@ -154,10 +154,10 @@ async def last_thread(journal: Journal) -> str | None:
     return rows[-1].thread if rows else None
 
 
-async def exchanges_of(journal: Journal, thread: str) -> list[Exchange]:
-    from mmos.views.exchanges import EXCHANGE_KINDS, exchanges
+async def tasks_of(journal: Journal, thread: str) -> list[TaskRow]:
+    from mmos.views.transcript import TRANSCRIPT_KINDS, transcript
 
-    return exchanges(await journal.read(thread=thread, kinds=EXCHANGE_KINDS))
+    return transcript(await journal.read(thread=thread, kinds=TRANSCRIPT_KINDS))
 
 
 async def threads(session: Session, argument: str) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""The exchanges of a thread as the user saw them, and what it means to take one back."""
+"""The tasks and answers of a thread as the user saw them, and what it means to take one back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmos.messages import Message
 from mmos.scope import Hint
 from mmos.testing import Call, stage
 from mmos.views.conversation import Conversation
-from mmos.views.exchanges import exchanges
+from mmos.views.transcript import transcript
 
 
 def entries(*told: tuple[str, Event]) -> list[Entry]:
@@ -24,8 +24,8 @@ def said(run: str, lane: str, role: str, text: str, parent: str = "") -> list[tu
     ]
 
 
-def test_a_run_is_an_exchange_with_its_last_status() -> None:
-    told = exchanges(
+def test_a_run_is_a_task_with_its_last_status() -> None:
+    rows = transcript(
         entries(
             ("a", RunStarted("First?", "p")),
             ("a", RunFinished("waiting")),
@@ -38,7 +38,7 @@ def test_a_run_is_an_exchange_with_its_last_status() -> None:
             ("gone", RunFinished("answered", "Its start was deleted.")),
         )
     )
-    assert [(one.task, one.status, one.answer, one.withdrawn) for one in told] == [
+    assert [(one.task, one.status, one.answer, one.withdrawn) for one in rows] == [
         ("First?", "answered", "One.", False),
         ("Second?", "cancelled", "Tw", True),
         ("Third?", "unfinished", None, False),

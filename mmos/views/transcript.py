@@ -1,4 +1,4 @@
-"""Lists the exchanges of a thread as the user saw them: task and answer, run by run."""
+"""Lists the tasks and answers of a thread as the user saw them, run by run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from mmos.events import Entry, RunFinished, RunResumed, RunStarted, RunWithdrawn
 
-EXCHANGE_KINDS = ("run_started", "run_resumed", "run_finished", "run_withdrawn")
+TRANSCRIPT_KINDS = ("run_started", "run_resumed", "run_finished", "run_withdrawn")
 
 
 @dataclass
-class Exchange:
-    """One task and its answer."""
+class TaskRow:
+    """One task of the user and its answer."""
 
     run: str
     time: float
@@ -37,17 +37,17 @@ def with_files(task: str, files: Sequence[str]) -> str:
     return f"{task} (with {', '.join(files)})" if files else task
 
 
-def exchanges(entries: Iterable[Entry]) -> list[Exchange]:
-    """Every exchange of one thread, in order."""
-    found: dict[str, Exchange] = {}
+def transcript(entries: Iterable[Entry]) -> list[TaskRow]:
+    """Every task of one thread, in order."""
+    rows: dict[str, TaskRow] = {}
     for entry in entries:
         match entry.event:
             case RunStarted(task=task, files=files, options=options):
-                found[entry.run] = Exchange(entry.run, entry.time, task, files=files, role=str(options.get("role_only") or ""))
-            case RunResumed() if entry.run in found:
-                found[entry.run].status = "unfinished"
-            case RunFinished(status=status, answer=answer) if entry.run in found:
-                found[entry.run].status, found[entry.run].answer = status, answer
-            case RunWithdrawn() if entry.run in found:
-                found[entry.run].withdrawn = True
-    return list(found.values())
+                rows[entry.run] = TaskRow(entry.run, entry.time, task, files=files, role=str(options.get("role_only") or ""))
+            case RunResumed() if entry.run in rows:
+                rows[entry.run].status = "unfinished"
+            case RunFinished(status=status, answer=answer) if entry.run in rows:
+                rows[entry.run].status, rows[entry.run].answer = status, answer
+            case RunWithdrawn() if entry.run in rows:
+                rows[entry.run].withdrawn = True
+    return list(rows.values())
