@@ -130,7 +130,7 @@ class Execution:
         """Do not make the same call again and again. Repeatable tools and calls that a crash cut off are no loop."""
         tool, earlier = self.offered.get(self.call.name), self._earlier()
         withheld = tool is None and self.call.name in self.known
-        free = self.call.id in self.scope.view.cut_off or withheld or (tool is not None and tool.repeatable)
+        free = self.call.id in self.scope.view.interruptions or withheld or (tool is not None and tool.repeatable)
         if earlier >= self.scope.limits.repeats and not free and (said := await self._looping(earlier)):
             return said
         return await go_on(self)
@@ -171,11 +171,11 @@ class Execution:
     async def recovered(self, go_on: Next) -> str:
         """A call that started and never ended is repeated only when the tool or the user says so."""
         tool = self.chosen
-        if not tool.effects or self.call.id not in self.scope.view.cut_off:
+        if not tool.effects or self.call.id not in self.scope.view.interruptions:
             return await go_on(self)
         if callable(tool.after_crash):
             return render(await called(tool.after_crash, self.call.arguments))
-        times = self.scope.view.cut_off[self.call.id]
+        times = self.scope.view.interruptions[self.call.id]
         what = f"A crash or a stop cut off the call {self._spelled()}" + (f", {times} times by now" if times > 1 else "")
         question = UserQuestion(f"{what}. Did it take effect? Should MMOS repeat it?", "choice", ("repeat", "skip"))
         said = await self.room.ask_user(self.scope, question, call=self.call.id)
@@ -262,7 +262,7 @@ class Execution:
     def _copied(self) -> bool:
         """Whether the call, as it is or as it was written, is in a text that the caller read."""
         call, parameters = self.call, self.chosen.spec.parameters.get("properties", ())
-        seen = Seen(self.scope.exchange.known(), own=call)
+        seen = Seen(self.scope.exchange.all_messages(), own=call)
         return any(
             seen.quotes(call.name, form.arguments, spelling=form.name, parameters=parameters) for form in (call, self.written or call)
         )

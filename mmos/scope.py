@@ -106,7 +106,7 @@ class Scope:
     def warn(self, text: str, *, unserved: Iterable[str] = ()) -> None:
         """Record a warning. It warns only once that no host can serve a role."""
         roles = tuple(unserved)
-        if not roles or not self.view.unserved.issuperset(roles):
+        if not roles or not self.view.unserved_roles.issuperset(roles):
             self.record(Warned(text, roles))
 
     def keep(self, role: str, text: str) -> str:
@@ -146,9 +146,9 @@ class Scope:
     def spent(self) -> LimitReached | None:
         """The limit of the whole run that forbids another request to a model; None if there is none."""
         limits, view = self.limits, self.view
-        if limits.total_turns is not None and view.asked >= limits.total_turns:
+        if limits.total_turns is not None and view.requests >= limits.total_turns:
             return LimitReached(
-                f"The run sent {counted(view.asked, 'request')} to models.",
+                f"The run sent {counted(view.requests, 'request')} to models.",
                 limit="limit_total_turns",
                 next_step=_raised("total_turns", self.run),
             )

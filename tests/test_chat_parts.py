@@ -73,8 +73,8 @@ def test_a_specialists_document_is_told_by_its_response() -> None:
 
 
 def test_what_was_spent_leaves_out_what_nobody_told() -> None:
-    assert spent(RunView("r", "t", started=1.0, ended=2.5, asked=1)) == "1 model call · 1.5 s"
-    assert spent(RunView("r", "t", started=1.0, ended=2.5, asked=2, output_tokens=1)) == "2 model calls · 1 token · 1.5 s"
+    assert spent(RunView("r", "t", started=1.0, ended=2.5, requests=1)) == "1 model call · 1.5 s"
+    assert spent(RunView("r", "t", started=1.0, ended=2.5, requests=2, output_tokens=1)) == "2 model calls · 1 token · 1.5 s"
 
 
 def test_ink_writes_nothing_where_no_colour_is_wanted() -> None:

@@ -46,7 +46,7 @@ def state(conversation: Conversation) -> Any:
         name: (lane.role, lane.past, lane.messages, lane.open, lane.results, lane.status, lane.turns, lane.setbacks, lane.parent)
         for name, lane in conversation.lanes.items()
     }
-    return lanes, {name: (history.messages, history.starts) for name, history in conversation.histories.items()}, conversation.seen
+    return lanes, {name: (history.messages, history.starts) for name, history in conversation.histories.items()}, conversation.newest
 
 
 def prompt(lane: Lane) -> list[Message]:
@@ -170,8 +170,8 @@ def test_an_end_that_somebody_remembers_is_not_taken_back() -> None:
 
 def test_the_newest_words_of_a_model_are_what_was_said() -> None:
     lane = folded(opened(), replied("First.", "c1"), finished("c1"), replied("", "c2")).lanes["r", "r"]
-    assert lane.said() == "First."
-    assert folded(opened()).lanes["r", "r"].said() == ""
+    assert lane.newest_text() == "First."
+    assert folded(opened()).lanes["r", "r"].newest_text() == ""
 
 
 def test_the_path_leads_up_to_the_runs_own_lane() -> None:
@@ -187,4 +187,4 @@ def test_it_knows_the_ends_that_it_folded_and_no_others() -> None:
     assert conversation.knows([own])
     assert conversation.knows([])
     assert not conversation.knows([foreign])
-    assert conversation.seen == 3
+    assert conversation.newest == 3

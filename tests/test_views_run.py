@@ -66,7 +66,7 @@ def test_folded_in_halves_equals_folded_whole(entries: list[Entry], cut: int) ->
 
 def test_turns_are_the_arbiters_and_calls_are_everybodys() -> None:
     view = viewed(*BEGUN, asked(), replied(), asked("r/1", "coding"), replied("r/1", "coding"), asked())
-    assert (view.turns, view.asked) == (2, 3)
+    assert (view.turns, view.requests) == (2, 3)
 
 
 def test_tokens_and_seconds_add_up_by_role_model_and_host() -> None:
@@ -102,12 +102,12 @@ def test_one_spelling_for_the_same_call_whatever_the_order_of_its_keys() -> None
 def test_what_broke_off_is_kept_until_something_whole_comes() -> None:
     broken = ModelFailed("a", "r", "arbiter", "m", "h", "stream_cut", "it broke", "Half an")
     silent = ModelFailed("a", "r", "arbiter", "m", "h", "host_unreachable", "nobody there")
-    assert viewed(*BEGUN, broken, silent).cut == {"r": "Half an"}
-    assert viewed(*BEGUN, broken, replied()).cut == {}
+    assert viewed(*BEGUN, broken, silent).partial_texts == {"r": "Half an"}
+    assert viewed(*BEGUN, broken, replied()).partial_texts == {}
 
 
 def test_ids_of_calls_are_known_from_the_moment_they_are_wished_for() -> None:
-    assert viewed(*BEGUN, replied(calls="c1 c2")).called == {"c1", "c2"}
+    assert viewed(*BEGUN, replied(calls="c1 c2")).call_ids == {"c1", "c2"}
 
 
 # ---------------------------------------------------------------- loops
@@ -119,16 +119,16 @@ def noticed(measure: str) -> LoopNoticed:
 
 def test_a_tool_is_withheld_for_one_turn_however_often_that_turn_is_tried() -> None:
     before = (*BEGUN, asked(), replied(), noticed("withhold"))
-    assert viewed(*before).withheld == {"r": {"look"}}
+    assert viewed(*before).withheld_tools == {"r": {"look"}}
     again = viewed(*before, asked(), asked())
-    assert (again.withheld, again.hidden) == ({"r": {"look"}}, {"r": set()})
+    assert (again.withheld_tools, again.hidden_tools) == ({"r": {"look"}}, {"r": set()})
     after = viewed(*before, asked(), asked(), replied())
-    assert (after.withheld, after.hidden) == ({}, {"r": {"look"}})
-    assert viewed(*before, asked(), replied(), asked(), replied()).hidden == {"r": set()}
+    assert (after.withheld_tools, after.hidden_tools) == ({}, {"r": {"look"}})
+    assert viewed(*before, asked(), replied(), asked(), replied()).hidden_tools == {"r": set()}
 
 
 def test_a_nudge_and_a_question_withhold_nothing() -> None:
-    assert viewed(*BEGUN, noticed("nudge"), noticed("ask")).withheld == {}
+    assert viewed(*BEGUN, noticed("nudge"), noticed("ask")).withheld_tools == {}
 
 
 # ---------------------------------------------------------------- questions and stops
@@ -145,15 +145,15 @@ def test_the_open_question_is_the_newest_that_nobody_answered() -> None:
 
 def test_a_call_that_waited_for_an_answer_was_not_cut_off() -> None:
     waiting = (*BEGUN, started("c1"), QUESTION, RunFinished("waiting", None, Reason("question_open", "Red?")))
-    assert viewed(*waiting, QuestionAnswered("q1", "yes"), RunResumed("p2")).cut_off == {}
+    assert viewed(*waiting, QuestionAnswered("q1", "yes"), RunResumed("p2")).interruptions == {}
     crashed = viewed(*waiting, QuestionAnswered("q1", "yes"), RunResumed("p2"), RunResumed("p3"))
-    assert crashed.cut_off == {"c1": 1}
+    assert crashed.interruptions == {"c1": 1}
 
 
 def test_a_crash_a_cancellation_and_a_timeout_cut_calls_off_each_time() -> None:
     for end in ((), (RunFinished("cancelled", None, Reason("cancelled", "")),), (RunFinished("partial", None, Reason("timeout", "")),)):
         view = viewed(*BEGUN, started("c1"), started("c2"), finished("c2"), *end, RunResumed("p2"), RunResumed("p3"))
-        assert view.cut_off == {"c1": 2}
+        assert view.interruptions == {"c1": 2}
 
 
 def test_a_resumed_run_has_no_end_yet() -> None:

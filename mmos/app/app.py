@@ -312,7 +312,7 @@ class App:
         """The conversation of a thread. Runs of this app extend it. It is built again only if another process has written to the thread."""
         kept = self._conversations.get(thread)
         if kept is not None:
-            ended = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=kept.seen)
+            ended = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=kept.newest)
             if kept.knows(ended):
                 return kept
         _limit(self._conversations, CONVERSATIONS_KEPT)

@@ -166,7 +166,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
         if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
             scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
     status, reason = scope.view.status, scope.view.reason
-    _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.asked)
+    _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.requests)
     try:
         await scope.durable()
     except StateError as error:  # the answer exists, only its record does not: the user gets it with a warning
@@ -183,7 +183,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         return await _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
     except HostError as error:
         # the stream broke off: keep its text; the journal has the specialists' answers
-        return await _stopped(scope, scope.view.cut.get(scope.lane), _reason(error))
+        return await _stopped(scope, scope.view.partial_texts.get(scope.lane), _reason(error))
     except StateError:
         raise
     except MmosError as error:
@@ -215,11 +215,11 @@ def _reason(error: MmosError) -> Reason:
 def _so_far(scope: Scope) -> str | None:
     """The text so far of an unfinished run: the arbiter's own. If there is none, the specialists' answers."""
     lane = scope.conversation.roots.get(scope.run)
-    text = scope.view.cut.get(scope.lane) or (lane.said() if lane else "")
+    text = scope.view.partial_texts.get(scope.lane) or (lane.newest_text() if lane else "")
     if text:
         return text
     consulted = [scope.conversation.lanes[scope.run, opened.lane] for lanes in scope.view.lanes.values() for opened in lanes]
-    answers = [f"{inner.role}:\n{inner.said()}" for inner in consulted if inner.parent == scope.lane and inner.said()]
+    answers = [f"{inner.role}:\n{inner.newest_text()}" for inner in consulted if inner.parent == scope.lane and inner.newest_text()]
     return "\n\n".join(answers) or None
 
 

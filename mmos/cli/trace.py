@@ -13,6 +13,7 @@ from mmos.cli.text import flat
 from mmos.encoding import encode
 from mmos.events import Entry
 from mmos.plurals import counted
+from mmos.views.run import history_warning
 
 WIDTH = 110
 DEEPEST = 20
@@ -58,8 +59,8 @@ def note(event: events.Event) -> str:
             return f"{role} calls {tool} again, {counted(times, 'time')} by now: {measure}"
         case events.Warned(text=text):
             return text
-        case events.HistoryShortened(role=role, dropped=dropped):
-            return f"{role}: the {dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
+        case events.HistoryShortened():
+            return history_warning(event)
     return ""
 
 

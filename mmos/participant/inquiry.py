@@ -32,7 +32,7 @@ class Inquiry:
         return cls(models, gauge, scope.bind(lane=lane, role=role, depth=scope.depth + 1, listener=scope.inner_listener))
 
     def close(self, status: Status) -> None:
-        self.scope.record(LaneClosed(self.scope.lane, self.scope.role, status, self.scope.exchange.said()))
+        self.scope.record(LaneClosed(self.scope.lane, self.scope.role, status, self.scope.exchange.newest_text()))
 
     async def ask(self, role: Role, frame: Frame, seconds: float, like: ModelAsked | None = None) -> Reply | None:
         """The reply to the lane's own messages, or to the same as another request. Raises HostError when none comes in time.

@@ -66,7 +66,7 @@ class Ladder:
             return reading
         with self._inquiry(scope, text or self.templates.worded(reading.unclear)) as inquiry:
             if asks_interpreter:
-                calls = _own(await self._interpreted(inquiry, text, box, text), text, Seen(scope.exchange.known()))
+                calls = _own(await self._interpreted(inquiry, text, box, text), text, Seen(scope.exchange.all_messages()))
                 if not isinstance(calls, str):
                     repair = Repair("interpreter", f"{self._name} read it as {_listed(calls)}")
                     return Reading(replace(reading.message, content="", calls=calls), repairs=(*reading.repairs, repair))

@@ -96,7 +96,7 @@ class Participants:
     def _end(self, scope: Scope, status: Status) -> LaneClosed:
         if status == "answered":
             return LaneClosed(scope.lane, scope.role, status)
-        text = scope.view.cut.get(scope.lane) or scope.exchange.said()
+        text = scope.view.partial_texts.get(scope.lane) or scope.exchange.newest_text()
         return LaneClosed(scope.lane, scope.role, status, text, self.templates.fill("cut_short", status=status))
 
     def _fits(self, shape: Shape, participant: Participant, scope: Scope) -> bool:
@@ -174,7 +174,7 @@ class Participants:
         except LimitReached as error:
             if error.limit not in OWN_LIMITS:
                 raise
-            return Answer(inner.exchange.said() or self.templates.fill("no_answer", reason=error.message), complete=False)
+            return Answer(inner.exchange.newest_text() or self.templates.fill("no_answer", reason=error.message), complete=False)
 
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         return await self.desk.ask(scope, question, call=call)
@@ -231,7 +231,7 @@ class Participants:
 
     async def _carry_out(self, participant: Participant, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
-        offered = participant.box.without(scope.view.hidden.get(scope.lane, ()))
+        offered = participant.box.without(scope.view.hidden_tools.get(scope.lane, ()))
         runs = [Execution(call, offered, self.box, scope, self).run() for call in calls]
         if len(runs) == 1:
             await runs[0]

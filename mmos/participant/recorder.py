@@ -30,7 +30,7 @@ class Recorder(Observer):
     @staticmethod
     def name(scope: Scope) -> str:
         """The id of the next request."""
-        return f"a{scope.view.asked + 1}"
+        return f"a{scope.view.requests + 1}"
 
     def failed(self, host: str, error: HostError) -> None:
         self.ended(host, error.code, error.message)

@@ -176,7 +176,7 @@ class Turn:
     @property
     def _box(self) -> Toolbox:
         """The tools of this turn."""
-        return self.participant.box.without(self.scope.view.withheld.get(self.scope.lane, ()))
+        return self.participant.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
 
     def _choice(self) -> ToolChoice:
         """A role that must consult first may not answer before a consultation succeeded. Its last turn is kept for the answer."""
@@ -243,7 +243,7 @@ class Turn:
         self._release(listening.heard(), reading)
         if reading.suspect:
             reading = await self._clearer(listening, reply, reading, sight)
-        message = distinct(reading.message, self.scope.view.called.__contains__, self.experience.call_id)
+        message = distinct(reading.message, self.scope.view.call_ids.__contains__, self.experience.call_id)
         listening.replied(reply, message)
         self._count(listening.asked.estimate, reply, listening.plan if not sight.tokens else None)
         self._settle(reading, message, stopped=reply.done_reason == REPETITION)
@@ -279,7 +279,7 @@ class Turn:
 
     def _read(self, channel: Channel, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
-            return channel.read(reply, Seen(self.scope.exchange.known()))
+            return channel.read(reply, Seen(self.scope.exchange.all_messages()))
         return Reading(reply.message, Unclear("repeated_text"))
 
     def _repeating(self) -> LimitReached:

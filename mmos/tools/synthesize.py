@@ -53,4 +53,4 @@ def past_answers(context: Context, synthesizer: str) -> list[str]:
     calls = [call.call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
     inner = [lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer]
     lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in inner]
-    return [text for lane in lanes if lane.status in ("answered", "partial") and (text := lane.said())]
+    return [text for lane in lanes if lane.status in ("answered", "partial") and (text := lane.newest_text())]

@@ -54,7 +54,7 @@ class Lane:
     role: str
     history: History
     past: int
-    """The number of ended exchanges when this one began. So nothing is ever added before the messages of its prompt."""
+    """The number of ended exchanges when this one began. Its prompts show no later ones, so nothing moves in front of its messages."""
     messages: list[Message]
     depth: int = 0
     parent: str = ""
@@ -80,11 +80,11 @@ class Lane:
         """What its participant remembers of earlier exchanges, without the `skip` oldest."""
         return self.history.messages[self.history.place(skip) : self.history.place(self.past)]
 
-    def known(self) -> list[Message]:
-        """All that its participant has been given and has said, oldest first."""
+    def all_messages(self) -> list[Message]:
+        """All that its participant has read and written, oldest first."""
         return [*self.before(), *self.messages]
 
-    def said(self) -> str:
+    def newest_text(self) -> str:
         """The newest text of the model in this exchange."""
         return next((message.content for message in reversed(self.messages) if message.role == "assistant" and message.content), "")
 
@@ -99,14 +99,15 @@ class Conversation:
         """The own lane of each run."""
         self.histories: dict[tuple[str, str], History] = {}
         """By memory and role."""
-        self.seen = 0
+        self.newest = 0
+        """The number of the newest entry that is applied."""
         self.ends: list[Entry] = []
         """Ends and withdrawals of exchanges that are already applied. Entries of this process get their numbers only at the commit."""
         for entry in entries:
             self.apply(entry)
 
     def apply(self, entry: Entry) -> None:
-        self.seen = max(self.seen, entry.seq)
+        self.newest = max(self.newest, entry.seq)
         lane = getattr(entry.event, "lane", None)
         if lane is not None and (entry.run, lane) not in self.lanes and not isinstance(entry.event, LaneOpened):
             return  # the journal of a stranger may lack the start of the lane
@@ -138,36 +139,36 @@ class Conversation:
                 self._withdraw(entry.run)
                 self.ends.append(entry)
 
-    def knows(self, ended: list[Entry]) -> bool:
+    def knows(self, ends: list[Entry]) -> bool:
         """Whether all these newest ends in the journal are already applied. Another process may have written some."""
         known = {entry.seq for entry in self.ends}
-        self.seen = max([self.seen, *(entry.seq for entry in ended)])
-        self.ends = [entry for entry in self.ends if not 0 < entry.seq <= self.seen]
-        return all(entry.seq in known for entry in ended)
+        self.newest = max([self.newest, *(entry.seq for entry in ends)])
+        self.ends = [entry for entry in self.ends if not 0 < entry.seq <= self.newest]
+        return all(entry.seq in known for entry in ends)
 
     def path(self, run: str, lane: str) -> list[str]:
         """The lane, its parent, and so on up to the run's own lane."""
-        found: dict[str, None] = {}
-        while (run, lane) in self.lanes and lane not in found:  # the journal of a stranger may contain a circle
-            found[lane] = None
+        path: dict[str, None] = {}
+        while (run, lane) in self.lanes and lane not in path:  # the journal of a stranger may contain a circle
+            path[lane] = None
             lane = self.lanes[run, lane].parent
-        return list(found)
+        return list(path)
 
     def _open(self, run: str, event: LaneOpened) -> None:
-        history = self._remembered(run, event)
+        history = self._history(run, event)
         lane = Lane(event.role, history, len(history.starts), [event.message], event.depth, event.parent)
         self.lanes[run, event.lane] = lane
         if not event.parent:
             self.roots[run] = lane
 
-    def _remembered(self, run: str, event: LaneOpened) -> History:
-        """What a participant remembers when its lane opens. What it remembers of nothing, or of a copied lane, no other lane shares."""
+    def _history(self, run: str, event: LaneOpened) -> History:
+        """What a participant remembers when its lane opens. Only lanes with the memory `thread` or `conversation:ID` share a history."""
         kind, _, name = event.memory.partition(":")
         if kind in ("thread", "conversation"):
             return self.histories.setdefault((event.memory, event.role), History())
         history = History()
         if kind == "lane" and (origin := self.lanes.get((run, name))):
-            history.extend(origin.known(), run)
+            history.extend(origin.all_messages(), run)
         return history
 
     def _reopen(self, run: str) -> None:
@@ -178,16 +179,15 @@ class Conversation:
         lane.status = None
         if lane.last.role == "assistant":  # the model gave an unsuitable answer; MMOS will ask again
             lane.reshaped = 0
-        remembered = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
-        if lane.past == len(lane.history.starts) - 1 and not remembered:
+        in_use = any(other.past > lane.past for other in self.lanes.values() if other.history is lane.history)
+        if lane.past == len(lane.history.starts) - 1 and not in_use:
             lane.history.take_back()
 
     def _withdraw(self, run: str) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run has used them."""
         for history in self.histories.values():
-            others = (lane.past for (other, _), lane in self.lanes.items() if lane.history is history and other != run)
-            built_on = max(others, default=0)
-            while len(history.starts) > built_on and history.runs[-1] == run:
+            in_use = max((lane.past for (other, _), lane in self.lanes.items() if lane.history is history and other != run), default=0)
+            while len(history.starts) > in_use and history.runs[-1] == run:
                 history.take_back()
 
 

@@ -49,7 +49,7 @@ def document(view: RunView) -> dict[str, Any]:
         ],
         "tools": [{"name": use.name, "calls": use.calls, "failed": use.failed} for use in view.tools.values()],
         "usage": {
-            "turns": view.turns, "model_calls": view.asked,
+            "turns": view.turns, "model_calls": view.requests,
             "prompt_tokens": view.prompt_tokens, "output_tokens": view.output_tokens,
             "seconds": round(max(0.0, view.ended - view.started), 3), "load_seconds": round(view.load_seconds, 3), "swaps": view.swaps,
         },

@@ -69,17 +69,17 @@ def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
     return sorted(rows.values(), key=lambda row: row.last)
 
 
-def find_run(entries: Iterable[Entry], wanted: str) -> str:
+def find_run(entries: Iterable[Entry], text: str) -> str:
     """The run with this id, or the only run whose id begins or ends with this text."""
     known = [entry.run for entry in entries if isinstance(entry.event, RunStarted)]
-    return _only("run", wanted, known, "mmos runs list")
+    return _only("run", text, known, "mmos runs list")
 
 
-def find_thread(entries: Iterable[Entry], wanted: str) -> str:
+def find_thread(entries: Iterable[Entry], text: str) -> str:
     """The thread with this name or id, or the only thread whose id begins or ends with this text."""
     rows = threads(entries)
-    named = [row.thread for row in rows if row.name == wanted]
-    return named[-1] if named else _only("thread", wanted, [row.thread for row in rows], "mmos threads list")
+    matches = [row.thread for row in rows if row.name == text]
+    return matches[-1] if matches else _only("thread", text, [row.thread for row in rows], "mmos threads list")
 
 
 def check_name(name: str) -> None:
@@ -94,14 +94,14 @@ def thread_named(entries: Iterable[Entry], name: str) -> str | None:
     return next((row.thread for row in rows if name in (row.name, row.thread)), None)
 
 
-def _only(kind: str, wanted: str, known: list[str], where: str) -> str:
-    if wanted in known:
-        return wanted
-    fitting = [name for name in known if wanted and (name.startswith(wanted.upper()) or name.endswith(wanted.upper()))]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
+def _only(kind: str, text: str, known: list[str], where: str) -> str:
+    if text in known:
+        return text
+    matches = [name for name in known if text and (name.startswith(text.upper()) or name.endswith(text.upper()))]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise UsageError(
-            f"{wanted!r} may mean {len(fitting)} {kind}s: {', '.join(fitting[:5])}.", next_step="Give more characters of the id."
+            f"{text!r} may mean {len(matches)} {kind}s: {', '.join(matches[:5])}.", next_step="Give more characters of the id."
         )
-    raise NotFound(f"There is no {kind} {wanted!r}.", next_step=f"See {where}.")
+    raise NotFound(f"There is no {kind} {text!r}.", next_step=f"See {where}.")

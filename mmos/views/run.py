@@ -81,16 +81,17 @@ class RunView:
     config: str = ""
     config_path: str = ""
     lane: str = ""
-    """The run's own lane, which is the arbiter's."""
+    """The run's own lane: its role answers the user."""
     lanes: defaultdict[str, list[events.LaneOpened]] = field(default_factory=lambda: defaultdict(list))
     """The lanes that each call opened."""
     inquiries: int = 0
     """The number of lanes that no call opened."""
     turns: int = 0
-    asked: int = 0
+    requests: int = 0
+    """Requests to models."""
     prompt_tokens: int = 0
     output_tokens: int = 0
-    uncounted: int = 0
+    estimated_tokens: int = 0
     """Tokens, by our estimate, of replies whose hosts counted none: a limit holds for them, too."""
     frames: set[str] = field(default_factory=set)
     """The digests of the frames that it has kept."""
@@ -106,26 +107,26 @@ class RunView:
     finished_calls: dict[str, events.CallFinished] = field(default_factory=dict)
     steps: dict[tuple[str, str], events.StepFinished] = field(default_factory=dict)
     """By call and key."""
-    called: set[str] = field(default_factory=set)
+    call_ids: set[str] = field(default_factory=set)
     """The ids of all calls that models requested, started or not."""
-    cut_off: Counter[str] = field(default_factory=Counter)
+    interruptions: Counter[str] = field(default_factory=Counter)
     """How often a crash or an immediate stop cut each call off before it had a result."""
     repeats: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """For each canonical call, the lanes that made it, once for each time."""
-    withheld: dict[str, set[str]] = field(default_factory=dict)
+    withheld_tools: dict[str, set[str]] = field(default_factory=dict)
     """For each lane, the tools that are withheld in its next turn."""
-    hidden: dict[str, set[str]] = field(default_factory=dict)
+    hidden_tools: dict[str, set[str]] = field(default_factory=dict)
     """For each lane, the tools that were withheld in the turn of its newest reply."""
     repetitions: Counter[str] = field(default_factory=Counter)
     """How often MMOS stopped a turn of each lane because it repeated itself."""
-    cut: dict[str, str] = field(default_factory=dict)
+    partial_texts: dict[str, str] = field(default_factory=dict)
     """For each lane, the text so far of a reply that broke off."""
     artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
     questions: dict[str, events.QuestionAsked] = field(default_factory=dict)
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
     repairs: list[events.CallRepaired] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    unserved: set[str] = field(default_factory=set)
+    unserved_roles: set[str] = field(default_factory=set)
     """Roles that no host can serve, each as ROLE=MODEL."""
 
     @classmethod
@@ -137,7 +138,7 @@ class RunView:
 
     @property
     def tokens(self) -> int:
-        return self.prompt_tokens + self.output_tokens + self.uncounted
+        return self.prompt_tokens + self.output_tokens + self.estimated_tokens
 
     @property
     def data(self) -> Any:
@@ -179,7 +180,7 @@ def _config_kept(view: RunView, event: events.ConfigKept) -> None:
 
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     if view.reason is None or view.reason.code not in AT_REST:
-        view.cut_off.update(call for call in view.started_calls if call not in view.finished_calls)
+        view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls)
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
 
 
@@ -201,7 +202,7 @@ def _frame_kept(view: RunView, event: events.FrameKept) -> None:
 
 
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
-    view.asked += 1
+    view.requests += 1
     view.estimates[event.ask] = event.estimate
     view.turns += event.lane == view.lane
 
@@ -211,15 +212,15 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
     estimate = view.estimates.pop(event.ask, 0)
-    view.uncounted += 0 if usage.prompt_tokens else estimate
-    view.uncounted += 0 if usage.output_tokens else len(event.message.content) // _SIGNS_A_TOKEN
+    view.estimated_tokens += 0 if usage.prompt_tokens else estimate
+    view.estimated_tokens += 0 if usage.output_tokens else len(event.message.content) // _SIGNS_A_TOKEN
     view.load_seconds += usage.load_seconds
     view.loads += usage.loaded
     view.swaps += bool(event.placement.get("swap"))
     view.repetitions[event.lane] += event.done_reason == REPETITION
-    view.cut.pop(event.lane, None)
-    view.hidden[event.lane] = view.withheld.pop(event.lane, set())
-    view.called.update(call.id for call in event.message.calls)
+    view.partial_texts.pop(event.lane, None)
+    view.hidden_tools[event.lane] = view.withheld_tools.pop(event.lane, set())
+    view.call_ids.update(call.id for call in event.message.calls)
     key = (event.role, event.model, event.host)
     if key not in view.roles:
         view.roles[key] = RoleUse(*key)
@@ -228,7 +229,7 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
 
 def _model_failed(view: RunView, event: events.ModelFailed) -> None:
     if event.partial:
-        view.cut[event.lane] = event.partial
+        view.partial_texts[event.lane] = event.partial
 
 
 def _call_started(view: RunView, event: events.CallStarted) -> None:
@@ -251,7 +252,7 @@ def _step_finished(view: RunView, event: events.StepFinished) -> None:
 
 def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
     if event.measure == "withhold":
-        view.withheld.setdefault(event.lane, set()).add(event.tool)
+        view.withheld_tools.setdefault(event.lane, set()).add(event.tool)
 
 
 def _artifact_kept(view: RunView, event: events.ArtifactKept) -> None:
@@ -272,13 +273,16 @@ def _call_repaired(view: RunView, event: events.CallRepaired) -> None:
 
 def _warned(view: RunView, event: events.Warned) -> None:
     view.warnings.append(event.text)
-    view.unserved.update(event.unserved)
+    view.unserved_roles.update(event.unserved)
 
 
 def _history_shortened(view: RunView, event: events.HistoryShortened) -> None:
-    view.warnings.append(
-        f"{event.role}: the {event.dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
-    )
+    view.warnings.append(history_warning(event))
+
+
+def history_warning(event: events.HistoryShortened) -> str:
+    """The sentence for a history that no longer fits into the window."""
+    return f"{event.role}: the {event.dropped} oldest exchanges no longer fit into its window and were left out of the prompt"
 
 
 _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {

@@ -95,4 +95,4 @@ INTERRUPTED = "Interrupted. The partial answer stays in the conversation. /resum
 def spent(view: RunView) -> str:
     """Say what a turn cost. An interrupted answer has no token count, because no host reported it."""
     tokens = counted(view.output_tokens, "token") if view.output_tokens else ""
-    return " · ".join(filter(None, (counted(view.asked, "model call"), tokens, how_long(view.ended - view.started))))
+    return " · ".join(filter(None, (counted(view.requests, "model call"), tokens, how_long(view.ended - view.started))))

@@ -261,6 +261,6 @@ def _total(name: str, views: list[RunView]) -> tuple[str, ...]:
     seconds = sum(max(0.0, view.ended - view.started) for view in views)
     loads = sum(view.loads for view in views)
     return (
-        name, str(sum(view.asked for view in views)), str(sum(view.prompt_tokens for view in views)),
+        name, str(sum(view.requests for view in views)), str(sum(view.prompt_tokens for view in views)),
         str(sum(view.output_tokens for view in views)), how_long(seconds), str(loads), str(sum(view.swaps for view in views)),
     )  # fmt: skip
