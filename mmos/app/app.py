@@ -40,12 +40,12 @@ from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, Tuning, is_id, new_id
 from mmos.logs import logger
 from mmos.messages import File, Message, clean
+from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.models import wrapped
 from mmos.participant.questions import Desk
-from mmos.participant.role import Participant
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
@@ -90,7 +90,7 @@ class App:
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
         self._roll = RollCall(fleet)
-        self._casts: dict[Any, Mapping[str, Participant]] = {}
+        self._casts: dict[Any, Cast] = {}
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
 
@@ -131,7 +131,7 @@ class App:
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
         participants = await self._participants(options, watch)
-        await check_sight(self.fleet, participants.roles, options.answering, message.files)
+        await check_sight(self.fleet, participants.cast, options.answering, message.files)
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
             scope = self._scope(run, new_id(), Conversation(), options, watch)
         else:
@@ -257,7 +257,7 @@ class App:
         finally:
             self._at_work.discard(run)
 
-    def cast(self, options: RunOptions) -> Mapping[str, Participant]:
+    def cast(self, options: RunOptions) -> Cast:
         """Every role with its model, system text and tools, for a run with these options."""
         chosen = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
         key = (*chosen, options.system, options.role_only, options.model)
@@ -266,11 +266,11 @@ class App:
             self._casts[key] = self._cast(options)
         return self._casts[key]
 
-    def _cast(self, options: RunOptions) -> Mapping[str, Participant]:
+    def _cast(self, options: RunOptions) -> Cast:
         if options.model:
             return wiring.model_alone(self.config, options.model, options.system, options.sampling, self.templates)
         roles = wiring.roles_of(self.config, options.roles, options.sampling)
-        cast = wiring.participants_of(roles, self.tools, self.templates, options.system, options.answering)
+        cast = wiring.cast_of(roles, self.tools, self.templates, options.system, options.answering)
         return wiring.taking_part(cast, options.answering, wiring.interpreter_of(self.config))
 
     async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:

@@ -154,7 +154,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
     finished: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
-        async with roll.beside(scope, participants.roles):
+        async with roll.beside(scope, participants.cast):
             finished = await _outcome(participants, scope)
     except asyncio.CancelledError:
         finished = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from mmos.errors import UsageError
 from mmos.fleet.fleet import Fleet
 from mmos.messages import File
+from mmos.participant.cast import Cast
 from mmos.participant.eyes import sees
-from mmos.participant.role import Participant
 
 
-async def check_sight(fleet: Fleet, cast: Mapping[str, Participant], role: str, files: Iterable[File]) -> None:
+async def check_sight(fleet: Fleet, cast: Cast, role: str, files: Iterable[File]) -> None:
     """Raise if neither this role nor any role that it can consult has a model that sees images."""
     images = [file.name for file in files if file.image]
     if not images:

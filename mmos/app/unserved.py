@@ -11,7 +11,7 @@ from mmos.app.wiring import ARBITER
 from mmos.config.roles import respelled
 from mmos.errors import HostError
 from mmos.fleet.fleet import Fleet
-from mmos.participant.role import Participant
+from mmos.participant.cast import Cast, Member
 from mmos.scope import Scope
 
 GRACE = 0.25
@@ -19,8 +19,6 @@ GRACE = 0.25
 
 PATIENCE = 1.5
 """Seconds that a caller waits. A healthy host needs milliseconds."""
-
-Cast = Mapping[str, Participant]
 
 
 @dataclass(frozen=True)
@@ -80,20 +78,20 @@ class RollCall:
 
     def known(self, cast: Cast) -> list[Unserved]:
         """What is missing, as far as the hosts have answered."""
-        groups: dict[tuple[tuple[str, str], ...], tuple[list[Participant], Mapping[str, HostError]]] = {}
-        for participant in cast.values():
-            faults = self._fleet.faults(participant.role.model, participant.role.servers)
+        groups: dict[tuple[tuple[str, str], ...], tuple[list[Member], Mapping[str, HostError]]] = {}
+        for member in cast.values():
+            faults = self._fleet.faults(member.role.model, member.role.servers)
             cause = tuple((host, fault.message) for host, fault in faults.items())
-            groups.setdefault(cause, ([], faults))[0].append(participant)
+            groups.setdefault(cause, ([], faults))[0].append(member)
         groups.pop((), None)
-        return [_unserved(participants, faults) for participants, faults in groups.values()]
+        return [_unserved(members, faults) for members, faults in groups.values()]
 
     def _ask(self, cast: Cast) -> asyncio.Task[object] | None:
         """The current census. A new one if the hosts were never asked, or if something was missing. None if nothing is missing.
 
         If one model on the same hosts plays every role, its first call shows as much as a census.
         """
-        if len({(participant.role.model, participant.role.servers) for participant in cast.values()}) == 1:
+        if len({(member.role.model, member.role.servers) for member in cast.values()}) == 1:
             return None
         if self._asking is not None and not self._asking.done():
             return self._asking
@@ -123,10 +121,10 @@ class RollCall:
                 scope.warn(unserved.text, unserved=unserved.roles)
 
 
-def _unserved(participants: list[Participant], faults: Mapping[str, HostError]) -> Unserved:
-    named = [f"{participant.role.name} ({participant.role.model})" for participant in participants]
+def _unserved(members: list[Member], faults: Mapping[str, HostError]) -> Unserved:
+    named = [f"{member.role.name} ({member.role.model})" for member in members]
     listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
     said = " ".join(dict.fromkeys(fault.message for fault in faults.values()))
     helps = " ".join(dict.fromkeys(fault.next_step for fault in faults.values() if fault.next_step))
-    roles = tuple(f"{participant.role.name}={participant.role.model}" for participant in participants)
+    roles = tuple(f"{member.role.name}={member.role.model}" for member in members)
     return Unserved(roles, tuple(faults), f"{listed} cannot be asked: {said} {helps}".strip())

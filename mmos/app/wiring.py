@@ -17,8 +17,8 @@ from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.fleet.build import seats_of_servers, timeouts_of
 from mmos.fleet.fleet import Fleet
+from mmos.participant.cast import Cast, Member
 from mmos.participant.ladder import Ladder, instructions, text_for
-from mmos.participant.role import Participant
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
@@ -89,7 +89,7 @@ def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
     return model, (host,) if host else ()
 
 
-def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Participant]:
+def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Member]:
     """One model alone, with no text but the user's and no tools."""
     model, servers = _named(config, wish)
     if not model:
@@ -97,7 +97,7 @@ def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, A
     roles = {MODEL: ResolvedRole(MODEL, model, servers, config.windows().of(model, servers))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
-    return {MODEL: Participant(roles[MODEL], system, Toolbox(), templates)}
+    return {MODEL: Member(roles[MODEL], system, Toolbox(), templates)}
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
@@ -133,14 +133,14 @@ def interpreter_of(config: Config) -> str:
     return INTERPRETER
 
 
-def ladder_of(config: Config, cast: Mapping[str, Participant], ladder: Ladder) -> Ladder:
+def ladder_of(config: Config, cast: Cast, ladder: Ladder) -> Ladder:
     interpreter = cast.get(interpreter_of(config))
     return replace(ladder, interpreter=interpreter.role if interpreter else None)
 
 
-def participants_of(
+def cast_of(
     roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str, answering: str = ARBITER
-) -> dict[str, Participant]:
+) -> dict[str, Member]:
     """Every role with its system text and tools. The role that answers the user also gets the run's own instructions."""
     if answering not in roles:
         known = ", ".join(roles)
@@ -148,14 +148,14 @@ def participants_of(
     first = roles[answering]
     roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, wish))))}
     return {
-        name: Participant(
+        name: Member(
             role, _system(role, roles, templates), held := _held(role, box), templates, _first(role, held), _consults(role, roles, held)
         )
         for name, role in roles.items()
     }
 
 
-def taking_part(cast: Mapping[str, Participant], answering: str, interpreter: str) -> Mapping[str, Participant]:
+def taking_part(cast: Cast, answering: str, interpreter: str) -> Cast:
     """The roles that may work when this role answers. The run needs no host for the others."""
     if answering == ARBITER:
         return cast

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mmos.participant.cast import Cast, Member, Role
 from mmos.participant.models import Models
-from mmos.participant.role import Participant, Role
 from mmos.views.conversation import Lane
 
 IMAGE_TOKENS = 1024
@@ -37,20 +36,20 @@ class Eyes:
     """Knows which participants of a run see images. It asks a host once for each model, and only when there is an image."""
 
     models: Models
-    roles: Mapping[str, Participant]
+    cast: Cast
     known: dict[str, bool]
     """By model. A model that is not in here gets the image, and its host decides."""
 
-    async def look(self, participant: Participant, lane: Lane) -> Sight:
+    async def look(self, member: Member, lane: Lane) -> Sight:
         """What the participant gets of the files in its lane. Asks the hosts what is not known yet."""
         files = [file for message in (*lane.before(), *lane.messages) for file in message.files]
         images = sum(bool(file.image) for file in files)
         if not images:
             return Sight(bool(files))
-        others = [self.roles[name].role for name in participant.consults]
-        for role in (participant.role, *others):
+        others = [self.cast[name].role for name in member.consults]
+        for role in (member.role, *others):
             if role.model not in self.known and (answer := await sees(self.models, role)) is not None:
                 self.known[role.model] = answer
-        if self.known.get(participant.role.model, True):
+        if self.known.get(member.role.model, True):
             return Sight(True, IMAGE_TOKENS * images)
         return Sight(True, sees=False, viewers=", ".join(role.name for role in others if self.known.get(role.model, True)))

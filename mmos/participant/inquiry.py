@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from mmos.calls.reading import Reading, writable
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, Status
 from mmos.messages import Message, Reply
+from mmos.participant.cast import Role
 from mmos.participant.models import Asking, Models
 from mmos.participant.recorder import Recorder
-from mmos.participant.role import Role
 from mmos.prompting.budget import Gauge, weigh
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of

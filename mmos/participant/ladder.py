@@ -18,9 +18,9 @@ from mmos.errors import HostError, LimitReached
 from mmos.events import CallRepaired, ModelAsked, Status
 from mmos.fences import one_line
 from mmos.messages import Message, ToolCall
+from mmos.participant.cast import Offer, Role
 from mmos.participant.inquiry import Inquiry
 from mmos.participant.models import Models
-from mmos.participant.role import Offer, Role
 from mmos.prompting.budget import Gauge
 from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,12 @@ from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, Que
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution
 from mmos.messages import Message, ToolCall
+from mmos.participant.cast import Cast, Member
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models
 from mmos.participant.questions import Desk
-from mmos.participant.role import Participant
 from mmos.participant.turn import Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
@@ -35,10 +35,10 @@ MOST_ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Participants:
-    """All participants of an app and what they share. Tools reach other roles and the user through it."""
+    """The participants of a run and what they share. Through it, tools reach other participants and the user."""
 
     models: Models
-    roles: Mapping[str, Participant]
+    cast: Cast
     desk: Desk = field(default_factory=Desk)
     experience: Experience = field(default_factory=Experience)
     box: Toolbox = field(default_factory=Toolbox)
@@ -54,30 +54,30 @@ class Participants:
 
     @property
     def eyes(self) -> Eyes:
-        return Eyes(self.models, self.roles, self.experience.sight)
+        return Eyes(self.models, self.cast, self.experience.sight)
 
-    async def respond(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
+    async def respond(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
         """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""
-        turn = Turn(self.models, self.experience, participant, scope, self.eyes, self.ladder, shape)
+        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape)
         while True:
             lane = scope.exchange
             if lane.pending:
-                await self._carry_out(participant, scope, lane.pending)
+                await self._carry_out(member, scope, lane.pending)
             elif lane.last.role == "assistant":
-                if shape is None or self._fits(shape, participant, scope):
+                if shape is None or self._fits(shape, member, scope):
                     return _answer(lane.last, shape)
             elif not await self._stuck(scope):
                 await self._take(turn, scope)
 
     async def answer(self, scope: Scope) -> Answer:
         """Answer the user."""
-        return await self._exchange(scope, self.roles[scope.role], self.shape)
+        return await self._exchange(scope, self.cast[scope.role], self.shape)
 
-    async def _exchange(self, scope: Scope, participant: Participant, shape: Shape | None) -> Answer:
+    async def _exchange(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
         """Respond, and record how the exchange ended. An exchange that waits for the user stays open."""
         status: Status = "failed"
         try:
-            answer = await self.respond(scope, participant, shape)
+            answer = await self.respond(scope, member, shape)
             status = "answered"
         except QuestionOpen:
             status = "waiting"
@@ -99,15 +99,15 @@ class Participants:
         text = scope.view.partial_texts.get(scope.lane) or scope.exchange.newest_text()
         return LaneClosed(scope.lane, scope.role, status, text, self.templates.fill("cut_short", status=status))
 
-    def _fits(self, shape: Shape, participant: Participant, scope: Scope) -> bool:
+    def _fits(self, shape: Shape, member: Member, scope: Scope) -> bool:
         """Whether the answer fits the schema. If not, the next turn asks for it again, a limited number of times."""
         lane = scope.exchange
         problems = shape.problems(lane.last.content)
         if not problems:
             return True
-        free = bool(participant.box) and not lane.reshaped  # no turn has asked for the schema yet
-        if lane.reshaped >= (MOST_ATTEMPTS if participant.box else MOST_ATTEMPTS - 1):
-            raise SchemaUnmet(f"{scope.role} ({participant.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
+        free = bool(member.box) and not lane.reshaped  # no turn has asked for the schema yet
+        if lane.reshaped >= (MOST_ATTEMPTS if member.box else MOST_ATTEMPTS - 1):
+            raise SchemaUnmet(f"{scope.role} ({member.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
         schema = shape.format.decode()
         if free:
             told = self.templates.fill("shape", schema=schema)
@@ -146,7 +146,7 @@ class Participants:
 
     async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer:
         """Ask another participant, in its own lane below the caller's. A lane that has its answer gives it at once."""
-        participant = self._participant(question)
+        member = self._member(question)
         if scope.depth >= scope.limits.depth:
             raise ToolError(self.templates.fill("nested_too_deep", depth=str(scope.limits.depth)))
         lane = self._lane(scope, question, call)
@@ -155,15 +155,15 @@ class Participants:
             return _answer(inner.exchange.last, question.shape)
         self.at_work.add(lane)
         try:
-            return await self._asked(inner, participant, question)
+            return await self._asked(inner, member, question)
         finally:
             self.at_work.discard(lane)
 
-    async def _asked(self, inner: Scope, participant: Participant, question: Question) -> Answer:
-        name, model, seconds = question.name, participant.role.model, question.seconds or participant.role.timeout
+    async def _asked(self, inner: Scope, member: Member, question: Question) -> Answer:
+        name, model, seconds = question.name, member.role.model, question.seconds or member.role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self._exchange(inner, participant, question.shape)
+                return await self._exchange(inner, member, question.shape)
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -186,12 +186,12 @@ class Participants:
     async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
         return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
 
-    def _role(self, name: str) -> Participant:
-        if name not in self.roles:
-            raise NotFound(f"There is no role {name!r}; roles: {', '.join(self.roles)}.")
-        return self.roles[name]
+    def _role(self, name: str) -> Member:
+        if name not in self.cast:
+            raise NotFound(f"There is no role {name!r}; roles: {', '.join(self.cast)}.")
+        return self.cast[name]
 
-    def _participant(self, question: Question) -> Participant:
+    def _member(self, question: Question) -> Member:
         """Who is asked, with the tools for this question."""
         who = question.who
         if isinstance(who, str):
@@ -199,7 +199,7 @@ class Participants:
             return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
         role = replace(who, window=who.window or self.window(who.model, who.servers))
         tools = who.tools if question.tools is None else question.tools
-        return Participant(role, who.system, self._tools(tools), self.templates)
+        return Member(role, who.system, self._tools(tools), self.templates)
 
     def _tools(self, given: Iterable[Any]) -> Toolbox:
         """A box of functions, and of tools of the app by their names."""
@@ -229,9 +229,9 @@ class Participants:
 
     # ---------------------------------------------------------------- the calls
 
-    async def _carry_out(self, participant: Participant, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
+    async def _carry_out(self, member: Member, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
-        offered = participant.box.without(scope.view.hidden_tools.get(scope.lane, ()))
+        offered = member.box.without(scope.view.hidden_tools.get(scope.lane, ()))
         runs = [Execution(call, offered, self.box, scope, self).run() for call in calls]
         if len(runs) == 1:
             await runs[0]

@@ -20,12 +20,12 @@ from mmos.fences import fenced
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.names import canonical
+from mmos.participant.cast import Member, Offer, Role
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.models import Asking, Models
 from mmos.participant.recorder import Recorder
-from mmos.participant.role import Offer, Participant, Role
 from mmos.plurals import counted
 from mmos.prompting.budget import estimate
 from mmos.prompting.compose import Plan, compose
@@ -115,7 +115,7 @@ class Turn:
 
     models: Models
     experience: Experience
-    participant: Participant
+    member: Member
     scope: Scope
     eyes: Eyes
     ladder: Ladder | None = None
@@ -125,17 +125,17 @@ class Turn:
 
     @property
     def role(self) -> Role:
-        return self.participant.role
+        return self.member.role
 
     @property
     def _templates(self) -> Templates:
-        return self.participant.templates
+        return self.member.templates
 
     async def take(self) -> None:
         """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
         self.scope.check_turns()
-        channel = await self._channel() if self.participant.box else "tools"
-        sight = await self.eyes.look(self.participant, self.scope.exchange)
+        channel = await self._channel() if self.member.box else "tools"
+        sight = await self.eyes.look(self.member, self.scope.exchange)
         try:
             await self._ask(channel, sight)
         except LacksTools:
@@ -154,12 +154,12 @@ class Turn:
     def _offer(self, channel: str, sight: Sight) -> Offer:
         """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
         choice, format_ = (AUTO, self._format) if self._shaped else (self._choice(), b"")
-        return self.participant.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
+        return self.member.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
 
     @property
     def _shaped(self) -> bool:
         """Whether this turn is held to the user's schema."""
-        return self.shape is not None and not (self.participant.box and not self.scope.exchange.reshaped)
+        return self.shape is not None and not (self.member.box and not self.scope.exchange.reshaped)
 
     @property
     def _strict(self) -> bytes:
@@ -176,11 +176,11 @@ class Turn:
     @property
     def _box(self) -> Toolbox:
         """The tools of this turn."""
-        return self.participant.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
+        return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
 
     def _choice(self) -> ToolChoice:
         """A role that must consult first may not answer before a consultation succeeded. Its last turn is kept for the answer."""
-        first = self.participant.first
+        first = self.member.first
         if first is None:
             return AUTO
         calls = self.scope.calls_left
@@ -252,7 +252,7 @@ class Turn:
 
     def _tail(self) -> str:
         """What the model should know about this turn."""
-        last = self.participant.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
+        last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         return self._templates.fill("last_turn") if last else ""
 
     def _listening(self, channel: str, sight: Sight) -> Listening:
@@ -325,7 +325,7 @@ class Turn:
         if text:
             unclear = self._templates.fill("you_wrote", text=fenced(text), unclear=unclear)
         words = self._templates.fill("again", unclear=unclear)
-        offer = self.participant.offer("schema", box, self._window, choice=choice, files=sight.files)
+        offer = self.member.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
             plan = self._plan(offer.frame, sight.tokens + estimate(asked.tail))
         except WindowExceeded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmos.app.lifecycle import Watch
     from mmos.app.stream import Stream
     from mmos.messages import File
-    from mmos.participant.role import Participant
+    from mmos.participant.cast import Cast, Member
 
 
 @dataclass
@@ -234,11 +234,11 @@ class Session:
         self.next_thread = _new_id()
 
     @property
-    def answerer(self) -> Participant:
+    def answerer(self) -> Member:
         """The participant that answers a line without @ROLE."""
         return self.cast()[self.options.run_options().answering]
 
-    def cast(self) -> Mapping[str, Participant]:
+    def cast(self) -> Cast:
         """The participants of the next turn."""
         return self.app.cast(self.options.run_options())
 

@@ -1,4 +1,4 @@
-"""A role as a participant: its model, its system text, its tools, and what it is offered in a turn."""
+"""Defines the members of a cast: each is a role with its system text, its tools, and what its model is offered in a turn."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Participant:
-    """A role with its texts and its tools."""
+class Member:
+    """A role with its system text and its tools. A `mmos.Participant` of a tool becomes a member when it is asked."""
 
     role: Role
     system: str
     box: Toolbox
     templates: Templates = field(default_factory=Templates)
-    """Its texts on the schema channel."""
+    """The texts for the schema channel and for attached files."""
     first: ToolChoice | None = None
     """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
@@ -89,3 +89,7 @@ class Participant:
         limit, texts = self.role.options.get("num_predict"), self.templates
         tokens = limit if isinstance(limit, int) else None
         return SchemaChannel(box.specs, texts.text("schema"), choice=choice, tokens=tokens, none=texts.fill("no_tools"))
+
+
+Cast = Mapping[str, Member]
+"""All members of a run, by role."""
