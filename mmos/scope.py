@@ -143,7 +143,7 @@ class Scope:
         return None if self.limits.calls is None else max(0, self.limits.calls - self.view.calls)
 
     @property
-    def spent(self) -> LimitReached | None:
+    def reached_limit(self) -> LimitReached | None:
         """The limit of the whole run that forbids another request to a model; None if there is none."""
         limits, view = self.limits, self.view
         if limits.total_turns is not None and view.requests >= limits.total_turns:

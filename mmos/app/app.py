@@ -44,7 +44,7 @@ from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
-from mmos.participant.models import wrapped
+from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
@@ -82,8 +82,8 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
-        self._models = wrapped(fleet)
-        self._experience = Experience(tried=Trials(fleet, trials).channel)
+        self._models = wrap(fleet)
+        self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._recalled = False
         """Whether it has read what earlier runs learned of models."""
         self._conversations: dict[str, Conversation] = {}

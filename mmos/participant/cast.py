@@ -75,12 +75,13 @@ class Member:
         key = (channel, box.names, window, choice, files, format_)
         if key not in self._offers:
             reader = self._channel(channel, box, choice)
-            shaped = ShapedChannel(reader, format_) if format_ else reader
-            system = Message("system", f"{self.system}\n\n{shaped.prompt}".strip())
+            if format_:
+                reader = ShapedChannel(reader, format_)
+            system = Message("system", f"{self.system}\n\n{reader.prompt}".strip())
             options = {"num_predict": window, **self.role.options}
             wording = wording_of(self.templates) if files else {}
-            frame = Frame(system, channel, shaped.tools, shaped.format, options, self.role.think, self.role.keep_alive, wording)
-            self._offers[key] = Offer(shaped, frame)
+            frame = Frame(system, channel, reader.tools, reader.format, options, self.role.think, self.role.keep_alive, wording)
+            self._offers[key] = Offer(reader, frame)
         return self._offers[key]
 
     def _channel(self, name: str, box: Toolbox, choice: ToolChoice) -> Channel:

@@ -1,4 +1,4 @@
-"""Keeps what an app knows about its models: what runs have shown, and what hosts and trials say."""
+"""Keeps what an app knows about its models: what its runs have shown, and what hosts and trials say."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Place = tuple[str, tuple[str, ...]]
 """A model and the servers where it may run. A run can give a role other servers."""
 
 
-async def _untried(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the signature of `Experience.tried`
+async def _no_trials(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the signature of `Experience.best_channel`
     return None
 
 
 @dataclass
 class Experience:
-    """What comes of runs is built from events alone, so it survives a restart."""
+    """What runs have shown is built from events alone, so it survives a restart."""
 
     gauge: Gauge = field(default_factory=Gauge)
     windows: dict[tuple[str, int], int] = field(default_factory=dict)
-    """Windows that turned out smaller than asked for, by model and by what was asked for."""
-    lacking: dict[Place, tuple[str, str]] = field(default_factory=dict)
-    """The digest of a model that lacks a channel, and the channel that serves."""
-    refused: set[tuple[str, str]] = field(default_factory=set)
+    """The real windows, by model and by `context_window`, where they are smaller than that."""
+    substitutes: dict[Place, tuple[str, str]] = field(default_factory=dict)
+    """For a model that lacks a channel: its digest, and the channel that works."""
+    refusals: set[tuple[str, str]] = field(default_factory=set)
     """Pairs of a model and the digest of a format that its host refused."""
     scale: Scale = field(default_factory=Scale)
     channels: dict[Place, str] = field(default_factory=dict)
     """The channels in use."""
-    tried: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _untried
+    best_channel: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _no_trials
     """The best channel for a model according to the trials on these servers. None: no trial says."""
-    sight: dict[str, bool] = field(default_factory=dict)
+    vision: dict[str, bool] = field(default_factory=dict)
     """Which models see images, as their hosts say."""
     chance: random.Random = field(default_factory=random.Random)
 
@@ -48,10 +48,10 @@ class Experience:
         if 0 < event.window < event.asked_window:
             self.windows[name, event.asked_window] = event.window
         if event.channel:
-            self.lacking[event.model, event.servers] = event.digest, event.channel
+            self.substitutes[event.model, event.servers] = event.digest, event.channel
             self.channels.pop((event.model, event.servers), None)
         if event.refused:
-            self.refused.add((name, event.refused))
+            self.refusals.add((name, event.refused))
 
     def recall(self, entries: Iterable[Entry]) -> None:
         """Take over what earlier runs learned."""
@@ -63,9 +63,9 @@ class Experience:
         scope.record(event)
         self.apply(event)
 
-    def window(self, model: str, asked: int) -> int:
-        """The tokens that a model holds when this window is asked for."""
-        return self.windows.get((canonical(model), asked), asked)
+    def window(self, model: str, window: int) -> int:
+        """The real window of a model whose role has this window."""
+        return self.windows.get((canonical(model), window), window)
 
     def call_id(self) -> str:
         return "call_" + "".join(self.chance.choices(string.ascii_lowercase + string.digits, k=8))

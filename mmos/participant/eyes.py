@@ -15,8 +15,8 @@ IMAGE_TOKENS = 1024
 
 async def sees(models: Models, role: Role) -> bool | None:
     """Whether the role's model takes images. None: no host can say."""
-    described = await models.describe(role.model, role.servers)
-    return None if described is None or described.capabilities is None else "vision" in described.capabilities
+    details = await models.describe(role.model, role.servers)
+    return None if details is None or details.capabilities is None else "vision" in details.capabilities
 
 
 class Sight(NamedTuple):
@@ -33,23 +33,23 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True)
 class Eyes:
-    """Knows which participants of a run see images. It asks a host once for each model, and only when there is an image."""
+    """Finds out which members of a cast see images. It asks a host once for each model, and only when there is an image."""
 
     models: Models
     cast: Cast
-    known: dict[str, bool]
+    vision: dict[str, bool]
     """By model. A model that is not in here gets the image, and its host decides."""
 
     async def look(self, member: Member, lane: Lane) -> Sight:
-        """What the participant gets of the files in its lane. Asks the hosts what is not known yet."""
+        """What the member gets of the files in its lane. Asks a host about each model that is not in `vision` yet."""
         files = [file for message in (*lane.before(), *lane.messages) for file in message.files]
         images = sum(bool(file.image) for file in files)
         if not images:
             return Sight(bool(files))
         others = [self.cast[name].role for name in member.consults]
         for role in (member.role, *others):
-            if role.model not in self.known and (answer := await sees(self.models, role)) is not None:
-                self.known[role.model] = answer
-        if self.known.get(member.role.model, True):
+            if role.model not in self.vision and (able := await sees(self.models, role)) is not None:
+                self.vision[role.model] = able
+        if self.vision.get(member.role.model, True):
             return Sight(True, IMAGE_TOKENS * images)
-        return Sight(True, sees=False, viewers=", ".join(role.name for role in others if self.known.get(role.model, True)))
+        return Sight(True, sees=False, viewers=", ".join(role.name for role in others if self.vision.get(role.model, True)))

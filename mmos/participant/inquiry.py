@@ -1,4 +1,4 @@
-"""Asks a model one question outside its conversation, in a separate lane. The question is counted and recorded like any other."""
+"""Asks a model one question outside every conversation, in a lane of its own. MMOS counts and records it like any other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mmos.calls.reading import Reading, writable
 from mmos.events import LaneClosed, LaneOpened, ModelAsked, Status
 from mmos.messages import Message, Reply
 from mmos.participant.cast import Role
-from mmos.participant.models import Asking, Models
-from mmos.participant.recorder import Recorder
+from mmos.participant.models import Models, RunAsk
+from mmos.participant.recorder import Recorder, next_id
 from mmos.prompting.budget import Gauge, weigh
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
@@ -40,17 +40,17 @@ class Inquiry:
         None: the prompt does not fit the window. An inquiry never leaves anything out.
         """
         scope, channel = self.scope, "schema" if frame.format else "tools"
-        asked = replace(
+        event = replace(
             like or ModelAsked("", "", role.name, role.model, role.window),
-            ask=Recorder.name(scope), lane=scope.lane, frame=frame.fact.frame, channel=channel,
+            ask=next_id(scope), lane=scope.lane, frame=frame.fact.frame, channel=channel,
         )  # fmt: skip
-        lane = scope.conversation.lanes[scope.run, asked.shows or asked.lane]
-        request = request_of(asked, frame, lane, guarded=not scope.limits.repetition)
+        lane = scope.conversation.lanes[scope.run, event.shows or event.lane]
+        request = request_of(event, frame, lane, guarded=not scope.limits.repetition)
         tokens = self.gauge.tokens(role.model, sum(map(weigh, request.messages)) + frame.overhead)
         if tokens > role.window:
             return None
-        recorder = Recorder(scope, replace(asked, estimate=tokens), frame)
+        recorder = Recorder(scope, replace(event, estimate=tokens), frame)
         session = f"{scope.thread}/{role.name}/inquiry"
-        reply = await self.models.serve(Asking(request, role.servers, session, observer=recorder, recorder=recorder, seconds=seconds))
-        recorder.replied(reply, writable(Reading(reply.message)).message)
+        reply = await self.models.serve(RunAsk(request, role.servers, session, observer=recorder, seconds=seconds))
+        recorder.record_reply(reply, writable(Reading(reply.message)).message)
         return reply

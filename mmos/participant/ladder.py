@@ -1,4 +1,4 @@
-"""Repairs a call that MMOS cannot read or run: it asks the interpreter what was meant, then the caller for the same in JSON."""
+"""Repairs a call that MMOS cannot read or run: it asks the interpreter what the call means, then asks the caller to repeat it in JSON."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ ROUTER_STOP = "<start_function_response>"
 
 @dataclass(frozen=True)
 class Again:
-    """The caller's turn once more. A grammar holds the reply to JSON."""
+    """The turn of the caller once more. A grammar forces the reply to be JSON."""
 
     role: Role
     offer: Offer
-    asked: ModelAsked
+    event: ModelAsked
 
 
 @dataclass
 class Ladder:
-    """What MMOS tries before it tells a caller that its reply could not be read. Each run has one ladder."""
+    """What MMOS tries before it tells a caller that its reply is unclear. Each run has one ladder."""
 
     models: Models
     gauge: Gauge
@@ -62,35 +62,35 @@ class Ladder:
         """The reading that the first successful attempt gives. If none succeeds, the reading as it came."""
         text = reading.message.content.strip()
         asks_interpreter = bool(text) and not reading.quoted and self._may_interpret(text)
-        if not box or _spent(scope) or not (asks_interpreter or again):
+        if not box or not _may_ask(scope) or not (asks_interpreter or again):
             return reading
         with self._inquiry(scope, text or self.templates.worded(reading.unclear)) as inquiry:
             if asks_interpreter:
-                calls = _own(await self._interpreted(inquiry, text, box, text), text, Seen(scope.exchange.all_messages()))
+                calls = await self._interpret(inquiry, text, box, text)
+                calls = _without_quotations(calls, text, Seen(scope.exchange.all_messages()))
                 if not isinstance(calls, str):
-                    repair = Repair("interpreter", f"{self._name} read it as {_listed(calls)}")
+                    repair = Repair("interpreter", f"{self._name} read it as {_list(calls)}")
                     return Reading(replace(reading.message, content="", calls=calls), repairs=(*reading.repairs, repair))
-            return await self._said_again(inquiry, reading, again) if again else reading
+            return await self._second_reading(inquiry, reading, again) if again else reading
 
-    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
-        """Ask the interpreter which call was meant by one that cannot run. Every change is recorded."""
-        tried = orjson.dumps({"name": call.name, "arguments": call.arguments}).decode()
-        if not self._may_interpret(tried) or _spent(scope) or not offered:
+    async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:
+        """Ask the interpreter which call a call that cannot run stands for. Every change is recorded."""
+        source = orjson.dumps({"name": call.name, "arguments": call.arguments}).decode()
+        if not self._may_interpret(source) or not _may_ask(scope) or not box:
             return None
         task = scope.exchange.messages[0].content
-        asked = self.templates.fill("clarify", task=task, call=tried, fault=one_line(fault))
-        if len(asked) > LONGEST:
-            asked = self.templates.fill("clarify", task=self.templates.fill("long_task"), call=tried, fault=one_line(fault))
-        named = offered.get(call.name)
-        with self._inquiry(scope, asked) as inquiry:
-            box = Toolbox.of([named]) if named else offered
-            calls = await self._interpreted(inquiry, asked, box, f"{tried} {task}")
+        question = self.templates.fill("clarify", task=task, call=source, fault=one_line(fault))
+        if len(question) > LONGEST:
+            question = self.templates.fill("clarify", task=self.templates.fill("long_task"), call=source, fault=one_line(fault))
+        if tool := box.get(call.name):
+            box = Toolbox.of([tool])
+        with self._inquiry(scope, question) as inquiry:
+            calls = await self._interpret(inquiry, question, box, f"{source} {task}")
         if isinstance(calls, str) or len(calls) > 1 or (calls[0].name, calls[0].arguments) == (call.name, call.arguments):
             return None
-        made = calls[0]
-        what = f"{self._name} read {call.name} as {_listed(calls)}"
-        scope.record(CallRepaired(call.id, scope.lane, "interpreter", what, made.name, made.arguments))
-        return made
+        what = f"{self._name} read {call.name} as {_list(calls)}"
+        scope.record(CallRepaired(call.id, scope.lane, "interpreter", what, calls[0].name, calls[0].arguments))
+        return calls[0]
 
     async def interpret(self, scope: Scope, text: str, box: Toolbox) -> tuple[ToolCall, ...] | str:
         """The calls that the text means, or the reason why there are none."""
@@ -99,7 +99,7 @@ class Ladder:
         if len(text) > LONGEST:
             return f"the text has more than {LONGEST} characters"
         with self._inquiry(scope, text) as inquiry:
-            return await self._interpreted(inquiry, text, box, text)
+            return await self._interpret(inquiry, text, box, text)
 
     # ---------------------------------------------------------------- the interpreter
 
@@ -110,7 +110,7 @@ class Ladder:
     def _may_interpret(self, text: str) -> bool:
         return self.interpreter is not None and len(text) <= LONGEST and not self.silent
 
-    async def _interpreted(self, inquiry: Inquiry, text: str, box: Toolbox, source: str) -> tuple[ToolCall, ...] | str:
+    async def _interpret(self, inquiry: Inquiry, text: str, box: Toolbox, source: str) -> tuple[ToolCall, ...] | str:
         role = self.interpreter
         specs = relevant(text, box.specs)
         if role is None or not specs:
@@ -124,38 +124,36 @@ class Ladder:
         if reply is None:
             return "it does not fit into the interpreter's window"
         calls = reply.calls or ToolsChannel(specs).read(reply).message.calls
-        bound = [tool.name for tool in box if tool.effects]
-        found = trusted(calls, specs, text=source, sources=[source], bound=bound)
-        return found if isinstance(found, str) else tuple(found)
+        effects = [tool.name for tool in box if tool.effects]
+        result = trusted(calls, specs, text=source, sources=[source], bound=effects)
+        return result if isinstance(result, str) else tuple(result)
 
     def _frame(self, role: Role, specs: Sequence[Spec]) -> Frame:
         """One turn with few tools and few tokens. FunctionGemma gets the system text that it was trained with."""
         router = text_for(role.model) == ROUTER
         system = instructions(role, self.templates)
-        options = (
-            {"temperature": 0, "num_predict": ROUTER_TOKENS, "stop": [ROUTER_STOP]} if router else {"temperature": 0, "num_predict": TOKENS}
-        )
+        limits = {"num_predict": ROUTER_TOKENS, "stop": [ROUTER_STOP]} if router else {"num_predict": TOKENS}
+        options = {"temperature": 0, **limits, **role.options}
         tools = encode_offer(map(spelled_out, specs))
-        options = {**options, **role.options}
         return Frame(Message("system", system), tools=tools, options=options, think=role.think, keep_alive=role.keep_alive)
 
     # ---------------------------------------------------------------- the caller itself
 
-    async def _said_again(self, inquiry: Inquiry, reading: Reading, again: Again) -> Reading:
-        """The caller's second reply. A grammar allows only a call or an answer."""
+    async def _second_reading(self, inquiry: Inquiry, reading: Reading, again: Again) -> Reading:
+        """What the caller replies the second time. A grammar allows only a call or an answer."""
         role, offer = again.role, again.offer
         try:
-            reply = await inquiry.ask(role, offer.frame, role.timeout or SECONDS, again.asked)
+            reply = await inquiry.ask(role, offer.frame, role.timeout or SECONDS, again.event)
         except (HostError, LimitReached):
             return reading
         if reply is None:
             return reading
-        said = writable(offer.channel.read(reply))
-        if said.unclear:
+        second = writable(offer.channel.read(reply))
+        if second.unclear:
             return reading
-        what = _listed(said.message.calls) if said.message.calls else "an answer"
+        what = _list(second.message.calls) if second.message.calls else "an answer"
         repair = Repair("arbiter", f"said again as JSON: {what}")
-        return Reading(said.message, repairs=(*reading.repairs, *said.repairs, repair))
+        return Reading(second.message, repairs=(*reading.repairs, *second.repairs, repair))
 
     # ---------------------------------------------------------------- its lane
 
@@ -183,17 +181,17 @@ def instructions(role: Role, templates: Templates) -> str:
     return "\n\n".join(filter(None, (templates.fill(text_for(role.model)), role.system)))
 
 
-def _own(calls: tuple[ToolCall, ...] | str, text: str, seen: Seen) -> tuple[ToolCall, ...] | str:
+def _without_quotations(calls: tuple[ToolCall, ...] | str, text: str, seen: Seen) -> tuple[ToolCall, ...] | str:
     """The calls, unless one of them is a quotation from a text that the caller read."""
     if not isinstance(calls, str) and (seen.repeats(text) or any(seen.quotes(call.name, call.arguments) for call in calls)):
         return "it is a quotation"
     return calls
 
 
-def _spent(scope: Scope) -> bool:
-    """Whether the run has no calls left, or may ask no more models."""
-    return scope.calls_left == 0 or scope.spent is not None
+def _may_ask(scope: Scope) -> bool:
+    """Whether the run has calls left, and may ask more models."""
+    return scope.calls_left != 0 and scope.reached_limit is None
 
 
-def _listed(calls: Sequence[ToolCall]) -> str:
+def _list(calls: Sequence[ToolCall]) -> str:
     return ", ".join(f"{call.name} {orjson.dumps(call.arguments).decode()[:200]}" for call in calls)

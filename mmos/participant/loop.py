@@ -54,10 +54,10 @@ class Participants:
 
     @property
     def eyes(self) -> Eyes:
-        return Eyes(self.models, self.cast, self.experience.sight)
+        return Eyes(self.models, self.cast, self.experience.vision)
 
     async def respond(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
-        """The loop. It reads its state from the exchange, so a resumed run can enter at any point."""
+        """The loop. Its state is the lane, so a resumed run can enter at any point."""
         turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape)
         while True:
             lane = scope.exchange
@@ -110,10 +110,10 @@ class Participants:
             raise SchemaUnmet(f"{scope.role} ({member.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
         schema = shape.format.decode()
         if free:
-            told = self.templates.fill("shape", schema=schema)
+            text = self.templates.fill("shape", schema=schema)
         else:
-            told = self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
-        scope.record(Prompted(scope.lane, scope.role, Message("user", told), shape=True))
+            text = self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
+        scope.record(Prompted(scope.lane, scope.role, Message("user", text), shape=True))
         return False
 
     # ---------------------------------------------------------------- the last step: the user
@@ -129,18 +129,18 @@ class Participants:
 
     async def _stuck(self, scope: Scope) -> bool:
         """Whether this turn waits for help from the user. If so, ask for it before anything more happens."""
-        asked = next((asked for asked in scope.view.questions.values() if asked.call == _help(scope)), None)
-        answered = scope.view.answers.get(asked.question) if asked else None
-        if asked is None or (answered and scope.exchange.last.content == self.templates.fill("user_says", answer=answered.text)):
+        question = next((question for question in scope.view.questions.values() if question.call == _help(scope)), None)
+        answer = scope.view.answers.get(question.question) if question else None
+        if question is None or (answer and scope.exchange.last.content == self.templates.fill("user_says", answer=answer.text)):
             return False
-        await self._ask_for_help(scope, UserQuestion(asked.text))
+        await self._ask_for_help(scope, UserQuestion(question.text))
         return True
 
     async def _ask_for_help(self, scope: Scope, question: UserQuestion) -> None:
-        said = await self.desk.ask(scope, question, call=_help(scope))
-        if said.strip().lower() == STOP:
+        answer = await self.desk.ask(scope, question, call=_help(scope))
+        if answer.strip().lower() == STOP:
             raise NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
-        scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=said))))
+        scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=answer))))
 
     # ---------------------------------------------------------------- the room
 
@@ -155,11 +155,11 @@ class Participants:
             return _answer(inner.exchange.last, question.shape)
         self.at_work.add(lane)
         try:
-            return await self._asked(inner, member, question)
+            return await self._ask_in_time(inner, member, question)
         finally:
             self.at_work.discard(lane)
 
-    async def _asked(self, inner: Scope, member: Member, question: Question) -> Answer:
+    async def _ask_in_time(self, inner: Scope, member: Member, question: Question) -> Answer:
         name, model, seconds = question.name, member.role.model, question.seconds or member.role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
@@ -183,8 +183,8 @@ class Participants:
         box = self._role(role).box
         return await self.ladder.interpret(scope, text, box) if self.ladder else "there is no interpreter"
 
-    async def clarify(self, scope: Scope, call: ToolCall, offered: Toolbox, fault: str) -> ToolCall | None:
-        return await self.ladder.clarify(scope, call, offered, fault) if self.ladder else None
+    async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:
+        return await self.ladder.clarify(scope, call, box, fault) if self.ladder else None
 
     def _role(self, name: str) -> Member:
         if name not in self.cast:
@@ -195,20 +195,22 @@ class Participants:
         """Who is asked, with the tools for this question."""
         who = question.who
         if isinstance(who, str):
-            found = self._role(who)
-            return found if question.tools is None else replace(found, box=self._tools(question.tools), first=None)
+            member = self._role(who)
+            return member if question.tools is None else replace(member, box=self._tools(question.tools), first=None)
         role = replace(who, window=who.window or self.window(who.model, who.servers))
         tools = who.tools if question.tools is None else question.tools
         return Member(role, who.system, self._tools(tools), self.templates)
 
-    def _tools(self, given: Iterable[Any]) -> Toolbox:
+    def _tools(self, tools: Iterable[Any]) -> Toolbox:
         """A box of functions, and of tools of the app by their names."""
-        tools: list[Tool] = []
-        for each in given:
-            if isinstance(each, str) and each not in self.box:
-                raise NotFound(f"There is no tool {each!r}; tools: {', '.join(self.box.names)}.")
-            tools.append(self.box.tools[each] if isinstance(each, str) else each if isinstance(each, Tool) else from_function(each))
-        return Toolbox.of(tools)
+        return Toolbox.of(self._tool(tool) for tool in tools)
+
+    def _tool(self, tool: Any) -> Tool:
+        if not isinstance(tool, str):
+            return tool if isinstance(tool, Tool) else from_function(tool)
+        if tool not in self.box:
+            raise NotFound(f"There is no tool {tool!r}; tools: {', '.join(self.box.names)}.")
+        return self.box.tools[tool]
 
     def _lane(self, scope: Scope, question: Question, call: str) -> str:
         """The lane of this question: one that has its answer, one that a pause or a crash left open, or a new one."""
@@ -216,23 +218,22 @@ class Participants:
         while True:
             key = question.key if attempt == 1 else f"{question.key}~{attempt}"
             lane = f"{scope.lane}/{call}/{key}"
-            known = scope.conversation.lanes.get((scope.run, lane))
-            if known is None:
+            earlier = scope.conversation.lanes.get((scope.run, lane))
+            if earlier is None:
                 break
-            same = question.named or known.messages[0].content == question.message.content
-            if same and known.status in (None, "answered") and lane not in self.at_work:
+            same = question.named or earlier.messages[0].content == question.message.content
+            if same and earlier.status in (None, "answered") and lane not in self.at_work:
                 return lane
             attempt += 1
-        opened = LaneOpened(lane, question.name, question.message, scope.lane, call, scope.depth + 1, key, question.memory)
-        scope.record(opened)
+        scope.record(LaneOpened(lane, question.name, question.message, scope.lane, call, scope.depth + 1, key, question.memory))
         return lane
 
     # ---------------------------------------------------------------- the calls
 
     async def _carry_out(self, member: Member, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
-        offered = member.box.without(scope.view.hidden_tools.get(scope.lane, ()))
-        runs = [Execution(call, offered, self.box, scope, self).run() for call in calls]
+        box = member.box.without(scope.view.hidden_tools.get(scope.lane, ()))
+        runs = [Execution(call, box, self.box, scope, self).run() for call in calls]
         if len(runs) == 1:
             await runs[0]
             return

@@ -19,20 +19,21 @@ RECOUNTS = 3
 
 
 @dataclass(frozen=True)
-class Asking(Ask):
-    """A request of a run."""
+class RunAsk(Ask):
+    """A call to a model for a run."""
 
-    recorder: Recorder = field(kw_only=True)
-    shorter: Callable[[WindowExceeded], Asking] | None = None
-    """Makes the request again, in a shorter form. None: it stays as it is."""
+    observer: Recorder = field(kw_only=True)
+    """Records it."""
+    shorter: Callable[[WindowExceeded], RunAsk] | None = None
+    """Makes a shorter request for the same turn. None: there is no shorter one."""
     seconds: float | None = None
     """How long the caller waits."""
 
 
 class Models(Protocol):
-    """Whoever has models: the fleet, and each wrapper around it."""
+    """Serves requests to models: the fleet does, and each wrapper around it."""
 
-    async def serve(self, ask: Asking) -> Reply: ...
+    async def serve(self, ask: RunAsk) -> Reply: ...
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None: ...
 
 
@@ -42,7 +43,7 @@ class Wrapper:
 
     models: Models
 
-    async def serve(self, ask: Asking) -> Reply:
+    async def serve(self, ask: RunAsk) -> Reply:
         return await self.models.serve(ask)
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
@@ -50,18 +51,18 @@ class Wrapper:
 
 
 class Budget(Wrapper):
-    """No request goes out when the run has reached a limit."""
+    """Stops a request when the run has reached a limit."""
 
-    async def serve(self, ask: Asking) -> Reply:
-        if (limit := ask.recorder.scope.spent) is not None:
+    async def serve(self, ask: RunAsk) -> Reply:
+        if (limit := ask.observer.scope.reached_limit) is not None:
             raise limit
         return await self.models.serve(ask)
 
 
 class Recount(Wrapper):
-    """When the host counts more tokens than MMOS estimated, MMOS takes its count and makes the prompt again."""
+    """Makes a shorter prompt when the host counts more tokens than MMOS estimated."""
 
-    async def serve(self, ask: Asking) -> Reply:
+    async def serve(self, ask: RunAsk) -> Reply:
         for _ in range(RECOUNTS):
             try:
                 return await self.models.serve(ask)
@@ -73,33 +74,33 @@ class Recount(Wrapper):
 
 
 class Rescue(Wrapper):
-    """A failed reply that MMOS can use is a reply."""
+    """When MMOS can use a failed reply, it counts as a reply."""
 
-    async def serve(self, ask: Asking) -> Reply:
+    async def serve(self, ask: RunAsk) -> Reply:
         try:
             return await self.models.serve(ask)
         except HostError as error:
-            if (reply := ask.recorder.rescued(error)) is None:
+            if (reply := ask.observer.rescue(error)) is None:
                 raise
             return reply
 
 
 class Record(Wrapper):
-    """A request is in the journal before it goes out."""
+    """Writes a request to the journal before it goes out."""
 
-    async def serve(self, ask: Asking) -> Reply:
-        ask.recorder.begin()
+    async def serve(self, ask: RunAsk) -> Reply:
+        ask.observer.record_request()
         try:
             return await self.models.serve(ask)
         except asyncio.CancelledError:
-            ask.recorder.ended("", "cancelled", "The call was cancelled.")
+            ask.observer.record_failure("", "cancelled", "The call was cancelled.")
             raise
 
 
 class Patience(Wrapper):
-    """The caller waits only so long."""
+    """Stops a request that takes longer than its caller waits."""
 
-    async def serve(self, ask: Asking) -> Reply:
+    async def serve(self, ask: RunAsk) -> Reply:
         if ask.seconds is None:
             return await self.models.serve(ask)
         try:
@@ -108,22 +109,22 @@ class Patience(Wrapper):
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            ask.recorder.ended("", "host_timeout", f"No reply within {ask.seconds:g} s.")
+            ask.observer.record_failure("", "host_timeout", f"No reply within {ask.seconds:g} s.")
             model = ask.request.model
             raise HostTimeout(f"{model} did not answer within {ask.seconds:g} s.", model=model) from error
 
 
 class Progress(Wrapper):
-    """A model at work counts as progress of the run."""
+    """Counts a model at work as progress of the run."""
 
-    async def serve(self, ask: Asking) -> Reply:
-        with ask.recorder.scope.pulse:
+    async def serve(self, ask: RunAsk) -> Reply:
+        with ask.observer.scope.pulse:
             return await self.models.serve(ask)
 
 
 WRAPPERS: tuple[type[Wrapper], ...] = (Budget, Recount, Rescue, Record, Patience, Progress)
-"""The outermost first. The fleet is inside."""
+"""From the outside in. The fleet is inside."""
 
 
-def wrapped(fleet: Models) -> Models:
+def wrap(fleet: Models) -> Models:
     return reduce(lambda models, wrapper: wrapper(models), reversed(WRAPPERS), fleet)

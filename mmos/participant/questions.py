@@ -34,32 +34,32 @@ class Desk:
 
     async def ask(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
         """The user's answer: an earlier one from the journal, or a new one. Raises `QuestionOpen` when the run has to wait for it."""
-        known = scope.view.questions.values()
-        asked = next((asked for asked in known if (asked.call, asked.text) == (call, question.text)), None)
-        if asked is None:
-            asked = _asked(scope, question, call)
-            scope.record(asked)
+        events = scope.view.questions.values()
+        event = next((event for event in events if (event.call, event.text) == (call, question.text)), None)
+        if event is None:
+            event = _event(scope, question, call)
+            scope.record(event)
             await scope.durable()
-        if asked.question not in scope.view.answers:
+        if event.question not in scope.view.answers:
             with scope.pulse:
-                answered = await self._answered(asked)
-            scope.record(answered)
+                answer = await self._answer(event)
+            scope.record(answer)
             await scope.durable()
-        return scope.view.answers[asked.question].text
+        return scope.view.answers[event.question].text
 
-    async def _answered(self, asked: QuestionAsked) -> QuestionAnswered:
+    async def _answer(self, question: QuestionAsked) -> QuestionAnswered:
         if self.policy == "ask" and self.answerer is not None:
             async with self._turn:  # one question at a time at a terminal
-                return QuestionAnswered(asked.question, clean(await self.answerer(asked)), "user")
+                return QuestionAnswered(question.question, clean(await self.answerer(question)), "user")
         if self.policy == "wait":
-            raise QuestionOpen(f"{asked.role} asks: {asked.text}", question=asked.question)
+            raise QuestionOpen(f"{question.role} asks: {question.text}", question=question.question)
         if self.policy != "default":
-            raise QuestionUnanswered(f"{asked.role} asks: {asked.text}")
-        if asked.default is None:
+            raise QuestionUnanswered(f"{question.role} asks: {question.text}")
+        if question.default is None:
             raise ToolError(self.templates.fill("nobody_answers"), code="question_unanswered")
-        return QuestionAnswered(asked.question, asked.default, "default")
+        return QuestionAnswered(question.question, question.default, "default")
 
 
-def _asked(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked:
+def _event(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked:
     name = f"q{len(scope.view.questions) + 1}"
     return QuestionAsked(name, scope.lane, scope.role, call, question.text, question.form, question.options, question.default)

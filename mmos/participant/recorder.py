@@ -1,57 +1,123 @@
-"""Records one request to a model: what was asked, each attempt that failed, and the reply."""
+"""Records one request to a model: what goes out, each attempt that fails, and the reply."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmos.errors import HostError
+from mmos.calls.channels import Channel
+from mmos.calls.reading import rescued
+from mmos.errors import HostError, Repetition
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
 from mmos.fleet.fleet import Observer
-from mmos.messages import Message, Reply
+from mmos.messages import REPETITION, Message, Reply, Usage
+from mmos.prompting.compose import Plan
 from mmos.prompting.frame import Frame
 from mmos.scope import Scope
 
 
+def next_id(scope: Scope) -> str:
+    """The id of the next request."""
+    return f"a{scope.view.requests + 1}"
+
+
 @dataclass
 class Recorder(Observer):
-    """One request while it is under way."""
+    """Records one request while it is under way."""
 
     scope: Scope
-    asked: ModelAsked
+    event: ModelAsked
+    """The request, as the journal keeps it."""
     frame: Frame
 
-    def begin(self) -> None:
-        if self.asked.frame not in self.scope.view.frames:
+    def record_request(self) -> None:
+        if self.event.frame not in self.scope.view.frames:
             self.scope.record(self.frame.fact)
-        self.scope.record(self.asked)
+        self.scope.record(self.event)
         self.scope.hint("turn")
-        self._begun = self.scope.clock()
-
-    @staticmethod
-    def name(scope: Scope) -> str:
-        """The id of the next request."""
-        return f"a{scope.view.requests + 1}"
+        self._start = self.scope.clock()
 
     def failed(self, host: str, error: HostError) -> None:
-        self.ended(host, error.code, error.message)
+        self.record_failure(host, error.code, error.message)
 
-    def ended(self, host: str, code: str, detail: str) -> None:
+    def record_failure(self, host: str, code: str, detail: str) -> None:
         """Record that an attempt gave no reply."""
-        asked = self.asked
-        self.scope.record(ModelFailed(asked.ask, asked.lane, asked.role, asked.model, host, code, detail, self.heard()))
+        event = self.event
+        self.scope.record(ModelFailed(event.ask, event.lane, event.role, event.model, host, code, detail, self.take_text()))
 
-    def heard(self) -> str:
-        """Take the text that has come of this attempt."""
+    def take_text(self) -> str:
+        """The text of this attempt so far. The next attempt starts without it."""
         return ""
 
-    def rescued(self, error: HostError) -> Reply | None:  # noqa: ARG002  # one that can use a failed reply looks at it
-        """What can be used of a failed reply."""
+    def rescue(self, error: HostError) -> Reply | None:  # noqa: ARG002  # one that can use a failed reply looks at it
+        """What MMOS can use of a failed reply."""
         return None
 
-    def replied(self, reply: Reply, message: Message) -> None:
-        """Record the message that came of the reply."""
-        asked, seconds = self.asked, round(self.scope.clock() - self._begun, 6)
+    def record_reply(self, reply: Reply, message: Message) -> None:
+        """Record the message that MMOS read from the reply."""
+        event, seconds = self.event, round(self.scope.clock() - self._start, 6)
         usage, why = reply.usage, reply.placement
         self.scope.record(
-            ModelReplied(asked.ask, asked.lane, asked.role, asked.model, reply.host, message, usage, reply.done_reason, seconds, why)
+            ModelReplied(event.ask, event.lane, event.role, event.model, reply.host, message, usage, reply.done_reason, seconds, why)
         )
+
+
+@dataclass
+class LiveRecorder(Recorder):
+    """Records a request of a conversation. It shows the text to the user while it comes, and keeps it until the reply is whole."""
+
+    channel: Channel
+    plan: Plan
+
+    def __post_init__(self) -> None:
+        self._pieces: list[str] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        hint, keep = self.scope.hint, self._pieces.append
+        if self.scope.listener is None:
+            self.on_token = self.channel.listen(keep)
+            return
+
+        def show(text: str) -> None:
+            keep(text)
+            hint("token", text)
+
+        self.on_token = self.channel.listen(show)
+
+    def placed(self, host: str, cold: bool) -> None:
+        self.scope.hint("loading" if cold else "reading", host)
+
+    def failed(self, host: str, error: HostError) -> None:
+        if isinstance(error, Repetition):
+            return  # what came before it is a reply
+        super().failed(host, error)
+        self._listen()  # the next attempt starts from the beginning
+        self.scope.hint("restart", error.message)
+
+    def takes(self, error: HostError) -> bool:
+        reply = self._unparsed_reply(error)
+        return reply is not None and bool(self.channel.read(reply).message.calls)
+
+    def rescue(self, error: HostError) -> Reply | None:
+        reply = self._start_of_reply(error) if isinstance(error, Repetition) else self._unparsed_reply(error)
+        if reply is not None:
+            self.take_text()
+        return reply
+
+    def _unparsed_reply(self, error: HostError) -> Reply | None:
+        """A reply with calls that the host could not parse. MMOS may read it."""
+        return rescued(error, self.event.model) if self.channel.tools else None
+
+    def _start_of_reply(self, error: Repetition) -> Reply:
+        """The text before the repetition."""
+        self.scope.hint("restart", error.message)
+        self.scope.warn(f"{self.event.role}: {error.message}")
+        content: list[str] = []
+        self.channel.listen(content.append)(error.partial)
+        message = Message("assistant", "".join(content))
+        return Reply(message, self.event.model, error.host, Usage(output_tokens=error.tokens), REPETITION)
+
+    def take_text(self) -> str:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        return text
