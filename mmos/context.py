@@ -24,9 +24,9 @@ _KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,80}")
 _MEMORY = re.compile(r"thread|none|(?:conversation|lane):\S{1,2000}")
 
 PASS_ON = (LimitReached, QuestionOpen, QuestionUnanswered, StateError)
-"""Errors that neither a model nor a tool can fix. They end or pause the run."""
+"""Errors that no model and no tool can fix. They end or pause the run."""
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 class Halt(BaseException):
@@ -145,10 +145,10 @@ class Context:
     room: Room
     call: str
     """The id of the call that is running."""
-    _asked: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
+    _questions: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _under_way: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-    halted: list[MmosError] = field(default_factory=list, init=False, repr=False, compare=False)
-    """Why the run pauses or ends, once it does. The executor looks here, whatever the tool made of it."""
+    halts: list[MmosError] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Why the run pauses or ends. The executor looks here, because the tool may have caught the error."""
 
     def __repr__(self) -> str:
         return f"Context(role={self.scope.role!r}, call={self.call!r}, run={self.scope.run!r})"
@@ -170,8 +170,8 @@ class Context:
 
     def expanded(self, text: str) -> str:
         """The whole answer behind a reference (`artifact:…`) in the text. Without a reference, the text itself."""
-        kept = self.scope.view.artifacts
-        return next((kept[name].text for name in REFERENCE.findall(text) if name in kept), text)
+        artifacts = self.scope.view.artifacts
+        return next((artifacts[name].text for name in REFERENCE.findall(text) if name in artifacts), text)
 
     async def ask(
         self,
@@ -199,16 +199,18 @@ class Context:
             answer: A JSON Schema that the answer must fit. `data` is then its value.
             seconds: The longest time that it may take. Default: the `timeout` of the role.
         """
-        asked = message if isinstance(message, Message) else Message("user", clean(message))
-        name = who if isinstance(who, str) else who.name
-        if not key:
-            self._asked[name] += 1
-        chosen = key or (name if self._asked[name] == 1 else f"{name}-{self._asked[name]}")
+        if isinstance(message, str):
+            message = Message("user", clean(message))
         question = Question(
-            who, asked, _checked(chosen), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
+            who, message, _valid(key or self._next_key(who)), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
             None if tools is None else tuple(tools), None if answer is None else Shape.of(answer), seconds,
         )  # fmt: skip
-        return await self._passed(self.room.ask(self.scope, question, call=self.call))
+        return await self._result(self.room.ask(self.scope, question, call=self.call))
+
+    def _next_key(self, who: str | Participant) -> str:
+        name = who if isinstance(who, str) else who.name
+        self._questions[name] += 1
+        return name if self._questions[name] == 1 else f"{name}-{self._questions[name]}"
 
     def _memory(self, memory: str) -> str:
         kind, _, name = memory.partition(":")
@@ -223,45 +225,46 @@ class Context:
 
         A step that a crash cuts off is done again if the call is: see `after_crash`.
         """
-        done = self.scope.view.steps.get((self.call, _checked(key)))
-        if done is None:
+        step = self.scope.view.steps.get((self.call, _valid(key)))
+        if step is None:
             if key in self._under_way:
                 raise ToolError(f"The step {key} is already under way.")
             self._under_way.add(key)
             try:
-                value = _as_json(await called(function))
+                value = _as_json(await invoke(function))
             finally:
                 self._under_way.discard(key)
-            done = StepFinished(self.call, self.scope.lane, key, value)
-            self.scope.record(done)
+            step = StepFinished(self.call, self.scope.lane, key, value)
+            self.scope.record(step)
             await self.scope.durable()
-        return done.value
+        return step.value
 
     async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
         """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
-        return await self._passed(self.room.interpret(self.scope, text, role=role or self.scope.role))
+        return await self._result(self.room.interpret(self.scope, text, role=role or self.scope.role))
 
     async def ask_user(self, question: UserQuestion) -> str:
         """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
-        return await self._passed(self.room.ask_user(self.scope, question, call=self.call))
+        return await self._result(self.room.ask_user(self.scope, question, call=self.call))
 
-    async def _passed(self, given: Awaitable[Given]) -> Given:
+    async def _result(self, work: Awaitable[Result]) -> Result:
+        """The result of the work. If the run pauses or ends, the call of the tool ends here."""
         try:
-            return await given
+            return await work
         except PASS_ON as error:
-            self.halted.append(error)
+            self.halts.append(error)
             raise Halt(error) from None
 
 
-async def called(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
+async def invoke(function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
     """Call a function, sync or async, and return its result. A sync function runs on a thread, so it may block."""
     if inspect.iscoroutinefunction(function):
-        return await function(*given, **named)
-    result = await on_thread(function, *given, **named)
+        return await function(*arguments, **keywords)
+    result = await on_thread(function, *arguments, **keywords)
     return await result if inspect.isawaitable(result) else result
 
 
-def _checked(key: str) -> str:
+def _valid(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ToolError(f"{key[:80]!r} is no key: a key has up to 80 characters, without blanks and '/'.")
     return key

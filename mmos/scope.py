@@ -150,11 +150,11 @@ class Scope:
             return LimitReached(
                 f"The run sent {counted(view.requests, 'request')} to models.",
                 limit="limit_total_turns",
-                next_step=_raised("total_turns", self.run),
+                next_step=_advice("total_turns", self.run),
             )
         if limits.tokens is not None and view.tokens >= limits.tokens:
             used = f"The run has used {view.tokens:,} of {counted(limits.tokens, 'token')}."
-            return LimitReached(used, limit="limit_tokens", next_step=_raised("tokens", self.run))
+            return LimitReached(used, limit="limit_tokens", next_step=_advice("tokens", self.run))
         return None
 
     def check_turns(self) -> None:
@@ -177,5 +177,5 @@ class Scope:
             )
 
 
-def _raised(limit: str, run: str) -> str:
+def _advice(limit: str, run: str) -> str:
     return f"`mmos runs show {run}` shows what they were for. If the run needs more, raise limits.{limit} in the configuration."

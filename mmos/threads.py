@@ -1,4 +1,4 @@
-"""Runs a blocking function on its own thread. The thread neither keeps the process alive nor ends it."""
+"""Runs a blocking function on its own thread. The process can end before the thread, and an error in the thread does not end the process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _ENDS = (SystemExit, KeyboardInterrupt, StopIteration)
 """Exceptions that would end the program, or that a future cannot hold."""
 
 
-async def on_thread(function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
-    """Run the function on a thread and return its result. When the caller is cancelled, the thread runs on, because Python cannot stop a thread."""
+async def on_thread(function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
+    """Run the function on a thread and return its result. If the caller is cancelled, the thread continues, because Python cannot stop a thread."""
     loop = asyncio.get_running_loop()
     outcome = _Outcome(loop.create_future())
 
     def work() -> None:
         with outcome:
-            outcome.result = function(*given, **named)
+            outcome.result = function(*arguments, **keywords)
         if not loop.is_closed():
             loop.call_soon_threadsafe(outcome.settle)
 

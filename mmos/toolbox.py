@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints, overload
 import orjson
 
 from mmos.calls.spec import Spec
-from mmos.context import Context, called
+from mmos.context import Context, invoke
 from mmos.errors import InvalidArguments, ToolError
 from mmos.messages import clean
 
@@ -42,8 +42,8 @@ class Tool:
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())
-        given = (name if name in required else f"{name}?" for name in self.spec.parameters.get("properties", {}))
-        return f"<Tool {self.name}({', '.join(given)})>"
+        parameters = (name if name in required else f"{name}?" for name in self.spec.parameters.get("properties", {}))
+        return f"<Tool {self.name}({', '.join(parameters)})>"
 
     @property
     def name(self) -> str:
@@ -138,9 +138,9 @@ def tool(function: Any = None, /, **options: Any) -> Any:
     if unknown:
         raise TypeError(f"@tool has no option {', '.join(sorted(unknown))}; options: name, description, after_crash, timeout, repeatable")
 
-    def mark(marked: Any) -> Any:
-        marked.__mmos_tool__ = options
-        return marked
+    def mark(function: Any) -> Any:
+        function.__mmos_tool__ = options
+        return function
 
     return mark if function is None else mark(function)
 
@@ -155,10 +155,10 @@ def from_function(function: Callable[..., Any], **defaults: Any) -> Tool:
     convert = _converter(model)
 
     async def run(scene: Context, arguments: Mapping[str, Any]) -> Any:
-        given = convert(arguments)
+        keywords = convert(arguments)
         if context:
-            given[context] = scene
-        return await called(function, **given)
+            keywords[context] = scene
+        return await invoke(function, **keywords)
 
     return Tool(spec, run, **options)
 
@@ -237,30 +237,30 @@ def _model(function: Callable[..., Any], fields: Mapping[str, tuple[Any, Any]]) 
     from pydantic import ConfigDict, Field, create_model
     from pydantic.errors import PydanticUserError
 
-    numbered: Any = {f"p{n}": (hint, Field(default, alias=name)) for n, (name, (hint, default)) in enumerate(fields.items())}
+    fields_by_number: Any = {f"p{n}": (hint, Field(default, alias=name)) for n, (name, (hint, default)) in enumerate(fields.items())}
     try:
-        model: Any = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **numbered)
+        model: Any = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields_by_number)
         schema = model.model_json_schema()
     except PydanticUserError as error:
         raise TypeError(f"{function.__name__}: a parameter has a type that JSON does not have: {error.message}") from error
-    return model, {"type": "object", "properties": {}, **_inlined(schema, schema.pop("$defs", {}))}
+    return model, {"type": "object", "properties": {}, **_without_references(schema, schema.pop("$defs", {}))}
 
 
-def _inlined(part: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
+def _without_references(part: Any, definitions: Mapping[str, Any], above: tuple[str, ...] = ()) -> Any:
     """The schema without references, because hosts drop them, and without titles, because they cost the model tokens."""
     if isinstance(part, list):
-        return [_inlined(each, known, above) for each in part]
+        return [_without_references(each, definitions, above) for each in part]
     if not isinstance(part, dict):
         return part
     name = part.get("$ref", "").rpartition("/")[2]
     if name in above:
         return {"type": "object"}  # a type that contains itself: only the function checks it from here on
     if name:
-        part, above = {**known[name], **part}, (*above, name)
+        part, above = {**definitions[name], **part}, (*above, name)
     return {
-        key: {field: _inlined(each, known, above) for field, each in value.items()}
+        key: {field: _without_references(each, definitions, above) for field, each in value.items()}
         if key == "properties"
-        else (value if key in ("default", "enum", "const", "examples") else _inlined(value, known, above))
+        else (value if key in ("default", "enum", "const", "examples") else _without_references(value, definitions, above))
         for key, value in part.items()
         if key not in ("$ref", "title", "discriminator")
     }
@@ -274,10 +274,10 @@ def _converter(model: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
     def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            made = model.model_validate(arguments)
+            instance = model.model_validate(arguments)
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             raise InvalidArguments("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)) from error
-        return {name: getattr(made, places[name]) for name in arguments}
+        return {name: getattr(instance, places[name]) for name in arguments}
 
     return convert

@@ -200,7 +200,7 @@ async def test_an_object_that_is_called_may_be_async() -> None:
             return word.upper()
 
     caller = Caller()
-    made = Tool(Spec("caller", ""), lambda _, arguments: mmos.context.called(caller, **arguments))
+    made = Tool(Spec("caller", ""), lambda _, arguments: mmos.context.invoke(caller, **arguments))
     assert await made.run(NOWHERE, {"word": "hi"}) == "HI"
 
 

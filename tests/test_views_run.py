@@ -26,7 +26,7 @@ from mmos.events import (
     RunStarted,
 )
 from mmos.messages import Message, ToolCall, Usage
-from mmos.views.run import REFERENCE, RunView, canonical
+from mmos.views.run import REFERENCE, RunView, call_key
 from tests.plausible import histories
 
 
@@ -91,12 +91,12 @@ def test_a_swap_is_a_load_that_pushed_a_model_out() -> None:
 def test_a_call_that_is_taken_up_again_counts_once() -> None:
     view = viewed(*BEGUN, started("c1"), RunResumed("p2"), started("c1"), finished("c1", ok=False))
     assert (view.calls, view.tools["look"].calls, view.tools["look"].failed) == (1, 1, 1)
-    assert view.repeats[canonical("arbiter", "look", {"at": 1})] == ["r"]
+    assert view.repeats[call_key("arbiter", "look", {"at": 1})] == ["r"]
 
 
 def test_one_spelling_for_the_same_call_whatever_the_order_of_its_keys() -> None:
-    assert canonical("a", "t", {"x": 1, "y": {"b": 2, "a": [1]}}) == canonical("a", "t", {"y": {"a": [1], "b": 2}, "x": 1})
-    assert len({canonical("a", "t", {}), canonical("b", "t", {}), canonical("a", "u", {}), canonical("a", "t", {"x": None})}) == 4
+    assert call_key("a", "t", {"x": 1, "y": {"b": 2, "a": [1]}}) == call_key("a", "t", {"y": {"a": [1], "b": 2}, "x": 1})
+    assert len({call_key("a", "t", {}), call_key("b", "t", {}), call_key("a", "u", {}), call_key("a", "t", {"x": None})}) == 4
 
 
 def test_what_broke_off_is_kept_until_something_whole_comes() -> None:

@@ -74,7 +74,7 @@ class Ladder:
             return await self._second_reading(inquiry, reading, again) if again else reading
 
     async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:
-        """Ask the interpreter which call a call that cannot run stands for. Every change is recorded."""
+        """Ask the interpreter which call the model wanted when its call cannot run. Every change is recorded."""
         source = orjson.dumps({"name": call.name, "arguments": call.arguments}).decode()
         if not self._may_interpret(source) or not _may_ask(scope) or not box:
             return None

@@ -55,7 +55,7 @@ class ToolUse:
     failed: int = 0
 
 
-def canonical(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
+def call_key(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
     """The same text for the same call by the same role, in any order of its keys."""
     return f"{role} {tool} {orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()}"
 
@@ -112,7 +112,7 @@ class RunView:
     interruptions: Counter[str] = field(default_factory=Counter)
     """How often a crash or an immediate stop cut each call off before it had a result."""
     repeats: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """For each canonical call, the lanes that made it, once for each time."""
+    """For each `call_key`, the lanes that made the call, once for each time."""
     withheld_tools: dict[str, set[str]] = field(default_factory=dict)
     """For each lane, the tools that are withheld in its next turn."""
     hidden_tools: dict[str, set[str]] = field(default_factory=dict)
@@ -237,7 +237,7 @@ def _call_started(view: RunView, event: events.CallStarted) -> None:
         return  # resumed after a crash or a question: still the same call
     view.started_calls[event.call] = event
     view.tools.setdefault(event.tool, ToolUse(event.tool)).calls += 1
-    view.repeats[canonical(event.role, event.tool, event.arguments)].append(event.lane)
+    view.repeats[call_key(event.role, event.tool, event.arguments)].append(event.lane)
 
 
 def _call_finished(view: RunView, event: events.CallFinished) -> None:
