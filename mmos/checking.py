@@ -15,29 +15,29 @@ MOST = 2**40
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]")
 """Characters that nobody sees, and that Python calls printable."""
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
-def sound(made: Made) -> Made:
+def sound(value: Value) -> Value:
     """The value, if all its fields are of the right kinds. Raises `TypeError` if not.
 
     A number that is negative or too large becomes the nearest that is allowed, so that one number makes no journal unreadable.
     """
-    kind: type = type(made)
+    kind: type = type(value)
     for name, kinds, of_texts in _kinds(kind):
-        value = getattr(made, name)
-        if not isinstance(value, kinds) or (of_texts and not {*map(type, getattr(made, name))} <= {str}):
-            raise TypeError(f"{name}: {type(value).__name__}")
-        if isinstance(value, int | float) and not 0 <= value <= MOST and object not in kinds:
-            object.__setattr__(made, name, type(value)(min(max(value, 0), MOST)))
-    return made
+        part = getattr(value, name)
+        if not isinstance(part, kinds) or (of_texts and not {*map(type, getattr(value, name))} <= {str}):
+            raise TypeError(f"{name}: {type(part).__name__}")
+        if isinstance(part, int | float) and not 0 <= part <= MOST and object not in kinds:
+            object.__setattr__(value, name, type(part)(min(max(part, 0), MOST)))
+    return value
 
 
 @cache
-def _kinds(made: type) -> tuple[tuple[str, tuple[type, ...], bool], ...]:
-    """Each field that is written down: its name, the types that it may have, and whether it is a tuple of texts."""
-    hints = get_type_hints(made)
-    names = [spec.name for spec in fields(made) if spec.init]
+def _kinds(kind: type) -> tuple[tuple[str, tuple[type, ...], bool], ...]:
+    """Each field that the journal keeps: its name, the types that it may have, and whether it is a tuple of texts."""
+    hints = get_type_hints(kind)
+    names = [spec.name for spec in fields(kind) if spec.init]
     return tuple((name, tuple(_types(hints[name])), hints[name] == tuple[str, ...]) for name in names)
 
 

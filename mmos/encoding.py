@@ -13,7 +13,7 @@ from mmos.events import Event, Reason, Unknown
 from mmos.messages import Message, Usage
 
 DEEPEST = 200
-"""Levels of lists and objects in a fact. Deeper ones cannot be written as JSON again."""
+"""Levels of lists and objects in an event. Deeper ones cannot be written as JSON again."""
 
 KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__() if cls is not Unknown}
 
@@ -29,24 +29,23 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
 
 
 def encode(event: Event) -> bytes:
-    """The fact as JSON, without fields that start with an underscore."""
+    """The event as JSON, without fields that start with an underscore."""
     if isinstance(event, Unknown):
         return orjson.dumps(event.data)
     return orjson.dumps(event)
 
 
 def decode(kind: str, data: bytes) -> Event:
-    """The fact that `encode` wrote, in this version, an older or a newer one."""
+    """The event that `encode` wrote, in this version, an older or a newer one."""
     raw = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > DEEPEST and is_deep(raw, DEEPEST):
         raise ValueError("nested too deeply")
     cls = KINDS.get(kind)
     if cls is None:
         return Unknown(kind, raw)
-    known = {}
+    values = {}
     for spec in fields(cls):  # type: ignore[arg-type]
         if spec.name in raw:
-            value = raw[spec.name]
-            nested = _NESTED.get(spec.name)
-            known[spec.name] = nested(value) if nested and value is not None else value
-    return sound(cls(**known))
+            value, convert = raw[spec.name], _NESTED.get(spec.name)
+            values[spec.name] = convert(value) if convert and value is not None else value
+    return sound(cls(**values))

@@ -98,7 +98,7 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class LaneOpened(Event):
-    """A participant received a message to answer. A lane is this exchange, from the message to the answer."""
+    """A participant received a message to answer. Its lane is the place of this exchange."""
 
     kind = "lane_opened"
     lane: str
@@ -135,9 +135,9 @@ class LaneClosed(Event):
     role: str
     status: Status
     text: str = ""
-    """The part of an answer that did not arrive whole. A whole answer is in the reply."""
+    """The beginning of an answer that was cut off. A whole answer is in the reply."""
     mark: str = ""
-    """What later turns of the participant read after that part."""
+    """What the participant reads after it in later turns."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class HistoryShortened(Event):
 
 @dataclass(frozen=True)
 class ModelLearned(Event):
-    """Something about a model that a run has shown. Later runs, also after a restart, go by it."""
+    """Something that a run has shown about a model. Later runs use it, also after a restart."""
 
     kind = "model_learned"
     model: str
@@ -242,10 +242,10 @@ class ModelLearned(Event):
     factor: float = 0.0
     """If not 0: its tokens for each token of MMOS's estimate."""
     window: int = 0
-    """If not 0: the tokens that it really holds when `asked_window` were asked for."""
+    """If not 0: its real window, when `asked_window` was asked for."""
     asked_window: int = 0
     channel: str = ""
-    """If not empty: the channel that serves, as long as the model has this `digest`."""
+    """If not empty: the channel that works, as long as the model has this `digest`."""
     digest: str = ""
     refused: str = ""
     """If not empty: the digest of a format that its host refused."""
@@ -351,7 +351,7 @@ class QuestionAnswered(Event):
 
 @dataclass(frozen=True)
 class Unknown(Event):
-    """A fact from a newer mmos. This version keeps it unchanged and does not understand it."""
+    """An event of a newer MMOS. This version keeps it unchanged and does not understand it."""
 
     kind = "unknown"
     name: str
@@ -363,7 +363,7 @@ class Unknown(Event):
 
 @dataclass(frozen=True)
 class Entry:
-    """A fact with its run, its thread, its time and, after the commit, its number."""
+    """An event with its run, its thread, its time and, after the commit, its number."""
 
     run: str
     thread: str

@@ -1,4 +1,4 @@
-"""Puts texts from outside between lines that they cannot close, so that nobody takes them for the user's words or for ours."""
+"""Puts texts of others between lines that they cannot close. So no model takes them for words of the user or of MMOS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POSES = re.compile(
     rf"|[^\w\n]*+(?:{_RESULT}|the[ \t]+user\b[^\w\n]{{0,3}}s?[ \t]*(?:says?|said|wrote|own[ \t]+words)\b|what[ \t].{{0,60}}[ \t]asks[ \t]+of[ \t]+you\b))",
     re.IGNORECASE | re.MULTILINE,
 )
-"""The words with which we introduce what the user says, what a tool gave, and what was done about a call."""
+"""The words with which MMOS introduces words of the user, results of tools, and notes about a call."""
 
 
 class Fenced(str):
@@ -35,7 +35,7 @@ class Fenced(str):
 
 
 def plain(text: str) -> str:
-    """The text as it looks: without characters that nobody sees, and with one spelling for those that look alike. It is only compared."""
+    """The text as it looks, for comparisons: without invisible characters, and with one spelling for characters that look alike."""
     if text.isascii():
         return text
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -57,15 +57,15 @@ def widened(template: str, values: Iterable[str]) -> str:
     """A template whose fences are longer than any in the values that are put into it."""
     if not _LINE.search(template):
         return template
-    held = [value for value in values if not isinstance(value, Fenced) and _RUN.search(plain(value))]
-    if not held:
+    risky = [value for value in values if not isinstance(value, Fenced) and _RUN.search(plain(value))]
+    if not risky:
         return template
-    lengths = {sign: _longer(held, kind) for kind in ("<>", "`", "~") for sign in kind}
+    lengths = {sign: _longer(risky, kind) for kind in ("<>", "`", "~") for sign in kind}
     return _LINE.sub(lambda line: line[0][0] * max(len(line[0]), lengths[line[0][0]]), template)
 
 
 def poses(text: str) -> bool:
-    """Whether a line of the text begins as if it were ours, or the user's."""
+    """Whether a line of the text begins like words of MMOS or of the user."""
     return _POSES.search(_BREAKS.sub("\n", plain(text))) is not None
 
 
@@ -74,7 +74,7 @@ def poses_as_result(text: str) -> bool:
 
 
 def apart(text: str) -> str:
-    """The text; between lines of its own, where it would pass for more than a tool's."""
+    """The text of a tool. If it poses as something more, it stands between lines of its own."""
     return f"[The tool gave the text between these lines:]\n{fenced(text)}" if poses(text) else text
 
 

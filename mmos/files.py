@@ -1,4 +1,4 @@
-"""Files that go along with the user's words: text in UTF-8 or an image, and never more than a model could read."""
+"""Reads files that the user attaches: texts in UTF-8 and images, up to the size that a model can read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
 
 def read(path: str | Path) -> File:
-    """A regular file as it is attached; what else has a name could keep its reader waiting for ever, and is not opened."""
+    """Read a regular file to attach it. A pipe or a device is an error, because reading it could take for ever."""
     place = Path(path)
     try:
         data = content(place, MOST_IMAGE + 1)
@@ -35,7 +35,7 @@ def read(path: str | Path) -> File:
 
 
 def content(place: Path, most: int, *, follow: bool = True) -> bytes:
-    """The first bytes of a regular file. Opening a pipe waits for its writer, unless one asks not to.
+    """The first `most` bytes of a regular file. Anything else, such as a pipe, is an error, and opening it does not wait.
 
     `follow=False`: a symbolic link is not followed. The folder may come from a stranger.
     """
@@ -52,7 +52,7 @@ def content(place: Path, most: int, *, follow: bool = True) -> bytes:
 
 
 def file_of(name: str, data: bytes) -> File:
-    """Bytes as a file of this name; an image is known by how it begins."""
+    """Make a file of this name from its bytes. The first bytes show whether it is an image."""
     name = clean(name)
     if not data.startswith(_IMAGES) and not (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
         return File(name, text_of(name, data))
@@ -62,7 +62,7 @@ def file_of(name: str, data: bytes) -> File:
 
 
 def text_of(name: str, data: bytes) -> str:
-    """The text of these bytes, when they are one and a model could read it."""
+    """The bytes as a text. Raise if they are no text, or too many for a model."""
     if len(data) > MOST_TEXT:
         raise UsageError(
             f"{name} has more than {MOST_TEXT >> 10:,} kB. No model reads that much at once.", next_step="Give the part that matters."

@@ -17,18 +17,18 @@ class Log:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def debug(self, event: str, **facts: Any) -> None:
-        self._write(_DEBUG, event, facts)
+    def debug(self, event: str, **values: Any) -> None:
+        self._write(_DEBUG, event, values)
 
-    def info(self, event: str, **facts: Any) -> None:
-        self._write(_INFO, event, facts)
+    def info(self, event: str, **values: Any) -> None:
+        self._write(_INFO, event, values)
 
-    def warning(self, event: str, **facts: Any) -> None:
-        self._write(_WARNING, event, facts)
+    def warning(self, event: str, **values: Any) -> None:
+        self._write(_WARNING, event, values)
 
-    def _write(self, level: int, event: str, facts: dict[str, Any]) -> None:
-        if _door(self._name).isEnabledFor(level):
-            _bound(self._name).log(level, event, **facts)
+    def _write(self, level: int, event: str, values: dict[str, Any]) -> None:
+        if _standard_logger(self._name).isEnabledFor(level):
+            _logger(self._name).log(level, event, **values)
 
 
 def logger(name: str) -> Log:
@@ -37,27 +37,27 @@ def logger(name: str) -> Log:
 
 
 @cache
-def _bound(name: str) -> BoundLogger:
+def _logger(name: str) -> BoundLogger:
     import structlog
 
     processors: list[structlog.types.Processor] = [
         structlog.stdlib.filter_by_level,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,  # the record's message is the dict of facts, and the handler formats it
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,  # the record's message is the dict of values, and the handler formats it
     ]
-    made = structlog.wrap_logger(
-        _door(name), processors=processors, wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True
+    wrapper = structlog.wrap_logger(
+        _standard_logger(name), processors=processors, wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True
     )
-    return cast("BoundLogger", made)
+    return cast("BoundLogger", wrapper)
 
 
 _DEBUG, _INFO, _WARNING = 10, 20, 30
 """The levels of the standard library. Its `logging` is imported only when it is needed."""
 
-_TOLD = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})
-"""Facts that `-v` shows. The others are for debugging."""
+_USUAL = frozenset({"call_finished", "model_replied", "model_failed", "question_asked", "loop_noticed"})
+"""Events that `-v` shows. The others are for debugging."""
 
-_LOGGED = (
+_FIELDS = (
     "lane",
     "role",
     "ask",
@@ -74,30 +74,30 @@ _LOGGED = (
     "times",
     "window",
 )
-"""Fields that hold ids, names, counts or seconds from MMOS in every fact, never text of people or models."""
+"""Fields that hold ids, names, counts or seconds from MMOS in every event, never text of people or models."""
 
-_FACTS = "mmos.facts"
+_EVENTS = "mmos.facts"
 
 _ELSEWHERE = frozenset({"run_started", "run_finished"})
-"""Facts with their own log lines, at the start and the end of a run."""
+"""Events with their own log lines, at the start and the end of a run."""
 
 
-def log_fact(run: str, kind: str, fact: object) -> None:
-    """Log a fact of a run, without the texts of people and models and without the names of tools that a model made up."""
-    level = _INFO if kind in _TOLD else _DEBUG
-    if kind in _ELSEWHERE or not _door(_FACTS).isEnabledFor(level):
+def log_event(run: str, kind: str, event: object) -> None:
+    """Log an event of a run, without the texts of people and models and without the names of tools that a model made up."""
+    level = _INFO if kind in _USUAL else _DEBUG
+    if kind in _ELSEWHERE or not _standard_logger(_EVENTS).isEnabledFor(level):
         return
-    told: dict[str, Any] = {name: value for name in _LOGGED if (value := getattr(fact, name, "")) not in ("", None)}
-    if getattr(fact, "ok", False):
-        told["tool"] = getattr(fact, "tool", "")
-    usage = getattr(fact, "usage", None)
+    values: dict[str, Any] = {name: value for name in _FIELDS if (value := getattr(event, name, "")) not in ("", None)}
+    if getattr(event, "ok", False):
+        values["tool"] = getattr(event, "tool", "")
+    usage = getattr(event, "usage", None)
     if usage is not None:
-        told |= {"prompt_tokens": usage.prompt_tokens, "output_tokens": usage.output_tokens}
-    _bound(_FACTS).bind(run=run).log(level, kind, **told)
+        values |= {"prompt_tokens": usage.prompt_tokens, "output_tokens": usage.output_tokens}
+    _logger(_EVENTS).bind(run=run).log(level, kind, **values)
 
 
 @cache
-def _door(name: str) -> Logger:
+def _standard_logger(name: str) -> Logger:
     import logging
 
     return logging.getLogger(name)

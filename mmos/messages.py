@@ -14,9 +14,9 @@ LOADED = 0.1
 """Seconds of the host's clock. A loaded model reports at most 0.045, so more than this means that the host loaded it for the call."""
 
 REPETITION = "repetition"
-"""The reason of a reply that MMOS stopped because it repeated itself. Hosts report `stop` and `length`."""
+"""The `done_reason` of a reply that MMOS stopped because the model repeated itself. Hosts report `stop` and `length`."""
 
-Made = TypeVar("Made")
+Form = TypeVar("Form")
 Speaker = Literal["system", "user", "assistant", "tool"]
 
 
@@ -62,26 +62,26 @@ class Message:
     tool_name: str = ""
     call_id: str = ""
     files: tuple[File, ...] = ()
-    """The attached files. Whether the model sees images decides what it gets."""
+    """The attached files. A model that cannot see images does not get the images."""
     _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
     _forms: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def wire(self) -> bytes:
-        """The message as JSON for `/api/chat`, made on first use and then kept."""
+        """The message as JSON for `/api/chat`. It is written on first use and kept."""
         if not self._wire:
             object.__setattr__(self, "_wire", orjson.dumps(self._wire_form()))
         return self._wire
 
-    def form(self, name: str, make: Callable[[Message], Made]) -> Made:
-        """A value derived from the message, made on first use and then kept, because a message lives for many turns."""
+    def form(self, name: str, make: Callable[[Message], Form]) -> Form:
+        """A value that `make` derives from the message, on first use. The message keeps it, because it is in the prompts of many turns."""
         forms = self._forms
         if forms is None:
             forms = {}
             object.__setattr__(self, "_forms", forms)
         if name not in forms:
             forms[name] = make(self)
-        return cast(Made, forms[name])
+        return cast(Form, forms[name])
 
     def _wire_form(self) -> dict[str, Any]:
         # A turn with text and calls loses its calls in many templates (`if .Content … else if .ToolCalls`),
@@ -96,21 +96,21 @@ class Message:
         return form
 
     @classmethod
-    def as_given(cls, given: Mapping[str, Any]) -> Message:
-        """A message that the caller wrote in the format of `/api/chat`. It is sent as it is, with all its keys."""
+    def verbatim(cls, body: Mapping[str, Any]) -> Message:
+        """A message in the format of `/api/chat`. It goes out as it is, with all its keys."""
         calls = tuple(
             ToolCall(call.get("id", ""), call["function"]["name"], call["function"].get("arguments") or {})
-            for call in given.get("tool_calls") or ()
+            for call in body.get("tool_calls") or ()
         )
         message = cls(
-            given["role"], given.get("content") or "", calls, tool_name=given.get("tool_name", ""), call_id=given.get("tool_call_id", "")
+            body["role"], body.get("content") or "", calls, tool_name=body.get("tool_name", ""), call_id=body.get("tool_call_id", "")
         )
-        object.__setattr__(message, "_wire", orjson.dumps(dict(given)))
+        object.__setattr__(message, "_wire", orjson.dumps(dict(body)))
         return message
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
-        made = cls(
+        message = cls(
             role=data["role"],
             content=data["content"],
             calls=tuple(ToolCall.from_json(call) for call in data.get("calls", ())),
@@ -119,7 +119,7 @@ class Message:
             call_id=data.get("call_id", ""),
             files=tuple(File.from_json(file) for file in data.get("files", ())),
         )
-        return sound(made)
+        return sound(message)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer of a host: `done: true` has arrived."""
+    """A whole reply of a model: `done: true` has arrived."""
 
     message: Message
     model: str

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from mmos.errors import LimitReached, StateDamaged
 from mmos.events import ArtifactKept, Entry, Event, Warned
 from mmos.journal import Journal
-from mmos.logs import log_fact
+from mmos.logs import log_event
 from mmos.plurals import counted
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
@@ -100,7 +100,7 @@ class Scope:
         self.view.apply(entry)
         self.conversation.apply(entry)
         self.pulse.at = self.clock()
-        log_fact(self.run, event.kind, event)
+        log_event(self.run, event.kind, event)
         return entry
 
     def warn(self, text: str, *, unserved: Iterable[str] = ()) -> None:

@@ -160,7 +160,7 @@ def test_a_message_is_shaped_once_in_its_life() -> None:
 )
 def test_what_cannot_be_read_is_said(content: str, done: str, why: str) -> None:
     reading = SCHEMA.read(reply(content, done=done))
-    assert why in Templates().worded(reading.unclear)
+    assert why in Templates().explain(reading.unclear)
     assert reading.message.calls == ()
 
 

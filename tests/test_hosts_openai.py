@@ -107,9 +107,9 @@ async def test_everything_that_can_be_asked_for() -> None:
 
 async def test_messages_of_the_users_own_find_their_results_and_keep_their_pictures() -> None:
     history = [
-        Message.as_given({"role": "user", "content": "What is this?", "images": ["iVBORw0KGgo=", "/9j/4AAQ"]}),
-        Message.as_given({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "dig", "arguments": {}}}]}),
-        Message.as_given({"role": "tool", "content": "earth", "tool_name": "dig"}),
+        Message.verbatim({"role": "user", "content": "What is this?", "images": ["iVBORw0KGgo=", "/9j/4AAQ"]}),
+        Message.verbatim({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "dig", "arguments": {}}}]}),
+        Message.verbatim({"role": "tool", "content": "earth", "tool_name": "dig"}),
     ]
     async with opened(sent(finished())) as (host, wire):
         await host.chat(ChatRequest("m", history, 4096), timeouts=Timeouts())

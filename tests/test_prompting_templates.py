@@ -67,7 +67,7 @@ def test_every_shipped_text_is_described_and_holds_known_places_only() -> None:
     assert {path.stem for path in set_of("small").glob("*.md")} < shipped
     assert Templates().problems() == Templates(set_of("small")).problems() == Templates(set_of("small")).unused() == []
     for name, text in texts().items():
-        assert set(Templates().held(name)) == text.places.keys()
+        assert set(Templates().places_in(name)) == text.places.keys()
 
 
 def test_the_code_fills_the_places_that_are_described() -> None:

@@ -163,7 +163,7 @@ def _as_question(message: Message) -> Message:
     """A message of the user. On this channel results are messages of the user too. So a text that looks like a result is marked as a question."""
     if not poses_as_result(message.content):
         return message
-    return Message.as_given({**orjson.loads(message.wire), "content": f"You are asked:\n{fenced(message.content)}"})
+    return Message.verbatim({**orjson.loads(message.wire), "content": f"You are asked:\n{fenced(message.content)}"})
 
 
 def _as_text(message: Message) -> Message:

@@ -60,7 +60,7 @@ class Shelf:
 
         about = texts()[name]
         try:
-            used = self.templates.held(name)
+            used = self.templates.places_in(name)
         except ConfigError:  # one of the problems
             used = ()
         return {

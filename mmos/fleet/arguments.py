@@ -19,7 +19,7 @@ def message(value: Message | Mapping[str, Any]) -> Message:
     if not isinstance(value.get("role"), str) or not isinstance(value.get("content") or "", str):
         raise UsageError("A message needs a role and a content, both text.", next_step="Use the format of Ollama's /api/chat.")
     try:
-        return Message.as_given(value)
+        return Message.verbatim(value)
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
 

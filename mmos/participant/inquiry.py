@@ -42,7 +42,7 @@ class Inquiry:
         scope, channel = self.scope, "schema" if frame.format else "tools"
         event = replace(
             like or ModelAsked("", "", role.name, role.model, role.window),
-            ask=next_id(scope), lane=scope.lane, frame=frame.fact.frame, channel=channel,
+            ask=next_id(scope), lane=scope.lane, frame=frame.event.frame, channel=channel,
         )  # fmt: skip
         lane = scope.conversation.lanes[scope.run, event.shows or event.lane]
         request = request_of(event, frame, lane, guarded=not scope.limits.repetition)

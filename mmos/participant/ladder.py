@@ -64,7 +64,7 @@ class Ladder:
         asks_interpreter = bool(text) and not reading.quoted and self._may_interpret(text)
         if not box or not _may_ask(scope) or not (asks_interpreter or again):
             return reading
-        with self._inquiry(scope, text or self.templates.worded(reading.unclear)) as inquiry:
+        with self._inquiry(scope, text or self.templates.explain(reading.unclear)) as inquiry:
             if asks_interpreter:
                 calls = await self._interpret(inquiry, text, box, text)
                 calls = _without_quotations(calls, text, Seen(scope.exchange.all_messages()))

@@ -31,7 +31,7 @@ class Recorder(Observer):
 
     def record_request(self) -> None:
         if self.event.frame not in self.scope.view.frames:
-            self.scope.record(self.frame.fact)
+            self.scope.record(self.frame.event)
         self.scope.record(self.event)
         self.scope.hint("turn")
         self._start = self.scope.clock()

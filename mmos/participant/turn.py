@@ -199,7 +199,7 @@ class Turn:
         plan = self._plan(offer.frame, sight.tokens + estimate(tail))
         event = ModelAsked(
             next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
-            offer.frame.fact.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
+            offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
         return LiveRecorder(scope, event, offer.frame, offer.channel, plan)
 
@@ -249,7 +249,7 @@ class Turn:
             recorder.record_failure(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
             raise
         if clear is not reading and not clear.message.calls:  # the user has seen a different answer stream by
-            scope.hint("restart", self._templates.worded(reading.unclear))
+            scope.hint("restart", self._templates.explain(reading.unclear))
             scope.hint("token", clear.message.content)
         return clear
 
@@ -258,7 +258,7 @@ class Turn:
         box = self._box
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
-        text, unclear = reading.message.content.strip(), self._templates.worded(reading.unclear)
+        text, unclear = reading.message.content.strip(), self._templates.explain(reading.unclear)
         if text:
             unclear = self._templates.fill("you_wrote", text=fenced(text), unclear=unclear)
         words = self._templates.fill("again", unclear=unclear)
@@ -299,7 +299,7 @@ class Turn:
             scope.warn(f"{scope.role} quoted a call ({tools}) from a text that it read. MMOS did not make the call.")
         if reading.unclear in (CLEAR, QUOTED):  # a quotation counts as an answer unless the participant meant a call
             return
-        unclear = self._templates.worded(reading.unclear)
+        unclear = self._templates.explain(reading.unclear)
         if message.calls:  # the results must follow the calls directly
             scope.record(Warned(f"{scope.role}: MMOS could not read a part of its reply: {unclear}"))
             return

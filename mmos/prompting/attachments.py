@@ -1,4 +1,4 @@
-"""Writes attached files into messages: every model gets the texts, and models that see images get the images."""
+"""Writes attached files into messages. Every model gets the texts, and models that see images also get the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXTS = ("file", "image", "image_consult", "image_unseen")
 
 
 def wording_of(templates: Templates) -> Mapping[str, str]:
-    """The texts around files, as the user wrote them."""
+    """The texts that MMOS writes around files."""
     return {name: templates.text(name) for name in _TEXTS}
 
 
@@ -20,7 +20,7 @@ def with_files(message: Message, wording: Mapping[str, str], *, sees: bool, view
     """The message with its files. `viewers` names the roles that see images and can be consulted."""
     texts = [message.content, *(_text(file, wording, sees, viewers) for file in message.files)]
     images = [file.image for file in message.files if file.image and sees]
-    return Message.as_given({"role": message.role, "content": "\n\n".join(texts), **({"images": images} if images else {})})
+    return Message.verbatim({"role": message.role, "content": "\n\n".join(texts), **({"images": images} if images else {})})
 
 
 def _text(file: File, wording: Mapping[str, str], sees: bool, viewers: str) -> str:

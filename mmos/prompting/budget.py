@@ -38,7 +38,7 @@ def estimate(text: str) -> float:
 
 
 def weigh(message: Message) -> float:
-    """The estimate of one message. It is made once and kept with the message."""
+    """The estimate for one message. The message keeps it."""
     return message.form("weight", _weigh)
 
 
@@ -57,23 +57,23 @@ class Gauge:
     """The factor for the estimates of each model. It changes only by events, so a restart does not change it."""
 
     factors: dict[str, float] = field(default_factory=dict)
-    """By the one spelling of the model's name."""
+    """By the canonical name of the model."""
     _means: dict[str, float] = field(default_factory=dict)
-    """What the hosts counted lately, on average."""
+    """For each model, the smoothed mean of the factors that its hosts counted."""
 
     def tokens(self, model: str, weight: float) -> int:
         return int(weight * self.factors.get(canonical(model), 1.0)) + 1
 
-    def learn(self, model: str, weight: float, counted: int) -> float | None:
-        """Learn from a host's count of a prompt. Returns the new factor if it should change. Short prompts teach nothing: they are mostly the model's template."""
-        if weight < 50 or counted <= 0:
+    def learn(self, model: str, weight: float, count: int) -> float | None:
+        """The new factor, if a host's count of a prompt changes it. The count of a short prompt shows nothing: most of it is the model's template."""
+        if weight < 50 or count <= 0:
             return None
-        name, factor = canonical(model), min(4.0, max(0.25, counted / weight))
+        name, factor = canonical(model), min(4.0, max(0.25, count / weight))
         mean = self._means.get(name, self.factors.get(name))
         self._means[name] = mean = factor if mean is None else mean + SMOOTHING * (factor - mean)
         valid = self.factors.get(name, 1.0)
         return round(mean, 4) if abs(mean - valid) > CHANGE * valid else None
 
-    def corrected(self, model: str, weight: float, counted: int) -> float:
-        """The factor by the count of a host that refused a prompt as too long, up to a plausible one."""
-        return max(self.factors.get(canonical(model), 1.0), min(MISCOUNT, counted / max(weight, 1.0)))
+    def corrected(self, model: str, weight: float, count: int) -> float:
+        """The factor that follows from the count of a host that refused a prompt as too long, up to `MISCOUNT`."""
+        return max(self.factors.get(canonical(model), 1.0), min(MISCOUNT, count / max(weight, 1.0)))

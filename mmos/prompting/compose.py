@@ -1,4 +1,4 @@
-"""Decides what the prompt of one turn has: the system text, as many past exchanges as fit the window, and the current exchange."""
+"""Decides what the prompt of one turn contains: the system text, as many past exchanges as fit the window, and the current exchange."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ REPLY_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes to a model in one turn, and its estimated length."""
+    """Which part of a lane goes to the model in one turn, and its estimated length."""
 
     weight: float
     skipped: int
     """How many of the oldest exchanges were left out."""
     doubled: bool = False
-    """Whether two messages of the user may follow each other, in some channel."""
+    """Whether two messages of the user may follow each other, in one of the channels."""
 
 
 def _same_side(one: Message, other: Message) -> bool:
-    """Whether both may be sent as the user's: results are, where a channel has no role for them."""
+    """Whether both may go out as messages of the user. A result does, in a channel that has no role for results."""
     return one.role in ("user", "tool") and other.role in ("user", "tool")
 
 
 @dataclass
 class Sums:
-    """The running sums of the weights of a history's messages."""
+    """The sums of the weights of a history, up to each of its messages."""
 
-    weighed: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     totals: list[float] = field(default_factory=lambda: [0.0])
     doubles: list[int] = field(default_factory=lambda: [0])
-    """How many messages so far may follow one of the same side."""
+    """How many messages up to each may follow one of the same side."""
 
     def follow(self, messages: Sequence[Message]) -> list[float]:
-        """The sums for these messages. Messages are added at the end, and sometimes removed there."""
-        while self.weighed and (len(self.weighed) > len(messages) or self.weighed[-1] is not messages[len(self.weighed) - 1]):
-            self.weighed.pop()
+        """The sums for these messages. A history grows and shrinks only at its end."""
+        while self.messages and (len(self.messages) > len(messages) or self.messages[-1] is not messages[len(self.messages) - 1]):
+            self.messages.pop()
             self.totals.pop()
             self.doubles.pop()
-        for message in messages[len(self.weighed) :]:
-            self.doubles.append(self.doubles[-1] + (bool(self.weighed) and _same_side(self.weighed[-1], message)))
-            self.weighed.append(message)
+        for message in messages[len(self.messages) :]:
+            self.doubles.append(self.doubles[-1] + (bool(self.messages) and _same_side(self.messages[-1], message)))
+            self.messages.append(message)
             self.totals.append(self.totals[-1] + weigh(message))
         return self.totals
 
@@ -74,21 +74,21 @@ class Scale:
 
 
 def compose(system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]) -> Plan:
-    """The whole conversation if it fits. If not, leave out the oldest half of the past, again and again. So the beginning of the prompt changes rarely."""
+    """Plan the whole conversation if it fits. If not, leave out the oldest half of the past, again and again. So the beginning of the prompt changes rarely."""
     room = int(window * (1 - REPLY_SHARE))
-    fixed = overhead + weigh(system) + sum(map(weigh, lane.messages))
+    least = overhead + weigh(system) + sum(map(weigh, lane.messages))
     while True:
-        weight = fixed + scale.past(lane, skip)
+        weight = least + scale.past(lane, skip)
         if tokens(weight * MARGIN) <= room:
             return Plan(weight, skip, scale.doubled(lane))
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
-    if tokens(fixed) <= window:  # it may just fit, and nothing more can be left out: let the host count
-        return Plan(fixed, skip, scale.doubled(lane))
+    if tokens(least) <= window:  # nothing more can be left out, but it may fit: the host counts exactly
+        return Plan(least, skip, scale.doubled(lane))
     raise WindowExceeded(
-        f"The prompt has about {tokens(fixed)} tokens; the window of this role holds {window}.",
-        prompt_tokens=tokens(fixed),
+        f"The prompt has about {tokens(least)} tokens; the window of this role holds {window}.",
+        prompt_tokens=tokens(least),
         window=window,
         next_step="Give the role a larger context_window, or shorten the task.",
     )

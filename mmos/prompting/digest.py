@@ -14,9 +14,5 @@ def digest(text: str) -> str:
         return text
     middle = text[HEAD:-TAIL]
     headings = [heading.strip() for heading in _HEADING.findall(middle)][:HEADINGS]
-    listed = "\n".join(headings)
-    return (
-        f"{text[:HEAD]}\n[… {len(middle):,} characters …]\n{listed}\n[…]\n{text[-TAIL:]}"
-        if listed
-        else f"{text[:HEAD]}\n[… {len(middle):,} characters …]\n{text[-TAIL:]}"
-    )
+    marks = [f"[… {len(middle):,} characters …]", *headings, *(["[…]"] if headings else [])]
+    return "\n".join([text[:HEAD], *marks, text[-TAIL:]])

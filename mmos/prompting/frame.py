@@ -16,7 +16,7 @@ from mmos.prompting.budget import estimate
 
 @dataclass(frozen=True)
 class Frame:
-    """The system text, the tools and the options. It is made once, so every turn sends the same bytes."""
+    """The system text, the tools, the format and the options. A member makes it once, so every turn sends the same bytes."""
 
     system: Message
     channel: str = "tools"
@@ -30,21 +30,21 @@ class Frame:
 
     @cached_property
     def overhead(self) -> float:
-        """The tokens of the tools, by estimate."""
+        """The estimated tokens of the tools."""
         return estimate(self.tools.decode())
 
     @cached_property
-    def fact(self) -> FrameKept:
+    def event(self) -> FrameKept:
         """The event that keeps the frame. Its digest names the frame in each request."""
-        kept = FrameKept(
+        event = FrameKept(
             "", self.system.content, self.channel, self.tools.decode(), self.format.decode(),
             self.options, self.think, self.keep_alive, self.wording,
         )  # fmt: skip
-        return FrameKept(blake2b(encode(kept), digest_size=8).hexdigest(), *list(vars(kept).values())[1:])
+        return FrameKept(blake2b(encode(event), digest_size=8).hexdigest(), *list(vars(event).values())[1:])
 
     @classmethod
-    def of(cls, kept: FrameKept) -> Frame:
+    def of(cls, event: FrameKept) -> Frame:
         return cls(
-            Message("system", kept.system), kept.channel, kept.tools.encode(), kept.format.encode(),
-            kept.options, kept.think, kept.keep_alive, kept.wording,
+            Message("system", event.system), event.channel, event.tools.encode(), event.format.encode(),
+            event.options, event.think, event.keep_alive, event.wording,
         )  # fmt: skip

@@ -16,69 +16,68 @@ from mmos.prompting.frame import Frame
 from mmos.views.conversation import Conversation, Lane
 
 
-def request_of(asked: ModelAsked, frame: Frame, lane: Lane, *, doubled: bool = True, guarded: bool = False) -> ChatRequest:
-    """The request. `lane` is as it was when the model was asked. `doubled`: whether two messages of the user may follow each other."""
-    messages = [frame.system] if frame.system.content else []  # an empty system text would replace the model's own
-    past = [*lane.before(asked.skipped), *lane.messages]
+def request_of(event: ModelAsked, frame: Frame, lane: Lane, *, doubled: bool = True, guarded: bool = False) -> ChatRequest:
+    """The request that an event stands for. `lane` is as it was at that event. `doubled`: whether two messages of the user may follow each other."""
+    messages = [*lane.before(event.skipped), *lane.messages]
     if frame.wording:
-        form = f"files:{asked.sees}:{asked.viewers}"
-        past = [
-            message.form(form, lambda plain: with_files(plain, frame.wording, sees=asked.sees, viewers=asked.viewers))
-            if message.files
-            else message
-            for message in past
-        ]
+        messages = [_with_files(message, event, frame) if message.files else message for message in messages]
     if frame.channel == "schema":
-        past = [in_words(message) for message in past]
-    messages += past
-    if asked.tail:
-        _put_before_last_words(messages, lane, asked.tail)
-    if asked.words:
-        messages.append(Message("user", asked.words))
+        messages = [in_words(message) for message in messages]
+    if frame.system.content:  # an empty system text would replace the model's own
+        messages.insert(0, frame.system)
+    if event.tail:
+        _put_before_last_words(messages, lane, event.tail)
+    if event.words:
+        messages.append(Message("user", event.words))
     return ChatRequest(
-        asked.model, alternating(messages) if doubled else messages, asked.window, frame.tools, frame.format,
+        event.model, alternating(messages) if doubled else messages, event.window, frame.tools, frame.format,
         frame.options, frame.think, frame.keep_alive, guarded=guarded,
     )  # fmt: skip
 
 
+def _with_files(message: Message, event: ModelAsked, frame: Frame) -> Message:
+    key = f"files:{event.sees}:{event.viewers}"
+    return message.form(key, lambda plain: with_files(plain, frame.wording, sees=event.sees, viewers=event.viewers))
+
+
 def _put_before_last_words(messages: list[Message], lane: Lane, tail: str) -> None:
-    """What changes from turn to turn stands here and not at the beginning, so the host can use its cache for what comes before."""
+    """Put the tail there and not at the beginning. So the host can use its cache for the messages before it."""
     places = [number for number, message in enumerate(lane.messages, -len(lane.messages)) if message.role == "user"]
     if not places:  # in the journal of a stranger
         return
     place = places[-1]
-    given = orjson.loads(messages[place].wire)
-    messages[place] = Message.as_given({**given, "content": f"{tail}\n\n{given['content']}"})
+    body = orjson.loads(messages[place].wire)
+    messages[place] = Message.verbatim({**body, "content": f"{tail}\n\n{body['content']}"})
 
 
 def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest]]:
-    """Every request in the entries of a thread, with its `ModelAsked`."""
+    """Every request in the entries of a thread, with the entry of its `ModelAsked`."""
     conversation, frames = Conversation(), dict[tuple[str, str], Frame]()
     for entry in entries:
         conversation.apply(entry)
         match entry.event:
-            case FrameKept() as kept:
-                frames[entry.run, kept.frame] = Frame.of(kept)
-            case ModelAsked() as asked:
-                frame = frames.get((entry.run, asked.frame))
-                lane = conversation.lanes.get((entry.run, asked.shows or asked.lane))
+            case FrameKept() as event:
+                frames[entry.run, event.frame] = Frame.of(event)
+            case ModelAsked() as event:
+                frame = frames.get((entry.run, event.frame))
+                lane = conversation.lanes.get((entry.run, event.shows or event.lane))
                 if frame and lane:  # the journal of a stranger may lack them
-                    yield entry, request_of(asked, frame, lane)
+                    yield entry, request_of(event, frame, lane)
 
 
 def alternating(messages: Sequence[Message]) -> Sequence[Message]:
-    """Neighbouring messages of the user as one, as Ollama joins them. Strict chat templates refuse two in a row."""
+    """The messages, with neighbouring ones of the user joined, as Ollama joins them. Strict chat templates refuse two in a row."""
     if not any(one.role == other.role == "user" for one, other in pairwise(messages)):
         return messages
-    joined: list[Message] = []
+    result: list[Message] = []
     for message in messages:
-        if joined and joined[-1].role == message.role == "user":
-            joined[-1] = _joined(joined[-1], message)
+        if result and result[-1].role == message.role == "user":
+            result[-1] = _join(result[-1], message)
         else:
-            joined.append(message)
-    return joined
+            result.append(message)
+    return result
 
 
-def _joined(one: Message, other: Message) -> Message:
+def _join(one: Message, other: Message) -> Message:
     images = [image for message in (one, other) for image in orjson.loads(message.wire).get("images", ())]
-    return Message.as_given({"role": "user", "content": f"{one.content}\n\n{other.content}", **({"images": images} if images else {})})
+    return Message.verbatim({"role": "user", "content": f"{one.content}\n\n{other.content}", **({"images": images} if images else {})})

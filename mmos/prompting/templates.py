@@ -29,7 +29,7 @@ Source = Literal["built_in", "small", "own"]
 
 @dataclass(frozen=True)
 class Text:
-    """One text: who reads it, and the places that it may have."""
+    """Describes one text: who reads it, and the places that it may have."""
 
     reader: str
     use: str
@@ -57,28 +57,28 @@ NAMES = (*_WHOLE, *SECTIONED)
 @cache
 def texts() -> Mapping[str, Text]:
     """Every text that MMOS reads, by its name, as the comments of the built-in files describe them."""
-    return {name: _described(section, file) for file in NAMES for name, section in _built_in(file).items()}
+    return {name: _description(section, file) for file in NAMES for name, section in _built_in_texts(file).items()}
 
 
 @cache
-def _built_in(file: str) -> Mapping[str, Section]:
-    return _named(file, _content(_shipped() / f"{file}.md"))
+def _built_in_texts(file: str) -> Mapping[str, Section]:
+    return _by_name(file, _content(_built_in_folder() / f"{file}.md"))
 
 
-def _named(file: str, raw: str) -> Mapping[str, Section]:
+def _by_name(file: str, raw: str) -> Mapping[str, Section]:
     """The texts of a file, by name. A file without sections is one text."""
     if file not in SECTIONED:
         return {file: Section(file, 0, raw, raw)}
     return {section.name: section for section in sections(raw) if section.name}
 
 
-def _described(section: Section, file: str) -> Text:
-    """What the comment of a built-in text says: `READER: USE`, then `PLACE: MEANING` in each line."""
+def _description(section: Section, file: str) -> Text:
+    """What the comment of a built-in text says. Its first line is `READER: USE`, and each other line `PLACE: MEANING`."""
     (reader, use), *places = [line.split(": ", 1) for line in section.comment]
     return Text(reader, use, dict(places), file)
 
 
-def _shipped() -> Path:
+def _built_in_folder() -> Path:
     """The folder of the built-in texts: inside the package in a wheel, beside the package in a checkout."""
     inside = _PACKAGE / "prompts"
     return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
@@ -86,7 +86,7 @@ def _shipped() -> Path:
 
 def set_of(name: str) -> Path:
     """The folder of a built-in set of texts, such as `small`."""
-    return _shipped() / name
+    return _built_in_folder() / name
 
 
 def fill(text: str, /, **values: str) -> str:
@@ -111,15 +111,15 @@ class Templates:
     def fill(self, name: str, /, **values: str) -> str:
         return fill(self.text(name), **values).strip()
 
-    def worded(self, unclear: Unclear) -> str:
+    def explain(self, unclear: Unclear) -> str:
         """What a model reads about its unclear reply. Empty for a clear one."""
         return self.fill(unclear.text, **unclear.places) if unclear else ""
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
-        about = texts()[name]
-        own = self.own(about.file)
-        return own if own is not None and (not about.section or name in self._sections(own)) else self.shipped(name)
+        text = texts()[name]
+        own = self.own(text.file)
+        return own if own is not None and (not text.section or name in self._sections(own)) else self.shipped(name)
 
     def own(self, file: str) -> Path | None:
         """The user's file of this name, if there is one."""
@@ -127,11 +127,11 @@ class Templates:
 
     def shipped(self, name: str) -> Path:
         """The built-in file, also when a file of the user replaces it."""
-        return _shipped() / f"{texts()[name].file}.md"
+        return _built_in_folder() / f"{texts()[name].file}.md"
 
     def whole(self, name: str) -> str:
         """The content of the file that MMOS uses, or the section of it, with all comments."""
-        return self._found(name).raw
+        return self._section(name).raw
 
     def body(self, name: str) -> str:
         """The text as the file has it, without the comments at its head."""
@@ -144,7 +144,7 @@ class Templates:
             return "built_in"
         return "small" if path.parent == set_of("small") else "own"
 
-    def held(self, name: str) -> tuple[str, ...]:
+    def places_in(self, name: str) -> tuple[str, ...]:
         """The places in the text, known or not, in their order."""
         return tuple(dict.fromkeys(_PLACE.findall(self.body(name))))
 
@@ -152,13 +152,13 @@ class Templates:
 
     def problems(self) -> list[Problem]:
         """The texts that MMOS cannot use: they cannot be read, or they have a place that MMOS does not fill, or no section has their name."""
-        found = dict.fromkeys(problem for file in SECTIONED for problem in self._strays(file))
+        problems = dict.fromkeys(problem for file in SECTIONED for problem in self._strays(file))
         for name in texts():
             try:
                 self.text(name)
             except ConfigError as error:
-                found.update(dict.fromkeys(error.problems))
-        return list(found)
+                problems.update(dict.fromkeys(error.problems))
+        return list(problems)
 
     def unused(self) -> list[Problem]:
         """The files of the user's folder that MMOS never reads, because no text has their name."""
@@ -184,35 +184,35 @@ class Templates:
 
     def _body(self, name: str) -> tuple[int, str]:
         """The number of lines above the text, comments included, and the text."""
-        found = self._found(name)
-        text = _COMMENTS.sub("", found.text)
-        return found.above + found.text.count("\n", 0, len(found.text) - len(text)), text
+        section = self._section(name)
+        text = _COMMENTS.sub("", section.text)
+        return section.above + section.text.count("\n", 0, len(section.text) - len(text)), text
 
-    def _found(self, name: str) -> Section:
+    def _section(self, name: str) -> Section:
         return self._sections(self.path(name))[name]
 
     def _sections(self, path: Path) -> Mapping[str, Section]:
         """The texts of a file. It is read once."""
-        if path.parent == _shipped():
-            return _built_in(path.stem)
+        if path.parent == _built_in_folder():
+            return _built_in_texts(path.stem)
         if path not in self._split:
-            self._split[path] = _named(path.stem, _content(path))
+            self._split[path] = _by_name(path.stem, _content(path))
         return self._split[path]
 
     def _strays(self, file: str) -> Iterator[Problem]:
-        """What is in the user's file and in no section that MMOS knows, and sections without a text."""
+        """The parts of the user's file that MMOS cannot use: text outside sections, sections without a text, and unknown or double ones."""
         path = self.own(file)
         if path is None:
             return
         try:
-            first, *found = sections(_content(path))
+            first, *rest = sections(_content(path))
         except ConfigError as error:
             yield from error.problems
             return
-        known, seen = _built_in(file), set()
+        known, seen = _built_in_texts(file), set()
         if _COMMENTS.sub("", first.text).strip():
             yield Problem(f"{path}:1", "", f"this text is in no section; write a line above it, such as '## {next(iter(known))}'")
-        for section in found:
+        for section in rest:
             name, where = section.name, f"{path}:{section.above}"
             if name not in known:
                 yield Problem(

@@ -161,7 +161,7 @@ class RunView:
 
     def apply(self, entry: Entry) -> None:
         if self.thread and entry.thread != self.thread:
-            return  # a run has one thread; in the journal of a stranger its facts may lie in several
+            return  # a run has one thread; in the journal of a stranger its events may be in several
         self.run, self.thread, self.ended = entry.run, entry.thread, entry.time
         fold = _FOLDS.get(type(entry.event))
         if fold is not None:
