@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from mmos.cli.options import options_of
 from mmos.cli.output import how_much, one_line, print_json, when
 from mmos.cli.questions import confirm
 from mmos.cli.tables import table
+from mmos.config.scalars import duration
 
 if TYPE_CHECKING:
     from mmos.cli.options import Options
@@ -24,8 +25,6 @@ Kind = Literal["run", "thread"]
 SHOWN = 10
 """The question before a deletion lists at most this many runs or threads."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
 
 class Age(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A duration such as `30d`, in seconds."""
@@ -33,10 +32,10 @@ class Age(click.ParamType):  # type: ignore[type-arg]  # generic in newer versio
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", value)
-        if not parts or "".join(map("".join, parts)) != value:
+        seconds = duration(value, "smhdw")
+        if seconds is None:
             self.fail(f"{value!r} is not a duration. Write numbers with units, like 30d, 2w, 12h or 1h30m.", param, ctx)
-        return sum(float(count) * _UNITS[unit] for count, unit in parts)
+        return seconds
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,13 @@ class Selection:
             raise click.UsageError("Name what to delete, or give --older-than AGE or --all.")
 
 
-def delete_options(command: Any) -> Any:
-    """The options of both commands."""
-    for option in (
-        click.option("--yes", is_flag=True, help="Delete without asking."),
-        click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing."),
-        click.option("--all", "everything", is_flag=True, help="Delete everything that is not still at work."),
-        click.option("--older-than", type=Age(), metavar="AGE", help="Delete what was last used longer ago than AGE, like 30d, 2w or 12h."),
-    ):
-        command = option(command)
-    return command
+delete_options = options_of(
+    click.option("--older-than", type=Age(), metavar="AGE", help="Delete what was last used longer ago than AGE, like 30d, 2w or 12h."),
+    click.option("--all", "everything", is_flag=True, help="Delete everything that is not still at work."),
+    click.option("--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing."),
+    click.option("--yes", is_flag=True, help="Delete without asking."),
+)
+"""The options of both commands."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.options import Options
-from mmos.cli.output import whole_seconds
+from mmos.cli.output import print_json, whole_seconds
+from mmos.cli.styles import style
+from mmos.cli.text import flat
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from mmos.errors import HostError, MmosError
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
-    from mmos.hosts.face import Abilities, Loaded
+    from mmos.hosts.face import Loaded
 
 LARGEST_WINDOW = 1 << 31
 """Tokens that can be asked for."""
@@ -114,6 +116,17 @@ def fault(error: HostError | None) -> dict[str, str] | None:
     return None if error is None else {"code": error.code, "message": error.message, "next": error.next_step}
 
 
+def print_outcomes(options: Options, document: dict[str, Any], outcomes: Iterable[tuple[str, HostError | None, str]]) -> None:
+    """Print what came of each host: its error on stderr, or a line. With --json the document has the lines."""
+    if options.json:
+        print_json({"version": 1, **document})
+    for host, error, line in outcomes:
+        if error is not None:
+            click.echo(style(f"{host}: ", "error") + flat(str(error)), err=True)
+        elif not options.json:
+            click.echo(line)
+
+
 def holding(loaded: Loaded, now: float) -> dict[str, Any]:
     """Convert a loaded model for JSON documents."""
     from mmos.fleet.residents import stays
@@ -123,12 +136,6 @@ def holding(loaded: Loaded, now: float) -> dict[str, Any]:
         "model": loaded.name, "size": loaded.size, "size_vram": loaded.size_vram, "window": loaded.context_length,
         "expires_at": loaded.expires_at or None, "stays_seconds": None if left is None else round(left, 1),
     }  # fmt: skip
-
-
-def abilities(able: Abilities) -> dict[str, bool]:
-    from dataclasses import asdict
-
-    return asdict(able)
 
 
 # ---------------------------------------------------------------- for people

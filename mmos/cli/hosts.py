@@ -7,11 +7,12 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.fleet import abilities, fault, fleet_of, holding, select_hosts, staying, window
+from mmos.cli.fleet import fault, fleet_of, holding, select_hosts, staying, window
 from mmos.cli.guard import terminal_text
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
@@ -148,7 +149,7 @@ def _as_json(state: HostState, now: float) -> dict[str, Any]:
         "parallel": state.parallel,
         "models": len(state.installed) if state.reachable else None,
         "loaded": [holding(loaded, now) for loaded in state.loaded],
-        "abilities": abilities(state.abilities),
+        "abilities": asdict(state.abilities),
     }
 
 

@@ -21,6 +21,7 @@ from mmos.cli.fleet import (
     lacks,
     missing,
     nobody,
+    print_outcomes,
     roles_on,
     select_hosts,
     states_of,
@@ -29,7 +30,7 @@ from mmos.cli.fleet import (
     window_on,
 )
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.output import how_long, print_json
+from mmos.cli.output import how_long
 from mmos.cli.questions import confirm_for_others
 from mmos.cli.styles import style
 from mmos.cli.text import flat
@@ -102,18 +103,10 @@ def warm(options: Options, model: str, hosts: tuple[str, ...], tokens: int | Non
     mmos models warm qwen2.5:14b
     mmos models warm qwen2.5-coder:32b --host ollama02 --keep-alive 2h
     """
-    return run_to_end(lambda: _warm(options, model, hosts, LoadRequest(tokens, keep_alive), yes=yes))
+    return run_to_end(lambda: _warm(options, model, hosts, tokens=tokens, keep_alive=keep_alive, yes=yes))
 
 
-@dataclass(frozen=True)
-class LoadRequest:
-    """The options of the command line."""
-
-    window: int | None
-    keep_alive: str | float | None
-
-
-async def _warm(options: Options, model: str, hosts: tuple[str, ...], request: LoadRequest, *, yes: bool) -> int:
+async def _warm(options: Options, model: str, hosts: tuple[str, ...], *, yes: bool, **load: Any) -> int:
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
@@ -123,7 +116,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], request: L
         if not any(state.has(model) for state in targets):
             raise missing(model, targets if names else states.values())
         check_loads(targets)
-        plans = await asyncio.gather(*(_plan(config, fleet, state, model, request) for state in targets))
+        plans = await asyncio.gather(*(_plan(config, fleet, state, model, **load) for state in targets))
         for plan in plans:
             if plan.in_danger:
                 confirm_for_others(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
@@ -144,15 +137,15 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
     raise click.UsageError(f"Several hosts have {model}. Name one with --host: {', '.join(state.name for state in having)}.")
 
 
-async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, request: LoadRequest) -> Plan:
+async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, *, tokens: int | None, keep_alive: str | float | None) -> Plan:
     from mmos.errors import HostError
     from mmos.fleet import memory
     from mmos.names import same_model
 
     roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
-    keep_alive = request.keep_alive if request.keep_alive is not None else next((role.keep_alive for role in roles if role.keep_alive is not None), None)  # fmt: skip
+    keep_alive = next((time for time in (keep_alive, *(role.keep_alive for role in roles)) if time is not None), None)
     listed = state.has(model)
-    tokens = request.window or window_on(config, state, model)
+    tokens = tokens or window_on(config, state, model)
     plan = Plan(state, tokens, keep_alive)
     others = tuple(other.name for other in state.loaded if not same_model(other.name, model) and other.size_vram)
     mine = state.holds(model)
@@ -191,13 +184,8 @@ async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> LoadRes
 
 
 def _print_loads(options: Options, model: str, results: Sequence[LoadResult]) -> int:
-    if options.json:
-        print_json({"version": 1, "model": model, "hosts": [_as_json(one, model) for one in results]})
-    for one in results:
-        if one.error is not None:
-            click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
-        elif not options.json:
-            click.echo(_warm_line(one, model))
+    document = {"model": model, "hosts": [_as_json(one, model) for one in results]}
+    print_outcomes(options, document, ((one.host, one.error, _warm_line(one, model)) for one in results))
     return exit_code([one.error for one in results])
 
 
@@ -291,12 +279,8 @@ async def _unload_on(fleet: Fleet, host: str, model: str) -> HostError | None:
 
 
 def _print_unloads(options: Options, results: Sequence[tuple[str, str, HostError | None]]) -> None:
-    if options.json:
-        print_json({"version": 1, "unloaded": [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in results]})  # fmt: skip
-    for host, name, error in results:
-        if error is not None:
-            click.echo(style(f"{host}: ", "error") + flat(str(error)), err=True)
-        elif not options.json:
-            click.echo(f"{flat(name)} is out of the memory of {host}.")
+    rows = [{"host": host, "model": name, "ok": error is None, "error": fault(error)} for host, name, error in results]
+    outcomes = ((host, error, f"{flat(name)} is out of the memory of {host}.") for host, name, error in results)
+    print_outcomes(options, {"unloaded": rows}, outcomes)
     if not results and not options.json:
         click.echo("Nothing was loaded.")

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import click
 
-from mmos.cli.fleet import exit_code, fault, fleet_of, gigabytes, select_hosts
+from mmos.cli.fleet import exit_code, fault, fleet_of, gigabytes, print_outcomes, select_hosts
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.output import draws, how_long, print_json
+from mmos.cli.output import draws, how_long
 from mmos.cli.questions import confirm_for_others
-from mmos.cli.styles import style
 from mmos.cli.text import flat
 
 if TYPE_CHECKING:
@@ -160,13 +159,11 @@ async def _fetch(host: Host, model: str, report: Report) -> PullState:
 
 
 def _print_result(options: Options, model: str, pulls: Sequence[PullState]) -> int:
-    if options.json:
-        print_json({"version": 1, "model": model, "hosts": [_as_json(one) for one in pulls]})
-    for one in pulls:
-        if one.error is not None:
-            click.echo(style(f"{one.host}: ", "error") + flat(str(one.error)), err=True)
-        elif not options.json:
-            click.echo(f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)}).")
+    lines = (
+        f"{one.host} has {model} ({gigabytes(one.total) if one.total else 'nothing to pull'}, {how_long(one.seconds)})." for one in pulls
+    )
+    document = {"model": model, "hosts": [_as_json(one) for one in pulls]}
+    print_outcomes(options, document, ((one.host, one.error, line) for one, line in zip(pulls, lines, strict=True)))
     return exit_code([one.error for one in pulls])
 
 

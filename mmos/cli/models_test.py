@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,18 +79,7 @@ def test(options: Options, model: str | None, hosts: tuple[str, ...], forget: bo
         return forget_cards(options, model, hosts)
     if model is None:
         raise click.UsageError("Missing argument 'MODEL'. `mmos models list` shows the models.")
-    return run_to_end(
-        lambda: _test(options, model, hosts, TrialRequest(CHANNELS[arguments["channel"]], arguments["window"], arguments["probe"]))
-    )
-
-
-@dataclass(frozen=True)
-class TrialRequest:
-    """The options of the command line."""
-
-    channels: tuple[Literal["tools", "schema"], ...]
-    window: int | None
-    probe: bool
+    return run_to_end(lambda: _test(options, model, hosts, arguments))
 
 
 @dataclass(frozen=True)
@@ -102,14 +91,14 @@ class TrialResult:
     error: HostError | None = None
 
 
-async def _test(options: Options, model: str, hosts: tuple[str, ...], request: TrialRequest) -> int:
+async def _test(options: Options, model: str, hosts: tuple[str, ...], arguments: Mapping[str, Any]) -> int:
     async with fleet_of(options) as (config, fleet):
         names = select_hosts(hosts, config.servers())
         states = await states_of(config, fleet, names)
         if not any(state.has(model) for state in states):
             raise missing(model, states)
         concerned = [state for state in states if names or state.has(model) or not state.reachable]
-        results = [await _try(options, config, fleet, state, model, request) for state in concerned]
+        results = [await _try(options, config, fleet, state, model, arguments) for state in concerned]
     if options.json:
         cards = [one.card.document() for one in results if one.card]
         print_json(
@@ -119,14 +108,14 @@ async def _test(options: Options, model: str, hosts: tuple[str, ...], request: T
     return exit_code([one.error for one, state in zip(results, concerned, strict=True) if names or state.reachable])
 
 
-async def _try(options: Options, config: Config, fleet: Fleet, state: HostState, model: str, request: TrialRequest) -> TrialResult:
+async def _try(options: Options, config: Config, fleet: Fleet, state: HostState, model: str, arguments: Mapping[str, Any]) -> TrialResult:
     """Test on one host, and print the result at once."""
     from mmos.errors import HostError
 
     try:
         if not state.has(model):
             raise state.error or lacks(state.name, model)
-        card = _stored(options, config, await _card(config, fleet, state, model, request))
+        card = _stored(options, config, await _card(config, fleet, state, model, arguments))
     except HostError as error:
         click.echo(style(f"{state.name}: ", "error") + flat(str(error)), err=True)
         return TrialResult(state.name, error=error)
@@ -135,15 +124,15 @@ async def _try(options: Options, config: Config, fleet: Fleet, state: HostState,
     return TrialResult(state.name, card)
 
 
-async def _card(config: Config, fleet: Fleet, state: HostState, model: str, request: TrialRequest) -> Card:
+async def _card(config: Config, fleet: Fleet, state: HostState, model: str, arguments: Mapping[str, Any]) -> Card:
     from mmos.fitness.trial import Trial
     from mmos.prompting.templates import Templates
 
     click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", "dim"), err=True)
-    window = request.window or window_on(config, state, model)
+    window = arguments["window"] or window_on(config, state, model)
     trial = Trial(fleet, model, state.name, window, Templates().text("schema"), tell=_step)
     try:
-        return await trial.run(request.channels, probe=request.probe)
+        return await trial.run(CHANNELS[arguments["channel"]], probe=arguments["probe"])
     finally:
         _clear()
 

@@ -169,6 +169,35 @@ def shared_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
+def options_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Add these options to a command, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def limits(*, timeout: str, turns: str, calls: str, questions: str) -> Callable[[Command], Command]:
+    """Add the options that limit a run, each with its help."""
+    return options_of(
+        click.option("--timeout", type=Seconds(), metavar="S", help=timeout),
+        click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help=turns),
+        click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help=calls),
+        click.option("--on-question", type=click.Choice(["fail", "default", "wait"]), help=questions),
+    )
+
+
+time_scale = click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="With --rehearse: run the hosts' clock X times as fast as real time.",
+)
+
+
 def _ending() -> tuple[signal.Signals, ...]:
     """List the signals that end a command. Under `nohup` a closed terminal does not end it."""
     if sys.platform == "win32":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Options, Seconds, run_to_end, shared_options
+from mmos.cli.options import Options, limits, run_to_end, shared_options, time_scale
 from mmos.cli.output import print_json
 from mmos.cli.task import gather
 from mmos.cli.text import harmless
@@ -36,13 +36,11 @@ if TYPE_CHECKING:
     help="Attach a text file or an image to the task. `-` is stdin. Repeatable.",
 )
 @click.option("--thread", metavar="T", help="Continue the conversation with this name or id. A new name starts one.")
-@click.option("--timeout", type=Seconds(), metavar="S", help="End the run after this time, like 90 or 5m, and print what there is.")
-@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter.")
-@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls of the whole run.")
-@click.option(
-    "--on-question",
-    type=click.Choice(["fail", "default", "wait"]),
-    help="What to do when a model asks a question. Default: ask at a terminal, fail in scripts.",
+@limits(
+    timeout="End the run after this time, like 90 or 5m, and print what there is.",
+    turns="Limit the turns of the arbiter.",
+    calls="Limit the tool calls of the whole run.",
+    questions="What to do when a model asks a question. Default: ask at a terminal, fail in scripts.",
 )
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
@@ -59,12 +57,7 @@ if TYPE_CHECKING:
     help="Show on stderr which models are at work. Default: only at a terminal. Otherwise a long run prints a line every 30 s. "
     "--no-progress turns off both.",
 )
-@click.option(
-    "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="X",
-    help="With --rehearse: run the hosts' clock X times as fast as real time.",
-)
+@time_scale
 @shared_options
 def run(options: Options, task: str | None, **arguments: Any) -> int:
     """Run one task and print the answer.
@@ -132,11 +125,7 @@ class Task:
 async def _run(options: Options, task: Task, run_options: RunOptions, arguments: dict[str, Any]) -> int:
     from mmos.cli.app import app_of
 
-    def note(line: str) -> None:
-        if not options.json:
-            click.echo(f"mmos: {line}", err=True)
-
-    async with app_of(options, note) as app:
+    async with app_of(options) as app:
         show = Show(arguments["stream"], arguments["progress"], arguments["extract"])
         return await run_and_print(options, app, run_options, show, task)
 

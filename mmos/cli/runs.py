@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
-from mmos.cli.options import Options, Seconds, run_to_end, shared_options
+from mmos.cli.options import Options, limits, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when, write_json
 from mmos.cli.tables import table
 from mmos.cli.text import harmless
@@ -131,20 +131,12 @@ async def _show(options: Options, run: str) -> None:
         click.echo(f"\n{view.reason.code}: {view.reason.message} {view.reason.next}".rstrip())
 
 
-def _terms(command: Any) -> Any:
-    """Add the options that change the limits of a resumed run."""
-    for option in (
-        click.option(
-            "--on-question",
-            type=click.Choice(["fail", "default", "wait"]),
-            help="What to do when a model asks again. Default: as the run was started.",
-        ),
-        click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls of the whole run."),
-        click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter."),
-        click.option("--timeout", type=Seconds(), metavar="S", help="End the run after this time from now on, like 90 or 5m."),
-    ):
-        command = option(command)
-    return command
+_terms = limits(
+    timeout="End the run after this time from now on, like 90 or 5m.",
+    turns="Limit the turns of the arbiter.",
+    calls="Limit the tool calls of the whole run.",
+    questions="What to do when a model asks again. Default: as the run was started.",
+)
 
 
 @runs.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _WORDS: dict[str, bool | None] = {"": None, "~": None}
 for _form in (str.lower, str.capitalize, str.upper):
@@ -12,9 +13,8 @@ _WHOLE = re.compile(r"[-+]?[0-9]{1,40}")
 _OTHER_BASE = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,3})?")
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_DURATION = re.compile(rf"(?:{_PART.pattern})+")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_PART = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(_UNITS)})")
 LONGEST = 31_536_000
 """Seconds of a year; no wait is longer."""
 
@@ -34,8 +34,9 @@ def plain(text: str) -> Scalar:
     return text
 
 
-def duration(text: str) -> float | None:
+def duration(text: str, units: Collection[str] = ("ms", "s", "m", "h")) -> float | None:
     """Seconds of `30s`, `5m` or `1h30m`; None for other words."""
-    if not _DURATION.fullmatch(text):
+    parts = _PART.findall(text)
+    if not parts or "".join(map("".join, parts)) != text or not {unit for _, unit in parts} <= set(units):
         return None
-    return sum(float(count) * _UNITS[unit] for count, unit in _PART.findall(text))
+    return sum(float(count) * _UNITS[unit] for count, unit in parts)

@@ -25,8 +25,7 @@ MOST = 10**18 - 1
 LONGEST_KEEP_ALIVE = 10**9
 """Seconds that a model may stay loaded, about 30 years. Ollama counts in nanoseconds of 64 bits."""
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_GO_UNITS = ("ns", "us", "µs", "ms", "s", "m", "h")
 
 _FLAGS = {"yes": True, "on": True, "no": False, "off": False}
 
@@ -97,10 +96,8 @@ def check_model(value: str) -> str:
 
 
 def _check_keep_alive(value: str | float) -> str | float:
-    if isinstance(value, str) and not re.fullmatch(rf"0|[-+]?({_DURATION.pattern})+", value):
-        raise ValueError
-    seconds = sum(float(count) * _UNITS[unit] for count, unit in _DURATION.findall(value)) if isinstance(value, str) else value
-    if not abs(seconds) <= LONGEST_KEEP_ALIVE:  # also refuses nan
+    seconds = value if not isinstance(value, str) else 0.0 if value == "0" else duration(value[value[:1] in ("-", "+") :], _GO_UNITS)
+    if seconds is None or not abs(seconds) <= LONGEST_KEEP_ALIVE:  # also refuses nan
         raise ValueError
     return value
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mmos.cli.options import Options, Seconds, run_to_end, shared_options
+from mmos.cli.options import Options, limits, run_to_end, shared_options, time_scale
 from mmos.cli.run import parse_roles
 
 INCAPABLE = ("", "dumb", "unknown")
@@ -23,20 +23,13 @@ INCAPABLE = ("", "dumb", "unknown")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Talk with this model alone, without roles, tools and MMOS's prompts.")
 @click.option("--system", metavar="TEXT", default="", help="Add instructions for the model that answers.")
-@click.option("--timeout", type=Seconds(), metavar="S", help="End a turn after this time, like 90 or 5m.")
-@click.option("--max-turns", type=click.IntRange(min=1), metavar="N", help="Limit the turns of the arbiter for one answer.")
-@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Limit the tool calls for one answer.")
-@click.option(
-    "--on-question",
-    type=click.Choice(["fail", "default", "wait"]),
-    help="What to do when a model asks a question. Default: ask at a terminal, fail in a pipe.",
+@limits(
+    timeout="End a turn after this time, like 90 or 5m.",
+    turns="Limit the turns of the arbiter for one answer.",
+    calls="Limit the tool calls for one answer.",
+    questions="What to do when a model asks a question. Default: ask at a terminal, fail in a pipe.",
 )
-@click.option(
-    "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="X",
-    help="With --rehearse: run the hosts' clock X times as fast as real time.",
-)
+@time_scale
 @shared_options
 def chat(options: Options, thread: str | None, last: bool, **arguments: Any) -> int:
     """Talk with the arbiter.
