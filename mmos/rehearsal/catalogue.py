@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,20 +84,20 @@ async def pull_named(visit: Visit, name: str, *, stream: bool) -> None:
     model_key = key(name)
     found = next((model for model in [*visit.host.installed.values(), *visit.host.pullable] if model.key == model_key), None)
     if found is None:
-        return _refuse_pull(visit.http, stream=stream)
+        return tell(visit.http, ["pulling manifest"], NO_SUCH_FILE, stream=stream)
     if stream:
         await _stream_pull(visit, found)
     visit.host.installed = {model_key: found, **visit.host.installed}
     return None if visit.http.status else visit.http.reply(200, encode({"status": "success"}), "application/json")
 
 
-def _refuse_pull(http: HttpRequest, *, stream: bool) -> None:
-    """Pull a model. The host answers 200 before it asks the registry, so an error is a line of the stream."""
+def tell(http: HttpRequest, steps: Sequence[str], error: str, *, stream: bool) -> None:
+    """Send the progress and the result. The host answers 200 before it knows the result, so an error is a line of the stream."""
     if not stream:
-        return http.reply(500, encode({"error": NO_SUCH_FILE}), "application/json")
+        return http.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
     http.open()
-    http.send(encode({"status": "pulling manifest"}) + b"\n")
-    http.send(encode({"error": NO_SUCH_FILE}) + b"\n")
+    for row in (*({"status": step} for step in steps), *([{"error": error}] if error else [])):
+        http.send(encode(row) + b"\n")
     return http.close()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from mmos.rehearsal.catalogue import pull_named
+from mmos.rehearsal.catalogue import pull_named, tell
 from mmos.rehearsal.decoding import NAME, Fields, RefusalError, decode
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, Template, full_name, key
@@ -31,14 +31,14 @@ async def create(visit: Visit) -> None:
     if not base and not files:
         return visit.http.reply(400, encode({"error": "neither 'from' or 'files' was specified"}), "application/json")
     if files:
-        return _tell(visit, ["parsing GGUF"], _weights(visit.host, files), stream=stream)
+        return tell(visit.http, ["parsing GGUF"], _weights(visit.host, files), stream=stream)
     found = visit.host.installed.get(key(base, suffixes=visit.host.rules.suffixes))
     if found is None:
         return await pull_named(visit, base, stream=stream)
     derived = _derive(found, name, fields)
     visit.host.installed = {derived.key: derived, **{name: model for name, model in visit.host.installed.items() if name != derived.key}}
     layers = [f"using existing layer sha256:{found.weights}", f"creating new layer sha256:{sha256(visit.http.body).hexdigest()}"]
-    return _tell(visit, [*layers, "writing manifest", "success"], "", stream=stream)
+    return tell(visit.http, [*layers, "writing manifest", "success"], "", stream=stream)
 
 
 def _derive(base: Model, name: str, fields: Fields) -> Model:
@@ -81,22 +81,9 @@ async def push(visit: Visit) -> None:
     space, _, path = (full if "/" in (full := full_name(name)) else f"library/{full}").rpartition("/")
     if found is None:
         manifest = f"/root/.ollama/models/manifests/registry.ollama.ai/{space}/{path.replace(':', '/')}"
-        return _tell(visit, ["retrieving manifest", "couldn't retrieve manifest"], NO_FILE.replace("{path}", manifest), stream=stream)
+        return tell(visit.http, ["retrieving manifest", "couldn't retrieve manifest"], NO_FILE.replace("{path}", manifest), stream=stream)
     blob = f"https://registry.ollama.ai/v2/{space}/{path.partition(':')[0]}/blobs/sha256:{found.weights}"
-    return _tell(visit, ["retrieving manifest"], f'Head "{blob}": dial tcp: lookup registry.ollama.ai: no such host', stream=stream)
-
-
-def _tell(visit: Visit, steps: list[str], error: str, *, stream: bool) -> None:
-    """Send the progress and the result. The host answers 200 before it knows the result."""
-    http = visit.http
-    if not stream:
-        return http.reply(500 if error else 200, encode({"error": error} if error else {"status": steps[-1]}), "application/json")
-    http.open()
-    for step in steps:
-        http.send(encode({"status": step}) + b"\n")
-    if error:
-        http.send(encode({"error": error}) + b"\n")
-    return http.close()
+    return tell(visit.http, ["retrieving manifest"], f'Head "{blob}": dial tcp: lookup registry.ollama.ai: no such host', stream=stream)
 
 
 async def has_blob(visit: Visit) -> None:

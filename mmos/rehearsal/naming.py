@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmos.rehearsal.parsing import first_object
 from mmos.rehearsal.pieces import Call
 from mmos.rehearsal.prompt import Prompt, ToolSpec
 from mmos.rehearsal.schema import least
@@ -49,25 +50,13 @@ def mentions(text: str, toolbox: Mapping[str, ToolSpec]) -> Iterator[tuple[ToolS
 def fill(parameters: Mapping[str, Any], segment: str, text: str) -> dict[str, Any]:
     """The arguments: from JSON after the name, or from `key=value` or `key: value`. A missing required one comes from the text."""
     properties: Mapping[str, Any] = parameters.get("properties") or {}
-    arguments = _inline(segment)
-    if arguments is None:
-        arguments = _pairs(properties, segment)
+    inline, _ = first_object(segment) or (None, 0)
+    arguments = inline if isinstance(inline, dict) else _pairs(properties, segment)
     numbers = NUMBER.findall(segment)
     for name in parameters.get("required") or ():
         if name not in arguments:
             arguments[name] = _guess(properties.get(name) or {}, text, numbers)
     return arguments
-
-
-def _inline(segment: str) -> dict[str, Any] | None:
-    start = segment.find("{")
-    if start < 0:
-        return None
-    try:
-        value, _ = json.JSONDecoder().raw_decode(segment[start:])
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _pairs(properties: Mapping[str, Any], segment: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _template(text: str, reading: Reading) -> Iterator[Bit]:
 
 def _next_call(buffer: str, toolbox: Mapping[str, ToolSpec]) -> tuple[Call, int] | None:
     places = [(buffer.find(name), -len(name), name) for name in toolbox if name in buffer]
-    found = _first_object(buffer)
+    found = first_object(buffer)
     if not places or found is None:
         return None
     place, _, name = min(places)  # the longest name wins
@@ -100,7 +100,8 @@ def _next_call(buffer: str, toolbox: Mapping[str, ToolSpec]) -> tuple[Call, int]
     return None if arguments is None else (Call(name, arguments), max(end, place + len(name)))
 
 
-def _first_object(buffer: str) -> tuple[Any, int] | None:
+def first_object(buffer: str) -> tuple[Any, int] | None:
+    """The first JSON object in a text, and where it ends."""
     start = buffer.find("{")
     if start < 0:
         return None
@@ -139,7 +140,7 @@ def _bent(text: str, toolbox: Mapping[str, ToolSpec]) -> Bit:
     """A call as the grammar allows it. JSON that the model never closes continues until the limit."""
     match = re.search(r'"name"\s*:\s*"([^"]*)', text)
     name = _nearest(match.group(1) if match else "", toolbox)
-    value = _first_object(text)
+    value = first_object(text)
     if value is None:
         return Bit("derail", f'llama-server returned invalid tool call arguments for "{name}": {NO_END}')
     arguments = _arguments(value[0])

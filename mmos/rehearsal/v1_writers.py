@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from mmos.rehearsal.faults import MID_STREAM, Fault
+from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.profiles import Profile
 from mmos.rehearsal.wire import HttpRequest
-from mmos.rehearsal.writers import GARBAGE, Collector, StruckError, encode, likely
+from mmos.rehearsal.writers import Collector, Stream, StruckError, encode, likely
 
 V1_JSON = "application/json"
 EVENTS = "text/event-stream"
@@ -86,18 +86,16 @@ def _note(http: HttpRequest, head: Head, reason: str, debug: Mapping[str, Any] |
     http.reply(200, head.whole(message, reason or None, head.usage({}), **more), V1_JSON)
 
 
-class EventWriter:
+class EventWriter(Stream):
     """Sends events. An engine's error in the middle is lost."""
 
+    content_type = EVENTS
+
     def __init__(self, http: HttpRequest, head: Head, fault: Fault | None, usage: bool) -> None:
-        self._http = http
+        super().__init__(http, fault)
         self._head = head
-        self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._usage = usage
-        self._chunks = 0
         self._has_calls = False
-        self._lines: list[bytes] = []
-        self._open = False
 
     def say(self, text: str) -> None:
         self._add({"content": text}, text)
@@ -122,7 +120,7 @@ class EventWriter:
         self.stop()
 
     def fail(self, text: str) -> None:
-        if not self._open and not self._lines:
+        if self._is_empty:
             return self.refuse(500, text)
         delta = {"role": "assistant", "content": ""} if self._head.rules.v1_role_always else {"content": ""}
         self._event([self._head.piece(delta, None)], model="")
@@ -134,31 +132,9 @@ class EventWriter:
     def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
         _note(self._http, self._head, reason, debug)
 
-    def stop(self) -> None:
-        self.flush(wait=True)
-        if not self._open:
-            self._http.open(200, EVENTS)
-        self._http.close()
-
-    def garble(self) -> None:
-        self._lines.append(GARBAGE)
-        self.stop()
-
-    def flush(self, *, wait: bool = False) -> None:
-        if self._lines and not self._open:
-            self._http.open(200, EVENTS)
-            self._open = True
-        for line in self._lines:
-            self._http.send(line)
-        self._lines.clear()
-        if not wait:
-            self._http.flush()
-
     def _add(self, delta: Mapping[str, Any], *tokens: str) -> None:
-        if self._fault is not None and self._chunks >= self._fault.place:
-            raise StruckError(self._fault)
-        role = {"role": "assistant"} if self._chunks == 0 or self._head.rules.v1_role_always else {}
-        self._chunks += 1
+        self._next()
+        role = {"role": "assistant"} if self._chunks == 1 or self._head.rules.v1_role_always else {}
         self._event([self._head.piece({**role, **delta}, None, tokens)])
 
     def _event(self, choices: Sequence[Mapping[str, Any]], *, model: str | None = None) -> None:
@@ -170,16 +146,12 @@ class CompletionWriter(Collector):
     """Sends one completion."""
 
     def __init__(self, http: HttpRequest, head: Head, fault: Fault | None) -> None:
-        super().__init__(fault)
-        self._http = http
+        super().__init__(http, fault)
         self._head = head
 
     def finish(self, reason: str, metrics: Mapping[str, Any], late: Sequence[Mapping[str, Any]] = ()) -> None:
         self._close(late)
         self._send("tool_calls" if self._calls else reason, metrics)
-
-    def fail(self, text: str) -> None:
-        self.refuse(500, text)
 
     def refuse(self, status: int, text: str) -> None:
         refuse_v1(self._http, status, text, self._head.rules)
@@ -189,9 +161,6 @@ class CompletionWriter(Collector):
 
     def stop(self) -> None:
         self._send(None, {})
-
-    def garble(self) -> None:
-        self._http.reply(200, GARBAGE)
 
     def _send(self, reason: str | None, metrics: Mapping[str, Any]) -> None:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self._texts)}

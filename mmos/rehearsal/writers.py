@@ -12,7 +12,7 @@ import orjson
 from mmos.rehearsal.clock import Clock
 from mmos.rehearsal.decoding import Ask
 from mmos.rehearsal.faults import CRASH, MID_STREAM, Fault
-from mmos.rehearsal.wire import HttpRequest
+from mmos.rehearsal.wire import NDJSON, HttpRequest
 
 GARBAGE = b"\x16\x03\x01 this is not the protocol you are looking for \xff\xfe\n"
 
@@ -118,17 +118,56 @@ class ResponseWriter(Protocol):
     def garble(self) -> None: ...
 
 
-class LineWriter:
-    """Writes one line for each piece. It keeps the lines until they are flushed."""
+class Stream:
+    """Sends a response piece by piece. It keeps the pieces until they are flushed."""
 
-    def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
+    content_type = NDJSON
+
+    def __init__(self, http: HttpRequest, fault: Fault | None) -> None:
         self._http = http
-        self._shape = shape
-        self._logprobs = logprobs
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._chunks = 0
         self._lines: list[bytes] = []
         self._open = False
+
+    def stop(self) -> None:
+        self.flush(wait=True)
+        if not self._open:
+            self._http.open(200, self.content_type)
+        self._http.close()
+
+    def garble(self) -> None:
+        self._lines.append(GARBAGE)
+        self.stop()
+
+    def flush(self, *, wait: bool = False) -> None:
+        if self._lines and not self._open:
+            self._http.open(200, self.content_type)
+            self._open = True
+        for line in self._lines:
+            self._http.send(line)
+        self._lines.clear()
+        if not wait:
+            self._http.flush()
+
+    @property
+    def _is_empty(self) -> bool:
+        return not self._open and not self._lines
+
+    def _next(self) -> None:
+        """Count a piece. A fault may end the response before it."""
+        if self._fault is not None and self._chunks >= self._fault.place:
+            raise StruckError(self._fault)
+        self._chunks += 1
+
+
+class LineWriter(Stream):
+    """Writes one line for each piece."""
+
+    def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
+        super().__init__(http, fault)
+        self._shape = shape
+        self._logprobs = logprobs
 
     def say(self, text: str) -> None:
         self._add(self._shape.text(text) if self._logprobs is None else self._shape.line(text, {}, self._rest(text)))
@@ -150,7 +189,7 @@ class LineWriter:
         self.stop()
 
     def fail(self, text: str) -> None:
-        if not self._open and not self._lines:
+        if self._is_empty:
             return self.refuse(500, text)
         self._lines.append(encode({"error": text}) + b"\n")
         return self.stop()
@@ -163,37 +202,16 @@ class LineWriter:
         self._http.send(encode({"error": text}))
         self._http.close()
 
-    def stop(self) -> None:
-        self.flush(wait=True)
-        if not self._open:
-            self._http.open()
-        self._http.close()
-
-    def garble(self) -> None:
-        self._lines.append(GARBAGE)
-        self.stop()
-
-    def flush(self, *, wait: bool = False) -> None:
-        if self._lines and not self._open:
-            self._http.open()
-            self._open = True
-        for line in self._lines:
-            self._http.send(line)
-        self._lines.clear()
-        if not wait:
-            self._http.flush()
-
     def _add(self, line: bytes) -> None:
-        if self._fault is not None and self._chunks >= self._fault.place:
-            raise StruckError(self._fault)
-        self._chunks += 1
+        self._next()
         self._lines.append(line)
 
 
 class Collector:
     """Keeps the parts of a response until its end."""
 
-    def __init__(self, fault: Fault | None) -> None:
+    def __init__(self, http: HttpRequest, fault: Fault | None) -> None:
+        self._http = http
         self._fault = fault if fault is not None and fault.kind in MID_STREAM else None
         self._tokens: list[str] = []
         """All tokens, of the text and of the thought."""
@@ -215,6 +233,15 @@ class Collector:
     def flush(self) -> None:
         """Sends nothing before the end."""
 
+    def garble(self) -> None:
+        self._http.reply(200, GARBAGE)
+
+    def fail(self, text: str) -> None:
+        self.refuse(500, text)
+
+    def refuse(self, status: int, text: str) -> None:
+        refuse(self._http, status, text)
+
     def _close(self, late: Sequence[Mapping[str, Any]]) -> None:
         if self._fault is not None:
             raise StruckError(self._fault)
@@ -225,8 +252,7 @@ class ObjectWriter(Collector):
     """Sends everything in one object at the end."""
 
     def __init__(self, http: HttpRequest, shape: Shape, fault: Fault | None, logprobs: int | None) -> None:
-        super().__init__(fault)
-        self._http = http
+        super().__init__(http, fault)
         self._shape = shape
         self._logprobs = logprobs
 
@@ -238,17 +264,8 @@ class ObjectWriter(Collector):
     def note(self, reason: str, debug: Mapping[str, Any] | None = None) -> None:
         self._http.reply(200, self._shape.note(reason, debug))
 
-    def fail(self, text: str) -> None:
-        self.refuse(500, text)
-
-    def refuse(self, status: int, text: str) -> None:
-        refuse(self._http, status, text)
-
     def stop(self) -> None:
         self._send({"done": False})
-
-    def garble(self) -> None:
-        self._http.reply(200, GARBAGE)
 
     def _send(self, rest: Mapping[str, Any]) -> None:
         parts: dict[str, Any] = {"thinking": "".join(self._thoughts)} if self._thoughts else {}
