@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mmos
-from mmos.app.trusted import Trusted
+from mmos.app.trust_store import TrustStore
 from mmos.cli.main import main
 from mmos.errors import ConfigError
 from mmos.testing import Call, stage
@@ -370,17 +370,17 @@ async def test_the_working_folder_is_no_part_of_mmos(tmp_path: Path) -> None:
 
 def test_only_what_the_user_alone_could_write_is_believed(tmp_path: Path) -> None:
     kept, file = tmp_path / "kept" / "trusted.json", tmp_path / "orchestration.yaml"
-    Trusted(kept).add(file, "one")
-    assert Trusted(kept).knows(file, "one")
-    assert not Trusted(kept).knows(file, "two")
+    TrustStore(kept).add(file, "one")
+    assert TrustStore(kept).knows(file, "one")
+    assert not TrustStore(kept).knows(file, "two")
     whole = kept.read_bytes()
     for damaged in (b"", whole[:-5], b"[]", b'{"trusted": 5}', b'{"trusted": [5]}', b"\xff"):
         kept.write_bytes(damaged)
-        assert not Trusted(kept).knows(file, "one")
-    Trusted(kept).add(file, "two")
-    assert Trusted(kept).knows(file, "two")
+        assert not TrustStore(kept).knows(file, "one")
+    TrustStore(kept).add(file, "two")
+    assert TrustStore(kept).knows(file, "two")
     kept.chmod(0o666)
-    assert not Trusted(kept).knows(file, "two")
+    assert not TrustStore(kept).knows(file, "two")
     assert [path.name for path in kept.parent.iterdir()] == ["trusted.json"]
 
 

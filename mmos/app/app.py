@@ -15,7 +15,7 @@ from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
-from mmos.app.unserved import RollCall, Unserved
+from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.sources import find
@@ -53,10 +53,10 @@ from mmos.views.conversation import Conversation
 from mmos.views.listing import check_name, find_run, thread_named
 from mmos.views.run import RunView
 
-CONVERSATIONS_KEPT = 256
+MOST_CONVERSATIONS = 256
 """The most conversations that an app keeps in memory. It reads others from the journal again."""
 
-CASTS_KEPT = 16
+MOST_CASTS = 16
 
 _log = logger("mmos.app")
 
@@ -84,7 +84,7 @@ class App:
         self.templates: Templates = wiring.templates_of(config)
         self._models = wrap(fleet)
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
-        self._recalled = False
+        self._has_recalled = False
         """Whether it has read what earlier runs learned of models."""
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
@@ -185,12 +185,12 @@ class App:
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
             view = RunView.of(entries)
-            asked = view.open_question if question is None else view.questions.get(question)
-            if asked is None:
+            event = view.open_question if question is None else view.questions.get(question)
+            if event is None:
                 raise UsageError(f"Run {run} has no open question." if question is None else f"Run {run} has no question {question!r}.")
-            if asked.question in view.answers:
-                raise UsageError(f"Question {asked.question} of run {run} already has an answer.")
-            return [(run, entries[0].thread, QuestionAnswered(asked.question, clean(text)))]
+            if event.question in view.answers:
+                raise UsageError(f"Question {event.question} of run {run} already has an answer.")
+            return [(run, entries[0].thread, QuestionAnswered(event.question, clean(text)))]
 
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
@@ -236,7 +236,7 @@ class App:
         """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones."""
         return Stream(self.journal, lambda watch: self.resume(run, options=options, watch=watch), watch or Watch(), resumed=True)
 
-    async def unserved(self, options: RunOptions | None = None) -> list[Unserved]:
+    async def unserved(self, options: RunOptions | None = None) -> list[UnservedRoles]:
         """Ask every host, and return the roles that no host can serve now, with the reason and what helps."""
         return await self._roll.call(self.cast(options or RunOptions()))
 
@@ -259,10 +259,10 @@ class App:
 
     def cast(self, options: RunOptions) -> Cast:
         """Every role with its model, system text and tools, for a run with these options."""
-        chosen = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
-        key = (*chosen, options.system, options.role_only, options.model)
+        changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
+        key = (*changes, options.system, options.role_only, options.model)
         if key not in self._casts:
-            _limit(self._casts, CASTS_KEPT)
+            _limit(self._casts, MOST_CASTS)
             self._casts[key] = self._cast(options)
         return self._casts[key]
 
@@ -275,9 +275,9 @@ class App:
 
     async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
         cast = self.cast(options)
-        if not self._recalled:
+        if not self._has_recalled:
             self._experience.recall(await self.journal.read(kinds=(ModelLearned.kind,)))
-            self._recalled = True
+            self._has_recalled = True
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self._models, self._experience.gauge, self.templates))
@@ -310,14 +310,14 @@ class App:
 
     async def _conversation(self, thread: str) -> Conversation:
         """The conversation of a thread. Runs of this app extend it. It is built again only if another process has written to the thread."""
-        kept = self._conversations.get(thread)
-        if kept is not None:
-            ended = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=kept.newest)
-            if kept.knows(ended):
-                return kept
-        _limit(self._conversations, CONVERSATIONS_KEPT)
-        made = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
-        return made
+        conversation = self._conversations.get(thread)
+        if conversation is not None:
+            ends = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=conversation.newest)
+            if conversation.knows(ends):
+                return conversation
+        _limit(self._conversations, MOST_CONVERSATIONS)
+        conversation = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
+        return conversation
 
     # ---------------------------------------------------------------- names
 
@@ -335,26 +335,27 @@ class App:
             return self._threads[name]
         if is_id(name):
             return name
-        found: list[str] = []
+        thread = ""
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            found[:] = [thread_named(entries, name) or new_id()]
-            return [] if any(entry.thread == found[0] for entry in entries) else [("", found[0], ThreadNamed(name))]
+            nonlocal thread
+            thread = thread_named(entries, name) or new_id()
+            return [] if any(entry.thread == thread for entry in entries) else [("", thread, ThreadNamed(name))]
 
         await self.journal.decide(("thread_named",), choose)
-        _limit(self._threads, CONVERSATIONS_KEPT)
-        self._threads[name] = found[0]
-        return found[0]
+        _limit(self._threads, MOST_CONVERSATIONS)
+        self._threads[name] = thread
+        return thread
 
 
 def _message(task: str, files: Iterable[str | Path | File]) -> Message:
     return Message("user", clean(task), files=tuple(file if isinstance(file, File) else read(file) for file in files))
 
 
-def _limit(kept: dict[Any, Any], most: int) -> None:
+def _limit(cache: dict[Any, Any], most: int) -> None:
     """Make room for one more by removing the oldest entries."""
-    while len(kept) >= most:
-        del kept[next(iter(kept))]
+    while len(cache) >= most:
+        del cache[next(iter(cache))]
 
 
 @asynccontextmanager
@@ -380,10 +381,10 @@ async def open_app(
         async with mmos.open("orchestration.yaml", state=".mmos") as app:
             answer = await app.run("What is a mutex?")
     """
-    made = _configuration(config)
-    kept = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
-    async with await kept as journal, wiring.fleet_of(made) as fleet:
-        app = App(made, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
+    source = _configuration(config)
+    opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
+    async with await opening as journal, wiring.fleet_of(source) as fleet:
+        app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
             yield app
         finally:

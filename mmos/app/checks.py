@@ -16,7 +16,7 @@ from mmos.toolbox import Tool, Toolbox
 from mmos.tools.functions import Reference, references
 from mmos.tools.looking import UnusableError
 
-Named = tuple[str, Place]
+PlacedName = tuple[str, Place]
 """A tool's name, and its place in the configuration."""
 
 TOOLS: Place = ("orchestration", "tools")
@@ -24,7 +24,7 @@ TOOLS: Place = ("orchestration", "tools")
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
     """Everything that stops a run from starting. This reads files, but runs no code of the user and asks no host."""
-    wrong, named, certain = [], [], True
+    wrong, names, certain = [], [], True
     for reference in references(config.orchestration.tools):
         name: str | None = reference.name
         try:
@@ -32,27 +32,27 @@ def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
         certain &= name is not None
-        named.append((name or reference.name, _place(reference)))
+        names.append((name or reference.name, _place(reference)))
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())  # only their names: the user's texts come below
-    named = [*_names(house), *named, *_names(extra)]
-    return [*wrong, *_twins(config, named), *(_idle(config, named) if certain else ()), *wiring.templates_of(config).problems()]
+    names = [*_names(house), *names, *_names(extra)]
+    return [*wrong, *_twins(config, names), *(_idle(config, names) if certain else ()), *wiring.templates_of(config).problems()]
 
 
 def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
     """Every tool of a run. This imports the user's functions, after all checks that need no import."""
     _refuse(problems(config, extra))
     trust.check(config, os.environ)
-    wrong, given = [], []
+    wrong, tools = [], []
     for reference in [*references(config.orchestration.tools)]:  # packages are asked before the folder is on the path
         try:
-            given.append((reference.load(config.folder), _place(reference)))
+            tools.append((reference.load(config.folder), _place(reference)))
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
     _refuse(wrong)
     house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config))
-    named = [*_names(house), *((tool.name, place) for tool, place in given), *_names(extra)]
-    _refuse([*_twins(config, named), *_idle(config, named)])
-    return Toolbox.of([*house, *(tool for tool, _ in given), *extra])
+    names = [*_names(house), *((tool.name, place) for tool, place in tools), *_names(extra)]
+    _refuse([*_twins(config, names), *_idle(config, names)])
+    return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])
 
 
 def _refuse(wrong: Sequence[Problem]) -> None:
@@ -60,7 +60,7 @@ def _refuse(wrong: Sequence[Problem]) -> None:
         raise ConfigError(wrong)
 
 
-def _names(tools: Sequence[Tool]) -> list[Named]:
+def _names(tools: Sequence[Tool]) -> list[PlacedName]:
     return [(tool.name, TOOLS) for tool in tools]
 
 
@@ -74,13 +74,13 @@ def _place(reference: Reference) -> Place:
 def _unusable(config: Config, reference: Reference, error: UnusableError) -> Problem:
     if reference.place is None:
         return Problem("", f"entry point {reference.text}", f"MMOS cannot use it: {error}; update or remove the package that offers it")
-    said = config.document.display(_place(reference), reference.text)
-    return config.document.problem(_place(reference), f"'{said}' cannot be used: {error}")
+    text = config.document.display(_place(reference), reference.text)
+    return config.document.problem(_place(reference), f"'{text}' cannot be used: {error}")
 
 
-def _twins(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
+def _twins(config: Config, names: Sequence[PlacedName]) -> Iterator[Problem]:
     seen: set[str] = set()
-    for name, place in named:
+    for name, place in names:
         if name in seen:
             yield config.document.problem(place, f"two tools are named '{name}'; rename one of them")
         seen.add(name)
@@ -89,14 +89,14 @@ def _twins(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
 # ---------------------------------------------------------------- permissions
 
 
-def _idle(config: Config, named: Sequence[Named]) -> Iterator[Problem]:
+def _idle(config: Config, tools: Sequence[PlacedName]) -> Iterator[Problem]:
     """Permissions that match no tool: a typing error that would have no visible effect."""
-    names = [name for name, _ in named]
+    names = [name for name, _ in tools]
     for place, pattern in _permissions(config):
         if not any(fnmatchcase(name, pattern) for name in names):
-            said = config.document.display(place, pattern)
-            near = perhaps(pattern, names) if said == pattern else ""
-            yield config.document.problem(place, f"'{said}' matches no tool{near or '.'} Tools: {', '.join(names)}")
+            text = config.document.display(place, pattern)
+            near = perhaps(pattern, names) if text == pattern else ""
+            yield config.document.problem(place, f"'{text}' matches no tool{near or '.'} Tools: {', '.join(names)}")
 
 
 def _permissions(config: Config) -> Iterator[tuple[Place, str]]:

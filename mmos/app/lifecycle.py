@@ -1,4 +1,4 @@
-"""Runs one task to its end: carries out the arbiter's exchange and records its status and reason."""
+"""Runs one task to its end: lets a role answer, and records the status and the reason."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from mmos.app.stalling import GettingOn
-from mmos.app.terms import checked
+from mmos.app.stalling import IdleLimit
+from mmos.app.terms import valid
 from mmos.app.unserved import RollCall
 from mmos.app.wiring import ARBITER, MODEL
 from mmos.calls.shape import Shape
@@ -73,7 +73,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            object.__setattr__(self, spec.name, checked(spec.name, getattr(self, spec.name)))
+            object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))
         for name in ("system", "role_only", "model"):
             object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
         if self.model and (self.role_only or self.roles):
@@ -83,8 +83,8 @@ class RunOptions:
 
     def __repr__(self) -> str:
         """The options that are set, and only the length of a prompt."""
-        told = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
-        return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in told.items())})"
+        values = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
+        return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in values.items())})"
 
     @property
     def answering(self) -> str:
@@ -99,18 +99,19 @@ class RunOptions:
     def of_facts(cls, facts: Mapping[str, Any]) -> RunOptions:
         return cls(**{spec.name: facts[spec.name] for spec in fields(cls) if spec.name in facts})
 
-    def limits(self, configured: Limits) -> Limits:
+    def limits(self, limits: Limits) -> Limits:
+        """The limits of the configuration, with those of this run."""
         return replace(
-            configured,
-            turns=self.max_turns or configured.turns,
-            total_turns=self._total_turns(configured.total_turns),
-            calls=self.max_calls or configured.calls,
-            seconds=self.timeout if isinstance(self.timeout, float) else configured.seconds,
+            limits,
+            turns=self.max_turns or limits.turns,
+            total_turns=self._total_turns(limits.total_turns),
+            calls=self.max_calls or limits.calls,
+            seconds=self.timeout if isinstance(self.timeout, float) else limits.seconds,
         )
 
-    def _total_turns(self, configured: int | None) -> int | None:
+    def _total_turns(self, total_turns: int | None) -> int | None:
         """A run with more turns or calls may also send the requests to models that they need."""
-        return None if configured is None else max(configured, self.max_turns or 0, TURNS_A_CALL * (self.max_calls or 0))
+        return None if total_turns is None else max(total_turns, self.max_turns or 0, TURNS_A_CALL * (self.max_calls or 0))
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Watch:
     """
 
     on_token: Callable[[str], None] | None = None
-    """Called with each piece of the arbiter's answer."""
+    """Called with each piece of the answer."""
     on_hint: Callable[[Hint], None] | None = None
     """Called with all progress: turns, loading models, pieces of all participants."""
     answerer: Answerer | None = None
@@ -150,21 +151,21 @@ class Watch:
 
 
 async def carry(participants: Participants, scope: Scope, roll: RollCall) -> None:
-    """Let the arbiter answer, and record how the run ended. A cancelled run is recorded, too, before the cancellation continues."""
-    finished: RunFinished | None = None
+    """Let the role of the scope answer, and record how the run ended, also when it is cancelled."""
+    end: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
         async with roll.beside(scope, participants.cast):
-            finished = await _outcome(participants, scope)
+            end = await _outcome(participants, scope)
     except asyncio.CancelledError:
-        finished = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
+        end = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
         raise
     except StateError as error:
-        finished = RunFinished("failed", None, _reason(error))
+        end = RunFinished("failed", None, _reason(error))
         raise
     finally:
         if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
-            scope.record(finished or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
+            scope.record(end or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
     status, reason = scope.view.status, scope.view.reason
     _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.requests)
     try:
@@ -180,21 +181,21 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         next_step = f"mmos runs answer {scope.run} TEXT"
         return RunFinished("waiting", None, Reason(error.code, error.message, next_step))
     except LimitReached as error:
-        return await _stopped(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
+        return await _early_end(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
     except HostError as error:
         # the stream broke off: keep its text; the journal has the specialists' answers
-        return await _stopped(scope, scope.view.partial_texts.get(scope.lane), _reason(error))
+        return await _early_end(scope, scope.view.partial_texts.get(scope.lane), _reason(error))
     except StateError:
         raise
     except MmosError as error:
         return RunFinished("failed", None, _reason(error))
-    return RunFinished("answered", await (_shaped(participants.shape, scope, answer) if participants.shape else _whole(scope, answer)))
+    return RunFinished("answered", await (_whole_json(participants.shape, scope, answer) if participants.shape else _whole(scope, answer)))
 
 
 async def _in_time(participants: Participants, scope: Scope) -> str:
     seconds = scope.limits.seconds
     try:
-        async with asyncio.timeout(seconds) as limit, GettingOn(scope):
+        async with asyncio.timeout(seconds) as limit, IdleLimit(scope):
             return (await participants.answer(scope)).text
     except TimeoutError as error:
         if not limit.expired():
@@ -203,7 +204,7 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
         raise LimitReached(message, limit="timeout", next_step="Allow more time with --timeout.") from error
 
 
-async def _stopped(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
+async def _early_end(scope: Scope, text: str | None, reason: Reason) -> RunFinished:
     status: Status = "partial" if text else "failed"
     return RunFinished(status, await _whole(scope, text) if text else None, reason)
 
@@ -218,34 +219,34 @@ def _so_far(scope: Scope) -> str | None:
     text = scope.view.partial_texts.get(scope.lane) or (lane.newest_text() if lane else "")
     if text:
         return text
-    consulted = [scope.conversation.lanes[scope.run, opened.lane] for lanes in scope.view.lanes.values() for opened in lanes]
-    answers = [f"{inner.role}:\n{inner.newest_text()}" for inner in consulted if inner.parent == scope.lane and inner.newest_text()]
+    lanes = [scope.conversation.lanes[scope.run, event.lane] for events in scope.view.lanes.values() for event in events]
+    answers = [f"{inner.role}:\n{inner.newest_text()}" for inner in lanes if inner.parent == scope.lane and inner.newest_text()]
     return "\n\n".join(answers) or None
 
 
 async def _whole(scope: Scope, text: str) -> str:
     """The text with its long answers inserted."""
-    return expand(text, await _kept(scope, text), scope.view.artifacts, scope.lane)
+    return expand(text, await _long_answers(scope, text), scope.view.artifacts, scope.lane)
 
 
-async def _shaped(shape: Shape, scope: Scope, text: str) -> str:
+async def _whole_json(shape: Shape, scope: Scope, text: str) -> str:
     """Only the JSON. References are replaced by the long answers, if the result still fits the schema."""
-    full, _ = _filled(text, await _kept(scope, text), lambda part: orjson.dumps(part).decode()[1:-1])
+    full, _ = _fill(text, await _long_answers(scope, text), lambda part: orjson.dumps(part).decode()[1:-1])
     return text if shape.problems(full) else full
 
 
-async def _kept(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
+async def _long_answers(scope: Scope, text: str) -> Mapping[str, ArtifactKept]:
     """The long answers that a text may refer to: of this run, or of earlier runs of the thread."""
-    kept = scope.view.artifacts
-    if set(REFERENCE.findall(text)) - kept.keys():
+    artifacts = scope.view.artifacts
+    if set(REFERENCE.findall(text)) - artifacts.keys():
         entries = await scope.journal.read(thread=scope.thread, kinds=(ArtifactKept.kind,))
-        kept = {entry.event.artifact: entry.event for entry in entries if isinstance(entry.event, ArtifactKept)}
-    return kept
+        artifacts = {entry.event.artifact: entry.event for entry in entries if isinstance(entry.event, ArtifactKept)}
+    return artifacts
 
 
-def expand(text: str, kept: Mapping[str, ArtifactKept], own: Mapping[str, ArtifactKept], lane: str) -> str:
+def expand(text: str, artifacts: Mapping[str, ArtifactKept], own: Mapping[str, ArtifactKept], lane: str) -> str:
     """Replace references by the long answers. The run's own answers without a reference follow at the end, so the user gets each one whole."""
-    text, used = _filled(text, kept, str)
+    text, used = _fill(text, artifacts, str)
     rest = [
         f"\n\n---\n{artifact.role}:\n\n{artifact.text}"
         for name, artifact in own.items()
@@ -254,18 +255,18 @@ def expand(text: str, kept: Mapping[str, ArtifactKept], own: Mapping[str, Artifa
     return text + "".join(rest)
 
 
-def _filled(text: str, kept: Mapping[str, ArtifactKept], written: Callable[[str], str]) -> tuple[str, set[str]]:
-    """The text with every answer at its first mention, and at later mentions up to a limit; and the names that were mentioned."""
+def _fill(text: str, artifacts: Mapping[str, ArtifactKept], write: Callable[[str], str]) -> tuple[str, set[str]]:
+    """The text with the long answers in place of their references, and the names of these. A later mention gets its answer up to a limit."""
     used: set[str] = set()
     room = REPEATED
 
     def whole(reference: re.Match[str]) -> str:
         nonlocal room
         name = reference.group(1)
-        if name not in kept or (name in used and len(kept[name].text) > room):
+        if name not in artifacts or (name in used and len(artifacts[name].text) > room):
             return reference.group(0)
-        room -= len(kept[name].text) if name in used else 0
+        room -= len(artifacts[name].text) if name in used else 0
         used.add(name)
-        return written(kept[name].text)
+        return write(artifacts[name].text)
 
     return REFERENCE.sub(whole, text), used

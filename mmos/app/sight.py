@@ -20,23 +20,23 @@ async def check_sight(fleet: Fleet, cast: Cast, role: str, files: Iterable[File]
     for one in roles:
         if await sees(fleet, one) is not False:
             return
-    listed = ", ".join(f"{one.name} ({one.model})" for one in roles)
-    able = await _able(fleet)
+    names = ", ".join(f"{one.name} ({one.model})" for one in roles)
+    able = await _models_with_vision(fleet)
     raise UsageError(
-        f"None of these roles has a model that can see images, such as {', '.join(images)}: {listed}.",
+        f"None of these roles has a model that can see images, such as {', '.join(images)}: {names}.",
         next_step=f"These models can: {able}. Choose one with --role ROLE=MODEL@HOST or --model MODEL@HOST."
         if able
         else "Fetch a model whose capabilities list `vision`, and give it a role.",
     )
 
 
-async def _able(fleet: Fleet) -> str:
+async def _models_with_vision(fleet: Fleet) -> str:
     """The models of the fleet that can see images, each with its hosts."""
     await fleet.census()
-    found: dict[str, list[str]] = {}
+    hosts: dict[str, list[str]] = {}
     for seat in fleet.seats:
         for name in sorted(model.name for model in (seat.installed or {}).values()):
-            described = await fleet.describe(name, (seat.name,))
-            if described is not None and "vision" in (described.capabilities or ()):
-                found.setdefault(name, []).append(seat.name)
-    return ", ".join(f"{name} on {' and '.join(hosts)}" for name, hosts in found.items())
+            details = await fleet.describe(name, (seat.name,))
+            if details is not None and "vision" in (details.capabilities or ()):
+                hosts.setdefault(name, []).append(seat.name)
+    return ", ".join(f"{name} on {' and '.join(names)}" for name, names in hosts.items())

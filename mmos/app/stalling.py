@@ -14,11 +14,11 @@ _ADVICE = (
 )
 
 
-class GettingOn:
-    """The work inside is cancelled when the run has been idle for too long; LimitReached says so.
+class IdleLimit:
+    """Cancels the work inside when the run makes no progress for `limits.idle` seconds. It then raises `LimitReached`.
 
-    Progress only stamps the time. One timer looks at the stamp when it rings, and sets itself anew. Nothing of it outlives the run,
-    so that what a run held is freed at its end and not some time later.
+    Progress only sets the time in `Pulse`. A timer reads this time when it rings, and starts again. It ends with the run, so the
+    memory of the run is free at once.
     """
 
     __slots__ = ("_limit", "_scope", "_timer")
@@ -40,7 +40,7 @@ class GettingOn:
         try:
             await self._limit.__aexit__(kind, error, trace)
         except TimeoutError as timeout:
-            raise _stalled(self._scope) from timeout
+            raise _limit_reached(self._scope) from timeout
 
     def _look(self) -> None:
         scope, loop = self._scope, asyncio.get_running_loop()
@@ -53,9 +53,9 @@ class GettingOn:
             self._limit.reschedule(loop.time())
 
 
-def _stalled(scope: Scope) -> LimitReached:
+def _limit_reached(scope: Scope) -> LimitReached:
     view = scope.view
-    open_calls = [begun.tool for call, begun in view.started_calls.items() if call not in view.finished_calls]
+    open_calls = [start.tool for call, start in view.started_calls.items() if call not in view.finished_calls]
     at_work = f" Still at work: {', '.join(dict.fromkeys(open_calls))}." if open_calls else ""
     message = f"The run made no progress for {scope.limits.idle:g} s.{at_work}"
     return LimitReached(message, limit="stalled", next_step=_ADVICE.format(run=scope.run))

@@ -46,7 +46,7 @@ class Stream:
             await self.aclose()
 
     async def to_end(self, tell: Callable[[Event], None]) -> Answer:
-        """Pass on every event, and return the answer. If the caller is cancelled, the run stops, and its answer is what there is."""
+        """Pass on every event, and return the answer. If the caller is cancelled, the run stops, and the answer has the text so far."""
         telling = asyncio.create_task(self._tell(tell))
         try:
             await asyncio.wait([telling])
@@ -102,9 +102,9 @@ class Stream:
             self._watch.on_start(run)
 
     async def _follow(self, run: str) -> None:
-        """Pass on the run's events up to its end. A resumed run has earlier ends in the journal: go on after those."""
-        begun = (await self._journal.read(run=run, kinds=("run_resumed",)))[-1].seq if self._resumed else 0
+        """Pass on the run's events up to its end. A resumed run has earlier ends in the journal. They do not count."""
+        resumption = (await self._journal.read(run=run, kinds=("run_resumed",)))[-1].seq if self._resumed else 0
         async for entry in self._journal.follow(run=run):
             self._pieces.put_nowait(entry.event)
-            if isinstance(entry.event, RunFinished) and not 0 < entry.seq <= begun:  # 0: the entry could not be written
+            if isinstance(entry.event, RunFinished) and not 0 < entry.seq <= resumption:  # 0: the entry could not be written
                 return

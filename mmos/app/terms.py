@@ -29,16 +29,16 @@ _RULES: dict[str, Any] = {
 }
 
 
-def checked(name: str, value: Any) -> Any:
+def valid(name: str, value: Any) -> Any:
     """The value of an option as a run uses it. A wrong value raises `UsageError`, which says what is allowed."""
     if value is None or name not in _RULES:
         return value
-    made = _fitting(name, name, dict(value) if isinstance(value, Mapping) else value)
-    return {key: _option(key, each) for key, each in made.items()} if name == "sampling" else made
+    value = _fitting(name, name, dict(value) if isinstance(value, Mapping) else value)
+    return {key: _option(key, each) for key, each in value.items()} if name == "sampling" else value
 
 
 def _option(key: str, value: Any) -> Any:
-    """An option of models, for every role or for one; options that only the hosts know are left to them."""
+    """The value of an option of models. MMOS passes options that it does not know on to the hosts."""
     option = key.rpartition(".")[2]
     if option == "num_ctx":
         raise UsageError("RunOptions: sampling: num_ctx is not an option.", next_step="Set context_window in the configuration.")

@@ -1,4 +1,4 @@
-"""Asks for consent before a configuration that nobody named runs code or sends what is in the environment to other machines."""
+"""Asks for consent before a configuration that nobody named runs code or sends variables of the environment to other machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from mmos.app import wiring
-from mmos.app.trusted import Trusted
+from mmos.app.trust_store import TrustStore
 from mmos.config.load import Config
 from mmos.config.outgoing import is_away, outgoing_variables
 from mmos.config.sources import user_state
@@ -25,23 +25,23 @@ HINT = "Look at the file. If you trust it, add --trust once, or name it: -c {pat
 
 @dataclass(frozen=True)
 class Consent:
-    """What a file asks for, and where it is kept that the user agreed."""
+    """What a configuration file asks for, and where MMOS remembers that the user agreed."""
 
     path: Path
     name: str
     demands: Sequence[str]
-    """What it asks for, a line each."""
+    """What it asks for, one line each."""
     digest: str
-    """Of the file, of what it asks for and of the code that it runs: whatever changes is asked about again."""
-    kept: Trusted
+    """Of the file, of what it asks for and of the code that it runs. When one of these changes, MMOS asks again."""
+    store: TrustStore
 
     @property
-    def given(self) -> bool:
-        return self.kept.knows(self.path, self.digest)
+    def is_given(self) -> bool:
+        return self.store.knows(self.path, self.digest)
 
     def remember(self) -> None:
-        """Raises `OSError` where it cannot be kept."""
-        self.kept.add(self.path, self.digest)
+        """Raises `OSError` if the store cannot be written."""
+        self.store.add(self.path, self.digest)
 
     @property
     def text(self) -> str:
@@ -50,8 +50,8 @@ class Consent:
 
     @property
     def warning(self) -> Problem:
-        """For those who look at the file and run nothing of it."""
-        return Problem(self.name, "", f"{self.text}\nAt a terminal you are asked whether you trust it; in scripts --trust says so")
+        """The warning of a command that reads the file and runs nothing of it."""
+        return Problem(self.name, "", f"{self.text}\nAt a terminal, MMOS asks whether you trust it. In a script, add --trust")
 
     @property
     def refusal(self) -> ConfigError:
@@ -59,19 +59,19 @@ class Consent:
 
 
 def check(config: Config, environ: Mapping[str, str]) -> None:
-    """Refuse a file that was found and asks for what nobody agreed to."""
+    """Refuse a file that nobody named, if it asks for something that the user has not agreed to."""
     if (consent := pending(config, environ)) is not None:
         raise consent.refusal
 
 
 def pending(config: Config, environ: Mapping[str, str], *, runs: bool = True) -> Consent | None:
-    """What a file that was found asks for and nobody agreed to yet."""
-    consent = wanted(config, environ, runs=runs) if config.found else None
-    return None if consent is None or consent.given else consent
+    """The consent that a file needs which nobody named. None if it needs none, or has it."""
+    consent = consent_of(config, environ, runs=runs) if config.found else None
+    return None if consent is None or consent.is_given else consent
 
 
-def wanted(config: Config, environ: Mapping[str, str], *, runs: bool = True) -> Consent | None:
-    """What there is to be agreed to; None where a file asks for nothing. `runs=False`: no code is going to run, so only hosts count."""
+def consent_of(config: Config, environ: Mapping[str, str], *, runs: bool = True) -> Consent | None:
+    """The consent that a file needs. None if it asks for nothing. `runs=False`: its code does not run, so only its hosts count."""
     path = config.path
     if path is None:
         return None
@@ -83,11 +83,11 @@ def wanted(config: Config, environ: Mapping[str, str], *, runs: bool = True) -> 
         *(f"send the variable {one.variable} to {listed(one.hosts)} ({one.key})" for one in variables),
         *prompts,
     ]
-    return Consent(path, config.document.name, demands, _digest(config, prompts), Trusted(user_state(environ) / "trusted.json"))
+    return Consent(path, config.document.name, demands, _digest(config, prompts), TrustStore(user_state(environ) / "trusted.json"))
 
 
 def _prompts(config: Config) -> Iterator[str]:
-    """Prompts that are links to files elsewhere: a host reads them."""
+    """The prompts that are links to files outside the folder. MMOS sends them to its hosts."""
     templates = wiring.templates_of(config)
     if config.folder is None or not any(map(is_away, config.servers().values())):
         return
@@ -98,7 +98,7 @@ def _prompts(config: Config) -> Iterator[str]:
 
 
 def _digest(config: Config, prompts: Sequence[str]) -> str:
-    told = blake2b(digest_size=32)
+    digest = blake2b(digest_size=32)
     folder = config.folder or Path()
     try:
         code = source_files((text.partition(":")[0] for text in config.orchestration.tools), folder)
@@ -110,5 +110,5 @@ def _digest(config: Config, prompts: Sequence[str]) -> str:
         *(part.encode() for part in parts),
         *(piece for path in sorted(code) for piece in (os.fsencode(path.relative_to(folder)), code[path])),
     ]:
-        told.update(len(part).to_bytes(8, "big") + part)
-    return told.hexdigest()
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

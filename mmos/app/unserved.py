@@ -1,4 +1,4 @@
-"""Warns a run of roles that no host can serve, found while it works, and of roles that spell one model in two ways."""
+"""Warns a run of roles that no host can serve, and of roles that spell one model in two ways."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 1.5
 
 
 @dataclass(frozen=True)
-class Unserved:
+class UnservedRoles:
     """Roles that no host can serve, all for the same reason."""
 
     roles: tuple[str, ...]
@@ -43,16 +43,16 @@ class RollCall:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._asking: asyncio.Task[object] | None = None
-        self._respelled: set[str] = set()
+        self._warnings: set[str] = set()
         self._read: Cast | None = None
-        """The newest cast whose spellings were looked at. An app keeps its casts."""
+        """The newest cast with checked spellings. An app keeps its casts, so the same cast is the same object."""
 
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
-    async def call(self, cast: Cast) -> list[Unserved]:
+    async def call(self, cast: Cast) -> list[UnservedRoles]:
         """Ask now, and wait a moment for the hosts' answers."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._fleet.census(fresh=True))
@@ -76,7 +76,7 @@ class RollCall:
             await asyncio.gather(warning, return_exceptions=True)
         self._warn(scope, cast)  # as far as hosts have answered
 
-    def known(self, cast: Cast) -> list[Unserved]:
+    def known(self, cast: Cast) -> list[UnservedRoles]:
         """What is missing, as far as the hosts have answered."""
         groups: dict[tuple[tuple[str, str], ...], tuple[list[Member], Mapping[str, HostError]]] = {}
         for member in cast.values():
@@ -107,8 +107,8 @@ class RollCall:
         self._read = cast
         for name, other in respelled({name: (one.role.model, one.role.servers) for name, one in cast.items()}):
             text = f"{cast[name].role.model} ({name}) and {other} are one model. MMOS treats them as one. Write {other} for {name}, too."
-            if text not in self._respelled:
-                self._respelled.add(text)
+            if text not in self._warnings:
+                self._warnings.add(text)
                 scope.warn(text)
 
     async def _warn_when_known(self, asking: asyncio.Task[object], scope: Scope, cast: Cast) -> None:
@@ -121,10 +121,10 @@ class RollCall:
                 scope.warn(unserved.text, unserved=unserved.roles)
 
 
-def _unserved(members: list[Member], faults: Mapping[str, HostError]) -> Unserved:
-    named = [f"{member.role.name} ({member.role.model})" for member in members]
-    listed = f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else named[0]
-    said = " ".join(dict.fromkeys(fault.message for fault in faults.values()))
+def _unserved(members: list[Member], faults: Mapping[str, HostError]) -> UnservedRoles:
+    names = [f"{member.role.name} ({member.role.model})" for member in members]
+    text = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    causes = " ".join(dict.fromkeys(fault.message for fault in faults.values()))
     helps = " ".join(dict.fromkeys(fault.next_step for fault in faults.values() if fault.next_step))
     roles = tuple(f"{member.role.name}={member.role.model}" for member in members)
-    return Unserved(roles, tuple(faults), f"{listed} cannot be asked: {said} {helps}".strip())
+    return UnservedRoles(roles, tuple(faults), f"{text} cannot be asked: {causes} {helps}".strip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +43,20 @@ def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
 
 
 def limits_of(config: Config) -> Limits:
-    given = config.orchestration.limits
-    return Limits(
-        given.turns, given.calls, given.depth, given.tokens, given.seconds, given.repeats, given.total_turns, given.idle, given.repetition,
-    )  # fmt: skip
+    limits = config.orchestration.limits
+    return Limits(**{spec.name: getattr(limits, spec.name) for spec in fields(Limits)})
 
 
 def templates_of(config: Config) -> Templates:
-    given = config.orchestration.prompts
-    if given == SMALL:
+    prompts = config.orchestration.prompts
+    if prompts == SMALL:
         return Templates(set_of(SMALL))
-    return Templates((config.folder or Path()) / expanded(given, os.environ) if given else None)
+    return Templates((config.folder or Path()) / expanded(prompts, os.environ) if prompts else None)
 
 
 def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
     """The roles, with the models (`MODEL` or `MODEL@HOST`) and the sampling options that the run sets."""
-    roles = config.roles(_changed(config, changes))
+    roles = config.roles(_changes(config, changes))
     if SYNTHESIZER not in roles:
         roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
     for key, value in (sampling or {}).items():
@@ -68,32 +66,33 @@ def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mappin
 
 def window_of(config: Config, changes: Mapping[str, str] | None, model: str, servers: Collection[str]) -> int:
     """The window of a model on these servers in a run with these changes; for participants that no role describes."""
-    return config.windows(_changed(config, changes)).of(model, servers)
+    return config.windows(_changes(config, changes)).of(model, servers)
 
 
-def _changed(config: Config, changes: Mapping[str, str] | None) -> Changes:
-    roles, changed = config.roles(), {}
-    for name, wish in (changes or {}).items():
+def _changes(config: Config, models: Mapping[str, str] | None) -> Changes:
+    """The changes of a run: for each role, its model and the servers of this model."""
+    roles, changes = config.roles(), {}
+    for name, spelling in (models or {}).items():
         if name not in roles:
             raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
-        model, servers = _named(config, wish)
-        changed[name] = (model or roles[name].model, servers or roles[name].servers)
-    return changed
+        model, servers = _model_and_servers(config, spelling)
+        changes[name] = (model or roles[name].model, servers or roles[name].servers)
+    return changes
 
 
-def _named(config: Config, wish: str) -> tuple[str, tuple[str, ...]]:
+def _model_and_servers(config: Config, spelling: str) -> tuple[str, tuple[str, ...]]:
     """Split `MODEL` or `MODEL@HOST` into model and servers."""
-    model, _, host = wish.partition("@")
+    model, _, host = spelling.partition("@")
     if host and host not in config.servers():
         raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
     return model, (host,) if host else ()
 
 
-def model_alone(config: Config, wish: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Member]:
+def model_alone(config: Config, spelling: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Member]:
     """One model alone, with no text but the user's and no tools."""
-    model, servers = _named(config, wish)
+    model, servers = _model_and_servers(config, spelling)
     if not model:
-        raise UsageError(f"{wish!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
+        raise UsageError(f"{spelling!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
     roles = {MODEL: ResolvedRole(MODEL, model, servers, config.windows().of(model, servers))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
@@ -127,8 +126,8 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
 def interpreter_of(config: Config) -> str:
     """The role that says what an unclear call means: the specialist of a rule for it. Without such a rule, the role `interpreter`."""
     for rule in config.orchestration.routing.rules:
-        compiled = compile_rule(rule.condition)
-        if UNCLEAR in compiled.names and compiled.evaluate({"response": {"unclear_tool_calls": True}}):
+        condition = compile_rule(rule.condition)
+        if UNCLEAR in condition.names and condition.evaluate({"response": {"unclear_tool_calls": True}}):
             return rule.specialist
     return INTERPRETER
 
@@ -139,17 +138,17 @@ def ladder_of(config: Config, cast: Cast, ladder: Ladder) -> Ladder:
 
 
 def cast_of(
-    roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, wish: str, answering: str = ARBITER
+    roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, text: str, answering: str = ARBITER
 ) -> dict[str, Member]:
-    """Every role with its system text and tools. The role that answers the user also gets the run's own instructions."""
+    """Every role with its system text and tools. The system text of the role that answers the user ends with the run's own `text`."""
     if answering not in roles:
-        known = ", ".join(roles)
-        raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {known}.")
+        names = ", ".join(roles)
+        raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {names}.")
     first = roles[answering]
-    roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, wish))))}
+    roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, text))))}
     return {
         name: Member(
-            role, _system(role, roles, templates), held := _held(role, box), templates, _first(role, held), _consults(role, roles, held)
+            role, _system(role, roles, templates), own := _box_of(role, box), templates, _first(role, own), _consults(role, roles, own)
         )
         for name, role in roles.items()
     }
@@ -169,21 +168,21 @@ def taking_part(cast: Cast, answering: str, interpreter: str) -> Cast:
     return {name: one for name, one in cast.items() if name in names}
 
 
-def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], held: Toolbox) -> tuple[str, ...]:
+def _consults(role: ResolvedRole, roles: Mapping[str, ResolvedRole], box: Toolbox) -> tuple[str, ...]:
     """The roles that it can consult with its tools."""
     others = [other.name for other in roles.values() if other.consultable and other.name != role.name]
-    return tuple(name for name in others if "consult_specialist" in held or f"consult_{name}_specialist" in held)
+    return tuple(name for name in others if "consult_specialist" in box or f"consult_{name}_specialist" in box)
 
 
-def _first(role: ResolvedRole, held: Toolbox) -> ToolChoice | None:
+def _first(role: ResolvedRole, box: Toolbox) -> ToolChoice | None:
     """The tools that a role must call before it answers. None: it need not or cannot consult."""
-    consulting = frozenset(held.permitted(["consult_specialist", "consult_*_specialist"], []).names)
+    consulting = frozenset(box.permitted(["consult_specialist", "consult_*_specialist"], []).names)
     if not role.consult_first or not consulting:
         return None
     return ToolChoice(consulting, least=role.consult_first)
 
 
-def _held(role: ResolvedRole, box: Toolbox) -> Toolbox:
+def _box_of(role: ResolvedRole, box: Toolbox) -> Toolbox:
     """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself."""
     allow, deny = role.tools.allow, list(role.tools.deny)
     if role.name == ARBITER:
@@ -219,8 +218,8 @@ def system_of(name: str, roles: Mapping[str, ResolvedRole], templates: Templates
 def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
     """The role's text from `prompts/`, and the text that the configuration adds."""
     if role.name == ARBITER:
-        listed = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
-        text = templates.fill("arbiter", specialists=listed or templates.fill("no_specialists"))
+        names = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
+        text = templates.fill("arbiter", specialists=names or templates.fill("no_specialists"))
     elif role.name == SYNTHESIZER:
         text = templates.fill("synthesizer")
     else:

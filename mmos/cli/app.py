@@ -66,7 +66,7 @@ async def ask_for_trust(options: Options, config: Config, offer: Offer | None = 
         _remember(consent.remember)
     elif runs and not config.found:
         with suppress(OSError, ConfigError):  # a run that is resumed names its file only in its record
-            if (named := trust.wanted(config, os.environ)) is not None and not named.given:
+            if (named := trust.consent_of(config, os.environ)) is not None and not named.is_given:
                 named.remember()
     return replace(config, found=False)
 

@@ -1,4 +1,4 @@
-"""Keeps which configurations the user agreed to, in a file that only the user may write."""
+"""Remembers which configurations the user trusts, in a file that only the user can write."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 
 MOST = 1_000
-"""Entries that are kept; the oldest go first."""
+"""The most entries. The oldest go first."""
 
 
-class Trusted:
-    """Pairs of a file and the digest of what was agreed to. A file that cannot be read, or that others may write, holds none."""
+class TrustStore:
+    """Pairs of a configuration file and the digest of what it asked for. If others can write the store, or nobody can read it, it has none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,7 +23,7 @@ class Trusted:
         return _entry(file, digest) in self._entries()
 
     def add(self, file: Path, digest: str) -> None:
-        """Written beside and put in its place at once: nobody ever reads half of it."""
+        """Write a new file and put it in the place of the old one, so that nobody reads half of it."""
         fresh = _entry(file, digest)
         entries = [entry for entry in self._entries() if entry != fresh][-MOST + 1 :]
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
