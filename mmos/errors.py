@@ -1,4 +1,4 @@
-"""Defines all errors as a tree that shows who can act.
+"""Defines all errors, as a tree that shows who can act.
 
 * MmosError                     every error of MMOS; says what, where and the next step
   + UserError                   the user acts
@@ -13,14 +13,14 @@
     - HostUnreachable           nothing listens there, or the name does not resolve
     - HostTimeout               it listens and does not answer (stage: connect, load, first_byte, between_chunks, total)
     - HostBusy                  its queue is full
-    - StreamCut                 the answer broke off: EOF, an error line, no `done`
-    - HostFault                 it answered with an error
+    - StreamCut                 the reply broke off: EOF, an error line, no `done`
+    - HostFault                 it responded with an error
       · LoadFailed  OutOfMemory  RunnerCrashed  ProtocolFault  MalformedCall
     - HostRefusal               it will not serve this request, now or later
       · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
     - Repetition                its model wrote the same text over and over and was stopped
     - NoHost                    no host can serve the call; has the reason of each host
-  + NoAnswer                    a model gave no answer that MMOS could read, again and again
+  + NoAnswer                    a model gave no reply that MMOS could read, again and again
   + SchemaUnmet                 a model gave no answer that fits the user's schema
   + LimitReached                a limit of the run is reached
   + QuestionOpen                a model waits for the user
@@ -227,7 +227,7 @@ class RunnerCrashed(HostFault):
 
 
 class ProtocolFault(HostFault):
-    """The host's answer does not follow the protocol: garbage bytes, a proxy's page, another kind of body."""
+    """The host's response does not follow the protocol: broken bytes, a page of a proxy, another kind of body."""
 
     code = "host_not_understood"
     retry = False
@@ -284,7 +284,7 @@ class BadRequest(HostRefusal):
     def __init__(self, message: str, *, parameter: str = "", verbatim: str = "", unexplained: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
         self.unexplained = unexplained
-        """Nobody here knows the reason that the host gives: another host may see no such reason."""
+        """MMOS does not know the reason that the host gives, so another host may accept the request."""
         self.parameter = parameter
         """The parameter that the host does not accept, if it says so."""
         self.verbatim = verbatim

@@ -1,4 +1,4 @@
-"""Carries the context of a task: the run, the lane, the limits, and the only way to record an event. A scope is copied, never changed."""
+"""Defines the place in a run: its lane, its role, its limits, and the only way to record an event. A scope is copied, never changed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass
 class Pulse:
-    """Whether a run makes progress: the time of its newest event, and the number of waits that have their own timeout.
+    """Shows whether a run makes progress: the time of its newest event, and the number of waits that have their own timeout.
 
     `timeouts` limits how long a host may take, so a model at work counts as progress. So do a question to the user, and a tool that has
     a `timeout`. Code that waits for one of these waits `with pulse`.
@@ -85,7 +85,7 @@ class Scope:
     limits: Limits = field(default_factory=Limits)
     listener: Callable[[Hint], None] | None = None
     inner_listener: Callable[[Hint], None] | None = None
-    """The listener for exchanges inside this one."""
+    """The listener for the lanes below this one."""
     lane: str = ""
     role: str = ""
     depth: int = 0
@@ -125,6 +125,7 @@ class Scope:
 
     @property
     def exchange(self) -> Lane:
+        """What has happened in this lane."""
         lane = self.conversation.lanes.get((self.run, self.lane))
         if lane is None:
             raise StateDamaged(

@@ -74,7 +74,7 @@ class Participants:
         return await self._exchange(scope, self.cast[scope.role], self.shape)
 
     async def _exchange(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
-        """Respond, and record how the exchange ended. An exchange that waits for the user stays open."""
+        """Respond in the lane of the scope, and record how it ended. A lane that waits for the user stays open."""
         status: Status = "failed"
         try:
             answer = await self.respond(scope, member, shape)
@@ -119,7 +119,7 @@ class Participants:
     # ---------------------------------------------------------------- the last step: the user
 
     async def _take(self, turn: Turn, scope: Scope) -> None:
-        """One turn. When no turn gives a readable answer, a specialist's caller gets an error, and MMOS asks the user for help with the arbiter."""
+        """One turn. If no turn gives a readable reply, the caller of a specialist gets an error. For the arbiter, MMOS asks the user for help."""
         try:
             await turn.take()
         except NoAnswer as error:
@@ -260,5 +260,5 @@ def _answer(message: Message, shape: Shape | None) -> Answer:
 
 
 def _help(scope: Scope) -> str:
-    """Stands in for a call id in a question that MMOS itself asks. Each turn has one."""
+    """The call id of a question that MMOS itself asks. Each turn has one."""
     return f"{scope.lane}#{scope.exchange.turns}"

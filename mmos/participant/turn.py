@@ -1,4 +1,4 @@
-"""Takes one turn: it makes a prompt that fits the window, asks the model, and records the reply."""
+"""Takes one turn of a participant: it makes a prompt that fits the window, asks the model, and records the reply."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETBACKS = 2
 """How many unclear replies in a row MMOS sends back to a participant."""
 
 ANY_JSON = b'"json"'
-"""The format for a host that cannot hold a model to a schema. MMOS checks the answer in any case."""
+"""The format for a host that cannot make a model follow a schema. MMOS checks the answer in any case."""
 
 REPETITIONS = 1
 """How often in one exchange MMOS stops a participant that repeats itself and asks again."""
@@ -48,7 +48,7 @@ OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Turn:
-    """One question to the model of a participant."""
+    """One turn of a participant in a lane: one request to its model, and what comes of it."""
 
     models: Models
     experience: Experience
@@ -69,7 +69,7 @@ class Turn:
         return self.member.templates
 
     async def take(self) -> None:
-        """Ask the model and record the reply. If the model turns out to lack tools, the app uses the schema channel for it from then on."""
+        """Ask the model and record the reply. If the model has no tools, its later turns use the schema channel."""
         self.scope.check_turns()
         channel = await self._channel() if self.member.box else "tools"
         sight = await self.eyes.look(self.member, self.scope.exchange)
@@ -89,13 +89,13 @@ class Turn:
         self.experience.learn(self.scope, ModelLearned(self.role.model, **what))
 
     def _offer(self, channel: str, sight: Sight) -> Offer:
-        """A role with tools works freely until it answers, and only then is held to the schema. A role without tools is held to it at once."""
+        """A role with tools gets the user's schema only after its first answer. A role without tools gets it at once."""
         choice, format_ = (AUTO, self._format) if self._is_shaped else (self._choice(), b"")
         return self.member.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
 
     @property
     def _is_shaped(self) -> bool:
-        """Whether this turn is held to the user's schema."""
+        """Whether the reply of this turn must fit the user's schema."""
         return self.shape is not None and not (self.member.box and not self.scope.exchange.reshaped)
 
     @property
@@ -116,7 +116,7 @@ class Turn:
         return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
 
     def _choice(self) -> ToolChoice:
-        """A role that must consult first may not answer before a consultation succeeded. Its last turn is kept for the answer."""
+        """A role that must consult first may answer only after a consultation has succeeded, or in its last turn."""
         first = self.member.first
         if first is None:
             return AUTO
@@ -156,7 +156,7 @@ class Turn:
         return self.experience.gauge.tokens(self.role.model, weight)
 
     def _plan(self, frame: Frame, more: float) -> Plan:
-        """What the prompt has, beside `more` tokens. It is recorded when more of the history is left out than before."""
+        """Which part of the lane fits into the prompt, beside `more` tokens. Record it when it leaves out more of the history than before."""
         scope, lane = self.scope, self.scope.exchange
         skip, overhead = lane.history.skipped, frame.overhead + more
         plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
@@ -188,7 +188,7 @@ class Turn:
             raise self._repeating()
 
     def _tail(self) -> str:
-        """What the model should know about this turn."""
+        """What the model should know about this turn only."""
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         return self._templates.fill("last_turn") if last else ""
 
@@ -228,7 +228,7 @@ class Turn:
         )
 
     def _release(self, text: str, reading: Reading) -> None:
-        """Pass on the text that the listener held back because it looked like the start of a call."""
+        """Show the user the rest of a reply. The channel held it back because it looked like the start of a call."""
         content = reading.message.content
         if len(content) > len(text) and content.startswith(text):
             self.scope.hint("token", content[len(text) :])
@@ -236,7 +236,7 @@ class Turn:
     # ---------------------------------------------------------------- a reply that is unclear
 
     async def _clearer(self, recorder: LiveRecorder, reply: Reply, reading: Reading, sight: Sight) -> Reading:
-        """The reply as the ladder repairs it. It is recorded only afterwards, so after a crash no unclear reply counts as an answer."""
+        """The reading of a reply after its repair by the ladder. MMOS records it only then, so after a crash no unclear reply counts as an answer."""
         if self.ladder is None:
             return reading
         scope, choice = self.scope, self._choice()

@@ -44,7 +44,7 @@ class Consultation:
         return Message("user", brief, files=context.files)
 
     def _response(self, context: Context, role: str, answer: Answer) -> str:
-        """The answer. An answer longer than `limits: answer_chars` becomes a digest with a reference. The user gets the whole answer in place of the reference."""
+        """The text of the answer. A text longer than `limits.answer_chars` becomes a digest with a reference. The user gets the whole text in its place."""
         if len(answer.text) <= self.answer_chars:
             return answer.text
         reference = context.scope.keep(role, answer.text)

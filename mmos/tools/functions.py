@@ -39,14 +39,16 @@ class Reference:
         if self.place is not None and folder is not None:
             put_on_path(folder)
         try:
-            found: Any = importlib.import_module(self.module)
+            function: Any = importlib.import_module(self.module)
             for part in filter(None, self.name.split(".")):
-                found = getattr(found, part)
-            if isinstance(found, Tool):
-                return found
+                function = getattr(function, part)
+            if isinstance(function, Tool):
+                return function
+            if not callable(function):
+                raise TypeError("it is not a function")
             if self.place is not None:
-                _check_home(_callable(found), folder)
-            return from_function(_callable(found))
+                _check_home(function, folder)
+            return from_function(function)
         except MISSING as error:
             raise UnusableError(f"{type(error).__name__}: {error}") from error
         except (SystemExit, KeyboardInterrupt) as error:
@@ -60,12 +62,6 @@ def references(names: Sequence[str]) -> Iterator[Reference]:
         yield Reference(text, module, name, place)
     for entry in entry_points(group=GROUP):
         yield Reference(entry.value, entry.module, entry.attr)
-
-
-def _callable(found: Any) -> Any:
-    if not callable(found):
-        raise TypeError("it is not a function")
-    return found
 
 
 def _check_home(function: Any, folder: Path | None) -> None:

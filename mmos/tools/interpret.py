@@ -15,10 +15,10 @@ from mmos.toolbox import Tool
 
 def reinterpret_with_functiongemma(templates: Templates) -> Tool:
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
-        found = await context.interpret(arguments["text"])
-        if isinstance(found, str):
-            raise ToolError(templates.fill("no_call_in_text", reason=found))
-        return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
+        calls = await context.interpret(arguments["text"])
+        if isinstance(calls, str):
+            raise ToolError(templates.fill("no_call_in_text", reason=calls))
+        return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in calls]}
 
     spec = Spec(
         INTERPRETS,

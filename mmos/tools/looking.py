@@ -38,12 +38,12 @@ class _Binding:
 
 
 def look(module: str, name: str, folder: Path | None, *, by_package: bool = False) -> str | None:
-    """The name of the tool that `module:name` makes. None: only an import would tell. `offered`: its own package offers it as a tool."""
+    """The name of the tool that `module:name` makes. None: only an import would tell. `by_package`: its own package offers it as a tool."""
     path = _file(module, folder)
-    found = _look(path, name, folder) if path is not None and name.isidentifier() else _Binding()
+    binding = _look(path, name, folder) if path is not None and name.isidentifier() else _Binding()
     if not by_package:
-        _check_owner(module, path, folder, found, name)
-    return found.tool
+        _check_owner(module, path, folder, binding, name)
+    return binding.tool
 
 
 def _look(path: Path, name: str, folder: Path | None) -> _Binding:
@@ -56,12 +56,12 @@ def _look(path: Path, name: str, folder: Path | None) -> _Binding:
 
 
 def _binding(bindings: _Bindings, path: Path, name: str) -> _Binding:
-    found = bindings.of.get(name, [])
-    if not found and not bindings.dynamic:
+    nodes = bindings.of.get(name, [])
+    if not nodes and not bindings.dynamic:
         raise UnusableError(f"{_title(path)} has no function '{shown(name)}'{perhaps(name, bindings.functions)}")
-    if len(found) != 1:
+    if len(nodes) != 1:
         return _Binding()
-    (node,) = found
+    (node,) = nodes
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return _Binding(_tool_name(node, bindings.imports), plain=not node.decorator_list)
     if isinstance(node, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
@@ -92,13 +92,13 @@ def not_yours(name: str, whose: Owner) -> UnusableError:
     )
 
 
-def _check_owner(module: str, path: Path | None, folder: Path | None, found: _Binding, name: str) -> None:
+def _check_owner(module: str, path: Path | None, folder: Path | None, binding: _Binding, name: str) -> None:
     """Refuse functions of Python itself, and functions of packages that are not marked as tools."""
     whose = owner(module, path, folder)
-    if whose == "Python" or (whose and found.plain):
+    if whose == "Python" or (whose and binding.plain):
         raise not_yours(f"{module}.{name}", whose)
-    if found.origin and _beside(found.origin.partition(".")[0], folder) is None and owner(found.origin, None, folder) == "Python":
-        raise not_yours(found.origin, "Python")
+    if binding.origin and _beside(binding.origin.partition(".")[0], folder) is None and owner(binding.origin, None, folder) == "Python":
+        raise not_yours(binding.origin, "Python")
 
 
 # ---------------------------------------------------------------- the file
@@ -192,7 +192,7 @@ class _Bindings:
 
     @property
     def functions(self) -> list[str]:
-        return [name for name, found in self.of.items() if isinstance(found[-1], ast.FunctionDef | ast.AsyncFunctionDef)]
+        return [name for name, nodes in self.of.items() if isinstance(nodes[-1], ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def _scope(node: ast.AST) -> Iterator[ast.AST]:

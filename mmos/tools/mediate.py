@@ -20,10 +20,10 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         reader, response = arguments["for_role"], context.expanded(arguments["response"])
         if arguments.get("into") == "calls":
-            found = await context.interpret(response, reader)
-            if isinstance(found, str):
-                raise ToolError(templates.fill("no_call_in_response", role=reader, reason=found))
-            return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in found]}
+            calls = await context.interpret(response, reader)
+            if isinstance(calls, str):
+                raise ToolError(templates.fill("no_call_in_response", role=reader, reason=calls))
+            return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in calls]}
         instruction = one_line(arguments.get("instruction") or "")
         message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=instruction)
         answer = await context.ask(writer, Message("user", message, files=context.files))
