@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
-from mmos.config.load import Config, from_mapping, load
-from mmos.config.sources import find
+from mmos.config.load import Config
 from mmos.errors import NotFound, UsageError
 from mmos.events import (
     ConfigKept,
@@ -34,11 +32,9 @@ from mmos.events import (
 )
 from mmos.files import read
 from mmos.fitness.card import Card
-from mmos.fitness.shelf import Shelf
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal, Tuning, is_id, new_id
-from mmos.logs import logger
+from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, Message, clean
 from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
@@ -57,8 +53,6 @@ MOST_CONVERSATIONS = 256
 """The most conversations that an app keeps in memory. It reads others from the journal again."""
 
 MOST_CASTS = 16
-
-_log = logger("mmos.app")
 
 
 class App:
@@ -356,54 +350,3 @@ def _limit(cache: dict[Any, Any], most: int) -> None:
     """Make room for one more by removing the oldest entries."""
     while len(cache) >= most:
         del cache[next(iter(cache))]
-
-
-@asynccontextmanager
-async def open_app(
-    config: str | Path | Mapping[str, Any] | Config | None = None,
-    *,
-    state: str | Path | None = None,
-    tools: Iterable[Callable[..., Any] | Tool] = (),
-    rehearsed: bool = False,
-    patience: float = Tuning.patience,
-) -> AsyncIterator[App]:
-    """Open an app for `async with`.
-
-    Args:
-        config: A configuration file, or a mapping with the same keys. None: the file that `mmos run` would use.
-        state: The folder in which MMOS keeps runs and threads. None: MMOS keeps nothing.
-        tools: Your functions that the models may call.
-        rehearsed: Marks the runs as rehearsed.
-        patience: Seconds to wait while another process keeps the journal locked.
-
-    Example::
-
-        async with mmos.open("orchestration.yaml", state=".mmos") as app:
-            answer = await app.run("What is a mutex?")
-    """
-    source = _configuration(config)
-    opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
-    async with await opening as journal, wiring.fleet_of(source) as fleet:
-        app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
-        try:
-            yield app
-        finally:
-            await app.close()
-
-
-def _trials(state: str | Path | None) -> list[Card]:
-    """The fitness cards of the state folder. A card that cannot be read is ignored and logged."""
-    if state is None:
-        return []
-    shelf = Shelf.of_state(Path(state))
-    for path in shelf.damaged():
-        _log.warning("fitness_card_damaged", file=str(path), cure="mmos models test writes a new one")
-    return shelf.cards()
-
-
-def _configuration(config: str | Path | Mapping[str, Any] | Config | None) -> Config:
-    if isinstance(config, Config):
-        return config
-    if isinstance(config, Mapping):
-        return from_mapping(config, environ=os.environ)
-    return load(find(str(config) if config else None, os.environ, Path.cwd()), environ=os.environ)
