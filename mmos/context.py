@@ -92,9 +92,13 @@ class Participant:
     window: int = 0
     """Its context window. 0: the window that the configuration gives this model. Another window reloads the model."""
     channel: str | None = None
+    """How it is offered tools: "tools" or "schema". None: MMOS chooses."""
     think: bool | str | None = None
+    """Whether it thinks, or a level such as "low". None: as its model does."""
     keep_alive: str | float | None = None
+    """How long the host keeps the model: seconds, or a text like "10m". None: as the host does."""
     timeout: float | None = None
+    """Seconds until its answer is too late."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class Context:
         return f"{self.scope.run}/{self.call}"
 
     def expanded(self, text: str) -> str:
-        """The whole answer behind a reference (`artifact:…`) in the text. Without a reference, the text itself."""
+        """The whole answer behind a reference (`artifact:…`) in `text`. Without a reference, the text itself."""
         artifacts = self.scope.view.artifacts
         return next((artifacts[name].text for name in REFERENCE.findall(text) if name in artifacts), text)
 
@@ -224,6 +228,10 @@ class Context:
         """Call a function once and return its result, which must have a form in JSON. MMOS keeps it, so a resumed run does not call it again.
 
         A step that a crash cuts off is done again if the call is: see `after_crash`.
+
+        Args:
+            key: The name of the step in your function.
+            function: A function without parameters, sync or async.
         """
         step = self.scope.view.steps.get((self.call, _valid(key)))
         if step is None:
@@ -240,11 +248,19 @@ class Context:
         return step.value
 
     async def interpret(self, text: str, role: str = "") -> tuple[ToolCall, ...] | str:
-        """The calls of a role's tools that an unclear text means. When there are none, a text that says why."""
+        """The calls that an unclear text means. When there are none, a text that says why.
+
+        Args:
+            text: What a model wrote.
+            role: The role whose tools the calls may use. Default: the role that made this call.
+        """
         return await self._result(self.room.interpret(self.scope, text, role=role or self.scope.role))
 
     async def ask_user(self, question: UserQuestion) -> str:
-        """Ask the user and return the answer. When the run pauses for it, your function starts again from its beginning on `mmos runs resume`."""
+        """Ask the user a `question` and return the answer.
+
+        If the run pauses until the user answers, your function runs again from its beginning when the run is resumed.
+        """
         return await self._result(self.room.ask_user(self.scope, question, call=self.call))
 
     async def _result(self, work: Awaitable[Result]) -> Result:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import mmos
-from mmos import events
+from mmos import events, testing
 from mmos.scope import Hint
 from mmos.testing import Call, Model, stage, until
 
@@ -211,34 +211,68 @@ def test_every_public_name_is_there() -> None:
 
 def test_every_name_is_on_the_page_of_python() -> None:
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    fields = [field.name for each in (mmos.RunOptions, mmos.Watch, mmos.UserQuestion) for field in dataclasses.fields(each)]
-    methods = [name for each in (mmos.App, mmos.Context, mmos.Fleet, mmos.Answer) for name in PUBLIC[each.__name__]]
-    missing = [name for name in (*mmos.__all__, *fields, *methods) if not re.search(rf"\b{name}\b", page)]
+    fields = [
+        field.name for each in (mmos.RunOptions, mmos.Watch, mmos.UserQuestion, mmos.Participant) for field in dataclasses.fields(each)
+    ]
+    parts = [name for names in PUBLIC.values() for name in names]
+    missing = [name for name in (*mmos.__all__, *fields, *parts) if not re.search(rf"\b{name}\b", page)]
     assert not missing
 
 
-PUBLIC = {
-    "App": ("run", "stream", "resume", "answer", "withdraw", "find", "tools", "fleet", "journal", "config"),
-    "Context": ("task", "ask", "step", "ask_user", "interpret", "expanded", "call", "effect_id"),
-    "Fleet": ("open", "ask", "embed"),
-    "Answer": ("text", "status", "run", "thread", "reason", "usage", "exit_code", "document", "raise_for_status"),
-}
+PUBLIC: dict[type, tuple[str, ...]] = {
+    mmos.App: ("run", "stream", "stream_resumed", "resume", "answer", "withdraw", "find", "files_of", "unserved", "tools", "fleet", "journal", "config"),
+    mmos.Context: ("task", "files", "ask", "step", "ask_user", "interpret", "expanded", "call", "effect_id"),
+    mmos.Fleet: ("open", "ask", "embed", "host"),
+    mmos.Answer: ("text", "status", "run", "thread", "reason", "usage", "data", "exit_code", "document", "raise_for_status"),
+    testing.Stage: ("app", "host", "sent", "heard"),
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., object]] = {
+    "open": mmos.open, "run_sync": mmos.run_sync,
+    "stage": testing.stage, "consult": testing.consult, "facts": testing.facts, "until": testing.until,
+    **{f"{each.__name__}.{name}": part for each, names in PUBLIC.items() for name in names if inspect.isroutine(part := getattr(each, name, None))},
+}  # fmt: skip
+DOCUMENTED = [mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.Participant, mmos.UserQuestion, *FUNCTIONS.values()]
 
 
-@pytest.mark.parametrize(
-    "documented",
-    [mmos.open, mmos.run_sync, mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.Participant, mmos.UserQuestion,
-     mmos.App.run, mmos.App.stream, mmos.App.resume, mmos.Fleet.open],
-    ids=lambda documented: documented.__qualname__,
-)  # fmt: skip
+def example_of(documented: object) -> str:
+    return textwrap.dedent((inspect.getdoc(documented) or "").partition("Example::")[2])
+
+
+def test_every_function_says_what_its_parameters_are() -> None:
+    missing = []
+    for name, function in FUNCTIONS.items():
+        text = inspect.getdoc(function) or ""
+        for other in re.findall(r"The arguments are those of `(\w+)`", text):
+            text += inspect.getdoc(getattr(mmos.App, other)) or ""
+        parameters = inspect.signature(function).parameters.keys() - {"self"}
+        missing += [f"{name}: {one}" for one in sorted(parameters) if not re.search(rf"^ +{one}: |`{one}`", text, re.MULTILINE)]
+    assert missing == []
+
+
+def test_every_part_has_an_example_that_runs() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    examples = "\n".join([*re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL), *map(example_of, DOCUMENTED)])
+    parts = [rf"\.{name}\b" for names in PUBLIC.values() for name in names]
+    assert [part for part in (*parts, *(rf"\b{name}\(" for name in FUNCTIONS if "." not in name)) if not re.search(part, examples)] == []
+
+
+@pytest.mark.parametrize("documented", [each for each in DOCUMENTED if example_of(each)], ids=lambda documented: documented.__qualname__)
 async def test_the_example_of_a_docstring_runs(documented: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example = textwrap.dedent((inspect.getdoc(documented) or "").partition("Example::")[2])
-    roles = {"arbiter": Model.scripted("qwen2.5:14b", ["Done."] * 3), "coding": Model.scripted("qwen2.5-coder:7b", ["Done."])}
+    roles = {
+        "arbiter": Model.scripted("qwen2.5:14b", ["Done."] * 3),
+        "coding": Model.scripted("qwen2.5-coder:7b", ["Done."]),
+        "reader": Model("nomic-embed-text", capabilities=("embedding",)),
+    }
     async with stage(roles, state=tmp_path / ".mmos") as on:
         (tmp_path / "orchestration.yaml").write_text(yaml.safe_dump(dict(on.config)))
         monkeypatch.chdir(tmp_path)
         given = {"mmos": mmos, "Path": Path, "app": on.app, "answer": await on.app.run("Begin.")}
-        code = compile(example.replace("http://gpu1:11434", on.host.url), documented.__qualname__, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code = compile(
+            example_of(documented).replace("http://gpu1:11434", on.host.url),
+            documented.__qualname__,
+            "exec",
+            ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        )
         if code.co_flags & inspect.CO_COROUTINE:
             await eval(code, given)  # a docstring of ours
         else:

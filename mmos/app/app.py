@@ -146,7 +146,10 @@ class App:
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
         """Continue a run that waits, failed or was cut off by a crash. Finished calls are not repeated.
 
-        `run` is its id, or its first or last characters. `options` change the options of the run; all others stay.
+        Args:
+            run: The id of the run, or its first or last characters.
+            options: Options to change. The run keeps all others.
+            watch: Callbacks, and a function that answers questions.
 
         Example::
 
@@ -174,7 +177,13 @@ class App:
         return Answer.of(scope.view)
 
     async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
-        """Answer a question of a run. `resume` then continues the run. `question` is the question's id; None means the open one."""
+        """Answer a question of a run. `resume` then continues the run, and has an example.
+
+        Args:
+            run: The id of the run, or its first or last characters.
+            text: The answer.
+            question: The id of the question. None: the open one.
+        """
         run = await self.find(run)
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
@@ -189,11 +198,14 @@ class App:
         await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
 
     async def files_of(self, run: str) -> tuple[File, ...]:
-        """The files that were attached to the task of a run."""
+        """The files that were attached to the task of a run. `run` is its whole id."""
         return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
 
     async def withdraw(self, run: str) -> None:
-        """Remove an ended run from its thread's history, so that the user can ask again. The run's record stays."""
+        """Remove an ended run from its thread's history, so that the user can ask again. The record of the run stays.
+
+        `run` is its id, or its first or last characters.
+        """
         run = await self.find(run)
         if run in self._at_work:
             raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
@@ -227,11 +239,14 @@ class App:
         )
 
     def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream:
-        """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones."""
+        """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones. The arguments are those of `resume`."""
         return Stream(self.journal, lambda watch: self.resume(run, options=options, watch=watch), watch or Watch(), resumed=True)
 
     async def unserved(self, options: RunOptions | None = None) -> list[UnservedRoles]:
-        """Ask every host, and return the roles that no host can serve now, with the reason and what helps."""
+        """Ask every host, and return the roles that no host can serve now, with the reason and what helps.
+
+        `options`: as for a run, which may give roles other models.
+        """
         return await self._roll.call(self.cast(options or RunOptions()))
 
     async def close(self) -> None:
@@ -316,7 +331,7 @@ class App:
     # ---------------------------------------------------------------- names
 
     async def find(self, run: str) -> str:
-        """Return the whole id of a run for its id, or for an unambiguous beginning or end of it."""
+        """Return the whole id of a run. `run` is its id, or its first or last characters. Raises `NotFound` if there is no such run."""
         if is_id(run) and await self.journal.read(run=run, limit=1):
             return run
         return find_run(await self.journal.read(kinds=("run_started",)), run)

@@ -120,6 +120,7 @@ class Fleet:
             async with mmos.Fleet.open({"gpu1": {"url": "http://gpu1:11434"}}) as fleet:
                 reply = await fleet.ask("qwen2.5:14b", [{"role": "user", "content": "Hello."}])
                 print(reply.text, reply.host, reply.usage.output_tokens)
+                vectors = await fleet.embed("nomic-embed-text", ["A red door.", "A blue door."])
         """
         from mmos.fleet.build import seats_of
 
@@ -143,6 +144,7 @@ class Fleet:
         return self._seats.by_name.values()
 
     def host(self, name: str) -> Host:
+        """The client of the host with this `name`. It lists and loads models. Raises `UsageError` if there is no such host."""
         try:
             return self._seats.by_name[name].host
         except KeyError:
@@ -164,7 +166,7 @@ class Fleet:
         deadline: float | None = None,
         on_token: OnToken | None = None,
     ) -> Reply:
-        """Send messages unchanged to the host that serves them best, and wait for the reply. Raises `NoHost` when no host can serve them.
+        """Send messages unchanged to the host that serves `model` best, and wait for the reply. Raises `NoHost` when no host can serve it.
 
         Args:
             messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
@@ -192,7 +194,7 @@ class Fleet:
             raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        """The vectors of texts, in their order, from an embedding model."""
+        """The vectors of `texts`, in their order. `model` is the name of an embedding model."""
 
         async def call(seat: Seat) -> list[list[float]]:
             return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))

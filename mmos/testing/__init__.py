@@ -37,11 +37,11 @@ class Stage:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def sent(self, role: str) -> list[Mapping[str, Any]]:
-        """The bodies of all chat requests to a role's model, in order."""
+        """The bodies of all chat requests to the model of a `role`, in order."""
         return [orjson.loads(entry.body) for entry in self.host.requests.to("/api/chat") if entry.model.partition(":")[0] == role]
 
     def heard(self, role: str) -> list[str]:
-        """The last message of each of these requests."""
+        """The last message of each chat request to the model of a `role`."""
         return [body["messages"][-1]["content"] for body in self.sent(role)]
 
 
@@ -79,17 +79,17 @@ async def stage(
 
 
 def consult(role: str, query: str = "What do you say?", **more: str) -> Call:
-    """The call with which a model consults a specialist. Put it into a script."""
+    """The call with which a model consults the specialist `role` about a `query`. Put it into a script. `more`: other arguments of the call."""
     return Call(f"consult_{role}_specialist", {"query": query, **more})
 
 
 async def facts(app: App, run: str, *kinds: type[Kind]) -> list[Kind]:
-    """What the journal says about a run: its events of these kinds, in order."""
+    """The events of a `run` in the journal of an `app`, in order. `kinds`: only events of these classes."""
     return [entry.event for entry in await app.journal.read(run=run) if isinstance(entry.event, kinds)]
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
-    """Wait until something is true. Raises `TimeoutError` if it is not within these seconds."""
+    """Wait until `condition` returns something true. Raises `TimeoutError` after these `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # a condition has no event
             await asyncio.sleep(0.002)
