@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Measures the cost of an event in the journal, compared with a commit on the event loop and with no journal."""
+"""Measures the cost of an event in the journal, compared with a commit on the event loop and with no journal. Measures its size with --sizes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from bench import sizes
 
 from mmos.encoding import encode
 from mmos.events import CallFinished, CallStarted, Entry, Event, LaneOpened, ModelAsked, ModelReplied
@@ -180,7 +182,12 @@ LOGS: dict[str, Callable[[Path], Awaitable[Log]]] = {"nothing": _nothing, "inlin
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5, help="how often to measure each design, in turns")
-    rounds = arguments.parse_args().rounds
+    arguments.add_argument("--sizes", action="store_true", help="measure instead how much the file grows for each byte of new text")
+    given = arguments.parse_args()
+    if given.sizes:
+        print("\n".join(asyncio.run(sizes.report())))
+        return
+    rounds = given.rounds
     print(
         f"{'sessions':>8} {'pause':>6} {'design':8} {'cpu us/event':>13} {'of it loop':>11} {'wall':>7} {'durable ms: median':>19} {'most':>6}"
     )
