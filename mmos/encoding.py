@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -37,9 +37,19 @@ def encode(event: Event) -> bytes:
 
 def decode(kind: str, data: bytes) -> Event:
     """The event that `encode` wrote, in this version, an older or a newer one."""
+    return from_json(kind, load(data))
+
+
+def load(data: bytes) -> Any:
+    """JSON that can be written again."""
     raw = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > DEEPEST and is_deep(raw, DEEPEST):
         raise ValueError("nested too deeply")
+    return raw
+
+
+def from_json(kind: str, raw: Mapping[str, Any]) -> Event:
+    """The event with these fields."""
     cls = KINDS.get(kind)
     if cls is None:
         return Unknown(kind, raw)

@@ -5,7 +5,7 @@
     - UsageError                the call itself is wrong
     - ConfigError               orchestration.yaml is wrong; has every problem, not only the first
     - StateError                the journal cannot be opened or written
-      · StateDamaged  StateTooNew  StateReadOnly  StateFull  StateBusy
+      · StateDamaged  StateTooNew  StateTooOld  StateReadOnly  StateFull  StateBusy
     - NotFound                  no such run, thread, role or model
   + ToolError                   the model acts: it reads the text as the call's result
     - UnknownTool  InvalidArguments  ToolDenied  ToolFailed  ToolTimeout  ToolUnknownOutcome
@@ -98,6 +98,10 @@ class StateDamaged(StateError):
 
 class StateTooNew(StateError):
     code = "state_too_new"
+
+
+class StateTooOld(StateError):
+    code = "state_too_old"
 
 
 class StateReadOnly(StateError):

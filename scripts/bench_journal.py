@@ -16,11 +16,12 @@ from typing import Protocol
 
 from bench import sizes
 
-from mmos.encoding import encode
 from mmos.events import CallFinished, CallStarted, Entry, Event, LaneOpened, ModelAsked, ModelReplied
 from mmos.journal import Journal, Tuning
 from mmos.journal.connect import DEFAULTS, FILE, for_writing
 from mmos.journal.ids import new_id
+from mmos.journal.rows import Line
+from mmos.journal.shapes import encode
 from mmos.journal.store import Store
 from mmos.messages import Message, ToolCall, Usage
 
@@ -50,13 +51,13 @@ class Inline:
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder, DEFAULTS, new_id())
         self._store.open()
-        self._lines: list[tuple[Entry, bytes]] = []
+        self._lines: list[Line] = []
 
     def append(self, run: str, thread: str, event: Event) -> Entry:
         entry = Entry(run, thread, time.time(), event)
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._commit)
-        self._lines.append((entry, encode(event)))
+        self._lines.append(self._store.line(entry))
         return entry
 
     def _commit(self) -> None:

@@ -24,6 +24,7 @@ from mmos.journal.connect import FILE
 from mmos.journal.schema import ONLY_LISTING
 
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "_MMOS", "XDG_", "COVERAGE_", "COMP_"))}
+LONG = "Say it shorter.\nAnd then " + "ü " * 300
 HEAVY = {"pydantic", "structlog", "rich", "prompt_toolkit", "ollama", "aiohttp", "jsonschema", "tenacity"}
 CONFIGURATION = """\
 orchestration:
@@ -44,7 +45,7 @@ async def folder(tmp_path: Path) -> Path:
     async with await Journal.open(tmp_path / ".mmos") as journal:
         journal.append("", "THREAD1", ThreadNamed("notes"))
         journal.append("RUN1", "THREAD1", RunStarted("Explain a mutex.\x1b[2J", "p"))
-        journal.append("RUN2", "THREAD2", RunStarted("Say it shorter.", "p"))
+        journal.append("RUN2", "THREAD2", RunStarted(LONG, "p", "orchestration: {}\n" * 9))
         await journal.durable()
     binary = tmp_path / "bin" / "mmos"
     binary.parent.mkdir()
@@ -172,6 +173,8 @@ def test_the_journal_is_asked_in_its_own_words(folder: Path) -> None:
         for query in (values._RUNS, values._THREADS):
             plan = database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
             assert "entries_listing" in str(plan)
+        database.text_factory = lambda raw: raw.decode(errors="ignore")
+        assert [task[:30] for _, task in database.execute(values._RUNS)] == ["Say it shorter. And then ü ü ü", "Explain a mutex.\x1b[2J"]
 
 
 def test_nothing_heavy_is_imported_to_answer(folder: Path) -> None:

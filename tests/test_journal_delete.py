@@ -12,7 +12,7 @@ from mmos.journal import Journal
 async def fill(journal, *, runs=2, entries=300, text="marmalade " * 50):
     for run in range(runs):
         for number in range(entries):
-            journal.append(f"run{run}", f"thread{run % 2}", Warned(f"{text}{run} {number}"))
+            journal.append(f"run{run}", f"thread{run % 2}", Warned(f"{run} {number} {text}"))
     await journal.durable()
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from mmos.checking import MOST
 from mmos.encoding import KINDS, decode, encode
 from mmos.errors import StateDamaged
-from mmos.events import Event, Unknown, Warned
-from mmos.journal import Journal
+from mmos.events import CallFinished, Event, LaneClosed, LaneOpened, Unknown, Warned
+from mmos.journal import Journal, shapes
+from mmos.messages import Message
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
@@ -68,6 +69,39 @@ def test_every_kind_comes_back(kind):
         assert decode(kind, encode(event)) == event
 
     comes_back()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_comes_back_from_a_list_of_values(kind):
+    @given(instances(KINDS[kind]))
+    def comes_back(event: Event) -> None:
+        shape, data = shapes.encode(event)
+        assert (shape.kind, data[:1]) == (kind, b"[")
+        assert shapes.decode(kind, shape.fields, data) == event
+
+    comes_back()
+
+
+@given(EVENTS.filter(dataclasses.fields), st.randoms(use_true_random=False))
+def test_a_shape_says_what_the_values_of_another_version_mean(event, chance):
+    shape, data = shapes.encode(event)
+    fields, values = orjson.loads(shape.fields), orjson.loads(data)
+    values += [field[1] for field in fields[len(values) :]]
+    there = [(field if isinstance(field, str) else field[0], value) for field, value in zip(fields, values, strict=True)]
+    there.append(("later", {"of": "a newer version"}))
+    chance.shuffle(there)
+    names, mixed = zip(*there, strict=True)
+    usual = [[names[-1], mixed[-1]]]  # not the one of this version
+    assert shapes.decode(event.kind, orjson.dumps([*names[:-1], *usual]).decode(), orjson.dumps(mixed[:-1])) == event
+
+
+def test_the_usual_values_at_the_end_are_left_out():
+    assert shapes.encode(LaneClosed("lane", "role", "answered"))[1] == b'["lane","role"]'
+    assert shapes.encode(LaneClosed("lane", "role", "partial", "Hi.", "[cut]"))[1] == b'["lane","role","partial","Hi.","[cut]"]'
+    opened = LaneOpened("lane/call/key", "role", Message("user", "Hi."), "lane", "call", key="key")
+    assert shapes.encode(opened)[1] == b'["lane/call/key","role","Hi."]'
+    finished = CallFinished("call", "lane", "role", "tool", ok=True, message=Message("tool", "Hi.", tool_name="tool", call_id="call"))
+    assert shapes.encode(finished)[1] == b'["call","lane","role","tool",true,"Hi."]'
 
 
 @given(EVENTS, st.dictionaries(st.text().map("later_{}".format), JSON, max_size=2))

@@ -15,7 +15,7 @@ from mmos.checking import MOST
 from mmos.encoding import decode, encode
 from mmos.errors import StateDamaged
 from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunStarted
-from mmos.journal import Journal, new_id
+from mmos.journal import Journal, new_id, shapes
 from mmos.messages import Message, Usage
 from mmos.views.conversation import Conversation
 from tests.strangers import RUN, THREAD, filled, mmos
@@ -34,13 +34,16 @@ def altered(path: Path, *statements: str) -> None:
 def change(path: Path, kind: str, field: str, value: object) -> None:
     """Put a value into a fact."""
     with closing(sqlite3.connect(path)) as database:
-        (data,) = database.execute("SELECT data FROM entries WHERE kind = ?", (kind,)).fetchone()
-        database.execute("UPDATE entries SET data = ? WHERE kind = ?", (json.dumps({**json.loads(data), field: value}).encode(), kind))
+        seq, fields, data = database.execute(
+            "SELECT seq, fields, data FROM entries JOIN kinds ON kinds.id = kind WHERE name = ?", (kind,)
+        ).fetchone()
+        fact = json.loads(encode(shapes.decode(kind, fields, data)))
+        database.execute("UPDATE entries SET data = ? WHERE seq = ?", (json.dumps({**fact, field: value}).encode(), seq))
         database.commit()
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i"
-COLUMNS = "1 AS seq, 'r' AS run, 't' AS thread, 1.0 AS time, 'k' AS kind, 1 AS version, x'7b7d' AS data"
+COLUMNS = "1 AS seq, 1 AS run, 1 AS thread, 1.0 AS time, 1 AS kind, x'7b7d' AS data"
 
 
 @pytest.mark.parametrize(
@@ -67,10 +70,16 @@ async def test_what_mmos_did_not_make_is_not_obeyed(tmp_path: Path, statements: 
     assert (tmp_path / "journal.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("column", ["run", "thread", "kind", "time", "data"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[f"entries SET {column} = {{}} WHERE kind IN (SELECT id FROM kinds WHERE name = 'run_started')" for column in ("run", "thread", "kind", "time", "data")],
+        "kinds SET name = {}", "kinds SET version = {}", "kinds SET fields = {}", "names SET thread = {}", "names SET since = {}", "deletions SET count = {}",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("value", ["x'ff'", "CAST(x'ff80' AS TEXT)", "7", "1e300", "-1", "''", "CAST(x'610062' AS TEXT)"])
-def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str, value: str) -> None:
-    altered(asyncio.run(filled(tmp_path)), f"UPDATE entries SET {column} = {value} WHERE kind = 'run_started'")
+def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, value: str) -> None:
+    altered(asyncio.run(filled(tmp_path)), f"UPDATE {change.format(value)}")
     (tmp_path / "o.yaml").write_text(DEAD)
     for command in (
         ("runs", "list"), ("runs", "show", RUN), ("threads", "list", "--json"), ("threads", "show", "notes"), ("threads", "export", "notes"),
@@ -83,7 +92,7 @@ def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pyt
 
 
 def test_text_that_is_not_utf_8_is_named_and_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    altered(asyncio.run(filled(tmp_path)), "UPDATE entries SET thread = CAST(x'1b5b324aff' AS TEXT) WHERE kind = 'run_started'")
+    altered(asyncio.run(filled(tmp_path)), f"UPDATE names SET name = CAST(x'1b5b324aff' AS TEXT) WHERE name = '{THREAD}'")
     code, err = mmos(capsys, tmp_path, "runs", "list")
     assert code == 1
     assert "journal.db: damaged (it holds a text that is not UTF-8). MMOS did not change it." in err

@@ -12,6 +12,8 @@ from mmos.events import Warned
 from mmos.journal import Journal
 from mmos.journal.connect import DEFAULTS
 from mmos.journal.full_disk import Cramped, committed, fold_in
+from mmos.journal.rows import Rows
+from mmos.journal.store import Query
 
 
 def written_ahead(folder: Path, commits: int) -> Path:
@@ -73,10 +75,10 @@ def test_nothing_ahead_changes_nothing(tmp_path: Path) -> None:
 async def test_without_room_the_newest_go_first_and_every_page_comes_back(tmp_path: Path) -> None:
     async with await Journal.open(tmp_path) as journal:
         for number in range(300):
-            journal.append("run" if number % 2 else "other", "thread", Warned(f"marmalade {number} {'x' * 1000}"))
+            journal.append("run" if number // 30 % 2 else "other", "thread", Warned(f"marmalade {number} {'x' * 1000}"))
     before = (tmp_path / "journal.db").stat().st_size
     cramped = Cramped(tmp_path / "journal.db", DEFAULTS)
-    assert cramped.delete("run = ?", ["run"]) == 150
+    assert cramped.delete(Rows(DEFAULTS.remembered), *Query("run").where()) == 150
     assert cramped.database.execute("SELECT count(*) FROM entries").fetchone() == (150,)
     cramped.close()
     assert (tmp_path / "journal.db").stat().st_size < before * 0.6

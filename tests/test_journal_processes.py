@@ -18,6 +18,7 @@ import pytest
 
 import mmos
 from mmos.journal import Journal
+from mmos.journal.texts import needed
 
 ROOT = Path(mmos.__file__).parents[1]
 ENDLESS = 10**9
@@ -66,6 +67,8 @@ async def numbers(folder: Path) -> dict[str, list[int]]:
 def check_whole(folder: Path) -> None:
     database = sqlite3.connect(folder / "journal.db")
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    wanted = {row for (data,) in database.execute("SELECT data FROM entries") for text in needed(data) for row in text}
+    assert wanted == {row for (row,) in database.execute("SELECT id FROM texts")}  # no text is missing, none is too many
     database.close()
 
 

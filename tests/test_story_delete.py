@@ -30,8 +30,9 @@ async def kept(folder: Path) -> AsyncIterator[tuple[Shell, list[str]]]:
             past = time.time() - days * DAY
             journal.append("", f"thread{runs.index(run)}", ThreadNamed(task.split()[0].lower()))
             journal.append(run, f"thread{runs.index(run)}", RunStarted(task, journal.process))
-            for _ in range(50):
-                journal.append(run, f"thread{runs.index(run)}", Warned(f"{MARK if days == 40 else 'words'} " * 300))
+            for number in range(50):  # the journal stores equal texts once
+                text = f"{MARK if days == 40 else 'words'} " * 300
+                journal.append(run, f"thread{runs.index(run)}", Warned(f"<{number}> {text}"))
             if run != runs[3]:
                 journal.append(run, f"thread{runs.index(run)}", RunFinished("answered", "So."))
         await journal.durable()

@@ -108,8 +108,8 @@ async def main():
         while True:
             run = new_id()
             journal.append(run, "thread", RunStarted("Fill.", ""))
-            for _ in range(10):
-                journal.append(run, "thread", Warned("marmalade " * 300))
+            for number in range(10):
+                journal.append(run, "thread", Warned("".join(f"marmalade {run} {number} {each} " for each in range(90))))
             await journal.durable()
     except StateFull:
         await journal.close()

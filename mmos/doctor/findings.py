@@ -20,7 +20,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked"),
     "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged"),
     "State": (
-        "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_read_only", "state_full", "state_busy", "state_on_network",
+        "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_too_old", "state_read_only", "state_full", "state_busy", "state_on_network",
         "state_large", "disk_low",
     ),
     "Packages": ("package_slows_start",),

@@ -34,6 +34,10 @@ class Tuning:
     """Seconds that the thread may wait for the interpreter lock before the event loop pauses for it, for a millisecond at most."""
     watch_every: float = 0.2
     """Seconds between checks for entries of other processes, while there are followers."""
+    largest: int = 1 << 28
+    """The bytes of the largest event that the journal reads."""
+    remembered: int = 1 << 26
+    """The bytes of the texts, names and numbers that a process remembers, more or less. If it has more, it forgets all, and looks up what it needs."""
     max_pages: int = 0
     """The largest size of the file, in pages of 4 KiB; 0 means no limit."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from mmos.errors import StateBusy, StateDamaged, StateError, StateFull, StateReadOnly, StateTooNew
+from mmos.errors import StateBusy, StateDamaged, StateError, StateFull, StateReadOnly, StateTooNew, StateTooOld
 
 T = TypeVar("T")
 
@@ -30,6 +30,13 @@ def too_new(path: Path, found: int, known: int) -> StateTooNew:
     return StateTooNew(
         f"{path}: a newer mmos wrote it (its schema is {found}, this version knows up to {known}). MMOS did not change it.",
         next_step="Update mmos, or name another folder with --state.",
+    )
+
+
+def too_old(path: Path, found: int, oldest: int) -> StateTooOld:
+    return StateTooOld(
+        f"{path}: a development version of mmos wrote it (its schema is {found}, this version reads {oldest} and later). MMOS did not change it.",
+        next_step="Move it away and start with an empty journal, or name another folder with --state.",
     )
 
 

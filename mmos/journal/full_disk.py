@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from mmos.journal import connect
 from mmos.journal.connect import Tuning
+from mmos.journal.rows import AT_ONCE, Rows
 
 T = TypeVar("T")
 
-_ROWS_AT_ONCE = 64
 _PAGES_AT_ONCE = 256
 
 # The write-ahead file, as https://www.sqlite.org/fileformat2.html#walformat describes it.
@@ -43,11 +43,10 @@ class Cramped:
         self._let_go()
         self.database.close()
 
-    def delete(self, where: str, values: Sequence[Any]) -> int:
+    def delete(self, rows: Rows, where: str, values: Sequence[Any]) -> int:
         """Delete in slices that free their room at once, the newest entries first, so that a run that is partly deleted is still listed."""
-        some = f"DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE {where} ORDER BY seq DESC LIMIT {_ROWS_AT_ONCE})"
         deleted = 0
-        while count := self._change(lambda: self.database.execute(some, values).rowcount):
+        while count := self._change(lambda: rows.delete(self.database, where, values, AT_ONCE)):
             deleted += count
             self.give_back()
         return deleted

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mmos.encoding import encode
 from mmos.errors import StateError, StateReadOnly, UsageError
 from mmos.events import Entry, Event
 from mmos.journal import faults
@@ -90,7 +89,7 @@ class Journal:
         self._check_writable()
         entry = Entry(run, thread, self._clock(), event)
         # Encoded at once, so that a value that cannot be written fails here, and later changes have no effect.
-        self._writer.put((entry, encode(event)))
+        self._writer.put(self._store.line(entry))
         return entry
 
     async def durable(self, run: str | None = None) -> None:

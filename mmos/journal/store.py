@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mmos.encoding import decode, encode
-from mmos.errors import StateBusy, StateFull
-from mmos.events import Entry, Event, Unknown
+from mmos.errors import StateBusy, StateDamaged, StateFull
+from mmos.events import Entry, Event
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
 from mmos.journal.folder import check, make
 from mmos.journal.process import FileLock, Processes
+from mmos.journal.rows import Line, Rows, read_pieces, writing
 from mmos.journal.schema import LISTING, ONLY_LISTING
+from mmos.journal.shapes import decode, encode
+from mmos.journal.texts import whole
 
 T = TypeVar("T")
 
 Choose = Callable[[list[Entry]], Sequence[tuple[str, str, Event]]]
-Line = tuple[Entry, bytes]
-"""An entry and its event, encoded."""
-
-_COLUMNS = "run, thread, time, kind, version, data"
-_ROWS_AT_ONCE = 64
+_AT_ONCE = 512
+"""Lines of one transaction."""
+_ENTRIES = """seq, runs.name, threads.name, time, kinds.name, fields, data FROM entries
+    LEFT JOIN names AS runs ON runs.id = run LEFT JOIN names AS threads ON threads.id = entries.thread LEFT JOIN kinds ON kinds.id = kind"""
 _LAST_DAY = 253_000_000_000.0
 """Seconds since 1970. Python has no date for a later time."""
 
@@ -42,11 +43,13 @@ class Query:
     def where(self) -> tuple[str, list[Any]]:
         terms: list[tuple[str, list[Any]]] = []
         if self.run is not None:
-            terms.append(("run = ?", [self.run]))
+            of_run = "FROM names WHERE name = ? AND thread != 0"
+            terms.append((f"entries.thread IN (SELECT thread {of_run}) AND run IN (SELECT id {of_run})", [self.run] * 2))
+            terms.append((f"seq >= (SELECT min(since) {of_run})", [self.run]))
         if self.thread is not None:
-            terms.append(("thread = ?", [self.thread]))
+            terms.append(("entries.thread = (SELECT id FROM names WHERE name = ? AND thread = 0)", [self.thread]))
         if self.kinds is not None:
-            terms.append((f"kind IN ({', '.join('?' * len(self.kinds))})", list(self.kinds)))
+            terms.append((f"kind IN (SELECT id FROM kinds WHERE name IN ({', '.join('?' * len(self.kinds))}))", list(self.kinds)))
             if not terms[:-1] and set(self.kinds) <= set(LISTING):
                 terms.append((ONLY_LISTING, []))
         return " AND ".join(text for text, _ in terms) or "TRUE", [value for _, values in terms for value in values]
@@ -67,6 +70,7 @@ class Store:
         self._lock: FileLock | None = None
         self._open: sqlite3.Connection | None = None
         self._seen = -1
+        self._rows = Rows(tuning.remembered)
 
     # ---------------------------------------------------------------- open and close
 
@@ -108,10 +112,19 @@ class Store:
 
     # ---------------------------------------------------------------- write
 
+    def line(self, entry: Entry) -> Line:
+        """An entry as it will be written. Works on any thread."""
+        shape, data = encode(entry.event)
+        return entry, shape, data
+
     def write(self, lines: Sequence[Line]) -> None:
         """Commit the lines in order, and set the numbers of their entries."""
-        for start in range(0, len(lines), _ROWS_AT_ONCE):
-            self._patiently(partial(self._insert, lines[start : start + _ROWS_AT_ONCE]))
+        for start in range(0, len(lines), _AT_ONCE):
+            some = lines[start : start + _AT_ONCE]
+            self._patiently(partial(self._insert, some))
+
+    def _insert(self, lines: Sequence[Line]) -> None:
+        self._rows.insert(self._database, lines)
 
     def decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
         return self._patiently(lambda: self._decide(query, choose, clock))
@@ -119,8 +132,8 @@ class Store:
     def delete(self, query: Query) -> int:
         where, values = query.where()
         return self._with_or_without_room(
-            lambda: self._database.execute(f"DELETE FROM entries WHERE {where}", values).rowcount,
-            lambda cramped: cramped.delete(where, values),
+            lambda: self._rows.delete(self._database, where, values),
+            lambda cramped: cramped.delete(self._rows, where, values),
         )
 
     def shrink(self) -> bool:
@@ -151,24 +164,11 @@ class Store:
         self._open = self._cramped.database
         return self._cramped
 
-    def _insert(self, lines: Sequence[Line]) -> None:
-        # One statement is one transaction and releases the interpreter lock once. Each further statement may wait for a busy loop.
-        values: list[Any] = []
-        for entry, data in lines:
-            kind = entry.event.name if isinstance(entry.event, Unknown) else entry.event.kind
-            values += (entry.run, entry.thread, entry.time, kind, entry.event.version, data)
-        last = self._database.execute(_insertion(len(lines)), values).lastrowid or 0
-        for seq, (entry, _) in enumerate(lines, last - len(lines) + 1):
-            object.__setattr__(entry, "seq", seq)
-
     def _decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
-        database = self._database
-        database.execute("BEGIN IMMEDIATE")
-        with database:
+        with writing(self._database):
             chosen = [Entry(run, thread, clock(), event) for run, thread, event in choose(self._select(query, 0, -1))]
-            lines = [(entry, encode(entry.event)) for entry in chosen]
-            for start in range(0, len(lines), _ROWS_AT_ONCE):
-                self._insert(lines[start : start + _ROWS_AT_ONCE])
+            if chosen:
+                self._insert([self.line(entry) for entry in chosen])
         return chosen
 
     def _shrink_cramped(self, cramped: full_disk.Cramped) -> bool:
@@ -191,7 +191,15 @@ class Store:
     # ---------------------------------------------------------------- read
 
     def page(self, query: Query, after: int, limit: int) -> list[Entry]:
-        return self._patiently(lambda: self._select(query, after, limit))
+        return self._patiently(lambda: self._page(query, after, limit))
+
+    def _page(self, query: Query, after: int, limit: int) -> list[Entry]:
+        try:
+            return self._select(query, after, limit)
+        except StateDamaged:  # Perhaps another process has deleted the texts of these entries in between.
+            self._database.execute("BEGIN")
+            with self._database:
+                return self._select(query, after, limit)
 
     def beyond(self, run: str | None, after: int, limit: int) -> tuple[list[Entry], int]:
         """The next entries of a run, and the number up to which there are no more."""
@@ -210,18 +218,19 @@ class Store:
     def _select(self, query: Query, after: int, limit: int) -> list[Entry]:
         where, values = query.where()
         rows = self._database.execute(
-            f"SELECT seq, {_COLUMNS} FROM entries WHERE {where} AND seq > ? ORDER BY seq LIMIT ?", [*values, after, limit]
-        )
-        return [self._entry(row) for row in rows.fetchall()]
+            f"SELECT {_ENTRIES} WHERE {where} AND seq > ? ORDER BY seq LIMIT ?", [*values, after, limit]
+        ).fetchall()
+        kept = read_pieces(self._database, (row[-1] for row in rows))
+        return [self._entry(row, kept) for row in rows]
 
-    def _entry(self, row: tuple[int, str, str, float, str, int, bytes]) -> Entry:
+    def _entry(self, row: tuple[int, str, str, float, str, str, bytes], kept: Mapping[int, bytes]) -> Entry:
         # SQLite keeps a value of any kind in a column, and the file may come from a stranger.
-        seq, run, thread, time, kind, _, data = row
-        if not (type(run) is type(thread) is type(kind) is str and type(time) is float and 0 <= time < _LAST_DAY and type(data) is bytes):
+        seq, run, thread, time, kind, fields, data = row
+        if not (type(run) is type(thread) is type(kind) is type(fields) is str and type(time) is float and 0 <= time < _LAST_DAY):
             raise faults.damaged(self.path, f"damaged (entry {seq} has a value of a wrong kind)")
         try:
-            event = decode(kind, data)
-        except (ValueError, TypeError, KeyError, AttributeError) as fault:
+            event = decode(kind, fields, whole(data, kept, self._tuning.largest))
+        except (ValueError, TypeError, LookupError, AttributeError) as fault:
             raise faults.damaged(self.path, f"damaged (entry {seq}, a {ascii(kind[:40])[1:-1]}, cannot be understood)") from fault
         return Entry(run, thread, time, event, seq)
 
@@ -239,8 +248,3 @@ class Store:
                 return work()
 
         return faults.patiently(attempt, self._tuning.patience)
-
-
-@lru_cache(maxsize=_ROWS_AT_ONCE)
-def _insertion(rows: int) -> str:
-    return f"INSERT INTO entries({_COLUMNS}) VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from mmos.errors import StateError
 from mmos.events import Entry
 from mmos.journal.connect import Tuning
-from mmos.journal.store import Line, Store
+from mmos.journal.rows import Line
+from mmos.journal.store import Store
 
 T = TypeVar("T")
 
@@ -137,8 +138,8 @@ class Writer:
             fault = error
         finally:
             if fault is not None:
-                self.lost |= {entry.run: fault for entry, _ in whole if not entry.seq}
-            self._tell([entry for entry, _ in lines])
+                self.lost |= {entry.run: fault for entry, *_ in whole if not entry.seq}
+            self._tell([entry for entry, *_ in lines])
 
     def _decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
         entries = decide()

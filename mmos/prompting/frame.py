@@ -40,7 +40,7 @@ class Frame:
             "", self.system.content, self.channel, self.tools.decode(), self.format.decode(),
             self.options, self.think, self.keep_alive, self.wording,
         )  # fmt: skip
-        return FrameKept(blake2b(encode(event), digest_size=8).hexdigest(), *list(vars(event).values())[1:])
+        return FrameKept(blake2b(encode(event), digest_size=4).hexdigest(), *list(vars(event).values())[1:])
 
     @classmethod
     def of(cls, event: FrameKept) -> Frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import click
@@ -64,14 +65,26 @@ def _options(ctx: click.Context) -> Options:
 # ---------------------------------------------------------------- from the journal
 
 JOURNAL = "journal.db"
-LISTED = "kind IN ('run_started', 'run_resumed', 'run_finished', 'thread_named', 'question_asked', 'question_answered', 'model_learned')"
+LISTED = "kind < 0"
 """The condition of the journal's own index. It is repeated here because importing the journal takes too long."""
 
-_RUNS = f"""SELECT run, json_extract(CAST(data AS TEXT), '$.task') FROM entries
-    WHERE kind = 'run_started' AND {LISTED} ORDER BY seq DESC LIMIT {MOST}"""
-_PLAIN = "SELECT 1 FROM sqlite_schema WHERE name = 'entries' AND type = 'table' AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%AS%'"
-_THREADS = f"""SELECT thread, max(seq), max(CASE WHEN kind = 'thread_named' THEN json_extract(CAST(data AS TEXT), '$.name') END)
-    FROM entries WHERE kind IN ('thread_named', 'run_started') AND {LISTED} GROUP BY thread ORDER BY 2 DESC LIMIT {MOST}"""
+_FIRST = "json_extract(replace(replace(CAST(data AS TEXT), char(1), char(127)), char(2), ''), '$[0]')"
+"""The first value of an entry. In place of a reference to a text, it has a sign and the number of the text."""
+_TEXT = f"""CASE WHEN substr({_FIRST}, 1, 1) = char(127)
+    THEN (SELECT replace(CAST(piece AS TEXT), '\\n', ' ') FROM texts WHERE texts.id = CAST(substr({_FIRST}, 2) AS INTEGER)) ELSE {_FIRST} END"""
+"""The first value, or the beginning of the text that it refers to, as JSON has it."""
+
+
+def _are(*kinds: str) -> str:
+    return f"kind IN (SELECT id FROM kinds WHERE name IN ({', '.join(map(repr, kinds))})) AND {LISTED}"
+
+
+_RUNS = f"""SELECT name, {_TEXT} FROM entries JOIN names ON id = run
+    WHERE {_are("run_started")} ORDER BY seq DESC LIMIT {MOST}"""
+_PLAIN = """SELECT count(*) = 4 FROM sqlite_schema WHERE name IN ('entries', 'kinds', 'names', 'texts')
+    AND type = 'table' AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%AS%'"""
+_THREADS = f"""SELECT name, max(seq), max(CASE WHEN {_are("thread_named")} THEN {_TEXT} END)
+    FROM entries JOIN names ON id = entries.thread WHERE {_are("thread_named", "run_started")} GROUP BY id ORDER BY 2 DESC LIMIT {MOST}"""
 
 
 def _runs(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
@@ -91,7 +104,8 @@ def _read(options: Options, query: str) -> list[tuple[Any, ...]]:
         database.execute("PRAGMA trusted_schema = OFF")
         # The file may be a stranger's: a view or computed columns would run its code, and a long one has no end.
         database.set_progress_handler(lambda: 1, MOST_STEPS)
-        return database.execute(query).fetchall() if database.execute(_PLAIN).fetchone() else []
+        database.text_factory = partial(str, encoding="utf-8", errors="ignore")  # a piece may end within a character
+        return database.execute(query).fetchall() if database.execute(_PLAIN).fetchone() == (1,) else []
 
 
 # ---------------------------------------------------------------- from the configuration
