@@ -13,7 +13,7 @@ from bench.sizes import Growth, growth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmos.errors import StateDamaged, StateTooOld
+from mmos.errors import StateDamaged, StateError, StateTooOld
 from mmos.events import CallFinished, LaneOpened, ModelReplied, RunFinished, RunStarted, ThreadNamed, Warned
 from mmos.journal import Journal, Tuning
 from mmos.journal.schema import APPLICATION
@@ -111,6 +111,17 @@ async def test_a_process_that_forgets_finds_the_texts_again(tmp_path: Path) -> N
             await keep(journal, f"run{turn}", "thread", *facts())
         assert [entry.event for entry in await journal.read()] == facts() * 6
     assert words_in(tmp_path).count(b"line 33 of") == 1
+
+
+@pytest.mark.parametrize("decide", [False, True])
+async def test_an_event_that_could_not_be_read_again_is_not_written(tmp_path: Path, decide: bool) -> None:
+    large = Warned("x" * 10_000)
+    async with await Journal.open(tmp_path, tuning=Tuning(largest=10_000)) as journal:
+        await keep(journal, "run", "thread", Warned("x" * 9_900))
+        with pytest.raises(StateError, match=r"a warned event of 10,0\d\d bytes is too large\. The journal takes at most 10,000"):
+            await (journal.decide((), lambda _: [("run", "thread", large)]) if decide else keep(journal, "run", "thread", large))
+        await keep(journal, "run", "thread", Warned("after"))
+        assert [entry.event for entry in await journal.read()] == [Warned("x" * 9_900), Warned("after")]
 
 
 # ---------------------------------------------------------------- gone

@@ -35,7 +35,7 @@ class Tuning:
     watch_every: float = 0.2
     """Seconds between checks for entries of other processes, while there are followers."""
     largest: int = 1 << 28
-    """The bytes of the largest event that the journal reads."""
+    """The bytes of the largest event. The journal neither writes nor reads a larger one."""
     remembered: int = 1 << 26
     """The bytes of the texts, names and numbers that a process remembers, more or less. If it has more, it forgets all, and looks up what it needs."""
     max_pages: int = 0

@@ -78,6 +78,13 @@ def not_alone(path: Path) -> StateBusy:
     )
 
 
+def too_large(path: Path, kind: str, size: int, largest: int) -> StateError:
+    return StateError(
+        f"{path}: a {kind} event of {size:,} bytes is too large. The journal takes at most {largest:,} bytes.",
+        next_step="Use shorter texts, or smaller files.",
+    )
+
+
 def closed(path: Path) -> StateError:
     return StateError(f"{path}: the journal is closed.", next_step="Open it again.")
 

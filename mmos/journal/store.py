@@ -115,6 +115,8 @@ class Store:
     def line(self, entry: Entry) -> Line:
         """An entry as it will be written. Works on any thread."""
         shape, data = encode(entry.event)
+        if len(data) > self._tuning.largest:
+            raise faults.too_large(self.path, shape.kind, len(data), self._tuning.largest)
         return entry, shape, data
 
     def write(self, lines: Sequence[Line]) -> None:
