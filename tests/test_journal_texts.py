@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.errors import StateDamaged, StateError, StateTooOld
-from mmos.events import CallFinished, LaneOpened, ModelReplied, RunFinished, RunStarted, ThreadNamed, Warned
+from mmos.events import CallFinished, ConfigKept, FrameKept, LaneOpened, ModelReplied, RunFinished, RunStarted, ThreadNamed, Warned
 from mmos.journal import Journal, Tuning
 from mmos.journal.schema import APPLICATION
 from mmos.journal.texts import Known, Text, joined, needed, reference, whole
@@ -27,7 +27,9 @@ ANSWER = "Because " + " and ".join(f"part {number} is \\missing\\" for number in
 def facts(task: str = TASK, answer: str = ANSWER) -> list[object]:
     result = orjson.dumps({"success": True, "response": answer}).decode()
     return [
-        RunStarted(task, "p", "orchestration: {}\n" * 20),
+        RunStarted(task, "p"),
+        ConfigKept("orchestration: {}\n" * 20),
+        FrameKept("f1", "You are the arbiter. " * 20, "tools", '[{"type":"function"}]' * 20),
         LaneOpened("arbiter", "arbiter", Message("user", task)),
         LaneOpened("arbiter/c/coding", "coding", Message("user", f"The user's own words:\n<<<\n{task}>>>\n\nLook at it."), "arbiter", "c", 1),
         ModelReplied("a1", "arbiter/c/coding", "coding", "m", "here", Message("assistant", answer)),
@@ -65,6 +67,27 @@ async def test_a_text_stands_in_the_file_once_however_often_entries_hold_it(tmp_
         assert [entry.event for entry in await journal.read()] == facts() * 20
     found = words_in(tmp_path)
     assert (found.count(b"line 33 of"), found.count(b"part 44 is"), found.count(b"orchestration: {}")) == (1, 1, 20)
+
+
+async def test_all_threads_share_configurations_and_frames_as_long_as_one_needs_them(tmp_path: Path) -> None:
+    def count() -> tuple[int, int, int, int]:
+        found = words_in(tmp_path)
+        return found.count(b"line 33 of"), found.count(b"orchestration: {}"), found.count(b"You are the arbiter"), found.count(b"function")
+
+    for number in range(3):  # each process finds what the others wrote
+        async with await Journal.open(tmp_path) as journal:
+            await keep(journal, f"run{number}", f"thread{number}", *facts())
+    assert count() == (3, 20, 20, 20)
+    async with await Journal.open(tmp_path) as journal:
+        await journal.delete(thread="thread0")
+        assert [entry.event for entry in await journal.read(thread="thread1")] == facts()
+        await keep(journal, "run3", "thread3", *facts())
+    assert count() == (3, 20, 20, 20)
+    async with await Journal.open(tmp_path) as journal:
+        for number in (1, 2, 3):
+            assert [entry.event for entry in await journal.read(run=f"run{number}")] == facts()
+            await journal.delete(run=f"run{number}")
+    assert count() == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("size", "most"), [(6_000, 1.6), (60_000, 1.3)])
