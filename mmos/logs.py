@@ -58,22 +58,8 @@ _USUAL = frozenset({"call_finished", "model_replied", "model_failed", "question_
 """Events that `-v` shows. The others are for debugging."""
 
 _FIELDS = (
-    "lane",
-    "role",
-    "ask",
-    "call",
-    "model",
-    "host",
-    "ok",
-    "code",
-    "status",
-    "seconds",
-    "done_reason",
-    "stage",
-    "measure",
-    "times",
-    "window",
-)
+    "lane", "role", "ask", "call", "model", "host", "ok", "code", "status", "seconds", "done_reason", "stage", "measure", "times", "window",
+)  # fmt: skip
 """Fields that hold ids, names, counts or seconds from MMOS in every event, never text of people or models."""
 
 _EVENTS = "mmos.facts"

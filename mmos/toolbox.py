@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -102,6 +102,12 @@ class Toolbox:
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def parameters_of(properties: Mapping[str, Any], required: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON Schema of a tool that takes these properties and no others."""
+    some = {"required": list(required)} if required else {}
+    return {"type": "object", "properties": dict(properties), **some, "additionalProperties": False}
 
 
 # ---------------------------------------------------------------- tools from typed functions

@@ -22,7 +22,7 @@ from mmos.participant.ladder import Ladder, instructions, text_for
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
-from mmos.tools.consult import Consultation, Specialist, for_all, one_each
+from mmos.tools.consult import Consultation, Specialist, for_all, for_one
 from mmos.tools.escalate import escalate_to_user
 from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
@@ -112,7 +112,7 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     """The built-in tools: the specialists, those that combine or interpret answers, and the user."""
     specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars)
-    tools = one_each(specialists, consultation)
+    tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
     if (interpreter := interpreter_of(config)) in roles:

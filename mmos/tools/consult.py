@@ -12,7 +12,7 @@ from mmos.errors import HostError, MmosError, NoAnswer, ToolError
 from mmos.messages import Message
 from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool, render
+from mmos.toolbox import Tool, parameters_of, render
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,16 @@ class Consultation:
         }
 
 
-def one_each(specialists: list[Specialist], consultation: Consultation) -> list[Tool]:
-    """`consult_<role>_specialist(query, context?)` for every role."""
-    return [_single(specialist, consultation) for specialist in specialists]
+def for_one(specialist: Specialist, consultation: Consultation) -> Tool:
+    """`consult_<role>_specialist(query, context?)`: a tool for one specialist."""
 
-
-def _single(specialist: Specialist, consultation: Consultation) -> Tool:
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         return await consultation(context, specialist.name, arguments["query"], arguments.get("context") or "")
 
     spec = Spec(
         f"consult_{specialist.name}_specialist",
         consultation.templates.fill("consult_ROLE_specialist", role=specialist.name, purpose=specialist.purpose),
-        {"type": "object", "properties": consultation.brief(), "required": ["query"], "additionalProperties": False},
+        parameters_of(consultation.brief(), ["query"]),
     )
     return Tool(spec, run, after_crash="repeat")
 
@@ -97,11 +94,6 @@ def for_all(specialists: list[Specialist], consultation: Consultation) -> Tool:
     spec = Spec(
         "consult_specialist",
         consultation.templates.fill("consult_specialist", purposes=purposes),
-        {
-            "type": "object",
-            "properties": {"specialist": choice, **consultation.brief()},
-            "required": ["specialist", "query"],
-            "additionalProperties": False,
-        },
+        parameters_of({"specialist": choice, **consultation.brief()}, ["specialist", "query"]),
     )
     return Tool(spec, run, after_crash="repeat")

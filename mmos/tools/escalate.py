@@ -8,7 +8,7 @@ from typing import Any
 from mmos.calls.spec import Spec
 from mmos.context import Context, UserQuestion
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool
+from mmos.toolbox import Tool, parameters_of
 
 
 async def _run(context: Context, arguments: Mapping[str, Any]) -> Any:
@@ -21,15 +21,13 @@ def escalate_to_user(templates: Templates) -> Tool:
     spec = Spec(
         "escalate_to_user",
         templates.fill("escalate_to_user"),
-        {
-            "type": "object",
-            "properties": {
+        parameters_of(
+            {
                 "question": {"type": "string", "description": templates.fill("escalate_to_user.question")},
                 "options": {"type": "array", "items": {"type": "string"}, "description": templates.fill("escalate_to_user.options")},
                 "default": {"type": "string", "description": templates.fill("escalate_to_user.default")},
             },
-            "required": ["question"],
-            "additionalProperties": False,
-        },
+            ["question"],
+        ),
     )
     return Tool(spec, _run, after_crash="repeat")

@@ -10,7 +10,7 @@ from mmos.calls.spec import Spec
 from mmos.context import Context
 from mmos.errors import ToolError
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool
+from mmos.toolbox import Tool, parameters_of
 
 
 def reinterpret_with_functiongemma(templates: Templates) -> Tool:
@@ -23,11 +23,6 @@ def reinterpret_with_functiongemma(templates: Templates) -> Tool:
     spec = Spec(
         INTERPRETS,
         templates.fill("reinterpret_with_functiongemma"),
-        {
-            "type": "object",
-            "properties": {"text": {"type": "string", "description": templates.fill("reinterpret_with_functiongemma.text")}},
-            "required": ["text"],
-            "additionalProperties": False,
-        },
+        parameters_of({"text": {"type": "string", "description": templates.fill("reinterpret_with_functiongemma.text")}}, ["text"]),
     )
     return Tool(spec, run, after_crash="repeat")

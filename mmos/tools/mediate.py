@@ -11,7 +11,7 @@ from mmos.errors import ToolError
 from mmos.fences import one_line
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool
+from mmos.toolbox import Tool, parameters_of
 
 
 def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
@@ -32,9 +32,8 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
     spec = Spec(
         "mediate",
         templates.fill("mediate"),
-        {
-            "type": "object",
-            "properties": {
+        parameters_of(
+            {
                 "response": {"type": "string", "description": templates.fill("mediate.response")},
                 "for_role": {
                     "type": "string",
@@ -44,8 +43,7 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
                 "into": {"type": "string", "enum": ["words", "calls"], "description": templates.fill("mediate.into")},
                 "instruction": {"type": "string", "description": templates.fill("mediate.instruction")},
             },
-            "required": ["response", "for_role"],
-            "additionalProperties": False,
-        },
+            ["response", "for_role"],
+        ),
     )
     return Tool(spec, run, after_crash="repeat")

@@ -11,7 +11,7 @@ from mmos.errors import ToolError
 from mmos.fences import Fenced, fenced
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
-from mmos.toolbox import Tool
+from mmos.toolbox import Tool, parameters_of
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
@@ -31,9 +31,8 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
     spec = Spec(
         "synthesize_responses",
         templates.fill("synthesize_responses"),
-        {
-            "type": "object",
-            "properties": {
+        parameters_of(
+            {
                 "instruction": {"type": "string", "description": templates.fill("synthesize_responses.instruction")},
                 "responses": {
                     "type": "array",
@@ -41,8 +40,7 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
                     "description": templates.fill("synthesize_responses.responses"),
                 },
             },
-            "additionalProperties": False,
-        },
+        ),
     )
     return Tool(spec, run, after_crash="repeat")
 

@@ -197,10 +197,6 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
         view.inquiries += 1
 
 
-def _frame_kept(view: RunView, event: events.FrameKept) -> None:
-    view.frames.add(event.frame)
-
-
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.requests += 1
     view.estimates[event.ask] = event.estimate
@@ -246,38 +242,14 @@ def _call_finished(view: RunView, event: events.CallFinished) -> None:
         view.tools.setdefault(event.tool, ToolUse(event.tool)).failed += 1
 
 
-def _step_finished(view: RunView, event: events.StepFinished) -> None:
-    view.steps[event.call, event.key] = event
-
-
 def _loop_noticed(view: RunView, event: events.LoopNoticed) -> None:
     if event.measure == "withhold":
         view.withheld_tools.setdefault(event.lane, set()).add(event.tool)
 
 
-def _artifact_kept(view: RunView, event: events.ArtifactKept) -> None:
-    view.artifacts[event.artifact] = event
-
-
-def _question_asked(view: RunView, event: events.QuestionAsked) -> None:
-    view.questions[event.question] = event
-
-
-def _question_answered(view: RunView, event: events.QuestionAnswered) -> None:
-    view.answers[event.question] = event
-
-
-def _call_repaired(view: RunView, event: events.CallRepaired) -> None:
-    view.repairs.append(event)
-
-
 def _warned(view: RunView, event: events.Warned) -> None:
     view.warnings.append(event.text)
     view.unserved_roles.update(event.unserved)
-
-
-def _history_shortened(view: RunView, event: events.HistoryShortened) -> None:
-    view.warnings.append(history_warning(event))
 
 
 def history_warning(event: events.HistoryShortened) -> str:
@@ -291,18 +263,18 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunResumed: _run_resumed,
     events.RunFinished: _run_finished,
     events.LaneOpened: _lane_opened,
-    events.FrameKept: _frame_kept,
+    events.FrameKept: lambda view, event: view.frames.add(event.frame),
     events.ModelAsked: _model_asked,
     events.ModelReplied: _model_replied,
     events.ModelFailed: _model_failed,
     events.CallStarted: _call_started,
     events.CallFinished: _call_finished,
-    events.StepFinished: _step_finished,
+    events.StepFinished: lambda view, event: view.steps.update({(event.call, event.key): event}),
     events.LoopNoticed: _loop_noticed,
-    events.ArtifactKept: _artifact_kept,
-    events.QuestionAsked: _question_asked,
-    events.QuestionAnswered: _question_answered,
-    events.CallRepaired: _call_repaired,
+    events.ArtifactKept: lambda view, event: view.artifacts.update({event.artifact: event}),
+    events.QuestionAsked: lambda view, event: view.questions.update({event.question: event}),
+    events.QuestionAnswered: lambda view, event: view.answers.update({event.question: event}),
+    events.CallRepaired: lambda view, event: view.repairs.append(event),
     events.Warned: _warned,
-    events.HistoryShortened: _history_shortened,
+    events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
 }
