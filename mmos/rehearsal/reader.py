@@ -242,13 +242,8 @@ def _tools_offered(place: _Place, value: Any) -> bool | Sequence[str]:
     return value if isinstance(value, bool) else place.texts(value)
 
 
-def _role(place: _Place, value: Any) -> str:
-    roles = ("system", "user", "assistant", "tool")
-    return str(value) if value in roles else place.fail(f"expected one of {_listed(roles)}, found {_kind(value)}")
-
-
 CONDITIONS: Mapping[str, Callable[[_Place, Any], Any]] = {
-    "last_role": _role,
+    "last_role": _one_of("system", "user", "assistant", "tool"),
     "user_matches": _pattern,
     "user_contains": _Place.texts,
     "system_contains": _Place.texts,
@@ -279,18 +274,12 @@ def _call(place: _Place, value: Any) -> Call:
 
 def _leak(place: _Place, value: Any) -> Leak:
     place.keys(value, ("tool", "arguments", "style"))
-    style = value.get("style", "fence")
-    if style not in ("fence", "bare", "tagged"):
-        place.at("style").fail(f"expected fence, bare or tagged, found {_kind(style)}")
+    style: Any = _one_of("fence", "bare", "tagged")(place.at("style"), value.get("style", "fence"))
     return Leak(_call(place, {key: part for key, part in value.items() if key != "style"}), style)
 
 
 def _skill(place: _Place, value: Any) -> Skill:
     return Skill(value) if value in SKILLS else place.fail(f"unknown skill {value!r}; allowed: {_listed(list(SKILLS))}")
-
-
-def _reason(place: _Place, value: Any) -> Finish:
-    return Finish(value) if value in ("stop", "length") else place.fail(f"expected stop or length, found {_kind(value)}")
 
 
 def _contradict(place: _Place, value: Any) -> Contradict:
@@ -319,7 +308,7 @@ STEPS: Mapping[str, Callable[[_Place, Any], Step]] = {
     "loop": lambda place, value: Loop(place.text(value)),
     "ramble": lambda place, value: Ramble(place.whole(value)),
     "empty": lambda *_: Say(""),
-    "done_reason": _reason,
+    "done_reason": lambda place, value: Finish(_one_of("stop", "length")(place, value)),
     "cut": lambda *_: Cut(),
     "skill": _skill,
     "raw": lambda place, value: Raw(place.text(value)),
