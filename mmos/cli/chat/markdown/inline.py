@@ -38,6 +38,7 @@ class _Marks:
 @dataclass
 class _Reading:
     text: str
+    open_end: bool = False
     spans: list[list[str | int]] = field(default_factory=list)
     marks: list[_Marks] = field(default_factory=list)
     runs: dict[int, list[int]] | None = None
@@ -50,7 +51,8 @@ class _Reading:
 
 def inline(text: str, *, open_end: bool = False) -> list[Span]:
     """Parse a text into spans. With an open end, marks that are still open count as closed there."""
-    reading = _read(text, open_end)
+    reading = _Reading(text, open_end)
+    _read(reading)
     left = _emphasise(reading)
     if open_end:
         _close_all(reading.spans, left)
@@ -59,17 +61,32 @@ def inline(text: str, *, open_end: bool = False) -> list[Span]:
     return [(str(found), int(style)) for found, style in reading.spans]
 
 
-def _read(text: str, open_end: bool) -> _Reading:
-    reading = _Reading(text)
+def _read(reading: _Reading) -> None:
     place = 0
-    while (match := _MARKUP.search(text, place)) is not None:
-        reading.add(text[place : match.start()])
-        place = _READERS[match.lastgroup or ""](reading, match, open_end)
-    reading.add(text[place:])
-    return reading
+    while (token := _MARKUP.search(reading.text, place)) is not None:
+        reading.add(reading.text[place : token.start()])
+        found, place = token.group(), token.end()
+        match token.lastgroup:
+            case "escape":
+                place = _escape(reading, token)
+            case "ticks":
+                place = _ticks(reading, token)
+            case "link":
+                _link(reading, token)
+            case "marks":
+                _marks(reading, token)
+            case "address":
+                reading.add(found[1:-1], UNDERLINE)
+            case "break":
+                reading.add("\n" if found != "\\" else "")
+            case "entity":
+                reading.add(_ENTITIES[found])
+            case "formula":
+                reading.add(found, CODE)
+    reading.add(reading.text[place:])
 
 
-def _escape(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
+def _escape(reading: _Reading, match: re.Match[str]) -> int:
     """Read a plain character, or the start of a formula, which is shown as written."""
     text, sign = reading.text, match.group()
     end = text.find(_FORMULAS[sign], match.end()) if sign in _FORMULAS else -1
@@ -80,7 +97,7 @@ def _escape(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # 
     return match.end()
 
 
-def _ticks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:
+def _ticks(reading: _Reading, match: re.Match[str]) -> int:
     text, length = reading.text, len(match.group())
     if reading.runs is None:
         reading.runs = {}
@@ -89,7 +106,7 @@ def _ticks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:
     begins = reading.runs.get(length, [])
     while begins and begins[0] < match.end():
         begins.pop(0)
-    if not begins and not open_end:
+    if not begins and not reading.open_end:
         reading.add(match.group())
         return match.end()
     end = begins[0] if begins else len(text)
@@ -100,37 +117,16 @@ def _ticks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:
     return end + length if begins else end
 
 
-def _link(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
+def _link(reading: _Reading, match: re.Match[str]) -> None:
     label, url, title = match.group("label"), match.group("url"), match.group("title")
     for text, style in inline(label) if label.strip() else ():
         reading.add(text, style | UNDERLINE)
     about = " ".join(part for part in (url if url != label else "", title) if part)
     if about:
         reading.add(f" ({about})" if label.strip() else about, ADDRESS)
-    return match.end()
 
 
-def _address(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    reading.add(match.group()[1:-1], UNDERLINE)
-    return match.end()
-
-
-def _break(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    reading.add("\n" if match.group() != "\\" else "")
-    return match.end()
-
-
-def _entity(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    reading.add(_ENTITIES[match.group()])
-    return match.end()
-
-
-def _formula(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
-    reading.add(match.group(), CODE)
-    return match.end()
-
-
-def _marks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # noqa: ARG001
+def _marks(reading: _Reading, match: re.Match[str]) -> None:
     """Decide whether marks open or close emphasis. Stars beside a space and underscores inside a word do not."""
     text, run = reading.text, match.group()
     before = text[match.start() - 1] if match.start() else " "
@@ -141,13 +137,6 @@ def _marks(reading: _Reading, match: re.Match[str], open_end: bool) -> int:  # n
     reading.add(run)
     if run[0] != "~" or len(run) == 2:
         reading.marks.append(_Marks(len(reading.spans) - 1, run[0], len(run), opens, closes, len(run)))
-    return match.end()
-
-
-_READERS = {
-    "escape": _escape, "ticks": _ticks, "link": _link, "address": _address, "break": _break, "entity": _entity, "formula": _formula,
-    "marks": _marks,
-}  # fmt: skip
 
 
 def _emphasise(reading: _Reading) -> list[_Marks]:
