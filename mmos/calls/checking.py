@@ -59,7 +59,7 @@ class Checker:
             },
         )
         self._begin(schema)
-        self._names_by_pattern = b'"patternProperties"' in _encode(schema)
+        self._names_by_pattern = b'"patternProperties"' in encode_sorted(schema)
         for error in kind(base.META_SCHEMA, format_checker=base.FORMAT_CHECKER).iter_errors(schema):
             raise SchemaError.create_from(error)
         self._validator: Validator = kind(dict(schema))
@@ -78,7 +78,7 @@ class Checker:
 
     def _begin(self, value: Any) -> None:
         self._patience = Patience(WORTH)
-        self._error = len(_encode(value)) / CHARACTERS_A_STEP
+        self._error = len(encode_sorted(value)) / CHARACTERS_A_STEP
 
     def _limited(self, check: _Check, steps: float) -> _Check:
         def limited(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
@@ -123,7 +123,7 @@ class Checker:
 def _unique_items(validator: Any, rule: Any, value: Any, _: Mapping[str, Any]) -> Iterator[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
-    if rule and validator.is_type(value, "array") and len({_encode(_whole(each)) for each in value}) < len(value):
+    if rule and validator.is_type(value, "array") and len({encode_sorted(_whole(each)) for each in value}) < len(value):
         yield ValidationError(f"{value!r} has non-unique elements")
 
 
@@ -132,7 +132,8 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _encode(value: Any) -> bytes:
+def encode_sorted(value: Any) -> bytes:
+    """The same bytes for equal values."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:  # nested too deeply, or a number too large

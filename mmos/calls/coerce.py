@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmos.calls.complaints import complaints, encode, shown
+from mmos.calls.complaints import complaints, encode, shown, step
 from mmos.calls.converting import NOTHING, alike, choice, folded, listed, number, spelled, structure, truth, whole
 from mmos.calls.fitting import DEEPEST, Fit
 from mmos.calls.patience import Misread, Patience
@@ -212,7 +212,7 @@ class _Walk:
         known, more = schema.get("properties", {}), schema.get("additionalProperties")
         present = self._present(value, schema, where, depth)
         renamed = self._present(self._renamed(present, known, schema, where), schema, where, depth)
-        return {name: self.value(each, known.get(name, more), _step(where, name), depth + 1) for name, each in renamed.items()}
+        return {name: self.value(each, known.get(name, more), step(where, name), depth + 1) for name, each in renamed.items()}
 
     def _present(self, value: Mapping[str, Any], schema: Mapping[str, Any], where: str, depth: int) -> Mapping[str, Any]:
         """The values without optional ones that mean "none"."""
@@ -220,7 +220,7 @@ class _Walk:
         none = [
             name for name, each in value.items() if name in known and name not in required and self._is_nothing(each, known[name], depth)
         ]
-        self.changes += [f"{_step(where, name)}: {shown(value[name])} left out" for name in none]
+        self.changes += [f"{step(where, name)}: {shown(value[name])} left out" for name in none]
         return {name: each for name, each in value.items() if name not in none} if none else value
 
     def _is_nothing(self, value: Any, part: Any, depth: int) -> bool:
@@ -243,7 +243,7 @@ class _Walk:
                 rivals = [each for each in strangers if each not in new_names and matches and judge(str(each), matches[0])]
                 if name not in new_names and len(matches) == 1 and len(rivals) == 1 and folded(str(name)):
                     new_names[name] = matches[0]
-                    self.changes.append(f"{_step(where, str(name)[:60])} read as {matches[0]}")
+                    self.changes.append(f"{step(where, str(name)[:60])} read as {matches[0]}")
         return {new_names.get(name, name): each for name, each in value.items()}
 
 
@@ -252,10 +252,6 @@ def _another_kind(value: Any, result: Any) -> bool:
     if isinstance(value, (int, float)):
         return isinstance(result, (str, list))
     return isinstance(result, list) and not isinstance(value, list)
-
-
-def _step(where: str, name: object) -> str:
-    return f"{where}.{name}" if where else str(name)
 
 
 def _bare(value: Any) -> Any:

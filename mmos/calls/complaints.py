@@ -42,18 +42,18 @@ def _inside(value: Any, schema: Mapping[str, Any], fit: Fit, where: str, depth: 
         for name in schema.get("required", ()):
             if name not in value:
                 allowed = allowed_by(resolved(known.get(name), fit.root), fit.root)
-                yield f"{_step(where, name)} is missing" + (f"; it takes {allowed}" if allowed else "")
+                yield f"{step(where, name)} is missing" + (f"; it takes {allowed}" if allowed else "")
         more = schema.get("additionalProperties", True)
         for name, each in value.items():
             if name in known:
-                yield from _complaints(each, known[name], fit, _step(where, name), depth + 1)
+                yield from _complaints(each, known[name], fit, step(where, name), depth + 1)
             elif more is False and "patternProperties" not in schema:
-                yield f"{_step(where, str(name)[:LONGEST])} is not known; known are: {', '.join(known) or 'none'}"
+                yield f"{step(where, str(name)[:LONGEST])} is not known; known are: {', '.join(known) or 'none'}"
             elif isinstance(more, Mapping):
-                yield from _complaints(each, more, fit, _step(where, str(name)[:LONGEST]), depth + 1)
+                yield from _complaints(each, more, fit, step(where, str(name)[:LONGEST]), depth + 1)
     elif isinstance(value, list) and isinstance(schema.get("items"), Mapping) and "prefixItems" not in schema:
         for place, each in enumerate(value):
-            yield from _complaints(each, schema["items"], fit, _step(where, str(place)), depth + 1)
+            yield from _complaints(each, schema["items"], fit, step(where, str(place)), depth + 1)
 
 
 def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> str:
@@ -99,5 +99,6 @@ def encode(value: Any) -> str:
         return f"a {type(value).__name__} that no JSON holds"
 
 
-def _step(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
+def step(where: str, name: object) -> str:
+    """The place of a part, like `filter.city`."""
+    return f"{where}.{name}" if where else str(name)

@@ -22,24 +22,11 @@ _LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains")
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _PARTS = ("not", "additionalProperties", "contains", "propertyNames", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems")
-_KEYWORDS = frozenset(
-    (
-        *_TEXTS,
-        *_LIMITS,
-        *_COUNTS,
-        *_CHOICES,
-        *_PARTS,
-        "type",
-        "properties",
-        "required",
-        "items",
-        "prefixItems",
-        "enum",
-        "const",
-        "$ref",
-        "$defs",
-    )
-) | {"definitions", "patternProperties", "default", "examples", "pattern", "multipleOf", "uniqueItems", "nullable", "$schema"}
+_OTHERS = (
+    "type", "properties", "required", "items", "prefixItems", "enum", "const", "$ref", "$defs", "definitions", "patternProperties",
+    "default", "examples", "pattern", "multipleOf", "uniqueItems", "nullable", "$schema",
+)  # fmt: skip
+_KEYWORDS = frozenset((*_TEXTS, *_LIMITS, *_COUNTS, *_CHOICES, *_PARTS, *_OTHERS))
 _SCHEMA_PLACES = ("parameters", "inputSchema", "input_schema", "args_schema", "parameters_json_schema")
 _REFERENCE = re.compile(r"#/(?:\$defs|definitions)/([^/]+)$")
 _OBJECT: Mapping[str, Any] = {"type": "object", "properties": {}}

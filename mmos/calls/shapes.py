@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmos.calls.naming import Names
@@ -19,18 +19,9 @@ ARGUMENT_KEYS = (
     "tool_args", "tool_parameters", "function_arguments", "function_args", "arguments_json", "named_arguments", "argument", "parameter", "arg", "param",
 )  # fmt: skip
 LIST_KEYS = (
-    "tool_calls",
-    "toolCalls",
-    "function_calls",
-    "functionCalls",
-    "tool_uses",
-    "calls",
-    "tools",
-    "functions",
-    "actions",
-    "tool_call",
-    "function_call",
-)
+    "tool_calls", "toolCalls", "function_calls", "functionCalls", "tool_uses", "calls", "tools", "functions", "actions",
+    "tool_call", "function_call",
+)  # fmt: skip
 BESIDE = ("id", "type", "index", "call_id", "tool_call_id", "callId", "description", "thought", "thoughts", "reasoning", "explanation")
 """Keys beside a call that are none of its arguments."""
 
@@ -96,7 +87,7 @@ def _of_text(text: str, search: _Search, depth: int) -> list[Draft]:
         return []
     try:
         value = read_value(stripped, 0, patience=search.patience).value
-        return [_with_shape(draft, "a call in quotes") for draft in _drafts(value, search, depth + 1)]
+        return [replace(draft, shape="a call in quotes") for draft in _drafts(value, search, depth + 1)]
     except Misread:
         return []
 
@@ -203,11 +194,7 @@ def _without_name(value: Mapping[str, Any], search: _Search, depth: int) -> list
     spot = _arguments_key(value, "")
     inner = value.get(spot) if spot else None
     if isinstance(inner, Mapping) and (key := _name_of(inner, names)) and isinstance(inner.get(key), str) and names.sure(inner[key]).spec:
-        return [_with_shape(draft, "name inside the arguments") for draft in _drafts(inner, search, depth + 1)]
+        return [replace(draft, shape="name inside the arguments") for draft in _drafts(inner, search, depth + 1)]
     if spot and isinstance(inner, Mapping) and value.keys() <= {spot, *NAME_KEYS, *BESIDE}:
         return [Draft("", inner)]
     return []
-
-
-def _with_shape(draft: Draft, shape: str) -> Draft:
-    return Draft(draft.name, draft.arguments, draft.positional, draft.beside, shape)

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from mmos.calls.checking import encode_sorted
 from mmos.calls.marks import CLOSE, HINTS, OPEN, WRAPPING, thoughts
 from mmos.calls.naming import Names
 from mmos.calls.patience import Patience
@@ -126,13 +125,6 @@ def _server_calls(reply: RawReply, notes: Notes) -> list[Call]:
     return calls
 
 
-def _identity(call: Call) -> tuple[str, bytes]:
-    try:
-        return call.name, orjson.dumps(call.arguments, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError:  # nested too deeply, or a number too large
-        return call.name, repr(call.arguments).encode(errors="replace")
-
-
 class _Page:
     """One text and what was found in it."""
 
@@ -215,7 +207,7 @@ class _Page:
         """Without repetitions, if the model writes the same calls again and again, or again in plain text."""
         if len(calls) < 2:
             return calls
-        same = [_identity(call) for call in calls]
+        same = [(call.name, encode_sorted(call.arguments)) for call in calls]
         times = Counter(same)
         if len(times) == len(calls) or (places == 1 and len(calls) < MANY) or (places > 1 and max(times.values()) < MANY and self.tagged):
             return calls
