@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mmos import events
 from mmos.cli.output import how_long
@@ -13,10 +13,6 @@ from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.plurals import counted
 from mmos.scope import Hint
-
-if TYPE_CHECKING:
-    pass
-
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

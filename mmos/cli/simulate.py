@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,13 +70,23 @@ def simulate(options: Options, **arguments: Any) -> int:
     Prints figures and draws a picture: which models were in memory, loading, at work or waiting. The same seed gives the same figures.
     After Ctrl-C, it prints the figures so far and ends with 130.
     """
+    from mmos.simulation.figures import figures
+    from mmos.simulation.tables import comparison, tables
+
     if not arguments["traces"] and not arguments["generate"]:
         raise click.UsageError('There is no workload to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
     fleets = _fleets(arguments["fleets"])
-    session = Session(fleets, _workload(arguments, fleets[0]), arguments["time_scale"], arguments["seed"], Progress(len(fleets)))
-    finished = session.run()
-    _print(options, session, arguments["output"])
-    return (0 if not any(figures.failed for figures in session.figures) else 1) if finished else 130
+    calls, seed = _workload(arguments, fleets[0]), arguments["seed"]
+    replays, finished = _run(fleets, calls, seed, arguments["time_scale"])
+    results = [figures(replayed) for replayed in replays]
+    sheets = [sheet for one in results for sheet in tables(one, several=len(results) > 1)] + ([comparison(results)] if results[1:] else [])
+    files = _draw(replays, sheets, arguments["output"])
+    if options.json:
+        print_json({"version": 1, "seed": seed, "calls": len(calls), "fleets": [one.to_json() for one in results], "files": files})
+    else:
+        _print(sheets, files)
+    _print_problems(results)
+    return (0 if not any(one.failed for one in results) else 1) if finished else 130
 
 
 # ---------------------------------------------------------------- what is replayed, on what
@@ -138,71 +148,50 @@ class Progress:
             print(ERASE_LINE, end="", file=sys.stderr, flush=True)
 
 
-@dataclass
-class Session:
-    """Run the workload on each fleet."""
+def _run(fleets: Sequence[Machines], calls: Sequence[Call], seed: int, time_scale: float | None) -> tuple[list[ReplayResult], bool]:
+    """What each fleet did, and whether the workload ran to its end on all of them."""
+    from mmos.simulation.leap import loop_for
 
-    fleets: Sequence[Machines]
-    calls: Sequence[Call]
-    time_scale: float | None
-    seed: int
-    progress: Callable[[ReplayResult], None]
-    replays: list[ReplayResult] = field(default_factory=list)
+    replays: list[ReplayResult] = []
+    progress = Progress(len(fleets))
+    try:
+        for fleet in fleets:
+            with asyncio.Runner(loop_factory=lambda: loop_for(time_scale)) as runner:
+                replayed, finished = runner.run(_replay(fleet, calls, seed, progress))
+            replays.append(replayed)
+            if not finished:
+                return replays, False
+    finally:
+        progress.close()
+    return replays, True
 
-    @property
-    def figures(self) -> list[Figures]:
-        from mmos.simulation.figures import figures
 
-        return [figures(replayed) for replayed in self.replays]
+async def _replay(fleet: Machines, calls: Sequence[Call], seed: int, progress: Progress) -> tuple[ReplayResult, bool]:
+    from mmos.simulation.replay import Replay
 
-    def run(self) -> bool:
-        """Whether the workload ran to its end."""
-        from mmos.simulation.leap import loop_for
-
-        for fleet in self.fleets:
-            with asyncio.Runner(loop_factory=lambda: loop_for(self.time_scale)) as runner:
-                if not runner.run(self._replay(fleet)):
-                    return False
-        return True
-
-    async def _replay(self, fleet: Machines) -> bool:
-        from mmos.simulation.replay import Replay
-
-        replay = Replay(fleet, self.calls, seed=self.seed, progress=self.progress)
-        task = asyncio.ensure_future(replay.run())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():
-            loop.add_signal_handler(number, task.cancel)
-        try:
-            await task
-        except asyncio.CancelledError:
-            return False
-        finally:
-            self.replays.append(replay.result)
-        return True
+    replay = Replay(fleet, calls, seed=seed, progress=progress)
+    task = asyncio.ensure_future(replay.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return replay.result, False
+    return replay.result, True
 
 
 # ---------------------------------------------------------------- what is shown
 
 
-def _print(options: Options, session: Session, output: Path) -> None:
-    from mmos.simulation.tables import comparison, tables
+def _print(sheets: Sequence[Table], files: Mapping[str, str | None]) -> None:
+    for title, heads, rows in sheets:
+        click.echo(style(title, "bold"))
+        click.echo("\n".join(_aligned([heads, *rows])) + "\n")
+    click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
 
-    if isinstance(session.progress, Progress):
-        session.progress.close()
-    results = session.figures
-    several = len(results) > 1
-    sheets = [one for figures in results for one in tables(figures, several=several)] + ([comparison(results)] if several else [])
-    files = _draw(session.replays, sheets, output)
-    if options.json:
-        print_json(
-            {"version": 1, "seed": session.seed, "calls": len(session.calls), "fleets": [one.to_json() for one in results], "files": files}
-        )
-    else:
-        for title, heads, rows in sheets:
-            click.echo(style(title, "bold"))
-            click.echo("\n".join(_aligned([heads, *rows])) + "\n")
-        click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
+
+def _print_problems(results: Sequence[Figures]) -> None:
     for figures in results:
         for error in figures.errors[:5]:
             click.echo(f"mmos: {figures.fleet}: {error}", err=True)

@@ -14,7 +14,6 @@ from mmos.fleet.build import seats_of_servers
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Usage
 from mmos.rehearsal.host import Host
-from mmos.rehearsal.personas import Model
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.tokens import count
 from mmos.simulation.fleetfile import Machine, Machines
@@ -138,12 +137,8 @@ class Replay:
 
 def _pretender(machine: Machine, steady: Callable[[], float], seed: int) -> Host:
     """The host with models that answer with the requested number of tokens."""
-    models = [_answering(model) for model in machine.models]
+    models = [replace(model, turns=(_answer,), repeat=True) for model in machine.models]
     return replace(machine, models=models).host(1.0, seed=seed, steady=steady)
-
-
-def _answering(model: Model) -> Model:
-    return replace(model, turns=(_answer,), repeat=True)
 
 
 def _answer(prompt: Prompt) -> str:
