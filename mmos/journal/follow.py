@@ -22,6 +22,8 @@ class Follower:
         """Entries that could not be written, so they have no number. They come after all written entries."""
         self.behind = True
         """Whether it must read from the file: older entries, entries of another process, or more than are kept."""
+        self.reads = 0
+        """How many reads are under way."""
         self._news = asyncio.Event()
 
     def hear(self, entries: list[Entry]) -> None:

@@ -36,8 +36,10 @@ class Journal:
         self._writer = Writer(self._store, tuning, self._committed)
         self._followers: set[Follower] = set()
         self._watch: asyncio.Task[None] | None = None
-        self._watch_fault: StateError | None = None
+        self._fault: StateError | None = None
         self._closed = False
+        self._ended = False
+        """Whether followers have got everything."""
 
     @classmethod
     async def open(
@@ -68,10 +70,15 @@ class Journal:
         if self._watch is not None:
             self._watch.cancel()
         try:
-            await self._writer.close()
+            await self._writer.settle()
+            await self._deliver_rest()
         finally:
-            for follower in self._followers:
-                follower.wake()
+            self._ended = True
+            try:
+                await self._writer.close()
+            finally:
+                for follower in self._followers:
+                    follower.wake()
 
     async def __aenter__(self) -> Self:
         return self
@@ -177,13 +184,13 @@ class Journal:
             while True:
                 while follower.ready:
                     yield follower.ready.popleft()
-                if self._watch_fault is not None:
-                    raise self._watch_fault
-                if follower.behind and not self._closed:
+                if self._fault is not None:
+                    raise self._fault
+                if follower.behind and not self._ended:
                     await self._catch_up(follower)
                 elif follower.take_unkept():
                     continue
-                elif self._closed:
+                elif self._ended:
                     return
                 else:
                     await follower.news()
@@ -192,10 +199,23 @@ class Journal:
 
     async def _catch_up(self, follower: Follower) -> None:
         follower.behind = False  # First, so that a commit during the read is noticed.
-        entries, until = await self._writer.do(partial(self._store.beyond, follower.run, follower.place, _PAGE))
+        follower.reads += 1
+        try:
+            entries, until = await self._writer.do(partial(self._store.beyond, follower.run, follower.place, _PAGE))
+        finally:
+            follower.reads -= 1
         follower.take(entries, until)
         if len(entries) == _PAGE:
             follower.behind = True
+
+    async def _deliver_rest(self) -> None:
+        """Let followers read what they have not read yet, before the file is closed."""
+        try:
+            for follower in list(self._followers):
+                while follower.behind or follower.reads:
+                    await self._catch_up(follower)
+        except StateError as fault:
+            self._fault = fault
 
     def _join(self, follower: Follower) -> None:
         self._followers.add(follower)
@@ -223,6 +243,6 @@ class Journal:
                         follower.fall_behind()
                 await asyncio.sleep(self._tuning.watch_every)
         except StateError as fault:
-            self._watch_fault = fault
+            self._fault = fault
             for follower in self._followers:
                 follower.wake()

@@ -66,7 +66,7 @@ class Writer:
 
     async def durable(self, run: str | None = None) -> None:
         """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written."""
-        await self._settled()
+        await self.settle()
         for name in [*self.lost] if run is None else [run]:
             if name in self.lost:
                 self._told.add(name)
@@ -83,7 +83,7 @@ class Writer:
     async def close(self) -> None:
         """Write the rest and close. Raises if lines were lost and no caller knows it yet."""
         try:
-            await self._settled()
+            await self.settle()
         finally:
             closing = self._thread.submit(self._store.close)
             self._thread.shutdown(wait=False)
@@ -94,7 +94,7 @@ class Writer:
         for run in self.lost.keys() - self._told:
             raise self.lost[run].with_traceback(None)
 
-    async def _settled(self) -> None:
+    async def settle(self) -> None:
         self.hand_over()
         if self._commit is not None:
             await self._result(self._commit)
