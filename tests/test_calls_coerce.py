@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from mmos.calls.coerce import coerce
@@ -244,6 +244,7 @@ _ARGUMENTS = st.dictionaries(st.sampled_from(["a", "b", "A", "bb"]), _VALUES, ma
 
 
 @given(_PARAMETERS, _ARGUMENTS)
+@example({"type": "object", "properties": {"a": {"type": "integer"}}, "required": []}, {"a": 1e18})
 @settings(max_examples=400)
 def test_valid_arguments_stay_and_no_problem_means_valid(schema: dict[str, Any], arguments: dict[str, Any]) -> None:
     spec = Spec("f", "", schema)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mmos.calls.fitting import same
+from mmos.calls.fitting import LARGEST, same
 
 ALIKE = 0.85
 """How similar two words must be, by difflib: `celcius` means `celsius`, and `enable` does not mean `unable`."""
@@ -57,7 +57,7 @@ def whole(value: Any) -> int | None:
     """The whole number that a text or a float means."""
     if isinstance(value, str):
         value = number(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e18:
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -75,7 +75,7 @@ def spelled(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, (int, float)) and abs(value) < 1e18 else None
+    return str(value) if isinstance(value, (int, float)) and abs(value) < LARGEST else None
 
 
 def structure(text: str) -> Any:

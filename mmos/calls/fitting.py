@@ -101,6 +101,10 @@ class Fit:
             yield each
 
 
+LARGEST = 1e18
+"""A float from here on stays a float, even where a whole number is wanted: as an integer it may not fit into 64 bits."""
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal as in JSON: `true` is not 1."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
@@ -108,7 +112,7 @@ def same(one: Any, other: Any) -> bool:
 
 def _of_kind(value: Any, want: Any) -> bool:
     """Whether the value has the type. A whole number has no decimal point, so that `5.0` is changed to `5`."""
-    if isinstance(value, float) and "number" not in ((want,) if isinstance(want, str) else want):
+    if isinstance(value, float) and abs(value) < LARGEST and "number" not in ((want,) if isinstance(want, str) else want):
         return False
     return is_kind(value, want)
 
