@@ -196,7 +196,7 @@ class Turn:
         """The request of this turn, as the journal keeps it, and who records it."""
         scope, role, offer = self.scope, self.role, self._offer(channel, sight)
         tail = self._tail()
-        plan = self._plan(offer.frame, sight.tokens + estimate(tail))
+        plan = self._plan(offer.frame, sight.tokens + (estimate(tail) if tail else 0.0))
         event = ModelAsked(
             next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
             offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
