@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from heapq import merge
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 from mmos.events import Entry
@@ -22,7 +24,6 @@ Row = tuple[int, int, float, int, Torn]
 
 AT_ONCE = 64
 """Rows of one statement."""
-_SHARING = f"kind IN (SELECT id FROM kinds WHERE name IN ({', '.join(map(repr, SHARED))})) AND {ONLY_LISTING}"
 _NAME = 250
 """The bytes that a name takes in memory, with what belongs to it besides texts."""
 
@@ -77,7 +78,7 @@ class Memory:
             self.deletions, *numbers = database.execute(last).fetchone()
             self.last, self.names = (number or 0 for number in numbers)
             self._learn_names(database, {(entry.run, entry.thread) for entry, *_ in lines})
-            self.size += _look_up(database, self.shared, _SHARING, [])
+            self.size += _look_up(database, self.shared, _newest_shared(database))
         there = {tuple(kind): number for *kind, number in database.execute("SELECT name, version, fields, id FROM kinds")}
         for shape in {shape for _, shape, _ in lines}:
             kind = shape.kind, shape.version, shape.fields
@@ -93,7 +94,7 @@ class Memory:
                 there[name, thread] = number
         for thread in {thread for _, thread in runs if (thread, 0) in there}:
             self.threads[thread] = Known(there[thread, 0])
-            self.size += _look_up(database, self.threads[thread], "thread = ?", [there[thread, 0]])
+            self.size += _look_up(database, self.threads[thread], _newest_of(database, there[thread, 0]))
         self.runs = {run: there[key] for run in runs if run[1] in self.threads and (key := (run[0], self.threads[run[1]].id)) in there}
 
 
@@ -140,12 +141,18 @@ class Rows:
         with writing(database):
             database.execute("UPDATE deletions SET count = count + 1")
             found = database.execute(
-                f"SELECT seq, run, thread, data FROM entries WHERE {where} ORDER BY seq DESC LIMIT ?", [*values, most]
+                f"SELECT seq, run, thread, kind, data FROM entries WHERE {where} ORDER BY seq DESC LIMIT ?", [*values, most]
             ).fetchall()
             for some in _slices([seq for seq, *_ in found]):
                 database.execute(f"DELETE FROM entries WHERE seq IN ({_marks(some)})", some)
-            _delete_texts(database, {thread for _, _, thread, _ in found}, {text for *_, data in found for text in _needed(data)})
-            for some in _slices({name for _, run, thread, _ in found for name in (run, thread)}):
+            shared = _shared_kinds(database)
+            texts: dict[bool, set[range]] = {False: set(), True: set()}
+            for *_, kind, data in found:
+                texts[kind in shared].update(_needed(data))
+            threads = {thread for _, _, thread, *_ in found}
+            _delete_texts(database, texts[False], chain.from_iterable(_newest_of(database, thread) for thread in threads))
+            _delete_texts(database, texts[True], _newest_shared(database))
+            for some in _slices({name for _, run, thread, *_ in found for name in (run, thread)}):
                 database.execute(f"DELETE FROM names WHERE id IN ({_marks(some)}) AND NOT EXISTS ({_ENTRY_OF_NAME})", some)
         return len(found)
 
@@ -200,22 +207,38 @@ def _insert_shared(database: sqlite3.Connection, memory: Memory) -> None:
     memory.new.clear()
 
 
-def _delete_texts(database: sqlite3.Connection, threads: Iterable[Any], texts: set[range]) -> None:
-    """Delete these texts, except those that other entries of the threads need, or other configurations and frames."""
-    for condition, value in (*(("thread IS ?", [thread]) for thread in threads), (_SHARING, [])):
-        for (data,) in database.execute(f"SELECT data FROM entries WHERE {condition} ORDER BY seq DESC", value) if texts else ():
-            texts.difference_update(_needed(data))
-            if not texts:
-                break
+def _shared_kinds(database: sqlite3.Connection) -> list[int]:
+    """The kinds of entries whose texts all threads share."""
+    return [number for (number,) in database.execute(f"SELECT id FROM kinds WHERE name IN ({_marks(SHARED)})", SHARED)]
+
+
+def _newest_shared(database: sqlite3.Connection) -> Iterator[Any]:
+    """The data of these entries, the newest first. The index has the order for each kind, so nothing is sorted, and most readers stop early."""
+    newest = f"SELECT seq, data FROM entries WHERE kind = ? AND {ONLY_LISTING} ORDER BY seq DESC"
+    rows = merge(*(database.execute(newest, [kind]) for kind in _shared_kinds(database)), key=itemgetter(0), reverse=True)
+    return (data for _, data in rows)
+
+
+def _newest_of(database: sqlite3.Connection, thread: Any) -> Iterator[Any]:
+    """The data of a thread's entries, the newest first."""
+    return (data for (data,) in database.execute("SELECT data FROM entries WHERE thread IS ? ORDER BY seq DESC", [thread]))
+
+
+def _delete_texts(database: sqlite3.Connection, texts: set[range], newest: Iterable[Any]) -> None:
+    """Delete these texts, except those that other entries need."""
+    for data in newest if texts else ():
+        texts.difference_update(_needed(data))
+        if not texts:
+            break
     for condition, bounds in _within(texts):
         database.execute(f"DELETE FROM texts WHERE {condition}", bounds)
 
 
-def _look_up(database: sqlite3.Connection, known: Known, condition: str, values: Sequence[Any]) -> int:
-    """Know the texts of the last such entries. Returns how many bytes they take."""
-    entries = database.execute(f"SELECT data FROM entries WHERE {condition} ORDER BY seq DESC LIMIT ?", [*values, SEARCHED]).fetchall()
-    pieces = read_pieces(database, (data for (data,) in entries))
-    for text in (text for (data,) in reversed(entries) for text in _needed(data)):
+def _look_up(database: sqlite3.Connection, known: Known, newest: Iterator[Any]) -> int:
+    """Know the texts of the last entries. Returns how many bytes they take."""
+    entries = list(islice(newest, SEARCHED))
+    pieces = read_pieces(database, entries)
+    for text in (text for data in reversed(entries) for text in _needed(data)):
         with suppress(LookupError, TypeError, ValueError):  # A stranger may have written it.
             known.add(Text(b"".join(map(pieces.__getitem__, text)), reference(text)))
     return 2 * sum(len(piece) for piece in pieces.values() if isinstance(piece, bytes))
