@@ -70,19 +70,21 @@ class Member:
     ) -> Offer:
         """What the model gets on a channel, with these tools. With a `format_`, it may only answer, in this format.
 
-        It is made once, so every turn sends the same bytes.
+        Without one it is made once, so every turn sends the same bytes. Formats come with runs, so an app would keep more and more of them.
         """
-        key = (channel, box.names, window, choice, files, format_)
+        key = (channel, box.names, window, choice, files)
+        if format_:
+            return self._make(ShapedChannel(self._channel(channel, box, choice), format_), channel, window, files)
         if key not in self._offers:
-            reader = self._channel(channel, box, choice)
-            if format_:
-                reader = ShapedChannel(reader, format_)
-            system = Message("system", f"{self.system}\n\n{reader.prompt}".strip())
-            options = {"num_predict": window, **self.role.options}
-            wording = wording_of(self.templates) if files else {}
-            frame = Frame(system, channel, reader.tools, reader.format, options, self.role.think, self.role.keep_alive, wording)
-            self._offers[key] = Offer(reader, frame)
+            self._offers[key] = self._make(self._channel(channel, box, choice), channel, window, files)
         return self._offers[key]
+
+    def _make(self, reader: Channel, channel: str, window: int, files: bool) -> Offer:
+        system = Message("system", f"{self.system}\n\n{reader.prompt}".strip())
+        options = {"num_predict": window, **self.role.options}
+        wording = wording_of(self.templates) if files else {}
+        frame = Frame(system, channel, reader.tools, reader.format, options, self.role.think, self.role.keep_alive, wording)
+        return Offer(reader, frame)
 
     def _channel(self, name: str, box: Toolbox, choice: ToolChoice) -> Channel:
         if name != "schema":

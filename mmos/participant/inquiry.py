@@ -39,10 +39,10 @@ class Inquiry:
 
         None: the prompt does not fit the window. An inquiry never leaves anything out.
         """
-        scope, channel = self.scope, "schema" if frame.format else "tools"
+        scope = self.scope
         event = replace(
             like or ModelAsked("", "", role.name, role.model, role.window),
-            ask=next_id(scope), lane=scope.lane, frame=frame.event.frame, channel=channel,
+            ask=next_id(scope), lane=scope.lane, frame=frame.event.frame, channel=frame.channel,
         )  # fmt: skip
         lane = scope.conversation.lanes[scope.run, event.shows or event.lane]
         request = request_of(event, frame, lane, guarded=not scope.limits.repetition)
