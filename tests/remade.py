@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from mmos.encoding import decode, encode
 from mmos.errors import StateError
 from mmos.events import Entry, ModelAsked, ModelReplied
 from mmos.hosts.ollama import chat_body
@@ -51,12 +50,11 @@ def _check(entries: Iterable[Entry]) -> None:
 
 
 def _bodies(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The bodies of all requests that a host of this test has answered."""
+    """The bodies of all requests that a host of this test has answered. A journal reads its entries from SQLite, so each is as another process has it."""
     threads: defaultdict[str, list[Entry]] = defaultdict(list)
     answered: set[tuple[str, str]] = set()
     for entry in entries:
-        again = decode(entry.event.kind, encode(entry.event))  # as another process reads it
-        threads[entry.thread].append(Entry(entry.run, entry.thread, entry.time, again, entry.seq))
+        threads[entry.thread].append(entry)
         if isinstance(entry.event, ModelReplied) and entry.event.host == "here" and entry.time > began[0]:
             answered.add((entry.run, entry.event.ask))
     for mine in threads.values():
