@@ -105,7 +105,9 @@ async def seen(state: Path) -> dict[str, Any]:
             "document": document(RunView.of(entries[row.run])),
             "lines": list(lines(entries[row.run])),
             "requests": [
-                sha256(chat_body(request)).hexdigest()[:16] for entry, request in requests_of(threads[row.run]) if entry.run == row.run
+                sha256(chat_body(request)).hexdigest()[:16]
+                for entry, request in requests_of(threads[row.run])
+                if entry.run == row.run and request
             ],
         }
         for row in listed

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmos.errors import StateError
-from mmos.events import Entry, ModelAsked, ModelReplied
+from mmos.events import Entry, ModelReplied
 from mmos.hosts.ollama import chat_body
 from mmos.journal import Journal
 from mmos.prompting.request import requests_of
@@ -58,8 +58,8 @@ def _bodies(entries: Iterable[Entry]) -> Iterator[bytes]:
         if isinstance(entry.event, ModelReplied) and entry.event.host == "here" and entry.time > began[0]:
             answered.add((entry.run, entry.event.ask))
     for mine in threads.values():
-        made = [(entry, chat_body(request)) for entry, request in requests_of(mine)]
-        assert len(made) == sum(isinstance(entry.event, ModelAsked) for entry in mine), "a request without its frame or its lane"
+        made = [(entry, request and chat_body(request)) for entry, request in requests_of(mine)]
+        assert all(body for _, body in made), "a request without its frame or its lane"
         for entry, body in made:
             if (entry.run, entry.event.ask) in answered:
                 yield body

@@ -14,10 +14,11 @@ import pytest
 from mmos.checking import MOST
 from mmos.encoding import decode, encode
 from mmos.errors import StateDamaged
-from mmos.events import ArtifactKept, LaneClosed, LaneOpened, QuestionAsked, RunStarted
+from mmos.events import ArtifactKept, FrameKept, LaneClosed, LaneOpened, ModelAsked, QuestionAsked, RunStarted
 from mmos.journal import Journal, new_id, shapes
-from mmos.messages import Message, Usage
+from mmos.messages import File, Message, Usage
 from mmos.views.conversation import Conversation
+from tests import shell
 from tests.strangers import RUN, THREAD, filled, mmos
 
 DEAD = "orchestration: {arbiter: {model: m, server: far}, servers: {far: {url: 'http://127.0.0.1:9'}}}\n"
@@ -82,7 +83,7 @@ def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pyt
     altered(asyncio.run(filled(tmp_path)), f"UPDATE {change.format(value)}")
     (tmp_path / "o.yaml").write_text(DEAD)
     for command in (
-        ("runs", "list"), ("runs", "show", RUN), ("threads", "list", "--json"), ("threads", "show", "notes"), ("threads", "export", "notes"),
+        ("runs", "list"), ("runs", "show", RUN), ("runs", "show", RUN, "--prompts"), ("threads", "list", "--json"), ("threads", "show", "notes"), ("threads", "export", "notes"),
         ("runs", "resume", RUN, "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
         ("run", "hi", "--thread", "notes", "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
     ):  # fmt: skip
@@ -148,7 +149,7 @@ def test_no_value_of_a_fact_ends_a_command_in_a_traceback(
     (tmp_path / "o.yaml").write_text(DEAD)
     resumed = ("runs", "resume", RUN, "--timeout", "1")
     for command in (
-        ("runs", "show", RUN), ("runs", "show", RUN, "--json"), ("runs", "export", RUN), ("threads", "export", THREAD), resumed,
+        ("runs", "show", RUN), ("runs", "show", RUN, "--prompts"), ("runs", "show", RUN, "--json"), ("runs", "export", RUN), ("threads", "export", THREAD), resumed,
         (*resumed, "-c", str(tmp_path / "o.yaml")),
     ):  # fmt: skip
         code, err = mmos(capsys, tmp_path, *command)
@@ -169,3 +170,30 @@ async def _circle(folder: Path) -> Conversation:
         for fact in (RunStarted("Say hi.", new_id()), *circle, LaneClosed("never opened", "arbiter", "answered", "Hi.")):
             journal.append(RUN, THREAD, fact)
         return Conversation(await journal.read())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"tools": "not json"}, {"tools": "[1]"}, {"tools": '[{"function": 3}]'}, {"tools": '[{"function": {"name": 3}}]'}, {"tools": '"x","messages":[]'},
+        {"format": "{"}, {"wording": {"file": "{{ nobody }}"}}, {"frame": "another"},
+    ],
+)  # fmt: skip
+async def test_a_request_that_cannot_be_made_again_is_listed_as_such(tmp_path: Path, frame: dict[str, Any]) -> None:
+    question = Message("user", "Look.", files=(File("a.txt", "text"),))
+    async with await Journal.open(tmp_path) as journal:
+        for event in (
+            RunStarted("Look.", new_id()), LaneOpened("arbiter", "arbiter", question), FrameKept(**{"frame": "f", "system": "You help.", **frame}),
+            ModelAsked("a1", "arbiter", "arbiter", "m\x1b[2J", 8192, frame="f"),
+        ):  # fmt: skip
+            journal.append(RUN, THREAD, event)
+    shown = await shell.command(tmp_path, "runs", "show", RUN, "--prompts", "--state", ".")
+    assert (shown.code, shown.out, shown.err) == (0, "─── a1 arbiter · m[2J: the journal does not have all of this request\n\n", "")
+    listed = await shell.command(tmp_path, "runs", "show", RUN, "--prompts", "--json", "--state", ".")
+    assert (listed.code, listed.document["requests"][0]["body"]) == (0, None)
+
+
+async def test_a_run_without_requests_says_so(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    shown = await shell.command(tmp_path, "runs", "show", RUN, "--prompts", "--state", ".")
+    assert (shown.code, shown.out, shown.err) == (0, "", f"Run {RUN} sent no request to a model.\n")

@@ -15,13 +15,13 @@ from mmos.prompting.request import requests_of
 
 
 def requests(entries: Iterable[Entry], run: str) -> list[dict[str, Any]]:
-    """The requests of a run, from the entries of its thread. Each has the body of Ollama's `/api/chat`."""
+    """The requests of a run, from the entries of its thread. Each has the body of Ollama's `/api/chat`. None: the journal does not have all of it."""
     entries = list(entries)
     hosts = {entry.event.ask: entry.event.host for entry in entries if entry.run == run and isinstance(entry.event, ModelReplied)}
     return [
         {
             "ask": asked.ask, "lane": asked.lane, "role": asked.role, "model": asked.model, "host": hosts.get(asked.ask),
-            "tail": asked.tail, "body": orjson.loads(chat_body(request)),
+            "tail": asked.tail, "body": orjson.loads(chat_body(request)) if request else None,
         }
         for entry, request in requests_of(entries)
         if entry.run == run and isinstance(asked := entry.event, ModelAsked)
@@ -31,6 +31,9 @@ def requests(entries: Iterable[Entry], run: str) -> list[dict[str, Any]]:
 def as_text(request: dict[str, Any]) -> Iterator[str]:
     """One request for a reader: who was asked, with what, and every message."""
     body = request["body"]
+    if body is None:
+        yield harmless(f"─── {request['ask']} {request['lane']} · {request['model']}: the journal does not have all of this request\n")
+        return
     tools = [tool["function"]["name"] for tool in body.get("tools", ())]
     facts = [
         f"{request['ask']} {request['lane']}",

@@ -96,12 +96,15 @@ async def _show_prompts(options: Options, run: str) -> None:
     from mmos.views.listing import find_run
 
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=("run_started",)), run)
-        (first,) = await journal.read(run=name, limit=1)
-        found = requests(await journal.read(thread=first.thread), name)
+        starts = await journal.read(kinds=("run_started",))
+        name = find_run(starts, run)
+        thread = next(start.thread for start in starts if start.run == name)
+        found = requests(await journal.read(thread=thread), name)
     if options.json:
         print_json({"version": 1, "run": name, "requests": found})
         return
+    if not found:
+        click.echo(f"Run {name} sent no request to a model.", err=True)
     for request in found:
         for line in as_text(request):
             click.echo(line)

@@ -8,6 +8,8 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from mmos.encoding import encode
 from mmos.events import FrameKept
 from mmos.messages import Message
@@ -44,7 +46,16 @@ class Frame:
 
     @classmethod
     def of(cls, event: FrameKept) -> Frame:
+        """Raises `ValueError` if no version of MMOS can have written the event."""
+        tools = orjson.loads(event.tools or "[]")
+        orjson.loads(event.format or "null")
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) and _is_function(tool.get("function")) for tool in tools):
+            raise ValueError("not a list of tools")
         return cls(
             Message("system", event.system), event.channel, event.tools.encode(), event.format.encode(),
             event.options, event.think, event.keep_alive, event.wording,
         )  # fmt: skip
+
+
+def _is_function(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str)

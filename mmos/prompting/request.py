@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import orjson
@@ -50,19 +51,26 @@ def _put_before_last_words(messages: list[Message], lane: Lane, tail: str) -> No
     messages[place] = Message.verbatim({**body, "content": f"{tail}\n\n{body['content']}"})
 
 
-def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest]]:
-    """Every request in the entries of a thread, with the entry of its `ModelAsked`."""
+def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest | None]]:
+    """Every request in the entries of a thread, with the entry of its `ModelAsked`. None: the journal lacks or spoils what it needs."""
     conversation, frames = Conversation(), dict[tuple[str, str], Frame]()
     for entry in entries:
         conversation.apply(entry)
         match entry.event:
             case FrameKept() as event:
-                frames[entry.run, event.frame] = Frame.of(event)
+                with suppress(ValueError):  # a stranger may have written it
+                    frames[entry.run, event.frame] = Frame.of(event)
             case ModelAsked() as event:
                 frame = frames.get((entry.run, event.frame))
                 lane = conversation.lanes.get((entry.run, event.shows or event.lane))
-                if frame and lane:  # the journal of a stranger may lack them
-                    yield entry, request_of(event, frame, lane)
+                yield entry, _remade(event, frame, lane) if frame and lane else None
+
+
+def _remade(event: ModelAsked, frame: Frame, lane: Lane) -> ChatRequest | None:
+    try:
+        return request_of(event, frame, lane)
+    except KeyError:  # a stranger's wording of files lacks a text, or has a place that nothing fills
+        return None
 
 
 def alternating(messages: Sequence[Message]) -> Sequence[Message]:
