@@ -1,0 +1,211 @@
+"""Defines what the engine is told and what it decides. All times are seconds on the hosts' clock, all sizes are bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Failure: TypeAlias = Literal["gone", "silent", "error", "busy", "missing", "memory"]
+"""Why an attempt failed: no connection, no progress, an error of the host, a full queue, a model that is not there, too little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to a model, as far as its place depends on it."""
+
+    id: str
+    models: tuple[str, ...]
+    """Any of them may answer. Each costs `reluctance` seconds more than the one before it."""
+    prompt_tokens: float
+    output_tokens: float | None = None
+    """None: as many as calls of this kind had so far."""
+    hosts: tuple[str, ...] = ()
+    """Empty: any host that has a model of it."""
+    window: int = 0
+    """The tokens that its window must hold. 0: any window."""
+    session: str = ""
+    """Calls of one session share a growing prompt."""
+    group: str = ""
+    """Calls of one job."""
+    head: str = ""
+    """A name for the beginning of the prompt, when other sessions share it."""
+    head_tokens: float = 0.0
+    kind: str = ""
+    """Calls of one kind have answers of about the same length, such as those of one role."""
+    urgent: bool = True
+    reluctance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The memory of a model: its weights, and its cache for one token of the window on all slots."""
+
+    weights: float
+    token: float = 0.0
+
+    def size(self, window: int) -> float:
+        return self.weights + self.token * window
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A host, as it is configured."""
+
+    name: str
+    slots: int = 1
+    """Calls that one model answers at the same time."""
+    memory: float | None = None
+    """None: it is learned from the models that the host pushes out."""
+    most_loaded: int = 3
+    """Models in memory at the same time."""
+    loads: bool = True
+    """Whether it can be told to load and to unload. If not, all its models count as loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A model in the memory of a host, as `/api/ps` lists it."""
+
+    model: str
+    size: float
+    window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The figures of a reply."""
+
+    prompt_tokens: float
+    prompt_seconds: float
+    output_tokens: float
+    output_seconds: float
+    load_seconds: float = 0.0
+    total_seconds: float = 0.0
+    cached_tokens: float | None = None
+    """None: the host does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a decision costs, in seconds. Their sum is the expected time until the answer, and the prices of its effects on others."""
+
+    wait: float = 0.0
+    """Until a slot is free, or the model is in memory."""
+    read: float = 0.0
+    write: float = 0.0
+    saved: float = 0.0
+    """Reading that the cache saves. It is already left out of `read`."""
+    displaced: float = 0.0
+    """Reading that other sessions must repeat, because this call takes their place in the cache."""
+    others: float = 0.0
+    """Waiting for calls of other clients, as observed."""
+    reluctance: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.wait + self.read + self.write + self.displaced + self.others + self.reluctance
+
+    @property
+    def until_done(self) -> float:
+        return self.wait + self.read + self.write + self.others
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTerms:
+    """Why a load is worth it, in seconds of waiting, summed over the calls."""
+
+    ready: float
+    """Seconds until the model can answer: calls that end first, and the load."""
+    gain: float
+    """Waiting that the load saves."""
+    loss: float
+    """Waiting that it costs the models that must leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a call to a host. `attempt` names this sending in later reports."""
+
+    attempt: int
+    call: Call
+    host: str
+    model: str
+    window: int
+    """The window that the model has there. 0: the caller chooses."""
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Give up an attempt whose host shows no progress. The call is in the queue again."""
+
+    attempt: int
+    call: Call
+    host: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model in a task of its own, and report `loaded` or `load_failed`."""
+
+    host: str
+    model: str
+    window: int
+    victims: tuple[str, ...]
+    terms: LoadTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Unload a model that no call uses, and report `unloaded`."""
+
+    host: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """List the loaded models of a host, and report `resident`: a reply did not fit what is known."""
+
+    host: str
+
+
+Decision: TypeAlias = Send | Recall | Load | Unload | Look
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a waiting call can expect."""
+
+    position: int
+    """Its place among the calls that wait for the same models."""
+    seconds: float | None
+    """Until it is sent. None: no host can serve it now."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The constants of the cost model, in seconds if not said otherwise."""
+
+    ahead: int = 1
+    """Calls sent to a model beyond its slots, so that the next one is there when a slot is free."""
+    horizon: float = 120.0
+    """How far the engine looks ahead when it weighs a load."""
+    hysteresis: float = 5.0
+    """Waiting that a load must save beyond its cost, when it pushes a model out."""
+    patience: float = 30.0
+    batch_patience: float = 300.0
+    """After this wait a call gets its model, whatever that costs others."""
+    lead: float = 60.0
+    """Seconds of work by which a job that has begun may be ahead of its fair share."""
+    memory_of_demand: float = 45.0
+    """The time constant of the arrival rates."""
+    replica: float = 0.3
+    """The share of a load's price that counts when another host holds the model, too."""
+    overdue_factor: float = 3.0
+    overdue_seconds: float = 15.0
+    """A host is silent when nothing came within the factor times the expected time, and this many seconds."""
+    priors: Mapping[str, float] = field(default_factory=lambda: {"bandwidth": 300e9, "reading": 25.0, "disk": 1.5e9, "output": 200.0})
+    """For a host never tried: bytes a second through which a token is written, how much faster it reads, bytes a second of its disk, tokens of an answer."""

@@ -1,0 +1,42 @@
+"""Decides when a host that failed is tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmos.placement.facts import Failure
+
+FIRST_PAUSE = 2.0
+SILENT_PAUSE = 20.0
+"""After a host that showed no progress: each try costs its caller minutes, not milliseconds."""
+LONGEST_PAUSE = 60.0
+BUSY_PAUSE = 1.0
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Keeps calls away from a host for a while after a failure, then lets one call try it."""
+
+    failures: int = 0
+    """In a row."""
+    until: float = float("-inf")
+
+    def is_open(self, now: float) -> bool:
+        return now < self.until
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether it may get only one call, because its last call failed."""
+        return self.failures > 0
+
+    def failed(self, failure: Failure, now: float, pause: float | None = None) -> None:
+        if failure == "busy":
+            self.until = max(self.until, now + (BUSY_PAUSE if pause is None else pause))
+            return
+        self.failures += 1
+        first = SILENT_PAUSE if failure == "silent" else FIRST_PAUSE
+        self.until = max(self.until, now + min(LONGEST_PAUSE, first * 2.0 ** min(10, self.failures - 1)))
+
+    def answered(self) -> None:
+        self.failures = 0
+        self.until = float("-inf")

@@ -1,0 +1,301 @@
+"""Keeps the facts about hosts: which models they have and hold, which calls are on them, how fast they are, and whether they work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from heapq import heapify, heapreplace
+
+from mmos.placement.facts import Call, Machine, Need, Resident, Send, Settings, Usage
+from mmos.placement.health import Breaker
+from mmos.placement.lines import Waiting
+from mmos.placement.memory import Memory
+from mmos.placement.prefixes import Prefixes
+from mmos.placement.rates import Lengths, Rate, Sequence
+
+LEAST_LEFT = 0.1
+"""The part of a call's expected time that is always left, however long it has taken."""
+FORGET_OTHERS = 60.0
+"""Seconds after which a wait for other clients' calls counts a third."""
+FEW_TOKENS = 8
+"""Fewer tokens than that say little about a speed."""
+USUAL_PROMPT = 1000.0
+MOSTLY_NEW = 0.25
+"""A prompt with a smaller part in the cache shows how fast the host reads."""
+
+
+class State(Enum):
+    """Where a model is."""
+
+    ABSENT = "absent"
+    LOADING = "loading"
+    RESIDENT = "resident"
+    UNLOADING = "unloading"
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A call on a host."""
+
+    attempt: int
+    waiting: Waiting
+    copy: Copy
+    send: Send
+    sent: float
+    seconds: float
+    """Its expected time there, without waiting for a slot."""
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """A model that a host has, in memory or not."""
+
+    host: Host
+    model: str
+    need: Need
+    prefixes: Prefixes
+    state: State = State.ABSENT
+    leaving: bool = False
+    """Whether it waits for its last calls, to be unloaded."""
+    pinned: bool = False
+    window: int = 0
+    size: float = 0.0
+    """Its memory as the host says. 0: unknown."""
+    flights: dict[int, Flight] = field(default_factory=dict)
+    prior: float = 0.0
+    """Seconds for a token of the answer, before the host has written any."""
+    read: float = 0.0
+    """Seconds for a token of the prompt, and of the answer."""
+    write: float = 0.0
+    load: float = 0.0
+    ready: float = 0.0
+    """When its load is expected to end."""
+    since: float = -math.inf
+    """When it was loaded."""
+    left: float = -math.inf
+    """When it was unloaded."""
+    refused: float = -math.inf
+    """Until when it cannot be loaded."""
+    heard: float = -math.inf
+    """When it last showed progress."""
+    usual: float = 0.0
+    """The usual time of a call here."""
+
+    @property
+    def slots(self) -> int:
+        return self.host.machine.slots
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can take calls, now or when its load ends."""
+        return not self.leaving and (self.state is State.RESIDENT or self.state is State.LOADING)
+
+    def bytes(self, window: int = 0) -> float:
+        """Its memory: as the host said, or for a window as computed."""
+        return self.size if self.size and not window > self.window else self.need.size(max(window, self.window))
+
+    def seconds(self, prompt: float, output: float) -> float:
+        """The time of a call here."""
+        return prompt * self.read + output * self.write
+
+    def free_at(self, now: float, ahead: float = 0.0) -> float:
+        """Seconds until a slot is free for one more call, after `ahead` others that have been promised a slot."""
+        slots, count = self.slots, len(self.flights)
+        start = max(0.0, self.ready - now) if self.state is State.LOADING else 0.0
+        if count + ahead < slots:
+            return start
+        ends: list[float] = []
+        for flight in self.flights.values():
+            if len(ends) < slots:
+                left = max(flight.sent + flight.send.terms.wait + flight.seconds - now, LEAST_LEFT * flight.seconds)
+                ends.append(left)
+                if len(ends) == slots:
+                    heapify(ends)
+            else:
+                heapreplace(ends, ends[0] + flight.seconds)
+        if len(ends) < slots:
+            return start + (count + ahead - slots + 1) / slots * self.usual
+        return max(start, ends[0]) + ahead / slots * self.usual
+
+
+@dataclass(eq=False)
+class Host:
+    """A host and its models."""
+
+    machine: Machine
+    memory: Memory
+    copies: dict[str, Copy] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
+    plan: Plan | None = None
+    others: float = 0.0
+    """Seconds that calls wait here for other clients."""
+    others_at: float = 0.0
+    heard: float = -math.inf
+    newest: str = ""
+    """The model that was loaded since the host last listed its models."""
+    sent: int = 0
+    """A mark of its newest call, for policies that take turns."""
+
+    @property
+    def name(self) -> str:
+        return self.machine.name
+
+    @property
+    def in_flight(self) -> int:
+        return sum(len(copy.flights) for copy in self.copies.values())
+
+    @property
+    def residents(self) -> list[Copy]:
+        return [copy for copy in self.copies.values() if copy.state is not State.ABSENT]
+
+    def foreign(self, now: float) -> float:
+        return self.others * math.exp((self.others_at - now) / FORGET_OTHERS) if self.others else 0.0
+
+    def takes_calls(self, now: float) -> bool:
+        breaker = self.breaker
+        return not breaker.is_open(now) and not (breaker.on_trial and self.in_flight)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A load that was decided: its victims finish their calls, then leave, then it begins."""
+
+    copy: Copy
+    window: int
+    victims: tuple[Copy, ...]
+    gain: float
+    loss: float
+    begun: bool = False
+    """Whether the load was ordered."""
+
+
+class Ledger:
+    """All facts. Every change of what can serve what raises `epoch`."""
+
+    def __init__(self, machines: Iterable[Machine], settings: Settings) -> None:
+        self.settings = settings
+        self.hosts = {machine.name: Host(machine, Memory(machine)) for machine in sorted(machines, key=lambda machine: machine.name)}
+        self.by_model: dict[str, list[Copy]] = {}
+        self.flights: dict[int, Flight] = {}
+        self.epoch = 0
+        self.lengths = Lengths(settings.priors["output"])
+        self.reads, self.writes, self.loads = Rate(), Rate(), Rate()
+        self.sequence = Sequence()
+        self.returning = 0.5
+        """The share of calls that continue a session."""
+
+    def installed(self, host: str, models: Mapping[str, Need]) -> None:
+        """Note which models a host has. A model that is gone there is forgotten when its last call has ended."""
+        there = self.hosts[host]
+        for model, need in models.items():
+            copy = there.copies.get(model)
+            if copy is None:
+                copy = there.copies[model] = Copy(there, model, need, Prefixes(there.machine.slots))
+                if not there.machine.loads:
+                    copy.state = State.RESIDENT
+                self.by_model.setdefault(model, []).append(copy)
+                self.by_model[model].sort(key=lambda copy: copy.host.name)
+            copy.need = need
+            copy.prior = need.weights / self.settings.priors["bandwidth"] * there.memory.slowness(copy.bytes(copy.window))
+            self._price(copy)
+            copy.usual = copy.usual or copy.seconds(USUAL_PROMPT, self.lengths.estimate(model, ""))
+        for model in there.copies.keys() - models.keys():
+            if not there.copies[model].flights:
+                gone = there.copies.pop(model)
+                self.by_model[model].remove(gone)
+        self.epoch += 1
+
+    def resident(self, host: str, models: Iterable[Resident], now: float, asked: float) -> None:
+        """Note what a host holds in memory, as it listed it when it was asked."""
+        there, listed = self.hosts[host], {resident.model: resident for resident in models}
+        there.memory.seen(listed.values())
+        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked]
+        gone = [copy for copy in held if copy.model not in listed and there.machine.loads]
+        if gone and there.newest in listed:
+            there.memory.pushed_out(sum(copy.bytes() for copy in gone) + sum(resident.size for resident in listed.values()))
+        there.newest = ""
+        for copy in gone:
+            self.turn(copy, State.ABSENT, now)
+        for model, resident in listed.items():
+            known = there.copies.get(model)
+            if known is not None and known.state is not State.UNLOADING and known.left < asked:
+                known.size, known.window = resident.size, resident.window
+                self.turn(known, State.RESIDENT, now)
+
+    def turn(self, copy: Copy, state: State, now: float) -> None:
+        """A model came into memory or left it."""
+        if copy.state is state:
+            return
+        copy.state = state
+        if state is State.RESIDENT:
+            copy.since = now
+        elif state is State.ABSENT:
+            copy.left = now
+            copy.prefixes.clear()
+            copy.leaving = False
+            copy.size, copy.window = 0.0, 0
+        self.epoch += 1
+
+    def take(self, flight: Flight) -> None:
+        copy = flight.copy
+        copy.flights[flight.attempt] = self.flights[flight.attempt] = flight
+        copy.host.sent = flight.attempt
+
+    def release(self, attempt: int) -> Flight | None:
+        """Free the place of an attempt. None: it was given up before."""
+        flight = self.flights.pop(attempt, None)
+        if flight is not None:
+            del flight.copy.flights[attempt]
+        return flight
+
+    # ------------------------------------------------------------ what is learned
+
+    def learn(self, flight: Flight, usage: Usage, now: float) -> None:
+        """Take the figures of a reply."""
+        copy, call = flight.copy, flight.waiting.call
+        host, model = copy.host.name, copy.model
+        self.lengths.learn(model, call.kind, usage.output_tokens)
+        changed = False
+        if usage.output_tokens >= FEW_TOKENS:
+            changed |= self.writes.learn(host, model, copy.prior, usage.output_seconds / usage.output_tokens)
+        saved = flight.send.terms.saved / copy.read if copy.read else 0.0
+        fresh = usage.prompt_tokens - (usage.cached_tokens if usage.cached_tokens is not None else saved)
+        certain = usage.cached_tokens is not None or saved < MOSTLY_NEW * usage.prompt_tokens
+        if certain and fresh >= FEW_TOKENS:
+            changed |= self.reads.learn(host, model, copy.prior / self.settings.priors["reading"], usage.prompt_seconds / fresh)
+        self._learn_others(flight, usage, now)
+        copy.usual += 0.2 * (usage.prompt_seconds + usage.output_seconds - copy.usual)
+        for other in self._alike(copy) if changed else (copy,):
+            self._price(other)
+
+    def learn_load(self, copy: Copy, seconds: float) -> None:
+        """Take the time of a load that nothing else delayed."""
+        prior = 1.0 + copy.need.weights / self.settings.priors["disk"]
+        if self.loads.learn(copy.host.name, copy.model, prior, seconds):
+            for other in self._alike(copy):
+                self._price(other)
+        self._price(copy)
+
+    def _learn_others(self, flight: Flight, usage: Usage, now: float) -> None:
+        """Waiting that our own calls do not explain is for the calls of other clients."""
+        if usage.total_seconds <= 0:
+            return
+        waited = usage.total_seconds - usage.load_seconds - usage.prompt_seconds - usage.output_seconds
+        host, excess = flight.copy.host, max(0.0, waited - flight.send.terms.wait)
+        host.others = host.foreign(now) + 0.3 * (excess - host.foreign(now))
+        host.others_at = now
+
+    def _alike(self, copy: Copy) -> Iterable[Copy]:
+        return {*copy.host.copies.values(), *self.by_model[copy.model]}
+
+    def _price(self, copy: Copy) -> None:
+        host, model = copy.host.name, copy.model
+        copy.read = self.reads.estimate(host, model, copy.prior / self.settings.priors["reading"])
+        copy.write = self.writes.estimate(host, model, copy.prior)
+        copy.load = self.loads.estimate(host, model, 1.0 + copy.need.weights / self.settings.priors["disk"])
+
+    def output(self, call: Call, model: str) -> float:
+        """The expected tokens of an answer."""
+        return self.lengths.estimate(model, call.kind) if call.output_tokens is None else call.output_tokens

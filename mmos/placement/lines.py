@@ -1,0 +1,158 @@
+"""Keeps the waiting calls: one line for all calls that are alike, each in the order of fair shares."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mmos.placement.facts import Call
+from mmos.placement.rates import Flow
+
+Kind: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, bool]
+"""What calls of one line have in common: models, hosts, window, urgency."""
+COMPACT = 64
+MOST_JOBS = 4096
+USUAL = 0.1
+"""The weight of a new call in the averages of its line."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A call in a line."""
+
+    call: Call
+    since: float
+    tag: float
+    """Its turn, in seconds of work that its line has given: see `Shares`."""
+    number: int
+    attempts: int = 0
+    line: Line | None = None
+    avoid: str = ""
+    """The host that failed it last."""
+
+    @property
+    def place(self) -> tuple[float, int]:
+        return self.tag, self.number
+
+
+@dataclass(eq=False)
+class Line:
+    """Calls that are alike wait in one line."""
+
+    kind: Kind
+    flow: Flow
+    prompt: float = 0.0
+    """The usual tokens of a prompt here, and of an answer."""
+    output: float = 0.0
+    _order: list[tuple[float, int, Waiting]] = field(default_factory=list)
+    _first: int = 0
+    _arrivals: deque[Waiting] = field(default_factory=deque)
+    _sessions: dict[str, dict[int, Waiting]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._order) - self._first
+
+    def __iter__(self) -> Iterator[Waiting]:
+        """The calls by turn. The line may change between two of them."""
+        at = self._first
+        while at < len(self._order):
+            waiting = self._order[at][2]
+            yield waiting
+            at = max(at, self._first)
+            if at < len(self._order) and self._order[at][2] is waiting:
+                at += 1
+
+    def add(self, waiting: Waiting) -> None:
+        waiting.line = self
+        if self._first > COMPACT and self._first * 2 > len(self._order):
+            del self._order[: self._first]
+            self._first = 0
+        insort(self._order, (waiting.tag, waiting.number, waiting), lo=self._first)
+        if waiting.attempts:
+            self._arrivals.appendleft(waiting)  # it waited here before
+        else:
+            self._arrivals.append(waiting)
+        if waiting.call.session:
+            self._sessions.setdefault(waiting.call.session, {})[waiting.number] = waiting
+
+    def remove(self, waiting: Waiting) -> None:
+        waiting.line = None
+        at = bisect_left(self._order, (waiting.tag, waiting.number), lo=self._first)
+        if at == self._first:
+            self._first += 1
+        else:
+            del self._order[at]
+        self._forget(waiting)
+
+    def _forget(self, waiting: Waiting) -> None:
+        session = self._sessions.get(waiting.call.session)
+        if session is not None:
+            session.pop(waiting.number, None)
+            if not session:
+                del self._sessions[waiting.call.session]
+        while self._arrivals and self._arrivals[0].line is not self:
+            self._arrivals.popleft()
+
+    @property
+    def first(self) -> Waiting:
+        return self._order[self._first][2]
+
+    @property
+    def oldest(self) -> Waiting:
+        return self._arrivals[0]
+
+    def of_session(self, session: str) -> Waiting | None:
+        """The first waiting call of a session."""
+        calls = self._sessions.get(session)
+        return next(iter(calls.values())) if calls else None
+
+    def position(self, waiting: Waiting) -> int:
+        return bisect_left(self._order, waiting.place, lo=self._first) - self._first
+
+    def learn(self, call: Call, output: float) -> None:
+        """Take the size of a call into the averages."""
+        if not self.prompt:
+            self.prompt, self.output = max(1.0, call.prompt_tokens), output
+        self.prompt += USUAL * (call.prompt_tokens - self.prompt)
+        self.output += USUAL * (output - self.output)
+
+
+@dataclass(slots=True)
+class Account:
+    """What a job has had."""
+
+    tag: float
+    """Its turn, when it began."""
+    due: float
+    """The time of the shares at which it has had no more than others."""
+
+
+class Shares:
+    """Divides the hosts' time between jobs. Its time is the work that each waiting job would have had if all had got the same.
+
+    Jobs have their turn in the order in which they began, short ones first, so that one ends after the other instead of all late.
+    A job that is too far ahead of its share must wait.
+    """
+
+    def __init__(self, lead: float) -> None:
+        self.time = 0.0
+        self._lead = lead
+        self._accounts: dict[str, Account] = {}
+
+    def tag(self, job: str, work: float) -> float:
+        """The turn of a call with so many seconds of work."""
+        account = self._accounts.pop(job, None) if job else None
+        if account is None or account.due < self.time - self._lead:
+            account = Account(self.time + work, self.time)
+        account.due = max(account.due, self.time) + work
+        if job:
+            self._accounts[job] = account
+            if len(self._accounts) > MOST_JOBS:
+                del self._accounts[next(iter(self._accounts))]
+        return max(account.tag, account.due - self._lead)
+
+    def sent(self, work: float, waiting: int) -> None:
+        self.time += work / max(1, waiting)

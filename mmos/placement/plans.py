@@ -1,0 +1,63 @@
+"""Carries out loads that were decided: the victims end their calls, then they leave, then the load begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mmos.placement.facts import Load, LoadTerms, Unload
+from mmos.placement.ledger import Copy, Host, Ledger, Plan, State
+from mmos.placement.lines import Line
+
+
+class Plans:
+    """At most one planned load for each host."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def adopt(self, plan: Plan, now: float) -> None:
+        """From now on the victims get no calls, and the waiting calls count on the load."""
+        plan.copy.host.plan = plan
+        ends = [flight.sent + flight.seconds - now for victim in plan.victims for flight in victim.flights.values()]
+        plan.copy.ready = now + max(0.0, max(ends, default=0.0)) + plan.copy.load
+        for victim in plan.victims:
+            victim.leaving = True
+        self._ledger.epoch += 1
+
+    def end(self, host: Host) -> None:
+        """The load has ended, or it is given up: victims that are still there stay."""
+        if host.plan is not None:
+            for victim in host.plan.victims:
+                victim.leaving = False
+            host.plan = None
+            self._ledger.epoch += 1
+
+    def steps(self, lines: Iterable[Line], now: float) -> Iterator[Load | Unload]:
+        """Take each plan as far as it goes now."""
+        for host in self._ledger.hosts.values():
+            plan = host.plan
+            if plan is None or plan.begun:
+                continue
+            if host.breaker.is_open(now) or self._is_needless(plan, lines):
+                self.end(host)
+                continue
+            for victim in plan.victims:
+                if victim.state is State.RESIDENT and not victim.flights:
+                    self._ledger.turn(victim, State.UNLOADING, now)
+                    yield Unload(host.name, victim.model)
+            if all(victim.state is State.ABSENT for victim in plan.victims):
+                yield self._begin(host, plan, now)
+
+    def _is_needless(self, plan: Plan, lines: Iterable[Line]) -> bool:
+        """Whether nobody waits for the load any more, and no victim has left for it."""
+        return all(victim.state is State.RESIDENT for victim in plan.victims) and not any(
+            len(line) and plan.copy.model in line.kind[0] for line in lines
+        )
+
+    def _begin(self, host: Host, plan: Plan, now: float) -> Load:
+        plan.begun = True
+        copy: Copy = plan.copy
+        copy.ready, copy.window, copy.size = now + copy.load, plan.window, 0.0
+        self._ledger.turn(copy, State.LOADING, now)
+        weighed = LoadTerms(copy.load, plan.gain, plan.loss)
+        return Load(host.name, copy.model, plan.window, tuple(victim.model for victim in plan.victims), weighed)

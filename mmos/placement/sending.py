@@ -1,0 +1,116 @@
+"""Sends waiting calls: each to the host where it ends first, but only when that host can take it, so that the others stay free to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mmos.placement.cost import Price, price, total
+from mmos.placement.fluid import drained_at
+from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.lines import Line, Waiting
+
+LOOKED_AT = 24
+"""Calls of a line that are looked at, when the first ones had better wait for a busy host."""
+WORTH_WARM = 0.5
+"""Seconds of reading that the cache must save, so that a call goes before others."""
+WARM_LEAD = 60.0
+"""A call may go before others for the cache's sake only if its turn is at most this many seconds of work later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A call and the host that it goes to."""
+
+    waiting: Waiting
+    copy: Copy
+    price: Price
+
+
+class Sender:
+    """Chooses hosts for the waiting calls of one line after the other."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._servers: dict[Line, tuple[int, list[Copy]]] = {}
+
+    def servers(self, line: Line, now: float) -> list[Copy]:
+        """The loaded copies that can serve a line, those that are busy included."""
+        known = self._servers.get(line)
+        if known is None or known[0] != self._ledger.epoch:
+            known = self._servers[line] = self._ledger.epoch, self._serving(line)
+        return [copy for copy in known[1] if not copy.host.breaker.is_open(now)]
+
+    def _serving(self, line: Line) -> list[Copy]:
+        models, hosts, window, _ = line.kind
+        copies = (copy for model in models for copy in self._ledger.by_model.get(model, ()))
+        return [
+            copy for copy in copies if copy.serves and (not hosts or copy.host.name in hosts) and (not copy.window or window <= copy.window)
+        ]
+
+    def forget(self, line: Line) -> None:
+        self._servers.pop(line, None)
+
+    def choose(self, line: Line, now: float) -> Iterator[Choice]:
+        """What to send now. The caller sends each before it asks for the next."""
+        servers = self.servers(line, now)
+        ready = [copy for copy in servers if self.has_room(copy)]
+        if not ready:
+            return
+        if now - line.oldest.since > 10 * self._patience(line):
+            yield self._best(line.oldest, ready, now)
+        yield from self._warm(line, ready, now)
+        yield from self._in_turn(line, servers, now)
+
+    def has_room(self, copy: Copy) -> bool:
+        host = copy.host
+        if copy.state is not State.RESIDENT or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
+            return False
+        return not (host.breaker.on_trial and host.in_flight)
+
+    def _patience(self, line: Line) -> float:
+        settings = self._ledger.settings
+        return settings.patience if line.kind[3] else settings.batch_patience
+
+    def _best(self, waiting: Waiting, copies: Sequence[Copy], now: float) -> Choice:
+        prices = [(price(self._ledger, copy, waiting, now, 0.0), copy) for copy in copies]
+        best, copy = min(prices, key=lambda pair: (total(pair[0]), pair[1].host.name))
+        return Choice(waiting, copy, best)
+
+    def _warm(self, line: Line, ready: Sequence[Copy], now: float) -> Iterator[Choice]:
+        """Calls whose prompts a host with room still holds."""
+        for copy in ready:
+            for session in reversed(copy.prefixes.sessions):
+                waiting = line.of_session(session) if len(line) else None
+                if waiting is None or not self.has_room(copy) or len(copy.flights) >= copy.slots:
+                    continue
+                saved = copy.prefixes.credit(waiting.call) * copy.read
+                if saved > WORTH_WARM and waiting.tag < line.first.tag + WARM_LEAD:
+                    yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
+
+    def _in_turn(self, line: Line, servers: Sequence[Copy], now: float) -> Iterator[Choice]:
+        """The calls by turn. One that had better wait for a busy host is passed over, and counts there."""
+        promised: dict[Copy, float] = {}
+        passed = 0
+        for waiting in line:
+            ready = [copy for copy in servers if self.has_room(copy)]
+            if not ready or passed >= LOOKED_AT or (passed == 0 and not self._worth(line, ready, servers, now)):
+                return
+            best = min(
+                ((price(self._ledger, copy, waiting, now, promised.get(copy, 0.0)), copy) for copy in servers),
+                key=lambda pair: (total(pair[0]), pair[1].host.name),
+            )
+            if best[1] in ready:
+                yield Choice(waiting, best[1], best[0])
+            else:
+                promised[best[1]] = promised.get(best[1], 0.0) + 1.0
+                passed += 1
+
+    def _worth(self, line: Line, ready: Sequence[Copy], servers: Sequence[Copy], now: float) -> bool:
+        """Whether any host with room would end a call before the others have taken all calls of the line."""
+        busy = [copy for copy in servers if copy not in ready]
+        if not busy:
+            return True
+        taken = drained_at(len(line), [(copy.free_at(now), copy.slots / max(copy.usual, 1e-3)) for copy in busy])
+        fastest = min(copy.seconds(line.prompt, line.output) for copy in busy)
+        return any(copy.free_at(now) + copy.seconds(line.prompt, line.output) <= taken + fastest for copy in ready)

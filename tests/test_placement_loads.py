@@ -1,0 +1,179 @@
+"""Which models the placement engine loads and unloads, and what it does when hosts fail."""
+
+from __future__ import annotations
+
+from placing import GIB, PAIR, SMALL, USAGE, fleet, hold, kinds, load, send, sent
+
+from mmos.placement.engine import Engine
+from mmos.placement.facts import Call, Load, Machine, Need, Recall, Resident, Unload
+from mmos.placement.memory import Memory
+
+# ------------------------------------------------------------ loads
+
+
+def test_a_victim_ends_its_calls_before_it_leaves_and_gets_no_new_ones() -> None:
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.submit(Call("a1", ("a",), 500), 0.0)
+    running = send(engine.decide(0.0))
+    for number in range(30):
+        engine.submit(Call(f"b{number}", ("b",), 1000), 1.0)
+    assert kinds(engine.decide(1.0)) == []
+    engine.submit(Call("a2", ("a",), 500), 2.0)
+    assert kinds(engine.decide(2.0)) == []
+    engine.finished(running.attempt, USAGE, 5.0)
+    made = engine.decide(5.0)
+    assert kinds(made) == ["Unload"]
+    assert kinds(load(engine, made, 6.0)) == ["Load"]
+
+
+def test_a_drain_ends_when_nobody_wants_the_load_any_more() -> None:
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.submit(Call("a1", ("a",), 500), 0.0)
+    engine.decide(0.0)
+    for number in range(30):
+        engine.submit(Call(f"b{number}", ("b",), 1000), 1.0)
+    engine.decide(1.0)
+    for number in range(30):
+        engine.withdraw(f"b{number}")
+    engine.submit(Call("a2", ("a",), 500), 2.0)
+    assert sent(engine.decide(2.0)) == [("a2", "one")]
+
+
+def test_a_pinned_model_stays() -> None:
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.pin("one", "a")
+    for number in range(30):
+        engine.submit(Call(f"b{number}", ("b",), 1000), 0.0)
+    assert engine.decide(0.0) == []
+    engine.pin("one", "a", False)
+    assert kinds(engine.decide(100.0)) == ["Unload"]
+
+
+def test_the_model_that_nobody_wants_leaves_first() -> None:
+    models = {"a": Need(8 * GIB), "b": Need(8 * GIB), "c": Need(8 * GIB)}
+    engine = fleet("one", models=models)
+    engine.resident("one", [Resident("a", 8 * GIB), Resident("b", 8 * GIB)], 0.0)
+    for number in range(4):
+        engine.submit(Call(f"a{number}", ("a",), 500), 10.0 * number)
+        engine.finished(send(engine.decide(10.0 * number)).attempt, USAGE, 10.0 * number + 5)
+    engine.submit(Call("c", ("c",), 500), 40.0)
+    assert [decision.model for decision in engine.decide(40.0) if isinstance(decision, Unload)] == ["b"]
+
+
+def test_a_model_with_a_window_that_is_too_small_is_loaded_again() -> None:
+    engine = fleet("one", models={"s": Need(3 * GIB, 100_000.0)})
+    engine.resident("one", [Resident("s", 4 * GIB, 4096)], 0.0)
+    engine.submit(Call("small", ("s",), 500, window=4096), 0.0)
+    running = send(engine.decide(0.0))
+    assert running.window == 4096
+    engine.finished(running.attempt, USAGE, 5.0)
+    engine.submit(Call("large", ("s",), 500, window=16384), 6.0)
+    made = engine.decide(6.0)
+    assert kinds(made) == ["Unload"]
+    (ordered,) = load(engine, made, 7.0)
+    assert isinstance(ordered, Load)
+    assert ordered.window == 16384
+
+
+def test_memory_that_is_not_configured_is_learned_from_what_was_pushed_out() -> None:
+    memory = Memory(Machine("one"))
+    assert memory.fits(8 * GIB, [8 * GIB])
+    memory.seen([Resident("a", 8 * GIB)])
+    memory.pushed_out(16 * GIB)
+    assert not memory.fits(8 * GIB, [8 * GIB])
+    assert memory.fits(4 * GIB, [8 * GIB])
+    memory.seen([Resident("a", 8 * GIB), Resident("b", 9 * GIB)])
+    assert memory.fits(8 * GIB, [8 * GIB])
+
+
+def test_a_host_that_pushes_a_model_out_is_believed() -> None:
+    engine = Engine([Machine("one")])
+    engine.installed("one", PAIR)
+    engine.submit(Call("a", ("a",), 500), 0.0)
+    running = send(load(engine, engine.decide(0.0), 10.0))
+    hold(engine, "one", "a", now=10.0)
+    engine.finished(running.attempt, USAGE, 15.0)
+    engine.submit(Call("b", ("b",), 500), 16.0)
+    made = engine.decide(16.0)
+    assert kinds(made) == ["Load"]
+    other = send(load(engine, made, 26.0))
+    hold(engine, "one", "b", now=26.0)
+    engine.finished(other.attempt, USAGE, 30.0)
+    engine.submit(Call("a2", ("a",), 500, session="x"), 40.0)
+    assert kinds(engine.decide(40.0)) == ["Unload"]
+
+
+# ------------------------------------------------------------ faults
+
+
+def test_a_call_goes_to_another_host_when_one_fails_and_the_host_is_tried_again_later() -> None:
+    engine = fleet("one", "two", models={"s": SMALL})
+    hold(engine, "one", "s")
+    hold(engine, "two", "s")
+    engine.submit(Call("c", ("s",), 500), 0.0)
+    first = send(engine.decide(0.0))
+    assert engine.failed(first.attempt, "gone", 1.0)
+    second = send(engine.decide(1.0))
+    assert second.host != first.host
+    engine.failed(second.attempt, "gone", 2.0)
+    assert sent(engine.decide(2.0)) == []
+    wake = engine.wake(2.0)
+    assert wake is not None
+    assert sent(engine.decide(wake + 1.0)) != []
+
+
+def test_a_host_without_progress_loses_its_call_to_another() -> None:
+    engine = fleet("one", "two", models={"s": SMALL})
+    hold(engine, "one", "s")
+    hold(engine, "two", "s")
+    engine.submit(Call("c", ("s",), 500), 0.0)
+    stuck = send(engine.decide(0.0))
+    late = 0.0
+    while not (made := engine.decide(late)):
+        wake = engine.wake(late)
+        assert wake is not None
+        late = wake
+    assert [decision.attempt for decision in made if isinstance(decision, Recall)] == [stuck.attempt]
+    assert send(made).host != stuck.host
+    assert 15 < late < 120
+
+
+def test_progress_keeps_a_slow_answer_alive() -> None:
+    engine = fleet("one", "two", models={"s": SMALL})
+    hold(engine, "one", "s")
+    engine.submit(Call("c", ("s",), 500), 0.0)
+    slow = send(engine.decide(0.0))
+    for second in range(0, 600, 5):
+        engine.progress(slow.attempt, float(second))
+        assert engine.decide(float(second)) == []
+
+
+def test_the_only_host_keeps_its_call() -> None:
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.submit(Call("c", ("a",), 500), 0.0)
+    engine.decide(0.0)
+    assert engine.decide(10_000.0) == []
+
+
+def test_a_model_that_does_not_fit_is_not_loaded_there_again_for_a_while() -> None:
+    engine = fleet("one", "two")
+    engine.submit(Call("c", ("a",), 500), 0.0)
+    (first,) = engine.decide(0.0)
+    assert isinstance(first, Load)
+    engine.load_failed(first.host, "a", "memory", 5.0)
+    (second,) = [decision for decision in engine.decide(5.0) if isinstance(decision, Load)]
+    assert second.host != first.host
+
+
+def test_a_list_that_is_older_than_a_load_says_nothing_about_it() -> None:
+    engine = fleet("one")
+    engine.submit(Call("c", ("a",), 500), 0.0)
+    made = engine.decide(0.0)
+    assert sent(load(engine, made, 10.0)) == [("c", "one")]
+    engine.resident("one", [], 10.5, asked=9.9)
+    engine.submit(Call("d", ("a",), 500), 11.0)
+    assert sent(engine.decide(11.0)) == [("d", "one")]
