@@ -52,6 +52,10 @@ docs:
 bench *arguments:
     {{bin}}/python scripts/bench_overhead.py {{arguments}}
 
+# Compare the placement of calls with simple policies, on simulated hosts.
+bench-fleet *arguments:
+    {{bin}}/python scripts/bench_fleet.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
