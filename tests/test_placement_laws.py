@@ -114,7 +114,7 @@ class Fleet:
             assert not self.engine.failed(attempt, "error", self.now), "a failure counts once"
         elif faults and chance < 0.45:
             self.withdrawn.add(send.call.id)
-            assert self.engine.withdraw(send.call.id) == attempt
+            assert self.engine.withdraw(send.call.id, self.now) == attempt
             assert not self.engine.finished(attempt, USAGE, self.now), "a late answer of a cancelled call does not count"
         else:
             self.memory[send.host].add(send.model)
@@ -150,7 +150,7 @@ def test_every_call_is_answered_once_and_all_places_are_free(seed: int, policy: 
             call = fleet.chance.choice(sorted(fleet.waiting))
             fleet.waiting.remove(call)
             fleet.withdrawn.add(call)
-            assert fleet.engine.withdraw(call) is None
+            assert fleet.engine.withdraw(call, fleet.now) is None
     fleet.calm_down()
     assert not fleet.waiting
     assert not fleet.flights

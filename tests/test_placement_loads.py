@@ -36,7 +36,7 @@ def test_a_drain_ends_when_nobody_wants_the_load_any_more() -> None:
         engine.submit(Call(f"b{number}", ("b",), 1000), 1.0)
     engine.decide(1.0)
     for number in range(30):
-        engine.withdraw(f"b{number}")
+        engine.withdraw(f"b{number}", 1.5)
     engine.submit(Call("a2", ("a",), 500), 2.0)
     assert sent(engine.decide(2.0)) == [("a2", "one")]
 

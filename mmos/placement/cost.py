@@ -17,8 +17,7 @@ Price: TypeAlias = tuple[float, float, float, float, float, float, float]
 def price(ledger: Ledger, copy: Copy, waiting: Waiting, now: float, ahead: float) -> Price:
     """The terms of a call on a copy, after `ahead` others that have been promised a place there."""
     call, read = waiting.call, copy.read
-    credit = copy.prefixes.credit(call)
-    displaced = 0.0 if credit else copy.prefixes.lost(call, now, ledger.returning) * read
+    credit, lost = copy.prefixes.outlook(call, now, ledger.returning)
     output = ledger.output(call, copy.model)
     reluctance = 0.0
     if call.reluctance:
@@ -30,7 +29,7 @@ def price(ledger: Ledger, copy: Copy, waiting: Waiting, now: float, ahead: float
         (call.prompt_tokens - credit) * read,
         output * copy.write,
         credit * read,
-        displaced,
+        lost * read,
         copy.host.foreign(now),
         reluctance,
     )

@@ -146,7 +146,7 @@ class Engine:
         if len(self._sessions) > SESSIONS:
             del self._sessions[next(iter(self._sessions))]
 
-    def withdraw(self, call: str) -> int | None:
+    def withdraw(self, call: str, now: float) -> int | None:
         """A call is not wanted any more. Returns its attempt, if it is on a host: cancel that."""
         waiting = self._calls.pop(call, None)
         if waiting is None:
@@ -155,7 +155,7 @@ class Engine:
             waiting.line.remove(waiting)
         attempt = self._attempts.pop(call, None)
         if attempt is not None:
-            self._ledger.release(attempt)
+            self._ledger.release(attempt, now)
         return attempt
 
     def progress(self, attempt: int, now: float) -> None:
@@ -166,7 +166,7 @@ class Engine:
 
     def finished(self, attempt: int, usage: Usage, now: float) -> bool:
         """An attempt brought a reply. Returns whether it counts: an attempt that was recalled or withdrawn does not."""
-        flight = self._ledger.release(attempt)
+        flight = self._ledger.release(attempt, now)
         if flight is None:
             return False
         copy, call = flight.copy, flight.waiting.call
@@ -185,7 +185,7 @@ class Engine:
 
     def failed(self, attempt: int, failure: Failure, now: float, pause: float | None = None) -> bool:
         """An attempt failed: the call waits again. `pause`: the seconds that a busy host asks for. Returns whether it counts."""
-        flight = self._ledger.release(attempt)
+        flight = self._ledger.release(attempt, now)
         if flight is None:
             return False
         self._fault(flight.copy, failure, now, pause)
@@ -256,7 +256,7 @@ class Engine:
             if due > now or not self._elsewhere(flight, now):
                 heappush(self._deadlines, (max(due, now + self._settings.overdue_seconds), attempt))
                 continue
-            self._ledger.release(attempt)
+            self._ledger.release(attempt, now)
             flight.copy.host.breaker.failed("silent", now)
             self._again(flight)
             yield Recall(attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)

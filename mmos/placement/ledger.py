@@ -22,6 +22,8 @@ FORGET_OTHERS = 60.0
 FEW_TOKENS = 8
 """Fewer tokens than that say little about a speed."""
 USUAL_PROMPT = 1000.0
+HIDDEN_HIT = 0.7
+"""A prompt that is read in less than this share of the expected time was in the cache."""
 MOSTLY_NEW = 0.25
 """A prompt with a smaller part in the cache shows how fast the host reads."""
 
@@ -243,11 +245,12 @@ class Ledger:
         copy.flights[flight.attempt] = self.flights[flight.attempt] = flight
         copy.host.sent = flight.attempt
 
-    def release(self, attempt: int) -> Flight | None:
+    def release(self, attempt: int, now: float) -> Flight | None:
         """Free the place of an attempt. None: it was given up before."""
         flight = self.flights.pop(attempt, None)
         if flight is not None:
             del flight.copy.flights[attempt]
+            flight.copy.prefixes.release(attempt, now)
         return flight
 
     # ------------------------------------------------------------ what is learned
@@ -263,8 +266,10 @@ class Ledger:
         saved = flight.send.terms.saved / copy.read if copy.read else 0.0
         fresh = usage.prompt_tokens - (usage.cached_tokens if usage.cached_tokens is not None else saved)
         certain = usage.cached_tokens is not None or saved < MOSTLY_NEW * usage.prompt_tokens
-        if certain and fresh >= FEW_TOKENS:
-            changed |= self.reads.learn(host, model, copy.prior / self.settings.priors["reading"], usage.prompt_seconds / fresh)
+        seconds = usage.prompt_seconds / max(fresh, 1.0)
+        hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(host, model)  # the host had more of it in its cache than is known here
+        if certain and fresh >= FEW_TOKENS and not hidden:
+            changed |= self.reads.learn(host, model, copy.prior / self.settings.priors["reading"], seconds)
         self._learn_others(flight, usage, now)
         copy.usual += 0.2 * (usage.prompt_seconds + usage.output_seconds - copy.usual)
         for other in self._alike(copy) if changed else (copy,):

@@ -84,7 +84,7 @@ class Sender:
                 waiting = line.of_session(session) if len(line) else None
                 if waiting is None or not self.has_room(copy) or len(copy.flights) >= copy.slots:
                     continue
-                saved = copy.prefixes.credit(waiting.call) * copy.read
+                saved = copy.prefixes.outlook(waiting.call, now, 0.0)[0] * copy.read
                 if saved > WORTH_WARM and waiting.tag < line.first.tag + WARM_LEAD:
                     yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
 

@@ -73,7 +73,7 @@ class EngineFleet:
             return await answer
         finally:
             del self._answers[wish.id]
-            attempt = self.engine.withdraw(wish.id)
+            attempt = self.engine.withdraw(wish.id, self.now)
             if attempt is not None and attempt in self._attempts:
                 self._attempts[attempt].cancel()
 
