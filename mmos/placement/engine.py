@@ -35,6 +35,10 @@ TICK = 1.0
 WEIGHED = 2
 """Lines whose loads are weighed in one decision, so that it takes less than a millisecond. The others have their turn after `SOON`."""
 SOON = 0.02
+CROWDING = 0.2
+"""The weight of a new call in a line's mean of what its calls cost other sessions."""
+CROWDED = 0.1
+"""When so much of each second is lost to sessions that push each other out of the cache, another copy of the model is weighed."""
 BUSY_ELSEWHERE = 0.5
 """A load that a reply reports, for a model that was thought to be in memory."""
 REFUSED = {"memory": 600.0, "missing": 60.0}
@@ -286,6 +290,7 @@ class Engine:
         waiting, copy, prices = choice.waiting, choice.copy, choice.price
         call = waiting.call
         if waiting.line is not None:
+            waiting.line.displaced += CROWDING * (prices[4] - waiting.line.displaced)
             waiting.line.remove(waiting)
         self._shares[call.urgent].sent(self._work(call), len(self._calls) - len(self._attempts))
         self._number += 1
@@ -322,7 +327,8 @@ class Engine:
     # ------------------------------------------------------------ loads
 
     def _loads(self, lines: Sequence[Line], now: float) -> Iterator[Plan]:
-        due = [line for line in lines if len(line) and self._is_due(line, now)]
+        crowded = [line for line in self._lines.values() if not len(line) and line.displaced * line.flow.rate(now) > CROWDED]
+        due = [line for line in (*lines, *crowded) if (len(line) or line in crowded) and self._is_due(line, now)]
         due.sort(key=lambda line: self._looked.get(line.kind, NEVER)[2])
         loader: Loader | None = None
         for line in due[:WEIGHED]:

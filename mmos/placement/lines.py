@@ -47,6 +47,8 @@ class Line:
     prompt: float = 0.0
     """The usual tokens of a prompt here, and of an answer."""
     output: float = 0.0
+    displaced: float = 0.0
+    """Seconds of reading that a usual call costs other sessions."""
     _order: list[tuple[float, int, Waiting]] = field(default_factory=list)
     _first: int = 0
     _arrivals: deque[Waiting] = field(default_factory=deque)

@@ -122,8 +122,8 @@ class Loader:
     def best(self, line: Line) -> Plan | None:
         """The best load for a line, if one is worth it."""
         pool = self.pool(line)
-        forced = self._now - line.oldest.since > self._patience(line) and not pool.taps
-        if not forced and self._waiting(pool, pool.taps.values(), pool.arriving) < LEAST_GAIN:
+        forced = bool(len(line)) and self._now - line.oldest.since > self._patience(line) and not pool.taps
+        if not forced and self._waiting(pool, pool.taps.values(), pool.arriving) + self._crowding(pool) < LEAST_GAIN:
             return None
         candidates = [self._candidate(copy, line) for model in pool.models for copy in self._loadable(model, line)]
         return self._best_of(pool, [candidate for candidate in candidates if candidate is not None], forced)
@@ -278,7 +278,7 @@ class Loader:
             if candidate.victims:
                 gain = (never if candidate.busy <= candidate.drain else later) - self._waiting(pool, with_it)
             else:
-                gain = growing - self._waiting(pool, with_it, pool.arriving)
+                gain = growing - self._waiting(pool, with_it, pool.arriving) + self._crowding(pool)
             made.append((gain + self._faster(pool, usual, pool.seconds(candidate.copy)), candidate))
         return made
 
@@ -287,6 +287,10 @@ class Loader:
         if before <= after or math.isinf(before):
             return 0.0
         return pool.weight * pool.arriving * self._settings.horizon * (before - after)
+
+    def _crowding(self, pool: Pool) -> float:
+        """What the calls to come save when another cache takes some of their sessions."""
+        return pool.weight * self._settings.horizon * sum(line.displaced * line.flow.rate(self._now) for line in pool.lines)
 
     def _waiting(self, pool: Pool, taps: Iterable[Tap], arriving: float = 0.0) -> float:
         return pool.weight * waiting(pool.count, arriving, taps, self._settings.horizon)

@@ -50,7 +50,7 @@ class Plans:
 
     def _is_needless(self, plan: Plan, lines: Iterable[Line]) -> bool:
         """Whether nobody waits for the load any more, and no victim has left for it."""
-        return all(victim.state is State.RESIDENT for victim in plan.victims) and not any(
+        return bool(plan.victims) and all(victim.state is State.RESIDENT for victim in plan.victims) and not any(
             len(line) and plan.copy.model in line.kind[0] for line in lines
         )
 
