@@ -99,7 +99,6 @@ class Engine:
         self._plans.end(there)
         if copy is not None:
             self._ledger.learn_load(copy, seconds)
-            there.newest = model
             self._ledger.turn(copy, State.RESIDENT, now)
             there.breaker.answered()
             copy.heard = there.heard = now

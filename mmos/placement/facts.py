@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -70,6 +71,8 @@ class Resident:
     model: str
     size: float
     window: int = 0
+    on_gpu: float = math.inf
+    """The part of it in the memory of GPUs. Infinite: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

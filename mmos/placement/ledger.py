@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heapify, heapreplace
@@ -21,6 +21,8 @@ FORGET_OTHERS = 60.0
 """Seconds after which a wait for other clients' calls counts a third."""
 FEW_TOKENS = 8
 """Fewer tokens than that say little about a speed."""
+KEPT = 240.0
+"""Seconds for which a host keeps an idle model at least, if it needs no room."""
 USUAL_PROMPT = 1000.0
 HIDDEN_HIT = 0.7
 """A prompt that is read in less than this share of the expected time was in the cache."""
@@ -136,7 +138,7 @@ class Host:
     others_at: float = 0.0
     heard: float = -math.inf
     newest: str = ""
-    """The model that was loaded since the host last listed its models."""
+    """The model whose load was ordered after the host last listed its models."""
     sent: int = 0
     """A mark of its newest call, for policies that take turns."""
 
@@ -212,12 +214,9 @@ class Ledger:
     def resident(self, host: str, models: Iterable[Resident], now: float, asked: float) -> None:
         """Note what a host holds in memory, as it listed it when it was asked."""
         there, listed = self.hosts[host], {resident.model: resident for resident in models}
-        there.memory.seen(listed.values())
-        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked]
-        gone = [copy for copy in held if copy.model not in listed and there.machine.loads]
-        if gone and there.newest in listed:
-            there.memory.pushed_out(sum(copy.bytes() for copy in gone) + sum(resident.size for resident in listed.values()))
-        there.newest = ""
+        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked and there.machine.loads]
+        gone = [copy for copy in held if copy.model not in listed]
+        self._learn_memory(there, listed, [copy for copy in gone if now - max(copy.heard, copy.since) < KEPT])
         for copy in gone:
             self.turn(copy, State.ABSENT, now)
         for model, resident in listed.items():
@@ -225,6 +224,16 @@ class Ledger:
             if known is not None and known.state is not State.UNLOADING and known.left < asked:
                 known.size, known.window = resident.size, resident.window
                 self.turn(known, State.RESIDENT, now)
+
+    def _learn_memory(self, host: Host, listed: Mapping[str, Resident], gone: Collection[Copy]) -> None:
+        """A model that left while another was loaded, long before its time, was pushed out."""
+        host.memory.seen(listed.values())
+        newest = host.copies.get(host.newest)
+        if gone and newest is not None:
+            beside = [resident.size for name, resident in listed.items() if name != newest.model]
+            host.memory.pushed_out(newest.bytes(), [*beside, *(copy.bytes() for copy in gone)])
+        if host.newest in listed:
+            host.newest = ""
 
     def turn(self, copy: Copy, state: State, now: float) -> None:
         """A model came into memory or left it."""
@@ -267,7 +276,9 @@ class Ledger:
         fresh = usage.prompt_tokens - (usage.cached_tokens if usage.cached_tokens is not None else saved)
         certain = usage.cached_tokens is not None or saved < MOSTLY_NEW * usage.prompt_tokens
         seconds = usage.prompt_seconds / max(fresh, 1.0)
-        hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(host, model)  # the host had more of it in its cache than is known here
+        hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(
+            host, model
+        )  # the host had more of it in its cache than is known here
         if certain and fresh >= FEW_TOKENS and not hidden:
             changed |= self.reads.learn(host, model, copy.prior / self.settings.priors["reading"], seconds)
         self._learn_others(flight, usage, now)

@@ -1,16 +1,19 @@
-"""Knows what fits into the memory of a host beside what: as configured, or as learned from what the host pushed out."""
+"""Knows what fits into the memory of a host beside what: as configured, or as learned from what the host kept and pushed out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from mmos.placement.facts import Machine, Resident
 
+GIB = 1 << 30
 SHARE_OF_FREE = 0.8
 """Ollama loads a further model only when it expects the model to take at most this share of the free memory."""
 SPILL = 12.0
 """How many times slower a layer is in main memory than on a GPU."""
+USUAL = tuple(size * GIB for size in (4, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512))
+"""The memory that hosts have. An unknown host is taken for the smallest that could hold what it held."""
 
 
 class Memory:
@@ -19,45 +22,52 @@ class Memory:
     def __init__(self, machine: Machine) -> None:
         self._configured = machine.memory
         self._most_loaded = machine.most_loaded
-        self._held = 0.0
-        """The largest sum of models that were in memory together."""
-        self._burst = math.inf
-        """The smallest sum at which the host pushed a model out."""
+        self._least = 0.0
+        """It has at least so many bytes, because models were in it together."""
+        self._most = math.inf
+        """It has fewer bytes than that, because it pushed a model out, or kept a part of one in main memory."""
 
     @property
     def capacity(self) -> float:
-        """Bytes for models. Infinite: nothing is known."""
-        return self._configured if self._configured is not None else max(self._held, self._burst)
-
-    def fits_ever(self, size: float) -> bool:
-        """Whether a model fits, alone and whole."""
-        return size <= self.capacity
+        """Bytes for models, at most. Infinite: nothing is known."""
+        return self._most if self._configured is None else self._configured
 
     def slowness(self, size: float) -> float:
         """How many times slower a model is here when a part of it must stay in main memory."""
         over = max(0.0, 1.0 - self.capacity / size) if size else 0.0
         return 1.0 + (SPILL - 1.0) * over
 
-    def fits(self, size: float, beside: Iterable[float]) -> bool:
-        """Whether a model can be loaded beside others without pushing one of them out."""
-        sizes = list(beside)
-        if not sizes:
-            return True
-        if len(sizes) >= self._most_loaded:
-            return False
+    def fits(self, size: float, beside: Collection[float]) -> bool:
+        """Whether a model can surely be loaded beside others without pushing one of them out."""
+        if not beside or len(beside) >= self._most_loaded:
+            return not beside
         if self._configured is not None:
-            return size <= SHARE_OF_FREE * (self._configured - sum(sizes))
-        return size + sum(sizes) < self._burst or size + sum(sizes) <= self._held
+            return _needed(size, beside) <= self._configured
+        return _needed(size, beside) <= max(self._least, min(self._most, self._assumed()))
+
+    def may_fit(self, size: float, beside: Collection[float]) -> bool:
+        """Whether it is worth a try to load a model beside others, because nobody knows."""
+        return self._configured is None and len(beside) < self._most_loaded and _needed(size, beside) < self._most
+
+    def _assumed(self) -> float:
+        return next((size for size in USUAL if size >= self._least), math.inf)
 
     def seen(self, residents: Iterable[Resident]) -> None:
-        """These models were in memory together."""
-        sizes = [resident.size for resident in residents]
-        self._most_loaded = max(self._most_loaded, len(sizes))
-        self._held = max(self._held, sum(sizes))
-        if self._held >= self._burst:
-            self._burst = math.inf
+        """These models are in memory together."""
+        listed = list(residents)
+        self._most_loaded = max(self._most_loaded, len(listed))
+        self._least = max(self._least, sum(min(resident.size, resident.on_gpu) for resident in listed))
+        if any(resident.on_gpu < resident.size for resident in listed):
+            self._most = min(self._most, sum(resident.on_gpu for resident in listed) * 1.01)
+        if self._least > self._most:
+            self._most = math.inf
 
-    def pushed_out(self, together: float) -> None:
-        """The host pushed a model out because so many bytes did not fit."""
-        if self._configured is None and together > self._held:
-            self._burst = min(self._burst, together)
+    def pushed_out(self, size: float, beside: Collection[float]) -> None:
+        """The host pushed a model out to load one of this size; `beside` has the one that left."""
+        if len(beside) < self._most_loaded and _needed(size, beside) > self._least:
+            self._most = min(self._most, _needed(size, beside))
+
+
+def _needed(size: float, beside: Iterable[float]) -> float:
+    """The memory that a host needs to load a model beside others."""
+    return sum(beside) + size / SHARE_OF_FREE

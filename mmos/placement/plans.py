@@ -41,17 +41,32 @@ class Plans:
             if host.breaker.is_open(now) or self._is_needless(plan, lines):
                 self.end(host)
                 continue
-            for victim in plan.victims:
-                if victim.state is State.RESIDENT and not victim.flights:
-                    self._ledger.turn(victim, State.UNLOADING, now)
-                    yield Unload(host.name, victim.model)
-            if all(victim.state is State.ABSENT for victim in plan.victims):
+            yield from self._step(host, plan, now)
+
+    def _step(self, host: Host, plan: Plan, now: float) -> Iterator[Load | Unload]:
+        if self._is_try(plan):
+            if not any(victim.flights for victim in plan.victims):
                 yield self._begin(host, plan, now)
+            return
+        for victim in plan.victims:
+            if victim.state is State.RESIDENT and not victim.flights:
+                self._ledger.turn(victim, State.UNLOADING, now)
+                yield Unload(host.name, victim.model)
+        if all(victim.state is State.ABSENT for victim in plan.victims):
+            yield self._begin(host, plan, now)
+
+    def _is_try(self, plan: Plan) -> bool:
+        """Whether the model may fit beside its victims after all, in a memory of unknown size. Then the host decides who must leave, and shows how large it is."""
+        copy, host = plan.copy, plan.copy.host
+        beside = [other.bytes() for other in host.residents if other is not copy]
+        return bool(plan.victims) and copy.state is State.ABSENT and host.memory.may_fit(copy.bytes(plan.window), beside)
 
     def _is_needless(self, plan: Plan, lines: Iterable[Line]) -> bool:
         """Whether nobody waits for the load any more, and no victim has left for it."""
-        return bool(plan.victims) and all(victim.state is State.RESIDENT for victim in plan.victims) and not any(
-            len(line) and plan.copy.model in line.kind[0] for line in lines
+        return (
+            bool(plan.victims)
+            and all(victim.state is State.RESIDENT for victim in plan.victims)
+            and not any(len(line) and plan.copy.model in line.kind[0] for line in lines)
         )
 
     def _begin(self, host: Host, plan: Plan, now: float) -> Load:
@@ -59,5 +74,6 @@ class Plans:
         copy: Copy = plan.copy
         copy.ready, copy.window, copy.size = now + copy.load, plan.window, 0.0
         self._ledger.turn(copy, State.LOADING, now)
+        host.newest = copy.model
         weighed = LoadTerms(copy.load, plan.gain, plan.loss)
         return Load(host.name, copy.model, plan.window, tuple(victim.model for victim in plan.victims), weighed)

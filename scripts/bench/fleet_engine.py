@@ -148,7 +148,7 @@ class EngineFleet:
             runners = await self._world.ps(name)
         except WorldError:
             return
-        residents = [Resident(runner.model.key, runner.need.size, runner.window) for runner in runners]
+        residents = [Resident(runner.model.key, runner.need.size, runner.window, runner.vram) for runner in runners]
         self.engine.resident(name, residents, self.now, asked=asked)
         self._pump()
 
