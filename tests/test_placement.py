@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from placing import GIB, PAIR, SMALL, USAGE, fleet, hold, kinds, load, send, sent
 
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Call, Load, Machine, Send, Settings, Unload, Usage
 from mmos.placement.fluid import drained_at, waiting
+from mmos.placement.lines import Line
 from mmos.placement.rates import Rate
 
 # ------------------------------------------------------------ where a call goes
@@ -152,13 +155,15 @@ def test_a_session_with_many_calls_does_not_hold_up_another() -> None:
 
 
 def test_a_batch_call_gets_its_turn_in_the_end() -> None:
+    """There are more interactive calls than the host can answer."""
     engine = fleet("one")
     hold(engine, "one", "a")
     engine.submit(Call("batch", ("a",), 500, urgent=False), 0.0)
     attempts: list[int] = []
-    for number in range(200):
+    for number in range(500):
         now = 4.0 * number
-        engine.submit(Call(f"chat{number}", ("a",), 500, session=f"s{number}"), now)
+        for chat in range(2):
+            engine.submit(Call(f"chat{number}.{chat}", ("a",), 500, session=f"s{number}.{chat}"), now)
         if len(attempts) > 1:
             engine.finished(attempts.pop(0), USAGE, now)
         made = [decision for decision in engine.decide(now) if isinstance(decision, Send)]
@@ -248,3 +253,14 @@ def test_the_settings_are_constants_that_one_can_change() -> None:
     for number in range(3):
         engine.submit(Call(f"c{number}", ("a",), 500), 0.0)
     assert len(sent(engine.decide(0.0))) == 1
+
+
+def test_lines_that_nobody_uses_any_more_are_forgotten() -> None:
+    """The engine does not grow with the kinds of calls that it has ever seen."""
+    engine = fleet("one", models={"s": SMALL})
+    hold(engine, "one", "s")
+    for number in range(200):
+        now = 1000.0 * number
+        engine.submit(Call(f"c{number}", ("s",), 500, window=number + 1), now)
+        engine.finished(send(engine.decide(now)).attempt, USAGE, now + 5.0)
+    assert sum(isinstance(found, Line) for found in gc.get_objects()) < 20

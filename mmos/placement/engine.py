@@ -32,7 +32,7 @@ from mmos.placement.sending import Choice, Sender
 
 TICK = 1.0
 """Seconds after which waiting calls are looked at again, although nothing happened."""
-WEIGHED = 2
+WEIGHED = 1
 """Lines whose loads are weighed in one decision, so that it takes less than a millisecond. The others have their turn after `SOON`."""
 SOON = 0.02
 CROWDING = 0.2
@@ -47,7 +47,8 @@ NOT_THE_HOST: frozenset[Failure] = frozenset({"missing", "memory"})
 SESSIONS = 10_000
 """Sessions and jobs that are remembered."""
 NEVER = (-1, 0, float("-inf"))
-QUIET = 0.003
+TIDY_SECONDS = 60.0
+QUIET = 0.0003
 """A line with fewer arrivals a second is forgotten when it is empty."""
 
 
@@ -68,12 +69,11 @@ class Engine:
         self._lines: dict[Kind, Line] = {}
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
-        self._attempts: dict[str, int] = {}
-        """The attempt of each call that is on a host."""
         self._sessions: dict[str, float] = {}
         self._deadlines: list[tuple[float, int]] = []
         self._looks: dict[str, None] = {}
         self._number = 0
+        self._tidy_at = 0.0
         self._more = False
         """Whether loads of some lines have not been weighed yet."""
         self._looked: dict[Kind, tuple[int, int, float]] = {}
@@ -156,10 +156,8 @@ class Engine:
             return None
         if waiting.line is not None:
             waiting.line.remove(waiting)
-        attempt = self._attempts.pop(call, None)
-        if attempt is not None:
-            self._ledger.release(attempt, now)
-        return attempt
+        flight = self._ledger.release(waiting.attempt, now)
+        return flight.attempt if flight else None
 
     def progress(self, attempt: int, now: float) -> None:
         """A token of an attempt has come. The first one is enough, and then one every few seconds."""
@@ -183,7 +181,7 @@ class Engine:
             self._looks[copy.host.name] = None
         if copy.state is State.ABSENT:
             self._ledger.turn(copy, State.RESIDENT, now)
-        del self._calls[call.id], self._attempts[call.id]
+        del self._calls[call.id]
         return True
 
     def failed(self, attempt: int, failure: Failure, now: float, pause: float | None = None) -> bool:
@@ -207,7 +205,6 @@ class Engine:
         waiting = flight.waiting
         waiting.attempts += 1
         waiting.avoid = flight.copy.host.name
-        del self._attempts[waiting.call.id]
         self._line(waiting.call).add(waiting)
 
     def _line(self, call: Call) -> Line:
@@ -227,18 +224,29 @@ class Engine:
         """What to do now. The engine counts each decision as done, so it is given only once."""
         made: list[Decision] = [Look(host) for host in self._looks]
         self._looks.clear()
+        if now >= self._tidy_at:
+            self._tidy(now)
         made += self._recalls(now)
         if self._policy is not None:
             made += self._at_once(now)
             return made
         waiting = [line for line in self._lines.values() if len(line)]
-        waiting.sort(key=lambda line: (not line.kind[3], line.first.place))
+        waiting.sort(key=lambda line: self._sender.turn(line, now))
         made += self._plans.steps(self._lines.values(), now)
         made += self._sends(waiting, now)
         for plan in self._loads(waiting, now):
             self._plans.adopt(plan, now)
         made += self._plans.steps(self._lines.values(), now)
         return made
+
+    def _tidy(self, now: float) -> None:
+        """Forget lines that nobody uses any more."""
+        self._tidy_at = now + TIDY_SECONDS
+        for kind, line in list(self._lines.items()):
+            if not len(line) and line.flow.rate(now) < QUIET:
+                del self._lines[kind]
+                self._looked.pop(kind, None)
+                self._sender.forget(line)
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
@@ -291,13 +299,13 @@ class Engine:
         if waiting.line is not None:
             waiting.line.displaced += CROWDING * (prices[4] - waiting.line.displaced)
             waiting.line.remove(waiting)
-        self._shares[call.urgent].sent(self._work(call), len(self._calls) - len(self._attempts))
+        self._shares[call.urgent].sent(self._work(call), len(self._calls) - len(self._ledger.flights))
         self._number += 1
         send = Send(self._number, call, copy.host.name, copy.model, copy.window, terms(prices))
         seconds = prices[1] + prices[2]
         flight = Flight(send.attempt, waiting, copy, send, now, seconds)
         self._ledger.take(flight)
-        self._attempts[call.id] = send.attempt
+        waiting.attempt = send.attempt
         copy.prefixes.take(send.attempt, call, self._ledger.output(call, copy.model), now)
         heappush(self._deadlines, (self._due(flight), send.attempt))
         return send

@@ -200,7 +200,10 @@ class Settings:
     """Waiting that a load must save beyond its cost, when it pushes a model out."""
     patience: float = 30.0
     batch_patience: float = 300.0
-    """After this wait a call gets its model, whatever that costs others."""
+    """After this wait the model of a call is loaded, whatever that costs others."""
+    bypass: float = 180.0
+    batch_bypass: float = 900.0
+    """After this wait a call goes before all others for its models."""
     lead: float = 60.0
     """Seconds of work by which a job that has begun may be ahead of its fair share."""
     memory_of_demand: float = 45.0

@@ -28,6 +28,8 @@ class Waiting:
     tag: float
     """Its turn, in seconds of work that its line has given: see `Shares`."""
     number: int
+    attempt: int = 0
+    """Its newest attempt."""
     attempts: int = 0
     line: Line | None = None
     avoid: str = ""

@@ -43,6 +43,10 @@ class Pool:
     taps: dict[Copy, Tap] = field(default_factory=dict)
     times: dict[Copy, float] = field(default_factory=dict)
     counted: bool = False
+    best: float | None = None
+    """The time of a usual call on the fastest server."""
+    quiet: float | None = None
+    """Seconds until nobody waits any more."""
     kept: float | None = None
     """The waiting until the horizon, if nothing changes."""
 
@@ -58,6 +62,10 @@ class Pool:
 
     def fastest(self, without: Sequence[Copy] = ()) -> float:
         """The time of a usual call on the fastest server. Infinite: there is none."""
+        if self.best is None:
+            self.best = min(map(self.seconds, self.taps), default=math.inf)
+        if not without or not self.taps or all(self.seconds(copy) > self.best for copy in without):
+            return self.best
         return min([self.seconds(copy) for copy in self.taps if copy not in without], default=math.inf)
 
     def tap(self, copy: Copy, ready: float) -> Tap:
@@ -111,12 +119,13 @@ class Loader:
 
     def _followers(self) -> dict[str, float]:
         """How many calls a second the calls on the hosts will bring for each model, by what followed such calls before."""
+        rates: dict[str, float] = {}
+        for copy in {flight.copy: None for flight in self._ledger.flights.values()}:
+            rates[copy.model] = rates.get(copy.model, 0.0) + min(len(copy.flights), copy.slots) / copy.usual
         coming: dict[str, float] = {}
-        for model, copies in self._ledger.by_model.items():
-            rate = sum(min(len(copy.flights), copy.slots) / copy.usual for copy in copies if copy.flights)
-            if rate:
-                for follower, count in self._ledger.sequence.after(model).items():
-                    coming[follower] = coming.get(follower, 0.0) + rate * count
+        for model, rate in rates.items():
+            for follower, count in self._ledger.sequence.after(model).items():
+                coming[follower] = coming.get(follower, 0.0) + count * rate
         return coming
 
     def best(self, line: Line) -> Plan | None:
@@ -239,9 +248,12 @@ class Loader:
         pool = self._busiest(copy)
         if pool is None:
             return 0.0
+        if pool.quiet is not None:
+            return pool.quiet
         spare = 1.0 - pool.arriving / max(sum(speed for _, speed in pool.taps.values()), 1e-9)
         taken = drained_at(pool.count, pool.taps.values())
-        return min(self._settings.horizon, taken / spare if spare > 0 else math.inf)
+        pool.quiet = min(self._settings.horizon, taken / spare if spare > 0 else math.inf)
+        return pool.quiet
 
     # ------------------------------------------------------------ what it is worth
 

@@ -12,6 +12,9 @@ Policy: TypeAlias = Callable[[Copy, Call, "Memo"], Any]
 """The rank of a copy for a call. The lowest is chosen; the host that had no call for longest wins a tie."""
 
 
+MOST_SESSIONS = 10_000
+
+
 class Memo:
     """What the policies remember."""
 
@@ -60,5 +63,8 @@ def pick(policy: Policy, copies: Sequence[Copy], call: Call, memo: Memo) -> Copy
     """The copy that a policy chooses."""
     chosen = min(copies, key=lambda copy: (policy(copy, call, memo), copy.host.sent, copy.host.name))
     if call.session:
+        memo.homes.pop(call.session, None)
         memo.homes[call.session] = chosen.host.name
+        if len(memo.homes) > MOST_SESSIONS:
+            del memo.homes[next(iter(memo.homes))]
     return chosen

@@ -57,7 +57,7 @@ class Sender:
         ready = [copy for copy in servers if self.has_room(copy)]
         if not ready:
             return
-        if now - line.oldest.since > 10 * self._patience(line):
+        if now - line.oldest.since > self._bypass(line):
             yield self._best(line.oldest, ready, now)
         yield from self._warm(line, ready, now)
         yield from self._in_turn(line, servers, now)
@@ -68,9 +68,14 @@ class Sender:
             return False
         return not (host.breaker.on_trial and host.in_flight)
 
-    def _patience(self, line: Line) -> float:
-        settings = self._ledger.settings
-        return settings.patience if line.kind[3] else settings.batch_patience
+    def turn(self, line: Line, now: float) -> tuple[int, float, float]:
+        """The order of lines: those with a call that has waited too long, then interactive ones, then by turn."""
+        latest = line.oldest.since + self._bypass(line)
+        return (0, latest, 0.0) if now > latest else (1, not line.kind[3], line.first.tag)
+
+    def _bypass(self, line: Line) -> float:
+        """Seconds after which a call goes before all others."""
+        return self._ledger.settings.bypass if line.kind[3] else self._ledger.settings.batch_bypass
 
     def _best(self, waiting: Waiting, copies: Sequence[Copy], now: float) -> Choice:
         prices = [(price(self._ledger, copy, waiting, now, 0.0), copy) for copy in copies]
