@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 
 from mmos.placement.cost import price, terms, work
 from mmos.placement.facts import (
     Call,
     Decision,
     Failure,
+    Load,
     Look,
     Machine,
     Need,
@@ -25,6 +25,7 @@ from mmos.placement.fluid import drained_at
 from mmos.placement.ledger import Copy, Flight, Ledger, Plan, State
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
+from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
 from mmos.placement.policies import POLICIES, Memo, pick
 from mmos.placement.rates import Flow
@@ -44,8 +45,6 @@ BUSY_ELSEWHERE = 0.5
 REFUSED = {"memory": 600.0, "missing": 60.0}
 """Seconds during which a model is not loaded on a host after such a failure."""
 NOT_THE_HOST: frozenset[Failure] = frozenset({"missing", "memory"})
-SESSIONS = 10_000
-"""Sessions and jobs that are remembered."""
 NEVER = (-1, 0, float("-inf"))
 TIDY_SECONDS = 60.0
 QUIET = 0.0003
@@ -66,11 +65,10 @@ class Engine:
         self._memo = Memo()
         self._sender = Sender(self._ledger)
         self._plans = Plans(self._ledger)
+        self._overdue = Overdue(self._ledger)
         self._lines: dict[Kind, Line] = {}
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
-        self._sessions: dict[str, float] = {}
-        self._deadlines: list[tuple[float, int]] = []
         self._looks: dict[str, None] = {}
         self._number = 0
         self._tidy_at = 0.0
@@ -127,27 +125,24 @@ class Engine:
     # ------------------------------------------------------------ facts about calls
 
     def submit(self, call: Call, now: float) -> None:
-        """A call wants a host."""
+        """A call wants a host. A call that waits again after a failure may bring other hosts and keeps its turn."""
+        known = self._calls.get(call.id)
+        if known is not None:
+            if known.line is not None:
+                known.line.remove(known)
+            known.call = call
+            self._line(call).add(known)
+            return
         self._number += 1
         waiting = Waiting(call, now, 0.0, self._number)
         self._calls[call.id] = waiting
-        self._know(call, now)
+        self._ledger.meet(call)
         self._ledger.sequence.wanted(call.group or call.session, call.models[0])
         line = self._line(call)
         line.flow.count(now)
         line.learn(call, self._ledger.output(call, call.models[0]))
         waiting.tag = self._shares[call.urgent].tag(call.group or call.session, self._work(call))
         line.add(waiting)
-
-    def _know(self, call: Call, now: float) -> None:
-        """Learn how many calls continue a session."""
-        if not call.session:
-            return
-        known = self._sessions.pop(call.session, None) is not None
-        self._sessions[call.session] = now
-        self._ledger.returning += 0.05 * (known - self._ledger.returning)
-        if len(self._sessions) > SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
 
     def withdraw(self, call: str, now: float) -> int | None:
         """A call is not wanted any more. Returns its attempt, if it is on a host: cancel that."""
@@ -156,14 +151,47 @@ class Engine:
             return None
         if waiting.line is not None:
             waiting.line.remove(waiting)
-        flight = self._ledger.release(waiting.attempt, now)
+        flight = self._release(waiting.attempt, now)
         return flight.attempt if flight else None
+
+    def insist(self, call: Call, now: float) -> None:
+        """A call does not wait for hosts that failed. When all its hosts are closed to it, the one that would open first takes it."""
+        copies = [
+            copy for model in call.models for copy in self._ledger.by_model.get(model, ()) if not call.hosts or copy.host.name in call.hosts
+        ]
+        first = min(copies, key=lambda copy: (copy.closed_until, copy.host.name), default=None)
+        if first is not None and first.closed_until > now:
+            first.refused = first.host.breaker.until = now
+
+    def board(self, load: Load, now: float) -> Send | None:
+        """Let the first call that waits for an ordered load be the load. None: no call waits for it, so it needs a task of its own."""
+        lines = [line for line in self._lines.values() if len(line) and load.model in line.kind[0] and line.allows(load.host)]
+        if not lines:
+            return None
+        line = min(lines, key=lambda line: (not line.kind[3], line.first.place))
+        copy = self._ledger.hosts[load.host].copies[load.model]
+        copy.ridden = True
+        send = self._send(Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0)), now)
+        self._ledger.flights[send.attempt].rider = True
+        return send
+
+    def stays(self, host: str) -> bool:
+        """Whether a model stays in the memory of a host when those that were ordered to leave have left."""
+        return any(copy.state is not State.UNLOADING for copy in self._ledger.hosts[host].residents)
+
+    def _release(self, attempt: int, now: float) -> Flight | None:
+        flight = self._ledger.release(attempt, now)
+        if flight is not None:
+            self._plans.left(flight.copy, now)
+        return flight
 
     def progress(self, attempt: int, now: float) -> None:
         """A token of an attempt has come. The first one is enough, and then one every few seconds."""
         flight = self._ledger.flights.get(attempt)
         if flight is not None:
             flight.copy.heard = flight.copy.host.heard = now
+            if self._plans.arrived(flight.copy, now):
+                self._looks[flight.copy.host.name] = None
 
     def finished(self, attempt: int, usage: Usage, now: float) -> bool:
         """An attempt brought a reply. Returns whether it counts: an attempt that was recalled or withdrawn does not."""
@@ -171,31 +199,42 @@ class Engine:
         if flight is None:
             return False
         copy, call = flight.copy, flight.waiting.call
+        self._plans.arrived(copy, now)
         self._ledger.learn(flight, usage, now)
         self._memo.finished(copy, now - flight.sent)
         copy.heard = copy.host.heard = now
         self._ledger.sequence.finished(call.group or call.session, copy.model)
         copy.host.breaker.answered()
         if usage.load_seconds > BUSY_ELSEWHERE:
-            copy.prefixes.clear()
-            self._looks[copy.host.name] = None
+            self._loaded_for(flight, usage.load_seconds)
         if copy.state is State.ABSENT:
             self._ledger.turn(copy, State.RESIDENT, now)
         del self._calls[call.id]
         return True
 
-    def failed(self, attempt: int, failure: Failure, now: float, pause: float | None = None) -> bool:
-        """An attempt failed: the call waits again. `pause`: the seconds that a busy host asks for. Returns whether it counts."""
-        flight = self._ledger.release(attempt, now)
+    def _loaded_for(self, flight: Flight, seconds: float) -> None:
+        """A reply reports a load. One that was not foreseen has cleared the cache."""
+        if flight.rider:
+            self._ledger.learn_load(flight.copy, seconds)
+        elif flight.sent >= flight.copy.since:
+            flight.copy.prefixes.clear()
+        self._looks[flight.copy.host.name] = None
+
+    def failed(self, attempt: int, failure: Failure | None, now: float, pause: float | None = None) -> bool:
+        """An attempt failed: the call waits again. `failure`: what that says of the host. `pause`: what a busy host asks for. Returns whether it counts."""
+        flight = self._release(attempt, now)
         if flight is None:
             return False
-        self._fault(flight.copy, failure, now, pause)
+        if failure is not None:
+            self._fault(flight.copy, failure, now, pause)
         self._again(flight)
         return True
 
     def _fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
         if failure in NOT_THE_HOST:
             copy.refused = now + REFUSED[failure]
+            if copy.state is State.LOADING:
+                self._plans.end(copy.host)
             self._ledger.turn(copy, State.ABSENT, now)
         else:
             copy.host.breaker.failed(failure, now, pause)
@@ -217,6 +256,11 @@ class Engine:
     def _work(self, call: Call) -> float:
         copies = self._ledger.by_model.get(call.models[0])
         return work(self._ledger, copies[0], call) if copies else 0.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to decide before something happens: no call waits, no load is planned, no host must be looked at."""
+        return len(self._calls) == len(self._ledger.flights) and not self._looks and not self._plans.open
 
     # ------------------------------------------------------------ decisions
 
@@ -250,7 +294,7 @@ class Engine:
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
-        moments = [self._deadlines[0][0]] if self._deadlines else []
+        moments = self._overdue.next
         if any(len(line) for line in self._lines.values()):
             moments.append(now + (SOON if self._more else TICK))
             moments += [host.breaker.until for host in self._ledger.hosts.values() if host.breaker.is_open(now)]
@@ -258,35 +302,11 @@ class Engine:
 
     def _recalls(self, now: float) -> Iterator[Decision]:
         """Attempts that show no progress, if another host could do better."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, attempt = heappop(self._deadlines)
-            flight = self._ledger.flights.get(attempt)
-            if flight is None:
-                continue
-            due = self._due(flight)
-            if due > now or not self._elsewhere(flight, now):
-                heappush(self._deadlines, (max(due, now + self._settings.overdue_seconds), attempt))
-                continue
-            self._ledger.release(attempt, now)
+        for flight in self._overdue.found(now):
+            self._release(flight.attempt, now)
             flight.copy.host.breaker.failed("silent", now)
             self._again(flight)
-            yield Recall(attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)
-
-    def _due(self, flight: Flight) -> float:
-        """When a host counts as silent. A model that works on other calls shows progress, too; one that is being loaded, if any model does."""
-        copy = flight.copy
-        heard = copy.heard if copy.state is State.RESIDENT else copy.host.heard
-        expected = flight.seconds + (0.0 if copy.state is State.RESIDENT else copy.load)
-        return max(heard, flight.sent) + self._settings.overdue_factor * expected + self._settings.overdue_seconds
-
-    def _elsewhere(self, flight: Flight, now: float) -> bool:
-        call = flight.waiting.call
-        return any(
-            copy.host is not flight.copy.host and not copy.host.breaker.is_open(now) and copy.refused <= now
-            for model in call.models
-            for copy in self._ledger.by_model.get(model, ())
-            if not call.hosts or copy.host.name in call.hosts
-        )
+            yield Recall(flight.attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)
 
     def _sends(self, lines: Sequence[Line], now: float) -> Iterator[Decision]:
         for line in lines:
@@ -307,7 +327,7 @@ class Engine:
         self._ledger.take(flight)
         waiting.attempt = send.attempt
         copy.prefixes.take(send.attempt, call, self._ledger.output(call, copy.model), now)
-        heappush(self._deadlines, (self._due(flight), send.attempt))
+        self._overdue.watch(flight)
         return send
 
     def _at_once(self, now: float) -> Iterator[Decision]:

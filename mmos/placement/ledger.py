@@ -39,6 +39,10 @@ class State(Enum):
     UNLOADING = "unloading"
 
 
+SESSIONS = 10_000
+"""Sessions that are remembered, to see which calls continue one."""
+
+
 @dataclass(slots=True, eq=False)
 class Flight:
     """A call on a host."""
@@ -50,6 +54,8 @@ class Flight:
     sent: float
     seconds: float
     """Its expected time there, without waiting for a slot."""
+    rider: bool = False
+    """Whether the host loads the model for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +70,8 @@ class Copy:
     leaving: bool = False
     """Whether it waits for its last calls, to be unloaded."""
     pinned: bool = False
+    ridden: bool = False
+    """Whether a call loads it. Then further calls may follow before it is loaded."""
     window: int = 0
     size: float = 0.0
     """Its memory as the host says. 0: unknown."""
@@ -95,6 +103,11 @@ class Copy:
     def serves(self) -> bool:
         """Whether it can take calls, now or when its load ends."""
         return not self.leaving and (self.state is State.RESIDENT or self.state is State.LOADING)
+
+    @property
+    def closed_until(self) -> float:
+        """Until when no call is sent here, because the host or the model failed."""
+        return max(self.host.breaker.until, self.refused)
 
     def bytes(self, window: int = 0) -> float:
         """Its memory: as the host said, or for a window as computed."""
@@ -187,8 +200,20 @@ class Ledger:
         self.lengths = Lengths(settings.priors["output"])
         self.reads, self.writes, self.loads = Rate(), Rate(), Rate()
         self.sequence = Sequence()
+        self._sessions: dict[str, None] = {}
         self.returning = 0.5
         """The share of calls that continue a session."""
+
+    def meet(self, call: Call) -> None:
+        """Learn how many calls continue a session."""
+        if not call.session:
+            return
+        known = call.session in self._sessions
+        self._sessions.pop(call.session, None)
+        self._sessions[call.session] = None
+        self.returning += 0.05 * (known - self.returning)
+        if len(self._sessions) > SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
 
     def installed(self, host: str, models: Mapping[str, Need]) -> None:
         """Note which models a host has. A model that is gone there is forgotten when its last call has ended."""
@@ -240,6 +265,7 @@ class Ledger:
         if copy.state is state:
             return
         copy.state = state
+        copy.ridden = False
         if state is State.RESIDENT:
             copy.since = now
         elif state is State.ABSENT:

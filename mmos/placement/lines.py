@@ -69,6 +69,10 @@ class Line:
             if at < len(self._order) and self._order[at][2] is waiting:
                 at += 1
 
+    def allows(self, host: str) -> bool:
+        """Whether its calls may go to a host."""
+        return not self.kind[1] or host in self.kind[1]
+
     def add(self, waiting: Waiting) -> None:
         waiting.line = self
         if self._first > COMPACT and self._first * 2 > len(self._order):

@@ -14,10 +14,13 @@ class Plans:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.open = 0
+        """How many there are."""
 
     def adopt(self, plan: Plan, now: float) -> None:
         """From now on the victims get no calls, and the waiting calls count on the load."""
         plan.copy.host.plan = plan
+        self.open += 1
         ends = [flight.sent + flight.seconds - now for victim in plan.victims for flight in victim.flights.values()]
         plan.copy.ready = now + max(0.0, max(ends, default=0.0)) + plan.copy.load
         for victim in plan.victims:
@@ -30,7 +33,23 @@ class Plans:
             for victim in host.plan.victims:
                 victim.leaving = False
             host.plan = None
+            self.open -= 1
             self._ledger.epoch += 1
+
+    def arrived(self, copy: Copy, now: float) -> bool:
+        """A call that loads its model shows progress or has ended: the model is in memory. Returns whether that is news."""
+        if copy.state is not State.LOADING or not copy.ridden:
+            return False
+        self.end(copy.host)
+        copy.host.newest = copy.model
+        self._ledger.turn(copy, State.RESIDENT, now)
+        return True
+
+    def left(self, copy: Copy, now: float) -> None:
+        """A call has left a copy. When it was the last of those that load it, the load has not happened."""
+        if copy.state is State.LOADING and copy.ridden and not copy.flights:
+            self.end(copy.host)
+            self._ledger.turn(copy, State.ABSENT, now)
 
     def steps(self, lines: Iterable[Line], now: float) -> Iterator[Load | Unload]:
         """Take each plan as far as it goes now."""

@@ -57,6 +57,9 @@ class Sender:
         ready = [copy for copy in servers if self.has_room(copy)]
         if not ready:
             return
+        if len(servers) == len(line) == 1 and not ready[0].flights:  # a quiet host: there is nothing to weigh
+            yield Choice(line.first, ready[0], price(self._ledger, ready[0], line.first, now, 0.0))
+            return
         if now - line.oldest.since > self._bypass(line):
             yield self._best(line.oldest, ready, now)
         yield from self._warm(line, ready, now)
@@ -64,7 +67,8 @@ class Sender:
 
     def has_room(self, copy: Copy) -> bool:
         host = copy.host
-        if copy.state is not State.RESIDENT or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
+        takes = copy.state is State.RESIDENT or (copy.state is State.LOADING and copy.ridden)
+        if not takes or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
             return False
         return not (host.breaker.on_trial and host.in_flight)
 
