@@ -53,6 +53,8 @@ class ChatRequest:
     """Sent only if the user set it, because it can block the host's scheduler."""
     cold: bool = False
     """Whether the host may have to load the model first. Then the first byte may take longer."""
+    on_progress: Callable[[], None] | None = None
+    """Called whenever a part of the reply arrives, be it text, thoughts or calls."""
     guarded: bool = False
     """Whether to stop a reply that repeats itself word for word. Then the call raises Repetition."""
 

@@ -63,13 +63,14 @@ class Growing:
 
     __slots__ = (
         "_back", "_calls", "_checks", "_held", "_ids", "_known", "_lines", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size",
-        "_thoughts",
+        "_thoughts", "on_progress",
     )  # fmt: skip
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
         self._site = site
         self._ids = ids
         self._on_token = on_token
+        self.on_progress: Callable[[], None] | None = None
         self._pieces: list[str] = []
         self._thoughts: list[str] = []
         self._calls: list[ToolCall] = []
@@ -94,6 +95,8 @@ class Growing:
     async def read(self, source: Source, patience: Patience) -> None:
         while data := await source.readany():
             patience.progress()
+            if self.on_progress is not None:
+                self.on_progress()
             if self.feed(data):
                 return
         if not self.end():

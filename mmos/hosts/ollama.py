@@ -53,6 +53,7 @@ class OllamaHost:
     async def chat(self, request: ChatRequest, *, timeouts: Timeouts, on_token: OnToken | None = None) -> Reply:
         site = self._wire.site(request.model)
         stream = OllamaStream(site, self._ids, on_token)
+        stream.on_progress = request.on_progress
         if request.guarded:
             stream.guard()
         try:

@@ -110,6 +110,7 @@ class OpenAIHost:
             if unlimited:
                 more.pop(habit.limit, None)
             stream = OpenAIStream(self._wire.site(request.model), self._ids, on_token, self._clock)
+            stream.on_progress = request.on_progress
             if request.guarded:
                 stream.guard()
             try:
