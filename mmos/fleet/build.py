@@ -17,6 +17,8 @@ from mmos.hosts.face import Host, Timeouts
 from mmos.hosts.ollama import OllamaHost
 from mmos.hosts.openai import Key, OpenAIHost
 
+GIB = 1 << 30
+
 
 def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) -> tuple[list[Seat], Timeouts]:
     """The seats for `{"name": {"url": …}}`, checked like a file, or for the path of a file."""
@@ -28,7 +30,12 @@ def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) ->
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:
-    return [Seat(_host(name, server), server.parallel, time_scale or server.time_scale) for name, server in servers.items()]
+    return [_seat(name, server, time_scale or server.time_scale) for name, server in servers.items()]
+
+
+def _seat(name: str, server: Server, time_scale: float) -> Seat:
+    memory = None if server.vram_gb is None else server.vram_gb * GIB
+    return Seat(_host(name, server), server.parallel, time_scale, memory)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

@@ -8,32 +8,22 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-from mmos.errors import (
-    BadRequest,
-    HostBusy,
-    HostError,
-    HostTimeout,
-    ModelMissing,
-    StreamCut,
-    UsageError,
-    WindowExceeded,
-)
+from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
-from mmos.fleet.refusals import known_fault, lacking, nobody
-from mmos.fleet.seats import Seat, SeatRequest, Seats, find
+from mmos.fleet.dispatcher import Dispatcher, figures
+from mmos.fleet.place import Place, Recalled
+from mmos.fleet.refusals import known_fault, lacking, nobody, silent
+from mmos.fleet.seats import Seat, find
+from mmos.fleet.tries import Tries, failure_of, is_final
 from mmos.hosts.describing import described
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
 from mmos.names import canonical
+from mmos.placement.facts import Call, Usage
 from mmos.prompting.budget import estimate, weigh
-
-ATTEMPTS = 3
-"""Attempts of one call on one host when its error may pass."""
 
 CENSUS_SECONDS = 60.0
 SMALLEST_WINDOW = 4096
@@ -43,22 +33,14 @@ MISCOUNT = 1.5
 ANSWER = 1024
 """Tokens of the window that are planned for the answer."""
 
-SESSIONS_KEPT = 10_000
-
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 30.0
-PAUSE_BESIDE_OTHERS = 2.0
-"""Seconds. When a busy host asks for a longer pause, the call goes to another host if there is one."""
-
-UNLIKELY = 4.0
-"""MMOS does not believe a host that refuses a prompt as too long when its estimate is below one such part of the window."""
-
-_STOP = stop_after_attempt(ATTEMPTS - 1)  # the first attempt is made without tenacity
-_BACKOFF = wait_random_exponential(multiplier=0.2, max=5.0)
+BYTES_PER_TOKEN = 4
+"""For the tools of a request, whose exact count does not matter for its place."""
 
 _log = logger("mmos.fleet")
 
 Result = TypeVar("Result")
+Attempt: TypeAlias = Callable[[Place], Awaitable[tuple[Result, Usage]]]
+"""Sends a call to a place, and returns the result with its figures."""
 
 
 class Observer:
@@ -101,10 +83,9 @@ class Fleet:
     """All hosts. `ask` sends a call to the best of them. Make a fleet with `Fleet.open`."""
 
     def __init__(self, seats: Iterable[Seat], *, timeouts: Timeouts | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seats = Seats(seats, clock)
+        self._dispatcher = Dispatcher(seats, clock)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
-        self._sessions: dict[str, str] = {}
         self._windows: dict[str, int] = {}
 
     @classmethod
@@ -128,7 +109,7 @@ class Fleet:
         return cls(seats, timeouts=timeouts)
 
     def __repr__(self) -> str:
-        return f"<Fleet: {', '.join(self._seats.by_name) or 'no hosts'}>"
+        return f"<Fleet: {', '.join(self._dispatcher.by_name) or 'no hosts'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -137,18 +118,19 @@ class Fleet:
         await self.close()
 
     async def close(self) -> None:
+        await self._dispatcher.close()
         await asyncio.gather(*(seat.host.close() for seat in self.seats))
 
     @property
     def seats(self) -> Collection[Seat]:
-        return self._seats.by_name.values()
+        return self._dispatcher.by_name.values()
 
     def host(self, name: str) -> Host:
         """The client of the host with this `name`. It lists and loads models. Raises `UsageError` if there is no such host."""
         try:
-            return self._seats.by_name[name].host
+            return self._dispatcher.by_name[name].host
         except KeyError:
-            raise UsageError(f"There is no host named {name!r}; hosts: {', '.join(self._seats.by_name) or 'none'}.") from None
+            raise UsageError(f"There is no host named {name!r}; hosts: {', '.join(self._dispatcher.by_name) or 'none'}.") from None
 
     # ---------------------------------------------------------------- asking
 
@@ -196,8 +178,10 @@ class Fleet:
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of `texts`, in their order. `model` is the name of an embedding model."""
 
-        async def call(seat: Seat) -> list[list[float]]:
-            return await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
+        async def call(place: Place) -> tuple[list[list[float]], Usage]:
+            seat, since = place.seat, self._clock()
+            vectors = await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
+            return vectors, Usage(0.0, (self._clock() - since) * seat.time_scale, 0.0, 0.0)
 
         return await self._anywhere(Ask(ChatRequest(model, (), 0)), call)
 
@@ -216,83 +200,81 @@ class Fleet:
 
         begun = self._clock()
 
-        async def call(seat: Seat) -> Reply:
-            return await self._chat(seat, ask, begun)
+        async def call(place: Place) -> tuple[Reply, Usage]:
+            return await self._chat(place, ask, begun)
 
-        reply = await self._anywhere(ask, call)
-        if ask.session:
-            self._remember(ask.session, reply.host)
-        return reply
+        return await self._anywhere(ask, call)
 
-    async def _anywhere(self, ask: Ask, call: Callable[[Seat], Awaitable[Result]]) -> Result:
+    async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        model = ask.request.model
-        hosts = list(await self._candidates(model, ask.servers))
-        errors: dict[str, HostError] = {}
-        while hosts:
-            request = SeatRequest(canonical(model), hosts, self._sessions.get(ask.session, ""), ask.urgent)
-            seat, others = await self._seats.take(request), len(hosts) > 1
-            try:
-                return await self._patiently(seat, ask, call, others=others)
-            except HostError as error:
-                if ask.observer.takes(error) or not (error.elsewhere or error.retry or (others and _is_doubtful(error, ask.request))):
-                    raise
-                errors[seat.name] = error
-                hosts.remove(seat.name)
-            finally:
-                self._seats.leave(seat, canonical(model))
-        raise nobody(model, errors)
-
-    async def _patiently(self, seat: Seat, ask: Ask, call: Callable[[Seat], Awaitable[Result]], *, others: bool) -> Result:
-        """Retry the call on the same host while its error may pass; not for long if there are `others`."""
-
-        async def attempt() -> Result:
-            try:
-                result = await call(seat)
-            except HostError as error:
-                if _tells_of_the_host(error):
-                    seat.failed(self._clock())
-                _log.info("call_failed", host=seat.name, model=ask.request.model, code=error.code, failures=seat.failures)
-                ask.observer.failed(seat.name, error)
-                raise
-            seat.answered(canonical(ask.request.model), self._clock())
-            return result
-
-        async def pause(seconds: float) -> None:
-            await asyncio.sleep(seconds / seat.time_scale)
-
-        def may_pass(error: BaseException) -> bool:
-            long = others and isinstance(error, HostBusy) and (error.retry_after or 0.0) > PAUSE_BESIDE_OTHERS
-            return isinstance(error, HostError) and error.retry and not long
-
+        tries = Tries(list(await self._candidates(ask.request.model, ask.servers)))
+        if len(tries.hosts) > 1:
+            await self._dispatcher.refresh(tries.hosts)
+        wish = self._wish(ask, tries.hosts)
         try:
-            return await attempt()  # nearly every call ends here; the retry library would add a tenth to its cost
-        except HostError as error:
-            if not may_pass(error) or ask.observer.takes(error):
-                raise
-            await pause(_first_pause(error))
-        return await AsyncRetrying(sleep=pause, stop=_STOP, wait=_wait, retry=retry_if_exception(may_pass), reraise=True)(attempt)
+            place = await self._place(wish, ask, tries)
+            while True:
+                try:
+                    return await self._attempt(place, ask, call)
+                except Recalled:
+                    ask.observer.failed(place.seat.name, silent(place.seat.name, ask.request.model))
+                    place = await self._dispatcher.again(wish.id)
+                except HostError as error:
+                    self._judge(place, ask, error, tries)
+                    place = await self._place(wish, ask, tries)
+        finally:
+            self._dispatcher.withdraw(wish.id)
 
-    async def _chat(self, seat: Seat, ask: Ask, begun: float) -> Reply:
-        placed_at = self._clock()
-        cold = not seat.is_warm(canonical(ask.request.model), placed_at)
-        request = replace(ask.request, cold=cold) if cold else ask.request
+    def _wish(self, ask: Ask, hosts: Sequence[str]) -> Call:
+        request = ask.request
+        tokens = sum(map(weigh, request.messages)) + len(request.tools) / BYTES_PER_TOKEN
+        return Call(
+            self._dispatcher.number(), (canonical(request.model),), tokens, hosts=tuple(hosts), session=ask.session, urgent=ask.urgent
+        )
+
+    async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
+        """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""
+        if not tries.hosts:
+            raise nobody(ask.request.model, tries.errors)
+        while not (hosts := tries.ready(self._clock())):
+            self._dispatcher.withdraw(wish.id)
+            await asyncio.sleep(tries.pause(self._clock()))
+        call = wish if hosts == wish.hosts else replace(wish, hosts=hosts)
+        return await self._dispatcher.take(call, ask.request.model, ask.request.num_ctx)
+
+    async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
+        with place:
+            result, usage = await call(place)
+        self._dispatcher.finished(place, usage)
+        place.seat.answered(canonical(ask.request.model), self._clock())
+        return result
+
+    def _judge(self, place: Place, ask: Ask, error: HostError, tries: Tries) -> None:
+        """An attempt failed. Raises the error if nobody can serve the call, or the caller can use what came."""
+        name, others = place.seat.name, len(tries.hosts) > 1
+        _log.info("call_failed", host=name, model=ask.request.model, code=error.code)
+        ask.observer.failed(name, error)
+        self._dispatcher.failed(place, failure_of(error) if others else None, getattr(error, "retry_after", None))
+        if ask.observer.takes(error) or is_final(error, ask.request, others=others):
+            raise error
+        tries.failed(name, error, self._clock(), place.seat.time_scale)
+
+    async def _chat(self, place: Place, ask: Ask, begun: float) -> tuple[Reply, Usage]:
+        seat, placed_at = place.seat, self._clock()
+        cold = place.loads or not seat.is_warm(place.send.model, placed_at)
+        request = ask.request
+        if cold or self._dispatcher.has_choices:
+            request = replace(request, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await seat.look()
         ask.observer.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
-        _log.debug("call_served", host=seat.name, model=ask.request.model, cold=cold, seconds=round(self._clock() - begun, 3))
+        _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queue_seconds = round((placed_at - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
-        placement = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds}
-        if reply.usage.loaded and await seat.swapped(ask.request.model, placed_at):
+        placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.terms}
+        if reply.usage.loaded and (place.swaps or await seat.swapped(request.model, placed_at)):
             placement["swap"] = True
-        return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement)
-
-    def _remember(self, session: str, host: str) -> None:
-        self._sessions.pop(session, None)
-        self._sessions[session] = host
-        if len(self._sessions) > SESSIONS_KEPT:
-            del self._sessions[next(iter(self._sessions))]
+        return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement), figures(reply.usage)
 
     def _window(self, model: str, tokens: float) -> int:
         """The smallest power of two that fits the prompt and the answer. It never shrinks, because another window reloads the model."""
@@ -308,7 +290,7 @@ class Fleet:
     async def _candidates(self, model: str, servers: tuple[str, ...]) -> Sequence[str]:
         if servers:
             return servers
-        names = list(self._seats.by_name)
+        names = list(self._dispatcher.by_name)
         if len(names) == 1:
             return names
         for fresh in (False, True):  # the lists may be a minute old: ask again before giving up
@@ -328,8 +310,8 @@ class Fleet:
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
         """Why each host cannot serve a model, by their last answers. Empty when a host can, or when one has not been asked yet."""
         found: dict[str, HostError] = {}
-        for name in servers or tuple(self._seats.by_name):
-            fault = known_fault(self._seats.by_name[name], model)
+        for name in servers or tuple(self._dispatcher.by_name):
+            fault = known_fault(self._dispatcher.by_name[name], model)
             if fault is None:
                 return {}
             found[name] = fault
@@ -341,14 +323,15 @@ class Fleet:
                 return
             try:
                 seat.installed, seat.silent = {canonical(model.name): model for model in await seat.host.tags()}, None
+                self._dispatcher.counted(seat)
             except HostError as error:
                 seat.installed, seat.silent = None, error
             seat.counted_at = self._clock()
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What the first host that knows the model says about it. None: no host can say."""
-        for name in servers or tuple(self._seats.by_name):
-            seat = self._seats.by_name[name]
+        for name in servers or tuple(self._dispatcher.by_name):
+            seat = self._dispatcher.by_name[name]
             await self._count(seat, self._clock() - CENSUS_SECONDS)
             known = find(seat.installed, model)
             if known is None:
@@ -365,34 +348,6 @@ class Fleet:
         return None
 
 
-def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
-    """Whether other hosts may still serve a refused request: the host gave no known reason, or the prompt is far below its window."""
-    if isinstance(error, BadRequest):
-        return error.unexplained
-    weight = sum(map(weigh, request.messages)) + estimate(request.tools.decode())
-    return isinstance(error, WindowExceeded) and weight * UNLIKELY < request.num_ctx
-
-
 def _most_tokens(request: ChatRequest) -> int:
     """The highest count of tokens that is possible: one for each byte, and some for the words that a template adds."""
     return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST_WINDOW
-
-
-def _tells_of_the_host(error: HostError) -> bool:
-    """Whether an error is the host's own, not one of the request or of a missing model."""
-    return (error.elsewhere or error.retry) and not isinstance(error, ModelMissing)
-
-
-def _first_pause(error: HostError) -> float:
-    """Seconds before the first retry: none after a broken connection, a moment for a busy or failing host."""
-    if isinstance(error, HostBusy):
-        return min(error.retry_after or FIRST_PAUSE, LONGEST_PAUSE)
-    return 0.0 if isinstance(error, StreamCut) else FIRST_PAUSE
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds before a further retry: what the host asks for. Default: longer each time, with a random part, so that callers do not come all at once."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, HostBusy) and error.retry_after is not None:
-        return min(error.retry_after, LONGEST_PAUSE)
-    return _BACKOFF(state)

@@ -29,6 +29,10 @@ def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
     return error
 
 
+def silent(host: str, model: str) -> HostTimeout:
+    return HostTimeout(f"{host} showed no progress, so {model} is asked on another host.", stage="progress", host=host, model=model)
+
+
 def lacking(seat: Seat, model: str) -> ModelMissing:
     names = sorted(entry.name for entry in (seat.installed or {}).values())
     more = f" and {len(names) - MOST_MODELS} more" if len(names) > MOST_MODELS else ""

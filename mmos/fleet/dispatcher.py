@@ -1,0 +1,323 @@
+"""Drives the placement engine for the hosts of a fleet: it reports what happens to it, and does what it decides."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from mmos import messages
+from mmos.errors import HostError
+from mmos.fleet.memory import OVERHEAD
+from mmos.fleet.place import Place
+from mmos.fleet.seats import Seat
+from mmos.hosts.face import Loaded, Timeouts
+from mmos.names import canonical
+from mmos.placement.engine import Engine
+from mmos.placement.facts import Call, Failure, Load, Look, Machine, Need, Recall, Resident, Send, Unload, Usage
+
+LOOK_SECONDS = 3.0
+"""Seconds of the hosts' time between two looks at their loaded models, while calls wait."""
+SHORTEST_PAUSE = 0.1
+"""Seconds of our time between two such looks at least, however fast the hosts' clocks run."""
+LISTED_SECONDS = 60.0
+"""A list of loaded models that is older than that, in the hosts' time, is renewed before a host is chosen."""
+PATIENCE = 1.0
+"""Seconds that a host has to list its loaded models. A worse placement is better than a call that waits."""
+UNKNOWN_SIZE = 5e9
+"""The bytes that MMOS plans for a model whose size it does not know."""
+WINDOW = 4096
+"""The window of a model that is loaded before any call has asked for one."""
+
+
+class Dispatcher:
+    """Places calls. `take` waits for a place. Whoever got one reports `finished` or `failed`, and after a failure `take` or `withdraw`."""
+
+    def __init__(self, seats: Iterable[Seat], clock: Callable[[], float], policy: str = "completion_time") -> None:
+        self.by_name = {seat.name: seat for seat in seats}
+        self._clock = clock
+        scales = {seat.time_scale for seat in self.by_name.values()}
+        self._scale = scales.pop() if len(scales) == 1 else 1.0
+        self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
+        self._numbers = itertools.count(1)
+        self._needs: dict[str, dict[str, Need]] = {name: {} for name in self.by_name}
+        self._names: dict[str, tuple[str, int]] = {}
+        """Each model as its last caller wrote it, and the window of that call."""
+        self._open: set[str] = set()
+        """Calls that wait or are on a host."""
+        self._places: dict[int, Place] = {}
+        self._granted: dict[str, Place] = {}
+        """Places whose calls have not taken them yet."""
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._emptied: set[str] = set()
+        """Hosts where a model was unloaded for the load to come."""
+        self._listed: dict[str, float] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._polling = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def now(self) -> float:
+        """In the hosts' seconds."""
+        return self._clock() * self._scale
+
+    def number(self) -> str:
+        """A name for a new call."""
+        return f"c{next(self._numbers)}"
+
+    # ------------------------------------------------------------ calls
+
+    async def take(self, call: Call, name: str = "", window: int = 0) -> Place:
+        """A place for the call, as soon as the engine gives it one. `name`: its model as the caller wrote it."""
+        for host in call.hosts:
+            self._know(host, call.models[0])
+        self._names[call.models[0]] = name or call.models[0], window
+        now = self.now
+        self._engine.insist(call, now)
+        self._engine.submit(call, now)
+        self._open.add(call.id)
+        self._pump()
+        return await self.again(call.id)
+
+    async def again(self, call: str) -> Place:
+        """The next place of a call that waits."""
+        while call not in self._granted:
+            self._waiting[call] = asyncio.get_running_loop().create_future()
+            self._poll()
+            try:
+                await self._waiting[call]
+            except asyncio.CancelledError:
+                self.withdraw(call)
+                raise
+            finally:
+                del self._waiting[call]
+        return self._granted.pop(call)
+
+    def begun(self, place: Place) -> None:
+        """A part of the reply has come."""
+        self._engine.progress(place.send.attempt, self.now)
+
+    def finished(self, place: Place, usage: Usage) -> None:
+        self._leave(place.send.attempt)
+        if self._engine.finished(place.send.attempt, usage, self.now):
+            self._open.discard(place.send.call.id)
+        self._pump()
+
+    def failed(self, place: Place, failure: Failure | None, pause: float | None = None) -> None:
+        """An attempt failed. Its call takes part again when the caller says for which hosts it waits."""
+        self._leave(place.send.attempt)
+        self._engine.failed(place.send.attempt, failure, self.now, pause)
+
+    def withdraw(self, call: str) -> None:
+        """A call is not wanted any more, or not now."""
+        if call not in self._open:
+            return
+        self._open.remove(call)
+        attempt = self._engine.withdraw(call, self.now)
+        self._granted.pop(call, None)
+        if attempt is not None:
+            self._leave(attempt)
+        self._pump()
+
+    def _leave(self, attempt: int) -> None:
+        place = self._places.pop(attempt, None)
+        if place is not None:
+            place.seat.in_flight[place.send.model] -= 1
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ------------------------------------------------------------ what the engine decides
+
+    def _pump(self) -> None:
+        if not self._engine.is_quiet:
+            self._decide()
+
+    def _decide(self) -> None:
+        """Do what the engine decides. What is done at once may lead to more decisions."""
+        now = self.now
+        again = True
+        while again:
+            again = False
+            for decision in self._engine.decide(now):
+                again = self._do(decision, now) or again
+        self._set_timer(now)
+
+    def _do(self, decision: Send | Recall | Load | Unload | Look, now: float) -> bool:
+        """Do one thing. Returns whether the engine may have more to decide."""
+        match decision:
+            case Send():
+                self._grant(decision)
+            case Recall():
+                place = self._places[decision.attempt]
+                self._leave(decision.attempt)
+                self._granted.pop(decision.call.id, None)  # it had not been taken yet
+                place.recall()
+            case Load():
+                return self._load(decision, now)
+            case Unload() if self._engine.stays(decision.host):
+                self.by_name[decision.host].warm.pop(decision.model, None)
+                self._emptied.add(decision.host)
+                self._start(self._unload(decision))
+            case Unload():  # the host has to make room for the load, and can unload only this model
+                self.by_name[decision.host].warm.pop(decision.model, None)
+                self._engine.unloaded(decision.host, decision.model, now)
+                return True
+            case Look() if self.has_choices:
+                self._look(decision.host)
+        return False
+
+    def _grant(self, send: Send, *, loads: bool = False, swaps: bool = False) -> None:
+        seat = self.by_name[send.host]
+        seat.in_flight[send.model] += 1
+        self._places[send.attempt] = self._granted[send.call.id] = Place(seat, send, loads, swaps)
+        waiting = self._waiting.get(send.call.id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    def _load(self, load: Load, now: float) -> bool:
+        """A call that waits for a model is its load: so its reply says what the load took."""
+        send = self._engine.board(load, now)
+        if send is None:
+            self._start(self._preload(load))
+            return False
+        self._grant(send, loads=True, swaps=load.host in self._emptied)
+        self._emptied.discard(load.host)
+        return True
+
+    def _set_timer(self, now: float) -> None:
+        """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
+        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 else None  # one host has no other to recall a call for
+        if moment is None:
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(0.0, moment - now) / self._scale + 1e-4
+        if self._timer is None or self._timer.when() > due:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._decide()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _unload(self, unload: Unload) -> None:
+        done = True
+        try:
+            await self.by_name[unload.host].host.unload(self._names.get(unload.model, (unload.model, 0))[0])
+        except HostError:
+            done = False
+        self._engine.unloaded(unload.host, unload.model, self.now, done=done)
+        self._pump()
+
+    async def _preload(self, load: Load) -> None:
+        seat, (name, window) = self.by_name[load.host], self._names.get(load.model, (load.model, 0))
+        since = self.now
+        try:
+            await seat.host.preload(name, num_ctx=window or WINDOW, timeouts=Timeouts().scaled(seat.time_scale))
+        except HostError:
+            self._engine.load_failed(load.host, load.model, "error", self.now)
+        else:
+            self._engine.loaded(load.host, load.model, self.now - since, self.now)
+        self._pump()
+
+    # ------------------------------------------------------------ what hosts have
+
+    def counted(self, seat: Seat) -> None:
+        """A host has listed its models."""
+        sizes = {model: installed.size for model, installed in (seat.installed or {}).items()}
+        self._needs[seat.name] |= {model: _need(size) for model, size in sizes.items()}
+        self._engine.installed(seat.name, self._needs[seat.name])
+
+    def _know(self, host: str, model: str) -> None:
+        """A call names a model and a host that has not listed it."""
+        needs = self._needs[host]
+        if model not in needs:
+            needs[model] = _need(0)
+            self._engine.installed(host, needs)
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether there is anything to choose: with one host and one model, nothing depends on what is in its memory."""
+        return len(self.by_name) > 1 or any(len(needs) > 1 for needs in self._needs.values())
+
+    async def refresh(self, hosts: Iterable[str]) -> None:
+        """Before a host is chosen: renew the lists of loaded models that are old. A host that does not answer soon is not waited for."""
+        since = self.now - LISTED_SECONDS
+        looks = [look for host in hosts if self._listed.get(host, float("-inf")) <= since if (look := self._look(host))]
+        if looks:
+            await asyncio.wait(looks)
+
+    def _look(self, host: str) -> asyncio.Task[None] | None:
+        """List the loaded models of a host. Two who need the list at the same time share it."""
+        if not self.by_name[host].host.abilities.tells_loaded:
+            return None
+        if host not in self._looks:
+            self._listed[host] = self.now
+            self._looks[host] = self._start(self._list(host))
+        return self._looks[host]
+
+    async def _list(self, host: str) -> None:
+        asked = self.now
+        try:
+            async with asyncio.timeout(PATIENCE):
+                models = await self.by_name[host].host.ps()
+        except (HostError, TimeoutError):
+            return
+        finally:
+            del self._looks[host]
+        self._engine.resident(host, map(_resident, models), self.now, asked=asked)
+        self._pump()
+
+    def _poll(self) -> None:
+        """Look at the hosts again and again while calls wait."""
+        if not self._polling and self.has_choices:
+            self._polling = True
+            self._start(self._look_often())
+
+    async def _look_often(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(max(LOOK_SECONDS / self._scale, SHORTEST_PAUSE))
+                for host in self.by_name if self._waiting else ():
+                    self._look(host)
+        finally:
+            self._polling = False
+
+
+def _machine(seat: Seat) -> Machine:
+    abilities = seat.host.abilities
+    return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded)
+
+
+def _need(size: float) -> Need:
+    return Need((size or UNKNOWN_SIZE) + OVERHEAD)
+
+
+def _resident(loaded: Loaded) -> Resident:
+    return Resident(canonical(loaded.name), loaded.size_vram or loaded.size)
+
+
+def figures(usage: messages.Usage) -> Usage:
+    """The figures of a reply, for the engine."""
+    return Usage(
+        usage.prompt_tokens,
+        usage.prompt_seconds,
+        usage.output_tokens,
+        usage.output_seconds,
+        usage.load_seconds,
+        usage.total_seconds,
+        usage.cached_tokens,
+    )

@@ -1,0 +1,57 @@
+"""A call's place on a host, which the engine can take away."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from mmos.errors import HostError
+from mmos.fleet.seats import Seat
+from mmos.placement.facts import Send, Terms
+
+_TERMS = tuple(term.name for term in fields(Terms))
+
+
+class Recalled(Exception):
+    """The engine gave up an attempt, because its host showed no progress and another one can serve the call."""
+
+
+@dataclass(eq=False)
+class Place:
+    """The place of one attempt. Use it as a context: when the engine takes the place away, `Recalled` is raised, and the call waits again."""
+
+    seat: Seat
+    send: Send
+    loads: bool = False
+    """Whether the host loads the model for this attempt."""
+    swaps: bool = False
+    """Whether another model had to leave for that."""
+    _task: asyncio.Task[Any] | None = field(default=None, init=False)
+    _before: int = field(default=0, init=False)
+    _recalled: bool = field(default=False, init=False)
+
+    def __enter__(self) -> Place:
+        self._task = asyncio.current_task()
+        self._before = self._task.cancelling() if self._task else 0
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        task, self._task = self._task, None
+        if not self._recalled or task is None:
+            return
+        # As in asyncio.timeout: a cancellation from outside in the meantime comes first.
+        if task.uncancel() <= self._before and kind is not None and issubclass(kind, asyncio.CancelledError | HostError):
+            raise Recalled from error
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The terms of the decision that are not zero, in seconds."""
+        terms = self.send.terms
+        seconds = {name: round(getattr(terms, name), 3) for name in _TERMS}
+        return {name: value for name, value in seconds.items() if value}
+
+    def recall(self) -> None:
+        if self._task is not None and not self._recalled:
+            self._recalled = True
+            self._task.cancel()

@@ -1,0 +1,93 @@
+"""Follows one call through its attempts: which hosts may still serve it, and when each may be tried again."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mmos.errors import BadRequest, HostBusy, HostError, HostTimeout, HostUnreachable, ModelMissing, OutOfMemory, StreamCut, WindowExceeded
+from mmos.hosts.face import ChatRequest
+from mmos.placement.facts import Failure
+from mmos.prompting.budget import estimate, weigh
+
+ATTEMPTS = 3
+"""Attempts of one call on one host when its error may pass."""
+
+FIRST_PAUSE = 0.2
+LONGEST_BACKOFF = 5.0
+LONGEST_PAUSE = 30.0
+"""Seconds of the host's time. A busy host may ask for more."""
+
+UNLIKELY = 4.0
+"""MMOS does not believe a host that refuses a prompt as too long when its estimate is below one such part of the window."""
+
+
+@dataclass
+class Tries:
+    """The attempts of one call. Times are seconds of MMOS's clock."""
+
+    hosts: list[str]
+    """The hosts that may still serve the call."""
+    chance: Callable[[], float] = random.random
+    errors: dict[str, HostError] = field(default_factory=dict)
+    """The last errors of hosts that cannot serve it, in the order in which they were given up."""
+    _made: Counter[str] = field(default_factory=Counter)
+    _due: dict[str, float] = field(default_factory=dict)
+
+    def ready(self, now: float) -> tuple[str, ...]:
+        """The hosts that may be tried now."""
+        return tuple(host for host in self.hosts if self._due.get(host, now) <= now) if self._due else tuple(self.hosts)
+
+    def pause(self, now: float) -> float:
+        """Seconds until the first host may be tried again."""
+        return max(0.0, min(self._due[host] for host in self.hosts) - now)
+
+    def failed(self, host: str, error: HostError, now: float, time_scale: float) -> None:
+        """An attempt failed: the host may be tried later, or it is given up."""
+        self._made[host] += 1
+        if error.retry and self._made[host] < ATTEMPTS:
+            self._due[host] = now + self._pause(host, error) / time_scale
+        else:
+            self.hosts.remove(host)
+            self.errors[host] = error
+
+    def _pause(self, host: str, error: HostError) -> float:
+        """Seconds: what the host asks for. Default: none after a broken connection, then longer each time, with chance, so that callers do not come all at once."""
+        first = self._made[host] == 1
+        if isinstance(error, HostBusy) and (first or error.retry_after is not None):
+            return min(error.retry_after or FIRST_PAUSE, LONGEST_PAUSE)
+        if first:
+            return 0.0 if isinstance(error, StreamCut) else FIRST_PAUSE
+        return self.chance() * min(LONGEST_BACKOFF, FIRST_PAUSE * 2.0 ** self._made[host])
+
+
+def is_final(error: HostError, request: ChatRequest, *, others: bool) -> bool:
+    """Whether nobody can serve the request after this error. `others`: further hosts may serve it."""
+    return not (error.elsewhere or error.retry or (others and _is_doubtful(error, request)))
+
+
+def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
+    """Whether other hosts may still serve a refused request: the host gave no known reason, or the prompt is far below its window."""
+    if isinstance(error, BadRequest):
+        return error.unexplained
+    return isinstance(error, WindowExceeded) and tokens_of(request) * UNLIKELY < request.num_ctx
+
+
+def tokens_of(request: ChatRequest) -> float:
+    """The estimated tokens of the prompt."""
+    return sum(map(weigh, request.messages)) + estimate(request.tools.decode())
+
+
+def failure_of(error: HostError) -> Failure | None:
+    """What an error says of its host. None: it says nothing, or only that a model is not there, which the next list of its models shows."""
+    if isinstance(error, ModelMissing) or not (error.elsewhere or error.retry):
+        return None
+    kinds: tuple[tuple[type[HostError], Failure], ...] = (
+        (HostUnreachable, "gone"),
+        (HostTimeout, "silent"),
+        (HostBusy, "busy"),
+        (OutOfMemory, "memory"),
+    )
+    return next((failure for kind, failure in kinds if isinstance(error, kind)), "error")
