@@ -98,3 +98,14 @@ def test_a_call_whose_hosts_all_failed_goes_to_the_one_that_would_open_first() -
     assert sent(engine.decide(0.1)) == []
     engine.insist(call(8, "x", "y"), 0.1)
     assert sent(engine.decide(0.1)) == [("c8", "y")]
+
+
+def test_a_host_that_lists_the_model_before_its_call_shows_progress_can_load_another_one_later() -> None:
+    engine = fleet("x")
+    engine.submit(call(0), 0.0)
+    first = boarded(engine)
+    hold(engine, "x", "a", now=1.0)
+    assert kinds(engine.decide(1.0)) == []
+    engine.finished(first.attempt, USAGE, 10.0)
+    engine.submit(call(1, model="b"), 11.0)
+    assert kinds(engine.decide(11.0)) == ["Unload"]

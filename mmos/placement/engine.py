@@ -170,7 +170,7 @@ class Engine:
             return None
         line = min(lines, key=lambda line: (not line.kind[3], line.first.place))
         copy = self._ledger.hosts[load.host].copies[load.model]
-        copy.ridden = True
+        self._plans.ride(copy)
         send = self._send(Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0)), now)
         self._ledger.flights[send.attempt].rider = True
         return send

@@ -186,6 +186,8 @@ class Plan:
     loss: float
     begun: bool = False
     """Whether the load was ordered."""
+    ridden: bool = False
+    """Whether a call is the load, and not a task that reports its end."""
 
 
 class Ledger:

@@ -36,6 +36,12 @@ class Plans:
             self.open -= 1
             self._ledger.epoch += 1
 
+    def ride(self, copy: Copy) -> None:
+        """A call is the load."""
+        copy.ridden = True
+        if copy.host.plan is not None:
+            copy.host.plan.ridden = True
+
     def arrived(self, copy: Copy, now: float) -> bool:
         """A call that loads its model shows progress or has ended: the model is in memory. Returns whether that is news."""
         if copy.state is not State.LOADING or not copy.ridden:
@@ -55,7 +61,11 @@ class Plans:
         """Take each plan as far as it goes now."""
         for host in self._ledger.hosts.values():
             plan = host.plan
-            if plan is None or plan.begun:
+            if plan is None:
+                continue
+            if plan.begun:
+                if plan.ridden and plan.copy.state is not State.LOADING:  # the host listed the model before the call showed progress
+                    self.end(host)
                 continue
             if host.breaker.is_open(now) or self._is_needless(plan, lines):
                 self.end(host)
