@@ -8,9 +8,11 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 
 from bench.fleet_cost import Cost, costs
-from bench.fleet_figures import Score, Table, measured
+from bench.fleet_figures import Score, Table, measured, play
+from bench.fleet_live import play_live
 from bench.fleet_traces import TRACES, varied
 
 from mmos.placement.policies import POLICIES
@@ -31,7 +33,8 @@ def main() -> int:
     given = _arguments()
     makers = {name: varied(TRACES[name]) if given.varied else TRACES[name] for name in given.trace or TRACES}
     policies = list(dict.fromkeys([OURS, "least_busy", *(given.policy or POLICIES)]))
-    table = measured(makers, policies, range(given.first, given.first + given.seeds), told=not given.unknown_memory)
+    player = play_live if given.live else partial(play, told=not given.unknown_memory)
+    table = measured(makers, policies, range(given.first, given.first + given.seeds), player)
     cost = None if given.no_cost else costs()
     missed = list(_missed(table, cost))
     if given.json:
@@ -85,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--varied", action="store_true", help="vary hosts, speeds, sizes and loads with the seed")
     parser.add_argument("--unknown-memory", action="store_true", help="do not tell the engine how much memory the hosts have")
+    parser.add_argument("--live", action="store_true", help="play the traces through mmos.Fleet and rehearsal hosts over HTTP")
     parser.add_argument("--no-cost", action="store_true", help="do not measure the time of the decisions")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--check", action="store_true", help="exit 1 when a goal is missed")

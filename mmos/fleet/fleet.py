@@ -82,8 +82,15 @@ class Ask:
 class Fleet:
     """All hosts. `ask` sends a call to the best of them. Make a fleet with `Fleet.open`."""
 
-    def __init__(self, seats: Iterable[Seat], *, timeouts: Timeouts | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._dispatcher = Dispatcher(seats, clock)
+    def __init__(
+        self,
+        seats: Iterable[Seat],
+        *,
+        timeouts: Timeouts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        policy: str = "completion_time",
+    ) -> None:
+        self._dispatcher = Dispatcher(seats, clock, policy)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._windows: dict[str, int] = {}

@@ -133,9 +133,13 @@ Table = Mapping[str, Mapping[str, Score]]
 """For each trace the score of each policy."""
 
 
-def measured(makers: Mapping[str, Callable[[int], Trace]], policies: Sequence[str], seeds: Sequence[int], **options: bool) -> Table:
+def measured(
+    makers: Mapping[str, Callable[[int], Trace]],
+    policies: Sequence[str],
+    seeds: Sequence[int],
+    player: Callable[[Trace, str], tuple[Score, list[Done]]] = play,
+) -> Table:
     """The means over some seeds."""
     return {
-        name: {policy: averaged([play(make(seed), policy, **options)[0] for seed in seeds]) for policy in policies}  # type: ignore[arg-type]
-        for name, make in makers.items()
+        name: {policy: averaged([player(make(seed), policy)[0] for seed in seeds]) for policy in policies} for name, make in makers.items()
     }

@@ -1,0 +1,99 @@
+"""Plays the traces of the fleet bench through `mmos.Fleet` and rehearsal hosts over HTTP. Their time jumps from one timer to the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from bench.fleet_driver import Done, Play, Wish
+from bench.fleet_figures import Score, score
+from bench.fleet_traces import Trace
+from mmos.config.load import from_mapping
+from mmos.errors import HostError
+from mmos.fleet.build import seats_of_servers
+from mmos.fleet.fleet import Ask, Fleet
+from mmos.hosts.face import ChatRequest, Timeouts
+from mmos.messages import Message
+from mmos.rehearsal.faults import ActiveFault
+from mmos.rehearsal.host import Host
+from mmos.rehearsal.prompt import Prompt
+from mmos.simulation.leap import LeapingLoop
+from mmos.simulation.replay import words
+from mmos.simulation.serving import serve_hosts, server_of
+
+
+def play_live(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
+    """Play a trace. A call that any of several models may answer goes to the first of them."""
+    loop = LeapingLoop()
+    try:
+        return loop.run_until_complete(_played(trace, policy))
+    finally:
+        loop.close()
+
+
+async def _played(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
+    loop = asyncio.get_running_loop()
+    hosts = {shape.name: _answering(shape.host(loop.time)) for shape in trace.shapes}
+    async with serve_hosts(list(hosts.values()), [0] * len(hosts)):
+        servers = {name: server_of(host) for name, host in hosts.items()}
+        config = from_mapping({"orchestration": {"servers": servers, "arbiter": {"model": "any"}}}, environ={})
+        async with Fleet(seats_of_servers(config.servers(), 1.0), clock=loop.time, policy=policy) as fleet:
+            beside = [
+                loop.create_task(_happen(trace, hosts)),
+                *(loop.create_task(_strange(fleet, *one)) for one in trace.strangers.items()),
+            ]
+            done = await Play(trace.calls, lambda wish: _asked(fleet, wish), loop.time).run()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+    return score(trace, done, sum(host.loads for host in hosts.values())), done
+
+
+async def _asked(fleet: Fleet, wish: Wish) -> tuple[str, int]:
+    reply = await fleet.serve(Ask(_request(wish), session=wish.session, urgent=wish.urgent))
+    return reply.host, reply.usage.cached_tokens or 0
+
+
+def _request(wish: Wish) -> ChatRequest:
+    """The prompt of a call: the texts of a session begin alike, and so do those of a head."""
+    head = words(wish.head, wish.head_tokens) if wish.head else ""
+    messages = [
+        Message("system", head + words(wish.session, wish.prompt_tokens - (wish.head_tokens if head else 0))),
+        Message("user", f"answer {wish.output_tokens}"),
+    ]
+    return ChatRequest(wish.choices[0], messages, wish.window)
+
+
+def _answering(host: Host) -> Host:
+    """Its models answer with the requested number of tokens, each one word."""
+    for name, model in host.installed.items():
+        host.installed[name] = replace(model, turns=(_answer,), repeat=True)
+    return host
+
+
+def _answer(prompt: Prompt) -> str:
+    return " ".join(map(str, range(int(prompt.user_text.rpartition(" ")[2]))))
+
+
+async def _happen(trace: Trace, hosts: Mapping[str, Host]) -> None:
+    now, open_faults = 0.0, dict[str, ActiveFault]()
+    for event in sorted(trace.events, key=lambda event: event.at):
+        await asyncio.sleep(event.at - now)
+        now, faults = event.at, hosts[event.host].faults
+        if event.host in open_faults:
+            faults.remove(open_faults.pop(event.host))
+        if event.kind in ("fall", "hang"):
+            open_faults[event.host] = faults.add("refuse" if event.kind == "fall" else "hang", path="*")
+
+
+async def _strange(fleet: Fleet, name: str, calls: Sequence[Wish]) -> None:
+    """Another client, which asks the host itself."""
+
+    async def ask(wish: Wish) -> tuple[str, int]:
+        with suppress(HostError):
+            await fleet.host(name).chat(_request(wish), timeouts=Timeouts())
+        return name, 0
+
+    await Play(calls, ask, asyncio.get_running_loop().time).run()
