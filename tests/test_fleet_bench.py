@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bench.fleet_driver import Wish
 from bench.fleet_figures import averaged, play
+from bench.fleet_live import play_live
 from bench.fleet_traces import TRACES, varied
 from bench.fleet_world import VirtualLoop, World
 
@@ -28,6 +29,15 @@ def test_placement_beats_least_busy_and_loads_less(name: str) -> None:
     assert ours.mean <= SHARES[name] * theirs.mean
     assert ours.loads <= 0.7 * theirs.loads
     assert ours.bound <= ours.mean
+
+
+@pytest.mark.parametrize(("name", "share"), [("swap_trap", 0.85), ("burst", 0.95), ("unlike", 0.4)])
+def test_the_fleet_does_over_http_what_the_engine_does_in_the_bench(name: str, share: float) -> None:
+    ours, _ = play_live(TRACES[name](0), "completion_time")
+    theirs, _ = play_live(TRACES[name](0), "least_busy")
+    assert ours.lost == theirs.lost == 0
+    assert ours.mean <= share * theirs.mean
+    assert ours.loads <= 0.7 * theirs.loads
 
 
 @pytest.mark.parametrize("name", sorted(TRACES))

@@ -77,6 +77,8 @@ class Ask:
     session: str = ""
     urgent: bool = True
     observer: Observer = field(default_factory=Observer)
+    group: str = ""
+    """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
 
 
 class Fleet:
@@ -148,7 +150,7 @@ class Fleet:
         *,
         num_ctx: int | None = None,
         session: str | None = None,
-        group: str | None = None,  # noqa: ARG002  # calls of one job; no host is preferred for it yet
+        group: str | None = None,
         urgency: Literal["interactive", "batch"] = "interactive",
         tools: Sequence[Mapping[str, Any]] | None = None,
         options: Mapping[str, Any] | None = None,
@@ -161,7 +163,7 @@ class Fleet:
             messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
             num_ctx: The window in tokens. None: a window that fits the messages. Messages are never cut.
             session: Calls with the same session name go to the same host while it can serve them. Use it for calls with a common beginning.
-            group: A name for the calls of one job.
+            group: A name for the calls of one job. Jobs get fair shares of the hosts.
             urgency: "interactive" calls go before "batch" calls.
             tools: Tools that the model may call, in the format of `/api/chat`. `reply.calls` has the model's calls. You run them.
             options: Options of the model, such as `{"temperature": 0.2}`.
@@ -173,7 +175,7 @@ class Fleet:
         arguments.check_numbers(num_ctx, options)
         window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, prompt)) + estimate(offer.decode())))
         request = ChatRequest(model, prompt, window, tools=offer, options=options or {})
-        ask = Ask(request, session=session or "", urgent=urgency == "interactive", observer=Listener(on_token))
+        ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), group or "")
         try:
             async with asyncio.timeout(deadline) as limit:
                 return await (self.serve(ask) if num_ctx else self._widening(ask))
@@ -236,7 +238,13 @@ class Fleet:
         request = ask.request
         tokens = sum(map(weigh, request.messages)) + len(request.tools) / BYTES_PER_TOKEN
         return Call(
-            self._dispatcher.number(), (canonical(request.model),), tokens, hosts=tuple(hosts), session=ask.session, urgent=ask.urgent
+            self._dispatcher.number(),
+            (canonical(request.model),),
+            tokens,
+            hosts=tuple(hosts),
+            session=ask.session,
+            group=ask.group,
+            urgent=ask.urgent,
         )
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:

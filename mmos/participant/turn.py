@@ -208,7 +208,7 @@ class Turn:
         request = request_of(
             recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
         )
-        return RunAsk(request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, shorter=shorter)
+        return RunAsk(request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter)
 
     def _recount(self, error: WindowExceeded, plan: Plan) -> None:
         """Take over the count and the window of a host that refused the prompt as too long."""

@@ -52,7 +52,7 @@ async def _played(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
 
 
 async def _asked(fleet: Fleet, wish: Wish) -> tuple[str, int]:
-    reply = await fleet.serve(Ask(_request(wish), session=wish.session, urgent=wish.urgent))
+    reply = await fleet.serve(Ask(_request(wish), session=wish.session, urgent=wish.urgent, group=wish.run))
     return reply.host, reply.usage.cached_tokens or 0
 
 
