@@ -10,7 +10,8 @@ import pytest
 from mmos.calls.interpreting import LONGEST
 from mmos.fitness.cases import CASES
 from mmos.fitness.trial import Trial
-from mmos.fleet.fleet import ATTEMPTS, Fleet
+from mmos.fleet.fleet import Fleet
+from mmos.fleet.tries import ATTEMPTS
 from mmos.participant import ladder, models, turn
 from mmos.prompting.templates import Templates
 from mmos.rehearsal.pieces import Raw

@@ -55,7 +55,7 @@ class Dispatcher:
         self._listed: dict[str, float] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._polling = False
+        self._next_look: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -127,8 +127,8 @@ class Dispatcher:
             place.seat.in_flight[place.send.model] -= 1
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in filter(None, (self._timer, self._next_look)):
+            timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -283,18 +283,16 @@ class Dispatcher:
 
     def _poll(self) -> None:
         """Look at the hosts again and again while calls wait."""
-        if not self._polling and self.has_choices:
-            self._polling = True
-            self._start(self._look_often())
+        if self._next_look is None and self.has_choices:
+            seconds = max(LOOK_SECONDS / self._scale, SHORTEST_PAUSE)
+            self._next_look = asyncio.get_running_loop().call_later(seconds, self._look_around)
 
-    async def _look_often(self) -> None:
-        try:
-            while self._waiting:
-                await asyncio.sleep(max(LOOK_SECONDS / self._scale, SHORTEST_PAUSE))
-                for host in self.by_name if self._waiting else ():
-                    self._look(host)
-        finally:
-            self._polling = False
+    def _look_around(self) -> None:
+        self._next_look = None
+        if self._waiting:
+            for host in self.by_name:
+                self._look(host)
+            self._poll()
 
 
 def _machine(seat: Seat) -> Machine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from mmos.fleet import arguments
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import known_fault, lacking, nobody, silent
+from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.tries import Tries, failure_of, is_final
 from mmos.hosts.describing import described
@@ -89,7 +89,7 @@ class Fleet:
         seats: Iterable[Seat],
         *,
         timeouts: Timeouts | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = running_time,
         policy: str = "completion_time",
     ) -> None:
         self._dispatcher = Dispatcher(seats, clock, policy)

@@ -19,6 +19,11 @@ PATIENCE = 1.0
 """Seconds that a host has to list its loaded models. Missing a swap is better than making a call wait."""
 
 
+def running_time() -> float:
+    """The clock of the fleet: that of the running loop, as its pauses and timers go by it."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass
 class Stay:
     """A model in the memory of a host."""
@@ -36,7 +41,7 @@ class Residents:
     those after it. It asks the host only when a load is likely and when one has happened, never around a call to a warm model.
     """
 
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = running_time
     wall: Callable[[], float] = time.time
     _stays: dict[str, Stay] = field(default_factory=dict)
     _known: bool = False

@@ -93,7 +93,7 @@ class Replay:
             servers = from_mapping(
                 {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, "arbiter": {"model": "any"}}}, environ={}
             ).servers()
-            async with Fleet(seats_of_servers(servers, None), clock=self._loop.time) as fleet:
+            async with Fleet(seats_of_servers(servers, None)) as fleet:
                 self._fleet = fleet
                 self._began = self._loop.time()
                 await self._all()

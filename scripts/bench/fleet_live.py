@@ -39,7 +39,7 @@ async def _played(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
     async with serve_hosts(list(hosts.values()), [0] * len(hosts)):
         servers = {name: server_of(host) for name, host in hosts.items()}
         config = from_mapping({"orchestration": {"servers": servers, "arbiter": {"model": "any"}}}, environ={})
-        async with Fleet(seats_of_servers(config.servers(), 1.0), clock=loop.time, policy=policy) as fleet:
+        async with Fleet(seats_of_servers(config.servers(), 1.0), policy=policy) as fleet:
             beside = [
                 loop.create_task(_happen(trace, hosts)),
                 *(loop.create_task(_strange(fleet, *one)) for one in trace.strangers.items()),
