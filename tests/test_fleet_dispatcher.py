@@ -242,3 +242,17 @@ def test_a_model_is_found_under_any_spelling_of_its_name() -> None:
     assert find(installed, "qwen2.5:14b") is installed["qwen2.5:14b"]
     assert find(installed, "library/plain:latest") is not None
     assert (find(installed, "qwen2.5"), find(None, "plain")) == (None, None)
+
+
+async def test_a_host_that_refuses_to_unload_is_asked_once() -> None:
+    class Stubborn(Desk):
+        async def unload(self, model: str) -> None:
+            self.told.append(f"unload {model}")
+            raise HostFault("404 page not found")
+
+    desk = Stubborn("one", ["m", "n", "o"], lambda _, __: turns(1))
+    async with fleet_of(desk, memory=15 * GB) as fleet:
+        for number in range(9):
+            await start(fleet, f"call {number}", model="mno"[number % 3])
+    assert desk.answered.total() == 9
+    assert len(desk.told) == 1

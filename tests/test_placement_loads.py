@@ -186,3 +186,35 @@ def test_a_list_that_is_older_than_a_load_says_nothing_about_it() -> None:
     engine.resident("one", [], 10.5, asked=9.9)
     engine.submit(Call("d", ("a",), 500), 11.0)
     assert sent(engine.decide(11.0)) == [("d", "one")]
+
+
+def test_a_host_that_refuses_to_unload_gets_every_call_at_once() -> None:
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.submit(Call("b1", ("b",), 1000), 0.0)
+    (unload,) = engine.decide(0.0)
+    assert isinstance(unload, Unload)
+    engine.disobeys("one", 0.1)
+    engine.unloaded("one", unload.model, 0.1)
+    first = send(engine.decide(0.1))
+    engine.finished(first.attempt, USAGE, 1.0)
+    engine.submit(Call("a1", ("a",), 1000), 1.0)
+    assert sent(engine.decide(1.0)) == [("a1", "one")]
+
+
+def test_that_a_host_keeps_more_models_than_usual_is_found_by_a_try() -> None:
+    memory = Memory(Machine("one", memory=24 * GIB))
+    three = [3 * GIB] * 3
+    assert not memory.fits(3 * GIB, three)
+    assert memory.may_fit(3 * GIB, three)
+    memory.seen(Resident(model, 3 * GIB) for model in "abcd")
+    assert memory.fits(3 * GIB, three)
+    assert not memory.may_fit(18 * GIB, three)
+
+
+def test_a_host_that_pushes_out_the_fourth_model_is_not_tried_again() -> None:
+    memory = Memory(Machine("one", memory=24 * GIB))
+    three = [3 * GIB] * 3
+    memory.pushed_out(3 * GIB, three)
+    assert not memory.may_fit(3 * GIB, three)
+    assert memory.fits(3 * GIB, three[:2])

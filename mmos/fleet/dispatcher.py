@@ -8,14 +8,17 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from mmos import messages
-from mmos.errors import HostError
+from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.memory import OVERHEAD
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import Loaded, Timeouts
+from mmos.logs import logger
 from mmos.names import canonical
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Call, Failure, Load, Look, Machine, Need, Recall, Resident, Send, Unload, Usage
+
+_log = logger("mmos.fleet")
 
 LOOK_SECONDS = 3.0
 """Seconds of the hosts' time between two looks at their loaded models, while calls wait."""
@@ -214,12 +217,15 @@ class Dispatcher:
         return task
 
     async def _unload(self, unload: Unload) -> None:
-        done = True
+        host, done = unload.host, True
         try:
-            await self.by_name[unload.host].host.unload(self._names.get(unload.model, (unload.model, 0))[0])
-        except HostError:
+            await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, 0))[0])
+        except (HostUnreachable, HostTimeout):
             done = False
-        self._engine.unloaded(unload.host, unload.model, self.now, done=done)
+        except HostError as error:
+            _log.warning("host_refuses_to_unload", host=host, code=error.code)
+            self._engine.disobeys(host, self.now)
+        self._engine.unloaded(host, unload.model, self.now, done=done)
         self._pump()
 
     async def _preload(self, load: Load) -> None:

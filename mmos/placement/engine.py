@@ -122,6 +122,11 @@ class Engine:
             self._plans.end(there)
             self._looks[host] = None
 
+    def disobeys(self, host: str, now: float) -> None:
+        """A host refuses to unload a model. From now on all its models count as loaded."""
+        self._plans.end(self._ledger.hosts[host])
+        self._ledger.disobeys(host, now)
+
     # ------------------------------------------------------------ facts about calls
 
     def submit(self, call: Call, now: float) -> None:

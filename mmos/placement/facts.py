@@ -58,8 +58,6 @@ class Machine:
     """Calls that one model answers at the same time."""
     memory: float | None = None
     """None: it is learned from the models that the host pushes out."""
-    most_loaded: int = 3
-    """Models in memory at the same time."""
     loads: bool = True
     """Whether it can be told to load and to unload. If not, all its models count as loaded."""
 

@@ -154,6 +154,11 @@ class Host:
     """The model whose load was ordered after the host last listed its models."""
     sent: int = 0
     """A mark of its newest call, for policies that take turns."""
+    obeys: bool = True
+    """Whether it can be told to load and to unload. If not, all its models count as loaded."""
+
+    def __post_init__(self) -> None:
+        self.obeys = self.machine.loads
 
     @property
     def name(self) -> str:
@@ -224,7 +229,7 @@ class Ledger:
             copy = there.copies.get(model)
             if copy is None:
                 copy = there.copies[model] = Copy(there, model, need, Prefixes(there.machine.slots))
-                if not there.machine.loads:
+                if not there.obeys:
                     copy.state = State.RESIDENT
                 self.by_model.setdefault(model, []).append(copy)
                 self.by_model[model].sort(key=lambda copy: copy.host.name)
@@ -238,10 +243,17 @@ class Ledger:
                 self.by_model[model].remove(gone)
         self.epoch += 1
 
+    def disobeys(self, host: str, now: float) -> None:
+        """A host cannot be told to unload, as behind a proxy that passes only calls. It does what it likes with its memory."""
+        there = self.hosts[host]
+        there.obeys = False
+        for copy in there.copies.values():
+            self.turn(copy, State.RESIDENT, now)
+
     def resident(self, host: str, models: Iterable[Resident], now: float, asked: float) -> None:
         """Note what a host holds in memory, as it listed it when it was asked."""
         there, listed = self.hosts[host], {resident.model: resident for resident in models}
-        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked and there.machine.loads]
+        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked and there.obeys]
         gone = [copy for copy in held if copy.model not in listed]
         self._learn_memory(there, listed, [copy for copy in gone if now - max(copy.heard, copy.since) < KEPT])
         for copy in gone:

@@ -179,7 +179,7 @@ class Loader:
         copies = [
             copy
             for copy in self._ledger.by_model.get(model, ())
-            if copy.host.machine.loads
+            if copy.host.obeys
             and copy.host.plan is None
             and (not hosts or copy.host.name in hosts)
             and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and 0 < copy.window < window))

@@ -12,6 +12,8 @@ SHARE_OF_FREE = 0.8
 """Ollama loads a further model only when it expects the model to take at most this share of the free memory."""
 SPILL = 12.0
 """How many times slower a layer is in main memory than on a GPU."""
+GROUP = 3
+"""By default an Ollama host keeps so many models in memory for each GPU."""
 USUAL = tuple(size * GIB for size in (4, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256, 384, 512))
 """The memory that hosts have. An unknown host is taken for the smallest that could hold what it held."""
 
@@ -21,7 +23,10 @@ class Memory:
 
     def __init__(self, machine: Machine) -> None:
         self._configured = machine.memory
-        self._most_loaded = machine.most_loaded
+        self._most_loaded = GROUP
+        """Models at the same time."""
+        self._proven = False
+        """Whether the host pushed a model out that had room, because there were too many."""
         self._least = 0.0
         """It has at least so many bytes, because models were in it together."""
         self._most = math.inf
@@ -47,7 +52,10 @@ class Memory:
 
     def may_fit(self, size: float, beside: Collection[float]) -> bool:
         """Whether it is worth a try to load a model beside others, because nobody knows."""
-        return self._configured is None and len(beside) < self._most_loaded and _needed(size, beside) < self._most
+        if len(beside) >= self._most_loaded and self._proven:
+            return False
+        needed = _needed(size, beside)
+        return needed < self._most if self._configured is None else needed <= self._configured
 
     def _assumed(self) -> float:
         return next((size for size in USUAL if size >= self._least), math.inf)
@@ -64,8 +72,11 @@ class Memory:
 
     def pushed_out(self, size: float, beside: Collection[float]) -> None:
         """The host pushed a model out to load one of this size; `beside` has the one that left."""
-        if len(beside) < self._most_loaded and _needed(size, beside) > self._least:
-            self._most = min(self._most, _needed(size, beside))
+        count, needed = len(beside), _needed(size, beside)
+        if count >= self._most_loaded and self.may_fit(size, beside):
+            self._most_loaded, self._proven = count, True
+        elif needed > self._least:
+            self._most = min(self._most, needed)
 
 
 def _needed(size: float, beside: Iterable[float]) -> float:
