@@ -15,8 +15,6 @@ from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
 from mmos.config.wording import perhaps
 from mmos.errors import UsageError
-from mmos.fleet.build import seats_of_servers, timeouts_of
-from mmos.fleet.fleet import Fleet
 from mmos.participant.cast import Cast, Member
 from mmos.participant.ladder import Ladder, instructions, text_for
 from mmos.prompting.templates import Templates, set_of
@@ -36,10 +34,6 @@ INTERPRETER = "interpreter"
 UNCLEAR = "response.unclear_tool_calls"
 SMALL = "small"
 """The built-in set of prompts for small models."""
-
-
-def fleet_of(config: Config, *, time_scale: float | None = None) -> Fleet:
-    return Fleet(seats_of_servers(config.servers(), time_scale), timeouts=timeouts_of(config.orchestration))
 
 
 def limits_of(config: Config) -> Limits:

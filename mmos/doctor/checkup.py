@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
-from mmos.app import checks, wiring
+from mmos.app import checks
+from mmos.app.wiring import ARBITER
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.config.sources import expanded, is_file
@@ -25,6 +26,7 @@ from mmos.doctor.models import lacking
 from mmos.doctor.tools import Probing, rendered
 from mmos.errors import ConfigError, HostError, Problem
 from mmos.fitness.shelf import Shelf
+from mmos.fleet.build import fleet_of
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.survey import HostState, survey
 from mmos.hosts.face import Card
@@ -127,7 +129,7 @@ ABSENT_PATIENCE = 3.0
 
 
 async def absent(config: Config, *, patience: float = ABSENT_PATIENCE) -> list[Problem]:
-    async with wiring.fleet_of(config) as fleet:
+    async with fleet_of(config) as fleet:
         facts = Facts(config, states=await survey(fleet, config.servers(), patience=patience))
     return [*_absent_hosts(config, facts), *_absent_models(config, facts)]
 
@@ -165,7 +167,7 @@ def _place_of_host(config: Config, host: str) -> Place:
 
 
 def _place_of_role(role: ResolvedRole) -> Place:
-    return ("orchestration", role.name) if role.name == wiring.ARBITER else ("orchestration", "specialists", role.name)
+    return ("orchestration", role.name) if role.name == ARBITER else ("orchestration", "specialists", role.name)
 
 
 # ---------------------------------------------------------------- the checks

@@ -1,4 +1,4 @@
-"""Makes hosts from the servers of a configuration."""
+"""Makes a fleet from a configuration."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmos.config.load import from_mapping, load
+from mmos.config.load import Config, from_mapping, load
 from mmos.config.schema import Orchestration, Server
 from mmos.config.wording import FromEnvironment
+from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import Seat
 from mmos.hosts.access import Address
 from mmos.hosts.embedded import BUILT_IN, EmbeddedHost
@@ -20,13 +21,18 @@ from mmos.hosts.openai import Key, OpenAIHost
 GIB = 1 << 30
 
 
-def seats_of(hosts: Mapping[str, Any] | str | Path, time_scale: float | None) -> tuple[list[Seat], Timeouts]:
-    """The seats for `{"name": {"url": …}}`, checked like a file, or for the path of a file."""
+def config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
+    """The configuration for `{"name": {"url": …}}`, checked like a file, or in the file with this path."""
     if isinstance(hosts, Mapping):
-        config = from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)
-    else:
-        config = load(hosts, environ=os.environ)
-    return seats_of_servers(config.servers(), time_scale), timeouts_of(config.orchestration)
+        return from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)
+    return load(hosts, environ=os.environ)
+
+
+def fleet_of(config: Config, time_scale: float | None = None) -> Fleet:
+    """The fleet of a configuration. `time_scale`: in place of those in the file."""
+    orchestration = config.orchestration
+    seats = seats_of_servers(config.servers(), time_scale)
+    return Fleet(seats, timeouts=timeouts_of(orchestration))
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:

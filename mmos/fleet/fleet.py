@@ -97,8 +97,8 @@ class Fleet:
         self._clock = clock
         self._windows: dict[str, int] = {}
 
-    @classmethod
-    def open(cls, hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
+    @staticmethod
+    def open(hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
         """A fleet of hosts, for `async with`.
 
         Args:
@@ -112,10 +112,9 @@ class Fleet:
                 print(reply.text, reply.host, reply.usage.output_tokens)
                 vectors = await fleet.embed("nomic-embed-text", ["A red door.", "A blue door."])
         """
-        from mmos.fleet.build import seats_of
+        from mmos.fleet.build import config_of, fleet_of
 
-        seats, timeouts = seats_of(hosts, time_scale)
-        return cls(seats, timeouts=timeouts)
+        return fleet_of(config_of(hosts), time_scale)
 
     def __repr__(self) -> str:
         return f"<Fleet: {', '.join(self._dispatcher.by_name) or 'no hosts'}>"
