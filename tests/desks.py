@@ -12,7 +12,7 @@ from typing import Any, cast
 from mmos.errors import HostError
 from mmos.fleet.fleet import Ask, Fleet
 from mmos.fleet.seats import Seat
-from mmos.hosts.face import Abilities, ChatRequest, Host, Installed, Loaded
+from mmos.hosts.face import Abilities, Card, ChatRequest, Host, Installed, Loaded
 from mmos.messages import Message, Reply, Usage
 from mmos.names import canonical
 
@@ -57,6 +57,9 @@ class Desk:
 
     async def tags(self) -> list[Installed]:
         return [Installed(model, size=6 * GB) for model in self.models]
+
+    async def show(self, model: str) -> Card:
+        return Card(model)
 
     async def ps(self) -> list[Loaded]:
         return [Loaded(model, size=6 * GB, size_vram=6 * GB) for model in self.loaded]

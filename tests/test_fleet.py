@@ -105,8 +105,10 @@ async def test_the_window_is_chosen_and_holds_prompt_and_tools_and_never_shrinks
         await on.fleet.ask("m", [{"role": "user", "content": "word " * 8000}])
         await on.ask()
         await on.ask(num_ctx=2048)
-        windows = [seen.num_ctx for seen in on["a"].requests.to("/api/chat")]
-        assert windows == [4096, 32768, 32768, 2048]
+        first, *later = [seen.num_ctx or 0 for seen in on["a"].requests.to("/api/chat")]
+        assert 4096 <= first < later[0] >= 8000
+        assert later == [later[0]] * 3
+        assert on["a"].loads == 2
         other = Model.scripted("n", ["So."])
         on["a"].installed[other.full_name] = other
         await on.ask("n", tools=tools)
@@ -115,11 +117,12 @@ async def test_the_window_is_chosen_and_holds_prompt_and_tools_and_never_shrinks
 
 async def test_where_the_host_counts_more_than_we_did_the_window_is_widened() -> None:
     async with hosts("a", models={"a": [Model.scripted("m", ["So."], context_length=1 << 20)]}) as on:
-        told = "the request (9000 tokens) exceeds the available context size (4096 tokens), try increasing it"
-        refusal = {"error": {"code": 400, "message": told, "n_prompt_tokens": 9000, "n_ctx": 4096}}
+        told = "the request (20000 tokens) exceeds the available context size (16384 tokens), try increasing it"
+        refusal = {"error": {"code": 400, "message": told, "n_prompt_tokens": 20000, "n_ctx": 16384}}
         on["a"].faults.add("status", status=400, body=json.dumps(refusal), times=1)
         assert (await on.ask()).text == "So."
-        assert [seen.json["options"]["num_ctx"] for seen in on["a"].requests.to("/api/chat")] == [4096, 16384]
+        first, second = [seen.num_ctx or 0 for seen in on["a"].requests.to("/api/chat")]
+        assert first <= 16384 < 20000 < second
 
 
 async def test_a_window_that_was_asked_for_is_not_widened() -> None:

@@ -53,3 +53,15 @@ async def test_calls_that_pause_on_a_busy_host_let_another_go_first() -> None:
         assert (await fleet.ask("a", ask)).text == "A short answer."
         assert not any(task.done() for task in paused)
         await asyncio.gather(*paused)
+
+
+async def test_a_window_counts_for_what_fits_so_no_host_pushes_a_model_out_by_surprise() -> None:
+    """By their files all three models would fit. With their caches only two do, so MMOS unloads one before it loads another."""
+    sizes = {"small": 1 * GB, "a": 5 * GB, "b": 5 * GB}
+    host = Host("box", [Model.scripted(name, ["So."], repeat=True, size=size) for name, size in sizes.items()], vram_gb=14.0)
+    async with serve(host) as url, mmos.Fleet.open({"box": {"url": url, "vram_gb": 14}}) as fleet:
+        for name in ("small", "a", "b", "a"):
+            reply = await fleet.ask(name, [{"role": "user", "content": "How?"}], num_ctx=4096 if name == "small" else 16384)
+            assert reply.placement.get("swap", False) is (host.loads > 2)
+    assert (host.loads, host.swaps) == (4, 0)
+    assert len(host.requests.to("/api/show")) == 3

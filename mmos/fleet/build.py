@@ -32,7 +32,7 @@ def fleet_of(config: Config, time_scale: float | None = None) -> Fleet:
     """The fleet of a configuration. `time_scale`: in place of those in the file."""
     orchestration = config.orchestration
     seats = seats_of_servers(config.servers(), time_scale)
-    return Fleet(seats, timeouts=timeouts_of(orchestration))
+    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows())
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Iterable
+import math
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from mmos import messages
+from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
-from mmos.fleet.memory import OVERHEAD
+from mmos.fleet.census import NEVER, Census
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
-from mmos.hosts.face import Loaded, Timeouts
+from mmos.hosts.face import ChatRequest, Loaded, Timeouts
 from mmos.logs import logger
 from mmos.names import canonical
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Failure, Load, Look, Machine, Need, Recall, Resident, Send, Unload, Usage
+from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Resident, Send, Unload, Usage
 
 _log = logger("mmos.fleet")
 
@@ -28,25 +30,27 @@ LISTED_SECONDS = 60.0
 """A list of loaded models that is older than that, in the hosts' time, is renewed before a host is chosen."""
 PATIENCE = 1.0
 """Seconds that a host has to list its loaded models. A worse placement is better than a call that waits."""
-UNKNOWN_SIZE = 5e9
-"""The bytes that MMOS plans for a model whose size it does not know."""
-WINDOW = 4096
-"""The window of a model that is loaded before any call has asked for one."""
+OF_THE_LOAD = frozenset({"num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
+"""Options with which a model is loaded. With others, the host loads it again."""
+SPILLED = 0.95
+"""A model with a smaller part in the memory of GPUs does not fit there. Hosts are not exact."""
 
 
 class Dispatcher:
     """Places calls. `take` waits for a place. Whoever got one reports `finished` or `failed`, and after a failure `take` or `withdraw`."""
 
-    def __init__(self, seats: Iterable[Seat], clock: Callable[[], float], policy: str = "completion_time") -> None:
+    def __init__(
+        self, seats: Iterable[Seat], clock: Callable[[], float], policy: str = "completion_time", windows: Windows | None = None
+    ) -> None:
         self.by_name = {seat.name: seat for seat in seats}
         self._clock = clock
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
         self._numbers = itertools.count(1)
-        self._needs: dict[str, dict[str, Need]] = {name: {} for name in self.by_name}
-        self._names: dict[str, tuple[str, int]] = {}
-        """Each model as its last caller wrote it, and the window of that call."""
+        self.census = Census(self.by_name, self._engine, windows, clock)
+        self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        """Each model as its last caller wrote it, and the options that it is loaded with."""
         self._open: set[str] = set()
         """Calls that wait or are on a host."""
         self._places: dict[int, Place] = {}
@@ -72,11 +76,21 @@ class Dispatcher:
 
     # ------------------------------------------------------------ calls
 
-    async def take(self, call: Call, name: str = "", window: int = 0) -> Place:
-        """A place for the call, as soon as the engine gives it one. `name`: its model as the caller wrote it."""
-        for host in call.hosts:
-            self._know(host, call.models[0])
-        self._names[call.models[0]] = name or call.models[0], window
+    def settle(self, model: str, hosts: Iterable[str], window: int, *, grows: bool) -> int:
+        """The window of a call that needs this one: the same for all calls of the model, as long as it is large enough."""
+        profiles = self._engine.profiles
+        return min((profiles.settle(host, model, window, grows=grows) for host in hosts), default=window)
+
+    def window(self, place: Place, window: int) -> int:
+        """The window to send with a call that needs this one, so that no model is loaded again for nothing."""
+        if not place.seat.host.abilities.sets_window:
+            return window
+        return self._engine.profiles.sent(place.seat.name, place.send.model, window)
+
+    async def take(self, call: Call, request: ChatRequest) -> Place:
+        """A place for the call, as soon as the engine gives it one."""
+        options = {name: request.options[name] for name in OF_THE_LOAD & request.options.keys()} if request.options else {}
+        self._names[call.models[0]] = request.model, options
         now = self.now
         self._engine.insist(call, now)
         self._engine.submit(call, now)
@@ -134,7 +148,7 @@ class Dispatcher:
             timer.cancel()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.census.close(), return_exceptions=True)
 
     # ------------------------------------------------------------ what the engine decides
 
@@ -172,7 +186,7 @@ class Dispatcher:
                 self.by_name[decision.host].warm.pop(decision.model, None)
                 self._engine.unloaded(decision.host, decision.model, now)
                 return True
-            case Look() if self.has_choices:
+            case Look() if self.census.has_choices:
                 self._look(decision.host)
         return False
 
@@ -219,7 +233,7 @@ class Dispatcher:
     async def _unload(self, unload: Unload) -> None:
         host, done = unload.host, True
         try:
-            await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, 0))[0])
+            await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, {}))[0])
         except (HostUnreachable, HostTimeout):
             done = False
         except HostError as error:
@@ -229,10 +243,10 @@ class Dispatcher:
         self._pump()
 
     async def _preload(self, load: Load) -> None:
-        seat, (name, window) = self.by_name[load.host], self._names.get(load.model, (load.model, 0))
+        seat, (name, options) = self.by_name[load.host], self._names.get(load.model, (load.model, {}))
         since = self.now
         try:
-            await seat.host.preload(name, num_ctx=window or WINDOW, timeouts=Timeouts().scaled(seat.time_scale))
+            await seat.host.preload(name, num_ctx=load.window, options=options, timeouts=Timeouts().scaled(seat.time_scale))
         except HostError:
             self._engine.load_failed(load.host, load.model, "error", self.now)
         else:
@@ -241,30 +255,23 @@ class Dispatcher:
 
     # ------------------------------------------------------------ what hosts have
 
-    def counted(self, seat: Seat) -> None:
-        """A host has listed its models."""
-        sizes = {model: installed.size for model, installed in (seat.installed or {}).items()}
-        self._needs[seat.name] |= {model: _need(size) for model, size in sizes.items()}
-        self._engine.installed(seat.name, self._needs[seat.name])
+    async def refresh(self, hosts: Sequence[str], model: str) -> None:
+        """Before a host is chosen: renew the lists of loaded models that are old, and ask for the size of a model that may be loaded.
 
-    def _know(self, host: str, model: str) -> None:
-        """A call names a model and a host that has not listed it."""
-        needs = self._needs[host]
-        if model not in needs:
-            needs[model] = _need(0)
-            self._engine.installed(host, needs)
-
-    @property
-    def has_choices(self) -> bool:
-        """Whether there is anything to choose: with one host and one model, nothing depends on what is in its memory."""
-        return len(self.by_name) > 1 or any(len(needs) > 1 for needs in self._needs.values())
-
-    async def refresh(self, hosts: Iterable[str]) -> None:
-        """Before a host is chosen: renew the lists of loaded models that are old. A host that does not answer soon is not waited for."""
+        A host that does not answer soon is not waited for.
+        """
+        for host in hosts:
+            self.census.know(host, model)
         since = self.now - LISTED_SECONDS
-        looks = [look for host in hosts if self._listed.get(host, float("-inf")) <= since if (look := self._look(host))]
-        if looks:
-            await asyncio.wait(looks)
+        absent = [host for host in hosts if not self._engine.profiles.is_there(host, model)]
+        asked = hosts if len(hosts) > 1 else absent
+        old = (host for host in asked if host in self._looks or self._listed.get(host, NEVER) <= since)
+        tasks = [look for host in old if (look := self._look(host))]
+        sizes = [task for host in absent if (task := self.census.learn(host, model))]
+        if len(absent) == len(hosts):
+            tasks += sizes
+        if tasks:
+            await asyncio.wait(tasks, timeout=PATIENCE)
 
     def _look(self, host: str) -> asyncio.Task[None] | None:
         """List the loaded models of a host. Two who need the list at the same time share it."""
@@ -289,7 +296,7 @@ class Dispatcher:
 
     def _poll(self) -> None:
         """Look at the hosts again and again while calls wait."""
-        if self._next_look is None and self.has_choices:
+        if self._next_look is None and self.census.has_choices:
             seconds = max(LOOK_SECONDS / self._scale, SHORTEST_PAUSE)
             self._next_look = asyncio.get_running_loop().call_later(seconds, self._look_around)
 
@@ -306,12 +313,10 @@ def _machine(seat: Seat) -> Machine:
     return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded)
 
 
-def _need(size: float) -> Need:
-    return Need((size or UNKNOWN_SIZE) + OVERHEAD)
-
-
 def _resident(loaded: Loaded) -> Resident:
-    return Resident(canonical(loaded.name), loaded.size_vram or loaded.size)
+    spilled = 0 < loaded.size_vram < SPILLED * loaded.size
+    on_gpu = float(loaded.size_vram) if spilled else math.inf
+    return Resident(canonical(loaded.name), loaded.size, loaded.context_length or 0, on_gpu)
 
 
 def figures(usage: messages.Usage) -> Usage:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
+from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
 from mmos.fleet.dispatcher import Dispatcher, figures
@@ -17,18 +18,19 @@ from mmos.fleet.refusals import known_fault, lacking, nobody, silent
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.tries import Tries, failure_of, is_final
-from mmos.hosts.describing import described
+from mmos.hosts.describing import with_card
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
 from mmos.names import canonical
 from mmos.placement.facts import Call, Usage
-from mmos.prompting.budget import estimate, weigh
+from mmos.placement.profiles import SMALLEST
+from mmos.prompting.budget import MARGIN, estimate, weigh
 
 CENSUS_SECONDS = 60.0
-SMALLEST_WINDOW = 4096
 MISCOUNT = 1.5
-"""The window is chosen for this many times the estimated tokens."""
+"""The window is chosen for this many times the estimated tokens, until the model has counted a prompt of at least so many."""
+COUNTED = 200
 
 ANSWER = 1024
 """Tokens of the window that are planned for the answer."""
@@ -77,6 +79,8 @@ class Ask:
     session: str = ""
     urgent: bool = True
     observer: Observer = field(default_factory=Observer)
+    grows: bool = False
+    """Whether later calls will need a larger window than this one."""
     group: str = ""
     """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
 
@@ -91,11 +95,12 @@ class Fleet:
         timeouts: Timeouts | None = None,
         clock: Callable[[], float] = running_time,
         policy: str = "completion_time",
+        windows: Windows | None = None,
     ) -> None:
-        self._dispatcher = Dispatcher(seats, clock, policy)
+        self._dispatcher = Dispatcher(seats, clock, policy, windows)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
-        self._windows: dict[str, int] = {}
+        self._miscount: dict[str, float] = {}
 
     @staticmethod
     def open(hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
@@ -160,7 +165,8 @@ class Fleet:
 
         Args:
             messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
-            num_ctx: The window in tokens. None: a window that fits the messages. Messages are never cut.
+            num_ctx: The window in tokens, at least: a larger one that the model has in memory is used. None: a window that fits the messages,
+                with room for later ones. Messages are never cut.
             session: Calls with the same session name go to the same host while it can serve them. Use it for calls with a common beginning.
             group: A name for the calls of one job. Jobs get fair shares of the hosts.
             urgency: "interactive" calls go before "batch" calls.
@@ -172,33 +178,45 @@ class Fleet:
         prompt = [arguments.message(one) for one in messages]
         offer = arguments.offer(tools) if tools else b""
         arguments.check_numbers(num_ctx, options)
-        window = num_ctx or self._window(model, MISCOUNT * (sum(map(weigh, prompt)) + estimate(offer.decode())))
+        weight = sum(map(weigh, prompt)) + estimate(offer.decode())
+        window = num_ctx or _window_for(weight * self._miscount.get(canonical(model), MISCOUNT))
         request = ChatRequest(model, prompt, window, tools=offer, options=options or {})
-        ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), group or "")
+        ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), not num_ctx, group or "")
         try:
             async with asyncio.timeout(deadline) as limit:
-                return await (self.serve(ask) if num_ctx else self._widening(ask))
+                reply = await (self.serve(ask) if num_ctx else self._widening(ask))
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
+        self._count(model, weight, reply.usage.prompt_tokens)
+        return reply
+
+    def _count(self, model: str, weight: float, tokens: int) -> None:
+        """Learn how many tokens a model counts, from the prompts that are long enough to show it."""
+        if weight >= COUNTED and tokens:
+            name, factor = canonical(model), min(4.0, MARGIN * tokens / weight)
+            self._miscount[name] = max(factor, self._miscount.get(name, 0.0))
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of `texts`, in their order. `model` is the name of an embedding model."""
 
+        needed = max([SMALLEST, *(int(MISCOUNT * estimate(text)) for text in texts)])
+
         async def call(place: Place) -> tuple[list[list[float]], Usage]:
             seat, since = place.seat, self._clock()
-            vectors = await seat.host.embed(model, texts, timeouts=self._timeouts.scaled(seat.time_scale))
+            window = self._dispatcher.window(place, needed)
+            vectors = await seat.host.embed(model, texts, num_ctx=window, timeouts=self._timeouts.scaled(seat.time_scale))
             return vectors, Usage(0.0, (self._clock() - since) * seat.time_scale, 0.0, 0.0)
 
-        return await self._anywhere(Ask(ChatRequest(model, (), 0)), call)
+        return await self._anywhere(Ask(ChatRequest(model, (), needed), grows=True), call)
 
     async def _widening(self, ask: Ask) -> Reply:
         """Serve the call in the chosen window. If the host counts more tokens than MMOS did, try once more in a larger window."""
         try:
             return await self.serve(ask)
         except WindowExceeded as error:
-            window = self._window(ask.request.model, min(error.prompt_tokens or 0, _most_tokens(ask.request)))
+            window = _window_for(min(error.prompt_tokens or 0, _most_tokens(ask.request)))
             if window <= ask.request.num_ctx:
                 raise
         return await self.serve(replace(ask, request=replace(ask.request, num_ctx=window)))
@@ -216,8 +234,7 @@ class Fleet:
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
         tries = Tries(list(await self._candidates(ask.request.model, ask.servers)))
-        if len(tries.hosts) > 1:
-            await self._dispatcher.refresh(tries.hosts)
+        await self._dispatcher.refresh(tries.hosts, canonical(ask.request.model))
         wish = self._wish(ask, tries.hosts)
         try:
             place = await self._place(wish, ask, tries)
@@ -234,13 +251,14 @@ class Fleet:
             self._dispatcher.withdraw(wish.id)
 
     def _wish(self, ask: Ask, hosts: Sequence[str]) -> Call:
-        request = ask.request
+        request, model = ask.request, canonical(ask.request.model)
         tokens = sum(map(weigh, request.messages)) + len(request.tools) / BYTES_PER_TOKEN
         return Call(
             self._dispatcher.number(),
-            (canonical(request.model),),
+            (model,),
             tokens,
             hosts=tuple(hosts),
+            window=self._dispatcher.settle(model, hosts, request.num_ctx, grows=ask.grows),
             session=ask.session,
             group=ask.group,
             urgent=ask.urgent,
@@ -254,7 +272,7 @@ class Fleet:
             self._dispatcher.withdraw(wish.id)
             await asyncio.sleep(tries.pause(self._clock()))
         call = wish if hosts == wish.hosts else replace(wish, hosts=hosts)
-        return await self._dispatcher.take(call, ask.request.model, ask.request.num_ctx)
+        return await self._dispatcher.take(call, ask.request)
 
     async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
         with place:
@@ -276,9 +294,9 @@ class Fleet:
     async def _chat(self, place: Place, ask: Ask, begun: float) -> tuple[Reply, Usage]:
         seat, placed_at = place.seat, self._clock()
         cold = place.loads or not seat.is_warm(place.send.model, placed_at)
-        request = ask.request
-        if cold or self._dispatcher.has_choices:
-            request = replace(request, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
+        request, window = ask.request, self._dispatcher.window(place, ask.request.num_ctx)
+        if cold or self._dispatcher.census.has_choices or window != request.num_ctx:
+            request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await seat.look()
         ask.observer.placed(seat.name, cold)
@@ -286,18 +304,11 @@ class Fleet:
         _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queue_seconds = round((placed_at - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
         placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.terms}
+        if window != ask.request.num_ctx:
+            placement["window"] = window
         if reply.usage.loaded and (place.swaps or await seat.swapped(request.model, placed_at)):
             placement["swap"] = True
         return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement), figures(reply.usage)
-
-    def _window(self, model: str, tokens: float) -> int:
-        """The smallest power of two that fits the prompt and the answer. It never shrinks, because another window reloads the model."""
-        size, name = tokens + ANSWER, canonical(model)
-        window = max(SMALLEST_WINDOW, self._windows.get(name, 0))
-        while window < size:
-            window *= 2
-        self._windows[name] = window
-        return window
 
     # ---------------------------------------------------------------- who has what
 
@@ -318,7 +329,7 @@ class Fleet:
         """Ask all hosts at once which models they have. Returns the errors of those that did not answer; they, too, are not asked again for a while."""
         since = self._clock() - (0.0 if fresh else CENSUS_SECONDS)
         if stale := [seat for seat in self.seats if seat.counted_at <= since]:
-            await asyncio.gather(*(self._count(seat, since) for seat in stale))
+            await asyncio.gather(*(self._dispatcher.census.count(seat, since) for seat in stale))
         return {seat.name: seat.silent for seat in self.seats if seat.silent is not None}
 
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
@@ -331,37 +342,34 @@ class Fleet:
             found[name] = fault
         return found
 
-    async def _count(self, seat: Seat, since: float) -> None:
-        async with seat.counting:  # of several tasks that need the list, one asks the host
-            if seat.counted_at > since:
-                return
-            try:
-                seat.installed, seat.silent = {canonical(model.name): model for model in await seat.host.tags()}, None
-                self._dispatcher.counted(seat)
-            except HostError as error:
-                seat.installed, seat.silent = None, error
-            seat.counted_at = self._clock()
-
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What the first host that knows the model says about it. None: no host can say."""
         for name in servers or tuple(self._dispatcher.by_name):
             seat = self._dispatcher.by_name[name]
-            await self._count(seat, self._clock() - CENSUS_SECONDS)
+            await self._dispatcher.census.count(seat, self._clock() - CENSUS_SECONDS)
             known = find(seat.installed, model)
             if known is None:
                 continue
             if known.capabilities is not None:
                 return known
-            try:
-                known = await described(seat.host, known)
-            except HostError:
+            card = await self._dispatcher.census.card(seat, known)
+            if card is None:
                 continue
+            known = with_card(known, card)
             if seat.installed is not None:
                 seat.installed[canonical(model)] = known
             return known
         return None
 
 
+def _window_for(tokens: float) -> int:
+    """The smallest power of two that holds a prompt and its answer."""
+    window = SMALLEST
+    while window < tokens + ANSWER:
+        window *= 2
+    return window
+
+
 def _most_tokens(request: ChatRequest) -> int:
     """The highest count of tokens that is possible: one for each byte, and some for the words that a template adds."""
-    return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST_WINDOW
+    return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST

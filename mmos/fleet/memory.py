@@ -14,6 +14,9 @@ OVERHEAD = 512 << 20
 SHARE_OF_FREE = 0.8
 """Ollama loads a model beside others only when it expects the model to take at most this share of the free memory."""
 
+ONE_SLOT = ("mllama", "qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h")
+"""Families of models to which Ollama gives one slot, whatever its settings. Embedding models have one, too."""
+
 _LARGEST = 1 << 30
 """The limit of a number in `model_info`, and of the bytes of one token."""
 
@@ -51,6 +54,23 @@ def cache(info: Mapping[str, Any]) -> Cache | None:
     if pairs is None or keys is None or values is None:
         return None
     return _cache(pairs * (keys + values) * _HALF, at_most)
+
+
+def claimed(info: Mapping[str, Any], slots: int) -> int:
+    """The bytes for a token of the window that are planned for a model: what its cache takes, or what Ollama expects of it, if that is more."""
+    family = reading.word(info.get("general.architecture"))
+    kv_cache = cache(info)
+    each = max(kv_cache.token_bytes if kv_cache else 0, _expected(info, family))
+    return each if family.startswith(ONE_SLOT) or f"{family}.pooling_type" in info else each * slots
+
+
+def _expected(info: Mapping[str, Any], family: str) -> int:
+    """Ollama takes the size of a head for the length of an embedding divided by the heads, and all layers for alike."""
+    layers, heads = _number(info.get(f"{family}.block_count")), info.get(f"{family}.attention.head_count")
+    pairs = info.get(f"{family}.attention.head_count_kv", heads)
+    least = min(filter(None, map(_number, pairs)), default=None) if isinstance(pairs, list) else _number(pairs)
+    head = _share(info.get(f"{family}.embedding_length"), heads)
+    return min(_LARGEST, 2 * layers * least * head * _HALF) if layers and least and head else 0
 
 
 def need(file_size: int, kv_cache: Cache | None, window: int, parallel: int = 1) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mmos.errors import HostError
-from mmos.hosts.face import Host, Installed
+from mmos.hosts.face import Card, Host, Installed
 
 AT_ONCE = 8
 """Questions to one host at the same time."""
@@ -15,7 +15,10 @@ AT_ONCE = 8
 
 async def described(host: Host, model: Installed) -> Installed:
     """The model with its capabilities and its longest window."""
-    card = await host.show(model.name)
+    return with_card(model, await host.show(model.name))
+
+
+def with_card(model: Installed, card: Card) -> Installed:
     return replace(model, capabilities=card.capabilities, context_length=card.context_length or model.context_length)
 
 

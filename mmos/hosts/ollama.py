@@ -12,7 +12,7 @@ import orjson
 
 from mmos.errors import HostError, LacksChat
 from mmos.hosts import catalogue, faults, reading
-from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
+from mmos.hosts.face import NO_OPTIONS, Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Options, Progress, Timeouts
 from mmos.hosts.growing import call_ids
 from mmos.hosts.ollama_stream import OllamaStream
 from mmos.hosts.wire import Wire
@@ -70,12 +70,14 @@ class OllamaHost:
         prompt = reading.part(answer.get("_debug_info")).get("rendered_template")
         return prompt if isinstance(prompt, str) else None
 
-    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str], *, num_ctx: int | None = None, timeouts: Timeouts) -> list[list[float]]:
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _BATCH):
             batch = list(texts[start : start + _BATCH])
             # By default a host cuts a long text and does not report it.
-            question = {"model": model, "input": batch, "truncate": False}
+            question: dict[str, Any] = {"model": model, "input": batch, "truncate": False}
+            if num_ctx is not None:
+                question["options"] = {"num_ctx": num_ctx}
             answer = await self._wire.ask("/api/embed", question, model=model, timeouts=timeouts, cold=True)
             vectors += catalogue.embedded(self._wire.site(model), answer.get("embeddings"), len(batch))
         return vectors
@@ -95,12 +97,14 @@ class OllamaHost:
     async def show(self, model: str) -> Card:
         return catalogue.card(model, await self._wire.ask("/api/show", {"model": model}, model=model))
 
-    async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:
+    async def preload(
+        self, model: str, *, num_ctx: int, options: Options = NO_OPTIONS, keep_alive: str | float | None = None, timeouts: Timeouts
+    ) -> float:
         """Load the model with the options of its calls, because a call with other options would load it again.
 
         Returns the seconds by our clock, because the host does not report them.
         """
-        question: dict[str, Any] = {"model": model, "stream": False, "options": {"num_ctx": num_ctx}}
+        question: dict[str, Any] = {"model": model, "stream": False, "options": {**options, "num_ctx": num_ctx}}
         if keep_alive is not None:
             question["keep_alive"] = keep_alive
         start = self._clock()

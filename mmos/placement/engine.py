@@ -28,6 +28,7 @@ from mmos.placement.loading import Loader
 from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
 from mmos.placement.policies import POLICIES, Memo, pick
+from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
 
@@ -61,6 +62,7 @@ class Engine:
     def __init__(self, machines: Iterable[Machine], settings: Settings | None = None, policy: str = "completion_time") -> None:
         self._settings = settings or Settings()
         self._ledger = Ledger(machines, self._settings)
+        self.profiles = Profiles(self._ledger)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
         self._sender = Sender(self._ledger)
@@ -170,11 +172,12 @@ class Engine:
 
     def board(self, load: Load, now: float) -> Send | None:
         """Let the first call that waits for an ordered load be the load. None: no call waits for it, so it needs a task of its own."""
-        lines = [line for line in self._lines.values() if len(line) and load.model in line.kind[0] and line.allows(load.host)]
+        copy = self._ledger.hosts[load.host].copies[load.model]
+        waiting = (line for line in self._lines.values() if len(line) and load.model in line.kind[0])
+        lines = [line for line in waiting if line.allows(load.host) and copy.holds(line.kind[2])]
         if not lines:
             return None
         line = min(lines, key=lambda line: (not line.kind[3], line.first.place))
-        copy = self._ledger.hosts[load.host].copies[load.model]
         self._plans.ride(copy)
         send = self._send(Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0)), now)
         self._ledger.flights[send.attempt].rider = True

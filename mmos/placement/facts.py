@@ -44,9 +44,13 @@ class Need:
 
     weights: float
     token: float = 0.0
+    overhead: float = 0.0
+    """The memory of its engine. The host leaves it out when it decides whether the model fits."""
+    longest: int = 0
+    """The window that it was trained for. A host cuts a larger one to it. 0: unknown."""
 
     def size(self, window: int) -> float:
-        return self.weights + self.token * window
+        return self.weights + self.token * window + self.overhead
 
 
 @dataclass(frozen=True)

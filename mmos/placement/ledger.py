@@ -11,7 +11,7 @@ from heapq import heapify, heapreplace
 from mmos.placement.facts import Call, Machine, Need, Resident, Send, Settings, Usage
 from mmos.placement.health import Breaker
 from mmos.placement.lines import Waiting
-from mmos.placement.memory import Memory
+from mmos.placement.memory import SHARE_OF_FREE, Memory
 from mmos.placement.prefixes import Prefixes
 from mmos.placement.rates import Lengths, Rate, Sequence
 
@@ -73,8 +73,15 @@ class Copy:
     ridden: bool = False
     """Whether a call loads it. Then further calls may follow before it is loaded."""
     window: int = 0
-    size: float = 0.0
-    """Its memory as the host says. 0: unknown."""
+    """The window that it has in memory. 0: unknown."""
+    least: int = 0
+    """The window that it is loaded with at least."""
+    grows: bool = False
+    """Whether its calls have growing prompts."""
+    longest: int = 0
+    """The largest window that the host gave it when a larger one was ordered. 0: any so far."""
+    measured: tuple[float, int] = (0.0, 0)
+    """Its memory as the host showed it last, and the window that it had then. 0: never shown."""
     flights: dict[int, Flight] = field(default_factory=dict)
     prior: float = 0.0
     """Seconds for a token of the answer, before the host has written any."""
@@ -109,9 +116,30 @@ class Copy:
         """Until when no call is sent here, because the host or the model failed."""
         return max(self.host.breaker.until, self.refused)
 
+    @property
+    def most(self) -> int:
+        """The largest window that it can have. 0: unknown."""
+        return self.longest or self.need.longest
+
+    def cut(self, window: int) -> int:
+        """The window that the host gives it when this one is ordered."""
+        return min(window, self.most or window)
+
+    def holds(self, window: int) -> bool:
+        """Whether it can serve calls with this window, as it is in memory."""
+        return not self.window or self.cut(window) <= self.window
+
     def bytes(self, window: int = 0) -> float:
-        """Its memory: as the host said, or for a window as computed."""
-        return self.size if self.size and not window > self.window else self.need.size(max(window, self.window))
+        """Its memory: as the host showed it, or as computed for a larger window."""
+        (size, at), window = self.measured, max(window, self.window) or self.least
+        if not size:
+            return self.need.size(window)
+        return size + self.need.token * (window - at) if at else size
+
+    def claim(self, window: int) -> float:
+        """The size by which it is decided whether it fits beside others. The host leaves the engine's own memory out, but needs it, too."""
+        computed = self.need.weights + self.need.token * window
+        return max(computed, SHARE_OF_FREE * self.bytes(window))
 
     def seconds(self, prompt: float, output: float) -> float:
         """The time of a call here."""
@@ -233,6 +261,8 @@ class Ledger:
                     copy.state = State.RESIDENT
                 self.by_model.setdefault(model, []).append(copy)
                 self.by_model[model].sort(key=lambda copy: copy.host.name)
+            if need.weights != copy.need.weights:  # another model under the same name
+                copy.measured, copy.longest = (0.0, 0), 0
             copy.need = need
             copy.prior = need.weights / self.settings.priors["bandwidth"] * there.memory.slowness(copy.bytes(copy.window))
             self._price(copy)
@@ -254,15 +284,25 @@ class Ledger:
         """Note what a host holds in memory, as it listed it when it was asked."""
         there, listed = self.hosts[host], {resident.model: resident for resident in models}
         held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked and there.obeys]
-        gone = [copy for copy in held if copy.model not in listed]
+        gone, newest = [copy for copy in held if copy.model not in listed], there.newest
         self._learn_memory(there, listed, [copy for copy in gone if now - max(copy.heard, copy.since) < KEPT])
         for copy in gone:
             self.turn(copy, State.ABSENT, now)
         for model, resident in listed.items():
             known = there.copies.get(model)
             if known is not None and known.state is not State.UNLOADING and known.left < asked:
-                known.size, known.window = resident.size, resident.window
-                self.turn(known, State.RESIDENT, now)
+                self._list(known, resident, now, new=newest == model and known.since < asked)
+
+    def _list(self, copy: Copy, resident: Resident, now: float, *, new: bool) -> None:
+        """A host lists a model. `new`: for the first time after it was loaded."""
+        if 0 < resident.window < copy.window:
+            if copy.state is State.LOADING:
+                return  # the copy that the load replaces
+            if new:
+                copy.longest = resident.window  # the host has cut the window that was ordered
+        copy.window = resident.window or copy.window
+        copy.measured = resident.size, copy.window
+        self.turn(copy, State.RESIDENT, now)
 
     def _learn_memory(self, host: Host, listed: Mapping[str, Resident], gone: Collection[Copy]) -> None:
         """A model that left while another was loaded, long before its time, was pushed out."""
@@ -270,7 +310,7 @@ class Ledger:
         newest = host.copies.get(host.newest)
         if gone and newest is not None:
             beside = [resident.size for name, resident in listed.items() if name != newest.model]
-            host.memory.pushed_out(newest.bytes(), [*beside, *(copy.bytes() for copy in gone)])
+            host.memory.pushed_out(newest.claim(newest.window), [*beside, *(copy.bytes() for copy in gone)])
         if host.newest in listed:
             host.newest = ""
 
@@ -286,7 +326,7 @@ class Ledger:
             copy.left = now
             copy.prefixes.clear()
             copy.leaving = False
-            copy.size, copy.window = 0.0, 0
+            copy.window = 0
         self.epoch += 1
 
     def take(self, flight: Flight) -> None:

@@ -182,7 +182,7 @@ class Loader:
             if copy.host.obeys
             and copy.host.plan is None
             and (not hosts or copy.host.name in hosts)
-            and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and 0 < copy.window < window))
+            and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
             and copy.refused <= self._now
             and copy.host.takes_calls(self._now)
         ]
@@ -192,8 +192,9 @@ class Loader:
     # ------------------------------------------------------------ who must leave
 
     def _candidate(self, copy: Copy, line: Line) -> Candidate | None:
-        wanted = [other.kind[2] for pool in self._by_model[copy.model] for other in pool.lines if len(other)]
-        window = max(copy.window, line.kind[2], *wanted)
+        pools = [pool for pool in self._by_model[copy.model] if pool.allows(copy)]
+        wanted = [other.kind[2] for pool in pools for other in pool.lines if len(other)]
+        window = copy.cut(max(copy.window, copy.least, line.kind[2], *wanted))
         victims = self._victims(copy, window)
         if victims is None:
             return None
@@ -206,7 +207,7 @@ class Loader:
         host = copy.host
         kept = [other for other in host.residents if other is not copy]
         victims = [copy] if copy.state is State.RESIDENT else []
-        size = copy.bytes(window)
+        size = copy.claim(window)
         if host.memory.fits(size, [other.bytes() for other in kept]):
             return tuple(victims)
         movable = [other for other in kept if other.state is State.RESIDENT and not other.pinned]

@@ -48,7 +48,7 @@ class Memory:
             return not beside
         if self._configured is not None:
             return _needed(size, beside) <= self._configured
-        return _needed(size, beside) <= max(self._least, min(self._most, self._assumed()))
+        return _needed(size, beside) <= max(self._least, self.assumed())
 
     def may_fit(self, size: float, beside: Collection[float]) -> bool:
         """Whether it is worth a try to load a model beside others, because nobody knows."""
@@ -57,8 +57,11 @@ class Memory:
         needed = _needed(size, beside)
         return needed < self._most if self._configured is None else needed <= self._configured
 
-    def _assumed(self) -> float:
-        return next((size for size in USUAL if size >= self._least), math.inf)
+    def assumed(self, size: float = 0.0) -> float:
+        """Its bytes, or if nothing is configured, the least that it probably has: it could hold what it held, and this size."""
+        if self._configured is not None:
+            return self._configured
+        return min(self._most, next((usual for usual in USUAL if usual >= max(self._least, size)), math.inf))
 
     def seen(self, residents: Iterable[Resident]) -> None:
         """These models are in memory together."""

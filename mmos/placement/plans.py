@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from mmos.placement.facts import Load, LoadTerms, Unload
 from mmos.placement.ledger import Copy, Host, Ledger, Plan, State
 from mmos.placement.lines import Line
+from mmos.placement.profiles import planned
 
 
 class Plans:
@@ -88,7 +89,7 @@ class Plans:
         """Whether the model may fit beside its victims after all, in a memory of unknown size. Then the host decides who must leave, and shows how large it is."""
         copy, host = plan.copy, plan.copy.host
         beside = [other.bytes() for other in host.residents if other is not copy]
-        return bool(plan.victims) and copy.state is State.ABSENT and host.memory.may_fit(copy.bytes(plan.window), beside)
+        return bool(plan.victims) and copy.state is State.ABSENT and host.memory.may_fit(copy.claim(plan.window), beside)
 
     def _is_needless(self, plan: Plan, lines: Iterable[Line]) -> bool:
         """Whether nobody waits for the load any more, and no victim has left for it."""
@@ -101,7 +102,8 @@ class Plans:
     def _begin(self, host: Host, plan: Plan, now: float) -> Load:
         plan.begun = True
         copy: Copy = plan.copy
-        copy.ready, copy.window, copy.size = now + copy.load, plan.window, 0.0
+        plan.window = planned(copy, plan.window, again=copy in plan.victims)
+        copy.ready, copy.window = now + copy.load, plan.window
         self._ledger.turn(copy, State.LOADING, now)
         host.newest = copy.model
         weighed = LoadTerms(copy.load, plan.gain, plan.loss)

@@ -44,9 +44,7 @@ class Sender:
     def _serving(self, line: Line) -> list[Copy]:
         models, hosts, window, _ = line.kind
         copies = (copy for model in models for copy in self._ledger.by_model.get(model, ()))
-        return [
-            copy for copy in copies if copy.serves and (not hosts or copy.host.name in hosts) and (not copy.window or window <= copy.window)
-        ]
+        return [copy for copy in copies if copy.serves and (not hosts or copy.host.name in hosts) and copy.holds(window)]
 
     def forget(self, line: Line) -> None:
         self._servers.pop(line, None)

@@ -68,11 +68,11 @@ class EmbeddedHost:
         usage = replace(reply.usage, load_seconds=loading, total_seconds=self._clock() - start)
         return replace(reply, usage=usage)
 
-    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str], *, num_ctx: int | None = None, timeouts: Timeouts) -> list[list[float]]:
         header = await self._header(self._resident(model))
         if not header.embeds:
             raise words.no_embedding(self._site(model))
-        window = min(_EMBEDDING_WINDOW, header.context_length or _EMBEDDING_WINDOW)
+        window = min(num_ctx or _EMBEDDING_WINDOW, header.context_length or _EMBEDDING_WINDOW)
         async with self._serving(model, window, timeouts) as (engine, _):
             return await engine.client.embed(model, texts, timeouts=timeouts)
 
@@ -110,7 +110,7 @@ class EmbeddedHost:
 
     # ---------------------------------------------------------------- the life of a model
 
-    async def preload(self, model: str, *, num_ctx: int, keep_alive: str | float | None = None, timeouts: Timeouts) -> float:  # noqa: ARG002  # it stays until `unload`
+    async def preload(self, model: str, *, num_ctx: int, timeouts: Timeouts, **_frame: object) -> float:
         header = await self._header(self._resident(model))
         async with self._serving(model, min(num_ctx, header.context_length or num_ctx), timeouts) as (_, seconds):
             return seconds

@@ -139,7 +139,7 @@ class OpenAIHost:
             self.abilities = replace(self.abilities, tells_cached=True)
         return reply
 
-    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str], *, timeouts: Timeouts, **_frame: object) -> list[list[float]]:
         self._check_key(model)
         model = self._own(model)
         vectors: list[list[float]] = []

@@ -1,0 +1,128 @@
+"""Knows which models each host has, how much memory they need there, and which windows the configuration gives them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from mmos.config.windows import Windows
+from mmos.errors import HostError
+from mmos.fleet import memory
+from mmos.fleet.seats import Seat, find
+from mmos.hosts.face import Card, Installed
+from mmos.names import canonical
+from mmos.placement.engine import Engine
+from mmos.placement.facts import Need
+
+CARD_SECONDS = 10.0
+"""Seconds that a host has to describe a model. Calls do not wait that long for it."""
+UNKNOWN_SIZE = 5e9
+"""The bytes that MMOS plans for a model whose size it does not know."""
+
+NEVER = float("-inf")
+
+Result = TypeVar("Result")
+
+
+class Census:
+    """Tells the engine what is on the hosts. A model is described once on each host, when a call first asks for it."""
+
+    def __init__(self, seats: Mapping[str, Seat], engine: Engine, windows: Windows | None, clock: Callable[[], float]) -> None:
+        self._seats = seats
+        self._engine = engine
+        self._clock = clock
+        self._windows = windows
+        self._needs: dict[str, dict[str, Need]] = {name: {} for name in seats}
+        self._cards: dict[tuple[str, str], Card] = {}
+        self._asked: dict[tuple[str, str], asyncio.Task[Card | None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether there is anything to choose: with one host and one model, nothing depends on what is in its memory."""
+        return len(self._seats) > 1 or any(len(needs) > 1 for needs in self._needs.values())
+
+    async def count(self, seat: Seat, since: float) -> None:
+        """List the models of a host, if that was not done since then."""
+        async with seat.counting:  # of several tasks that need the list, one asks the host
+            if seat.counted_at > since:
+                return
+            try:
+                seat.installed, seat.silent = {canonical(model.name): model for model in await seat.host.tags()}, None
+                self._counted(seat)
+            except HostError as error:
+                seat.installed, seat.silent = None, error
+            seat.counted_at = self._clock()
+
+    def _counted(self, seat: Seat) -> None:
+        listed = seat.installed or {}
+        self._asked = {key: task for key, task in self._asked.items() if key[0] != seat.name or key in self._cards or not task.done()}
+        self._needs[seat.name] |= {model: self._need(seat, installed) for model, installed in listed.items()}
+        self._engine.installed(seat.name, self._needs[seat.name])
+
+    def know(self, host: str, model: str) -> None:
+        """A call asks for a model on a host."""
+        needs = self._needs[host]
+        if model not in needs:
+            needs[model] = self._need(self._seats[host], find(self._seats[host].installed, model) or Installed(model))
+            self._engine.installed(host, needs)
+        if self._windows is not None and (window := self._windows.known(model, (host,))):
+            self._engine.profiles.reserve(host, model, window)
+
+    def _need(self, seat: Seat, model: Installed) -> Need:
+        card = self._cards.get(_key(seat, model))
+        token = memory.claimed(card.details, seat.slots) if card else 0
+        longest = (card and card.context_length) or model.context_length or 0
+        return Need(model.size or UNKNOWN_SIZE, token, memory.OVERHEAD, longest)
+
+    # ------------------------------------------------------------ what hosts say about single models
+
+    def learn(self, host: str, model: str) -> asyncio.Task[None] | None:
+        """Ask a host for the size of a model. None: it is known, or the host did not say it a while ago."""
+        seat = self._seats[host]
+        listed = find(seat.installed, model)
+        if seat.counted_at > NEVER and (listed is None or _key(seat, listed) in self._asked or not self._matters(seat)):
+            return None
+        return self._start(self._learn(seat, model))
+
+    async def _learn(self, seat: Seat, model: str) -> None:
+        await self.count(seat, NEVER)
+        listed = find(seat.installed, model)
+        if listed is not None and self._matters(seat):
+            await self.card(seat, listed)
+
+    def _matters(self, seat: Seat) -> bool:
+        return seat.host.abilities.loads and (seat.memory is not None or len(self._needs[seat.name]) > 1)
+
+    async def card(self, seat: Seat, model: Installed) -> Card | None:
+        """What a host says about a model. None: it did not say."""
+        key = _key(seat, model)
+        if key not in self._asked:
+            self._asked[key] = self._start(self._describe(seat, model))
+        return await asyncio.shield(self._asked[key])
+
+    async def _describe(self, seat: Seat, model: Installed) -> Card | None:
+        try:
+            async with asyncio.timeout(CARD_SECONDS):
+                card = self._cards[_key(seat, model)] = await seat.host.show(model.name)
+        except (HostError, TimeoutError):
+            return None
+        self._needs[seat.name][canonical(model.name)] = self._need(seat, model)
+        self._engine.installed(seat.name, self._needs[seat.name])
+        return card
+
+    def _start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _key(seat: Seat, model: Installed) -> tuple[str, str]:
+    return seat.name, model.digest or model.name
