@@ -14,11 +14,14 @@ CODER = Model("coder:14b", size=6 << 30)
 
 async def test_a_model_is_warmed_in_the_window_of_its_roles(tmp_path: Path) -> None:
     one = Host("one", [GENERAL])
-    roles = {"arbiter": {"model": "general:7b", "context_window": 16384, "keep_alive": "1h"}}
+    roles = {"arbiter": {"model": "general:7b", "context_window": 16384, "keep_alive": "1h", "options": {"num_batch": 256}}}
     async with fleet_at(tmp_path, one, Host("two", [CODER]), roles=roles) as at:
         first = await at.mmos("models", "warm", "general:7b", "--json")
+        assert one.residency.loaded()[0].need.options == {"num_batch": 256}
         second = await at.mmos("models", "warm", "general:7b")
         own = await at.mmos("models", "warm", "general:7b", "--window", "4096", "--keep-alive", "-1")
+        await at.mmos("models", "warm", "general:7b", "--window", "24576")
+        kept = await at.mmos("models", "warm", "general:7b")
     (row,) = first.document["hosts"]
     assert (row["host"], row["ok"], row["was_loaded"], row["window"]) == ("one", True, False, 16384)
     assert row["loaded"]["window"] == 16384
@@ -26,7 +29,8 @@ async def test_a_model_is_warmed_in_the_window_of_its_roles(tmp_path: Path) -> N
     assert "already in memory" in second.out
     assert "window 4k" in own.out
     assert "for ever" in own.out
-    assert one.loads == 2
+    assert "already in memory · window 24k" in kept.out
+    assert one.loads == 3
 
 
 async def test_it_asks_before_it_pushes_others_out(tmp_path: Path) -> None:

@@ -216,6 +216,24 @@ orchestration:
     ]
 
 
+def test_options_that_would_load_a_model_again_are_told():
+    text = """\
+orchestration:
+  arbiter: {model: m, options: {num_batch: 256, temperature: 0.2}}
+  specialists:
+    alike: {model: "M:latest", options: {num_batch: 256}}
+    without: {model: m, server: a}
+    small: {model: s, server: a, options: {num_gpu: 10}}
+    elsewhere: {model: s, server: b}
+"""
+    because = "use one model with unlike values of 'num_batch', so a host loads it again for each; write the same value in both"
+    told = [str(problem) for problem in from_text(text, "f", {}).warnings if "unlike" in str(problem)]
+    assert told == [
+        f"f:2: orchestration.arbiter.options.num_batch: arbiter and without {because}",
+        f"f:4: orchestration.specialists.alike.options.num_batch: alike and without {because}",
+    ]
+
+
 def test_functions_and_templates_are_looked_for_beside_the_file(tmp_path):
     (tmp_path / "own_tools_of_mine.py").write_text("raise SystemExit('imported')")
     (tmp_path / "my-prompts").mkdir()

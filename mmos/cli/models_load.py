@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +51,8 @@ class Plan:
     state: HostState
     window: int
     keep_alive: str | float | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options of its roles that it is loaded with."""
     in_danger: tuple[str, ...] = ()
     """Loaded models that the host may have to unload."""
 
@@ -90,12 +92,12 @@ def _keep_alive(_context: click.Context, _option: click.Parameter, text: str | N
 @click.command()
 @click.argument("model")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Load it on this host. Repeatable. Default: the hosts where roles use it.")  # fmt: skip
-@click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="The window in tokens. Default: the window in the configuration.")  # fmt: skip
+@click.option("--window", "tokens", type=click.IntRange(256, LARGEST_WINDOW), metavar="N", help="The window in tokens. Default: the window in the configuration, or a larger one that the model has in memory.")  # fmt: skip
 @click.option("--keep-alive", callback=_keep_alive, metavar="TIME", help='How long it stays in memory when idle, like "30m". -1 means for ever. Default: as its role says, or as the host decides.')  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @shared_options
 def warm(options: Options, model: str, hosts: tuple[str, ...], tokens: int | None, keep_alive: str | float | None, yes: bool) -> int:
-    """Load MODEL with the window of its roles. A call with another window would load it again.
+    """Load MODEL with the window of its roles. A call with a larger window would load it again.
 
     MMOS asks first if the host would have to unload other models (it needs `vram_gb` of the host to know). It shows which models were unloaded.
 
@@ -138,17 +140,18 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
 
 
 async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, *, tokens: int | None, keep_alive: str | float | None) -> Plan:
+    from mmos.config.windows import LOAD_OPTIONS
     from mmos.errors import HostError
     from mmos.fleet import memory
     from mmos.names import same_model
 
     roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
     keep_alive = next((time for time in (keep_alive, *(role.keep_alive for role in roles)) if time is not None), None)
-    listed = state.has(model)
-    tokens = tokens or window_on(config, state, model)
-    plan = Plan(state, tokens, keep_alive)
+    options = {name: value for role in roles for name, value in role.options.items() if name in LOAD_OPTIONS}
+    listed, mine = state.has(model), state.holds(model)
+    tokens = tokens or max(window_on(config, state, model), (mine and mine.context_length) or 0)
+    plan = Plan(state, tokens, keep_alive, options)
     others = tuple(other.name for other in state.loaded if not same_model(other.name, model) and other.size_vram)
-    mine = state.holds(model)
     if listed is None or not others or state.vram_bytes is None or (mine is not None and mine.context_length == tokens):
         return plan
     try:
@@ -175,7 +178,7 @@ async def _load(config: Config, fleet: Fleet, plan: Plan, model: str) -> LoadRes
         return replace(result, error=state.error or lacks(state.name, model))
     try:
         timeouts = timeouts_of(config.orchestration).scaled(seat.time_scale)
-        seconds = await seat.host.preload(model, num_ctx=plan.window, keep_alive=plan.keep_alive, timeouts=timeouts)
+        seconds = await seat.host.preload(model, num_ctx=plan.window, options=plan.options, keep_alive=plan.keep_alive, timeouts=timeouts)
     except HostError as error:
         return replace(result, error=error)
     after = await look(seat, config.servers()[state.name])

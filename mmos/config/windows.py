@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from mmos.names import canonical
 
 DEFAULT_WINDOW = 8192
+LOAD_OPTIONS = frozenset({"num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
+"""Options that a host loads a model with, besides the window. With others, it loads the model again."""
 _ANYWHERE = ""
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +19,10 @@ from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
 from mmos.config.values import NO_ADDRESS
+from mmos.config.windows import LOAD_OPTIONS
 from mmos.config.wording import Place, nearest, shown
 from mmos.errors import Problem
+from mmos.names import same_model
 
 _OPTIONS = frozenset(
     {
@@ -50,6 +53,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         _misspelt(orchestration, document),
         _spellings(orchestration, document),
         _options(orchestration),
+        _reloads(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
     )
@@ -152,6 +156,19 @@ def _options(orchestration: Orchestration) -> Findings:
                     (*place, "options", option),
                     f"'{shown(option)}' is not a known option, and hosts ignore unknown options; did you mean '{near}'?",
                 )
+
+
+def _reloads(orchestration: Orchestration) -> Findings:
+    """Options that a host loads a model with. When roles of one model differ in one, each loads the model again after the other."""
+    for (place, role), (other_place, other) in combinations(_roles(orchestration), 2):
+        mine, theirs = {*servers_of(role)}, {*servers_of(other)}
+        if not same_model(role.model, other.model) or (mine and theirs and not mine & theirs):
+            continue
+        for option in sorted(LOAD_OPTIONS & (role.options.keys() | other.options.keys())):
+            if role.options.get(option) != other.options.get(option):
+                at = other_place if option in other.options else place
+                names = f"{place[-1]} and {other_place[-1]} use one model with unlike values of '{option}'"
+                yield (*at, "options", option), f"{names}, so a host loads it again for each; write the same value in both"
 
 
 def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:

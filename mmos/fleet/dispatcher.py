@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from mmos import messages
-from mmos.config.windows import Windows
+from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.census import NEVER, Census
 from mmos.fleet.place import Place
@@ -30,8 +30,6 @@ LISTED_SECONDS = 60.0
 """A list of loaded models that is older than that, in the hosts' time, is renewed before a host is chosen."""
 PATIENCE = 1.0
 """Seconds that a host has to list its loaded models. A worse placement is better than a call that waits."""
-OF_THE_LOAD = frozenset({"num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
-"""Options with which a model is loaded. With others, the host loads it again."""
 SPILLED = 0.95
 """A model with a smaller part in the memory of GPUs does not fit there. Hosts are not exact."""
 
@@ -89,7 +87,7 @@ class Dispatcher:
 
     async def take(self, call: Call, request: ChatRequest) -> Place:
         """A place for the call, as soon as the engine gives it one."""
-        options = {name: request.options[name] for name in OF_THE_LOAD & request.options.keys()} if request.options else {}
+        options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
         self._names[call.models[0]] = request.model, options
         now = self.now
         self._engine.insist(call, now)
