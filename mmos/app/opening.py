@@ -46,7 +46,7 @@ async def open_app(
     """
     source = _configuration(config)
     opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
-    async with await opening as journal, fleet_of(source) as fleet:
+    async with await opening as journal, fleet_of(source, state=None if rehearsed else state) as fleet:
         app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
             yield app

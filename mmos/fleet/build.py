@@ -11,6 +11,7 @@ from mmos.config.load import Config, from_mapping, load
 from mmos.config.schema import Orchestration, Server
 from mmos.config.wording import FromEnvironment
 from mmos.fleet.fleet import Fleet
+from mmos.fleet.learned import Learned
 from mmos.fleet.seats import Seat
 from mmos.hosts.access import Address
 from mmos.hosts.embedded import BUILT_IN, EmbeddedHost
@@ -28,11 +29,12 @@ def config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
     return load(hosts, environ=os.environ)
 
 
-def fleet_of(config: Config, time_scale: float | None = None) -> Fleet:
-    """The fleet of a configuration. `time_scale`: in place of those in the file."""
+def fleet_of(config: Config, time_scale: float | None = None, state: str | Path | None = None) -> Fleet:
+    """The fleet of a configuration. `time_scale`: in place of those in the file. `state`: the folder for what it learns; None: it keeps nothing."""
+    learned = None if state is None or config.played else Learned(Path(state))
     orchestration = config.orchestration
     seats = seats_of_servers(config.servers(), time_scale)
-    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows())
+    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows(), learned=learned)
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:

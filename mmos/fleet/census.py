@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from mmos.config.windows import Windows
 from mmos.errors import HostError
 from mmos.fleet import memory
+from mmos.fleet.learned import Learned
 from mmos.fleet.seats import Seat, find
 from mmos.hosts.face import Card, Installed
 from mmos.names import canonical
@@ -28,11 +29,14 @@ Result = TypeVar("Result")
 class Census:
     """Tells the engine what is on the hosts. A model is described once on each host, when a call first asks for it."""
 
-    def __init__(self, seats: Mapping[str, Seat], engine: Engine, windows: Windows | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, seats: Mapping[str, Seat], engine: Engine, clock: Callable[[], float], windows: Windows | None, learned: Learned | None
+    ) -> None:
         self._seats = seats
         self._engine = engine
         self._clock = clock
         self._windows = windows
+        self._learned = learned
         self._needs: dict[str, dict[str, Need]] = {name: {} for name in seats}
         self._cards: dict[tuple[str, str], Card] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[Card | None]] = {}
@@ -60,6 +64,13 @@ class Census:
         self._asked = {key: task for key, task in self._asked.items() if key[0] != seat.name or key in self._cards or not task.done()}
         self._needs[seat.name] |= {model: self._need(seat, installed) for model, installed in listed.items()}
         self._engine.installed(seat.name, self._needs[seat.name])
+        if self._learned is not None:
+            self._learned.recall(seat, self._engine)
+
+    def keep(self) -> None:
+        """Write down now and then what was learned."""
+        if self._learned is not None:
+            self._learned.write_now_and_then([*self._seats.values()], self._engine)
 
     def know(self, host: str, model: str) -> None:
         """A call asks for a model on a host."""
@@ -122,6 +133,8 @@ class Census:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._learned is not None:
+            self._learned.write([*self._seats.values()], self._engine)
 
 
 def _key(seat: Seat, model: Installed) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from mmos import messages
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.census import NEVER, Census
+from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import ChatRequest, Loaded, Timeouts
@@ -38,7 +39,12 @@ class Dispatcher:
     """Places calls. `take` waits for a place. Whoever got one reports `finished` or `failed`, and after a failure `take` or `withdraw`."""
 
     def __init__(
-        self, seats: Iterable[Seat], clock: Callable[[], float], policy: str = "completion_time", windows: Windows | None = None
+        self,
+        seats: Iterable[Seat],
+        clock: Callable[[], float],
+        policy: str = "completion_time",
+        windows: Windows | None = None,
+        learned: Learned | None = None,
     ) -> None:
         self.by_name = {seat.name: seat for seat in seats}
         self._clock = clock
@@ -46,7 +52,7 @@ class Dispatcher:
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
         self._numbers = itertools.count(1)
-        self.census = Census(self.by_name, self._engine, windows, clock)
+        self.census = Census(self.by_name, self._engine, clock, windows, learned)
         self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
         """Each model as its last caller wrote it, and the options that it is loaded with."""
         self._open: set[str] = set()
@@ -118,6 +124,7 @@ class Dispatcher:
         self._leave(place.send.attempt)
         if self._engine.finished(place.send.attempt, usage, self.now):
             self._open.discard(place.send.call.id)
+        self.census.keep()
         self._pump()
 
     def failed(self, place: Place, failure: Failure | None, pause: float | None = None) -> None:

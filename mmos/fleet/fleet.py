@@ -13,6 +13,7 @@ from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
 from mmos.fleet.dispatcher import Dispatcher, figures
+from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import known_fault, lacking, nobody, silent
 from mmos.fleet.residents import running_time
@@ -96,18 +97,20 @@ class Fleet:
         clock: Callable[[], float] = running_time,
         policy: str = "completion_time",
         windows: Windows | None = None,
+        learned: Learned | None = None,
     ) -> None:
-        self._dispatcher = Dispatcher(seats, clock, policy, windows)
+        self._dispatcher = Dispatcher(seats, clock, policy, windows, learned)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._miscount: dict[str, float] = {}
 
     @staticmethod
-    def open(hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None) -> Fleet:
+    def open(hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None, state: str | Path | None = None) -> Fleet:
         """A fleet of hosts, for `async with`.
 
         Args:
             hosts: `{"name": {"url": …, "parallel": …}}` with the keys of `servers` in a configuration, or the path of a configuration.
+            state: A folder in which MMOS keeps what it learns of the hosts, such as their speed. None: it keeps nothing.
             time_scale: 20 means that the hosts' clocks run 20 times as fast as real time (rehearsal). None: as fast as `hosts` says.
 
         Example::
@@ -119,7 +122,7 @@ class Fleet:
         """
         from mmos.fleet.build import config_of, fleet_of
 
-        return fleet_of(config_of(hosts), time_scale)
+        return fleet_of(config_of(hosts), time_scale, state)
 
     def __repr__(self) -> str:
         return f"<Fleet: {', '.join(self._dispatcher.by_name) or 'no hosts'}>"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.cost import price, terms, work
+from mmos.placement.estimates import Estimates
 from mmos.placement.facts import (
     Call,
     Decision,
@@ -63,6 +64,7 @@ class Engine:
         self._settings = settings or Settings()
         self._ledger = Ledger(machines, self._settings)
         self.profiles = Profiles(self._ledger)
+        self.estimates = Estimates(self._ledger)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
         self._sender = Sender(self._ledger)

@@ -63,6 +63,16 @@ class Memory:
             return self._configured
         return min(self._most, next((usual for usual in USUAL if usual >= max(self._least, size)), math.inf))
 
+    @property
+    def learned(self) -> tuple[float, float]:
+        """The bytes that it has at least, and fewer than which it has."""
+        return self._least, self._most
+
+    def recall(self, least: float, most: float) -> None:
+        """Take what an earlier run learned."""
+        if least < most:
+            self._least, self._most = max(self._least, least), min(self._most, most)
+
     def seen(self, residents: Iterable[Resident]) -> None:
         """These models are in memory together."""
         listed = list(residents)

@@ -14,6 +14,8 @@ SETTLED = 3
 MODEL_TRUST = 3.0
 """The prior of a model comes from its size and is worth this many samples. The prior of a host is a guess, worth one."""
 MOST_TRUST = 20.0
+TRUSTED = 5
+"""What an earlier run learned counts at most as so many samples, because machines change."""
 MOST_JOBS = 4096
 FADING = 0.97
 UNSURE = 1.0
@@ -36,6 +38,16 @@ class Rate:
 
     def tried(self, host: str, model: str) -> bool:
         return (host, model) in self._pairs
+
+    def known(self, host: str, model: str) -> tuple[float, int] | None:
+        """The estimate of a pair that was tried, with the number of its samples."""
+        known = self._pairs.get((host, model))
+        return (math.exp(known[0]), known[1]) if known else None
+
+    def recall(self, host: str, model: str, prior: float, value: float, count: int) -> None:
+        """Take the estimate of an earlier run."""
+        self._pairs[host, model] = math.log(value), min(count, TRUSTED)
+        self._share(host, model, math.log(value / prior))
 
     def learn(self, host: str, model: str, prior: float, value: float) -> bool:
         """Take a sample. Returns whether estimates for other pairs changed, too."""
@@ -70,6 +82,14 @@ class Lengths:
     def estimate(self, model: str, kind: str) -> float:
         known = self._means.get((model, kind)) or self._means.get((model, ""))
         return known[0] if known else self._prior
+
+    def of(self, model: str) -> Mapping[str, tuple[float, int]]:
+        """By kind: the mean, and the number of samples."""
+        return {kind: known for (name, kind), known in self._means.items() if name == model}
+
+    def recall(self, model: str, kind: str, mean: float, count: int) -> None:
+        """Take the mean of an earlier run."""
+        self._means.setdefault((model, kind), (mean, min(count, TRUSTED)))
 
     def learn(self, model: str, kind: str, tokens: float) -> None:
         for key in {(model, kind), (model, "")}:

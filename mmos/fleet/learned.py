@@ -1,0 +1,128 @@
+"""Keeps what a fleet has learned of its hosts in the state folder, so that the next run need not learn it again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mmos.errors import StateError, UsageError
+from mmos.files import content
+from mmos.fleet.seats import Seat
+from mmos.journal.folder import make
+from mmos.logs import logger
+from mmos.placement.engine import Engine
+
+VERSION = 1
+NAME = "fleet.json"
+MOST_BYTES = 4 << 20
+MOST_HOSTS = 200
+"""Hosts in the file. Those that were not used for longest are forgotten."""
+PAUSE = 300.0
+"""Seconds between two times that it is written."""
+
+_log = logger("mmos.fleet")
+Hosts = dict[str, dict[str, Any]]
+
+
+class Learned:
+    """The file. Several processes may write it: each replaces only the models that it has learned something of."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+        self._path = folder / NAME
+        self._clock = clock
+        self._wall = wall
+        self._written = clock()
+        self._kept: Hosts | None = None
+        self._recalled: dict[tuple[str, str], dict[str, Any]] = {}
+        """What is in the file of each host and model, as far as this process knows."""
+
+    def recall(self, seat: Seat, engine: Engine) -> None:
+        """A host has listed its models: tell the engine what is known of those that are still the same."""
+        kept = self._hosts().get(_key(seat), {})
+        listed, models = seat.installed or {}, _mapping(kept.get("models"))
+        new = {
+            model: models[model]
+            for model, installed in listed.items()
+            if (seat.name, model) not in self._recalled and _mapping(models.get(model)).get("digest") == installed.digest
+        }
+        if new or not any(host == seat.name for host, _ in self._recalled):
+            engine.estimates.recall(seat.name, kept.get("memory"), new)
+        for model in listed:
+            self._recalled.setdefault((seat.name, model), engine.estimates.of_model(seat.name, model))
+
+    def write_now_and_then(self, seats: list[Seat], engine: Engine) -> None:
+        if self._clock() - self._written > PAUSE:
+            self.write(seats, engine)
+
+    def write(self, seats: list[Seat], engine: Engine) -> None:
+        """Add what was learned to the file. A folder that cannot be written costs only what was learned."""
+        self._written = self._clock()
+        news = {_key(seat): (seat, models) for seat in seats if (models := self._news(seat, engine))}
+        if not news:
+            return
+        hosts = self._read()
+        for key, (seat, models) in news.items():
+            kept = hosts.pop(key, {})
+            models = {**_mapping(kept.get("models")), **models}
+            hosts[key] = {"used": int(self._wall()), "memory": engine.estimates.of_host(seat.name), "models": models}
+        document = {"version": VERSION, "hosts": dict(list(hosts.items())[-MOST_HOSTS:])}
+        try:
+            _replace(self._path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        except (OSError, StateError) as error:
+            _log.warning("fleet_file_not_written", file=str(self._path), error=str(error))
+
+    def _news(self, seat: Seat, engine: Engine) -> dict[str, Any]:
+        """The models of a host of which something was learned since the last time."""
+        news = {}
+        for model, installed in (seat.installed or {}).items():
+            known = engine.estimates.of_model(seat.name, model)
+            if known and known != self._recalled.get((seat.name, model)):
+                self._recalled[seat.name, model] = known
+                news[model] = {"digest": installed.digest, **known}
+        return news
+
+    def _hosts(self) -> Hosts:
+        if self._kept is None:
+            self._kept = self._read()
+        return self._kept
+
+    def _read(self) -> Hosts:
+        """The hosts in the file, the one that was used last at the end. A file that this version does not understand counts as empty."""
+        try:
+            document = orjson.loads(content(self._path, MOST_BYTES, follow=False))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, UsageError):
+            document = None
+        hosts = document.get("hosts") if isinstance(document, dict) and document.get("version") == VERSION else None
+        if not isinstance(hosts, dict):
+            _log.warning("fleet_file_ignored", file=str(self._path), cure="MMOS writes a new one")
+            return {}
+        return {key: kept for key, kept in hosts.items() if isinstance(kept, dict)}
+
+
+def _key(seat: Seat) -> str:
+    """A host is the same when its name and its address are. The address may contain a password, so it is not written."""
+    return f"{seat.name}@{blake2b(seat.host.url.encode(), digest_size=8).hexdigest()}"
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file in place of an older one. Readers never see a half-written file."""
+    make(path.parent)
+    fresh = path.with_suffix(f".{os.urandom(8).hex()}.new")
+    try:
+        with fresh.open("xb") as file:  # never through a link
+            file.write(data)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
