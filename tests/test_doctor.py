@@ -164,8 +164,30 @@ async def test_roles_that_push_each_other_out(tmp_path: Path) -> None:
     assert swap.subject == "one"
     assert "general:7b (arbiter" in swap.message
     assert "coder:7b (coding" in swap.message
+    assert "share one model" in swap.cure
     shared = await examined(tmp_path, Host("one", [GENERAL], vram_gb=8), roles={"coding": "general:7b"})
     assert told(shared, "roles_swap") == []
+
+
+async def test_roles_that_push_each_other_out_are_shown_a_window_and_a_server_that_help(tmp_path: Path) -> None:
+    models = [GENERAL, CODER, Model("small:1b", size=1 << 30)]
+    roles = {
+        name: {"model": model, "server": "one", "context_window": 16384}
+        for name, model in (("arbiter", "general:7b"), ("coding", "coder:7b"))
+    }
+    roles["interpreter"] = {"model": "small:1b", "server": "one", "context_window": 4096}
+    hosts = [Host("one", models, vram_gb=13), Host("two", [], vram_gb=8), Host("three", [], vram_gb=2)]
+    (swap,) = told(await examined(tmp_path, *hosts, roles=roles), "roles_swap")
+    assert "Without coder:7b the others would stay." in swap.message or "Without general:7b the others would stay." in swap.message
+    windows, server = swap.cure.split(" Or: ")
+    assert windows.startswith("Write context_window: ")
+    assert windows.endswith(" for arbiter, coding.")
+    assert "server: two for" in server
+    assert "mmos models pull" in server
+    window = int(windows.split()[2])
+    for name in ("arbiter", "coding"):
+        roles[name]["context_window"] = window
+    assert told(await examined(tmp_path, *hosts, roles=roles), "roles_swap") == []
 
 
 async def test_a_window_too_large_for_the_memory_says_which_one_fits(tmp_path: Path) -> None:
@@ -191,8 +213,13 @@ async def test_windows_that_do_not_fit_the_model_or_what_is_loaded(tmp_path: Pat
     other = await examined(tmp_path, Host("one", [model]), warm={"one": ("general:7b", 4096)})
     (differs,) = told(other, "window_differs")
     assert "mmos models warm general:7b --host one" in differs.cure
-    same = await examined(tmp_path, Host("one", [model]), warm={"one": ("general:7b", 8192)})
-    assert told(same, "window_differs", "window_beyond_model") == []
+    assert (
+        told(await examined(tmp_path, Host("one", [model]), warm={"one": ("general:7b", 8192)}), "window_differs", "window_beyond_model")
+        == []
+    )
+    roles = {"arbiter": {"model": "general:7b", "context_window": 4096}}
+    larger = await examined(tmp_path, Host("one", [model]), roles=roles, warm={"one": ("general:7b", 8192)})
+    assert told(larger, "window_differs") == []  # MMOS uses the larger one
 
 
 async def test_what_is_computed_on_the_cpu(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from shlex import quote
 
 from mmos.config.roles import ResolvedRole
@@ -127,7 +128,7 @@ def gpus(facts: Facts) -> Iterator[Finding]:
             continue
         large = [resident for resident in residents if resident.size > state.vram_bytes]
         yield from (_too_large(state, resident, state.vram_bytes) for resident in large)
-        yield from _swapping(state, [resident for resident in residents if resident not in large], state.vram_bytes)
+        yield from _swapping(facts, state, [resident for resident in residents if resident not in large], state.vram_bytes)
 
 
 def _residents(facts: Facts, state: HostState) -> list[Resident]:
@@ -163,20 +164,59 @@ def _too_large(state: HostState, resident: Resident, room: int) -> Finding:
     )  # fmt: skip
 
 
-def _swapping(state: HostState, residents: list[Resident], room: int) -> Iterator[Finding]:
-    """As an Ollama loads them: the first always, another beside it when it fits well."""
+def _swapping(facts: Facts, state: HostState, residents: list[Resident], room: int) -> Iterator[Finding]:
+    if _fit(residents, room):
+        return
+    listed = ", ".join(f"{one.model} ({'/'.join(one.roles)}, {_gb(one.size)} GB)" for one in residents)
+    message = f"The models of its roles do not fit into {state.vram_gb:g} GB together, so they push each other out of memory: {listed}."
+    staying = _together(residents, room)
+    if len(staying) > 1:
+        message += f" Without {' and '.join(one.model for one in residents if one not in staying)} the others would stay."
+    cures = [cure for cure in (_smaller_windows(residents, room), _elsewhere(facts, state, residents, room)) if cure]
+    rest = "Let the roles share one model, or give one of them another host, a smaller model or a smaller context_window."
+    yield warning("roles_swap", state.name, message, " Or: ".join(cures) or rest)
+
+
+def _fit(residents: Iterable[Resident], room: int) -> bool:
+    """Whether an Ollama holds them together: it loads the first always, another beside it when it fits well."""
     free = room
-    together: list[Resident] = []
-    for resident in sorted(residents, key=lambda one: -one.size):
-        if together and not fits_beside(resident.size - OVERHEAD, free):
-            listed = ", ".join(f"{one.model} ({'/'.join(one.roles)}, {_gb(one.size)} GB)" for one in residents)
-            yield warning(
-                "roles_swap", state.name, f"The models of its roles do not fit into {state.vram_gb:g} GB together, so they push each other out of memory: {listed}.",
-                "Let the roles share one model, or give one of them another host, a smaller model or a smaller context_window.",
-            )  # fmt: skip
-            return
-        together.append(resident)
+    for place, resident in enumerate(sorted(residents, key=lambda one: -one.size)):
+        if place and not fits_beside(resident.size - OVERHEAD, free):
+            return False
         free -= resident.size
+    return True
+
+
+def _together(residents: list[Resident], room: int) -> list[Resident]:
+    """The most of them that fit, in the order of the file."""
+    staying: list[Resident] = []
+    for resident in sorted(residents, key=lambda one: one.size):
+        if _fit([*staying, resident], room):
+            staying.append(resident)
+    return [one for one in residents if one in staying]
+
+
+def _smaller_windows(residents: list[Resident], room: int) -> str:
+    """The largest window for all of them with which they fit."""
+    windows = range(_LEAST_WINDOW, max(one.window for one in residents) + 1, _STEP)
+    fitting = bisect(windows, 0, key=lambda window: not _fit([replace(one, window=min(one.window, window)) for one in residents], room))
+    if not fitting:
+        return ""
+    window = windows[fitting - 1]
+    return f"Write context_window: {window} for {', '.join(role for one in residents if one.window > window for role in one.roles)}."
+
+
+def _elsewhere(facts: Facts, state: HostState, residents: list[Resident], room: int) -> str:
+    """A server that has room for one of them, so that the others fit. The smallest model moves most easily."""
+    for resident in sorted(residents, key=lambda one: one.size):
+        if not _fit([one for one in residents if one is not resident], room):
+            continue
+        for other in facts.states:
+            loads = other is not state and other.reachable and other.abilities.loads and other.vram_bytes
+            if loads and resident.size <= loads and _fit([*_residents(facts, other), resident], loads):
+                fetch = "" if other.has(resident.model) else f", and fetch it: mmos models pull {quote(resident.model)} --host {other.name}"
+                return f"Write server: {other.name} for {', '.join(resident.roles)}: it has room for {resident.model}{fetch}."
+    return ""
 
 
 def _gb(size: int) -> str:
@@ -214,11 +254,11 @@ def _window(state: HostState, role: ResolvedRole, longest: int | None) -> Iterat
         loaded
         and loaded.context_length
         and state.abilities.sets_window
-        and loaded.context_length != min(role.window, longest or role.window)
+        and loaded.context_length < min(role.window, longest or role.window)
     ):
         yield warning(
             "window_differs", role.name,
-            f"Another program has loaded {role.model} on {state.name} with a window of {loaded.context_length}. MMOS uses {role.window}, so the host reloads the model each time.",
+            f"Another program has loaded {role.model} on {state.name} with a window of {loaded.context_length}. Roles need {role.window}, so the host loads the model again.",
             f"mmos models warm {quote(role.model)} --host {state.name}, and have the others use the same window",
         )  # fmt: skip
 
