@@ -218,3 +218,15 @@ def test_a_host_that_pushes_out_the_fourth_model_is_not_tried_again() -> None:
     memory.pushed_out(3 * GIB, three)
     assert not memory.may_fit(3 * GIB, three)
     assert memory.fits(3 * GIB, three[:2])
+
+
+def test_a_model_that_the_host_will_unload_for_a_load_does_not_count_as_back() -> None:
+    """The host is asked what it holds while the load is about to begin: the list still has the model that must leave."""
+    engine = fleet("one")
+    hold(engine, "one", "a")
+    engine.submit(Call("c", ("b",), 500), 1.0)
+    (order,) = [decision for decision in load(engine, engine.decide(1.0), 1.0) if isinstance(decision, Load)]
+    engine.board(order, 1.0)
+    engine.resident("one", [Resident("a", PAIR["a"].weights)], 2.0, asked=1.5)
+    engine.submit(Call("d", ("a",), 500), 2.0)
+    assert sent(engine.decide(2.0)) == []

@@ -288,8 +288,11 @@ class Ledger:
         self._learn_memory(there, listed, [copy for copy in gone if now - max(copy.heard, copy.since) < KEPT])
         for copy in gone:
             self.turn(copy, State.ABSENT, now)
+        leaving = there.plan.victims if there.plan is not None else ()
         for model, resident in listed.items():
             known = there.copies.get(model)
+            if known in leaving and known.state is State.ABSENT:
+                continue  # the host unloads it when the load begins
             if known is not None and known.state is not State.UNLOADING and known.left < asked:
                 self._list(known, resident, now, new=newest == model and known.since < asked)
 
