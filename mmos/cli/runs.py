@@ -81,7 +81,7 @@ async def _rows(options: Options) -> list[dict[str, Any]]:
 @click.option("--prompts", is_flag=True, help="Show every request to a model, exactly as it was sent.")
 @shared_options
 def show(options: Options, run: str, *, prompts: bool) -> None:
-    """Show every event of RUN, and how it ended.
+    """Show every event of RUN, why each call ran on its host, and how it ended.
 
     \b
     mmos runs show 9F3K
@@ -111,7 +111,9 @@ async def _show_prompts(options: Options, run: str) -> None:
 
 
 async def _show(options: Options, run: str) -> None:
+    from mmos.cli.placement import as_json
     from mmos.cli.trace import lines
+    from mmos.events import ModelReplied
     from mmos.views.document import document
     from mmos.views.listing import find_run
     from mmos.views.run import RunView
@@ -122,7 +124,8 @@ async def _show(options: Options, run: str) -> None:
         view = RunView.of(entries)
         status = view.status or ("running" if journal.alive(view.process) else "interrupted")
     if options.json:
-        print_json({**document(view), "status": status})
+        replies = [entry.event for entry in entries if isinstance(entry.event, ModelReplied)]
+        print_json({**document(view), "status": status, "placements": list(map(as_json, replies))})
         return
     marked = " · rehearsed" if view.rehearsed else ""
     click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}{marked}")

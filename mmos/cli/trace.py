@@ -9,6 +9,7 @@ import orjson
 
 from mmos import events
 from mmos.cli.output import how_long, one_line
+from mmos.cli.placement import reason
 from mmos.cli.text import flat
 from mmos.encoding import encode
 from mmos.events import Entry
@@ -95,6 +96,8 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         if text:
             indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
             yield f"{entry.time - start:8.3f}  {indent}{flat(text)}"
+        if isinstance(event, events.ModelReplied) and (why := reason(event)):
+            yield f"{'':8}  {indent}  ran on {flat(event.host)}: {why}"
 
 
 def _text(event: events.Event) -> str:

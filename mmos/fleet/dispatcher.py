@@ -63,6 +63,8 @@ class Dispatcher:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._emptied: set[str] = set()
         """Hosts where a model was unloaded for the load to come."""
+        self._loads: dict[tuple[str, str], Load] = {}
+        """By host and model: loads that no call has had yet."""
         self._listed: dict[str, float] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -198,13 +200,15 @@ class Dispatcher:
     def _grant(self, send: Send, *, loads: bool = False, swaps: bool = False) -> None:
         seat = self.by_name[send.host]
         seat.in_flight[send.model] += 1
-        self._places[send.attempt] = self._granted[send.call.id] = Place(seat, send, loads, swaps)
+        load = self._loads.pop((send.host, send.model), None) if self._loads else None
+        self._places[send.attempt] = self._granted[send.call.id] = Place(seat, send, loads, swaps, load)
         waiting = self._waiting.get(send.call.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
 
     def _load(self, load: Load, now: float) -> bool:
         """A call that waits for a model is its load: so its reply says what the load took."""
+        self._loads[load.host, load.model] = load
         send = self._engine.board(load, now)
         if send is None:
             self._start(self._preload(load))
@@ -253,6 +257,7 @@ class Dispatcher:
         try:
             await seat.host.preload(name, num_ctx=load.window, options=options, timeouts=Timeouts().scaled(seat.time_scale))
         except HostError:
+            self._loads.pop((load.host, load.model), None)
             self._engine.load_failed(load.host, load.model, "error", self.now)
         else:
             self._engine.loaded(load.host, load.model, self.now - since, self.now)

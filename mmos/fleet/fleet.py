@@ -305,8 +305,9 @@ class Fleet:
         ask.observer.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
         _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
-        queue_seconds = round((placed_at - begun) * seat.time_scale, 6)  # in the host's seconds, like all its figures
-        placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.terms}
+        queue_seconds = round((placed_at - begun) * seat.time_scale, 3)  # in the host's seconds, like all its figures
+        took = round((self._clock() - placed_at) * seat.time_scale, 3)
+        placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.reasons, "took": took}
         if window != ask.request.num_ctx:
             placement["window"] = window
         if reply.usage.loaded and (place.swaps or await seat.swapped(request.model, placed_at)):

@@ -8,9 +8,10 @@ from typing import Any
 
 from mmos.errors import HostError
 from mmos.fleet.seats import Seat
-from mmos.placement.facts import Send, Terms
+from mmos.placement.facts import Alternative, Load, LoadTerms, Send, Terms
 
 _TERMS = tuple(term.name for term in fields(Terms))
+_LOAD_TERMS = tuple(term.name for term in fields(LoadTerms))
 
 
 class Recalled(Exception):
@@ -27,6 +28,8 @@ class Place:
     """Whether the host loads the model for this attempt."""
     swaps: bool = False
     """Whether another model had to leave for that."""
+    load: Load | None = None
+    """The load of its model that was decided last, if no call has had it yet."""
     _task: asyncio.Task[Any] | None = field(default=None, init=False)
     _before: int = field(default=0, init=False)
     _recalled: bool = field(default=False, init=False)
@@ -45,13 +48,25 @@ class Place:
             raise Recalled from error
 
     @property
-    def terms(self) -> dict[str, float]:
-        """The terms of the decision that are not zero, in seconds."""
+    def reasons(self) -> dict[str, Any]:
+        """Why the engine decided so, in seconds: the terms that are not zero, what other hosts would have taken, and the load for it."""
         terms = self.send.terms
-        seconds = {name: round(getattr(terms, name), 3) for name in _TERMS}
-        return {name: value for name, value in seconds.items() if value}
+        found: dict[str, Any] = {name: value for name in _TERMS if (value := round(getattr(terms, name), 3))}
+        found["expected"] = round(terms.until_done, 3)
+        if self.send.others:
+            found["elsewhere"] = [_as_json(other) for other in self.send.others]
+        if self.load is not None:
+            load = self.load.terms
+            seconds = {name: round(getattr(load, name), 3) for name in _LOAD_TERMS}
+            found["load"] = {"victims": list(self.load.victims), **seconds}
+        return found
 
     def recall(self) -> None:
         if self._task is not None and not self._recalled:
             self._recalled = True
             self._task.cancel()
+
+
+def _as_json(other: Alternative) -> dict[str, Any]:
+    seconds = None if other.seconds is None else round(other.seconds, 3)
+    return {"host": other.host, "seconds": seconds, "wait": round(other.wait, 3), "why": other.why}

@@ -25,7 +25,7 @@ _USUAL: dict[type[Any], dict[str, str | None]] = {
 """Usual values of fields without a default."""
 _SELDOM = ("frame", "tools")
 """Fields that nearly never have their usual value."""
-_MOST_KEYS = 8
+_MOST_KEYS = 16
 
 Values = Callable[[Any], Sequence[Any]]
 

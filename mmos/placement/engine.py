@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.cost import price, terms, work
 from mmos.placement.estimates import Estimates
+from mmos.placement.explaining import others
 from mmos.placement.facts import (
     Call,
     Decision,
@@ -331,7 +332,7 @@ class Engine:
             waiting.line.remove(waiting)
         self._shares[call.urgent].sent(self._work(call), len(self._calls) - len(self._ledger.flights))
         self._number += 1
-        send = Send(self._number, call, copy.host.name, copy.model, copy.window, terms(prices))
+        send = Send(self._number, call, copy.host.name, copy.model, copy.window, terms(prices), others(self._ledger, choice, now))
         seconds = prices[1] + prices[2]
         flight = Flight(send.attempt, waiting, copy, send, now, seconds)
         self._ledger.take(flight)

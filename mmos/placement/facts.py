@@ -126,6 +126,21 @@ class LoadTerms:
     """Waiting that the load saves."""
     loss: float
     """Waiting that it costs the models that must leave."""
+    back: float = 0.0
+    """Seconds that those models need to be back: their longest load. 0: none must leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A host that could have served a call, and what was against it."""
+
+    host: str
+    seconds: float | None
+    """Until the answer. None: it is closed."""
+    wait: float
+    """How much of that is waiting, for a slot or for the load."""
+    why: Literal["busy", "load", "closed", "cache", "slower"]
+    """It has other calls; it would have to load the model; it failed; its cache does not hold the prompt; it takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +154,8 @@ class Send:
     window: int
     """The window that the model has there. 0: the caller chooses."""
     terms: Terms
+    others: tuple[Alternative, ...] = ()
+    """The best other hosts, at most three."""
 
 
 @dataclass(frozen=True, slots=True)

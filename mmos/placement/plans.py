@@ -106,5 +106,5 @@ class Plans:
         copy.ready, copy.window = now + copy.load, plan.window
         self._ledger.turn(copy, State.LOADING, now)
         host.newest = copy.model
-        weighed = LoadTerms(copy.load, plan.gain, plan.loss)
+        weighed = LoadTerms(copy.load, plan.gain, plan.loss, max((victim.load for victim in plan.victims), default=0.0))
         return Load(host.name, copy.model, plan.window, tuple(victim.model for victim in plan.victims), weighed)

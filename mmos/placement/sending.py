@@ -25,6 +25,8 @@ class Choice:
     waiting: Waiting
     copy: Copy
     price: Price
+    weighed: Sequence[tuple[Price, Copy]] = ()
+    """All copies that were compared."""
 
 
 class Sender:
@@ -82,7 +84,7 @@ class Sender:
     def _best(self, waiting: Waiting, copies: Sequence[Copy], now: float) -> Choice:
         prices = [(price(self._ledger, copy, waiting, now, 0.0), copy) for copy in copies]
         best, copy = min(prices, key=lambda pair: (total(pair[0]), pair[1].host.name))
-        return Choice(waiting, copy, best)
+        return Choice(waiting, copy, best, prices)
 
     def _warm(self, line: Line, ready: Sequence[Copy], now: float) -> Iterator[Choice]:
         """Calls whose prompts a host with room still holds."""
@@ -103,12 +105,10 @@ class Sender:
             ready = [copy for copy in servers if self.has_room(copy)]
             if not ready or passed >= LOOKED_AT or (passed == 0 and not self._worth(line, ready, servers, now)):
                 return
-            best = min(
-                ((price(self._ledger, copy, waiting, now, promised.get(copy, 0.0)), copy) for copy in servers),
-                key=lambda pair: (total(pair[0]), pair[1].host.name),
-            )
+            prices = [(price(self._ledger, copy, waiting, now, promised.get(copy, 0.0)), copy) for copy in servers]
+            best = min(prices, key=lambda pair: (total(pair[0]), pair[1].host.name))
             if best[1] in ready:
-                yield Choice(waiting, best[1], best[0])
+                yield Choice(waiting, best[1], best[0], prices)
             else:
                 promised[best[1]] = promised.get(best[1], 0.0) + 1.0
                 passed += 1

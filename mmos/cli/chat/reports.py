@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmos import events
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
+from mmos.cli.placement import reason
 from mmos.cli.styles import style
 from mmos.cli.text import cells, flat, hanging, pad, wrapped
 from mmos.cli.trace import what_of
@@ -138,8 +139,8 @@ async def open_(session: Session, argument: str) -> None:
 
 # ---------------------------------------------------------------- /why and /usage
 
-SHOWN_ELSEWHERE = frozenset({"host", "warm", "swap", "queue_seconds"})
-"""Fields of a placement that the line shows in another way."""
+OTHER_HOSTS = 3
+"""How many other hosts it compares with."""
 
 
 @dataclass
@@ -188,7 +189,8 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
-                accounts[event.lane].lines += [_place(event, overrides), _seconds(event)]
+                why = reason(event, most=OTHER_HOSTS)
+                accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), _seconds(event)]
             case events.ModelFailed() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
     return [line for top in tops for line in top.rows(0, width)]
@@ -197,12 +199,7 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
 def _place(event: events.ModelReplied, overrides: Collection[str]) -> str:
     """Say why this model and this host were used."""
     named = "as set in this session" if event.role in overrides else "as configured"
-    placement = event.placement
-    known = _memory(event)
-    known += [
-        f"{name.replace('_', ' ')} {_figure(value)}" for name, value in placement.items() if name not in SHOWN_ELSEWHERE and _plain(value)
-    ]
-    return f"{event.model}, {named}, on {event.host}{', ' if known else ''}{', '.join(known)}"
+    return ", ".join([event.model, named, f"on {event.host}", *_memory(event)])
 
 
 def _memory(event: events.ModelReplied) -> list[str]:
@@ -212,14 +209,6 @@ def _memory(event: events.ModelReplied) -> list[str]:
     if event.usage.loaded:
         return ["which had to load it"]
     return ["which had it in memory"] if event.placement.get("warm") else []
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, str | float | int)
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else flat(str(value))
 
 
 def _seconds(event: events.ModelReplied) -> str:
