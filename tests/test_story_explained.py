@@ -93,3 +93,27 @@ async def test_a_quiet_host_has_no_alternatives_and_an_old_journal_no_reasons(tm
         journal.append("r", "t", old)
         await journal.durable("r")
         assert (await journal.read(run="r"))[0].event == old
+
+
+async def test_the_journal_shows_how_good_the_placement_was(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path))
+    async with hosted("left", "right") as (_, config):
+        entries = await run(config, tmp_path, "How?", "And now?")
+    async with await Journal.open(tmp_path) as journal:
+        journal.append(
+            "old", "t", ModelReplied("a", "r", "arbiter", "arbiter", "left", Message("assistant", "Yes."), placement={"warm": True})
+        )
+        await journal.durable("old")
+    shown = await command(tmp_path, "hosts", "--regret", *state)
+    heads, *rows = shown.out.partition("\n\n")[0].splitlines()
+    assert heads.split() == ["HOST", "CALLS", "EXPECTED", "TOOK", "ERROR", "90", "%", "BELOW", "LOST", "MODEL"]
+    assert len(rows) == 2
+    assert "The calls with the largest errors:" in shown.out
+    assert "1 call of older versions of MMOS is left out" in shown.err
+    document = (await command(tmp_path, "hosts", "--regret", "--since", "1h", "--json", *state)).document
+    replies = [entry.event for entry in entries if isinstance(entry.event, ModelReplied)]
+    assert sum(row["calls"] for row in document["rows"]) == 2 * len(replies)
+    assert document["left_out"] == 1
+    assert [load["victims"] for load in document["loads"]] == [[], []]
+    wrong = await command(tmp_path, "hosts", "--since", "1h", *state)
+    assert (wrong.code, "--since belongs to --regret" in wrong.err) == (2, True)

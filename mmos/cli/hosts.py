@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.delete import Age
 from mmos.cli.fleet import fault, fleet_of, holding, select_hosts, staying, window
 from mmos.cli.guard import terminal_text
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
+from mmos.cli.regret import show_regret
 from mmos.cli.tables import Cell, columns, terminal_width
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ Draw = Callable[[Sequence["HostState"]], None]
 @click.command()
 @click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Repeat every SECONDS, like 5 or 1m, until Ctrl-C. Default: 2.")  # fmt: skip
 @click.option("--host", "names", multiple=True, metavar="HOST", help="Show only this host. Repeatable.")
+@click.option("--regret", is_flag=True, help="Compare what MMOS expected of each call with what happened. Asks no host.")
+@click.option("--since", type=Age(), metavar="AGE", help="With --regret: only calls of this time, like 12h or 7d.")
 @shared_options
-def hosts(options: Options, watch: float | None, names: tuple[str, ...]) -> int:
+def hosts(options: Options, watch: float | None, names: tuple[str, ...], since: float | None, *, regret: bool) -> int:
     """Show every host: whether it answers, its version, its GPU memory, and which models it has in memory for how long.
 
     MMOS asks all hosts at once, and waits at most a second and a half. Exit code 4 if no host answers.
@@ -42,7 +46,14 @@ def hosts(options: Options, watch: float | None, names: tuple[str, ...]) -> int:
     mmos hosts
     mmos hosts --watch         look every two seconds
     mmos hosts --host ollama01 --json
+    mmos hosts --regret --since 7d
     """
+    if since is not None and not regret:
+        raise click.UsageError("--since belongs to --regret: mmos hosts --regret --since 7d")
+    if regret and watch is not None:
+        raise click.UsageError("--regret reads the journal once, so it does not go with --watch.")
+    if regret:
+        return run_to_end(lambda: show_regret(options, since, names))
     return run_to_end(lambda: _hosts(options, watch, names))
 
 
