@@ -106,7 +106,7 @@ async def test_the_journal_shows_how_good_the_placement_was(tmp_path: Path) -> N
         await journal.durable("old")
     shown = await command(tmp_path, "hosts", "--regret", *state)
     heads, *rows = shown.out.partition("\n\n")[0].splitlines()
-    assert heads.split() == ["HOST", "CALLS", "EXPECTED", "TOOK", "ERROR", "90", "%", "BELOW", "LOST", "MODEL"]
+    assert heads.split() == ["HOST", "CALLS", "EXPECTED", "TOOK", "ERROR", "90", "%", "BELOW", "LOST", "SWAPS", "MODEL"]
     assert len(rows) == 2
     assert "The calls with the largest errors:" in shown.out
     assert "1 call of older versions of MMOS is left out" in shown.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import mmos
@@ -88,3 +88,45 @@ async def test_a_host_that_lists_nothing_costs_no_answer_and_counts_no_swap() ->
         here.faults.add("garbage", path="/api/ps")
         assert await swaps_of(config, "How?") == 0
         assert here.swaps == 2
+
+
+async def test_a_model_that_mmos_unloads_for_another_one_counts_on_both_sides() -> None:
+    """Three models by turns on a host that holds two: MMOS chooses who must leave."""
+    models = [Model.scripted(name, ["So."], repeat=True, size=6 * GB, speed=SPEED) for name in "abc"]
+    here = Host("here", models, vram_gb=16, time_scale=50.0, swap_seconds=0.5)
+    async with serve(here) as url, mmos.Fleet.open({"here": {"url": url, "vram_gb": 16, "time_scale": 50.0}}) as fleet:
+        replies = [await fleet.ask(name, [{"role": "user", "content": "How?"}], num_ctx=4096) for name in "abcabcacb"]
+        (seat,) = fleet.seats
+    unloads = [request for request in here.requests.to("/api/generate") if request.json.get("keep_alive") == 0]
+    counted = [bool(reply.placement.get("swap")) for reply in replies]
+    assert unloads, "the host has no reason to unload one"
+    assert sum(counted) == here.swaps == seat.swaps > 2
+    assert counted == [reply.usage.loaded and number > 1 for number, reply in enumerate(replies)]
+
+
+async def test_four_models_on_two_hosts_under_load_count_as_the_hosts_do() -> None:
+    async with AsyncExitStack() as stack:
+        hosts, servers = [], {}
+        for name, memory in (("large", 14), ("small", 8)):
+            models = [Model.scripted(model, ["So."], repeat=True, size=6 * GB, speed=SPEED) for model in "abcd"]
+            hosts.append(Host(name, models, vram_gb=memory, time_scale=50.0, swap_seconds=0.5))
+            servers[name] = {"url": await stack.enter_async_context(serve(hosts[-1])), "vram_gb": memory, "time_scale": 50.0}
+        fleet = await stack.enter_async_context(mmos.Fleet.open(servers))
+
+        async def job(number: int) -> int:
+            names = "abcdbadc"[number:] + "dcba"[: number + 1]
+            asked = [await fleet.ask(name, [{"role": "user", "content": f"{number}?"}], num_ctx=4096, group=str(number)) for name in names]
+            return sum(bool(reply.placement.get("swap")) for reply in asked)
+
+        counted = sum(await asyncio.gather(*(job(number) for number in range(4))))
+        assert counted == sum(host.swaps for host in hosts) == sum(seat.swaps for seat in fleet.seats) > 3
+
+
+async def test_a_model_with_another_window_is_loaded_again_which_is_a_swap() -> None:
+    here = Host("here", [cast()["coding"]], vram_gb=24, time_scale=50.0)
+    async with serve(here) as url, mmos.Fleet.open({"here": {"url": url, "time_scale": 50.0}}) as fleet:
+        windows = (4096, 4096, 8192)
+        replies = [await fleet.ask("coding", [{"role": "user", "content": "How?"}], num_ctx=window) for window in windows]
+    assert [reply.usage.loaded for reply in replies] == [True, False, True]
+    assert [bool(reply.placement.get("swap")) for reply in replies] == [False, False, True]
+    assert here.swaps == 1

@@ -42,9 +42,15 @@ def _print(report: Report) -> None:
         click.echo("The journal has no calls for this report. The report is about runs: mmos run TASK", err=True)
         return
     table(
-        ("HOST", "CALLS", "EXPECTED", "TOOK", "ERROR", "90 % BELOW", "LOST", "MODEL"),
+        ("HOST", "CALLS", "EXPECTED", "TOOK", "ERROR", "90 % BELOW", "LOST", "SWAPS", "MODEL"),
         [
-            (row.host, str(row.calls), *map(how_long, (row.expected, row.took, row.error, row.error_p90, row.lost)), row.model)
+            (
+                row.host,
+                str(row.calls),
+                *map(how_long, (row.expected, row.took, row.error, row.error_p90, row.lost)),
+                str(row.swaps),
+                row.model,
+            )
             for row in report.rows
         ],
     )

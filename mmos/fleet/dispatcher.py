@@ -11,10 +11,11 @@ from typing import Any
 from mmos import messages
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
-from mmos.fleet.census import NEVER, Census
+from mmos.fleet.census import Census
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
+from mmos.fleet.swaps import Swaps
 from mmos.hosts.face import ChatRequest, Loaded, Timeouts
 from mmos.logs import logger
 from mmos.names import canonical
@@ -65,7 +66,9 @@ class Dispatcher:
         """Hosts where a model was unloaded for the load to come."""
         self._loads: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
-        self._listed: dict[str, float] = {}
+        self.swaps = Swaps(self._look, lambda: self.now)
+        self._swapped: set[tuple[str, str]] = set()
+        """Those of them that have ended, and pushed another model out."""
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_look: asyncio.TimerHandle | None = None
@@ -120,6 +123,8 @@ class Dispatcher:
 
     def begun(self, place: Place) -> None:
         """A part of the reply has come."""
+        if place.begun is None:
+            place.begun = self.now
         self._engine.progress(place.send.attempt, self.now)
 
     def finished(self, place: Place, usage: Usage) -> None:
@@ -197,11 +202,13 @@ class Dispatcher:
                 self._look(decision.host)
         return False
 
-    def _grant(self, send: Send, *, loads: bool = False, swaps: bool = False) -> None:
-        seat = self.by_name[send.host]
+    def _grant(self, send: Send, *, loads: bool = False, emptied: bool = False) -> None:
+        seat, key = self.by_name[send.host], (send.host, send.model)
         seat.in_flight[send.model] += 1
-        load = self._loads.pop((send.host, send.model), None) if self._loads else None
-        self._places[send.attempt] = self._granted[send.call.id] = Place(seat, send, loads, swaps, load)
+        load = self._loads.pop(key, None) if self._loads else None
+        place = Place(seat, send, loads, emptied, load, key in self._swapped, seat.residents.stays, self.now)
+        self._swapped.discard(key)
+        self._places[send.attempt] = self._granted[send.call.id] = place
         waiting = self._waiting.get(send.call.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
@@ -209,12 +216,13 @@ class Dispatcher:
     def _load(self, load: Load, now: float) -> bool:
         """A call that waits for a model is its load: so its reply says what the load took."""
         self._loads[load.host, load.model] = load
+        emptied = load.host in self._emptied
+        self._emptied.discard(load.host)
         send = self._engine.board(load, now)
         if send is None:
-            self._start(self._preload(load))
+            self._start(self._preload(load, emptied=emptied))
             return False
-        self._grant(send, loads=True, swaps=load.host in self._emptied)
-        self._emptied.discard(load.host)
+        self._grant(send, loads=True, emptied=emptied)
         return True
 
     def _set_timer(self, now: float) -> None:
@@ -251,8 +259,9 @@ class Dispatcher:
         self._engine.unloaded(host, unload.model, self.now, done=done)
         self._pump()
 
-    async def _preload(self, load: Load) -> None:
+    async def _preload(self, load: Load, *, emptied: bool) -> None:
         seat, (name, options) = self.by_name[load.host], self._names.get(load.model, (load.model, {}))
+        await self.swaps.foresee(seat, load.model, alone=not seat.in_flight.total())
         since = self.now
         try:
             await seat.host.preload(name, num_ctx=load.window, options=options, timeouts=Timeouts().scaled(seat.time_scale))
@@ -261,6 +270,8 @@ class Dispatcher:
             self._engine.load_failed(load.host, load.model, "error", self.now)
         else:
             self._engine.loaded(load.host, load.model, self.now - since, self.now)
+            if await self.swaps.ended(seat, load.model, since, emptied=emptied):
+                self._swapped.add((load.host, load.model))
         self._pump()
 
     # ------------------------------------------------------------ what hosts have
@@ -275,7 +286,7 @@ class Dispatcher:
         since = self.now - LISTED_SECONDS
         absent = [host for host in hosts if not self._engine.profiles.is_there(host, model)]
         asked = hosts if len(hosts) > 1 else absent
-        old = (host for host in asked if host in self._looks or self._listed.get(host, NEVER) <= since)
+        old = (host for host in asked if host in self._looks or self.by_name[host].residents.asking <= since)
         tasks = [look for host in old if (look := self._look(host))]
         sizes = [task for host in absent if (task := self.census.learn(host, model))]
         if len(absent) == len(hosts):
@@ -288,7 +299,7 @@ class Dispatcher:
         if not self.by_name[host].host.abilities.tells_loaded:
             return None
         if host not in self._looks:
-            self._listed[host] = self.now
+            self.by_name[host].residents.asking = self.now
             self._looks[host] = self._start(self._list(host))
         return self._looks[host]
 
@@ -301,6 +312,7 @@ class Dispatcher:
             return
         finally:
             del self._looks[host]
+        self.by_name[host].residents.listed(models, asked, self.now)
         self._engine.resident(host, map(_resident, models), self.now, asked=asked)
         self._pump()
 

@@ -301,7 +301,7 @@ class Fleet:
         if cold or self._dispatcher.census.has_choices or window != request.num_ctx:
             request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
-            await seat.look()
+            await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)
         ask.observer.placed(seat.name, cold)
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
         _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
@@ -310,7 +310,7 @@ class Fleet:
         placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.reasons, "took": took}
         if window != ask.request.num_ctx:
             placement["window"] = window
-        if reply.usage.loaded and (place.swaps or await seat.swapped(request.model, placed_at)):
+        if place.swapped or (reply.usage.loaded and await self._dispatcher.swaps.after(place)):
             placement["swap"] = True
         return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement), figures(reply.usage)
 

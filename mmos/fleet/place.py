@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mmos.errors import HostError
+from mmos.fleet.residents import Stay
 from mmos.fleet.seats import Seat
 from mmos.placement.facts import Alternative, Load, LoadTerms, Send, Terms
 
@@ -26,10 +28,18 @@ class Place:
     send: Send
     loads: bool = False
     """Whether the host loads the model for this attempt."""
-    swaps: bool = False
-    """Whether another model had to leave for that."""
+    emptied: bool = False
+    """Whether MMOS unloaded another model for that."""
     load: Load | None = None
     """The load of its model that was decided last, if no call has had it yet."""
+    swapped: bool = False
+    """Whether that load has ended already, and pushed another model out."""
+    held: Mapping[str, Stay] = field(default_factory=dict)
+    """What the host was known to hold when the call was sent."""
+    sent: float = 0.0
+    """In the host's seconds, like `begun`."""
+    begun: float | None = None
+    """When the first part of the reply came."""
     _task: asyncio.Task[Any] | None = field(default=None, init=False)
     _before: int = field(default=0, init=False)
     _recalled: bool = field(default=False, init=False)

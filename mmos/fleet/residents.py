@@ -1,22 +1,19 @@
-"""Remembers which models a host holds in memory, to find out whether a load pushed one of them out."""
+"""Remembers which models a host holds in memory, as it last listed them."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mmos.errors import HostError
-from mmos.hosts.face import Host, Loaded
+from mmos.hosts.face import Loaded
 from mmos.names import canonical
 
 WARM_SECONDS = 240.0
 """By default a host keeps a model for five minutes after its last call. MMOS counts on a little less."""
-
-PATIENCE = 1.0
-"""Seconds that a host has to list its loaded models. Missing a swap is better than making a call wait."""
 
 
 def running_time() -> float:
@@ -29,69 +26,36 @@ class Stay:
     """A model in the memory of a host."""
 
     keep: float
-    """Seconds, on MMOS's clock, that the host keeps it after a call."""
+    """Seconds that the host keeps it after a call."""
     until: float
 
 
 @dataclass
 class Residents:
-    """The memory of one host.
+    """The memory of one host. All times are seconds on the host's clock."""
 
-    A swap is a load that pushed another model out of memory. The host does not report swaps. MMOS compares the models before the load with
-    those after it. It asks the host only when a load is likely and when one has happened, never around a call to a warm model.
-    """
-
-    clock: Callable[[], float] = running_time
     wall: Callable[[], float] = time.time
-    _stays: dict[str, Stay] = field(default_factory=dict)
-    _known: bool = False
-    _loads: dict[str, float] = field(default_factory=dict)
-    """When MMOS counted the newest load of each model."""
-    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asked: float = -math.inf
+    """When the host was asked for this list, and for the one that has not come yet."""
+    asking: float = -math.inf
+    stays: Mapping[str, Stay] = field(default_factory=dict)
+    """The models that it holds. A change makes a new mapping."""
 
-    async def look(self, host: Host, time_scale: float, *, alone: bool) -> None:
-        """List the models before a load. When other calls run (not `alone`), a load may be under way, and the earlier list is the better one."""
-        async with self._looking:
-            if self._known and not alone:
-                return
-            there = await self._list(host, time_scale)
-            self._known = there is not None
-            self._stays = there or {}
-
-    async def swapped(self, host: Host, time_scale: float, model: str, sent_at: float) -> bool:
-        """Whether the load that a call reports pushed a model out. `asked` is when the call was sent. When several calls waited for one load, only one counts it."""
-        name = canonical(model)
-        async with self._looking:
-            if name in self._stays and self._loads.get(name, float("-inf")) > sent_at:
-                return False
-            now = self._loads[name] = self.clock()
-            before = [other for other, stay in self._stays.items() if now < stay.until]
-            there = await self._list(host, time_scale) if before else {}
-            if there is None or not self._known:
-                return False
-            keep = WARM_SECONDS / time_scale
-            self._stays = {name: Stay(keep, now + keep), **there}
-            # A model that was in memory and was loaded again had been pushed out by another client, or had another window.
-            return any(other == name or other not in there for other in before)
+    def listed(self, models: Iterable[Loaded], asked: float, now: float) -> None:
+        wall = self.wall()
+        self.asked = asked
+        self.stays = {canonical(loaded.name): Stay(keep := _keep(loaded, wall), now + keep) for loaded in models}
 
     def used(self, model: str, now: float) -> None:
         """A call keeps its model in memory for longer."""
-        stay = self._stays.get(canonical(model))
+        stay = self.stays.get(model)
         if stay is not None:
             stay.until = now + stay.keep
 
-    async def _list(self, host: Host, time_scale: float) -> dict[str, Stay] | None:
-        """The models in memory. None: the host does not say."""
-        if not host.abilities.tells_loaded:
-            return None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                models = await host.ps()
-        except (HostError, TimeoutError):
-            return None
-        now, wall = self.clock(), self.wall()
-        seconds = {canonical(loaded.name): _keep(loaded, wall) / time_scale for loaded in models}
-        return {name: Stay(keep, now + keep) for name, keep in seconds.items()}
+    def loaded(self, model: str, now: float) -> None:
+        """A reply reports a load."""
+        if model not in self.stays:
+            self.stays = {**self.stays, model: Stay(WARM_SECONDS, now + WARM_SECONDS)}
 
 
 def stays(loaded: Loaded, now: float) -> float | None:

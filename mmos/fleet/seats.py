@@ -30,6 +30,8 @@ class Seat:
     silent: HostError | None = None
     """The error when it was last asked for its models."""
     residents: Residents = field(default_factory=Residents)
+    swaps: int = 0
+    """Loads here that pushed another model out, as far as MMOS saw."""
 
     @property
     def name(self) -> str:
@@ -40,15 +42,7 @@ class Seat:
 
     def answered(self, model: str, now: float) -> None:
         self.warm[model] = now
-        self.residents.used(model, now)
-
-    async def look(self) -> None:
-        """Note which models it holds, before a call that may load one."""
-        await self.residents.look(self.host, self.time_scale, alone=self.in_flight.total() == 1)
-
-    async def swapped(self, model: str, sent_at: float) -> bool:
-        """Whether the load of a call that was sent at `asked` pushed another model out."""
-        return await self.residents.swapped(self.host, self.time_scale, model, sent_at)
+        self.residents.used(model, now * self.time_scale)
 
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,8 @@ from mmos.rehearsal.runner import Runner
 
 WARM_SECONDS = 0.0015
 """The load time that a host reports when the model was already in memory."""
+MADE_ROOM = 30.0
+"""A load that needs the room of a model counts as a swap if a client had that model unloaded less than so many seconds before."""
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
@@ -50,7 +52,8 @@ class Tally:
 
     loads: int = 0
     swaps: int = 0
-    """Loads that pushed a model out of memory: another one, or the same one with another window."""
+    """Loads that pushed a model out of memory: another one, or the same one with another window. It does not matter whether the host
+    unloaded that one for the load, or a client did."""
     seconds: float = 0.0
     refused: int = 0
 
@@ -69,6 +72,8 @@ class Residency:
         self._loading: Runner | None = None
         self._unloaded = asyncio.Event()
         self._freed = 0.0
+        self._sent_away: list[tuple[Runner, float]] = []
+        """The models that clients had unloaded since the newest load, and when."""
         self._stuck = False
 
     def loaded(self) -> list[Runner]:
@@ -107,6 +112,7 @@ class Residency:
         self._stuck = False
         self._unloaded.set()
         if runner := self._runners.get(model.weights):
+            self._sent_away.append((runner, self._clock.now()))
             self._expire(runner)
 
     def kill(self, model: Model) -> None:
@@ -197,8 +203,7 @@ class Residency:
             stale = self._runners.get(request.need.model.weights)
             shares = None if stale else self._room(request.need)
             if shares is not None:
-                self.tally.swaps += has_evicted
-                return await self._load(request, Runner(request.need, shares))
+                return await self._load(request, Runner(request.need, shares), swap=has_evicted or self._needs_room_made(request.need))
             has_evicted = True
             await self._evict(stale or self._victim())
         return None
@@ -208,8 +213,13 @@ class Residency:
             self._enter(runner, request.need)
             request.loaded.set_result((runner, seconds))
 
-    def _room(self, need: Need) -> list[int] | None:
-        runners = self.loaded()
+    def _needs_room_made(self, need: Need) -> bool:
+        """Whether a load would not fit beside the models that clients have just had unloaded."""
+        gone = [runner for runner, since in self._sent_away if self._clock.now() - since < MADE_ROOM]
+        return bool(gone) and self._room(need, gone) is None
+
+    def _room(self, need: Need, beside: Iterable[Runner] = ()) -> list[int] | None:
+        runners = [*self.loaded(), *beside]
         if len(runners) >= self._limits.max_loaded:
             return None
         shares = self._limits.cards.place(need, [runner.shares for runner in runners])
@@ -235,7 +245,7 @@ class Residency:
                 self.loaded()
         self._unloaded.clear()
 
-    async def _load(self, request: _LoadRequest, runner: Runner) -> None:
+    async def _load(self, request: _LoadRequest, runner: Runner, *, swap: bool) -> None:
         need, limits = request.need, self._limits
         seconds = need.model.speed.load_seconds if limits.disk_gbps is None else need.model.size / (limits.disk_gbps * 1e9)
         seconds += need.stall
@@ -251,7 +261,9 @@ class Residency:
             return request.loaded.set_exception(RefusalError(500, need.failure))
         self._runners[need.model.weights] = runner
         runner.expires = self._clock.now() + runner.keep_alive
+        self._sent_away.clear()
         self.tally.loads += 1
+        self.tally.swaps += swap
         self.tally.seconds += seconds
         self._give(request, runner, seconds)
         return None

@@ -33,6 +33,8 @@ class Outcome:
     """What it would have taken on the best host. It took as long where it ran, so this is never more than `took`."""
     best_host: str
 
+    swap: bool = False
+
     @property
     def error(self) -> float:
         return abs(self.took - self.expected)
@@ -53,6 +55,7 @@ class Sum:
     error_p90: float
     lost: float
     """Seconds by which the best hosts in hindsight would have been faster, all calls together."""
+    swaps: int
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,7 @@ def _sum(calls: Sequence[Outcome]) -> Sum:
         round(median(errors), 3),
         round(errors[min(len(errors) - 1, int(0.9 * len(errors)))], 3),
         round(sum(call.took - call.best for call in calls), 3),
+        sum(call.swap for call in calls),
     )
 
 
