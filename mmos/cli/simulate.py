@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -17,6 +17,7 @@ from mmos.cli.guard import ERASE_LINE
 from mmos.cli.options import Options, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
+from mmos.placement.policies import OURS, POLICIES
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mmos.simulation.html import Table
     from mmos.simulation.replay import ReplayResult
     from mmos.simulation.trace import Call
+
+    Contest: TypeAlias = tuple[Machines, str]
+    """A fleet and the policy that it uses."""
 
 TELL_SECONDS = 1.0
 NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts' own seconds."
@@ -42,6 +46,10 @@ NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts
 @click.option(
     "--generate", metavar="WORDS",
     help="Generate a workload: jobs=20 rate=0.1/s consult=2 prompt=1200 output=300 think=0.1 window=8192 arbiter=MODEL specialists=A,B.",
+)  # fmt: skip
+@click.option(
+    "--policy", "policies", multiple=True, type=click.Choice([OURS, *POLICIES, "all"]), default=[OURS], metavar="NAME",
+    help=f"How calls find their hosts: {OURS} (what MMOS does), {', '.join(POLICIES)} or all. Repeat it to compare policies.",
 )  # fmt: skip
 @click.option("--model", "models", multiple=True, metavar="OLD=NEW", help="Replace a model of the workload by another one.")
 @click.option(
@@ -71,15 +79,20 @@ def simulate(options: Options, **arguments: Any) -> int:
     After Ctrl-C, it prints the figures so far and ends with 130.
     """
     from mmos.simulation.figures import figures
-    from mmos.simulation.tables import comparison, tables
+    from mmos.simulation.tables import comparison, policies, tables
 
     if not arguments["traces"] and not arguments["generate"]:
         raise click.UsageError('There is no workload to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
     fleets = _fleets(arguments["fleets"])
     calls, seed = _workload(arguments, fleets[0]), arguments["seed"]
-    replays, finished = _run(fleets, calls, seed, arguments["time_scale"])
+    contests = _contests(fleets, arguments["policies"])
+    replays, finished = _run(contests, calls, seed, arguments["time_scale"])
     results = [figures(replayed) for replayed in replays]
-    sheets = [sheet for one in results for sheet in tables(one, several=len(results) > 1)] + ([comparison(results)] if results[1:] else [])
+    if len(contests) > len(fleets):
+        sheets = [policies(results)]
+    else:
+        sheets = [sheet for one in results for sheet in tables(one, several=bool(results[1:]))]
+        sheets += [comparison(results)] if results[1:] else []
     files = _draw(replays, sheets, arguments["output"])
     if options.json:
         print_json({"version": 1, "seed": seed, "calls": len(calls), "fleets": [one.to_json() for one in results], "files": files})
@@ -101,6 +114,14 @@ def _fleets(paths: Sequence[Path]) -> list[Machines]:
         replace(fleet, name=fleet.name if names.count(fleet.name) == 1 else str(path))
         for fleet, path in zip(fleets, paths or [Path()], strict=True)
     ]
+
+
+def _contests(fleets: Sequence[Machines], chosen: Sequence[str]) -> list[Contest]:
+    """Each fleet with each policy."""
+    policies = [OURS, *POLICIES] if "all" in chosen else list(dict.fromkeys(chosen))
+    if len(policies) == 1:
+        return [(fleet, policies[0]) for fleet in fleets]
+    return [(replace(fleet, name=f"{fleet.name}, {policy}"), policy) for fleet in fleets for policy in policies]
 
 
 def _workload(arguments: dict[str, Any], fleet: Machines) -> list[Call]:
@@ -148,16 +169,16 @@ class Progress:
             print(ERASE_LINE, end="", file=sys.stderr, flush=True)
 
 
-def _run(fleets: Sequence[Machines], calls: Sequence[Call], seed: int, time_scale: float | None) -> tuple[list[ReplayResult], bool]:
+def _run(contests: Sequence[Contest], calls: Sequence[Call], seed: int, time_scale: float | None) -> tuple[list[ReplayResult], bool]:
     """What each fleet did, and whether the workload ran to its end on all of them."""
     from mmos.simulation.leap import loop_for
 
     replays: list[ReplayResult] = []
-    progress = Progress(len(fleets))
+    progress = Progress(len(contests))
     try:
-        for fleet in fleets:
+        for contest in contests:
             with asyncio.Runner(loop_factory=lambda: loop_for(time_scale)) as runner:
-                replayed, finished = runner.run(_replay(fleet, calls, seed, progress))
+                replayed, finished = runner.run(_replay(contest, calls, seed, progress))
             replays.append(replayed)
             if not finished:
                 return replays, False
@@ -166,10 +187,11 @@ def _run(fleets: Sequence[Machines], calls: Sequence[Call], seed: int, time_scal
     return replays, True
 
 
-async def _replay(fleet: Machines, calls: Sequence[Call], seed: int, progress: Progress) -> tuple[ReplayResult, bool]:
+async def _replay(contest: Contest, calls: Sequence[Call], seed: int, progress: Progress) -> tuple[ReplayResult, bool]:
     from mmos.simulation.replay import Replay
 
-    replay = Replay(fleet, calls, seed=seed, progress=progress)
+    fleet, policy = contest
+    replay = Replay(fleet, calls, policy=policy, seed=seed, progress=progress)
     task = asyncio.ensure_future(replay.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():

@@ -11,7 +11,8 @@ from mmos.placement.ledger import Copy, State
 Policy: TypeAlias = Callable[[Copy, Call, "Memo"], Any]
 """The rank of a copy for a call. The lowest is chosen; the host that had no call for longest wins a tie."""
 
-
+OURS = "completion_time"
+"""The policy of the engine itself, which is no rank of hosts."""
 MOST_SESSIONS = 10_000
 
 

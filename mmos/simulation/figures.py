@@ -12,7 +12,7 @@ from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import full_name
 from mmos.simulation.replay import ReplayResult, ServedCall
 from mmos.simulation.residents import BUSY_SECONDS
-from mmos.simulation.spans import depth, length, without
+from mmos.simulation.spans import Span, depth, length, without
 
 WAITING = 0.01
 """Seconds. A shorter wait does not count as one."""
@@ -67,15 +67,34 @@ class JobFigures:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """The figures of all calls together, at some moment of a replay."""
+
+    done: int
+    lost: int
+    """Calls that failed."""
+    mean: float
+    """Seconds from a call to the end of its answer."""
+    p95: float
+    waited_seconds: float
+    """Seconds from the call until a host reads its first token, loads included, of all calls together."""
+    loads: int
+    loading_seconds: float
+    """Seconds in which hosts loaded models, of all hosts together."""
+
+
+@dataclass(frozen=True)
 class Figures:
     """The figures of a whole replay."""
 
     fleet: str
+    policy: str
     calls: int
     failed: int
     unfinished: int
     makespan: float
     job_times: JobFigures
+    total: Standing
     hosts: tuple[HostFigures, ...]
     models: tuple[ModelFigures, ...]
     errors: tuple[str, ...]
@@ -100,14 +119,33 @@ def figures(result: ReplayResult) -> Figures:
     names = {canonical(call.call.model): full_name(call.call.model) for call in well}
     return Figures(
         fleet=result.machines.name,
+        policy=result.policy,
         calls=len(well),
         failed=len(result.calls) - len(well),
         unfinished=result.call_count - len(result.calls),
         makespan=span,
         job_times=_jobs(result),
+        total=standing(result.calls, [(start, end) for host in result.hosts for _, start, end in loading(result, host.name)]),
         hosts=tuple(_host(result, machine.name, span) for machine in result.machines.machines),
         models=tuple(_model(model, well, result) for model in sorted(names.values())),
         errors=tuple(errors),
+    )
+
+
+def standing(calls: Iterable[ServedCall], loads: Iterable[Span], moment: float = math.inf) -> Standing:
+    """The figures of these calls and loads at a moment. Default: at the end."""
+    begun = [call for call in calls if call.start <= moment]
+    ended = [call for call in begun if call.end <= moment]
+    times = [call.end - call.start for call in ended if not call.error]
+    loading_times = [(start, min(end, moment)) for start, end in loads if start < moment]
+    return Standing(
+        done=len(times),
+        lost=len(ended) - len(times),
+        mean=sum(times) / len(times) if times else 0.0,
+        p95=percentile(times, 0.95),
+        waited_seconds=sum(max(0.0, min(call.work[0], moment) - call.start) for call in begun),
+        loads=sum(end < moment for _, end in loading_times),
+        loading_seconds=sum(end - start for start, end in loading_times),
     )
 
 

@@ -13,6 +13,7 @@ from mmos.errors import MmosError, UsageError
 from mmos.fleet.build import seats_of_servers
 from mmos.fleet.fleet import Fleet
 from mmos.messages import Usage
+from mmos.placement.policies import OURS
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.tokens import count
@@ -55,6 +56,7 @@ class ReplayResult:
     """The result of a workload on one fleet."""
 
     machines: Machines
+    policy: str
     hosts: Sequence[Host]
     residents: Residents
     calls: list[ServedCall] = field(default_factory=list)
@@ -72,7 +74,15 @@ Progress = Callable[[ReplayResult], None]
 class Replay:
     """Replays one workload on one fleet, in the time of the running event loop."""
 
-    def __init__(self, machines: Machines, calls: Sequence[Call], *, seed: int = 0, progress: Progress = lambda _replayed: None) -> None:
+    def __init__(
+        self,
+        machines: Machines,
+        calls: Sequence[Call],
+        *,
+        policy: str = OURS,
+        seed: int = 0,
+        progress: Progress = lambda _replayed: None,
+    ) -> None:
         lacking = sorted({call.model for call in calls if not machines.having(call.model)})
         if lacking:
             raise UsageError(
@@ -84,7 +94,8 @@ class Replay:
         self._loop = asyncio.get_running_loop()
         self._done = {call.id: asyncio.Event() for call in calls}
         hosts = [_pretender(machine, self._loop.time, seed) for machine in machines.machines]
-        self.result = ReplayResult(machines, hosts, Residents(hosts, self._loop.time), job_sizes=Counter(call.run for call in calls))
+        residents = Residents(hosts, self._loop.time)
+        self.result = ReplayResult(machines, policy, hosts, residents, job_sizes=Counter(call.run for call in calls))
 
     async def run(self) -> ReplayResult:
         """Replay everything. After a cancellation, `result` has the calls so far."""
@@ -93,7 +104,7 @@ class Replay:
             servers = from_mapping(
                 {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, "arbiter": {"model": "any"}}}, environ={}
             ).servers()
-            async with Fleet(seats_of_servers(servers, None)) as fleet:
+            async with Fleet(seats_of_servers(servers, None), policy=self.result.policy) as fleet:
                 self._fleet = fleet
                 self._began = self._loop.time()
                 await self._all()

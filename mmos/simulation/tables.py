@@ -10,6 +10,7 @@ from mmos.simulation.html import Table
 
 HOST = ("HOST", "CALLS", "BUSY s", "LOADING s", "IDLE s", "LOADS", "SWAPS", "WAITING", "MOST", "READ", "REUSED", "WRITTEN")
 MODEL = ("MODEL", "CALLS", "WAIT s", "WAIT 95%", "WORK s", "LOADS", "WHERE")
+POLICY = ("POLICY", "MEAN s", "95% WITHIN", "JOB s", "LOADS", "SWAPS", "LOADING s", "WAITED s", "FAILED")
 JOBS = ("JOBS", "MEAN s", "HALF WITHIN", "95% WITHIN", "LONGEST", "DONE AFTER")
 
 
@@ -35,6 +36,26 @@ def comparison(fleets: Sequence[Figures]) -> Table:
     ]
     heads = ("", *(figures.fleet.upper() for figures in fleets), *(["CHANGE"] if len(fleets) == 2 else []))
     return "side by side", heads, [(name, *_cells(values, unit)) for name, values, unit in rows]
+
+
+def policies(results: Sequence[Figures]) -> Table:
+    """One line for each policy. With several fleets, one for each policy of each fleet."""
+    several = len({one.policy for one in results}) < len(results)
+    return "policies", POLICY, [_policy(one.fleet if several else one.policy, one) for one in results]
+
+
+def _policy(name: str, one: Figures) -> list[str]:
+    total = one.total
+    times = (total.mean, total.p95, one.job_times.mean)
+    seconds = (total.loading_seconds, total.waited_seconds)
+    return [
+        name,
+        *(f"{value:.1f}" for value in times),
+        str(one.loads),
+        str(one.swaps),
+        *(f"{value:.1f}" for value in seconds),
+        str(one.failed),
+    ]
 
 
 def _cells(values: Sequence[float], unit: str) -> list[str]:
