@@ -144,10 +144,10 @@ def _identity(state: HostState) -> tuple[object, ...]:
 
 def document(states: Sequence[HostState], now: float) -> dict[str, Any]:
     """Make the JSON document with everything about the hosts."""
-    return {"version": 1, "hosts": [_as_json(state, now) for state in states]}
+    return {"version": 1, "hosts": [as_json(state, now) for state in states]}
 
 
-def _as_json(state: HostState, now: float) -> dict[str, Any]:
+def as_json(state: HostState, now: float) -> dict[str, Any]:
     return {
         "host": state.name,
         "kind": state.kind,
@@ -175,11 +175,11 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
         lines.append((state.error.message, "warning"))
     if state.in_flight:
         lines.append(f"{state.in_flight} of MMOS's calls in progress")
-    first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", _state(state), _memory(state), lines[0]]
+    first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", state_cell(state), memory(state), lines[0]]
     return [first, *(["", "", "", "", "", "", more] for more in lines[1:])]
 
 
-def _state(state: HostState) -> Cell:
+def state_cell(state: HostState) -> Cell:
     if state.error is None:
         return "up", "ok"
     if state.reachable:
@@ -203,7 +203,7 @@ def _loaded(loaded: Loaded, now: float) -> Cell:
     return (text, "warning") if slow > 0 else text
 
 
-def _memory(state: HostState) -> str:
+def memory(state: HostState) -> str:
     """Write the GPU memory in use, and the configured amount."""
     if not state.reachable or not state.abilities.tells_loaded:
         return "-" if state.vram_gb is None else f"{state.vram_gb:g} GB"

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
     "simulate": ("mmos.cli.simulate", "Replay a workload on simulated fleets, to see which machines you need."),
     "hosts": ("mmos.cli.hosts", "Show the hosts, and which models each has in memory."),
+    "gpu": ("mmos.cli.gpu", "Show the GPUs of this machine and of the hosts, and who holds them."),
     "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
     "config": ("mmos.cli.config", "Write, check, show and describe the configuration."),
