@@ -20,6 +20,7 @@
       · ModelMissing  LacksTools  LacksThinking  LacksChat  LacksEmbedding  WindowExceeded  BadRequest  Unauthorized
     - Repetition                its model wrote the same text over and over and was stopped
     - NoHost                    no host can serve the call; has the reason of each host
+    - NoGpu                     no GPU of this machine can be had
   + NoAnswer                    a model gave no reply that MMOS could read, again and again
   + SchemaUnmet                 a model gave no answer that fits the user's schema
   + LimitReached                a limit of the run is reached
@@ -320,6 +321,12 @@ class NoHost(HostError):
     def __init__(self, message: str, *, said: Mapping[str, HostError] | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.said = dict(said or {})
+
+
+class NoGpu(HostError):
+    """This machine has no GPU, or others hold them all."""
+
+    code = "no_gpu"
 
 
 # ---------------------------------------------------------------- the run stops

@@ -33,7 +33,7 @@ def test_there_are_examples():
 
 
 def test_the_defaults_of_the_tables_are_the_defaults():
-    for name in ("Limits", "Timeouts", "Conversation"):
+    for name in ("Limits", "Timeouts", "Conversation", "Gpu"):
         for key, rule in json_schema()["$defs"][name]["properties"].items():
             default = rule.get("default")
             said = "none" if default is None else str(default).lower().removesuffix(".0")

@@ -83,7 +83,7 @@ second: document
         "o.yaml:6: orchestration.tools[0]: the alias *t refers to itself",
         "o.yaml:6: orchestration.tools[0]: found nothing, allowed: module:function, like mytools:read_file",
         "o.yaml:7: orchestration: a list or a mapping cannot be a key; write one word",
-        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, tools, prompts",
+        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, gpu, tools, prompts",
         "o.yaml:9: '---' starts a second document here; a configuration must be one document",
     ]
 
@@ -125,6 +125,8 @@ def test_bytes_that_are_no_text(tmp_path):
         ("limits: {turns: null}", "limits.turns: found nothing, allowed: a whole number >= 1; leave the key out instead"),
         ("limits: {seconds: 5 minutes}", f'limits.seconds: found "5 minutes" (a string), allowed: {DURATION}'),
         ("limits:", "limits: found nothing, allowed: a mapping of keys; leave the key out instead"),
+        ("gpu: {strategy: packed}", "gpu.strategy: found \"packed\" (a string), allowed: auto, round_robin, pack, spread or manual; did you mean 'pack'?"),
+        ("gpu: {vram_threshold_percent: 0}", "gpu.vram_threshold_percent: found 0 (a whole number), allowed: a percentage, more than 0 and at most 100"),
         ("timeouts: {total: -1}", f"timeouts.total: found -1 (a whole number), allowed: {DURATION}"),
         ("conversation: {arbiter_reviews_all: maybe}", 'conversation.arbiter_reviews_all: found "maybe" (a string), allowed: true or false'),
         ("tools: mytools:f", 'tools: found "mytools:f" (a string), allowed: a list'),
@@ -278,6 +280,7 @@ orchestration:
   conversation: {max_models_per_conversation: 1, include_full_history: false}
   limits: {turns: 1, tokens: 1, seconds: 1}
   timeouts: {connect: 1}
+  gpu: {strategy: pack, vram_threshold_percent: 90, allow_shared_gpu: false}
   tools: ["os:getcwd"]
   prompts: p
 """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 from pathlib import Path
 
 from mmos.rehearsal import Host, Model
 from tests.fleets import fleet_at
 from tests.nvml import GIB, Board, installed
+from tests.shell import command, environment
 
 MODEL = Model("general:7b", size=4 << 30)
 
@@ -45,3 +49,67 @@ async def test_a_machine_without_a_gpu_says_why_and_shows_the_hosts(tmp_path: Pa
     assert "one " in shown.out
     assert (without_gpus.code, without_gpus.document["gpus"], without_gpus.document["hosts"][0]["host"]) == (0, [], "one")
     assert "the NVIDIA driver lists no GPU" in without_gpus.document["missing"]["message"]
+
+
+async def test_a_gpu_is_reserved_shown_and_released(tmp_path: Path) -> None:
+    driver = installed(tmp_path, Board(used=GIB), Board(total=12 * GIB))
+    async with fleet_at(tmp_path, Host("one", [MODEL])) as at:
+        reserved = await at.mmos("gpu", "allocate", "--vram", "20", "--for", "night", "--keep", **driver)
+        second = await at.mmos("gpu", "allocate", "--vram", "10", "--json", **driver)
+        refused = await at.mmos("gpu", "allocate", "--vram", "10", "--json", **driver)
+        shown = await at.mmos("gpu", "status", **driver)
+        listed = await at.mmos("gpu", "status", "--json", **driver)
+        released = await at.mmos("gpu", "release", "night", **driver)
+        exported = await at.mmos("gpu", "allocate", "--gpu", "0", "--export", **driver)
+    assert (reserved.code, reserved.out) == (0, "0\n"), reserved.err
+    assert (second.document["gpus"], second.document["vram_gb"]) == ([{"index": 1, "uuid": "GPU-1", "name": "NVIDIA Test 1"}], 10.0)
+    assert second.document["environment"] == {"CUDA_VISIBLE_DEVICES": "GPU-1"}
+    assert second.document["owner"] > 1
+    assert (refused.code, refused.document["reason"]["code"]) == (4, "no_gpu")
+    assert "GPU 0: 3.0 GB free, 10 GB needed. GPU 1: 2.0 GB free" in refused.err
+    assert "night · 20 GB · reserved until it is released" in shown.out
+    assert f"reserved until process {second.document['owner']} ends" in shown.out
+    assert [(claim["name"], claim["gpus"]) for claim in listed.document["claims"]] == [("night", [0]), (second.document["name"], [1])]
+    assert released.out == "night: released GPU 0\n"
+    assert exported.out == "export CUDA_VISIBLE_DEVICES=GPU-0\n"
+
+
+async def test_a_reservation_ends_with_the_shell_that_made_it(tmp_path: Path) -> None:
+    driver = installed(tmp_path, Board(), Board())
+    mmos = f"{sys.executable} -m mmos gpu"
+    script = f'eval "$({mmos} allocate --export)"; echo $CUDA_VISIBLE_DEVICES; {mmos} status --rehearse --json; true'
+    shell = await asyncio.create_subprocess_exec(
+        "sh", "-c", script, cwd=tmp_path, env=environment(tmp_path, **driver), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await shell.communicate()
+    first, _, rest = out.decode().partition("\n")
+    assert first == "GPU-0"
+    assert [(claim["gpus"], claim["owner"]) for claim in json.loads(rest)["claims"]] == [([0], shell.pid)]
+    after = await command(tmp_path, "gpu", "status", "--rehearse", "--json", **driver)
+    assert after.document["claims"] == []
+
+
+async def test_a_command_runs_on_the_gpu_that_is_reserved_for_it(tmp_path: Path) -> None:
+    driver = installed(tmp_path, Board(used=20 * GIB), Board())
+    look = f"echo $CUDA_VISIBLE_DEVICES; exec {sys.executable} -m mmos gpu status --rehearse --json"
+    ran = await command(tmp_path, "gpu", "allocate", "--vram", "20", "--for", "job", "--", "sh", "-c", look, **driver)
+    missing = await command(tmp_path, "gpu", "allocate", "--for", "job", "--", "no-such-program", **driver)
+    kept = await command(tmp_path, "gpu", "release", "--all", "--json", **driver)
+    first, _, rest = ran.out.partition("\n")
+    assert first == "GPU-1", ran.err
+    assert [(claim["name"], claim["gpus"]) for claim in json.loads(rest)["claims"]] == [("job", [1])]
+    assert (missing.code, "no-such-program cannot be run: no such file" in missing.err) == (2, True)
+    assert kept.document == {"version": 1, "released": []}
+
+
+async def test_the_configuration_says_how_gpus_are_chosen(tmp_path: Path) -> None:
+    driver = installed(tmp_path, Board(used=4 * GIB, computing={5: 4 * GIB}), Board(used=12 * GIB))
+    rules = {"strategy": "pack", "vram_threshold_percent": 40, "allow_shared_gpu": False}
+    async with fleet_at(tmp_path, Host("one", [MODEL]), gpu=rules) as at:
+        refused = await at.mmos("gpu", "allocate", **driver)
+        wrong = await at.mmos("gpu", "release", **driver)
+        without = await at.mmos("gpu", "allocate")
+    assert refused.code == 4
+    assert "GPU 0: held by process 5. GPU 1: 50 % full, at most 40 % allowed." in refused.err
+    assert (wrong.code, "--all" in wrong.err) == (2, True)
+    assert (without.code, "has no NVIDIA GPU that MMOS can read" in without.err) == (4, True)

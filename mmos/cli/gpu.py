@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.fleet import fleet_of
+from mmos.cli.gpu_allocate import allocate, claim_as_json, claims_of, release
 from mmos.cli.hints import HintingGroup
 from mmos.cli.hosts import as_json, memory, state_cell
 from mmos.cli.options import Options, run_to_end, shared_options
@@ -19,6 +20,8 @@ from mmos.cli.tables import Cell, table
 if TYPE_CHECKING:
     from mmos.config.schema import Server
     from mmos.fleet.survey import HostState
+    from mmos.gpus.choosing import Holding
+    from mmos.gpus.claims import Claim
     from mmos.gpus.nvml import Gpu, GpuProcess, Gpus
 
 HEADS = ("GPU", "NAME", "MEMORY", "LOAD", "TEMPERATURE", "POWER", "HELD BY")
@@ -33,7 +36,12 @@ def gpu() -> None:
 
     \b
     mmos gpu status
+    mmos gpu allocate --vram 20
     """
+
+
+gpu.add_command(allocate)
+gpu.add_command(release)
 
 
 @gpu.command()
@@ -52,16 +60,17 @@ def status(options: Options) -> int:
 
 async def _status(options: Options) -> int:
     from mmos.fleet.survey import survey
+    from mmos.gpus.choosing import holdings
     from mmos.gpus.nvml import read
 
     async with fleet_of(options) as (config, fleet):
         states, servers = await survey(fleet, config.servers()), config.servers()
-    found = read()
+    found, claims = read(), claims_of(options).read()
     if options.json:
-        print_json(_document(found, states, servers))
+        print_json(_document(found, claims, states, servers))
         return 0
     if found.gpus:
-        table(HEADS, [row for gpu in found.gpus for row in _rows(gpu)], SPARE)
+        table(HEADS, [row for holding in holdings(found.gpus, claims) for row in _rows(holding)], SPARE)
     else:
         click.echo(f"{found.absent}\n{found.next_step}")
     click.echo()
@@ -69,16 +78,18 @@ async def _status(options: Options) -> int:
     return 0
 
 
-def _document(found: Gpus, states: Sequence[HostState], servers: dict[str, Server]) -> dict[str, Any]:
+def _document(found: Gpus, claims: Sequence[Claim], states: Sequence[HostState], servers: dict[str, Server]) -> dict[str, Any]:
     now = time.time()
     hosts = [as_json(state, now) | {"gpus": servers[state.name].gpus} for state in states]
     missing = None if found.gpus else {"message": found.absent, "next": found.next_step}
-    return {"version": 1, "gpus": [asdict(gpu) for gpu in found.gpus], "missing": missing, "hosts": hosts}
+    gpus, reserved = [asdict(gpu) for gpu in found.gpus], [claim_as_json(claim) for claim in claims]
+    return {"version": 1, "gpus": gpus, "missing": missing, "claims": reserved, "hosts": hosts}
 
 
-def _rows(gpu: Gpu) -> list[list[Cell]]:
-    """The first line has the figures. Each further process has its own line."""
-    holders: list[Cell] = [_process(one) for one in gpu.processes] or ["nobody"]
+def _rows(holding: Holding) -> list[list[Cell]]:
+    """The first line has the figures. Each further holder has its own line."""
+    gpu = holding.gpu
+    holders: list[Cell] = [*map(_claim, holding.claims), *map(_process, gpu.processes)] or ["nobody"]
     if gpu.fault:
         holders = [(f"cannot be used: {gpu.fault}", "error")]
     figures: list[Cell] = [
@@ -95,6 +106,11 @@ def _memory(gpu: Gpu) -> str:
 
 def _figure(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{value:.0f}{unit}"
+
+
+def _claim(claim: Claim) -> str:
+    memory = "" if claim.vram_gb is None else f" · {claim.vram_gb:g} GB"
+    return f"{claim.name}{memory} · reserved {'until it is released' if claim.owner is None else f'until process {claim.owner} ends'}"
 
 
 def _process(one: GpuProcess) -> str:

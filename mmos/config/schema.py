@@ -20,6 +20,7 @@ from mmos.config.values import (
     ModelName,
     OptionValue,
     Parallel,
+    Percent,
     Positive,
     RoleName,
     Seconds,
@@ -37,6 +38,7 @@ from mmos.config.wording import masked
 Kind = Literal["ollama", "openai", "embedded", "rehearsal"]
 Channel = Literal["tools", "schema"]
 Consult = Literal["each", "one", "both"]
+Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
 
 def _filled(kind: type[Section], description: str) -> Any:
@@ -210,6 +212,16 @@ class Timeouts(Section):
     total: Seconds | None = Field(default=None, description="For the whole call. Default: no limit.")
 
 
+class Gpu(Section):
+    strategy: Annotated[Strategy, one_of("auto", "round_robin", "pack", "spread", "manual")] = Field(
+        default="auto",
+        description="Which GPU MMOS chooses: auto (the one with the most free memory), round_robin (the one with the fewest models), "
+        "pack (the lowest that has room), spread (the least used) or manual (as gpu_id and gpu_ids of the role say).",
+    )
+    vram_threshold_percent: Percent = Field(default=85.0, description="A GPU whose memory is fuller than this is not chosen.")
+    allow_shared_gpu: Flag = Field(default=True, description="Whether a GPU that somebody holds may be chosen.")
+
+
 class Orchestration(Section):
     """A fleet of hosts and the roles that work on it."""
 
@@ -223,6 +235,7 @@ class Orchestration(Section):
     conversation: Conversation = _filled(Conversation, "How models work together.")
     limits: Limits = _filled(Limits, "Limits of one run.")
     timeouts: Timeouts = _filled(Timeouts, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
+    gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )

@@ -85,6 +85,13 @@ class Gpus:
         return f"This machine has no NVIDIA GPU that MMOS can read: {self.reason}."
 
 
+def visible(gpus: Sequence[Gpu]) -> dict[str, str]:
+    """The environment in which a program sees only these GPUs. CUDA may number GPUs in another order than the driver, so their ids are better."""
+    if all(gpu.uuid for gpu in gpus):
+        return {"CUDA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in gpus)}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(str(gpu.index) for gpu in gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
 def read() -> Gpus:
     """The GPUs of this machine, without noise where there are none."""
     try:

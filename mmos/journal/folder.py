@@ -9,7 +9,7 @@ from mmos.errors import StateError
 
 _NAMES = (
     "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness",
-    "chat_history.jsonl", "copied.md", "fleet.json",
+    "chat_history.jsonl", "copied.md", "fleet.json", "gpus.json", "gpus.lock",
 )  # fmt: skip
 
 

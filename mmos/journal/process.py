@@ -14,9 +14,9 @@ from mmos.journal.ids import is_id
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows has no shared locks here
+    def _lock(handle: int, *, shared: bool, wait: bool = False) -> bool:  # noqa: ARG001 - Windows has no shared locks here
         try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # LK_LOCK waits ten seconds
         except OSError:
             return False
         return True
@@ -25,9 +25,9 @@ else:
     import fcntl
 
     # flock, because a process loses its fcntl locks when it closes any other handle on the same file.
-    def _lock(handle: int, *, shared: bool) -> bool:
+    def _lock(handle: int, *, shared: bool, wait: bool = False) -> bool:
         try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             return False
         return True
@@ -40,9 +40,10 @@ class FileLock:
         self.path = path
         self._handle: int | None = None
 
-    def take(self) -> None:
+    def take(self, *, wait: bool = False) -> None:
+        """`wait`: until the process that holds it releases it. For locks that are held for a moment only."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
-        if not _lock(handle, shared=False):
+        if not _lock(handle, shared=False, wait=wait):
             os.close(handle)
             raise faults.busy(self.path)
         self._handle = handle
