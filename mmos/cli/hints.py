@@ -35,7 +35,7 @@ _WORDS = {
         "add": _ADD_HOST,
         "list": _LIST,
         "pull": _PULL,
-        "serve": "MMOS does not start Ollama. Type on the host: ollama serve. To try MMOS without one: mmos rehearse",
+        "serve": "To start Ollama, type on the host: ollama serve. To start one for each GPU: mmos hosts serve --gpus 0,1. To try MMOS without one: mmos rehearse",
         "show": _SHOW,
         "version": "To see the version: mmos --version",
     },

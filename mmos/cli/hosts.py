@@ -1,4 +1,4 @@
-"""`mmos hosts`: shows which hosts answer, and which models each has in memory for how long."""
+"""`mmos hosts`: shows which hosts answer, and which models each has in memory for how long; `serve` runs hosts on this machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mmos.cli.delete import Age
 from mmos.cli.fleet import fault, fleet_of, holding, select_hosts, staying, window
 from mmos.cli.guard import terminal_text
+from mmos.cli.hints import HintingGroup
+from mmos.cli.hosts_serve import serve
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.regret import show_regret
@@ -31,13 +34,16 @@ STATES = {"host_unreachable": "down", "host_timeout": "silent", "unauthorized": 
 Draw = Callable[[Sequence["HostState"]], None]
 
 
-@click.command()
+@click.group(cls=HintingGroup, invoke_without_command=True)
 @click.option("--watch", is_flag=False, flag_value=EVERY, type=Seconds(0.1), metavar="[SECONDS]", help="Repeat every SECONDS, like 5 or 1m, until Ctrl-C. Default: 2.")  # fmt: skip
 @click.option("--host", "names", multiple=True, metavar="HOST", help="Show only this host. Repeatable.")
 @click.option("--regret", is_flag=True, help="Compare what MMOS expected of each call with what happened. Asks no host.")
 @click.option("--since", type=Age(), metavar="AGE", help="With --regret: only calls of this time, like 12h or 7d.")
 @shared_options
-def hosts(options: Options, watch: float | None, names: tuple[str, ...], since: float | None, *, regret: bool) -> int:
+@click.pass_context
+def hosts(
+    context: click.Context, options: Options, watch: float | None, names: tuple[str, ...], since: float | None, *, regret: bool
+) -> int:
     """Show every host: whether it answers, its version, its GPU memory, and which models it has in memory for how long.
 
     MMOS asks all hosts at once, and waits at most a second and a half. Exit code 4 if no host answers.
@@ -47,14 +53,20 @@ def hosts(options: Options, watch: float | None, names: tuple[str, ...], since: 
     mmos hosts --watch         look every two seconds
     mmos hosts --host ollama01 --json
     mmos hosts --regret --since 7d
+    mmos hosts serve --gpus 0,1
     """
+    if context.invoked_subcommand is not None:
+        if given := [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
+            raise click.UsageError(f"Write options after {context.invoked_subcommand!r}, not before it: {given[0]}.")
+        return 0
     if since is not None and not regret:
         raise click.UsageError("--since belongs to --regret: mmos hosts --regret --since 7d")
     if regret and watch is not None:
         raise click.UsageError("--regret reads the journal once, so it does not go with --watch.")
-    if regret:
-        return run_to_end(lambda: show_regret(options, since, names))
-    return run_to_end(lambda: _hosts(options, watch, names))
+    return run_to_end(lambda: show_regret(options, since, names) if regret else _hosts(options, watch, names))
+
+
+hosts.add_command(serve)
 
 
 async def _hosts(options: Options, every: float | None, names: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
     "simulate": ("mmos.cli.simulate", "Replay a workload on simulated fleets, to see which machines you need."),
-    "hosts": ("mmos.cli.hosts", "Show the hosts, and which models each has in memory."),
+    "hosts": ("mmos.cli.hosts", "Show the hosts and which models each has in memory, or run hosts on this machine."),
     "gpu": ("mmos.cli.gpu", "Show the GPUs of this machine and of the hosts, and who holds them."),
     "models": ("mmos.cli.models", "List, show, test, pull, warm and unload models."),
     "prompts": ("mmos.cli.prompts", "Show the texts that models read, and what you changed."),
