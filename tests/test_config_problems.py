@@ -14,7 +14,7 @@ from mmos.config.load import from_text, load
 from mmos.config.show import as_dict, describe
 from mmos.errors import ConfigError, Problem
 
-ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, system, tools, timeout"
+ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, system, tools, gpu_id, gpu_ids, vram_required_gb, timeout"
 ROLE_NAME = "a name of at most 40 small letters, digits and '_' that begins with a letter, because it becomes part of a tool's name"
 SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'"
 DURATION = 'seconds, more than 0, as a number or like "30s" or "5m"'
@@ -275,12 +275,12 @@ orchestration:
   arbiter: {model: m, server: a, role: r, consult: one}
   specialists:
     coding:
-      {model: m, server: [a], description: d, context_window: 256, channel: tools, options: {seed: 1}, think: low, keep_alive: 1m, system: s, tools: [t], timeout: 1}
+      {model: m, server: [a], description: d, context_window: 256, channel: tools, options: {seed: 1}, think: low, keep_alive: 1m, system: s, tools: [t], gpu_id: 0, vram_required_gb: 1, timeout: 1}
   routing: {rules: [{condition: task.requires_speed, specialist: coding}]}
   conversation: {max_models_per_conversation: 1, include_full_history: false}
   limits: {turns: 1, tokens: 1, seconds: 1}
   timeouts: {connect: 1}
-  gpu: {strategy: pack, vram_threshold_percent: 90, allow_shared_gpu: false}
+  gpu: {strategy: pack, vram_threshold_percent: 90, allow_shared_gpu: false, auto_unload: false}
   tools: ["os:getcwd"]
   prompts: p
 """

@@ -105,11 +105,40 @@ async def test_a_command_runs_on_the_gpu_that_is_reserved_for_it(tmp_path: Path)
 async def test_the_configuration_says_how_gpus_are_chosen(tmp_path: Path) -> None:
     driver = installed(tmp_path, Board(used=4 * GIB, computing={5: 4 * GIB}), Board(used=12 * GIB))
     rules = {"strategy": "pack", "vram_threshold_percent": 40, "allow_shared_gpu": False}
-    async with fleet_at(tmp_path, Host("one", [MODEL]), gpu=rules) as at:
+    roles = {"coding": {"model": "general:7b", "gpu_id": 1, "vram_required_gb": 10}}
+    async with fleet_at(tmp_path, Host("one", [MODEL]), gpu=rules, roles=roles, servers={"one": {"gpus": [1]}}) as at:
+        of_role = await at.mmos("gpu", "allocate", "--for", "coding", "--strategy", "manual", "--json", **driver)
         refused = await at.mmos("gpu", "allocate", **driver)
         wrong = await at.mmos("gpu", "release", **driver)
         without = await at.mmos("gpu", "allocate")
+    assert ([gpu["index"] for gpu in of_role.document["gpus"]], of_role.document["vram_gb"]) == ([1], 10.0)
     assert refused.code == 4
-    assert "GPU 0: held by process 5. GPU 1: 50 % full, at most 40 % allowed." in refused.err
+    assert "GPU 0: held by process 5. GPU 1: held by coding." in refused.err
     assert (wrong.code, "--all" in wrong.err) == (2, True)
     assert (without.code, "has no NVIDIA GPU that MMOS can read" in without.err) == (4, True)
+
+
+async def test_a_role_and_a_run_go_to_the_gpu_that_they_name(tmp_path: Path) -> None:
+    hosts = [Host(name, [MODEL]) for name in ("left", "right", "none")]
+    servers = {"left": {"gpus": [0]}, "right": {"gpus": [1]}}
+    roles = {"arbiter": {"model": "general:7b", "gpu_id": 1}}
+    async with fleet_at(tmp_path, *hosts, roles=roles, servers=servers) as at:
+        configured = await at.mmos("run", "--json", "Hello.")
+        other = await at.mmos("run", "--json", "--gpu", "0", "Hello.")
+        alone = await at.mmos("run", "--json", "--gpu", "1", "--model", "general:7b", "Hello.")
+        again = await at.mmos("runs", "show", other.document["run"], "--json")
+        missing = await at.mmos("run", "--json", "--gpu", "5", "Hello.")
+        elsewhere = await at.mmos("run", "--gpu", "1", "--model", "general:7b@none", "Hello.")
+    assert [run.document["roles"][0]["host"] for run in (configured, other, alone)] == ["right", "left", "right"]
+    assert again.document["status"] == "answered"
+    assert (missing.code, missing.document["reason"]["code"]) == (2, "usage")
+    assert "No server has GPU 5. GPUs of the servers: left: 0; right: 1." in " ".join(missing.err.split())
+    assert (elsewhere.code, "No role that takes part may run on a server with GPU 1." in elsewhere.err) == (2, True)
+
+
+async def test_a_run_on_a_gpu_needs_servers_that_name_theirs(tmp_path: Path) -> None:
+    async with fleet_at(tmp_path, Host("one", [MODEL])) as at:
+        ran = await at.mmos("run", "--gpu", "0", "Hello.")
+    assert ran.code == 2
+    assert "No server of the configuration names its GPUs." in ran.err
+    assert "mmos hosts serve" in ran.err

@@ -269,16 +269,23 @@ class App:
     def cast(self, options: RunOptions) -> Cast:
         """Every role with its model, system text and tools, for a run with these options."""
         changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
-        key = (*changes, options.system, options.role_only, options.model)
+        key = (*changes, options.system, options.role_only, options.model, options.gpu)
         if key not in self._casts:
             _limit(self._casts, MOST_CASTS)
             self._casts[key] = self._cast(options)
         return self._casts[key]
 
     def _cast(self, options: RunOptions) -> Cast:
-        if options.model:
-            return wiring.model_alone(self.config, options.model, options.system, options.sampling, self.templates)
-        roles = wiring.roles_of(self.config, options.roles, options.sampling)
+        cast = self._member_alone(options) if options.model else self._members(options)
+        if options.gpu is not None:
+            wiring.check_gpu(self.config, cast, options.gpu)
+        return cast
+
+    def _member_alone(self, options: RunOptions) -> Cast:
+        return wiring.model_alone(self.config, options.model, options.system, options.sampling, self.templates, gpu=options.gpu)
+
+    def _members(self, options: RunOptions) -> Cast:
+        roles = wiring.roles_of(self.config, options.roles, options.sampling, gpu=options.gpu)
         cast = wiring.cast_of(roles, self.tools, self.templates, options.system, options.answering)
         return wiring.taking_part(cast, options.answering, wiring.interpreter_of(self.config))
 

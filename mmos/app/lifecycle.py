@@ -70,6 +70,8 @@ class RunOptions:
     """Only this role answers, without the arbiter."""
     model: str = ""
     """Only this model answers, `MODEL` or `MODEL@HOST`, without a role, a role's system text or tools."""
+    gpu: int | None = None
+    """Models run on this GPU: roles that may use a server whose `gpus` name it use only such servers."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):

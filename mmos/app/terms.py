@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mmos.config.settings import LIMITS, OPTIONS
-from mmos.config.values import OptionValue, allowed, check_model
+from mmos.config.values import GpuIndex, OptionValue, allowed, check_model
 from mmos.config.wording import with_type
 from mmos.errors import UsageError
 
@@ -22,6 +22,7 @@ _RULES: dict[str, Any] = {
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
+    "gpu": GpuIndex,
     "roles": Annotated[dict[_Word, _Model], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
     "sampling": Annotated[
         dict[_Word, OptionValue], allowed('options with their values, like {"temperature": 0.2} or {"coding.temperature": 0.2}')

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
-from mmos.config.roles import Changes, ResolvedRole
+from mmos.config.roles import Changes, Need, ResolvedRole, meeting, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
 from mmos.config.wording import perhaps
@@ -48,9 +48,11 @@ def templates_of(config: Config) -> Templates:
     return Templates((config.folder or Path()) / expanded(prompts, os.environ) if prompts else None)
 
 
-def roles_of(config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None) -> dict[str, ResolvedRole]:
-    """The roles, with the models (`MODEL` or `MODEL@HOST`) and the sampling options that the run sets."""
-    roles = config.roles(_changes(config, changes))
+def roles_of(
+    config: Config, changes: Mapping[str, str] | None, sampling: Mapping[str, Any] | None = None, *, gpu: int | None = None
+) -> dict[str, ResolvedRole]:
+    """The roles, with the models (`MODEL` or `MODEL@HOST`), the sampling options and the GPU that the run sets."""
+    roles = config.roles(_changes(config, changes), gpu=gpu)
     if SYNTHESIZER not in roles:
         roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
     for key, value in (sampling or {}).items():
@@ -65,12 +67,12 @@ def window_of(config: Config, changes: Mapping[str, str] | None, model: str, ser
 
 def _changes(config: Config, models: Mapping[str, str] | None) -> Changes:
     """The changes of a run: for each role, its model and the servers of this model."""
-    roles, changes = config.roles(), {}
+    roles, changes = roles_in(config.orchestration), {}
     for name, spelling in (models or {}).items():
         if name not in roles:
             raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
         model, servers = _model_and_servers(config, spelling)
-        changes[name] = (model or roles[name].model, servers or roles[name].servers)
+        changes[name] = (model or roles[name].model, servers or servers_of(roles[name]))
     return changes
 
 
@@ -82,15 +84,33 @@ def _model_and_servers(config: Config, spelling: str) -> tuple[str, tuple[str, .
     return model, (host,) if host else ()
 
 
-def model_alone(config: Config, spelling: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates) -> dict[str, Member]:
+def model_alone(
+    config: Config, spelling: str, system: str, sampling: Mapping[str, Any] | None, templates: Templates, *, gpu: int | None = None
+) -> dict[str, Member]:
     """One model alone, with no text but the user's and no tools."""
     model, servers = _model_and_servers(config, spelling)
     if not model:
         raise UsageError(f"{spelling!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
-    roles = {MODEL: ResolvedRole(MODEL, model, servers, config.windows().of(model, servers))}
+    window, need = config.windows().of(model, servers), Need() if gpu is None else Need(frozenset({gpu}))
+    roles = {MODEL: ResolvedRole(MODEL, model, meeting(config.orchestration, servers, need) or servers, window)}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return {MODEL: Member(roles[MODEL], system, Toolbox(), templates)}
+
+
+def check_gpu(config: Config, cast: Cast, gpu: int) -> None:
+    """Raise if no role that takes part may run on a server with this GPU."""
+    named = {name: server.gpus for name, server in config.servers().items() if server.gpus}
+    if not named:
+        raise UsageError(
+            "No server of the configuration names its GPUs.",
+            next_step="Write gpus: [0] for each server. `mmos hosts serve` runs a server for each GPU, and prints these lines.",
+        )
+    known = "; ".join(f"{name}: {', '.join(map(str, gpus))}" for name, gpus in named.items())
+    if not any(gpu in gpus for gpus in named.values()):
+        raise UsageError(f"No server has GPU {gpu}.", next_step=f"GPUs of the servers: {known}.")
+    if not any(member.role.servers and all(gpu in named.get(name, ()) for name in member.role.servers) for member in cast.values()):
+        raise UsageError(f"No role that takes part may run on a server with GPU {gpu}.", next_step=f"GPUs of the servers: {known}.")
 
 
 def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:

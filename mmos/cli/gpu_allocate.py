@@ -26,7 +26,7 @@ STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
 @click.option("--gpu", "gpus", type=click.IntRange(0, 255), multiple=True, metavar="N", help="Reserve this GPU. Repeatable. Default: the strategy chooses one.")  # fmt: skip
 @click.option("--vram", type=click.FloatRange(min=0, min_open=True), metavar="GB", help="Memory that must be free, and that stays reserved.")  # fmt: skip
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How to choose. Default: gpu.strategy of the configuration.")
-@click.option("--for", "name", metavar="NAME", help="The name of the reservation. Default: the name and the number of the process that holds it.")  # fmt: skip
+@click.option("--for", "name", metavar="NAME", help="The name of the reservation. The name of a role: with the memory that the role needs, and with --strategy manual on its GPU. Default: the name and the number of the process that holds it.")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Reserve until `mmos gpu release`. Default: until the shell or program that calls this command ends.")  # fmt: skip
 @click.option("--export", is_flag=True, help="Print an export line that a shell can eval, instead of the number of the GPU.")
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
@@ -48,7 +48,8 @@ def allocate(options: Options, command: tuple[str, ...], **arguments: Any) -> in
     from mmos.gpus.nvml import read, visible
 
     found, claims = read(), claims_of(options)
-    claim = reserve(claims, found, Wish(_wanted(arguments, command, claims), _rules(options, arguments["strategy"])))
+    rules, arguments = _terms(options, arguments)
+    claim = reserve(claims, found, Wish(_wanted(arguments, command, claims), rules))
     chosen = [gpu for gpu in found.gpus if gpu.index in claim.gpus]
     environment = visible(chosen)
     if command:
@@ -73,9 +74,17 @@ def _wanted(arguments: dict[str, Any], command: Sequence[str], claims: Claims) -
     return Claim(arguments["name"] or free, arguments["gpus"], time.time(), arguments["vram"], **held)
 
 
-def _rules(options: Options, strategy: Any) -> Rules:
-    rules = options.source().orchestration.gpu
-    return rules.model_copy(update={"strategy": strategy}) if strategy else rules
+def _terms(options: Options, arguments: dict[str, Any]) -> tuple[Rules, dict[str, Any]]:
+    """The rules of the configuration, and what a role of the name asks for."""
+    from mmos.config.roles import Need, roles_in
+
+    orchestration, strategy = options.source().orchestration, arguments["strategy"]
+    rules = orchestration.gpu.model_copy(update={"strategy": strategy}) if strategy else orchestration.gpu
+    role = roles_in(orchestration).get(arguments["name"] or "")
+    if role is None:
+        return rules, arguments
+    gpus = tuple(sorted(Need.of(role).gpus)) if rules.strategy == "manual" else ()
+    return rules, {**arguments, "gpus": arguments["gpus"] or gpus, "vram": arguments["vram"] or role.vram_required_gb}
 
 
 def _become(options: Options, claim: Claim, command: Sequence[str], environment: dict[str, str]) -> None:

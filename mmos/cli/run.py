@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
+@click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
 @click.option("--system", metavar="TEXT", help="Add instructions for the model that answers.")
 @click.option(
     "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer must fit. stdout then holds only the JSON."
@@ -89,7 +90,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
 
     return RunOptions(
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
-        schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"],
+        schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
     )  # fmt: skip
 
 

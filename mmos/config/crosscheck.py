@@ -55,6 +55,8 @@ def _options(orchestration: dict[str, Any]) -> Findings:
     for place, role in roles_in(orchestration):
         if "num_ctx" in mapping(role, "options"):
             yield (*place, "options", "num_ctx"), "'num_ctx' is not allowed here; write 'context_window' beside 'model' instead"
+        if role.get("gpu_id") is not None and role.get("gpu_ids"):
+            yield (*place, "gpu_id"), "write 'gpu_id' for one GPU or 'gpu_ids' for several, not both"
 
 
 def _servers(orchestration: dict[str, Any]) -> Findings:

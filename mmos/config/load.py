@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
+from mmos.config.gpus import unmet
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
@@ -53,8 +54,9 @@ class Config:
         """The text of the file, with references to the environment not replaced."""
         return self.document.text
 
-    def roles(self, changes: Changes | None = None) -> dict[str, ResolvedRole]:
-        return resolve_roles(self.orchestration, changes or {})
+    def roles(self, changes: Changes | None = None, *, gpu: int | None = None) -> dict[str, ResolvedRole]:
+        """`gpu`: where a run wants the roles that may run there."""
+        return resolve_roles(self.orchestration, changes or {}, gpu)
 
     def windows(self, changes: Changes | None = None) -> Windows:
         """Which window a model has on a host."""
@@ -97,6 +99,7 @@ def _check(document: Document, path: Path | None, environ: Mapping[str, str]) ->
     orchestration = None
     try:
         orchestration = File.model_validate(data).orchestration
+        problems += [document.problem(("orchestration", *place), message) for place, message in unmet(orchestration, document)]
     except ValidationError as error:
         problems += translate(error, document, dict(expansion.unset))
     problems += crosscheck(data, document)

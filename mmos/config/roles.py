@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
 from mmos.config.windows import Use, Windows
+from mmos.config.wording import Place
 from mmos.names import canonical
 
 NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
@@ -45,11 +46,44 @@ class ResolvedRole:
         return self.name != "arbiter" and self.name not in NOT_CONSULTED
 
 
-def resolve_roles(orchestration: Orchestration, changes: Changes) -> dict[str, ResolvedRole]:
-    """The arbiter and every specialist, in the order of the file."""
+@dataclass(frozen=True)
+class Need:
+    """What a role asks of its servers."""
+
+    gpus: frozenset[int] = frozenset()
+    vram_gb: float | None = None
+
+    @classmethod
+    def of(cls, role: Role, gpu: int | None = None) -> Need:
+        """`gpu`: the GPU that a run asks for instead."""
+        own = [*role.gpu_ids, *([] if role.gpu_id is None else [role.gpu_id])]
+        return cls(frozenset(own if gpu is None else [gpu]), role.vram_required_gb)
+
+    def met_by(self, server: Server | None) -> bool:
+        """None: a server that the file only names. Memory that the file does not say may be enough."""
+        gpus, memory = (server.gpus, server.vram_gb) if server else ([], None)
+        return self.gpus <= set(gpus) and (self.vram_gb is None or memory is None or memory >= self.vram_gb)
+
+
+def resolve_roles(orchestration: Orchestration, changes: Changes, gpu: int | None = None) -> dict[str, ResolvedRole]:
+    """The arbiter and every specialist, in the order of the file. `gpu`: where a run wants those that may run there."""
     windows = windows_of(orchestration, changes)
-    places = {name: (role.model, servers_of(role)) for name, role in roles_in(orchestration).items()} | dict(changes)
-    return {name: _resolve(name, role, *places[name], windows.of(*places[name])) for name, role in roles_in(orchestration).items()}
+    roles = roles_in(orchestration)
+    places = {name: (role.model, servers_of(role)) for name, role in roles.items()} | dict(changes)
+    resolved = {}
+    for name, role in roles.items():
+        model, servers = places[name]
+        narrow = meeting(orchestration, servers, Need.of(role, gpu)) or meeting(orchestration, servers, Need.of(role)) or servers
+        resolved[name] = _resolve(name, role, model, narrow, windows.of(model, servers))
+    return resolved
+
+
+def meeting(orchestration: Orchestration, servers: tuple[str, ...], need: Need) -> tuple[str, ...]:
+    """Those of these servers that meet the need. No servers: of all. No need: as they are."""
+    if need == Need():
+        return servers
+    known = servers or (*orchestration.servers, *_undefined(orchestration))
+    return tuple(name for name in known if need.met_by(orchestration.servers.get(name)))
 
 
 def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
@@ -61,6 +95,12 @@ def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
 
 def roles_in(orchestration: Orchestration) -> dict[str, Role]:
     return {"arbiter": orchestration.arbiter, **orchestration.specialists}
+
+
+def placed_roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
+    """The roles with their places in the file."""
+    for name, role in roles_in(orchestration).items():
+        yield ("specialists", name) if name in orchestration.specialists else (name,), role
 
 
 def _resolve(name: str, role: Role, model: str, servers: tuple[str, ...], window: int) -> ResolvedRole:
@@ -102,8 +142,12 @@ def respelled(places: Mapping[Name, tuple[str, tuple[str, ...]]]) -> Iterator[tu
 
 def implicit_servers(orchestration: Orchestration, local: str) -> dict[str, Server]:
     """Hosts that roles name and the file does not define. If the file names no host at all, the one at `local`."""
-    roles = roles_in(orchestration)
-    others = dict.fromkeys(server for role in roles.values() for server in servers_of(role) if server not in orchestration.servers)
+    others = _undefined(orchestration)
     if not others and not orchestration.servers:
         return {"local": Server(url=local)}
     return {name: Server(url=f"http://{name}:11434") for name in others}
+
+
+def _undefined(orchestration: Orchestration) -> tuple[str, ...]:
+    named = dict.fromkeys(server for role in roles_in(orchestration).values() for server in servers_of(role))
+    return tuple(name for name in named if name not in orchestration.servers)

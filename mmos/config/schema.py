@@ -142,6 +142,15 @@ class Role(Section):
     tools: Annotated[Toolrules, BeforeValidator(_read_toolrules, json_schema_input_type=Toolrules | list[Text])] = _filled(
         Toolrules, "Which tools this role may hold: allow and deny, or a plain list that means allow."
     )
+    gpu_id: GpuIndex | None = Field(
+        default=None, description="The GPU that the model must have: only servers whose gpus name it are used. Default: any."
+    )
+    gpu_ids: list[GpuIndex] = Field(
+        default=[], description="Several GPUs that the model must have: only servers whose gpus name all of them are used."
+    )
+    vram_required_gb: Gigabytes | None = Field(
+        default=None, description="GPU memory that the model needs, in gigabytes. A server with a smaller vram_gb is not used."
+    )
     timeout: Seconds | None = Field(
         default=None, description='The longest time that one consultation of this role may take, like 90 or "5m". Default: no limit.'
     )
@@ -220,6 +229,10 @@ class Gpu(Section):
     )
     vram_threshold_percent: Percent = Field(default=85.0, description="A GPU whose memory is fuller than this is not chosen.")
     allow_shared_gpu: Flag = Field(default=True, description="Whether a GPU that somebody holds may be chosen.")
+    auto_unload: Flag = Field(
+        default=True,
+        description="Whether MMOS may unload a model to make room for another. What an Ollama unloads by itself is its own choice.",
+    )
 
 
 class Orchestration(Section):

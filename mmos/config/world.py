@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE
-from mmos.config.roles import respelled, roles_in, servers_of
+from mmos.config.gpus import shared_gpus
+from mmos.config.roles import placed_roles, respelled, servers_of
 from mmos.config.rules import compile_rule
-from mmos.config.schema import Orchestration, Role, Server
+from mmos.config.schema import Orchestration, Server
 from mmos.config.sources import expanded, is_file, is_folder
 from mmos.config.values import NO_ADDRESS
 from mmos.config.windows import LOAD_OPTIONS
@@ -54,6 +55,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         _spellings(orchestration, document),
         _options(orchestration),
         _reloads(orchestration),
+        shared_gpus(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
     )
@@ -120,13 +122,8 @@ def _twins(orchestration: Orchestration) -> Findings:
             yield ("servers", name, "url"), f"'{first}' has the same address; MMOS counts one host under two names twice"
 
 
-def _roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
-    for name, role in roles_in(orchestration).items():
-        yield ("specialists", name) if name in orchestration.specialists else (name,), role
-
-
 def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
-    for place, role in _roles(orchestration):
+    for place, role in placed_roles(orchestration):
         for server in servers_of(role):
             literal = not any(has_reference(text) for text in _texts(document.at(("orchestration", *place, "server"))))
             near = nearest(server, orchestration.servers, 0.8) if literal and server not in orchestration.servers else ""
@@ -136,7 +133,7 @@ def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
 
 
 def _spellings(orchestration: Orchestration, document: Document) -> Findings:
-    places = {place: (role.model, servers_of(role)) for place, role in _roles(orchestration)}
+    places = {place: (role.model, servers_of(role)) for place, role in placed_roles(orchestration)}
     for place, other in respelled(places):
         at = (*place, "model")
         mine = document.display(("orchestration", *at), places[place][0])
@@ -148,7 +145,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _options(orchestration: Orchestration) -> Findings:
-    for place, role in _roles(orchestration):
+    for place, role in placed_roles(orchestration):
         for option in role.options:
             near = "" if option in _OPTIONS else nearest(option, _OPTIONS, 0.75)
             if near:
@@ -160,7 +157,7 @@ def _options(orchestration: Orchestration) -> Findings:
 
 def _reloads(orchestration: Orchestration) -> Findings:
     """Options that a host loads a model with. When roles of one model differ in one, each loads the model again after the other."""
-    for (place, role), (other_place, other) in combinations(_roles(orchestration), 2):
+    for (place, role), (other_place, other) in combinations(placed_roles(orchestration), 2):
         mine, theirs = {*servers_of(role)}, {*servers_of(other)}
         if not same_model(role.model, other.model) or (mine and theirs and not mine & theirs):
             continue
