@@ -33,11 +33,11 @@ def test_there_are_examples():
 
 
 def test_the_defaults_of_the_tables_are_the_defaults():
-    for name in ("Limits", "Timeouts", "Conversation", "Gpu"):
+    for name in ("Limits", "Timeouts", "Conversation", "Placement", "Gpu"):
         for key, rule in json_schema()["$defs"][name]["properties"].items():
             default = rule.get("default")
             said = "none" if default is None else str(default).lower().removesuffix(".0")
-            assert f"| `{key}` | {said} |" in PAGE
+            assert f"| `{key}` | {said} |" in PAGE.replace(f"`{said}`", said)
 
 
 def test_the_page_of_prompts_has_every_file_and_every_place():

@@ -83,7 +83,7 @@ second: document
         "o.yaml:6: orchestration.tools[0]: the alias *t refers to itself",
         "o.yaml:6: orchestration.tools[0]: found nothing, allowed: module:function, like mytools:read_file",
         "o.yaml:7: orchestration: a list or a mapping cannot be a key; write one word",
-        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, gpu, tools, prompts",
+        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, fleet, gpu, tools, prompts",
         "o.yaml:9: '---' starts a second document here; a configuration must be one document",
     ]
 
@@ -129,6 +129,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ("gpu: {vram_threshold_percent: 0}", "gpu.vram_threshold_percent: found 0 (a whole number), allowed: a percentage, more than 0 and at most 100"),
         ("timeouts: {total: -1}", f"timeouts.total: found -1 (a whole number), allowed: {DURATION}"),
         ("conversation: {arbiter_reviews_all: maybe}", 'conversation.arbiter_reviews_all: found "maybe" (a string), allowed: true or false'),
+        ("fleet: {policy: least_bussy}", "fleet.policy: found \"least_bussy\" (a string), allowed: completion_time, round_robin, least_busy, fastest or resource; did you mean 'least_busy'?"),
         ("tools: mytools:f", 'tools: found "mytools:f" (a string), allowed: a list'),
         ("tools: [os.system]", 'tools[0]: found "os.system" (a string), allowed: module:function, like mytools:read_file'),
         ("prompts: [a]", "prompts: found a list, allowed: text; put it in quotes"),

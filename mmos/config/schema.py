@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -38,6 +38,8 @@ from mmos.config.wording import masked
 Kind = Literal["ollama", "openai", "embedded", "rehearsal"]
 Channel = Literal["tools", "schema"]
 Consult = Literal["each", "one", "both"]
+Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
 
@@ -221,6 +223,16 @@ class Timeouts(Section):
     total: Seconds | None = Field(default=None, description="For the whole call. Default: no limit.")
 
 
+class Placement(Section):
+    """The key `fleet`."""
+
+    policy: Annotated[Policy, one_of(*POLICIES)] = Field(
+        default="completion_time",
+        description="How MMOS chooses a host for a call: completion_time (where it ends first; calls wait in MMOS's own queue), or a simple policy that "
+        "sends each call at once: round_robin (in turn), least_busy (fewest calls), fastest (shortest calls so far), resource (most free memory).",
+    )
+
+
 class Gpu(Section):
     strategy: Annotated[Strategy, one_of("auto", "round_robin", "pack", "spread", "manual")] = Field(
         default="auto",
@@ -248,6 +260,7 @@ class Orchestration(Section):
     conversation: Conversation = _filled(Conversation, "How models work together.")
     limits: Limits = _filled(Limits, "Limits of one run.")
     timeouts: Timeouts = _filled(Timeouts, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
+    fleet: Placement = _filled(Placement, "How MMOS chooses a host for each call.")
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."

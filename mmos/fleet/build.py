@@ -34,7 +34,7 @@ def fleet_of(config: Config, time_scale: float | None = None, state: str | Path 
     learned = None if state is None or config.played else Learned(Path(state))
     orchestration = config.orchestration
     seats = seats_of_servers(config.servers(), time_scale)
-    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows(), learned=learned)
+    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows(), learned=learned, policy=orchestration.fleet.policy)
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:
