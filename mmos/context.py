@@ -99,6 +99,8 @@ class Participant:
     """How long the host keeps the model: seconds, or a text like "10m". None: as the host does."""
     timeout: float | None = None
     """Seconds until its answer is too late."""
+    others: tuple[str, ...] = ()
+    """Models that answer when no host can serve `model`, in this order."""
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,16 @@ async def test_what_an_interpreter_said_is_no_part_of_an_answer_that_is_not_whol
         assert (answer.status, answer.text) == ("partial", "coding:\nHalf of it.")
 
 
+async def test_an_interpreter_has_a_second_model() -> None:
+    meant = called("consult_coding_specialist", "query:<escape>How do I merge lists?<escape>")
+    cast = {"arbiter": arbiter(Raw(UNKNOWN), "Thus.", **TEXTS), "coding": ["So it is done."], "interpreter": interpreter(meant)}
+    async with stage(cast, orchestration={"specialists": {"interpreter": {"model": ["nope:1b", "functiongemma"]}}}) as on:
+        answer = await on.app.run("How?")
+        assert (answer.text, stages(answer)) == ("Thus.", ["interpreter"])
+        (warning,) = answer.document()["warnings"]
+        assert warning.startswith("interpreter (nope:1b) gave no answer: No host can serve nope:1b.")
+
+
 async def test_a_dead_interpreter_only_costs_a_rung() -> None:
     roles = {
         "arbiter": arbiter(Raw(UNKNOWN), RIGHT, Raw(UNKNOWN), RIGHT, "Thus.", **TEXTS),

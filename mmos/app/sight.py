@@ -16,7 +16,7 @@ async def check_sight(fleet: Fleet, cast: Cast, role: str, files: Iterable[File]
     images = [file.name for file in files if file.image]
     if not images:
         return
-    roles = [cast[name].role for name in (role, *cast[role].consults)]
+    roles = [choice.role for name in (role, *cast[role].consults) for choice in cast[name].choices]
     for one in roles:
         if await sees(fleet, one) is not False:
             return

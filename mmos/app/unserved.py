@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mmos.app.wiring import ARBITER
 from mmos.config.roles import respelled
@@ -19,6 +20,10 @@ GRACE = 0.25
 
 PATIENCE = 1.5
 """Seconds that a caller waits. A healthy host needs milliseconds."""
+
+
+Faults: TypeAlias = Sequence[tuple[str, HostError]]
+"""Hosts with their errors. A host may have one for each model of a role."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,13 @@ class RollCall:
 
     def known(self, cast: Cast) -> list[UnservedRoles]:
         """What is missing, as far as the hosts have answered."""
-        groups: dict[tuple[tuple[str, str], ...], tuple[list[Member], Mapping[str, HostError]]] = {}
+        groups: dict[tuple[tuple[str, str], ...], tuple[list[Member], Faults]] = {}
         for member in cast.values():
-            faults = self._fleet.faults(member.role.model, member.role.servers)
-            cause = tuple((host, fault.message) for host, fault in faults.items())
-            groups.setdefault(cause, ([], faults))[0].append(member)
-        groups.pop((), None)
+            found = [self._fleet.faults(choice.role.model, choice.role.servers) for choice in member.choices]
+            if all(found):
+                faults = [fault for of_model in found for fault in of_model.items()]
+                cause = tuple((host, fault.message) for host, fault in faults)
+                groups.setdefault(cause, ([], faults))[0].append(member)
         return [_unserved(members, faults) for members, faults in groups.values()]
 
     def _ask(self, cast: Cast) -> asyncio.Task[object] | None:
@@ -91,7 +97,7 @@ class RollCall:
 
         If one model on the same hosts plays every role, its first call shows as much as a census.
         """
-        if len({(member.role.model, member.role.servers) for member in cast.values()}) == 1:
+        if len({(choice.role.model, choice.role.servers) for member in cast.values() for choice in member.choices}) == 1:
             return None
         if self._asking is not None and not self._asking.done():
             return self._asking
@@ -105,8 +111,9 @@ class RollCall:
         if cast is self._read:
             return
         self._read = cast
-        for name, other in respelled({name: (one.role.model, one.role.servers) for name, one in cast.items()}):
-            text = f"{cast[name].role.model} ({name}) and {other} are one model. MMOS treats them as one. Write {other} for {name}, too."
+        roles = {(name, choice.role.model): choice.role for name, member in cast.items() for choice in member.choices}
+        for (name, model), other in respelled({key: (role.model, role.servers) for key, role in roles.items()}):
+            text = f"{model} ({name}) and {other} are one model. MMOS treats them as one. Write {other} for {name}, too."
             if text not in self._warnings:
                 self._warnings.add(text)
                 scope.warn(text)
@@ -121,10 +128,10 @@ class RollCall:
                 scope.warn(unserved.text, unserved=unserved.roles)
 
 
-def _unserved(members: list[Member], faults: Mapping[str, HostError]) -> UnservedRoles:
-    names = [f"{member.role.name} ({member.role.model})" for member in members]
+def _unserved(members: list[Member], faults: Faults) -> UnservedRoles:
+    names = [f"{member.role.name} ({' or '.join(choice.role.model for choice in member.choices)})" for member in members]
     text = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    causes = " ".join(dict.fromkeys(fault.message for fault in faults.values()))
-    helps = " ".join(dict.fromkeys(fault.next_step for fault in faults.values() if fault.next_step))
-    roles = tuple(f"{member.role.name}={member.role.model}" for member in members)
-    return UnservedRoles(roles, tuple(faults), f"{text} cannot be asked: {causes} {helps}".strip())
+    causes = " ".join(dict.fromkeys(fault.message for _, fault in faults))
+    helps = " ".join(dict.fromkeys(fault.next_step for _, fault in faults if fault.next_step))
+    roles = tuple(f"{member.role.name}={choice.role.model}" for member in members for choice in member.choices)
+    return UnservedRoles(roles, tuple(dict.fromkeys(host for host, _ in faults)), f"{text} cannot be asked: {causes} {helps}".strip())

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
-from mmos.config.roles import Changes, Need, ResolvedRole, meeting, roles_in, servers_of
+from mmos.config.roles import Changes, Need, ResolvedRole, meeting, models_of, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
 from mmos.config.wording import perhaps
@@ -72,7 +72,7 @@ def _changes(config: Config, models: Mapping[str, str] | None) -> Changes:
         if name not in roles:
             raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
         model, servers = _model_and_servers(config, spelling)
-        changes[name] = (model or roles[name].model, servers or servers_of(roles[name]))
+        changes[name] = (model or models_of(roles[name])[0], servers or servers_of(roles[name]))
     return changes
 
 
@@ -148,7 +148,7 @@ def interpreter_of(config: Config) -> str:
 
 def ladder_of(config: Config, cast: Cast, ladder: Ladder) -> Ladder:
     interpreter = cast.get(interpreter_of(config))
-    return replace(ladder, interpreter=interpreter.role if interpreter else None)
+    return replace(ladder, interpreters=[choice.role for choice in interpreter.choices] if interpreter else ())
 
 
 def cast_of(
@@ -162,7 +162,13 @@ def cast_of(
     roles = {**roles, answering: replace(first, system="\n\n".join(filter(None, (first.system, text))))}
     return {
         name: Member(
-            role, _system(role, roles, templates), own := _box_of(role, box), templates, _first(role, own), _consults(role, roles, own)
+            role,
+            _system(role, roles, templates),
+            own := _box_of(role, box),
+            templates,
+            _first(role, own),
+            _consults(role, roles, own),
+            role.choices[1:],
         )
         for name, role in roles.items()
     }

@@ -174,7 +174,7 @@ def _well(family: str, facts: Facts) -> str:
     summary = {
         "Configuration": facts.config.document.name if facts.config else "",
         "Hosts": ", ".join(f"{state.name} {state.version}".strip() for state in facts.states),
-        "Models": ", ".join(sorted({role.model for role in facts.roles.values()})),
+        "Models": ", ".join(sorted({choice.model for choice in facts.choices})),
         "State": str(facts.state.path) if facts.state else "",
     }.get(family, "")
     return style(f"  {line(summary, len(family) + 4)}", "dim") if summary else ""

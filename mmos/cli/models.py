@@ -124,7 +124,7 @@ def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
             first[canonical(model.name)] = model
     roles = config.roles().values()
     return [
-        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if canonical(role.model) == name])
+        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if role.uses(name)])
         for name, model in sorted(first.items())
     ]
 

@@ -128,9 +128,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], *, yes: bo
 
 def _used(config: Config, model: str, states: list[HostState]) -> list[HostState]:
     """Choose the hosts where roles use the model and that have it, or the only host that has it."""
-    from mmos.names import same_model
-
-    roles = [role for role in config.roles().values() if same_model(role.model, model)]
+    roles = [role for role in config.roles().values() if role.uses(model)]
     named = {server for role in roles for server in role.servers}
     having = [state for state in states if state.has(model)]
     used = [state for state in having if state.name in named]
@@ -145,7 +143,7 @@ async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, *, t
     from mmos.fleet import memory
     from mmos.names import same_model
 
-    roles = [role for role in roles_on(config, state.name).values() if same_model(role.model, model)]
+    roles = [role for role in roles_on(config, state.name).values() if role.uses(model)]
     keep_alive = next((time for time in (keep_alive, *(role.keep_alive for role in roles)) if time is not None), None)
     options = {name: value for role in roles for name, value in role.options.items() if name in LOAD_OPTIONS}
     listed, mine = state.has(model), state.holds(model)

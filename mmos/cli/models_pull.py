@@ -97,14 +97,12 @@ async def _pull(options: Options, model: str, hosts: tuple[str, ...], *, everywh
 
 def _deduced(config: Config, fleet: Fleet, model: str, *, everywhere: bool) -> tuple[str, ...]:
     """Choose the hosts where roles use the model, or the only host."""
-    from mmos.names import same_model
-
     able = [seat.name for seat in fleet.seats if seat.host.abilities.pulls]
     if not able:
         return tuple(seat.name for seat in fleet.seats)[:1]  # which explains why not
     if everywhere:
         return tuple(able)
-    roles = [role for role in config.roles().values() if same_model(role.model, model)]
+    roles = [role for role in config.roles().values() if role.uses(model)]
     used = tuple(dict.fromkeys(server for role in roles for server in role.servers if server in able))
     if used or len(able) == 1:
         return used or tuple(able)

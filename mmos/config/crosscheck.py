@@ -73,10 +73,19 @@ def _servers(orchestration: dict[str, Any]) -> Findings:
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:
     for place, role in roles_in(orchestration):
-        server, model = role.get("server"), role.get("model")
-        if not isinstance(server, str) or not isinstance(model, str):
-            continue
-        definition = mapping(orchestration, "servers", server)
+        server = role.get("server")
+        definition = mapping(orchestration, "servers", server) if isinstance(server, str) else {}
         models = mapping(definition, "models")
-        if definition.get("kind") == "embedded" and models and model not in models:
-            yield (*place, "model"), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"
+        if definition.get("kind") != "embedded" or not models:
+            continue
+        for step, model in _models(role):
+            if model not in models:
+                yield (*place, "model", *step), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"
+
+
+def _models(role: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    """The models of a role, each with its place below the role's `model`."""
+    found = role.get("model")
+    for step, model in [((index,), model) for index, model in enumerate(found)] if isinstance(found, list) else [((), found)]:
+        if isinstance(model, str):
+            yield step, model

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
 from mmos.config.windows import Use, Windows
 from mmos.config.wording import Place
-from mmos.names import canonical
+from mmos.names import canonical, same_model
 
 NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
 """Roles that MMOS asks by itself, so the arbiter has no tool for them."""
@@ -28,6 +28,8 @@ class ResolvedRole:
     servers: tuple[str, ...]
     """Where it may run; empty: on any host that has the model."""
     window: int
+    others: tuple[tuple[str, int], ...] = ()
+    """Models with their windows. Each answers when no host can serve the ones before it."""
     role: str | None = None
     description: str | None = None
     channel: Channel | None = None
@@ -44,6 +46,20 @@ class ResolvedRole:
     @property
     def consultable(self) -> bool:
         return self.name != "arbiter" and self.name not in NOT_CONSULTED
+
+    @property
+    def choices(self) -> tuple[ResolvedRole, ...]:
+        """The role with each of its models, in the order of preference."""
+        return (self, *(replace(self, model=model, window=window, others=()) for model, window in self.others))
+
+    def uses(self, model: str) -> bool:
+        """Whether it may be served by a model, under any spelling."""
+        return any(same_model(choice.model, model) for choice in self.choices)
+
+
+def each_choice(roles: Mapping[str, ResolvedRole]) -> list[ResolvedRole]:
+    """Every role once for each of its models."""
+    return [choice for role in roles.values() for choice in role.choices]
 
 
 @dataclass(frozen=True)
@@ -68,13 +84,13 @@ class Need:
 def resolve_roles(orchestration: Orchestration, changes: Changes, gpu: int | None = None) -> dict[str, ResolvedRole]:
     """The arbiter and every specialist, in the order of the file. `gpu`: where a run wants those that may run there."""
     windows = windows_of(orchestration, changes)
-    roles = roles_in(orchestration)
-    places = {name: (role.model, servers_of(role)) for name, role in roles.items()} | dict(changes)
     resolved = {}
-    for name, role in roles.items():
-        model, servers = places[name]
+    for name, role in roles_in(orchestration).items():
+        models, servers = models_of(role), servers_of(role)
+        if name in changes:
+            models, servers = changes[name][:1], changes[name][1]
         narrow = meeting(orchestration, servers, Need.of(role, gpu)) or meeting(orchestration, servers, Need.of(role)) or servers
-        resolved[name] = _resolve(name, role, model, narrow, windows.of(model, servers))
+        resolved[name] = _resolve(name, role, narrow, [(model, windows.of(model, servers)) for model in models])
     return resolved
 
 
@@ -89,7 +105,7 @@ def meeting(orchestration: Orchestration, servers: tuple[str, ...], need: Need) 
 def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
     """The windows that the roles have, both as the file says and with the changes: what a run changes narrows no window."""
     roles = roles_in(orchestration)
-    uses = [Use(role.model, servers_of(role), role.context_window) for role in roles.values()]
+    uses = [Use(model, servers_of(role), role.context_window) for role in roles.values() for model in models_of(role)]
     return Windows([*uses, *(Use(*place, roles[name].context_window) for name, place in changes.items())])
 
 
@@ -103,12 +119,14 @@ def placed_roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
         yield ("specialists", name) if name in orchestration.specialists else (name,), role
 
 
-def _resolve(name: str, role: Role, model: str, servers: tuple[str, ...], window: int) -> ResolvedRole:
+def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[tuple[str, int]]) -> ResolvedRole:
+    model, window = models[0]
     return ResolvedRole(
         name,
         model,
         servers,
         window,
+        tuple(models[1:]),
         role.role,
         role.description,
         role.channel,
@@ -121,6 +139,14 @@ def _resolve(name: str, role: Role, model: str, servers: tuple[str, ...], window
         role.timeout,
         int(role.consult_first) if isinstance(role, Arbiter) else 0,
     )
+
+
+def models_of(role: Role) -> tuple[str, ...]:
+    """The models of a role, in the order of preference. Of several spellings of one, the first."""
+    first: dict[str, str] = {}
+    for model in [role.model] if isinstance(role.model, str) else role.model:
+        first.setdefault(canonical(model), model)
+    return tuple(first.values())
 
 
 def servers_of(role: Role) -> tuple[str, ...]:

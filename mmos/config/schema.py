@@ -17,6 +17,7 @@ from mmos.config.values import (
     HeaderName,
     HeaderValue,
     KeepAlive,
+    ModelChoice,
     ModelName,
     OptionValue,
     Parallel,
@@ -110,7 +111,9 @@ def _read_toolrules(value: Any) -> Any:
 class Role(Section):
     """A named job, and the model that does it."""
 
-    model: ModelName = Field(description="The model, as its host calls it, like qwen2.5:14b.")
+    model: ModelChoice = Field(
+        description="The model, as its host calls it, like qwen2.5:14b; or a list of models. MMOS uses the next one only when no host can serve the one before."
+    )
     server: ServerChoice | None = Field(
         default=None,
         description="Where the model runs: one server or a list of servers. Default: any server that has the model. "

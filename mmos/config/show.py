@@ -9,7 +9,7 @@ from typing import Any
 from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
-from mmos.config.roles import roles_in
+from mmos.config.roles import models_of, roles_in
 from mmos.config.schema import Role, Section, Server, Toolrules
 from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
@@ -81,7 +81,11 @@ def _other_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
     roles = roles_in(config.orchestration)
     for name, role in config.roles().items():
         if roles[name].context_window != role.window:
-            givers = [giver for giver in roles if roles[giver].context_window == role.window and same_model(roles[giver].model, role.model)]
+            givers = [
+                giver
+                for giver in roles
+                if roles[giver].context_window == role.window and any(same_model(model, role.model) for model in models_of(roles[giver]))
+            ]
             yield name, _Leaf(role.window, f"shared with {givers[0]}: one model on one server has one window" if givers else _DEFAULT)
 
 

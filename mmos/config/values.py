@@ -170,8 +170,9 @@ Condition = Annotated[str, allowed("a condition, like task.complexity > 7", read
 OptionValue = Annotated[bool | int | float | str | list[str], allowed("a number, a text, true or false", read=_read_number)]
 ConsultFirst = Annotated[bool | Annotated[int, Field(ge=1, le=8)], allowed("true, false, or a whole number from 1 to 8", read=_read_flag)]
 Thinking = Annotated[bool | Literal["low", "medium", "high", "max"], one_of("low", "medium", "high", "max", also=", true, or false")]
-ServerChoice = Annotated[
-    Annotated[ServerName, Tag("[one]")] | Annotated[list[ServerName], Field(min_length=1), Tag("[many]")],
-    Discriminator(lambda value: "[many]" if isinstance(value, list) else "[one]"),
-]
+_one_or_many = Discriminator(lambda value: "[many]" if isinstance(value, list) else "[one]")
 """The tags keep the problems of the two forms apart. They are not steps of a place."""
+ServerChoice = Annotated[
+    Annotated[ServerName, Tag("[one]")] | Annotated[list[ServerName], Field(min_length=1), Tag("[many]")], _one_or_many
+]
+ModelChoice = Annotated[Annotated[ModelName, Tag("[one]")] | Annotated[list[ModelName], Field(min_length=1), Tag("[many]")], _one_or_many]

@@ -15,15 +15,15 @@ from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE
 from mmos.config.gpus import shared_gpus
-from mmos.config.roles import placed_roles, respelled, servers_of
+from mmos.config.roles import models_of, placed_roles, respelled, servers_of
 from mmos.config.rules import compile_rule
-from mmos.config.schema import Orchestration, Server
+from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
 from mmos.config.values import NO_ADDRESS
 from mmos.config.windows import LOAD_OPTIONS
 from mmos.config.wording import Place, nearest, shown
 from mmos.errors import Problem
-from mmos.names import same_model
+from mmos.names import canonical
 
 _OPTIONS = frozenset(
     {
@@ -133,10 +133,13 @@ def _misspelt(orchestration: Orchestration, document: Document) -> Findings:
 
 
 def _spellings(orchestration: Orchestration, document: Document) -> Findings:
-    places = {place: (role.model, servers_of(role)) for place, role in placed_roles(orchestration)}
-    for place, other in respelled(places):
-        at = (*place, "model")
-        mine = document.display(("orchestration", *at), places[place][0])
+    places = {
+        (*place, "model", *([index] if isinstance(role.model, list) else [])): (model, servers_of(role))
+        for place, role in placed_roles(orchestration)
+        for index, model in enumerate(role.model if isinstance(role.model, list) else [role.model])
+    }
+    for at, other in respelled(places):
+        mine = document.display(("orchestration", *at), places[at][0])
         yield at, f"{mine} and {shown(other)} are one model; MMOS treats them as one; write {shown(other)} here, too"
 
 
@@ -159,13 +162,17 @@ def _reloads(orchestration: Orchestration) -> Findings:
     """Options that a host loads a model with. When roles of one model differ in one, each loads the model again after the other."""
     for (place, role), (other_place, other) in combinations(placed_roles(orchestration), 2):
         mine, theirs = {*servers_of(role)}, {*servers_of(other)}
-        if not same_model(role.model, other.model) or (mine and theirs and not mine & theirs):
+        if not _shares_a_model(role, other) or (mine and theirs and not mine & theirs):
             continue
         for option in sorted(LOAD_OPTIONS & (role.options.keys() | other.options.keys())):
             if role.options.get(option) != other.options.get(option):
                 at = other_place if option in other.options else place
                 names = f"{place[-1]} and {other_place[-1]} use one model with unlike values of '{option}'"
                 yield (*at, "options", option), f"{names}, so a host loads it again for each; write the same value in both"
+
+
+def _shares_a_model(role: Role, other: Role) -> bool:
+    return not {*map(canonical, models_of(role))}.isdisjoint(map(canonical, models_of(other)))
 
 
 def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:

@@ -14,7 +14,7 @@ from shlex import quote
 from mmos.app import checks
 from mmos.app.wiring import ARBITER
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole
+from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place
 from mmos.doctor import hosts, machine, models, roles, tools
@@ -84,7 +84,7 @@ async def _cards(config: Config, fleet: Fleet, around: Circumstances) -> dict[tu
     """What each host tells of the models that roles use there."""
     models = {
         (seat.name, canonical(role.model)): role.model
-        for role in config.roles().values()
+        for role in each_choice(config.roles())
         for seat in fleet.seats
         if not role.servers or seat.name in role.servers
     }
@@ -147,7 +147,7 @@ def _lacks_key(config: Config, state: HostState) -> bool:
 
 
 def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
-    for role in facts.roles.values():
+    for role in facts.choices:
         for state in lacking(facts, role):
             cure = (
                 f"fetch it: mmos models pull {quote(role.model)} --host {state.name}"

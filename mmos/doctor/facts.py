@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole
+from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.schema import Server
 from mmos.errors import Problem, StateError
 from mmos.fitness.card import Card as Trial
@@ -82,6 +82,11 @@ class Facts:
     @property
     def roles(self) -> Mapping[str, ResolvedRole]:
         return self.config.roles() if self.config else {}
+
+    @property
+    def choices(self) -> list[ResolvedRole]:
+        """The roles, each once for each of its models."""
+        return each_choice(self.roles)
 
     @property
     def servers(self) -> Mapping[str, Server]:

@@ -23,15 +23,14 @@ STUCK_SECONDS = 600.0
 
 def present(facts: Facts) -> Iterator[Finding]:
     """Each lack once, with all the roles that feel it."""
-    lacks: dict[tuple[str, str], list[str]] = {}
-    for role in facts.roles.values():
+    lacks: dict[tuple[str, str], list[ResolvedRole]] = {}
+    for role in facts.choices:
         for state in lacking(facts, role):
-            lacks.setdefault((state.name, canonical(role.model)), []).append(role.name)
-    for (host, _), names in lacks.items():
-        role = facts.roles[names[0]]
+            lacks.setdefault((state.name, canonical(role.model)), []).append(role)
+    for (host, _), roles in lacks.items():
         state = next(state for state in facts.states if state.name == host)
-        served = all(facts.serving(facts.roles[name]) for name in names)
-        yield _missing(state, role.model, names, served=served)
+        served = all(any(map(facts.serving, facts.roles[role.name].choices)) for role in roles)
+        yield _missing(state, roles[0].model, [role.name for role in roles], served=served)
 
 
 def lacking(facts: Facts, role: ResolvedRole) -> list[HostState]:
@@ -59,7 +58,7 @@ def _missing(state: HostState, model: str, roles: list[str], *, served: bool) ->
 
 
 def remote(facts: Facts) -> Iterator[Finding]:
-    for role in facts.roles.values():
+    for role in facts.choices:
         hosts = [state.name for state, found in facts.listed(role) if found.remote]
         if hosts:
             yield warning(
@@ -71,7 +70,7 @@ def remote(facts: Facts) -> Iterator[Finding]:
 
 def alike(facts: Facts) -> Iterator[Finding]:
     """One name should be one model wherever a role may go."""
-    for role in facts.roles.values():
+    for role in facts.choices:
         digests = {state.name: found.digest for state, found in facts.listed(role) if found.digest}
         if len({*digests.values()}) > 1:
             listing = ", ".join(f"{host} {digest[:12]}" for host, digest in digests.items())
@@ -229,7 +228,7 @@ def _gb(size: int) -> str:
 def windows(facts: Facts) -> Iterator[Finding]:
     """Each model once: its roles share the window."""
     seen: set[tuple[str, str]] = set()
-    for role in facts.roles.values():
+    for role in facts.choices:
         for state, listed in facts.listed(role):
             if (state.name, canonical(role.model)) in seen:
                 continue

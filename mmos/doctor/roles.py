@@ -19,7 +19,7 @@ _SMALL_BILLIONS = 3.0
 
 
 def suitable(facts: Facts) -> Iterator[Finding]:
-    for role in facts.roles.values():
+    for role in facts.choices:
         able = facts.capabilities(role)
         if able is None:
             continue

@@ -69,7 +69,7 @@ def holds_tools(role: ResolvedRole) -> bool:
 
 def _pairs(facts: Facts) -> list[tuple[HostState, ResolvedRole]]:
     """Each host and model once, those first that hold tools now."""
-    able = [role for role in facts.roles.values() if facts.channel(role) == "tools" and "tools" in (facts.capabilities(role) or ())]
+    able = [role for role in facts.choices if facts.channel(role) == "tools" and "tools" in (facts.capabilities(role) or ())]
     places: dict[tuple[str, str], tuple[HostState, ResolvedRole]] = {}
     for role in sorted(able, key=holds_tools, reverse=True):
         for state in facts.serving(role):
@@ -128,8 +128,8 @@ _STRUCTS_SINCE = (0, 14, 0)
 
 def tools(facts: Facts) -> Iterator[Finding]:
     for (host, model), seen in facts.rendered.items():
-        roles = [role.name for role in facts.roles.values() if canonical(role.model) == model]
-        name = next(role.model for role in facts.roles.values() if canonical(role.model) == model)
+        choices = [role for role in facts.choices if canonical(role.model) == model]
+        roles, name = [role.name for role in choices], choices[0].model
         yield from _looked_at(f"{name} on {host}", roles, seen) if seen.text is not None else _guessed(facts, host, name, roles, seen)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
@@ -63,7 +64,14 @@ class Member:
     """The calls that must come before an answer. None: the model decides."""
     consults: tuple[str, ...] = ()
     """The roles that it can consult."""
+    others: tuple[Role, ...] = ()
+    """The role with other models. Each answers when no host can serve the ones before it."""
     _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def choices(self) -> tuple[Member, ...]:
+        """The member with each of its models, in the order of preference."""
+        return (self, *(replace(self, role=role, others=()) for role in self.others))
 
     def offer(
         self, channel: str, box: Toolbox, window: int, *, choice: ToolChoice = AUTO, files: bool = False, format_: bytes = b""

@@ -6,6 +6,7 @@ import random
 import string
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mmos.events import Entry, ModelLearned
 from mmos.names import canonical
@@ -15,6 +16,14 @@ from mmos.scope import Scope
 
 Place = tuple[str, tuple[str, ...]]
 """A model and the servers where it may run. A run can give a role other servers."""
+
+
+class Unserved(NamedTuple):
+    """No host could serve a model."""
+
+    why: str
+    until: float
+    """When to try it again, on the clock of the runs."""
 
 
 async def _no_trials(model: str, servers: tuple[str, ...]) -> str | None:  # noqa: ARG001  # the signature of `Experience.best_channel`
@@ -37,6 +46,8 @@ class Experience:
     """The channels in use."""
     best_channel: Callable[[str, tuple[str, ...]], Awaitable[str | None]] = _no_trials
     """The best channel for a model according to the trials on these servers. None: no trial says."""
+    unserved: dict[Place, Unserved] = field(default_factory=dict)
+    """Models that no host could serve, of roles that have another model."""
     vision: dict[str, bool] = field(default_factory=dict)
     """Which models see images, as their hosts say."""
     chance: random.Random = field(default_factory=random.Random)

@@ -17,7 +17,7 @@ from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import HostError, LimitReached
 from mmos.events import CallRepaired, ModelAsked, Status
 from mmos.fences import one_line
-from mmos.messages import Message, ToolCall
+from mmos.messages import Message, Reply, ToolCall
 from mmos.participant.cast import Offer, Role
 from mmos.participant.inquiry import Inquiry
 from mmos.participant.models import Models
@@ -54,7 +54,8 @@ class Ladder:
     models: Models
     gauge: Gauge
     templates: Templates
-    interpreter: Role | None = None
+    interpreters: Sequence[Role] = ()
+    """The role of the interpreter with each of its models that may still answer. The first one is asked."""
     silent: bool = False
     """The interpreter did not answer, so this run does not wait for it again."""
 
@@ -94,7 +95,7 @@ class Ladder:
 
     async def interpret(self, scope: Scope, text: str, box: Toolbox) -> tuple[ToolCall, ...] | str:
         """The calls that the text means, or the reason why there are none."""
-        if self.interpreter is None:
+        if not self.interpreters:
             return "there is no interpreter"
         if len(text) > LONGEST:
             return f"the text has more than {LONGEST} characters"
@@ -105,28 +106,38 @@ class Ladder:
 
     @property
     def _name(self) -> str:
-        return self.interpreter.model if self.interpreter else ""
+        return self.interpreters[0].model if self.interpreters else ""
 
     def _may_interpret(self, text: str) -> bool:
-        return self.interpreter is not None and len(text) <= LONGEST and not self.silent
+        return bool(self.interpreters) and len(text) <= LONGEST and not self.silent
 
     async def _interpret(self, inquiry: Inquiry, text: str, box: Toolbox, source: str) -> tuple[ToolCall, ...] | str:
-        role = self.interpreter
         specs = relevant(text, box.specs)
-        if role is None or not specs:
+        if not self.interpreters or not specs:
             return "it fits no tool"
-        try:
-            reply = await inquiry.ask(role, self._frame(role, specs), role.timeout or SECONDS)
-        except HostError as error:
-            self.silent = True
-            inquiry.scope.warn(f"{role.name} ({role.model}) gave no answer: {error}", unserved=(f"{role.name}={role.model}",))
-            return error.message
+        reply = await self._ask(inquiry, specs)
+        if isinstance(reply, str):
+            return reply
         if reply is None:
             return "it does not fit into the interpreter's window"
         calls = reply.calls or ToolsChannel(specs).read(reply).message.calls
         effects = [tool.name for tool in box if tool.effects]
         result = trusted(calls, specs, text=source, sources=[source], bound=effects)
         return result if isinstance(result, str) else tuple(result)
+
+    async def _ask(self, inquiry: Inquiry, specs: Sequence[Spec]) -> Reply | str | None:
+        """The reply of the interpreter's first model that answers, or why the last one does not. None: the text does not fit its window."""
+        for role in self.interpreters:
+            try:
+                reply = await inquiry.ask(role, self._frame(role, specs), role.timeout or SECONDS)
+            except HostError as error:
+                inquiry.scope.warn(f"{role.name} ({role.model}) gave no answer: {error}", unserved=(f"{role.name}={role.model}",))
+                fault = error.message
+                continue
+            self.interpreters = self.interpreters[self.interpreters.index(role) :]
+            return reply
+        self.silent = True
+        return fault
 
     def _frame(self, role: Role, specs: Sequence[Spec]) -> Frame:
         """One turn with few tools and few tokens. FunctionGemma gets the system text that it was trained with."""

@@ -197,9 +197,11 @@ class Participants:
         if isinstance(who, str):
             member = self._role(who)
             return member if question.tools is None else replace(member, box=self._tools(question.tools), first=None)
-        role = replace(who, window=who.window or self.window(who.model, who.servers))
+        role, *others = (
+            replace(who, model=model, window=who.window or self.window(model, who.servers)) for model in (who.model, *who.others)
+        )
         tools = who.tools if question.tools is None else question.tools
-        return Member(role, who.system, self._tools(tools), self.templates)
+        return Member(role, who.system, self._tools(tools), self.templates, others=tuple(others))
 
     def _tools(self, tools: Iterable[Any]) -> Toolbox:
         """A box of functions, and of tools of the app by their names."""

@@ -7,20 +7,21 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
-from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, WindowExceeded
+from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, NoHost, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelLearned, Prompted, Warned
 from mmos.fences import fenced
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply
 from mmos.names import canonical
 from mmos.participant.cast import Member, Offer, Role
-from mmos.participant.experience import Experience, Place
+from mmos.participant.experience import Experience, Place, Unserved
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.models import Models, RunAsk
@@ -42,6 +43,9 @@ ANY_JSON = b'"json"'
 
 REPETITIONS = 1
 """How often in one exchange MMOS stops a participant that repeats itself and asks again."""
+
+UNSERVED_SECONDS = 60.0
+"""When no host could serve a model and the role has another one, MMOS tries the first one again after so many seconds."""
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
 
@@ -69,8 +73,31 @@ class Turn:
         return self.member.templates
 
     async def take(self) -> None:
-        """Ask the model and record the reply. If the model has no tools, its later turns use the schema channel."""
+        """Ask the first model of the role that a host can serve, and record the reply."""
         self.scope.check_turns()
+        turns = [replace(self, member=choice) for choice in self.member.choices]
+        for turn, following in pairwise(turns):
+            if await turn._is_taken():
+                return
+            why = self.experience.unserved[turn._place].why
+            text = f"{self.role.name}: {following.role.model} answers in place of {turn.role.model}. {why}"
+            self.scope.warn(text, unserved=(f"{self.role.name}={turn.role.model}",))
+        await turns[-1]._take()
+
+    async def _is_taken(self) -> bool:
+        """Take the turn if a host can serve the model. One that no host could serve is not asked again for a while."""
+        known = self.experience.unserved.get(self._place)
+        if known and self.scope.clock() < known.until:
+            return False
+        try:
+            await self._take()
+        except NoHost as error:
+            self.experience.unserved[self._place] = Unserved(str(error), self.scope.clock() + UNSERVED_SECONDS)
+            return False
+        return True
+
+    async def _take(self) -> None:
+        """Ask the model and record the reply. If the model has no tools, its later turns use the schema channel."""
         channel = await self._channel() if self.member.box else "tools"
         sight = await self.eyes.look(self.member, self.scope.exchange)
         try:

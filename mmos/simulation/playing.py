@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 
 from mmos.config.load import Config
-from mmos.config.roles import ResolvedRole
+from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.schema import Server
 from mmos.config.survey import SurveyedModel, billions_of
 from mmos.names import canonical, same_model
@@ -56,7 +56,7 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
 
 def _host(name: str, server: Server, roles: Mapping[str, ResolvedRole], time_scale: float) -> Host:
     """A host with the models of the roles that may run there, and the models that the server lists."""
-    here = [role for role in roles.values() if not role.servers or name in role.servers]
+    here = [role for role in each_choice(roles) if not role.servers or name in role.servers]
     names: dict[str, str] = {}
     for model in (*(role.model for role in here), *server.models):
         names.setdefault(canonical(model), model)

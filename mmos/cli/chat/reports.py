@@ -85,7 +85,12 @@ def _one_tool(session: Session, tool: Tool) -> None:
 
 async def roles(session: Session, argument: str) -> None:  # noqa: ARG001
     rows = [
-        (name, one.role.model, ", ".join(one.role.servers) or "any host with it", f"{one.role.window:,}")
+        (
+            name,
+            " · ".join(choice.role.model for choice in one.choices),
+            ", ".join(one.role.servers) or "any host with it",
+            f"{one.role.window:,}",
+        )
         for name, one in session.cast().items()
     ]
     table(session.page, ("ROLE", "MODEL", "WHERE IT MAY RUN", "WINDOW"), rows)
