@@ -10,6 +10,7 @@ import orjson
 from mmos.calls.spec import Spec, encode_offer
 from mmos.errors import UsageError
 from mmos.messages import Message
+from mmos.names import canonical
 
 
 def message(value: Message | Mapping[str, Any]) -> Message:
@@ -22,6 +23,14 @@ def message(value: Message | Mapping[str, Any]) -> Message:
         return Message.verbatim(value)
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"A message does not have the format of /api/chat: {type(error).__name__}: {error}.") from error
+
+
+def models(value: str | Sequence[str]) -> tuple[str, ...]:
+    """The models, each once."""
+    names = (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError("`model` names no model.", next_step="Use the name of a model, or a list of names.")
+    return tuple({canonical(name): name for name in reversed(names)}.values())[::-1]
 
 
 def check_numbers(num_ctx: int | None, options: Mapping[str, Any] | None) -> None:

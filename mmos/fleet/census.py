@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mmos.config.windows import Windows
@@ -72,14 +72,20 @@ class Census:
         if self._learned is not None:
             self._learned.write_now_and_then([*self._seats.values()], self._engine)
 
-    def know(self, host: str, model: str) -> None:
-        """A call asks for a model on a host."""
+    def knows(self, host: str, model: str) -> bool:
+        return model in self._needs[host]
+
+    def know(self, host: str, models: Sequence[str]) -> None:
+        """A call asks for one of these models on a host. One that has listed none of them may have the first."""
         needs = self._needs[host]
-        if model not in needs:
-            needs[model] = self._need(self._seats[host], find(self._seats[host].installed, model) or Installed(model))
+        if not any(model in needs for model in models):
+            needs[models[0]] = self._need(self._seats[host], find(self._seats[host].installed, models[0]) or Installed(models[0]))
             self._engine.installed(host, needs)
-        if self._windows is not None and (window := self._windows.known(model, (host,))):
-            self._engine.profiles.reserve(host, model, window)
+        if self._windows is None:
+            return
+        for model in models:
+            if model in needs and (window := self._windows.known(model, (host,))):
+                self._engine.profiles.reserve(host, model, window)
 
     def _need(self, seat: Seat, model: Installed) -> Need:
         card = self._cards.get(_key(seat, model))

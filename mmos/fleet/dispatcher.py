@@ -85,10 +85,11 @@ class Dispatcher:
 
     # ------------------------------------------------------------ calls
 
-    def settle(self, model: str, hosts: Iterable[str], window: int, *, grows: bool) -> int:
+    def settle(self, models: Sequence[str], hosts: Iterable[str], window: int, *, grows: bool) -> int:
         """The window of a call that needs this one: the same for all calls of the model, as long as it is large enough."""
-        profiles = self._engine.profiles
-        return min((profiles.settle(host, model, window, grows=grows) for host in hosts), default=window)
+        profiles, census = self._engine.profiles, self.census
+        pairs = [(host, model) for host in hosts for model in models if census.knows(host, model)]
+        return min((profiles.settle(host, model, window, grows=grows) for host, model in pairs), default=window)
 
     def window(self, place: Place, window: int) -> int:
         """The window to send with a call that needs this one, so that no model is loaded again for nothing."""
@@ -96,10 +97,11 @@ class Dispatcher:
             return window
         return self._engine.profiles.sent(place.seat.name, place.send.model, window)
 
-    async def take(self, call: Call, request: ChatRequest) -> Place:
-        """A place for the call, as soon as the engine gives it one."""
-        options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
-        self._names[call.models[0]] = request.model, options
+    async def take(self, call: Call, requests: Sequence[ChatRequest]) -> Place:
+        """A place for the call, as soon as the engine gives it one. `requests`: the call to each of its models."""
+        for model, request in zip(call.models, requests, strict=True):
+            options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
+            self._names[model] = request.model, options
         now = self.now
         self._engine.insist(call, now)
         self._engine.submit(call, now)
@@ -276,19 +278,19 @@ class Dispatcher:
 
     # ------------------------------------------------------------ what hosts have
 
-    async def refresh(self, hosts: Sequence[str], model: str) -> None:
+    async def refresh(self, hosts: Sequence[str], models: Sequence[str]) -> None:
         """Before a host is chosen: renew the lists of loaded models that are old, and ask for the size of a model that may be loaded.
 
         A host that does not answer soon is not waited for.
         """
         for host in hosts:
-            self.census.know(host, model)
+            self.census.know(host, models)
         since = self.now - LISTED_SECONDS
-        absent = [host for host in hosts if not self._engine.profiles.is_there(host, model)]
+        absent = [host for host in hosts if not any(self._engine.profiles.is_there(host, model) for model in models)]
         asked = hosts if len(hosts) > 1 else absent
         old = (host for host in asked if host in self._looks or self.by_name[host].residents.asking <= since)
         tasks = [look for host in old if (look := self._look(host))]
-        sizes = [task for host in absent if (task := self.census.learn(host, model))]
+        sizes = [task for host in absent for model in models if (task := self.census.learn(host, model))]
         if len(absent) == len(hosts):
             tasks += sizes
         if tasks:

@@ -84,6 +84,16 @@ class Ask:
     """Whether later calls will need a larger window than this one."""
     group: str = ""
     """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
+    others: tuple[ChatRequest, ...] = ()
+    """The same request to other models. Whichever model can answer first gets the call."""
+
+    def request_for(self, model: str) -> ChatRequest:
+        """The request to a model, by its canonical name."""
+        return next((request for request in self.others if canonical(request.model) == model), self.request)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return self.request.model, *(request.model for request in self.others)
 
 
 class Fleet:
@@ -152,7 +162,7 @@ class Fleet:
 
     async def ask(  # only two arguments have no default
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         num_ctx: int | None = None,
@@ -167,6 +177,7 @@ class Fleet:
         """Send messages unchanged to the host that serves `model` best, and wait for the reply. Raises `NoHost` when no host can serve it.
 
         Args:
+            model: The model. Of several, the one that can answer first: `reply.model` says which.
             messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
             num_ctx: The window in tokens, at least: a larger one that the model has in memory is used. None: a window that fits the messages,
                 with room for later ones. Messages are never cut.
@@ -181,18 +192,18 @@ class Fleet:
         prompt = [arguments.message(one) for one in messages]
         offer = arguments.offer(tools) if tools else b""
         arguments.check_numbers(num_ctx, options)
-        weight = sum(map(weigh, prompt)) + estimate(offer.decode())
-        window = num_ctx or _window_for(weight * self._miscount.get(canonical(model), MISCOUNT))
-        request = ChatRequest(model, prompt, window, tools=offer, options=options or {})
-        ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), not num_ctx, group or "")
+        weight, names = sum(map(weigh, prompt)) + estimate(offer.decode()), arguments.models(model)
+        window = num_ctx or _window_for(weight * max(self._miscount.get(canonical(name), MISCOUNT) for name in names))
+        request, *others = (ChatRequest(name, prompt, window, tools=offer, options=options or {}) for name in names)
+        ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), not num_ctx, group or "", tuple(others))
         try:
             async with asyncio.timeout(deadline) as limit:
                 reply = await (self.serve(ask) if num_ctx else self._widening(ask))
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise HostTimeout(f"{model} did not answer within {deadline:g} s.", stage="total", model=model) from error
-        self._count(model, weight, reply.usage.prompt_tokens)
+            raise HostTimeout(f"{request.model} did not answer within {deadline:g} s.", stage="total", model=request.model) from error
+        self._count(reply.model if others else request.model, weight, reply.usage.prompt_tokens)
         return reply
 
     def _count(self, model: str, weight: float, tokens: int) -> None:
@@ -222,7 +233,8 @@ class Fleet:
             window = _window_for(min(error.prompt_tokens or 0, _most_tokens(ask.request)))
             if window <= ask.request.num_ctx:
                 raise
-        return await self.serve(replace(ask, request=replace(ask.request, num_ctx=window)))
+        request, *others = (replace(one, num_ctx=window) for one in (ask.request, *ask.others))
+        return await self.serve(replace(ask, request=request, others=tuple(others)))
 
     async def serve(self, ask: Ask) -> Reply:
         """Serve one call, from the queue to the reply."""
@@ -236,16 +248,19 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        tries = Tries(list(await self._candidates(ask.request.model, ask.servers)))
-        await self._dispatcher.refresh(tries.hosts, canonical(ask.request.model))
-        wish = self._wish(ask, tries.hosts)
+        tries, models = (
+            Tries(list(await self._candidates(ask.models, ask.servers)), several=bool(ask.others)),
+            tuple(map(canonical, ask.models)),
+        )
+        await self._dispatcher.refresh(tries.hosts, models)
+        wish = self._wish(ask, models, tries.hosts)
         try:
             place = await self._place(wish, ask, tries)
             while True:
                 try:
-                    return await self._attempt(place, ask, call)
+                    return await self._attempt(place, call)
                 except Recalled:
-                    ask.observer.failed(place.seat.name, silent(place.seat.name, ask.request.model))
+                    ask.observer.failed(place.seat.name, silent(place.seat.name, place.send.model))
                     place = await self._dispatcher.again(wish.id)
                 except HostError as error:
                     self._judge(place, ask, error, tries)
@@ -253,15 +268,15 @@ class Fleet:
         finally:
             self._dispatcher.withdraw(wish.id)
 
-    def _wish(self, ask: Ask, hosts: Sequence[str]) -> Call:
-        request, model = ask.request, canonical(ask.request.model)
+    def _wish(self, ask: Ask, models: tuple[str, ...], hosts: Sequence[str]) -> Call:
+        request = ask.request
         tokens = sum(map(weigh, request.messages)) + len(request.tools) / BYTES_PER_TOKEN
         return Call(
             self._dispatcher.number(),
-            (model,),
+            models,
             tokens,
             hosts=tuple(hosts),
-            window=self._dispatcher.settle(model, hosts, request.num_ctx, grows=ask.grows),
+            window=self._dispatcher.settle(models, hosts, request.num_ctx, grows=ask.grows),
             session=ask.session,
             group=ask.group,
             urgent=ask.urgent,
@@ -270,26 +285,26 @@ class Fleet:
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""
         if not tries.hosts:
-            raise nobody(ask.request.model, tries.errors)
+            raise nobody(" or ".join(ask.models), tries.errors)
         while not (hosts := tries.ready(self._clock())):
             self._dispatcher.withdraw(wish.id)
             await asyncio.sleep(tries.pause(self._clock()))
         call = wish if hosts == wish.hosts else replace(wish, hosts=hosts)
-        return await self._dispatcher.take(call, ask.request)
+        return await self._dispatcher.take(call, (ask.request, *ask.others))
 
-    async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
+    async def _attempt(self, place: Place, call: Attempt[Result]) -> Result:
         with place:
             result, usage = await call(place)
         self._dispatcher.finished(place, usage)
-        place.seat.answered(canonical(ask.request.model), self._clock())
+        place.seat.answered(place.send.model, self._clock())
         return result
 
     def _judge(self, place: Place, ask: Ask, error: HostError, tries: Tries) -> None:
         """An attempt failed. Raises the error if nobody can serve the call, or the caller can use what came."""
-        name, others = place.seat.name, len(tries.hosts) > 1
-        _log.info("call_failed", host=name, model=ask.request.model, code=error.code)
+        name, others = place.seat.name, len(tries.hosts) > 1 or tries.several
+        _log.info("call_failed", host=name, model=place.send.model, code=error.code)
         ask.observer.failed(name, error)
-        self._dispatcher.failed(place, failure_of(error) if others else None, getattr(error, "retry_after", None))
+        self._dispatcher.failed(place, failure_of(error, several=tries.several) if others else None, getattr(error, "retry_after", None))
         if ask.observer.takes(error) or is_final(error, ask.request, others=others):
             raise error
         tries.failed(name, error, self._clock(), place.seat.time_scale)
@@ -297,8 +312,9 @@ class Fleet:
     async def _chat(self, place: Place, ask: Ask, begun: float) -> tuple[Reply, Usage]:
         seat, placed_at = place.seat, self._clock()
         cold = place.loads or not seat.is_warm(place.send.model, placed_at)
-        request, window = ask.request, self._dispatcher.window(place, ask.request.num_ctx)
-        if cold or self._dispatcher.census.has_choices or window != request.num_ctx:
+        request = ask.request_for(place.send.model)
+        needed, window = request.num_ctx, self._dispatcher.window(place, request.num_ctx)
+        if cold or self._dispatcher.census.has_choices or window != needed:
             request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)
@@ -308,7 +324,7 @@ class Fleet:
         queue_seconds = round((placed_at - begun) * seat.time_scale, 3)  # in the host's seconds, like all its figures
         took = round((self._clock() - placed_at) * seat.time_scale, 3)
         placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.reasons, "took": took}
-        if window != ask.request.num_ctx:
+        if window != needed:
             placement["window"] = window
         if place.swapped or (reply.usage.loaded and await self._dispatcher.swaps.after(place)):
             placement["swap"] = True
@@ -316,18 +332,18 @@ class Fleet:
 
     # ---------------------------------------------------------------- who has what
 
-    async def _candidates(self, model: str, servers: tuple[str, ...]) -> Sequence[str]:
+    async def _candidates(self, models: tuple[str, ...], servers: tuple[str, ...]) -> Sequence[str]:
         if servers:
             return servers
         names = list(self._dispatcher.by_name)
-        if len(names) == 1:
+        if len(names) == len(models) == 1:
             return names
         for fresh in (False, True):  # the lists may be a minute old: ask again before giving up
             faults = await self.census(fresh=fresh)
-            having = [seat.name for seat in self.seats if find(seat.installed, model)]
+            having = [seat.name for seat in self.seats if any(find(seat.installed, model) for model in models)]
             if having:
                 return having
-        raise nobody(model, {seat.name: faults.get(seat.name) or lacking(seat, model) for seat in self.seats})
+        raise nobody(" or ".join(models), {seat.name: faults.get(seat.name) or lacking(seat, models[0]) for seat in self.seats})
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
         """Ask all hosts at once which models they have. Returns the errors of those that did not answer; they, too, are not asked again for a while."""

@@ -30,6 +30,8 @@ class Tries:
 
     hosts: list[str]
     """The hosts that may still serve the call."""
+    several: bool = False
+    """Whether the call may be answered by another model of a host that lacks one, or has no memory for it."""
     chance: Callable[[], float] = random.random
     errors: dict[str, HostError] = field(default_factory=dict)
     """The last errors of hosts that cannot serve it, in the order in which they were given up."""
@@ -47,7 +49,7 @@ class Tries:
     def failed(self, host: str, error: HostError, now: float, time_scale: float) -> None:
         """An attempt failed: the host may be tried later, or it is given up."""
         self._made[host] += 1
-        if error.retry and self._made[host] < ATTEMPTS:
+        if (error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))) and self._made[host] < ATTEMPTS:
             self._due[host] = now + self._pause(host, error) / time_scale
         else:
             self.hosts.remove(host)
@@ -80,9 +82,11 @@ def tokens_of(request: ChatRequest) -> float:
     return sum(map(weigh, request.messages)) + estimate(request.tools.decode())
 
 
-def failure_of(error: HostError) -> Failure | None:
-    """What an error says of its host. None: it says nothing, or only that a model is not there, which the next list of its models shows."""
-    if isinstance(error, ModelMissing) or not (error.elsewhere or error.retry):
+def failure_of(error: HostError, *, several: bool = False) -> Failure | None:
+    """What an error says of its host. None: it says nothing, or only that a model is not there, which matters only to a call that `several` models may answer."""
+    if isinstance(error, ModelMissing):
+        return "missing" if several else None
+    if not (error.elsewhere or error.retry):
         return None
     kinds: tuple[tuple[type[HostError], Failure], ...] = (
         (HostUnreachable, "gone"),

@@ -25,7 +25,8 @@ class Profiles:
 
     def is_there(self, host: str, model: str) -> bool:
         """Whether a model is in memory, or is being loaded, as far as is known."""
-        return self._copy(host, model).serves
+        copy = self._ledger.hosts[host].copies.get(model)
+        return copy is not None and copy.serves
 
     def reserve(self, host: str, model: str, window: int) -> None:
         """From now on a model is loaded with this window there, or with a larger one."""

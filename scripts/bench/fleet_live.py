@@ -25,7 +25,7 @@ from mmos.simulation.serving import serve_hosts, server_of
 
 
 def play_live(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
-    """Play a trace. A call that any of several models may answer goes to the first of them."""
+    """Play a trace."""
     loop = LeapingLoop()
     try:
         return loop.run_until_complete(_played(trace, policy))
@@ -52,18 +52,19 @@ async def _played(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
 
 
 async def _asked(fleet: Fleet, wish: Wish) -> tuple[str, int]:
-    reply = await fleet.serve(Ask(_request(wish), session=wish.session, urgent=wish.urgent, group=wish.run))
+    request, *others = (_request(wish, model) for model in wish.choices)
+    reply = await fleet.serve(Ask(request, session=wish.session, urgent=wish.urgent, group=wish.run, others=tuple(others)))
     return reply.host, reply.usage.cached_tokens or 0
 
 
-def _request(wish: Wish) -> ChatRequest:
+def _request(wish: Wish, model: str) -> ChatRequest:
     """The prompt of a call: the texts of a session begin alike, and so do those of a head."""
     head = words(wish.head, wish.head_tokens) if wish.head else ""
     messages = [
         Message("system", head + words(wish.session, wish.prompt_tokens - (wish.head_tokens if head else 0))),
         Message("user", f"answer {wish.output_tokens}"),
     ]
-    return ChatRequest(wish.choices[0], messages, wish.window)
+    return ChatRequest(model, messages, wish.window)
 
 
 def _answering(host: Host) -> Host:
@@ -93,7 +94,7 @@ async def _strange(fleet: Fleet, name: str, calls: Sequence[Wish]) -> None:
 
     async def ask(wish: Wish) -> tuple[str, int]:
         with suppress(HostError):
-            await fleet.host(name).chat(_request(wish), timeouts=Timeouts())
+            await fleet.host(name).chat(_request(wish, wish.choices[0]), timeouts=Timeouts())
         return name, 0
 
     await Play(calls, ask, asyncio.get_running_loop().time).run()
