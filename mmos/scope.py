@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -90,6 +91,16 @@ class Scope:
     role: str = ""
     depth: int = 0
     pulse: Pulse = field(default_factory=Pulse)
+    due: float = math.inf
+    """When nobody waits for the answer of this lane any more, on `clock`."""
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.due - self.clock())
+
+    def within(self, seconds: float | None) -> Scope:
+        """The same place, whose answer is also due in these seconds."""
+        return self if seconds is None else self.bind(due=min(self.due, self.clock() + seconds))
 
     def bind(self, **changes: Any) -> Scope:
         return replace(self, **changes)
@@ -108,6 +119,11 @@ class Scope:
         roles = tuple(unserved)
         if not roles or not self.view.unserved_roles.issuperset(roles):
             self.record(Warned(text, roles))
+
+    def warn_once(self, text: str, why: str) -> None:
+        """Record a warning, unless the run has the same one with another reason."""
+        if not any(warning.startswith(text) for warning in self.view.warnings):
+            self.warn(f"{text}. {why}")
 
     def keep(self, role: str, text: str) -> str:
         """Keep a text that is too long to pass on, and return its reference."""

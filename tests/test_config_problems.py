@@ -130,6 +130,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ("timeouts: {total: -1}", f"timeouts.total: found -1 (a whole number), allowed: {DURATION}"),
         ("conversation: {arbiter_reviews_all: maybe}", 'conversation.arbiter_reviews_all: found "maybe" (a string), allowed: true or false'),
         ("fleet: {policy: least_bussy}", "fleet.policy: found \"least_bussy\" (a string), allowed: completion_time, round_robin, least_busy, fastest or resource; did you mean 'least_busy'?"),
+        ("fleet: {degrade: [wait, refusal]}", "fleet.degrade[1]: found \"refusal\" (a string), allowed: wait, same_class, remote or refuse; did you mean 'refuse'?"),
         ("tools: mytools:f", 'tools: found "mytools:f" (a string), allowed: a list'),
         ("tools: [os.system]", 'tools[0]: found "os.system" (a string), allowed: module:function, like mytools:read_file'),
         ("prompts: [a]", "prompts: found a list, allowed: text; put it in quotes"),

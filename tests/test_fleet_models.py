@@ -17,7 +17,7 @@ async def test_of_several_models_the_one_that_can_answer_first_gets_the_call() -
     async with hosts("a", "b", models={"a": scripts["m"], "b": scripts["n"]}) as on:
         for name in "mn":
             await on.ask(name)
-        on["a"].faults.add("late", seconds=30)
+        on["a"].faults.add("hang", times=1)
         slow = asyncio.create_task(on.fleet.ask("m", ASK))
         await until(lambda: on["a"].open)
         reply = await on.fleet.ask(["m", "n"], ASK)

@@ -300,7 +300,8 @@ class App:
         shape = Shape.of(options.schema) if options.schema is not None else None
         window = partial(wiring.window_of, self.config, options.roles)
         desk = Desk(policy, answerer, self.templates)
-        return Participants(self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape)
+        degrade = self.config.orchestration.fleet.degrade
+        return Participants(self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade)
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

@@ -198,7 +198,7 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
     seconds = scope.limits.seconds
     try:
         async with asyncio.timeout(seconds) as limit, IdleLimit(scope):
-            return (await participants.answer(scope)).text
+            return (await participants.answer(scope.within(seconds))).text
     except TimeoutError as error:
         if not limit.expired():
             raise

@@ -40,6 +40,7 @@ Kind = Literal["ollama", "openai", "embedded", "rehearsal"]
 Channel = Literal["tools", "schema"]
 Consult = Literal["each", "one", "both"]
 Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
+Step = Literal["wait", "same_class", "remote", "refuse"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
@@ -233,6 +234,11 @@ class Placement(Section):
         default="completion_time",
         description="How MMOS chooses a host for a call: completion_time (where it ends first; calls wait in MMOS's own queue), or a simple policy that "
         "sends each call at once: round_robin (in turn), least_busy (fewest calls), fastest (shortest calls so far), resource (most free memory).",
+    )
+    degrade: list[Annotated[Step, one_of(*get_args(Step))]] = Field(
+        default=list(get_args(Step)),
+        description="What to do with a call of a run that would have to wait, in this order: wait (if its time is enough), same_class (another model of the role that is "
+        "in memory), remote (another model of the role on a server of kind openai), refuse (fail with the estimated seconds).",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from mmos import messages
@@ -21,6 +21,7 @@ from mmos.logs import logger
 from mmos.names import canonical
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Resident, Send, Unload, Usage
+from mmos.placement.waiting import Wait
 
 _log = logger("mmos.fleet")
 
@@ -151,6 +152,10 @@ class Dispatcher:
         if attempt is not None:
             self._leave(attempt)
         self._pump()
+
+    def expected_wait(self, model: str, hosts: Collection[str]) -> Wait | None:
+        """How long a new call would wait, in the hosts' seconds. None: nobody knows."""
+        return self._engine.expected_wait(canonical(model), hosts, self.now)
 
     def _leave(self, attempt: int) -> None:
         place = self._places.pop(attempt, None)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
+from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
@@ -361,6 +362,10 @@ class Fleet:
                 return {}
             found[name] = fault
         return found
+
+    def delay(self, model: str, servers: tuple[str, ...]) -> Delay:
+        """How long a new call would wait now."""
+        return delay_of(self._dispatcher.expected_wait(model, servers), self._dispatcher.by_name)
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What the first host that knows the model says about it. None: no host can say."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from mmos.calls.shape import Shape, bare
+from mmos.config.schema import Step
 from mmos.context import PASS_ON, Answer, Question, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
@@ -49,6 +50,8 @@ class Participants:
     templates: Templates = field(default_factory=Templates)
     shape: Shape | None = None
     """The schema of the answer to the user."""
+    degrade: Sequence[Step] = ()
+    """What to do, in this order, with a call that would have to wait."""
     at_work: set[str] = field(default_factory=set)
     """The lanes in which somebody is answering now."""
 
@@ -58,7 +61,7 @@ class Participants:
 
     async def respond(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
         """The loop. Its state is the lane, so a resumed run can enter at any point."""
-        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape)
+        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade)
         while True:
             lane = scope.exchange
             if lane.pending:
@@ -163,7 +166,7 @@ class Participants:
         name, model, seconds = question.name, member.role.model, question.seconds or member.role.timeout
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self._exchange(inner, member, question.shape)
+                return await self._exchange(inner.within(seconds), member, question.shape)
         except TimeoutError as error:
             if not limit.expired():
                 raise

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Protocol
 
 from mmos.errors import HostError, HostTimeout, WindowExceeded
+from mmos.fleet.delay import Delay
 from mmos.fleet.fleet import Ask
 from mmos.hosts.face import Installed
 from mmos.messages import Reply
@@ -35,6 +36,7 @@ class Models(Protocol):
 
     async def serve(self, ask: RunAsk) -> Reply: ...
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None: ...
+    def delay(self, model: str, servers: tuple[str, ...]) -> Delay: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class Wrapper:
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         return await self.models.describe(model, servers)
+
+    def delay(self, model: str, servers: tuple[str, ...]) -> Delay:
+        return self.models.delay(model, servers)
 
 
 class Budget(Wrapper):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
@@ -14,6 +14,7 @@ from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writab
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
 from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
+from mmos.config.schema import Step
 from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, NoHost, WindowExceeded
 from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelLearned, Prompted, Warned
 from mmos.fences import fenced
@@ -21,6 +22,7 @@ from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply
 from mmos.names import canonical
 from mmos.participant.cast import Member, Offer, Role
+from mmos.participant.degrading import choose, free, may_degrade, too_late
 from mmos.participant.experience import Experience, Place, Unserved
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.ladder import Again, Ladder
@@ -63,6 +65,8 @@ class Turn:
     """Repairs an unclear reply before MMOS sends it back."""
     shape: Shape | None = None
     """The schema of the final answer."""
+    degrade: Sequence[Step] = ()
+    """What to do, in this order, with a call that would have to wait."""
 
     @property
     def role(self) -> Role:
@@ -75,7 +79,7 @@ class Turn:
     async def take(self) -> None:
         """Ask the first model of the role that a host can serve, and record the reply."""
         self.scope.check_turns()
-        turns = [replace(self, member=choice) for choice in self.member.choices]
+        turns = [replace(self, member=choice) for choice in self._in_order()]
         for turn, following in pairwise(turns):
             if await turn._is_taken():
                 return
@@ -83,6 +87,20 @@ class Turn:
             text = f"{self.role.name}: {following.role.model} answers in place of {turn.role.model}. {why}"
             self.scope.warn(text, unserved=(f"{self.role.name}={turn.role.model}",))
         await turns[-1]._take()
+
+    def _in_order(self) -> list[Member]:
+        """The role with each of its models: first the one that answers in time. Raises when the call is refused."""
+        members, left = list(self.member.choices), self.scope.seconds_left
+        if not may_degrade(self.degrade, left):
+            return members
+        delays = [self.models.delay(member.role.model, member.role.servers) for member in members]
+        place = choose(self.degrade, delays, left)
+        if place is None:
+            raise too_late(self.role, delays[0], left)
+        if place:
+            text = f"{self.role.name}: {members[place].role.model} answers in place of {self.role.model}"
+            self.scope.warn_once(text, f"{free(self.role, delays[0])}.")
+        return [members.pop(place), *members]
 
     async def _is_taken(self) -> bool:
         """Take the turn if a host can serve the model. One that no host could serve is not asked again for a while."""

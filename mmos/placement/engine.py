@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.cost import price, terms, work
 from mmos.placement.estimates import Estimates
@@ -33,6 +33,7 @@ from mmos.placement.policies import POLICIES, Memo, pick
 from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
+from mmos.placement.waiting import Wait, expected_wait
 
 TICK = 1.0
 """Seconds after which waiting calls are looked at again, although nothing happened."""
@@ -397,6 +398,10 @@ class Engine:
         pool = self._loader(now).pool(waiting.line)
         seconds = drained_at(position, pool.taps.values())
         return Outlook(position + 1, seconds if math.isfinite(seconds) else None)
+
+    def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
+        """How long a new call would wait. None: nobody knows."""
+        return expected_wait(self._ledger, self._lines.values(), model, hosts, now)
 
     @property
     def places_taken(self) -> int:
