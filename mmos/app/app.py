@@ -24,6 +24,7 @@ from mmos.events import (
     Event,
     LaneOpened,
     ModelLearned,
+    ModelReplied,
     QuestionAnswered,
     RunResumed,
     RunStarted,
@@ -42,6 +43,7 @@ from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
+from mmos.participant.rationing import Rationed, quotas_of
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
@@ -76,7 +78,7 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
-        self._models = wrap(fleet)
+        self._models = Rationed(wrap(fleet), quotas_of(config.orchestration.fleet.quotas))
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._has_recalled = False
         """Whether it has read what earlier runs learned of models."""
@@ -293,6 +295,8 @@ class App:
         cast = self.cast(options)
         if not self._has_recalled:
             self._experience.recall(await self.journal.read(kinds=(ModelLearned.kind,)))
+            if self._models.quotas.limits:
+                self._models.recall(await self.journal.read(kinds=(ModelReplied.kind,)), time.monotonic(), time.time())
             self._has_recalled = True
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")

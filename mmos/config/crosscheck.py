@@ -11,13 +11,23 @@ from mmos.errors import Problem
 
 Findings = Iterator[tuple[Place, str]]
 
+EACH_THREAD = "each_thread"
+"""The name of the quota that each thread has for itself."""
+
 _TOP = "orchestration"
 
 
 def crosscheck(data: Any, document: Document) -> list[Problem]:
     """Problems between keys. `data` may be wrong in any way; other modules report that."""
     orchestration = mapping(data, _TOP)
-    checks = (_reserved(orchestration), _rules(orchestration), _options(orchestration), _servers(orchestration), _embedded(orchestration))
+    checks = (
+        _reserved(orchestration),
+        _rules(orchestration),
+        _options(orchestration),
+        _servers(orchestration),
+        _embedded(orchestration),
+        _quotas(orchestration),
+    )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
 
 
@@ -69,6 +79,13 @@ def _servers(orchestration: dict[str, Any]) -> Findings:
             yield ("servers", name, "url"), f"'url' is missing; a server of kind {kind} needs one, like http://{name}:11434"
         if kind in ("ollama", "openai", "rehearsal") and server.get("models"):
             yield ("servers", name, "models"), f"'models' belongs to kind: embedded; MMOS asks a server of kind {kind} for its models"
+
+
+def _quotas(orchestration: dict[str, Any]) -> Findings:
+    names = ["arbiter", *mapping(orchestration, "specialists"), "synthesizer", EACH_THREAD]
+    for name in mapping(orchestration, "fleet", "quotas"):
+        if name not in names:
+            yield ("fleet", "quotas", name), f"'{name}' is no role, allowed: {listed(names)}{perhaps(name, names)}"
 
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:

@@ -41,6 +41,7 @@ Channel = Literal["tools", "schema"]
 Consult = Literal["each", "one", "both"]
 Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
 Step = Literal["wait", "same_class", "remote", "refuse"]
+Beyond = Literal["wait", "refuse"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
@@ -227,6 +228,16 @@ class Timeouts(Section):
     total: Seconds | None = Field(default=None, description="For the whole call. Default: no limit.")
 
 
+class Share(Section):
+    """The quota of a role or of each thread."""
+
+    gpu_seconds_per_hour: Seconds = Field(description="Seconds of hosts' work in any hour: loading, reading and writing.")
+    beyond: Annotated[Beyond, one_of("wait", "refuse")] = Field(
+        default="wait",
+        description="What to do with a call beyond the quota: wait (behind the calls of all others) or refuse (fail, with the time when it frees).",
+    )
+
+
 class Placement(Section):
     """The key `fleet`."""
 
@@ -239,6 +250,9 @@ class Placement(Section):
         default=list(get_args(Step)),
         description="What to do with a call of a run that would have to wait, in this order: wait (if its time is enough), same_class (another model of the role that is "
         "in memory), remote (another model of the role on a server of kind openai), refuse (fail with the estimated seconds).",
+    )
+    quotas: dict[RoleName, Share] = Field(
+        default={}, description="Quotas of GPU-seconds, by role. The name each_thread is for a quota that each thread has for itself."
     )
 
 
