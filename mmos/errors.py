@@ -253,6 +253,13 @@ class HostRefusal(HostError):
     elsewhere = False
 
 
+class CloudRefused(HostRefusal):
+    """MMOS itself refuses: the host would send the prompt to a cloud."""
+
+    code = "cloud_not_allowed"
+    elsewhere = True
+
+
 class ModelMissing(HostRefusal):
     code = "model_missing"
     elsewhere = True

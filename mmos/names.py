@@ -22,6 +22,11 @@ def canonical(name: str) -> str:
     return "/".join([*place, model if ":" in model else f"{model}:latest"])
 
 
+def is_cloud(name: str) -> bool:
+    """Whether a name means a model that an Ollama does not run itself: it sends the prompts to a cloud."""
+    return name.casefold().endswith((":cloud", "-cloud"))
+
+
 def same_model(one: str, other: str) -> bool:
     """Whether an Ollama would serve the same model under both names."""
     return canonical(one) == canonical(other)

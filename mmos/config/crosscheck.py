@@ -8,6 +8,7 @@ from typing import Any
 from mmos.config.document import Document
 from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
 from mmos.errors import Problem
+from mmos.names import is_cloud
 
 Findings = Iterator[tuple[Place, str]]
 
@@ -27,6 +28,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _servers(orchestration),
         _embedded(orchestration),
         _quotas(orchestration),
+        _cloud(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
 
@@ -86,6 +88,24 @@ def _quotas(orchestration: dict[str, Any]) -> Findings:
     for name in mapping(orchestration, "fleet", "quotas"):
         if name not in names:
             yield ("fleet", "quotas", name), f"'{name}' is no role, allowed: {listed(names)}{perhaps(name, names)}"
+
+
+def _cloud(orchestration: dict[str, Any]) -> Findings:
+    servers = mapping(orchestration, "servers")
+    for place, role in roles_in(orchestration):
+        named = role.get("server", list(servers))
+        hosts = [mapping(servers, name) for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
+        if mapping(orchestration, "fleet").get("allow_cloud") or any(
+            host.get("allow_cloud") or host.get("kind") == "openai" for host in hosts
+        ):
+            continue
+        for step, model in _models(role):
+            if is_cloud(model):
+                cure = "write allow_cloud: true for its server or under 'fleet', or name another model"
+                yield (
+                    (*place, "model", *step),
+                    f"found {with_type(model)}, which runs in a cloud, so its prompts would leave the house; {cure}",
+                )
 
 
 def _embedded(orchestration: dict[str, Any]) -> Findings:

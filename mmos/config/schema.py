@@ -83,6 +83,10 @@ class Server(Section):
     models: dict[ModelName, Text] = Field(
         default={}, description="Only for embedded: models by name, each 'builtin' or the path of a GGUF file."
     )
+    allow_cloud: Flag = Field(
+        default=False,
+        description="Whether MMOS may ask models of this Ollama that run in a cloud, like gpt-oss:120b-cloud. Prompts leave the house then.",
+    )
     time_scale: TimeScale = Field(default=1.0, description="How many times faster than real time the host's clock runs; for rehearsals.")
 
     @model_validator(mode="before")
@@ -251,6 +255,7 @@ class Placement(Section):
         description="What to do with a call of a run that would have to wait, in this order: wait (if its time is enough), same_class (another model of the role that is "
         "in memory), remote (another model of the role on a server of kind openai), refuse (fail with the estimated seconds).",
     )
+    allow_cloud: Flag = Field(default=False, description="The same as allow_cloud of a server, for all servers.")
     quotas: dict[RoleName, Share] = Field(
         default={}, description="Quotas of GPU-seconds, by role. The name each_thread is for a quota that each thread has for itself."
     )

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmos.names import canonical
+from mmos.names import canonical, is_cloud
 
 _CODER = re.compile(r"code|coder|codestral|devstral|starcoder", re.IGNORECASE)
 _REASONER = re.compile(r"deepseek-r1|qwq|think|reason|magistral|gpt-oss", re.IGNORECASE)
 _NO_CHAT = re.compile(r"embed|\bbge|minilm|rerank|guard|\btts\b|dall-e|moderation|^(nomic-)?bert$|whisper", re.IGNORECASE)
-_CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _TOOL_FAMILIES = re.compile(
     r"qwen[23]|llama[-_]?(3\.[123]|4)|mistral|command-r|granite|hermes|functiongemma|gpt-?oss|devstral", re.IGNORECASE
 )
@@ -97,7 +96,7 @@ def candidates(surveys: Sequence[HostSurvey], names: Sequence[str], scores: Scor
 
 
 def _can_chat(model: SurveyedModel) -> bool:
-    if model.remote or _CLOUD.search(model.name) or 0 < model.size_bytes < _SMALLEST:
+    if model.remote or is_cloud(model.name) or 0 < model.size_bytes < _SMALLEST:
         return False
     if not (re.fullmatch(r"\S{1,200}", model.name) and model.name.isprintable()):
         return False  # a configuration would refuse this name

@@ -92,6 +92,11 @@ class Facts:
     def servers(self) -> Mapping[str, Server]:
         return self.config.servers() if self.config else {}
 
+    def allows_cloud(self, host: str) -> bool:
+        """Whether MMOS may ask models of a host that run in a cloud."""
+        everywhere = self.config is not None and self.config.orchestration.fleet.allow_cloud
+        return everywhere or (host in self.servers and self.servers[host].allow_cloud)
+
     def places(self, role: ResolvedRole) -> list[HostState]:
         """The hosts where a role may run."""
         return [state for state in self.states if not role.servers or state.name in role.servers]

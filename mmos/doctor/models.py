@@ -14,7 +14,7 @@ from mmos.doctor.findings import Finding, Pull, error, info, warning
 from mmos.fleet.memory import OVERHEAD, Cache, cache, fits_beside, need
 from mmos.fleet.residents import stays
 from mmos.fleet.survey import GIB, HostState
-from mmos.names import canonical
+from mmos.names import canonical, is_cloud
 from mmos.plurals import counted
 
 STUCK_SECONDS = 600.0
@@ -59,12 +59,16 @@ def _missing(state: HostState, model: str, roles: list[str], *, served: bool) ->
 
 def remote(facts: Facts) -> Iterator[Finding]:
     for role in facts.choices:
-        hosts = [state.name for state, found in facts.listed(role) if found.remote]
-        if hosts:
+        hosts = [state.name for state, found in facts.listed(role) if found.remote or (is_cloud(found.name) and state.abilities.loads)]
+        if not hosts:
+            continue
+        stub = f"{role.model} on {hosts[0]} is a stub: it sends the prompts of this role to a cloud."
+        if facts.allows_cloud(hosts[0]):
+            yield info("model_remote", role.name, f"{stub} allow_cloud permits it.", "Name a model that the host runs itself if the prompts should stay in the house.")  # fmt: skip
+        else:
             yield warning(
-                "model_remote", role.name,
-                f"{role.model} on {hosts[0]} is a stub: it sends the prompts of this role to a cloud.",
-                "Name a model that the host has itself. OLLAMA_NO_CLOUD=1 on the host turns the cloud off.",
+                "model_remote", role.name, f"{stub} MMOS does not ask it.",
+                f"Name a model that the host runs itself, or write allow_cloud: true under servers.{hosts[0]}. OLLAMA_NO_CLOUD=1 on the host turns the cloud off.",
             )  # fmt: skip
 
 

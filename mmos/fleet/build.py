@@ -33,17 +33,17 @@ def fleet_of(config: Config, time_scale: float | None = None, state: str | Path 
     """The fleet of a configuration. `time_scale`: in place of those in the file. `state`: the folder for what it learns; None: it keeps nothing."""
     learned = None if state is None or config.played else Learned(Path(state))
     orchestration = config.orchestration
-    seats = seats_of_servers(config.servers(), time_scale)
+    seats = seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud)
     return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows(), learned=learned, policy=orchestration.fleet.policy)
 
 
-def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None) -> list[Seat]:
-    return [_seat(name, server, time_scale or server.time_scale) for name, server in servers.items()]
+def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False) -> list[Seat]:
+    return [_seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud) for name, server in servers.items()]
 
 
-def _seat(name: str, server: Server, time_scale: float) -> Seat:
+def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool) -> Seat:
     memory = None if server.vram_gb is None else server.vram_gb * GIB
-    return Seat(_host(name, server), server.parallel, time_scale, memory)
+    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

@@ -16,7 +16,7 @@ from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import known_fault, lacking, nobody, silent
+from mmos.fleet.refusals import known_fault, lacking, leaking, nobody, silent
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.tries import Tries, failure_of, is_final
@@ -249,10 +249,8 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        tries, models = (
-            Tries(list(await self._candidates(ask.models, ask.servers)), several=bool(ask.others)),
-            tuple(map(canonical, ask.models)),
-        )
+        tries = Tries(self._without_cloud(await self._candidates(ask.models, ask.servers), ask.models), several=bool(ask.others))
+        models = tuple(map(canonical, ask.models))
         await self._dispatcher.refresh(tries.hosts, models)
         wish = self._wish(ask, models, tries.hosts)
         try:
@@ -345,6 +343,13 @@ class Fleet:
             if having:
                 return having
         raise nobody(" or ".join(models), {seat.name: faults.get(seat.name) or lacking(seat, models[0]) for seat in self.seats})
+
+    def _without_cloud(self, hosts: Sequence[str], models: tuple[str, ...]) -> list[str]:
+        """The hosts that send none of these models' prompts to a cloud. Raises when there is none."""
+        leaks = {name: model for name in hosts for model in models if self._dispatcher.by_name[name].leaks(model)}
+        if len(leaks) == len(hosts):
+            raise nobody(" or ".join(models), {name: leaking(self._dispatcher.by_name[name], model) for name, model in leaks.items()})
+        return [name for name in hosts if name not in leaks]
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
         """Ask all hosts at once which models they have. Returns the errors of those that did not answer; they, too, are not asked again for a while."""

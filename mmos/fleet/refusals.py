@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from mmos.config.wording import nearest
-from mmos.errors import HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
+from mmos.errors import CloudRefused, HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
 from mmos.fleet.seats import Seat, find
 
 MOST_MODELS = 6
@@ -33,6 +33,15 @@ def silent(host: str, model: str) -> HostTimeout:
     return HostTimeout(f"{host} showed no progress, so {model} is asked on another host.", stage="progress", host=host, model=model)
 
 
+def leaking(seat: Seat, model: str) -> CloudRefused:
+    return CloudRefused(
+        f"{model} on {seat.name} runs in a cloud, and MMOS sends no prompts there.",
+        host=seat.name,
+        model=model,
+        next_step=f"Write allow_cloud: true under servers.{seat.name}, or name a model that the host runs itself.",
+    )
+
+
 def lacking(seat: Seat, model: str) -> ModelMissing:
     names = sorted(entry.name for entry in (seat.installed or {}).values())
     more = f" and {len(names) - MOST_MODELS} more" if len(names) > MOST_MODELS else ""
@@ -48,6 +57,8 @@ def lacking(seat: Seat, model: str) -> ModelMissing:
 
 def known_fault(seat: Seat, model: str) -> HostError | None:
     """Why a host cannot serve a model, as far as MMOS knows. A host that does not list all its models counts only when it did not answer."""
+    if seat.leaks(model):
+        return leaking(seat, model)
     if seat.host.abilities.lists_all:
         return seat.silent or (None if seat.installed is None or find(seat.installed, model) else lacking(seat, model))
     return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mmos.errors import HostError
 from mmos.fleet.residents import WARM_SECONDS, Residents
 from mmos.hosts.face import Host, Installed
-from mmos.names import canonical
+from mmos.names import canonical, is_cloud
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Seat:
     time_scale: float = 1.0
     memory: float | None = None
     """Its bytes for models, as configured."""
+    allow_cloud: bool = False
+    """Whether prompts may leave through it, to a model that runs in a cloud."""
     in_flight: Counter[str] = field(default_factory=Counter)
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""
@@ -43,6 +45,13 @@ class Seat:
     def answered(self, model: str, now: float) -> None:
         self.warm[model] = now
         self.residents.used(model, now * self.time_scale)
+
+    def leaks(self, model: str) -> bool:
+        """Whether it would send the prompts of a model to a cloud, and may not. Other kinds of hosts are asked as they are configured."""
+        if self.allow_cloud or not self.host.abilities.tells_loaded:
+            return False
+        listed = find(self.installed, model)
+        return is_cloud(model) or (listed is not None and listed.remote)
 
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:

@@ -14,7 +14,7 @@ LIMITS = frozenset({"timeout", "stalled", "limit_turns", "limit_total_turns", "l
 
 UNSERVED = frozenset(
     {"no_host", "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "load_failed", "out_of_memory",
-     "runner_crashed", "model_missing", "unauthorized", "stream_cut"}
+     "runner_crashed", "model_missing", "cloud_not_allowed", "unauthorized", "stream_cut"}
 )  # fmt: skip
 """The reasons for finding no host that can serve."""
 
