@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from mmos.config.values import (
     Address,
+    Broadcast,
     Condition,
     ConsultFirst,
     Flag,
@@ -17,6 +18,7 @@ from mmos.config.values import (
     HeaderName,
     HeaderValue,
     KeepAlive,
+    MacAddress,
     ModelChoice,
     ModelName,
     OptionValue,
@@ -82,6 +84,14 @@ class Server(Section):
     )
     models: dict[ModelName, Text] = Field(
         default={}, description="Only for embedded: models by name, each 'builtin' or the path of a GGUF file."
+    )
+    wake: MacAddress | None = Field(
+        default=None,
+        description="The address of the host's network card, like aa:bb:cc:dd:ee:ff. MMOS wakes the host (Wake-on-LAN) when a call needs it and it does not answer.",
+    )
+    wake_address: Broadcast = Field(default="255.255.255.255:9", description="Where the packet that wakes the host goes.")
+    wake_seconds: Seconds = Field(
+        default=90.0, description="How long a call waits for the host to wake up, when no other host can serve it."
     )
     allow_cloud: Flag = Field(
         default=False,

@@ -170,6 +170,16 @@ Condition = Annotated[str, allowed("a condition, like task.complexity > 7", read
 OptionValue = Annotated[bool | int | float | str | list[str], allowed("a number, a text, true or false", read=_read_number)]
 ConsultFirst = Annotated[bool | Annotated[int, Field(ge=1, le=8)], allowed("true, false, or a whole number from 1 to 8", read=_read_flag)]
 Thinking = Annotated[bool | Literal["low", "medium", "high", "max"], one_of("low", "medium", "high", "max", also=", true, or false")]
+MacAddress = Annotated[
+    str,
+    Field(pattern=r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$"),
+    allowed('the address of a network card, like "aa:bb:cc:dd:ee:ff"', read=_read_text),
+]
+Broadcast = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$"),
+    allowed('an address like "192.168.1.255" or "192.168.1.255:9"', read=_read_text),
+]
 _one_or_many = Discriminator(lambda value: "[many]" if isinstance(value, list) else "[one]")
 """The tags keep the problems of the two forms apart. They are not steps of a place."""
 ServerChoice = Annotated[

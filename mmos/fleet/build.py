@@ -13,6 +13,7 @@ from mmos.config.wording import FromEnvironment
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.learned import Learned
 from mmos.fleet.seats import Seat
+from mmos.fleet.waking import Waker
 from mmos.hosts.access import Address
 from mmos.hosts.embedded import BUILT_IN, EmbeddedHost
 from mmos.hosts.face import Host, Timeouts
@@ -43,7 +44,8 @@ def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None, *,
 
 def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool) -> Seat:
     memory = None if server.vram_gb is None else server.vram_gb * GIB
-    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud)
+    waker = Waker(server.wake, server.wake_address, server.wake_seconds) if server.wake else None
+    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

@@ -16,10 +16,11 @@ from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import known_fault, lacking, leaking, nobody, silent
+from mmos.fleet.refusals import known_fault, lacking, nobody, silent, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
-from mmos.fleet.tries import Tries, failure_of, is_final
+from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
+from mmos.fleet.waking import may_sleep
 from mmos.hosts.describing import with_card
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
@@ -58,6 +59,9 @@ class Observer:
 
     def failed(self, host: str, error: HostError) -> None:
         """An attempt failed."""
+
+    def waking(self, host: str, seconds: float) -> None:
+        """The host sleeps, and MMOS wakes it. `seconds`: how long it is worth waiting for."""
 
     def takes(self, error: HostError) -> bool:  # noqa: ARG002  # one that can use a failed reply looks at it
         """Whether the caller can use the failed reply. If so, MMOS does not try again."""
@@ -231,7 +235,7 @@ class Fleet:
         try:
             return await self.serve(ask)
         except WindowExceeded as error:
-            window = _window_for(min(error.prompt_tokens or 0, _most_tokens(ask.request)))
+            window = _window_for(min(error.prompt_tokens or 0, most_tokens(ask.request)))
             if window <= ask.request.num_ctx:
                 raise
         request, *others = (replace(one, num_ctx=window) for one in (ask.request, *ask.others))
@@ -249,8 +253,10 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        tries = Tries(self._without_cloud(await self._candidates(ask.models, ask.servers), ask.models), several=bool(ask.others))
-        models = tuple(map(canonical, ask.models))
+        seats = without_cloud(map(self._dispatcher.by_name.__getitem__, await self._candidates(ask.models, ask.servers)), ask.models)
+        tries, models = Tries(seats, several=bool(ask.others)), tuple(map(canonical, ask.models))
+        for name in tries.hosts:
+            self._wakes(self._dispatcher.by_name[name], self._dispatcher.by_name[name].silent, ask)
         await self._dispatcher.refresh(tries.hosts, models)
         wish = self._wish(ask, models, tries.hosts)
         try:
@@ -306,7 +312,15 @@ class Fleet:
         self._dispatcher.failed(place, failure_of(error, several=tries.several) if others else None, getattr(error, "retry_after", None))
         if ask.observer.takes(error) or is_final(error, ask.request, others=others):
             raise error
-        tries.failed(name, error, self._clock(), place.seat.time_scale)
+        tries.failed(name, error, self._clock(), place.seat.time_scale, wakes=self._wakes(place.seat, error, ask))
+
+    def _wakes(self, seat: Seat, error: HostError | None, ask: Ask) -> bool:
+        """Wake a host that sleeps. Returns whether it is worth waiting for."""
+        if seat.waker is None or not may_sleep(error):
+            return False
+        seconds = seat.waker.wake(self._clock())
+        ask.observer.waking(seat.name, seconds)
+        return seconds > 0
 
     async def _chat(self, place: Place, ask: Ask, begun: float) -> tuple[Reply, Usage]:
         seat, placed_at = place.seat, self._clock()
@@ -340,16 +354,10 @@ class Fleet:
         for fresh in (False, True):  # the lists may be a minute old: ask again before giving up
             faults = await self.census(fresh=fresh)
             having = [seat.name for seat in self.seats if any(find(seat.installed, model) for model in models)]
+            having = having or [seat.name for seat in self.seats if fresh and seat.waker and may_sleep(seat.silent)]
             if having:
                 return having
         raise nobody(" or ".join(models), {seat.name: faults.get(seat.name) or lacking(seat, models[0]) for seat in self.seats})
-
-    def _without_cloud(self, hosts: Sequence[str], models: tuple[str, ...]) -> list[str]:
-        """The hosts that send none of these models' prompts to a cloud. Raises when there is none."""
-        leaks = {name: model for name in hosts for model in models if self._dispatcher.by_name[name].leaks(model)}
-        if len(leaks) == len(hosts):
-            raise nobody(" or ".join(models), {name: leaking(self._dispatcher.by_name[name], model) for name, model in leaks.items()})
-        return [name for name in hosts if name not in leaks]
 
     async def census(self, *, fresh: bool = False) -> dict[str, HostError]:
         """Ask all hosts at once which models they have. Returns the errors of those that did not answer; they, too, are not asked again for a while."""
@@ -398,8 +406,3 @@ def _window_for(tokens: float) -> int:
     while window < tokens + ANSWER:
         window *= 2
     return window
-
-
-def _most_tokens(request: ChatRequest) -> int:
-    """The highest count of tokens that is possible: one for each byte, and some for the words that a template adds."""
-    return sum(len(message.wire) for message in request.messages) + len(request.tools) + 4 * SMALLEST

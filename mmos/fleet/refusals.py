@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
 from mmos.config.wording import nearest
 from mmos.errors import CloudRefused, HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
 from mmos.fleet.seats import Seat, find
+from mmos.fleet.waking import may_sleep
 
 MOST_MODELS = 6
 """How many models of a host a message names."""
@@ -31,6 +32,15 @@ def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
 
 def silent(host: str, model: str) -> HostTimeout:
     return HostTimeout(f"{host} showed no progress, so {model} is asked on another host.", stage="progress", host=host, model=model)
+
+
+def without_cloud(seats: Iterable[Seat], models: Sequence[str]) -> list[str]:
+    """The hosts that send none of these models' prompts to a cloud. Raises when there is none."""
+    seats = list(seats)
+    leaks = {seat.name: leaking(seat, model) for seat in seats for model in models if seat.leaks(model)}
+    if len(leaks) == len(seats):
+        raise nobody(" or ".join(models), leaks)
+    return [seat.name for seat in seats if seat.name not in leaks]
 
 
 def leaking(seat: Seat, model: str) -> CloudRefused:
@@ -59,6 +69,8 @@ def known_fault(seat: Seat, model: str) -> HostError | None:
     """Why a host cannot serve a model, as far as MMOS knows. A host that does not list all its models counts only when it did not answer."""
     if seat.leaks(model):
         return leaking(seat, model)
+    if seat.waker and may_sleep(seat.silent):
+        return None
     if seat.host.abilities.lists_all:
         return seat.silent or (None if seat.installed is None or find(seat.installed, model) else lacking(seat, model))
     return seat.silent if isinstance(seat.silent, (HostUnreachable, HostTimeout, Unauthorized)) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mmos.errors import HostError
 from mmos.fleet.residents import WARM_SECONDS, Residents
+from mmos.fleet.waking import Waker
 from mmos.hosts.face import Host, Installed
 from mmos.names import canonical, is_cloud
 
@@ -23,6 +24,7 @@ class Seat:
     """Its bytes for models, as configured."""
     allow_cloud: bool = False
     """Whether prompts may leave through it, to a model that runs in a cloud."""
+    waker: Waker | None = None
     in_flight: Counter[str] = field(default_factory=Counter)
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""
@@ -44,6 +46,7 @@ class Seat:
 
     def answered(self, model: str, now: float) -> None:
         self.warm[model] = now
+        self.silent = None
         self.residents.used(model, now * self.time_scale)
 
     def leaks(self, model: str) -> bool:

@@ -20,6 +20,9 @@ LONGEST_BACKOFF = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds of the host's time. A busy host may ask for more."""
 
+TEMPLATE = 16384
+"""Tokens that the template of a model adds at most."""
+
 UNLIKELY = 4.0
 """MMOS does not believe a host that refuses a prompt as too long when its estimate is below one such part of the window."""
 
@@ -46,10 +49,10 @@ class Tries:
         """Seconds until the first host may be tried again."""
         return max(0.0, min(self._due[host] for host in self.hosts) - now)
 
-    def failed(self, host: str, error: HostError, now: float, time_scale: float) -> None:
-        """An attempt failed: the host may be tried later, or it is given up."""
+    def failed(self, host: str, error: HostError, now: float, time_scale: float, *, wakes: bool = False) -> None:
+        """An attempt failed: the host may be tried later, or it is given up. `wakes`: it is being woken."""
         self._made[host] += 1
-        if (error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))) and self._made[host] < ATTEMPTS:
+        if wakes or ((error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))) and self._made[host] < ATTEMPTS):
             self._due[host] = now + self._pause(host, error) / time_scale
         else:
             self.hosts.remove(host)
@@ -80,6 +83,11 @@ def _is_doubtful(error: HostError, request: ChatRequest) -> bool:
 def tokens_of(request: ChatRequest) -> float:
     """The estimated tokens of the prompt."""
     return sum(map(weigh, request.messages)) + estimate(request.tools.decode())
+
+
+def most_tokens(request: ChatRequest) -> int:
+    """The highest count of tokens that is possible: one for each byte, and some for the words that a template adds."""
+    return sum(len(message.wire) for message in request.messages) + len(request.tools) + TEMPLATE
 
 
 def failure_of(error: HostError, *, several: bool = False) -> Failure | None:

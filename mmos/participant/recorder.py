@@ -39,6 +39,13 @@ class Recorder(Observer):
     def failed(self, host: str, error: HostError) -> None:
         self.record_failure(host, error.code, error.message)
 
+    def waking(self, host: str, seconds: float) -> None:
+        if seconds:
+            self.scope.warn_once(
+                f"{host} does not answer, so MMOS wakes it",
+                f"{self.event.model} waits up to {seconds:.0f} s for it if no other host can serve it.",
+            )
+
     def record_failure(self, host: str, code: str, detail: str) -> None:
         """Record that an attempt gave no reply."""
         event = self.event
