@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mmos.errors import BadRequest, HostBusy, HostError, HostTimeout, HostUnreachable, ModelMissing, OutOfMemory, StreamCut, WindowExceeded
 from mmos.hosts.face import ChatRequest
 from mmos.placement.facts import Failure
 from mmos.prompting.budget import estimate, weigh
+
+if TYPE_CHECKING:
+    from tenacity.wait import wait_base
 
 ATTEMPTS = 3
 """Attempts of one call on one host when its error may pass."""
@@ -35,7 +38,6 @@ class Tries:
     """The hosts that may still serve the call."""
     several: bool = False
     """Whether the call may be answered by another model of a host that lacks one, or has no memory for it."""
-    chance: Callable[[], float] = random.random
     errors: dict[str, HostError] = field(default_factory=dict)
     """The last errors of hosts that cannot serve it, in the order in which they were given up."""
     _made: Counter[str] = field(default_factory=Counter)
@@ -63,9 +65,25 @@ class Tries:
         first = self._made[host] == 1
         if isinstance(error, HostBusy) and (first or error.retry_after is not None):
             return min(error.retry_after or FIRST_PAUSE, LONGEST_PAUSE)
-        if first:
-            return 0.0 if isinstance(error, StreamCut) else FIRST_PAUSE
-        return self.chance() * min(LONGEST_BACKOFF, FIRST_PAUSE * 2.0 ** self._made[host])
+        if first and isinstance(error, StreamCut):
+            return 0.0
+        return _backoff(self._made[host])
+
+
+def _backoff(attempt: int) -> float:
+    from tenacity import AsyncRetrying, RetryCallState  # most calls do not fail, and need no library for it
+
+    state = RetryCallState(AsyncRetrying(), None, (), {})
+    state.attempt_number = attempt
+    return _strategy()(state)
+
+
+@cache
+def _strategy() -> wait_base:
+    """A short pause, then longer ones with chance in them, so that callers do not come all at once."""
+    from tenacity import wait_chain, wait_fixed, wait_random_exponential
+
+    return wait_chain(wait_fixed(FIRST_PAUSE), wait_random_exponential(multiplier=2 * FIRST_PAUSE, max=LONGEST_BACKOFF))
 
 
 def is_final(error: HostError, request: ChatRequest, *, others: bool) -> bool:
