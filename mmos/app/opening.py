@@ -13,7 +13,7 @@ from mmos.config.load import Config, from_mapping, load
 from mmos.config.sources import find
 from mmos.fitness.card import Card
 from mmos.fitness.shelf import Shelf
-from mmos.fleet.build import fleet_of
+from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, Tuning
 from mmos.logs import logger
 from mmos.toolbox import Tool
@@ -46,7 +46,7 @@ async def open_app(
     """
     source = _configuration(config)
     opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
-    async with await opening as journal, fleet_of(source, state=None if rehearsed else state) as fleet:
+    async with await opening as journal, Fleet.open(source, state=None if rehearsed else state) as fleet:
         app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)
         try:
             yield app

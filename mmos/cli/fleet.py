@@ -30,11 +30,11 @@ LARGEST_WINDOW = 1 << 31
 async def fleet_of(options: Options, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
     """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file."""
     from mmos.cli.app import ask_for_trust, config_of
-    from mmos.fleet import build
+    from mmos.fleet.fleet import Fleet
 
     async with config_of(options) as config:
         config = await ask_for_trust(options, config, runs=False, ask=ask)
-        async with build.fleet_of(config) as fleet:
+        async with Fleet.open(config) as fleet:
             yield config, fleet
 
 

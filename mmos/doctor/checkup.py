@@ -26,7 +26,6 @@ from mmos.doctor.models import lacking
 from mmos.doctor.tools import Probing, rendered
 from mmos.errors import ConfigError, HostError, Problem
 from mmos.fitness.shelf import Shelf
-from mmos.fleet.build import fleet_of
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.survey import HostState, survey
 from mmos.hosts.face import Card
@@ -129,7 +128,7 @@ ABSENT_PATIENCE = 3.0
 
 
 async def absent(config: Config, *, patience: float = ABSENT_PATIENCE) -> list[Problem]:
-    async with fleet_of(config) as fleet:
+    async with Fleet.open(config) as fleet:
         facts = Facts(config, states=await survey(fleet, config.servers(), patience=patience))
     return [*_absent_hosts(config, facts), *_absent_models(config, facts)]
 

@@ -10,7 +10,6 @@ from typing import Any
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.schema import Orchestration, Server
 from mmos.config.wording import FromEnvironment
-from mmos.fleet.fleet import Fleet
 from mmos.fleet.learned import Learned
 from mmos.fleet.seats import Seat
 from mmos.fleet.waking import Waker
@@ -23,19 +22,24 @@ from mmos.hosts.openai import Key, OpenAIHost
 GIB = 1 << 30
 
 
-def config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
-    """The configuration for `{"name": {"url": …}}`, checked like a file, or in the file with this path."""
+def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: float | None, state: str | Path | None) -> dict[str, Any]:
+    """The arguments of a fleet, for `{"name": {"url": …}}`, checked like a file, for the path of a file, or for a configuration."""
+    config = hosts if isinstance(hosts, Config) else _config_of(hosts)
+    orchestration = config.orchestration
+    seats = seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud)
+    return {
+        "seats": seats,
+        "timeouts": timeouts_of(orchestration),
+        "policy": orchestration.fleet.policy,
+        "windows": config.windows(),
+        "learned": None if state is None or config.played else Learned(Path(state)),
+    }
+
+
+def _config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
     if isinstance(hosts, Mapping):
         return from_mapping({"orchestration": {"servers": hosts, "arbiter": {"model": "any"}}}, environ=os.environ)
     return load(hosts, environ=os.environ)
-
-
-def fleet_of(config: Config, time_scale: float | None = None, state: str | Path | None = None) -> Fleet:
-    """The fleet of a configuration. `time_scale`: in place of those in the file. `state`: the folder for what it learns; None: it keeps nothing."""
-    learned = None if state is None or config.played else Learned(Path(state))
-    orchestration = config.orchestration
-    seats = seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud)
-    return Fleet(seats, timeouts=timeouts_of(orchestration), windows=config.windows(), learned=learned, policy=orchestration.fleet.policy)
 
 
 def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False) -> list[Seat]:

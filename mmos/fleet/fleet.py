@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
+from mmos.config.load import Config
 from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
@@ -119,12 +120,14 @@ class Fleet:
         self._clock = clock
         self._miscount: dict[str, float] = {}
 
-    @staticmethod
-    def open(hosts: Mapping[str, Any] | str | Path, *, time_scale: float | None = None, state: str | Path | None = None) -> Fleet:
+    @classmethod
+    def open(
+        cls, hosts: Mapping[str, Any] | str | Path | Config, *, time_scale: float | None = None, state: str | Path | None = None
+    ) -> Fleet:
         """A fleet of hosts, for `async with`.
 
         Args:
-            hosts: `{"name": {"url": …, "parallel": …}}` with the keys of `servers` in a configuration, or the path of a configuration.
+            hosts: `{"name": {"url": …, "parallel": …}}` with the keys of `servers` in a configuration, the path of a configuration, or one that is loaded.
             state: A folder in which MMOS keeps what it learns of the hosts, such as their speed. None: it keeps nothing.
             time_scale: 20 means that the hosts' clocks run 20 times as fast as real time (rehearsal). None: as fast as `hosts` says.
 
@@ -135,9 +138,9 @@ class Fleet:
                 print(reply.text, reply.host, reply.usage.output_tokens)
                 vectors = await fleet.embed("nomic-embed-text", ["A red door.", "A blue door."])
         """
-        from mmos.fleet.build import config_of, fleet_of
+        from mmos.fleet.build import arguments_of
 
-        return fleet_of(config_of(hosts), time_scale, state)
+        return cls(**arguments_of(hosts, time_scale, state))
 
     def __repr__(self) -> str:
         return f"<Fleet: {', '.join(self._dispatcher.by_name) or 'no hosts'}>"
@@ -243,7 +246,6 @@ class Fleet:
 
     async def serve(self, ask: Ask) -> Reply:
         """Serve one call, from the queue to the reply."""
-
         begun = self._clock()
 
         async def call(place: Place) -> tuple[Reply, Usage]:
