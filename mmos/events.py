@@ -204,6 +204,12 @@ class ModelReplied(Event):
     placement: Mapping[str, Any] = field(default_factory=dict)
     """Why the fleet chose this host, in seconds."""
 
+    @property
+    def window(self) -> int:
+        """The window that went with the request, if not the one that was asked for: the model has a larger one in memory."""
+        window = self.placement.get("window")
+        return window if isinstance(window, int) else 0
+
 
 @dataclass(frozen=True)
 class ModelFailed(Event):

@@ -161,7 +161,7 @@ def leaves(group: click.Group = mmos, path: tuple[str, ...] = ()) -> Iterator[tu
         assert command is not None
         if isinstance(command, click.Group):
             yield from leaves(command, (*path, name))
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield (*path, name), command
 
 
@@ -185,6 +185,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("doctor",): [["--fix"], ["--quick", "-c", EVIL]],
     ("prompts", "show"): [["brief"], ["coding", "--filled"]],
     ("hosts",): [["--host", EVIL]],
+    ("hosts", "serve"): [["--gpus", EVIL], ["--gpus", "0", "--ollama", EVIL.replace("\0", "")]],
+    ("gpu", "release"): [[EVIL]],
     ("help",): [[EVIL]],
     ("rehearse",): [[EVIL.replace("\0", "")]],
     ("simulate",): [["--trace", "trace.jsonl", "-o", "pictures"]],
@@ -192,7 +194,16 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
 ENDLESS = {("rehearse",): b"Ctrl-C"}
 """They end when they are interrupted, and say that."""
 
-INNOCENT = {("threads", "rename"), ("config", "schema"), ("config", "init"), ("models", "list"), ("runs", "export"), ("simulate",)}
+INNOCENT = {
+    ("threads", "rename"),
+    ("config", "schema"),
+    ("config", "init"),
+    ("models", "list"),
+    ("runs", "export"),
+    ("simulate",),
+    ("gpu", "allocate"),
+    ("gpu", "status"),
+}
 """They print nothing hostile from outside."""
 
 ELSEWHERE = {("chat",)}

@@ -63,5 +63,6 @@ async def test_a_window_counts_for_what_fits_so_no_host_pushes_a_model_out_by_su
         for name in ("small", "a", "b", "a"):
             reply = await fleet.ask(name, [{"role": "user", "content": "How?"}], num_ctx=4096 if name == "small" else 16384)
             assert reply.placement.get("swap", False) is (host.loads > 2)
-    assert (host.loads, host.swaps) == (4, 0)
+    assert (host.loads, host.swaps) == (4, 2)
+    assert len(host.requests.to("/api/generate")) == 2
     assert len(host.requests.to("/api/show")) == 3

@@ -11,6 +11,9 @@ from mmos.fleet.place import Place
 from mmos.fleet.residents import Stay
 from mmos.fleet.seats import Seat
 
+FRESH = 1.0
+"""A list of loaded models that was asked for so many seconds ago shows what was in memory before a load."""
+
 Look = Callable[[str], asyncio.Task[None] | None]
 """Lists the loaded models of a host. None: the host does not say."""
 
@@ -32,7 +35,7 @@ class Swaps:
 
     async def foresee(self, seat: Seat, model: str, *, alone: bool) -> None:
         """Note what a host holds, before a call that may load a model. When other calls run there (not `alone`), the load may be under way, and an earlier note counts."""
-        if alone or math.isinf(seat.residents.asked):
+        if math.isinf(seat.residents.asked) or (alone and self.now() - seat.residents.asked > FRESH):
             await self._list(seat, self.now())
         if alone or (seat.name, model) not in self._before:
             self._before[seat.name, model] = seat.residents.stays

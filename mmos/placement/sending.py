@@ -41,7 +41,7 @@ class Sender:
         known = self._servers.get(line)
         if known is None or known[0] != self._ledger.epoch:
             known = self._servers[line] = self._ledger.epoch, self._serving(line)
-        return [copy for copy in known[1] if not copy.host.breaker.is_open(now)]
+        return [copy for copy in known[1] if copy.closed_until <= now]
 
     def _serving(self, line: Line) -> list[Copy]:
         models, hosts, window, _ = line.kind

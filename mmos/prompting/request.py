@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import orjson
 
 from mmos.calls.channels import in_words
-from mmos.events import Entry, FrameKept, ModelAsked
+from mmos.events import Entry, FrameKept, ModelAsked, ModelReplied
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
 from mmos.prompting.attachments import with_files
@@ -53,6 +54,8 @@ def _put_before_last_words(messages: list[Message], lane: Lane, tail: str) -> No
 
 def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest | None]]:
     """Every request in the entries of a thread, with the entry of its `ModelAsked`. None: the journal lacks or spoils what it needs."""
+    entries = list(entries)
+    windows = {(entry.run, entry.event.ask): entry.event.window for entry in entries if isinstance(entry.event, ModelReplied)}
     conversation, frames = Conversation(), dict[tuple[str, str], Frame]()
     for entry in entries:
         conversation.apply(entry)
@@ -63,7 +66,8 @@ def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest |
             case ModelAsked() as event:
                 frame = frames.get((entry.run, event.frame))
                 lane = conversation.lanes.get((entry.run, event.shows or event.lane))
-                yield entry, _remade(event, frame, lane) if frame and lane else None
+                asked = replace(event, window=windows.get((entry.run, event.ask)) or event.window)
+                yield entry, _remade(asked, frame, lane) if frame and lane else None
 
 
 def _remade(event: ModelAsked, frame: Frame, lane: Lane) -> ChatRequest | None:
