@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mmos.errors import HostError
-from mmos.fleet.fleet import Ask, Fleet
+from mmos.fleet.asking import Ask
+from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import Abilities, Card, ChatRequest, Host, Installed, Loaded
 from mmos.messages import Message, Reply, Usage

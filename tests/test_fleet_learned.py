@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import mmos
-from mmos.fleet.fleet import Ask
+from mmos.fleet.asking import Ask
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
 from mmos.rehearsal.personas import Speed

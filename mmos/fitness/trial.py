@@ -14,7 +14,8 @@ from mmos.calls.reading import Reading, rescued
 from mmos.errors import HostError, HostFault, HostTimeout, LacksTools, NoHost, StreamCut, WindowExceeded
 from mmos.fitness.card import Card, Marks
 from mmos.fitness.cases import CASES, Case
-from mmos.fleet.fleet import Ask, Fleet
+from mmos.fleet.asking import Ask
+from mmos.fleet.fleet import Fleet
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message, Reply, ToolCall, Usage
 

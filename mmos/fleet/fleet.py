@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypeVar
@@ -13,6 +13,7 @@ from mmos.config.load import Config
 from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
 from mmos.fleet import arguments
+from mmos.fleet.asking import Ask, Listener
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.learned import Learned
@@ -47,59 +48,6 @@ _log = logger("mmos.fleet")
 Result = TypeVar("Result")
 Attempt: TypeAlias = Callable[[Place], Awaitable[tuple[Result, Usage]]]
 """Sends a call to a place, and returns the result with its figures."""
-
-
-class Observer:
-    """Follows one call through all its attempts. This one sees nothing."""
-
-    on_token: OnToken | None = None
-    """Gets the pieces of the text. MMOS reads it anew for each attempt."""
-
-    def placed(self, host: str, cold: bool) -> None:
-        """A host was chosen. `cold`: it must load the model first."""
-
-    def failed(self, host: str, error: HostError) -> None:
-        """An attempt failed."""
-
-    def waking(self, host: str, seconds: float) -> None:
-        """The host sleeps, and MMOS wakes it. `seconds`: how long it is worth waiting for."""
-
-    def takes(self, error: HostError) -> bool:  # noqa: ARG002  # one that can use a failed reply looks at it
-        """Whether the caller can use the failed reply. If so, MMOS does not try again."""
-        return False
-
-
-@dataclass
-class Listener(Observer):
-    """Gets only the pieces of the text."""
-
-    on_token: OnToken | None = None
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A call to a model, and what decides which host serves it."""
-
-    request: ChatRequest
-    servers: tuple[str, ...] = ()
-    """Empty: any host that has the model."""
-    session: str = ""
-    urgent: bool = True
-    observer: Observer = field(default_factory=Observer)
-    grows: bool = False
-    """Whether later calls will need a larger window than this one."""
-    group: str = ""
-    """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
-    others: tuple[ChatRequest, ...] = ()
-    """The same request to other models. Whichever model can answer first gets the call."""
-
-    def request_for(self, model: str) -> ChatRequest:
-        """The request to a model, by its canonical name."""
-        return next((request for request in self.others if canonical(request.model) == model), self.request)
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        return self.request.model, *(request.model for request in self.others)
 
 
 class Fleet:

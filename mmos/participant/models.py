@@ -9,8 +9,8 @@ from functools import reduce
 from typing import Protocol
 
 from mmos.errors import HostError, HostTimeout, WindowExceeded
+from mmos.fleet.asking import Ask
 from mmos.fleet.delay import Delay
-from mmos.fleet.fleet import Ask
 from mmos.hosts.face import Installed
 from mmos.messages import Reply
 from mmos.participant.recorder import Recorder

@@ -8,7 +8,7 @@ from mmos.calls.channels import Channel
 from mmos.calls.reading import rescued
 from mmos.errors import HostError, Repetition
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
-from mmos.fleet.fleet import Observer
+from mmos.fleet.asking import Observer
 from mmos.messages import REPETITION, Message, Reply, Usage
 from mmos.prompting.compose import Plan
 from mmos.prompting.frame import Frame

@@ -12,8 +12,9 @@ from bench.fleet_figures import Score, score
 from bench.fleet_traces import Trace
 from mmos.config.load import from_mapping
 from mmos.errors import HostError
+from mmos.fleet.asking import Ask
 from mmos.fleet.build import seats_of_servers
-from mmos.fleet.fleet import Ask, Fleet
+from mmos.fleet.fleet import Fleet
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.messages import Message
 from mmos.rehearsal.faults import ActiveFault
