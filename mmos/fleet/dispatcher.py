@@ -6,13 +6,14 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mmos import messages
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.census import Census
 from mmos.fleet.learned import Learned
+from mmos.fleet.loads import Loads
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.fleet.swaps import Swaps
@@ -24,6 +25,8 @@ from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Res
 from mmos.placement.waiting import Wait
 
 _log = logger("mmos.fleet")
+
+Result = TypeVar("Result")
 
 LOOK_SECONDS = 3.0
 """Seconds of the hosts' time between two looks at their loaded models, while calls wait."""
@@ -53,6 +56,7 @@ class Dispatcher:
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
+        self._loads = Loads(self._engine, lambda: self.now, self._pump)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
         self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -65,7 +69,7 @@ class Dispatcher:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._emptied: set[str] = set()
         """Hosts where a model was unloaded for the load to come."""
-        self._loads: dict[tuple[str, str], Load] = {}
+        self._ordered: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
         self.swaps = Swaps(self._look, lambda: self.now)
         self._swapped: set[tuple[str, str]] = set()
@@ -126,9 +130,12 @@ class Dispatcher:
 
     def begun(self, place: Place) -> None:
         """A part of the reply has come."""
-        if place.begun is None:
-            place.begun = self.now
+        self._loads.begun(place)
         self._engine.progress(place.send.attempt, self.now)
+
+    async def carry(self, place: Place, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do the work of a call. If it is cancelled while its host loads the model for it, the load may go on."""
+        return await self._loads.carry(place, work)
 
     def finished(self, place: Place, usage: Usage) -> None:
         self._leave(place.send.attempt)
@@ -165,6 +172,7 @@ class Dispatcher:
     async def close(self) -> None:
         for timer in filter(None, (self._timer, self._next_look)):
             timer.cancel()
+        await self._loads.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, self.census.close(), return_exceptions=True)
@@ -183,6 +191,7 @@ class Dispatcher:
             again = False
             for decision in self._engine.decide(now):
                 again = self._do(decision, now) or again
+        self._loads.make_way()
         self._set_timer(now)
 
     def _do(self, decision: Send | Recall | Load | Unload | Look, now: float) -> bool:
@@ -212,7 +221,7 @@ class Dispatcher:
     def _grant(self, send: Send, *, loads: bool = False, emptied: bool = False) -> None:
         seat, key = self.by_name[send.host], (send.host, send.model)
         seat.in_flight[send.model] += 1
-        load = self._loads.pop(key, None) if self._loads else None
+        load = self._ordered.pop(key, None) if self._ordered else None
         place = Place(seat, send, loads, emptied, load, key in self._swapped, seat.residents.stays, self.now)
         self._swapped.discard(key)
         self._places[send.attempt] = self._granted[send.call.id] = place
@@ -222,7 +231,7 @@ class Dispatcher:
 
     def _load(self, load: Load, now: float) -> bool:
         """A call that waits for a model is its load: so its reply says what the load took."""
-        self._loads[load.host, load.model] = load
+        self._ordered[load.host, load.model] = load
         emptied = load.host in self._emptied
         self._emptied.discard(load.host)
         send = self._engine.board(load, now)
@@ -273,7 +282,7 @@ class Dispatcher:
         try:
             await seat.host.preload(name, num_ctx=load.window, options=options, timeouts=Timeouts().scaled(seat.time_scale))
         except HostError:
-            self._loads.pop((load.host, load.model), None)
+            self._ordered.pop((load.host, load.model), None)
             self._engine.load_failed(load.host, load.model, "error", self.now)
         else:
             self._engine.loaded(load.host, load.model, self.now - since, self.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +46,7 @@ BYTES_PER_TOKEN = 4
 _log = logger("mmos.fleet")
 
 Result = TypeVar("Result")
-Attempt: TypeAlias = Callable[[Place], Awaitable[tuple[Result, Usage]]]
+Attempt: TypeAlias = Callable[[Place], Coroutine[Any, Any, tuple[Result, Usage]]]
 """Sends a call to a place, and returns the result with its figures."""
 
 
@@ -249,7 +249,7 @@ class Fleet:
 
     async def _attempt(self, place: Place, call: Attempt[Result]) -> Result:
         with place:
-            result, usage = await call(place)
+            result, usage = await self._dispatcher.carry(place, call(place))
         self._dispatcher.finished(place, usage)
         place.seat.answered(place.send.model, self._clock())
         return result
@@ -281,8 +281,10 @@ class Fleet:
             request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)
-        ask.observer.placed(seat.name, cold)
-        reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=ask.observer.on_token)
+        if not place.left:
+            ask.observer.placed(seat.name, cold)
+        on_token = place.listening(ask.observer.on_token) if place.loads else ask.observer.on_token
+        reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=on_token)
         _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
         queue_seconds = round((placed_at - begun) * seat.time_scale, 3)  # in the host's seconds, like all its figures
         took = round((self._clock() - placed_at) * seat.time_scale, 3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mmos.errors import HostError
 from mmos.fleet.residents import Stay
 from mmos.fleet.seats import Seat
+from mmos.hosts.face import OnToken
 from mmos.placement.facts import Alternative, Load, LoadTerms, Send, Terms
 
 _TERMS = tuple(term.name for term in fields(Terms))
@@ -38,8 +39,11 @@ class Place:
     """What the host was known to hold when the call was sent."""
     sent: float = 0.0
     """In the host's seconds, like `begun`."""
-    begun: float | None = None
+    begun: float | None = field(default=None, init=False)
     """When the first part of the reply came."""
+    left: bool = field(default=False, init=False)
+    """Whether its call has left, and only the load goes on."""
+    _stop: Callable[[], object] | None = field(default=None, init=False)
     _task: asyncio.Task[Any] | None = field(default=None, init=False)
     _before: int = field(default=0, init=False)
     _recalled: bool = field(default=False, init=False)
@@ -58,6 +62,11 @@ class Place:
             raise Recalled from error
 
     @property
+    def is_only_recalled(self) -> bool:
+        """Whether the engine took it away, and nobody cancelled the call."""
+        return self._recalled and self._task is not None and self._task.cancelling() == self._before + 1
+
+    @property
     def reasons(self) -> dict[str, Any]:
         """Why the engine decided so, in seconds: the terms that are not zero, what other hosts would have taken, and the load for it."""
         terms = self.send.terms
@@ -70,6 +79,21 @@ class Place:
             seconds = {name: round(getattr(load, name), 3) for name in _LOAD_TERMS}
             found["load"] = {"victims": list(self.load.victims), **seconds}
         return found
+
+    def begin(self, now: float) -> None:
+        """A part of the reply has come: the model is in memory. Nobody wants more of a reply whose call has left."""
+        if self.begun is None:
+            self.begun = now
+        if self._stop is not None:
+            self._stop()
+
+    def abandon(self, stop: Callable[[], object]) -> None:
+        """The call has left. `stop` ends its request when the model is in memory."""
+        self.left, self._stop = True, stop
+
+    def listening(self, on_token: OnToken | None) -> OnToken | None:
+        """Pass pieces of the text on until the call has left."""
+        return None if on_token is None else lambda piece: None if self.left else on_token(piece)
 
     def recall(self) -> None:
         if self._task is not None and not self._recalled:

@@ -24,6 +24,7 @@ from mmos.placement.facts import (
     Usage,
 )
 from mmos.placement.fluid import drained_at
+from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Copy, Flight, Ledger, Plan, State
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
@@ -33,6 +34,7 @@ from mmos.placement.policies import POLICIES, Memo, pick
 from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
+from mmos.placement.upkeep import Upkeep
 from mmos.placement.waiting import Wait, expected_wait
 
 TICK = 1.0
@@ -46,9 +48,6 @@ CROWDED = 0.1
 """When so much of each second is lost to sessions that push each other out of the cache, another copy of the model is weighed."""
 BUSY_ELSEWHERE = 0.5
 """A load that a reply reports, for a model that was thought to be in memory."""
-REFUSED = {"memory": 600.0, "missing": 60.0}
-"""Seconds during which a model is not loaded on a host after such a failure."""
-NOT_THE_HOST: frozenset[Failure] = frozenset({"missing", "memory"})
 NEVER = (-1, 0, float("-inf"))
 TIDY_SECONDS = 60.0
 QUIET = 0.0003
@@ -73,6 +72,7 @@ class Engine:
         self._plans = Plans(self._ledger)
         self._overdue = Overdue(self._ledger)
         self._lines: dict[Kind, Line] = {}
+        self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines)
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
         self._looks: dict[str, None] = {}

@@ -11,6 +11,9 @@ SILENT_PAUSE = 20.0
 """After a host that showed no progress: each try costs its caller minutes, not milliseconds."""
 LONGEST_PAUSE = 60.0
 BUSY_PAUSE = 1.0
+REFUSED = {"memory": 600.0, "missing": 60.0}
+"""Seconds during which a model is not loaded on a host after such a failure."""
+NOT_THE_HOST: frozenset[Failure] = frozenset({"missing", "memory"})
 
 
 @dataclass(slots=True)

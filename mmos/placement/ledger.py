@@ -72,6 +72,8 @@ class Copy:
     pinned: bool = False
     ridden: bool = False
     """Whether a call loads it. Then further calls may follow before it is loaded."""
+    outlived: bool = False
+    """Whether its load goes on although the call that began it has left."""
     window: int = 0
     """The window that it has in memory. 0: unknown."""
     least: int = 0
@@ -322,7 +324,7 @@ class Ledger:
         if copy.state is state:
             return
         copy.state = state
-        copy.ridden = False
+        copy.ridden = copy.outlived = False
         if state is State.RESIDENT:
             copy.since = now
         elif state is State.ABSENT:

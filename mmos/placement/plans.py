@@ -54,7 +54,7 @@ class Plans:
 
     def left(self, copy: Copy, now: float) -> None:
         """A call has left a copy. When it was the last of those that load it, the load has not happened."""
-        if copy.state is State.LOADING and copy.ridden and not copy.flights:
+        if copy.state is State.LOADING and copy.ridden and not copy.flights and not copy.outlived:
             self.end(copy.host)
             self._ledger.turn(copy, State.ABSENT, now)
 

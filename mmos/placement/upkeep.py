@@ -1,0 +1,50 @@
+"""Looks after loads that no call carries: those whose calls have left, and those that are in the way of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.lines import Kind, Line
+from mmos.placement.plans import Plans
+from mmos.placement.sending import Sender
+
+
+class Upkeep:
+    """The part of the engine that knows loads without calls."""
+
+    def __init__(self, ledger: Ledger, plans: Plans, sender: Sender, lines: Mapping[Kind, Line]) -> None:
+        self._ledger = ledger
+        self._plans = plans
+        self._sender = sender
+        self._lines = lines
+
+    def is_loading(self, host: str, model: str) -> bool:
+        return self._ledger.hosts[host].copies[model].state is State.LOADING
+
+    def outlive(self, attempt: int, now: float) -> bool:
+        """The call that loads a model leaves. Returns whether the load goes on: others wait for the model, or more than half of the load is done."""
+        flight = self._ledger.flights.get(attempt)
+        if flight is None or not flight.rider or flight.copy.state is not State.LOADING:
+            return False
+        copy = flight.copy
+        copy.outlived = len(copy.flights) > 1 or self._is_wanted(copy) or copy.ready - now <= copy.load / 2
+        return copy.outlived
+
+    def lost(self, host: str, model: str, now: float) -> None:
+        """A load that went on without its call has failed. Calls that were sent after it may still load the model."""
+        copy = self._ledger.hosts[host].copies[model]
+        copy.outlived = False
+        self._plans.left(copy, now)
+
+    def hinders(self, host: str, now: float) -> bool:
+        """Whether nobody waits for the model that a host loads, and somebody for one that it could load."""
+        there = self._ledger.hosts[host]
+        loading = [copy for copy in there.residents if copy.state is State.LOADING]
+        if not loading or any(copy.flights or self._is_wanted(copy) for copy in loading):
+            return False
+        lines = [line for line in self._lines.values() if len(line) and line.allows(host)]
+        return any(not there.copies.keys().isdisjoint(line.kind[0]) and not self._sender.servers(line, now) for line in lines)
+
+    def _is_wanted(self, copy: Copy) -> bool:
+        return any(len(line) and copy.model in line.kind[0] and line.allows(copy.host.name) for line in self._lines.values())
