@@ -65,6 +65,11 @@ class Desk:
     async def ps(self) -> list[Loaded]:
         return [Loaded(model, size=6 * GB, size_vram=6 * GB) for model in self.loaded]
 
+    async def preload(self, model: str, **_: Any) -> float:
+        self.told.append(f"load {model}")
+        self.loaded[canonical(model)] = None
+        return 0.0
+
     async def unload(self, model: str) -> None:
         self.told.append(f"unload {model}")
         self.loaded.pop(canonical(model), None)

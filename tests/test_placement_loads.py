@@ -194,7 +194,7 @@ def test_a_host_that_refuses_to_unload_gets_every_call_at_once() -> None:
     engine.submit(Call("b1", ("b",), 1000), 0.0)
     (unload,) = engine.decide(0.0)
     assert isinstance(unload, Unload)
-    engine.disobeys("one", 0.1)
+    engine.upkeep.disobeys("one", 0.1)
     engine.unloaded("one", unload.model, 0.1)
     first = send(engine.decide(0.1))
     engine.finished(first.attempt, USAGE, 1.0)

@@ -93,4 +93,4 @@ async def test_the_reply_reports_the_load_and_only_the_first_one_does() -> None:
         second = await start(fleet)
         assert first.usage.load_seconds == pytest.approx(LOAD_SECONDS, rel=0.2)
         assert (first.placement["warm"], second.placement["warm"], second.usage.loaded) == (False, True, False)
-        assert len(host.requests) == 3, "one list of loaded models and two chats"
+        assert len(host.requests) == 5, "its models, those in memory, the size of this one, and two chats"

@@ -271,7 +271,7 @@ class Dispatcher:
             done = False
         except HostError as error:
             _log.warning("host_refuses_to_unload", host=host, code=error.code)
-            self._engine.disobeys(host, self.now)
+            self._engine.upkeep.disobeys(host, self.now)
         self._engine.unloaded(host, unload.model, self.now, done=done)
         self._pump()
 

@@ -30,7 +30,7 @@ from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
 from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
-from mmos.placement.policies import POLICIES, Memo, pick
+from mmos.placement.policies import POLICIES, Memo
 from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
@@ -127,11 +127,6 @@ class Engine:
         if not done:
             self._plans.end(there)
             self._looks[host] = None
-
-    def disobeys(self, host: str, now: float) -> None:
-        """A host refuses to unload a model. From now on all its models count as loaded."""
-        self._plans.end(self._ledger.hosts[host])
-        self._ledger.disobeys(host, now)
 
     # ------------------------------------------------------------ facts about calls
 
@@ -284,7 +279,8 @@ class Engine:
             self._tidy(now)
         made += self._recalls(now)
         if self._policy is not None:
-            made += self._at_once(now)
+            for line in [line for line in self._lines.values() if len(line)]:
+                made += (self._send(choice, now) for choice in self._sender.at_once(self._policy, line, self._memo, now))
             return made
         waiting = [line for line in self._lines.values() if len(line)]
         waiting.sort(key=lambda line: self._sender.turn(line, now))
@@ -341,27 +337,6 @@ class Engine:
         copy.prefixes.take(send.attempt, call, self._ledger.output(call, copy.model), now)
         self._overdue.watch(flight)
         return send
-
-    def _at_once(self, now: float) -> Iterator[Decision]:
-        """What a classic policy does: it sends each call at once."""
-        assert self._policy is not None
-        for line in [line for line in self._lines.values() if len(line)]:
-            for waiting in list(line):
-                copies = self._fit(line, now)
-                if not copies:
-                    break
-                copy = pick(self._policy, copies, waiting.call, self._memo)
-                yield self._send(Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0)), now)
-
-    def _fit(self, line: Line, now: float) -> list[Copy]:
-        """All copies that may serve a line, in memory or not."""
-        models, hosts, _, _ = line.kind
-        return [
-            copy
-            for model in models
-            for copy in self._ledger.by_model.get(model, ())
-            if (not hosts or copy.host.name in hosts) and copy.refused <= now and copy.host.takes_calls(now)
-        ]
 
     # ------------------------------------------------------------ loads
 

@@ -275,13 +275,6 @@ class Ledger:
                 self.by_model[model].remove(gone)
         self.epoch += 1
 
-    def disobeys(self, host: str, now: float) -> None:
-        """A host cannot be told to unload, as behind a proxy that passes only calls. It does what it likes with its memory."""
-        there = self.hosts[host]
-        there.obeys = False
-        for copy in there.copies.values():
-            self.turn(copy, State.RESIDENT, now)
-
     def resident(self, host: str, models: Iterable[Resident], now: float, asked: float) -> None:
         """Note what a host holds in memory, as it listed it when it was asked."""
         there, listed = self.hosts[host], {resident.model: resident for resident in models}

@@ -9,6 +9,7 @@ from mmos.placement.cost import Price, price, total
 from mmos.placement.fluid import drained_at
 from mmos.placement.ledger import Copy, Ledger, State
 from mmos.placement.lines import Line, Waiting
+from mmos.placement.policies import Memo, Policy, pick
 
 LOOKED_AT = 24
 """Calls of a line that are looked at, when the first ones had better wait for a busy host."""
@@ -64,6 +65,21 @@ class Sender:
             yield self._best(line.oldest, ready, now)
         yield from self._warm(line, ready, now)
         yield from self._in_turn(line, servers, now)
+
+    def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
+        """What a classic policy does: it sends each call at once, to any host that has the model."""
+        models, hosts, _, _ = line.kind
+        for waiting in list(line):
+            copies = [
+                copy
+                for model in models
+                for copy in self._ledger.by_model.get(model, ())
+                if (not hosts or copy.host.name in hosts) and copy.refused <= now and copy.host.takes_calls(now)
+            ]
+            if not copies:
+                return
+            copy = pick(policy, copies, waiting.call, memo)
+            yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
 
     def has_room(self, copy: Copy) -> bool:
         host = copy.host

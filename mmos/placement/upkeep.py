@@ -19,6 +19,14 @@ class Upkeep:
         self._sender = sender
         self._lines = lines
 
+    def disobeys(self, host: str, now: float) -> None:
+        """A host refuses to unload a model, as behind a proxy that passes only calls. From now on all its models count as loaded."""
+        there = self._ledger.hosts[host]
+        self._plans.end(there)
+        there.obeys = False
+        for copy in there.copies.values():
+            self._ledger.turn(copy, State.RESIDENT, now)
+
     def is_loading(self, host: str, model: str) -> bool:
         return self._ledger.hosts[host].copies[model].state is State.LOADING
 
