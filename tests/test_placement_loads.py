@@ -41,6 +41,19 @@ def test_a_drain_ends_when_nobody_wants_the_load_any_more() -> None:
     assert sent(engine.decide(2.0)) == [("a2", "one")]
 
 
+def test_a_host_that_does_not_answer_is_not_asked_again_at_once_to_unload() -> None:
+    engine = fleet("one", "two")
+    hold(engine, "one", "a")
+    hold(engine, "two", "a")
+    for number in range(30):
+        engine.submit(Call(f"b{number}", ("b",), 1000, hosts=("one",)), 0.0)
+    assert kinds(engine.decide(0.0)) == ["Unload"]
+    engine.unloaded("one", "a", 0.1, done=False)
+    assert kinds(engine.decide(0.1)) == []
+    assert engine.wake(0.1) > 0.5
+    assert kinds(engine.decide(5.0)) == ["Unload"]
+
+
 def test_a_pinned_model_stays() -> None:
     engine = fleet("one")
     hold(engine, "one", "a")

@@ -119,13 +119,14 @@ class Engine:
             self._looks[host] = None
 
     def unloaded(self, host: str, model: str, now: float, *, done: bool = True) -> None:
-        """An unload that was ordered has ended. `done`: the model is gone."""
+        """An unload that was ordered has ended. `done`: the model is gone. If not, the host did not answer."""
         there = self._ledger.hosts[host]
         copy = there.copies.get(model)
         if copy is not None and copy.state is State.UNLOADING:
             self._ledger.turn(copy, State.ABSENT if done else State.RESIDENT, now)
         if not done:
             self._plans.end(there)
+            there.breaker.failed("gone", now)
             self._looks[host] = None
 
     # ------------------------------------------------------------ facts about calls
