@@ -11,16 +11,17 @@ from mmos.errors import LimitReached, StateDamaged
 from mmos.events import ArtifactKept, Entry, Event, Warned
 from mmos.journal import Journal
 from mmos.logs import log_event
+from mmos.placement.facts import Outlook
 from mmos.plurals import counted
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
-HintKind = Literal["token", "turn", "loading", "reading", "restart"]
-"""Kinds of hints. The text of `loading` and `reading` is the host's name."""
+HintKind = Literal["token", "turn", "loading", "reading", "waiting", "restart"]
+"""Kinds of hints. The text of `loading`, `reading` and `waiting` is the host's name; while a call waits for any host it is empty."""
 
 
 class Hint(NamedTuple):  # there is one for each token, and making a tuple takes a quarter of a dataclass's time
-    """Progress that a user interface may show and the journal does not keep: a turn begins, a host loads its model or reads
+    """Progress that a user interface may show and the journal does not keep: a turn begins, a request waits, a host loads its model or reads
     the prompt, a piece of text arrives, an attempt begins again."""
 
     kind: HintKind
@@ -28,6 +29,8 @@ class Hint(NamedTuple):  # there is one for each token, and making a tuple takes
     lane: str
     text: str = ""
     depth: int = 0
+    outlook: Outlook | None = None
+    """What a request that waits can expect, in seconds of MMOS's clock. It comes at most once a second, with `waiting` only."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,10 @@ class Scope:
         self.record(ArtifactKept(name, self.lane, role, text))
         return f"artifact:{name}"
 
-    def hint(self, kind: HintKind, text: str = "") -> None:
+    def hint(self, kind: HintKind, text: str = "", outlook: Outlook | None = None) -> None:
         """Send a hint to the listener. The journal does not keep it."""
         if self.listener is not None:
-            self.listener(Hint(kind, self.role, self.lane, text, self.depth))
+            self.listener(Hint(kind, self.role, self.lane, text, self.depth, outlook))
 
     async def durable(self) -> None:
         await self.journal.durable(self.run)

@@ -8,6 +8,7 @@ from mmos import events
 from mmos.cli.activity import Activity, Work
 from mmos.cli.guard import unstyled
 from mmos.messages import Message, ToolCall, Usage
+from mmos.placement.facts import Outlook
 from mmos.scope import Hint
 
 
@@ -180,3 +181,20 @@ def test_a_role_that_nobody_can_serve_is_told_once_in_a_session() -> None:
         assert seen.notes == ([] if turn else ["! coding (coding-model) cannot be asked."])
         assert seen.knows(warned.text)
         assert plain(seen.collapsed(80)) == ["  ✗ coding · coding-model · 0.0 s"]
+
+
+def test_a_work_that_waits_shows_its_place_in_line_and_how_far_the_load_is() -> None:
+    seen = live()
+    for event in consult("c1", "coding", "r/1"):
+        seen.on_event(event, 0.0)
+    told = []
+    steps = (("waiting", Outlook(2, 12.0)), ("loading", None), ("waiting", Outlook(0, 6.0, 0.4, "box")), ("reading", None))
+    for kind, outlook in steps:
+        seen.on_hint(Hint(kind, "coding", "r/1", "box" if kind != "waiting" or not outlook.position else "", 1, outlook), 1.0)  # type: ignore[union-attr, arg-type]
+        told.append(plain(seen.lines(1.0, 100))[0][4:])
+    assert [line.split(" · ")[1:3] for line in told] == [
+        ["coding-model", "2nd in line, about 12 s"],
+        ["coding-model on box", "loading"],
+        ["coding-model on box", "loading 40 %, about 6 s"],
+        ["coding-model on box", "reading"],
+    ]

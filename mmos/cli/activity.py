@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mmos import events
-from mmos.cli.output import how_long
+from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
 from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
-from mmos.plurals import counted
+from mmos.placement.facts import Outlook
+from mmos.plurals import counted, ordinal
 from mmos.scope import Hint
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
@@ -35,6 +36,8 @@ class Work:
     start: float = 0.0
     since: float = 0.0
     """When this stage began."""
+    outlook: Outlook | None = None
+    """What it can expect while it waits."""
     pieces: int = 0
     turns: int = 0
     """Turns that a hint has announced. The event of each follows later."""
@@ -60,7 +63,7 @@ class Work:
 
     def enter(self, stage: Stage, now: float) -> None:
         if stage != self.stage:
-            self.stage, self.since, self.pieces = stage, now, 0
+            self.stage, self.since, self.pieces, self.outlook = stage, now, 0, None
 
     def tree(self, depth: int = 0) -> Iterator[tuple[int, Work]]:
         """Walk through this work and all work below it, with depths."""
@@ -88,10 +91,26 @@ def _fitted(parts: list[str], seconds: float, width: int) -> str:
 def _running(work: Work, now: float) -> list[str]:
     if not work.role:
         return [work.tool, work.what]
-    parts = [work.role, _place(work), work.stage]
+    parts = [work.role, _place(work), expectation(work.outlook) if work.outlook else work.stage]
     if work.stage == "writing" and now - work.since >= LEAST_SECONDS:
         parts.append(_speed(work.pieces / (now - work.since)))
     return [*parts, work.what]
+
+
+def expectation(outlook: Outlook) -> str:
+    """What a call that waits can expect: `2nd in line, about 12 s` or `loading 40 %, about 6 s`."""
+    if outlook.position:
+        return f"{ordinal(outlook.position)} in line{_about(outlook.seconds) or ', no host can take it now'}"
+    return loading(outlook.part, outlook.seconds)
+
+
+def loading(part: float, seconds: float | None) -> str:
+    """How far a load is. `seconds`: None if it takes longer than usual."""
+    return "loading, longer than usual" if seconds is None else f"loading {int(100 * part)} %{_about(seconds)}"
+
+
+def _about(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {whole_seconds(max(1.0, seconds))}"
 
 
 def _done(work: Work) -> list[str]:
@@ -173,6 +192,8 @@ class Activity:
             case "loading" | "reading":
                 work.host = hint.text
                 work.enter(hint.kind, now)
+            case "waiting":
+                work.outlook, work.host = hint.outlook, hint.text or work.host
             case "token":
                 work.enter("writing", now)
                 work.pieces += 1
@@ -225,7 +246,7 @@ class Activity:
         known, work = self._lanes.get(event.lane), self._work_of_question(call, event, now)
         if known is not None and known is not work:  # hints came first: keep what they said
             work.model, work.host, work.stage, work.since, work.pieces = known.model, known.host, known.stage, known.since, known.pieces
-            work.turns = known.turns
+            work.turns, work.outlook = known.turns, known.outlook
         work.role = event.role
         self._lanes[event.lane] = work
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from mmos.cli.activity import loading
 from mmos.cli.delete import Age
 from mmos.cli.fleet import fault, fleet_of, holding, select_hosts, staying, window
 from mmos.cli.guard import terminal_text
@@ -22,10 +23,12 @@ from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
 from mmos.cli.regret import show_regret
 from mmos.cli.tables import Cell, columns, terminal_width
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.fleet.survey import HostState
     from mmos.hosts.face import Loaded
+    from mmos.placement.facts import Planned
 
 HEADS = ("HOST", "KIND", "URL", "VERSION", "STATE", "MEMORY", "LOADED")
 SPARE = ("KIND", "VERSION", "URL")
@@ -187,8 +190,23 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
         lines.append((state.error.message, "warning"))
     if state.in_flight:
         lines.append(f"{state.in_flight} of MMOS's calls in progress")
+    if state.load is not None:
+        lines.append(_load(state.load))
+    if state.swaps:
+        lines.append(f"{counted(state.swaps, 'swap')} so far")
     first: list[Cell] = [state.name, state.kind, state.url or "-", state.version or "-", state_cell(state), memory(state), lines[0]]
     return [first, *(["", "", "", "", "", "", more] for more in lines[1:])]
+
+
+def _load(load: Planned) -> str:
+    if load.begun:
+        return f"{load.model}: {loading(load.part, load.seconds)}"
+    return f"{load.model}: planned" + (f", when {' and '.join(load.victims)} can leave" if load.victims else "")
+
+
+def queue(waiting: Mapping[str, int]) -> list[str]:
+    """Write which models calls of this process wait for."""
+    return [f"{counted(number, 'call')} in the queue for {model}" for model, number in sorted(waiting.items())]
 
 
 def state_cell(state: HostState) -> Cell:

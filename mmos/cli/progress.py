@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,15 +14,18 @@ from typing import TextIO
 import click
 
 from mmos import events
-from mmos.cli.activity import Activity
+from mmos.cli.activity import Activity, expectation
 from mmos.cli.output import one_line, whole_seconds, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.text import harmless
 from mmos.cli.trace import progress
+from mmos.placement.facts import Outlook
 from mmos.scope import Hint
 
 EVERY = 30.0
 """After this many seconds without output, a run says that it is still at work."""
+WAITS = 5.0
+"""Seconds between two lines about the same wait."""
 
 
 @dataclass
@@ -56,8 +60,10 @@ class Heartbeat:
 
     def _at_work(self) -> str:
         for one in self.live.answering():
-            place = f"{one.role}, waiting for a host" if one.stage == "queued" else f"{one.role} on {one.host}"
-            return ", ".join(filter(None, (place, "loading its model" if one.stage == "loading" else "", f"turn {one.turns}")))
+            queued = one.stage == "queued" and one.outlook is None
+            place = f"{one.role}, waiting for a host" if queued else f"{one.role} on {one.host}" if one.host else one.role
+            stage = expectation(one.outlook) if one.outlook else "loading its model" if one.stage == "loading" else ""
+            return ", ".join(filter(None, (place, stage, f"turn {one.turns}")))
         tools = self.live.tools()
         return f"the tool {', '.join(tools)}" if tools else "between two turns"
 
@@ -74,6 +80,7 @@ class RunDisplay:
     err: TextIO = field(default_factory=lambda: sys.stderr)
     heartbeat: Heartbeat | None = None
     """Prints signs of life of a long run to stderr. None: print none."""
+    clock: Callable[[], float] = time.monotonic
     printed: str = ""
     """The printed text of the newest turn."""
     _open: bool = False
@@ -81,6 +88,8 @@ class RunDisplay:
     _questions: dict[str, asyncio.Event] = field(default_factory=dict)
     _live: Activity = field(default_factory=Activity)
     _early: list[Hint] = field(default_factory=list)
+    _waits: dict[str, float] = field(default_factory=dict)
+    """When it was last printed how long a lane waits."""
 
     def __post_init__(self) -> None:
         if self.heartbeat is not None:
@@ -89,12 +98,21 @@ class RunDisplay:
     def on_hint(self, hint: Hint) -> None:
         """Print the arbiter's text as it comes. Report other participants when they are done."""
         self._live.on_hint(hint, 0.0)
+        if hint.outlook is not None:
+            self._show_wait(hint, hint.outlook)
         if hint.depth:
             return
         if self.progress and self._live.behind:  # lines that belong before the turn are still to come
             self._early.append(hint)
         else:
             self._show_hint(hint)
+
+    def _show_wait(self, hint: Hint, outlook: Outlook) -> None:
+        """Print how long a request waits: at once, and then every few seconds."""
+        now = self.clock()
+        if self.progress and self._waits.get(hint.lane, -math.inf) <= now - WAITS:
+            self._waits[hint.lane] = now
+            self.note(f"  {hint.role}{f' on {hint.text}' if hint.text else ''}: {expectation(outlook)}")
 
     def _show_hint(self, hint: Hint) -> None:
         if hint.kind == "token":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmos.errors import HostError
+from mmos.fleet.notices import OnWait
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.names import canonical
 
@@ -14,6 +15,8 @@ class Observer:
 
     on_token: OnToken | None = None
     """Gets the pieces of the text. MMOS reads it anew for each attempt."""
+    on_wait: OnWait | None = None
+    """Gets what to expect while the call waits, at most once a second. None: the caller does not want to know."""
 
     def placed(self, host: str, cold: bool) -> None:
         """A host was chosen. `cold`: it must load the model first."""

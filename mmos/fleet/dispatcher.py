@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from mmos import messages
@@ -14,6 +15,7 @@ from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.census import Census
 from mmos.fleet.learned import Learned
 from mmos.fleet.loads import Loads
+from mmos.fleet.notices import Notices
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.fleet.swaps import Swaps
@@ -21,7 +23,7 @@ from mmos.hosts.face import ChatRequest, Loaded, Timeouts
 from mmos.logs import logger
 from mmos.names import canonical
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Resident, Send, Unload, Usage
+from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Resident, Send, Standing, Unload, Usage
 from mmos.placement.waiting import Wait
 
 _log = logger("mmos.fleet")
@@ -71,6 +73,7 @@ class Dispatcher:
         """Hosts where a model was unloaded for the load to come."""
         self._ordered: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
+        self.notices = Notices(lambda calls: self._engine.outlooks(calls, self.now), self._scale)
         self.swaps = Swaps(self._look, lambda: self.now)
         self._swapped: set[tuple[str, str]] = set()
         """Those of them that have ended, and pushed another model out."""
@@ -119,6 +122,7 @@ class Dispatcher:
         while call not in self._granted:
             self._waiting[call] = asyncio.get_running_loop().create_future()
             self._poll()
+            self.notices.start()
             try:
                 await self._waiting[call]
             except asyncio.CancelledError:
@@ -127,6 +131,12 @@ class Dispatcher:
             finally:
                 del self._waiting[call]
         return self._granted.pop(call)
+
+    def standing(self) -> Standing:
+        """What the fleet does now, for this process. Seconds are those of MMOS's clock."""
+        now = self._engine.standing(self.now)
+        loads = (replace(load, seconds=None if load.seconds is None else load.seconds / self._scale) for load in now.loads)
+        return replace(now, loads=tuple(loads))
 
     def begun(self, place: Place) -> None:
         """A part of the reply has come."""
@@ -170,6 +180,7 @@ class Dispatcher:
             place.seat.in_flight[place.send.model] -= 1
 
     async def close(self) -> None:
+        self.notices.close()
         for timer in filter(None, (self._timer, self._next_look)):
             timer.cancel()
         await self._loads.close()
@@ -225,6 +236,8 @@ class Dispatcher:
         place = Place(seat, send, loads, emptied, load, key in self._swapped, seat.residents.stays, self.now)
         self._swapped.discard(key)
         self._places[send.attempt] = self._granted[send.call.id] = place
+        if send.terms.wait > 0:
+            self.notices.start()
         waiting = self._waiting.get(send.call.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)

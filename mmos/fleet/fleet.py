@@ -28,7 +28,7 @@ from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
 from mmos.names import canonical
-from mmos.placement.facts import Call, Usage
+from mmos.placement.facts import Call, Standing, Usage
 from mmos.placement.profiles import SMALLEST
 from mmos.prompting.budget import MARGIN, estimate, weigh
 
@@ -106,6 +106,10 @@ class Fleet:
     @property
     def seats(self) -> Collection[Seat]:
         return self._dispatcher.by_name.values()
+
+    def standing(self) -> Standing:
+        """What the calls of this process wait for: the loads that have not ended, and the calls in the queue."""
+        return self._dispatcher.standing()
 
     def host(self, name: str) -> Host:
         """The client of the host with this `name`. It lists and loads models. Raises `UsageError` if there is no such host."""
@@ -209,6 +213,8 @@ class Fleet:
             self._wakes(self._dispatcher.by_name[name], self._dispatcher.by_name[name].silent, ask)
         await self._dispatcher.refresh(tries.hosts, models)
         wish = self._wish(ask, models, tries.hosts)
+        if ask.observer.on_wait is not None:
+            self._dispatcher.notices.follow(wish.id, ask.observer.on_wait)
         try:
             place = await self._place(wish, ask, tries)
             while True:
@@ -221,6 +227,7 @@ class Fleet:
                     self._judge(place, ask, error, tries)
                     place = await self._place(wish, ask, tries)
         finally:
+            self._dispatcher.notices.leave(wish.id)
             self._dispatcher.withdraw(wish.id)
 
     def _wish(self, ask: Ask, models: tuple[str, ...], hosts: Sequence[str]) -> Call:

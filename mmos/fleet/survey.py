@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import Abilities, Installed, Loaded
 from mmos.names import canonical
+from mmos.placement.facts import Planned
 
 PATIENCE = 1.5
 """Seconds that a host has for its answer. A healthy host needs milliseconds."""
@@ -49,6 +50,10 @@ class HostState:
     """Whether it lists its models."""
     in_flight: int = 0
     """Calls of this process that are on it now."""
+    swaps: int = 0
+    """Loads here that pushed another model out, for this process."""
+    load: Planned | None = None
+    """The load that this process has decided and that has not ended."""
 
     @property
     def vram_bytes(self) -> int | None:
@@ -77,7 +82,9 @@ class HostState:
 
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
     """The state of all hosts, in the fleet's order. `servers` is the configuration of them."""
-    return tuple(await asyncio.gather(*(look(seat, servers[seat.name], patience) for seat in fleet.seats)))
+    states = await asyncio.gather(*(look(seat, servers[seat.name], patience) for seat in fleet.seats))
+    loads = {load.host: load for load in fleet.standing().loads}
+    return tuple(replace(state, load=loads.get(state.name)) for state in states)
 
 
 async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostState:
@@ -99,6 +106,7 @@ async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostSt
         next((reply for reply in replies if isinstance(reply, HostError)), None),
         not isinstance(installed, HostError),
         seat.in_flight.total(),
+        seat.swaps,
     )
 
 

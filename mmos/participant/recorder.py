@@ -84,6 +84,7 @@ class LiveRecorder(Recorder):
         if self.scope.listener is None:
             self.on_token = self.channel.listen(keep)
             return
+        self.on_wait = lambda outlook: hint("waiting", outlook.host, outlook)
 
         def show(text: str) -> None:
             keep(text)

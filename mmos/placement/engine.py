@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.cost import price, terms, work
 from mmos.placement.estimates import Estimates
-from mmos.placement.explaining import others
+from mmos.placement.explaining import others, outlooks, standing
 from mmos.placement.facts import (
     Call,
     Decision,
@@ -21,9 +20,9 @@ from mmos.placement.facts import (
     Resident,
     Send,
     Settings,
+    Standing,
     Usage,
 )
-from mmos.placement.fluid import drained_at
 from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Copy, Flight, Ledger, Plan, State
 from mmos.placement.lines import Kind, Line, Shares, Waiting
@@ -367,13 +366,14 @@ class Engine:
 
     def outlook(self, call: str, now: float) -> Outlook | None:
         """What a waiting call can expect. None: it does not wait."""
-        waiting = self._calls.get(call)
-        if waiting is None or waiting.line is None:
-            return None
-        position = waiting.line.position(waiting)
-        pool = self._loader(now).pool(waiting.line)
-        seconds = drained_at(position, pool.taps.values())
-        return Outlook(position + 1, seconds if math.isfinite(seconds) else None)
+        return self.outlooks((call,), now).get(call)
+
+    def outlooks(self, calls: Iterable[str], now: float) -> dict[str, Outlook]:
+        """The same for several calls, without those that do not wait."""
+        return outlooks(self._ledger, self._loader(now), (self._calls[call] for call in calls if call in self._calls), now)
+
+    def standing(self, now: float) -> Standing:
+        return standing(self._ledger, self._lines.values(), now)
 
     def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
         """How long a new call would wait. None: nobody knows."""

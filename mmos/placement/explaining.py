@@ -1,17 +1,24 @@
-"""Explains decisions: where else a call could have gone, and what was against it."""
+"""Explains decisions: where else a call could have gone, what was against it, and what a waiting call can expect."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from mmos.placement.cost import Price, price
-from mmos.placement.facts import Alternative
-from mmos.placement.ledger import Copy, Ledger
+from mmos.placement.facts import Alternative, Outlook, Planned, Standing
+from mmos.placement.fluid import drained_at
+from mmos.placement.ledger import Copy, Flight, Ledger, State
+from mmos.placement.lines import Line, Waiting
+from mmos.placement.loading import Loader
 from mmos.placement.sending import Choice
 
 MOST = 3
 """Hosts that an explanation names."""
+NEARLY_DONE = 0.99
+"""A load that has not ended is never shown as further."""
 
 
 def others(ledger: Ledger, choice: Choice, now: float) -> tuple[Alternative, ...]:
@@ -60,3 +67,54 @@ def _against(chosen: Price, other: Price) -> Literal["busy", "cache", "slower"]:
     if waiting > 0 and waiting >= max(reading, writing):
         return "busy"
     return "cache" if reading > writing and chosen[3] > other[3] else "slower"
+
+
+def outlooks(ledger: Ledger, loader: Loader, calls: Iterable[Waiting], now: float) -> dict[str, Outlook]:
+    """What calls can expect that wait in a line or on a host."""
+    found = ((waiting.call.id, _outlook(ledger, loader, waiting, now)) for waiting in calls)
+    return {call: outlook for call, outlook in found if outlook is not None}
+
+
+def _outlook(ledger: Ledger, loader: Loader, waiting: Waiting, now: float) -> Outlook | None:
+    if waiting.line is None:
+        flight = ledger.flights.get(waiting.attempt)
+        return None if flight is None else _on_host(flight, now)
+    before, pool = waiting.line.position(waiting), loader.pool(waiting.line)
+    seconds = drained_at(before, pool.taps.values())
+    sent_ahead = sum(max(0, len(copy.flights) - copy.slots) for copy in pool.taps)
+    return Outlook(before + sent_ahead + 1, seconds if math.isfinite(seconds) else None)
+
+
+def _on_host(flight: Flight, now: float) -> Outlook | None:
+    copy = flight.copy
+    if copy.state is State.LOADING:
+        return Outlook(0, _left(copy, now), _part(copy, now), copy.host.name)
+    place = list(copy.flights).index(flight.attempt) - copy.slots
+    return None if place < 0 else Outlook(place + 1, max(0.0, flight.sent + flight.send.terms.wait - now), host=copy.host.name)
+
+
+def _left(copy: Copy, now: float) -> float | None:
+    """Seconds until a load ends. None: it takes longer than usual."""
+    return copy.ready - now if copy.ready > now else None
+
+
+def _part(copy: Copy, now: float) -> float:
+    return min(NEARLY_DONE, max(0.0, 1.0 - (copy.ready - now) / copy.load)) if copy.load > 0 else 0.0
+
+
+def standing(ledger: Ledger, lines: Iterable[Line], now: float) -> Standing:
+    """The loads that have not ended, and how many calls wait for each model."""
+    waiting: Counter[str] = Counter()
+    for line in lines:
+        if len(line):
+            waiting[line.kind[0][0]] += len(line)
+    return Standing(tuple(_planned(ledger, now)), waiting)
+
+
+def _planned(ledger: Ledger, now: float) -> Iterator[Planned]:
+    for host in ledger.hosts.values():
+        if (plan := host.plan) is not None:
+            part = _part(plan.copy, now) if plan.begun else 0.0
+            yield Planned(
+                host.name, plan.copy.model, tuple(victim.model for victim in plan.victims), plan.begun, _left(plan.copy, now), part
+            )

@@ -202,9 +202,37 @@ class Outlook:
     """What a waiting call can expect."""
 
     position: int
-    """Its place among the calls that wait for the same models."""
+    """Its place among the calls that wait for the same models. 0: its model is being loaded."""
     seconds: float | None
-    """Until it is sent. None: no host can serve it now."""
+    """Until a slot is free for it, or the load ends. None: no host can serve it now, or the load takes longer than usual."""
+    part: float = 0.0
+    """How much of the load is done, by the time that it usually takes."""
+    host: str = ""
+    """Empty: it waits for any host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A load that was decided and has not ended."""
+
+    host: str
+    model: str
+    victims: tuple[str, ...]
+    """The models that must leave for it."""
+    begun: bool
+    seconds: float | None
+    """Until it should have ended. None: it takes longer than usual."""
+    part: float
+    """How much of it is done, by the time that it usually takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a fleet does now."""
+
+    loads: tuple[Planned, ...] = ()
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    """How many calls wait for each model."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ async def hosts_(session: Session, argument: str) -> None:  # noqa: ARG001
     from mmos.fleet.survey import survey
 
     states = await survey(session.app.fleet, session.app.config.servers())
-    session.page.lines(hosts.table(states, time.time(), session.page.width))
+    session.page.lines([*hosts.table(states, time.time(), session.page.width), *hosts.queue(session.app.fleet.standing().waiting)])
 
 
 async def models(session: Session, argument: str) -> None:  # noqa: ARG001
