@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmos.errors import HostBusy, HostError, HostFault, HostTimeout, HostUnreachable, MmosError, ModelMissing, OutOfMemory, StreamCut
+from mmos.fleet.dispatcher import residents_of
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import find
-from mmos.hosts.face import Installed
+from mmos.hosts.face import Installed, Loaded
 from mmos.messages import Reply
 from mmos.names import canonical
 from mmos.testing import until
@@ -256,3 +258,12 @@ async def test_a_host_that_refuses_to_unload_is_asked_once() -> None:
             await start(fleet, f"call {number}", model="mno"[number % 3])
     assert desk.answered.total() == 9
     assert len(desk.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [((6, 3), [3.0]), ((6, 5.9), [math.inf]), ((6, 0), [math.inf]), ((6, 3, 6, 3), [math.inf, math.inf])]
+)
+def test_only_a_model_alone_shows_how_large_a_gpu_is(shown: tuple[float, ...], told: list[float]) -> None:
+    """A host loads no model beside one that fills its GPU, so what it shows of two is no evidence."""
+    models = [Loaded("m", size=int(size * GB), size_vram=int(part * GB)) for size, part in zip(shown[::2], shown[1::2], strict=True)]
+    assert [resident.on_gpu / GB for resident in residents_of(models)] == told

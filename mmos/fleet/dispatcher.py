@@ -342,7 +342,7 @@ class Dispatcher:
         finally:
             del self._looks[host]
         self.by_name[host].residents.listed(models, asked, self.now)
-        self._engine.resident(host, map(_resident, models), self.now, asked=asked)
+        self._engine.resident(host, residents_of(models), self.now, asked=asked)
         self._pump()
 
     def _poll(self) -> None:
@@ -364,10 +364,13 @@ def _machine(seat: Seat) -> Machine:
     return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded)
 
 
-def _resident(loaded: Loaded) -> Resident:
-    spilled = 0 < loaded.size_vram < SPILLED * loaded.size
-    on_gpu = float(loaded.size_vram) if spilled else math.inf
-    return Resident(canonical(loaded.name), loaded.size, loaded.context_length or 0, on_gpu)
+def residents_of(models: Sequence[Loaded]) -> list[Resident]:
+    """The loaded models of a host, for the engine. Only one that is alone shows how large the GPU is: a host loads no model beside one that fills it."""
+    return [Resident(canonical(loaded.name), loaded.size, loaded.context_length or 0, _on_gpu(loaded, len(models))) for loaded in models]
+
+
+def _on_gpu(loaded: Loaded, models: int) -> float:
+    return float(loaded.size_vram) if models == 1 and 0 < loaded.size_vram < SPILLED * loaded.size else math.inf
 
 
 def figures(usage: messages.Usage) -> Usage:

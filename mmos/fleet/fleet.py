@@ -152,7 +152,7 @@ class Fleet:
         prompt = [arguments.message(one) for one in messages]
         offer = arguments.offer(tools) if tools else b""
         arguments.check_numbers(num_ctx, options)
-        weight, names = sum(map(weigh, prompt)) + estimate(offer.decode()), arguments.models(model)
+        weight, names = 0.0 if num_ctx else sum(map(weigh, prompt)) + estimate(offer.decode()), arguments.models(model)
         window = num_ctx or _window_for(weight * max(self._miscount.get(canonical(name), MISCOUNT) for name in names))
         request, *others = (ChatRequest(name, prompt, window, tools=offer, options=options or {}) for name in names)
         ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), not num_ctx, group or "", tuple(others))
