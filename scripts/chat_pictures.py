@@ -36,6 +36,7 @@ COLOURS = {
     "default": "#d5d8de", "black": "#5c6370", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b", "blue": "#61afef",
     "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#ffffff",
 }  # fmt: skip
+DARK = "#1e2127"
 FRAME = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="16">
 <title>{title}</title>
@@ -151,6 +152,9 @@ def _runs(screen: RunDisplay, row: int) -> Iterator[str]:
     for look, cells in groupby(enumerate(signs), key=lambda cell: cell[1]._replace(data="")):
         run = list(cells)
         text = "".join(sign.data for _, sign in run)
+        if look.bg != "default":
+            left, top = MARGIN[0] + run[0][0] * CELL[0], MARGIN[1] + row * CELL[1]
+            yield f'<rect x="{left:.1f}" y="{top}" width="{len(run) * CELL[0]:.1f}" height="{CELL[1]}" fill="{COLOURS.get(look.bg, "#5c6370")}"/>'
         if seen := text.strip():
             column = run[0][0] + len(text) - len(text.lstrip())
             place = f'x="{MARGIN[0] + column * CELL[0]:.1f}" y="{MARGIN[1] + (row + 0.7) * CELL[1]:.0f}"'
@@ -158,7 +162,8 @@ def _runs(screen: RunDisplay, row: int) -> Iterator[str]:
 
 
 def _style(look: Any) -> str:
-    fill = COLOURS.get(look.fg, f"#{look.fg}" if re.fullmatch("[0-9a-f]{6}", look.fg) else COLOURS["default"])
+    on_colour = look.fg == "black" and look.bg != "default"
+    fill = DARK if on_colour else COLOURS.get(look.fg, f"#{look.fg}" if re.fullmatch("[0-9a-f]{6}", look.fg) else COLOURS["default"])
     marks = [("underline", look.underscore), ("line-through", look.strikethrough)]
     told = [
         f'fill="{fill}"',

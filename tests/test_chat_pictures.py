@@ -1,4 +1,4 @@
-"""The pictures of the chat: what stands on a screen stands in its picture, and a picture fetches nothing from anywhere."""
+"""The pictures of the docs: what stands on a screen stands in its picture, and a picture fetches nothing from anywhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ TEXT = "{http://www.w3.org/2000/svg}text"
 
 def texts(picture: str) -> list[ElementTree.Element]:
     return list(ElementTree.fromstring(picture).iter(TEXT))
+
+
+def test_a_text_on_a_colour_stands_on_a_box_of_that_colour() -> None:
+    screen = RunDisplay(100, 2)
+    pyte.Stream(screen).feed("ab\x1b[30;46m c  \x1b[0m")
+    picture = drawn("A title", screen)
+    box = [one for one in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}rect") if one.get("x")]
+    _, plain, on_box = texts(picture)
+    assert [(one.get("fill"), float(one.get("width") or 0)) for one in box] == [("#56b6c2", pytest.approx(4 * 9.6))]
+    assert (plain.text, on_box.text, on_box.get("fill")) == ("ab", "c", "#1e2127")
 
 
 def test_what_stands_on_the_screen_stands_in_the_picture_with_its_looks() -> None:
@@ -37,5 +47,5 @@ def test_a_picture_of_the_docs_is_small_whole_and_by_itself(path: Path) -> None:
 
 
 def test_every_picture_is_shown_in_the_docs() -> None:
-    page = (PICTURES.parent / "chat.md").read_text(encoding="utf-8")
-    assert {f"pictures/{path.name}" for path in PICTURES.glob("*.svg")} == set(re.findall(r"\((pictures/[^)]*)\)", page))
+    pages = [path.read_text(encoding="utf-8") for path in PICTURES.parent.glob("*.md")]
+    assert {f"pictures/{path.name}" for path in PICTURES.glob("*.svg")} == set(re.findall(r"\((pictures/[^)]*)\)", "".join(pages)))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from mmos.cli.guard import ERASE_LINE
-from mmos.cli.options import Options, shared_options
-from mmos.cli.output import print_json
+from mmos.cli.options import Options, Seconds, run_to_end, shared_options
+from mmos.cli.output import draws, print_json
 from mmos.cli.styles import style
 from mmos.placement.policies import OURS, POLICIES
 from mmos.plurals import counted
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from mmos.simulation.figures import Figures
     from mmos.simulation.fleetfile import Machines
     from mmos.simulation.html import Table
-    from mmos.simulation.replay import ReplayResult
+    from mmos.simulation.outages import Outage
+    from mmos.simulation.race import Lane
+    from mmos.simulation.replay import Replay, ReplayResult
     from mmos.simulation.trace import Call
 
     Contest: TypeAlias = tuple[Machines, str]
     """A fleet and the policy that it uses."""
 
 TELL_SECONDS = 1.0
+RACE_SECONDS = 30.0
 NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts' own seconds."
 
 
@@ -48,9 +53,14 @@ NOTE = "The simulation uses rehearsal hosts, MMOS's real placement and the hosts
     help="Generate a workload: jobs=20 rate=0.1/s consult=2 prompt=1200 output=300 think=0.1 window=8192 arbiter=MODEL specialists=A,B.",
 )  # fmt: skip
 @click.option(
-    "--policy", "policies", multiple=True, type=click.Choice([OURS, *POLICIES, "all"]), default=[OURS], metavar="NAME",
-    help=f"How calls find their hosts: {OURS} (what MMOS does), {', '.join(POLICIES)} or all. Repeat it to compare policies.",
+    "--policy", "policies", multiple=True, type=click.Choice([OURS, *POLICIES, "all"]), metavar="NAME",
+    help=f"How calls find their hosts: {OURS} (what MMOS does), {', '.join(POLICIES)} or all. Repeat it to compare policies. Default: {OURS}.",
 )  # fmt: skip
+@click.option(
+    "--race", is_flag=False, flag_value="", metavar="[FILE]",
+    help="Show at the terminal how four policies serve the same calls, and which one wins. FILE: a fleet file. Default: a built-in fleet and workload.",
+)  # fmt: skip
+@click.option("--seconds", type=Seconds(1.0), metavar="SECONDS", help="How long --race takes, like 10 or 1m. Default: 30.")
 @click.option("--model", "models", multiple=True, metavar="OLD=NEW", help="Replace a model of the workload by another one.")
 @click.option(
     "--time-scale", type=click.FloatRange(min=0, min_open=True, max=10_000), metavar="X",
@@ -74,6 +84,7 @@ def simulate(options: Options, **arguments: Any) -> int:
     mmos runs export --all --trace > trace.jsonl
     mmos simulate --trace trace.jsonl --fleet today.yaml --fleet with-24gb.yaml
     mmos simulate --generate "jobs=50 rate=0.2/s"
+    mmos simulate --race
 
     Prints figures and draws a picture: which models were in memory, loading, at work or waiting. The same seed gives the same figures.
     After Ctrl-C, it prints the figures so far and ends with 130.
@@ -81,12 +92,16 @@ def simulate(options: Options, **arguments: Any) -> int:
     from mmos.simulation.figures import figures
     from mmos.simulation.tables import comparison, policies, tables
 
+    if arguments["race"] is not None:
+        return _race(options, arguments)
+    if arguments["seconds"] is not None:
+        raise click.UsageError("--seconds is for --race. The other figures come at once.")
     if not arguments["traces"] and not arguments["generate"]:
         raise click.UsageError('There is no workload to replay: give --trace FILE, or --generate "jobs=20 rate=0.1/s".')
     fleets = _fleets(arguments["fleets"])
-    calls, seed = _workload(arguments, fleets[0]), arguments["seed"]
-    contests = _contests(fleets, arguments["policies"])
-    replays, finished = _run(contests, calls, seed, arguments["time_scale"])
+    calls = _workload(arguments, fleets[0])
+    contests = _contests(fleets, arguments["policies"] or [OURS])
+    replays, finished = _run(contests, calls, arguments)
     results = [figures(replayed) for replayed in replays]
     if len(contests) > len(fleets):
         sheets = [policies(results)]
@@ -95,11 +110,46 @@ def simulate(options: Options, **arguments: Any) -> int:
         sheets += [comparison(results)] if results[1:] else []
     files = _draw(replays, sheets, arguments["output"])
     if options.json:
-        print_json({"version": 1, "seed": seed, "calls": len(calls), "fleets": [one.to_json() for one in results], "files": files})
+        print_json(_document(arguments, calls, results) | {"files": files})
     else:
         _print(sheets, files)
     _print_problems(results)
     return (0 if not any(one.failed for one in results) else 1) if finished else 130
+
+
+def _race(options: Options, arguments: dict[str, Any]) -> int:
+    """Run the same calls with each policy, then show what happened."""
+    from mmos.simulation import race
+    from mmos.simulation.figures import figures
+
+    files = [Path(arguments["race"])] if arguments["race"] else []
+    fleets = _fleets([*files, *arguments["fleets"]] or [race.FLEET])
+    if len(fleets) > 1:
+        raise click.UsageError("A race has one fleet: give one fleet file.")
+    if not arguments["traces"] and not arguments["generate"]:
+        arguments["generate"] = race.WORKLOAD
+    calls = _workload(arguments, fleets[0])
+    contests = _contests(fleets, arguments["policies"] or race.RACERS)
+    replays, finished = _run(contests, calls, arguments, race.outage(fleets[0], calls))
+    lanes = [race.Lane(replayed) for replayed in replays]
+    if options.json:
+        print_json(_document(arguments, calls, list(map(figures, replays))) | race.outcome(lanes))
+    else:
+        finished = _show(lanes, arguments["seconds"] or RACE_SECONDS, finished)
+    return 0 if finished else 130
+
+
+def _show(lanes: Sequence[Lane], seconds: float, finished: bool) -> bool:
+    """Play the race at a terminal, and print its table. Returns whether it was seen to its end."""
+    from mmos.cli.race import play, results, verdict
+
+    end = moment = max(lane.end for lane in lanes)
+    if finished and draws(sys.stdout):
+        moment = run_to_end(lambda: play(lanes, seconds))
+    _print([results(lanes, moment)], {})
+    if finished and moment >= end:
+        click.echo(verdict(lanes))
+    return finished and moment >= end
 
 
 # ---------------------------------------------------------------- what is replayed, on what
@@ -161,25 +211,33 @@ class Progress:
         self.last = now
         done = f"{len(replayed.calls)} of {counted(replayed.call_count, 'call')}, {max(one.end for one in replayed.calls):.0f} s of the hosts' time"
         where = f"{replayed.machines.name}: " if self.fleets > 1 else ""
-        end, start = ("", ERASE_LINE) if sys.stderr.isatty() else ("\n", "")
-        print(f"{start}simulating {where}{done} in {now - self.began:.0f} s", end=end, file=sys.stderr, flush=True)
+        text = f"simulating {where}{done} in {now - self.began:.0f} s"
+        if sys.stderr.isatty():
+            print(ERASE_LINE + text[: shutil.get_terminal_size().columns - 1], end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if sys.stderr.isatty():
             print(ERASE_LINE, end="", file=sys.stderr, flush=True)
 
 
-def _run(contests: Sequence[Contest], calls: Sequence[Call], seed: int, time_scale: float | None) -> tuple[list[ReplayResult], bool]:
-    """What each fleet did, and whether the workload ran to its end on all of them."""
+def _run(
+    contests: Sequence[Contest], calls: Sequence[Call], arguments: Mapping[str, Any], outage: Outage | None = None
+) -> tuple[list[ReplayResult], bool]:
+    """What each fleet did, and whether the workload ran to its end on all of them. They have the outage at the same time."""
     from mmos.simulation.leap import loop_for
+    from mmos.simulation.replay import Replay
 
     replays: list[ReplayResult] = []
     progress = Progress(len(contests))
     try:
-        for contest in contests:
-            with asyncio.Runner(loop_factory=lambda: loop_for(time_scale)) as runner:
-                replayed, finished = runner.run(_replay(contest, calls, seed, progress))
+        for fleet, policy in contests:
+            make = partial(Replay, fleet, calls, policy=policy, outage=outage, seed=arguments["seed"], progress=progress)
+            with asyncio.Runner(loop_factory=lambda: loop_for(arguments["time_scale"])) as runner:
+                replayed, finished = runner.run(_replay(make))
             replays.append(replayed)
+            outage = replayed.outage or outage
             if not finished:
                 return replays, False
     finally:
@@ -187,11 +245,8 @@ def _run(contests: Sequence[Contest], calls: Sequence[Call], seed: int, time_sca
     return replays, True
 
 
-async def _replay(contest: Contest, calls: Sequence[Call], seed: int, progress: Progress) -> tuple[ReplayResult, bool]:
-    from mmos.simulation.replay import Replay
-
-    fleet, policy = contest
-    replay = Replay(fleet, calls, policy=policy, seed=seed, progress=progress)
+async def _replay(make: Callable[[], Replay]) -> tuple[ReplayResult, bool]:
+    replay = make()
     task = asyncio.ensure_future(replay.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM) if sys.platform != "win32" else ():
@@ -206,11 +261,17 @@ async def _replay(contest: Contest, calls: Sequence[Call], seed: int, progress: 
 # ---------------------------------------------------------------- what is shown
 
 
+def _document(arguments: Mapping[str, Any], calls: Sequence[Call], results: Sequence[Figures]) -> dict[str, Any]:
+    return {"version": 1, "seed": arguments["seed"], "calls": len(calls), "fleets": [one.to_json() for one in results]}
+
+
 def _print(sheets: Sequence[Table], files: Mapping[str, str | None]) -> None:
     for title, heads, rows in sheets:
         click.echo(style(title, "bold"))
         click.echo("\n".join(_aligned([heads, *rows])) + "\n")
-    click.echo("\n".join(f"{kind}: {path}" for kind, path in files.items() if path))
+    for kind, path in files.items():
+        if path:
+            click.echo(f"{kind}: {path}")
 
 
 def _print_problems(results: Sequence[Figures]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,9 @@ from mmos.rehearsal.host import Host
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.tokens import count
 from mmos.simulation.fleetfile import Machine, Machines
+from mmos.simulation.outages import Outage, Plug, plugged
 from mmos.simulation.residents import Residents
-from mmos.simulation.serving import serve_hosts, server_of
+from mmos.simulation.serving import server_of
 from mmos.simulation.trace import Call
 
 FRAME = 16
@@ -60,6 +62,8 @@ class ReplayResult:
     hosts: Sequence[Host]
     residents: Residents
     calls: list[ServedCall] = field(default_factory=list)
+    outage: Outage | None = None
+    """The one that happened."""
     job_sizes: Mapping[str, int] = field(default_factory=dict)
     """The number of calls of each job."""
 
@@ -80,6 +84,7 @@ class Replay:
         calls: Sequence[Call],
         *,
         policy: str = OURS,
+        outage: Outage | None = None,
         seed: int = 0,
         progress: Progress = lambda _replayed: None,
     ) -> None:
@@ -89,7 +94,10 @@ class Replay:
                 f"No host of {machines.name} has {', '.join(lacking)}.",
                 next_step="Add it to a host of the fleet file, or replace it with --model OLD=NEW.",
             )
+        random.seed(seed)  # pauses after failures have chance in them
         self._calls = calls
+        self._outage = outage
+        self._half_done = asyncio.Event()
         self._progress = progress
         self._loop = asyncio.get_running_loop()
         self._done = {call.id: asyncio.Event() for call in calls}
@@ -100,26 +108,44 @@ class Replay:
     async def run(self) -> ReplayResult:
         """Replay everything. After a cancellation, `result` has the calls so far."""
         hosts = self.result.hosts
-        async with serve_hosts(hosts, [0] * len(hosts)):
+        async with plugged(hosts) as plugs:
             servers = from_mapping(
                 {"orchestration": {"servers": {host.name: server_of(host) for host in hosts}, "arbiter": {"model": "any"}}}, environ={}
             ).servers()
             async with Fleet(seats_of_servers(servers, None), policy=self.result.policy) as fleet:
                 self._fleet = fleet
                 self._began = self._loop.time()
-                await self._all()
+                await self._all(plugs)
         return self.result
 
-    async def _all(self) -> None:
-        watching = asyncio.create_task(self.result.residents.watch(self._began))
+    async def _all(self, plugs: Mapping[str, Plug]) -> None:
+        beside = [asyncio.create_task(self.result.residents.watch(self._began))]
+        if self._outage is not None:
+            beside.append(asyncio.create_task(self._cut(self._outage, plugs[self._outage.host])))
         try:
             async with asyncio.TaskGroup() as group:
                 for call in self._calls:
                     group.create_task(self._one(call))
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             self.result.residents.close()
+
+    async def _cut(self, outage: Outage, plug: Plug) -> None:
+        """Take the power from a host and give it back."""
+        if outage.span is None:
+            await self._half_done.wait()
+        else:
+            await asyncio.sleep(self._began + outage.span[0] - self._loop.time())
+        start = self._loop.time() - self._began
+        end = outage.span[1] if outage.span else 1.5 * start
+        self.result.outage = Outage(outage.host, (start, end))
+        self.result.residents.look()
+        await plug.pull()
+        self.result.residents.look()
+        await asyncio.sleep(self._began + end - self._loop.time())
+        await plug.put_in()
 
     async def _one(self, call: Call) -> None:
         for name in call.after:
@@ -132,6 +158,8 @@ class Replay:
             result = ServedCall(call, start, self._loop.time() - self._began, error=f"{error.code}: {error.message}")
         self.result.calls.append(result)
         self._done[call.id].set()
+        if 2 * len(self.result.calls) >= len(self._calls):
+            self._half_done.set()
         self.result.residents.look()
         self._progress(self.result)
 
