@@ -12,7 +12,8 @@ from mmos.app.lifecycle import Watch
 from mmos.cli import hosts
 from mmos.cli.activity import expectation
 from mmos.cli.progress import Heartbeat, RunDisplay
-from mmos.fleet.fleet import Ask, Fleet, Observer
+from mmos.fleet.asking import Ask, Observer
+from mmos.fleet.fleet import Fleet
 from mmos.fleet.survey import survey
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
