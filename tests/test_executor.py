@@ -104,6 +104,7 @@ def test_ctrl_c_within_a_tool_is_not_swallowed() -> None:
 
 
 HOLDS_NOTHING = answer({"models": []})
+"""What a host answers when it is asked which models it has, and which are in memory."""
 """What it is asked before a load."""
 
 
@@ -116,7 +117,10 @@ async def test_arguments_that_cannot_be_written_down_are_a_fault_of_their_host()
     for _ in range(400):
         deep = [deep]
     calling = stream(done(message={"tool_calls": [call("act", {"x": deep})]}))
-    async with serving(HOLDS_NOTHING, *[calling] * 8) as wire, mmos.open(on_wire(wire.url), tools=[raising(ValueError())]) as app:
+    async with (
+        serving(HOLDS_NOTHING, HOLDS_NOTHING, *[calling] * 8) as wire,
+        mmos.open(on_wire(wire.url), tools=[raising(ValueError())]) as app,
+    ):
         answer = await app.run("Go.")
     assert answer.status == "failed"
     assert answer.reason is not None
@@ -131,7 +135,7 @@ async def test_a_host_that_hands_out_the_same_id_every_turn_does_no_harm() -> No
         return text
 
     turns = [stream(done(message={"tool_calls": [call("note", {"text": text}, id="call_0")]})) for text in "ab"]
-    async with serving(HOLDS_NOTHING, *turns, stream(done("Noted."))) as wire:
+    async with serving(HOLDS_NOTHING, HOLDS_NOTHING, *turns, stream(done("Noted."))) as wire:
         async with mmos.open(on_wire(wire.url), tools=[note]) as app:
             answer = await app.run("Go.")
         assert (answer.text, notes, len(answer.view.finished_calls)) == ("Noted.", ["a", "b"], 2)

@@ -311,7 +311,7 @@ async def test_a_host_that_answers_nothing_gets_no_card() -> None:
 
 
 async def test_a_probe_that_fails_says_nothing_of_the_window() -> None:
-    looks = 1  # at what is in memory, before the first call
+    looks = 3  # at the models, at what is in memory, and at the size of this one, before the first call
     card = await failing(Fault("refuse", after=looks + len(CASES)), model([in_tools(case) for case in CASES]), probe=True)
     assert card.window_held is None
     assert card.channels["tools"].right == 10
