@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import mmos
+from mmos.config.load import from_mapping
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Host, Model, serve, until
 
@@ -66,3 +67,14 @@ async def test_a_window_counts_for_what_fits_so_no_host_pushes_a_model_out_by_su
     assert (host.loads, host.swaps) == (4, 2)
     assert len(host.requests.to("/api/generate")) == 2
     assert len(host.requests.to("/api/show")) == 3
+
+
+async def test_where_mmos_may_not_unload_the_host_chooses_who_leaves() -> None:
+    host = Host("box", [Model.scripted(name, ["So."], repeat=True, size=6 * GB) for name in "ab"], vram_gb=8.0)
+    async with serve(host) as url:
+        config = {"servers": {"box": {"url": url, "vram_gb": 8}}, "arbiter": {"model": "a"}, "gpu": {"auto_unload": False}}
+        async with mmos.Fleet.open(from_mapping({"orchestration": config}, environ={})) as fleet:
+            for name in "abab":
+                assert (await fleet.ask(name, [{"role": "user", "content": "How?"}], num_ctx=4096)).text == "So."
+    assert (host.loads, host.swaps) == (4, 3)
+    assert not host.requests.to("/api/generate")

@@ -27,6 +27,8 @@ def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: flo
     config = hosts if isinstance(hosts, Config) else _config_of(hosts)
     orchestration = config.orchestration
     seats = seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud)
+    for seat in seats:
+        seat.unloads = orchestration.gpu.auto_unload
     return {
         "seats": seats,
         "timeouts": timeouts_of(orchestration),

@@ -361,7 +361,7 @@ class Dispatcher:
 
 def _machine(seat: Seat) -> Machine:
     abilities = seat.host.abilities
-    return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded)
+    return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded, unloads=seat.unloads)
 
 
 def residents_of(models: Sequence[Loaded]) -> list[Resident]:

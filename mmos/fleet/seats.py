@@ -25,6 +25,8 @@ class Seat:
     allow_cloud: bool = False
     """Whether prompts may leave through it, to a model that runs in a cloud."""
     waker: Waker | None = None
+    unloads: bool = True
+    """Whether MMOS may unload a model there to make room for another."""
     in_flight: Counter[str] = field(default_factory=Counter)
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""

@@ -64,6 +64,8 @@ class Machine:
     """None: it is learned from the models that the host pushes out."""
     loads: bool = True
     """Whether it can be told to load and to unload. If not, all its models count as loaded."""
+    unloads: bool = True
+    """Whether MMOS may unload a model to make room for another. If not, the host decides which one leaves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,10 @@ class Plans:
             yield self._begin(host, plan, now)
 
     def _is_try(self, plan: Plan) -> bool:
-        """Whether the model may fit beside its victims after all, in a memory of unknown size. Then the host decides who must leave, and shows how large it is."""
+        """Whether the host decides who must leave: MMOS may not, or the model may fit beside its victims after all, in a memory of unknown size."""
         copy, host = plan.copy, plan.copy.host
+        if not host.machine.unloads:
+            return bool(plan.victims) and copy.state is State.ABSENT
         beside = [other.bytes() for other in host.residents if other is not copy]
         return bool(plan.victims) and copy.state is State.ABSENT and host.memory.may_fit(copy.claim(plan.window), beside)
 
