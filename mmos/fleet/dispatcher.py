@@ -75,8 +75,6 @@ class Dispatcher:
         """By host and model: loads that no call has had yet."""
         self.notices = Notices(lambda calls: self._engine.outlooks(calls, self.now), self._scale)
         self.swaps = Swaps(self._look, lambda: self.now)
-        self._swapped: set[tuple[str, str]] = set()
-        """Those of them that have ended, and pushed another model out."""
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_look: asyncio.TimerHandle | None = None
@@ -230,11 +228,10 @@ class Dispatcher:
         return False
 
     def _grant(self, send: Send, *, loads: bool = False, emptied: bool = False) -> None:
-        seat, key = self.by_name[send.host], (send.host, send.model)
+        seat = self.by_name[send.host]
         seat.in_flight[send.model] += 1
-        load = self._ordered.pop(key, None) if self._ordered else None
-        place = Place(seat, send, loads, emptied, load, key in self._swapped, seat.residents.stays, self.now)
-        self._swapped.discard(key)
+        load = self._ordered.pop((send.host, send.model), None) if self._ordered else None
+        place = Place(seat, send, loads, emptied, load, seat.residents.stays, self.now)
         self._places[send.attempt] = self._granted[send.call.id] = place
         if send.terms.wait > 0:
             self.notices.start()
@@ -299,8 +296,7 @@ class Dispatcher:
             self._engine.load_failed(load.host, load.model, "error", self.now)
         else:
             self._engine.loaded(load.host, load.model, self.now - since, self.now)
-            if await self.swaps.ended(seat, load.model, since, emptied=emptied):
-                self._swapped.add((load.host, load.model))
+            await self.swaps.ended(seat, load.model, since, emptied=emptied)
         self._pump()
 
     # ------------------------------------------------------------ what hosts have

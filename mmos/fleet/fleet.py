@@ -298,7 +298,7 @@ class Fleet:
         placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.reasons, "took": took}
         if window != needed:
             placement["window"] = window
-        if place.swapped or (reply.usage.loaded and await self._dispatcher.swaps.after(place)):
+        if await self._dispatcher.swaps.told(place, loaded=reply.usage.loaded):
             placement["swap"] = True
         return Reply(reply.message, reply.model, reply.host, reply.usage, reply.done_reason, placement), figures(reply.usage)
 

@@ -33,8 +33,6 @@ class Place:
     """Whether MMOS unloaded another model for that."""
     load: Load | None = None
     """The load of its model that was decided last, if no call has had it yet."""
-    swapped: bool = False
-    """Whether that load has ended already, and pushed another model out."""
     held: Mapping[str, Stay] = field(default_factory=dict)
     """What the host was known to hold when the call was sent."""
     sent: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Swaps:
     """What was in memory before a load of each host and model."""
     _counted: dict[tuple[str, str], float] = field(default_factory=dict)
     """When the newest load of each was counted."""
+    untold: Counter[str] = field(default_factory=Counter)
+    """For each host, the swaps that no reply has reported yet."""
 
     async def foresee(self, seat: Seat, model: str, *, alone: bool) -> None:
         """Note what a host holds, before a call that may load a model. When other calls run there (not `alone`), the load may be under way, and an earlier note counts."""
@@ -40,21 +43,27 @@ class Swaps:
         if alone or (seat.name, model) not in self._before:
             self._before[seat.name, model] = seat.residents.stays
 
-    async def after(self, place: Place) -> bool:
-        """Whether the load that a call reports was a swap. When several calls waited for one load, only one counts it."""
-        self._before.setdefault((place.seat.name, place.send.model), place.held)
-        return await self.ended(place.seat, place.send.model, place.sent, emptied=place.emptied, since=place.begun)
+    async def told(self, place: Place, *, loaded: bool) -> bool:
+        """Whether a reply reports a swap: that of its own load, if it was `loaded`, or one for which no call waited."""
+        seat, model = place.seat, place.send.model
+        if loaded:
+            self._before.setdefault((seat.name, model), place.held)
+            await self.ended(seat, model, place.sent, emptied=place.emptied, since=place.begun)
+        if not self.untold[seat.name]:
+            return False
+        self.untold[seat.name] -= 1
+        return True
 
-    async def ended(self, seat: Seat, model: str, sent: float, *, emptied: bool, since: float | None = None) -> bool:
-        """Whether a load was a swap. `emptied`: MMOS unloaded a model for it. `since`: the load had ended by then."""
+    async def ended(self, seat: Seat, model: str, sent: float, *, emptied: bool, since: float | None = None) -> None:
+        """Count a load. When several calls waited for one, it counts once. `emptied`: MMOS unloaded a model for it. `since`: it had ended by then."""
         key, before = (seat.name, model), self._before.pop((seat.name, model), {})
         if self._counted.get(key, -math.inf) > sent:
-            return False
+            return
         self._counted[key] = self.now()
         found = emptied or (bool(before) and await self._has_left(seat, model, before, self.now() if since is None else since))
         seat.residents.loaded(model, self.now())
         seat.swaps += found
-        return found
+        self.untold[seat.name] += found
 
     async def _has_left(self, seat: Seat, model: str, before: Mapping[str, Stay], since: float) -> bool:
         """Whether one of the models that were there before was pushed out.
