@@ -58,7 +58,7 @@ class Dispatcher:
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
-        self._loads = Loads(self._engine, lambda: self.now, self._pump)
+        self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
         self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -254,6 +254,12 @@ class Dispatcher:
     def _set_timer(self, now: float) -> None:
         """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
         moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 else None  # one host has no other to recall a call for
+    def _outlived(self, place: Place | None) -> None:
+        """A load without its call has ended, if there is a `place`, or it was lost."""
+        if place is not None:
+            self._start(self.swaps.ended(place.seat, place.send.model, place.sent, emptied=place.emptied, since=place.begun))
+        self._pump()
+
         if moment is None:
             return
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 class Loads:
     """The requests whose calls have left during a load. The host loads the model only while one is open."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float], ended: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], float], ended: Callable[[Place | None], None]) -> None:
         self._engine = engine
         self._now = now
         self._ended = ended
@@ -50,9 +50,10 @@ class Loads:
                 return  # a call that was sent later has shown it
             if place.begun is not None or not (task.cancelled() or error):
                 self._engine.loaded(host, model, self._now() - since, self._now())
+                self._ended(place)
             else:
                 self._engine.upkeep.lost(host, model, self._now())
-            self._ended()
+                self._ended(None)
 
         place.abandon(task.cancel)
         self._tasks[key] = task
