@@ -202,7 +202,7 @@ async def _in_time(participants: Participants, scope: Scope) -> str:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        message = f"The run did not finish within {seconds:g} s."
+        message = " ".join([f"The run did not finish within {seconds:g} s.", *scope.view.cut_off.values()])
         raise LimitReached(message, limit="timeout", next_step="Allow more time with --timeout.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mmos.errors import HostError
+from mmos.fleet.account import Account
 from mmos.fleet.notices import OnWait
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.names import canonical
@@ -55,6 +56,8 @@ class Ask:
     """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
     others: tuple[ChatRequest, ...] = ()
     """The same request to other models. Whichever model can answer first gets the call."""
+    account: Account = field(default_factory=Account)
+    """Where the call has spent its time."""
 
     def request_for(self, model: str) -> ChatRequest:
         """The request to a model, by its canonical name."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from mmos import messages
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
+from mmos.fleet.account import Account
 from mmos.fleet.census import Census
 from mmos.fleet.learned import Learned
 from mmos.fleet.loads import Loads
@@ -103,7 +104,7 @@ class Dispatcher:
             return window
         return self._engine.profiles.sent(place.seat.name, place.send.model, window)
 
-    async def take(self, call: Call, requests: Sequence[ChatRequest]) -> Place:
+    async def take(self, call: Call, requests: Sequence[ChatRequest], account: Account) -> Place:
         """A place for the call, as soon as the engine gives it one. `requests`: the call to each of its models."""
         for model, request in zip(call.models, requests, strict=True):
             options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
@@ -113,6 +114,8 @@ class Dispatcher:
         self._engine.submit(call, now)
         self._open.add(call.id)
         self._pump()
+        if call.id not in self._granted:
+            account.waits(self._engine.ahead(call.id))
         return await self.again(call.id)
 
     async def again(self, call: str) -> Place:
@@ -251,15 +254,15 @@ class Dispatcher:
         self._grant(send, loads=True, emptied=emptied)
         return True
 
-    def _set_timer(self, now: float) -> None:
-        """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
-        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 else None  # one host has no other to recall a call for
     def _outlived(self, place: Place | None) -> None:
         """A load without its call has ended, if there is a `place`, or it was lost."""
         if place is not None:
             self._start(self.swaps.ended(place.seat, place.send.model, place.sent, emptied=place.emptied, since=place.begun))
         self._pump()
 
+    def _set_timer(self, now: float) -> None:
+        """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
+        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 else None  # one host has no other to recall a call for
         if moment is None:
             return
         loop = asyncio.get_running_loop()

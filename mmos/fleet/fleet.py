@@ -11,14 +11,14 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from mmos.config.load import Config
 from mmos.config.windows import Windows
-from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
+from mmos.errors import HostError, UsageError, WindowExceeded
 from mmos.fleet import arguments
 from mmos.fleet.asking import Ask, Listener
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher, figures
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import known_fault, lacking, nobody, silent, without_cloud
+from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, silent, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
@@ -162,7 +162,7 @@ class Fleet:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise HostTimeout(f"{request.model} did not answer within {deadline:g} s.", stage="total", model=request.model) from error
+            raise overdue(request.model, deadline or 0.0, ask.account) from error
         self._count(reply.model if others else request.model, weight, reply.usage.prompt_tokens)
         return reply
 
@@ -219,8 +219,10 @@ class Fleet:
             place = await self._place(wish, ask, tries)
             while True:
                 try:
-                    return await self._attempt(place, call)
+                    return await self._attempt(place, ask, call)
                 except Recalled:
+                    ask.account.failed("no progress")
+                    ask.account.waits()
                     ask.observer.failed(place.seat.name, silent(place.seat.name, place.send.model))
                     place = await self._dispatcher.again(wish.id)
                 except HostError as error:
@@ -247,14 +249,16 @@ class Fleet:
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""
         if not tries.hosts:
-            raise nobody(" or ".join(ask.models), tries.errors)
+            raise nobody(" or ".join(ask.models), tries.errors, ask.account.tried())
         while not (hosts := tries.ready(self._clock())):
+            ask.account.pauses()
             self._dispatcher.withdraw(wish.id)
             await asyncio.sleep(tries.pause(self._clock()))
         call = wish if hosts == wish.hosts else replace(wish, hosts=hosts)
-        return await self._dispatcher.take(call, (ask.request, *ask.others))
+        return await self._dispatcher.take(call, (ask.request, *ask.others), ask.account)
 
-    async def _attempt(self, place: Place, call: Attempt[Result]) -> Result:
+    async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
+        ask.account.is_on(place.seat.name)
         with place:
             result, usage = await self._dispatcher.carry(place, call(place))
         self._dispatcher.finished(place, usage)
@@ -265,6 +269,7 @@ class Fleet:
         """An attempt failed. Raises the error if nobody can serve the call, or the caller can use what came."""
         name, others = place.seat.name, len(tries.hosts) > 1 or tries.several
         _log.info("call_failed", host=name, model=place.send.model, code=error.code)
+        ask.account.failed(error.code)
         ask.observer.failed(name, error)
         self._dispatcher.failed(place, failure_of(error, several=tries.several) if others else None, getattr(error, "retry_after", None))
         if ask.observer.takes(error) or is_final(error, ask.request, others=others):

@@ -7,6 +7,7 @@ from shlex import quote
 
 from mmos.config.wording import nearest
 from mmos.errors import CloudRefused, HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
+from mmos.fleet.account import Account
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.waking import may_sleep
 
@@ -14,12 +15,12 @@ MOST_MODELS = 6
 """How many models of a host a message names."""
 
 
-def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
-    """The error when no host can serve a model. It has each host's error, and their code when all have the same."""
+def nobody(model: str, errors: Mapping[str, HostError], tried: str = "") -> HostError:
+    """The error when no host can serve a model. It has each host's error, and their code when all have the same. `tried`: which hosts, in order."""
     alone = len(errors) == 1
     lines = [one.message if alone or one.message.startswith(f"{name} ") else f"{name}: {one.message}" for name, one in errors.items()]
     error = NoHost(
-        f"No host can serve {model}. {' '.join(lines)}",
+        f"No host can serve {model}. {' '.join(lines)}{f' MMOS tried {tried}.' if tried else ''}",
         said=errors,
         model=model,
         partial=max((fault.partial for fault in errors.values()), key=len, default=""),
@@ -28,6 +29,17 @@ def nobody(model: str, errors: Mapping[str, HostError]) -> HostError:
     codes = {fault.code for fault in errors.values()}
     error.code = codes.pop() if len(codes) == 1 else error.code
     return error
+
+
+def overdue(model: str, seconds: float, account: Account) -> HostTimeout:
+    """The error when a caller has waited long enough. It shows where the call spent the time."""
+    spent = account.spent()
+    return HostTimeout(
+        f"{model} did not answer within {seconds:g} s{f': {spent}' if spent else ''}.",
+        stage="total",
+        model=model,
+        next_step="`mmos hosts` shows what the hosts do. Allow more time, or run less at once.",
+    )
 
 
 def silent(host: str, model: str) -> HostTimeout:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
-from mmos.errors import HostError, HostTimeout, WindowExceeded
+from mmos.errors import HostError, WindowExceeded
 from mmos.fleet.asking import Ask
 from mmos.fleet.delay import Delay
+from mmos.fleet.refusals import overdue
 from mmos.hosts.face import Installed
 from mmos.messages import Reply
 from mmos.participant.recorder import Recorder
@@ -98,7 +99,8 @@ class Record(Wrapper):
         try:
             return await self.models.serve(ask)
         except asyncio.CancelledError:
-            ask.observer.record_failure("", "cancelled", "The call was cancelled.")
+            spent = ask.account.spent()
+            ask.observer.record_failure("", "cancelled", f"The call was cancelled after {spent}." if spent else "The call was cancelled.")
             raise
 
 
@@ -114,9 +116,9 @@ class Patience(Wrapper):
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            ask.observer.record_failure("", "host_timeout", f"No reply within {ask.seconds:g} s.")
-            model = ask.request.model
-            raise HostTimeout(f"{model} did not answer within {ask.seconds:g} s.", model=model) from error
+            late = overdue(ask.request.model, ask.seconds, ask.account)
+            ask.observer.record_failure("", late.code, late.message)
+            raise late from error
 
 
 class Progress(Wrapper):

@@ -372,6 +372,11 @@ class Engine:
         """The same for several calls, without those that do not wait."""
         return outlooks(self._ledger, self._loader(now), (self._calls[call] for call in calls if call in self._calls), now)
 
+    def ahead(self, call: str) -> int:
+        """How many calls are before a call in its line."""
+        waiting = self._calls[call]
+        return 0 if waiting.line is None else waiting.line.position(waiting)
+
     def standing(self, now: float) -> Standing:
         return standing(self._ledger, self._lines.values(), now)
 

@@ -121,6 +121,8 @@ class RunView:
     """How often MMOS stopped a turn of each lane because it repeated itself."""
     partial_texts: dict[str, str] = field(default_factory=dict)
     """For each lane, the text so far of a reply that broke off."""
+    cut_off: dict[str, str] = field(default_factory=dict)
+    """For each lane, where its newest request was when it was cancelled."""
     artifacts: dict[str, events.ArtifactKept] = field(default_factory=dict)
     questions: dict[str, events.QuestionAsked] = field(default_factory=dict)
     answers: dict[str, events.QuestionAnswered] = field(default_factory=dict)
@@ -199,6 +201,7 @@ def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
 
 def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.requests += 1
+    view.cut_off.pop(event.lane, None)
     view.estimates[event.ask] = event.estimate
     view.turns += event.lane == view.lane
 
@@ -226,6 +229,8 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
 def _model_failed(view: RunView, event: events.ModelFailed) -> None:
     if event.partial:
         view.partial_texts[event.lane] = event.partial
+    if event.code == "cancelled":
+        view.cut_off[event.lane] = f"{event.role}: {event.detail}"
 
 
 def _call_started(view: RunView, event: events.CallStarted) -> None:
