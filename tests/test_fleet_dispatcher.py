@@ -81,12 +81,12 @@ def test_after_any_mix_all_places_are_free_and_no_call_is_lost_or_answered_twice
                     task.cancel()
                 await settled(1)
             results = await asyncio.gather(*tasks, return_exceptions=True)
+            await until(lambda: not any(desk.open for desk in desks))  # a load may outlive its call
             for number, result in enumerate(results):
                 answers = sum(desk.answered[str(number)] for desk in desks)
                 assert isinstance(result, Reply | MmosError | asyncio.CancelledError)
                 assert answers == 1 if isinstance(result, Reply) else answers <= isinstance(result, asyncio.CancelledError)
                 assert not isinstance(result, Reply) or result.text == str(number)
-            assert [desk.open for desk in desks] == [[], [], []]
             assert [seat.in_flight.total() for seat in fleet.seats] == [0, 0, 0]
             await every_place_is_free(fleet, desks, slots)
 

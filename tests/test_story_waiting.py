@@ -62,7 +62,7 @@ async def test_calls_in_line_see_their_places_and_those_that_are_served_at_once_
         await fleet.serve(ask("Warm up", Observer()))
         await fleet.serve(ask("At once", first))
         assert first.seen == []
-    async with one_host(0.0, 80) as fleet:
+    async with one_host(0.0, 200) as fleet:
         await fleet.serve(ask("Warm up", Observer()))
         running = asyncio.create_task(fleet.serve(ask("1", first)))
         tasks = [asyncio.create_task(fleet.serve(ask(str(number), waiter))) for number, waiter in enumerate(waiters)]
