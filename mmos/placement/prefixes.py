@@ -13,7 +13,7 @@ SIMILAR = 0.1
 """The share of a prompt that a slot must hold, so that the call takes that slot."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
     """A slot with the prompt that it had last."""
 
@@ -35,15 +35,22 @@ class Slot:
 class Prefixes:
     """The slots of one loaded model. A call gets the free one that holds most of its prompt, or the one that was not used for longest."""
 
-    __slots__ = ("_slots",)
+    __slots__ = ("_by_attempt", "_by_session", "_capacity", "_free")
 
     def __init__(self, capacity: int) -> None:
-        self._slots = [Slot() for _ in range(capacity)]
+        self._capacity = capacity
+        self.clear()
+
+    def clear(self) -> None:
+        self._free = dict.fromkeys(Slot() for _ in range(self._capacity))
+        """The one that was not used for longest comes first."""
+        self._by_attempt: dict[int, Slot] = {}
+        self._by_session: dict[str, Slot] = {}
 
     @property
     def sessions(self) -> list[str]:
-        """The sessions whose prompts are in free slots."""
-        return [slot.session for slot in self._slots if slot.session and not slot.attempt]
+        """The sessions whose prompts are in free slots, the newest last."""
+        return [slot.session for slot in self._free if slot.session]
 
     def outlook(self, call: Call, now: float, returning: float) -> tuple[float, float]:
         """How many tokens of a call's prompt it would find, and how many another session would have to read again.
@@ -59,23 +66,32 @@ class Prefixes:
     def take(self, attempt: int, call: Call, output: float, now: float) -> None:
         """A call was sent: its prompt takes a slot."""
         slot = self._slot(call)
+        self._by_attempt.pop(slot.attempt, None)
+        if self._by_session.get(slot.session) is slot:
+            del self._by_session[slot.session]
         slot.session, slot.tokens = call.session, call.prompt_tokens + output
         slot.head, slot.head_tokens = call.head, call.head_tokens
         slot.used, slot.attempt = now, attempt
+        self._free.pop(slot, None)
+        self._by_attempt[attempt] = slot
+        if slot.session:
+            self._by_session[slot.session] = slot
 
     def release(self, attempt: int, now: float) -> None:
         """A call has ended. Its prompt stays."""
-        for slot in self._slots:
-            if slot.attempt == attempt:
-                slot.used, slot.attempt = now, 0
-
-    def clear(self) -> None:
-        self._slots = [Slot() for _ in self._slots]
+        slot = self._by_attempt.pop(attempt, None)
+        if slot is not None:
+            slot.used, slot.attempt = now, 0
+            self._free[slot] = None
 
     def _slot(self, call: Call) -> Slot:
-        slots = self._slots
-        if len(slots) == 1:
-            return slots[0]
-        free = [slot for slot in slots if not slot.attempt] or slots
-        best = max(free, key=lambda slot: slot.holds(call))
-        return best if best.holds(call) > SIMILAR * call.prompt_tokens else min(free, key=lambda slot: slot.used)
+        if not self._free:  # a call waits for the slot that gets free first, which nobody knows
+            return self._by_session.get(call.session) or min(self._by_attempt.values(), key=lambda slot: slot.used)
+        least, mine = SIMILAR * call.prompt_tokens, self._by_session.get(call.session)
+        if mine is not None and mine in self._free and mine.holds(call) > least:
+            return mine
+        if call.head:
+            best = max(self._free, key=lambda slot: slot.holds(call))
+            if best.holds(call) > least:
+                return best
+        return next(iter(self._free))
