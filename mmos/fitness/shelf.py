@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import orjson
 from mmos.errors import StateError, UsageError
 from mmos.files import content
 from mmos.fitness.card import Card
-from mmos.journal.folder import make
+from mmos.journal.folder import make, write
 from mmos.names import canonical
 
 MOST_BYTES = 1 << 20
@@ -32,15 +31,12 @@ class Shelf:
         return cls(state / "fitness")
 
     def put(self, card: Card) -> Path:
-        """Write a card in place of an older one. Readers never see a half-written card."""
+        """Write a card in place of an older one."""
         path = self._path(card.model, card.host)
-        fresh = path.with_suffix(f".{os.urandom(8).hex()}.new")
         try:
             make(self.folder.parent)
             self.folder.mkdir(exist_ok=True)
-            with fresh.open("xb") as file:  # never through a link
-                file.write(orjson.dumps(card.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            fresh.replace(path)
+            write(path, card.document())
         except OSError as error:
             message = f"MMOS cannot write the fitness card to {self.folder}: {(error.strerror or str(error)).lower()}."
             raise StateError(message, next_step="Name another state folder with --state.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from hashlib import blake2b
@@ -14,7 +13,7 @@ import orjson
 from mmos.errors import StateError, UsageError
 from mmos.files import content
 from mmos.fleet.seats import Seat
-from mmos.journal.folder import make
+from mmos.journal.folder import make, write
 from mmos.logs import logger
 from mmos.placement.engine import Engine
 
@@ -73,7 +72,8 @@ class Learned:
             hosts[key] = {"used": int(self._wall()), "memory": engine.estimates.of_host(seat.name), "models": models}
         document = {"version": VERSION, "hosts": dict(list(hosts.items())[-MOST_HOSTS:])}
         try:
-            _replace(self._path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            make(self._path.parent)
+            write(self._path, document)
         except (OSError, StateError) as error:
             _log.warning("fleet_file_not_written", file=str(self._path), error=str(error))
 
@@ -114,15 +114,3 @@ def _key(seat: Seat) -> str:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file in place of an older one. Readers never see a half-written file."""
-    make(path.parent)
-    fresh = path.with_suffix(f".{os.urandom(8).hex()}.new")
-    try:
-        with fresh.open("xb") as file:  # never through a link
-            file.write(data)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from mmos.errors import StateDamaged, UsageError
 from mmos.files import content
 from mmos.gpus import processes
 from mmos.journal import faults
-from mmos.journal.folder import make
+from mmos.journal.folder import make, write
 from mmos.journal.process import FileLock
 
 FILE = "gpus.json"
@@ -75,16 +74,9 @@ class Claims:
             claims = self.read()
             yield claims
             with faults.told(self.folder / FILE):
-                self._write(claims)
+                write(self.folder / FILE, {"version": 1, "claims": [asdict(claim) for claim in claims]})
         finally:
             lock.release()
-
-    def _write(self, claims: Iterable[Claim]) -> None:
-        fresh = self.folder / f"{FILE}.{os.urandom(8).hex()}.new"
-        document = {"version": 1, "claims": [asdict(claim) for claim in claims]}
-        with fresh.open("xb") as file:  # never through a link
-            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        fresh.replace(self.folder / FILE)
 
 
 def _claim(entry: Any) -> Claim:

@@ -1,9 +1,12 @@
-"""Creates the state folder: readable for its owner only, and kept out of repositories. Refuses one that leads elsewhere."""
+"""Creates the state folder: readable for its owner only, and kept out of repositories. Refuses one that leads elsewhere. Writes documents in it."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
+
+import orjson
 
 from mmos.errors import StateError
 
@@ -40,3 +43,14 @@ def _wrong(path: Path, what: str) -> StateError:
         f"{path}: this is {what}. MMOS does not use it.",
         next_step="Find out who made it and remove it, or name another folder with --state.",
     )
+
+
+def write(path: Path, document: object) -> None:
+    """Write a JSON document of a state folder in place of an older one. Readers never see a half-written file."""
+    fresh = path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
+    try:
+        with fresh.open("xb") as file:  # never through a link
+            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
