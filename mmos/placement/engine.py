@@ -162,9 +162,7 @@ class Engine:
 
     def insist(self, call: Call, now: float) -> None:
         """A call does not wait for hosts that failed. When all its hosts are closed to it, the one that would open first takes it."""
-        copies = [
-            copy for model in call.models for copy in self._ledger.by_model.get(model, ()) if not call.hosts or copy.host.name in call.hosts
-        ]
+        copies = self._ledger.having(call.models, call.hosts)
         first = min(copies, key=lambda copy: (copy.closed_until, copy.host.name), default=None)
         if first is not None and first.closed_until > now:
             first.refused = first.host.breaker.until = now

@@ -36,21 +36,20 @@ def _seconds(ledger: Ledger, choice: Choice, now: float) -> Iterator[tuple[float
     call, here = choice.waiting.call, choice.copy.host
     weighed = {copy: prices for prices, copy in choice.weighed}
     output = ledger.output(call, choice.copy.model)
-    for model in call.models:
-        for copy in ledger.by_model.get(model, ()):
-            host = copy.host
-            if host is here or (call.hosts and host.name not in call.hosts):
-                continue
-            if host.breaker.until > now or copy.refused > now:
-                yield float("inf"), host.name, copy, None
-                continue
-            prices = weighed.get(copy)
-            if prices is None and copy.serves and not 0 < copy.window < call.window:
-                prices = price(ledger, copy, choice.waiting, now, 0.0)
-            if prices is None:
-                yield copy.load + copy.seconds(call.prompt_tokens, output), host.name, copy, None
-            else:
-                yield prices[0] + prices[1] + prices[2] + prices[5], host.name, copy, prices
+    for copy in ledger.having(call.models, call.hosts):
+        host = copy.host
+        if host is here:
+            continue
+        if copy.closed_until > now:
+            yield float("inf"), host.name, copy, None
+            continue
+        prices = weighed.get(copy)
+        if prices is None and copy.serves and not 0 < copy.window < call.window:
+            prices = price(ledger, copy, choice.waiting, now, 0.0)
+        if prices is None:
+            yield copy.load + copy.seconds(call.prompt_tokens, output), host.name, copy, None
+        else:
+            yield prices[0] + prices[1] + prices[2] + prices[5], host.name, copy, prices
 
 
 def _alternative(chosen: Price, found: tuple[float, str, Copy, Price | None]) -> Alternative:

@@ -241,6 +241,10 @@ class Ledger:
         self.returning = 0.5
         """The share of calls that continue a session."""
 
+    def having(self, models: Iterable[str], hosts: Collection[str] = ()) -> list[Copy]:
+        """The copies of some models, in memory or not. `hosts`: only on these; empty: on any."""
+        return [copy for model in models for copy in self.by_model.get(model, ()) if not hosts or copy.host.name in hosts]
+
     def meet(self, call: Call) -> None:
         """Learn how many calls continue a session."""
         if not call.session:

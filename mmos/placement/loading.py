@@ -178,10 +178,9 @@ class Loader:
         _, hosts, window, _ = line.kind
         copies = [
             copy
-            for copy in self._ledger.by_model.get(model, ())
+            for copy in self._ledger.having((model,), hosts)
             if copy.host.obeys
             and copy.host.plan is None
-            and (not hosts or copy.host.name in hosts)
             and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
             and copy.refused <= self._now
             and copy.host.takes_calls(self._now)
@@ -338,10 +337,8 @@ class Loader:
 
     def _next_fastest(self, pool: Pool, host: Host) -> float:
         """The time of a usual call where the model would be loaded next."""
-        copies = [
-            copy for model in pool.models for copy in self._ledger.by_model.get(model, ()) if copy.host is not host and pool.allows(copy)
-        ]
-        return min(map(pool.seconds, copies), default=math.inf)
+        copies = self._ledger.having(pool.models, pool.hosts)
+        return min((pool.seconds(copy) for copy in copies if copy.host is not host), default=math.inf)
 
     def _busiest(self, copy: Copy) -> Pool | None:
         """The longest queue before a copy."""

@@ -48,8 +48,5 @@ class Overdue:
 
     def _elsewhere(self, flight: Flight, now: float) -> bool:
         call = flight.waiting.call
-        return any(
-            copy.host is not flight.copy.host and copy.closed_until <= now and (not call.hosts or copy.host.name in call.hosts)
-            for model in call.models
-            for copy in self._ledger.by_model.get(model, ())
-        )
+        copies = self._ledger.having(call.models, call.hosts)
+        return any(copy.host is not flight.copy.host and copy.closed_until <= now for copy in copies)

@@ -46,8 +46,7 @@ class Sender:
 
     def _serving(self, line: Line) -> list[Copy]:
         models, hosts, window, _ = line.kind
-        copies = (copy for model in models for copy in self._ledger.by_model.get(model, ()))
-        return [copy for copy in copies if copy.serves and (not hosts or copy.host.name in hosts) and copy.holds(window)]
+        return [copy for copy in self._ledger.having(models, hosts) if copy.serves and copy.holds(window)]
 
     def forget(self, line: Line) -> None:
         self._servers.pop(line, None)
@@ -69,13 +68,9 @@ class Sender:
     def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
         """What a classic policy does: it sends each call at once, to any host that has the model."""
         models, hosts, _, _ = line.kind
+        having = self._ledger.having(models, hosts)
         for waiting in list(line):
-            copies = [
-                copy
-                for model in models
-                for copy in self._ledger.by_model.get(model, ())
-                if (not hosts or copy.host.name in hosts) and copy.refused <= now and copy.host.takes_calls(now)
-            ]
+            copies = [copy for copy in having if copy.refused <= now and copy.host.takes_calls(now)]
             if not copies:
                 return
             copy = pick(policy, copies, waiting.call, memo)

@@ -21,7 +21,7 @@ class Wait(NamedTuple):
 
 def expected_wait(ledger: Ledger, lines: Iterable[Line], model: str, hosts: Collection[str], now: float) -> Wait | None:
     """The shortest wait, behind the calls that wait already. None: nobody knows, because it is best where the model was never loaded."""
-    copies = [copy for copy in ledger.by_model.get(model, ()) if (not hosts or copy.host.name in hosts) and copy.closed_until <= now]
+    copies = [copy for copy in ledger.having((model,), hosts) if copy.closed_until <= now]
     serving = [copy for copy in copies if copy.serves]
     ahead = sum(len(line) for line in lines if model in line.kind[0]) / max(1, len(serving))
     waits = [(copy.free_at(now, ahead), copy) for copy in serving]
