@@ -38,9 +38,8 @@ from mmos.placement.waiting import Wait, expected_wait
 
 TICK = 1.0
 """Seconds after which waiting calls are looked at again, although nothing happened."""
-WEIGHED = 1
-"""Lines whose loads are weighed in one decision, so that it takes less than a millisecond. The others have their turn after `SOON`."""
 SOON = 0.02
+"""Seconds after which the loads of the next line are weighed."""
 CROWDING = 0.2
 """The weight of a new call in a line's mean of what its calls cost other sessions."""
 CROWDED = 0.1
@@ -284,7 +283,7 @@ class Engine:
         waiting.sort(key=lambda line: self._sender.turn(line, now))
         made += self._plans.steps(self._lines.values(), now)
         made += self._sends(waiting, now)
-        for plan in self._loads(waiting, now):
+        if (plan := self._load(waiting, now)) is not None:
             self._plans.adopt(plan, now)
         made += self._plans.steps(self._lines.values(), now)
         return made
@@ -338,19 +337,16 @@ class Engine:
 
     # ------------------------------------------------------------ loads
 
-    def _loads(self, lines: Sequence[Line], now: float) -> Iterator[Plan]:
+    def _load(self, lines: Sequence[Line], now: float) -> Plan | None:
+        """Weigh the loads of one line, so that a decision takes less than a millisecond. The others have their turn after `SOON`."""
         crowded = [line for line in self._lines.values() if not len(line) and line.displaced * line.flow.rate(now) > CROWDED]
-        due = [line for line in (*lines, *crowded) if (len(line) or line in crowded) and self._is_due(line, now)]
-        due.sort(key=lambda line: self._looked.get(line.kind, NEVER)[2])
-        loader: Loader | None = None
-        for line in due[:WEIGHED]:
-            self._looked[line.kind] = self._ledger.epoch, len(line), now
-            loader = loader or self._loader(now)
-            plan = loader.best(line)
-            if plan is not None:
-                yield plan
-                loader = None
-        self._more = len(due) > WEIGHED
+        due = [line for line in (*(line for line in lines if len(line)), *crowded) if self._is_due(line, now)]
+        self._more = len(due) > 1
+        line = min(due, key=lambda line: self._looked.get(line.kind, NEVER)[2], default=None)
+        if line is None:
+            return None
+        self._looked[line.kind] = self._ledger.epoch, len(line), now
+        return self._loader(now).best(line)
 
     def _loader(self, now: float) -> Loader:
         return Loader(self._ledger, self._lines.values(), self._sender.servers, now)

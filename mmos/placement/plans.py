@@ -88,10 +88,10 @@ class Plans:
     def _is_try(self, plan: Plan) -> bool:
         """Whether the host decides who must leave: MMOS may not, or the model may fit beside its victims after all, in a memory of unknown size."""
         copy, host = plan.copy, plan.copy.host
-        if not host.machine.unloads:
-            return bool(plan.victims) and copy.state is State.ABSENT
+        if not plan.victims or copy.state is not State.ABSENT:
+            return False
         beside = [other.bytes() for other in host.residents if other is not copy]
-        return bool(plan.victims) and copy.state is State.ABSENT and host.memory.may_fit(copy.claim(plan.window), beside)
+        return not host.machine.unloads or host.memory.may_fit(copy.claim(plan.window), beside)
 
     def _is_needless(self, plan: Plan, lines: Iterable[Line]) -> bool:
         """Whether nobody waits for the load any more, and no victim has left for it."""
