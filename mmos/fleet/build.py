@@ -26,11 +26,9 @@ def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: flo
     """The arguments of a fleet, for `{"name": {"url": …}}`, checked like a file, for the path of a file, or for a configuration."""
     config = hosts if isinstance(hosts, Config) else _config_of(hosts)
     orchestration = config.orchestration
-    seats = seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud)
-    for seat in seats:
-        seat.unloads = orchestration.gpu.auto_unload
+    allow_cloud, unloads = orchestration.fleet.allow_cloud, orchestration.gpu.auto_unload
     return {
-        "seats": seats,
+        "seats": seats_of_servers(config.servers(), time_scale, allow_cloud=allow_cloud, unloads=unloads),
         "timeouts": timeouts_of(orchestration),
         "policy": orchestration.fleet.policy,
         "windows": config.windows(),
@@ -44,14 +42,18 @@ def _config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
     return load(hosts, environ=os.environ)
 
 
-def seats_of_servers(servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False) -> list[Seat]:
-    return [_seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud) for name, server in servers.items()]
+def seats_of_servers(
+    servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False, unloads: bool = True
+) -> list[Seat]:
+    return [
+        _seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud, unloads) for name, server in servers.items()
+    ]
 
 
-def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool) -> Seat:
+def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, unloads: bool) -> Seat:
     memory = None if server.vram_gb is None else server.vram_gb * GIB
     waker = Waker(server.wake, server.wake_address, server.wake_seconds) if server.wake else None
-    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker)
+    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, unloads)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

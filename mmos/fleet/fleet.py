@@ -207,10 +207,11 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        seats = without_cloud(map(self._dispatcher.by_name.__getitem__, await self._candidates(ask.models, ask.servers)), ask.models)
-        tries, models = Tries(seats, several=bool(ask.others)), tuple(map(canonical, ask.models))
-        for name in tries.hosts:
-            self._wakes(self._dispatcher.by_name[name], self._dispatcher.by_name[name].silent, ask)
+        seats = [self._dispatcher.by_name[name] for name in await self._candidates(ask.models, ask.servers)]
+        tries, models = Tries(without_cloud(seats, ask.models), several=bool(ask.others)), tuple(map(canonical, ask.models))
+        for seat in seats:
+            if seat.name in tries.hosts:
+                self._wakes(seat, seat.silent, ask)
         await self._dispatcher.refresh(tries.hosts, models)
         wish = self._wish(ask, models, tries.hosts)
         if ask.observer.on_wait is not None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmos.hosts import reading
+from mmos.placement.memory import SHARE_OF_FREE
 
 OVERHEAD = 512 << 20
 """The memory of an engine besides weights and cache. Measured: between 0.3 and 1 GiB."""
-
-SHARE_OF_FREE = 0.8
-"""Ollama loads a model beside others only when it expects the model to take at most this share of the free memory."""
 
 ONE_SLOT = ("mllama", "qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h")
 """Families of models to which Ollama gives one slot, whatever its settings. Embedding models have one, too."""
