@@ -280,6 +280,9 @@ class Engine:
                 made += (self._send(choice, now) for choice in self._sender.at_once(self._policy, line, self._memo, now))
             return made
         waiting = [line for line in self._lines.values() if len(line)]
+        if len(waiting) == 1 and not self._plans.open and (choice := self._sender.only(waiting[0], now)):
+            made.append(self._send(choice, now))
+            return made
         waiting.sort(key=lambda line: self._sender.turn(line, now))
         made += self._plans.steps(self._lines.values(), now)
         made += self._sends(waiting, now)

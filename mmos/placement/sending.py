@@ -65,6 +65,16 @@ class Sender:
         yield from self._warm(line, ready, now)
         yield from self._in_turn(line, servers, now)
 
+    def only(self, line: Line, now: float) -> Choice | None:
+        """The only way to serve the only call of a line: on a free copy, when no other host has the model."""
+        servers = self.servers(line, now) if len(line) == 1 else ()
+        if len(servers) != 1 or servers[0].flights or not self.has_room(servers[0]):
+            return None
+        copy = servers[0]
+        if sum(len(self._ledger.by_model.get(model, ())) for model in line.kind[0]) != 1:
+            return None
+        return Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0))
+
     def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
         """What a classic policy does: it sends each call at once, to any host that has the model."""
         models, hosts, _, _ = line.kind
