@@ -57,8 +57,8 @@ class Sender:
         ready = [copy for copy in servers if self.has_room(copy)]
         if not ready:
             return
-        if len(servers) == len(line) == 1 and not ready[0].flights:  # a quiet host: there is nothing to weigh
-            yield Choice(line.first, ready[0], price(self._ledger, ready[0], line.first, now, 0.0))
+        if (choice := self._undisputed(line, servers, now)) is not None:
+            yield choice
             return
         if now - line.oldest.since > self._bypass(line):
             yield self._best(line.oldest, ready, now)
@@ -67,13 +67,15 @@ class Sender:
 
     def only(self, line: Line, now: float) -> Choice | None:
         """The only way to serve the only call of a line: on a free copy, when no other host has the model."""
-        servers = self.servers(line, now) if len(line) == 1 else ()
-        if len(servers) != 1 or servers[0].flights or not self.has_room(servers[0]):
+        if len(self._ledger.having(line.kind[0])) != 1:
             return None
-        copy = servers[0]
-        if sum(len(self._ledger.by_model.get(model, ())) for model in line.kind[0]) != 1:
+        return self._undisputed(line, self.servers(line, now), now)
+
+    def _undisputed(self, line: Line, servers: Sequence[Copy], now: float) -> Choice | None:
+        """One call, and one copy that works on nothing: there is nothing to weigh."""
+        if not len(line) == len(servers) == 1 or servers[0].flights or not self.has_room(servers[0]):
             return None
-        return Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0))
+        return Choice(line.first, servers[0], price(self._ledger, servers[0], line.first, now, 0.0))
 
     def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
         """What a classic policy does: it sends each call at once, to any host that has the model."""
