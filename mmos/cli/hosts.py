@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mmos.cli.activity import loading
 from mmos.cli.delete import Age
 from mmos.cli.fleet import fault, fleet_of, holding, select_hosts, staying, window
 from mmos.cli.guard import terminal_text
@@ -199,6 +198,8 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
 
 
 def _load(load: Planned) -> str:
+    from mmos.cli.activity import loading
+
     if load.begun:
         return f"{load.model}: {loading(load.part, load.seconds)}"
     return f"{load.model}: planned" + (f", when {' and '.join(load.victims)} can leave" if load.victims else "")
