@@ -55,10 +55,8 @@ def fenced(text: str) -> Fenced:
 
 def widened(template: str, values: Iterable[str]) -> str:
     """A template whose fences are longer than any in the values that are put into it."""
-    if not _LINE.search(template):
-        return template
-    risky = [value for value in values if not isinstance(value, Fenced) and _RUN.search(plain(value))]
-    if not risky:
+    risky = [value for value in values if not isinstance(value, Fenced) and _has_run(plain(value))]
+    if not risky or not _LINE.search(template):
         return template
     lengths = {sign: _longer(risky, kind) for kind in ("<>", "`", "~") for sign in kind}
     return _LINE.sub(lambda line: line[0][0] * max(len(line[0]), lengths[line[0][0]]), template)
@@ -80,6 +78,11 @@ def apart(text: str) -> str:
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _has_run(text: str) -> bool:
+    """The same as a search for `_RUN`. Nearly all texts have none, and this finds that out much sooner."""
+    return "<<<" in text or ">>>" in text or "```" in text or "~~~" in text
 
 
 def _longer(texts: Iterable[str], signs: str) -> int:

@@ -111,7 +111,7 @@ def promising(text: str, names: Names) -> bool:
     """Whether a text may hold a call, or marks of a model family, at all."""
     if "<" in text or "{" in text or "[" in text or "◁" in text or "to=" in text:
         return True
-    return _PYTHON_CALL.search(text) is not None and names.mention.search(text) is not None
+    return "(" in text and _PYTHON_CALL.search(text) is not None and names.mention.search(text) is not None
 
 
 def _server_calls(reply: RawReply, notes: Notes) -> list[Call]:
