@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmos.errors import HostBusy, HostError, HostFault, HostTimeout, HostUnreachable, MmosError, ModelMissing, OutOfMemory, StreamCut
-from mmos.fleet.dispatcher import residents_of
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import find
+from mmos.fleet.telling import residents_of
 from mmos.hosts.face import Installed, Loaded
 from mmos.messages import Reply
 from mmos.names import canonical

@@ -208,14 +208,14 @@ def test_a_waiting_call_has_a_place_and_an_estimate() -> None:
     for number in range(6):
         engine.submit(Call(f"c{number}", ("a",), 500), 0.0)
     engine.decide(0.0)
-    near, far = engine.outlook("c2", 0.0), engine.outlook("c5", 0.0)
+    near, far = (engine.explainer.outlooks([call], 0.0).get(call) for call in ("c2", "c5"))
     assert near is not None
     assert far is not None
     assert near.position < far.position
     assert near.seconds is not None
     assert far.seconds is not None
     assert 0 < near.seconds < far.seconds
-    assert engine.outlook("c0", 0.0) is None
+    assert engine.explainer.outlooks(["c0"], 0.0) == {}
 
 
 def test_the_terms_of_a_call_say_why_and_sum_up() -> None:

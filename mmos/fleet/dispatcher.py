@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from mmos import messages
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.account import Account
@@ -20,11 +18,12 @@ from mmos.fleet.notices import Notices
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.fleet.swaps import Swaps
-from mmos.hosts.face import ChatRequest, Loaded, Timeouts
+from mmos.fleet.telling import machine_of, residents_of
+from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.logs import logger
 from mmos.names import canonical
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Failure, Load, Look, Machine, Recall, Resident, Send, Standing, Unload, Usage
+from mmos.placement.facts import Call, Failure, Load, Look, Recall, Send, Standing, Unload, Usage
 from mmos.placement.waiting import Wait
 
 _log = logger("mmos.fleet")
@@ -39,8 +38,6 @@ LISTED_SECONDS = 60.0
 """A list of loaded models that is older than that, in the hosts' time, is renewed before a host is chosen."""
 PATIENCE = 1.0
 """Seconds that a host has to list its loaded models. A worse placement is better than a call that waits."""
-SPILLED = 0.95
-"""A model with a smaller part in the memory of GPUs does not fit there. Hosts are not exact."""
 
 
 class Dispatcher:
@@ -58,7 +55,7 @@ class Dispatcher:
         self._clock = clock
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
-        self._engine = Engine([_machine(seat) for seat in self.by_name.values()], policy=policy)
+        self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
@@ -74,7 +71,7 @@ class Dispatcher:
         """Hosts where a model was unloaded for the load to come."""
         self._ordered: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
-        self.notices = Notices(lambda calls: self._engine.outlooks(calls, self.now), self._scale)
+        self.notices = Notices(lambda calls: self._engine.explainer.outlooks(calls, self.now), self._scale)
         self.swaps = Swaps(self._look, lambda: self.now)
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,7 +112,7 @@ class Dispatcher:
         self._open.add(call.id)
         self._pump()
         if call.id not in self._granted:
-            account.waits(self._engine.ahead(call.id))
+            account.waits(self._engine.explainer.ahead(call.id))
         return await self.again(call.id)
 
     async def again(self, call: str) -> Place:
@@ -135,7 +132,7 @@ class Dispatcher:
 
     def standing(self) -> Standing:
         """What the fleet does now, for this process. Seconds are those of MMOS's clock."""
-        now = self._engine.standing(self.now)
+        now = self._engine.explainer.standing(self.now)
         loads = (replace(load, seconds=None if load.seconds is None else load.seconds / self._scale) for load in now.loads)
         return replace(now, loads=tuple(loads))
 
@@ -173,7 +170,7 @@ class Dispatcher:
 
     def expected_wait(self, model: str, hosts: Collection[str]) -> Wait | None:
         """How long a new call would wait, in the hosts' seconds. None: nobody knows."""
-        return self._engine.expected_wait(canonical(model), hosts, self.now)
+        return self._engine.explainer.expected_wait(canonical(model), hosts, self.now)
 
     def _leave(self, attempt: int) -> None:
         place = self._places.pop(attempt, None)
@@ -362,30 +359,3 @@ class Dispatcher:
             for host in self.by_name:
                 self._look(host)
             self._poll()
-
-
-def _machine(seat: Seat) -> Machine:
-    abilities = seat.host.abilities
-    return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded, unloads=seat.unloads)
-
-
-def residents_of(models: Sequence[Loaded]) -> list[Resident]:
-    """The loaded models of a host, for the engine. Only one that is alone shows how large the GPU is: a host loads no model beside one that fills it."""
-    return [Resident(canonical(loaded.name), loaded.size, loaded.context_length or 0, _on_gpu(loaded, len(models))) for loaded in models]
-
-
-def _on_gpu(loaded: Loaded, models: int) -> float:
-    return float(loaded.size_vram) if models == 1 and 0 < loaded.size_vram < SPILLED * loaded.size else math.inf
-
-
-def figures(usage: messages.Usage) -> Usage:
-    """The figures of a reply, for the engine."""
-    return Usage(
-        usage.prompt_tokens,
-        usage.prompt_seconds,
-        usage.output_tokens,
-        usage.output_seconds,
-        usage.load_seconds,
-        usage.total_seconds,
-        usage.cached_tokens,
-    )

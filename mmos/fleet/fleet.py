@@ -15,12 +15,13 @@ from mmos.errors import HostError, UsageError, WindowExceeded
 from mmos.fleet import arguments
 from mmos.fleet.asking import Ask, Listener
 from mmos.fleet.delay import Delay, delay_of
-from mmos.fleet.dispatcher import Dispatcher, figures
+from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, silent, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find
+from mmos.fleet.telling import figures
 from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
 from mmos.fleet.waking import may_sleep
 from mmos.hosts.describing import with_card

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.cost import price, terms, work
 from mmos.placement.estimates import Estimates
-from mmos.placement.explaining import others, outlooks, standing
+from mmos.placement.explaining import Explainer, others
 from mmos.placement.facts import (
     Call,
     Decision,
@@ -15,12 +15,10 @@ from mmos.placement.facts import (
     Look,
     Machine,
     Need,
-    Outlook,
     Recall,
     Resident,
     Send,
     Settings,
-    Standing,
     Usage,
 )
 from mmos.placement.health import NOT_THE_HOST, REFUSED
@@ -34,7 +32,6 @@ from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
 from mmos.placement.upkeep import Upkeep
-from mmos.placement.waiting import Wait, expected_wait
 
 TICK = 1.0
 """Seconds after which waiting calls are looked at again, although nothing happened."""
@@ -74,6 +71,7 @@ class Engine:
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
         self._looks: dict[str, None] = {}
+        self.explainer = Explainer(self._ledger, self._lines, self._calls, self._loader)
         self._number = 0
         self._tidy_at = 0.0
         self._more = False
@@ -358,28 +356,6 @@ class Engine:
         """Whether something changed for a line since its loads were weighed."""
         known = self._looked.get(line.kind)
         return known is None or known[:2] != (self._ledger.epoch, len(line)) or now - known[2] >= TICK / 2
-
-    # ------------------------------------------------------------ explanations
-
-    def outlook(self, call: str, now: float) -> Outlook | None:
-        """What a waiting call can expect. None: it does not wait."""
-        return self.outlooks((call,), now).get(call)
-
-    def outlooks(self, calls: Iterable[str], now: float) -> dict[str, Outlook]:
-        """The same for several calls, without those that do not wait."""
-        return outlooks(self._ledger, self._loader(now), (self._calls[call] for call in calls if call in self._calls), now)
-
-    def ahead(self, call: str) -> int:
-        """How many calls are before a call in its line."""
-        waiting = self._calls[call]
-        return 0 if waiting.line is None else waiting.line.position(waiting)
-
-    def standing(self, now: float) -> Standing:
-        return standing(self._ledger, self._lines.values(), now)
-
-    def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
-        """How long a new call would wait. None: nobody knows."""
-        return expected_wait(self._ledger, self._lines.values(), model, hosts, now)
 
     @property
     def places_taken(self) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from mmos.placement.cost import Price, price
 from mmos.placement.facts import Alternative, Outlook, Planned, Standing
 from mmos.placement.fluid import drained_at
 from mmos.placement.ledger import Copy, Flight, Ledger, State
-from mmos.placement.lines import Line, Waiting
+from mmos.placement.lines import Kind, Line, Waiting
 from mmos.placement.loading import Loader
 from mmos.placement.sending import Choice
+from mmos.placement.waiting import Wait, expected_wait
 
 MOST = 3
 """Hosts that an explanation names."""
@@ -117,3 +119,29 @@ def _planned(ledger: Ledger, now: float) -> Iterator[Planned]:
             yield Planned(
                 host.name, plan.copy.model, tuple(victim.model for victim in plan.victims), plan.begun, _left(plan.copy, now), part
             )
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """The part of the engine that says what waiting calls can expect."""
+
+    ledger: Ledger
+    lines: Mapping[Kind, Line]
+    calls: Mapping[str, Waiting]
+    loader: Callable[[float], Loader]
+
+    def outlooks(self, calls: Iterable[str], now: float) -> dict[str, Outlook]:
+        """What each of these calls can expect, without those that do not wait."""
+        return outlooks(self.ledger, self.loader(now), (self.calls[call] for call in calls if call in self.calls), now)
+
+    def ahead(self, call: str) -> int:
+        """How many calls are before a call in its line."""
+        waiting = self.calls[call]
+        return 0 if waiting.line is None else waiting.line.position(waiting)
+
+    def standing(self, now: float) -> Standing:
+        return standing(self.ledger, self.lines.values(), now)
+
+    def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
+        """How long a new call would wait. None: nobody knows."""
+        return expected_wait(self.ledger, self.lines.values(), model, hosts, now)
