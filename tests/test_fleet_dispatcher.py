@@ -62,9 +62,9 @@ plans = st.lists(
 
 
 @settings(deadline=None, max_examples=40)
-@given(plans, st.integers(1, 2), st.sampled_from([None, 8.0 * GB]), st.randoms(use_true_random=False))
+@given(plans, st.sampled_from([ALL, ALL[:1]]), st.integers(1, 2), st.sampled_from([None, 8.0 * GB]), st.randoms(use_true_random=False))
 def test_after_any_mix_all_places_are_free_and_no_call_is_lost_or_answered_twice(
-    given_plans: list[Plan], slots: int, memory: float | None, chance: random.Random
+    given_plans: list[Plan], names: tuple[str, ...], slots: int, memory: float | None, chance: random.Random
 ) -> None:
     async def play() -> None:
         attempts = {str(number): deque(plan.attempts) for number, plan in enumerate(given_plans)}
@@ -72,9 +72,10 @@ def test_after_any_mix_all_places_are_free_and_no_call_is_lost_or_answered_twice
         async def work(_: Desk, text: str) -> None:
             await turns(*(attempts[text].popleft() if attempts.get(text) else (1, None)))
 
-        desks = [Desk(name, "mn", work) for name in ALL]
+        desks = [Desk(name, "mn", work) for name in names]
         async with fleet_of(*desks, slots=slots, memory=memory, time_scale=20_000.0) as fleet, asyncio.timeout(20):
-            tasks = [start(fleet, str(n), *plan.hosts, model=plan.model, urgent=plan.urgent) for n, plan in enumerate(given_plans)]
+            hosts = [[host for host in plan.hosts if host in names] for plan in given_plans]
+            tasks = [start(fleet, str(n), *hosts[n], model=plan.model, urgent=plan.urgent) for n, plan in enumerate(given_plans)]
             for turn in range(61):
                 due = [task for task, plan in zip(tasks, given_plans, strict=True) if plan.cancelled_at == turn]
                 for task in chance.sample(due, len(due)):
@@ -87,7 +88,7 @@ def test_after_any_mix_all_places_are_free_and_no_call_is_lost_or_answered_twice
                 assert isinstance(result, Reply | MmosError | asyncio.CancelledError)
                 assert answers == 1 if isinstance(result, Reply) else answers <= isinstance(result, asyncio.CancelledError)
                 assert not isinstance(result, Reply) or result.text == str(number)
-            assert [seat.in_flight.total() for seat in fleet.seats] == [0, 0, 0]
+            assert [seat.in_flight.total() for seat in fleet.seats] == [0] * len(desks)
             await every_place_is_free(fleet, desks, slots)
 
     asyncio.run(play())
@@ -119,6 +120,39 @@ async def test_one_that_is_cancelled_is_passed_over_even_before_it_has_noticed()
             desk.gate(text).set()
         assert [(await task).text for task in (*held, waiting[1])] == ["1", "2", "4"]
         assert waiting[0].cancelled()
+
+
+# ---------------------------------------------------------------- with only one way
+
+
+async def test_a_call_with_only_one_way_comes_back_to_the_queue_when_it_fails() -> None:
+    faults = deque([None, HostBusy("busy", retry_after=0.01), HostFault("broken"), None])
+
+    async def work(_: Desk, text: str) -> None:
+        if (fault := faults.popleft()) is not None:
+            raise fault
+
+    async with fleet_of(desk := Desk("a", work=work), time_scale=1000.0) as fleet:
+        assert (await start(fleet, "first")).text == "first"
+        reply = await start(fleet, "second")
+        assert (reply.text, desk.order) == ("second", ["first", "second", "second", "second"])
+        assert [seat.in_flight.total() for seat in fleet.seats] == [0]
+
+
+async def test_calls_that_come_together_share_the_slots_of_the_only_way() -> None:
+    async with fleet_of(desk := Desk("a"), slots=2) as fleet:
+        desk.gate("first").set()
+        await start(fleet, "first")
+        tasks = [start(fleet, text) for text in "1234"]
+        await settled()
+        assert desk.open == ["1", "2", "3"], "both slots, and one ahead"
+        tasks[0].cancel()
+        await settled()
+        assert desk.open == ["2", "3", "4"]
+        for text in "234":
+            desk.gate(text).set()
+        await asyncio.gather(*tasks[1:])
+    assert desk.answered == {"first": 1, "2": 1, "3": 1, "4": 1}
 
 
 # ---------------------------------------------------------------- in which order

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from placing import USAGE, fleet, hold, kinds, send, sent
 
@@ -39,7 +37,7 @@ def test_the_model_is_in_memory_when_the_call_that_loads_it_shows_progress() -> 
     engine.progress(first.attempt, 9.0)
     assert engine.stays("x")
     assert kinds(engine.decide(9.0)) == []
-    assert engine.finished(first.attempt, replace(USAGE, load_seconds=8.0), 14.0)
+    assert engine.finished(first.attempt, USAGE._replace(load_seconds=8.0), 14.0)
     engine.submit(call(1), 15.0)
     assert send(engine.decide(15.0)).terms.wait == 0.0
 

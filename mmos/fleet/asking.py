@@ -61,6 +61,8 @@ class Ask:
 
     def request_for(self, model: str) -> ChatRequest:
         """The request to a model, by its canonical name."""
+        if not self.others:
+            return self.request
         return next((request for request in self.others if canonical(request.model) == model), self.request)
 
     @property

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from mmos.config.windows import LOAD_OPTIONS, Windows
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.account import Account
+from mmos.fleet.asking import Ask
 from mmos.fleet.census import Census
+from mmos.fleet.express import Express
 from mmos.fleet.learned import Learned
 from mmos.fleet.loads import Loads
 from mmos.fleet.notices import Notices
@@ -59,6 +61,7 @@ class Dispatcher:
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
+        self._express = Express(self._engine, self.number)
         self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
         """Each model as its last caller wrote it, and the options that it is loaded with."""
         self._open: set[str] = set()
@@ -99,7 +102,21 @@ class Dispatcher:
         """The window to send with a call that needs this one, so that no model is loaded again for nothing."""
         if not place.seat.host.abilities.sets_window:
             return window
+        if place.express:
+            return place.send.window or window
         return self._engine.profiles.sent(place.seat.name, place.send.model, window)
+
+    def express(self, ask: Ask, tokens: float) -> Place | None:
+        """A place for a call that has only one way, if that is clear."""
+        now = self.now
+        send = self._express.send(ask, tokens, now)
+        if send is None:
+            return None
+        seat = self.by_name[send.host]
+        seat.in_flight[send.model] += 1
+        self._open.add(send.call.id)
+        place = self._places[send.attempt] = Place(seat, send, held=seat.residents.stays, sent=now, express=True)
+        return place
 
     async def take(self, call: Call, requests: Sequence[ChatRequest], account: Account) -> Place:
         """A place for the call, as soon as the engine gives it one. `requests`: the call to each of its models."""
@@ -145,10 +162,14 @@ class Dispatcher:
         """Do the work of a call. If it is cancelled while its host loads the model for it, the load may go on."""
         return await self._loads.carry(place, work)
 
-    def finished(self, place: Place, usage: Usage) -> None:
-        self._leave(place.send.attempt)
-        if self._engine.finished(place.send.attempt, usage, self.now):
-            self._open.discard(place.send.call.id)
+    def finished(self, place: Place, ask: Ask, usage: Usage, now: float) -> None:
+        """An attempt brought a reply. `now`: on the clock of MMOS."""
+        send = place.send
+        self._leave(send.attempt)
+        if self._engine.finished(send.attempt, usage, now * self._scale):
+            self._open.discard(send.call.id)
+            if not place.express:
+                self._express.learn(ask, send.call)
         self.census.keep()
         self._pump()
 

@@ -208,17 +208,14 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        seats = [self._dispatcher.by_name[name] for name in await self._candidates(ask.models, ask.servers)]
-        tries, models = Tries(without_cloud(seats, ask.models), several=bool(ask.others)), tuple(map(canonical, ask.models))
-        for seat in seats:
-            if seat.name in tries.hosts:
-                self._wakes(seat, seat.silent, ask)
-        await self._dispatcher.refresh(tries.hosts, models)
-        wish = self._wish(ask, models, tries.hosts)
-        if ask.observer.on_wait is not None:
-            self._dispatcher.notices.follow(wish.id, ask.observer.on_wait)
+        tokens = sum(map(weigh, ask.request.messages)) + len(ask.request.tools) / BYTES_PER_TOKEN
+        place = self._dispatcher.express(ask, tokens)
+        if place is None:
+            tries, wish = await self._prepare(ask, tokens)
+        else:
+            tries, wish = Tries(list(place.send.call.hosts)), place.send.call
         try:
-            place = await self._place(wish, ask, tries)
+            place = place or await self._place(wish, ask, tries)
             while True:
                 try:
                     return await self._attempt(place, ask, call)
@@ -234,19 +231,25 @@ class Fleet:
             self._dispatcher.notices.leave(wish.id)
             self._dispatcher.withdraw(wish.id)
 
-    def _wish(self, ask: Ask, models: tuple[str, ...], hosts: Sequence[str]) -> Call:
-        request = ask.request
-        tokens = sum(map(weigh, request.messages)) + len(request.tools) / BYTES_PER_TOKEN
-        return Call(
+    async def _prepare(self, ask: Ask, tokens: float) -> tuple[Tries, Call]:
+        """Find out which hosts may serve a call, and what they have in memory. Raises when there is none."""
+        seats = [self._dispatcher.by_name[name] for name in await self._candidates(ask.models, ask.servers)]
+        tries, models = Tries(without_cloud(seats, ask.models), several=bool(ask.others)), tuple(map(canonical, ask.models))
+        for seat in seats:
+            if seat.name in tries.hosts:
+                self._wakes(seat, seat.silent, ask)
+        await self._dispatcher.refresh(tries.hosts, models)
+        wish = Call(
             self._dispatcher.number(),
             models,
             tokens,
-            hosts=tuple(hosts),
-            window=self._dispatcher.settle(models, hosts, request.num_ctx, grows=ask.grows),
+            hosts=tuple(tries.hosts),
+            window=self._dispatcher.settle(models, tries.hosts, ask.request.num_ctx, grows=ask.grows),
             session=ask.session,
             group=ask.group,
             urgent=ask.urgent,
         )
+        return tries, wish
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""
@@ -256,15 +259,18 @@ class Fleet:
             ask.account.pauses()
             self._dispatcher.withdraw(wish.id)
             await asyncio.sleep(tries.pause(self._clock()))
-        call = wish if hosts == wish.hosts else replace(wish, hosts=hosts)
+        if ask.observer.on_wait is not None:
+            self._dispatcher.notices.follow(wish.id, ask.observer.on_wait)
+        call = wish if hosts == wish.hosts else wish._replace(hosts=hosts)
         return await self._dispatcher.take(call, (ask.request, *ask.others), ask.account)
 
     async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
         ask.account.is_on(place.seat.name)
         with place:
-            result, usage = await self._dispatcher.carry(place, call(place))
-        self._dispatcher.finished(place, usage)
-        place.seat.answered(place.send.model, self._clock())
+            result, usage = await (call(place) if place.express else self._dispatcher.carry(place, call(place)))
+        now = self._clock()
+        self._dispatcher.finished(place, ask, usage, now)
+        place.seat.answered(place.send.model, now)
         return result
 
     def _judge(self, place: Place, ask: Ask, error: HostError, tries: Tries) -> None:
@@ -291,7 +297,7 @@ class Fleet:
         cold = place.loads or not seat.is_warm(place.send.model, placed_at)
         request = ask.request_for(place.send.model)
         needed, window = request.num_ctx, self._dispatcher.window(place, request.num_ctx)
-        if cold or self._dispatcher.census.has_choices or window != needed:
+        if cold or window != needed or (not place.express and self._dispatcher.census.has_choices):
             request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)
@@ -299,9 +305,10 @@ class Fleet:
             ask.observer.placed(seat.name, cold)
         on_token = place.listening(ask.observer.on_token) if place.loads else ask.observer.on_token
         reply = await seat.host.chat(request, timeouts=self._timeouts.scaled(seat.time_scale), on_token=on_token)
-        _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(self._clock() - begun, 3))
+        ended = self._clock()
+        _log.debug("call_served", host=seat.name, model=request.model, cold=cold, seconds=round(ended - begun, 3))
         queue_seconds = round((placed_at - begun) * seat.time_scale, 3)  # in the host's seconds, like all its figures
-        took = round((self._clock() - placed_at) * seat.time_scale, 3)
+        took = round((ended - placed_at) * seat.time_scale, 3)
         placement: dict[str, Any] = {"host": seat.name, "warm": not cold, "queue_seconds": queue_seconds, **place.reasons, "took": took}
         if window != needed:
             placement["window"] = window

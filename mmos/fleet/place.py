@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.errors import HostError
 from mmos.fleet.residents import Stay
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import OnToken
-from mmos.placement.facts import Alternative, Load, LoadTerms, Send, Terms
-
-_TERMS = tuple(term.name for term in fields(Terms))
-_LOAD_TERMS = tuple(term.name for term in fields(LoadTerms))
+from mmos.placement.facts import Alternative, Load, Send
 
 
 class Recalled(Exception):
@@ -37,6 +34,8 @@ class Place:
     """What the host was known to hold when the call was sent."""
     sent: float = 0.0
     """In the host's seconds, like `begun`."""
+    express: bool = False
+    """Whether it is the only place that its call can have. Then nobody needs to know how far it is."""
     begun: float | None = field(default=None, init=False)
     """When the first part of the reply came."""
     left: bool = field(default=False, init=False)
@@ -68,13 +67,14 @@ class Place:
     def reasons(self) -> dict[str, Any]:
         """Why the engine decided so, in seconds: the terms that are not zero, what other hosts would have taken, and the load for it."""
         terms = self.send.terms
-        found: dict[str, Any] = {name: value for name in _TERMS if (value := round(getattr(terms, name), 3))}
+        found: dict[str, Any] = {
+            name: short for name, value in zip(terms._fields, terms, strict=True) if value and (short := round(value, 3))
+        }
         found["expected"] = round(terms.until_done, 3)
         if self.send.others:
             found["elsewhere"] = [_as_json(other) for other in self.send.others]
         if self.load is not None:
-            load = self.load.terms
-            seconds = {name: round(getattr(load, name), 3) for name in _LOAD_TERMS}
+            seconds = {name: round(value, 3) for name, value in self.load.terms._asdict().items()}
             found["load"] = {"victims": list(self.load.victims), **seconds}
         return found
 

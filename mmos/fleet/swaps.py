@@ -49,7 +49,7 @@ class Swaps:
         if loaded:
             self._before.setdefault((seat.name, model), place.held)
             await self.ended(seat, model, place.sent, emptied=place.emptied, since=place.begun)
-        if not self.untold[seat.name]:
+        if not self.untold.get(seat.name):
             return False
         self.untold[seat.name] -= 1
         return True

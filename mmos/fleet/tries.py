@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ class Tries:
     """Whether the call may be answered by another model of a host that lacks one, or has no memory for it."""
     errors: dict[str, HostError] = field(default_factory=dict)
     """The last errors of hosts that cannot serve it, in the order in which they were given up."""
-    _made: Counter[str] = field(default_factory=Counter)
+    _made: dict[str, int] = field(default_factory=dict)
     _due: dict[str, float] = field(default_factory=dict)
 
     def ready(self, now: float) -> tuple[str, ...]:
@@ -53,7 +52,7 @@ class Tries:
 
     def failed(self, host: str, error: HostError, now: float, time_scale: float, *, wakes: bool = False) -> None:
         """An attempt failed: the host may be tried later, or it is given up. `wakes`: it is being woken."""
-        self._made[host] += 1
+        self._made[host] = self._made.get(host, 0) + 1
         if wakes or ((error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))) and self._made[host] < ATTEMPTS):
             self._due[host] = now + self._pause(host, error) / time_scale
         else:

@@ -79,6 +79,10 @@ class Turn:
     async def take(self) -> None:
         """Ask the first model of the role that a host can serve, and record the reply."""
         self.scope.check_turns()
+        if not self.member.others:
+            self._in_order()
+            await self._take()
+            return
         turns = [replace(self, member=choice) for choice in self._in_order()]
         for turn, following in pairwise(turns):
             if await turn._is_taken():
@@ -90,9 +94,10 @@ class Turn:
 
     def _in_order(self) -> list[Member]:
         """The role with each of its models: first the one that answers in time. Raises when the call is refused."""
-        members, left = list(self.member.choices), self.scope.seconds_left
+        left = self.scope.seconds_left
         if not may_degrade(self.degrade, left):
-            return members
+            return list(self.member.choices)
+        members = list(self.member.choices)
         delays = [self.models.delay(member.role.model, member.role.servers) for member in members]
         place = choose(self.degrade, delays, left)
         if place is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mmos.placement.cost import price, terms, work
+from mmos.placement.cost import Price, price, terms, work
 from mmos.placement.estimates import Estimates
 from mmos.placement.explaining import Explainer, others
 from mmos.placement.facts import (
+    Alternative,
     Call,
     Decision,
     Failure,
@@ -32,6 +33,7 @@ from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
 from mmos.placement.upkeep import Upkeep
+from mmos.placement.ways import Way, only_way
 
 TICK = 1.0
 """Seconds after which waiting calls are looked at again, although nothing happened."""
@@ -136,16 +138,33 @@ class Engine:
             known.call = call
             self._line(call).add(known)
             return
+        waiting = self._enter(call, now)
+        waiting.tag = self._shares[call.urgent].tag(call.group or call.session, self._work(call))
+        self._line(call).add(waiting)
+
+    def _enter(self, call: Call, now: float) -> Waiting:
+        """Take a new call into what is known of the demand."""
         self._number += 1
-        waiting = Waiting(call, now, 0.0, self._number)
-        self._calls[call.id] = waiting
+        waiting = self._calls[call.id] = Waiting(call, now, 0.0, self._number)
         self._ledger.meet(call)
         self._ledger.sequence.wanted(call.group or call.session, call.models[0])
         line = self._line(call)
         line.flow.count(now)
         line.learn(call, self._ledger.output(call, call.models[0]))
-        waiting.tag = self._shares[call.urgent].tag(call.group or call.session, self._work(call))
-        line.add(waiting)
+        return waiting
+
+    def way(self, call: Call) -> Way | None:
+        """The way of all calls like this one. None: there are several, or the model is not in memory."""
+        return only_way(self._ledger, call) if self._policy is None else None
+
+    def is_clear(self, way: Way, now: float) -> bool:
+        """Whether a call can go this way at once, before no other."""
+        return way.is_open(self._ledger, now) and self.is_quiet
+
+    def express(self, call: Call, way: Way, now: float) -> Send:
+        """Send a new call a way that is clear. It takes no turn from others, and no other host could do better."""
+        waiting = self._enter(call, now)
+        return self._fly(waiting, way.copy, price(self._ledger, way.copy, waiting, now, 0.0), (), now)
 
     def withdraw(self, call: str, now: float) -> int | None:
         """A call is not wanted any more. Returns its attempt, if it is on a host: cancel that."""
@@ -203,7 +222,8 @@ class Engine:
         copy, call = flight.copy, flight.waiting.call
         self._plans.arrived(copy, now)
         self._ledger.learn(flight, usage, now)
-        self._memo.finished(copy, now - flight.sent)
+        if self._policy is not None:
+            self._memo.finished(copy, now - flight.sent)
         copy.heard = copy.host.heard = now
         self._ledger.sequence.finished(call.group or call.session, copy.model)
         copy.host.breaker.answered()
@@ -326,14 +346,17 @@ class Engine:
             waiting.line.displaced += CROWDING * (prices[4] - waiting.line.displaced)
             waiting.line.remove(waiting)
         self._shares[call.urgent].sent(self._work(call), len(self._calls) - len(self._ledger.flights))
-        self._number += 1
-        send = Send(self._number, call, copy.host.name, copy.model, copy.window, terms(prices), others(self._ledger, choice, now))
-        seconds = prices[1] + prices[2]
-        flight = Flight(send.attempt, waiting, copy, send, now, seconds)
-        self._ledger.take(flight)
-        waiting.attempt = send.attempt
-        copy.prefixes.take(send.attempt, call, self._ledger.output(call, copy.model), now)
-        self._overdue.watch(flight)
+        send = self._fly(waiting, copy, prices, others(self._ledger, choice, now), now)
+        self._overdue.watch(self._ledger.flights[send.attempt])
+        return send
+
+    def _fly(self, waiting: Waiting, copy: Copy, prices: Price, elsewhere: tuple[Alternative, ...], now: float) -> Send:
+        """Put a call on a host."""
+        self._number = waiting.attempt = attempt = self._number + 1
+        call = waiting.call
+        send = Send(attempt, call, copy.host.name, copy.model, copy.window, terms(prices), elsewhere)
+        self._ledger.take(Flight(attempt, waiting, copy, send, now, prices[1] + prices[2]))
+        copy.prefixes.take(attempt, call, self._ledger.output(call, copy.model), now)
         return send
 
     # ------------------------------------------------------------ loads

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Failure: TypeAlias = Literal["gone", "silent", "error", "busy", "missing", "memory"]
 """Why an attempt failed: no connection, no progress, an error of the host, a full queue, a model that is not there, too little memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call to a model, as far as its place depends on it."""
 
     id: str
@@ -79,8 +78,7 @@ class Resident:
     """The part of it in the memory of GPUs. Infinite: all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """The figures of a reply."""
 
     prompt_tokens: float
@@ -93,8 +91,7 @@ class Usage:
     """None: the host does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a decision costs, in seconds. Their sum is the expected time until the answer, and the prices of its effects on others."""
 
     wait: float = 0.0
@@ -118,8 +115,7 @@ class Terms:
         return self.wait + self.read + self.write + self.others
 
 
-@dataclass(frozen=True, slots=True)
-class LoadTerms:
+class LoadTerms(NamedTuple):
     """Why a load is worth it, in seconds of waiting, summed over the calls."""
 
     ready: float
@@ -145,8 +141,7 @@ class Alternative:
     """It has other calls; it would have to load the model; it failed; its cache does not hold the prompt; it takes longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send a call to a host. `attempt` names this sending in later reports."""
 
     attempt: int

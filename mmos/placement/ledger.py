@@ -302,7 +302,9 @@ class Ledger:
                 return  # the copy that the load replaces
             if new:
                 copy.longest = resident.window  # the host has cut the window that was ordered
-        copy.window = resident.window or copy.window
+        if resident.window and resident.window != copy.window:
+            copy.window = resident.window
+            self.epoch += 1
         copy.measured = resident.size, copy.window
         self.turn(copy, State.RESIDENT, now)
 
@@ -358,9 +360,8 @@ class Ledger:
         fresh = usage.prompt_tokens - (usage.cached_tokens if usage.cached_tokens is not None else saved)
         certain = usage.cached_tokens is not None or saved < MOSTLY_NEW * usage.prompt_tokens
         seconds = usage.prompt_seconds / max(fresh, 1.0)
-        hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(
-            host, model
-        )  # the host had more of it in its cache than is known here
+        # the host had more of it in its cache than is known here
+        hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(host, model)
         if certain and fresh >= FEW_TOKENS and not hidden:
             changed |= self.reads.learn(host, model, copy.prior / self.settings.priors["reading"], seconds)
         self._learn_others(flight, usage, now)

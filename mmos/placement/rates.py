@@ -92,7 +92,7 @@ class Lengths:
         self._means.setdefault((model, kind), (mean, min(count, TRUSTED)))
 
     def learn(self, model: str, kind: str, tokens: float) -> None:
-        for key in {(model, kind), (model, "")}:
+        for key in ((model, kind), (model, "")) if kind else ((model, ""),):
             mean, count = self._means.get(key, (tokens, 0))
             self._means[key] = mean + max(STEADY / 2, 1.0 / (count + 1)) * (tokens - mean), count + 1
 
