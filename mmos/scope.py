@@ -94,6 +94,8 @@ class Scope:
     role: str = ""
     depth: int = 0
     pulse: Pulse = field(default_factory=Pulse)
+    strategy: str = ""
+    """How the run chooses among the GPUs. Empty: as the configuration says."""
     due: float = math.inf
     """When nobody waits for the answer of this lane any more, on `clock`."""
 

@@ -312,6 +312,7 @@ class App:
         return Scope(
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
             watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
+            strategy=options.gpu_strategy or "",
         )  # fmt: skip
 
     async def _claim(self, run: str, thread: str) -> None:

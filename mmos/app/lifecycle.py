@@ -15,6 +15,7 @@ from mmos.app.terms import valid
 from mmos.app.unserved import RollCall
 from mmos.app.wiring import ARBITER, MODEL
 from mmos.calls.shape import Shape
+from mmos.config.schema import Strategy
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
 from mmos.logs import logger
@@ -72,6 +73,8 @@ class RunOptions:
     """Only this model answers, `MODEL` or `MODEL@HOST`, without a role, a role's system text or tools."""
     gpu: int | None = None
     """Models run on this GPU: roles that may use a server whose `gpus` name it use only such servers."""
+    gpu_strategy: Strategy | None = None
+    """On which of several servers a model is loaded. None: as `gpu.strategy` of the configuration says."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):

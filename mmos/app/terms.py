@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mmos.config.schema import Strategy
 from mmos.config.settings import LIMITS, OPTIONS
-from mmos.config.values import GpuIndex, OptionValue, allowed, check_model
+from mmos.config.values import GpuIndex, OptionValue, allowed, check_model, one_of
 from mmos.config.wording import with_type
 from mmos.errors import UsageError
 
@@ -23,6 +24,7 @@ _RULES: dict[str, Any] = {
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
     "gpu": GpuIndex,
+    "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],
     "roles": Annotated[dict[_Word, _Model], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
     "sampling": Annotated[
         dict[_Word, OptionValue], allowed('options with their values, like {"temperature": 0.2} or {"coding.temperature": 0.2}')

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Options, shared_options
+from mmos.cli.options import STRATEGIES, Options, shared_options
 from mmos.cli.output import print_json
 
 if TYPE_CHECKING:
     from mmos.config.schema import Gpu as Rules
     from mmos.gpus.claims import Claim, Claims
     from mmos.gpus.nvml import Gpu
-
-STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
 
 
 @click.command()

@@ -51,6 +51,9 @@ def seconds_of(text: str, least: float = 0.0) -> float | None:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
+"""The values of `gpu.strategy`."""
+
 
 @dataclass(frozen=True)
 class Options:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import Options, limits, run_to_end, shared_options, time_scale
+from mmos.cli.options import STRATEGIES, Options, limits, run_to_end, shared_options, time_scale
 from mmos.cli.output import print_json
 from mmos.cli.task import gather
 from mmos.cli.text import harmless
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
 @click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
+@click.option("--gpu-strategy", type=click.Choice(STRATEGIES), help="How to choose among the GPUs. Default: gpu.strategy of the configuration.")  # fmt: skip
 @click.option("--system", metavar="TEXT", help="Add instructions for the model that answers.")
 @click.option(
     "--schema", type=click.Path(), metavar="FILE|JSON", help="A JSON Schema that the answer must fit. stdout then holds only the JSON."
@@ -91,6 +92,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
     return RunOptions(
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
+        gpu_strategy=arguments["gpu_strategy"],
     )  # fmt: skip
 
 

@@ -274,8 +274,9 @@ class Placement(Section):
 class Gpu(Section):
     strategy: Annotated[Strategy, one_of("auto", "round_robin", "pack", "spread", "manual")] = Field(
         default="auto",
-        description="Which GPU MMOS chooses: auto (the one with the most free memory), round_robin (the one with the fewest models), "
-        "pack (the lowest that has room), spread (the least used) or manual (as gpu_id and gpu_ids of the role say).",
+        description="Which GPU a reservation or a model gets: auto (the one with the most free memory; for a model, the one where its calls end first), "
+        "round_robin (the one with the fewest models), pack (the lowest that has room), spread (the least used) or manual (as the role says, "
+        "and where it says nothing the first server that has the model).",
     )
     vram_threshold_percent: Percent = Field(default=85.0, description="A GPU whose memory is fuller than this is not chosen.")
     allow_shared_gpu: Flag = Field(default=True, description="Whether a GPU that somebody holds may be chosen.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmos.config.load import Config, from_mapping, load
-from mmos.config.schema import Orchestration, Server
+from mmos.config.schema import Gpu, Orchestration, Server
 from mmos.config.wording import FromEnvironment
 from mmos.fleet.learned import Learned
 from mmos.fleet.seats import Seat
@@ -26,11 +26,11 @@ def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: flo
     """The arguments of a fleet, for `{"name": {"url": …}}`, checked like a file, for the path of a file, or for a configuration."""
     config = hosts if isinstance(hosts, Config) else _config_of(hosts)
     orchestration = config.orchestration
-    allow_cloud, unloads = orchestration.fleet.allow_cloud, orchestration.gpu.auto_unload
     return {
-        "seats": seats_of_servers(config.servers(), time_scale, allow_cloud=allow_cloud, unloads=unloads),
+        "seats": seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud, rules=orchestration.gpu),
         "timeouts": timeouts_of(orchestration),
         "policy": orchestration.fleet.policy,
+        "strategy": orchestration.gpu.strategy,
         "windows": config.windows(),
         "learned": None if state is None or config.played else Learned(Path(state)),
     }
@@ -43,17 +43,19 @@ def _config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
 
 
 def seats_of_servers(
-    servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False, unloads: bool = True
+    servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False, rules: Gpu | None = None
 ) -> list[Seat]:
     return [
-        _seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud, unloads) for name, server in servers.items()
+        _seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud, rules or Gpu())
+        for name, server in servers.items()
     ]
 
 
-def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, unloads: bool) -> Seat:
+def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, rules: Gpu) -> Seat:
     memory = None if server.vram_gb is None else server.vram_gb * GIB
     waker = Waker(server.wake, server.wake_address, server.wake_seconds) if server.wake else None
-    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, unloads)
+    gpu, fullest = min(server.gpus, default=0), rules.vram_threshold_percent / 100
+    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, rules.auto_unload, gpu, fullest)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

@@ -20,7 +20,7 @@ from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, silent, without_cloud
 from mmos.fleet.residents import running_time
-from mmos.fleet.seats import Seat, find
+from mmos.fleet.seats import Seat, find, first_having
 from mmos.fleet.telling import figures
 from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
 from mmos.fleet.waking import may_sleep
@@ -40,6 +40,9 @@ COUNTED = 200
 
 ANSWER = 1024
 """Tokens of the window that are planned for the answer."""
+
+MANUAL = "manual"
+"""The GPU strategy with which a call has only one host at a time, as configured."""
 
 BYTES_PER_TOKEN = 4
 """For the tools of a request, whose exact count does not matter for its place."""
@@ -63,10 +66,12 @@ class Fleet:
         policy: str = "completion_time",
         windows: Windows | None = None,
         learned: Learned | None = None,
+        strategy: str = "auto",
     ) -> None:
         self._dispatcher = Dispatcher(seats, clock, policy, windows, learned)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
+        self._strategy = strategy
         self._miscount: dict[str, float] = {}
 
     @classmethod
@@ -248,6 +253,7 @@ class Fleet:
             session=ask.session,
             group=ask.group,
             urgent=ask.urgent,
+            strategy=ask.strategy or self._strategy,
         )
         return tries, wish
 
@@ -261,6 +267,8 @@ class Fleet:
             await asyncio.sleep(tries.pause(self._clock()))
         if ask.observer.on_wait is not None:
             self._dispatcher.notices.follow(wish.id, ask.observer.on_wait)
+        if wish.strategy == MANUAL:
+            hosts = first_having([self._dispatcher.by_name[name] for name in hosts], wish.models)
         call = wish if hosts == wish.hosts else wish._replace(hosts=hosts)
         return await self._dispatcher.take(call, (ask.request, *ask.others), ask.account)
 

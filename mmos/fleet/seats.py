@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mmos.errors import HostError
@@ -27,6 +28,10 @@ class Seat:
     waker: Waker | None = None
     unloads: bool = True
     """Whether MMOS may unload a model there to make room for another."""
+    gpu: int = 0
+    """The lowest number of its GPUs."""
+    fullest: float = 1.0
+    """The part of its memory that may be in use, if a GPU strategy is to choose it for one more model."""
     in_flight: Counter[str] = field(default_factory=Counter)
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""
@@ -57,6 +62,12 @@ class Seat:
             return False
         listed = find(self.installed, model)
         return is_cloud(model) or (listed is not None and listed.remote)
+
+
+def first_having(seats: Sequence[Seat], models: Sequence[str]) -> tuple[str, ...]:
+    """The name of the first host that has one of these models, or has not listed its models. If none has, the first one says so itself."""
+    having = (seat for seat in seats if seat.installed is None or any(find(seat.installed, model) for model in models))
+    return (next(having, seats[0]).name,)
 
 
 def find(installed: dict[str, Installed] | None, model: str) -> Installed | None:

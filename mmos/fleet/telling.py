@@ -17,7 +17,8 @@ SPILLED = 0.95
 
 def machine_of(seat: Seat) -> Machine:
     abilities = seat.host.abilities
-    return Machine(seat.name, seat.slots, seat.memory, loads=abilities.loads and abilities.tells_loaded, unloads=seat.unloads)
+    loads = abilities.loads and abilities.tells_loaded
+    return Machine(seat.name, seat.slots, seat.memory, loads, seat.unloads, seat.gpu, seat.fullest)
 
 
 def residents_of(models: Sequence[Loaded]) -> list[Resident]:

@@ -51,6 +51,7 @@ class Inquiry:
             return None
         recorder = Recorder(scope, replace(event, estimate=tokens), frame)
         session = f"{scope.thread}/{role.name}/inquiry"
-        reply = await self.models.serve(RunAsk(request, role.servers, session, observer=recorder, seconds=seconds))
+        ask = RunAsk(request, role.servers, session, observer=recorder, seconds=seconds, strategy=scope.strategy)
+        reply = await self.models.serve(ask)
         recorder.record_reply(reply, writable(Reading(reply.message)).message)
         return reply

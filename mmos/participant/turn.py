@@ -258,7 +258,10 @@ class Turn:
         request = request_of(
             recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
         )
-        return RunAsk(request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter)
+        session = f"{scope.thread}/{role.name}"
+        return RunAsk(
+            request, role.servers, session, observer=recorder, group=scope.run, shorter=shorter, strategy=scope.strategy
+        )  # fmt: skip
 
     def _recount(self, error: WindowExceeded, plan: Plan) -> None:
         """Take over the count and the window of a host that refused the prompt as too long."""

@@ -35,6 +35,8 @@ class Call(NamedTuple):
     """Calls of one kind have answers of about the same length, such as those of one role."""
     urgent: bool = True
     reluctance: float = 0.0
+    strategy: str = "auto"
+    """On which of several hosts its model is loaded: see `strategies`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Machine:
     """Whether it can be told to load and to unload. If not, all its models count as loaded."""
     unloads: bool = True
     """Whether MMOS may unload a model to make room for another. If not, the host decides which one leaves."""
+    gpu: int = 0
+    """The lowest number of its GPUs."""
+    fullest: float = 1.0
+    """The part of its memory that may be in use, if a GPU strategy is to choose it for one more model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Line:
     output: float = 0.0
     displaced: float = 0.0
     """Seconds of reading that a usual call costs other sessions."""
+    strategy: str = "auto"
+    """The GPU strategy of its newest call."""
     _order: list[tuple[float, int, Waiting]] = field(default_factory=list)
     _first: int = 0
     _arrivals: deque[Waiting] = field(default_factory=deque)
@@ -122,6 +124,7 @@ class Line:
 
     def learn(self, call: Call, output: float) -> None:
         """Take the size of a call into the averages."""
+        self.strategy = call.strategy
         if not self.prompt:
             self.prompt, self.output = max(1.0, call.prompt_tokens), output
         self.prompt += USUAL * (call.prompt_tokens - self.prompt)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mmos.placement.fluid import Tap, drained_at, waiting
 from mmos.placement.ledger import Copy, Host, Ledger, Plan, State
 from mmos.placement.lines import Line
+from mmos.placement.strategies import Candidate, preferred
 
 BATCH_WEIGHT = 0.3
 """What a second of waiting counts for a batch call."""
@@ -75,23 +76,6 @@ class Pool:
         return ready + seconds * (1.0 - at_once / (2.0 * copy.slots)), copy.slots / seconds
 
 
-@dataclass(slots=True)
-class Candidate:
-    """A copy that could be loaded."""
-
-    copy: Copy
-    window: int
-    victims: tuple[Copy, ...]
-    drain: float
-    """Until the calls on the victims have ended."""
-    busy: float
-    """Until nobody waits for the victims any more."""
-
-    @property
-    def ready(self) -> float:
-        return self.drain + self.copy.load
-
-
 class Loader:
     """Weighs loads. It lives for one decision: each queue and its servers are counted once."""
 
@@ -135,7 +119,7 @@ class Loader:
         if not forced and self._waiting(pool, pool.taps.values(), pool.arriving) + self._crowding(pool) < LEAST_GAIN:
             return None
         candidates = [self._candidate(copy, line) for model in pool.models for copy in self._loadable(model, line)]
-        return self._best_of(pool, [candidate for candidate in candidates if candidate is not None], forced)
+        return self._best_of(pool, preferred(line, [candidate for candidate in candidates if candidate is not None]), forced)
 
     # ------------------------------------------------------------ what there is
 
