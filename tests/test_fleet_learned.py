@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import mmos
+from mmos.events import ModelReplied
 from mmos.fleet.asking import Ask
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
@@ -68,6 +69,30 @@ async def test_an_app_keeps_what_its_fleet_learns(tmp_path: Path) -> None:
         async with mmos.open(config, state=tmp_path) as app:
             await app.run("How?")
     assert kept(tmp_path).keys() == {"b"}
+
+
+async def test_the_answers_of_each_role_have_a_length_of_their_own(tmp_path: Path) -> None:
+    """Two roles share a model. Each run expects what its role said in earlier runs, and not what the other said."""
+    long = " ".join([ANSWER] * 40)
+    model = Model.scripted("m", ["Yes.", long], repeat=True, speed=FAST)
+    async with served(Host("b", [model], time_scale=SCALE)) as servers:
+        roles = {"brief": {"model": "m"}, "wordy": {"model": "m"}}
+        config = {"orchestration": {"servers": servers, "arbiter": {"model": "m"}, "specialists": roles}}
+        first = await writing(config, tmp_path, "brief")
+        await writing(config, tmp_path, "wordy")
+        brief, wordy = await writing(config, tmp_path, "brief"), await writing(config, tmp_path, "wordy")
+    lengths = kept(tmp_path)["b"]["m:latest"]["lengths"]
+    assert {kind: round(mean) for kind, (mean, _) in lengths.items() if kind} == {"brief": 1, "wordy": 400}
+    assert brief < first / 10  # 1 token instead of 200
+    assert wordy > 100 * brief
+
+
+async def writing(config: dict[str, Any], state: Path, role: str) -> float:
+    """The seconds for which a new process expects a role to write its answer."""
+    async with mmos.open(config, state=state) as app:
+        answer = await app.run("How?", options=mmos.RunOptions(role_only=role))
+        [reply] = [entry.event for entry in await app.journal.read(run=answer.run) if isinstance(entry.event, ModelReplied)]
+    return float(reply.placement["write"])
 
 
 async def test_without_a_folder_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,8 @@ class Ask:
     """The job that the call belongs to. Jobs get fair shares, and MMOS learns which models a job asks after each other."""
     others: tuple[ChatRequest, ...] = ()
     """The same request to other models. Whichever model can answer first gets the call."""
+    kind: str = ""
+    """Who asks: MMOS expects answers of the same length from calls of one kind, and learns how long they are."""
     strategy: str = ""
     """On which GPU its model is loaded: see `gpu.strategy` in the configuration. Empty: as the fleet does."""
     account: Account = field(default_factory=Account)

@@ -252,6 +252,7 @@ class Fleet:
             window=self._dispatcher.settle(models, tries.hosts, ask.request.num_ctx, grows=ask.grows),
             session=ask.session,
             group=ask.group,
+            kind=ask.kind,
             urgent=ask.urgent,
             strategy=ask.strategy or self._strategy,
         )

@@ -50,8 +50,10 @@ class Inquiry:
         if tokens > role.window:
             return None
         recorder = Recorder(scope, replace(event, estimate=tokens), frame)
-        session = f"{scope.thread}/{role.name}/inquiry"
-        ask = RunAsk(request, role.servers, session, observer=recorder, seconds=seconds, strategy=scope.strategy)
+        kind = f"{role.name}/inquiry"
+        ask = RunAsk(
+            request, role.servers, f"{scope.thread}/{kind}", observer=recorder, seconds=seconds, kind=kind, strategy=scope.strategy
+        )
         reply = await self.models.serve(ask)
         recorder.record_reply(reply, writable(Reading(reply.message)).message)
         return reply

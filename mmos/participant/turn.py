@@ -258,9 +258,9 @@ class Turn:
         request = request_of(
             recorder.event, recorder.frame, scope.exchange, doubled=recorder.plan.doubled, guarded=not scope.limits.repetition
         )
-        session = f"{scope.thread}/{role.name}"
         return RunAsk(
-            request, role.servers, session, observer=recorder, group=scope.run, shorter=shorter, strategy=scope.strategy
+            request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
+            kind=role.name, strategy=scope.strategy,
         )  # fmt: skip
 
     def _recount(self, error: WindowExceeded, plan: Plan) -> None:

@@ -17,6 +17,8 @@ MOST_TRUST = 20.0
 TRUSTED = 5
 """What an earlier run learned counts at most as so many samples, because machines change."""
 MOST_JOBS = 4096
+MOST_KINDS = 4096
+"""Kinds of calls whose answers are remembered. Those that came longest ago are forgotten."""
 FADING = 0.97
 UNSURE = 1.0
 
@@ -93,8 +95,10 @@ class Lengths:
 
     def learn(self, model: str, kind: str, tokens: float) -> None:
         for key in ((model, kind), (model, "")) if kind else ((model, ""),):
-            mean, count = self._means.get(key, (tokens, 0))
+            mean, count = self._means.pop(key, (tokens, 0))
             self._means[key] = mean + max(STEADY / 2, 1.0 / (count + 1)) * (tokens - mean), count + 1
+        if len(self._means) > MOST_KINDS:
+            del self._means[next(iter(self._means))]
 
 
 class Flow:
