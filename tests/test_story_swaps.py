@@ -10,6 +10,7 @@ from typing import Any
 import mmos
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Call, Host, Model, configuration, serve, until
+from tests.leaping import leaping, now
 
 GB = 1_000_000_000
 SPEED = Speed(load_seconds=1.0)
@@ -104,12 +105,13 @@ async def test_a_model_that_mmos_unloads_for_another_one_counts_on_both_sides() 
     assert counted == [reply.usage.loaded and number > 1 for number, reply in enumerate(replies)]
 
 
+@leaping
 async def test_four_models_on_two_hosts_under_load_count_as_the_hosts_do() -> None:
     async with AsyncExitStack() as stack:
         hosts, servers = [], {}
         for name, memory in (("large", 14), ("small", 8)):
             models = [Model.scripted(model, ["So."], repeat=True, size=6 * GB, speed=SPEED) for model in "abcd"]
-            hosts.append(Host(name, models, vram_gb=memory, time_scale=50.0, swap_seconds=0.5))
+            hosts.append(Host(name, models, vram_gb=memory, time_scale=50.0, swap_seconds=0.5, steady=now))
             servers[name] = {"url": await stack.enter_async_context(serve(hosts[-1])), "vram_gb": memory, "time_scale": 50.0}
         fleet = await stack.enter_async_context(mmos.Fleet.open(servers))
 
@@ -119,9 +121,7 @@ async def test_four_models_on_two_hosts_under_load_count_as_the_hosts_do() -> No
             return sum(bool(reply.placement.get("swap")) for reply in asked)
 
         counted = sum(await asyncio.gather(*(job(number) for number in range(4))))
-        swaps = sum(host.swaps for host in hosts)
-        assert counted == sum(seat.swaps for seat in fleet.seats)
-        assert abs(counted - swaps) <= 1 < swaps - 2, "a list of loaded models may come a moment too late on a busy machine"
+        assert counted == sum(host.swaps for host in hosts) == sum(seat.swaps for seat in fleet.seats) > 3
 
 
 async def test_a_model_with_another_window_is_loaded_again_which_is_a_swap() -> None:
