@@ -48,6 +48,11 @@ wheel:
 docs:
     {{bin}}/python scripts/docs_cli.py --write
 
+# Run the simulations of docs/simulate.md again, and draw their pictures.
+figures:
+    {{bin}}/python scripts/docs_figures.py --write
+    {{bin}}/python scripts/race_pictures.py
+
 # Measure what mmos costs beside loops written by hand.
 bench *arguments:
     {{bin}}/python scripts/bench_overhead.py {{arguments}}
