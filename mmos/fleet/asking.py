@@ -9,6 +9,7 @@ from mmos.fleet.account import Account
 from mmos.fleet.notices import OnWait
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.names import canonical
+from mmos.placement.facts import Call
 
 
 class Observer:
@@ -72,3 +73,18 @@ class Ask:
     @property
     def models(self) -> tuple[str, ...]:
         return self.request.model, *(request.model for request in self.others)
+
+    def wish(self, number: str, tokens: float, models: tuple[str, ...], hosts: tuple[str, ...], window: int) -> Call:
+        """The call as the engine sees it."""
+        return Call(
+            number,
+            models,
+            tokens,
+            hosts=hosts,
+            window=window,
+            session=self.session,
+            group=self.group,
+            kind=self.kind,
+            urgent=self.urgent,
+            strategy=self.strategy,
+        )

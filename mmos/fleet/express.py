@@ -29,16 +29,7 @@ class Express:
         if known is None or not self.engine.is_clear(known[0], now):
             return None
         like = known[1]
-        call = Call(
-            self.number(),
-            like.models,
-            tokens,
-            hosts=like.hosts,
-            window=like.window,
-            session=ask.session,
-            group=ask.group,
-            urgent=ask.urgent,
-        )
+        call = ask.wish(self.number(), tokens, like.models, like.hosts, like.window)
         return self.engine.express(call, known[0], now)
 
     def learn(self, ask: Ask, call: Call) -> None:

@@ -244,19 +244,9 @@ class Fleet:
             if seat.name in tries.hosts:
                 self._wakes(seat, seat.silent, ask)
         await self._dispatcher.refresh(tries.hosts, models)
-        wish = Call(
-            self._dispatcher.number(),
-            models,
-            tokens,
-            hosts=tuple(tries.hosts),
-            window=self._dispatcher.settle(models, tries.hosts, ask.request.num_ctx, grows=ask.grows),
-            session=ask.session,
-            group=ask.group,
-            kind=ask.kind,
-            urgent=ask.urgent,
-            strategy=ask.strategy or self._strategy,
-        )
-        return tries, wish
+        window = self._dispatcher.settle(models, tries.hosts, ask.request.num_ctx, grows=ask.grows)
+        wish = ask.wish(self._dispatcher.number(), tokens, models, tuple(tries.hosts), window)
+        return tries, wish if wish.strategy else wish._replace(strategy=self._strategy)
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""

@@ -124,7 +124,7 @@ class Line:
 
     def learn(self, call: Call, output: float) -> None:
         """Take the size of a call into the averages."""
-        self.strategy = call.strategy
+        self.strategy = call.strategy or self.strategy
         if not self.prompt:
             self.prompt, self.output = max(1.0, call.prompt_tokens), output
         self.prompt += USUAL * (call.prompt_tokens - self.prompt)
