@@ -76,7 +76,12 @@ class Shell:
 
 
 @asynccontextmanager
-async def shell(folder: Path, roles: Mapping[str, Sequence[Turn] | Model], **options: Any) -> AsyncIterator[Shell]:
-    async with stage(roles, **options) as on:
+async def shell(
+    folder: Path, roles: Mapping[str, Sequence[Turn] | Model], *, orchestration: Mapping[str, Any] | None = None, **options: Any
+) -> AsyncIterator[Shell]:
+    """Unless a story wants it, nothing is loaded ahead of calls: stories count the requests of a host."""
+    given = dict(orchestration or {})
+    given["fleet"] = {"warm_up": False, **given.get("fleet", {})}
+    async with stage(roles, orchestration=given, **options) as on:
         (folder / "orchestration.yaml").write_text(yaml.safe_dump(dict(on.config)))
         yield Shell(folder, on)

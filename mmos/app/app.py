@@ -39,6 +39,7 @@ from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, Message, clean
 from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
+from mmos.participant.foresight import Foresight
 from mmos.participant.ladder import Ladder
 from mmos.participant.loop import Participants
 from mmos.participant.models import wrap
@@ -79,6 +80,7 @@ class App:
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         self._models = Rationed(wrap(fleet), quotas_of(config.orchestration.fleet.quotas))
+        self.foresight = Foresight(fleet.warmth, config.orchestration.fleet.warm_up)
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._has_recalled = False
         """Whether it has read what earlier runs learned of models."""

@@ -27,6 +27,7 @@ from mmos.names import canonical
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Call, Failure, Load, Look, Recall, Send, Standing, Unload, Usage
 from mmos.placement.waiting import Wait
+from mmos.placement.warming import Expected
 
 _log = logger("mmos.fleet")
 
@@ -58,6 +59,7 @@ class Dispatcher:
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
+        self.warming = self._engine.warming
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
@@ -146,6 +148,12 @@ class Dispatcher:
             finally:
                 del self._waiting[call]
         return self._granted.pop(call)
+
+    def expect(self, job: str, calls: Sequence[Expected], names: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
+        """A job expects these calls, and no others. `names`: their models, as `take` notes them."""
+        self._names |= {model: name for model, name in names.items() if model not in self._names}
+        self._engine.warming.expect(job, calls)
+        self._pump()
 
     def standing(self) -> Standing:
         """What the fleet does now, for this process. Seconds are those of MMOS's clock."""
@@ -267,7 +275,7 @@ class Dispatcher:
         self._emptied.discard(load.host)
         send = self._engine.board(load, now)
         if send is None:
-            self._start(self._preload(load, emptied=emptied))
+            self._loads.watch(load.host, self._start(self._preload(load, emptied=emptied)))
             return False
         self._grant(send, loads=True, emptied=emptied)
         return True
@@ -321,8 +329,12 @@ class Dispatcher:
         except HostError:
             self._ordered.pop((load.host, load.model), None)
             self._engine.load_failed(load.host, load.model, "error", self.now)
+        except asyncio.CancelledError:
+            self._engine.upkeep.given_up(load.host, load.model, self.now)
+            raise
         else:
             self._engine.loaded(load.host, load.model, self.now - since, self.now)
+            seat.answered(load.model, self._clock())
             await self.swaps.ended(seat, load.model, since, emptied=emptied)
         self._pump()
 

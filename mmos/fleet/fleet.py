@@ -24,6 +24,7 @@ from mmos.fleet.seats import Seat, find, first_having
 from mmos.fleet.telling import figures
 from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
 from mmos.fleet.waking import may_sleep
+from mmos.fleet.warmth import Warmth
 from mmos.hosts.describing import with_card
 from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
@@ -69,6 +70,8 @@ class Fleet:
         strategy: str = "auto",
     ) -> None:
         self._dispatcher = Dispatcher(seats, clock, policy, windows, learned)
+        self.warmth = Warmth(self._dispatcher, clock)
+        """What is expected to be asked soon, so that it is loaded before."""
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._strategy = strategy
@@ -106,6 +109,7 @@ class Fleet:
         await self.close()
 
     async def close(self) -> None:
+        await self.warmth.close()
         await self._dispatcher.close()
         await asyncio.gather(*(seat.host.close() for seat in self.seats))
 

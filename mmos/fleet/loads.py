@@ -20,6 +20,8 @@ class Loads:
         self._now = now
         self._ended = ended
         self._tasks: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._alone: dict[str, asyncio.Task[None]] = {}
+        """By host: loads for which no call was there."""
 
     async def carry(self, place: Place, work: Coroutine[Any, Any, Result]) -> Result:
         """Do the work of a call. If it is cancelled while its host loads the model for it, its request stays open until the model is in memory."""
@@ -66,8 +68,18 @@ class Loads:
         if task is not None:
             task.cancel()
 
+    def watch(self, host: str, task: asyncio.Task[None]) -> None:
+        """A load is a task of its own."""
+        self._alone[host] = task
+        task.add_done_callback(lambda ended: self._alone.pop(host) if self._alone.get(host) is ended else None)
+
     def make_way(self) -> None:
         """End the loads that nobody waits for, where somebody waits for another."""
+        for host, task in list(self._alone.items()):
+            if self._engine.upkeep.hinders(host, self._now()):
+                del self._alone[host]
+                task.add_done_callback(lambda _: self._ended(None))
+                task.cancel()
         for (host, _), task in self._tasks.items():
             if self._engine.upkeep.hinders(host, self._now()):
                 task.cancel()

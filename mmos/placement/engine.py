@@ -33,6 +33,7 @@ from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
 from mmos.placement.upkeep import Upkeep
+from mmos.placement.warming import Warming
 from mmos.placement.ways import Way, only_way
 
 TICK = 1.0
@@ -70,6 +71,7 @@ class Engine:
         self._overdue = Overdue(self._ledger)
         self._lines: dict[Kind, Line] = {}
         self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines)
+        self.warming = Warming(self._ledger, self._plans, self._lines)
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
         self._looks: dict[str, None] = {}
@@ -282,7 +284,7 @@ class Engine:
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to decide before something happens: no call waits, no load is planned, no host must be looked at."""
-        return len(self._calls) == len(self._ledger.flights) and not self._looks and not self._plans.open
+        return len(self._calls) == len(self._ledger.flights) and not self._looks and not self._plans.open and not self.warming.is_open
 
     # ------------------------------------------------------------ decisions
 
@@ -306,6 +308,8 @@ class Engine:
         made += self._sends(waiting, now)
         if (plan := self._load(waiting, now)) is not None:
             self._plans.adopt(plan, now)
+        if self.warming.is_open:
+            self.warming.adopt(self._loader(now), now)
         made += self._plans.steps(self._lines.values(), now)
         return made
 

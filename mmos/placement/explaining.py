@@ -81,6 +81,10 @@ def _outlook(ledger: Ledger, loader: Loader, waiting: Waiting, now: float) -> Ou
         flight = ledger.flights.get(waiting.attempt)
         return None if flight is None else _on_host(flight, now)
     before, pool = waiting.line.position(waiting), loader.pool(waiting.line)
+    if pool.taps and all(copy.state is State.LOADING for copy in pool.taps):
+        first = min(pool.taps, key=lambda copy: (copy.ready, copy.host.name))
+        if before < first.slots:
+            return Outlook(0, _left(first, now), _part(first, now), first.host.name)
     seconds = drained_at(before, pool.taps.values())
     sent_ahead = sum(max(0, len(copy.flights) - copy.slots) for copy in pool.taps)
     return Outlook(before + sent_ahead + 1, seconds if math.isfinite(seconds) else None)

@@ -223,6 +223,8 @@ class Plan:
     """Whether the load was ordered."""
     ridden: bool = False
     """Whether a call is the load, and not a task that reports its end."""
+    ahead: bool = False
+    """Whether it is for calls that have not come yet."""
 
 
 class Ledger:

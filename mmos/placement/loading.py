@@ -118,7 +118,7 @@ class Loader:
         forced = bool(len(line)) and self._now - line.oldest.since > self._patience(line) and not pool.taps
         if not forced and self._waiting(pool, pool.taps.values(), pool.arriving) + self._crowding(pool) < LEAST_GAIN:
             return None
-        candidates = [self._candidate(copy, line) for model in pool.models for copy in self._loadable(model, line)]
+        candidates = [self._candidate(copy, line) for model in pool.models for copy in self.loadable(model, *line.kind[1:3])]
         return self._best_of(pool, preferred(line, [candidate for candidate in candidates if candidate is not None]), forced)
 
     # ------------------------------------------------------------ what there is
@@ -158,8 +158,8 @@ class Loader:
             if pool.allows(copy):
                 pool.taps[copy] = pool.tap(copy, max(0.0, copy.ready - now))
 
-    def _loadable(self, model: str, line: Line) -> list[Copy]:
-        _, hosts, window, _ = line.kind
+    def loadable(self, model: str, hosts: tuple[str, ...], window: int) -> list[Copy]:
+        """The copies of a model that could be loaded for calls with this window."""
         copies = [
             copy
             for copy in self._ledger.having((model,), hosts)
@@ -178,14 +178,14 @@ class Loader:
         pools = [pool for pool in self._by_model[copy.model] if pool.allows(copy)]
         wanted = [other.kind[2] for pool in pools for other in pool.lines if len(other)]
         window = copy.cut(max(copy.window, copy.least, line.kind[2], *wanted))
-        victims = self._victims(copy, window)
+        victims = self.victims(copy, window)
         if victims is None:
             return None
         drain = max((self._end(victim) for victim in victims), default=0.0)
         busy = max((self._until_quiet(victim) for victim in victims), default=0.0)
         return Candidate(copy, window, victims, drain, max(drain, busy))
 
-    def _victims(self, copy: Copy, window: int) -> tuple[Copy, ...] | None:
+    def victims(self, copy: Copy, window: int) -> tuple[Copy, ...] | None:
         """The cheapest models to unload, so that this one fits. None: it cannot be made to fit."""
         host = copy.host
         kept = [other for other in host.residents if other is not copy]
@@ -194,7 +194,7 @@ class Loader:
         if host.memory.fits(size, [other.bytes() for other in kept]):
             return tuple(victims)
         movable = [other for other in kept if other.state is State.RESIDENT and not other.pinned]
-        movable.sort(key=lambda other: (self._keeping(other) / max(1.0, other.bytes()), other.model))
+        movable.sort(key=lambda other: (self.keeping(other) / max(1.0, other.bytes()), other.model))
         for other in movable:
             victims.append(other)
             kept.remove(other)
@@ -202,7 +202,7 @@ class Loader:
                 return self._needed(host, size, victims, kept)
         return None
 
-    def _keeping(self, copy: Copy) -> float:
+    def keeping(self, copy: Copy) -> float:
         """What it would cost to unload a copy for a moment."""
         known = self._prices.get(copy)
         if known is None:
@@ -246,7 +246,7 @@ class Loader:
         if not candidates:
             return None
         gains = self._gains(pool, candidates)
-        rough = [(gain - sum(map(self._keeping, candidate.victims)), place) for place, (gain, candidate) in enumerate(gains)]
+        rough = [(gain - sum(map(self.keeping, candidate.victims)), place) for place, (gain, candidate) in enumerate(gains)]
         best: tuple[float, Plan] | None = None
         for _, place in sorted(rough, key=lambda pair: (-pair[0], pair[1]))[:WEIGHED]:
             gain, candidate = gains[place]

@@ -97,6 +97,7 @@ class Plans:
         """Whether nobody waits for the load any more, and no victim has left for it."""
         return (
             bool(plan.victims)
+            and not plan.ahead
             and all(victim.state is State.RESIDENT for victim in plan.victims)
             and not any(len(line) and plan.copy.model in line.kind[0] for line in lines)
         )

@@ -45,6 +45,14 @@ class Upkeep:
         copy.outlived = False
         self._plans.left(copy, now)
 
+    def given_up(self, host: str, model: str, now: float) -> None:
+        """A load in a task of its own was stopped, because its host was needed for another."""
+        there = self._ledger.hosts[host]
+        copy = there.copies.get(model)
+        self._plans.end(there)
+        if copy is not None and copy.state is State.LOADING:
+            self._ledger.turn(copy, State.ABSENT, now)
+
     def hinders(self, host: str, now: float) -> bool:
         """Whether nobody waits for the model that a host loads, and somebody for one that it could load."""
         there = self._ledger.hosts[host]

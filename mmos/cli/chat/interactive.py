@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from mmos.cli.activity import loading
 from mmos.cli.app import app_of
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, open_session, resume_command
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from mmos.cli.chat.page import Page
     from mmos.cli.chat.session import Session, SessionOptions
     from mmos.cli.options import Options
+
+
+REDRAW_LOADS = 0.5
+"""Seconds between two pictures of a load."""
 
 
 class Dialog:
@@ -171,10 +176,12 @@ class Dialog:
         self._threads = list(names)
 
     def waiting(self) -> list[str]:
-        """Draw the waiting lines and the attached files."""
+        """Draw the waiting lines, the attached files and, between the turns, what the hosts load."""
         page = self.page
         lines = [f"  waits: {flat(text)}" for text in self.queue.waiting]
         if self.session is not None:
+            loads = () if self.session.answering else self.session.app.fleet.standing().loads
+            lines += [f"  {flat(load.model)} on {load.host}: {loading(load.part, load.seconds)}" for load in loads]
             lines += [f"  attached: {flat(one.name)}" for one in self.session.attachments]
         return [style(fit(line, page.width), "dim") for line in lines]
 
@@ -232,15 +239,28 @@ async def _talk(dialog: Dialog, session: Session, thread: str | None, last: bool
     if warning := caution(session.app):
         page.note(warning)
     dialog.session = session
-    looking = asyncio.create_task(_look_around(dialog, session))
+    aside = [asyncio.create_task(_look_around(dialog, session)), asyncio.create_task(_warm_up(dialog, session))]
     try:
         while (text := await dialog.queue.next()) is not None:
             session.echo(text)
             await commands.handle(session, text)
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        session.app.foresight.chat_ends()
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
     return _resume(session)
+
+
+async def _warm_up(dialog: Dialog, session: Session) -> None:
+    """Have the model loaded that will answer, and draw how far that is."""
+    if (asking := session.app.foresight.chat_begins(session.answerer)) is None:
+        return
+    await asyncio.wait([asking])
+    while session.app.fleet.standing().loads:
+        dialog.page.refresh()
+        await asyncio.sleep(REDRAW_LOADS)
+    dialog.page.refresh()
 
 
 async def _look_around(dialog: Dialog, session: Session) -> None:

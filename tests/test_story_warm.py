@@ -1,0 +1,146 @@
+"""Stories of models that are loaded before they are asked, over rehearsal hosts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mmos
+from mmos.fleet.warmth import Wish
+from mmos.rehearsal.personas import Speed
+from mmos.testing import Host, Model, serve, until
+from tests.shell import shell
+from tests.terminal import CTRL_D, terminal
+
+GB = 1_000_000_000
+ASK = [{"role": "user", "content": "How?"}]
+SPEED = Speed(load_seconds=10.0, prefill=2000.0, decode=50.0)
+SCALE = 100.0
+
+
+def model(name: str, seconds: float = 10.0) -> Model:
+    return Model.scripted(
+        name, ["A short answer."], repeat=True, size=6 * GB, speed=Speed(load_seconds=seconds, prefill=2000.0, decode=50.0)
+    )
+
+
+@asynccontextmanager
+async def hosts(*names: str, models: str = "ab", scale: float = SCALE) -> AsyncIterator[tuple[mmos.Fleet, dict[str, Host]]]:
+    """Hosts that each hold one of these models."""
+    boxes = {name: Host(name, [model(one) for one in models], vram_gb=8.0, time_scale=scale, swap_seconds=0.5) for name in names}
+    async with contexts(boxes) as urls:
+        servers = {name: {"url": url, "vram_gb": 8.0, "time_scale": scale} for name, url in urls.items()}
+        async with mmos.Fleet.open(servers) as fleet:
+            yield fleet, boxes
+
+
+@asynccontextmanager
+async def contexts(boxes: dict[str, Host]) -> AsyncIterator[dict[str, str]]:
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(serve(box)) for name, box in boxes.items()}
+
+
+async def asked(fleet: mmos.Fleet, *wishes: Wish, job: str = "job") -> bool:
+    """Whether there was anything to load."""
+    asking = fleet.warmth.expect(job, wishes)
+    if asking is not None:
+        await asking
+    return bool(fleet.standing().loads)
+
+
+async def test_an_expected_model_is_loaded_and_its_first_call_finds_it_there() -> None:
+    async with hosts("box") as (fleet, boxes):
+        assert await asked(fleet, Wish("a", window=4096))
+        await until(lambda: boxes["box"].loads)
+        reply = await fleet.ask("a", ASK, num_ctx=4096)
+        assert (reply.placement["warm"], reply.usage.loaded, boxes["box"].loads) == (True, False, 1)
+
+
+async def test_a_call_that_comes_during_the_load_waits_for_it_and_sees_how_far_it_is() -> None:
+    async with hosts("box", scale=10.0) as (fleet, boxes):
+        assert await asked(fleet, Wish("a", window=4096))
+        (load,) = fleet.standing().loads
+        assert (load.host, load.model, load.begun) == ("box", "a:latest", True)
+        reply = await fleet.ask("a", ASK, num_ctx=4096)
+        assert (reply.text, boxes["box"].loads) == ("A short answer.", 1)
+
+
+async def test_a_model_that_is_in_memory_somewhere_is_not_loaded_again() -> None:
+    async with hosts("one", "two") as (fleet, boxes):
+        await fleet.census()
+        first = await fleet.ask("a", ASK, num_ctx=4096)
+        assert not await asked(fleet, Wish("a", window=4096))
+        assert fleet.warmth.expect("job", [Wish("a", window=4096)]) is None, "it asks no host"
+        assert {name: box.loads for name, box in boxes.items()} == {"one": 0, "two": 0} | {first.host: 1}
+
+
+async def test_a_busy_model_does_not_leave_for_one_that_is_only_expected() -> None:
+    async with hosts("box") as (fleet, boxes):
+        await fleet.census()
+        await fleet.ask("a", ASK, num_ctx=4096)
+        boxes["box"].faults.add("hang", model="a", times=1)
+        call = asyncio.create_task(fleet.ask("a", ASK, num_ctx=4096))
+        await until(lambda: boxes["box"].open)
+        assert not await asked(fleet, Wish("b", window=4096))
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert boxes["box"].loads == 1
+
+
+async def test_a_load_for_nobody_yet_makes_way_for_a_call() -> None:
+    async with hosts("box", scale=10.0) as (fleet, boxes):
+        assert await asked(fleet, Wish("a", window=4096))
+        reply = await fleet.ask("b", ASK, num_ctx=4096)
+        assert (reply.text, boxes["box"].loads) == ("A short answer.", 1)
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_what_is_not_expected_any_more_is_not_loaded(forgotten: bool) -> None:
+    async with hosts("box") as (fleet, _):
+        await fleet.census()
+        asking = fleet.warmth.expect("job", [Wish("a", window=4096)])
+        assert asking is not None
+        if forgotten:
+            fleet.warmth.forget("job")
+        await asyncio.wait([asking])
+        assert (asking.cancelled(), bool(fleet.standing().loads)) == (forgotten, not forgotten)
+
+
+async def test_two_expected_models_of_one_host_do_not_push_each_other_out() -> None:
+    async with hosts("box") as (fleet, boxes):
+        await asked(fleet, Wish("a", window=4096), Wish("b", window=4096))
+        await until(lambda: boxes["box"].loads == 1)
+        await until(lambda: not fleet.standing().loads)
+        assert not await asked(fleet, Wish("a", window=4096), Wish("b", window=4096))
+        assert boxes["box"].loads == 1
+
+
+def chat_fleet(warm_up: str = "plan") -> dict[str, Any]:
+    return {"fleet": {"warm_up": warm_up}, "servers": {"here": {"time_scale": 10.0}}}
+
+
+async def test_a_chat_loads_the_model_of_the_arbiter_while_the_user_types(tmp_path: Path) -> None:
+    roles = {"arbiter": Model.scripted("arbiter", ["Because."], size=6 * GB, speed=SPEED)}
+    async with shell(tmp_path, roles, orchestration=chat_fleet(), time_scale=10.0) as on, terminal(tmp_path, "chat") as at:
+        await at.shows("arbiter:latest on here: loading ")
+        at.say("Why?")
+        await at.shows("1 model call")
+        assert "Because." in at.seen
+        assert on.on.host.loads == 1
+        at.press(CTRL_D)
+        assert await at.ended() == 0
+
+
+async def test_a_chat_loads_nothing_before_a_task_when_that_is_switched_off(tmp_path: Path) -> None:
+    roles = {"arbiter": Model.scripted("arbiter", ["Because."], size=6 * GB, speed=SPEED)}
+    async with shell(tmp_path, roles, orchestration=chat_fleet("off"), time_scale=10.0) as on, terminal(tmp_path, "chat") as at:
+        await at.shows("›")
+        at.say("Why?")
+        await at.shows("1 model call")
+        assert [entry.path for entry in on.on.host.requests].count("/api/generate") == 0
+        at.press(CTRL_D)
