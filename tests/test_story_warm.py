@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import mmos
+from mmos.events import ModelReplied
 from mmos.fleet.warmth import Wish
 from mmos.rehearsal.personas import Speed
-from mmos.testing import Host, Model, serve, until
+from mmos.testing import Host, Model, Stage, consult, facts, serve, stage, until
 from tests.shell import shell
 from tests.terminal import CTRL_D, terminal
 
@@ -144,3 +145,47 @@ async def test_a_chat_loads_nothing_before_a_task_when_that_is_switched_off(tmp_
         await at.shows("1 model call")
         assert [entry.path for entry in on.on.host.requests].count("/api/generate") == 0
         at.press(CTRL_D)
+
+
+# ---------------------------------------------------------------- what a run will ask next
+
+QUERY = " ".join(f"w{number}" for number in range(150))
+
+
+@asynccontextmanager
+async def run_of(*, warm_up: str | bool = "plan", **arbiter: Any) -> AsyncIterator[Stage]:
+    """A run whose arbiter writes a long question to the specialist `coding`, whose model is not in memory."""
+    slow = Speed(load_seconds=10.0, prefill=2000.0, decode=20.0)
+    roles = {
+        "arbiter": Model.scripted("arbiter", [consult("coding", QUERY), "Done."], size=6 * GB, speed=slow),
+        "coding": Model.scripted("coding", ["So."], size=6 * GB, speed=slow),
+    }
+    changes = {"fleet": {"warm_up": warm_up}, "servers": {"here": {"time_scale": 20.0, "vram_gb": 40}}, "arbiter": arbiter}
+    async with stage(roles, orchestration=changes, time_scale=20.0, vram_gb=40.0) as on:
+        yield on
+
+
+def loads_ahead(on: Stage) -> list[str]:
+    """The models that were loaded without a call."""
+    return [entry.model for entry in on.host.requests.to("/api/chat") if not entry.json["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("arbiter", "warm_up", "expected"),
+    [
+        ({"channel": "schema"}, "plan", ["coding"]),
+        ({"channel": "schema"}, False, []),
+        ({"consult_first": True}, "plan", ["coding"]),
+        ({"channel": "tools"}, "plan", []),
+    ],
+    ids=["written", "switched off", "consult first", "not foreseen"],
+)
+async def test_a_specialist_is_loaded_while_the_arbiter_still_writes_its_question(
+    arbiter: dict[str, Any], warm_up: str | bool, expected: list[str]
+) -> None:
+    async with run_of(warm_up=warm_up, **arbiter) as on:
+        answer = await on.app.run("How?")
+        assert (answer.text, [name.partition(":")[0] for name in loads_ahead(on)]) == ("Done.", expected)
+        (coding,) = [reply for reply in await facts(on.app, answer.run, ModelReplied) if reply.role == "coding"]
+        assert coding.usage.loaded is not bool(expected)
+        assert on.host.loads == 2

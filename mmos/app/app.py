@@ -307,7 +307,9 @@ class App:
         window = partial(wiring.window_of, self.config, options.roles)
         desk = Desk(policy, answerer, self.templates)
         degrade = self.config.orchestration.fleet.degrade
-        return Participants(self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade)
+        return Participants(
+            self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight
+        )
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

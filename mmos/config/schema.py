@@ -268,7 +268,8 @@ class Placement(Section):
     )
     warm_up: Annotated[WarmUp, one_of("off", "plan")] = Field(
         default="plan",
-        description="Which models MMOS loads before they are asked, where that delays nobody: off (none) or plan (the arbiter's when a chat begins).",
+        description="Which models MMOS loads before they are asked, where that delays nobody: off (none) or plan "
+        "(the arbiter's when a chat begins, a specialist's when the arbiter begins to write to it).",
     )
     allow_cloud: Flag = Field(default=False, description="The same as allow_cloud of a server, for all servers.")
     quotas: dict[RoleName, Share] = Field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.config.windows import LOAD_OPTIONS
+from mmos.fleet.census import NEVER
 from mmos.fleet.dispatcher import LISTED_SECONDS, Dispatcher
 from mmos.fleet.seats import find
 from mmos.names import canonical
@@ -38,6 +39,12 @@ class Warmth:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._counts: set[asyncio.Task[None]] = set()
+        self._jobs: set[str] = set()
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether there may be more than one model or host, so that a model can be missing when it is asked."""
+        return self._dispatcher.census.has_choices or any(seat.counted_at == NEVER for seat in self._dispatcher.by_name.values())
 
     def expect(self, job: str, wishes: Sequence[Wish]) -> asyncio.Task[None] | None:
         """From now on a job expects these calls, and no others. A load that has begun goes on.
@@ -47,10 +54,13 @@ class Warmth:
         if task := self._tasks.pop(job, None):
             task.cancel()
         if not all(map(self._is_there, wishes)):
+            self._jobs.add(job)
             self._tasks[job] = task = asyncio.get_running_loop().create_task(self._ask(job, wishes))
             task.add_done_callback(lambda ended: self._tasks.pop(job) if self._tasks.get(job) is ended else None)
             return task
-        self._dispatcher.expect(job, (), {})
+        if job in self._jobs:
+            self._jobs.remove(job)
+            self._dispatcher.expect(job, (), {})
         return None
 
     def forget(self, job: str) -> None:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from mmos.config.schema import WarmUp
 from mmos.fleet.warmth import Warmth, Wish
-from mmos.participant.cast import Member
+from mmos.hosts.face import OnToken
+from mmos.participant.cast import Cast, Member
+from mmos.scope import Scope
 
 CHAT = "chat"
+SURE = 1.0
+WRITTEN = 0.9
+"""How likely a consultation is whose name the model has written. The call may still be unreadable, or a quotation."""
+TAIL = 160
+"""Characters of a reply in which a name is looked for. It comes in several pieces."""
 
 
 class Foresight:
-    """What a process that lives for a while expects of its roles."""
+    """What runs and chats know of their next calls."""
 
     def __init__(self, warmth: Warmth, mode: WarmUp) -> None:
         self._warmth = warmth
@@ -20,12 +31,86 @@ class Foresight:
 
     def chat_begins(self, member: Member) -> asyncio.Task[None] | None:
         """A user sits down and will ask this member. Returns the task that asks the hosts what they hold. None: there is nothing to load."""
-        return None if not self._mode else self._warmth.expect(CHAT, [_wish(member)])
+        return self._warmth.expect(CHAT, [_wish(member, SURE)]) if self._mode else None
 
     def chat_ends(self) -> None:
         self._warmth.forget(CHAT)
 
+    # ---------------------------------------------------------------- runs
 
-def _wish(member: Member, chance: float = 1.0) -> Wish:
+    @property
+    def looks_ahead(self) -> bool:
+        return bool(self._mode) and self._warmth.has_choices
+
+    def calls_run(self, scope: Scope, member: Member) -> None:
+        """The calls of a member run. Then it is asked again."""
+        if self.looks_ahead:
+            self.expect(scope, [_wish(member, SURE)])
+
+    def turns(self, scope: Scope, member: Member, cast: Cast) -> Turns:
+        """What to expect while a member is asked."""
+        return Turns(self, scope, member, cast)
+
+    def ends(self, scope: Scope) -> None:
+        """A member has answered in a lane."""
+        self._warmth.forget(_job(scope))
+
+    def expect(self, scope: Scope, wishes: Iterable[Wish]) -> None:
+        self._warmth.expect(_job(scope), list(wishes))
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turns of a member in a lane: whom it will consult, as far as that is known before its reply is whole."""
+
+    foresight: Foresight
+    scope: Scope
+    member: Member
+    cast: Cast
+
+    def placed(self) -> None:
+        """The model is asked. One that must consult first will ask some of its specialists."""
+        if not self.foresight.looks_ahead:
+            return
+        first = self.member.first
+        least, roles = 0 if first is None or self.scope.exchange.turns else first.least, self._specialists
+        self.foresight.expect(self.scope, [_wish(role, min(SURE, least / len(roles))) for role in roles.values()] if least else [])
+
+    def spotting(self, on_token: OnToken) -> OnToken:
+        """Look for consultations in the pieces of a reply: their models can be loaded while the model still writes."""
+        roles = self._specialists
+        if not roles or not self.foresight.looks_ahead:
+            return on_token
+        pattern, found, tail = _consultations(tuple(roles)), dict[str, Wish](), ""
+
+        def take(piece: str) -> None:
+            nonlocal tail
+            on_token(piece)
+            tail = (tail + piece)[-TAIL:]
+            for one in pattern.finditer(tail):
+                name = one[1] or one[2]
+                if name not in found:
+                    found[name] = _wish(roles[name], WRITTEN)
+                    self.foresight.expect(self.scope, found.values())
+
+        return take
+
+    @property
+    def _specialists(self) -> dict[str, Member]:
+        return {name: self.cast[name] for name in self.member.consults if name in self.cast}
+
+
+def _job(scope: Scope) -> str:
+    return f"{scope.run}/{scope.lane}"
+
+
+def _wish(member: Member, chance: float) -> Wish:
     role = member.role
     return Wish(role.model, role.servers, role.window, role.options, chance)
+
+
+@lru_cache(maxsize=16)
+def _consultations(names: tuple[str, ...]) -> re.Pattern[str]:
+    """The calls that consult one of these roles, as models write them."""
+    any_of = "|".join(map(re.escape, names))
+    return re.compile(rf'consult_({any_of})_specialist|"specialist"\s*:\s*"({any_of})"')

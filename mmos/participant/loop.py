@@ -19,6 +19,7 @@ from mmos.messages import Message, ToolCall
 from mmos.participant.cast import Cast, Member
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
+from mmos.participant.foresight import Foresight
 from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models
 from mmos.participant.questions import Desk
@@ -52,6 +53,7 @@ class Participants:
     """The schema of the answer to the user."""
     degrade: Sequence[Step] = ()
     """What to do, in this order, with a call that would have to wait."""
+    foresight: Foresight | None = None
     at_work: set[str] = field(default_factory=set)
     """The lanes in which somebody is answering now."""
 
@@ -61,10 +63,14 @@ class Participants:
 
     async def respond(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
         """The loop. Its state is the lane, so a resumed run can enter at any point."""
-        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade)
+        foresight = self.foresight
+        turns = foresight.turns(scope, member, self.cast) if foresight is not None else None
+        turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade, turns)
         while True:
             lane = scope.exchange
             if lane.pending:
+                if foresight is not None:
+                    foresight.calls_run(scope, member)
                 await self._carry_out(member, scope, lane.pending)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
@@ -92,6 +98,8 @@ class Participants:
             status = "cancelled"
             raise
         finally:
+            if self.foresight is not None:
+                self.foresight.ends(scope)
             if status != "waiting":
                 scope.record(self._end(scope, status))
         return answer

@@ -9,7 +9,9 @@ from mmos.calls.reading import rescued
 from mmos.errors import HostError, Repetition
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
 from mmos.fleet.asking import Observer
+from mmos.hosts.face import OnToken
 from mmos.messages import REPETITION, Message, Reply, Usage
+from mmos.participant.foresight import Turns
 from mmos.prompting.compose import Plan
 from mmos.prompting.frame import Frame
 from mmos.scope import Scope
@@ -74,6 +76,8 @@ class LiveRecorder(Recorder):
 
     channel: Channel
     plan: Plan
+    turns: Turns | None = None
+    """What is expected after it."""
 
     def __post_init__(self) -> None:
         self._pieces: list[str] = []
@@ -82,7 +86,7 @@ class LiveRecorder(Recorder):
     def _listen(self) -> None:
         hint, keep = self.scope.hint, self._pieces.append
         if self.scope.listener is None:
-            self.on_token = self.channel.listen(keep)
+            self.on_token = self._listening(keep)
             return
         self.on_wait = lambda outlook: hint("waiting", outlook.host, outlook)
 
@@ -90,10 +94,16 @@ class LiveRecorder(Recorder):
             keep(text)
             hint("token", text)
 
-        self.on_token = self.channel.listen(show)
+        self.on_token = self._listening(show)
+
+    def _listening(self, tell: OnToken) -> OnToken:
+        listen = self.channel.listen(tell)
+        return listen if self.turns is None else self.turns.spotting(listen)
 
     def placed(self, host: str, cold: bool) -> None:
         self.scope.hint("loading" if cold else "reading", host)
+        if self.turns is not None:
+            self.turns.placed()
 
     def failed(self, host: str, error: HostError) -> None:
         if isinstance(error, Repetition):

@@ -25,6 +25,7 @@ from mmos.participant.cast import Member, Offer, Role
 from mmos.participant.degrading import choose, free, may_degrade, too_late
 from mmos.participant.experience import Experience, Place, Unserved
 from mmos.participant.eyes import Eyes, Sight
+from mmos.participant.foresight import Turns
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.models import Models, RunAsk
 from mmos.participant.recorder import LiveRecorder, next_id
@@ -67,6 +68,8 @@ class Turn:
     """The schema of the final answer."""
     degrade: Sequence[Step] = ()
     """What to do, in this order, with a call that would have to wait."""
+    turns: Turns | None = None
+    """What is expected after its replies."""
 
     @property
     def role(self) -> Role:
@@ -251,7 +254,7 @@ class Turn:
             next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
             offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
-        return LiveRecorder(scope, event, offer.frame, offer.channel, plan)
+        return LiveRecorder(scope, event, offer.frame, offer.channel, plan, self.turns)
 
     def _run_ask(self, recorder: LiveRecorder, shorter: Callable[[WindowExceeded], RunAsk]) -> RunAsk:
         scope, role = self.scope, self.role
