@@ -244,15 +244,16 @@ class Dispatcher:
                 place.recall()
             case Load():
                 return self._load(decision, now)
-            case Unload() if self._engine.stays(decision.host):
+            case Unload() if decision.rescue or self._engine.stays(decision.host):
                 self.by_name[decision.host].warm.pop(decision.model, None)
-                self._emptied.add(decision.host)
+                if not decision.rescue:
+                    self._emptied.add(decision.host)
                 self._start(self._unload(decision))
             case Unload():  # the host has to make room for the load, and can unload only this model
                 self.by_name[decision.host].warm.pop(decision.model, None)
                 self._engine.unloaded(decision.host, decision.model, now)
                 return True
-            case Look() if self.census.has_choices:
+            case Look() if self.census.has_choices or self._engine.stuck.watches:
                 self._look(decision.host)
         return False
 
@@ -288,7 +289,7 @@ class Dispatcher:
 
     def _set_timer(self, now: float) -> None:
         """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
-        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 else None  # one host has no other to recall a call for
+        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 or self._engine.stuck.watches else None
         if moment is None:
             return
         loop = asyncio.get_running_loop()
@@ -312,8 +313,12 @@ class Dispatcher:
         host, done = unload.host, True
         try:
             await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, {}))[0])
-        except (HostUnreachable, HostTimeout):
+        except (HostUnreachable, HostTimeout) as error:
             done = False
+            if getattr(error, "stage", "") == "unload":
+                self._engine.stuck.keeps(host, unload.model, self.now)
+                self._pump()
+                return
         except HostError as error:
             _log.warning("host_refuses_to_unload", host=host, code=error.code)
             self._engine.upkeep.disobeys(host, self.now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +26,10 @@ _MOST_LOADED = 500
 """The sum of their sizes must stay a number that JSON can contain."""
 
 
+def _running_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class OllamaHost:
     """One server; use it from one event loop, and close it there."""
 
@@ -38,7 +41,7 @@ class OllamaHost:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _running_time,
         chance: random.Random | None = None,
     ) -> None:
         self._wire = Wire(name, url, headers or {})

@@ -32,6 +32,7 @@ from mmos.placement.policies import POLICIES, Memo
 from mmos.placement.profiles import Profiles
 from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
+from mmos.placement.stuck import StuckHosts
 from mmos.placement.upkeep import Upkeep
 from mmos.placement.warming import Warming
 from mmos.placement.ways import Way, only_way
@@ -68,13 +69,14 @@ class Engine:
         self._memo = Memo()
         self._sender = Sender(self._ledger)
         self._plans = Plans(self._ledger)
-        self._overdue = Overdue(self._ledger)
+        self._looks: dict[str, None] = {}
+        self._overdue = Overdue(self._ledger, self._looks)
         self._lines: dict[Kind, Line] = {}
+        self.stuck = StuckHosts(self._ledger, self._plans, self._lines, self._looks)
         self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines)
         self.warming = Warming(self._ledger, self._plans, self._lines)
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
-        self._looks: dict[str, None] = {}
         self.explainer = Explainer(self._ledger, self._lines, self._calls, self._loader)
         self._number = 0
         self._tidy_at = 0.0
@@ -90,7 +92,9 @@ class Engine:
 
     def resident(self, host: str, models: Iterable[Resident], now: float, *, asked: float | None = None) -> None:
         """The models that a host holds in memory. `asked`: when it was asked; what changed later is not in its list."""
-        self._ledger.resident(host, models, now, now if asked is None else asked)
+        listed = list(models)
+        self._ledger.resident(host, listed, now, now if asked is None else asked)
+        self.stuck.listed(host, [resident.model for resident in listed], now if asked is None else asked, now)
 
     def pin(self, host: str, model: str, pinned: bool = True) -> None:
         """Never unload a model on a host for the sake of others."""
@@ -102,9 +106,11 @@ class Engine:
         copy = there.copies.get(model)
         self._plans.end(there)
         if copy is not None:
-            self._ledger.learn_load(copy, seconds)
+            if there.breaker.stuck is None:
+                self._ledger.learn_load(copy, seconds)
             self._ledger.turn(copy, State.RESIDENT, now)
             there.breaker.answered()
+            there.breaker.stuck = None
             copy.heard = there.heard = now
             self._looks[host] = None
 
@@ -260,7 +266,7 @@ class Engine:
             if copy.state is State.LOADING:
                 self._plans.end(copy.host)
             self._ledger.turn(copy, State.ABSENT, now)
-        else:
+        elif failure != "silent" or copy.state is State.RESIDENT or copy.host.breaker.stuck is None:
             copy.host.breaker.failed(failure, now, pause)
         self._looks[copy.host.name] = None
 
@@ -290,11 +296,12 @@ class Engine:
 
     def decide(self, now: float) -> list[Decision]:
         """What to do now. The engine counts each decision as done, so it is given only once."""
-        made: list[Decision] = [Look(host) for host in self._looks]
+        self.stuck.watch(now)
+        made: list[Decision] = [*self._recalls(now), *self.stuck.rescues(now)]
+        made += [Look(host) for host in self._looks]
         self._looks.clear()
         if now >= self._tidy_at:
             self._tidy(now)
-        made += self._recalls(now)
         if self._policy is not None:
             for line in [line for line in self._lines.values() if len(line)]:
                 made += (self._send(choice, now) for choice in self._sender.at_once(self._policy, line, self._memo, now))
@@ -324,7 +331,7 @@ class Engine:
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
-        moments = self._overdue.next
+        moments = [*self._overdue.next, *self.stuck.moments(now)]
         if any(len(line) for line in self._lines.values()):
             moments.append(now + (SOON if self._more else TICK))
             moments += [host.breaker.until for host in self._ledger.hosts.values() if host.breaker.is_open(now)]
@@ -333,10 +340,15 @@ class Engine:
     def _recalls(self, now: float) -> Iterator[Decision]:
         """Attempts that show no progress, if another host could do better."""
         for flight in self._overdue.found(now):
-            self._release(flight.attempt, now)
             flight.copy.host.breaker.failed("silent", now)
-            self._again(flight)
-            yield Recall(flight.attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)
+            yield self._recall(flight, now)
+        for flight in self.stuck.recalls(now):
+            yield self._recall(flight, now)
+
+    def _recall(self, flight: Flight, now: float) -> Recall:
+        self._release(flight.attempt, now)
+        self._again(flight)
+        return Recall(flight.attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)
 
     def _sends(self, lines: Sequence[Line], now: float) -> Iterator[Decision]:
         for line in lines:

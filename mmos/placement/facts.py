@@ -188,6 +188,8 @@ class Unload:
 
     host: str
     model: str
+    rescue: bool = False
+    """Whether it makes room for nothing: a host that loads no more goes on when a model leaves."""
 
 
 @dataclass(frozen=True, slots=True)

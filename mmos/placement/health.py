@@ -1,4 +1,4 @@
-"""Decides when a host that failed is tried again."""
+"""Decides when a host that failed gets calls again, and one that loads no more gets loads again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,39 @@ NOT_THE_HOST: frozenset[Failure] = frozenset({"missing", "memory"})
 
 
 @dataclass(slots=True)
+class Stuck:
+    """A host that loads no more. It still serves what it holds."""
+
+    model: str
+    """The model that it did not load, or not unload."""
+    load: float
+    """When that began. A load is judged once."""
+    since: float
+    """When that was noticed first."""
+    until: float
+    """When the next load may be tried."""
+    tries: int = 1
+    """Loads in a row that did not end."""
+    rescue_at: float = 0.0
+    """When the next model may be unloaded, so that the host goes on."""
+    foreign: tuple[str, ...] = ()
+    """Models in its memory that nobody has called here."""
+
+
+@dataclass(slots=True)
 class Breaker:
     """Keeps calls away from a host for a while after a failure, then lets one call try it."""
 
     failures: int = 0
     """In a row."""
     until: float = float("-inf")
+    stuck: Stuck | None = None
+    listed: float = float("-inf")
+    """When it was asked for the list of loaded models that it gave last."""
+
+    def loads(self, now: float) -> bool:
+        """Whether a load may be tried."""
+        return self.stuck is None or now >= self.stuck.until
 
     def is_open(self, now: float) -> bool:
         return now < self.until

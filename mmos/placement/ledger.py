@@ -111,7 +111,8 @@ class Copy:
     @property
     def serves(self) -> bool:
         """Whether it can take calls, now or when its load ends."""
-        return not self.leaving and (self.state is State.RESIDENT or self.state is State.LOADING)
+        state = self.state
+        return not self.leaving and (state is State.RESIDENT or (state is State.LOADING and self.host.breaker.stuck is None))
 
     @property
     def closed_until(self) -> float:

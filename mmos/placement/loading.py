@@ -82,7 +82,7 @@ class Loader:
     def __init__(self, ledger: Ledger, lines: Iterable[Line], serving: Callable[[Line, float], list[Copy]], now: float) -> None:
         self._ledger = ledger
         self._serving = serving
-        self._planned = [host.plan.copy for host in ledger.hosts.values() if host.plan is not None and not host.breaker.is_open(now)]
+        self._planned = [host.plan.copy for host in ledger.hosts.values() if host.plan is not None and _goes_on(host, now)]
         self._settings = ledger.settings
         self._now = now
         self._pools: dict[tuple[tuple[str, ...], tuple[str, ...], int], Pool] = {}
@@ -168,6 +168,7 @@ class Loader:
             and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
             and copy.refused <= self._now
             and copy.host.takes_calls(self._now)
+            and copy.host.breaker.loads(self._now)
         ]
         fits = [copy for copy in copies if copy.host.memory.slowness(copy.bytes(window)) < MUCH_SLOWER]
         return fits or copies
@@ -334,3 +335,8 @@ class Loader:
 
     def _patience(self, line: Line) -> float:
         return self._settings.patience if line.kind[3] else self._settings.batch_patience
+
+
+def _goes_on(host: Host, now: float) -> bool:
+    """Whether a load that is planned there can be counted on."""
+    return not host.breaker.is_open(now) and host.breaker.stuck is None

@@ -7,12 +7,16 @@ from heapq import heappop, heappush
 
 from mmos.placement.ledger import Flight, Ledger, State
 
+ANSWER = 3.0
+"""Seconds in which a host lists its loaded models, if it is alive."""
+
 
 class Overdue:
     """Looks at each attempt when it should have shown progress."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, looks: dict[str, None]) -> None:
         self._ledger = ledger
+        self._looks = looks
         self._deadlines: list[tuple[float, int]] = []
 
     def watch(self, flight: Flight) -> None:
@@ -31,7 +35,10 @@ class Overdue:
             if flight is None:
                 continue
             due = self._due(flight)
-            if due > now or not self._elsewhere(flight, now):
+            if due <= now and flight.copy.state is State.LOADING and now < due + ANSWER:
+                self._looks[flight.copy.host.name] = None  # a host that answers is alive, and its load is looked after elsewhere
+                heappush(self._deadlines, (due + ANSWER, attempt))
+            elif due > now or self._is_alive(flight, due) or not elsewhere(self._ledger, flight, now):
                 heappush(self._deadlines, (max(due, now + self._ledger.settings.overdue_seconds), attempt))
             else:
                 yield flight
@@ -46,7 +53,13 @@ class Overdue:
             10, flight.waiting.attempts
         )  # two slow hosts must not pass a call to and fro
 
-    def _elsewhere(self, flight: Flight, now: float) -> bool:
-        call = flight.waiting.call
-        copies = self._ledger.having(call.models, call.hosts)
-        return any(copy.host is not flight.copy.host and copy.closed_until <= now for copy in copies)
+    def _is_alive(self, flight: Flight, due: float) -> bool:
+        """Whether the host of a load has listed its models since then."""
+        return flight.copy.state is State.LOADING and flight.copy.host.breaker.listed >= due
+
+
+def elsewhere(ledger: Ledger, flight: Flight, now: float) -> bool:
+    """Whether another host can serve the call, or load a model for it."""
+    call = flight.waiting.call
+    copies = [copy for copy in ledger.having(call.models, call.hosts) if copy.host is not flight.copy.host and copy.closed_until <= now]
+    return any(copy.serves or copy.host.breaker.loads(now) for copy in copies)

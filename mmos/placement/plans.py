@@ -17,6 +17,8 @@ class Plans:
         self._ledger = ledger
         self.open = 0
         """How many there are."""
+        self.begun: dict[str, float] = {}
+        """When the load of each host began."""
 
     def adopt(self, plan: Plan, now: float) -> None:
         """From now on the victims get no calls, and the waiting calls count on the load."""
@@ -34,6 +36,7 @@ class Plans:
             for victim in host.plan.victims:
                 victim.leaving = False
             host.plan = None
+            self.begun.pop(host.name, None)
             self.open -= 1
             self._ledger.epoch += 1
 
@@ -48,6 +51,7 @@ class Plans:
         if copy.state is not State.LOADING or not copy.ridden:
             return False
         self.end(copy.host)
+        copy.host.breaker.stuck = None
         copy.host.newest = copy.model
         self._ledger.turn(copy, State.RESIDENT, now)
         return True
@@ -103,7 +107,7 @@ class Plans:
         )
 
     def _begin(self, host: Host, plan: Plan, now: float) -> Load:
-        plan.begun = True
+        plan.begun, self.begun[host.name] = True, now
         copy: Copy = plan.copy
         plan.window = planned(copy, plan.window, again=copy in plan.victims)
         copy.ready, copy.window = now + copy.load, plan.window

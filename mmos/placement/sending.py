@@ -90,7 +90,7 @@ class Sender:
 
     def has_room(self, copy: Copy) -> bool:
         host = copy.host
-        takes = copy.state is State.RESIDENT or (copy.state is State.LOADING and copy.ridden)
+        takes = copy.state is State.RESIDENT or (copy.state is State.LOADING and copy.ridden and host.breaker.stuck is None)
         if not takes or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
             return False
         return not (host.breaker.on_trial and host.in_flight)

@@ -109,8 +109,9 @@ class Residency:
 
     def unload(self, model: Model) -> None:
         """Unload the model as soon as no request uses it."""
-        self._stuck = False
-        self._unloaded.set()
+        if not self._runners:
+            self._stuck = False
+            self._unloaded.set()
         if runner := self._runners.get(model.weights):
             self._sent_away.append((runner, self._clock.now()))
             self._expire(runner)
@@ -160,6 +161,7 @@ class Residency:
     def _drop(self, runner: Runner) -> None:
         if self._runners.get(runner.model.weights) is runner:
             del self._runners[runner.model.weights]
+            self._stuck = False
             self._freed = self._clock.now() + (self._limits.swap_seconds if runner.vram else 0.0)
             self._unloaded.set()
 
