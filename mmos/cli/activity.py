@@ -101,7 +101,7 @@ def expectation(outlook: Outlook) -> str:
     """What a call that waits can expect: `2nd in line, about 12 s` or `loading 40 %, about 6 s`."""
     if outlook.position:
         return f"{ordinal(outlook.position)} in line{_about(outlook.seconds) or ', no host can take it now'}"
-    return loading(outlook.part, outlook.seconds)
+    return f"{outlook.host} loads no more" if outlook.stuck else loading(outlook.part, outlook.seconds)
 
 
 def loading(part: float, seconds: float | None) -> str:

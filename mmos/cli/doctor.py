@@ -83,7 +83,7 @@ async def _patient(options: Options, probing: Probing) -> AsyncIterator[tuple[Fa
     from mmos.errors import ConfigError
 
     try:
-        async with fleet_of(options, ask=False) as (config, fleet):
+        async with fleet_of(options, ask=False, remembers=True) as (config, fleet):
             yield await examine(config, fleet, _around(options, probing)), fleet
             return
     except ConfigError as error:

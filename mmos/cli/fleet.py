@@ -27,14 +27,14 @@ LARGEST_WINDOW = 1 << 31
 
 
 @asynccontextmanager
-async def fleet_of(options: Options, *, ask: bool = True) -> AsyncIterator[tuple[Config, Fleet]]:
-    """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file."""
+async def fleet_of(options: Options, *, ask: bool = True, remembers: bool = False) -> AsyncIterator[tuple[Config, Fleet]]:
+    """Open the fleet of these options, without a journal. `ask=False`: do not ask whether to trust the file. `remembers`: it knows what runs learned."""
     from mmos.cli.app import ask_for_trust, config_of
     from mmos.fleet.fleet import Fleet
 
     async with config_of(options) as config:
         config = await ask_for_trust(options, config, runs=False, ask=ask)
-        async with Fleet.open(config) as fleet:
+        async with Fleet.open(config, state=options.state_folder(config.path) if remembers else None) as fleet:
             yield config, fleet
 
 

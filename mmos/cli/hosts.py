@@ -19,7 +19,7 @@ from mmos.cli.guard import terminal_text
 from mmos.cli.hints import HintingGroup
 from mmos.cli.hosts_serve import serve
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
-from mmos.cli.output import draws, has_no_reader, print_json, print_json_line
+from mmos.cli.output import draws, has_no_reader, how_long, print_json, print_json_line
 from mmos.cli.regret import show_regret
 from mmos.cli.tables import Cell, columns, terminal_width
 from mmos.plurals import counted
@@ -72,15 +72,15 @@ hosts.add_command(serve)
 
 
 async def _hosts(options: Options, every: float | None, names: Sequence[str]) -> int:
-    from mmos.fleet.survey import look
+    from mmos.fleet.survey import beside, look
 
-    async with fleet_of(options) as (config, fleet):
+    async with fleet_of(options, remembers=True) as (config, fleet):
         servers = config.servers()
         selection = select_hosts(names, servers) or tuple(servers)
         seats = [seat for seat in fleet.seats if seat.name in selection]
 
         async def survey() -> Sequence[HostState]:
-            return await asyncio.gather(*(look(seat, servers[seat.name]) for seat in seats))
+            return [*beside(fleet, await asyncio.gather(*(look(seat, servers[seat.name]) for seat in seats)))]
 
         if every is None:
             states = await survey()
@@ -150,7 +150,7 @@ class _Changes:
 
 def _identity(state: HostState) -> tuple[object, ...]:
     models = tuple((loaded.name, loaded.context_length, loaded.size_vram) for loaded in state.loaded)
-    return (state.name, state.reachable, state.error and state.error.code, state.version, models)
+    return (state.name, state.reachable, state.error and state.error.code, state.version, models, state.stuck and state.stuck.model)
 
 
 # ---------------------------------------------------------------- shapes
@@ -174,6 +174,7 @@ def as_json(state: HostState, now: float) -> dict[str, Any]:
         "parallel": state.parallel,
         "models": len(state.installed) if state.reachable else None,
         "loaded": [holding(loaded, now) for loaded in state.loaded],
+        "stuck": state.stuck and {"model": state.stuck.model, "seconds": round(state.stuck.seconds)},
         "abilities": asdict(state.abilities),
     }
 
@@ -187,6 +188,8 @@ def _rows(state: HostState, now: float) -> list[list[Cell]]:
     lines = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
     if state.reachable and state.error is not None:
         lines.append((state.error.message, "warning"))
+    if state.stuck is not None:
+        lines.append((f"did not finish with {state.stuck.model}, {how_long(state.stuck.seconds)} ago: it gets no loads", "warning"))
     if state.in_flight:
         lines.append(f"{state.in_flight} of MMOS's calls in progress")
     if state.load is not None:
@@ -212,7 +215,7 @@ def queue(waiting: Mapping[str, int]) -> list[str]:
 
 def state_cell(state: HostState) -> Cell:
     if state.error is None:
-        return "up", "ok"
+        return ("up", "ok") if state.stuck is None else ("stuck", "warning")
     if state.reachable:
         return "unwell", "warning"
     return STATES.get(state.error.code, "fails"), "error"

@@ -199,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     hosts.same_versions,
     hosts.versions,
     hosts.clocks,
+    hosts.stuck,
     models.present,
     models.remote,
     models.alike,

@@ -13,7 +13,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "Configuration": ("config_invalid", "config_unusable", "config_warning"),
     "Hosts": (
         "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "stream_cut", "unauthorized", "request_refused",
-        "key_unset", "plain_http_public", "versions_differ", "version_insecure", "version_too_old", "version_known_bad", "clock_skew",
+        "key_unset", "plain_http_public", "versions_differ", "version_insecure", "version_too_old", "version_known_bad", "clock_skew", "host_stuck",
     ),
     "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck"),
     "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "spilled", "gpu_unused", "vram_unknown"),

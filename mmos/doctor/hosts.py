@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from shlex import quote
 from typing import Literal
 from urllib.parse import urlsplit
 
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import CODES, Finding, Level, error, info, warning
 from mmos.fleet.survey import HostState
+from mmos.plurals import counted
 
 
 def reachable(facts: Facts) -> Iterator[Finding]:
@@ -69,6 +71,17 @@ def same_versions(facts: Facts) -> Iterator[Finding]:
     if len({*versions.values()}) > 1:
         listing = ", ".join(f"{name} {version}" for name, version in versions.items())
         yield info("versions_differ", "hosts", f"Hosts run different versions of Ollama ({listing}), and the same model may behave differently.", "Bring them to the newest of these.")  # fmt: skip
+
+
+def stuck(facts: Facts) -> Iterator[Finding]:
+    for state in facts.states:
+        if state.reachable and state.stuck is not None:
+            minutes = counted(round(state.stuck.seconds / 60), "minute")
+            yield warning(
+                "host_stuck", state.name,
+                f"It did not finish with {state.stuck.model} {minutes} ago, and seems to load no more. MMOS sends it only calls to the models in its memory.",
+                f"Load a model: mmos models warm {quote(state.stuck.model)} --host {state.name}; if that hangs, unload the others or restart Ollama there",
+            )  # fmt: skip
 
 
 # ---------------------------------------------------------------- clocks

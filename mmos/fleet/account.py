@@ -56,6 +56,11 @@ class Account:
         ]
         return ("…, then " if len(steps) > MOST else "") + ", then ".join(steps[-MOST:])
 
+    @property
+    def hosts(self) -> set[str]:
+        """Where it was."""
+        return {step.host for step in self._steps if step.host}
+
     def tried(self) -> str:
         """`gpu1 3 times, then gpu2`. Empty: it was on one host once, or on none."""
         hosts = [(host, len(list(steps))) for host, steps in groupby(step.host for step in self._steps if step.host)]

@@ -14,7 +14,7 @@ from mmos.fleet.seats import Seat, find
 from mmos.hosts.face import Card, Installed
 from mmos.names import canonical
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Need
+from mmos.placement.facts import Need, Standstill
 
 CARD_SECONDS = 10.0
 """Seconds that a host has to describe a model. Calls do not wait that long for it."""
@@ -65,7 +65,10 @@ class Census:
         self._needs[seat.name] |= {model: self._need(seat, installed) for model, installed in listed.items()}
         self._engine.installed(seat.name, self._needs[seat.name])
         if self._learned is not None:
-            self._learned.recall(seat, self._engine)
+            self._learned.recall(seat, self._engine, self._clock() * seat.time_scale)
+
+    def kept_stuck(self) -> dict[str, Standstill]:
+        return {} if self._learned is None else self._learned.stuck(self._seats.values())
 
     def keep(self) -> None:
         """Write down now and then what was learned."""

@@ -159,7 +159,8 @@ class Dispatcher:
         """What the fleet does now, for this process. Seconds are those of MMOS's clock."""
         now = self._engine.explainer.standing(self.now)
         loads = (replace(load, seconds=None if load.seconds is None else load.seconds / self._scale) for load in now.loads)
-        return replace(now, loads=tuple(loads))
+        stuck = {host: replace(halt, seconds=halt.seconds / self._scale) for host, halt in now.stuck.items()}
+        return replace(now, loads=tuple(loads), stuck=stuck)
 
     def begun(self, place: Place) -> None:
         """A part of the reply has come."""
@@ -383,6 +384,8 @@ class Dispatcher:
             del self._looks[host]
         self.by_name[host].residents.listed(models, asked, self.now)
         self._engine.resident(host, residents_of(models), self.now, asked=asked)
+        if self._engine.stuck.any:
+            self.census.keep()
         self._pump()
 
     def _poll(self) -> None:

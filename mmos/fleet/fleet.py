@@ -11,14 +11,14 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from mmos.config.load import Config
 from mmos.config.windows import Windows
-from mmos.errors import HostError, UsageError, WindowExceeded
-from mmos.fleet import arguments
+from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
+from mmos.fleet import arguments, refusals
 from mmos.fleet.asking import Ask, Listener
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, silent, without_cloud
+from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find, first_having
 from mmos.fleet.telling import figures
@@ -30,7 +30,7 @@ from mmos.hosts.face import ChatRequest, Host, Installed, OnToken, Timeouts
 from mmos.logs import logger
 from mmos.messages import Message, Reply
 from mmos.names import canonical
-from mmos.placement.facts import Call, Standing, Usage
+from mmos.placement.facts import Call, Standing, Standstill, Usage
 from mmos.placement.profiles import SMALLEST
 from mmos.prompting.budget import MARGIN, estimate, weigh
 
@@ -121,6 +121,14 @@ class Fleet:
         """What the calls of this process wait for: the loads that have not ended, and the calls in the queue."""
         return self._dispatcher.standing()
 
+    def kept_stuck(self) -> dict[str, Standstill]:
+        """The hosts that load no more, as an earlier run noticed."""
+        return self._dispatcher.census.kept_stuck()
+
+    def stuck(self) -> dict[str, HostError]:
+        """The hosts that load no more, each with the error that says so."""
+        return {host: refusals.stuck(self._dispatcher.by_name[host], standstill) for host, standstill in self.standing().stuck.items()}
+
     def host(self, name: str) -> Host:
         """The client of the host with this `name`. It lists and loads models. Raises `UsageError` if there is no such host."""
         try:
@@ -172,7 +180,8 @@ class Fleet:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise overdue(request.model, deadline or 0.0, ask.account) from error
+            stuck = self.stuck()
+            raise overdue(request.model, deadline or 0.0, ask.account, map(stuck.__getitem__, ask.account.hosts & stuck.keys())) from error
         self._count(reply.model if others else request.model, weight, reply.usage.prompt_tokens)
         return reply
 
@@ -231,7 +240,8 @@ class Fleet:
                 except Recalled:
                     ask.account.failed("no progress")
                     ask.account.waits()
-                    ask.observer.failed(place.seat.name, silent(place.seat.name, place.send.model))
+                    name = place.seat.name
+                    ask.observer.failed(name, self.stuck().get(name) or refusals.silent(name, place.send.model))
                     place = await self._dispatcher.again(wish.id)
                 except HostError as error:
                     self._judge(place, ask, error, tries)
@@ -279,6 +289,8 @@ class Fleet:
     def _judge(self, place: Place, ask: Ask, error: HostError, tries: Tries) -> None:
         """An attempt failed. Raises the error if nobody can serve the call, or the caller can use what came."""
         name, others = place.seat.name, len(tries.hosts) > 1 or tries.several
+        if isinstance(error, HostTimeout) and place.begun is None and place.loads:
+            error = self.stuck().get(name, error)
         _log.info("call_failed", host=name, model=place.send.model, code=error.code)
         ask.account.failed(error.code)
         ask.observer.failed(name, error)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mmos.fleet.seats import Seat
 from mmos.journal.folder import make, write
 from mmos.logs import logger
 from mmos.placement.engine import Engine
+from mmos.placement.facts import Standstill
 
 VERSION = 1
 NAME = "fleet.json"
@@ -24,6 +26,8 @@ MOST_HOSTS = 200
 """Hosts in the file. Those that were not used for longest are forgotten."""
 PAUSE = 300.0
 """Seconds between two times that it is written."""
+BELIEVED = 3600.0
+"""Seconds for which a host counts as stuck that an earlier run left like that."""
 
 _log = logger("mmos.fleet")
 Hosts = dict[str, dict[str, Any]]
@@ -40,10 +44,16 @@ class Learned:
         self._kept: Hosts | None = None
         self._recalled: dict[tuple[str, str], dict[str, Any]] = {}
         """What is in the file of each host and model, as far as this process knows."""
+        self._stuck: dict[str, Standstill | None] = {}
+        """The same for hosts that load no more."""
 
-    def recall(self, seat: Seat, engine: Engine) -> None:
+    def recall(self, seat: Seat, engine: Engine, now: float) -> None:
         """A host has listed its models: tell the engine what is known of those that are still the same."""
         kept = self._hosts().get(_key(seat), {})
+        if seat.name not in self._stuck:
+            halt = self._stuck[seat.name] = self._standstill(kept)
+            if halt is not None:
+                engine.stuck.recall(seat.name, halt.model, now - halt.seconds * seat.time_scale)
         listed, models = seat.installed or {}, _mapping(kept.get("models"))
         new = {
             model: models[model]
@@ -55,27 +65,50 @@ class Learned:
         for model in listed:
             self._recalled.setdefault((seat.name, model), engine.estimates.of_model(seat.name, model))
 
+    def stuck(self, seats: Iterable[Seat]) -> dict[str, Standstill]:
+        """The hosts that load no more, by the file."""
+        hosts = self._read()
+        found = {seat.name: self._standstill(hosts.get(_key(seat), {})) for seat in seats}
+        return {name: halt for name, halt in found.items() if halt is not None}
+
+    def _standstill(self, kept: Mapping[str, Any]) -> Standstill | None:
+        """What is kept of a host. It is not believed for long: somebody may have restarted the host."""
+        told = _mapping(kept.get("stuck"))
+        model, since = told.get("model"), told.get("since")
+        seconds = self._wall() - since if isinstance(since, int) else math.inf
+        return Standstill(model, seconds) if isinstance(model, str) and 0 <= seconds < BELIEVED else None
+
     def write_now_and_then(self, seats: list[Seat], engine: Engine) -> None:
-        if self._clock() - self._written > PAUSE:
+        if self._clock() - self._written > PAUSE or ((engine.stuck.any or any(self._stuck.values())) and self._turned(seats, engine)):
             self.write(seats, engine)
 
     def write(self, seats: list[Seat], engine: Engine) -> None:
         """Add what was learned to the file. A folder that cannot be written costs only what was learned."""
         self._written = self._clock()
-        news = {_key(seat): (seat, models) for seat in seats if (models := self._news(seat, engine))}
+        turned = self._turned(seats, engine)
+        news = {_key(seat): (seat, models) for seat in seats if (models := self._news(seat, engine)) or seat.name in turned}
         if not news:
             return
         hosts = self._read()
         for key, (seat, models) in news.items():
             kept = hosts.pop(key, {})
             models = {**_mapping(kept.get("models")), **models}
-            hosts[key] = {"used": int(self._wall()), "memory": engine.estimates.of_host(seat.name), "models": models}
+            hosts[key] = {**kept, "used": int(self._wall()), "memory": engine.estimates.of_host(seat.name), "models": models}
+            if seat.name in turned:
+                halt = self._stuck[seat.name] = turned[seat.name]
+                hosts[key]["stuck"] = halt and {"model": halt.model, "since": int(self._wall() - halt.seconds)}
         document = {"version": VERSION, "hosts": dict(list(hosts.items())[-MOST_HOSTS:])}
         try:
             make(self._path.parent)
             write(self._path, document)
         except (OSError, StateError) as error:
             _log.warning("fleet_file_not_written", file=str(self._path), error=str(error))
+
+    def _turned(self, seats: list[Seat], engine: Engine) -> dict[str, Standstill | None]:
+        """The hosts that got stuck or went on since the file was written."""
+        known = engine.stuck.models
+        turned = {seat.name: known.get(seat.name) for seat in seats if bool(self._stuck.get(seat.name)) != (seat.name in known)}
+        return {name: Standstill(model, 0.0) if model else None for name, model in turned.items()}
 
     def _news(self, seat: Seat, engine: Engine) -> dict[str, Any]:
         """The models of a host of which something was learned since the last time."""

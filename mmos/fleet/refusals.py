@@ -10,6 +10,7 @@ from mmos.errors import CloudRefused, HostError, HostTimeout, HostUnreachable, M
 from mmos.fleet.account import Account
 from mmos.fleet.seats import Seat, find
 from mmos.fleet.waking import may_sleep
+from mmos.placement.facts import Standstill
 
 MOST_MODELS = 6
 """How many models of a host a message names."""
@@ -31,19 +32,31 @@ def nobody(model: str, errors: Mapping[str, HostError], tried: str = "") -> Host
     return error
 
 
-def overdue(model: str, seconds: float, account: Account) -> HostTimeout:
-    """The error when a caller has waited long enough. It shows where the call spent the time."""
-    spent = account.spent()
+def overdue(model: str, seconds: float, account: Account, stuck: Iterable[HostError] = ()) -> HostTimeout:
+    """The error when a caller has waited long enough. It shows where the call spent the time. `stuck`: the errors of hosts that load no more."""
+    spent, stuck = account.spent(), list(stuck)
     return HostTimeout(
-        f"{model} did not answer within {seconds:g} s{f': {spent}' if spent else ''}.",
+        " ".join([f"{model} did not answer within {seconds:g} s{f': {spent}' if spent else ''}.", *(error.message for error in stuck)]),
         stage="total",
         model=model,
-        next_step="`mmos hosts` shows what the hosts do. Allow more time, or run less at once.",
+        next_step=stuck[0].next_step if stuck else "`mmos hosts` shows what the hosts do. Allow more time, or run less at once.",
     )
 
 
 def silent(host: str, model: str) -> HostTimeout:
     return HostTimeout(f"{host} showed no progress, so {model} is asked on another host.", stage="progress", host=host, model=model)
+
+
+def stuck(seat: Seat, standstill: Standstill) -> HostTimeout:
+    host = seat.name
+    tried = "MMOS unloads models there that no call uses, so that it goes on. If that does not help, r" if seat.unloads else "R"
+    return HostTimeout(
+        f"{host} loads no more: for {standstill.seconds:.0f} s it has not finished with {standstill.model}. It serves what it holds.",
+        stage="load",
+        host=host,
+        model=standstill.model,
+        next_step=f"{tried}estart Ollama on {host}.",
+    )
 
 
 def without_cloud(seats: Iterable[Seat], models: Sequence[str]) -> list[str]:

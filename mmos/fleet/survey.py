@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -15,7 +15,7 @@ from mmos.fleet.fleet import Fleet
 from mmos.fleet.seats import Seat
 from mmos.hosts.face import Abilities, Installed, Loaded
 from mmos.names import canonical
-from mmos.placement.facts import Planned
+from mmos.placement.facts import Planned, Standstill
 
 PATIENCE = 1.5
 """Seconds that a host has for its answer. A healthy host needs milliseconds."""
@@ -54,6 +54,8 @@ class HostState:
     """Loads here that pushed another model out, for this process."""
     load: Planned | None = None
     """The load that this process has decided and that has not ended."""
+    stuck: Standstill | None = None
+    """Whether it loads no more, as far as MMOS has noticed."""
 
     @property
     def vram_bytes(self) -> int | None:
@@ -83,8 +85,17 @@ class HostState:
 async def survey(fleet: Fleet, servers: Mapping[str, Server], *, patience: float = PATIENCE) -> tuple[HostState, ...]:
     """The state of all hosts, in the fleet's order. `servers` is the configuration of them."""
     states = await asyncio.gather(*(look(seat, servers[seat.name], patience) for seat in fleet.seats))
-    loads = {load.host: load for load in fleet.standing().loads}
-    return tuple(replace(state, load=loads.get(state.name)) for state in states)
+    return tuple(beside(fleet, states))
+
+
+def beside(fleet: Fleet, states: Iterable[HostState]) -> Iterator[HostState]:
+    """The states, with what MMOS knows of the hosts itself."""
+    standing, kept = fleet.standing(), fleet.kept_stuck()
+    loads = {load.host: load for load in standing.loads}
+    for state in states:
+        before = kept.get(state.name)
+        before = None if before is not None and state.holds(before.model) else before  # it went on when nobody looked
+        yield replace(state, load=loads.get(state.name), stuck=standing.stuck.get(state.name) or before)
 
 
 async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostState:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mmos.calls.channels import Channel
 from mmos.calls.reading import rescued
-from mmos.errors import HostError, Repetition
+from mmos.errors import HostError, HostTimeout, Repetition
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
 from mmos.fleet.asking import Observer
 from mmos.hosts.face import OnToken
@@ -40,6 +40,8 @@ class Recorder(Observer):
 
     def failed(self, host: str, error: HostError) -> None:
         self.record_failure(host, error.code, error.message)
+        if isinstance(error, HostTimeout) and error.stage == "load":
+            self.scope.warn_once(f"{host} loads no more", error.next_step)
 
     def waking(self, host: str, seconds: float) -> None:
         if seconds:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmos.placement.cost import Price, price
-from mmos.placement.facts import Alternative, Outlook, Planned, Standing
+from mmos.placement.facts import Alternative, Outlook, Planned, Standing, Standstill
 from mmos.placement.fluid import drained_at
 from mmos.placement.ledger import Copy, Flight, Ledger, State
 from mmos.placement.lines import Kind, Line, Waiting
@@ -93,7 +93,7 @@ def _outlook(ledger: Ledger, loader: Loader, waiting: Waiting, now: float) -> Ou
 def _on_host(flight: Flight, now: float) -> Outlook | None:
     copy = flight.copy
     if copy.state is State.LOADING:
-        return Outlook(0, _left(copy, now), _part(copy, now), copy.host.name)
+        return Outlook(0, _left(copy, now), _part(copy, now), copy.host.name, copy.host.breaker.stuck is not None)
     place = list(copy.flights).index(flight.attempt) - copy.slots
     return None if place < 0 else Outlook(place + 1, max(0.0, flight.sent + flight.send.terms.wait - now), host=copy.host.name)
 
@@ -113,7 +113,13 @@ def standing(ledger: Ledger, lines: Iterable[Line], now: float) -> Standing:
     for line in lines:
         if len(line):
             waiting[line.kind[0][0]] += len(line)
-    return Standing(tuple(_planned(ledger, now)), waiting)
+    return Standing(tuple(_planned(ledger, now)), waiting, standstills(ledger, now))
+
+
+def standstills(ledger: Ledger, now: float) -> dict[str, Standstill]:
+    """The hosts that load no more."""
+    breakers = {name: host.breaker for name, host in ledger.hosts.items()}
+    return {name: Standstill(breaker.stuck.model, now - breaker.stuck.since) for name, breaker in breakers.items() if breaker.stuck}
 
 
 def _planned(ledger: Ledger, now: float) -> Iterator[Planned]:

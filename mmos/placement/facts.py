@@ -214,6 +214,8 @@ class Outlook:
     """How much of the load is done, by the time that it usually takes."""
     host: str = ""
     """Empty: it waits for any host."""
+    stuck: bool = False
+    """Whether the host loads no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +234,24 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Standstill:
+    """A host that loads no more, and only serves what it holds."""
+
+    model: str
+    """The model that it did not load, or not unload."""
+    seconds: float
+    """Since that was noticed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What a fleet does now."""
 
     loads: tuple[Planned, ...] = ()
     waiting: Mapping[str, int] = field(default_factory=dict)
     """How many calls wait for each model."""
+    stuck: Mapping[str, Standstill] = field(default_factory=dict)
+    """The hosts that load no more."""
 
 
 @dataclass(frozen=True)

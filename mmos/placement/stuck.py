@@ -83,6 +83,22 @@ class StuckHosts:
                 self._plans.end(host)
                 self._ledger.turn(copy, State.ABSENT, now)
 
+    def recall(self, name: str, model: str, since: float) -> None:
+        """What an earlier run noticed. The next load shows whether it is still so."""
+        host = self._ledger.hosts[name]
+        if host.breaker.stuck is None:
+            host.breaker.stuck = Stuck(model, -math.inf, since, -math.inf, rescue_at=math.inf)
+            self._hosts[name] = host
+
+    @property
+    def any(self) -> bool:
+        return bool(self._hosts)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """For each host that loads no more, the model that it did not load, or not unload."""
+        return {name: host.breaker.stuck.model for name, host in self._hosts.items() if host.breaker.stuck is not None}
+
     def keeps(self, name: str, model: str, now: float) -> None:
         """A host answers, and does not unload a model that it was told to unload."""
         host = self._ledger.hosts[name]
