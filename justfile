@@ -61,6 +61,10 @@ bench *arguments:
 bench-fleet *arguments:
     {{bin}}/python scripts/bench_fleet.py {{arguments}}
 
+# Play each fault of a host while sessions work on three hosts.
+bench-faults *arguments:
+    {{bin}}/python scripts/bench_faults.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
