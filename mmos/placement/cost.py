@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from mmos.placement.copies import Copy
 from mmos.placement.facts import Call, Terms
-from mmos.placement.ledger import Copy, Ledger
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Waiting
 
 AVOIDED = 15.0

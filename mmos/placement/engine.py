@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from mmos.placement.copies import Copy, Flight, Plan, State
 from mmos.placement.cost import Price, price, terms, work
 from mmos.placement.estimates import Estimates
 from mmos.placement.explaining import Explainer, others
@@ -23,7 +24,7 @@ from mmos.placement.facts import (
     Usage,
 )
 from mmos.placement.health import NOT_THE_HOST, REFUSED
-from mmos.placement.ledger import Copy, Flight, Ledger, Plan, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
 from mmos.placement.overdue import Overdue

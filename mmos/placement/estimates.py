@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from mmos.placement.ledger import Copy, Ledger
+from mmos.placement.copies import Copy
+from mmos.placement.ledger import Ledger
 from mmos.placement.rates import Rate
 
 Kept: TypeAlias = dict[str, Any]

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mmos.placement.copies import Copy, Flight, State
 from mmos.placement.cost import Price, price
 from mmos.placement.facts import Alternative, Outlook, Planned, Standing, Standstill
 from mmos.placement.fluid import drained_at
-from mmos.placement.ledger import Copy, Flight, Ledger, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Waiting
 from mmos.placement.loading import Loader
 from mmos.placement.sending import Choice

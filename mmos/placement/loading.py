@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mmos.placement.copies import Copy, Host, Plan, State
 from mmos.placement.fluid import Tap, drained_at, waiting
-from mmos.placement.ledger import Copy, Host, Ledger, Plan, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
 from mmos.placement.strategies import Candidate, preferred
 

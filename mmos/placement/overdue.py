@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
-from mmos.placement.ledger import Flight, Ledger, State
+from mmos.placement.copies import Flight, State
+from mmos.placement.ledger import Ledger
 
 ANSWER = 3.0
 """Seconds in which a host lists its loaded models, if it is alive."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mmos.placement.copies import Copy, Host, Plan, State
 from mmos.placement.facts import Load, LoadTerms, Unload
-from mmos.placement.ledger import Copy, Host, Ledger, Plan, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
 from mmos.placement.profiles import planned
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from mmos.placement.copies import Copy, State
 from mmos.placement.facts import Call
-from mmos.placement.ledger import Copy, State
 
 Policy: TypeAlias = Callable[[Copy, Call, "Memo"], Any]
 """The rank of a copy for a call. The lowest is chosen; the host that had no call for longest wins a tie."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.copies import Copy, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.memory import SHARE_OF_FREE
 
 SMALLEST = 4096

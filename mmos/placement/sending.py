@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mmos.placement.copies import Copy, State
 from mmos.placement.cost import Price, price, total
 from mmos.placement.fluid import drained_at
-from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line, Waiting
 from mmos.placement.policies import Memo, Policy, pick
 

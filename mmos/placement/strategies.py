@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmos.placement.ledger import Copy, Host
+from mmos.placement.copies import Copy, Host
 from mmos.placement.lines import Line
 
 

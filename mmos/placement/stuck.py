@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
+from mmos.placement.copies import Copy, Flight, Host, State
 from mmos.placement.facts import Unload
 from mmos.placement.health import Stuck
-from mmos.placement.ledger import Copy, Flight, Host, Ledger, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
 from mmos.placement.overdue import elsewhere
 from mmos.placement.plans import Plans

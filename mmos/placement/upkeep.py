@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.copies import Copy, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
 from mmos.placement.plans import Plans
 from mmos.placement.sending import Sender

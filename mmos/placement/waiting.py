@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.copies import Copy, State
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmos.placement.ledger import Copy, Host, Ledger, Plan
+from mmos.placement.copies import Copy, Host, Plan
+from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
 from mmos.placement.loading import Loader
 from mmos.placement.plans import Plans

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmos.placement.copies import Copy, State
 from mmos.placement.facts import Call
-from mmos.placement.ledger import Copy, Ledger, State
+from mmos.placement.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
