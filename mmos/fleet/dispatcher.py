@@ -16,11 +16,12 @@ from mmos.fleet.census import Census
 from mmos.fleet.express import Express
 from mmos.fleet.learned import Learned
 from mmos.fleet.loads import Loads
+from mmos.fleet.looks import PATIENCE, Looks
 from mmos.fleet.notices import Notices
 from mmos.fleet.place import Place
 from mmos.fleet.seats import Seat
 from mmos.fleet.swaps import Swaps
-from mmos.fleet.telling import machine_of, residents_of
+from mmos.fleet.telling import machine_of
 from mmos.hosts.face import ChatRequest, Timeouts
 from mmos.logs import logger
 from mmos.names import canonical
@@ -33,14 +34,8 @@ _log = logger("mmos.fleet")
 
 Result = TypeVar("Result")
 
-LOOK_SECONDS = 3.0
-"""Seconds of the hosts' time between two looks at their loaded models, while calls wait."""
-SHORTEST_PAUSE = 0.1
-"""Seconds of our time between two such looks at least, however fast the hosts' clocks run."""
 LISTED_SECONDS = 60.0
 """A list of loaded models that is older than that, in the hosts' time, is renewed before a host is chosen."""
-PATIENCE = 1.0
-"""Seconds that a host has to list its loaded models. A worse placement is better than a call that waits."""
 
 
 class Dispatcher:
@@ -77,10 +72,9 @@ class Dispatcher:
         self._ordered: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
         self.notices = Notices(lambda calls: self._engine.explainer.outlooks(calls, self.now), self._scale)
-        self.swaps = Swaps(self._look, lambda: self.now)
-        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._looks = Looks(self.by_name, self._engine, lambda: self.now, self._listed)
+        self.swaps = Swaps(self._looks.at, lambda: self.now)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._next_look: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -138,7 +132,8 @@ class Dispatcher:
         """The next place of a call that waits."""
         while call not in self._granted:
             self._waiting[call] = asyncio.get_running_loop().create_future()
-            self._poll()
+            if self.census.has_choices:
+                self._looks.poll(lambda: bool(self._waiting), self._scale)
             self.notices.start()
             try:
                 await self._waiting[call]
@@ -209,12 +204,12 @@ class Dispatcher:
 
     async def close(self) -> None:
         self.notices.close()
-        for timer in filter(None, (self._timer, self._next_look)):
-            timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         await self._loads.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self.census.close(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._looks.close(), self.census.close(), return_exceptions=True)
 
     # ------------------------------------------------------------ what the engine decides
 
@@ -255,7 +250,7 @@ class Dispatcher:
                 self._engine.unloaded(decision.host, decision.model, now)
                 return True
             case Look() if self.census.has_choices or self._engine.stuck.watches:
-                self._look(decision.host)
+                self._looks.at(decision.host)
         return False
 
     def _grant(self, send: Send, *, loads: bool = False, emptied: bool = False) -> None:
@@ -346,6 +341,12 @@ class Dispatcher:
 
     # ------------------------------------------------------------ what hosts have
 
+    def _listed(self) -> None:
+        """A host has listed its loaded models."""
+        if self._engine.stuck.any:
+            self.census.keep()
+        self._pump()
+
     async def refresh(self, hosts: Sequence[str], models: Sequence[str]) -> None:
         """Before a host is chosen: renew the lists of loaded models that are old, and ask for the size of a model that may be loaded.
 
@@ -356,47 +357,10 @@ class Dispatcher:
         since = self.now - LISTED_SECONDS
         absent = [host for host in hosts if not any(self._engine.profiles.is_there(host, model) for model in models)]
         asked = hosts if len(hosts) > 1 else absent
-        old = (host for host in asked if host in self._looks or self.by_name[host].residents.asking <= since)
-        tasks = [look for host in old if (look := self._look(host))]
+        old = (host for host in asked if host in self._looks.open or self.by_name[host].residents.asking <= since)
+        tasks = [look for host in old if (look := self._looks.at(host))]
         sizes = [task for host in absent for model in models if (task := self.census.learn(host, model))]
         if len(absent) == len(hosts):
             tasks += sizes
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE)
-
-    def _look(self, host: str) -> asyncio.Task[None] | None:
-        """List the loaded models of a host. Two who need the list at the same time share it."""
-        if not self.by_name[host].host.abilities.tells_loaded:
-            return None
-        if host not in self._looks:
-            self.by_name[host].residents.asking = self.now
-            self._looks[host] = self._start(self._list(host))
-        return self._looks[host]
-
-    async def _list(self, host: str) -> None:
-        asked = self.now
-        try:
-            async with asyncio.timeout(PATIENCE):
-                models = await self.by_name[host].host.ps()
-        except (HostError, TimeoutError):
-            return
-        finally:
-            del self._looks[host]
-        self.by_name[host].residents.listed(models, asked, self.now)
-        self._engine.resident(host, residents_of(models), self.now, asked=asked)
-        if self._engine.stuck.any:
-            self.census.keep()
-        self._pump()
-
-    def _poll(self) -> None:
-        """Look at the hosts again and again while calls wait."""
-        if self._next_look is None and self.census.has_choices:
-            seconds = max(LOOK_SECONDS / self._scale, SHORTEST_PAUSE)
-            self._next_look = asyncio.get_running_loop().call_later(seconds, self._look_around)
-
-    def _look_around(self) -> None:
-        self._next_look = None
-        if self._waiting:
-            for host in self.by_name:
-                self._look(host)
-            self._poll()

@@ -23,7 +23,6 @@ from mmos.placement.facts import (
     Settings,
     Usage,
 )
-from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
@@ -74,7 +73,7 @@ class Engine:
         self._overdue = Overdue(self._ledger, self._looks)
         self._lines: dict[Kind, Line] = {}
         self.stuck = StuckHosts(self._ledger, self._plans, self._lines, self._looks)
-        self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines)
+        self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines, self._looks)
         self.warming = Warming(self._ledger, self._plans, self._lines)
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
@@ -122,7 +121,7 @@ class Engine:
         self._plans.end(there)
         if copy is not None:
             self._ledger.turn(copy, State.ABSENT, now)
-            self._fault(copy, failure, now, None)
+            self.upkeep.fault(copy, failure, now, None)
             self._looks[host] = None
 
     def unloaded(self, host: str, model: str, now: float, *, done: bool = True) -> None:
@@ -257,19 +256,9 @@ class Engine:
         if flight is None:
             return False
         if failure is not None:
-            self._fault(flight.copy, failure, now, pause)
+            self.upkeep.fault(flight.copy, failure, now, pause)
         self._again(flight)
         return True
-
-    def _fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
-        if failure in NOT_THE_HOST:
-            copy.refused = now + REFUSED[failure]
-            if copy.state is State.LOADING:
-                self._plans.end(copy.host)
-            self._ledger.turn(copy, State.ABSENT, now)
-        elif failure != "silent" or copy.state is State.RESIDENT or copy.host.breaker.stuck is None:
-            copy.host.breaker.failed(failure, now, pause)
-        self._looks[copy.host.name] = None
 
     def _again(self, flight: Flight) -> None:
         waiting = flight.waiting

@@ -1,10 +1,12 @@
-"""Looks after loads that no call carries: those whose calls have left, and those that are in the way of others."""
+"""Looks after loads that no call carries: those whose calls have left, and those that are in the way of others. Notes what failed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from mmos.placement.copies import Copy, State
+from mmos.placement.facts import Failure
+from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
 from mmos.placement.plans import Plans
@@ -12,13 +14,25 @@ from mmos.placement.sending import Sender
 
 
 class Upkeep:
-    """The part of the engine that knows loads without calls."""
+    """The part of the engine that knows loads without calls, and failures."""
 
-    def __init__(self, ledger: Ledger, plans: Plans, sender: Sender, lines: Mapping[Kind, Line]) -> None:
+    def __init__(self, ledger: Ledger, plans: Plans, sender: Sender, lines: Mapping[Kind, Line], looks: dict[str, None]) -> None:
         self._ledger = ledger
         self._plans = plans
         self._sender = sender
         self._lines = lines
+        self._looks = looks
+
+    def fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
+        """A call or a load has failed. The host is asked what it holds."""
+        if failure in NOT_THE_HOST:
+            copy.refused = now + REFUSED[failure]
+            if copy.state is State.LOADING:
+                self._plans.end(copy.host)
+            self._ledger.turn(copy, State.ABSENT, now)
+        elif failure != "silent" or copy.state is State.RESIDENT or copy.host.breaker.stuck is None:
+            copy.host.breaker.failed(failure, now, pause)
+        self._looks[copy.host.name] = None
 
     def disobeys(self, host: str, now: float) -> None:
         """A host refuses to unload a model, as behind a proxy that passes only calls. From now on all its models count as loaded."""
