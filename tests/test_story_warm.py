@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 import mmos
 from mmos.events import ModelReplied
 from mmos.fleet.warmth import Wish
+from mmos.placement.habits import Habits, Hour
+from mmos.placement.rates import Sequence
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Host, Model, Stage, consult, facts, serve, stage, until
 from tests.shell import shell
@@ -153,7 +157,7 @@ QUERY = " ".join(f"w{number}" for number in range(150))
 
 
 @asynccontextmanager
-async def run_of(*, warm_up: str | bool = "plan", **arbiter: Any) -> AsyncIterator[Stage]:
+async def run_of(*, warm_up: str | bool = "plan", state: Path | None = None, **arbiter: Any) -> AsyncIterator[Stage]:
     """A run whose arbiter writes a long question to the specialist `coding`, whose model is not in memory."""
     slow = Speed(load_seconds=10.0, prefill=2000.0, decode=20.0)
     roles = {
@@ -161,7 +165,7 @@ async def run_of(*, warm_up: str | bool = "plan", **arbiter: Any) -> AsyncIterat
         "coding": Model.scripted("coding", ["So."], size=6 * GB, speed=slow),
     }
     changes = {"fleet": {"warm_up": warm_up}, "servers": {"here": {"time_scale": 20.0, "vram_gb": 40}}, "arbiter": arbiter}
-    async with stage(roles, orchestration=changes, time_scale=20.0, vram_gb=40.0) as on:
+    async with stage(roles, state=state, orchestration=changes, time_scale=20.0, vram_gb=40.0) as on:
         yield on
 
 
@@ -189,3 +193,71 @@ async def test_a_specialist_is_loaded_while_the_arbiter_still_writes_its_questio
         (coding,) = [reply for reply in await facts(on.app, answer.run, ModelReplied) if reply.role == "coding"]
         assert coding.usage.loaded is not bool(expected)
         assert on.host.loads == 2
+
+
+# ---------------------------------------------------------------- what earlier runs did
+
+
+@pytest.mark.parametrize(("warm_up", "expected"), [("predict", ["coding"]), ("plan", [])])
+async def test_what_followed_in_earlier_runs_is_loaded_ahead(tmp_path: Path, warm_up: str, expected: list[str]) -> None:
+    for loaded in ([], expected):
+        async with run_of(warm_up=warm_up, state=tmp_path) as on:
+            assert (await on.app.run("How?")).text == "Done."
+            assert [name.partition(":")[0] for name in loads_ahead(on)] == loaded
+
+
+async def test_a_chat_loads_what_is_asked_at_this_hour_of_the_week(tmp_path: Path) -> None:
+    async with run_of(state=tmp_path) as on:
+        await on.app.run("How?", options=mmos.RunOptions(role_only="coding"))
+    kept = json.loads((tmp_path / "fleet.json").read_text())
+    ((hour, (chance, week)),) = kept["habits"]["coding:latest"]["hours"].items()
+    assert (0 <= int(hour) < 168, chance) == (True, 0.4)
+    kept["habits"]["coding:latest"]["hours"] = {str(hour): [0.8, week] for hour in range(168)}  # whatever the hour is now
+    (tmp_path / "fleet.json").write_text(json.dumps(kept))
+    async with run_of(warm_up="predict", state=tmp_path) as on:
+        cast = on.app.cast(mmos.RunOptions())
+        await on.app.foresight.chat_begins(cast["arbiter"], cast)
+        await until(lambda: on.host.loads == 2)
+        assert [name.partition(":")[0] for name in loads_ahead(on)] == ["arbiter", "coding"]
+
+
+def habits() -> Habits:
+    return Habits(Sequence())
+
+
+MONDAY = Hour.of(4 * 24 * 3600.0)
+"""The first one of 1970, at midnight."""
+
+
+def test_an_hour_that_comes_again_each_week_grows_likely_and_fades_when_it_does_not() -> None:
+    known = habits()
+    assert (MONDAY.hour, Hour.of(4 * 24 * 3600.0 - 1).hour) == (0, 167)
+    for week in range(3):
+        known.asked("m", replace(MONDAY, week=week))
+        known.asked("m", replace(MONDAY, week=week))
+    assert known.at(replace(MONDAY, week=3)) == {"m": pytest.approx(0.784)}
+    assert known.at(Hour(167, 2)) == {"m": pytest.approx(0.784)}, "an hour earlier, too"
+    assert known.at(replace(MONDAY, week=6)) == {"m": pytest.approx(0.784 * 0.6**3)}
+    assert known.at(Hour(5, 3)) == {}
+
+
+def test_habits_come_back_from_what_was_kept_and_nonsense_does_not() -> None:
+    known = habits()
+    known.asked("a", MONDAY)
+    for _ in range(8):
+        known.sequence.wanted("job", "a")
+        known.sequence.finished("job", "a")
+        known.sequence.wanted("job", "b")
+        known.sequence.finished("job", "b")
+    again = habits()
+    again.recall("a", known.of_model("a"))
+    assert again.at(MONDAY) == known.at(MONDAY)
+    assert again.after("a")["b"] == pytest.approx(known.after("a")["b"], abs=0.15)
+    for nonsense in (
+        {"hours": {"x": [1, 2], "500": [0.5, 1], "3": [7.0, 1], "4": "no"}},
+        {"calls": -1, "after": {"b": 3}},
+        {"calls": 3, "after": []},
+    ):
+        damaged = habits()
+        damaged.recall("a", nonsense)
+        assert (damaged.at(Hour(3, 1)), damaged.after("a")) == ({}, {})

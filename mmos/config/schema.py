@@ -44,7 +44,7 @@ Consult = Literal["each", "one", "both"]
 Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
 Step = Literal["wait", "same_class", "remote", "refuse"]
 Beyond = Literal["wait", "refuse"]
-WarmUp = Literal[False, "plan"]
+WarmUp = Literal[False, "plan", "predict"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
@@ -266,10 +266,10 @@ class Placement(Section):
         description="What to do with a call of a run that would have to wait, in this order: wait (if its time is enough), same_class (another model of the role that is "
         "in memory), remote (another model of the role on a server of kind openai), refuse (fail with the estimated seconds).",
     )
-    warm_up: Annotated[WarmUp, one_of("off", "plan")] = Field(
+    warm_up: Annotated[WarmUp, one_of("off", "plan", "predict")] = Field(
         default="plan",
-        description="Which models MMOS loads before they are asked, where that delays nobody: off (none) or plan "
-        "(the arbiter's when a chat begins, a specialist's when the arbiter begins to write to it).",
+        description="Which models MMOS loads before they are asked, where that delays nobody: off (none), plan "
+        "(the arbiter's when a chat begins, a specialist's when the arbiter begins to write to it) or predict (also by what earlier runs asked next, and at this hour).",
     )
     allow_cloud: Flag = Field(default=False, description="The same as allow_cloud of a server, for all servers.")
     quotas: dict[RoleName, Share] = Field(

@@ -54,7 +54,7 @@ class Dispatcher:
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
-        self.warming = self._engine.warming
+        self.warming, self.habits = self._engine.warming, self._engine.habits
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)

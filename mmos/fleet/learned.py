@@ -18,6 +18,7 @@ from mmos.journal.folder import make, write
 from mmos.logs import logger
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Standstill
+from mmos.placement.habits import MOST_MODELS, Hour
 
 VERSION = 1
 NAME = "fleet.json"
@@ -49,7 +50,7 @@ class Learned:
 
     def recall(self, seat: Seat, engine: Engine, now: float) -> None:
         """A host has listed its models: tell the engine what is known of those that are still the same."""
-        kept = self._hosts().get(_key(seat), {})
+        kept = self._hosts(engine).get(_key(seat), {})
         if seat.name not in self._stuck:
             halt = self._stuck[seat.name] = self._standstill(kept)
             if halt is not None:
@@ -67,7 +68,7 @@ class Learned:
 
     def stuck(self, seats: Iterable[Seat]) -> dict[str, Standstill]:
         """The hosts that load no more, by the file."""
-        hosts = self._read()
+        hosts, _ = self._read()
         found = {seat.name: self._standstill(hosts.get(_key(seat), {})) for seat in seats}
         return {name: halt for name, halt in found.items() if halt is not None}
 
@@ -89,7 +90,12 @@ class Learned:
         news = {_key(seat): (seat, models) for seat in seats if (models := self._news(seat, engine)) or seat.name in turned}
         if not news:
             return
-        hosts = self._read()
+        hosts, habits = self._read()
+        moment = Hour.of(self._wall() + time.localtime(self._wall()).tm_gmtoff)
+        for model in {model: None for _, models in news.values() for model in models}:
+            engine.habits.asked(model, moment)
+            habits.pop(model, None)
+            habits[model] = engine.habits.of_model(model)
         for key, (seat, models) in news.items():
             kept = hosts.pop(key, {})
             models = {**_mapping(kept.get("models")), **models}
@@ -97,7 +103,7 @@ class Learned:
             if seat.name in turned:
                 halt = self._stuck[seat.name] = turned[seat.name]
                 hosts[key]["stuck"] = halt and {"model": halt.model, "since": int(self._wall() - halt.seconds)}
-        document = {"version": VERSION, "hosts": dict(list(hosts.items())[-MOST_HOSTS:])}
+        document = {"version": VERSION, "hosts": _newest(hosts, MOST_HOSTS), "habits": _newest(habits, MOST_MODELS)}
         try:
             make(self._path.parent)
             write(self._path, document)
@@ -120,24 +126,31 @@ class Learned:
                 news[model] = {"digest": installed.digest, **known}
         return news
 
-    def _hosts(self) -> Hosts:
+    def _hosts(self, engine: Engine) -> Hosts:
+        """What the file said at first. The engine is told what is asked when."""
         if self._kept is None:
-            self._kept = self._read()
+            self._kept, habits = self._read()
+            for model, kept in habits.items():
+                engine.habits.recall(model, _mapping(kept))
         return self._kept
 
-    def _read(self) -> Hosts:
-        """The hosts in the file, the one that was used last at the end. A file that this version does not understand counts as empty."""
+    def _read(self) -> tuple[Hosts, dict[str, Any]]:
+        """The hosts in the file, the one that was used last at the end, and what is asked when. A file that this version does not understand counts as empty."""
         try:
             document = orjson.loads(content(self._path, MOST_BYTES, follow=False))
         except FileNotFoundError:
-            return {}
+            return {}, {}
         except (OSError, ValueError, UsageError):
             document = None
         hosts = document.get("hosts") if isinstance(document, dict) and document.get("version") == VERSION else None
-        if not isinstance(hosts, dict):
+        if not isinstance(document, dict) or not isinstance(hosts, dict):
             _log.warning("fleet_file_ignored", file=str(self._path), cure="MMOS writes a new one")
-            return {}
-        return {key: kept for key, kept in hosts.items() if isinstance(kept, dict)}
+            return {}, {}
+        return {key: kept for key, kept in hosts.items() if isinstance(kept, dict)}, _mapping(document.get("habits"))
+
+
+def _newest(mapping: dict[str, Any], most: int) -> dict[str, Any]:
+    return dict(list(mapping.items())[-most:])
 
 
 def _key(seat: Seat) -> str:

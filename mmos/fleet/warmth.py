@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from mmos.fleet.census import NEVER
 from mmos.fleet.dispatcher import LISTED_SECONDS, Dispatcher
 from mmos.fleet.seats import find
 from mmos.names import canonical
+from mmos.placement.habits import Hour
 from mmos.placement.warming import Expected
 
 PATIENCE = 2.0
@@ -51,17 +53,33 @@ class Warmth:
 
         Returns the task that asks the hosts and has the loads begun. None: nothing must be loaded.
         """
-        if task := self._tasks.pop(job, None):
-            task.cancel()
         if not all(map(self._is_there, wishes)):
-            self._jobs.add(job)
-            self._tasks[job] = task = asyncio.get_running_loop().create_task(self._ask(job, wishes))
-            task.add_done_callback(lambda ended: self._tasks.pop(job) if self._tasks.get(job) is ended else None)
-            return task
+            return self.foresee(job, lambda: wishes)
+        self._stop(job)
         if job in self._jobs:
             self._jobs.remove(job)
             self._dispatcher.expect(job, (), {})
         return None
+
+    def foresee(self, job: str, wishes: Callable[[], Sequence[Wish]]) -> asyncio.Task[None]:
+        """The same for wishes that depend on what is known of the hosts and their past."""
+        self._stop(job)
+        self._jobs.add(job)
+        self._tasks[job] = task = asyncio.get_running_loop().create_task(self._ask(job, wishes))
+        task.add_done_callback(lambda ended: self._tasks.pop(job) if self._tasks.get(job) is ended else None)
+        return task
+
+    def _stop(self, job: str) -> None:
+        if task := self._tasks.pop(job, None):
+            task.cancel()
+
+    def after(self, model: str) -> Mapping[str, float]:
+        """The chance of each model to be asked after this one, by what jobs did before."""
+        return self._dispatcher.habits.after(canonical(model))
+
+    def at_this_hour(self, wall: float) -> Mapping[str, float]:
+        """The chance of each model to be asked now, by the hours of earlier weeks."""
+        return self._dispatcher.habits.at(Hour.of(wall + time.localtime(wall).tm_gmtoff))
 
     def forget(self, job: str) -> None:
         """A job has ended."""
@@ -71,10 +89,10 @@ class Warmth:
         call = Expected((canonical(wish.model),), wish.servers, wish.window)
         return self._dispatcher.warming.is_there(call, self._dispatcher.now)
 
-    async def _ask(self, job: str, wishes: Sequence[Wish]) -> None:
+    async def _ask(self, job: str, wishes: Callable[[], Sequence[Wish]]) -> None:
         """Ask the hosts what they have and hold, then tell the engine."""
         await self._count()
-        known = [(wish, hosts) for wish in wishes if (hosts := self._having(wish))]
+        known = [(wish, hosts) for wish in wishes() if (hosts := self._having(wish))]
         calls = [await self._expected(wish, hosts) for wish, hosts in known]
         names = {canonical(wish.model): (wish.model, _of_load(wish.options)) for wish, _ in known}
         self._dispatcher.expect(job, calls, names)

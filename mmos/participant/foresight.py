@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mmos.config.schema import WarmUp
 from mmos.fleet.warmth import Warmth, Wish
 from mmos.hosts.face import OnToken
+from mmos.names import canonical
 from mmos.participant.cast import Cast, Member
 from mmos.scope import Scope
 
 CHAT = "chat"
+NOTHING: Mapping[str, float] = {}
 SURE = 1.0
 WRITTEN = 0.9
 """How likely a consultation is whose name the model has written. The call may still be unreadable, or a quotation."""
+LIKELY = 0.3
+"""A call that is only predicted must be at least so likely. An arbiter that always consults the same specialist once does so after every second reply."""
 TAIL = 160
 """Characters of a reply in which a name is looked for. It comes in several pieces."""
 
@@ -29,8 +34,10 @@ class Foresight:
         self._warmth = warmth
         self._mode = mode
 
-    def chat_begins(self, member: Member) -> asyncio.Task[None] | None:
+    def chat_begins(self, member: Member, cast: Cast) -> asyncio.Task[None] | None:
         """A user sits down and will ask this member. Returns the task that asks the hosts what they hold. None: there is nothing to load."""
+        if self._mode == "predict":
+            return self._warmth.foresee(CHAT, lambda: [_wish(member, SURE), *self._predicted(member, cast, usual=self._at_this_hour())])
         return self._warmth.expect(CHAT, [_wish(member, SURE)]) if self._mode else None
 
     def chat_ends(self) -> None:
@@ -41,6 +48,19 @@ class Foresight:
     @property
     def looks_ahead(self) -> bool:
         return bool(self._mode) and self._warmth.has_choices
+
+    def predicted(self, member: Member, cast: Cast) -> list[Wish]:
+        """The roles that will more likely be asked after a member than not."""
+        return self._predicted(member, cast) if self._mode == "predict" else []
+
+    def _predicted(self, member: Member, cast: Cast, usual: Mapping[str, float] = NOTHING) -> list[Wish]:
+        after = self._warmth.after(member.role.model)
+        chances = [(other, canonical(other.role.model)) for other in cast.values() if other is not member]
+        wishes = [_wish(other, max(after.get(model, 0.0), usual.get(model, 0.0))) for other, model in chances]
+        return [wish for wish in wishes if wish.chance > LIKELY]
+
+    def _at_this_hour(self) -> Mapping[str, float]:
+        return self._warmth.at_this_hour(time.time())
 
     def calls_run(self, scope: Scope, member: Member) -> None:
         """The calls of a member run. Then it is asked again."""
@@ -74,7 +94,8 @@ class Turns:
             return
         first = self.member.first
         least, roles = 0 if first is None or self.scope.exchange.turns else first.least, self._specialists
-        self.foresight.expect(self.scope, [_wish(role, min(SURE, least / len(roles))) for role in roles.values()] if least else [])
+        wishes = [_wish(role, min(SURE, least / len(roles))) for role in roles.values()] if least else []
+        self.foresight.expect(self.scope, [*wishes, *self.foresight.predicted(self.member, self.cast)])
 
     def spotting(self, on_token: OnToken) -> OnToken:
         """Look for consultations in the pieces of a reply: their models can be loaded while the model still writes."""

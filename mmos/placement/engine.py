@@ -23,6 +23,7 @@ from mmos.placement.facts import (
     Settings,
     Usage,
 )
+from mmos.placement.habits import Habits
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
@@ -65,6 +66,7 @@ class Engine:
         self._ledger = Ledger(machines, self._settings)
         self.profiles = Profiles(self._ledger)
         self.estimates = Estimates(self._ledger)
+        self.habits = Habits(self._ledger.sequence)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
         self._sender = Sender(self._ledger)

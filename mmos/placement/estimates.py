@@ -39,7 +39,7 @@ class Estimates:
         """Put back what an earlier run learned. What this run has learned already counts more, and values that make no sense do not count."""
         there = self._ledger.hosts[host]
         limits = memory if isinstance(memory, dict) else {}
-        there.memory.recall(_number(limits.get("least")) or 0.0, _number(limits.get("most")) or math.inf)
+        there.memory.recall(number(limits.get("least")) or 0.0, number(limits.get("most")) or math.inf)
         for model, kept in models.items():
             if isinstance(kept, dict):
                 self._recall(there.copies[model], kept)
@@ -71,11 +71,12 @@ def _pair(value: object, *, least: int = 1) -> tuple[float, int] | None:
     """A quantity and a whole number."""
     if not isinstance(value, list) or len(value) != 2:
         return None
-    quantity, count = _number(value[0]), value[1]
+    quantity, count = number(value[0]), value[1]
     is_count = isinstance(count, int) and not isinstance(count, bool) and least <= count < LARGEST
     return (quantity, count) if quantity and is_count else None
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """A value from a file, if it is a number that makes sense."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and 1e-9 < value < LARGEST
     return float(value) if fits and isinstance(value, int | float) else None

@@ -146,3 +146,14 @@ class Sequence:
     def after(self, model: str) -> Mapping[str, float]:
         """How many calls to each model follow one to this model."""
         return {name: count / (self._ends[model] + UNSURE) for name, count in self._next.get(model, {}).items()}
+
+    def known(self, model: str) -> tuple[float, Mapping[str, float]] | None:
+        """How many calls to a model have ended, with less weight for older ones, and how many to each other one followed. None: no call to it has ended."""
+        return (self._ends[model], self._next.get(model, {})) if model in self._ends else None
+
+    def recall(self, model: str, calls: float, followers: Mapping[str, float]) -> None:
+        """Take the counts of an earlier run, with as much weight as a few calls."""
+        if model not in self._ends and model not in self._next:
+            weight = min(1.0, TRUSTED / calls)
+            self._ends[model] = calls * weight
+            self._next[model] = {follower: count * weight for follower, count in followers.items()}

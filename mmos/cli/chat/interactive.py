@@ -254,7 +254,7 @@ async def _talk(dialog: Dialog, session: Session, thread: str | None, last: bool
 
 async def _warm_up(dialog: Dialog, session: Session) -> None:
     """Have the model loaded that will answer, and draw how far that is."""
-    if (asking := session.app.foresight.chat_begins(session.answerer)) is None:
+    if (asking := session.app.foresight.chat_begins(session.answerer, session.cast())) is None:
         return
     await asyncio.wait([asking])
     while session.app.fleet.standing().loads:

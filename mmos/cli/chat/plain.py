@@ -293,7 +293,7 @@ async def _converse(page: SimpleTerminal, session: Session, lines: LineReader) -
     session.leave = leave
     with _interruptible(page, session, leave), suppress(asyncio.CancelledError):
         page.prompt()
-        session.app.foresight.chat_begins(session.answerer)
+        session.app.foresight.chat_begins(session.answerer, session.cast())
         while (line := await lines.next()) is not None:
             if line.strip():
                 await commands.handle(session, line)
