@@ -55,14 +55,24 @@ def test_a_host_that_does_not_answer_is_not_asked_again_at_once_to_unload() -> N
 
 
 def test_a_pinned_model_stays() -> None:
-    engine = fleet("one")
-    hold(engine, "one", "a")
-    engine.pin("one", "a")
+    for pinned, expected in (({"a"}, []), ((), ["Unload"])):
+        engine = Engine([Machine("one", 1, 24 * GIB, pinned=pinned)])
+        engine.installed("one", PAIR)
+        hold(engine, "one", "a")
+        for number in range(30):
+            engine.submit(Call(f"b{number}", ("b",), 1000), 0.0)
+        assert kinds(engine.decide(0.0)) == expected
+
+
+def test_of_two_hosts_that_pin_a_model_one_may_unload_it() -> None:
+    engine = Engine([Machine(host, 1, 24 * GIB, pinned={"a"}) for host in ("one", "two")])
+    for host in ("one", "two"):
+        engine.installed(host, PAIR)
+        hold(engine, host, "a")
     for number in range(30):
         engine.submit(Call(f"b{number}", ("b",), 1000), 0.0)
-    assert engine.decide(0.0) == []
-    engine.pin("one", "a", False)
-    assert kinds(engine.decide(100.0)) == ["Unload"]
+    assert kinds(engine.decide(0.0)) == ["Unload"]
+    assert kinds(engine.decide(100.0)) == []
 
 
 def test_the_model_that_nobody_wants_leaves_first() -> None:

@@ -173,7 +173,7 @@ def as_json(state: HostState, now: float) -> dict[str, Any]:
         "vram_used": state.vram_used if state.reachable and state.abilities.tells_loaded else None,
         "parallel": state.parallel,
         "models": len(state.installed) if state.reachable else None,
-        "loaded": [holding(loaded, now) for loaded in state.loaded],
+        "loaded": [{**holding(loaded, now), "pinned": state.pins(loaded.name)} for loaded in state.loaded],
         "stuck": state.stuck and {"model": state.stuck.model, "seconds": round(state.stuck.seconds)},
         "abilities": asdict(state.abilities),
     }
@@ -185,7 +185,7 @@ def table(states: Sequence[HostState], now: float, width: int | None) -> list[st
 
 
 def _rows(state: HostState, now: float) -> list[list[Cell]]:
-    lines = [_loaded(loaded, now) for loaded in state.loaded] or [_nothing(state)]
+    lines = [_loaded(state, loaded, now) for loaded in state.loaded] or [_nothing(state)]
     if state.reachable and state.error is not None:
         lines.append((state.error.message, "warning"))
     if state.stuck is not None:
@@ -229,10 +229,11 @@ def _nothing(state: HostState) -> Cell:
     return f"nothing; models: {len(state.installed)}"
 
 
-def _loaded(loaded: Loaded, now: float) -> Cell:
+def _loaded(state: HostState, loaded: Loaded, now: float) -> Cell:
     """Describe a loaded model: its window, how long it stays, and how much of it is on the CPU."""
     slow = 100 * (loaded.size - loaded.size_vram) // loaded.size if loaded.size else 0
-    parts = [loaded.name, window(loaded.context_length), staying(loaded, now), f"{slow} % on the CPU" if slow > 0 else ""]
+    pinned = "pinned" if state.pins(loaded.name) else ""
+    parts = [loaded.name, window(loaded.context_length), staying(loaded, now), pinned, f"{slow} % on the CPU" if slow > 0 else ""]
     text = " · ".join(part for part in parts if part)
     return (text, "warning") if slow > 0 else text
 

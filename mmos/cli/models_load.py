@@ -141,10 +141,10 @@ async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, *, t
     from mmos.config.windows import LOAD_OPTIONS
     from mmos.errors import HostError
     from mmos.fleet import memory
-    from mmos.names import same_model
+    from mmos.names import canonical, same_model
 
     roles = [role for role in roles_on(config, state.name).values() if role.uses(model)]
-    keep_alive = next((time for time in (keep_alive, *(role.keep_alive for role in roles)) if time is not None), None)
+    keep_alive = config.keeping()[state.name].times.get(canonical(model)) if keep_alive is None else keep_alive
     options = {name: value for role in roles for name, value in role.options.items() if name in LOAD_OPTIONS}
     listed, mine = state.has(model), state.holds(model)
     tokens = tokens or max(window_on(config, state, model), (mine and mine.context_length) or 0)

@@ -13,6 +13,7 @@ from mmos.config.crosscheck import crosscheck
 from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, read_mapping, read_text
 from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.gpus import unmet
+from mmos.config.keeping import Keep, keeping_of
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
@@ -61,6 +62,10 @@ class Config:
     def windows(self, changes: Changes | None = None) -> Windows:
         """Which window a model has on a host."""
         return windows_of(self.orchestration, changes or {})
+
+    def keeping(self) -> Mapping[str, Keep]:
+        """What each server keeps in memory."""
+        return keeping_of(self.roles().values(), self.servers())
 
     def servers(self) -> dict[str, Server]:
         return {**self.defined, **self.implicit}

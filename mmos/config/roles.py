@@ -37,6 +37,8 @@ class ResolvedRole:
     options: Mapping[str, Any] = field(default_factory=dict)
     think: bool | str | None = None
     keep_alive: str | float | None = None
+    pin: bool = False
+    """Whether MMOS never unloads its model for another one."""
     system: str | None = None
     tools: Toolrules = field(default_factory=Toolrules)
     timeout: float | None = None
@@ -134,6 +136,7 @@ def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[t
         role.options,
         role.think,
         role.keep_alive,
+        role.pin,
         role.system,
         role.tools,
         role.timeout,

@@ -160,6 +160,10 @@ class Role(Section):
     keep_alive: KeepAlive | None = Field(
         default=None, description='How long the host keeps the model loaded, like "10m"; -1 means forever. Default: as the host is set.'
     )
+    pin: Flag = Field(
+        default=False,
+        description="Whether the model stays in memory: MMOS never unloads it for another one, loads it first when a chat begins, and tells the host to keep it.",
+    )
     system: Text | None = Field(default=None, description="Text that MMOS adds to this role's system text.")
     tools: Annotated[Toolrules, BeforeValidator(_read_toolrules, json_schema_input_type=Toolrules | list[Text])] = _filled(
         Toolrules, "Which tools this role may hold: allow and deny, or a plain list that means allow."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmos.config.keeping import Keep
 from mmos.config.load import Config, from_mapping, load
 from mmos.config.schema import Gpu, Orchestration, Server
 from mmos.config.wording import FromEnvironment
@@ -20,6 +21,7 @@ from mmos.hosts.ollama import OllamaHost
 from mmos.hosts.openai import Key, OpenAIHost
 
 GIB = 1 << 30
+NOTHING_KEPT: Mapping[str, Keep] = {}
 
 
 def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: float | None, state: str | Path | None) -> dict[str, Any]:
@@ -27,7 +29,9 @@ def arguments_of(hosts: Mapping[str, Any] | str | Path | Config, time_scale: flo
     config = hosts if isinstance(hosts, Config) else _config_of(hosts)
     orchestration = config.orchestration
     return {
-        "seats": seats_of_servers(config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud, rules=orchestration.gpu),
+        "seats": seats_of_servers(
+            config.servers(), time_scale, allow_cloud=orchestration.fleet.allow_cloud, rules=orchestration.gpu, keeping=config.keeping()
+        ),
         "timeouts": timeouts_of(orchestration),
         "policy": orchestration.fleet.policy,
         "strategy": orchestration.gpu.strategy,
@@ -43,19 +47,24 @@ def _config_of(hosts: Mapping[str, Any] | str | Path) -> Config:
 
 
 def seats_of_servers(
-    servers: Mapping[str, Server], time_scale: float | None, *, allow_cloud: bool = False, rules: Gpu | None = None
+    servers: Mapping[str, Server],
+    time_scale: float | None,
+    *,
+    allow_cloud: bool = False,
+    rules: Gpu | None = None,
+    keeping: Mapping[str, Keep] = NOTHING_KEPT,
 ) -> list[Seat]:
     return [
-        _seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud, rules or Gpu())
+        _seat(name, server, time_scale or server.time_scale, allow_cloud or server.allow_cloud, rules or Gpu(), keeping.get(name) or Keep())
         for name, server in servers.items()
     ]
 
 
-def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, rules: Gpu) -> Seat:
+def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, rules: Gpu, keep: Keep) -> Seat:
     memory = None if server.vram_gb is None else server.vram_gb * GIB
     waker = Waker(server.wake, server.wake_address, server.wake_seconds) if server.wake else None
     gpu, fullest = min(server.gpus, default=0), rules.vram_threshold_percent / 100
-    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, rules.auto_unload, gpu, fullest)
+    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, rules.auto_unload, gpu, fullest, keep)
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

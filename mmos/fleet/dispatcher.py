@@ -54,7 +54,7 @@ class Dispatcher:
         scales = {seat.time_scale for seat in self.by_name.values()}
         self._scale = scales.pop() if len(scales) == 1 else 1.0
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
-        self.warming, self.habits = self._engine.warming, self._engine.habits
+        self.warming, self.habits, self.upkeep = self._engine.warming, self._engine.habits, self._engine.upkeep
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
@@ -324,9 +324,11 @@ class Dispatcher:
     async def _preload(self, load: Load, *, emptied: bool) -> None:
         seat, (name, options) = self.by_name[load.host], self._names.get(load.model, (load.model, {}))
         await self.swaps.foresee(seat, load.model, alone=not seat.in_flight.total())
-        since = self.now
+        since, keep = self.now, seat.keep.times.get(load.model)
         try:
-            await seat.host.preload(name, num_ctx=load.window, options=options, timeouts=Timeouts().scaled(seat.time_scale))
+            await seat.host.preload(
+                name, num_ctx=load.window, options=options, keep_alive=keep, timeouts=Timeouts().scaled(seat.time_scale)
+            )
         except HostError:
             self._ordered.pop((load.host, load.model), None)
             self._engine.load_failed(load.host, load.model, "error", self.now)

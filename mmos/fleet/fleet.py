@@ -18,7 +18,7 @@ from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import known_fault, lacking, nobody, overdue, without_cloud
+from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find, first_having
 from mmos.fleet.telling import figures
@@ -72,6 +72,7 @@ class Fleet:
         self._dispatcher = Dispatcher(seats, clock, policy, windows, learned)
         self.warmth = Warmth(self._dispatcher, clock)
         """What is expected to be asked soon, so that it is loaded before."""
+        self._pins = any(seat.keep.pinned for seat in self.seats)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._strategy = strategy
@@ -260,6 +261,8 @@ class Fleet:
         await self._dispatcher.refresh(tries.hosts, models)
         window = self._dispatcher.settle(models, tries.hosts, ask.request.num_ctx, grows=ask.grows)
         wish = ask.wish(self._dispatcher.number(), tokens, models, tuple(tries.hosts), window)
+        if self._pins and (beside := self._dispatcher.upkeep.pinned_out(wish)):
+            raise crowded_out(" or ".join(ask.models), beside)
         return tries, wish if wish.strategy else wish._replace(strategy=self._strategy)
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
@@ -313,7 +316,8 @@ class Fleet:
         request = ask.request_for(place.send.model)
         needed, window = request.num_ctx, self._dispatcher.window(place, request.num_ctx)
         if cold or window != needed or (not place.express and self._dispatcher.census.has_choices):
-            request = replace(request, num_ctx=window, cold=cold, on_progress=lambda: self._dispatcher.begun(place))
+            keep = place.keep_alive if request.keep_alive is None else request.keep_alive
+            request = replace(request, num_ctx=window, cold=cold, keep_alive=keep, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)
         if not place.left:

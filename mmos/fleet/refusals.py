@@ -68,6 +68,16 @@ def without_cloud(seats: Iterable[Seat], models: Sequence[str]) -> list[str]:
     return [seat.name for seat in seats if seat.name not in leaks]
 
 
+def crowded_out(model: str, beside: Mapping[str, Sequence[str]]) -> NoHost:
+    """The error for a model that fits on no host beside the pinned ones."""
+    where = "; ".join(f"{host} has {' and '.join(pinned)}" for host, pinned in beside.items())
+    return NoHost(
+        f"{model} does not fit beside the pinned models: {where}.",
+        model=model,
+        next_step="Remove `pin` from a role, name another server, or unload one with `mmos models unload`.",
+    )
+
+
 def leaking(seat: Seat, model: str) -> CloudRefused:
     return CloudRefused(
         f"{model} on {seat.name} runs in a cloud, and MMOS sends no prompts there.",

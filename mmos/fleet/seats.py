@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mmos.config.keeping import Keep
 from mmos.errors import HostError
 from mmos.fleet.residents import WARM_SECONDS, Residents
 from mmos.fleet.waking import Waker
@@ -32,6 +33,8 @@ class Seat:
     """The lowest number of its GPUs."""
     fullest: float = 1.0
     """The part of its memory that may be in use, if a GPU strategy is to choose it for one more model."""
+    keep: Keep = field(default_factory=Keep)
+    """What the configuration keeps in its memory."""
     in_flight: Counter[str] = field(default_factory=Counter)
     warm: dict[str, float] = field(default_factory=dict)
     """When each model last answered here."""

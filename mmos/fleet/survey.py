@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -52,6 +52,8 @@ class HostState:
     """Calls of this process that are on it now."""
     swaps: int = 0
     """Loads here that pushed another model out, for this process."""
+    pinned: Collection[str] = ()
+    """Models that MMOS never unloads there for others, by their canonical names."""
     load: Planned | None = None
     """The load that this process has decided and that has not ended."""
     stuck: Standstill | None = None
@@ -72,6 +74,9 @@ class HostState:
     def holds(self, model: str) -> Loaded | None:
         """The model in its memory, under any spelling of its name."""
         return self._loaded_as.get(canonical(model))
+
+    def pins(self, model: str) -> bool:
+        return canonical(model) in self.pinned
 
     @cached_property
     def _installed_as(self) -> Mapping[str, Installed]:
@@ -118,6 +123,7 @@ async def look(seat: Seat, server: Server, patience: float = PATIENCE) -> HostSt
         not isinstance(installed, HostError),
         seat.in_flight.total(),
         seat.swaps,
+        seat.keep.pinned,
     )
 
 

@@ -18,7 +18,7 @@ SPILLED = 0.95
 def machine_of(seat: Seat) -> Machine:
     abilities = seat.host.abilities
     loads = abilities.loads and abilities.tells_loaded
-    return Machine(seat.name, seat.slots, seat.memory, loads, seat.unloads, seat.gpu, seat.fullest)
+    return Machine(seat.name, seat.slots, seat.memory, loads, seat.unloads, seat.gpu, seat.fullest, seat.keep.pinned)
 
 
 def residents_of(models: Sequence[Loaded]) -> list[Resident]:

@@ -73,6 +73,11 @@ class Warmth:
         if task := self._tasks.pop(job, None):
             task.cancel()
 
+    def pins(self, wish: Wish) -> bool:
+        """Whether the configuration keeps the model in memory where it may run."""
+        seats = self._dispatcher.by_name
+        return any(canonical(wish.model) in seats[name].keep.pinned for name in wish.servers or seats)
+
     def after(self, model: str) -> Mapping[str, float]:
         """The chance of each model to be asked after this one, by what jobs did before."""
         return self._dispatcher.habits.after(canonical(model))

@@ -36,9 +36,12 @@ class Foresight:
 
     def chat_begins(self, member: Member, cast: Cast) -> asyncio.Task[None] | None:
         """A user sits down and will ask this member. Returns the task that asks the hosts what they hold. None: there is nothing to load."""
+        if not self._mode:
+            return None
+        sure = [*filter(self._warmth.pins, (_wish(other, SURE) for other in cast.values())), _wish(member, SURE)]
         if self._mode == "predict":
-            return self._warmth.foresee(CHAT, lambda: [_wish(member, SURE), *self._predicted(member, cast, usual=self._at_this_hour())])
-        return self._warmth.expect(CHAT, [_wish(member, SURE)]) if self._mode else None
+            return self._warmth.foresee(CHAT, lambda: [*sure, *self._predicted(member, cast, usual=self._at_this_hour())])
+        return self._warmth.expect(CHAT, sure)
 
     def chat_ends(self) -> None:
         self._warmth.forget(CHAT)

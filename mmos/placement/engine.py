@@ -98,10 +98,6 @@ class Engine:
         self._ledger.resident(host, listed, now, now if asked is None else asked)
         self.stuck.listed(host, [resident.model for resident in listed], now if asked is None else asked, now)
 
-    def pin(self, host: str, model: str, pinned: bool = True) -> None:
-        """Never unload a model on a host for the sake of others."""
-        self._ledger.hosts[host].copies[model].pinned = pinned
-
     def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
         """A load that was ordered has ended."""
         there = self._ledger.hosts[host]

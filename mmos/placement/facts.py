@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -71,6 +71,8 @@ class Machine:
     """The lowest number of its GPUs."""
     fullest: float = 1.0
     """The part of its memory that may be in use, if a GPU strategy is to choose it for one more model."""
+    pinned: Collection[str] = ()
+    """Models that are never unloaded for others, unless another host that pins them holds them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Ledger:
         for model, need in models.items():
             copy = there.copies.get(model)
             if copy is None:
-                copy = there.copies[model] = Copy(there, model, need, Prefixes(there.machine.slots))
+                copy = there.copies[model] = Copy(there, model, need, Prefixes(there.machine.slots), pinned=model in there.machine.pinned)
                 if not there.obeys:
                     copy.state = State.RESIDENT
                 self.by_model.setdefault(model, []).append(copy)

@@ -195,7 +195,7 @@ class Loader:
         size = copy.claim(window)
         if host.memory.fits(size, [other.bytes() for other in kept]):
             return tuple(victims)
-        movable = [other for other in kept if other.state is State.RESIDENT and not other.pinned]
+        movable = [other for other in kept if other.state is State.RESIDENT and not self._must_stay(other)]
         movable.sort(key=lambda other: (self.keeping(other) / max(1.0, other.bytes()), other.model))
         for other in movable:
             victims.append(other)
@@ -203,6 +203,13 @@ class Loader:
             if host.memory.fits(size, [left.bytes() for left in kept]):
                 return self._needed(host, size, victims, kept)
         return None
+
+    def _must_stay(self, copy: Copy) -> bool:
+        """Whether it is pinned, and no other host that pins the model holds it."""
+        return copy.pinned and not any(
+            other.pinned and other is not copy and other.state is State.RESIDENT and not other.leaving
+            for other in self._ledger.by_model[copy.model]
+        )
 
     def keeping(self, copy: Copy) -> float:
         """What it would cost to unload a copy for a moment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mmos.placement.copies import Copy, State
-from mmos.placement.facts import Failure
+from mmos.placement.facts import Call, Failure
 from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
@@ -41,6 +41,17 @@ class Upkeep:
         there.obeys = False
         for copy in there.copies.values():
             self._ledger.turn(copy, State.RESIDENT, now)
+
+    def pinned_out(self, call: Call) -> dict[str, list[str]]:
+        """The hosts of a call, with the pinned models beside which none of its models fits. Empty: there is a host where one can be loaded."""
+        found: dict[str, list[str]] = {}
+        for copy in self._ledger.having(call.models, call.hosts):
+            pinned = [other for other in copy.host.residents if other.pinned and other is not copy]
+            size, beside = copy.claim(max(copy.least, copy.cut(call.window))), [other.bytes() for other in pinned]
+            if copy.serves or not pinned or not copy.host.machine.unloads or copy.host.memory.may_fit(size, beside):
+                return {}
+            found[copy.host.name] = [other.model for other in pinned]
+        return found
 
     def is_loading(self, host: str, model: str) -> bool:
         return self._ledger.hosts[host].copies[model].state is State.LOADING
