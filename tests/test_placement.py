@@ -8,9 +8,10 @@ import pytest
 from placing import GIB, PAIR, SMALL, USAGE, fleet, hold, kinds, load, send, sent
 
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Load, Machine, Send, Settings, Unload, Usage
+from mmos.placement.facts import Call, Load, Machine, Mark, Send, Settings, Unload, Usage
 from mmos.placement.fluid import drained_at, waiting
 from mmos.placement.lines import Line
+from mmos.placement.prefixes import Beginnings, Prefixes
 from mmos.placement.rates import Rate
 
 # ------------------------------------------------------------ where a call goes
@@ -104,6 +105,66 @@ def test_another_session_takes_the_place_in_the_cache_that_is_missed_least() -> 
         engine.finished(send(engine.decide(0.0)).attempt, Usage(tokens, tokens / 800, 100, 2.0, 0.0, 9.0), 9.0)
     engine.submit(Call("new", ("s",), 1000, session="new"), 10.0)
     assert send(engine.decide(10.0)).host == "two"
+
+
+HEAD, OTHER = ((11, 1000.0), (12, 2000.0), (13, 3000.0)), ((21, 3000.0),)
+"""The marks of two long beginnings."""
+
+
+def answered(engine: Engine, name: str, blocks: tuple[Mark, ...], *hosts: str, now: float) -> Send:
+    """Have a call answered whose prompt has such beginnings."""
+    engine.submit(Call(name, ("s",), blocks[-1][1], session=name, blocks=blocks, hosts=hosts), now)
+    made = send(engine.decide(now))
+    tokens = blocks[-1][1]
+    engine.finished(made.attempt, Usage(tokens, (tokens - made.terms.saved * 800) / 800, 100, 2.0, 0.0, 6.0), now + 6.0)
+    return made
+
+
+def test_sessions_with_the_same_beginning_share_what_a_host_has_read() -> None:
+    engine = fleet("one", "two", models={"s": SMALL})
+    hold(engine, "one", "s")
+    hold(engine, "two", "s")
+    answered(engine, "first", (*HEAD, (14, 3100.0)), "two", now=0.0)
+    second = answered(engine, "second", (*HEAD, (15, 3200.0)), now=10.0)
+    assert second.host == "two"
+    assert 3000 < 3200 * second.terms.saved / (second.terms.saved + second.terms.read) < 3001
+
+
+def test_a_conversation_finds_the_answer_in_the_cache_too() -> None:
+    engine = fleet("one", models={"s": SMALL})
+    hold(engine, "one", "s")
+    answered(engine, "talk", HEAD, now=0.0)
+    again = answered(engine, "talk", (*HEAD, (31, 3100.0), (32, 3150.0)), now=10.0)
+    assert 3100 < 3150 * again.terms.saved / (again.terms.saved + again.terms.read) <= 3150
+
+
+def test_a_beginning_that_many_want_stays_where_it_is() -> None:
+    engine = fleet("one", "two", models={"s": SMALL})
+    hold(engine, "one", "s")
+    hold(engine, "two", "s")
+    for number in range(4):
+        answered(engine, f"many{number}", (*HEAD, (100 + number, 3050.0)), "one", now=10.0 * number)
+        answered(engine, f"once{number}", ((200 + number, 3050.0),), "two", now=10.0 * number)
+    assert answered(engine, "new", OTHER, now=50.0).host == "two"
+
+
+def test_a_call_that_waits_on_its_host_takes_the_slot_that_is_free_first() -> None:
+    prefixes, talks = Prefixes(2, Beginnings()), [Call(name, ("s",), 3000, session=name) for name in "abc"]
+    for number, talk in enumerate(talks, 1):
+        prefixes.take(number, talk, 100, float(number))
+    prefixes.release(2, 10.0)
+    prefixes.release(1, 11.0)
+    prefixes.release(3, 12.0)
+    assert [prefixes.outlook(talk, 13.0)[0] for talk in talks] == [3000, 0.0, 3000]
+
+
+def test_waiting_calls_with_the_same_beginning_follow_each_other() -> None:
+    engine = fleet("one", models={"s": SMALL})
+    hold(engine, "one", "s")
+    answered(engine, "first", HEAD, now=0.0)
+    for number, blocks in enumerate((OTHER, HEAD, OTHER, HEAD)):
+        engine.submit(Call(f"c{number}", ("s",), 3000, session=f"c{number}", blocks=blocks), 10.0)
+    assert [name for name, _ in sent(engine.decide(10.0))] == ["c1", "c3"]
 
 
 def test_either_of_two_models_answers_a_call_that_allows_both() -> None:

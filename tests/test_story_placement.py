@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import mmos
 from mmos.config.load import from_mapping
+from mmos.hosts.face import Timeouts
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Host, Model, serve, until
 
@@ -41,6 +42,22 @@ async def test_conversations_that_alternate_between_two_models_load_each_model_o
     async with two_hosts(100.0, 8.0) as (fleet, hosts):
         await asyncio.gather(*(converse(fleet, str(number), 6) for number in range(4)))
         assert sum(host.loads for host in hosts) <= 4
+
+
+async def test_calls_with_the_same_long_beginning_share_what_a_host_has_read() -> None:
+    rules = {name: f"You are {name}. " + "Answer in short sentences. " * 200 for name in ("the critic", "the poet")}
+    async with two_hosts(20.0, 8.0) as (fleet, hosts):
+        for name in ("left", "right"):
+            await fleet.host(name).preload("a", num_ctx=4096, timeouts=Timeouts())
+        answered: dict[str, list[str]] = {name: [] for name in rules}
+        for turn in range(12):
+            name = [*rules][turn % 2]
+            messages = [{"role": "system", "content": rules[name]}, {"role": "user", "content": f"Question {turn}."}]
+            answered[name].append((await fleet.ask("a", messages, num_ctx=4096)).host)
+    settled = {hosts[2] for hosts in answered.values()}
+    assert settled == {"left", "right"}
+    assert all(set(hosts[2:]) < settled for hosts in answered.values())
+    assert sum(host.tokens_reused for host in hosts) > sum(host.tokens_evaluated for host in hosts)
 
 
 async def test_calls_that_pause_on_a_busy_host_let_another_go_first() -> None:

@@ -16,6 +16,7 @@ from mmos.fleet import arguments, refusals
 from mmos.fleet.asking import Ask, Listener
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
+from mmos.fleet.fingerprints import blocks, tool_tokens
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, without_cloud
@@ -44,9 +45,6 @@ ANSWER = 1024
 
 MANUAL = "manual"
 """The GPU strategy with which a call has only one host at a time, as configured."""
-
-BYTES_PER_TOKEN = 4
-"""For the tools of a request, whose exact count does not matter for its place."""
 
 _log = logger("mmos.fleet")
 
@@ -160,7 +158,7 @@ class Fleet:
             messages: In the format of Ollama's `/api/chat`: `{"role": "user", "content": "…"}`.
             num_ctx: The window in tokens, at least: a larger one that the model has in memory is used. None: a window that fits the messages,
                 with room for later ones. Messages are never cut.
-            session: Calls with the same session name go to the same host while it can serve them. Use it for calls with a common beginning.
+            session: Calls with the same session name go to the same host while it can serve them. Use it for the turns of one conversation.
             group: A name for the calls of one job. Jobs get fair shares of the hosts.
             urgency: "interactive" calls go before "batch" calls.
             tools: Tools that the model may call, in the format of `/api/chat`. `reply.calls` has the model's calls. You run them.
@@ -227,7 +225,7 @@ class Fleet:
 
     async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
-        tokens = sum(map(weigh, ask.request.messages)) + len(ask.request.tools) / BYTES_PER_TOKEN
+        tokens = sum(map(weigh, ask.request.messages)) + tool_tokens(ask.request)
         place = self._dispatcher.express(ask, tokens)
         if place is None:
             tries, wish = await self._prepare(ask, tokens)
@@ -263,7 +261,8 @@ class Fleet:
         wish = ask.wish(self._dispatcher.number(), tokens, models, tuple(tries.hosts), window)
         if self._pins and (beside := self._dispatcher.upkeep.pinned_out(wish)):
             raise crowded_out(" or ".join(ask.models), beside)
-        return tries, wish if wish.strategy else wish._replace(strategy=self._strategy)
+        marks = blocks(ask.request) if len(tries.hosts) > 1 else ()
+        return tries, wish._replace(strategy=wish.strategy or self._strategy, blocks=marks)
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""

@@ -18,7 +18,7 @@ Price: TypeAlias = tuple[float, float, float, float, float, float, float]
 def price(ledger: Ledger, copy: Copy, waiting: Waiting, now: float, ahead: float) -> Price:
     """The terms of a call on a copy, after `ahead` others that have been promised a place there."""
     call, read = waiting.call, copy.read
-    credit, lost = copy.prefixes.outlook(call, now, ledger.returning)
+    credit, lost = copy.prefixes.outlook(call, now)
     output = ledger.output(call, copy.model)
     reluctance = 0.0
     if call.reluctance:

@@ -152,7 +152,7 @@ class Engine:
         """Take a new call into what is known of the demand."""
         self._number += 1
         waiting = self._calls[call.id] = Waiting(call, now, 0.0, self._number)
-        self._ledger.meet(call)
+        self._ledger.beginnings.meet(call)
         self._ledger.sequence.wanted(call.group or call.session, call.models[0])
         line = self._line(call)
         line.flow.count(now)

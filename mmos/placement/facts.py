@@ -11,6 +11,10 @@ Failure: TypeAlias = Literal["gone", "silent", "error", "busy", "missing", "memo
 """Why an attempt failed: no connection, no progress, an error of the host, a full queue, a model that is not there, too little memory."""
 
 
+Mark: TypeAlias = tuple[int, float]
+"""A number that only texts with the same beginning share, and the tokens of that beginning."""
+
+
 class Call(NamedTuple):
     """A call to a model, as far as its place depends on it."""
 
@@ -28,15 +32,21 @@ class Call(NamedTuple):
     """Calls of one session share a growing prompt."""
     group: str = ""
     """Calls of one job."""
-    head: str = ""
-    """A name for the beginning of the prompt, when other sessions share it."""
-    head_tokens: float = 0.0
+    blocks: tuple[Mark, ...] = ()
+    """The beginnings of the prompt, the shortest first. Empty: the session says what is shared."""
     kind: str = ""
     """Calls of one kind have answers of about the same length, such as those of one role."""
     urgent: bool = True
     reluctance: float = 0.0
     strategy: str = "auto"
     """On which of several hosts its model is loaded: see `strategies`."""
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What the cache of a host may hold of it."""
+        if self.blocks or not self.session:
+            return self.blocks
+        return ((hash(self.session), self.prompt_tokens),)
 
 
 @dataclass(frozen=True, slots=True)

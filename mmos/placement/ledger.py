@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from mmos.placement.copies import Copy, Flight, Host, State
 from mmos.placement.facts import Call, Machine, Need, Resident, Settings, Usage
 from mmos.placement.memory import Memory
-from mmos.placement.prefixes import Prefixes
+from mmos.placement.prefixes import Beginnings, Prefixes
 from mmos.placement.rates import Lengths, Rate, Sequence
 
 FEW_TOKENS = 8
@@ -19,10 +19,6 @@ HIDDEN_HIT = 0.7
 """A prompt that is read in less than this share of the expected time was in the cache."""
 MOSTLY_NEW = 0.25
 """A prompt with a smaller part in the cache shows how fast the host reads."""
-
-
-SESSIONS = 10_000
-"""Sessions that are remembered, to see which calls continue one."""
 
 
 class Ledger:
@@ -37,24 +33,11 @@ class Ledger:
         self.lengths = Lengths(settings.priors["output"])
         self.reads, self.writes, self.loads = Rate(), Rate(), Rate()
         self.sequence = Sequence()
-        self._sessions: dict[str, None] = {}
-        self.returning = 0.5
-        """The share of calls that continue a session."""
+        self.beginnings = Beginnings()
 
     def having(self, models: Iterable[str], hosts: Collection[str] = ()) -> list[Copy]:
         """The copies of some models, in memory or not. `hosts`: only on these; empty: on any."""
         return [copy for model in models for copy in self.by_model.get(model, ()) if not hosts or copy.host.name in hosts]
-
-    def meet(self, call: Call) -> None:
-        """Learn how many calls continue a session."""
-        if not call.session:
-            return
-        known = call.session in self._sessions
-        self._sessions.pop(call.session, None)
-        self._sessions[call.session] = None
-        self.returning += 0.05 * (known - self.returning)
-        if len(self._sessions) > SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
 
     def installed(self, host: str, models: Mapping[str, Need]) -> None:
         """Note which models a host has. A model that is gone there is forgotten when its last call has ended."""
@@ -62,7 +45,8 @@ class Ledger:
         for model, need in models.items():
             copy = there.copies.get(model)
             if copy is None:
-                copy = there.copies[model] = Copy(there, model, need, Prefixes(there.machine.slots), pinned=model in there.machine.pinned)
+                prefixes = Prefixes(there.machine.slots, self.beginnings)
+                copy = there.copies[model] = Copy(there, model, need, prefixes, pinned=model in there.machine.pinned)
                 if not there.obeys:
                     copy.state = State.RESIDENT
                 self.by_model.setdefault(model, []).append(copy)
@@ -157,8 +141,10 @@ class Ledger:
         if usage.output_tokens >= FEW_TOKENS:
             changed |= self.writes.learn(host, model, copy.prior, usage.output_seconds / usage.output_tokens)
         saved = flight.send.terms.saved / copy.read if copy.read else 0.0
-        fresh = usage.prompt_tokens - (usage.cached_tokens if usage.cached_tokens is not None else saved)
-        certain = usage.cached_tokens is not None or saved < MOSTLY_NEW * usage.prompt_tokens
+        tokens = call.prompt_tokens or usage.prompt_tokens  # as callers estimate, so that the errors of estimates do not matter
+        known = usage.cached_tokens is not None and usage.prompt_tokens > 0
+        fresh = tokens - (tokens * (usage.cached_tokens or 0.0) / usage.prompt_tokens if known else saved)
+        certain = known or saved < MOSTLY_NEW * tokens
         seconds = usage.prompt_seconds / max(fresh, 1.0)
         # the host had more of it in its cache than is known here
         hidden = seconds < HIDDEN_HIT * copy.read and self.reads.tried(host, model)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mmos.placement.facts import Call
+from mmos.placement.facts import Call, Mark
 from mmos.placement.rates import Flow
 
 Kind: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, bool]
@@ -56,7 +56,8 @@ class Line:
     _order: list[tuple[float, int, Waiting]] = field(default_factory=list)
     _first: int = 0
     _arrivals: deque[Waiting] = field(default_factory=deque)
-    _sessions: dict[str, dict[int, Waiting]] = field(default_factory=dict)
+    _marks: dict[int, dict[int, Waiting]] = field(default_factory=dict)
+    """For each beginning of a prompt, the calls that want it."""
 
     def __len__(self) -> int:
         return len(self._order) - self._first
@@ -85,8 +86,8 @@ class Line:
             self._arrivals.appendleft(waiting)  # it waited here before
         else:
             self._arrivals.append(waiting)
-        if waiting.call.session:
-            self._sessions.setdefault(waiting.call.session, {})[waiting.number] = waiting
+        for mark, _ in waiting.call.marks:
+            self._marks.setdefault(mark, {})[waiting.number] = waiting
 
     def remove(self, waiting: Waiting) -> None:
         waiting.line = None
@@ -98,11 +99,11 @@ class Line:
         self._forget(waiting)
 
     def _forget(self, waiting: Waiting) -> None:
-        session = self._sessions.get(waiting.call.session)
-        if session is not None:
-            session.pop(waiting.number, None)
-            if not session:
-                del self._sessions[waiting.call.session]
+        for mark, _ in waiting.call.marks:
+            calls = self._marks[mark]
+            calls.pop(waiting.number, None)
+            if not calls:
+                del self._marks[mark]
         while self._arrivals and self._arrivals[0].line is not self:
             self._arrivals.popleft()
 
@@ -114,10 +115,12 @@ class Line:
     def oldest(self) -> Waiting:
         return self._arrivals[0]
 
-    def of_session(self, session: str) -> Waiting | None:
-        """The first waiting call of a session."""
-        calls = self._sessions.get(session)
-        return next(iter(calls.values())) if calls else None
+    def continuing(self, marks: Sequence[Mark]) -> Waiting | None:
+        """A waiting call with the longest of these beginnings that any has."""
+        for mark, _ in reversed(marks):
+            if calls := self._marks.get(mark):
+                return next(iter(calls.values()))
+        return None
 
     def position(self, waiting: Waiting) -> int:
         return bisect_left(self._order, waiting.place, lo=self._first) - self._first

@@ -3,95 +3,183 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from mmos.placement.facts import Call
+from mmos.placement.facts import Call, Mark
 
 RETURN_SECONDS = 120.0
-"""A session that has been quiet for so long is a third as likely to return."""
+"""A beginning that was not wanted for so long is a third as likely to be wanted again."""
 SIMILAR = 0.1
 """The share of a prompt that a slot must hold, so that the call takes that slot."""
+MOST_MARKS = 100_000
+"""Beginnings that are remembered."""
+FADING = 0.99
+"""The part of the count of new beginnings that is left after one more call."""
+
+
+class Beginnings:
+    """Learns which beginnings of prompts are wanted again: those that were wanted often, and as many of the new ones as usual."""
+
+    def __init__(self) -> None:
+        self._uses: dict[int, int] = {}
+        """How often each was wanted."""
+        self._new, self._second = 2.0, 1.0
+        """Calls with new beginnings, and with those that were wanted a second time."""
+
+    def meet(self, call: Call) -> None:
+        """A call wants its beginnings."""
+        new = second = 0
+        uses = self._uses
+        for mark, _ in call.marks:
+            count = uses.pop(mark, 0) + 1
+            uses[mark] = count
+            new += count == 1
+            second += count == 2
+        share = 1.0 / max(1, len(call.marks))
+        self._new = self._new * FADING + new * share
+        self._second = self._second * FADING + second * share
+        while len(uses) > MOST_MARKS:
+            del uses[next(iter(uses))]
+
+    @property
+    def returning(self) -> float:
+        """The share of new beginnings that are wanted a second time."""
+        return min(1.0, self._second / self._new)
+
+    def likely(self, mark: int) -> float:
+        """How likely a beginning is wanted again."""
+        count = self._uses.get(mark, 1)
+        return self.returning if count < 2 else count / (count + 1.0)
+
+
+def longest(marks: Sequence[Mark], held: Container[int]) -> int:
+    """The longest beginning that is held. 0: none. Who has a beginning has all shorter ones."""
+    least, most = 0, len(marks)
+    while least < most:
+        middle = (least + most) // 2
+        if marks[middle][0] in held:
+            least = middle + 1
+        else:
+            most = middle
+    return marks[least - 1][0] if least else 0
 
 
 @dataclass(slots=True, eq=False)
 class Slot:
     """A slot with the prompt that it had last."""
 
-    session: str = ""
+    marks: Sequence[Mark] = ()
+    held: Mapping[int, float] = field(default_factory=dict)
+    """For each beginning of its prompt, the tokens."""
     tokens: float = 0.0
-    head: str = ""
-    head_tokens: float = 0.0
+    """With the answer."""
+    worth: float = 0.0
+    """The tokens that will be wanted again, as far as is known."""
+    worth_until: Mapping[int, float] = field(default_factory=dict)
+    """The same for each beginning."""
     used: float = -math.inf
     attempt: int = 0
     """The call that it works on. 0: none."""
 
+    def match(self, call: Call) -> int:
+        """The longest beginning of a call's prompt that it holds. 0: none."""
+        return longest(call.marks, self.held)
+
     def holds(self, call: Call) -> float:
         """How many tokens of a call's prompt it holds."""
-        if call.session and call.session == self.session:
-            return min(self.tokens, call.prompt_tokens)
-        return min(call.head_tokens, self.head_tokens) if call.head and call.head == self.head else 0.0
+        return self._tokens(call, self.match(call)) if self.held else 0.0
+
+    def _tokens(self, call: Call, mark: int) -> float:
+        """What follows the whole prompt in a conversation is the answer."""
+        if not mark:
+            return 0.0
+        return min(call.prompt_tokens, self.tokens if mark == self.marks[-1][0] else self.held[mark])
+
+    def outlook(self, call: Call, now: float) -> tuple[float, float]:
+        """How many tokens of a call's prompt it holds, and how many others will have to read again when the call takes it."""
+        if not self.held:
+            return 0.0, 0.0
+        mark = self.match(call)
+        kept = self.worth if mark == self.marks[-1][0] else self.worth_until.get(mark, 0.0)
+        return self._tokens(call, mark), (self.worth - kept) * math.exp((self.used - now) / RETURN_SECONDS)
+
+    def weigh(self, beginnings: Beginnings) -> None:
+        """Compute what it is worth."""
+        worth, before, until = 0.0, 0.0, {}
+        for mark, tokens in self.marks:
+            worth += (tokens - before) * beginnings.likely(mark)
+            until[mark], before = worth, tokens
+        self.worth, self.worth_until = worth, until
 
 
 class Prefixes:
     """The slots of one loaded model. A call gets the free one that holds most of its prompt, or the one that was not used for longest."""
 
-    __slots__ = ("_by_attempt", "_by_session", "_capacity", "_free")
+    __slots__ = ("_beginnings", "_by_attempt", "_by_mark", "_capacity", "_free", "_queued")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, beginnings: Beginnings) -> None:
         self._capacity = capacity
+        self._beginnings = beginnings
         self.clear()
 
     def clear(self) -> None:
         self._free = dict.fromkeys(Slot() for _ in range(self._capacity))
         """The one that was not used for longest comes first."""
+        self._by_mark: dict[int, dict[Slot, None]] = {}
+        """The free slots that hold each beginning."""
         self._by_attempt: dict[int, Slot] = {}
-        self._by_session: dict[str, Slot] = {}
+        self._queued: dict[int, tuple[Call, float]] = {}
+        """Calls that were sent although all slots were taken. The first gets the slot that is free first."""
 
     @property
-    def sessions(self) -> list[str]:
-        """The sessions whose prompts are in free slots, the newest last."""
-        return [slot.session for slot in self._free if slot.session]
+    def slots(self) -> Sequence[Slot]:
+        """Its slots: those that no call uses first, the one that was used last before the others."""
+        return [*reversed(self._free), *self._by_attempt.values()]
 
-    def outlook(self, call: Call, now: float, returning: float) -> tuple[float, float]:
-        """How many tokens of a call's prompt it would find, and how many another session would have to read again.
-
-        `returning`: the share of calls that continue a session.
-        """
-        slot = self._slot(call)
-        found = slot.holds(call)
-        if not slot.session or slot.session == call.session:
-            return found, 0.0
-        return found, max(0.0, slot.tokens - found) * returning * math.exp((slot.used - now) / RETURN_SECONDS)
+    def outlook(self, call: Call, now: float) -> tuple[float, float]:
+        """How many tokens of a call's prompt it would find, and how many others would have to read again."""
+        return self._slot(call).outlook(call, now)
 
     def take(self, attempt: int, call: Call, output: float, now: float) -> None:
         """A call was sent: its prompt takes a slot."""
+        if not self._free:
+            self._queued[attempt] = call, output
+            return
         slot = self._slot(call)
-        self._by_attempt.pop(slot.attempt, None)
-        if self._by_session.get(slot.session) is slot:
-            del self._by_session[slot.session]
-        slot.session, slot.tokens = call.session, call.prompt_tokens + output
-        slot.head, slot.head_tokens = call.head, call.head_tokens
+        del self._free[slot]
+        for mark in slot.held:
+            del self._by_mark[mark][slot]
+            if not self._by_mark[mark]:
+                del self._by_mark[mark]
+        slot.marks = call.marks
+        slot.held = dict(slot.marks)
+        slot.tokens = call.prompt_tokens + output
         slot.used, slot.attempt = now, attempt
-        self._free.pop(slot, None)
+        slot.weigh(self._beginnings)
         self._by_attempt[attempt] = slot
-        if slot.session:
-            self._by_session[slot.session] = slot
 
     def release(self, attempt: int, now: float) -> None:
         """A call has ended. Its prompt stays."""
+        self._queued.pop(attempt, None)
         slot = self._by_attempt.pop(attempt, None)
-        if slot is not None:
-            slot.used, slot.attempt = now, 0
-            self._free[slot] = None
+        if slot is None:
+            return
+        slot.used, slot.attempt = now, 0
+        slot.weigh(self._beginnings)
+        self._free[slot] = None
+        for mark in slot.held:
+            self._by_mark.setdefault(mark, {})[slot] = None
+        if self._queued:
+            first = next(iter(self._queued))
+            self.take(first, *self._queued.pop(first), now)
 
     def _slot(self, call: Call) -> Slot:
-        if not self._free:  # a call waits for the slot that gets free first, which nobody knows
-            return self._by_session.get(call.session) or min(self._by_attempt.values(), key=lambda slot: slot.used)
-        least, mine = SIMILAR * call.prompt_tokens, self._by_session.get(call.session)
-        if mine is not None and mine in self._free and mine.holds(call) > least:
-            return mine
-        if call.head:
-            best = max(self._free, key=lambda slot: slot.holds(call))
-            if best.holds(call) > least:
+        if not self._free:  # a call waits for the slot that gets free first, which nobody knows: perhaps the one that fits
+            busy = self._by_attempt.values()
+            return max(busy, key=lambda slot: (slot.holds(call), -slot.used))
+        if len(self._free) > 1 and (mark := longest(call.marks, self._by_mark)):
+            best = next(reversed(self._by_mark[mark]))
+            if best.holds(call) > SIMILAR * call.prompt_tokens:
                 return best
         return next(iter(self._free))

@@ -11,6 +11,7 @@ from mmos.placement.fluid import drained_at
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line, Waiting
 from mmos.placement.policies import Memo, Policy, pick
+from mmos.placement.prefixes import Slot
 
 LOOKED_AT = 24
 """Calls of a line that are looked at, when the first ones had better wait for a busy host."""
@@ -111,15 +112,18 @@ class Sender:
         return Choice(waiting, copy, best, prices)
 
     def _warm(self, line: Line, ready: Sequence[Copy], now: float) -> Iterator[Choice]:
-        """Calls whose prompts a host with room still holds."""
+        """Calls whose prompts begin like those that a host with room holds."""
         for copy in ready:
-            for session in reversed(copy.prefixes.sessions):
-                waiting = line.of_session(session) if len(line) else None
-                if waiting is None or not self.has_room(copy) or len(copy.flights) >= copy.slots:
-                    continue
-                saved = copy.prefixes.outlook(waiting.call, now, 0.0)[0] * copy.read
-                if saved > WORTH_WARM and waiting.tag < line.first.tag + WARM_LEAD:
+            for slot in copy.prefixes.slots:
+                while self.has_room(copy) and (waiting := self._follower(line, copy, slot)) is not None:
                     yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
+
+    def _follower(self, line: Line, copy: Copy, slot: Slot) -> Waiting | None:
+        """A waiting call that may go before others, because a slot holds the beginning of its prompt."""
+        waiting = line.continuing(slot.marks)
+        if waiting is None or waiting.tag >= line.first.tag + WARM_LEAD:
+            return None
+        return waiting if slot.holds(waiting.call) * copy.read > WORTH_WARM else None
 
     def _in_turn(self, line: Line, servers: Sequence[Copy], now: float) -> Iterator[Choice]:
         """The calls by turn. One that had better wait for a busy host is passed over, and counts there."""

@@ -8,9 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 from bench.fleet_driver import Wish
-from bench.fleet_world import World, WorldError
+from bench.fleet_world import World, WorldError, prompt
+from mmos.fleet.fingerprints import blocks
+from mmos.hosts.face import ChatRequest
+from mmos.messages import Message
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Load, Look, Machine, Need, Recall, Resident, Send, Settings, Unload, Usage
+from mmos.placement.facts import Call, Load, Look, Machine, Mark, Need, Recall, Resident, Send, Settings, Unload, Usage
 from mmos.rehearsal.host import Host
 from mmos.rehearsal.memory import GIB
 
@@ -60,8 +63,7 @@ class EngineFleet:
             window=wish.window,
             session=wish.session,
             group=wish.run,
-            head=wish.head,
-            head_tokens=wish.head_tokens * MISCOUNT,
+            blocks=_blocks(wish),
             urgent=wish.urgent,
         )
         answer: asyncio.Future[tuple[str, int]] = self._loop.create_future()
@@ -156,6 +158,14 @@ class EngineFleet:
         while True:
             await asyncio.gather(*(self._look(name) for name in self._world.hosts))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _blocks(wish: Wish) -> tuple[Mark, ...]:
+    """What the fleet computes of the prompt."""
+    messages = [Message("system", part) for part in prompt(wish)]
+    marks = blocks(ChatRequest(wish.model, messages, wish.window))
+    factor = wish.prompt_tokens * MISCOUNT / marks[-1][1]
+    return tuple((mark, tokens * factor) for mark, tokens in marks)
 
 
 def _machine(host: Host, *, told: bool) -> Machine:

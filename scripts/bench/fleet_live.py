@@ -49,7 +49,9 @@ async def _played(trace: Trace, policy: str) -> tuple[Score, list[Done]]:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-    return score(trace, done, sum(host.loads for host in hosts.values())), done
+    made = score(trace, done, sum(host.loads for host in hosts.values()))
+    reused, read = (sum(getattr(host, name) for host in hosts.values()) for name in ("tokens_reused", "tokens_evaluated"))
+    return replace(made, reuse=reused / (reused + read)), done
 
 
 async def _asked(fleet: Fleet, wish: Wish) -> tuple[str, int]:
