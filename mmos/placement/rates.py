@@ -24,19 +24,20 @@ UNSURE = 1.0
 
 
 class Rate:
-    """A quantity for each host and model: a prior for the model, times a factor of the host, times a factor of the model."""
+    """A quantity for each host and model: a prior for the model, times a factor of all hosts, one of the host, and one of the model."""
 
     def __init__(self) -> None:
         self._pairs: dict[tuple[str, str], tuple[float, int]] = {}
         self._hosts: dict[str, tuple[float, float]] = {}
         self._models: dict[str, tuple[float, float]] = {}
+        self._all = 0.0, 1.0
 
     def estimate(self, host: str, model: str, prior: float) -> float:
         known = self._pairs.get((host, model))
         if known is not None:
             return math.exp(known[0])
         of_host, of_model = self._hosts.get(host, (0.0, 1.0))[0], self._models.get(model, (0.0, MODEL_TRUST))[0]
-        return prior * math.exp(of_host + of_model)
+        return prior * math.exp(self._all[0] + of_host + of_model)
 
     def tried(self, host: str, model: str) -> bool:
         return (host, model) in self._pairs
@@ -65,13 +66,14 @@ class Rate:
         return True
 
     def _share(self, host: str, model: str, distance: float) -> None:
-        """Divide what the prior missed between the host and the model: the one with fewer samples gets more of it."""
+        """Divide what the prior missed between all hosts, the host, and the model: the one with fewer samples gets more of it."""
         of_host, host_trust = self._hosts.get(host, (0.0, 1.0))
         of_model, model_trust = self._models.get(model, (0.0, MODEL_TRUST))
-        missed = distance - of_host - of_model
-        every = host_trust + model_trust
-        self._hosts[host] = of_host + missed * model_trust / every, min(MOST_TRUST, host_trust + 1.0)
-        self._models[model] = of_model + missed * host_trust / every, min(MOST_TRUST, model_trust + 1.0)
+        of_all, all_trust = self._all
+        missed = (distance - of_all - of_host - of_model) / (1.0 / all_trust + 1.0 / host_trust + 1.0 / model_trust)
+        self._all = of_all + missed / all_trust, min(MOST_TRUST, all_trust + 1.0)
+        self._hosts[host] = of_host + missed / host_trust, min(MOST_TRUST, host_trust + 1.0)
+        self._models[model] = of_model + missed / model_trust, min(MOST_TRUST, model_trust + 1.0)
 
 
 class Lengths:
