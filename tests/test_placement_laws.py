@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmos.placement.engine import Engine
@@ -139,6 +139,7 @@ class Fleet:
     memory=st.sampled_from((None, 24 * GIB, 40 * GIB)),
     slots=st.integers(1, 4),
 )
+@example(seed=22382, policy="completion_time", memory=24 * GIB, slots=3)
 def test_every_call_is_answered_once_and_all_places_are_free(seed: int, policy: str, memory: float | None, slots: int) -> None:
     fleet = Fleet.of(seed, policy=policy, memory=memory, slots=slots)
     for _ in range(120):

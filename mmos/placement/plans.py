@@ -93,7 +93,7 @@ class Plans:
     def _is_try(self, plan: Plan) -> bool:
         """Whether the host decides who must leave: MMOS may not, or the model may fit beside its victims after all, in a memory of unknown size."""
         copy, host = plan.copy, plan.copy.host
-        if not plan.victims or copy.state is not State.ABSENT:
+        if not plan.victims or copy.state is not State.ABSENT or any(victim.state is State.UNLOADING for victim in plan.victims):
             return False
         beside = [other.bytes() for other in host.residents if other is not copy]
         return not host.machine.unloads or host.memory.may_fit(copy.claim(plan.window), beside)
