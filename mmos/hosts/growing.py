@@ -63,11 +63,12 @@ class Growing:
 
     __slots__ = (
         "_back", "_calls", "_checks", "_held", "_ids", "_known", "_lines", "_next_look", "_on_token", "_pieces", "_rest", "_site", "_size",
-        "_thoughts", "on_progress",
+        "_thoughts", "_veiled", "on_progress",
     )  # fmt: skip
 
     def __init__(self, site: faults.Site, ids: Callable[[], str], on_token: OnToken | None = None) -> None:
         self._site = site
+        self._veiled = bool(site.keys)
         self._ids = ids
         self._on_token = on_token
         self.on_progress: Callable[[], None] | None = None
@@ -179,8 +180,9 @@ class Growing:
         return Reply(message, self._site.model, self._site.host, usage, reason if reason in REASONS else "other")
 
     def _say(self, content: object) -> None:
-        text = self._text(content)
-        if keys := self._site.keys:
+        text = content if type(content) is str else self._text(content)
+        if self._veiled:
+            keys = self._site.keys
             text = keys.over(self._back + text)
             length = keys.partial_length(text)
             text, self._back = text[: len(text) - length], text[len(text) - length :]
