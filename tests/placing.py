@@ -41,7 +41,7 @@ def load(engine: Engine, decisions: Iterable[Decision], now: float, seconds: flo
     """Do the loads and unloads that were decided, and decide again."""
     for decision in decisions:
         if isinstance(decision, Unload):
-            engine.unloaded(decision.host, decision.model, now)
+            engine.upkeep.unloaded(decision.host, decision.model, now)
         elif isinstance(decision, Load):
-            engine.loaded(decision.host, decision.model, seconds, now)
+            engine.upkeep.loaded(decision.host, decision.model, seconds, now)
     return engine.decide(now)

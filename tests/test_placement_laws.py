@@ -92,17 +92,17 @@ class Fleet:
         elif self.unloads and chance < 0.6:
             unload = self.unloads.pop()
             self.memory[unload.host].discard(unload.model)
-            self.engine.unloaded(unload.host, unload.model, self.now)
+            self.engine.upkeep.unloaded(unload.host, unload.model, self.now)
         elif self.flights:
             self._end_flight(faults)
 
     def _end_load(self, faults: bool) -> None:
         load = self.loads.pop(self.chance.randrange(len(self.loads)))
         if faults and self.chance.random() < 0.2:
-            self.engine.load_failed(load.host, load.model, self.chance.choice(FAILURES), self.now)
+            self.engine.upkeep.load_failed(load.host, load.model, self.chance.choice(FAILURES), self.now)
         else:
             self.memory[load.host].add(load.model)
-            self.engine.loaded(load.host, load.model, 5.0, self.now)
+            self.engine.upkeep.loaded(load.host, load.model, 5.0, self.now)
 
     def _end_flight(self, faults: bool) -> None:
         attempt = self.chance.choice(sorted(self.flights))
@@ -173,9 +173,9 @@ def history(order: tuple[str, ...], seed: int) -> Iterator[Decision]:
         for decision in engine.decide(now):
             yield decision
             if isinstance(decision, Load):
-                engine.loaded(decision.host, decision.model, 4.0, now)
+                engine.upkeep.loaded(decision.host, decision.model, 4.0, now)
             elif isinstance(decision, Unload):
-                engine.unloaded(decision.host, decision.model, now)
+                engine.upkeep.unloaded(decision.host, decision.model, now)
             elif isinstance(decision, Send):
                 flights.append(decision.attempt)
         if flights:
@@ -205,9 +205,9 @@ def test_nobody_starves_beside_a_stream_of_other_calls() -> None:
             engine.finished(attempt, USAGE, now)
         for decision in engine.decide(now):
             if isinstance(decision, Load):
-                engine.loaded(decision.host, decision.model, 5.0, now)
+                engine.upkeep.loaded(decision.host, decision.model, 5.0, now)
             elif isinstance(decision, Unload):
-                engine.unloaded(decision.host, decision.model, now)
+                engine.upkeep.unloaded(decision.host, decision.model, now)
             elif isinstance(decision, Send):
                 ends[decision.attempt] = now + 4.0
                 if decision.call.id == "rare":

@@ -48,7 +48,7 @@ def test_a_host_that_does_not_answer_is_not_asked_again_at_once_to_unload() -> N
     for number in range(30):
         engine.submit(Call(f"b{number}", ("b",), 1000, hosts=("one",)), 0.0)
     assert kinds(engine.decide(0.0)) == ["Unload"]
-    engine.unloaded("one", "a", 0.1, done=False)
+    engine.upkeep.unloaded("one", "a", 0.1, done=False)
     assert kinds(engine.decide(0.1)) == []
     assert engine.wake(0.1) > 0.5
     assert kinds(engine.decide(5.0)) == ["Unload"]
@@ -196,7 +196,7 @@ def test_a_model_that_does_not_fit_is_not_loaded_there_again_for_a_while() -> No
     engine.submit(Call("c", ("a",), 500), 0.0)
     (first,) = engine.decide(0.0)
     assert isinstance(first, Load)
-    engine.load_failed(first.host, "a", "memory", 5.0)
+    engine.upkeep.load_failed(first.host, "a", "memory", 5.0)
     (second,) = [decision for decision in engine.decide(5.0) if isinstance(decision, Load)]
     assert second.host != first.host
 
@@ -218,7 +218,7 @@ def test_a_host_that_refuses_to_unload_gets_every_call_at_once() -> None:
     (unload,) = engine.decide(0.0)
     assert isinstance(unload, Unload)
     engine.upkeep.disobeys("one", 0.1)
-    engine.unloaded("one", unload.model, 0.1)
+    engine.upkeep.unloaded("one", unload.model, 0.1)
     first = send(engine.decide(0.1))
     engine.finished(first.attempt, USAGE, 1.0)
     engine.submit(Call("a1", ("a",), 1000), 1.0)

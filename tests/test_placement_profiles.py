@@ -26,7 +26,7 @@ def loaded(on: Engine, model: str, window: int, *, grows: bool, now: float = 0.0
     while "Load" not in kinds(made):
         made = load(on, made, now)
     (ordered,) = [decision for decision in made if isinstance(decision, Load)]
-    on.loaded("one", model, 5.0, now + 5.0)
+    on.upkeep.loaded("one", model, 5.0, now + 5.0)
     on.finished(send(on.decide(now + 5.0)).attempt, USAGE, now + 6.0)
     return ordered.window
 

@@ -59,7 +59,7 @@ def test_the_host_serves_what_it_holds() -> None:
 def test_it_is_well_when_the_load_has_ended() -> None:
     made = engine("a")
     now, decisions = stuck(made)
-    made.unloaded("a", "s", now)
+    made.upkeep.unloaded("a", "s", now)
     attempt = next(iter(made._ledger.flights))
     made.progress(attempt, now + 5)
     assert made._ledger.hosts["a"].breaker.stuck is None
@@ -70,7 +70,7 @@ def test_it_is_well_when_the_load_has_ended() -> None:
 def test_one_model_after_the_other_leaves() -> None:
     made = engine("a")
     now, _ = stuck(made)
-    made.unloaded("a", "s", now)
+    made.upkeep.unloaded("a", "s", now)
     later, decisions = until(made, now, now + 200, holds={"a": ["t"]})
     assert decisions == [Unload("a", "t", rescue=True)]
     assert 15 < later - now < 60

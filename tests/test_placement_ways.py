@@ -26,13 +26,13 @@ def test_it_goes_where_a_decision_would_send_it_at_the_same_price() -> None:
     for number in range(6):
         now, call = 10.0 * number, Call(f"c{number}", ("a",), 500 + 40.0 * number, session="s")
         usage = Usage(call.prompt_tokens, 1.0 / (number + 1), 100, 4.0 - number / 3, 0.0, 5.0)
+        assert express.estimates.of_model("one", "a") == decided.estimates.of_model("one", "a")
         decided.submit(call, now)
         slow, fast = send(decided.decide(now)), express.express(call, found(express), now)
         assert (fast.host, fast.model, fast.window, fast.others) == (slow.host, slow.model, slow.window, slow.others)
         assert fast.terms == slow.terms
         assert decided.finished(slow.attempt, usage, now + 5)
         assert express.finished(fast.attempt, usage, now + 5)
-    assert express.estimates.of_model("one", "a") == decided.estimates.of_model("one", "a")
     assert express.is_quiet
 
 

@@ -85,6 +85,7 @@ class Ask:
             session=self.session,
             group=self.group,
             kind=self.kind,
+            blocks=((hash(self.session), tokens),) if self.session else (),
             urgent=self.urgent,
             strategy=self.strategy,
         )

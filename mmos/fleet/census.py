@@ -38,14 +38,11 @@ class Census:
         self._windows = windows
         self._learned = learned
         self._needs: dict[str, dict[str, Need]] = {name: {} for name in seats}
+        self.has_choices = len(seats) > 1
+        """Whether there is anything to choose: with one host and one model, nothing depends on what is in its memory."""
         self._cards: dict[tuple[str, str], Card] = {}
         self._asked: dict[tuple[str, str], asyncio.Task[Card | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-
-    @property
-    def has_choices(self) -> bool:
-        """Whether there is anything to choose: with one host and one model, nothing depends on what is in its memory."""
-        return len(self._seats) > 1 or any(len(needs) > 1 for needs in self._needs.values())
 
     async def count(self, seat: Seat, since: float) -> None:
         """List the models of a host, if that was not done since then."""
@@ -63,12 +60,17 @@ class Census:
         listed = seat.installed or {}
         self._asked = {key: task for key, task in self._asked.items() if key[0] != seat.name or key in self._cards or not task.done()}
         self._needs[seat.name] |= {model: self._need(seat, installed) for model, installed in listed.items()}
-        self._engine.installed(seat.name, self._needs[seat.name])
+        self._tell(seat.name)
         if self._learned is not None:
             self._learned.recall(seat, self._engine, self._clock() * seat.time_scale)
 
     def kept_stuck(self) -> dict[str, Standstill]:
         return {} if self._learned is None else self._learned.stuck(self._seats.values())
+
+    def _tell(self, host: str) -> None:
+        """The engine learns what a host has."""
+        self._engine.installed(host, self._needs[host])
+        self.has_choices |= len(self._needs[host]) > 1
 
     def keep(self) -> None:
         """Write down now and then what was learned."""
@@ -83,7 +85,7 @@ class Census:
         needs = self._needs[host]
         if not any(model in needs for model in models):
             needs[models[0]] = self._need(self._seats[host], find(self._seats[host].installed, models[0]) or Installed(models[0]))
-            self._engine.installed(host, needs)
+            self._tell(host)
         if self._windows is None:
             return
         for model in models:
@@ -129,7 +131,7 @@ class Census:
         except (HostError, TimeoutError):
             return None
         self._needs[seat.name][canonical(model.name)] = self._need(seat, model)
-        self._engine.installed(seat.name, self._needs[seat.name])
+        self._tell(seat.name)
         return card
 
     def _start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -247,7 +247,7 @@ class Dispatcher:
                 self._start(self._unload(decision))
             case Unload():  # the host has to make room for the load, and can unload only this model
                 self.by_name[decision.host].warm.pop(decision.model, None)
-                self._engine.unloaded(decision.host, decision.model, now)
+                self._engine.upkeep.unloaded(decision.host, decision.model, now)
                 return True
             case Look() if self.census.has_choices or self._engine.stuck.watches:
                 self._looks.at(decision.host)
@@ -318,7 +318,7 @@ class Dispatcher:
         except HostError as error:
             _log.warning("host_refuses_to_unload", host=host, code=error.code)
             self._engine.upkeep.disobeys(host, self.now)
-        self._engine.unloaded(host, unload.model, self.now, done=done)
+        self._engine.upkeep.unloaded(host, unload.model, self.now, done=done)
         self._pump()
 
     async def _preload(self, load: Load, *, emptied: bool) -> None:
@@ -331,12 +331,12 @@ class Dispatcher:
             )
         except HostError:
             self._ordered.pop((load.host, load.model), None)
-            self._engine.load_failed(load.host, load.model, "error", self.now)
+            self._engine.upkeep.load_failed(load.host, load.model, "error", self.now)
         except asyncio.CancelledError:
             self._engine.upkeep.given_up(load.host, load.model, self.now)
             raise
         else:
-            self._engine.loaded(load.host, load.model, self.now - since, self.now)
+            self._engine.upkeep.loaded(load.host, load.model, self.now - since, self.now)
             seat.answered(load.model, self._clock())
             await self.swaps.ended(seat, load.model, since, emptied=emptied)
         self._pump()

@@ -261,7 +261,7 @@ class Fleet:
         wish = ask.wish(self._dispatcher.number(), tokens, models, tuple(tries.hosts), window)
         if self._pins and (beside := self._dispatcher.upkeep.pinned_out(wish)):
             raise crowded_out(" or ".join(ask.models), beside)
-        marks = blocks(ask.request) if len(tries.hosts) > 1 else ()
+        marks = blocks(ask.request) if len(tries.hosts) > 1 else wish.blocks
         return tries, wish._replace(strategy=wish.strategy or self._strategy, blocks=marks)
 
     async def _place(self, wish: Call, ask: Ask, tries: Tries) -> Place:

@@ -51,7 +51,7 @@ class Loads:
             if not self._engine.upkeep.is_loading(host, model):
                 return  # a call that was sent later has shown it
             if place.begun is not None or not (task.cancelled() or error):
-                self._engine.loaded(host, model, self._now() - since, self._now())
+                self._engine.upkeep.loaded(host, model, self._now() - since, self._now())
                 self._ended(place)
             else:
                 self._engine.upkeep.lost(host, model, self._now())

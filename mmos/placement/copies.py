@@ -41,6 +41,8 @@ class Flight:
     """Its expected time there, without waiting for a slot."""
     rider: bool = False
     """Whether the host loads the model for it."""
+    express: bool = False
+    """Whether it was sent without a decision."""
 
 
 @dataclass(slots=True, eq=False)

@@ -49,6 +49,8 @@ CROWDED = 0.1
 BUSY_ELSEWHERE = 0.5
 """A load that a reply reports, for a model that was thought to be in memory."""
 NEVER = (-1, 0, float("-inf"))
+BACKLOG = 64
+"""After so many express calls their figures are taken in at the latest. Many at once cost a third of one after the other."""
 TIDY_SECONDS = 60.0
 QUIET = 0.0003
 """A line with fewer arrivals a second is forgotten when it is empty."""
@@ -65,7 +67,7 @@ class Engine:
         self._settings = settings or Settings()
         self._ledger = Ledger(machines, self._settings)
         self.profiles = Profiles(self._ledger)
-        self.estimates = Estimates(self._ledger)
+        self._estimates = Estimates(self._ledger)
         self.habits = Habits(self._ledger.sequence)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
@@ -85,6 +87,12 @@ class Engine:
         self._more = False
         """Whether loads of some lines have not been weighed yet."""
         self._looked: dict[Kind, tuple[int, int, float]] = {}
+        self._backlog: list[tuple[Flight, Usage, float]] = []
+
+    @property
+    def estimates(self) -> Estimates:
+        self._catch_up()
+        return self._estimates
 
     # ------------------------------------------------------------ facts about hosts
 
@@ -98,41 +106,6 @@ class Engine:
         self._ledger.resident(host, listed, now, now if asked is None else asked)
         self.stuck.listed(host, [resident.model for resident in listed], now if asked is None else asked, now)
 
-    def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
-        """A load that was ordered has ended."""
-        there = self._ledger.hosts[host]
-        copy = there.copies.get(model)
-        self._plans.end(there)
-        if copy is not None:
-            if there.breaker.stuck is None:
-                self._ledger.learn_load(copy, seconds)
-            self._ledger.turn(copy, State.RESIDENT, now)
-            there.breaker.answered()
-            there.breaker.stuck = None
-            copy.heard = there.heard = now
-            self._looks[host] = None
-
-    def load_failed(self, host: str, model: str, failure: Failure, now: float) -> None:
-        """A load that was ordered has failed. The host is asked what it holds."""
-        there = self._ledger.hosts[host]
-        copy = there.copies.get(model)
-        self._plans.end(there)
-        if copy is not None:
-            self._ledger.turn(copy, State.ABSENT, now)
-            self.upkeep.fault(copy, failure, now, None)
-            self._looks[host] = None
-
-    def unloaded(self, host: str, model: str, now: float, *, done: bool = True) -> None:
-        """An unload that was ordered has ended. `done`: the model is gone. If not, the host did not answer."""
-        there = self._ledger.hosts[host]
-        copy = there.copies.get(model)
-        if copy is not None and copy.state is State.UNLOADING:
-            self._ledger.turn(copy, State.ABSENT if done else State.RESIDENT, now)
-        if not done:
-            self._plans.end(there)
-            there.breaker.failed("gone", now)
-            self._looks[host] = None
-
     # ------------------------------------------------------------ facts about calls
 
     def submit(self, call: Call, now: float) -> None:
@@ -144,20 +117,31 @@ class Engine:
             known.call = call
             self._line(call).add(known)
             return
+        self._catch_up()
         waiting = self._enter(call, now)
+        self._meet(call, now)
         waiting.tag = self._shares[call.urgent].tag(call.group or call.session, self._work(call))
         self._line(call).add(waiting)
 
     def _enter(self, call: Call, now: float) -> Waiting:
-        """Take a new call into what is known of the demand."""
         self._number += 1
-        waiting = self._calls[call.id] = Waiting(call, now, 0.0, self._number)
-        self._ledger.beginnings.meet(call)
         self._ledger.sequence.wanted(call.group or call.session, call.models[0])
+        waiting = self._calls[call.id] = Waiting(call, now, 0.0, self._number)
+        return waiting
+
+    def _meet(self, call: Call, now: float) -> None:
+        """Take a new call into what is known of the demand."""
+        self._ledger.beginnings.meet(call)
         line = self._line(call)
         line.flow.count(now)
         line.learn(call, self._ledger.output(call, call.models[0]))
-        return waiting
+
+    def _catch_up(self) -> None:
+        """Take in what the last express calls show."""
+        backlog, self._backlog = self._backlog, []
+        for flight, usage, now in backlog:
+            self._meet(flight.waiting.call, flight.sent)
+            self._ledger.learn(flight, usage, now)
 
     def way(self, call: Call) -> Way | None:
         """The way of all calls like this one. None: there are several, or the model is not in memory."""
@@ -170,7 +154,9 @@ class Engine:
     def express(self, call: Call, way: Way, now: float) -> Send:
         """Send a new call a way that is clear. It takes no turn from others, and no other host could do better."""
         waiting = self._enter(call, now)
-        return self._fly(waiting, way.copy, price(self._ledger, way.copy, waiting, now, 0.0), (), now)
+        send = self._fly(waiting, way.copy, price(self._ledger, way.copy, waiting, now, 0.0), (), now)
+        self._ledger.flights[send.attempt].express = True
+        return send
 
     def withdraw(self, call: str, now: float) -> int | None:
         """A call is not wanted any more. Returns its attempt, if it is on a host: cancel that."""
@@ -227,7 +213,12 @@ class Engine:
             return False
         copy, call = flight.copy, flight.waiting.call
         self._plans.arrived(copy, now)
-        self._ledger.learn(flight, usage, now)
+        if flight.express:
+            self._backlog.append((flight, usage, now))
+            if len(self._backlog) >= BACKLOG:
+                self._catch_up()
+        else:
+            self._ledger.learn(flight, usage, now)
         if self._policy is not None:
             self._memo.finished(copy, now - flight.sent)
         copy.heard = copy.host.heard = now
@@ -255,6 +246,8 @@ class Engine:
             return False
         if failure is not None:
             self.upkeep.fault(flight.copy, failure, now, pause)
+        if flight.express:
+            self._meet(flight.waiting.call, flight.sent)
         self._again(flight)
         return True
 
@@ -284,6 +277,7 @@ class Engine:
 
     def decide(self, now: float) -> list[Decision]:
         """What to do now. The engine counts each decision as done, so it is given only once."""
+        self._catch_up()
         self.stuck.watch(now)
         made: list[Decision] = [*self._recalls(now), *self.stuck.rescues(now)]
         made += [Look(host) for host in self._looks]

@@ -116,7 +116,7 @@ class Slot:
 class Prefixes:
     """The slots of one loaded model. A call gets the free one that holds most of its prompt, or the one that was not used for longest."""
 
-    __slots__ = ("_beginnings", "_by_attempt", "_by_mark", "_capacity", "_free", "_queued")
+    __slots__ = ("_beginnings", "_by_attempt", "_by_mark", "_capacity", "_chosen", "_free", "_queued")
 
     def __init__(self, capacity: int, beginnings: Beginnings) -> None:
         self._capacity = capacity
@@ -131,6 +131,8 @@ class Prefixes:
         self._by_attempt: dict[int, Slot] = {}
         self._queued: dict[int, tuple[Call, float]] = {}
         """Calls that were sent although all slots were taken. The first gets the slot that is free first."""
+        self._chosen: tuple[Call, Slot] | None = None
+        """The slot of the call that was weighed last: often it is sent next."""
 
     @property
     def slots(self) -> Sequence[Slot]:
@@ -147,10 +149,12 @@ class Prefixes:
             self._queued[attempt] = call, output
             return
         slot = self._slot(call)
+        self._chosen = None
         del self._free[slot]
         for mark in slot.held:
-            del self._by_mark[mark][slot]
-            if not self._by_mark[mark]:
+            slots = self._by_mark[mark]
+            del slots[slot]
+            if not slots:
                 del self._by_mark[mark]
         slot.marks = call.marks
         slot.held = dict(slot.marks)
@@ -165,6 +169,7 @@ class Prefixes:
         slot = self._by_attempt.pop(attempt, None)
         if slot is None:
             return
+        self._chosen = None
         slot.used, slot.attempt = now, 0
         slot.weigh(self._beginnings)
         self._free[slot] = None
@@ -178,6 +183,14 @@ class Prefixes:
         if not self._free:  # a call waits for the slot that gets free first, which nobody knows: perhaps the one that fits
             busy = self._by_attempt.values()
             return max(busy, key=lambda slot: (slot.holds(call), -slot.used))
+        if self._chosen is not None and self._chosen[0] is call:
+            return self._chosen[1]
+        slot = self._best(call)
+        self._chosen = call, slot
+        return slot
+
+    def _best(self, call: Call) -> Slot:
+        """The free slot that a call takes."""
         if len(self._free) > 1 and (mark := longest(call.marks, self._by_mark)):
             best = next(reversed(self._by_mark[mark]))
             if best.holds(call) > SIMILAR * call.prompt_tokens:

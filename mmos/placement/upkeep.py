@@ -23,6 +23,41 @@ class Upkeep:
         self._lines = lines
         self._looks = looks
 
+    def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
+        """A load that was ordered has ended."""
+        there = self._ledger.hosts[host]
+        copy = there.copies.get(model)
+        self._plans.end(there)
+        if copy is not None:
+            if there.breaker.stuck is None:
+                self._ledger.learn_load(copy, seconds)
+            self._ledger.turn(copy, State.RESIDENT, now)
+            there.breaker.answered()
+            there.breaker.stuck = None
+            copy.heard = there.heard = now
+            self._looks[host] = None
+
+    def load_failed(self, host: str, model: str, failure: Failure, now: float) -> None:
+        """A load that was ordered has failed. The host is asked what it holds."""
+        there = self._ledger.hosts[host]
+        copy = there.copies.get(model)
+        self._plans.end(there)
+        if copy is not None:
+            self._ledger.turn(copy, State.ABSENT, now)
+            self.fault(copy, failure, now, None)
+            self._looks[host] = None
+
+    def unloaded(self, host: str, model: str, now: float, *, done: bool = True) -> None:
+        """An unload that was ordered has ended. `done`: the model is gone. If not, the host did not answer."""
+        there = self._ledger.hosts[host]
+        copy = there.copies.get(model)
+        if copy is not None and copy.state is State.UNLOADING:
+            self._ledger.turn(copy, State.ABSENT if done else State.RESIDENT, now)
+        if not done:
+            self._plans.end(there)
+            there.breaker.failed("gone", now)
+            self._looks[host] = None
+
     def fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
         """A call or a load has failed. The host is asked what it holds."""
         if failure in NOT_THE_HOST:

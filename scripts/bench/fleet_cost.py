@@ -94,6 +94,6 @@ def _call(name: str, chance: random.Random, models: int) -> Call:
 def _obey(engine: Engine, made: list[Decision], now: float) -> None:
     for decision in made:
         if isinstance(decision, Load):
-            engine.loaded(decision.host, decision.model, 5.0, now)
+            engine.upkeep.loaded(decision.host, decision.model, 5.0, now)
         elif isinstance(decision, Unload):
-            engine.unloaded(decision.host, decision.model, now)
+            engine.upkeep.unloaded(decision.host, decision.model, now)

@@ -133,15 +133,15 @@ class EngineFleet:
         try:
             await self._world.load(load.host, load.model, load.window)
         except WorldError:
-            self.engine.load_failed(load.host, load.model, "gone", self.now)
+            self.engine.upkeep.load_failed(load.host, load.model, "gone", self.now)
         else:
-            self.engine.loaded(load.host, load.model, self.now - since, self.now)
+            self.engine.upkeep.loaded(load.host, load.model, self.now - since, self.now)
         self._pump()
 
     async def _unload(self, unload: Unload) -> None:
         with suppress(WorldError):
             await self._world.unload(unload.host, unload.model)
-        self.engine.unloaded(unload.host, unload.model, self.now)
+        self.engine.upkeep.unloaded(unload.host, unload.model, self.now)
         self._pump()
 
     async def _look(self, name: str) -> None:
