@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 import mmos
+from mmos.app import RunOptions
 from mmos.rehearsal.faults import Kind
 from mmos.testing import Call, Host, Model, configuration, serve, until
 from tests.leaping import leaping
@@ -86,9 +87,14 @@ async def test_where_no_other_host_is_there_the_run_ends_with_a_reason_and_the_n
     async with fleet("only") as (app, (only,)):
         only.faults.add(kind, **OPTIONS.get(kind, {}))
         async with asyncio.timeout(60):
-            answer = await app.run("Go.")
+            answer = await app.run("Go.", options=RunOptions(timeout=30.0 if kind == "busy" else None))
         if kind in HARMLESS:
             assert (answer.status, answer.text) == ("answered", "Both said so.")
+        elif kind == "busy":  # it may pass: the call waits until the time of the run is over
+            assert answer.reason is not None
+            assert (answer.status, answer.reason.code) == ("failed", "timeout")
+            assert "on only (host_busy)" in answer.reason.message
+            assert len(asked(only)) > ATTEMPTS
         elif kind != "flapping" or answer.status != "answered":  # one that flaps may be there each time that it is asked
             assert answer.reason is not None
             assert (answer.status, answer.reason.code, answer.exit_code) == ("failed", REASONS[kind], 4)

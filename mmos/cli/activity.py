@@ -101,6 +101,8 @@ def expectation(outlook: Outlook) -> str:
     """What a call that waits can expect: `2nd in line, about 12 s` or `loading 40 %, about 6 s`."""
     if outlook.position:
         return f"{ordinal(outlook.position)} in line{_about(outlook.seconds) or ', no host can take it now'}"
+    if outlook.pauses:
+        return f"no host can take it now, next attempt in {_about(outlook.seconds).removeprefix(', ')}"
     return f"{outlook.host} loads no more" if outlook.stuck else loading(outlook.part, outlook.seconds)
 
 

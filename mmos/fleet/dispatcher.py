@@ -310,11 +310,8 @@ class Dispatcher:
         try:
             await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, {}))[0])
         except (HostUnreachable, HostTimeout) as error:
-            done = False
-            if getattr(error, "stage", "") == "unload":
+            if done := getattr(error, "stage", "") == "unload":  # it answers, and keeps the model
                 self._engine.stuck.keeps(host, unload.model, self.now)
-                self._pump()
-                return
         except HostError as error:
             _log.warning("host_refuses_to_unload", host=host, code=error.code)
             self._engine.upkeep.disobeys(host, self.now)

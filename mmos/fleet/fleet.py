@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 from mmos.config.load import Config
 from mmos.config.windows import Windows
-from mmos.errors import HostError, HostTimeout, UsageError, WindowExceeded
+from mmos.errors import HostError, HostTimeout, ModelMissing, UsageError, WindowExceeded
 from mmos.fleet import arguments, refusals
 from mmos.fleet.asking import Ask, Listener
+from mmos.fleet.counts import MISCOUNT, Counts, window_for
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.fingerprints import blocks, tool_tokens
@@ -33,15 +35,9 @@ from mmos.messages import Message, Reply
 from mmos.names import canonical
 from mmos.placement.facts import Call, Standing, Standstill, Usage
 from mmos.placement.profiles import SMALLEST
-from mmos.prompting.budget import MARGIN, estimate, weigh
+from mmos.prompting.budget import estimate, weigh
 
 CENSUS_SECONDS = 60.0
-MISCOUNT = 1.5
-"""The window is chosen for this many times the estimated tokens, until the model has counted a prompt of at least so many."""
-COUNTED = 200
-
-ANSWER = 1024
-"""Tokens of the window that are planned for the answer."""
 
 MANUAL = "manual"
 """The GPU strategy with which a call has only one host at a time, as configured."""
@@ -74,7 +70,7 @@ class Fleet:
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._strategy = strategy
-        self._miscount: dict[str, float] = {}
+        self._counts = Counts()
 
     @classmethod
     def open(
@@ -170,7 +166,7 @@ class Fleet:
         offer = arguments.offer(tools) if tools else b""
         arguments.check_numbers(num_ctx, options)
         weight, names = 0.0 if num_ctx else sum(map(weigh, prompt)) + estimate(offer.decode()), arguments.models(model)
-        window = num_ctx or _window_for(weight * max(self._miscount.get(canonical(name), MISCOUNT) for name in names))
+        window = num_ctx or self._counts.window(names, weight)
         request, *others = (ChatRequest(name, prompt, window, tools=offer, options=options or {}) for name in names)
         ask = Ask(request, (), session or "", urgency == "interactive", Listener(on_token), not num_ctx, group or "", tuple(others))
         try:
@@ -181,14 +177,8 @@ class Fleet:
                 raise
             stuck = self.stuck()
             raise overdue(request.model, deadline or 0.0, ask.account, map(stuck.__getitem__, ask.account.hosts & stuck.keys())) from error
-        self._count(reply.model if others else request.model, weight, reply.usage.prompt_tokens)
+        self._counts.learn(reply.model if others else request.model, weight, reply.usage.prompt_tokens)
         return reply
-
-    def _count(self, model: str, weight: float, tokens: int) -> None:
-        """Learn how many tokens a model counts, from the prompts that are long enough to show it."""
-        if weight >= COUNTED and tokens:
-            name, factor = canonical(model), min(4.0, MARGIN * tokens / weight)
-            self._miscount[name] = max(factor, self._miscount.get(name, 0.0))
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of `texts`, in their order. `model` is the name of an embedding model."""
@@ -208,7 +198,7 @@ class Fleet:
         try:
             return await self.serve(ask)
         except WindowExceeded as error:
-            window = _window_for(min(error.prompt_tokens or 0, most_tokens(ask.request)))
+            window = window_for(min(error.prompt_tokens or 0, most_tokens(ask.request)))
             if window <= ask.request.num_ctx:
                 raise
         request, *others = (replace(one, num_ctx=window) for one in (ask.request, *ask.others))
@@ -268,12 +258,15 @@ class Fleet:
         """The next place for a call. A call holds none while all its hosts need a pause. Raises when it has no host left."""
         if not tries.hosts:
             raise nobody(" or ".join(ask.models), tries.errors, ask.account.tried())
-        while not (hosts := tries.ready(self._clock())):
-            ask.account.pauses()
-            self._dispatcher.withdraw(wish.id)
-            await asyncio.sleep(tries.pause(self._clock()))
         if ask.observer.on_wait is not None:
             self._dispatcher.notices.follow(wish.id, ask.observer.on_wait)
+        while not (hosts := tries.ready(self._clock())):
+            seconds = tries.pause(self._clock())
+            ask.account.pauses()
+            self._dispatcher.withdraw(wish.id)
+            self._dispatcher.notices.pauses(wish.id, seconds)
+            await asyncio.sleep(seconds)
+            self._dispatcher.notices.goes_on(wish.id)
         if wish.strategy == MANUAL:
             hosts = first_having([self._dispatcher.by_name[name] for name in hosts], wish.models)
         call = wish if hosts == wish.hosts else wish._replace(hosts=hosts)
@@ -293,6 +286,8 @@ class Fleet:
         name, others = place.seat.name, len(tries.hosts) > 1 or tries.several
         if isinstance(error, HostTimeout) and place.begun is None and place.loads:
             error = self.stuck().get(name, error)
+        if isinstance(error, ModelMissing):
+            place.seat.counted_at = -math.inf  # its list is old
         _log.info("call_failed", host=name, model=place.send.model, code=error.code)
         ask.account.failed(error.code)
         ask.observer.failed(name, error)
@@ -389,11 +384,3 @@ class Fleet:
                 seat.installed[canonical(model)] = known
             return known
         return None
-
-
-def _window_for(tokens: float) -> int:
-    """The smallest power of two that holds a prompt and its answer."""
-    window = SMALLEST
-    while window < tokens + ANSWER:
-        window *= 2
-    return window

@@ -36,6 +36,8 @@ class Looks:
         if not seat.host.abilities.tells_loaded:
             return None
         if host not in self.open:
+            if not seat.residents.may_be_asked(self._now()):
+                return None
             seat.residents.asking = self._now()
             self.open[host] = asyncio.get_running_loop().create_task(self._list(seat))
         return self.open[host]
@@ -46,6 +48,7 @@ class Looks:
             async with asyncio.timeout(PATIENCE):
                 models = await seat.host.ps()
         except (HostError, TimeoutError):
+            seat.residents.refusals += 1
             return
         finally:
             del self.open[seat.name]

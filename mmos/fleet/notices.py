@@ -27,13 +27,25 @@ class Notices:
     """Seconds of the hosts for one second of MMOS."""
     _calls: dict[str, tuple[float, OnWait]] = field(default_factory=dict)
     """When the next notice for each call is due."""
+    _pauses: dict[str, float] = field(default_factory=dict)
+    """When the pause of a call ends."""
     _timer: asyncio.TimerHandle | None = None
 
     def follow(self, call: str, on_wait: OnWait) -> None:
         self._calls[call] = asyncio.get_running_loop().time() + FIRST, on_wait
 
+    def pauses(self, call: str, seconds: float) -> None:
+        """A call waits for so many seconds before its next attempt."""
+        if call in self._calls:
+            self._pauses[call] = asyncio.get_running_loop().time() + seconds
+            self.start()
+
+    def goes_on(self, call: str) -> None:
+        self._pauses.pop(call, None)
+
     def leave(self, call: str) -> None:
         self._calls.pop(call, None)
+        self._pauses.pop(call, None)
 
     def start(self) -> None:
         if self._timer is None and self._calls:
@@ -46,11 +58,16 @@ class Notices:
     def _ring(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        waiting = self.outlooks(self._calls)
+        waiting = {call: _scaled(outlook, self.scale) for call, outlook in self.outlooks(self._calls).items()}
+        waiting |= {call: Outlook(0, max(0.0, end - now), pauses=True) for call, end in self._pauses.items()}
         for call, outlook in waiting.items():
             due, on_wait = self._calls[call]
             if due <= now:
                 self._calls[call] = now + EVERY, on_wait
-                on_wait(outlook if outlook.seconds is None else replace(outlook, seconds=outlook.seconds / self.scale))
+                on_wait(outlook)
         if waiting:
             self.start()
+
+
+def _scaled(outlook: Outlook, scale: float) -> Outlook:
+    return outlook if outlook.seconds is None else replace(outlook, seconds=outlook.seconds / scale)

@@ -16,6 +16,11 @@ WARM_SECONDS = 240.0
 """By default a host keeps a model for five minutes after its last call. MMOS counts on a little less."""
 
 
+FIRST_REFUSAL = 3.0
+LONGEST_REFUSAL = 300.0
+"""Seconds after which a host is asked again that did not list its loaded models: longer each time."""
+
+
 def running_time() -> float:
     """The clock of the fleet: that of the running loop, as its pauses and timers go by it."""
     return asyncio.get_running_loop().time()
@@ -38,13 +43,19 @@ class Residents:
     asked: float = -math.inf
     """When the host was asked for this list, and for the one that has not come yet."""
     asking: float = -math.inf
+    refusals: int = 0
+    """How many times in a row it did not list them."""
     stays: Mapping[str, Stay] = field(default_factory=dict)
     """The models that it holds. A change makes a new mapping."""
 
     def listed(self, models: Iterable[Loaded], asked: float, now: float) -> None:
         wall = self.wall()
-        self.asked = asked
+        self.asked, self.refusals = asked, 0
         self.stays = {canonical(loaded.name): Stay(keep := _keep(loaded, wall), now + keep) for loaded in models}
+
+    def may_be_asked(self, now: float) -> bool:
+        """Whether the host may be asked for its list. One that refuses it again and again is asked seldom."""
+        return not self.refusals or now >= self.asking + min(LONGEST_REFUSAL, FIRST_REFUSAL * 2.0 ** (self.refusals - 1))
 
     def used(self, model: str, now: float) -> None:
         """A call keeps its model in memory for longer."""

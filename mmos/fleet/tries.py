@@ -22,6 +22,9 @@ LONGEST_BACKOFF = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds of the host's time. A busy host may ask for more."""
 
+TOO_MANY = 429
+"""The status of a server that limits how many requests a client makes."""
+
 TEMPLATE = 16384
 """Tokens that the template of a model adds at most."""
 
@@ -51,9 +54,10 @@ class Tries:
         return max(0.0, min(self._due[host] for host in self.hosts) - now)
 
     def failed(self, host: str, error: HostError, now: float, time_scale: float, *, wakes: bool = False) -> None:
-        """An attempt failed: the host may be tried later, or it is given up. `wakes`: it is being woken."""
+        """An attempt failed: the host may be tried later, or it is given up. `wakes`: it is being woken. One that is busy is never given up."""
         self._made[host] = self._made.get(host, 0) + 1
-        if wakes or ((error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))) and self._made[host] < ATTEMPTS):
+        again = error.retry or (self.several and isinstance(error, ModelMissing | OutOfMemory))
+        if wakes or _is_full(error) or (again and self._made[host] < ATTEMPTS):
             self._due[host] = now + self._pause(host, error) / time_scale
         else:
             self.hosts.remove(host)
@@ -67,6 +71,11 @@ class Tries:
         if first and isinstance(error, StreamCut):
             return 0.0
         return _backoff(self._made[host])
+
+
+def _is_full(error: HostError) -> bool:
+    """Whether a host has no room for a call at the moment. A limit on requests of which it does not say when it ends may last for days."""
+    return isinstance(error, HostBusy) and (error.status != TOO_MANY or error.retry_after is not None)
 
 
 def _backoff(attempt: int) -> float:

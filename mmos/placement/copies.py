@@ -84,8 +84,8 @@ class Copy:
     """When it was loaded."""
     left: float = -math.inf
     """When it was unloaded."""
-    refused: float = -math.inf
-    """Until when it cannot be loaded."""
+    breaker: Breaker = field(default_factory=lambda: Breaker(by_share=True))
+    """Closed while it cannot be loaded, or fails."""
     heard: float = -math.inf
     """When it last showed progress."""
     usual: float = 0.0
@@ -104,7 +104,7 @@ class Copy:
     @property
     def closed_until(self) -> float:
         """Until when no call is sent here, because the host or the model failed."""
-        return max(self.host.breaker.until, self.refused)
+        return max(self.host.breaker.until, self.breaker.until)
 
     @property
     def most(self) -> int:

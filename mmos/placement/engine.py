@@ -173,7 +173,7 @@ class Engine:
         copies = self._ledger.having(call.models, call.hosts)
         first = min(copies, key=lambda copy: (copy.closed_until, copy.host.name), default=None)
         if first is not None and first.closed_until > now:
-            first.refused = first.host.breaker.until = now
+            first.breaker.until = first.host.breaker.until = now
 
     def board(self, load: Load, now: float) -> Send | None:
         """Let the first call that waits for an ordered load be the load. None: no call waits for it, so it needs a task of its own."""
@@ -224,6 +224,7 @@ class Engine:
         copy.heard = copy.host.heard = now
         self._ledger.sequence.finished(call.group or call.session, copy.model)
         copy.host.breaker.answered()
+        copy.breaker.answered()
         if usage.load_seconds > BUSY_ELSEWHERE:
             self._loaded_for(flight, usage.load_seconds)
         if copy.state is State.ABSENT:

@@ -219,7 +219,7 @@ class Outlook:
     """What a waiting call can expect."""
 
     position: int
-    """Its place among the calls that wait for the same models. 0: its model is being loaded."""
+    """Its place among the calls that wait for the same models. 0: its model is being loaded, or it pauses."""
     seconds: float | None
     """Until a slot is free for it, or the load ends. None: no host can serve it now, or the load takes longer than usual."""
     part: float = 0.0
@@ -228,6 +228,8 @@ class Outlook:
     """Empty: it waits for any host."""
     stuck: bool = False
     """Whether the host loads no more."""
+    pauses: bool = False
+    """Whether all its hosts are busy or have failed, and the next attempt follows after a pause."""
 
 
 @dataclass(frozen=True, slots=True)

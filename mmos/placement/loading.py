@@ -167,7 +167,7 @@ class Loader:
             if copy.host.obeys
             and copy.host.plan is None
             and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
-            and copy.refused <= self._now
+            and copy.breaker.until <= self._now
             and copy.host.takes_calls(self._now)
             and copy.host.breaker.loads(self._now)
         ]

@@ -84,7 +84,7 @@ class Sender:
         models, hosts, _, _ = line.kind
         having = self._ledger.having(models, hosts)
         for waiting in list(line):
-            copies = [copy for copy in having if copy.refused <= now and copy.host.takes_calls(now)]
+            copies = [copy for copy in having if copy.breaker.until <= now and copy.host.takes_calls(now)]
             if not copies:
                 return
             copy = pick(policy, copies, waiting.call, memo)
@@ -95,7 +95,7 @@ class Sender:
         takes = copy.state is State.RESIDENT or (copy.state is State.LOADING and copy.ridden and host.breaker.stuck is None)
         if not takes or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
             return False
-        return not (host.breaker.on_trial and host.in_flight)
+        return not ((host.breaker.on_trial and host.in_flight) or (copy.breaker.on_trial and copy.flights))
 
     def turn(self, line: Line, now: float) -> tuple[int, float, float]:
         """The order of lines: those with a call that has waited too long, then interactive ones, then by turn."""

@@ -23,6 +23,19 @@ class Upkeep:
         self._lines = lines
         self._looks = looks
 
+    def fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
+        """A call or a load has failed. What says nothing of its host closes only the model there, and an error counts for both."""
+        if failure in NOT_THE_HOST:
+            copy.breaker.until = now + REFUSED[failure]
+            if copy.state is State.LOADING:
+                self._plans.end(copy.host)
+            self._ledger.turn(copy, State.ABSENT, now)
+        elif failure != "silent" or copy.state is State.RESIDENT or copy.host.breaker.stuck is None:
+            copy.host.breaker.failed(failure, now, pause)
+            if failure == "error":
+                copy.breaker.failed(failure, now)
+        self._looks[copy.host.name] = None
+
     def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
         """A load that was ordered has ended."""
         there = self._ledger.hosts[host]
@@ -33,6 +46,7 @@ class Upkeep:
                 self._ledger.learn_load(copy, seconds)
             self._ledger.turn(copy, State.RESIDENT, now)
             there.breaker.answered()
+            copy.breaker.answered()
             there.breaker.stuck = None
             copy.heard = there.heard = now
             self._looks[host] = None
@@ -57,17 +71,6 @@ class Upkeep:
             self._plans.end(there)
             there.breaker.failed("gone", now)
             self._looks[host] = None
-
-    def fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
-        """A call or a load has failed. The host is asked what it holds."""
-        if failure in NOT_THE_HOST:
-            copy.refused = now + REFUSED[failure]
-            if copy.state is State.LOADING:
-                self._plans.end(copy.host)
-            self._ledger.turn(copy, State.ABSENT, now)
-        elif failure != "silent" or copy.state is State.RESIDENT or copy.host.breaker.stuck is None:
-            copy.host.breaker.failed(failure, now, pause)
-        self._looks[copy.host.name] = None
 
     def disobeys(self, host: str, now: float) -> None:
         """A host refuses to unload a model, as behind a proxy that passes only calls. From now on all its models count as loaded."""
