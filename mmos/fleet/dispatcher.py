@@ -342,7 +342,7 @@ class Dispatcher:
 
     def _listed(self) -> None:
         """A host has listed its loaded models."""
-        if self._engine.stuck.any:
+        if self._engine.stuck.hosts:
             self.census.keep()
         self._pump()
 

@@ -80,7 +80,7 @@ class Learned:
         return Standstill(model, seconds) if isinstance(model, str) and 0 <= seconds < BELIEVED else None
 
     def write_now_and_then(self, seats: list[Seat], engine: Engine) -> None:
-        if self._clock() - self._written > PAUSE or ((engine.stuck.any or any(self._stuck.values())) and self._turned(seats, engine)):
+        if self._clock() - self._written > PAUSE or ((engine.stuck.hosts or any(self._stuck.values())) and self._turned(seats, engine)):
             self.write(seats, engine)
 
     def write(self, seats: list[Seat], engine: Engine) -> None:

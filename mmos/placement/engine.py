@@ -279,8 +279,9 @@ class Engine:
     def decide(self, now: float) -> list[Decision]:
         """What to do now. The engine counts each decision as done, so it is given only once."""
         self._catch_up()
-        self.stuck.watch(now)
-        made: list[Decision] = [*self._recalls(now), *self.stuck.rescues(now)]
+        made: list[Decision] = [*self._recalls(now)]
+        if self._plans.begun or self.stuck.hosts:
+            made += self._rescues(now)
         made += [Look(host) for host in self._looks]
         self._looks.clear()
         if now >= self._tidy_at:
@@ -314,7 +315,9 @@ class Engine:
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
-        moments = [*self._overdue.next, *self.stuck.moments(now)]
+        moments = self._overdue.next
+        if self._plans.begun or self.stuck.hosts:
+            moments += self.stuck.moments(now)
         if any(len(line) for line in self._lines.values()):
             moments.append(now + (SOON if self._more else TICK))
             moments += [host.breaker.until for host in self._ledger.hosts.values() if host.breaker.is_open(now)]
@@ -325,8 +328,13 @@ class Engine:
         for flight in self._overdue.found(now):
             flight.copy.host.breaker.failed("silent", now)
             yield self._recall(flight, now)
+
+    def _rescues(self, now: float) -> Iterator[Decision]:
+        """What is due for loads that do not end."""
+        self.stuck.watch(now)
         for flight in self.stuck.recalls(now):
             yield self._recall(flight, now)
+        yield from self.stuck.rescues(now)
 
     def _recall(self, flight: Flight, now: float) -> Recall:
         self._release(flight.attempt, now)

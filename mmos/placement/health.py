@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mmos.placement.facts import Failure
 
+NEVER = float("-inf")
 FIRST_PAUSE: dict[Failure, float] = {"gone": 2.0, "silent": 20.0, "error": 5.0}
 """A try costs its caller milliseconds when nothing listens, and minutes when the host shows no progress."""
 LONGEST_PAUSE: dict[Failure, float] = {"gone": 30.0, "silent": 60.0, "error": 30.0}
@@ -48,15 +49,17 @@ class Breaker:
 
     failures: int = 0
     """In a row."""
-    until: float = float("-inf")
+    until: float = NEVER
     on_trial: bool = False
     """Whether it may get only one call, because it was closed and has not answered since."""
     by_share: bool = False
     """Whether the share of calls that failed counts, too. Not for a host: one of its models may fail, and the others be well."""
     stuck: Stuck | None = None
-    listed: float = float("-inf")
+    listed: float = NEVER
     """When it was asked for the list of loaded models that it gave last."""
-    _since: float = float("-inf")
+    _clean: bool = True
+    """Whether nothing has ever failed."""
+    _since: float = NEVER
     """When the span began in which calls are counted: with the first failure."""
     _calls: int = 0
     _failed: int = 0
@@ -69,6 +72,7 @@ class Breaker:
         return now < self.until
 
     def failed(self, failure: Failure, now: float, pause: float | None = None) -> None:
+        self._clean = False
         if failure == "busy":
             self.until = max(self.until, now + (BUSY_PAUSE if pause is None else pause))
             return
@@ -87,7 +91,9 @@ class Breaker:
 
     def answered(self) -> None:
         """A call brought a reply."""
+        if self._clean and self.until == NEVER:
+            return
         self.failures = 0
-        self.until = float("-inf")
+        self.until = NEVER
         self.on_trial = False
         self._calls += 1

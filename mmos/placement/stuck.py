@@ -37,14 +37,14 @@ class StuckHosts:
         self._plans = plans
         self._lines = lines
         self._looks = looks
-        self._hosts: dict[str, Host] = {}
+        self.hosts: dict[str, Host] = {}
         """Those that are stuck, and those that were a moment ago."""
         self._looked: dict[str, float] = {}
 
     @property
     def watches(self) -> bool:
-        """Whether a host loads a model that was ordered."""
-        return bool(self._plans.begun)
+        """Whether a host loads a model that was ordered, or is stuck."""
+        return bool(self._plans.begun or self.hosts)
 
     def moments(self, now: float) -> Iterator[float]:
         """When to look at loads and at stuck hosts again."""
@@ -52,7 +52,7 @@ class StuckHosts:
             copy = self._overdue(name)
             if copy is not None:
                 yield max(self._due(copy), self._looked.get(name, -math.inf) + LOOK_AGAIN)
-        for host in self._hosts.values():
+        for host in self.hosts.values():
             if host.breaker.stuck is not None:
                 yield from (moment for moment in (host.breaker.stuck.until, host.breaker.stuck.rescue_at) if now < moment < math.inf)
 
@@ -89,16 +89,12 @@ class StuckHosts:
         host = self._ledger.hosts[name]
         if host.breaker.stuck is None:
             host.breaker.stuck = Stuck(model, -math.inf, since, -math.inf, rescue_at=math.inf)
-            self._hosts[name] = host
-
-    @property
-    def any(self) -> bool:
-        return bool(self._hosts)
+            self.hosts[name] = host
 
     @property
     def models(self) -> dict[str, str]:
         """For each host that loads no more, the model that it did not load, or not unload."""
-        return {name: host.breaker.stuck.model for name, host in self._hosts.items() if host.breaker.stuck is not None}
+        return {name: host.breaker.stuck.model for name, host in self.hosts.items() if host.breaker.stuck is not None}
 
     def keeps(self, name: str, model: str, now: float) -> None:
         """A host answers, and does not unload a model that it was told to unload."""
@@ -115,7 +111,7 @@ class StuckHosts:
         tries = known.tries + 1 if known else 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(10, tries - 1))
         host.breaker.stuck = Stuck(model, load, known.since if known else now, now + pause, tries, now)
-        self._hosts[host.name] = host
+        self.hosts[host.name] = host
         self._ledger.epoch += 1
 
     def _goes_on(self, host: Host) -> None:
@@ -139,15 +135,13 @@ class StuckHosts:
 
     def recalls(self, now: float) -> list[Flight]:
         """The calls that wait for such a load, although another host can serve them."""
-        if not self._hosts:
-            return []
-        loading = (host.plan.copy for host in self._hosts.values() if host.breaker.stuck and host.plan and not self._overdue(host.name))
+        loading = (host.plan.copy for host in self.hosts.values() if host.breaker.stuck and host.plan and not self._overdue(host.name))
         flights = [flight for copy in loading if copy.state is State.LOADING for flight in copy.flights.values()]
         return [flight for flight in flights if elsewhere(self._ledger, flight, now)]
 
     def rescues(self, now: float) -> Iterator[Unload]:
         """The next model to unload on each stuck host: one that no call uses, if there is one."""
-        for host in list(self._hosts.values()):
+        for host in list(self.hosts.values()):
             stuck = host.breaker.stuck
             if stuck is None:
                 self._forget(host)
@@ -162,7 +156,7 @@ class StuckHosts:
                 yield Unload(host.name, model, rescue=True)
 
     def _forget(self, host: Host) -> None:
-        del self._hosts[host.name]
+        del self.hosts[host.name]
         for copy in host.copies.values():
             copy.leaving = host.plan is not None and copy in host.plan.victims
 

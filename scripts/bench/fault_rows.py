@@ -53,7 +53,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 """How each fault is made. By default it strikes all calls to models."""
 UNPLUGGED = {"power_cut": LASTS, "restart": 5.0}
 """Seconds without power: all connections break off, and the memory is empty afterwards."""
-FAULTS = (NONE, *UNPLUGGED, *get_args(Kind))
+ONCE: Mapping[str, tuple[Kind, str]] = {"one_hang": ("hang", "/api/chat"), "one_stall": ("stall", "/api/chat")}
+"""Faults that strike a single call, while others on the same host go on."""
+FAULTS = (NONE, *UNPLUGGED, *ONCE, *get_args(Kind))
 
 
 @dataclass
@@ -124,6 +126,9 @@ class Play:
             await plug.pull()
             await asyncio.sleep(UNPLUGGED[self.fault])
             await plug.put_in()
+        elif self.fault in ONCE:
+            kind, path = ONCE[self.fault]
+            plug.host.faults.add(kind, path=path, times=1)
         elif self.fault != NONE:
             active = plug.host.faults.add(self.fault, **OPTIONS.get(self.fault, {}))  # type: ignore[arg-type]  # all kinds are in FAULTS
             await asyncio.sleep(LASTS)
@@ -151,7 +156,7 @@ class Play:
         answered = [call for call in self.calls if call.host]
         seconds = [call.ended - call.begun for call in answered if call.ended is not None]
         under_way = [call.ended or LONGEST for call in self.calls if call.begun < BEGIN < (call.ended or LONGEST)]
-        lasts = UNPLUGGED.get(self.fault, 0.0 if OPTIONS.get(self.fault, {}).get("times") else LASTS)
+        lasts = UNPLUGGED.get(self.fault, 0.0 if self.fault in ONCE or OPTIONS.get(self.fault, {}).get("times") else LASTS)
         later = [call.ended for call in answered if call.host == ILL and call.ended and call.begun > BEGIN + lasts]
         return Row(
             self.fault,
