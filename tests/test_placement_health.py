@@ -6,7 +6,7 @@ import pytest
 from placing import SMALL, USAGE, fleet, hold, sent
 
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Failure, Send
+from mmos.placement.facts import Call, Failure, Recall, Send
 from mmos.placement.health import Breaker
 
 
@@ -96,3 +96,30 @@ def test_models_that_fail_in_turn_close_the_host() -> None:
     engine.submit(Call("o", ("o",), 100), 1.0)
     assert sent(engine.decide(1.0)) == []
     assert sent(engine.decide(10.0)) == [("o", "a")]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_call_that_is_forgotten_beside_others_goes_elsewhere_and_closes_nothing(begun: bool) -> None:
+    engine = fleet("a", "b", models={"m": SMALL}, slots=2)
+    hold(engine, "a", "m")
+    engine.submit(Call("hangs", ("m",), 100), 0.0)
+    (send,) = [decision for decision in engine.decide(0.0) if isinstance(decision, Send)]
+    if begun:
+        engine.progress(send.attempt, 0.5)
+    recalled = None
+    for second in range(1, 80):
+        engine.submit(Call(f"{second}", ("m",), 100, hosts=("a",)), float(second))
+        made = engine.decide(float(second))
+        recalled = next((second for decision in made if isinstance(decision, Recall)), recalled)
+        for decision in made:
+            if isinstance(decision, Send) and decision.call.id != "hangs":
+                engine.progress(decision.attempt, float(second))
+                engine.finished(decision.attempt, USAGE, float(second))
+    if begun:
+        assert recalled is None, "the client of the host watches a reply that has begun"
+    else:
+        assert recalled is not None
+        assert 30 <= recalled < 60
+    assert engine.standing(80.0).stuck == {}
+    engine.submit(Call("next", ("m",), 100, hosts=("a",)), 80.0)
+    assert ("next", "a") in sent(engine.decide(80.0))

@@ -203,6 +203,7 @@ class Engine:
         flight = self._ledger.flights.get(attempt)
         if flight is not None:
             flight.copy.heard = flight.copy.host.heard = now
+            self._overdue.begun(attempt)
             if self._plans.arrived(flight.copy, now):
                 self._looks[flight.copy.host.name] = None
 
@@ -325,8 +326,9 @@ class Engine:
 
     def _recalls(self, now: float) -> Iterator[Decision]:
         """Attempts that show no progress, if another host could do better."""
-        for flight in self._overdue.found(now):
-            flight.copy.host.breaker.failed("silent", now)
+        for flight, silent in self._overdue.found(now):
+            if silent:  # if not, it answers others
+                flight.copy.host.breaker.failed("silent", now)
             yield self._recall(flight, now)
 
     def _rescues(self, now: float) -> Iterator[Decision]:

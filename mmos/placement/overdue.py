@@ -8,6 +8,8 @@ from heapq import heappop, heappush
 from mmos.placement.copies import Flight, State
 from mmos.placement.ledger import Ledger
 
+LEAST = 30.0
+"""Seconds without a part of the reply that a call has at least, while its model answers others."""
 ANSWER = 3.0
 """Seconds in which a host lists its loaded models, if it is alive."""
 
@@ -19,21 +21,27 @@ class Overdue:
         self._ledger = ledger
         self._looks = looks
         self._deadlines: list[tuple[float, int]] = []
+        self._begun: set[int] = set()
+        """Attempts of which a part of the reply has come."""
 
     def watch(self, flight: Flight) -> None:
         heappush(self._deadlines, (self._due(flight), flight.attempt))
+
+    def begun(self, attempt: int) -> None:
+        self._begun.add(attempt)
 
     @property
     def next(self) -> list[float]:
         """When an attempt must be looked at next. Empty: there is none."""
         return [self._deadlines[0][0]] if self._deadlines else []
 
-    def found(self, now: float) -> Iterator[Flight]:
-        """The attempts to recall."""
+    def found(self, now: float) -> Iterator[tuple[Flight, bool]]:
+        """The attempts to recall, and whether the host is silent."""
         while self._deadlines and self._deadlines[0][0] <= now:
             _, attempt = heappop(self._deadlines)
             flight = self._ledger.flights.get(attempt)
             if flight is None:
+                self._begun.discard(attempt)
                 continue
             due = self._due(flight)
             if due <= now and flight.copy.state is State.LOADING and now < due + ANSWER:
@@ -42,17 +50,32 @@ class Overdue:
             elif due > now or self._is_alive(flight, due) or not elsewhere(self._ledger, flight, now):
                 heappush(self._deadlines, (max(due, now + self._ledger.settings.overdue_seconds), attempt))
             else:
-                yield flight
+                yield flight, self._silent(flight) <= now
 
     def _due(self, flight: Flight) -> float:
-        """When a host counts as silent. A model that works on other calls shows progress, too; one that is being loaded, if any model does."""
+        """When the host counts as silent, or the call as forgotten there while the host answers others."""
+        silent = self._silent(flight)
+        if flight.attempt in self._begun:
+            return silent
+        terms, settings = flight.send.terms, self._ledger.settings
+        patience = settings.overdue_factor * (terms.wait + terms.others + self._expected(flight)) + settings.overdue_seconds
+        return min(silent, flight.sent + max(LEAST, patience) * self._longer(flight))
+
+    def _silent(self, flight: Flight) -> float:
+        """A model that works on other calls shows progress, too; one that is being loaded, if any model does."""
         copy, settings = flight.copy, self._ledger.settings
         heard = copy.heard if copy.state is State.RESIDENT else copy.host.heard
-        expected = flight.seconds + (0.0 if copy.state is State.RESIDENT else copy.load)
-        patience = settings.overdue_factor * expected + settings.overdue_seconds
-        return max(heard, flight.sent) + patience * 2.0 ** min(
-            10, flight.waiting.attempts
-        )  # two slow hosts must not pass a call to and fro
+        patience = settings.overdue_factor * self._expected(flight) + settings.overdue_seconds
+        return max(heard, flight.sent) + patience * self._longer(flight)
+
+    @staticmethod
+    def _expected(flight: Flight) -> float:
+        return flight.seconds + (0.0 if flight.copy.state is State.RESIDENT else flight.copy.load)
+
+    @staticmethod
+    def _longer(flight: Flight) -> float:
+        """Two slow hosts must not pass a call to and fro."""
+        return 2.0 ** min(10, flight.waiting.attempts)
 
     def _is_alive(self, flight: Flight, due: float) -> bool:
         """Whether the host of a load has listed its models since then."""
