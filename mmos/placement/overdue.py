@@ -25,7 +25,9 @@ class Overdue:
         """Attempts of which a part of the reply has come."""
 
     def watch(self, flight: Flight) -> None:
-        heappush(self._deadlines, (self._due(flight), flight.attempt))
+        settings = self._ledger.settings
+        earliest = flight.sent + settings.overdue_factor * flight.seconds + settings.overdue_seconds  # most calls have ended by then
+        heappush(self._deadlines, (earliest, flight.attempt))
 
     def begun(self, attempt: int) -> None:
         self._begun.add(attempt)
@@ -48,7 +50,7 @@ class Overdue:
                 self._looks[flight.copy.host.name] = None  # a host that answers is alive, and its load is looked after elsewhere
                 heappush(self._deadlines, (due + ANSWER, attempt))
             elif due > now or self._is_alive(flight, due) or not elsewhere(self._ledger, flight, now):
-                heappush(self._deadlines, (max(due, now + self._ledger.settings.overdue_seconds), attempt))
+                heappush(self._deadlines, (due if due > now else now + self._ledger.settings.overdue_seconds, attempt))
             else:
                 yield flight, self._silent(flight) <= now
 
