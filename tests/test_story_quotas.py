@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from placing import GIB, USAGE, fleet, load, send, sent
 
+import mmos
+from mmos.cli.activity import expectation
 from mmos.errors import ConfigError
+from mmos.placement.facts import Call, Limit
 from mmos.placement.quotas import EACH_THREAD, HOUR, Quota, Quotas
-from mmos.testing import Model, consult, stage, until
+from mmos.scope import Hint
+from mmos.testing import Model, Stage, consult, stage, until
 
 LITTLE = 0.001
 """The first call uses more."""
@@ -82,3 +87,104 @@ def test_each_thread_has_a_quota_of_its_own_and_the_hour_moves_on() -> None:
     assert refused is not None
     assert (refused.name, refused.quota.refuses) == ("coding", True)
     assert quotas.excess("coding", "one", HOUR + 1.0) is None
+
+
+# ---------------------------------------------------------------- what is used at once
+
+
+def pair(*, runs: int = 1) -> dict[str, Any]:
+    both = [consult("coding"), consult("analysis")]
+    return {
+        "arbiter": Model.scripted("arbiter", [*[both] * runs, "Done."], size=6 * GIB),
+        "coding": Model.scripted("coding", ["So."], repeat=True, size=6 * GIB),
+        "analysis": Model.scripted("analysis", ["Thus."], repeat=True, size=6 * GIB),
+    }
+
+
+def at_once(name: str, **share: Any) -> dict[str, Any]:
+    return {"fleet": {"quotas": {name: share}}, "servers": {"here": {"vram_gb": 100}}}
+
+
+async def warm(on: Stage) -> None:
+    await on.app.fleet.census()
+    for model in ("coding", "analysis"):
+        await on.app.fleet.ask(model, [{"role": "user", "content": "busy"}], num_ctx=8192)
+
+
+def asked(on: Stage) -> int:
+    """How often the run's specialists were asked."""
+    return sum(text != "busy" for model in ("coding", "analysis") for text in on.heard(model))
+
+
+@pytest.mark.parametrize(("quota", "most"), [({"models": 1}, 1), ({"models": 2}, 2), ({"vram_percent": 20}, 1), ({"vram_percent": 50}, 2)])
+async def test_a_thread_has_at_most_so_many_models_at_work(quota: dict[str, Any], most: int) -> None:
+    async with stage(pair(runs=2), orchestration=at_once("each_thread", **quota), vram_gb=100.0) as on:
+        await warm(on)
+        late = [on.host.faults.add("hang", model=model) for model in ("coding", "analysis")]
+        run = asyncio.create_task(on.app.run("How?"))
+        await until(lambda: asked(on) == most)
+        await asyncio.sleep(0.1)
+        assert asked(on) == most
+        other = asyncio.create_task(on.app.run("And you?"))  # another thread has a quota of its own
+        await until(lambda: asked(on) == 2 * most)
+        for fault in late:
+            on.host.faults.remove(fault)
+        run.cancel()
+        other.cancel()
+        await asyncio.gather(run, other, return_exceptions=True)
+    async with stage(pair(), orchestration=at_once("each_thread", **quota), vram_gb=100.0) as on:
+        answer = await on.app.run("How?")
+        assert (answer.text, len(on.sent("coding")), len(on.sent("analysis"))) == ("Done.", 1, 1), "nothing is lost"
+
+
+async def test_who_waits_for_the_quota_is_told_what_is_used() -> None:
+    told: list[str] = []
+
+    def hear(hint: Hint) -> None:
+        if hint.kind == "waiting" and hint.outlook is not None:
+            told.append(expectation(hint.outlook))
+
+    async with stage(pair(), orchestration=at_once("each_thread", models=1)) as on:
+        on.host.faults.add("hang", model="coding")
+        run = asyncio.create_task(on.app.run("How?", watch=mmos.Watch(on_hint=hear)))
+        await until(lambda: any(text.startswith("waits for its quota") for text in told))
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+    assert told[-1] == "waits for its quota: this thread uses 1 of 1 models at once: coding:latest on here"
+
+
+async def test_a_call_beyond_what_may_be_used_at_once_is_refused() -> None:
+    async with stage(pair(), orchestration=at_once("each_thread", models=1, beyond="refuse")) as on:
+        on.host.faults.add("late", model="coding", seconds=0.3)
+        answer = await on.app.run("How?")
+        said = "".join(message["content"] for message in on.sent("arbiter")[-1]["messages"] if message["role"] == "tool")
+        assert "analysis has to wait for its quota: this thread uses 1 of 1 models at once: coding:latest on here." in said
+        assert (answer.text, len(on.sent("analysis"))) == ("Done.", 0)
+
+
+async def test_a_model_that_never_fits_into_its_quota_is_refused_although_it_may_wait() -> None:
+    async with stage(pair(), orchestration=at_once("coding", vram_percent=0.1), vram_gb=100.0) as on:
+        await on.app.run("How?")
+        said = "".join(message["content"] for message in on.sent("arbiter")[-1]["messages"] if message["role"] == "tool")
+        assert "coding may use 0.1 GB of the hosts' memory" in said
+        assert (len(on.sent("coding")), len(on.sent("analysis"))) == (0, 1)
+
+
+async def test_a_quota_that_limits_nothing_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="the quota limits nothing; give it one of: gpu_seconds_per_hour, models, vram_percent"):
+        async with stage(roles(), orchestration={"fleet": {"quotas": {"coding": {"beyond": "wait"}}}}):
+            raise AssertionError
+
+
+def test_a_role_loads_one_model_after_the_other_when_it_may_have_one() -> None:
+    limits = (Limit("coding", "coding", models=1),)
+    engine = fleet("one", "two")
+    engine.submit(Call("first", ("a",), 1000, hosts=("one",), limits=limits), 0.0)
+    engine.submit(Call("second", ("b",), 1000, hosts=("two",), limits=limits), 0.0)
+    engine.submit(Call("other", ("b",), 1000, hosts=("two",)), 0.0)
+    made_first = load(engine, engine.decide(0.0), 10.0)
+    assert sent(made_first) == [("first", "one")]
+    made = load(engine, engine.decide(11.0), 20.0)
+    assert sent(made) == [("other", "two")], "the load for another owner is not for it"
+    engine.finished(send(made_first).attempt, USAGE, 25.0)
+    assert sent(engine.decide(25.0)) == [("second", "two")]

@@ -79,7 +79,8 @@ class App:
         self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
-        self._models = Rationed(wrap(fleet), quotas_of(config.orchestration.fleet.quotas))
+        shares = config.orchestration.fleet.quotas
+        self._models = Rationed(wrap(fleet), quotas_of(shares), shares)
         self.foresight = Foresight(fleet.warmth, config.orchestration.fleet.warm_up)
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._has_recalled = False

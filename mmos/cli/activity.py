@@ -99,6 +99,8 @@ def _running(work: Work, now: float) -> list[str]:
 
 def expectation(outlook: Outlook) -> str:
     """What a call that waits can expect: `2nd in line, about 12 s` or `loading 40 %, about 6 s`."""
+    if outlook.held:
+        return f"waits for its quota: {outlook.held}"
     if outlook.position:
         return f"{ordinal(outlook.position)} in line{_about(outlook.seconds) or ', no host can take it now'}"
     if outlook.pauses:

@@ -14,6 +14,8 @@ Findings = Iterator[tuple[Place, str]]
 
 EACH_THREAD = "each_thread"
 """The name of the quota that each thread has for itself."""
+LIMITS = ("gpu_seconds_per_hour", "models", "vram_percent")
+"""What a quota can limit."""
 
 _TOP = "orchestration"
 
@@ -88,6 +90,8 @@ def _quotas(orchestration: dict[str, Any]) -> Findings:
     for name in mapping(orchestration, "fleet", "quotas"):
         if name not in names:
             yield ("fleet", "quotas", name), f"'{name}' is no role, allowed: {listed(names)}{perhaps(name, names)}"
+        if not any(mapping(orchestration, "fleet", "quotas", name).get(limit) is not None for limit in LIMITS):
+            yield ("fleet", "quotas", name), f"the quota limits nothing; give it one of: {', '.join(LIMITS)}"
 
 
 def _cloud(orchestration: dict[str, Any]) -> Findings:

@@ -250,7 +250,15 @@ class Timeouts(Section):
 class Share(Section):
     """The quota of a role or of each thread."""
 
-    gpu_seconds_per_hour: Seconds = Field(description="Seconds of hosts' work in any hour: loading, reading and writing.")
+    gpu_seconds_per_hour: Seconds | None = Field(
+        default=None, description="Seconds of hosts' work in any hour: loading, reading and writing. Default: no limit."
+    )
+    models: Positive | None = Field(
+        default=None, description="Models at work at once. A model counts once for each host that it works on. Default: no limit."
+    )
+    vram_percent: Percent | None = Field(
+        default=None, description="The part of the memory of all hosts that the models at work may take, in percent. Default: no limit."
+    )
     beyond: Annotated[Beyond, one_of("wait", "refuse")] = Field(
         default="wait",
         description="What to do with a call beyond the quota: wait (behind the calls of all others) or refuse (fail, with the time when it frees).",
@@ -277,7 +285,8 @@ class Placement(Section):
     )
     allow_cloud: Flag = Field(default=False, description="The same as allow_cloud of a server, for all servers.")
     quotas: dict[RoleName, Share] = Field(
-        default={}, description="Quotas of GPU-seconds, by role. The name each_thread is for a quota that each thread has for itself."
+        default={},
+        description="What roles may use: GPU-seconds, models at once and a share of the memory, by role. The name each_thread is for a quota that each thread has for itself.",
     )
 
 

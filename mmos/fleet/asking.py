@@ -9,7 +9,7 @@ from mmos.fleet.account import Account
 from mmos.fleet.notices import OnWait
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.names import canonical
-from mmos.placement.facts import Call
+from mmos.placement.facts import Call, Limit
 
 
 class Observer:
@@ -63,6 +63,8 @@ class Ask:
     """On which GPU its model is loaded: see `gpu.strategy` in the configuration. Empty: as the fleet does."""
     account: Account = field(default_factory=Account)
     """Where the call has spent its time."""
+    limits: tuple[Limit, ...] = ()
+    """What its role and its thread may use at once."""
 
     def request_for(self, model: str) -> ChatRequest:
         """The request to a model, by its canonical name."""
@@ -88,4 +90,5 @@ class Ask:
             blocks=((hash(self.session), tokens),) if self.session else (),
             urgent=self.urgent,
             strategy=self.strategy,
+            limits=self.limits,
         )

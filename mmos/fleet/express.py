@@ -25,7 +25,7 @@ class Express:
 
     def send(self, ask: Ask, tokens: float, now: float) -> Send | None:
         """Send a call the way that the last one like it went. None: that way is closed, or other calls are before it."""
-        known = None if ask.others else self._ways.get(_key(ask))
+        known = None if ask.others or ask.limits else self._ways.get(_key(ask))
         if known is None or not self.engine.is_clear(known[0], now):
             return None
         like = known[1]
@@ -34,7 +34,7 @@ class Express:
 
     def learn(self, ask: Ask, call: Call) -> None:
         """A call was served. The next one like it may go the same way, if there is no other."""
-        if not ask.others and len(call.hosts) == 1 and (way := self.engine.way(call)) is not None:
+        if not (ask.others or ask.limits) and len(call.hosts) == 1 and (way := self.engine.way(call)) is not None:
             self._ways[_key(ask)] = way, call
 
 

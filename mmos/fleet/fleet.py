@@ -21,7 +21,7 @@ from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.fingerprints import blocks, tool_tokens
 from mmos.fleet.learned import Learned
 from mmos.fleet.place import Place, Recalled
-from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, without_cloud
+from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, rationed, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find, first_having
 from mmos.fleet.telling import figures
@@ -251,6 +251,8 @@ class Fleet:
         wish = ask.wish(self._dispatcher.number(), tokens, models, tuple(tries.hosts), window)
         if self._pins and (beside := self._dispatcher.upkeep.pinned_out(wish)):
             raise crowded_out(" or ".join(ask.models), beside)
+        if wish.limits and (why := self._dispatcher.upkeep.beyond(wish)):
+            raise rationed(" or ".join(ask.models), why)
         marks = blocks(ask.request) if len(tries.hosts) > 1 else wish.blocks
         return tries, wish._replace(strategy=wish.strategy or self._strategy, blocks=marks)
 

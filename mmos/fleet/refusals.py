@@ -78,6 +78,11 @@ def crowded_out(model: str, beside: Mapping[str, Sequence[str]]) -> NoHost:
     )
 
 
+def rationed(model: str, why: str) -> NoHost:
+    """The error for a call beyond the models or the memory that its quota allows."""
+    return NoHost(f"{model} has to wait for its quota: {why}.", model=model, next_step="Try again later, or change fleet.quotas.")
+
+
 def leaking(seat: Seat, model: str) -> CloudRefused:
     return CloudRefused(
         f"{model} on {seat.name} runs in a cloud, and MMOS sends no prompts there.",

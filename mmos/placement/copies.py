@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heapify, heapreplace
 
-from mmos.placement.facts import Machine, Need, Send
+from mmos.placement.facts import Limit, Machine, Need, Send
 from mmos.placement.health import Breaker
 from mmos.placement.lines import Waiting
 from mmos.placement.memory import SHARE_OF_FREE, Memory
@@ -213,3 +213,4 @@ class Plan:
     """Whether a call is the load, and not a task that reports its end."""
     ahead: bool = False
     """Whether it is for calls that have not come yet."""
+    limits: tuple[Limit, ...] = ()

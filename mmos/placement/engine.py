@@ -179,7 +179,7 @@ class Engine:
         """Let the first call that waits for an ordered load be the load. None: no call waits for it, so it needs a task of its own."""
         copy = self._ledger.hosts[load.host].copies[load.model]
         waiting = (line for line in self._lines.values() if len(line) and load.model in line.kind[0])
-        lines = [line for line in waiting if line.allows(load.host) and copy.holds(line.kind[2])]
+        lines = [line for line in waiting if line.allows(load.host) and copy.holds(line.kind[2]) and self._sender.may_use(line, copy)]
         if not lines:
             return None
         line = min(lines, key=lambda line: (not line.kind[3], line.first.place))
@@ -260,7 +260,7 @@ class Engine:
         self._line(waiting.call).add(waiting)
 
     def _line(self, call: Call) -> Line:
-        kind = (call.models, call.hosts, call.window, call.urgent)
+        kind = (call.models, call.hosts, call.window, call.urgent, call.limits)
         line = self._lines.get(kind)
         if line is None:
             line = self._lines[kind] = Line(kind, Flow(self._settings.memory_of_demand))
@@ -387,7 +387,7 @@ class Engine:
     def _is_due(self, line: Line, now: float) -> bool:
         """Whether something changed for a line since its loads were weighed."""
         known = self._looked.get(line.kind)
-        return known is None or known[:2] != (self._ledger.epoch, len(line)) or now - known[2] >= TICK / 2
+        return known is None or bool(line.kind[4]) or known[:2] != (self._ledger.epoch, len(line)) or now - known[2] >= TICK / 2
 
     @property
     def places_taken(self) -> int:

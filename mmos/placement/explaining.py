@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mmos.placement.allowances import against
 from mmos.placement.copies import Copy, Flight, State
 from mmos.placement.cost import Price, price
 from mmos.placement.facts import Alternative, Outlook, Planned, Standing, Standstill
@@ -82,6 +83,9 @@ def _outlook(ledger: Ledger, loader: Loader, waiting: Waiting, now: float) -> Ou
         flight = ledger.flights.get(waiting.attempt)
         return None if flight is None else _on_host(flight, now)
     before, pool = waiting.line.position(waiting), loader.pool(waiting.line)
+    limits = waiting.call.limits
+    if limits and (held := against(ledger, limits, ledger.having(waiting.call.models, waiting.call.hosts))) is not None:
+        return Outlook(before + 1, None, held=held[1])
     if pool.taps and all(copy.state is State.LOADING for copy in pool.taps):
         first = min(pool.taps, key=lambda copy: (copy.ready, copy.host.name))
         if before < first.slots:

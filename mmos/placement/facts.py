@@ -15,6 +15,22 @@ Mark: TypeAlias = tuple[int, float]
 """A number that only texts with the same beginning share, and the tokens of that beginning."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the calls of one role or thread may use at once."""
+
+    owner: str
+    """The same for all calls that share it."""
+    name: str
+    """For messages."""
+    models: int | None = None
+    """Models that work for it, each counted once for each host. None: any number."""
+    share: float | None = None
+    """The part of the memory of all hosts that these models may take. None: all."""
+    refuses: bool = False
+    """Whether a call beyond it is refused. If not, it waits."""
+
+
 class Call(NamedTuple):
     """A call to a model, as far as its place depends on it."""
 
@@ -40,6 +56,7 @@ class Call(NamedTuple):
     reluctance: float = 0.0
     strategy: str = "auto"
     """On which of several hosts its model is loaded: see `strategies`."""
+    limits: tuple[Limit, ...] = ()
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -230,6 +247,8 @@ class Outlook:
     """Whether the host loads no more."""
     pauses: bool = False
     """Whether all its hosts are busy or have failed, and the next attempt follows after a pause."""
+    held: str = ""
+    """The limit that it waits for, and what is used of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ KEPT = 240.0
 USUAL_PROMPT = 1000.0
 HIDDEN_HIT = 0.7
 """A prompt that is read in less than this share of the expected time was in the cache."""
+SESSIONS = 10_000
+"""Sessions that are remembered, to see which calls continue one."""
 MOSTLY_NEW = 0.25
 """A prompt with a smaller part in the cache shows how fast the host reads."""
 

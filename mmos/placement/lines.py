@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mmos.placement.facts import Call, Mark
+from mmos.placement.facts import Call, Limit, Mark
 from mmos.placement.rates import Flow
 
-Kind: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, bool]
-"""What calls of one line have in common: models, hosts, window, urgency."""
+Kind: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, bool, tuple[Limit, ...]]
+"""What calls of one line have in common: models, hosts, window, urgency, limits."""
 COMPACT = 64
 MOST_JOBS = 4096
 USUAL = 0.1

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mmos.placement.allowances import allows
 from mmos.placement.copies import Copy, Host, Plan, State
+from mmos.placement.facts import Limit
 from mmos.placement.fluid import Tap, drained_at, waiting
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
@@ -86,7 +88,7 @@ class Loader:
         self._planned = [host.plan.copy for host in ledger.hosts.values() if host.plan is not None and _goes_on(host, now)]
         self._settings = ledger.settings
         self._now = now
-        self._pools: dict[tuple[tuple[str, ...], tuple[str, ...], int], Pool] = {}
+        self._pools: dict[tuple[tuple[str, ...], tuple[str, ...], int, tuple[Limit, ...]], Pool] = {}
         self._by_model: dict[str, list[Pool]] = {}
         self._prices: dict[Copy, float] = {}
         for line in lines:
@@ -94,10 +96,10 @@ class Loader:
         self._coming = self._followers()
 
     def _add(self, line: Line) -> None:
-        models, hosts, window, _ = line.kind
-        pool = self._pools.get((models, hosts, window))
+        models, hosts, window, _, limits = line.kind
+        pool = self._pools.get((models, hosts, window, limits))
         if pool is None:
-            pool = self._pools[models, hosts, window] = Pool(models, hosts)
+            pool = self._pools[models, hosts, window, limits] = Pool(models, hosts)
             for model in models:
                 self._by_model.setdefault(model, []).append(pool)
         pool.lines.append(line)
@@ -120,13 +122,18 @@ class Loader:
         if not forced and self._waiting(pool, pool.taps.values(), pool.arriving) + self._crowding(pool) < LEAST_GAIN:
             return None
         candidates = [self._candidate(copy, line) for model in pool.models for copy in self.loadable(model, *line.kind[1:3])]
-        return self._best_of(pool, preferred(line, [candidate for candidate in candidates if candidate is not None]), forced)
+        limits = line.kind[4]
+        allowed = [one for one in candidates if one is not None and (not limits or allows(self._ledger, limits, one.copy, one.window))]
+        plan = self._best_of(pool, preferred(line, allowed), forced)
+        if plan is not None:
+            plan.limits = limits
+        return plan
 
     # ------------------------------------------------------------ what there is
 
     def pool(self, line: Line) -> Pool:
         """The queue that a line belongs to."""
-        return self._counted(self._pools[line.kind[:3]])
+        return self._counted(self._pools[(*line.kind[:3], line.kind[4])])
 
     def _counted(self, pool: Pool) -> Pool:
         """The pool with its calls counted, and those that share its servers."""

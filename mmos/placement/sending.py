@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mmos.placement.allowances import allows
 from mmos.placement.copies import Copy, State
 from mmos.placement.cost import Price, price, total
 from mmos.placement.fluid import drained_at
@@ -44,10 +45,14 @@ class Sender:
         known = self._servers.get(line)
         if known is None or known[0] != self._ledger.epoch:
             known = self._servers[line] = self._ledger.epoch, self._serving(line)
-        return [copy for copy in known[1] if copy.closed_until <= now]
+        return [copy for copy in known[1] if copy.closed_until <= now and self.may_use(line, copy)]
+
+    def may_use(self, line: Line, copy: Copy) -> bool:
+        """Whether the limits of a line let it use a copy now."""
+        return not line.kind[4] or allows(self._ledger, line.kind[4], copy)
 
     def _serving(self, line: Line) -> list[Copy]:
-        models, hosts, window, _ = line.kind
+        models, hosts, window, *_ = line.kind
         return [copy for copy in self._ledger.having(models, hosts) if copy.serves and copy.holds(window)]
 
     def forget(self, line: Line) -> None:
@@ -55,6 +60,13 @@ class Sender:
 
     def choose(self, line: Line, now: float) -> Iterator[Choice]:
         """What to send now. The caller sends each before it asks for the next."""
+        if not line.kind[4]:
+            yield from self._choose(line, now)
+            return
+        while len(line) and (choice := next(self._choose(line, now), None)) is not None:  # each changes what the next may use
+            yield choice
+
+    def _choose(self, line: Line, now: float) -> Iterator[Choice]:
         servers = self.servers(line, now)
         ready = [copy for copy in servers if self.has_room(copy)]
         if not ready:
@@ -81,10 +93,10 @@ class Sender:
 
     def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
         """What a classic policy does: it sends each call at once, to any host that has the model."""
-        models, hosts, _, _ = line.kind
+        models, hosts, *_ = line.kind
         having = self._ledger.having(models, hosts)
         for waiting in list(line):
-            copies = [copy for copy in having if copy.breaker.until <= now and copy.host.takes_calls(now)]
+            copies = [copy for copy in having if copy.breaker.until <= now and copy.host.takes_calls(now) and self.may_use(line, copy)]
             if not copies:
                 return
             copy = pick(policy, copies, waiting.call, memo)

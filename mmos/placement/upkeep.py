@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mmos.placement.allowances import against, too_small
 from mmos.placement.copies import Copy, State
 from mmos.placement.facts import Call, Failure
 from mmos.placement.health import NOT_THE_HOST, REFUSED
@@ -91,6 +92,14 @@ class Upkeep:
             found[copy.host.name] = [other.model for other in pinned]
         return found
 
+    def beyond(self, call: Call) -> str:
+        """Why a call is refused: a limit that refuses is used up, or none of its models will ever fit into one. Empty: it may wait."""
+        copies = self._ledger.having(call.models, call.hosts)
+        if (small := too_small(self._ledger, call.limits, copies)) is not None:
+            return small[1]
+        found = against(self._ledger, [limit for limit in call.limits if limit.refuses], copies)
+        return found[1] if found is not None else ""
+
     def is_loading(self, host: str, model: str) -> bool:
         return self._ledger.hosts[host].copies[model].state is State.LOADING
 
@@ -123,7 +132,7 @@ class Upkeep:
         loading = [copy for copy in there.residents if copy.state is State.LOADING]
         if not loading or any(copy.flights or self._is_wanted(copy) for copy in loading):
             return False
-        lines = [line for line in self._lines.values() if len(line) and line.allows(host)]
+        lines = [line for line in self._lines.values() if len(line) and line.allows(host) and not line.kind[4]]
         return any(not there.copies.keys().isdisjoint(line.kind[0]) and not self._sender.servers(line, now) for line in lines)
 
     def _is_wanted(self, copy: Copy) -> bool:
