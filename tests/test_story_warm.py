@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import mmos
-from mmos.config.load import from_mapping
-from mmos.errors import NoHost
 from mmos.events import ModelReplied
 from mmos.fleet.warmth import Wish
 from mmos.placement.habits import Habits, Hour
 from mmos.placement.rates import Sequence
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Host, Model, Stage, consult, facts, serve, stage, until
-from tests.shell import command, shell
+from tests.shell import shell
 from tests.terminal import CTRL_D, terminal
 
 GB = 1_000_000_000
@@ -41,14 +38,14 @@ def model(name: str, seconds: float = 10.0) -> Model:
 async def hosts(*names: str, models: str = "ab", scale: float = SCALE) -> AsyncIterator[tuple[mmos.Fleet, dict[str, Host]]]:
     """Hosts that each hold one of these models."""
     boxes = {name: Host(name, [model(one) for one in models], vram_gb=8.0, time_scale=scale, swap_seconds=0.5) for name in names}
-    async with contexts(boxes) as urls:
+    async with served(boxes) as urls:
         servers = {name: {"url": url, "vram_gb": 8.0, "time_scale": scale} for name, url in urls.items()}
         async with mmos.Fleet.open(servers) as fleet:
             yield fleet, boxes
 
 
 @asynccontextmanager
-async def contexts(boxes: dict[str, Host]) -> AsyncIterator[dict[str, str]]:
+async def served(boxes: dict[str, Host]) -> AsyncIterator[dict[str, str]]:
     async with AsyncExitStack() as stack:
         yield {name: await stack.enter_async_context(serve(box)) for name, box in boxes.items()}
 
@@ -264,80 +261,3 @@ def test_habits_come_back_from_what_was_kept_and_nonsense_does_not() -> None:
         damaged = habits()
         damaged.recall("a", nonsense)
         assert (damaged.at(Hour(3, 1)), damaged.after("a")) == ({}, {})
-
-
-# ---------------------------------------------------------------- models that stay
-
-
-def pinning(url: str, *, fits: bool = False, **role: Any) -> dict[str, Any]:
-    server = {"url": url, "vram_gb": 16 if fits else 8, "time_scale": SCALE}
-    return {
-        "orchestration": {
-            "servers": {"box": server},
-            "arbiter": {"model": "a", "pin": True, **role},
-            "specialists": {"other": {"model": "b"}},
-        }
-    }
-
-
-@asynccontextmanager
-async def pinned(folder: Path | None = None, *, fits: bool = False, **role: Any) -> AsyncIterator[tuple[mmos.Fleet, Host]]:
-    box = Host("box", [model("a"), model("b"), model("c")], vram_gb=16.0 if fits else 8.0, time_scale=SCALE, swap_seconds=0.5)
-    async with serve(box) as url:
-        config = from_mapping(pinning(url, fits=fits, **role), environ={})
-        if folder is not None:
-            (folder / "orchestration.yaml").write_text(yaml.safe_dump(pinning(url, fits=fits, **role)))
-        async with mmos.Fleet.open(config) as fleet:
-            await fleet.census()
-            yield fleet, box
-
-
-async def test_a_pinned_model_is_not_unloaded_for_another_and_the_error_says_so() -> None:
-    async with pinned() as (fleet, box):
-        await fleet.ask("a", ASK)
-        with pytest.raises(NoHost, match="b does not fit beside the pinned models: box has a:latest") as refused:
-            await fleet.ask("b", ASK)
-        assert "Remove `pin` from a role" in (refused.value.next_step or "")
-        assert box.loads == 1
-
-
-async def test_of_two_models_beside_a_pinned_one_the_other_one_leaves() -> None:
-    async with pinned(fits=True) as (fleet, box):
-        for name in "abcab":
-            await fleet.ask(name, ASK, num_ctx=4096)
-        assert (box.loads, {loaded.name for loaded in await fleet.host("box").ps()}) == (4, {"a:latest", "b:latest"})
-
-
-@pytest.mark.parametrize(("role", "sent"), [({}, -1), ({"keep_alive": "1h"}, "1h")])
-async def test_the_load_of_a_pinned_model_tells_the_host_to_keep_it_and_later_calls_say_nothing(role: dict[str, Any], sent: object) -> None:
-    async with pinned(**role) as (fleet, box):
-        for _ in range(2):
-            await fleet.ask("a", ASK)
-        assert [entry.json.get("keep_alive") for entry in box.requests.to("/api/chat")] == [sent, None]
-        assert await asked(fleet, Wish("a", window=4096)) is False
-    async with pinned(**role) as (fleet, box):
-        assert await asked(fleet, Wish("a", window=4096))
-        await until(lambda: box.loads)
-        assert [entry.json.get("keep_alive") for entry in box.requests.to("/api/chat")] == [sent]
-
-
-async def test_hosts_shows_what_is_pinned(tmp_path: Path) -> None:
-    async with pinned(tmp_path) as (fleet, _):
-        await fleet.ask("a", ASK)
-        shown = await command(tmp_path, "hosts")
-        assert "for ever · pinned" in shown.out
-        told = await command(tmp_path, "hosts", "--json")
-        assert [loaded["pinned"] for loaded in told.document["hosts"][0]["loaded"]] == [True]
-
-
-async def test_a_chat_loads_what_is_pinned_first() -> None:
-    async with run_of() as plain:
-        config = dict(plain.config)["orchestration"]
-        config["specialists"]["coding"]["pin"] = True
-        async with mmos.open({"orchestration": config}) as app:
-            cast = app.cast(mmos.RunOptions())
-            asking = app.foresight.chat_begins(cast["arbiter"], cast)
-            assert asking is not None
-            await asking
-            await until(lambda: plain.host.loads == 2)
-            assert [name.partition(":")[0] for name in loads_ahead(plain)] == ["coding", "arbiter"]

@@ -14,6 +14,7 @@ from mmos.fleet.account import Account
 from mmos.fleet.asking import Ask
 from mmos.fleet.census import Census
 from mmos.fleet.express import Express
+from mmos.fleet.keeping import Keeping
 from mmos.fleet.learned import Learned
 from mmos.fleet.loads import Loads
 from mmos.fleet.looks import PATIENCE, Looks
@@ -61,6 +62,7 @@ class Dispatcher:
         self._express = Express(self._engine, self.number)
         self._names: dict[str, tuple[str, Mapping[str, Any]]] = {}
         """Each model as its last caller wrote it, and the options that it is loaded with."""
+        self.keeping = Keeping(self.by_name, self._engine, self._names, self._start)
         self._open: set[str] = set()
         """Calls that wait or are on a host."""
         self._places: dict[int, Place] = {}
@@ -146,7 +148,7 @@ class Dispatcher:
 
     def expect(self, job: str, calls: Sequence[Expected], names: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
         """A job expects these calls, and no others. `names`: their models, as `take` notes them."""
-        self._names |= {model: name for model, name in names.items() if model not in self._names}
+        self._names.update((model, name) for model, name in names.items() if model not in self._names)
         self._engine.warming.expect(job, calls)
         self._pump()
 
@@ -170,11 +172,14 @@ class Dispatcher:
         """An attempt brought a reply. `now`: on the clock of MMOS."""
         send = place.send
         self._leave(send.attempt)
-        if self._engine.finished(send.attempt, usage, now * self._scale):
+        now *= self._scale
+        if self._engine.finished(send.attempt, usage, now):
             self._open.discard(send.call.id)
             if not place.express:
                 self._express.learn(ask, send.call)
         self.census.keep()
+        if now >= self.keeping.due:
+            self.keeping.review(now)
         self._pump()
 
     def failed(self, place: Place, failure: Failure | None, pause: float | None = None) -> None:
@@ -285,7 +290,8 @@ class Dispatcher:
 
     def _set_timer(self, now: float) -> None:
         """Wake when the engine wants it. A timer that rings too early does no harm, and is cheaper than a new one for each call."""
-        moment = self._engine.wake(now) if self._waiting or len(self.by_name) > 1 or self._engine.stuck.watches else None
+        wakes = self._waiting or len(self.by_name) > 1 or self._engine.stuck.watches or self.warming.next
+        moment = self._engine.wake(now) if wakes else None
         if moment is None:
             return
         loop = asyncio.get_running_loop()
@@ -307,6 +313,7 @@ class Dispatcher:
 
     async def _unload(self, unload: Unload) -> None:
         host, done = unload.host, True
+        await self.keeping.told(host, unload.model)
         try:
             await self.by_name[host].host.unload(self._names.get(unload.model, (unload.model, {}))[0])
         except (HostUnreachable, HostTimeout) as error:
@@ -321,7 +328,7 @@ class Dispatcher:
     async def _preload(self, load: Load, *, emptied: bool) -> None:
         seat, (name, options) = self.by_name[load.host], self._names.get(load.model, (load.model, {}))
         await self.swaps.foresee(seat, load.model, alone=not seat.in_flight.total())
-        since, keep = self.now, seat.keep.times.get(load.model)
+        since, keep = self.now, self.keeping.at_load(seat, load.model)
         try:
             await seat.host.preload(
                 name, num_ctx=load.window, options=options, keep_alive=keep, timeouts=Timeouts().scaled(seat.time_scale)

@@ -312,7 +312,9 @@ class Fleet:
         request = ask.request_for(place.send.model)
         needed, window = request.num_ctx, self._dispatcher.window(place, request.num_ctx)
         if cold or window != needed or (not place.express and self._dispatcher.census.has_choices):
-            keep = place.keep_alive if request.keep_alive is None else request.keep_alive
+            keep = request.keep_alive
+            if place.loads and keep is None:
+                keep = self._dispatcher.keeping.at_load(seat, place.send.model)
             request = replace(request, num_ctx=window, cold=cold, keep_alive=keep, on_progress=lambda: self._dispatcher.begun(place))
         if cold:
             await self._dispatcher.swaps.foresee(seat, place.send.model, alone=seat.in_flight.total() == 1)

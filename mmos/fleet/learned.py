@@ -13,12 +13,13 @@ import orjson
 
 from mmos.errors import StateError, UsageError
 from mmos.files import content
+from mmos.fleet.keeping import hour
 from mmos.fleet.seats import Seat
 from mmos.journal.folder import make, write
 from mmos.logs import logger
 from mmos.placement.engine import Engine
 from mmos.placement.facts import Standstill
-from mmos.placement.habits import MOST_MODELS, Hour
+from mmos.placement.habits import MOST_MODELS
 
 VERSION = 1
 NAME = "fleet.json"
@@ -91,7 +92,7 @@ class Learned:
         if not news:
             return
         hosts, habits = self._read()
-        moment = Hour.of(self._wall() + time.localtime(self._wall()).tm_gmtoff)
+        moment = hour(self._wall())
         for model in {model: None for _, models in news.values() for model in models}:
             engine.habits.asked(model, moment)
             habits.pop(model, None)

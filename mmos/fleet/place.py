@@ -64,11 +64,6 @@ class Place:
         return self._recalled and self._task is not None and self._task.cancelling() == self._before + 1
 
     @property
-    def keep_alive(self) -> str | float | None:
-        """How long the model stays in memory, if its load must say so. A call to a loaded model says nothing: that could revive a model that must leave."""
-        return self.seat.keep.times.get(self.send.model) if self.loads else None
-
-    @property
     def reasons(self) -> dict[str, Any]:
         """Why the engine decided so, in seconds: the terms that are not zero, what other hosts would have taken, and the load for it."""
         terms = self.send.terms

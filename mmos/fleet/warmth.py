@@ -11,9 +11,9 @@ from typing import Any
 from mmos.config.windows import LOAD_OPTIONS
 from mmos.fleet.census import NEVER
 from mmos.fleet.dispatcher import LISTED_SECONDS, Dispatcher
+from mmos.fleet.keeping import hour
 from mmos.fleet.seats import find
 from mmos.names import canonical
-from mmos.placement.habits import Hour
 from mmos.placement.warming import Expected
 
 PATIENCE = 2.0
@@ -82,9 +82,9 @@ class Warmth:
         """The chance of each model to be asked after this one, by what jobs did before."""
         return self._dispatcher.habits.after(canonical(model))
 
-    def at_this_hour(self, wall: float) -> Mapping[str, float]:
+    def at_this_hour(self) -> Mapping[str, float]:
         """The chance of each model to be asked now, by the hours of earlier weeks."""
-        return self._dispatcher.habits.at(Hour.of(wall + time.localtime(wall).tm_gmtoff))
+        return self._dispatcher.habits.at(hour(time.time()))
 
     def forget(self, job: str) -> None:
         """A job has ended."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,8 +39,8 @@ class Foresight:
             return None
         sure = [*filter(self._warmth.pins, (_wish(other, SURE) for other in cast.values())), _wish(member, SURE)]
         if self._mode == "predict":
-            return self._warmth.foresee(CHAT, lambda: [*sure, *self._predicted(member, cast, usual=self._at_this_hour())])
-        return self._warmth.expect(CHAT, sure)
+            return self._warmth.foresee(CHAT, lambda: [*sure, *self._predicted(member, cast, usual=self._warmth.at_this_hour())])
+        return self._warmth.foresee(CHAT, lambda: sure)
 
     def chat_ends(self) -> None:
         self._warmth.forget(CHAT)
@@ -61,9 +60,6 @@ class Foresight:
         chances = [(other, canonical(other.role.model)) for other in cast.values() if other is not member]
         wishes = [_wish(other, max(after.get(model, 0.0), usual.get(model, 0.0))) for other, model in chances]
         return [wish for wish in wishes if wish.chance > LIKELY]
-
-    def _at_this_hour(self) -> Mapping[str, float]:
-        return self._warmth.at_this_hour(time.time())
 
     def calls_run(self, scope: Scope, member: Member) -> None:
         """The calls of a member run. Then it is asked again."""

@@ -24,6 +24,7 @@ from mmos.placement.facts import (
     Usage,
 )
 from mmos.placement.habits import Habits
+from mmos.placement.keeping import Keeping
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Shares, Waiting
 from mmos.placement.loading import Loader
@@ -68,7 +69,6 @@ class Engine:
         self._ledger = Ledger(machines, self._settings)
         self.profiles = Profiles(self._ledger)
         self._estimates = Estimates(self._ledger)
-        self.habits = Habits(self._ledger.sequence)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
         self._sender = Sender(self._ledger)
@@ -79,6 +79,8 @@ class Engine:
         self.stuck = StuckHosts(self._ledger, self._plans, self._lines, self._looks)
         self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines, self._looks)
         self.warming = Warming(self._ledger, self._plans, self._lines)
+        self.habits = Habits(self._ledger.sequence)
+        self.keeping = Keeping(self._ledger, self.warming, self.habits)
         self._shares = {urgent: Shares(self._settings.lead) for urgent in (True, False)}
         self._calls: dict[str, Waiting] = {}
         self.explainer = Explainer(self._ledger, self._lines, self._calls, self._loader)
@@ -300,7 +302,7 @@ class Engine:
         made += self._sends(waiting, now)
         if (plan := self._load(waiting, now)) is not None:
             self._plans.adopt(plan, now)
-        if self.warming.is_open:
+        if self.warming.is_due(now):
             self.warming.adopt(self._loader(now), now)
         made += self._plans.steps(self._lines.values(), now)
         return made
@@ -316,7 +318,7 @@ class Engine:
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
-        moments = self._overdue.next
+        moments = [*self._overdue.next, *self.warming.next]
         if self._plans.begun or self.stuck.hosts:
             moments += self.stuck.moments(now)
         if any(len(line) for line in self._lines.values()):

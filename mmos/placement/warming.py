@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from mmos.placement.lines import Kind, Line
 from mmos.placement.loading import Loader
 from mmos.placement.plans import Plans
 
+AGAIN = 5.0
+"""Seconds after which a load that was not worth it is weighed again: what others ask for changes."""
 MARGIN = 2.0
 """Seconds that a load must be expected to save, beyond what it costs the models that leave for it."""
 
@@ -37,11 +40,20 @@ class Warming:
         self._lines = lines
         self._jobs: dict[str, Sequence[Expected]] = {}
         self._weighed: tuple[int, int, bool] | None = None
+        self._again = math.inf
 
     @property
     def is_open(self) -> bool:
         """Whether something is expected, and the hosts have changed since it was weighed."""
         return bool(self._jobs) and self._weighed != self._state()
+
+    def is_due(self, now: float) -> bool:
+        return self.is_open or (bool(self._jobs) and now >= self._again)
+
+    @property
+    def next(self) -> list[float]:
+        """When to weigh again although nothing happens."""
+        return [self._again] if self._jobs and self._again < math.inf else []
 
     def _state(self) -> tuple[int, int, bool]:
         return self._ledger.epoch, len(self._ledger.flights), any(map(len, self._lines.values()))
@@ -54,6 +66,10 @@ class Warming:
         else:
             self._jobs.pop(job, None)
 
+    def wants(self, copy: Copy) -> bool:
+        """Whether a call is expected that it could serve."""
+        return any(self._chance(copy, calls) > 0 for calls in self._jobs.values())
+
     def is_there(self, call: Expected, now: float) -> bool:
         """Whether a model of it is in memory, or will soon be, on a host that works."""
         copies = self._ledger.having(call.models, call.hosts)
@@ -62,9 +78,11 @@ class Warming:
     def adopt(self, loader: Loader, now: float) -> None:
         """Plan the loads that are worth it, the surest first."""
         calls = [call for calls in self._jobs.values() for call in calls]
-        for call in sorted(calls, key=lambda call: -call.chance):
-            if not self.is_there(call, now) and (plan := self._best(loader, call, calls)) is not None:
+        missing = [call for call in sorted(calls, key=lambda call: -call.chance) if not self.is_there(call, now)]
+        for call in missing:
+            if (plan := self._best(loader, call, calls)) is not None:
                 self._plans.adopt(plan, now)
+        self._again = now + AGAIN if missing else math.inf
         self._weighed = self._state()
 
     def _is_planned(self, copy: Copy) -> bool:
