@@ -120,6 +120,6 @@ def test_a_call_that_is_forgotten_beside_others_goes_elsewhere_and_closes_nothin
     else:
         assert recalled is not None
         assert 30 <= recalled < 60
-    assert engine.standing(80.0).stuck == {}
+    assert engine.explainer.standing(80.0).stuck == {}
     engine.submit(Call("next", ("m",), 100, hosts=("a",)), 80.0)
     assert ("next", "a") in sent(engine.decide(80.0))

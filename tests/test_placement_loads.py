@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from placing import GIB, PAIR, SMALL, USAGE, fleet, hold, kinds, load, send, sent
+from placing import GIB, HUGE, PAIR, SMALL, USAGE, fleet, hold, kinds, load, send, sent
 
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Load, Machine, Need, Recall, Resident, Unload
+from mmos.placement.facts import Call, Load, Machine, Need, Recall, Resident, Unload, Usage
 from mmos.placement.memory import Memory
 
 # ------------------------------------------------------------ loads
@@ -253,3 +253,44 @@ def test_a_model_that_the_host_will_unload_for_a_load_does_not_count_as_back() -
     engine.resident("one", [Resident("a", PAIR["a"].weights)], 2.0, asked=1.5)
     engine.submit(Call("d", ("a",), 500), 2.0)
     assert sent(engine.decide(2.0)) == []
+
+
+# ------------------------------------------------------------ a load instead of a slow host
+
+
+def test_a_call_does_not_go_to_a_slow_host_when_a_load_elsewhere_is_faster() -> None:
+    engine = fleet("fast", "slow", models={"s": SMALL, "t": SMALL})
+    for host, model, seconds in (("fast", "t", 1.0), ("slow", "s", 60.0)):
+        hold(engine, host, model)
+        engine.submit(Call(host, (model,), 500, hosts=(host,)), 0.0)
+        engine.finished(send(engine.decide(0.0)).attempt, Usage(500, seconds / 10, 100, seconds, 0.0, seconds), seconds)
+    engine.submit(Call("c", ("s",), 500), 100.0)
+    made = engine.decide(100.0)
+    assert [(decision.host, decision.model) for decision in made if isinstance(decision, Load)] == [("fast", "s")]
+    assert sent(made) == []
+    assert sent(load(engine, made, 103.0)) == [("c", "fast")]
+
+
+def test_a_call_waits_for_a_load_that_is_planned_rather_than_go_to_a_slow_host() -> None:
+    engine = fleet("fast", "slow", models={"s": SMALL, "h": HUGE})
+    hold(engine, "fast", "h")
+    hold(engine, "slow", "s")
+    for host, model, seconds in (("fast", "h", 4.0), ("slow", "s", 60.0)):
+        engine.submit(Call(host, (model,), 500, hosts=(host,)), 0.0)
+        engine.finished(send(engine.decide(0.0)).attempt, Usage(500, seconds / 10, 100, seconds, 0.0, seconds), seconds)
+    engine.submit(Call("busy", ("h",), 500), 100.0)
+    assert sent(engine.decide(100.0)) == [("busy", "fast")]
+    for number in range(3):
+        engine.submit(Call(f"c{number}", ("s",), 500), 100.0 + number)
+        assert sent(engine.decide(100.0 + number)) == []
+    assert engine.explainer.standing(103.0).loads[0].host == "fast"
+
+
+def test_a_model_is_not_loaded_where_it_does_not_fit_while_its_host_is_busy() -> None:
+    engine = Engine([Machine("large", 1, 48 * GIB), Machine("little", 1, 8 * GIB)])
+    for host in ("large", "little"):
+        engine.installed(host, {"h": HUGE, "g": Need(40 * GIB)})
+    engine.submit(Call("g", ("g",), 500), 0.0)
+    assert kinds(engine.decide(0.0)) == ["Load"]
+    engine.submit(Call("h", ("h",), 500), 1.0)
+    assert kinds(engine.decide(1.0)) == []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from placing import USAGE, fleet, hold, kinds, send, sent
+from placing import PAIR, USAGE, fleet, hold, kinds, send, sent
 
 from mmos.placement.engine import Engine
-from mmos.placement.facts import Call, Load, Send
+from mmos.placement.facts import Call, Load, Resident, Send
 
 
 def call(number: int, *hosts: str, model: str = "a") -> Call:
@@ -107,3 +107,17 @@ def test_a_host_that_lists_the_model_before_its_call_shows_progress_can_load_ano
     engine.finished(first.attempt, USAGE, 10.0)
     engine.submit(call(1, model="b"), 11.0)
     assert kinds(engine.decide(11.0)) == ["Unload"]
+
+
+def test_calls_follow_one_that_loads_only_when_the_load_should_have_ended_so_that_other_hosts_can_take_them() -> None:
+    engine = fleet("x", "y")
+    engine.submit(call(0, "x"), 0.0)
+    first = boarded(engine)
+    engine.submit(call(1), 1.0)
+    made = engine.decide(1.0)
+    assert sent(made) == []
+    engine.resident("y", [Resident("a", PAIR["a"].weights)], 2.0)
+    assert sent(engine.decide(2.0)) == [("c1", "y")]
+    engine.submit(call(2), 3.0)
+    assert sent(engine.decide(3.0)) == []
+    assert ("c2", "x") in sent(engine.decide(first.terms.wait + 5.0))

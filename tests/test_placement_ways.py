@@ -51,7 +51,7 @@ def test_it_is_closed_when_its_host_failed_and_until_one_call_has_tried_it() -> 
     engine = one(2)
     way = found(engine)
     sent = engine.express(Call("c1", ("a",), 500), way, 0.0)
-    engine.failed(sent.attempt, "error", 1.0)
+    engine.failed(sent.attempt, "gone", 1.0)
     assert not engine.is_clear(way, 1.0)
     retried = send(engine.decide(60.0))
     assert not engine.is_clear(way, 60.0)

@@ -102,6 +102,11 @@ class Copy:
         return not self.leaving and (state is State.RESIDENT or (state is State.LOADING and self.host.breaker.stuck is None))
 
     @property
+    def is_coming(self) -> bool:
+        """Whether it is being loaded, or will be."""
+        return self.state is State.LOADING or (self.host.plan is not None and self.host.plan.copy is self)
+
+    @property
     def closed_until(self) -> float:
         """Until when no call is sent here, because the host or the model failed."""
         return max(self.host.breaker.until, self.breaker.until)
@@ -138,7 +143,7 @@ class Copy:
     def free_at(self, now: float, ahead: float = 0.0) -> float:
         """Seconds until a slot is free for one more call, after `ahead` others that have been promised a slot."""
         slots, count = self.slots, len(self.flights)
-        start = max(0.0, self.ready - now) if self.state is State.LOADING else 0.0
+        start = max(0.0, self.ready - now) if self.is_coming else 0.0
         if count + ahead < slots:
             return start
         ends: list[float] = []

@@ -26,13 +26,12 @@ from mmos.placement.facts import (
 from mmos.placement.habits import Habits
 from mmos.placement.keeping import Keeping
 from mmos.placement.ledger import Ledger
-from mmos.placement.lines import Kind, Line, Shares, Waiting
+from mmos.placement.lines import Kind, Line, Lines, Shares, Waiting
 from mmos.placement.loading import Loader
 from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
 from mmos.placement.policies import POLICIES, Memo
 from mmos.placement.profiles import Profiles
-from mmos.placement.rates import Flow
 from mmos.placement.sending import Choice, Sender
 from mmos.placement.stuck import StuckHosts
 from mmos.placement.upkeep import Upkeep
@@ -53,8 +52,6 @@ NEVER = (-1, 0, float("-inf"))
 BACKLOG = 64
 """After so many express calls their figures are taken in at the latest. Many at once cost a third of one after the other."""
 TIDY_SECONDS = 60.0
-QUIET = 0.0003
-"""A line with fewer arrivals a second is forgotten when it is empty."""
 
 
 class Engine:
@@ -75,7 +72,7 @@ class Engine:
         self._plans = Plans(self._ledger)
         self._looks: dict[str, None] = {}
         self._overdue = Overdue(self._ledger, self._looks)
-        self._lines: dict[Kind, Line] = {}
+        self._lines = Lines(self._settings.memory_of_demand)
         self.stuck = StuckHosts(self._ledger, self._plans, self._lines, self._looks)
         self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines, self._looks)
         self.warming = Warming(self._ledger, self._plans, self._lines)
@@ -117,13 +114,13 @@ class Engine:
             if known.line is not None:
                 known.line.remove(known)
             known.call = call
-            self._line(call).add(known)
+            self._lines.of(call).add(known)
             return
         self._catch_up()
         waiting = self._enter(call, now)
         self._meet(call, now)
         waiting.tag = self._shares[call.urgent].tag(call.group or call.session, self._work(call))
-        self._line(call).add(waiting)
+        self._lines.of(call).add(waiting)
 
     def _enter(self, call: Call, now: float) -> Waiting:
         self._number += 1
@@ -134,7 +131,7 @@ class Engine:
     def _meet(self, call: Call, now: float) -> None:
         """Take a new call into what is known of the demand."""
         self._ledger.beginnings.meet(call)
-        line = self._line(call)
+        line = self._lines.of(call)
         line.flow.count(now)
         line.learn(call, self._ledger.output(call, call.models[0]))
 
@@ -259,14 +256,7 @@ class Engine:
         waiting = flight.waiting
         waiting.attempts += 1
         waiting.avoid = flight.copy.host.name
-        self._line(waiting.call).add(waiting)
-
-    def _line(self, call: Call) -> Line:
-        kind = (call.models, call.hosts, call.window, call.urgent, call.limits)
-        line = self._lines.get(kind)
-        if line is None:
-            line = self._lines[kind] = Line(kind, Flow(self._settings.memory_of_demand))
-        return line
+        self._lines.of(waiting.call).add(waiting)
 
     def _work(self, call: Call) -> float:
         copies = self._ledger.by_model.get(call.models[0])
@@ -299,22 +289,22 @@ class Engine:
             return made
         waiting.sort(key=lambda line: self._sender.turn(line, now))
         made += self._plans.steps(self._lines.values(), now)
-        made += self._sends(waiting, now)
-        if (plan := self._load(waiting, now)) is not None:
+        held: list[Line] = []
+        made += self._sends(waiting, now, held)
+        if (plan := self._load(held or waiting, now)) is not None:
             self._plans.adopt(plan, now)
+        elif held:
+            made += self._sends(held, now, [])
         if self.warming.is_due(now):
             self.warming.adopt(self._loader(now), now)
         made += self._plans.steps(self._lines.values(), now)
         return made
 
     def _tidy(self, now: float) -> None:
-        """Forget lines that nobody uses any more."""
         self._tidy_at = now + TIDY_SECONDS
-        for kind, line in list(self._lines.items()):
-            if not len(line) and line.flow.rate(now) < QUIET:
-                del self._lines[kind]
-                self._looked.pop(kind, None)
-                self._sender.forget(line)
+        for line in self._lines.forget(now):
+            self._looked.pop(line.kind, None)
+            self._sender.forget(line)
 
     def wake(self, now: float) -> float | None:
         """When to ask `decide` again, even if nothing happens. None: not before something happens."""
@@ -345,9 +335,13 @@ class Engine:
         self._again(flight)
         return Recall(flight.attempt, flight.waiting.call, flight.copy.host.name, flight.copy.model)
 
-    def _sends(self, lines: Sequence[Line], now: float) -> Iterator[Decision]:
+    def _sends(self, lines: Sequence[Line], now: float, held: list[Line]) -> Iterator[Decision]:
+        """Calls for hosts with room. `held` gets the lines whose calls may end sooner after a load, which has to be weighed first."""
         for line in lines:
             for choice in self._sender.choose(line, now):
+                if self._is_due(line, now) and self._sender.hopes(choice, now):
+                    held.append(line)
+                    break
                 yield self._send(choice, now)
 
     def _send(self, choice: Choice, now: float) -> Send:

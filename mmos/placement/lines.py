@@ -13,6 +13,8 @@ from mmos.placement.rates import Flow
 
 Kind: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], int, bool, tuple[Limit, ...]]
 """What calls of one line have in common: models, hosts, window, urgency, limits."""
+QUIET = 0.0003
+"""A line with fewer arrivals a second is forgotten when it is empty."""
 COMPACT = 64
 MOST_JOBS = 4096
 USUAL = 0.1
@@ -132,6 +134,29 @@ class Line:
             self.prompt, self.output = max(1.0, call.prompt_tokens), output
         self.prompt += USUAL * (call.prompt_tokens - self.prompt)
         self.output += USUAL * (output - self.output)
+
+
+class Lines(dict[Kind, Line]):
+    """All lines. `memory`: the seconds after which an arrival counts a third in the demand."""
+
+    def __init__(self, memory: float) -> None:
+        super().__init__()
+        self._memory = memory
+
+    def of(self, call: Call) -> Line:
+        """The line of a call: a new one, if it is the first of its kind."""
+        kind = (call.models, call.hosts, call.window, call.urgent, call.limits)
+        line = self.get(kind)
+        if line is None:
+            line = self[kind] = Line(kind, Flow(self._memory))
+        return line
+
+    def forget(self, now: float) -> list[Line]:
+        """Forget the lines that nobody uses any more, and return them."""
+        quiet = [line for line in self.values() if not len(line) and line.flow.rate(now) < QUIET]
+        for line in quiet:
+            del self[line.kind]
+        return quiet
 
 
 @dataclass(slots=True)

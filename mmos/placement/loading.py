@@ -172,14 +172,16 @@ class Loader:
             copy
             for copy in self._ledger.having((model,), hosts)
             if copy.host.obeys
-            and copy.host.plan is None
-            and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
             and copy.breaker.until <= self._now
             and copy.host.takes_calls(self._now)
             and copy.host.breaker.loads(self._now)
         ]
         fits = [copy for copy in copies if copy.host.memory.slowness(copy.bytes(window)) < MUCH_SLOWER]
-        return fits or copies
+        return [
+            copy
+            for copy in fits or copies
+            if copy.host.plan is None and (copy.state is State.ABSENT or (copy.state is State.RESIDENT and not copy.holds(window)))
+        ]
 
     # ------------------------------------------------------------ who must leave
 

@@ -53,7 +53,7 @@ class Sender:
 
     def _serving(self, line: Line) -> list[Copy]:
         models, hosts, window, *_ = line.kind
-        return [copy for copy in self._ledger.having(models, hosts) if copy.serves and copy.holds(window)]
+        return [copy for copy in self._ledger.having(models, hosts) if (copy.serves or copy.is_coming) and copy.holds(window)]
 
     def forget(self, line: Line) -> None:
         self._servers.pop(line, None)
@@ -68,7 +68,7 @@ class Sender:
 
     def _choose(self, line: Line, now: float) -> Iterator[Choice]:
         servers = self.servers(line, now)
-        ready = [copy for copy in servers if self.has_room(copy)]
+        ready = [copy for copy in servers if self.has_room(copy, line, now)]
         if not ready:
             return
         if (choice := self._undisputed(line, servers, now)) is not None:
@@ -87,9 +87,22 @@ class Sender:
 
     def _undisputed(self, line: Line, servers: Sequence[Copy], now: float) -> Choice | None:
         """One call, and one copy that works on nothing: there is nothing to weigh."""
-        if not len(line) == len(servers) == 1 or servers[0].flights or not self.has_room(servers[0]):
+        if not len(line) == len(servers) == 1 or servers[0].flights or not self.has_room(servers[0], line, now):
             return None
         return Choice(line.first, servers[0], price(self._ledger, servers[0], line.first, now, 0.0))
+
+    def hopes(self, choice: Choice, now: float) -> bool:
+        """Whether a call could end sooner where its model would have to be loaded first."""
+        call, limit = choice.waiting.call, total(choice.price) - self._ledger.settings.hysteresis
+        output = self._ledger.output(call, choice.copy.model)
+        return any(
+            copy.state is State.ABSENT
+            and copy.host.plan is None
+            and copy.load + copy.seconds(call.prompt_tokens, output) < limit
+            and copy.host.obeys
+            and copy.closed_until <= now
+            for copy in self._ledger.having(call.models, call.hosts)
+        )
 
     def at_once(self, policy: Policy, line: Line, memo: Memo, now: float) -> Iterator[Choice]:
         """What a classic policy does: it sends each call at once, to any host that has the model."""
@@ -102,12 +115,17 @@ class Sender:
             copy = pick(policy, copies, waiting.call, memo)
             yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
 
-    def has_room(self, copy: Copy) -> bool:
+    def has_room(self, copy: Copy, line: Line, now: float) -> bool:
         host = copy.host
-        takes = copy.state is State.RESIDENT or (copy.state is State.LOADING and copy.ridden and host.breaker.stuck is None)
+        takes = copy.state is State.RESIDENT or (self._follows(copy, line, now) and host.breaker.stuck is None)
         if not takes or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
             return False
         return not ((host.breaker.on_trial and host.in_flight) or (copy.breaker.on_trial and copy.flights))
+
+    def _follows(self, copy: Copy, line: Line, now: float) -> bool:
+        """Whether calls of a line go to a model that another call loads: when the load should have ended, or at once if no other host can serve them."""
+        is_ridden = copy.state is State.LOADING and copy.ridden
+        return is_ridden and (copy.ready <= now or len(self._ledger.having(line.kind[0], line.kind[1])) == 1)
 
     def turn(self, line: Line, now: float) -> tuple[int, float, float]:
         """The order of lines: those with a call that has waited too long, then interactive ones, then by turn."""
@@ -127,7 +145,7 @@ class Sender:
         """Calls whose prompts begin like those that a host with room holds."""
         for copy in ready:
             for slot in copy.prefixes.slots:
-                while self.has_room(copy) and (waiting := self._follower(line, copy, slot)) is not None:
+                while self.has_room(copy, line, now) and (waiting := self._follower(line, copy, slot)) is not None:
                     yield Choice(waiting, copy, price(self._ledger, copy, waiting, now, 0.0))
 
     def _follower(self, line: Line, copy: Copy, slot: Slot) -> Waiting | None:
@@ -142,7 +160,7 @@ class Sender:
         promised: dict[Copy, float] = {}
         passed = 0
         for waiting in line:
-            ready = [copy for copy in servers if self.has_room(copy)]
+            ready = [copy for copy in servers if self.has_room(copy, line, now)]
             if not ready or passed >= LOOKED_AT or (passed == 0 and not self._worth(line, ready, servers, now)):
                 return
             prices = [(price(self._ledger, copy, waiting, now, promised.get(copy, 0.0)), copy) for copy in servers]
