@@ -44,9 +44,14 @@ class Warmth:
         self._jobs: set[str] = set()
 
     @property
+    def knows_choices(self) -> bool:
+        """Whether there is more than one model or host, as far as the hosts were asked."""
+        return self._dispatcher.census.has_choices
+
+    @property
     def has_choices(self) -> bool:
         """Whether there may be more than one model or host, so that a model can be missing when it is asked."""
-        return self._dispatcher.census.has_choices or any(seat.counted_at == NEVER for seat in self._dispatcher.by_name.values())
+        return self.knows_choices or any(seat.counted_at == NEVER for seat in self._dispatcher.by_name.values())
 
     def expect(self, job: str, wishes: Sequence[Wish]) -> asyncio.Task[None] | None:
         """From now on a job expects these calls, and no others. A load that has begun goes on.

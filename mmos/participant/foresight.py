@@ -62,8 +62,8 @@ class Foresight:
         return [wish for wish in wishes if wish.chance > LIKELY]
 
     def calls_run(self, scope: Scope, member: Member) -> None:
-        """The calls of a member run. Then it is asked again."""
-        if self.looks_ahead:
+        """The calls of a member run. Then it is asked again. As long as no host was asked, its model cannot have left."""
+        if self._mode and self._warmth.knows_choices:
             self.expect(scope, [_wish(member, SURE)])
 
     def turns(self, scope: Scope, member: Member, cast: Cast) -> Turns:

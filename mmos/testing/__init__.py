@@ -37,8 +37,9 @@ class Stage:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def sent(self, role: str) -> list[Mapping[str, Any]]:
-        """The bodies of all chat requests to the model of a `role`, in order."""
-        return [orjson.loads(entry.body) for entry in self.host.requests.to("/api/chat") if entry.model.partition(":")[0] == role]
+        """The bodies of all chat requests to the model of a `role`, in order, without those that only load it."""
+        bodies = [orjson.loads(entry.body) for entry in self.host.requests.to("/api/chat") if entry.model.partition(":")[0] == role]
+        return [body for body in bodies if body["messages"]]
 
     def heard(self, role: str) -> list[str]:
         """The last message of each chat request to the model of a `role`."""
