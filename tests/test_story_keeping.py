@@ -87,10 +87,7 @@ async def test_a_chat_loads_what_is_pinned_first() -> None:
         config = dict(plain.config)["orchestration"]
         config["specialists"]["coding"]["pin"] = True
         async with mmos.open({"orchestration": config}) as app:
-            cast = app.cast(mmos.RunOptions())
-            asking = app.foresight.chat_begins(cast["arbiter"], cast)
-            assert asking is not None
-            await asking
+            await app.warm_up()
             await until(lambda: plain.host.loads == 2)
             assert [name.partition(":")[0] for name in loads_ahead(plain)] == ["coding", "arbiter"]
 

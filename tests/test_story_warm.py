@@ -215,8 +215,7 @@ async def test_a_chat_loads_what_is_asked_at_this_hour_of_the_week(tmp_path: Pat
     kept["habits"]["coding:latest"]["hours"] = {str(hour): [0.8, week] for hour in range(168)}  # whatever the hour is now
     (tmp_path / "fleet.json").write_text(json.dumps(kept))
     async with run_of(warm_up="predict", state=tmp_path) as on:
-        cast = on.app.cast(mmos.RunOptions())
-        await on.app.foresight.chat_begins(cast["arbiter"], cast)
+        await on.app.warm_up()
         await until(lambda: on.host.loads == 2)
         assert [name.partition(":")[0] for name in loads_ahead(on)] == ["arbiter", "coding"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -253,6 +254,20 @@ class App:
         `options`: as for a run, which may give roles other models.
         """
         return await self._roll.call(self.cast(options or RunOptions()))
+
+    async def warm_up(self, options: RunOptions | None = None) -> None:
+        """Have pinned models loaded, and the one that will answer. For a process that runs tasks for a while, such as a server.
+
+        It returns when the loads have begun, and loads nothing that a host holds already. `options`: as for a run.
+
+        Example::
+
+            async with mmos.open("orchestration.yaml") as app:
+                await app.warm_up()
+        """
+        cast = self.cast(options := options or RunOptions())
+        if (asking := self.foresight.chat_begins(cast[options.answering], cast)) is not None:
+            await asyncio.wait([asking])
 
     async def close(self) -> None:
         """Stop all background work. The caller that opened the fleet and the journal closes them."""

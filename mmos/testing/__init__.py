@@ -37,7 +37,7 @@ class Stage:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def sent(self, role: str) -> list[Mapping[str, Any]]:
-        """The bodies of all chat requests to the model of a `role`, in order, without those that only load it."""
+        """The bodies of all chat requests to the model of a `role`, in order. A request without messages only loads the model, and is left out."""
         bodies = [orjson.loads(entry.body) for entry in self.host.requests.to("/api/chat") if entry.model.partition(":")[0] == role]
         return [body for body in bodies if body["messages"]]
 

@@ -254,9 +254,7 @@ async def _talk(dialog: Dialog, session: Session, thread: str | None, last: bool
 
 async def _warm_up(dialog: Dialog, session: Session) -> None:
     """Have the model loaded that will answer, and draw how far that is."""
-    if (asking := session.app.foresight.chat_begins(session.answerer, session.cast())) is None:
-        return
-    await asyncio.wait([asking])
+    await session.app.warm_up(session.options.run_options())
     while session.app.fleet.standing().loads:
         dialog.page.refresh()
         await asyncio.sleep(REDRAW_LOADS)
