@@ -169,6 +169,19 @@ async def test_roles_that_push_each_other_out(tmp_path: Path) -> None:
     assert told(shared, "roles_swap") == []
 
 
+async def test_a_model_without_room_beside_a_pinned_one(tmp_path: Path) -> None:
+    roles: dict[str, Any] = {
+        "arbiter": {"model": "general:7b", "server": "one", "pin": True},
+        "coding": {"model": "coder:7b", "server": "one"},
+    }
+    findings = await examined(tmp_path, Host("one", [GENERAL, CODER], vram_gb=8), roles=roles)
+    (out,) = told(findings, "pinned_out", "roles_swap")
+    assert (out.level, out.subject) == ("error", "one")
+    assert out.message == "coder:7b (coding) will not fit into 8 GB beside general:7b, which is pinned. Calls to it fail."
+    assert out.cure.startswith("Remove pin from arbiter, or give coding another server")
+    assert told(await examined(tmp_path, Host("one", [GENERAL, CODER], vram_gb=16), roles=roles), "pinned_out") == []
+
+
 async def test_roles_that_push_each_other_out_are_shown_a_window_and_a_server_that_help(tmp_path: Path) -> None:
     models = [GENERAL, CODER, Model("small:1b", size=1 << 30)]
     roles = {

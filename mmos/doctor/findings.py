@@ -16,7 +16,7 @@ CODES: dict[str, tuple[str, ...]] = {
         "key_unset", "plain_http_public", "versions_differ", "version_insecure", "version_too_old", "version_known_bad", "clock_skew", "host_stuck",
     ),
     "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck"),
-    "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "spilled", "gpu_unused", "vram_unknown"),
+    "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "pinned_out", "spilled", "gpu_unused", "vram_unknown"),
     "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked"),
     "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged"),
     "State": (

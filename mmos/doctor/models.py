@@ -168,6 +168,9 @@ def _too_large(state: HostState, resident: Resident, room: int) -> Finding:
 
 
 def _swapping(facts: Facts, state: HostState, residents: list[Resident], room: int) -> Iterator[Finding]:
+    if out := _pinned_out(facts, residents, room):
+        yield _without_room(facts, state, residents, out)
+    residents = [one for one in residents if one not in out]
     if _fit(residents, room):
         return
     listed = ", ".join(f"{one.model} ({'/'.join(one.roles)}, {_gb(one.size)} GB)" for one in residents)
@@ -178,6 +181,26 @@ def _swapping(facts: Facts, state: HostState, residents: list[Resident], room: i
     cures = [cure for cure in (_smaller_windows(residents, room), _elsewhere(facts, state, residents, room)) if cure]
     rest = "Let the roles share one model, or give one of them another host, a smaller model or a smaller context_window."
     yield warning("roles_swap", state.name, message, " Or: ".join(cures) or rest)
+
+
+def _is_pinned(facts: Facts, resident: Resident) -> bool:
+    return any(facts.roles[name].pin for name in resident.roles)
+
+
+def _pinned_out(facts: Facts, residents: list[Resident], room: int) -> list[Resident]:
+    """Those that do not fit beside the pinned ones."""
+    pinned = [one for one in residents if _is_pinned(facts, one)]
+    return [one for one in residents if pinned and one not in pinned and not _fit([*pinned, one], room)]
+
+
+def _without_room(facts: Facts, state: HostState, residents: list[Resident], out: list[Resident]) -> Finding:
+    pinned = [one for one in residents if _is_pinned(facts, one)]
+    names, roles = " and ".join(one.model for one in out), ", ".join(role for one in out for role in one.roles)
+    beside = f"{' and '.join(one.model for one in pinned)}, which {'is' if len(pinned) == 1 else 'are'} pinned"
+    return error(
+        "pinned_out", state.name, f"{names} ({roles}) will not fit into {state.vram_gb:g} GB beside {beside}. Calls to {'it' if len(out) == 1 else 'them'} fail.",
+        f"Remove pin from {', '.join(role for one in pinned for role in one.roles if facts.roles[role].pin)}, or give {roles} another server or a smaller model.",
+    )  # fmt: skip
 
 
 def _fit(residents: Iterable[Resident], room: int) -> bool:
