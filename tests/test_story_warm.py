@@ -15,6 +15,7 @@ import pytest
 import mmos
 from mmos.events import ModelReplied
 from mmos.fleet.warmth import Wish
+from mmos.hosts.face import Timeouts
 from mmos.placement.habits import Habits, Hour
 from mmos.placement.rates import Sequence
 from mmos.rehearsal.personas import Speed
@@ -193,6 +194,30 @@ async def test_a_specialist_is_loaded_while_the_arbiter_still_writes_its_questio
         (coding,) = [reply for reply in await facts(on.app, answer.run, ModelReplied) if reply.role == "coding"]
         assert coding.usage.loaded is not bool(expected)
         assert on.host.loads == 2
+
+
+async def test_a_model_that_its_specialist_pushed_out_is_loaded_on_an_idle_host_meanwhile() -> None:
+    """The specialist has only one host, and that one held the arbiter."""
+    slow = Speed(load_seconds=10.0, prefill=2000.0, decode=20.0)
+    models = [
+        Model.scripted("boss", [consult("coding"), "Done."], size=6 * GB, speed=slow),
+        Model.scripted("coder", [QUERY * 4], size=6 * GB, speed=slow),
+    ]
+    spare = [Model.scripted("boss", ["Done."], size=6 * GB, speed=slow)]
+    boxes = {"one": Host("one", models, vram_gb=8.0, time_scale=20.0), "two": Host("two", spare, vram_gb=8.0, time_scale=20.0)}
+    async with served(boxes) as urls:
+        servers = {name: {"url": url, "vram_gb": 8, "time_scale": 20.0} for name, url in urls.items()}
+        roles = {"arbiter": {"model": "boss"}, "specialists": {"coding": {"model": "coder", "server": "one"}}}
+        async with mmos.open({"orchestration": {"servers": servers, **roles}}) as app:
+            await app.fleet.host("one").preload("boss", num_ctx=8192, timeouts=Timeouts())
+            answer = await app.run("How?")
+            replies = await facts(app, answer.run, ModelReplied)
+            assert [(reply.role, reply.host, reply.usage.loaded) for reply in replies] == [
+                ("arbiter", "one", False),
+                ("coding", "one", True),
+                ("arbiter", "two", False),
+            ]
+            assert boxes["two"].loads == 1
 
 
 # ---------------------------------------------------------------- what earlier runs did

@@ -44,21 +44,16 @@ class Warmth:
         self._jobs: set[str] = set()
 
     @property
-    def knows_choices(self) -> bool:
-        """Whether there is more than one model or host, as far as the hosts were asked."""
-        return self._dispatcher.census.has_choices
-
-    @property
     def has_choices(self) -> bool:
         """Whether there may be more than one model or host, so that a model can be missing when it is asked."""
-        return self.knows_choices or any(seat.counted_at == NEVER for seat in self._dispatcher.by_name.values())
+        return self._dispatcher.census.has_choices or any(seat.counted_at == NEVER for seat in self._dispatcher.by_name.values())
 
     def expect(self, job: str, wishes: Sequence[Wish]) -> asyncio.Task[None] | None:
         """From now on a job expects these calls, and no others. A load that has begun goes on.
 
         Returns the task that asks the hosts and has the loads begun. None: nothing must be loaded.
         """
-        if not all(map(self._is_there, wishes)):
+        if not all(map(self.is_there, wishes)):
             return self.foresee(job, lambda: wishes)
         self._stop(job)
         if job in self._jobs:
@@ -95,7 +90,8 @@ class Warmth:
         """A job has ended."""
         self.expect(job, ())
 
-    def _is_there(self, wish: Wish) -> bool:
+    def is_there(self, wish: Wish) -> bool:
+        """Whether a host that works holds the model, or will soon."""
         call = Expected((canonical(wish.model),), wish.servers, wish.window)
         return self._dispatcher.warming.is_there(call, self._dispatcher.now)
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from mmos.config.schema import WarmUp
 from mmos.fleet.warmth import Warmth, Wish
 from mmos.hosts.face import OnToken
+from mmos.messages import ToolCall
 from mmos.names import canonical
 from mmos.participant.cast import Cast, Member
 from mmos.scope import Scope
@@ -61,10 +62,15 @@ class Foresight:
         wishes = [_wish(other, max(after.get(model, 0.0), usual.get(model, 0.0))) for other, model in chances]
         return [wish for wish in wishes if wish.chance > LIKELY]
 
-    def calls_run(self, scope: Scope, member: Member) -> None:
-        """The calls of a member run. Then it is asked again. As long as no host was asked, its model cannot have left."""
-        if self._mode and self._warmth.knows_choices:
-            self.expect(scope, [_wish(member, SURE)])
+    def calls_run(self, scope: Scope, member: Member, cast: Cast, calls: Iterable[ToolCall]) -> None:
+        """The calls of a member run. Then it is asked again, and the load of a specialist may have pushed its model out."""
+        if not self.looks_ahead:
+            return
+        asked = [cast[name] for call in calls if (name := _consulted(call)) in cast]
+        if all(self._warmth.is_there(_wish(other, SURE)) for other in asked):
+            self.expect(scope, [])
+        else:
+            self._warmth.foresee(_job(scope), lambda: [_wish(member, SURE)])
 
     def turns(self, scope: Scope, member: Member, cast: Cast) -> Turns:
         """What to expect while a member is asked."""
@@ -127,6 +133,12 @@ def _job(scope: Scope) -> str:
 def _wish(member: Member, chance: float) -> Wish:
     role = member.role
     return Wish(role.model, role.servers, role.window, role.options, chance)
+
+
+def _consulted(call: ToolCall) -> str:
+    """The role that a call consults. Empty: it does something else."""
+    one = call.arguments.get("specialist") if call.name == "consult_specialist" else None
+    return one if isinstance(one, str) else call.name.removeprefix("consult_").removesuffix("_specialist")
 
 
 @lru_cache(maxsize=16)

@@ -70,7 +70,7 @@ class Participants:
             lane = scope.exchange
             if lane.pending:
                 if foresight is not None:
-                    foresight.calls_run(scope, member)
+                    foresight.calls_run(scope, member, self.cast, lane.pending)
                 await self._carry_out(member, scope, lane.pending)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
