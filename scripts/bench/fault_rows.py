@@ -33,6 +33,8 @@ SPEED = Speed(load_seconds=6.0, prefill=2000.0, decode=40.0)
 SESSIONS = 9
 BEGIN, LASTS, REST = 90.0, 120.0, 120.0
 """Seconds until the fault, of the fault, and after it."""
+FIRST = 15.0
+"""Seconds of the fault in which the calls count for the time to recover."""
 LONGEST = 3000.0
 """Seconds after which a call counts as lost."""
 NONE = "none"
@@ -89,7 +91,7 @@ class Row:
     """Seconds of a call, like the figures below."""
     longest: float
     recovered: float
-    """From the fault until the calls that were under way then were all answered."""
+    """From the fault until all calls were answered that were under way then, or came in its first seconds."""
     back: float | None
     """From the end of the fault until the host answered a call again. None: it did not, or there was no fault."""
     loads: int
@@ -155,7 +157,7 @@ class Play:
     def _row(self, hosts: Sequence[Host]) -> Row:
         answered = [call for call in self.calls if call.host]
         seconds = [call.ended - call.begun for call in answered if call.ended is not None]
-        under_way = [call.ended or LONGEST for call in self.calls if call.begun < BEGIN < (call.ended or LONGEST)]
+        under_way = [call.ended or LONGEST for call in self.calls if call.begun < BEGIN + FIRST < FIRST + (call.ended or LONGEST)]
         lasts = UNPLUGGED.get(self.fault, 0.0 if self.fault in ONCE or OPTIONS.get(self.fault, {}).get("times") else LASTS)
         later = [call.ended for call in answered if call.host == ILL and call.ended and call.begun > BEGIN + lasts]
         return Row(
