@@ -71,7 +71,7 @@ class Engine:
         self._sender = Sender(self._ledger)
         self._plans = Plans(self._ledger)
         self._looks: dict[str, None] = {}
-        self._overdue = Overdue(self._ledger, self._looks)
+        self._overdue = Overdue(self._ledger, self._looks, queues=policy in POLICIES)
         self._lines = Lines(self._settings.memory_of_demand)
         self.stuck = StuckHosts(self._ledger, self._plans, self._lines, self._looks)
         self.upkeep = Upkeep(self._ledger, self._plans, self._sender, self._lines, self._looks)

@@ -17,8 +17,10 @@ ANSWER = 3.0
 class Overdue:
     """Looks at each attempt when it should have shown progress."""
 
-    def __init__(self, ledger: Ledger, looks: dict[str, None]) -> None:
+    def __init__(self, ledger: Ledger, looks: dict[str, None], *, queues: bool) -> None:
+        """`queues`: whether calls wait on the hosts, as with a classic policy. Then a call may be without progress for long while others get theirs."""
         self._ledger = ledger
+        self._queues = queues
         self._looks = looks
         self._deadlines: list[tuple[float, int]] = []
         self._begun: set[int] = set()
@@ -57,7 +59,7 @@ class Overdue:
     def _due(self, flight: Flight) -> float:
         """When the host counts as silent, or the call as forgotten there while the host answers others."""
         silent = self._silent(flight)
-        if flight.attempt in self._begun:
+        if self._queues or flight.attempt in self._begun:
             return silent
         terms, settings = flight.send.terms, self._ledger.settings
         patience = settings.overdue_factor * (terms.wait + terms.others + self._expected(flight)) + settings.overdue_seconds
