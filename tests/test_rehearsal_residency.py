@@ -342,6 +342,20 @@ async def test_a_deadlock_on_demand_and_its_rescue() -> None:
         assert (await cold).status == 200
 
 
+async def test_only_a_model_that_leaves_ends_a_deadlock() -> None:
+    host = Host("h", [a_model(name) for name in "abc"])
+    async with serve(host) as url:
+        await chat(url, "a")
+        host.faults.add("deadlock", model="b", times=1)
+        cold = busy(url, "b")
+        await until(lambda: host.open == 1)
+        await unload(url, "c")  # it is not in memory
+        await asyncio.sleep(0.02)
+        assert not cold.done()
+        await chat(url, "a", keep_alive=0)
+        assert (await cold).status == 200
+
+
 @pytest.mark.parametrize("seed", range(3))
 @leaping
 async def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(seed: int) -> None:

@@ -28,8 +28,8 @@ class Overdue:
 
     def watch(self, flight: Flight) -> None:
         settings = self._ledger.settings
-        earliest = flight.sent + settings.overdue_factor * flight.seconds + settings.overdue_seconds  # most calls have ended by then
-        heappush(self._deadlines, (earliest, flight.attempt))
+        due = flight.sent + settings.overdue_factor * flight.seconds + settings.overdue_seconds  # most calls have ended by then
+        heappush(self._deadlines, (self._due(flight) if self._queues else due, flight.attempt))
 
     def begun(self, attempt: int) -> None:
         self._begun.add(attempt)
@@ -52,7 +52,8 @@ class Overdue:
                 self._looks[flight.copy.host.name] = None  # a host that answers is alive, and its load is looked after elsewhere
                 heappush(self._deadlines, (due + ANSWER, attempt))
             elif due > now or self._is_alive(flight, due) or not elsewhere(self._ledger, flight, now):
-                heappush(self._deadlines, (due if due > now else now + self._ledger.settings.overdue_seconds, attempt))
+                again = now + self._ledger.settings.overdue_seconds
+                heappush(self._deadlines, (max(due, again) if due <= now or self._queues else due, attempt))
             else:
                 yield flight, self._silent(flight) <= now
 
