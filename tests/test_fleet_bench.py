@@ -18,7 +18,7 @@ from mmos.rehearsal.host import Host
 from mmos.rehearsal.personas import Model, Speed
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "bench_fleet.py"
-SHARES = {"swap_trap": 0.8, "burst": 0.95, "flexible": 0.85, "unlike": 0.25, "sixteen": 0.6, "drift": 0.4, "faults": 0.75}
+SHARES = {"swap_trap": 0.8, "burst": 0.95, "flexible": 0.85, "unlike": 0.25, "sixteen": 0.2, "drift": 0.4, "faults": 0.75}
 
 
 @pytest.mark.parametrize("name", sorted(SHARES))

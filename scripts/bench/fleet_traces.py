@@ -27,11 +27,11 @@ class Shape:
     disk_gbps: float = 1.5
     parallel: int = 1
 
-    def host(self, steady: Callable[[], float]) -> Host:
+    def host(self, steady: Callable[[], float], time_scale: float = 1.0) -> Host:
         return Host(
             self.name,
             [MODELS[name] for name in self.models],
-            1.0,
+            time_scale,
             self.parallel,
             self.vram_gb,
             disk_gbps=self.disk_gbps,
@@ -179,8 +179,8 @@ def sixteen(seed: int) -> Trace:
     make.chance.shuffle(models)
     weights = [1.0 / (rank + 1) for rank in range(len(models))]
     at = 0.0
-    for number in range(600):
-        at += make.chance.expovariate(1.2)
+    for number in range(900):
+        at += make.chance.expovariate(2.4)
         model = make.chance.choices(models, weights)[0]
         make.call(f"job{number}", model, make.about(900), 180, at=at, session=f"s{number}")
     shapes = [Shape(f"host{number:02d}", tuple(models), 24 if number % 4 else 48, 1.0 + number % 3 * 0.4) for number in range(16)]
