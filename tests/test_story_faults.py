@@ -46,7 +46,12 @@ CONSULT = [Call("consult_coding_specialist", {"query": "How?"}), Call("consult_a
 
 
 def cast() -> dict[str, Model]:
-    turns = {"arbiter": [CONSULT, "Both said so."], "coding": ["Thus it is done."], "analysis": ["This is meant."]}
+    """The arbiter consults both until it has their answers, on whichever host it is asked: each host counts the turns of its own scripts."""
+    turns: dict[str, list[Any]] = {
+        "arbiter": [lambda prompt: "Both said so." if prompt.results else CONSULT],
+        "coding": ["Thus it is done."],
+        "analysis": ["This is meant."],
+    }
     return {role: Model.scripted(role, said, repeat=True) for role, said in turns.items()}
 
 

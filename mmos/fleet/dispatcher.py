@@ -162,7 +162,8 @@ class Dispatcher:
     def begun(self, place: Place) -> None:
         """A part of the reply has come."""
         self._loads.begun(place)
-        self._engine.progress(place.send.attempt, self.now)
+        if self._engine.progress(place.send.attempt, self.now):
+            self._pump()
 
     async def carry(self, place: Place, work: Coroutine[Any, Any, Result]) -> Result:
         """Do the work of a call. If it is cancelled while its host loads the model for it, the load may go on."""

@@ -59,6 +59,8 @@ class Copy:
     pinned: bool = False
     ridden: bool = False
     """Whether a call loads it. Then further calls may follow before it is loaded."""
+    returning: bool = False
+    """Whether the host pushed it out while it had calls, and loads it again for them. It gets no more until it is there, so that two models do not take turns."""
     outlived: bool = False
     """Whether its load goes on although the call that began it has left."""
     window: int = 0
@@ -86,6 +88,8 @@ class Copy:
     """When it was unloaded."""
     breaker: Breaker = field(default_factory=lambda: Breaker(by_share=True))
     """Closed while it cannot be loaded, or fails."""
+    doubted: float = -math.inf
+    """Until when it gets no calls, because a load may have pushed it out: the host is asked meanwhile."""
     heard: float = -math.inf
     """When it last showed progress."""
     usual: float = 0.0
@@ -169,6 +173,8 @@ class Host:
     copies: dict[str, Copy] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     plan: Plan | None = None
+    returning: list[Copy] = field(default_factory=list)
+    """Models that it will load after the planned one, because it pushed them out while they had calls."""
     others: float = 0.0
     """Seconds that calls wait here for other clients."""
     others_at: float = 0.0

@@ -27,6 +27,7 @@ from mmos.placement.habits import Habits
 from mmos.placement.keeping import Keeping
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Lines, Shares, Waiting
+from mmos.placement.listing import listed
 from mmos.placement.loading import Loader
 from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
@@ -101,9 +102,10 @@ class Engine:
 
     def resident(self, host: str, models: Iterable[Resident], now: float, *, asked: float | None = None) -> None:
         """The models that a host holds in memory. `asked`: when it was asked; what changed later is not in its list."""
-        listed = list(models)
-        self._ledger.resident(host, listed, now, now if asked is None else asked)
-        self.stuck.listed(host, [resident.model for resident in listed], now if asked is None else asked, now)
+        here = list(models)
+        for copy in listed(self._ledger, host, here, now, now if asked is None else asked):
+            self._plans.expect(copy)
+        self.stuck.listed(host, [resident.model for resident in here], now if asked is None else asked, now)
 
     # ------------------------------------------------------------ facts about calls
 
@@ -197,14 +199,16 @@ class Engine:
             self._plans.left(flight.copy, now)
         return flight
 
-    def progress(self, attempt: int, now: float) -> None:
-        """A token of an attempt has come. The first one is enough, and then one every few seconds."""
+    def progress(self, attempt: int, now: float) -> bool:
+        """A token of an attempt has come. The first one is enough, and then one every few seconds. Returns whether it shows that a load has ended."""
         flight = self._ledger.flights.get(attempt)
-        if flight is not None:
-            flight.copy.heard = flight.copy.host.heard = now
-            self._overdue.begun(attempt)
-            if self._plans.arrived(flight.copy, now):
-                self._looks[flight.copy.host.name] = None
+        if flight is None:
+            return False
+        flight.copy.heard = flight.copy.host.heard = now
+        self._overdue.begun(attempt)
+        if arrived := self._plans.arrived(flight.copy, now):
+            self._looks[flight.copy.host.name] = None
+        return arrived
 
     def finished(self, attempt: int, usage: Usage, now: float) -> bool:
         """An attempt brought a reply. Returns whether it counts: an attempt that was recalled or withdrawn does not."""

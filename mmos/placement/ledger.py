@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from mmos.placement.copies import Copy, Flight, Host, State
-from mmos.placement.facts import Call, Machine, Need, Resident, Settings, Usage
+from mmos.placement.facts import Call, Machine, Need, Settings, Usage
 from mmos.placement.memory import Memory
 from mmos.placement.prefixes import Beginnings, Prefixes
 from mmos.placement.rates import Lengths, Rate, Sequence
 
 FEW_TOKENS = 8
 """Fewer tokens than that say little about a speed."""
-KEPT = 240.0
-"""Seconds for which a host keeps an idle model at least, if it needs no room."""
 USUAL_PROMPT = 1000.0
 HIDDEN_HIT = 0.7
 """A prompt that is read in less than this share of the expected time was in the cache."""
@@ -65,51 +63,12 @@ class Ledger:
                 self.by_model[model].remove(gone)
         self.epoch += 1
 
-    def resident(self, host: str, models: Iterable[Resident], now: float, asked: float) -> None:
-        """Note what a host holds in memory, as it listed it when it was asked."""
-        there, listed = self.hosts[host], {resident.model: resident for resident in models}
-        held = [copy for copy in there.residents if copy.state is State.RESIDENT and copy.since < asked and there.obeys]
-        gone, newest = [copy for copy in held if copy.model not in listed], there.newest
-        self._learn_memory(there, listed, [copy for copy in gone if now - max(copy.heard, copy.since) < KEPT])
-        for copy in gone:
-            self.turn(copy, State.ABSENT, now)
-        leaving = there.plan.victims if there.plan is not None else ()
-        for model, resident in listed.items():
-            known = there.copies.get(model)
-            if known in leaving and known.state is State.ABSENT:
-                continue  # the host unloads it when the load begins
-            if known is not None and known.state is not State.UNLOADING and known.left < asked:
-                self._list(known, resident, now, new=newest == model and known.since < asked)
-
-    def _list(self, copy: Copy, resident: Resident, now: float, *, new: bool) -> None:
-        """A host lists a model. `new`: for the first time after it was loaded."""
-        if 0 < resident.window < copy.window:
-            if copy.state is State.LOADING:
-                return  # the copy that the load replaces
-            if new:
-                copy.longest = resident.window  # the host has cut the window that was ordered
-        if resident.window and resident.window != copy.window:
-            copy.window = resident.window
-            self.epoch += 1
-        copy.measured = resident.size, copy.window
-        self.turn(copy, State.RESIDENT, now)
-
-    def _learn_memory(self, host: Host, listed: Mapping[str, Resident], gone: Collection[Copy]) -> None:
-        """A model that left while another was loaded, long before its time, was pushed out."""
-        host.memory.seen(listed.values())
-        newest = host.copies.get(host.newest)
-        if gone and newest is not None:
-            beside = [resident.size for name, resident in listed.items() if name != newest.model]
-            host.memory.pushed_out(newest.claim(newest.window), [*beside, *(copy.bytes() for copy in gone)])
-        if host.newest in listed:
-            host.newest = ""
-
     def turn(self, copy: Copy, state: State, now: float) -> None:
         """A model came into memory or left it."""
         if copy.state is state:
             return
         copy.state = state
-        copy.ridden = copy.outlived = False
+        copy.ridden = copy.returning = copy.outlived = False
         if state is State.RESIDENT:
             copy.since = now
         elif state is State.ABSENT:

@@ -8,6 +8,7 @@ from mmos.placement.copies import Copy, Host, Plan, State
 from mmos.placement.facts import Load, LoadTerms, Unload
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
+from mmos.placement.listing import doubt
 from mmos.placement.profiles import planned
 
 
@@ -24,22 +25,42 @@ class Plans:
     def adopt(self, plan: Plan, now: float) -> None:
         """From now on the victims get no calls, and the waiting calls count on the load."""
         plan.copy.host.plan = plan
-        self.open += 1
         ends = [flight.sent + flight.seconds - now for victim in plan.victims for flight in victim.flights.values()]
         plan.copy.ready = now + max(0.0, max(ends, default=0.0)) + plan.copy.load
+        self._opened(plan)
+
+    def expect(self, copy: Copy) -> None:
+        """A host pushed a model out that has calls: it loads the model again for them when one of the others has none. Until then these get no more."""
+        host = copy.host
+        if host.plan is not None and host.plan.begun:
+            host.returning.append(copy)
+            return
+        self.end(host)
+        others = [other for other in host.residents if other is not copy and other.state is State.RESIDENT]
+        stay = not all(other.flights for other in others) or host.memory.fits(copy.claim(copy.window), [other.bytes() for other in others])
+        host.plan = Plan(copy, copy.window, () if stay else tuple(others), 0.0, 0.0, begun=True, ridden=True)
+        self.begun[host.name] = copy.ready - copy.load
+        self._opened(host.plan)
+
+    def _opened(self, plan: Plan) -> None:
+        self.open += 1
         for victim in plan.victims:
             victim.leaving = True
         self._ledger.epoch += 1
 
     def end(self, host: Host) -> None:
         """The load has ended, or it is given up: victims that are still there stay."""
-        if host.plan is not None:
-            for victim in host.plan.victims:
-                victim.leaving = False
-            host.plan = None
-            self.begun.pop(host.name, None)
-            self.open -= 1
-            self._ledger.epoch += 1
+        if host.plan is None:
+            return
+        for victim in host.plan.victims:
+            victim.leaving = False
+        host.plan = None
+        self.begun.pop(host.name, None)
+        self.open -= 1
+        self._ledger.epoch += 1
+        while host.returning and host.plan is None:
+            if (copy := host.returning.pop(0)).state is State.LOADING and copy.ridden:
+                self.expect(copy)
 
     def ride(self, copy: Copy) -> None:
         """A call is the load."""
@@ -51,17 +72,29 @@ class Plans:
         """A call that loads its model shows progress or has ended: the model is in memory. Returns whether that is news."""
         if copy.state is not State.LOADING or not copy.ridden:
             return False
-        self.end(copy.host)
+        self.settled(copy, now)
         copy.host.breaker.stuck = None
         copy.host.newest = copy.model
-        self._ledger.turn(copy, State.RESIDENT, now)
         return True
+
+    def settled(self, copy: Copy, now: float) -> None:
+        """A load has brought a model into memory."""
+        plan = copy.host.plan
+        self._ledger.turn(copy, State.RESIDENT, now)
+        doubt(copy, plan.victims if plan is not None and plan.copy is copy else (), now)
+        self._end_of(copy)
 
     def left(self, copy: Copy, now: float) -> None:
         """A call has left a copy. When it was the last of those that load it, the load has not happened."""
         if copy.state is State.LOADING and copy.ridden and not copy.flights and not copy.outlived:
-            self.end(copy.host)
             self._ledger.turn(copy, State.ABSENT, now)
+            self._end_of(copy)
+
+    def _end_of(self, copy: Copy) -> None:
+        """The load of a copy is over. Another one may be planned there."""
+        plan = copy.host.plan
+        if plan is not None and plan.copy is copy:
+            self.end(copy.host)
 
     def steps(self, lines: Iterable[Line], now: float) -> Iterator[Load | Unload]:
         """Take each plan as far as it goes now."""

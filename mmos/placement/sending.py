@@ -118,13 +118,13 @@ class Sender:
     def has_room(self, copy: Copy, line: Line, now: float) -> bool:
         host = copy.host
         takes = copy.state is State.RESIDENT or (self._follows(copy, line, now) and host.breaker.stuck is None)
-        if not takes or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
+        if not takes or copy.doubted > now or len(copy.flights) >= copy.slots + self._ledger.settings.ahead:
             return False
         return not ((host.breaker.on_trial and host.in_flight) or (copy.breaker.on_trial and copy.flights))
 
     def _follows(self, copy: Copy, line: Line, now: float) -> bool:
         """Whether calls of a line go to a model that another call loads: when the load should have ended, or at once if no other host can serve them."""
-        is_ridden = copy.state is State.LOADING and copy.ridden
+        is_ridden = copy.state is State.LOADING and copy.ridden and not copy.returning
         return is_ridden and (copy.ready <= now or len(self._ledger.having(line.kind[0], line.kind[1])) == 1)
 
     def turn(self, line: Line, now: float) -> tuple[int, float, float]:

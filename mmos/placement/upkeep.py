@@ -41,11 +41,10 @@ class Upkeep:
         """A load that was ordered has ended."""
         there = self._ledger.hosts[host]
         copy = there.copies.get(model)
-        self._plans.end(there)
         if copy is not None:
             if there.breaker.stuck is None:
                 self._ledger.learn_load(copy, seconds)
-            self._ledger.turn(copy, State.RESIDENT, now)
+            self._plans.settled(copy, now)
             there.breaker.answered()
             copy.breaker.answered()
             there.breaker.stuck = None

@@ -21,7 +21,7 @@ class Way:
         copy = self.copy
         if self.epoch != ledger.epoch or len(copy.flights) >= copy.host.machine.slots:
             return False
-        return copy.closed_until <= now and not (copy.host.breaker.on_trial or copy.breaker.on_trial)
+        return max(copy.closed_until, copy.doubted) <= now and not (copy.host.breaker.on_trial or copy.breaker.on_trial)
 
 
 def only_way(ledger: Ledger, call: Call) -> Way | None:

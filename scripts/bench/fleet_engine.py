@@ -105,11 +105,15 @@ class EngineFleet:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def _begun(self, attempt: int) -> None:
+        if self.engine.progress(attempt, self.now):
+            self._pump()
+
     async def _send(self, send: Send) -> None:
         wish = self._wishes[send.call.id]
         window = max(send.window, wish.window)
         try:
-            told = await self._world.chat(send.host, send.model, wish, window, lambda: self.engine.progress(send.attempt, self.now))
+            told = await self._world.chat(send.host, send.model, wish, window, lambda: self._begun(send.attempt))
         except WorldError as error:
             if self.engine.failed(send.attempt, "gone", self.now):
                 self._retry(send.call.id, error)
