@@ -49,6 +49,18 @@ def test_a_run_waits_for_a_locked_journal_no_longer_than_its_timeout(
         assert time.monotonic() - begun < 10  # and not 30
 
 
+def test_the_limit_of_the_configuration_shortens_the_wait_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = asyncio.run(filled(tmp_path / ".mmos"))
+    limited = "limits: {seconds: 0.5}, arbiter: {model: m, server: far}, servers: {far: {url: 'http://127.0.0.1:9'}}"
+    (tmp_path / "o.yaml").write_text(f"orchestration: {{{limited}}}\n")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        code, err = mmos(capsys, tmp_path / ".mmos", "run", "hi", "-c", str(tmp_path / "o.yaml"))
+        assert (code, "another process keeps it locked" in err) == (1, True), err
+        assert time.monotonic() - begun < 10
+
+
 async def test_an_open_journal_waits_as_long_as_its_patience(tmp_path: Path) -> None:
     path = await filled(tmp_path)
     async with await Journal.open(tmp_path, tuning=Tuning(patience=0.1)) as journal:

@@ -68,6 +68,28 @@ async def test_init_writes_over_nothing_unless_forced(tmp_path: Path) -> None:
         assert (await at.mmos("config", "init", "http://:0:1", "-o", "-")).code == 2
 
 
+async def test_init_does_not_write_through_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    async with shell(tmp_path, MODELS) as at:
+        (tmp_path / "mine.yaml").symlink_to(tmp_path / "elsewhere.yaml")
+        refused = await at.mmos("config", "init", at.on.host.url, "-o", "mine.yaml")
+    assert (refused.code, "mine.yaml exists already" in refused.err) == (2, True)
+    assert not (tmp_path / "elsewhere.yaml").exists()
+
+
+async def test_check_and_show_take_the_file_as_an_argument(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text("orchestration: {arbiter: {model: m, server: far}, servers: {far: {url: 'http://127.0.0.1:9'}}}\n")
+    (tmp_path / "bad.yaml").write_text("orchestration: {arbiter: {modell: m}}\n")
+    async with shell(tmp_path, MODELS) as at:
+        good = await at.mmos("config", "check", "good.yaml", "--offline")
+        bad = await at.mmos("config", "check", "bad.yaml")
+        shown = await at.mmos("config", "show", "good.yaml")
+        both = await at.mmos("config", "check", "good.yaml", "-c", "bad.yaml")
+    assert (good.code, good.out) == (0, "good.yaml is valid.\n"), good.err
+    assert (bad.code, "bad.yaml:1: orchestration.arbiter.modell" in bad.err) == (2, True), bad.err
+    assert (shown.code, "far" in shown.out) == (0, True)
+    assert (both.code, "FILE and --config cannot be used together" in both.err) == (2, True)
+
+
 async def test_check_show_and_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shell(tmp_path, MODELS) as at:
         monkeypatch.setenv("STORY_TOKEN", "hush-hush")

@@ -28,7 +28,7 @@ async def open_app(
     state: str | Path | None = None,
     tools: Iterable[Callable[..., Any] | Tool] = (),
     rehearsed: bool = False,
-    patience: float = Tuning.patience,
+    patience: float | None = None,
 ) -> AsyncIterator[App]:
     """Open an app for `async with`.
 
@@ -37,7 +37,7 @@ async def open_app(
         state: The folder in which MMOS keeps runs and threads. None: MMOS keeps nothing.
         tools: Your functions that the models may call.
         rehearsed: Marks the runs as rehearsed.
-        patience: Seconds to wait while another process keeps the journal locked.
+        patience: Seconds to wait while another process keeps the journal locked. None: 30, or less if the configuration allows a run less.
 
     Example::
 
@@ -45,6 +45,8 @@ async def open_app(
             answer = await app.run("What is a mutex?")
     """
     source = _configuration(config)
+    if patience is None:
+        patience = min(source.orchestration.limits.seconds or Tuning.patience, Tuning.patience)
     opening = Journal.open(Path(state) if state is not None else None, tuning=Tuning(patience=patience))
     async with await opening as journal, Fleet.open(source, state=None if rehearsed else state) as fleet:
         app = App(source, fleet, journal, tools=tools, trials=() if rehearsed else _trials(state), rehearsed=rehearsed)

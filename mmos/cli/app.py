@@ -34,9 +34,8 @@ async def app_of(options: Options, note: Note | None = None, offer: Offer | None
 
     async with config_of(options, note, offer) as config:
         config = await ask_for_trust(options, config, offer)
-        async with open_app(
-            config, state=options.state_folder(config.path), rehearsed=options.rehearse, patience=options.patience()
-        ) as app:
+        patience = None if options.timeout is None else options.patience()
+        async with open_app(config, state=options.state_folder(config.path), rehearsed=options.rehearse, patience=patience) as app:
             yield app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,20 +38,21 @@ config.add_command(add_host)
 
 
 @config.command()
+@click.argument("file", required=False)
 @click.option("--offline", is_flag=True, help="Do not ask the hosts whether they answer and have the models. No network.")
 @shared_options
-def check(options: Options, offline: bool) -> int:
-    """Check the configuration, and show every error with its place and how to fix it.
+def check(options: Options, file: str | None, offline: bool) -> int:
+    """Check the configuration, or FILE, and show every error with its place and how to fix it.
 
     A problem that would stop `mmos run` is an error, and the exit code is 2. A host that does not answer, or lacks a model, is a warning.
     MMOS asks all hosts at once, for three seconds at most. It looks for your functions in their files, but does not run them.
 
     \b
     mmos config check
-    mmos config check -c other.yaml --json
+    mmos config check other.yaml --json
     mmos config check --offline
     """
-    return run_to_end(lambda: _check(options, offline=offline))
+    return run_to_end(lambda: _check(_of_file(options, file), offline=offline))
 
 
 async def _check(options: Options, *, offline: bool) -> int:
@@ -93,15 +95,25 @@ def _print_findings(options: Options, errors: Any, warnings: Any, name: str = ""
 
 
 @config.command()
+@click.argument("file", required=False)
 @shared_options
-def show(options: Options) -> None:
-    """Show the configuration in effect, and where each value comes from. Secrets stay hidden.
+def show(options: Options, file: str | None) -> None:
+    """Show the configuration in effect, or FILE, and where each value comes from. Secrets stay hidden.
 
     \b
     mmos config show
-    mmos config show --json
+    mmos config show other.yaml --json
     """
-    run_to_end(lambda: _show(options))
+    run_to_end(lambda: _show(_of_file(options, file)))
+
+
+def _of_file(options: Options, file: str | None) -> Options:
+    """The file as an argument means the same as --config."""
+    if file is None:
+        return options
+    if options.config is not None or options.embedded:
+        raise click.UsageError(f"FILE and {'--embedded' if options.embedded else '--config'} cannot be used together. Give one of them.")
+    return replace(options, config=file)
 
 
 async def _show(options: Options) -> None:
@@ -147,7 +159,7 @@ def init(hosts: tuple[str, ...], output: str, api_key_env: str | None, force: bo
     from mmos.config.init import propose
 
     path = None if output == "-" else Path(output)
-    if path is not None and path.exists() and not force:
+    if path is not None and os.path.lexists(path) and not force:
         raise click.UsageError(
             f"{path} exists already. `mmos config add-host HOST` adds to it, --force overwrites it, --output names another file."
         )
