@@ -78,6 +78,8 @@ async def test_a_load_that_pushes_a_model_out_says_what_it_saves_and_costs(tmp_p
     assert [reply.placement["load"]["victims"] for reply in replies] == [[], ["arbiter:latest"], ["coding:latest"]]
     assert "arbiter had to leave: that saves " in reason(replies[1])
     assert replies[1].placement["load"]["ready"] > 0 < replies[1].placement["load"]["back"]
+    report = (await command(tmp_path, "hosts", "--regret", "--json", "--state", str(tmp_path))).document
+    assert {row["model"]: row["swaps"] for row in report["rows"]} == {"arbiter": 1, "coding": 1}
 
 
 async def test_a_quiet_host_has_no_alternatives_and_an_old_journal_no_reasons(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ class Outcome:
     best: float
     """What it would have taken on the best host. It took as long where it ran, so this is never more than `took`."""
     best_host: str
-
     swap: bool = False
 
     @property
@@ -163,7 +162,10 @@ def _outcome(call: _Call, rates: _Rates) -> Outcome:
         seconds = rates.seconds(call, other)
         if seconds is not None and seconds < best:
             best, host = seconds, other.host
-    return Outcome(call.entry.run, call.entry.time, event.role, event.model, event.host, placed.expected, placed.took, round(best, 3), host)
+    swap = bool(event.placement.get("swap"))
+    return Outcome(
+        call.entry.run, call.entry.time, event.role, event.model, event.host, placed.expected, placed.took, round(best, 3), host, swap
+    )
 
 
 def _sum(calls: Sequence[Outcome]) -> Sum:
