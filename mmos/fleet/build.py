@@ -64,7 +64,9 @@ def _seat(name: str, server: Server, time_scale: float, allow_cloud: bool, rules
     memory = None if server.vram_gb is None else server.vram_gb * GIB
     waker = Waker(server.wake, server.wake_address, server.wake_seconds) if server.wake else None
     gpu, fullest = min(server.gpus, default=0), rules.vram_threshold_percent / 100
-    return Seat(_host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, rules.auto_unload, gpu, fullest, keep)
+    return Seat(
+        _host(name, server), server.parallel, time_scale, memory, allow_cloud, waker, rules.auto_unload, gpu, fullest=fullest, keep=keep
+    )
 
 
 def timeouts_of(orchestration: Orchestration) -> Timeouts:

@@ -53,7 +53,9 @@ class Dispatcher:
         self.by_name = {seat.name: seat for seat in seats}
         self._clock = clock
         scales = {seat.time_scale for seat in self.by_name.values()}
-        self._scale = scales.pop() if len(scales) == 1 else 1.0
+        self._scale = min(scales, default=1.0)
+        for seat in self.by_name.values():
+            seat.pace = seat.time_scale / self._scale
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
         self.warming, self.habits, self.upkeep = self._engine.warming, self._engine.habits, self._engine.upkeep
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
@@ -173,6 +175,8 @@ class Dispatcher:
         """An attempt brought a reply. `now`: on the clock of MMOS."""
         send = place.send
         self._leave(send.attempt)
+        if place.seat.pace != 1.0:
+            usage = usage.slowed(place.seat.pace)
         now *= self._scale
         if self._engine.finished(send.attempt, usage, now):
             self._open.discard(send.call.id)

@@ -66,15 +66,15 @@ class Place:
     @property
     def reasons(self) -> dict[str, Any]:
         """Why the engine decided so, in seconds: the terms that are not zero, what other hosts would have taken, and the load for it."""
-        terms = self.send.terms
+        terms, pace = self.send.terms, self.seat.pace
         found: dict[str, Any] = {
-            name: short for name, value in zip(terms._fields, terms, strict=True) if value and (short := round(value, 3))
+            name: short for name, value in zip(terms._fields, terms, strict=True) if value and (short := round(value * pace, 3))
         }
-        found["expected"] = round(terms.until_done, 3)
+        found["expected"] = round(terms.until_done * pace, 3)
         if self.send.others:
-            found["elsewhere"] = [_as_json(other) for other in self.send.others]
+            found["elsewhere"] = [_as_json(other, pace) for other in self.send.others]
         if self.load is not None:
-            seconds = {name: round(value, 3) for name, value in self.load.terms._asdict().items()}
+            seconds = {name: round(value * pace, 3) for name, value in self.load.terms._asdict().items()}
             found["load"] = {"victims": list(self.load.victims), **seconds}
         return found
 
@@ -99,6 +99,6 @@ class Place:
             self._task.cancel()
 
 
-def _as_json(other: Alternative) -> dict[str, Any]:
-    seconds = None if other.seconds is None else round(other.seconds, 3)
-    return {"host": other.host, "seconds": seconds, "wait": round(other.wait, 3), "why": other.why}
+def _as_json(other: Alternative, pace: float) -> dict[str, Any]:
+    seconds = None if other.seconds is None else round(other.seconds * pace, 3)
+    return {"host": other.host, "seconds": seconds, "wait": round(other.wait * pace, 3), "why": other.why}

@@ -31,6 +31,8 @@ class Seat:
     """Whether MMOS may unload a model there to make room for another."""
     gpu: int = 0
     """The lowest number of its GPUs."""
+    pace: float = 1.0
+    """Its seconds in a second of the fleet's clock. Other than 1 only if its time runs faster than that of other hosts."""
     fullest: float = 1.0
     """The part of its memory that may be in use, if a GPU strategy is to choose it for one more model."""
     keep: Keep = field(default_factory=Keep)

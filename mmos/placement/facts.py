@@ -125,6 +125,13 @@ class Usage(NamedTuple):
     cached_tokens: float | None = None
     """None: the host does not say."""
 
+    def slowed(self, pace: float) -> Usage:
+        """The same figures on a clock on which a second is `pace` seconds of the host."""
+        read, write, load, whole = (
+            seconds / pace for seconds in (self.prompt_seconds, self.output_seconds, self.load_seconds, self.total_seconds)
+        )
+        return self._replace(prompt_seconds=read, output_seconds=write, load_seconds=load, total_seconds=whole)
+
 
 class Terms(NamedTuple):
     """What a decision costs, in seconds. Their sum is the expected time until the answer, and the prices of its effects on others."""
