@@ -202,9 +202,11 @@ class HostBusy(HostError):
     code = "host_busy"
     retry = True
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, full: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
+        self.full = full
+        """Whether it says in words of its own that it has no room for the call. If not, a proxy may have nothing behind it."""
 
 
 class StreamCut(HostError):

@@ -121,7 +121,7 @@ def one_of_two() -> tuple[Engine, int]:
     """A host that holds one of its two models. It has loaded both before, and holds `b`, which works until about 5 seconds."""
     engine = fleet("one")
     for model in "ab":
-        engine.loaded("one", model, 10.0, 0.0)
+        engine.upkeep.loaded("one", model, 10.0, 0.0)
     hold(engine, "one", "b", now=1.0)
     engine.submit(Call("busy", ("b",), 1000), 1.0)
     return engine, send(engine.decide(1.0)).attempt
@@ -129,10 +129,10 @@ def one_of_two() -> tuple[Engine, int]:
 
 def test_a_model_that_must_be_loaded_waits_for_those_that_must_leave_first() -> None:
     engine, attempt = one_of_two()
-    busy = engine.expected_wait("a", (), 1.0)
+    busy = engine.explainer.expected_wait("a", (), 1.0)
     assert busy is not None
     engine.finished(attempt, USAGE, 1.0)
-    idle = engine.expected_wait("a", (), 1.0)
+    idle = engine.explainer.expected_wait("a", (), 1.0)
     assert idle is not None
     assert (busy.loaded, idle.loaded, busy.seconds > idle.seconds + 3.0) == (False, False, True)
 
@@ -140,6 +140,6 @@ def test_a_model_that_must_be_loaded_waits_for_those_that_must_leave_first() -> 
 def test_a_host_that_failed_is_waited_for_until_it_is_asked_again() -> None:
     engine, attempt = one_of_two()
     engine.failed(attempt, "gone", 1.0)
-    wait = engine.expected_wait("b", (), 1.0)
+    wait = engine.explainer.expected_wait("b", (), 1.0)
     assert wait is not None
     assert (wait.loaded, wait.seconds > 1.0) == (True, True)

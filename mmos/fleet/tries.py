@@ -23,6 +23,8 @@ LONGEST_PAUSE = 30.0
 """Seconds of the host's time. A busy host may ask for more."""
 
 TOO_MANY = 429
+LONGEST_ASKED = 600.0
+"""A host that asks for a longer pause counts as one that does not work."""
 """The status of a server that limits how many requests a client makes."""
 
 TEMPLATE = 16384
@@ -74,8 +76,10 @@ class Tries:
 
 
 def _is_full(error: HostError) -> bool:
-    """Whether a host has no room for a call at the moment. A limit on requests of which it does not say when it ends may last for days."""
-    return isinstance(error, HostBusy) and (error.status != TOO_MANY or error.retry_after is not None)
+    """Whether a host says that it has no room for a call at the moment. A limit on requests of which it does not say when it ends may last for days."""
+    if not isinstance(error, HostBusy):
+        return False
+    return error.full and error.status != TOO_MANY if error.retry_after is None else error.retry_after <= LONGEST_ASKED
 
 
 def _backoff(attempt: int) -> float:

@@ -102,9 +102,10 @@ def spoken(site: Site, error: object, status: int = 200) -> HostError:
 
 
 def _behind(site: Site, status: int, report: ServerError, retry_after: float | None) -> HostError:
-    error = _by_text(site, status, report) or _by_status(site, status, report)
+    said = _by_text(site, status, report)
+    error = said or _by_status(site, status, report)
     if isinstance(error, HostBusy):
-        error.retry_after = retry_after
+        error.retry_after, error.full = retry_after, said is not None
     return error
 
 
