@@ -294,3 +294,34 @@ def test_a_model_is_not_loaded_where_it_does_not_fit_while_its_host_is_busy() ->
     assert kinds(engine.decide(0.0)) == ["Load"]
     engine.submit(Call("h", ("h",), 500), 1.0)
     assert kinds(engine.decide(1.0)) == []
+
+
+def test_a_call_moves_when_its_host_shows_that_the_model_does_not_fit() -> None:
+    engine = Engine([Machine("little"), Machine("roomy", memory=48 * GIB)])
+    for host in ("little", "roomy"):
+        engine.installed(host, {"h": HUGE})
+    hold(engine, "little", "h")
+    engine.submit(Call("c", ("h",), 500), 0.0)
+    assert sent(engine.decide(0.0)) == [("c", "little")]
+    engine.resident("little", [Resident("h", HUGE.weights, on_gpu=7 * GIB)], 2.0)
+    assert not engine.is_quiet
+    made = engine.decide(2.0)
+    assert kinds(made) == ["Recall", "Load"]
+    assert sent(load(engine, made, 9.0)) == [("c", "roomy")]
+    assert engine.is_quiet
+
+
+def test_a_call_stays_where_its_model_does_not_fit_when_it_has_a_token_or_no_other_host() -> None:
+    for hosts, token in ((("little",), False), ((), True)):
+        engine = Engine([Machine("little"), Machine("roomy", memory=48 * GIB)])
+        for host in ("little", "roomy"):
+            engine.installed(host, {"h": HUGE})
+        hold(engine, "little", "h")
+        engine.submit(Call("c", ("h",), 500, hosts=hosts), 0.0)
+        attempt = send(engine.decide(0.0)).attempt
+        if token:
+            engine.progress(attempt, 1.0)
+        engine.resident("little", [Resident("h", HUGE.weights, on_gpu=7 * GIB)], 2.0)
+        assert engine.decide(2.0) == []
+        engine.submit(Call("next", ("h",), 500), 3.0)
+        assert sent(engine.decide(3.0)) == []

@@ -95,3 +95,16 @@ async def test_where_mmos_may_not_unload_the_host_chooses_who_leaves() -> None:
                 assert (await fleet.ask(name, [{"role": "user", "content": "How?"}], num_ctx=4096)).text == "So."
     assert (host.loads, host.swaps) == (4, 3)
     assert not host.requests.to("/api/generate")
+
+
+async def test_a_call_leaves_a_host_that_shows_that_the_model_does_not_fit() -> None:
+    """Nobody told MMOS how much memory the hosts have. The small one keeps a part of the model in main memory and shows it in its list."""
+    speed = Speed(load_seconds=5.0, prefill=20.0, decode=20.0)
+    model = Model.scripted("a", ["A short answer."], repeat=True, size=12 * GB, speed=speed)
+    async with AsyncExitStack() as stack:
+        hosts = [Host(name, [model], vram_gb=vram, time_scale=20.0) for name, vram in (("left", 4.0), ("right", 24.0))]
+        servers = {host.name: {"url": await stack.enter_async_context(serve(host)), "time_scale": 20.0} for host in hosts}
+        fleet = await stack.enter_async_context(mmos.Fleet.open(servers))
+        replies = await asyncio.gather(*(fleet.ask("a", [{"role": "user", "content": "Please. " * 200}], num_ctx=4096) for _ in range(2)))
+    assert {reply.host for reply in replies} == {"right"}
+    assert len(hosts[0].requests.to("/api/chat")) > 0

@@ -136,8 +136,7 @@ class Dispatcher:
         """The next place of a call that waits."""
         while call not in self._granted:
             self._waiting[call] = asyncio.get_running_loop().create_future()
-            if self.census.has_choices:
-                self._looks.poll(lambda: bool(self._waiting), self._scale)
+            self._poll()
             self.notices.start()
             try:
                 await self._waiting[call]
@@ -285,6 +284,8 @@ class Dispatcher:
             self._loads.watch(load.host, self._start(self._preload(load, emptied=emptied)))
             return False
         self._grant(send, loads=True, emptied=emptied)
+        if self._unsized():
+            self._poll()
         return True
 
     def _outlived(self, place: Place | None) -> None:
@@ -351,6 +352,15 @@ class Dispatcher:
         self._pump()
 
     # ------------------------------------------------------------ what hosts have
+
+    def _poll(self) -> None:
+        """Look at hosts again and again while calls wait, or models are loaded where nobody knows whether they fit."""
+        if self.census.has_choices:
+            self._looks.poll(lambda: list(self.by_name) if self._waiting else self._unsized(), self._scale)
+
+    def _unsized(self) -> list[str]:
+        """Hosts of unknown memory that load a model: when it is there, they show whether it fits."""
+        return [place.seat.name for place in self._places.values() if place.loads and place.begun is None and place.seat.memory is None]
 
     def _listed(self) -> None:
         """A host has listed its loaded models."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mmos.errors import HostError
 from mmos.fleet.seats import Seat
@@ -56,17 +56,17 @@ class Looks:
         self._engine.resident(seat.name, residents_of(models), self._now(), asked=asked)
         self._listed()
 
-    def poll(self, wanted: Callable[[], bool], scale: float) -> None:
-        """Look at all hosts again and again while it is `wanted`. `scale`: seconds of the hosts for one of MMOS."""
+    def poll(self, hosts: Callable[[], Sequence[str]], scale: float) -> None:
+        """Look at these hosts again and again, until there are none. `scale`: seconds of the hosts for one of MMOS."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(max(EVERY / scale, SHORTEST_PAUSE), self._ring, wanted, scale)
+            self._timer = asyncio.get_running_loop().call_later(max(EVERY / scale, SHORTEST_PAUSE), self._ring, hosts, scale)
 
-    def _ring(self, wanted: Callable[[], bool], scale: float) -> None:
+    def _ring(self, hosts: Callable[[], Sequence[str]], scale: float) -> None:
         self._timer = None
-        if wanted():
-            for host in self._seats:
+        if looked := hosts():
+            for host in looked:
                 self.at(host)
-            self.poll(wanted, scale)
+            self.poll(hosts, scale)
 
     async def close(self) -> None:
         if self._timer is not None:

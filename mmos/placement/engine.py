@@ -102,10 +102,13 @@ class Engine:
 
     def resident(self, host: str, models: Iterable[Resident], now: float, *, asked: float | None = None) -> None:
         """The models that a host holds in memory. `asked`: when it was asked; what changed later is not in its list."""
-        here = list(models)
+        here, memory = list(models), self._ledger.hosts[host].memory
+        before = memory.capacity
         for copy in listed(self._ledger, host, here, now, now if asked is None else asked):
             self._plans.expect(copy)
         self.stuck.listed(host, [resident.model for resident in here], now if asked is None else asked, now)
+        if memory.capacity < before:
+            self.upkeep.shrunk(host, now)
 
     # ------------------------------------------------------------ facts about calls
 
@@ -269,7 +272,9 @@ class Engine:
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to decide before something happens: no call waits, no load is planned, no host must be looked at."""
-        return len(self._calls) == len(self._ledger.flights) and not self._looks and not self._plans.open and not self.warming.is_open
+        if len(self._calls) != len(self._ledger.flights):
+            return False
+        return not (self._looks or self._plans.open or self.upkeep.misplaced or self.warming.is_open)
 
     # ------------------------------------------------------------ decisions
 
@@ -321,11 +326,14 @@ class Engine:
         return max(now, min(moments)) if moments else None
 
     def _recalls(self, now: float) -> Iterator[Decision]:
-        """Attempts that show no progress, if another host could do better."""
+        """Attempts that show no progress, or are where their model does not fit, if another host could do better."""
         for flight, silent in self._overdue.found(now):
             if silent:  # if not, it answers others
                 flight.copy.host.breaker.failed("silent", now)
             yield self._recall(flight, now)
+        if self._policy is None and self.upkeep.misplaced:
+            for flight in self.upkeep.moved(now):
+                yield self._recall(flight, now)
 
     def _rescues(self, now: float) -> Iterator[Decision]:
         """What is due for loads that do not end."""

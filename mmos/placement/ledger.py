@@ -54,8 +54,7 @@ class Ledger:
             if need.weights != copy.need.weights:  # another model under the same name
                 copy.measured, copy.longest = (0.0, 0), 0
             copy.need = need
-            copy.prior = need.weights / self.settings.priors["bandwidth"] * there.memory.slowness(copy.bytes(copy.window))
-            self._price(copy)
+            self.expect(copy)
             copy.usual = copy.usual or copy.seconds(USUAL_PROMPT, self.lengths.estimate(model, ""))
         for model in there.copies.keys() - models.keys():
             if not there.copies[model].flights:
@@ -135,6 +134,11 @@ class Ledger:
 
     def _alike(self, copy: Copy) -> Iterable[Copy]:
         return {*copy.host.copies.values(), *self.by_model[copy.model]}
+
+    def expect(self, copy: Copy) -> None:
+        """How fast a copy is, by its size and the host's memory."""
+        copy.prior = copy.need.weights / self.settings.priors["bandwidth"] * copy.host.memory.slowness(copy.bytes(copy.window))
+        self._price(copy)
 
     def _price(self, copy: Copy) -> None:
         host, model = copy.host.name, copy.model

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mmos.placement.allowances import against, too_small
-from mmos.placement.copies import Copy, State
+from mmos.placement.copies import Copy, Flight, State
 from mmos.placement.facts import Call, Failure
 from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line
+from mmos.placement.loading import MUCH_SLOWER
 from mmos.placement.plans import Plans
 from mmos.placement.sending import Sender
 
@@ -23,6 +24,8 @@ class Upkeep:
         self._sender = sender
         self._lines = lines
         self._looks = looks
+        self.misplaced: list[Flight] = []
+        """Calls on hosts where their models do not fit, that could be served elsewhere."""
 
     def fault(self, copy: Copy, failure: Failure, now: float, pause: float | None) -> None:
         """A call or a load has failed. What says nothing of its host closes only the model there, and an error counts for both."""
@@ -98,6 +101,32 @@ class Upkeep:
             return small[1]
         found = against(self._ledger, [limit for limit in call.limits if limit.refuses], copies)
         return found[1] if found is not None else ""
+
+    def shrunk(self, host: str, now: float) -> None:
+        """A host has less memory than was thought. What does not fit there is slow: a call that has no token yet had better go elsewhere."""
+        memory = self._ledger.hosts[host].memory
+        for copy in self._ledger.hosts[host].copies.values():
+            self._ledger.expect(copy)
+            for flight in copy.flights.values():
+                call = flight.waiting.call
+                flight.seconds = max(flight.seconds, copy.seconds(call.prompt_tokens, self._ledger.output(call, copy.model)))
+            if copy.flights and memory.slowness(copy.bytes()) >= MUCH_SLOWER:
+                self.misplaced += [
+                    flight for flight in copy.flights.values() if copy.heard < flight.sent and self._fits_elsewhere(flight, now)
+                ]
+
+    def _fits_elsewhere(self, flight: Flight, now: float) -> bool:
+        call = flight.waiting.call
+        copies = [copy for copy in self._ledger.having(call.models, call.hosts) if copy.host is not flight.copy.host]
+        return any(copy.closed_until <= now and copy.host.memory.slowness(copy.bytes(call.window)) < MUCH_SLOWER for copy in copies)
+
+    def moved(self, now: float) -> Iterator[Flight]:
+        """Take the misplaced calls from their hosts. No more calls go to those models there for a while."""
+        flights, self.misplaced = self.misplaced, []
+        for flight in flights:
+            if flight.attempt in self._ledger.flights:
+                flight.copy.breaker.until = now + REFUSED["memory"]
+                yield flight
 
     def is_loading(self, host: str, model: str) -> bool:
         return self._ledger.hosts[host].copies[model].state is State.LOADING
