@@ -149,7 +149,7 @@ def test_a_beginning_that_many_want_stays_where_it_is() -> None:
 
 
 def test_a_call_that_waits_on_its_host_takes_the_slot_that_is_free_first() -> None:
-    prefixes, talks = Prefixes(2, Beginnings()), [Call(name, ("s",), 3000, session=name) for name in "abc"]
+    prefixes, talks = Prefixes(2, Beginnings()), [Call(name, ("s",), 3000, blocks=((ord(name), 3000),)) for name in "abc"]
     for number, talk in enumerate(talks, 1):
         prefixes.take(number, talk, 100, float(number))
     prefixes.release(2, 10.0)

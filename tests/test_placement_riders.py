@@ -94,7 +94,7 @@ def test_a_call_whose_hosts_all_failed_goes_to_the_one_that_would_open_first() -
         engine.withdraw(f"c{number}", 0.0)
     engine.submit(call(8, "x", "y"), 0.1)
     assert sent(engine.decide(0.1)) == []
-    engine.insist(call(8, "x", "y"), 0.1)
+    engine.upkeep.insist(call(8, "x", "y"), 0.1)
     assert sent(engine.decide(0.1)) == [("c8", "y")]
 
 

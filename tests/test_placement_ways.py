@@ -24,7 +24,8 @@ def one(slots: int = 1, *models: str) -> Engine:
 def test_it_goes_where_a_decision_would_send_it_at_the_same_price() -> None:
     decided, express = one(), one()
     for number in range(6):
-        now, call = 10.0 * number, Call(f"c{number}", ("a",), 500 + 40.0 * number, session="s")
+        now, tokens = 10.0 * number, 500 + 40.0 * number
+        call = Call(f"c{number}", ("a",), tokens, session="s", blocks=((7, tokens),))
         usage = Usage(call.prompt_tokens, 1.0 / (number + 1), 100, 4.0 - number / 3, 0.0, 5.0)
         assert express.estimates.of_model("one", "a") == decided.estimates.of_model("one", "a")
         decided.submit(call, now)

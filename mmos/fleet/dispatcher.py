@@ -124,7 +124,7 @@ class Dispatcher:
             options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
             self._names[model] = request.model, options
         now = self.now
-        self._engine.insist(call, now)
+        self._engine.upkeep.insist(call, now)
         self._engine.submit(call, now)
         self._open.add(call.id)
         self._pump()

@@ -114,6 +114,8 @@ class Engine:
 
     def submit(self, call: Call, now: float) -> None:
         """A call wants a host. A call that waits again after a failure may bring other hosts and keeps its turn."""
+        if call.session and not call.blocks:
+            call = call._replace(blocks=((hash(call.session), call.prompt_tokens),))
         known = self._calls.get(call.id)
         if known is not None:
             if known.line is not None:
@@ -171,13 +173,6 @@ class Engine:
             waiting.line.remove(waiting)
         flight = self._release(waiting.attempt, now)
         return flight.attempt if flight else None
-
-    def insist(self, call: Call, now: float) -> None:
-        """A call does not wait for hosts that failed. When all its hosts are closed to it, the one that would open first takes it."""
-        copies = self._ledger.having(call.models, call.hosts)
-        first = min(copies, key=lambda copy: (copy.closed_until, copy.host.name), default=None)
-        if first is not None and first.closed_until > now:
-            first.breaker.until = first.host.breaker.until = now
 
     def board(self, load: Load, now: float) -> Send | None:
         """Let the first call that waits for an ordered load be the load. None: no call waits for it, so it needs a task of its own."""

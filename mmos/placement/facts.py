@@ -49,7 +49,7 @@ class Call(NamedTuple):
     group: str = ""
     """Calls of one job."""
     blocks: tuple[Mark, ...] = ()
-    """The beginnings of the prompt, the shortest first. Empty: the session says what is shared."""
+    """The beginnings of the prompt, the shortest first. Empty: the engine goes by the session."""
     kind: str = ""
     """Calls of one kind have answers of about the same length, such as those of one role."""
     urgent: bool = True
@@ -57,13 +57,6 @@ class Call(NamedTuple):
     strategy: str = "auto"
     """On which of several hosts its model is loaded: see `strategies`."""
     limits: tuple[Limit, ...] = ()
-
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        """What the cache of a host may hold of it."""
-        if self.blocks or not self.session:
-            return self.blocks
-        return ((hash(self.session), self.prompt_tokens),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Line:
             self._arrivals.appendleft(waiting)  # it waited here before
         else:
             self._arrivals.append(waiting)
-        for mark, _ in waiting.call.marks:
+        for mark, _ in waiting.call.blocks:
             self._marks.setdefault(mark, {})[waiting.number] = waiting
 
     def remove(self, waiting: Waiting) -> None:
@@ -101,7 +101,7 @@ class Line:
         self._forget(waiting)
 
     def _forget(self, waiting: Waiting) -> None:
-        for mark, _ in waiting.call.marks:
+        for mark, _ in waiting.call.blocks:
             calls = self._marks[mark]
             calls.pop(waiting.number, None)
             if not calls:

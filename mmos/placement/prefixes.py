@@ -14,6 +14,7 @@ SIMILAR = 0.1
 """The share of a prompt that a slot must hold, so that the call takes that slot."""
 MOST_MARKS = 100_000
 """Beginnings that are remembered."""
+NOTHING: Mapping[int, float] = {}
 FADING = 0.99
 """The part of the count of new beginnings that is left after one more call."""
 
@@ -24,19 +25,19 @@ class Beginnings:
     def __init__(self) -> None:
         self._uses: dict[int, int] = {}
         """How often each was wanted."""
-        self._new, self._second = 2.0, 1.0
+        self._new, self._second = 8.0, 4.0
         """Calls with new beginnings, and with those that were wanted a second time."""
 
     def meet(self, call: Call) -> None:
         """A call wants its beginnings."""
         new = second = 0
         uses = self._uses
-        for mark, _ in call.marks:
+        for mark, _ in call.blocks:
             count = uses.pop(mark, 0) + 1
             uses[mark] = count
             new += count == 1
             second += count == 2
-        share = 1.0 / max(1, len(call.marks))
+        share = 1.0 / max(1, len(call.blocks))
         self._new = self._new * FADING + new * share
         self._second = self._second * FADING + second * share
         while len(uses) > MOST_MARKS:
@@ -77,14 +78,14 @@ class Slot:
     worth: float = 0.0
     """The tokens that will be wanted again, as far as is known."""
     worth_until: Mapping[int, float] = field(default_factory=dict)
-    """The same for each beginning."""
+    """The same for each beginning. Empty: not computed yet."""
     used: float = -math.inf
     attempt: int = 0
     """The call that it works on. 0: none."""
 
     def match(self, call: Call) -> int:
         """The longest beginning of a call's prompt that it holds. 0: none."""
-        return longest(call.marks, self.held)
+        return longest(call.blocks, self.held)
 
     def holds(self, call: Call) -> float:
         """How many tokens of a call's prompt it holds."""
@@ -96,15 +97,19 @@ class Slot:
             return 0.0
         return min(call.prompt_tokens, self.tokens if mark == self.marks[-1][0] else self.held[mark])
 
-    def outlook(self, call: Call, now: float) -> tuple[float, float]:
+    def outlook(self, call: Call, now: float, beginnings: Beginnings) -> tuple[float, float]:
         """How many tokens of a call's prompt it holds, and how many others will have to read again when the call takes it."""
         if not self.held:
             return 0.0, 0.0
         mark = self.match(call)
-        kept = self.worth if mark == self.marks[-1][0] else self.worth_until.get(mark, 0.0)
-        return self._tokens(call, mark), (self.worth - kept) * math.exp((self.used - now) / RETURN_SECONDS)
+        if mark == self.marks[-1][0]:
+            return self._tokens(call, mark), 0.0
+        if not self.worth_until:
+            self._weigh(beginnings)
+        lost = self.worth - self.worth_until.get(mark, 0.0)
+        return self._tokens(call, mark), lost * math.exp((self.used - now) / RETURN_SECONDS)
 
-    def weigh(self, beginnings: Beginnings) -> None:
+    def _weigh(self, beginnings: Beginnings) -> None:
         """Compute what it is worth."""
         worth, before, until = 0.0, 0.0, {}
         for mark, tokens in self.marks:
@@ -141,7 +146,7 @@ class Prefixes:
 
     def outlook(self, call: Call, now: float) -> tuple[float, float]:
         """How many tokens of a call's prompt it would find, and how many others would have to read again."""
-        return self._slot(call).outlook(call, now)
+        return self._slot(call).outlook(call, now, self._beginnings)
 
     def take(self, attempt: int, call: Call, output: float, now: float) -> None:
         """A call was sent: its prompt takes a slot."""
@@ -156,11 +161,9 @@ class Prefixes:
             del slots[slot]
             if not slots:
                 del self._by_mark[mark]
-        slot.marks = call.marks
-        slot.held = dict(slot.marks)
+        slot.marks, slot.held = call.blocks, dict(call.blocks)
         slot.tokens = call.prompt_tokens + output
-        slot.used, slot.attempt = now, attempt
-        slot.weigh(self._beginnings)
+        slot.used, slot.attempt, slot.worth_until = now, attempt, NOTHING
         self._by_attempt[attempt] = slot
 
     def release(self, attempt: int, now: float) -> None:
@@ -170,8 +173,7 @@ class Prefixes:
         if slot is None:
             return
         self._chosen = None
-        slot.used, slot.attempt = now, 0
-        slot.weigh(self._beginnings)
+        slot.used, slot.attempt, slot.worth_until = now, 0, NOTHING
         self._free[slot] = None
         for mark in slot.held:
             self._by_mark.setdefault(mark, {})[slot] = None
@@ -191,7 +193,7 @@ class Prefixes:
 
     def _best(self, call: Call) -> Slot:
         """The free slot that a call takes."""
-        if len(self._free) > 1 and (mark := longest(call.marks, self._by_mark)):
+        if len(self._free) > 1 and (mark := longest(call.blocks, self._by_mark)):
             best = next(reversed(self._by_mark[mark]))
             if best.holds(call) > SIMILAR * call.prompt_tokens:
                 return best

@@ -40,6 +40,13 @@ class Upkeep:
                 copy.breaker.failed(failure, now)
         self._looks[copy.host.name] = None
 
+    def insist(self, call: Call, now: float) -> None:
+        """A call does not wait for hosts that failed. When all its hosts are closed to it, the one that would open first takes it."""
+        copies = self._ledger.having(call.models, call.hosts)
+        first = min(copies, key=lambda copy: (copy.closed_until, copy.host.name), default=None)
+        if first is not None and first.closed_until > now:
+            first.breaker.until = first.host.breaker.until = now
+
     def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
         """A load that was ordered has ended."""
         there = self._ledger.hosts[host]
