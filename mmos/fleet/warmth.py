@@ -53,7 +53,7 @@ class Warmth:
 
         Returns the task that asks the hosts and has the loads begun. None: nothing must be loaded.
         """
-        if not all(map(self.is_there, wishes)):
+        if wishes and not all(map(self.is_there, wishes)):
             return self.foresee(job, lambda: wishes)
         self._stop(job)
         if job in self._jobs:
@@ -88,7 +88,8 @@ class Warmth:
 
     def forget(self, job: str) -> None:
         """A job has ended."""
-        self.expect(job, ())
+        if job in self._jobs or job in self._tasks:
+            self.expect(job, ())
 
     def is_there(self, wish: Wish) -> bool:
         """Whether a host that works holds the model, or will soon."""

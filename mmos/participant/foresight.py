@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from mmos.config.schema import WarmUp
 from mmos.fleet.warmth import Warmth, Wish
@@ -72,9 +72,9 @@ class Foresight:
         else:
             self._warmth.foresee(_job(scope), lambda: [_wish(member, SURE)])
 
-    def turns(self, scope: Scope, member: Member, cast: Cast) -> Turns:
-        """What to expect while a member is asked."""
-        return Turns(self, scope, member, cast)
+    def turns(self, scope: Scope, member: Member, cast: Cast) -> Turns | None:
+        """What to expect while a member is asked. None: nothing."""
+        return Turns(self, scope, member, cast) if member.consults or self._mode == "predict" else None
 
     def ends(self, scope: Scope) -> None:
         """A member has answered in a lane."""
@@ -113,6 +113,8 @@ class Turns:
             nonlocal tail
             on_token(piece)
             tail = (tail + piece)[-TAIL:]
+            if "specialist" not in tail:  # nearly always
+                return
             for one in pattern.finditer(tail):
                 name = one[1] or one[2]
                 if name not in found:
@@ -121,7 +123,7 @@ class Turns:
 
         return take
 
-    @property
+    @cached_property
     def _specialists(self) -> dict[str, Member]:
         return {name: self.cast[name] for name in self.member.consults if name in self.cast}
 

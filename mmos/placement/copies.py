@@ -94,10 +94,13 @@ class Copy:
     """When it last showed progress."""
     usual: float = 0.0
     """The usual time of a call here."""
+    free: tuple[tuple[float, int, int], float] = ((-math.inf, 0, 0), 0.0)
+    """When its first slot is free, and the time, the calls and the newest call of the host for which that was computed."""
 
-    @property
-    def slots(self) -> int:
-        return self.host.machine.slots
+    slots: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slots = self.host.machine.slots
 
     @property
     def serves(self) -> bool:
@@ -150,18 +153,25 @@ class Copy:
         start = max(0.0, self.ready - now) if self.is_coming else 0.0
         if count + ahead < slots:
             return start
+        if count < slots:
+            return start + (count + ahead - slots + 1) / slots * self.usual
+        when = now, count, self.host.sent
+        if self.free[0] != when:  # a decision asks again and again
+            self.free = when, self._free_at(now)
+        first = self.free[1]
+        return (max(first, start)) + ahead / slots * self.usual
+
+    def _free_at(self, now: float) -> float:
+        """Seconds until the first slot is free after the calls on it, when all are taken."""
         ends: list[float] = []
         for flight in self.flights.values():
-            if len(ends) < slots:
-                left = max(flight.sent + flight.send.terms.wait + flight.seconds - now, LEAST_LEFT * flight.seconds)
-                ends.append(left)
-                if len(ends) == slots:
+            if len(ends) < self.slots:
+                ends.append(max(flight.sent + flight.send.terms.wait + flight.seconds - now, LEAST_LEFT * flight.seconds))
+                if len(ends) == self.slots:
                     heapify(ends)
             else:
                 heapreplace(ends, ends[0] + flight.seconds)
-        if len(ends) < slots:
-            return start + (count + ahead - slots + 1) / slots * self.usual
-        return max(start, ends[0]) + ahead / slots * self.usual
+        return ends[0]
 
 
 @dataclass(eq=False)
@@ -186,12 +196,11 @@ class Host:
     obeys: bool = True
     """Whether it can be told to load and to unload. If not, all its models count as loaded."""
 
-    def __post_init__(self) -> None:
-        self.obeys = self.machine.loads
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.machine.name
+    def __post_init__(self) -> None:
+        self.name = self.machine.name
+        self.obeys = self.machine.loads
 
     @property
     def in_flight(self) -> int:

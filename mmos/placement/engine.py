@@ -28,7 +28,7 @@ from mmos.placement.keeping import Keeping
 from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Kind, Line, Lines, Shares, Waiting
 from mmos.placement.listing import listed
-from mmos.placement.loading import Loader
+from mmos.placement.loading import Loader, Prices
 from mmos.placement.overdue import Overdue
 from mmos.placement.plans import Plans
 from mmos.placement.policies import POLICIES, Memo
@@ -69,7 +69,7 @@ class Engine:
         self._estimates = Estimates(self._ledger)
         self._policy = POLICIES.get(policy)
         self._memo = Memo()
-        self._sender = Sender(self._ledger)
+        self._sender, self._prices = Sender(self._ledger), Prices()
         self._plans = Plans(self._ledger)
         self._looks: dict[str, None] = {}
         self._overdue = Overdue(self._ledger, self._looks, queues=policy in POLICIES)
@@ -385,7 +385,7 @@ class Engine:
         return self._loader(now).best(line)
 
     def _loader(self, now: float) -> Loader:
-        return Loader(self._ledger, self._lines.values(), self._sender.servers, now)
+        return Loader(self._ledger, self._lines.values(), self._sender.servers, now, self._prices)
 
     def _is_due(self, line: Line, now: float) -> bool:
         """Whether something changed for a line since its loads were weighed."""

@@ -12,25 +12,18 @@ Tap: TypeAlias = tuple[float, float]
 def waiting(count: float, arriving: float, taps: Iterable[Tap], horizon: float) -> float:
     """The seconds that all calls wait together until the horizon: `count` now, and `arriving` more each second."""
     level, rate, at, area = count, -arriving, 0.0, 0.0
-    for start, speed in sorted(taps):
-        if start >= horizon:
-            break
-        if start > at:
-            level, spent = _drained(level, rate, start - at)
-            area += spent
-            at = start
+    for start, speed in [*sorted(taps), (horizon, 0.0)]:
+        seconds = (min(horizon, start)) - at
+        if seconds > 0.0:
+            if rate > 0.0 and level <= rate * seconds:  # it is empty before
+                area += level * level / rate / 2.0
+                level = 0.0
+            else:
+                area += (level - rate * seconds / 2.0) * seconds
+                level -= rate * seconds
+            at += seconds
         rate += speed
-    return area + _drained(level, rate, horizon - at)[1]
-
-
-def _drained(level: float, rate: float, seconds: float) -> tuple[float, float]:
-    """The level after some seconds, and the waiting during them."""
-    if rate <= 0.0:
-        return level - rate * seconds, level * seconds - rate * seconds * seconds / 2.0
-    empty = level / rate
-    if empty <= seconds:
-        return 0.0, level * empty / 2.0
-    return level - rate * seconds, level * seconds - rate * seconds * seconds / 2.0
+    return area
 
 
 def drained_at(count: float, taps: Iterable[Tap]) -> float:

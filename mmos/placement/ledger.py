@@ -129,6 +129,8 @@ class Ledger:
             return
         waited = usage.total_seconds - usage.load_seconds - usage.prompt_seconds - usage.output_seconds
         host, excess = flight.copy.host, max(0.0, waited - flight.send.terms.wait)
+        if not (excess or host.others):
+            return
         host.others = host.foreign(now) + 0.3 * (excess - host.foreign(now))
         host.others_at = now
 

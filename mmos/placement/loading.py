@@ -14,6 +14,8 @@ from mmos.placement.ledger import Ledger
 from mmos.placement.lines import Line
 from mmos.placement.strategies import Candidate, preferred
 
+PRICED = 0.5
+"""Seconds for which the price of a copy holds, if nothing was loaded or unloaded."""
 BATCH_WEIGHT = 0.3
 """What a second of waiting counts for a batch call."""
 LEAST_GAIN = 1.0
@@ -79,10 +81,26 @@ class Pool:
         return ready + seconds * (1.0 - at_once / (2.0 * copy.slots)), copy.slots / seconds
 
 
+class Prices:
+    """What it would cost to unload each copy for a moment. It only sorts the candidates, so it may be a little old: it takes half the time of a decision."""
+
+    def __init__(self) -> None:
+        self._epoch, self._since = -1, -math.inf
+        self._prices: dict[Copy, float] = {}
+
+    def at(self, epoch: int, now: float) -> dict[Copy, float]:
+        """The prices that still hold."""
+        if epoch != self._epoch or now - self._since > PRICED:
+            self._epoch, self._since, self._prices = epoch, now, {}
+        return self._prices
+
+
 class Loader:
     """Weighs loads. It lives for one decision: each queue and its servers are counted once."""
 
-    def __init__(self, ledger: Ledger, lines: Iterable[Line], serving: Callable[[Line, float], list[Copy]], now: float) -> None:
+    def __init__(
+        self, ledger: Ledger, lines: Iterable[Line], serving: Callable[[Line, float], list[Copy]], now: float, prices: Prices
+    ) -> None:
         self._ledger = ledger
         self._serving = serving
         self._planned = [host.plan.copy for host in ledger.hosts.values() if host.plan is not None and _goes_on(host, now)]
@@ -90,7 +108,7 @@ class Loader:
         self._now = now
         self._pools: dict[tuple[tuple[str, ...], tuple[str, ...], int, tuple[Limit, ...]], Pool] = {}
         self._by_model: dict[str, list[Pool]] = {}
-        self._prices: dict[Copy, float] = {}
+        self._prices = prices.at(ledger.epoch, now)
         for line in lines:
             self._add(line)
         self._coming = self._followers()

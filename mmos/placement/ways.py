@@ -19,7 +19,7 @@ class Way:
     def is_open(self, ledger: Ledger, now: float) -> bool:
         """Whether nothing has changed since it was found, and the copy has a free slot."""
         copy = self.copy
-        if self.epoch != ledger.epoch or len(copy.flights) >= copy.host.machine.slots:
+        if self.epoch != ledger.epoch or len(copy.flights) >= copy.slots:
             return False
         return max(copy.closed_until, copy.doubted) <= now and not (copy.host.breaker.on_trial or copy.breaker.on_trial)
 
