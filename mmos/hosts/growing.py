@@ -120,7 +120,11 @@ class Growing:
         self._lines += len(lines)
         if self._lines > MAX_LINES:
             raise faults.garbled(self._site, f"an answer of more than {MAX_LINES:,} lines")
-        done = any(self._take(line) for line in lines if line)
+        done = False
+        for line in lines:
+            if line and self._take(line):
+                done = True
+                break
         if self._size >= self._next_look and not done:
             self._look()
         return done

@@ -53,7 +53,10 @@ class OllamaStream(Growing):
         if not isinstance(message, dict):
             raise faults.garbled(self._site, "a message that is no object")
         if content := message.get("content"):
-            self._say(content)
+            if type(content) is str and not self._veiled:  # nearly every line of a stream
+                self._pass_on(content)
+            else:
+                self._say(content)
         if thinking := message.get("thinking"):
             self._thoughts.append(self._text(thinking))
         # Hosts send calls in chunks of their own, in the last chunk, or in both: all of them count, in their order.
