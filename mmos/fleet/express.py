@@ -13,6 +13,8 @@ from mmos.placement.ways import Way
 
 Key: TypeAlias = tuple[str, int, tuple[str, ...], bool, bool]
 """What calls have in common that go the same way."""
+MOST = 256
+"""Ways that are remembered. Texts of many lengths to embed ask for many windows."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Express:
     def learn(self, ask: Ask, call: Call) -> None:
         """A call was served. The next one like it may go the same way, if there is no other."""
         if not (ask.others or ask.limits) and len(call.hosts) == 1 and (way := self.engine.way(call)) is not None:
+            if len(self._ways) >= MOST:
+                self._ways.clear()
             self._ways[_key(ask)] = way, call
 
 
