@@ -85,16 +85,16 @@ def test_short_steps_are_left_out_and_long_stories_begin_in_the_middle() -> None
     assert (account.spent(), account.tried()) == ("", "")
     account.waits(3)
     now[0] = 12.0
-    account.is_on("gpu1")
+    account.is_on("gpu1", now[0])
     now[0] = 20.0
     assert account.spent() == "12.0 s in the queue behind 3 calls, then 8.0 s on gpu1"
     assert account.tried() == ""
     account.failed("host_busy")
     account.pauses()
     now[0] = 20.01
-    account.is_on("gpu1")
+    account.is_on("gpu1", now[0])
     account.failed("host_busy")
-    account.is_on("gpu2")
+    account.is_on("gpu2", now[0])
     now[0] = 22.0
     assert account.spent().endswith("8.0 s on gpu1 (host_busy), then 0.0 s on gpu1 (host_busy), then 2.0 s on gpu2")
     assert account.tried() == "gpu1 2 times, then gpu2"

@@ -40,8 +40,8 @@ class Account:
     def pauses(self) -> None:
         self._steps.append(Step(self.clock(), "in a pause before the next attempt"))
 
-    def is_on(self, host: str) -> None:
-        self._steps.append(Step(self.clock(), "", host))
+    def is_on(self, host: str, since: float) -> None:
+        self._steps.append(Step(since, "", host))
 
     def failed(self, code: str) -> None:
         self._steps[-1].code = code

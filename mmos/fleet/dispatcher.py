@@ -53,9 +53,9 @@ class Dispatcher:
         self.by_name = {seat.name: seat for seat in seats}
         self._clock = clock
         scales = {seat.time_scale for seat in self.by_name.values()}
-        self._scale = min(scales, default=1.0)
+        self.scale = min(scales, default=1.0)
         for seat in self.by_name.values():
-            seat.pace = seat.time_scale / self._scale
+            seat.pace = seat.time_scale / self.scale
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
         self.warming, self.habits, self.upkeep = self._engine.warming, self._engine.habits, self._engine.upkeep
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
@@ -75,7 +75,7 @@ class Dispatcher:
         """Hosts where a model was unloaded for the load to come."""
         self._ordered: dict[tuple[str, str], Load] = {}
         """By host and model: loads that no call has had yet."""
-        self.notices = Notices(lambda calls: self._engine.explainer.outlooks(calls, self.now), self._scale)
+        self.notices = Notices(lambda calls: self._engine.explainer.outlooks(calls, self.now), self.scale)
         self._looks = Looks(self.by_name, self._engine, lambda: self.now, self._listed)
         self.swaps = Swaps(self._looks.at, lambda: self.now)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,7 +84,7 @@ class Dispatcher:
     @property
     def now(self) -> float:
         """In the hosts' seconds."""
-        return self._clock() * self._scale
+        return self._clock() * self.scale
 
     def number(self) -> str:
         """A name for a new call."""
@@ -106,9 +106,9 @@ class Dispatcher:
             return place.send.window or window
         return self._engine.profiles.sent(place.seat.name, place.send.model, window)
 
-    def express(self, ask: Ask, tokens: float) -> Place | None:
-        """A place for a call that has only one way, if that is clear."""
-        now = self.now
+    def express(self, ask: Ask, tokens: float, now: float) -> Place | None:
+        """A place for a call that has only one way, if that is clear. `now`: on the clock of MMOS."""
+        now *= self.scale
         send = self._express.send(ask, tokens, now)
         if send is None:
             return None
@@ -156,8 +156,8 @@ class Dispatcher:
     def standing(self) -> Standing:
         """What the fleet does now, for this process. Seconds are those of MMOS's clock."""
         now = self._engine.explainer.standing(self.now)
-        loads = (replace(load, seconds=None if load.seconds is None else load.seconds / self._scale) for load in now.loads)
-        stuck = {host: replace(halt, seconds=halt.seconds / self._scale) for host, halt in now.stuck.items()}
+        loads = (replace(load, seconds=None if load.seconds is None else load.seconds / self.scale) for load in now.loads)
+        stuck = {host: replace(halt, seconds=halt.seconds / self.scale) for host, halt in now.stuck.items()}
         return replace(now, loads=tuple(loads), stuck=stuck)
 
     def begun(self, place: Place) -> None:
@@ -176,7 +176,7 @@ class Dispatcher:
         self._leave(send.attempt)
         if place.seat.pace != 1.0:
             usage = usage.slowed(place.seat.pace)
-        now *= self._scale
+        now *= self.scale
         if self._engine.finished(send.attempt, usage, now):
             self._open.discard(send.call.id)
             if not place.express:
@@ -301,7 +301,7 @@ class Dispatcher:
         if moment is None:
             return
         loop = asyncio.get_running_loop()
-        due = loop.time() + max(0.0, moment - now) / self._scale + 1e-4
+        due = loop.time() + max(0.0, moment - now) / self.scale + 1e-4
         if self._timer is None or self._timer.when() > due:
             if self._timer is not None:
                 self._timer.cancel()
@@ -356,7 +356,7 @@ class Dispatcher:
     def _poll(self) -> None:
         """Look at hosts again and again while calls wait, or models are loaded where nobody knows whether they fit."""
         if self.census.has_choices:
-            self._looks.poll(lambda: list(self.by_name) if self._waiting else self._unsized(), self._scale)
+            self._looks.poll(lambda: list(self.by_name) if self._waiting else self._unsized(), self.scale)
 
     def _unsized(self) -> list[str]:
         """Hosts of unknown memory that load a model: when it is there, they show whether it fits."""

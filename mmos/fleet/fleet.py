@@ -191,7 +191,7 @@ class Fleet:
             vectors = await seat.host.embed(model, texts, num_ctx=window, timeouts=self._timeouts.scaled(seat.time_scale))
             return vectors, Usage(0.0, (self._clock() - since) * seat.time_scale, 0.0, 0.0)
 
-        return await self._anywhere(Ask(ChatRequest(model, (), needed), grows=True), call)
+        return await self._anywhere(Ask(ChatRequest(model, (), needed), grows=True), call, self._clock())
 
     async def _widening(self, ask: Ask) -> Reply:
         """Serve the call in the chosen window. If the host counts more tokens than MMOS did, try once more in a larger window."""
@@ -211,12 +211,12 @@ class Fleet:
         async def call(place: Place) -> tuple[Reply, Usage]:
             return await self._chat(place, ask, begun)
 
-        return await self._anywhere(ask, call)
+        return await self._anywhere(ask, call, begun)
 
-    async def _anywhere(self, ask: Ask, call: Attempt[Result]) -> Result:
+    async def _anywhere(self, ask: Ask, call: Attempt[Result], begun: float) -> Result:
         """Try one host after the other until one serves the call. The error at the end has every host's error."""
         tokens = sum(map(weigh, ask.request.messages)) + tool_tokens(ask.request)
-        place = self._dispatcher.express(ask, tokens)
+        place = self._dispatcher.express(ask, tokens, begun)
         if place is None:
             tries, wish = await self._prepare(ask, tokens)
         else:
@@ -275,7 +275,7 @@ class Fleet:
         return await self._dispatcher.take(call, (ask.request, *ask.others), ask.account)
 
     async def _attempt(self, place: Place, ask: Ask, call: Attempt[Result]) -> Result:
-        ask.account.is_on(place.seat.name)
+        ask.account.is_on(place.seat.name, place.sent / self._dispatcher.scale)
         with place:
             result, usage = await (call(place) if place.express else self._dispatcher.carry(place, call(place)))
         now = self._clock()
@@ -307,7 +307,7 @@ class Fleet:
         return seconds > 0
 
     async def _chat(self, place: Place, ask: Ask, begun: float) -> tuple[Reply, Usage]:
-        seat, placed_at = place.seat, self._clock()
+        seat, placed_at = place.seat, place.sent / self._dispatcher.scale
         cold = place.loads or not seat.is_warm(place.send.model, placed_at)
         request = ask.request_for(place.send.model)
         needed, window = request.num_ctx, self._dispatcher.window(place, request.num_ctx)

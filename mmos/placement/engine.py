@@ -52,6 +52,8 @@ BUSY_ELSEWHERE = 0.5
 NEVER = (-1, 0, float("-inf"))
 BACKLOG = 64
 """After so many express calls their figures are taken in at the latest. Many at once cost a third of one after the other."""
+SAMPLED = 4
+"""One of so many of them is learned from."""
 TIDY_SECONDS = 60.0
 
 
@@ -143,11 +145,14 @@ class Engine:
         line.learn(call, self._ledger.output(call, call.models[0]))
 
     def _catch_up(self) -> None:
-        """Take in what the last express calls show."""
+        """Take in what the last express calls show. Of many that came one after the other some are enough."""
         backlog, self._backlog = self._backlog, []
-        for flight, usage, now in backlog:
-            self._meet(flight.waiting.call, flight.sent)
-            self._ledger.learn(flight, usage, now)
+        for number, (flight, usage, now) in enumerate(backlog, 1 - len(backlog)):
+            if number % SAMPLED:  # the newest has number 0
+                self._lines.of(flight.waiting.call).flow.count(flight.sent)
+            else:
+                self._meet(flight.waiting.call, flight.sent)
+                self._ledger.learn(flight, usage, now)
 
     def way(self, call: Call) -> Way | None:
         """The way of all calls like this one. None: there are several, or the model is not in memory."""
@@ -159,8 +164,11 @@ class Engine:
 
     def express(self, call: Call, way: Way, now: float) -> Send:
         """Send a new call a way that is clear. It takes no turn from others, and no other host could do better."""
-        waiting = self._enter(call, now)
-        send = self._fly(waiting, way.copy, price(self._ledger, way.copy, waiting, now, 0.0), (), now)
+        waiting, copy = self._enter(call, now), way.copy
+        (found, lost), read = copy.prefixes.outlook(call, now), copy.read
+        tokens, others = self._ledger.output(call, copy.model), copy.host.foreign(now) if copy.host.others else 0.0
+        prices = (0.0, (call.prompt_tokens - found) * read, tokens * copy.write, found * read, lost * read, others, 0.0)
+        send = self._fly(waiting, copy, prices, (), now)
         self._ledger.flights[send.attempt].express = True
         return send
 
