@@ -10,6 +10,7 @@ from mmos.fleet.asking import Ask, Observer
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
 from mmos.placement.facts import Outlook
+from mmos.rehearsal.personas import Speed
 from mmos.testing import Host, Model, serve
 from tests.leaping import leaping, now
 
@@ -54,3 +55,15 @@ async def test_a_host_that_does_not_list_its_loaded_models_is_asked_seldom() -> 
         for number in range(4):
             await fleet.ask("mn"[number % 2], [{"role": "user", "content": "How?"}])
         assert len(host.requests.to("/api/ps")) > seen + 1
+
+
+@leaping
+async def test_a_call_to_a_model_that_may_have_been_pushed_out_does_not_wait_for_a_list_that_never_comes() -> None:
+    models = [Model.scripted(name, ["So."], repeat=True, size=2 * 10**9, speed=Speed(load_seconds=2.0)) for name in "mno"]
+    host = Host("a", models, time_scale=1.0, steady=now)
+    async with serve(host) as url, mmos.Fleet.open({"a": {"url": url}}) as fleet:
+        host.faults.add("status", path="/api/ps", status=404, error="not here")
+        for model in "mnomno":
+            begun = now()
+            await asyncio.wait_for(fleet.ask(model, [{"role": "user", "content": "How?"}]), 30)
+            assert now() - begun < 10

@@ -136,6 +136,7 @@ class Dispatcher:
         """The next place of a call that waits."""
         while call not in self._granted:
             self._waiting[call] = asyncio.get_running_loop().create_future()
+            self._set_timer(self.now)
             self._poll()
             self.notices.start()
             try:
