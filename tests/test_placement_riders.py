@@ -35,7 +35,7 @@ def test_the_model_is_in_memory_when_the_call_that_loads_it_shows_progress() -> 
     engine.submit(call(0), 0.0)
     first = boarded(engine)
     engine.progress(first.attempt, 9.0)
-    assert engine.stays("x")
+    assert engine.upkeep.stays("x")
     assert kinds(engine.decide(9.0)) == []
     assert engine.finished(first.attempt, USAGE._replace(load_seconds=8.0), 14.0)
     engine.submit(call(1), 15.0)
@@ -52,7 +52,7 @@ def test_when_the_call_that_loads_fails_the_next_one_is_the_load(how: str) -> No
     if how == "fails":
         assert engine.failed(first.attempt, None, 2.0)
     engine.withdraw("c0", 2.0)
-    assert not engine.stays("x")
+    assert not engine.upkeep.stays("x")
     assert boarded(engine, 2.0).call.id == "c1"
 
 

@@ -250,7 +250,7 @@ class Dispatcher:
                 place.recall()
             case Load():
                 return self._load(decision, now)
-            case Unload() if decision.rescue or self._engine.stays(decision.host):
+            case Unload() if decision.rescue or self._engine.upkeep.stays(decision.host):
                 self.by_name[decision.host].warm.pop(decision.model, None)
                 if not decision.rescue:
                     self._emptied.add(decision.host)

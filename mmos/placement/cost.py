@@ -36,6 +36,14 @@ def price(ledger: Ledger, copy: Copy, waiting: Waiting, now: float, ahead: float
     )
 
 
+def price_at_once(ledger: Ledger, copy: Copy, call: Call, now: float) -> Price:
+    """The terms of a new call on a copy with a free slot."""
+    (credit, lost), read = copy.prefixes.outlook(call, now), copy.read
+    written = ledger.output(call, copy.model) * copy.write
+    others = copy.host.foreign(now) if copy.host.others else 0.0
+    return 0.0, (call.prompt_tokens - credit) * read, written, credit * read, lost * read, others, 0.0
+
+
 def total(prices: Price) -> float:
     """The sum of the terms. What the cache saves is no term: it is left out of the reading."""
     return prices[0] + prices[1] + prices[2] + prices[4] + prices[5] + prices[6]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mmos.placement.copies import Copy, Flight, Plan, State
-from mmos.placement.cost import Price, price, terms, work
+from mmos.placement.cost import Price, price, price_at_once, terms, work
 from mmos.placement.estimates import Estimates
 from mmos.placement.explaining import Explainer, others
 from mmos.placement.facts import (
@@ -164,11 +164,8 @@ class Engine:
 
     def express(self, call: Call, way: Way, now: float) -> Send:
         """Send a new call a way that is clear. It takes no turn from others, and no other host could do better."""
-        waiting, copy = self._enter(call, now), way.copy
-        (found, lost), read = copy.prefixes.outlook(call, now), copy.read
-        tokens, others = self._ledger.output(call, copy.model), copy.host.foreign(now) if copy.host.others else 0.0
-        prices = (0.0, (call.prompt_tokens - found) * read, tokens * copy.write, found * read, lost * read, others, 0.0)
-        send = self._fly(waiting, copy, prices, (), now)
+        waiting = self._enter(call, now)
+        send = self._fly(waiting, way.copy, price_at_once(self._ledger, way.copy, call, now), (), now)
         self._ledger.flights[send.attempt].express = True
         return send
 
@@ -194,10 +191,6 @@ class Engine:
         send = self._send(Choice(line.first, copy, price(self._ledger, copy, line.first, now, 0.0)), now)
         self._ledger.flights[send.attempt].rider = True
         return send
-
-    def stays(self, host: str) -> bool:
-        """Whether a model stays in the memory of a host when those that were ordered to leave have left."""
-        return any(copy.state is not State.UNLOADING for copy in self._ledger.hosts[host].residents)
 
     def _release(self, attempt: int, now: float) -> Flight | None:
         flight = self._ledger.release(attempt, now)

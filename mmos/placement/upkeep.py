@@ -47,6 +47,10 @@ class Upkeep:
         if first is not None and first.closed_until > now:
             first.breaker.until = first.host.breaker.until = now
 
+    def stays(self, host: str) -> bool:
+        """Whether a model stays in the memory of a host when those that were ordered to leave have left."""
+        return any(copy.state is not State.UNLOADING for copy in self._ledger.hosts[host].residents)
+
     def loaded(self, host: str, model: str, seconds: float, now: float) -> None:
         """A load that was ordered has ended."""
         there = self._ledger.hosts[host]
