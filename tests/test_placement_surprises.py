@@ -57,8 +57,8 @@ def ride(engine: Engine, order: Load) -> int:
     return rider.attempt
 
 
-def test_a_call_waits_a_moment_when_its_model_may_have_been_pushed_out() -> None:
-    """The host has loaded a model beside another one, of which nobody knows whether it is still there."""
+def doubtful() -> Engine:
+    """A call waits for a model beside which the host has just loaded another one."""
     engine = Engine([Machine("one")])
     engine.installed("one", {"s": SMALL, "t": SMALL})
     hold(engine, "one", "s")
@@ -66,6 +66,12 @@ def test_a_call_waits_a_moment_when_its_model_may_have_been_pushed_out() -> None
     [order] = [decision for decision in engine.decide(1.0) if isinstance(decision, Load)]
     ride(engine, order)
     engine.submit(Call("s1", ("s",), 500), 2.0)
+    return engine
+
+
+def test_a_call_waits_a_moment_when_its_model_may_have_been_pushed_out() -> None:
+    """The host has loaded a model beside another one, of which nobody knows whether it is still there."""
+    engine = doubtful()
     assert sent(engine.decide(2.0)) == []
     engine.resident("one", [Resident("s", SMALL.weights), Resident("t", SMALL.weights)], 2.1)
     assert sent(engine.decide(2.1)) == [("s1", "one")]
@@ -74,12 +80,6 @@ def test_a_call_waits_a_moment_when_its_model_may_have_been_pushed_out() -> None
 
 
 def test_a_host_that_does_not_list_its_models_gets_the_call_after_a_second() -> None:
-    engine = Engine([Machine("one")])
-    engine.installed("one", {"s": SMALL, "t": SMALL})
-    hold(engine, "one", "s")
-    engine.submit(Call("t1", ("t",), 500), 1.0)
-    [order] = [decision for decision in engine.decide(1.0) if isinstance(decision, Load)]
-    ride(engine, order)
-    engine.submit(Call("s1", ("s",), 500), 2.0)
+    engine = doubtful()
     assert sent(engine.decide(2.9)) == []
     assert sent(engine.decide(3.1)) == [("s1", "one")]

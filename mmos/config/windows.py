@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mmos.names import canonical
 
@@ -11,6 +12,11 @@ DEFAULT_WINDOW = 8192
 LOAD_OPTIONS = frozenset({"num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"})
 """Options that a host loads a model with, besides the window. With others, it loads the model again."""
 _ANYWHERE = ""
+
+
+def load_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that a host loads a model with."""
+    return {name: options[name] for name in LOAD_OPTIONS & options.keys()} if options else {}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mmos.fleet.account import Account
 from mmos.fleet.notices import OnWait
 from mmos.hosts.face import ChatRequest, OnToken
 from mmos.names import canonical
-from mmos.placement.facts import Call, Limit
+from mmos.placement.facts import Call, Limit, talk
 
 
 class Observer:
@@ -87,7 +87,7 @@ class Ask:
             session=self.session,
             group=self.group,
             kind=self.kind,
-            blocks=((hash(self.session), tokens),) if self.session else (),
+            blocks=talk(self.session, tokens),
             urgent=self.urgent,
             strategy=self.strategy,
             limits=self.limits,

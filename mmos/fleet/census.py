@@ -22,6 +22,8 @@ UNKNOWN_SIZE = 5e9
 """The bytes that MMOS plans for a model whose size it does not know."""
 
 NEVER = float("-inf")
+CENSUS_SECONDS = 60.0
+"""A list of the models of a host that is older than that is renewed before it is used."""
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, 
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from mmos.config.windows import LOAD_OPTIONS, Windows
+from mmos.config.windows import Windows, load_options
 from mmos.errors import HostError, HostTimeout, HostUnreachable
 from mmos.fleet.account import Account
 from mmos.fleet.asking import Ask
@@ -121,8 +121,7 @@ class Dispatcher:
     async def take(self, call: Call, requests: Sequence[ChatRequest], account: Account) -> Place:
         """A place for the call, as soon as the engine gives it one. `requests`: the call to each of its models."""
         for model, request in zip(call.models, requests, strict=True):
-            options = {name: request.options[name] for name in LOAD_OPTIONS & request.options.keys()} if request.options else {}
-            self._names[model] = request.model, options
+            self._names[model] = request.model, load_options(request.options)
         now = self.now
         self._engine.upkeep.insist(call, now)
         self._engine.submit(call, now)

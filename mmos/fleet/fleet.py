@@ -15,6 +15,7 @@ from mmos.config.windows import Windows
 from mmos.errors import HostError, HostTimeout, ModelMissing, UsageError, WindowExceeded
 from mmos.fleet import arguments, refusals
 from mmos.fleet.asking import Ask, Listener
+from mmos.fleet.census import CENSUS_SECONDS
 from mmos.fleet.counts import MISCOUNT, Counts, window_for
 from mmos.fleet.delay import Delay, delay_of
 from mmos.fleet.dispatcher import Dispatcher
@@ -36,8 +37,6 @@ from mmos.names import canonical
 from mmos.placement.facts import Call, Standing, Standstill, Usage
 from mmos.placement.profiles import SMALLEST
 from mmos.prompting.budget import estimate, weigh
-
-CENSUS_SECONDS = 60.0
 
 MANUAL = "manual"
 """The GPU strategy with which a call has only one host at a time, as configured."""

@@ -22,9 +22,9 @@ LONGEST_BACKOFF = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds of the host's time. A busy host may ask for more."""
 
-TOO_MANY = 429
 LONGEST_ASKED = 600.0
 """A host that asks for a longer pause counts as one that does not work."""
+TOO_MANY = 429
 """The status of a server that limits how many requests a client makes."""
 
 TEMPLATE = 16384

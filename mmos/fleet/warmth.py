@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmos.config.windows import LOAD_OPTIONS
-from mmos.fleet.census import NEVER
-from mmos.fleet.dispatcher import LISTED_SECONDS, Dispatcher
+from mmos.config.windows import load_options
+from mmos.fleet.census import CENSUS_SECONDS, NEVER
+from mmos.fleet.dispatcher import Dispatcher
 from mmos.fleet.keeping import hour
 from mmos.fleet.seats import find
 from mmos.names import canonical
@@ -101,11 +101,11 @@ class Warmth:
         await self._count()
         known = [(wish, hosts) for wish in wishes() if (hosts := self._having(wish))]
         calls = [await self._expected(wish, hosts) for wish, hosts in known]
-        names = {canonical(wish.model): (wish.model, _of_load(wish.options)) for wish, _ in known}
+        names = {canonical(wish.model): (wish.model, load_options(wish.options)) for wish, _ in known}
         self._dispatcher.expect(job, calls, names)
 
     async def _count(self) -> None:
-        since, census = self._clock() - LISTED_SECONDS, self._dispatcher.census
+        since, census = self._clock() - CENSUS_SECONDS, self._dispatcher.census
         stale = [seat for seat in self._dispatcher.by_name.values() if seat.counted_at <= since]
         tasks = {asyncio.get_running_loop().create_task(census.count(seat, since)) for seat in stale}
         for task in tasks:  # a host that takes longer is there for the next wish
@@ -132,7 +132,3 @@ class Warmth:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _of_load(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in LOAD_OPTIONS & options.keys()}

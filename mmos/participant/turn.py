@@ -82,11 +82,7 @@ class Turn:
     async def take(self) -> None:
         """Ask the first model of the role that a host can serve, and record the reply."""
         self.scope.check_turns()
-        if not self.member.others:
-            self._in_order()
-            await self._take()
-            return
-        turns = [replace(self, member=choice) for choice in self._in_order()]
+        turns = [self if choice is self.member else replace(self, member=choice) for choice in self._in_order()]
         for turn, following in pairwise(turns):
             if await turn._is_taken():
                 return
@@ -97,10 +93,9 @@ class Turn:
 
     def _in_order(self) -> list[Member]:
         """The role with each of its models: first the one that answers in time. Raises when the call is refused."""
-        left = self.scope.seconds_left
+        members, left = list(self.member.choices), self.scope.seconds_left
         if not may_degrade(self.degrade, left):
-            return list(self.member.choices)
-        members = list(self.member.choices)
+            return members
         delays = [self.models.delay(member.role.model, member.role.servers) for member in members]
         place = choose(self.degrade, delays, left)
         if place is None:

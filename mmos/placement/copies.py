@@ -111,7 +111,12 @@ class Copy:
     @property
     def is_coming(self) -> bool:
         """Whether it is being loaded, or will be."""
-        return self.state is State.LOADING or (self.host.plan is not None and self.host.plan.copy is self)
+        return self.state is State.LOADING or self.is_planned
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the plan of its host is to load it."""
+        return self.host.plan is not None and self.host.plan.copy is self
 
     @property
     def closed_until(self) -> float:

@@ -22,6 +22,7 @@ from mmos.placement.facts import (
     Send,
     Settings,
     Usage,
+    talk,
 )
 from mmos.placement.habits import Habits
 from mmos.placement.keeping import Keeping
@@ -117,7 +118,7 @@ class Engine:
     def submit(self, call: Call, now: float) -> None:
         """A call wants a host. A call that waits again after a failure may bring other hosts and keeps its turn."""
         if call.session and not call.blocks:
-            call = call._replace(blocks=((hash(call.session), call.prompt_tokens),))
+            call = call._replace(blocks=talk(call.session, call.prompt_tokens))
         known = self._calls.get(call.id)
         if known is not None:
             if known.line is not None:

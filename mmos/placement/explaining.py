@@ -72,12 +72,6 @@ def _against(chosen: Price, other: Price) -> Literal["busy", "cache", "slower"]:
     return "cache" if reading > writing and chosen[3] > other[3] else "slower"
 
 
-def outlooks(ledger: Ledger, loader: Loader, calls: Iterable[Waiting], now: float) -> dict[str, Outlook]:
-    """What calls can expect that wait in a line or on a host."""
-    found = ((waiting.call.id, _outlook(ledger, loader, waiting, now)) for waiting in calls)
-    return {call: outlook for call, outlook in found if outlook is not None}
-
-
 def _outlook(ledger: Ledger, loader: Loader, waiting: Waiting, now: float) -> Outlook | None:
     if waiting.line is None:
         flight = ledger.flights.get(waiting.attempt)
@@ -112,15 +106,6 @@ def _part(copy: Copy, now: float) -> float:
     return min(NEARLY_DONE, max(0.0, 1.0 - (copy.ready - now) / copy.load)) if copy.load > 0 else 0.0
 
 
-def standing(ledger: Ledger, lines: Iterable[Line], now: float) -> Standing:
-    """The loads that have not ended, and how many calls wait for each model."""
-    waiting: Counter[str] = Counter()
-    for line in lines:
-        if len(line):
-            waiting[line.kind[0][0]] += len(line)
-    return Standing(tuple(_planned(ledger, now)), waiting, standstills(ledger, now))
-
-
 def standstills(ledger: Ledger, now: float) -> dict[str, Standstill]:
     """The hosts that load no more."""
     breakers = {name: host.breaker for name, host in ledger.hosts.items()}
@@ -146,8 +131,10 @@ class Explainer:
     loader: Callable[[float], Loader]
 
     def outlooks(self, calls: Iterable[str], now: float) -> dict[str, Outlook]:
-        """What each of these calls can expect, without those that do not wait."""
-        return outlooks(self.ledger, self.loader(now), (self.calls[call] for call in calls if call in self.calls), now)
+        """What each of these calls can expect that waits in a line or on a host."""
+        loader = self.loader(now)
+        found = {call: _outlook(self.ledger, loader, self.calls[call], now) for call in calls if call in self.calls}
+        return {call: outlook for call, outlook in found.items() if outlook is not None}
 
     def ahead(self, call: str) -> int:
         """How many calls are before a call in its line."""
@@ -155,7 +142,12 @@ class Explainer:
         return 0 if waiting.line is None else waiting.line.position(waiting)
 
     def standing(self, now: float) -> Standing:
-        return standing(self.ledger, self.lines.values(), now)
+        """The loads that have not ended, and how many calls wait for each model."""
+        waiting: Counter[str] = Counter()
+        for line in self.lines.values():
+            if len(line):
+                waiting[line.kind[0][0]] += len(line)
+        return Standing(tuple(_planned(self.ledger, now)), waiting, standstills(self.ledger, now))
 
     def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
         """How long a new call would wait. None: nobody knows."""

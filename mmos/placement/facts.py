@@ -31,6 +31,11 @@ class Limit:
     """Whether a call beyond it is refused. If not, it waits."""
 
 
+def talk(session: str, tokens: float) -> tuple[Mark, ...]:
+    """The beginning that the calls of a session share, as far as nothing is known of their texts."""
+    return ((hash(session), tokens),) if session else ()
+
+
 class Call(NamedTuple):
     """A call to a model, as far as its place depends on it."""
 

@@ -151,6 +151,10 @@ class Lines(dict[Kind, Line]):
             line = self[kind] = Line(kind, Flow(self._memory))
         return line
 
+    def want(self, model: str, host: str) -> bool:
+        """Whether a call waits that a model on a host could serve."""
+        return any(len(line) and model in line.kind[0] and line.allows(host) for line in self.values())
+
     def forget(self, now: float) -> list[Line]:
         """Forget the lines that nobody uses any more, and return them."""
         quiet = [line for line in self.values() if not len(line) and line.flow.rate(now) < QUIET]

@@ -92,8 +92,7 @@ class Plans:
 
     def _end_of(self, copy: Copy) -> None:
         """The load of a copy is over. Another one may be planned there."""
-        plan = copy.host.plan
-        if plan is not None and plan.copy is copy:
+        if copy.is_planned:
             self.end(copy.host)
 
     def steps(self, lines: Iterable[Line], now: float) -> Iterator[Load | Unload]:

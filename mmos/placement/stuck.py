@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from mmos.placement.copies import Copy, Flight, Host, State
 from mmos.placement.facts import Unload
 from mmos.placement.health import Stuck
 from mmos.placement.ledger import Ledger
-from mmos.placement.lines import Kind, Line
+from mmos.placement.lines import Lines
 from mmos.placement.overdue import elsewhere
 from mmos.placement.plans import Plans
 
@@ -32,7 +32,7 @@ class StuckHosts:
     Then it loads nothing, but lists its models and serves those that it holds. It goes on when any model is unloaded. See issue 17408 of Ollama.
     """
 
-    def __init__(self, ledger: Ledger, plans: Plans, lines: Mapping[Kind, Line], looks: dict[str, None]) -> None:
+    def __init__(self, ledger: Ledger, plans: Plans, lines: Lines, looks: dict[str, None]) -> None:
         self._ledger = ledger
         self._plans = plans
         self._lines = lines
@@ -165,13 +165,13 @@ class StuckHosts:
         if not (host.machine.unloads and host.obeys):
             return ""
         copies = [copy for copy in host.copies.values() if copy.state is State.RESIDENT and not copy.pinned and copy.model != stuck.model]
-        idle = sorted((copy for copy in copies if not copy.flights), key=lambda copy: (not copy.leaving, self._is_wanted(copy), copy.heard))
+        idle = sorted(
+            (copy for copy in copies if not copy.flights),
+            key=lambda copy: (not copy.leaving, self._lines.want(copy.model, copy.host.name), copy.heard),
+        )
         if idle or stuck.foreign:
             return idle[0].model if idle else stuck.foreign[0]
         if host.plan is not None and copies and not any(copy.leaving for copy in copies):
             min(copies, key=lambda copy: len(copy.flights)).leaving = True  # its calls end, and no more come
             self._ledger.epoch += 1
         return ""
-
-    def _is_wanted(self, copy: Copy) -> bool:
-        return any(len(line) and copy.model in line.kind[0] and line.allows(copy.host.name) for line in self._lines.values())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from mmos.placement.allowances import against, too_small
 from mmos.placement.copies import Copy, Flight, State
 from mmos.placement.facts import Call, Failure
 from mmos.placement.health import NOT_THE_HOST, REFUSED
 from mmos.placement.ledger import Ledger
-from mmos.placement.lines import Kind, Line
+from mmos.placement.lines import Lines
 from mmos.placement.loading import MUCH_SLOWER
 from mmos.placement.plans import Plans
 from mmos.placement.sending import Sender
@@ -18,7 +18,7 @@ from mmos.placement.sending import Sender
 class Upkeep:
     """The part of the engine that knows loads without calls, and failures."""
 
-    def __init__(self, ledger: Ledger, plans: Plans, sender: Sender, lines: Mapping[Kind, Line], looks: dict[str, None]) -> None:
+    def __init__(self, ledger: Ledger, plans: Plans, sender: Sender, lines: Lines, looks: dict[str, None]) -> None:
         self._ledger = ledger
         self._plans = plans
         self._sender = sender
@@ -73,7 +73,6 @@ class Upkeep:
         if copy is not None:
             self._ledger.turn(copy, State.ABSENT, now)
             self.fault(copy, failure, now, None)
-            self._looks[host] = None
 
     def unloaded(self, host: str, model: str, now: float, *, done: bool = True) -> None:
         """An unload that was ordered has ended. `done`: the model is gone. If not, the host did not answer."""
@@ -148,7 +147,7 @@ class Upkeep:
         if flight is None or not flight.rider or flight.copy.state is not State.LOADING:
             return False
         copy = flight.copy
-        copy.outlived = len(copy.flights) > 1 or self._is_wanted(copy) or copy.ready - now <= copy.load / 2
+        copy.outlived = len(copy.flights) > 1 or self._lines.want(copy.model, copy.host.name) or copy.ready - now <= copy.load / 2
         return copy.outlived
 
     def lost(self, host: str, model: str, now: float) -> None:
@@ -169,10 +168,7 @@ class Upkeep:
         """Whether nobody waits for the model that a host loads, and somebody for one that it could load."""
         there = self._ledger.hosts[host]
         loading = [copy for copy in there.residents if copy.state is State.LOADING]
-        if not loading or any(copy.flights or self._is_wanted(copy) for copy in loading):
+        if not loading or any(copy.flights or self._lines.want(copy.model, copy.host.name) for copy in loading):
             return False
         lines = [line for line in self._lines.values() if len(line) and line.allows(host) and not line.kind[4]]
         return any(not there.copies.keys().isdisjoint(line.kind[0]) and not self._sender.servers(line, now) for line in lines)
-
-    def _is_wanted(self, copy: Copy) -> bool:
-        return any(len(line) and copy.model in line.kind[0] and line.allows(copy.host.name) for line in self._lines.values())

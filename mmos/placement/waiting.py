@@ -35,8 +35,8 @@ def expected_wait(ledger: Ledger, lines: Iterable[Line], model: str, hosts: Coll
 def _until_loaded(copy: Copy, now: float) -> float:
     """Seconds until a model could be loaded: its host is open again, the load before it has ended, the models that must leave are idle. Infinite: it does not fit."""
     plan = copy.host.plan
-    if plan is not None and plan.copy is copy:
-        return max(0.0, plan.copy.ready - now)
+    if copy.is_planned:
+        return max(0.0, copy.ready - now)
     begins = max(0.0, copy.closed_until - now, plan.copy.ready - now if plan is not None else 0.0)
     return max(begins, _drained(copy, now)) + copy.load
 

@@ -73,7 +73,7 @@ class Warming:
     def is_there(self, call: Expected, now: float) -> bool:
         """Whether a model of it is in memory, or will soon be, on a host that works."""
         copies = self._ledger.having(call.models, call.hosts)
-        return any(copy.closed_until <= now and (self._is_planned(copy) or (copy.serves and copy.holds(call.window))) for copy in copies)
+        return any(copy.closed_until <= now and (copy.is_planned or (copy.serves and copy.holds(call.window))) for copy in copies)
 
     def adopt(self, loader: Loader, now: float) -> None:
         """Plan the loads that are worth it, the surest first."""
@@ -84,9 +84,6 @@ class Warming:
                 self._plans.adopt(plan, now)
         self._again = now + AGAIN if missing else math.inf
         self._weighed = self._state()
-
-    def _is_planned(self, copy: Copy) -> bool:
-        return copy.host.plan is not None and copy.host.plan.copy is copy
 
     def _best(self, loader: Loader, call: Expected, calls: Sequence[Expected]) -> Plan | None:
         found = []
