@@ -185,9 +185,9 @@ class Execution:
         raise ToolUnknownOutcome(self._templates.fill("cut_off_call", answer=answer))
 
     async def persist(self, go_on: Next) -> str:
-        """Write a call to the journal before its effects."""
+        """Write a call to the journal, and to the disk, before its effects."""
         if self.chosen.effects:
-            await self.scope.durable()
+            await self.scope.durable(on_disk=True)
         return await go_on(self)
 
     async def limit_time(self, go_on: Next) -> str:

@@ -141,8 +141,9 @@ class Scope:
         if self.listener is not None:
             self.listener(Hint(kind, self.role, self.lane, text, self.depth, outlook))
 
-    async def durable(self) -> None:
-        await self.journal.durable(self.run)
+    async def durable(self, *, on_disk: bool = False) -> None:
+        """Return when the run so far survives the death of the process; with `on_disk`, also a power cut."""
+        await self.journal.durable(self.run, on_disk=on_disk)
 
     @property
     def exchange(self) -> Lane:

@@ -23,11 +23,9 @@ class Tuning:
     """How a journal writes. The defaults suit one machine with reliable power."""
 
     synchronous: Literal["normal", "full"] = "normal"
-    """`normal` survives the death of the process. `full` also survives a power cut, and costs one more disk flush for each commit."""
-    linger: float = 0.05
+    """`normal` survives the death of the process. `full` also survives a power cut, and flushes the disk in each commit, not only before a call with effects."""
+    linger: float = 0.002
     """Seconds that entries wait for more entries before a commit, if no caller waits for them."""
-    linger_followed: float = 0.005
-    """The same while there are followers, which should see events as they happen."""
     patience: float = 30.0
     """Seconds that a write waits while other processes hold the file."""
     give_way_after: float = 0.01

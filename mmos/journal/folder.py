@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import orjson
 
 from mmos.errors import StateError
+from mmos.files import NO_FOLLOW
+
+if sys.platform == "darwin":
+    import fcntl
 
 _NAMES = (
     "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness",
@@ -36,6 +41,23 @@ def check(folder: Path) -> None:
             continue
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise _wrong(folder / name, "a symbolic link" if stat.S_ISLNK(mode) else "not a file")
+
+
+def flush(path: Path) -> None:
+    """Make the disk keep a file, or the names in a folder."""
+    if sys.platform == "win32":
+        if path.is_dir():
+            return  # Windows keeps names by itself
+        handle = os.open(path, os.O_RDWR)  # it flushes only a file that may be written
+    else:
+        handle = os.open(path, os.O_RDONLY | NO_FOLLOW)
+    try:
+        if sys.platform == "darwin":
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)  # fsync alone leaves it in the memory of the drive
+        else:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _wrong(path: Path, what: str) -> StateError:

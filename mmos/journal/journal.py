@@ -99,10 +99,13 @@ class Journal:
         self._writer.put(self._store.line(entry))
         return entry
 
-    async def durable(self, run: str | None = None) -> None:
-        """Return when all entries so far are committed. Raises if entries of this run (without `run`: of any run) could not be written."""
+    async def durable(self, run: str | None = None, *, on_disk: bool = False) -> None:
+        """Return when all entries so far are committed. Raises if entries of this run (without `run`: of any run) could not be written.
+
+        A commit survives the death of the process. With `on_disk`, the entries also survive a power cut.
+        """
         self._check_open()
-        await self._writer.durable(run)
+        await self._writer.durable(run, on_disk=on_disk)
 
     async def decide(self, kinds: Collection[str], choose: Choose, *, thread: str | None = None, run: str | None = None) -> list[Entry]:
         """Read the entries of these kinds and append what `choose` returns, with no other write in between.

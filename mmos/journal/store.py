@@ -14,7 +14,7 @@ from mmos.errors import StateBusy, StateDamaged, StateFull
 from mmos.events import Entry, Event
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
-from mmos.journal.folder import check, make
+from mmos.journal.folder import check, flush, make
 from mmos.journal.process import FileLock, Processes
 from mmos.journal.rows import Line, Rows, read_pieces, writing
 from mmos.journal.schema import LISTING, ONLY_LISTING
@@ -70,6 +70,8 @@ class Store:
         self._lock: FileLock | None = None
         self._open: sqlite3.Connection | None = None
         self._seen = -1
+        self._is_listed = False
+        """Whether the disk has the names of the files."""
         self._rows = Rows(tuning.remembered)
 
     # ---------------------------------------------------------------- open and close
@@ -127,6 +129,17 @@ class Store:
 
     def _insert(self, lines: Sequence[Line]) -> None:
         self._rows.insert(self._database, lines)
+
+    def flush(self) -> None:
+        """Make the disk keep what is committed. Until then it may be only in the memory of the machine."""
+        if self._folder is None:
+            return
+        with faults.told(self.path):
+            # What is not in this file any more, SQLite has flushed with the main file. It holds no locks on this one, so closing it drops none.
+            flush(self.path.with_name(f"{self.path.name}-wal"))
+            if not self._is_listed:
+                flush(self._folder)
+                self._is_listed = True
 
     def decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
         return self._patiently(lambda: self._decide(query, choose, clock))

@@ -42,6 +42,8 @@ class Writer:
         self._asked = False
         self._latest: Future[Any] | None = None
         self._commit: Future[None] | None = None
+        self._settled: tuple[Future[None], asyncio.Future[None]] | None = None
+        """The newest commit that a caller waits for."""
         self._guard: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------- on the loop
@@ -49,8 +51,7 @@ class Writer:
     def put(self, line: Line) -> None:
         self._waiting.append(line)
         if self._timer is None:
-            linger = self._tuning.linger_followed if self.followed else self._tuning.linger
-            self._timer = self._loop.call_later(linger, self.hand_over)
+            self._timer = self._loop.call_later(self._tuning.linger, self.hand_over)
 
     def hand_over(self) -> None:
         if self._timer is not None:
@@ -64,9 +65,12 @@ class Writer:
             self._asked = True
             self._commit = self._submit(self._write)
 
-    async def durable(self, run: str | None = None) -> None:
-        """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written."""
-        await self.settle()
+    async def durable(self, run: str | None = None, *, on_disk: bool = False) -> None:
+        """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written.
+
+        `on_disk`: also survive a power cut.
+        """
+        await (self.do(self._store.flush) if on_disk else self.settle())
         for name in [*self.lost] if run is None else [run]:
             if name in self.lost:
                 self._told.add(name)
@@ -96,8 +100,14 @@ class Writer:
 
     async def settle(self) -> None:
         self.hand_over()
-        if self._commit is not None:
-            await self._result(self._commit)
+        job = self._commit
+        if job is None or job.done():
+            if job is not None:
+                job.result()
+            return
+        if self._settled is None or self._settled[0] is not job:
+            self._settled = job, asyncio.wrap_future(job)  # one for all callers: each would wake the loop
+        await asyncio.shield(self._settled[1])
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         job = self._thread.submit(work)

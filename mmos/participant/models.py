@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
-from mmos.errors import HostError, WindowExceeded
+from mmos.errors import HostError, StateError, WindowExceeded
 from mmos.fleet.asking import Ask
 from mmos.fleet.delay import Delay
 from mmos.fleet.refusals import overdue
@@ -92,9 +93,11 @@ class Rescue(Wrapper):
 
 
 class Record(Wrapper):
-    """Writes a request to the journal before it goes out."""
+    """Writes a request to the journal before it goes out. What the request builds on is durable by then."""
 
     async def serve(self, ask: RunAsk) -> Reply:
+        with suppress(StateError):  # the run goes on when it cannot be kept, and its answer has a warning
+            await ask.observer.scope.durable()
         ask.observer.record_request()
         try:
             return await self.models.serve(ask)
