@@ -65,6 +65,10 @@ bench-fleet *arguments:
 bench-faults *arguments:
     {{bin}}/python scripts/bench_faults.py {{arguments}}
 
+# Kill a run at random instants, and count what is done twice when it is resumed.
+bench-kills *arguments:
+    {{bin}}/python scripts/bench_kills.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
