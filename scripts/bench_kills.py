@@ -24,6 +24,7 @@ from typing import Literal
 from bench.killed import ANSWER, EFFECTS, IN_STEPS, Ledger, config_for, models, tools
 
 import mmos
+from mmos.events import RunFinished
 from mmos.testing import Host, serve
 
 Disk = Literal["usual", "slow", "full"]
@@ -161,7 +162,7 @@ class Case:
                 tally.too_late += bool(runs)
                 return
             ended = await app.journal.read(run=runs[0].run, kinds=("run_finished",))
-            if ended and ended[-1].event.status == "answered":
+            if any(isinstance(entry.event, RunFinished) and entry.event.status == "answered" for entry in ended):
                 tally.too_late += 1
                 return
             first = asyncio.create_task(self._first_request(before, begin))

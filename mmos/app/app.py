@@ -1,11 +1,10 @@
-"""Runs tasks, resumes and streams them, and keeps the conversations of their threads."""
+"""Runs tasks, resumes and streams them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,19 @@ from typing import Any
 from mmos.app import checks, wiring
 from mmos.app.answer import Answer
 from mmos.app.lifecycle import RunOptions, Watch, carry
+from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config
-from mmos.errors import NotFound, UsageError
-from mmos.events import (
-    ConfigKept,
-    Entry,
-    Event,
-    LaneOpened,
-    ModelLearned,
-    ModelReplied,
-    QuestionAnswered,
-    RunResumed,
-    RunStarted,
-    RunWithdrawn,
-    ThreadNamed,
-)
+from mmos.errors import UsageError
+from mmos.events import ConfigKept, LaneOpened, ModelLearned, ModelReplied, RunStarted
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal, is_id, new_id
+from mmos.journal import Journal, new_id
 from mmos.messages import File, Message, clean
 from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
@@ -50,16 +38,12 @@ from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
-from mmos.views.listing import check_name, find_run, thread_named
 from mmos.views.run import RunView
-
-MOST_CONVERSATIONS = 256
-"""The most conversations that an app keeps in memory. It reads others from the journal again."""
 
 MOST_CASTS = 16
 
 
-class App:
+class App(Records):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.
@@ -75,9 +59,9 @@ class App:
         trials: Sequence[Card] = (),
         rehearsed: bool = False,
     ) -> None:
+        super().__init__(journal)
         self.config = config
         self.fleet = fleet
-        self.journal = journal
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         shares = config.orchestration.fleet.quotas
@@ -86,9 +70,6 @@ class App:
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._has_recalled = False
         """Whether it has read what earlier runs learned of models."""
-        self._conversations: dict[str, Conversation] = {}
-        self._threads: dict[str, str] = {}
-        self._at_work: set[str] = set()
         self._roll = RollCall(fleet)
         self._casts: dict[Any, Cast] = {}
         self._limits = wiring.limits_of(config)
@@ -182,45 +163,6 @@ class App:
         await carry(participants, scope, self._roll)
         return Answer.of(scope.view)
 
-    async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
-        """Answer a question of a run. `resume` then continues the run, and has an example.
-
-        Args:
-            run: The id of the run, or its first or last characters.
-            text: The answer.
-            question: The id of the question. None: the open one.
-        """
-        run = await self.find(run)
-
-        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            view = RunView.of(entries)
-            event = view.open_question if question is None else view.questions.get(question)
-            if event is None:
-                raise UsageError(f"Run {run} has no open question." if question is None else f"Run {run} has no question {question!r}.")
-            if event.question in view.answers:
-                raise UsageError(f"Question {event.question} of run {run} already has an answer.")
-            return [(run, entries[0].thread, QuestionAnswered(event.question, clean(text)))]
-
-        await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
-
-    async def files_of(self, run: str) -> tuple[File, ...]:
-        """The files that were attached to the task of a run. `run` is its whole id."""
-        return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
-
-    async def withdraw(self, run: str) -> None:
-        """Remove an ended run from its thread's history, so that the user can ask again. The record of the run stays.
-
-        `run` is its id, or its first or last characters.
-        """
-        run = await self.find(run)
-        if run in self._at_work:
-            raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
-        thread = (await self.journal.read(run=run, limit=1))[0].thread
-        entry = self.journal.append(run, thread, RunWithdrawn())
-        if thread in self._conversations:
-            self._conversations[thread].apply(entry)
-        await self.journal.durable(run)
-
     def stream(
         self,
         task: str,
@@ -275,23 +217,12 @@ class App:
 
     # ---------------------------------------------------------------- parts of a run
 
-    @contextmanager
-    def _working(self, run: str) -> Iterator[None]:
-        """Make sure that only one task of this process works on a run."""
-        if run in self._at_work:
-            raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
-        self._at_work.add(run)
-        try:
-            yield
-        finally:
-            self._at_work.discard(run)
-
     def cast(self, options: RunOptions) -> Cast:
         """Every role with its model, system text and tools, for a run with these options."""
         changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
         key = (*changes, options.system, options.role_only, options.model, options.gpu)
         if key not in self._casts:
-            _limit(self._casts, MOST_CASTS)
+            limit(self._casts, MOST_CASTS)
             self._casts[key] = self._cast(options)
         return self._casts[key]
 
@@ -335,66 +266,6 @@ class App:
             strategy=options.gpu_strategy or "",
         )  # fmt: skip
 
-    async def _claim(self, run: str, thread: str) -> None:
-        """Record that this process resumes a run. Fails if another process works on it."""
-
-        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            if not entries:
-                raise NotFound(f"Run {run} has been deleted.")
-            view = RunView.of(entries)
-            if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
-                raise UsageError(f"Run {run} is still at work in another process.")
-            if view.status == "answered":
-                raise UsageError(f"Run {run} already has an answer.", next_step=f"See mmos runs show {run}.")
-            return [(run, thread, RunResumed(self.journal.process))]
-
-        await self.journal.decide(("run_started", "run_resumed", "run_finished"), choose, run=run)
-
-    async def _conversation(self, thread: str) -> Conversation:
-        """The conversation of a thread. Runs of this app extend it. It is built again only if another process has written to the thread."""
-        conversation = self._conversations.get(thread)
-        if conversation is not None:
-            ends = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=conversation.newest)
-            if conversation.knows(ends):
-                return conversation
-        _limit(self._conversations, MOST_CONVERSATIONS)
-        conversation = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
-        return conversation
-
-    # ---------------------------------------------------------------- names
-
-    async def find(self, run: str) -> str:
-        """Return the whole id of a run. `run` is its id, or its first or last characters. Raises `NotFound` if there is no such run."""
-        if is_id(run) and await self.journal.read(run=run, limit=1):
-            return run
-        return find_run(await self.journal.read(kinds=("run_started",)), run)
-
-    async def _thread(self, name: str) -> str:
-        """The id of a thread by name or id. If several processes ask for the same new name at once, only one creates it."""
-        name = clean(name)
-        check_name(name)
-        if name in self._threads:
-            return self._threads[name]
-        if is_id(name):
-            return name
-        thread = ""
-
-        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            nonlocal thread
-            thread = thread_named(entries, name) or new_id()
-            return [] if any(entry.thread == thread for entry in entries) else [("", thread, ThreadNamed(name))]
-
-        await self.journal.decide(("thread_named",), choose)
-        _limit(self._threads, MOST_CONVERSATIONS)
-        self._threads[name] = thread
-        return thread
-
 
 def _message(task: str, files: Iterable[str | Path | File]) -> Message:
     return Message("user", clean(task), files=tuple(file if isinstance(file, File) else read(file) for file in files))
-
-
-def _limit(cache: dict[Any, Any], most: int) -> None:
-    """Make room for one more by removing the oldest entries."""
-    while len(cache) >= most:
-        del cache[next(iter(cache))]
