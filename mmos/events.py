@@ -65,6 +65,25 @@ class RunResumed(Event):
 
 
 @dataclass(frozen=True)
+class Forked(Event):
+    """The first entry of a thread that has the past of another thread. Entries are not copied: whoever reads the thread reads them there."""
+
+    kind = "forked"
+    origin_thread: str
+    until: int
+    """The number of the last entry there that belongs to the past of this thread."""
+    origin: str = ""
+    """The run there that this run continues. Empty: the conversation was forked between two runs."""
+    turn: int = 0
+    """The turn of that run that this one takes again."""
+    task: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that this run has in place of those of that run."""
+    process: str = ""
+    rehearsed: bool = False
+
+
+@dataclass(frozen=True)
 class RunFinished(Event):
     kind = "run_finished"
     status: Status

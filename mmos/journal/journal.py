@@ -12,7 +12,7 @@ from typing import Self
 
 from mmos.errors import StateError, StateReadOnly, UsageError
 from mmos.events import Entry, Event
-from mmos.journal import faults
+from mmos.journal import faults, past
 from mmos.journal.connect import DEFAULTS, Tuning
 from mmos.journal.follow import Follower
 from mmos.journal.ids import new_id
@@ -21,6 +21,8 @@ from mmos.journal.store import Choose, Query, Store
 from mmos.journal.writer import Writer
 
 _PAGE = 500
+_FORKS = 4096
+"""Runs and threads of which a journal remembers whether they are forks."""
 
 
 class Journal:
@@ -36,6 +38,7 @@ class Journal:
         self._writer = Writer(self._store, tuning, self._committed)
         self._followers: set[Follower] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._forks: dict[tuple[str | None, str | None], Entry | None] = {}
         self._fault: StateError | None = None
         self._closed = False
         self._ended = False
@@ -158,9 +161,14 @@ class Journal:
         after: int = 0,
         limit: int | None = None,
     ) -> list[Entry]:
-        """The entries that match every argument, in order, including those that this journal appended before."""
-        query = Query(run, thread, kinds)
-        entries: list[Entry] = []
+        """The entries that match every argument, in order, including those that this journal appended before.
+
+        Those of a run or a thread begin with its past, if it was forked.
+        """
+        return await self._read(Query(run, thread, kinds), after, limit)
+
+    async def _read(self, query: Query, after: int, limit: int | None) -> list[Entry]:
+        entries = await self._past(query, after, limit)
         while limit is None or len(entries) < limit:
             want = _PAGE if limit is None else min(_PAGE, limit - len(entries))
             self._check_open()
@@ -170,6 +178,28 @@ class Journal:
                 break
             after = page[-1].seq
         return entries
+
+    async def _past(self, query: Query, after: int, limit: int | None) -> list[Entry]:
+        """What a forked run or thread shares with its origin."""
+        fork = await self._fork(query)
+        there = past.past(query, fork) if fork else None
+        if fork is None or there is None or there.until is None or there.until <= after:
+            return []
+        return past.adopted(await self._read(there, after, limit), fork)
+
+    async def _fork(self, query: Query) -> Entry | None:
+        """The entry with which a fork begins. It is looked up once for each run and thread."""
+        beginning = past.beginning(query)
+        if beginning is None:
+            return None
+        key = query.run, query.thread
+        if key not in self._forks:
+            if len(self._forks) >= _FORKS:
+                self._forks.clear()
+            self._check_open()
+            found = await self._writer.do(partial(self._store.page, beginning, 0, 1))
+            self._forks[key] = found[0] if found else None
+        return self._forks[key]
 
     def alive(self, process: str) -> bool:
         """Whether the process that writes under this id still runs."""
@@ -204,10 +234,11 @@ class Journal:
         follower.behind = False  # First, so that a commit during the read is noticed.
         follower.reads += 1
         try:
+            shared = await self._past(Query(follower.run), follower.place, None)
             entries, until = await self._writer.do(partial(self._store.beyond, follower.run, follower.place, _PAGE))
         finally:
             follower.reads -= 1
-        follower.take(entries, until)
+        follower.take([*shared, *entries], until)
         if len(entries) == _PAGE:
             follower.behind = True
 

@@ -15,7 +15,17 @@ APPLICATION = 0x4D4D4F53
 SHARED = ("config_kept", "frame_kept")
 """The kinds of events whose texts all threads share."""
 
-LISTING = (*SHARED, "run_started", "run_resumed", "run_finished", "thread_named", "question_asked", "question_answered", "model_learned")
+LISTING = (
+    *SHARED,
+    "run_started",
+    "run_resumed",
+    "run_finished",
+    "forked",
+    "thread_named",
+    "question_asked",
+    "question_answered",
+    "model_learned",
+)
 """The kinds of events that are read across runs. One index has only these."""
 
 ONLY_LISTING = "kind < 0"

@@ -39,6 +39,8 @@ class Query:
     run: str | None = None
     thread: str | None = None
     kinds: Collection[str] | None = None
+    until: int | None = None
+    """The largest number that counts."""
 
     def where(self) -> tuple[str, list[Any]]:
         terms: list[tuple[str, list[Any]]] = []
@@ -52,6 +54,8 @@ class Query:
             terms.append((f"kind IN (SELECT id FROM kinds WHERE name IN ({', '.join('?' * len(self.kinds))}))", list(self.kinds)))
             if not terms[:-1] and set(self.kinds) <= set(LISTING):
                 terms.append((ONLY_LISTING, []))
+        if self.until is not None:
+            terms.append(("seq <= ?", [self.until]))
         return " AND ".join(text for text, _ in terms) or "TRUE", [value for _, values in terms for value in values]
 
 

@@ -1,0 +1,36 @@
+"""Finds the past that a forked run or thread shares with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mmos.events import Entry, Forked
+from mmos.journal.store import Query
+
+KIND = (Forked.kind,)
+
+
+def beginning(query: Query) -> Query | None:
+    """Finds the entry that says that a run or thread has a past elsewhere. None: the query is about no single run or thread."""
+    return None if query.run is None and query.thread is None else replace(query, kinds=KIND)
+
+
+def past(query: Query, fork: Entry) -> Query | None:
+    """The same query for the past. None: there is none, as far as the query goes."""
+    event = fork.event
+    if not isinstance(event, Forked) or not event.until < fork.seq:  # a stranger may have written it
+        return None
+    until = event.until if query.until is None else min(query.until, event.until)
+    if query.run is not None:
+        return Query(event.origin, None, query.kinds, until) if event.origin else None
+    return Query(None, event.origin_thread, query.kinds, until)
+
+
+def adopted(entries: Iterable[Entry], fork: Entry) -> list[Entry]:
+    """Entries of the past as those of the fork. Other runs of the thread keep their names."""
+    origin = fork.event.origin if isinstance(fork.event, Forked) else ""
+    return [
+        Entry(fork.run if origin and entry.run == origin else entry.run, fork.thread, entry.time, entry.event, entry.seq)
+        for entry in entries
+    ]
