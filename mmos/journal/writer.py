@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +20,15 @@ from mmos.journal.store import Store
 T = TypeVar("T")
 
 _GIVE_WAY_FOR = 0.001
+
+
+@dataclass(eq=False)
+class Batch:
+    """Lines for one job on the thread."""
+
+    lines: deque[list[Line]] = field(default_factory=deque)
+    asked: bool = False
+    """Whether a job will take them."""
 
 
 class Writer:
@@ -38,8 +48,8 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mmos-journal")
         self._waiting: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._handed: deque[list[Line]] = deque()
-        self._asked = False
+        self._batch = Batch()
+        """Where the next lines go: it ends with the next other work."""
         self._latest: Future[Any] | None = None
         self._commit: Future[None] | None = None
         self._settled: tuple[Future[None], asyncio.Future[None]] | None = None
@@ -59,11 +69,12 @@ class Writer:
             self._timer = None
         if not self._waiting:
             return
-        self._handed.append(self._waiting)
+        batch = self._batch
+        batch.lines.append(self._waiting)
         self._waiting = []
-        if not self._asked:
-            self._asked = True
-            self._commit = self._submit(self._write)
+        if not batch.asked:
+            batch.asked = True
+            self._commit = self._submit(partial(self._write, batch))
 
     async def durable(self, run: str | None = None, *, on_disk: bool = False) -> None:
         """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written.
@@ -77,8 +88,9 @@ class Writer:
                 raise self.lost[name].with_traceback(None)
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Run work on the thread, after all lines that were put in before."""
+        """Run work on the thread, after all lines that were put in before, and before all later ones."""
         self.hand_over()
+        self._batch = Batch()
         return await self._result(self._submit(work))
 
     async def decide(self, decide: Callable[[], list[Entry]]) -> list[Entry]:
@@ -133,11 +145,11 @@ class Writer:
 
     # ---------------------------------------------------------------- on the thread
 
-    def _write(self) -> None:
-        self._asked = False  # From here on, `hand_over` submits a new job. Lines from before are taken below.
+    def _write(self, batch: Batch) -> None:
+        batch.asked = False  # From here on, `hand_over` submits a new job. Lines from before are taken below.
         lines: list[Line] = []
-        while self._handed:
-            lines += self._handed.popleft()
+        while batch.lines:
+            lines += batch.lines.popleft()
         # No entry of a run follows a gap. The next run may find room again.
         whole = [line for line in lines if line[0].run not in self.lost]
         fault: StateError | None = StateError(f"{self._store.path}: could not be written.")  # replaced by a more precise error below
