@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from mmos.errors import StateError, StateReadOnly, UsageError
-from mmos.events import Entry, Event
+from mmos.events import Entry, Event, Forked
 from mmos.journal import faults, past
 from mmos.journal.connect import DEFAULTS, Tuning
 from mmos.journal.follow import Follower
@@ -167,6 +167,16 @@ class Journal:
         """
         return await self._read(Query(run, thread, kinds), after, limit)
 
+    async def glance(self, run: str, kinds: Collection[str], field: str) -> list[tuple[int, str, Any]]:
+        """The number, the kind and one short field of each entry of a run, without its texts: for long runs of which little is needed."""
+        query = Query(run, None, kinds)
+        found: list[tuple[int, str, Any]] = []
+        while fork := await self._fork(query):
+            own, query = query, past.past(query, fork) or Query(run, None, ())
+            found = [*await self._writer.do(partial(self._store.glance, own, field)), *found]
+        self._check_open()
+        return [*await self._writer.do(partial(self._store.glance, query, field)), *found]
+
     async def _read(self, query: Query, after: int, limit: int | None) -> list[Entry]:
         entries = await self._past(query, after, limit)
         while limit is None or len(entries) < limit:
@@ -188,7 +198,7 @@ class Journal:
         return past.adopted(await self._read(there, after, limit), fork)
 
     async def _fork(self, query: Query) -> Entry | None:
-        """The entry with which a fork begins. It is looked up once for each run and thread."""
+        """The first entry of a fork. It is looked up once for each run and thread."""
         beginning = past.beginning(query)
         if beginning is None:
             return None
@@ -198,7 +208,7 @@ class Journal:
                 self._forks.clear()
             self._check_open()
             found = await self._writer.do(partial(self._store.page, beginning, 0, 1))
-            self._forks[key] = found[0] if found else None
+            self._forks[key] = found[0] if found and isinstance(found[0].event, Forked) else None
         return self._forks[key]
 
     def alive(self, process: str) -> bool:

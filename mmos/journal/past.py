@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from mmos.events import Entry, Forked
+from mmos.events import Entry, Forked, ThreadNamed
 from mmos.journal.store import Query
-
-KIND = (Forked.kind,)
 
 
 def beginning(query: Query) -> Query | None:
-    """Finds the entry that says that a run or thread has a past elsewhere. None: the query is about no single run or thread."""
-    return None if query.run is None and query.thread is None else replace(query, kinds=KIND)
+    """Finds the first entry of a run or thread: it says whether there is a past elsewhere. None: the query is about no single run or thread."""
+    return None if query.run is None and query.thread is None else Query(query.run, query.thread)
 
 
 def past(query: Query, fork: Entry) -> Query | None:
@@ -28,9 +25,10 @@ def past(query: Query, fork: Entry) -> Query | None:
 
 
 def adopted(entries: Iterable[Entry], fork: Entry) -> list[Entry]:
-    """Entries of the past as those of the fork. Other runs of the thread keep their names."""
+    """Entries of the past as those of the fork, which has no name yet. Other runs of the thread keep their ids."""
     origin = fork.event.origin if isinstance(fork.event, Forked) else ""
     return [
         Entry(fork.run if origin and entry.run == origin else entry.run, fork.thread, entry.time, entry.event, entry.seq)
         for entry in entries
+        if not isinstance(entry.event, ThreadNamed)
     ]

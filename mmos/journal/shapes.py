@@ -73,6 +73,20 @@ def decode(kind: str, fields: str, data: bytes) -> Event:
     return encoding.from_json(kind, found)
 
 
+def value_of(field: str, fields: str, data: bytes) -> Any:
+    """The value of a short field in data whose texts are not put in. Raises `ValueError`, `TypeError` or `LookupError` if it makes no sense."""
+    values = orjson.loads(data.translate(_PLAIN))
+    if type(values) is not list:
+        return values[field]
+    names, usual = _parsed(fields)
+    place = names.index((field, ""))
+    return values[place] if place < len(values) else orjson.loads(usual[place - len(names)])
+
+
+_PLAIN = bytes.maketrans(b"\x01\x02\x03", b"   ")
+"""References to texts have signs that JSON does not allow."""
+
+
 @lru_cache(maxsize=256)
 def _parsed(fields: str) -> tuple[list[tuple[str, str]], list[bytes]]:
     """The names, and the usual values of the last ones as JSON."""

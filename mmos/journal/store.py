@@ -18,7 +18,7 @@ from mmos.journal.folder import check, flush, make
 from mmos.journal.process import FileLock, Processes
 from mmos.journal.rows import Line, Rows, read_pieces, writing
 from mmos.journal.schema import LISTING, ONLY_LISTING
-from mmos.journal.shapes import decode, encode
+from mmos.journal.shapes import decode, encode, value_of
 from mmos.journal.texts import whole
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ _AT_ONCE = 512
 """Lines of one transaction."""
 _ENTRIES = """seq, runs.name, threads.name, time, kinds.name, fields, data FROM entries
     LEFT JOIN names AS runs ON runs.id = run LEFT JOIN names AS threads ON threads.id = entries.thread LEFT JOIN kinds ON kinds.id = kind"""
+NOT_UNDERSTOOD = (ValueError, TypeError, LookupError, AttributeError)
+"""What reading raises when data make no sense: a stranger may have written them."""
 _LAST_DAY = 253_000_000_000.0
 """Seconds since 1970. Python has no date for a later time."""
 
@@ -220,6 +222,22 @@ class Store:
             with self._database:
                 return self._select(query, after, limit)
 
+    def glance(self, query: Query, field: str) -> list[tuple[int, str, Any]]:
+        """The number, the kind and the value of one short field of each entry, without its texts. It takes a fraction of the time of `page`."""
+        where, values = query.where()
+        rows = self._patiently(
+            lambda: self._database.execute(f"SELECT seq, kind, data FROM entries WHERE {where} ORDER BY seq", values).fetchall()
+        )
+        kinds = {number: (name, fields) for number, name, fields in self._database.execute("SELECT id, name, fields FROM kinds")}
+        found, seq, kind = [], 0, None
+        try:
+            for seq, kind, data in rows:
+                name, fields = kinds[kind]
+                found.append((seq, name, value_of(field, fields, data)))
+        except NOT_UNDERSTOOD as fault:
+            raise self._not_understood(seq, kind) from fault
+        return found
+
     def beyond(self, run: str | None, after: int, limit: int) -> tuple[list[Entry], int]:
         """The next entries of a run, and the number up to which there are no more."""
         row = self._patiently(lambda: self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone())
@@ -249,9 +267,12 @@ class Store:
             raise faults.damaged(self.path, f"damaged (entry {seq} has a value of a wrong kind)")
         try:
             event = decode(kind, fields, whole(data, kept, self._tuning.largest))
-        except (ValueError, TypeError, LookupError, AttributeError) as fault:
-            raise faults.damaged(self.path, f"damaged (entry {seq}, a {ascii(kind[:40])[1:-1]}, cannot be understood)") from fault
+        except NOT_UNDERSTOOD as fault:
+            raise self._not_understood(seq, kind) from fault
         return Entry(run, thread, time, event, seq)
+
+    def _not_understood(self, seq: int, kind: Any) -> StateDamaged:
+        return faults.damaged(self.path, f"damaged (entry {seq}, a {ascii(str(kind)[:40])[1:-1]}, cannot be understood)")
 
     # ---------------------------------------------------------------- both
 
