@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,29 +36,28 @@ async def every_request_again(stage: Stage) -> None:
     if stage.host.requests.total > len(stage.host.requests) or b"" in sent:
         return  # the host's log is full
     with suppress(StateError):  # the test closed or spoiled it
-        _check(await stage.app.journal.read())
+        await _check(stage.app.journal)
     for path in (path for place in folder for path in place.rglob("journal.db")):
         with suppress(StateError):
             async with await Journal.open(path.parent, read_only=True) as journal:
-                _check(await journal.read())
+                await _check(journal)
 
 
-def _check(entries: Iterable[Entry]) -> None:
-    for body in _bodies(entries):
-        assert body in sent, f"remade: {body!r}\nsent: {sent}"
+async def _check(journal: Journal) -> None:
+    for thread in dict.fromkeys(entry.thread for entry in await journal.read()):
+        for body in _bodies(await journal.read(thread=thread)):
+            assert body in sent, f"remade: {body!r}\nsent: {sent}"
 
 
-def _bodies(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The bodies of all requests that a host of this test has answered. A journal reads its entries from SQLite, so each is as another process has it."""
-    threads: defaultdict[str, list[Entry]] = defaultdict(list)
-    answered: set[tuple[str, str]] = set()
-    for entry in entries:
-        threads[entry.thread].append(entry)
-        if isinstance(entry.event, ModelReplied) and entry.event.host == "here" and entry.time > began[0]:
-            answered.add((entry.run, entry.event.ask))
-    for mine in threads.values():
-        made = [(entry, request and chat_body(request)) for entry, request in requests_of(mine)]
-        assert all(body for _, body in made), "a request without its frame or its lane"
-        for entry, body in made:
-            if (entry.run, entry.event.ask) in answered:
-                yield body
+def _bodies(entries: Sequence[Entry]) -> Iterator[bytes]:
+    """The bodies of all requests of a thread that a host of this test has answered. A journal reads its entries from SQLite, so each is as another process has it."""
+    answered = {
+        (entry.run, entry.event.ask)
+        for entry in entries
+        if isinstance(entry.event, ModelReplied) and entry.event.host == "here" and entry.time > began[0]
+    }
+    made = [(entry, request and chat_body(request)) for entry, request in requests_of(entries)]
+    assert all(body for _, body in made), "a request without its frame or its lane"
+    for entry, body in made:
+        if (entry.run, entry.event.ask) in answered:
+            yield body

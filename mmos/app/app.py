@@ -38,6 +38,7 @@ from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
+from mmos.views.listing import RUN_KINDS
 from mmos.views.run import RunView
 
 MOST_CASTS = 16
@@ -150,16 +151,16 @@ class App(Records):
             return await self._resume(run, options, watch)
 
     async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None) -> Answer:
-        view = RunView.of(await self.journal.read(run=run))
+        view = RunView.of(await self.journal.read(run=run, kinds=RUN_KINDS))
         options = RunOptions.of_facts({**view.options, **(options.as_facts() if options else {})})
         participants = await self._participants(options, watch)
         await self._claim(run, view.thread)
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
-        self._conversations.pop(view.thread, None)  # only the journal has the run's own lanes
-        conversation = await self._conversation(view.thread)
-        scope = self._scope(run, view.thread, conversation, options, watch or Watch())
-        scope = scope.bind(view=RunView.of(await self.journal.read(run=run)), lane=view.lane)
+        entries = await self.journal.read(thread=view.thread)
+        view = RunView.of(entry for entry in entries if entry.run == run)
+        scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
+        scope = scope.bind(view=view, lane=view.lane)
         await carry(participants, scope, self._roll)
         return Answer.of(scope.view)
 

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from mmos import events
+from mmos.app.lifecycle import RunOptions
 from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, clean
 from mmos.views.conversation import Conversation
-from mmos.views.listing import check_name, find_run, thread_named
+from mmos.views.listing import RUN_KINDS, STARTS, THREAD_KINDS, check_name, find_run, find_thread, thread_named, threads
 from mmos.views.run import RunView
+from mmos.views.turns import TURN_KINDS, no_turn, turn_at, turns, whole_until
 
 MOST_CONVERSATIONS = 256
 """The most conversations that an app keeps in memory. It reads others from the journal again."""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A run that goes on from a turn of another one."""
+
+    run: str
+    origin: str
+    turn: int
+    """The turn that it takes again."""
+    exact: bool = True
+    """False when a request inside a consultation was named. The fork then begins at the turn that consulted."""
 
 
 class Records:
@@ -66,6 +83,68 @@ class Records:
             self._conversations[thread].apply(entry)
         await self.journal.durable(run)
 
+    async def fork(self, run: str, *, at: int | str | None = None, options: RunOptions | None = None) -> Fork:
+        """Make a run that goes on from a turn of another one, with other options. `resume` takes that turn again.
+
+        The new run shares the past of the other one, which stays as it is, and has a thread of its own. It is `Fork.run`.
+
+        Args:
+            run: The id of the run, or its first or last characters.
+            at: The turn of the role that answers, counted from 1, or the id of a request, such as "a7": then the turn that it belongs to.
+                None: the last turn.
+            options: Options that the new run has in place of those of the old one.
+
+        Example::
+
+            fork = await app.fork(answer.run, at=2, options=mmos.RunOptions(roles={"coding": "qwen2.5-coder:7b"}))
+            other = await app.resume(fork.run)
+        """
+        run = await self.find(run)
+        opened = await self.journal.read(run=run, kinds=("lane_opened",), limit=1)
+        lane = RunView.of(opened).lane
+        found = turns(await self.journal.glance(run, TURN_KINDS, "lane"), lane)
+        turn, exact = (
+            await self._turn_with(run, found, at) if isinstance(at, str) else (turn_at(found, run, -1 if at is None else at), True)
+        )
+        view = RunView.of(await self.journal.read(run=run, kinds=STARTS))
+        changes = options.as_facts() if options else {}
+        event = events.Forked(view.thread, found[turn - 1] - 1, run, turn, view.task, changes, self.journal.process, view.rehearsed)
+        entry = self.journal.append(new_id(), new_id(), event)
+        await self.journal.durable(entry.run)
+        return Fork(entry.run, run, turn, exact)
+
+    async def _turn_with(self, run: str, found: Sequence[int], ask: str) -> tuple[int, bool]:
+        """The turn that a request belongs to, and whether the request is its first."""
+        asks = await self.journal.glance(run, TURN_KINDS[:1], "ask")
+        place = next((seq for seq, _, name in asks if name == ask), None)
+        if place is None:
+            raise no_turn(found, run, ask)
+        return bisect_right(found, place), place in found
+
+    async def fork_thread(self, thread: str, *, after: int | None = None, name: str = "") -> str:
+        """Make a conversation that has the past of another one, and return its id. The other one stays as it is.
+
+        Args:
+            thread: The name or the id of the conversation.
+            after: The number of its newest task that the new one remembers, counted from 1. None: all of them.
+            name: A name for the new one.
+        """
+        if name:
+            check_name(name := clean(name))
+        known = await self.journal.read(kinds=THREAD_KINDS)
+        origin, new = find_thread(known, thread), new_id()
+        until = whole_until(await self.journal.read(thread=origin), after)
+
+        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            if name and thread_named(entries, name):
+                raise UsageError(f"There is already a conversation {name!r}.", next_step="Choose another name.")
+            first = next((row.first for row in threads(known) if row.thread == origin), "")
+            fork: list[tuple[str, str, Event]] = [("", new, events.Forked(origin, until, task=first))]
+            return [*fork, ("", new, ThreadNamed(name))] if name else fork
+
+        await self.journal.decide(THREAD_KINDS, choose)
+        return new
+
     # ---------------------------------------------------------------- who works on a run
 
     @contextmanager
@@ -92,7 +171,7 @@ class Records:
                 raise UsageError(f"Run {run} already has an answer.", next_step=f"See mmos runs show {run}.")
             return [(run, thread, RunResumed(self.journal.process))]
 
-        await self.journal.decide(("run_started", "run_resumed", "run_finished"), choose, run=run)
+        await self.journal.decide(RUN_KINDS, choose, run=run)
 
     # ---------------------------------------------------------------- names and conversations
 
@@ -103,15 +182,19 @@ class Records:
             ends = await self.journal.read(thread=thread, kinds=("lane_closed", "run_withdrawn"), after=conversation.newest)
             if conversation.knows(ends):
                 return conversation
+        return self._known(thread, await self.journal.read(thread=thread))
+
+    def _known(self, thread: str, entries: Iterable[Entry]) -> Conversation:
+        """The conversation with all these entries, which the app keeps from now on."""
         limit(self._conversations, MOST_CONVERSATIONS)
-        conversation = self._conversations[thread] = Conversation(await self.journal.read(thread=thread))
+        conversation = self._conversations[thread] = Conversation(entries)
         return conversation
 
     async def find(self, run: str) -> str:
         """Return the whole id of a run. `run` is its id, or its first or last characters. Raises `NotFound` if there is no such run."""
         if is_id(run) and await self.journal.read(run=run, limit=1):
             return run
-        return find_run(await self.journal.read(kinds=("run_started",)), run)
+        return find_run(await self.journal.read(kinds=STARTS), run)
 
     async def _thread(self, name: str) -> str:
         """The id of a thread by name or id. If several processes ask for the same new name at once, only one creates it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -73,21 +75,26 @@ class Piece:
     names: tuple[str, ...]
     """The id of its thread, and the thread's name."""
     tasks: tuple[str, ...]
+    origin: str = ""
+    """The run or the thread that it was forked from. It has no past without that one."""
 
 
 async def delete_selected(options: Options, kind: Kind, selection: Selection) -> None:
-    load = _runs if kind == "run" else _threads
+
+    async def load(journal: Journal) -> list[Piece]:
+        return Forks(await (_runs if kind == "run" else _threads)(journal)).at_work()
+
     async with options.journal() as journal:
         pieces = await _select(journal, kind, await load(journal), selection)
     idle = [piece for piece in pieces if not piece.busy]
     if selection.dry_run or not idle:
         _report(options, kind, selection, pieces, Deletion())
         return
-    confirm(f"Delete {_counted(len(idle), kind)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
+    confirm(f"Delete {_counted(len(idle), kind)}{_forks(selection, pieces)} for good:\n{_listed(idle)}\n?", yes=selection.yes)
     async with options.journal(read_only=False, to_delete=True) as journal:
         # Another process may have deleted or resumed one in the meantime.
         now = {piece.id: piece for piece in await load(journal)}
-        pieces = [now[piece.id] for piece in pieces if piece.id in now]
+        pieces = Forks(list(now.values())).family(now[piece.id] for piece in pieces if piece.id in now)
         deletion = await _delete(options, journal, kind, [piece for piece in pieces if not piece.busy])
     _report(options, kind, selection, pieces, deletion)
 
@@ -129,7 +136,15 @@ async def _runs(journal: Journal) -> list[Piece]:
 
     names = {row.thread: row.name for row in threads(await journal.read(kinds=THREAD_KINDS))}
     return [
-        Piece(row.run, row.ended, row.task, row.status == "running", (row.thread, names.get(row.thread) or row.thread), (row.task,))
+        Piece(
+            row.run,
+            row.ended,
+            row.task,
+            row.status == "running",
+            (row.thread, names.get(row.thread) or row.thread),
+            (row.task,),
+            row.origin,
+        )
         for row in runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
     ]
 
@@ -146,7 +161,7 @@ async def _threads(journal: Journal) -> list[Piece]:
 def _thread(row: ThreadRow, runs: Sequence[Piece]) -> Piece:
     last = max([row.last, *(run.last for run in runs)])
     names, tasks = (row.thread, row.name or row.thread), tuple(run.title for run in runs)
-    return Piece(row.thread, last, row.name or row.first, any(run.busy for run in runs), names, tasks)
+    return Piece(row.thread, last, row.name or row.first, any(run.busy for run in runs), names, tasks, row.origin)
 
 
 async def _select(journal: Journal, kind: Kind, known: Sequence[Piece], selection: Selection) -> list[Piece]:
@@ -155,15 +170,45 @@ async def _select(journal: Journal, kind: Kind, known: Sequence[Piece], selectio
 
     if not selection.named:
         now = time.time()
-        return [piece for piece in known if selection.older_than is None or piece.last < now - selection.older_than]
+        newest, forks = math.inf if selection.older_than is None else now - selection.older_than, Forks(known)
+        return [piece for piece in known if max(one.last for one in forks.family([piece])) < newest]
     entries = await journal.read(kinds=THREAD_KINDS)
     find = find_run if kind == "run" else find_thread
     named = {find(entries, name) for name in selection.named}
-    pieces = [piece for piece in known if piece.id in named]
+    pieces = Forks(known).family(piece for piece in known if piece.id in named)
     if busy := [piece.id for piece in pieces if piece.busy]:
         what = "Still at work" if kind == "run" else "A run is still at work in"
         raise UsageError(f"{what}: {', '.join(busy)}.", next_step="Stop it first, or wait until it ends.")
     return pieces
+
+
+@dataclass(frozen=True)
+class Forks:
+    """What was forked from what. A fork shares the past of its origin, so it is deleted with it."""
+
+    known: Sequence[Piece]
+
+    @cached_property
+    def _of(self) -> Mapping[str, list[Piece]]:
+        found: dict[str, list[Piece]] = {}
+        for piece in self.known:
+            found.setdefault(piece.origin, []).append(piece)
+        return found
+
+    def family(self, pieces: Iterable[Piece]) -> list[Piece]:
+        """These pieces, their forks, the forks of these, and so on."""
+        found = {piece.id: piece for piece in pieces}
+        rest = list(found)
+        while rest:
+            for piece in self._of.get(rest.pop(), ()):
+                if piece.id not in found:
+                    found[piece.id] = piece
+                    rest.append(piece.id)
+        return list(found.values())
+
+    def at_work(self) -> list[Piece]:
+        """All pieces. One whose fork is at work is at work, too."""
+        return [replace(piece, busy=any(one.busy for one in self.family([piece]))) for piece in self.known]
 
 
 # ---------------------------------------------------------------- what is said of it
@@ -191,6 +236,11 @@ def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence
             f"Deleted {_counted(len(idle), kind)} ({_counted(deletion.entries, 'entry')}), freed {how_much(deletion.freed)}.{history}",
             err=True,
         )
+
+
+def _forks(selection: Selection, pieces: Sequence[Piece]) -> str:
+    forks = sum(bool(piece.origin) for piece in pieces) if selection.named else 0
+    return " (with what was forked from them)" if forks and len(pieces) > len(selection.named) else ""
 
 
 def _listed(pieces: Sequence[Piece]) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("mmos.cli.chat.main", "Talk with the arbiter."),
     "run": ("mmos.cli.run", "Run one task and print the answer."),
-    "runs": ("mmos.cli.runs", "List, show, resume, export and delete runs, and answer their questions."),
-    "threads": ("mmos.cli.threads", "List, show, rename, export and delete conversations."),
+    "runs": ("mmos.cli.runs", "List, show, resume, fork, export and delete runs, and answer their questions."),
+    "threads": ("mmos.cli.threads", "List, show, rename, fork, export and delete conversations."),
     "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
     "simulate": ("mmos.cli.simulate", "Replay a workload on simulated fleets, to see which machines you need."),

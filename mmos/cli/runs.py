@@ -9,6 +9,7 @@ import click
 from mmos.cli.delete import Selection, delete_options, delete_selected
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when, write_json
+from mmos.cli.runs_fork import fork
 from mmos.cli.runs_list import list_runs
 from mmos.cli.runs_resume import answer, resume
 from mmos.cli.text import harmless
@@ -16,7 +17,7 @@ from mmos.cli.text import harmless
 
 @click.group()
 def runs() -> None:
-    """List, show, resume, export and delete runs, and answer their questions.
+    """List, show, resume, fork, export and delete runs, and answer their questions.
 
     RUN is a run's id, or a unique part of its beginning or end.
 
@@ -30,6 +31,7 @@ def runs() -> None:
 runs.add_command(list_runs)
 runs.add_command(resume)
 runs.add_command(answer)
+runs.add_command(fork)
 
 
 @runs.command()
@@ -49,10 +51,10 @@ def show(options: Options, run: str, *, prompts: bool) -> None:
 
 async def _show_prompts(options: Options, run: str) -> None:
     from mmos.cli.requests import as_text, requests
-    from mmos.views.listing import find_run
+    from mmos.views.listing import STARTS, find_run
 
     async with options.journal() as journal:
-        starts = await journal.read(kinds=("run_started",))
+        starts = await journal.read(kinds=STARTS)
         name = find_run(starts, run)
         thread = next(start.thread for start in starts if start.run == name)
         found = requests(await journal.read(thread=thread), name)
@@ -71,11 +73,11 @@ async def _show(options: Options, run: str) -> None:
     from mmos.cli.trace import lines
     from mmos.events import ModelReplied
     from mmos.views.document import document
-    from mmos.views.listing import find_run
+    from mmos.views.listing import STARTS, find_run
     from mmos.views.run import RunView
 
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=("run_started",)), run)
+        name = find_run(await journal.read(kinds=STARTS), run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
         status = view.status or ("running" if journal.alive(view.process) else "interrupted")
@@ -115,11 +117,11 @@ def export(options: Options, run: tuple[str, ...], everything: bool, trace: bool
 async def _export(options: Options, selection: tuple[str, ...], *, trace: bool) -> None:
     from mmos.cli.trace import as_json_line
     from mmos.simulation.recording import record
-    from mmos.views.listing import find_run
+    from mmos.views.listing import STARTS, find_run
 
     async with options.journal() as journal:
-        started = await journal.read(kinds=("run_started",))
-        names = [find_run(started, name) for name in selection] or [entry.run for entry in started]
+        started = await journal.read(kinds=STARTS)
+        names = [find_run(started, name) for name in selection] or [entry.run for entry in started if entry.run]
         runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
     lines = (call.to_json_line() for call in record(runs)) if trace else (as_json_line(entry) for entries in runs for entry in entries)
     for line in lines:

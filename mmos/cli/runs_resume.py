@@ -13,7 +13,7 @@ from mmos.cli.options import Options, limits, run_to_end, shared_options
 if TYPE_CHECKING:
     from mmos.views.run import RunView
 
-_terms = limits(
+terms_of_resuming = limits(
     timeout="End the run after this time from now on, like 90 or 5m.",
     turns="Limit the turns of the arbiter.",
     calls="Limit the tool calls of the whole run.",
@@ -25,7 +25,7 @@ _terms = limits(
 @click.argument("run")
 @click.argument("text")
 @click.option("--question", metavar="ID", help="The question to answer, if there are several.")
-@_terms
+@terms_of_resuming
 @shared_options
 def answer(options: Options, run: str, text: str, question: str | None, **terms: Any) -> int:
     """Answer the question of RUN with TEXT, and resume the run.
@@ -39,7 +39,7 @@ def answer(options: Options, run: str, text: str, question: str | None, **terms:
 
 @click.command()
 @click.argument("run")
-@_terms
+@terms_of_resuming
 @shared_options
 def resume(options: Options, run: str, **terms: Any) -> int:
     """Resume RUN after a crash, a failure or a question. Finished work is not repeated.
@@ -55,21 +55,21 @@ async def _resume(options: Options, run: str, terms: dict[str, Any], text: str |
     from mmos.app import RunOptions
     from mmos.cli.app import app_of
     from mmos.cli.run import Show, run_and_print
-    from mmos.views.listing import find_run
+    from mmos.views.listing import STARTS, find_run
     from mmos.views.run import RunView
 
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=("run_started",)), run)
+        name = find_run(await journal.read(kinds=STARTS), run)
         view = RunView.of(await journal.read(run=name))
     run_options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
-    async with app_of(_as_it_was(options, view)) as app:
+    async with app_of(as_it_was(options, view)) as app:
         if text is not None:
             await app.answer(name, text, question=question)
         return await run_and_print(options, app, run_options, Show(), name)
 
 
-def _as_it_was(options: Options, view: RunView) -> Options:
+def as_it_was(options: Options, view: RunView) -> Options:
     """Use the fleet and the configuration of the run, if the options name no others. Its journal is already found."""
     from mmos.config.sources import EMBEDDED
     from mmos.errors import NotFound

@@ -1,4 +1,4 @@
-"""`mmos threads`: lists, shows, renames, exports and deletes conversations."""
+"""`mmos threads`: lists, shows, renames, forks, exports and deletes conversations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmos.cli.text import harmless
 
 @click.group()
 def threads() -> None:
-    """List, show, rename, export and delete conversations.
+    """List, show, rename, fork, export and delete conversations.
 
     THREAD is a thread's name, its id, or a unique part of the id.
 
@@ -55,6 +55,38 @@ async def _rows(options: Options) -> list[dict[str, Any]]:
     async with options.journal() as journal:
         found = threads(await journal.read(kinds=THREAD_KINDS))
     return [{"thread": row.thread, "name": row.name, "runs": row.runs, "first": row.first, "last": row.last} for row in found]
+
+
+@threads.command()
+@click.argument("thread")
+@click.option(
+    "--at",
+    "after",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The newest task that the new conversation remembers, counted from 1. Default: all.",
+)
+@click.option("--name", default="", metavar="NAME", help="A name for the new conversation.")
+@shared_options
+def fork(options: Options, thread: str, *, after: int | None, name: str) -> None:
+    """Begin a conversation that has the past of THREAD, up to one of its tasks. THREAD stays as it is.
+
+    \b
+    mmos threads fork notes
+    mmos threads fork notes --at 2 --name other
+    """
+    new = run_to_end(lambda: _fork(options, thread, after, name))
+    if options.json:
+        print_json({"version": 1, "thread": new, "name": name})
+        return
+    click.echo(new)
+
+
+async def _fork(options: Options, thread: str, after: int | None, name: str) -> str:
+    from mmos.app.records import Records
+
+    async with options.journal(read_only=False) as journal:
+        return await Records(journal).fork_thread(thread, after=after, name=name)
 
 
 @threads.command()

@@ -106,6 +106,8 @@ def _text(event: events.Event) -> str:
             return f"asked: {one_line(task, WIDTH)}"
         case events.RunResumed():
             return "resumed"
+        case events.Forked(origin=origin, turn=turn) if origin:
+            return f"forked from {origin}: turn {turn} again"
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:
             return f"{role} gets: {one_line(message.content, WIDTH)}"
         case events.ModelAsked(role=role, model=model, estimate=estimate, channel=channel):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, RunFinished, RunResumed, RunStarted, ThreadNamed
+from mmos.events import Entry, Forked, RunFinished, RunResumed, RunStarted, ThreadNamed
 
-RUN_KINDS = ("run_started", "run_resumed", "run_finished")
+STARTS = ("run_started", "forked")
+RUN_KINDS = (*STARTS, "run_resumed", "run_finished")
 LONGEST_NAME = 200
-THREAD_KINDS = ("thread_named", "run_started")
+THREAD_KINDS = ("thread_named", *STARTS)
 
 
 @dataclass
@@ -24,6 +25,8 @@ class RunRow:
     status: str
     process: str
     rehearsed: bool = False
+    origin: str = ""
+    """The run that it was forked from."""
 
 
 @dataclass
@@ -34,6 +37,8 @@ class ThreadRow:
     first: str = ""
     """The task that began it."""
     last: float = 0.0
+    origin: str = ""
+    """The thread that it was forked from."""
 
 
 def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> list[RunRow]:
@@ -43,6 +48,9 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
         match entry.event:
             case RunStarted(task=task, process=process, files=files, rehearsed=rehearsed):
                 rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed)
+            case Forked(origin=origin, task=task, process=process, rehearsed=rehearsed) if origin:
+                files = rows[origin].files if origin in rows else ()
+                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed, origin)
             case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while at work has no start
                 row.process, row.status = process, ""
             case RunFinished(status=status) if row := rows.get(entry.run):
@@ -57,21 +65,25 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
 def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
     """Every thread, the last used at the end."""
     rows: dict[str, ThreadRow] = {}
+    counted: set[tuple[str, str]] = set()
     for entry in entries:
         row = rows.setdefault(entry.thread, ThreadRow(entry.thread))
         row.last = entry.time
         match entry.event:
             case ThreadNamed(name=name):
                 row.name = name
-            case RunStarted(task=task):
-                row.runs += 1
-                row.first = row.first or task
+            case Forked(origin_thread=origin):
+                row.origin = origin
+        if isinstance(entry.event, RunStarted | Forked):
+            row.runs += bool(entry.run) and (entry.thread, entry.run) not in counted
+            row.first = row.first or entry.event.task
+            counted.add((entry.thread, entry.run))
     return sorted(rows.values(), key=lambda row: row.last)
 
 
 def find_run(entries: Iterable[Entry], text: str) -> str:
     """The run with this id, or the only run whose id begins or ends with this text."""
-    known = [entry.run for entry in entries if isinstance(entry.event, RunStarted)]
+    known = [entry.run for entry in entries if isinstance(entry.event, RunStarted | Forked) and entry.run]
     return _only("run", text, known, "mmos runs list")
 
 

@@ -80,6 +80,10 @@ class RunView:
     options: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
     config_path: str = ""
+    origin: str = ""
+    """The run that it was forked from."""
+    origin_turn: int = 0
+    """The turn of that run that it took again."""
     lane: str = ""
     """The run's own lane: its role answers the user."""
     lanes: defaultdict[str, list[events.LaneOpened]] = field(default_factory=lambda: defaultdict(list))
@@ -186,6 +190,13 @@ def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
 
 
+def _forked(view: RunView, event: events.Forked) -> None:
+    if event.origin:
+        view.origin, view.origin_turn, view.task = event.origin, event.turn, view.task or event.task
+        view.started, view.options, view.rehearsed = view.ended, {**view.options, **event.options}, event.rehearsed
+        view.process, view.status, view.reason, view.answer = event.process, None, None, None
+
+
 def _run_finished(view: RunView, event: events.RunFinished) -> None:
     view.status, view.answer, view.reason = event.status, event.answer, event.reason
 
@@ -266,6 +277,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunStarted: _run_started,
     events.ConfigKept: _config_kept,
     events.RunResumed: _run_resumed,
+    events.Forked: _forked,
     events.RunFinished: _run_finished,
     events.LaneOpened: _lane_opened,
     events.FrameKept: lambda view, event: view.frames.add(event.frame),

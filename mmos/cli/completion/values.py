@@ -79,12 +79,12 @@ def _are(*kinds: str) -> str:
     return f"kind IN (SELECT id FROM kinds WHERE name IN ({', '.join(map(repr, kinds))})) AND {LISTED}"
 
 
-_RUNS = f"""SELECT name, {_TEXT} FROM entries JOIN names ON id = run
-    WHERE {_are("run_started")} ORDER BY seq DESC LIMIT {MOST}"""
+_RUNS = f"""SELECT name, CASE WHEN {_are("run_started")} THEN {_TEXT} END FROM entries JOIN names ON id = run
+    WHERE {_are("run_started", "forked")} AND name != '' ORDER BY seq DESC LIMIT {MOST}"""
 _PLAIN = """SELECT count(*) = 4 FROM sqlite_schema WHERE name IN ('entries', 'kinds', 'names', 'texts')
     AND type = 'table' AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%AS%'"""
 _THREADS = f"""SELECT name, max(seq), max(CASE WHEN {_are("thread_named")} THEN {_TEXT} END)
-    FROM entries JOIN names ON id = entries.thread WHERE {_are("thread_named", "run_started")} GROUP BY id ORDER BY 2 DESC LIMIT {MOST}"""
+    FROM entries JOIN names ON id = entries.thread WHERE {_are("thread_named", "run_started", "forked")} GROUP BY id ORDER BY 2 DESC LIMIT {MOST}"""
 
 
 def _runs(options: Options, incomplete: str) -> Offers:  # noqa: ARG001
