@@ -13,8 +13,12 @@ import pytest
 
 import mmos
 from mmos.app.answer import Answer
+from mmos.events import LaneOpened, RunStarted
+from mmos.journal import Journal, new_id
+from mmos.messages import Message
 from mmos.testing import Call, Host, Model, Turn, configuration, consult, serve, stage
 from tests.killed_run import deposit_to
+from tests.shell import finish, shell
 
 TURNS = [*(Call("deposit", {"number": number}) for number in range(1, 11)), "All ten."]
 
@@ -82,3 +86,19 @@ async def test_the_disk_has_the_intent_before_a_call_with_effects_begins(tmp_pat
         looked, *_ = on.heard("arbiter")[1:]
     assert (answer.text, looked) == ("Done.", "0 flushed")
     assert at_the_effect == [["journal.db-wal", "state"], ["journal.db-wal", "state", "journal.db-wal"]]
+
+
+async def test_of_two_that_resume_a_run_at_once_one_wins_and_the_other_is_told(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["Painted."]}) as home:
+        run, thread = new_id(), new_id()
+        async with await Journal.open(tmp_path / ".mmos") as journal:
+            journal.append(run, thread, RunStarted("Paint it.", journal.process, str(tmp_path / "orchestration.yaml")))
+            journal.append(run, thread, LaneOpened("arbiter", "arbiter", Message("user", "Paint it.")))
+        slow = home.on.host.faults.add("slow", seconds=1.0)
+        both = [await home.start("runs", "resume", run) for _ in range(2)]
+        ended = [await finish(process) for process in both]
+        home.on.host.faults.remove(slow)
+        won, lost = sorted(ended, key=lambda one: one.code)
+        assert (won.code, won.out, lost.code) == (0, "Painted.\n", 2)
+        assert "still at work in another process" in lost.err or "already has an answer" in lost.err
+        assert len(home.on.sent("arbiter")) == 1
