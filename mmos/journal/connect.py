@@ -24,7 +24,7 @@ class Tuning:
 
     synchronous: Literal["normal", "full"] = "normal"
     """`normal` survives the death of the process. `full` also survives a power cut, and flushes the disk in each commit, not only before a call with effects."""
-    linger: float = 0.002
+    linger: float = 0.005
     """Seconds that entries wait for more entries before a commit, if no caller waits for them."""
     patience: float = 30.0
     """Seconds that a write waits while other processes hold the file."""

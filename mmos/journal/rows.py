@@ -102,7 +102,7 @@ class Rows:
     """The rows of one database."""
 
     def __init__(self, remembered: int) -> None:
-        self._memory = Memory()
+        self._memory: Memory | None = None
         self._remembered = remembered
 
     def insert(self, database: sqlite3.Connection, lines: Sequence[Line]) -> None:
@@ -116,8 +116,8 @@ class Rows:
 
     def _insert(self, database: sqlite3.Connection, lines: Sequence[Line]) -> int:
         in_part = database.in_transaction  # The rest of that transaction may fail.
-        memory, self._memory = self._memory, Memory()  # This may fail, too.
-        if in_part or memory.size > self._remembered:
+        memory, self._memory = self._memory, None  # This may fail, too.
+        if memory is None or in_part or memory.size > self._remembered:
             memory = Memory()
         rows: list[Row] = []
         with suppress(KeyError):
