@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mmos import errors, events
-    from mmos.app import Answer, App, RunFailed, RunOptions, Watch
+    from mmos.app import Answer, App, RunFailed, RunOptions, Task, Watch
     from mmos.app import open_app as open  # noqa: A004
     from mmos.blocking import run_sync
     from mmos.context import Context, Participant, UserQuestion
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmos.toolbox import Tool, tool
 
 _HOMES = {
-    "mmos.app": ("Answer", "App", "RunFailed", "RunOptions", "Watch", "open"),
+    "mmos.app": ("Answer", "App", "RunFailed", "RunOptions", "Task", "Watch", "open"),
     "mmos.blocking": ("run_sync",),
     "mmos.errors": ("ConfigError", "HostError", "MmosError", "NoHost", "NotFound", "StateError", "ToolError", "UsageError"),
     "mmos.fleet.fleet": ("Fleet",),
@@ -31,7 +31,7 @@ _HOMES = {
 
 __all__ = [
     "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant",
-    "RunFailed", "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+    "RunFailed", "RunOptions", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
     "open", "run_sync", "tool",
 ]  # fmt: skip
 

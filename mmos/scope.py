@@ -96,6 +96,8 @@ class Scope:
     pulse: Pulse = field(default_factory=Pulse)
     strategy: str = ""
     """How the run chooses among the GPUs. Empty: as the configuration says."""
+    urgent: bool = True
+    """Whether its calls go before those of batch work."""
     due: float = math.inf
     """When nobody waits for the answer of this lane any more, on `clock`."""
 

@@ -200,7 +200,7 @@ def test_scripts_need_no_loop(tmp_path: Path) -> None:
 def test_every_public_name_is_there() -> None:
     assert sorted(mmos.__all__) == dir(mmos) == [
         "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant", "RunFailed",
-        "RunOptions", "StateError", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+        "RunOptions", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
         "open", "run_sync", "tool",
     ]  # fmt: skip
     for name in mmos.__all__:
@@ -212,7 +212,9 @@ def test_every_public_name_is_there() -> None:
 def test_every_name_is_on_the_page_of_python() -> None:
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     fields = [
-        field.name for each in (mmos.RunOptions, mmos.Watch, mmos.UserQuestion, mmos.Participant) for field in dataclasses.fields(each)
+        field.name
+        for each in (mmos.RunOptions, mmos.Task, mmos.Watch, mmos.UserQuestion, mmos.Participant)
+        for field in dataclasses.fields(each)
     ]
     parts = [name for names in PUBLIC.values() for name in names]
     missing = [name for name in (*mmos.__all__, *fields, *parts) if not re.search(rf"\b{name}\b", page)]
@@ -220,7 +222,7 @@ def test_every_name_is_on_the_page_of_python() -> None:
 
 
 PUBLIC: dict[type, tuple[str, ...]] = {
-    mmos.App: ("run", "stream", "stream_resumed", "resume", "answer", "withdraw", "find", "files_of", "unserved", "tools", "fleet", "journal", "config"),
+    mmos.App: ("run", "batch", "stream", "stream_resumed", "resume", "answer", "withdraw", "find", "files_of", "unserved", "tools", "fleet", "journal", "config"),
     mmos.Context: ("task", "files", "ask", "step", "ask_user", "interpret", "expanded", "call", "effect_id"),
     mmos.Fleet: ("open", "ask", "embed", "host"),
     mmos.Answer: ("text", "status", "run", "thread", "reason", "usage", "data", "exit_code", "document", "raise_for_status"),
@@ -231,7 +233,17 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "stage": testing.stage, "consult": testing.consult, "facts": testing.facts, "until": testing.until,
     **{f"{each.__name__}.{name}": part for each, names in PUBLIC.items() for name in names if inspect.isroutine(part := getattr(each, name, None))},
 }  # fmt: skip
-DOCUMENTED = [mmos.tool, mmos.RunOptions, mmos.Watch, mmos.Answer, mmos.Context, mmos.Participant, mmos.UserQuestion, *FUNCTIONS.values()]
+DOCUMENTED = [
+    mmos.tool,
+    mmos.RunOptions,
+    mmos.Task,
+    mmos.Watch,
+    mmos.Answer,
+    mmos.Context,
+    mmos.Participant,
+    mmos.UserQuestion,
+    *FUNCTIONS.values(),
+]
 
 
 def example_of(documented: object) -> str:

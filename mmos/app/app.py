@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmos.app import checks, wiring
 from mmos.app.answer import Answer
+from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
@@ -119,6 +120,8 @@ class App(Records):
         else:
             name = await self._thread(thread)
             scope = self._scope(run, name, await self._conversation(name), options, watch)
+        if watch.on_begin is not None:
+            watch.on_begin(run)
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
         scope.record(RunStarted(message.content, self.journal.process, path, options.as_facts(), self.rehearsed, names))
@@ -190,6 +193,26 @@ class App(Records):
     def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream:
         """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones. The arguments are those of `resume`."""
         return Stream(self.journal, lambda watch: self.resume(run, options=options, watch=watch), watch or Watch(), resumed=True)
+
+    def batch(
+        self, tasks: Iterable[str | Task] | AsyncIterable[str | Task], *, concurrency: int | None = None, options: RunOptions | None = None
+    ) -> Batch[Task]:
+        """Run many tasks, some of them at once, and yield each with its answer when it has ended.
+
+        A task that fails, or that is wrong, has an answer too. If no host answers, the batch waits for one, for up to ten minutes. Then it
+        raises `NoHost`. If you stop reading, MMOS cancels the tasks at work.
+
+        Args:
+            tasks: Texts, or `Task`s with files and options of their own. MMOS takes the next one when there is room for it.
+            concurrency: How many run at once. None: as many as the hosts serve at once, and 64 at most.
+            options: Options of the tasks that have none of their own.
+
+        Example::
+
+            async for task, answer in app.batch(["What is a mutex?", "What is a fork?"], concurrency=2):
+                print(task.text, answer.status, answer.text)
+        """
+        return Batch(self, as_tasks(tasks), concurrency=concurrency, options=options)
 
     async def unserved(self, options: RunOptions | None = None) -> list[UnservedRoles]:
         """Ask every host, and return the roles that no host can serve now, with the reason and what helps.
@@ -264,7 +287,7 @@ class App(Records):
         return Scope(
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
             watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
-            strategy=options.gpu_strategy or "",
+            strategy=options.gpu_strategy or "", urgent=options.urgency != "batch",
         )  # fmt: skip
 
 

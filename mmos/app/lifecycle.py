@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -33,6 +33,8 @@ TURNS_A_CALL = 4
 
 REPEATED = 100_000
 """The most characters of long answers that an answer may repeat, because a model may name one answer a thousand times."""
+
+Urgency = Literal["interactive", "batch"]
 
 SHOWN = 80
 """Characters of a value that the `repr` of options shows."""
@@ -75,6 +77,8 @@ class RunOptions:
     """Models run on this GPU: roles that may use a server whose `gpus` name it use only such servers."""
     gpu_strategy: Strategy | None = None
     """On which of several servers a model is loaded. None: as `gpu.strategy` of the configuration says."""
+    urgency: Urgency | None = None
+    """"interactive" calls go before "batch" calls. None: "interactive", and "batch" for the tasks of `App.batch`."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -139,6 +143,8 @@ class Watch:
     """Awaited with each question that a model asks the user; returns the answer."""
     on_start: Callable[[str], None] | None = None
     """Called with the run's id when it begins."""
+    on_begin: Callable[[str], None] | None = None
+    """Called with the run's id before anything of the run is kept. What you append to the journal then comes before the run."""
 
     @property
     def listener(self) -> Callable[[Hint], None] | None:

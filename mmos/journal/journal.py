@@ -136,6 +136,10 @@ class Journal:
             pass  # In slices, so that entries of other callers are written in between.
         return count
 
+    def remember_at_most(self, size: int) -> None:
+        """Remember only so many bytes of the texts and names in the file. For a process whose many runs have little in common."""
+        self._store.remember_at_most(size)
+
     @property
     def size(self) -> int:
         """Its size on the disk, in bytes."""

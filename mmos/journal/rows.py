@@ -102,8 +102,9 @@ class Rows:
     """The rows of one database."""
 
     def __init__(self, remembered: int) -> None:
+        self.remembered = remembered
+        """The bytes that it remembers at most, more or less."""
         self._memory: Memory | None = None
-        self._remembered = remembered
 
     def insert(self, database: sqlite3.Connection, lines: Sequence[Line]) -> None:
         """Write the lines, and set the numbers of their entries."""
@@ -117,7 +118,7 @@ class Rows:
     def _insert(self, database: sqlite3.Connection, lines: Sequence[Line]) -> int:
         in_part = database.in_transaction  # The rest of that transaction may fail.
         memory, self._memory = self._memory, None  # This may fail, too.
-        if memory is None or in_part or memory.size > self._remembered:
+        if memory is None or in_part or memory.size > self.remembered:
             memory = Memory()
         rows: list[Row] = []
         with suppress(KeyError):

@@ -25,6 +25,7 @@ LISTING = (
     "question_asked",
     "question_answered",
     "model_learned",
+    "batch_started",
 )
 """The kinds of events that are read across runs. One index has only these."""
 

@@ -105,6 +105,9 @@ class Store:
                     raise
                 self._make_do()
 
+    def remember_at_most(self, size: int) -> None:
+        self._rows.remembered = size
+
     def close(self) -> None:
         if self._open is not None:
             (self._cramped or self._open).close()

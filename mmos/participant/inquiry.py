@@ -52,8 +52,9 @@ class Inquiry:
         recorder = Recorder(scope, replace(event, estimate=tokens), frame)
         kind = f"{role.name}/inquiry"
         ask = RunAsk(
-            request, role.servers, f"{scope.thread}/{kind}", observer=recorder, seconds=seconds, kind=kind, strategy=scope.strategy
-        )
+            request, role.servers, f"{scope.thread}/{kind}", observer=recorder, seconds=seconds, kind=kind, strategy=scope.strategy,
+            urgent=scope.urgent,
+        )  # fmt: skip
         reply = await self.models.serve(ask)
         recorder.record_reply(reply, writable(Reading(reply.message)).message)
         return reply

@@ -258,7 +258,7 @@ class Turn:
         )
         return RunAsk(
             request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
-            kind=role.name, strategy=scope.strategy,
+            kind=role.name, strategy=scope.strategy, urgent=scope.urgent,
         )  # fmt: skip
 
     def _recount(self, error: WindowExceeded, plan: Plan) -> None:
