@@ -11,7 +11,7 @@ import pytest
 
 from mmos.app import RunOptions
 from mmos.calls.shape import Shape
-from mmos.cli.run import first_block
+from mmos.cli.code import first_block
 from mmos.errors import UsageError
 from mmos.testing import Call, Finish, Model, stage
 from tests.shell import shell

@@ -201,6 +201,25 @@ time_scale = click.option(
 )
 
 
+batch_options = options_of(
+    click.option(
+        "--batch",
+        type=click.Path(),
+        metavar="FILE",
+        help='Run many tasks: FILE has one on each line, as {"task": "…"} or "…". `-` is stdin. Needs --out.',
+    ),
+    click.option("--out", type=click.Path(), metavar="FILE", help="With --batch: write one line of JSON for each task to this file."),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 1000),
+        metavar="N",
+        help="With --batch: run so many tasks at once. Default: as many as the hosts serve at once (`parallel`), 64 at most.",
+    ),
+    click.option("--unordered", is_flag=True, help="With --batch: write each result at once, not in the order of the tasks."),
+    click.option("--again", is_flag=True, help="With --batch: run the tasks again that have a result without an answer."),
+)
+
+
 def _ending() -> tuple[signal.Signals, ...]:
     """List the signals that end a command. Under `nohup` a closed terminal does not end it."""
     if sys.platform == "win32":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.options import STRATEGIES, Options, limits, run_to_end, shared_options, time_scale
+from mmos.cli.code import first_block
+from mmos.cli.options import STRATEGIES, Options, batch_options, limits, run_to_end, shared_options, time_scale
 from mmos.cli.output import print_json
-from mmos.cli.task import gather
+from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     help="Show on stderr which models are at work. Default: only at a terminal. Otherwise a long run prints a line every 30 s. "
     "--no-progress turns off both.",
 )
+@batch_options
 @time_scale
 @shared_options
 def run(options: Options, task: str | None, **arguments: Any) -> int:
@@ -71,11 +72,17 @@ def run(options: Options, task: str | None, **arguments: Any) -> int:
     git diff | mmos run "Review this diff." --json
     mmos run "Do these two agree?" -f README.md -f docs/start.md
     mmos run -x "Write a Makefile for a C project" > Makefile
+    mmos run --batch tasks.jsonl --out results.jsonl
     mmos run "Who wrote Faust?" --schema '{"type": "object", "properties": {"author": {"type": "string"}}, "required": ["author"]}'
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage or configuration, 3 waiting for you, 4 no host can serve,
     5 a limit was reached, 130 interrupted.
     """
+    if arguments["batch"] is not None:
+        return _batch(options, task, arguments)
+    for name in ("out", "concurrency", "unordered", "again"):
+        if arguments[name]:
+            raise click.UsageError(f"--{name} goes with --batch only.")
     if arguments["extract"] and arguments["schema"]:
         raise click.UsageError("--extract and --schema cannot be used together: with --schema the answer is JSON. Give one of them.")
     if arguments["stream"] and (arguments["extract"] or arguments["schema"]):
@@ -94,6 +101,30 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
         gpu_strategy=arguments["gpu_strategy"],
     )  # fmt: skip
+
+
+def _batch(options: Options, task: str | None, arguments: dict[str, Any]) -> int:
+    """Run a file of tasks. What the command line says holds for the lines that say nothing else."""
+    if task is not None:
+        raise click.UsageError(
+            "With --batch the tasks are in the file, so TASK must be left out. --system gives all of them an instruction."
+        )
+    if arguments["out"] is None:
+        raise click.UsageError("--batch needs --out FILE. The same command with the same file goes on where an earlier one stopped.")
+    if arguments["stream"]:
+        raise click.UsageError("--stream cannot be used with --batch: the results go to a file.")
+    if STDIN in arguments["paths"]:
+        raise click.UsageError("-f - cannot be used with --batch.")
+    from mmos.cli.batch.lines import Defaults
+    from mmos.cli.batch.work import Job, run_batch
+    from mmos.files import read
+
+    defaults = Defaults(_options(arguments), [read(path) for path in arguments["paths"]], arguments["thread"])
+    job = Job(
+        arguments["batch"], arguments["out"], defaults, arguments["concurrency"], not arguments["unordered"], arguments["again"],
+        arguments["extract"], arguments["progress"],
+    )  # fmt: skip
+    return run_batch(replace(options, time_scale=arguments["time_scale"], timeout=arguments["timeout"]), job)
 
 
 def parse_roles(roles: Sequence[str]) -> dict[str, str]:
@@ -214,24 +245,3 @@ def _at_home(options: Options, next_step: str) -> str:
     fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(options, name) and not options.state]
     places = (("--state", options.state), ("-c", options.config), *fleets)
     return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])
-
-
-_OPENING = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})")
-
-
-def first_block(text: str) -> str | None:
-    """Return the content of the first code block, or None. An answer that was cut short may lack the closing fence."""
-    lines = iter(text.splitlines())
-    for line in lines:
-        opening = _OPENING.match(line)
-        if opening is None:
-            continue
-        indent, fence = opening.groups()
-        code = []
-        for inner in lines:
-            closing = inner.strip()
-            if len(closing) >= len(fence) and set(closing) == {fence[0]}:
-                break
-            code.append(inner.removeprefix(indent))
-        return "".join(f"{line}\n" for line in code)
-    return None

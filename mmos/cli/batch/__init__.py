@@ -1,0 +1,1 @@
+"""`mmos run --batch`: runs a file of tasks into a file of results."""

@@ -1,0 +1,223 @@
+"""A file of tasks becomes a file of results: in order, each once, also when hosts die, the process is killed or the user presses Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmos.rehearsal.personas import Speed
+from mmos.testing import Call, Fault, Host, Model, configuration, serve, until
+from tests.shell import Shell, command, finish, shell, start
+
+RUN = ("run", "--batch", "tasks.jsonl", "--out", "out.jsonl")
+
+
+def write(path: Path, *lines: Any) -> None:
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+
+
+def answers(count: int) -> list[str]:
+    return [f"Answer {number}." for number in range(1, count + 1)]
+
+
+async def runs_of(at: Shell) -> list[dict[str, Any]]:
+    return (await at.mmos("runs", "list", "--json", "--limit", "10000")).document["runs"]
+
+
+async def test_lines_in_lines_out_in_order_with_what_they_carry(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(5)}) as at:
+        write(
+            tmp_path / "tasks.jsonl", {"task": "One?", "id": "a", "label": "x", "answer": "gold", "status": 1},
+            "Two?", ["no", "task"], {"task": ""}, {"task": "Five?", "timeout": "1m", "system": "Be brief.", "id": {"n": 5}},
+        )  # fmt: skip
+        ended = await at.mmos(*RUN)
+        lines = results(tmp_path)
+        assert ended.code == 1
+        assert ended.out == ""
+        assert [line["line"] for line in lines] == [1, 2, 3, 4, 5]
+        assert [line["status"] for line in lines] == ["answered", "answered", "failed", "failed", "answered"]
+        assert (lines[0]["id"], lines[0]["label"], lines[0]["input_answer"], lines[0]["input_status"]) == ("a", "x", "gold", 1)
+        assert lines[4]["id"] == {"n": 5}
+        assert [line.get("error") for line in lines][2:4] == [
+            'This line is neither a JSON object with a "task" nor a JSON string.', "The task is empty."
+        ]  # fmt: skip
+        assert "5 tasks: 3 answered, 2 failed. 3 model calls" in ended.err
+        [options] = [
+            one["system"]
+            for body in at.on.sent("arbiter")
+            for one in [{"system": body["messages"][0]["content"]}]
+            if "Be brief." in one["system"]
+        ]
+        assert options
+
+
+async def test_the_second_command_does_nothing_and_an_edited_line_is_a_new_task(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(5)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", "Two?", "Three?")
+        assert (await at.mmos(*RUN)).code == 0
+        before = (tmp_path / "out.jsonl").read_bytes()
+        again = await at.mmos(*RUN)
+        assert (again.code, (tmp_path / "out.jsonl").read_bytes()) == (0, before)
+        assert "3 of 3 results are in out.jsonl" in again.err
+        write(tmp_path / "tasks.jsonl", "One?", "Other?", "Three?", "Four?")
+        assert (await at.mmos(*RUN)).code == 0
+        assert [line["line"] for line in results(tmp_path)] == [1, 2, 3, 4]
+        assert sorted(at.on.heard("arbiter")) == ["Four?", "One?", "Other?", "Three?", "Two?"]  # the third has not run twice
+
+
+async def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(1)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?")
+        for text in ("My diary, without a line break", "My diary\n", '{"line": 1}\n', '{"line":1,"digest":"00","status":"answered"}\n'):
+            (tmp_path / "out.jsonl").write_text(text)
+            ended = await at.mmos(*RUN)
+            assert ended.code == 2
+            assert "MMOS does not write over it" in ended.err
+            assert (tmp_path / "out.jsonl").read_text() == text
+        assert (await at.mmos("run", "--batch", "tasks.jsonl", "--out", "tasks.jsonl")).code == 2
+        assert (await at.mmos("run", "--batch", "absent.jsonl", "--out", "out2.jsonl")).code == 2
+        assert (await at.mmos("run", "--batch", "tasks.jsonl")).code == 2
+        assert at.on.heard("arbiter") == []
+
+
+async def test_half_a_line_is_written_again_from_the_journal(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(3)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", "Two?", "Three?")
+        await at.mmos(*RUN)
+        before = (tmp_path / "out.jsonl").read_bytes()
+        for left in (len(before) - 1, len(before) - 100, len(before.splitlines()[0]) + 20, 5):
+            (tmp_path / "out.jsonl").write_bytes(before[:left])
+            ended = await at.mmos(*RUN)
+            assert (ended.code, (tmp_path / "out.jsonl").read_bytes()) == (0, before), ended.err
+        assert len(at.on.heard("arbiter")) == 3
+
+
+async def test_a_killed_batch_goes_on_and_no_task_is_done_twice(tmp_path: Path) -> None:
+    async with _two_hosts(tmp_path) as hosts:
+        write(tmp_path / "tasks.jsonl", *({"task": f"Task {number}?", "id": number} for number in range(200)))
+        for least in (10, 60, 120):
+            await _killed(tmp_path, least)
+            with (tmp_path / "out.jsonl").open("ab") as file:
+                file.write(b'{"line":')  # half a line
+        hosts[0].faults.add(Fault("refuse", path="*", seconds=1.0))
+        hosts[1].faults.add(Fault("refuse", path="*", seconds=2.0))
+        ended = await command(tmp_path, *RUN, "--concurrency", "8")
+        lines, runs = results(tmp_path), (await command(tmp_path, "runs", "list", "--json", "--limit", "1000")).document["runs"]
+        assert ended.code == 0, ended.err
+        assert [(line["line"], line["id"], line["status"]) for line in lines] == [(n + 1, n, "answered") for n in range(200)]
+        assert len({line["run"] for line in lines}) == 200
+        assert len(runs) == 200  # no task has two runs
+
+
+async def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(100))}) as at:
+        write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(30)))
+        at.on.host.faults.add(Fault("hang", after=10))
+        process = await at.start(*RUN, "--concurrency", "4")
+        await until(lambda: at.on.host.open >= 4 and _lines(tmp_path) >= 10)
+        process.send_signal(signal.SIGINT)
+        ended = await finish(process)
+        assert ended.code == 130
+        assert re.search(r"Interrupted\. 1\d of 30 results are in out\.jsonl\. Go on with:\n +mmos run --batch", ended.err)
+        at.on.host.faults.clear()
+        assert (await at.mmos(*RUN)).code == 0
+        assert [line["line"] for line in results(tmp_path)] == list(range(1, 31))
+        assert len(await runs_of(at)) == 30
+
+
+async def test_two_commands_do_not_write_one_file(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(3)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?")
+        hang = at.on.host.faults.add("hang")
+        first = await at.start(*RUN)
+        await until(lambda: at.on.host.open)
+        second = await at.mmos(*RUN)
+        assert (second.code, "Another process writes to" in second.err) == (2, True)
+        at.on.host.faults.remove(hang)
+        first.send_signal(signal.SIGINT)
+        await finish(first)
+
+
+async def test_a_failed_task_is_a_result_and_runs_again_on_request(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [Call("escalate_to_user", {"question": "Which?"}), "Two.", "Three.", "One."]}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", "Two?", "Three?")
+        ended = await at.mmos(*RUN, "--concurrency", "1", "--on-question", "wait", "--json")
+        assert ended.code == 1
+        assert (ended.document["statuses"], ended.document["next"][-8:]) == ({"waiting": 1, "answered": 2}, " --again")
+        await at.mmos("runs", "answer", results(tmp_path)[0]["run"], "red")
+        assert (await at.mmos(*RUN)).code == 1  # without --again what is written stays
+        again = await at.mmos(*RUN, "--again")
+        assert [line["status"] for line in results(tmp_path)] == ["answered"] * 3, again.err
+        assert [line["line"] for line in results(tmp_path)] == [1, 2, 3]
+        assert len(await runs_of(at)) == 3
+
+
+async def test_a_slow_task_holds_the_order_and_unordered_does_not(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(20)}) as at:
+        write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(10)))
+        hang = at.on.host.faults.add(Fault("hang", times=1))
+        process = await at.start(*RUN, "--concurrency", "2", "--unordered")
+        await until(lambda: _lines(tmp_path) == 9)
+        process.send_signal(signal.SIGINT)
+        assert (await finish(process)).code == 130
+        at.on.host.faults.remove(hang)
+        lines = {line["line"] for line in results(tmp_path)}
+        assert len(lines) == 9  # the task that hangs holds back no other
+        assert lines < set(range(1, 11))
+        assert (await at.mmos(*RUN)).code == 0  # in order now: the others are read from the journal
+        assert [line["line"] for line in results(tmp_path)] == list(range(1, 11))
+        assert len(await runs_of(at)) == 10
+
+
+async def test_the_benchmark_kills_hosts_and_the_batch_and_loses_nothing() -> None:
+    script = Path(__file__).parent.parent / "scripts" / "bench_batch.py"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), "--tasks", "150", "--kill", "--check", "--json", stdout=asyncio.subprocess.PIPE
+    )
+    ended, _ = await process.communicate()
+    figures = json.loads(ended)
+    assert (process.returncode, figures["codes"], figures["lost"], figures["twice"]) == (0, [-9, 0], 0, 0)
+
+
+async def test_tasks_come_from_stdin(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(2)}) as at:
+        ended = await at.mmos("run", "--batch", "-", "--out", "out.jsonl", given=b'{"task": "One?"}\n"Two?"\n')
+        assert (ended.code, [line["status"] for line in results(tmp_path)]) == (0, ["answered", "answered"])
+
+
+async def _killed(folder: Path, least: int) -> None:
+    """Kill a batch when its file has so many results."""
+    process = await start(folder, *RUN, "--concurrency", "8", cold=True)
+    try:
+        await until(lambda: _lines(folder) >= least or process.returncode is not None, seconds=60)
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+def _lines(folder: Path) -> int:
+    path = folder / "out.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@asynccontextmanager
+async def _two_hosts(folder: Path) -> AsyncIterator[list[Host]]:
+    speed = Speed(load_seconds=0.1, prefill=5000.0, decode=500.0)
+    model = Model.scripted("arbiter", answers(5000), speed=speed)
+    hosts = [Host(name, [model], parallel=4) for name in ("one", "two")]
+    async with serve(hosts[0]) as one, serve(hosts[1]) as two:
+        (folder / "orchestration.yaml").write_text(yaml.safe_dump(configuration({"arbiter": model}, {"one": one, "two": two}, {})))
+        yield hosts
