@@ -69,6 +69,10 @@ bench-faults *arguments:
 bench-kills *arguments:
     {{bin}}/python scripts/bench_kills.py {{arguments}}
 
+# Run a batch of 10,000 tasks while two of four hosts die and return.
+bench-batch *arguments:
+    {{bin}}/python scripts/bench_batch.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt
