@@ -25,7 +25,8 @@ from mmos.journal.shapes import encode
 from mmos.journal.store import Store
 from mmos.messages import Message, ToolCall, Usage
 
-DURABLE_EVERY = 40
+DURABLE_EVERY = 5
+"""Events between two waits: a run waits before each request to a model."""
 
 
 class Log(Protocol):
