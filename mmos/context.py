@@ -7,13 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 import orjson
 
+from mmos.answers import fit
 from mmos.calls.shape import Shape
-from mmos.errors import LimitReached, MmosError, QuestionOpen, QuestionUnanswered, StateError, ToolError
-from mmos.events import StepFinished
+from mmos.config.scalars import seconds_of
+from mmos.errors import LimitReached, MmosError, QuestionOpen, QuestionUnanswered, StateError, ToolError, UsageError
+from mmos.events import Form, StepFinished
 from mmos.messages import File, Message, ToolCall, clean
 from mmos.scope import Scope
 from mmos.threads import on_thread
@@ -59,11 +61,49 @@ class UserQuestion:
     """
 
     text: str
-    form: Literal["text", "choice", "confirm"] = "text"
+    form: Form = "text"
+    """What the answer is: a "text", a "choice", "confirm" (yes or no), a "number", or a "file"."""
     options: tuple[str, ...] = ()
     """The options of a choice. The user may also write something different."""
     default: str | None = None
-    """The answer when the user is not there and the run may take defaults."""
+    """The answer when the user is not there and the run may take defaults, or when the deadline has passed. A file has none."""
+    deadline: float | str | None = None
+    """How long MMOS waits for an answer: seconds, or a text like "10m" or "2d". Kept as seconds. None: without an end."""
+
+    def __post_init__(self) -> None:
+        if self.form not in get_args(Form):
+            raise UsageError(f"{self.form!r} is no form of a question.", next_step=f"Forms: {', '.join(get_args(Form))}.")
+        object.__setattr__(self, "options", tuple(self.options))
+        if self.deadline is not None:
+            object.__setattr__(self, "deadline", _seconds(self.deadline))
+        if self.default is not None:
+            object.__setattr__(self, "default", self._fitting_default(self.default))
+
+    def _fitting_default(self, default: str) -> str:
+        if self.form == "file":
+            raise UsageError("A question for a file has no default.")
+        fitting = fit(self.form, default, self.options)
+        if fitting is None:
+            needed = {"number": "a number", "confirm": "yes or no"}[self.form]
+            raise UsageError(f"The default of this question must be {needed}, and it is {default[:80]!r}.")
+        return fitting
+
+
+class UserAnswer(str):
+    """What the user answered. It is a text; for a file, the text of the file.
+
+    `by` says who gave it: "user", "default", or "deadline" when nobody answered in time and this is the default. `file` is the file, if
+    the question asked for one.
+    """
+
+    __slots__ = ("by", "file")
+    by: str
+    file: File | None
+
+    def __new__(cls, text: str, by: str = "user", file: File | None = None) -> UserAnswer:
+        answer = super().__new__(cls, text if file is None else file.text)
+        answer.by, answer.file = by, file
+        return answer
 
 
 @dataclass(frozen=True)
@@ -127,7 +167,7 @@ class Room(Protocol):
     """What a running tool can reach: other participants, and the user."""
 
     async def ask(self, scope: Scope, question: Question, *, call: str) -> Answer: ...
-    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str: ...
+    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> UserAnswer: ...
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
         """The calls of a role's tools that the text means, or the reason why there are none."""
         ...
@@ -258,9 +298,10 @@ class Context:
         """
         return await self._result(self.room.interpret(self.scope, text, role=role or self.scope.role))
 
-    async def ask_user(self, question: UserQuestion) -> str:
-        """Ask the user a `question` and return the answer.
+    async def ask_user(self, question: UserQuestion) -> UserAnswer:
+        """Ask the user a `question` and return the answer: a text with `by` (who gave it) and `file`.
 
+        If nobody answers until the deadline and there is no default, `ToolError` is raised.
         If the run pauses until the user answers, your function runs again from its beginning when the run is resumed.
         """
         return await self._result(self.room.ask_user(self.scope, question, call=self.call))
@@ -280,6 +321,13 @@ async def invoke(function: Callable[..., Any], /, *arguments: Any, **keywords: A
         return await function(*arguments, **keywords)
     result = await on_thread(function, *arguments, **keywords)
     return await result if inspect.isawaitable(result) else result
+
+
+def _seconds(deadline: float | str) -> float:
+    seconds = seconds_of(deadline.strip() if isinstance(deadline, str) else str(deadline), units=("ms", "s", "m", "h", "d", "w"))
+    if seconds is None:
+        raise UsageError(f"{str(deadline)[:80]!r} is no deadline.", next_step='Write seconds, or a duration such as "30s", "10m" or "2d".')
+    return seconds
 
 
 def _valid(key: str) -> str:

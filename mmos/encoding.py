@@ -11,7 +11,7 @@ import orjson
 from mmos.batch_events import BatchStarted, BatchTask
 from mmos.checking import is_deep, sound
 from mmos.events import Event, Reason, Unknown
-from mmos.messages import Message, Usage
+from mmos.messages import File, Message, Usage
 
 DEEPEST = 200
 """Levels of lists and objects in an event. Deeper ones cannot be written as JSON again."""
@@ -25,6 +25,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "reason": Reason.from_json,
     "options": lambda value: tuple(value) if isinstance(value, list) else value,
     "files": tuple,
+    "file": File.from_json,
     "servers": tuple,
     "unserved": tuple,
 }

@@ -3,6 +3,7 @@
 * MmosError                     every error of MMOS; says what, where and the next step
   + UserError                   the user acts
     - UsageError                the call itself is wrong
+      · WrongAnswer  LateAnswer
     - ConfigError               orchestration.yaml is wrong; has every problem, not only the first
     - StateError                the journal cannot be opened or written
       · StateDamaged  StateTooNew  StateTooOld  StateReadOnly  StateFull  StateBusy
@@ -60,6 +61,14 @@ class UserError(MmosError):
 
 class UsageError(UserError):
     code = "usage"
+
+
+class WrongAnswer(UsageError):
+    """An answer that does not fit its question. The question stays open."""
+
+
+class LateAnswer(UsageError):
+    """An answer that came after the deadline of its question. MMOS has taken the default."""
 
 
 @dataclass(frozen=True)

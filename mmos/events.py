@@ -6,23 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from mmos.checking import sound
-from mmos.messages import Message, Usage
+from mmos.messages import File, Message, Usage
+from mmos.reasons import Reason as Reason
+from mmos.reasons import Status as Status
 
-Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a run ended without a full answer: a code from the documented list, a sentence, and the next step."""
-
-    code: str
-    message: str
-    next: str = ""
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Reason:
-        return sound(cls(data["code"], data["message"], data.get("next", "")))
+Form = Literal["text", "choice", "confirm", "number", "file"]
+"""What the answer to a question has to be."""
 
 
 class Event:
@@ -360,10 +349,15 @@ class QuestionAsked(Event):
     role: str
     call: str
     text: str
-    form: Literal["text", "choice", "confirm"] = "text"
+    form: Form = "text"
     options: tuple[str, ...] = ()
     default: str | None = None
     deadline: float | None = None
+    """When MMOS takes the default, in seconds since 1970."""
+    digest: str = ""
+    """Of a request for approval: the digest of its basis."""
+    basis: Mapping[str, Any] = field(default_factory=dict)
+    """Of a request for approval: the tool, the arguments, the role and the rules that the answer holds for."""
 
 
 @dataclass(frozen=True)
@@ -371,7 +365,13 @@ class QuestionAnswered(Event):
     kind = "question_answered"
     question: str
     text: str
-    by: Literal["user", "default"] = "user"
+    """The answer; of a file, its name."""
+    by: Literal["user", "default", "deadline"] = "user"
+    """Who gave it. `deadline`: nobody did in time, so the text is the default. It is empty if there is none."""
+    who: str = ""
+    """The user who gave it, as USER@HOST."""
+    file: File | None = None
+    """The file that the answer names."""
 
 
 @dataclass(frozen=True)

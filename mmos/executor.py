@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import difflib
 import sys
-from collections.abc import Awaitable, Callable, Container, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+from mmos.approval import ApprovalRoom, approve
 from mmos.calls.coerce import coerce
 from mmos.calls.seen import Seen
-from mmos.context import PASS_ON, Context, Room, UserQuestion, invoke
+from mmos.context import PASS_ON, Context, UserAnswer, UserQuestion, invoke
 from mmos.errors import (
     InvalidArguments,
     LimitReached,
@@ -43,13 +44,8 @@ SHOWN = 400
 """How many characters of an earlier result a nudge repeats."""
 
 
-class House(Room, Protocol):
+class House(ApprovalRoom, Protocol):
     """What the executor itself can reach."""
-
-    @property
-    def templates(self) -> Templates:
-        """The texts that the caller reads."""
-        ...
 
     async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:
         """The call that the model wanted, for one that cannot run. None: MMOS cannot find out."""
@@ -75,6 +71,8 @@ class Execution:
     """None until `prepare` has found it."""
     original: ToolCall | None = None
     """The call as the model wrote it. None as long as `call` is that."""
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    """The role and the rules of the caller. An approval of the user holds for them."""
 
     async def run(self) -> CallFinished:
         """Count the call, run it, and record how it ended."""
@@ -164,7 +162,7 @@ class Execution:
             self.scope.warn(
                 f"{role} copied a call of {call.name} from a text that it read. MMOS could not ask the user, so it did not make the call."
             )
-            answer = self._templates.fill("user_not_asked")
+            answer = UserAnswer(self._templates.fill("user_not_asked"), "default")
         if answer.strip().lower() != "yes":
             raise ToolDenied(self._templates.fill("copied_call", answer=answer))
         return await go_on(self)
@@ -183,6 +181,11 @@ class Execution:
         if answer == "repeat":
             return await go_on(self)
         raise ToolUnknownOutcome(self._templates.fill("cut_off_call", answer=answer))
+
+    async def approve(self, go_on: Next) -> str:
+        """Ask the user before a call of a tool that needs approval."""
+        await approve(self.scope, self.room, self.chosen, self.call, self.terms)
+        return await go_on(self)
 
     async def persist(self, go_on: Next) -> str:
         """Write a call to the journal, and to the disk, before its effects."""
@@ -258,7 +261,7 @@ class Execution:
 
     def _with(self, call: ToolCall, tool: Tool) -> Execution:
         """The same with a tool. Written out, because `replace` takes as long as all rungs together."""
-        return Execution(call, self.box, self.app_tools, self.scope, self.room, tool, self.original or self.call)
+        return Execution(call, self.box, self.app_tools, self.scope, self.room, tool, self.original or self.call, self.terms)
 
     def _is_copied(self) -> bool:
         """Whether the call, as it is or as it was written, is in a text that the caller read."""
@@ -288,7 +291,7 @@ class Execution:
         try:
             answer = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("stop", "go on"), "stop"), call=self.call.id)
         except QuestionUnanswered:
-            answer = "stop"
+            answer = UserAnswer("stop", "default")
         if answer == "stop":
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
             raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
@@ -337,6 +340,7 @@ RUNGS: tuple[Rung, ...] = (
     Execution.prepare,
     Execution.confirm,
     Execution.recover,
+    Execution.approve,
     Execution.persist,
     Execution.limit_time,
     Execution.set_apart,

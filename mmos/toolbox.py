@@ -7,7 +7,7 @@ import enum
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args, get_type_hints, overload
@@ -39,6 +39,8 @@ class Tool:
     """Seconds. None: only the run's own limits apply."""
     repeatable: bool = False
     """True for a tool such as a clock or a status: the same call again is no loop."""
+    approval: bool = False
+    """Whether the user must approve each call."""
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())
@@ -99,6 +101,12 @@ class Toolbox:
             {name: tool for name, tool in self.tools.items() if (allow is None or _matches(name, allow)) and not _matches(name, deny)}
         )
 
+    def asking(self, patterns: Collection[str]) -> Toolbox:
+        """The same tools. Those that a pattern matches need the approval of the user."""
+        if not patterns:
+            return self
+        return Toolbox({name: replace(tool, approval=True) if _matches(name, patterns) else tool for name, tool in self.tools.items()})
+
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -112,12 +120,20 @@ def parameters_of(properties: Mapping[str, Any], required: Sequence[str] = ()) -
 
 # ---------------------------------------------------------------- tools from typed functions
 
+_OPTIONS = ("name", "description", "after_crash", "timeout", "repeatable", "approval")
+
 
 @overload
 def tool(function: Function, /) -> Function: ...
 @overload
 def tool(
-    *, name: str = ..., description: str = ..., after_crash: AfterCrash = ..., timeout: float | None = ..., repeatable: bool = ...
+    *,
+    name: str = ...,
+    description: str = ...,
+    after_crash: AfterCrash = ...,
+    timeout: float | None = ...,
+    repeatable: bool = ...,
+    approval: bool = ...,
 ) -> Callable[[Function], Function]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a tool of a typed function, sync or async. The function itself does not change. A sync function runs on a thread.
@@ -132,6 +148,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             arguments, finds out what happened and returns the result. Default: "ask".
         timeout: Seconds. MMOS stops a call that takes longer, and the call counts as failed. Default: no timeout.
         repeatable: True for a tool such as a clock or a status: the same call with the same arguments is no loop.
+        approval: True for a tool that must not act before the user allows the call. The user reads who calls it with which arguments.
 
     Example::
 
@@ -140,9 +157,9 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             "Read a file of the project."
             return Path(path).read_text()
     """
-    unknown = options.keys() - {"name", "description", "after_crash", "timeout", "repeatable"}
+    unknown = options.keys() - set(_OPTIONS)
     if unknown:
-        raise TypeError(f"@tool has no option {', '.join(sorted(unknown))}; options: name, description, after_crash, timeout, repeatable")
+        raise TypeError(f"@tool has no option {', '.join(sorted(unknown))}; options: {', '.join(_OPTIONS)}")
 
     def mark(function: Any) -> Any:
         function.__mmos_tool__ = options

@@ -198,7 +198,7 @@ def test_wrong_sections(section, expected):
         ),
         ("{model: m, options: {seed: {a: 1}}}", "options.seed: found a mapping, allowed: a number, a text, true or false"),
         ("{model: m, options: {temperature: .inf}, timeout: 0}", f"timeout: found 0 (a whole number), allowed: {DURATION}"),
-        ("{model: m, tools: {alow: [a]}}", "tools.alow: 'alow' is not a key here; did you mean 'allow'? Allowed: allow, deny"),
+        ("{model: m, tools: {alow: [a]}}", "tools.alow: 'alow' is not a key here; did you mean 'allow'? Allowed: allow, deny, ask"),
         ("{model: m, tools: [1]}", "tools.allow[0]: found 1 (a whole number), allowed: text; put it in quotes"),
         ("{model: m, consult: one}", f"consult: 'consult' is not a key here. Allowed: {ROLE_KEYS}"),
     ],

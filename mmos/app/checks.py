@@ -107,4 +107,5 @@ def _permissions(config: Config) -> Iterator[tuple[Place, str]]:
         place: Place = ("orchestration", *within, "tools")
         plain = isinstance(config.document.at(place), list)  # a plain list is the same as `allow`
         yield from (((*place, *(() if plain else ("allow",)), index), pattern) for index, pattern in enumerate(role.tools.allow or []))
-        yield from (((*place, "deny", index), pattern) for index, pattern in enumerate(role.tools.deny))
+        for key, patterns in (("deny", role.tools.deny), ("ask", role.tools.ask)):
+            yield from (((*place, key, index), pattern) for index, pattern in enumerate(patterns))

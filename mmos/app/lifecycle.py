@@ -189,7 +189,8 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
     try:
         answer = await _in_time(participants, scope)
     except QuestionOpen as error:
-        next_step = f"mmos runs answer {scope.run} TEXT"
+        which = f" --question {error.question}" if len(scope.view.open_questions) > 1 else ""
+        next_step = f"mmos runs answer {scope.run}{which} TEXT"
         return RunFinished("waiting", None, Reason(error.code, error.message, next_step))
     except LimitReached as error:
         return await _early_end(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmos import events
+from mmos.app.answering import give_answer
 from mmos.app.lifecycle import RunOptions
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, QuestionAnswered, RunResumed, RunWithdrawn, ThreadNamed
+from mmos.events import Entry, Event, LaneOpened, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, clean
 from mmos.views.conversation import Conversation
@@ -44,26 +45,18 @@ class Records:
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
 
-    async def answer(self, run: str, text: str, *, question: str | None = None) -> None:
+    async def answer(self, run: str, text: str, *, question: str | None = None, who: str = "") -> None:
         """Answer a question of a run. `resume` then continues the run, and has an example.
+
+        Only the first answer counts. An answer that does not fit the question, a second one and one after the deadline raise `UsageError`.
 
         Args:
             run: The id of the run, or its first or last characters.
-            text: The answer.
-            question: The id of the question. None: the open one.
+            text: The answer; for a file, its path.
+            question: The id of the question. None: the open one, if there is only one.
+            who: Who answers. Default: the user of this process, as USER@HOST.
         """
-        run = await self.find(run)
-
-        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
-            view = RunView.of(entries)
-            event = view.open_question if question is None else view.questions.get(question)
-            if event is None:
-                raise UsageError(f"Run {run} has no open question." if question is None else f"Run {run} has no question {question!r}.")
-            if event.question in view.answers:
-                raise UsageError(f"Question {event.question} of run {run} already has an answer.")
-            return [(run, entries[0].thread, QuestionAnswered(event.question, clean(text)))]
-
-        await self.journal.decide(("question_asked", "question_answered"), choose, run=run)
+        await give_answer(self.journal, await self.find(run), text, question=question, who=who)
 
     async def files_of(self, run: str) -> tuple[File, ...]:
         """The files that were attached to the task of a run. `run` is its whole id."""

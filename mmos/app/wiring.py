@@ -169,6 +169,7 @@ def cast_of(
             _first(role, own),
             _consults(role, roles, own),
             role.choices[1:],
+            role.tools.model_dump(),
         )
         for name, role in roles.items()
     }
@@ -209,7 +210,7 @@ def _box_of(role: ResolvedRole, box: Toolbox) -> Toolbox:
         deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
     elif allow is None:
         allow = []
-    return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"])
+    return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"]).asking(role.tools.ask)
 
 
 def _purpose(role: ResolvedRole) -> str:

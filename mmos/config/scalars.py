@@ -40,3 +40,11 @@ def duration(text: str, units: Collection[str] = ("ms", "s", "m", "h")) -> float
     if not parts or "".join(map("".join, parts)) != text or not {unit for _, unit in parts} <= set(units):
         return None
     return sum(float(count) * _UNITS[unit] for count, unit in parts)
+
+
+def seconds_of(text: str, least: float = 0.0, units: Collection[str] = ("ms", "s", "m", "h")) -> float | None:
+    """The seconds of `90`, `30s` or `1h30m`. None if the text is no duration that a program can wait for."""
+    number = plain(text) if (seconds := duration(text, units)) is None else seconds
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return float(number) if max(least, 1e-9) <= number <= LONGEST else None

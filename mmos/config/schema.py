@@ -119,6 +119,7 @@ class Toolrules(Section):
         default=None, description="Names of the tools that this role may hold. Default: the arbiter all tools, a specialist none."
     )
     deny: list[Text] = Field(default=[], description="Names of tools that this role may not hold.")
+    ask: list[Text] = Field(default=[], description="Names of tools that this role may call only when the user approves the call.")
 
 
 def _read_toolrules(value: Any) -> Any:
@@ -166,7 +167,7 @@ class Role(Section):
     )
     system: Text | None = Field(default=None, description="Text that MMOS adds to this role's system text.")
     tools: Annotated[Toolrules, BeforeValidator(_read_toolrules, json_schema_input_type=Toolrules | list[Text])] = _filled(
-        Toolrules, "Which tools this role may hold: allow and deny, or a plain list that means allow."
+        Toolrules, "Which tools this role may hold: allow, deny and ask, or a plain list that means allow."
     )
     gpu_id: GpuIndex | None = Field(
         default=None, description="The GPU that the model must have: only servers whose gpus name it are used. Default: any."

@@ -215,6 +215,10 @@ class Journal:
             self._forks[key] = found[0] if found and isinstance(found[0].event, Forked) else None
         return self._forks[key]
 
+    def now(self) -> float:
+        """The time that an entry would get now."""
+        return self._clock()
+
     def alive(self, process: str) -> bool:
         """Whether the process that writes under this id still runs."""
         if process and process == self.process:

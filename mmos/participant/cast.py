@@ -66,12 +66,19 @@ class Member:
     """The roles that it can consult."""
     others: tuple[Role, ...] = ()
     """The role with other models. Each answers when no host can serve the ones before it."""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """Which tools the configuration allows it, denies it, and lets it call with the approval of the user."""
     _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def choices(self) -> tuple[Member, ...]:
         """The member with each of its models, in the order of preference."""
         return (self, *(replace(self, role=role, others=()) for role in self.others))
+
+    @cached_property
+    def terms(self) -> Mapping[str, Any]:
+        """What an approval of its calls holds for, beside the call itself."""
+        return {"role": {"name": self.role.name, "model": self.role.model}, "rules": self.rules}
 
     def offer(
         self, channel: str, box: Toolbox, window: int, *, choice: ToolChoice = AUTO, files: bool = False, format_: bytes = b""

@@ -11,7 +11,7 @@ import orjson
 
 from mmos.calls.shape import Shape, bare
 from mmos.config.schema import Step
-from mmos.context import PASS_ON, Answer, Question, UserQuestion
+from mmos.context import PASS_ON, Answer, Question, UserAnswer, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution
@@ -54,6 +54,8 @@ class Participants:
     degrade: Sequence[Step] = ()
     """What to do, in this order, with a call that would have to wait."""
     foresight: Foresight | None = None
+    approving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
     """The lanes in which somebody is answering now."""
 
@@ -187,7 +189,7 @@ class Participants:
                 raise
             return Answer(inner.exchange.newest_text() or self.templates.fill("no_answer", reason=error.message), complete=False)
 
-    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> str:
+    async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> UserAnswer:
         return await self.desk.ask(scope, question, call=call)
 
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:
@@ -207,7 +209,9 @@ class Participants:
         who = question.who
         if isinstance(who, str):
             member = self._role(who)
-            return member if question.tools is None else replace(member, box=self._tools(question.tools), first=None)
+            if question.tools is None:
+                return member
+            return replace(member, box=self._tools(question.tools).asking(member.rules.get("ask", ())), first=None)
         role, *others = (
             replace(who, model=model, window=who.window or self.window(model, who.servers)) for model in (who.model, *who.others)
         )
@@ -246,7 +250,7 @@ class Participants:
     async def _carry_out(self, member: Member, scope: Scope, calls: tuple[ToolCall, ...]) -> None:
         """Run all calls of the turn at the same time. An error that ends or pauses the run is raised when all of them are done."""
         box = member.box.without(scope.view.hidden_tools.get(scope.lane, ()))
-        runs = [Execution(call, box, self.box, scope, self).run() for call in calls]
+        runs = [Execution(call, box, self.box, scope, self, terms=member.terms).run() for call in calls]
         if len(runs) == 1:
             await runs[0]
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mmos.answers import ALWAYS, verdict
 from mmos.events import (
     CallFinished,
     Entry,
@@ -13,6 +14,8 @@ from mmos.events import (
     LaneOpened,
     ModelReplied,
     Prompted,
+    QuestionAnswered,
+    QuestionAsked,
     RunResumed,
     RunWithdrawn,
     Status,
@@ -99,6 +102,10 @@ class Conversation:
         """The own lane of each run."""
         self.histories: dict[tuple[str, str], History] = {}
         """By memory and role."""
+        self.approvals: dict[tuple[str, str], QuestionAsked] = {}
+        """By role and tool: the question to which the user answered that the role may always call the tool."""
+        self._requests: dict[tuple[str, str], QuestionAsked] = {}
+        """By run and question: the requests for approval."""
         self.newest = 0
         """The number of the newest entry that is applied."""
         self.ends: list[Entry] = []
@@ -133,6 +140,10 @@ class Conversation:
                 lane.status = event.status
                 lane.history.extend(_as_history(lane, event), entry.run)
                 self.ends.append(entry)
+            case QuestionAsked(digest=digest) as event if digest:
+                self._requests[entry.run, event.question] = event
+            case QuestionAnswered() as event:
+                self._approve(entry.run, event)
             case RunResumed():
                 self._reopen(entry.run)
             case RunWithdrawn():
@@ -153,6 +164,12 @@ class Conversation:
             path[lane] = None
             lane = self.lanes[run, lane].parent
         return list(path)
+
+    def _approve(self, run: str, event: QuestionAnswered) -> None:
+        asked = self._requests.get((run, event.question))
+        tool = asked.basis.get("tool") if asked is not None else None
+        if asked is not None and isinstance(tool, dict) and event.by == "user" and verdict(event.text) == ALWAYS:
+            self.approvals[asked.role, str(tool.get("name"))] = asked
 
     def _open(self, run: str, event: LaneOpened) -> None:
         history = self._history(run, event)

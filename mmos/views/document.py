@@ -30,6 +30,7 @@ def exit_code(status: str, reason: str | None) -> int:
 
 def document(view: RunView) -> dict[str, Any]:
     """The document, always with every key."""
+    questions = [question_document(question) for question in view.open_questions] if view.status == "waiting" else []
     return {
         "version": VERSION,
         "run": view.run or None,
@@ -37,7 +38,7 @@ def document(view: RunView) -> dict[str, Any]:
         "status": view.status or "failed",
         "answer": view.answer,
         "reason": _reason(view.reason),
-        "question": _question(view.open_question) if view.status == "waiting" else None,
+        "question": next(reversed(questions), None),
         "roles": [
             {
                 "role": use.role, "model": use.model, "host": use.host, "calls": use.calls,
@@ -57,6 +58,7 @@ def document(view: RunView) -> dict[str, Any]:
         "warnings": list(view.warnings),
         "rehearsed": view.rehearsed,
         "data": view.data,
+        "questions": questions,
     }  # fmt: skip
 
 
@@ -70,9 +72,7 @@ def _reason(reason: Reason | None) -> dict[str, str] | None:
     return None if reason is None else {"code": reason.code, "message": reason.message, "next": reason.next}
 
 
-def _question(question: QuestionAsked | None) -> dict[str, Any] | None:
-    if question is None:
-        return None
+def question_document(question: QuestionAsked) -> dict[str, Any]:
     return {
         "id": question.question, "kind": question.form, "text": question.text, "options": list(question.options),
         "default": question.default, "deadline": question.deadline, "from": question.role,

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from mmos import events
+from mmos.answers import NO, verdict
 from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File, Usage
 
@@ -161,9 +162,32 @@ class RunView:
         return len(self.started_calls)
 
     @property
+    def open_questions(self) -> list[events.QuestionAsked]:
+        """The questions whose answer the run still needs, oldest first."""
+        lanes = {opened.lane: opened for opened_by_call in self.lanes.values() for opened in opened_by_call}
+        return [question for name, question in self.questions.items() if name not in self.answers and not self._is_settled(question, lanes)]
+
+    @property
     def open_question(self) -> events.QuestionAsked | None:
-        """The newest question without an answer."""
-        return next((question for name, question in reversed(self.questions.items()) if name not in self.answers), None)
+        """The newest question whose answer the run still needs."""
+        return next(reversed(self.open_questions), None)
+
+    @property
+    def newest_approvals(self) -> dict[str, events.QuestionAsked]:
+        """For each call that needs approval, the newest question about it."""
+        return {question.call: question for question in self.questions.values() if question.digest}
+
+    def _is_settled(self, question: events.QuestionAsked, lanes: Mapping[str, events.LaneOpened]) -> bool:
+        """Whether its answer changes nothing: the call that asked it, or a call above that one, has a result, or the same call was asked about anew."""
+        if question.digest and self.newest_approvals[question.call] != question:
+            return True
+        call, lane, seen = question.call, question.lane, set[str]()
+        while call not in self.finished_calls:
+            if lane in seen or lane not in lanes:  # the journal of a stranger may contain a circle
+                return False
+            seen.add(lane)
+            call, lane = lanes[lane].call, lanes[lane].parent
+        return True
 
     def apply(self, entry: Entry) -> None:
         if self.thread and entry.thread != self.thread:
@@ -186,8 +210,14 @@ def _config_kept(view: RunView, event: events.ConfigKept) -> None:
 
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     if view.reason is None or view.reason.code not in AT_REST:
-        view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls)
+        unapproved = {call for call, asked in view.newest_approvals.items() if not _is_approved(view, asked)}  # their tools have not begun
+        view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls and call not in unapproved)
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
+
+
+def _is_approved(view: RunView, asked: events.QuestionAsked) -> bool:
+    answer = view.answers.get(asked.question)
+    return answer is not None and verdict(answer.text) not in (NO, "")
 
 
 def _forked(view: RunView, event: events.Forked) -> None:

@@ -1,0 +1,115 @@
+"""Checks the answers to questions: which ones fit, and what MMOS takes when nobody answers in time."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import os
+import socket
+from datetime import datetime
+from pathlib import Path
+
+from mmos.errors import WrongAnswer
+from mmos.events import QuestionAnswered, QuestionAsked, Warned
+from mmos.files import read
+from mmos.messages import clean
+
+YES, NO, ALWAYS = "yes", "no", "always"
+LAST_DAY = 253_000_000_000.0
+"""Seconds since 1970. Python has no date for a later time."""
+_YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
+
+
+def answer_to(question: QuestionAsked, text: str, who: str = "") -> QuestionAnswered:
+    """The answer that a user gives with this text. Raises `WrongAnswer` if it does not fit the question."""
+    text = clean(text).strip() or question.default or ""
+    if not text:
+        raise WrongAnswer("The answer is empty.", next_step=f"Give {what_fits(question)}.")
+    if question.form == "file":
+        file = read(Path(text).expanduser())
+        if file.image:
+            raise WrongAnswer(f"{file.name} is an image, and the question needs a text.", next_step="Give a text file.")
+        return QuestionAnswered(question.question, file.name, who=who, file=file)
+    fitting = fit(question.form, text, question.options)
+    if fitting is None:
+        raise WrongAnswer(f"{text[:80]!r} does not answer the question.", next_step=f"Give {what_fits(question)}.")
+    return QuestionAnswered(question.question, fitting, who=who)
+
+
+def fit(form: str, text: str, options: tuple[str, ...] = ()) -> str | None:
+    """The text as an answer of this form. None if it is no such answer."""
+    if form == "number":
+        return text if is_number(text) else None
+    text = _option(text, options)
+    if form != "confirm":
+        return text
+    word = text.lower().rstrip(".!")
+    return YES if word in _YES else NO if word in _NO else None
+
+
+def verdict(text: str) -> str:
+    """What the answer to a request for approval says: yes, always or no. Empty: it refuses the call with a reason."""
+    word = text.strip().lower().rstrip(".!")
+    return {"y": YES, YES: YES, ALWAYS: ALWAYS, "n": NO, NO: NO}.get(word, "")
+
+
+def is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _option(text: str, options: tuple[str, ...]) -> str:
+    """The option that a text names, by its words or by its number. If it names none: the text."""
+    for option in options:
+        if text.lower() == option.strip().lower():
+            return option
+    return options[int(text) - 1] if text.isdecimal() and 0 < int(text) <= len(options) else text
+
+
+def what_fits(question: QuestionAsked) -> str:
+    """What an answer may be, as the object of a sentence."""
+    match question.form:
+        case "number":
+            return "a number, such as 3 or 0.5"
+        case "confirm":
+            return "yes or no"
+        case "file":
+            return "the path of a text file"
+        case "choice":
+            return f"one of {', '.join(question.options)}, its number, or an answer of your own"
+    return "a text"
+
+
+# ---------------------------------------------------------------- deadlines
+
+
+def is_overdue(question: QuestionAsked, now: float) -> bool:
+    return question.deadline is not None and now >= question.deadline
+
+
+def at_deadline(question: QuestionAsked) -> tuple[QuestionAnswered, Warned]:
+    """What MMOS records when the deadline has passed and nobody has answered."""
+    taken = QuestionAnswered(question.question, question.default or "", "deadline")
+    return taken, Warned(f"{question.role} asked: {question.text} {without_answer(question)}")
+
+
+def without_answer(question: QuestionAsked) -> str:
+    """A sentence that says until when nobody answered, and what MMOS takes instead."""
+    taken = "It has no default, so the model decides." if question.default is None else f"MMOS takes the default: {question.default}"
+    return f"Nobody answered until {at_time(question.deadline or 0.0)}. {taken}"
+
+
+def at_time(seconds: float) -> str:
+    """A time in the time zone of this machine."""
+    return f"{datetime.fromtimestamp(min(seconds, LAST_DAY)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def this_user() -> str:
+    """The user of this process, as USER@HOST."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in a container, the user may have no name
+        name = str(os.getuid()) if hasattr(os, "getuid") else "user"
+    return clean(f"{name}@{socket.gethostname()}")

@@ -1,0 +1,24 @@
+"""Defines how a run ends: its status, and the reason for an end without a full answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mmos.checking import sound
+
+Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a run ended without a full answer: a code from the documented list, a sentence, and the next step."""
+
+    code: str
+    message: str
+    next: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reason:
+        return sound(cls(data["code"], data["message"], data.get("next", "")))
