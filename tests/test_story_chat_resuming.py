@@ -61,6 +61,49 @@ async def test_a_question_that_waits_is_shown_and_answered_in_the_next_chat(tmp_
         assert on.on.heard("arbiter") == ["Paint it.", "blue", "Paint that.", "red"]
 
 
+async def test_of_several_questions_the_chat_answers_the_one_that_is_named(tmp_path: Path) -> None:
+    two = [Call("escalate_to_user", {"question": "How many?", "kind": "number"}), QUESTION]
+    async with shell(tmp_path, {"arbiter": [two, "Three, blue."]}) as on:
+        await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint it.\n")
+        lines = b"/resume 3\n/resume q1 many\n/resume q1 3\n/resume 2\n"
+        ended = await on.mmos("chat", "--last", "--on-question", "wait", given=lines)
+        assert ended.out == "Three, blue.\n"
+        both = "q1: arbiter asks: How many? (a number) q2: arbiter asks: Which colour? (1. red, 2. blue)"
+        assert ended.err.startswith(f"The last turn waits for your answer. {both} /resume ID ANSWER answers one of them and continues.\n")
+        assert "mmos: 'many' does not answer the question.\nGive a number, such as 3 or 0.5.\n" in ended.err
+        results = [message["content"] for message in on.on.sent("arbiter")[1]["messages"] if message["role"] == "tool"]
+        assert results == ["3", "blue"]
+
+
+async def test_an_answer_after_the_deadline_is_refused_and_the_turn_goes_on_with_the_default(tmp_path: Path) -> None:
+    late = Call("escalate_to_user", {"question": "Which?", "default": "blue", "deadline": "50ms"})
+    async with shell(tmp_path, {"arbiter": [late, "Blue."]}) as on:
+        await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint it.\n")
+        ended = await on.mmos("chat", "--last", given=b"/resume red\n")
+        assert ended.out.endswith("Blue.\n")
+        assert "Your answer to q1 came too late. Nobody answered until 20" in ended.out + ended.err
+
+
+async def test_a_chat_asks_again_after_a_wrong_answer(tmp_path: Path) -> None:
+    asks = [Call("escalate_to_user", {"question": f"{kind}?", "kind": kind}) for kind in ("number", "confirm")]
+    last = Call("escalate_to_user", {"question": "Until when?", "default": "soon", "deadline": "1500ms"})
+    async with shell(tmp_path, {"arbiter": [*asks, last, "All known."]}) as on, terminal(tmp_path, "chat", columns=100) as at:
+        await at.shows("/help")
+        at.say("Ask.")
+        await at.shows("answer (a number) ›")
+        at.say("many")
+        await at.shows("Give a number, such as 3 or 0.5.")
+        at.say("4")
+        await at.shows("answer (yes or no) ›")
+        at.say("y")
+        await at.shows("answer [soon] ›")
+        await at.shows("There is time until 20")
+        at.press("half a wo")
+        await at.shows("All known.")
+        await at.shows("MMOS takes the default: soon")
+        assert on.on.heard("arbiter")[1:] == ["4", "yes", "Nobody answered in time, so your default holds: soon"]
+
+
 async def test_a_turn_that_was_stopped_or_reached_a_limit_goes_on(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": [CONSULT, "So.", "One two three."], "coding": ["Thus."]}) as on:
         stall = on.on.host.faults.add("stall", chunks=2, model="arbiter", after=2)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mmos.cli.logs import set_up
-from mmos.config.scalars import LONGEST, duration, plain
+from mmos.config.scalars import seconds_of
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -37,14 +37,6 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
             least = f"at least {self._least:g}" if self._least else "more than 0"
             self.fail(f"{value!r} is not a duration. Write seconds, {least}, as a number or like 30s, 5m or 1h30m.", param, ctx)
         return seconds
-
-
-def seconds_of(text: str, least: float = 0.0) -> float | None:
-    """Convert a text to seconds. None if it is not a duration that a program can wait for."""
-    number = plain(text) if (seconds := duration(text)) is None else seconds
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return None
-    return float(number) if max(least, 1e-9) <= number <= LONGEST else None
 
 
 # ---------------------------------------------------------------- the shared options

@@ -13,7 +13,7 @@ import click
 
 from mmos.cli.styles import style
 from mmos.cli.text import harmless
-from mmos.errors import QuestionUnanswered
+from mmos.errors import QuestionUnanswered, UsageError
 
 if TYPE_CHECKING:
     from mmos.cli.progress import RunDisplay
@@ -78,6 +78,8 @@ class Asker:
             click.echo(style(f"\n{question.role} asks: ", "bold") + harmless(question.text), err=True)
             for number, option in enumerate(question.options, 1):
                 click.echo(f"  {number}. {harmless(option)}", err=True)
+            if question.deadline is not None:
+                click.echo(f"  {until(question)}", err=True)
             try:
                 return await _answer(question)
             except EOFError:
@@ -85,24 +87,51 @@ class Asker:
 
 
 async def _answer(question: QuestionAsked) -> str:
-    """Read the answer. Ask again if it is empty and there is no default."""
-    prompt = "Answer" if question.default is None else f"Answer [{harmless(question.default)}]"
+    """Read the answer. Ask again if it does not fit the question."""
+    import asyncio  # slow to import, and help and completion do not need it
+
+    prompt = f"Answer{hint(question)}" if question.default is None else f"Answer{hint(question)} [{harmless(question.default)}]"
     while True:
         click.echo(f"{prompt}: ", nl=False, err=True)
-        line = (await _read_line()).strip()
-        if line or question.default is not None:
-            return parsed_answer(line, question)
+        try:
+            line = (await _read_line()).strip()
+        except asyncio.CancelledError:
+            click.echo(err=True)  # the deadline has passed, or the run ends: the line of the prompt ends, too
+            raise
+        try:
+            return typed_answer(line, question)
+        except UsageError as error:
+            if line:
+                click.echo(f"{harmless(str(error))}", err=True)
 
 
-def parsed_answer(line: str, question: QuestionAsked) -> str:
-    """Interpret a typed answer: a number selects an option, an empty line the default."""
-    if line.isdecimal() and 0 < int(line) <= len(question.options):
-        return question.options[int(line) - 1]
-    return line or question.default or ""
+def hint(question: QuestionAsked) -> str:
+    """What kind of answer a prompt wants."""
+    return (
+        ""
+        if question.options
+        else {"confirm": " (yes or no)", "number": " (a number)", "file": " (the path of a text file)"}.get(question.form, "")
+    )
+
+
+def typed_answer(line: str, question: QuestionAsked) -> str:
+    """Interpret a typed answer: a number selects an option, an empty line the default. Raises `UsageError` if it does not fit the question."""
+    from mmos.answers import answer_to
+
+    answer = answer_to(question, line)
+    return line if answer.file else answer.text
+
+
+def until(question: QuestionAsked) -> str:
+    """Say until when there is time to answer, and what MMOS takes after that."""
+    from mmos.answers import at_time
+
+    after = "the model decides" if question.default is None else f"MMOS takes the default: {harmless(question.default)}"
+    return f"There is time until {at_time(question.deadline or 0.0)}. After that, {after}."
 
 
 async def _read_line() -> str:
-    import asyncio  # slow to import, and help and completion do not need it
+    import asyncio
 
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[str] = loop.create_future()

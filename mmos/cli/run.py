@@ -16,6 +16,7 @@ from mmos.cli.options import STRATEGIES, Options, batch_options, limits, run_to_
 from mmos.cli.output import print_json
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
     from mmos.app import Answer, App, RunOptions
@@ -220,7 +221,7 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
     for warning in answer.view.warnings:
         click.echo(f"mmos: warning: {warning}", err=True)
     if answer.reason is not None:
-        click.echo(f"mmos: {answer.status}: {answer.reason.message}", err=True)
+        click.echo(f"mmos: {answer.status}: {answer.reason.message}{_further(answer)}", err=True)
         if next_step:
             click.echo(f"      {next_step}", err=True)
     if answer.status == "waiting":
@@ -228,17 +229,23 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
     return answer.exit_code
 
 
+def _further(answer: Answer) -> str:
+    """Say how many more questions a waiting run has."""
+    more = len(answer.view.open_questions) - 1 if answer.status == "waiting" else 0
+    return f" ({counted(more, 'more question')}: mmos runs list --waiting)" if more > 0 else ""
+
+
 def _next_step(options: Options, reason: Reason) -> str:
     """Propose the next step. Without a configuration and without an Ollama, also propose the embedded model."""
     from mmos.cli.app import has_no_file
 
-    proposed = _at_home(options, reason.next)
+    proposed = at_home(options, reason.next)
     if reason.code == "host_unreachable" and has_no_file(options):
         proposed += " Or add --embedded: MMOS then runs a small model itself."
     return proposed
 
 
-def _at_home(options: Options, next_step: str) -> str:
+def at_home(options: Options, next_step: str) -> str:
     """Add the options of this command to a proposed command, so that it finds the same state folder and configuration."""
     if not next_step.startswith("mmos "):
         return next_step

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.runs_resume import as_it_was, terms_of_resuming
+from mmos.cli.resuming import as_it_was
+from mmos.cli.runs_resume import terms_of_resuming
 
 if TYPE_CHECKING:
     from mmos.app import RunOptions

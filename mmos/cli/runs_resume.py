@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mmos.cli.options import Options, limits, run_to_end, shared_options
-
-if TYPE_CHECKING:
-    from mmos.views.run import RunView
+from mmos.cli.resuming import resuming
+from mmos.cli.run import at_home
+from mmos.cli.runs_overdue import resume_overdue
 
 terms_of_resuming = limits(
     timeout="End the run after this time from now on, like 90 or 5m.",
@@ -24,63 +23,73 @@ terms_of_resuming = limits(
 @click.command()
 @click.argument("run")
 @click.argument("text")
-@click.option("--question", metavar="ID", help="The question to answer, if there are several.")
+@click.option("--question", metavar="ID", help="The question to answer. Needed if the run has several open ones.")
 @terms_of_resuming
 @shared_options
 def answer(options: Options, run: str, text: str, question: str | None, **terms: Any) -> int:
     """Answer the question of RUN with TEXT, and resume the run.
 
+    TEXT may be the number of an option, and for a file its path. The first answer counts. It is kept even if the run cannot be resumed now.
+
     \b
     mmos runs answer 9F3K "Call it heron."
     mmos runs answer 9F3K --question q2 yes
     """
-    return run_to_end(lambda: _resume(options, run, terms, text, question))
+    return run_to_end(lambda: _answer(options, run, text, question, terms))
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", required=False)
+@click.option("--overdue", is_flag=True, help="Resume every waiting run that has a question whose deadline has passed.")
 @terms_of_resuming
 @shared_options
-def resume(options: Options, run: str, **terms: Any) -> int:
+def resume(options: Options, run: str | None, *, overdue: bool, **terms: Any) -> int:
     """Resume RUN after a crash, a failure or a question. Finished work is not repeated.
+
+    With --overdue, name no run. The questions then get their defaults. A cron job may do this.
 
     \b
     mmos runs resume 9F3K
     mmos runs resume 9F3K --timeout 300
+    mmos runs resume --overdue
     """
+    if overdue == (run is not None):
+        raise click.UsageError("Name a run, or give --overdue.")
+    if run is None:
+        return run_to_end(lambda: resume_overdue(options, terms))
     return run_to_end(lambda: _resume(options, run, terms))
 
 
-async def _resume(options: Options, run: str, terms: dict[str, Any], text: str | None = None, question: str | None = None) -> int:
-    from mmos.app import RunOptions
-    from mmos.cli.app import app_of
-    from mmos.cli.run import Show, run_and_print
+async def _answer(options: Options, run: str, text: str, question: str | None, terms: dict[str, Any]) -> int:
+    """Record the answer before anything of the run is opened, so that it stays when the run cannot go on now."""
+    from mmos.app.answering import give_answer
+    from mmos.errors import LateAnswer
     from mmos.views.listing import STARTS, find_run
-    from mmos.views.run import RunView
 
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
         name = find_run(await journal.read(kinds=STARTS), run)
-        view = RunView.of(await journal.read(run=name))
-    run_options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
-    async with app_of(as_it_was(options, view)) as app:
-        if text is not None:
-            await app.answer(name, text, question=question)
+    kept = "Your answer is kept"
+    async with options.journal(read_only=False) as journal:
+        try:
+            await give_answer(journal, name, text, question=question)
+        except LateAnswer as error:
+            click.echo(f"mmos: {error}", err=True)
+            kept = "The default is kept"
+    code: int | None = None
+    try:
+        code = await _resume(options, name, terms)
+    finally:
+        if code not in (0, 3):
+            click.echo(f"mmos: {kept}. To continue the run: {at_home(options, f'mmos runs resume {name}')}", err=True)
+    return code
+
+
+async def _resume(options: Options, run: str, terms: dict[str, Any]) -> int:
+    from mmos.cli.run import Show, run_and_print
+    from mmos.views.listing import STARTS, find_run
+
+    async with options.journal() as journal:
+        name = find_run(await journal.read(kinds=STARTS), run)
+    async with resuming(options, name, terms) as (app, run_options):
         return await run_and_print(options, app, run_options, Show(), name)
-
-
-def as_it_was(options: Options, view: RunView) -> Options:
-    """Use the fleet and the configuration of the run, if the options name no others. Its journal is already found."""
-    from mmos.config.sources import EMBEDDED
-    from mmos.errors import NotFound
-
-    options = replace(options, state=str(options.found_state()), rehearse=options.rehearse or view.rehearsed)
-    if options.config or options.embedded:
-        return options
-    if view.config_path:
-        if not Path(view.config_path).is_file():
-            raise NotFound(
-                f"The configuration of the run, {view.config_path}, is no longer there.", next_step="Name a configuration: -c FILE"
-            )
-        return replace(options, config=view.config_path, recalled=True)
-    return replace(options, default=True, embedded=view.config == EMBEDDED.built_in.read_text("utf-8"))

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from mmos import events
+from mmos.answers import at_time
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.text import flat
@@ -137,10 +138,13 @@ def _rarer(event: events.Event) -> str:
             return f"loop: {note(event)}"
         case events.ArtifactKept(artifact=artifact, role=role, text=text):
             return f"kept artifact:{artifact} of {role}, {counted(len(text), 'character')}"
-        case events.QuestionAsked(role=role, question=question, text=text):
-            return f"{role} asks the user ({question}): {one_line(text, WIDTH)}"
-        case events.QuestionAnswered(question=question, text=text, by=by):
-            return f"{question} answered by {by}: {one_line(text, WIDTH)}"
+        case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):
+            until = "" if deadline is None else f", until {at_time(deadline)}"
+            return f"{role} asks the user ({question}{until}): {one_line(text, WIDTH)}"
+        case events.QuestionAnswered(question=question, text=text, by="deadline"):
+            return f"{question} was not answered in time: {one_line(text, WIDTH) or 'it has no default'}"
+        case events.QuestionAnswered(question=question, text=text, by=by, who=who):
+            return f"{question} answered by {who or by}: {one_line(text, WIDTH)}"
         case events.HistoryShortened(kept=kept):
             return f"{note(event)}; {kept} kept"
         case events.Warned():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mmos.cli.chat.page import table
 from mmos.cli.chat.session import Session
 from mmos.cli.output import when
-from mmos.cli.questions import parsed_answer
+from mmos.cli.questions import hint, until
 from mmos.cli.text import flat
-from mmos.errors import NotFound, UsageError
+from mmos.errors import LateAnswer, NotFound, UsageError
 from mmos.plurals import counted
 from mmos.version import __version__
 
@@ -181,6 +181,7 @@ def _rows(entries: Iterable[Entry]) -> list[ThreadRow]:
 
 AGAIN = "/resume continues it, /retry asks it again."
 ANSWER = "/resume ANSWER answers it and continues."
+ANSWER_ONE = "/resume ID ANSWER answers one of them and continues."
 STEPS: Mapping[str, str] = {
     "timeout": "/set timeout=10m allows more time, then /resume continues.",
     "limit_turns": "/set max-turns=NUMBER allows more turns, then /resume continues.",
@@ -204,14 +205,26 @@ async def resume(session: Session, argument: str) -> None:
     if view.status == "answered":
         raise UsageError("The last turn is answered already.", next_step="/retry asks it again.")
     options = _options(session, view)
-    question = view.open_question
-    if question is None and argument:
+    questions = view.open_questions
+    if argument and not questions:
         raise UsageError("The last turn has no open question.", next_step=AGAIN)
-    if question is not None and argument:
-        await session.app.answer(run, parsed_answer(argument, question))
-    elif question is not None and session.page.answerer() is None and options.on_question is None:
-        raise UsageError(_question_text(question), next_step=ANSWER)
+    if argument:
+        await _answer(session, view, argument)
+    elif questions and session.page.answerer() is None and options.on_question is None:
+        raise UsageError(_questions_text(questions), next_step=_how_to_answer(questions))
     await session.resume_run(run, options)
+
+
+async def _answer(session: Session, view: RunView, argument: str) -> None:
+    """Answer the open question. If there are several, the argument begins with the id of one."""
+    questions, (first, _, rest) = view.open_questions, argument.partition(" ")
+    named = len(questions) > 1 and first in {question.question for question in questions}
+    if len(questions) > 1 and not named:
+        raise UsageError(_questions_text(questions), next_step=ANSWER_ONE)
+    try:
+        await session.app.answer(view.run, rest if named else argument, question=first if named else None)
+    except LateAnswer as error:
+        session.say(str(error))
 
 
 def _options(session: Session, view: RunView) -> RunOptions:
@@ -229,18 +242,29 @@ async def unfinished(session: Session) -> str:
     view = await _view(session, session.last[0])
     if view.status == "answered":
         return ""
-    question = view.open_question
+    questions = view.open_questions
     if view.status is None and session.app.journal.alive(view.process):
         return "Another process still works on the last turn."
-    if question is not None and view.status in (None, "waiting"):
-        return f"The last turn waits for your answer. {_question_text(question)} {ANSWER}"
+    if questions and view.status in (None, "waiting"):
+        return f"The last turn waits for your answer. {_questions_text(questions)} {_how_to_answer(questions)}"
     ending = "was interrupted before its end" if view.status is None else f"ended without a whole answer ({view.status})"
     return f"The last turn {ending}. {AGAIN}"
 
 
+def _questions_text(questions: Sequence[QuestionAsked]) -> str:
+    """The open questions; several of them with their ids."""
+    ids = [f"{question.question}: " if len(questions) > 1 else "" for question in questions]
+    return " ".join(f"{name}{_question_text(question)}" for name, question in zip(ids, questions, strict=True))
+
+
 def _question_text(question: QuestionAsked) -> str:
     options = ", ".join(f"{number}. {flat(option)}" for number, option in enumerate(question.options, 1))
-    return f"{question.role} asks: {flat(question.text)}{f' ({options})' if options else ''}"
+    ends = f" {until(question)}" if question.deadline is not None else ""
+    return f"{question.role} asks: {flat(question.text)}{f' ({options})' if options else hint(question)}{ends}"
+
+
+def _how_to_answer(questions: Sequence[QuestionAsked]) -> str:
+    return ANSWER if len(questions) == 1 else ANSWER_ONE
 
 
 async def _view(session: Session, run: str) -> RunView:

@@ -17,10 +17,10 @@ from mmos.cli.chat.conversations import caution, continue_thread, header, open_s
 from mmos.cli.chat.input import ChatCompleter, InputHistory, LineQueue
 from mmos.cli.chat.page import PageStream
 from mmos.cli.chat.renderer import TerminalPage
-from mmos.cli.questions import parsed_answer
+from mmos.cli.questions import hint, typed_answer, until
 from mmos.cli.styles import colourless, style
 from mmos.cli.text import fit, flat, hanging, wrapped
-from mmos.errors import MmosError
+from mmos.errors import MmosError, UsageError
 from mmos.events import QuestionAsked
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class Dialog:
         draft, self._options = page.input_text, question.options
         page.type("")
         page.lines(self._question_lines(question))
-        page.asking = "answer › " if question.default is None else f"answer [{fit(flat(question.default), 30)}] › "
+        default = "" if question.default is None else f" [{fit(flat(question.default), 30)}]"
+        page.asking = f"answer{hint(question)}{default} › "
         try:
             answer = await self._answer(question)
         finally:
@@ -142,14 +143,18 @@ class Dialog:
         width = self.page.width
         text = wrapped(f"{question.role} asks: {question.text}", width)
         options = [line for number, option in enumerate(question.options, 1) for line in hanging(f"  {number}. ", flat(option), width)]
-        return ["", *(style(line, "bold") for line in text), *options]
+        ends = wrapped(until(question), width) if question.deadline is not None else []
+        return ["", *(style(line, "bold") for line in text), *options, *ends]
 
     async def _answer(self, question: QuestionAsked) -> str:
         while True:
             self._question = asyncio.get_running_loop().create_future()
             line = (await self._question).strip()
-            if line or question.default is not None:
-                return parsed_answer(line, question)
+            try:
+                return typed_answer(line, question)
+            except UsageError as error:
+                if line:
+                    self.page.note(str(error))
 
     def _thread(self) -> str:
         """The conversation that typed lines belong to."""
