@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from mmos.batch_events import BatchStarted, BatchTask
 from mmos.checking import is_deep, sound
 from mmos.events import Event, Reason, Unknown
 from mmos.messages import File, Message, Usage
@@ -16,8 +15,7 @@ from mmos.messages import File, Message, Usage
 DEEPEST = 200
 """Levels of lists and objects in an event. Deeper ones cannot be written as JSON again."""
 
-_ALL: tuple[type[Event], ...] = (*Event.__subclasses__(), BatchStarted, BatchTask)
-KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in _ALL if cls is not Unknown}
+KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__() if cls is not Unknown}
 
 _NESTED: dict[str, Callable[[Any], Any]] = {
     "message": Message.from_json,

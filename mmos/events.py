@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
+from mmos.event import Event as Event
+from mmos.event import Reason as Reason
+from mmos.event import Status as Status
 from mmos.messages import File, Message, Usage
-from mmos.reasons import Reason as Reason
-from mmos.reasons import Status as Status
+from mmos.run_events import BatchStarted as BatchStarted
+from mmos.run_events import BatchTask as BatchTask
+from mmos.run_events import CancelRequested as CancelRequested
+from mmos.run_events import Forked as Forked
+from mmos.run_events import RunRated as RunRated
 
 Form = Literal["text", "choice", "confirm", "number", "file"]
 """What the answer to a question has to be."""
-
-
-class Event:
-    """A fact in the journal. `kind` is its name there and never changes; `version` counts changes of its meaning."""
-
-    kind: ClassVar[str]
-    version: ClassVar[int] = 1
-
 
 # ---------------------------------------------------------------- the run
 
@@ -51,25 +49,6 @@ class ConfigKept(Event):
 class RunResumed(Event):
     kind = "run_resumed"
     process: str
-
-
-@dataclass(frozen=True)
-class Forked(Event):
-    """The first entry of a thread that has the past of another thread. Entries are not copied: whoever reads the thread reads them there."""
-
-    kind = "forked"
-    origin_thread: str
-    until: int
-    """The number of the last entry there that belongs to the past of this thread."""
-    origin: str = ""
-    """The run there that this run continues. Empty: the conversation was forked between two runs."""
-    turn: int = 0
-    """The turn of that run that this one takes again."""
-    task: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Options that this run has in place of those of that run."""
-    process: str = ""
-    rehearsed: bool = False
 
 
 @dataclass(frozen=True)

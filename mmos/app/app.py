@@ -20,7 +20,7 @@ from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config
 from mmos.errors import UsageError
-from mmos.events import ConfigKept, LaneOpened, ModelLearned, ModelReplied, RunStarted
+from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunStarted
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.verdict import Trials
@@ -124,15 +124,14 @@ class App(Records):
             watch.on_begin(run)
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
-        scope.record(RunStarted(message.content, self.journal.process, path, options.as_facts(), self.rehearsed, names))
+        start = scope.record(RunStarted(message.content, self.journal.process, path, options.as_facts(), self.rehearsed, names))
         scope.record(ConfigKept(self.config.text))
         scope.record(LaneOpened(options.answering, options.answering, message))
         await scope.durable()  # a run that cannot be kept must not start
         with self._working(run):
             if watch.on_start is not None:
                 watch.on_start(run)
-            await carry(participants, scope, self._roll)
-        return Answer.of(scope.view)
+            return await self._carry(participants, scope, start)
 
     async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
         """Continue a run that waits, failed or was cut off by a crash. Finished calls are not repeated.
@@ -157,15 +156,14 @@ class App(Records):
         view = RunView.of(await self.journal.read(run=run, kinds=RUN_KINDS))
         options = RunOptions.of_facts({**view.options, **(options.as_facts() if options else {})})
         participants = await self._participants(options, watch)
-        await self._claim(run, view.thread)
+        start = await self._claim(run, view.thread)
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
         entries = await self.journal.read(thread=view.thread)
         view = RunView.of(entry for entry in entries if entry.run == run)
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
         scope = scope.bind(view=view, lane=view.lane)
-        await carry(participants, scope, self._roll)
-        return Answer.of(scope.view)
+        return await self._carry(participants, scope, start)
 
     def stream(
         self,
@@ -289,6 +287,11 @@ class App(Records):
             watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
             strategy=options.gpu_strategy or "", urgent=options.urgency != "batch",
         )  # fmt: skip
+
+    async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:
+        async with self._cancelling.heeded(scope, start.seq):
+            await carry(participants, scope, self._roll)
+        return Answer.of(scope.view)
 
 
 def _message(task: str, files: Iterable[str | Path | File]) -> Message:

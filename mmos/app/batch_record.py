@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from mmos.batch_events import BatchStarted, BatchTask
+from mmos.events import BatchStarted, BatchTask
 from mmos.journal import Journal, new_id
 
 PAGE = 500

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
+from mmos.app.cancelling import cancelled
 from mmos.app.stalling import IdleLimit
 from mmos.app.terms import valid
 from mmos.app.unserved import RollCall
@@ -24,6 +25,7 @@ from mmos.participant.loop import Participants
 from mmos.participant.questions import Answerer, OnQuestion
 from mmos.scope import Hint, Limits, Scope
 from mmos.views.run import REFERENCE
+from mmos.views.so_far import text_so_far
 
 _log = logger("mmos.run")
 
@@ -169,7 +171,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
         async with roll.beside(scope, participants.cast):
             end = await _outcome(participants, scope)
     except asyncio.CancelledError:
-        end = RunFinished("cancelled", _so_far(scope), Reason("cancelled", "The run was cancelled.", f"mmos runs show {scope.run}"))
+        end = cancelled(scope.view, _so_far(scope))
         raise
     except StateError as error:
         end = RunFinished("failed", None, _reason(error))
@@ -226,14 +228,7 @@ def _reason(error: MmosError) -> Reason:
 
 
 def _so_far(scope: Scope) -> str | None:
-    """The text so far of an unfinished run: the arbiter's own. If there is none, the specialists' answers."""
-    lane = scope.conversation.roots.get(scope.run)
-    text = scope.view.partial_texts.get(scope.lane) or (lane.newest_text() if lane else "")
-    if text:
-        return text
-    lanes = [scope.conversation.lanes[scope.run, event.lane] for events in scope.view.lanes.values() for event in events]
-    answers = [f"{inner.role}:\n{inner.newest_text()}" for inner in lanes if inner.parent == scope.lane and inner.newest_text()]
-    return "\n\n".join(answers) or None
+    return text_so_far(scope.view, scope.conversation)
 
 
 async def _whole(scope: Scope, text: str) -> str:

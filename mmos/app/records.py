@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmos import events
+from mmos.answers import this_user
 from mmos.app.answering import give_answer
+from mmos.app.cancelling import Cancelling, request
 from mmos.app.lifecycle import RunOptions
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, RunResumed, RunWithdrawn, ThreadNamed
+from mmos.events import Entry, Event, LaneOpened, RunRated, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, clean
 from mmos.views.conversation import Conversation
@@ -44,6 +46,7 @@ class Records:
         self._conversations: dict[str, Conversation] = {}
         self._threads: dict[str, str] = {}
         self._at_work: set[str] = set()
+        self._cancelling = Cancelling(journal)
 
     async def answer(self, run: str, text: str, *, question: str | None = None, who: str = "") -> None:
         """Answer a question of a run. `resume` then continues the run, and has an example.
@@ -57,6 +60,34 @@ class Records:
             who: Who answers. Default: the user of this process, as USER@HOST.
         """
         await give_answer(self.journal, await self.find(run), text, question=question, who=who)
+
+    async def cancel(self, run: str, *, by: str = "") -> None:
+        """Cancel a run, also one of another process. What is there is kept, and `resume` can continue it.
+
+        It returns when the request is recorded. `App.run` of a run that is cancelled like this returns an answer with the status "cancelled".
+
+        Args:
+            run: The id of the run, or its first or last characters.
+            by: Who cancels it, for the reason of the answer. Empty: the user and the machine of this process.
+
+        Example::
+
+            await app.cancel("9F3K")
+        """
+        entry = await request(self.journal, await self.find(run), clean(by) or this_user())
+        if entry is not None:
+            self._cancelling.heed(entry)
+
+    async def rate(self, run: str, *, good: bool, note: str = "") -> None:
+        """Record whether a run was good, with a note. The newest rating counts. `run` is its id, or its first or last characters."""
+        run = await self.find(run)
+
+        def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
+            if not entries:
+                raise NotFound(f"Run {run} has been deleted.")
+            return [(run, entries[0].thread, RunRated(good, clean(note)))]
+
+        await self.journal.decide(RUN_KINDS, choose, run=run)
 
     async def files_of(self, run: str) -> tuple[File, ...]:
         """The files that were attached to the task of a run. `run` is its whole id."""
@@ -151,7 +182,7 @@ class Records:
         finally:
             self._at_work.discard(run)
 
-    async def _claim(self, run: str, thread: str) -> None:
+    async def _claim(self, run: str, thread: str) -> Entry:
         """Record that this process resumes a run. Fails if another process works on it."""
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
@@ -159,12 +190,15 @@ class Records:
                 raise NotFound(f"Run {run} has been deleted.")
             view = RunView.of(entries)
             if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
-                raise UsageError(f"Run {run} is still at work in another process.")
+                raise UsageError(
+                    f"Run {run} is still at work in another process.", next_step=f"Wait for its end, or stop it: mmos runs cancel {run}"
+                )
             if view.status == "answered":
                 raise UsageError(f"Run {run} already has an answer.", next_step=f"See mmos runs show {run}.")
             return [(run, thread, RunResumed(self.journal.process))]
 
-        await self.journal.decide(RUN_KINDS, choose, run=run)
+        (entry,) = await self.journal.decide(RUN_KINDS, choose, run=run)
+        return entry
 
     # ---------------------------------------------------------------- names and conversations
 

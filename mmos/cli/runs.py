@@ -1,4 +1,4 @@
-"""`mmos runs`: shows, exports and deletes runs. The other commands have modules of their own."""
+"""`mmos runs`: shows and deletes runs. The other commands have modules of their own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.output import how_long, print_json, when, write_json
+from mmos.cli.output import how_long, print_json, when
+from mmos.cli.runs_cancel import cancel
+from mmos.cli.runs_compact import compact
+from mmos.cli.runs_export import export
 from mmos.cli.runs_fork import fork
+from mmos.cli.runs_import import import_runs
 from mmos.cli.runs_list import list_runs
+from mmos.cli.runs_rate import rate
 from mmos.cli.runs_resume import answer, resume
+from mmos.cli.runs_search import search
 from mmos.cli.text import harmless
 
 
 @click.group()
 def runs() -> None:
-    """List, show, resume, fork, export and delete runs, and answer their questions.
+    """List, search, show, resume, fork, cancel, rate, export, import and delete runs, and answer their questions.
 
     RUN is a run's id, or a unique part of its beginning or end.
 
@@ -31,6 +37,12 @@ def runs() -> None:
 runs.add_command(list_runs)
 runs.add_command(resume)
 runs.add_command(answer)
+runs.add_command(cancel)
+runs.add_command(rate)
+runs.add_command(search)
+runs.add_command(export)
+runs.add_command(import_runs)
+runs.add_command(compact)
 runs.add_command(fork)
 
 
@@ -86,6 +98,7 @@ async def _show(options: Options, run: str) -> None:
         print_json({**document(view), "status": status, "placements": list(map(as_json, replies))})
         return
     marked = " · rehearsed" if view.rehearsed else ""
+    marked += f" · rated {'good' if view.rating.good else 'bad'}" if view.rating else ""
     click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}{marked}")
     for line in lines(entries):
         click.echo(line)
@@ -93,39 +106,6 @@ async def _show(options: Options, run: str) -> None:
         click.echo(f"\n{harmless(view.answer)}")
     if view.reason:
         click.echo(f"\n{view.reason.code}: {view.reason.message} {view.reason.next}".rstrip())
-
-
-@runs.command()
-@click.argument("run", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Export every run in the journal.")
-@click.option(
-    "--trace", is_flag=True, help="Export only the calls to models, with times, causes and sizes but no text, for `mmos simulate`."
-)
-@shared_options
-def export(options: Options, run: tuple[str, ...], everything: bool, trace: bool) -> None:
-    """Write every event of the runs to stdout, one JSON object per line.
-
-    \b
-    mmos runs export 9F3K > run.jsonl
-    mmos runs export --all --trace > workload.jsonl
-    """
-    if everything == bool(run):
-        raise click.UsageError("Name a run, or several, or give --all.")
-    run_to_end(lambda: _export(options, run, trace=trace))
-
-
-async def _export(options: Options, selection: tuple[str, ...], *, trace: bool) -> None:
-    from mmos.cli.trace import as_json_line
-    from mmos.simulation.recording import record
-    from mmos.views.listing import STARTS, find_run
-
-    async with options.journal() as journal:
-        started = await journal.read(kinds=STARTS)
-        names = [find_run(started, name) for name in selection] or [entry.run for entry in started if entry.run]
-        runs = [await journal.read(run=name) for name in dict.fromkeys(names)]
-    lines = (call.to_json_line() for call in record(runs)) if trace else (as_json_line(entry) for entries in runs for entry in entries)
-    for line in lines:
-        write_json(line)
 
 
 @runs.command()

@@ -9,7 +9,7 @@ import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.output import print_json, when, write_json, write_unchanged
+from mmos.cli.output import print_json, when, write_unchanged
 from mmos.cli.styles import style
 from mmos.cli.tables import table
 from mmos.cli.text import harmless
@@ -116,7 +116,7 @@ def show(options: Options, thread: str) -> None:
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 @shared_options
 def export(options: Options, thread: str, form: str) -> None:
-    """Write a conversation to stdout, as Markdown, or as JSON lines with every event.
+    """Write a conversation to stdout, as Markdown, or as JSON lines with every event, which `mmos runs import` reads.
 
     \b
     mmos threads export notes > notes.md
@@ -126,13 +126,11 @@ def export(options: Options, thread: str, form: str) -> None:
 
 
 async def _export(options: Options, thread: str, form: str) -> None:
-    from mmos.cli.trace import as_json_line
+    from mmos.cli.runs_export import write_thread
     from mmos.views.transcript import with_files
 
     if form == "json" or options.json:
-        async with options.journal() as journal:
-            for entry in await journal.read(thread=await _find(journal, thread)):
-                write_json(as_json_line(entry))
+        await write_thread(options, thread)
         return
     conversation = await _conversation(options, thread)
     write_unchanged(f"# {conversation['name'] or conversation['thread']}\n")

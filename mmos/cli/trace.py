@@ -1,4 +1,4 @@
-"""Turns the events of a run into lines: of progress, of a record with times, of notes, or of JSON."""
+"""Turns the events of a run into lines: of progress, of a record with times, or of notes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mmos.answers import at_time
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.text import flat
-from mmos.encoding import encode
 from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.views.run import history_warning
@@ -20,17 +19,6 @@ from mmos.views.run import history_warning
 WIDTH = 110
 DEEPEST = 20
 """Most levels of indentation."""
-
-
-def as_json_line(entry: Entry) -> str:
-    """`{"seq", "time", "run", "thread", "kind", "version", "data"}`."""
-    event = entry.event
-    kind = event.name if isinstance(event, events.Unknown) else event.kind
-    row = {
-        "seq": entry.seq, "time": entry.time, "run": entry.run, "thread": entry.thread,
-        "kind": kind, "version": event.version, "data": orjson.Fragment(encode(event)),
-    }  # fmt: skip
-    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def progress(event: events.Event) -> str:
@@ -138,6 +126,10 @@ def _rarer(event: events.Event) -> str:
             return f"loop: {note(event)}"
         case events.ArtifactKept(artifact=artifact, role=role, text=text):
             return f"kept artifact:{artifact} of {role}, {counted(len(text), 'character')}"
+        case events.CancelRequested(by=by):
+            return f"{one_line(by, WIDTH)} asked to cancel the run"
+        case events.RunRated(good=good, note=text):
+            return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):
             until = "" if deadline is None else f", until {at_time(deadline)}"
             return f"{role} asks the user ({question}{until}): {one_line(text, WIDTH)}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from pathlib import Path
 
 import orjson
 
-from mmos.errors import StateError
+from mmos.errors import StateError, StateFull
 from mmos.files import NO_FOLLOW
 
 if sys.platform == "darwin":
@@ -58,6 +59,16 @@ def flush(path: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_room(file: Path, needed: int) -> None:
+    """Raise if the disk has no room for so many bytes beside the file."""
+    free = shutil.disk_usage(file.parent).free
+    if free < needed:
+        raise StateFull(
+            f"{file}: this needs {needed:,} bytes of room for a while, and the disk has {free:,} left. Nothing was changed.",
+            next_step="Free some space, then try again.",
+        )
 
 
 def _wrong(path: Path, what: str) -> StateError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from mmos.journal.store import Choose, Query, Store
 from mmos.journal.writer import Writer
 
 _PAGE = 500
+_BEYOND = 1 << 62
+"""No entry has this number."""
 _FORKS = 4096
 """Runs and threads of which a journal remembers whether they are forks."""
 
@@ -119,6 +121,11 @@ class Journal:
         query = Query(run, thread, kinds)
         return await self._writer.decide(partial(self._store.decide, query, choose, self._clock))
 
+    async def adopt(self, entries: Sequence[Entry]) -> set[str]:
+        """Append entries of another journal with their times, all or none. Returns the runs that are there already: then it appends none."""
+        self._check_writable()
+        return await self._writer.do(partial(self._store.adopt, [self._store.line(entry) for entry in entries]))
+
     async def delete(self, *, run: str | None = None, thread: str | None = None) -> int:
         """Delete all entries that match every argument, and return their number."""
         if run is None and thread is None:
@@ -135,6 +142,16 @@ class Journal:
         while await self._writer.do(self._store.shrink):
             pass  # In slices, so that entries of other callers are written in between.
         return count
+
+    async def compact(self) -> None:
+        """Write the file anew, which makes it smaller after deletions. Other processes can read meanwhile, but not write."""
+        self._check_writable()
+        await self._writer.do(self._store.compact)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use it. Nobody else reaches a journal in memory."""
+        return self._processes is not None
 
     def remember_at_most(self, size: int) -> None:
         """Remember only so many bytes of the texts and names in the file. For a process whose many runs have little in common."""
@@ -192,6 +209,27 @@ class Journal:
                 break
             after = page[-1].seq
         return entries
+
+    async def runs_with(self, kind: str, part: str, fits: Callable[[Event], bool], *, thread: str | None = None) -> set[str]:
+        """The runs that have an event of this kind that fits. Each such event has `part` as a text of at most 100 small letters.
+
+        `fits` runs on the journal's thread. Most entries are not decoded, so this is fast in a large journal.
+        """
+        self._check_open()
+        return await self._writer.do(partial(self._store.runs_with, Query(None, thread, (kind,)), part, fits))
+
+    async def search(
+        self, kinds: Collection[str], may_fit: Callable[[str], bool], *, thread: str | None = None
+    ) -> AsyncIterator[tuple[list[Entry], int]]:
+        """Yield the entries of these kinds whose data may fit, the newest first, in pages with the number up to which it has looked.
+
+        `may_fit` gets the data as JSON and runs on the journal's thread. Only entries that may fit are decoded.
+        """
+        before = _BEYOND
+        while before:
+            self._check_open()
+            page, before = await self._writer.do(partial(self._store.search, Query(None, thread, kinds), before, _PAGE, may_fit))
+            yield page, before
 
     async def _past(self, query: Query, after: int, limit: int | None) -> list[Entry]:
         """What a forked run or thread shares with its origin."""

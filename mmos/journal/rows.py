@@ -10,6 +10,7 @@ from functools import lru_cache
 from heapq import merge
 from itertools import chain, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from mmos.events import Entry
@@ -157,6 +158,13 @@ class Rows:
                 database.execute(f"DELETE FROM names WHERE id IN ({_marks(some)}) AND NOT EXISTS ({_ENTRY_OF_NAME})", some)
         return len(found)
 
+    def compact(self, database: sqlite3.Connection) -> None:
+        """Write the file anew, without kinds that no entry has and without half-empty pages. No number changes."""
+        with writing(database):
+            database.execute("UPDATE deletions SET count = count + 1")  # other processes then forget the numbers of kinds
+            database.execute("DELETE FROM kinds WHERE id NOT IN (SELECT DISTINCT kind FROM entries)")
+        database.execute("VACUUM")
+
 
 _ENTRY_OF_NAME = """SELECT 1 FROM entries
     WHERE entries.thread = CASE names.thread WHEN 0 THEN names.id ELSE names.thread END AND names.id IN (entries.run, entries.thread)"""
@@ -171,6 +179,28 @@ def writing(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     with database:
         yield
+
+
+def runs_there(database: sqlite3.Connection, names: Iterable[str]) -> set[str]:
+    """Those of these runs that have entries."""
+    found: set[str] = set()
+    for some in _slices(names):
+        found.update(name for (name,) in database.execute(f"SELECT name FROM names WHERE thread != 0 AND name IN ({_marks(some)})", some))
+    return found
+
+
+@contextmanager
+def temporary_files_in(database: sqlite3.Connection, folder: Path | None) -> Iterator[None]:
+    """Let SQLite put temporary files there: they have texts, and `/tmp` may be on another disk and too small."""
+    if folder is None:
+        yield
+        return
+    place = str(folder.absolute()).replace("'", "''")
+    database.execute(f"PRAGMA temp_store_directory = '{place}'")
+    try:
+        yield
+    finally:
+        database.execute("PRAGMA temp_store_directory = ''")
 
 
 def _insert_entries(database: sqlite3.Connection, deletions: int | None, rows: Sequence[Row]) -> int:

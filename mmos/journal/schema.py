@@ -20,6 +20,8 @@ LISTING = (
     "run_started",
     "run_resumed",
     "run_finished",
+    "run_rated",
+    "cancel_requested",
     "forked",
     "thread_named",
     "question_asked",

@@ -14,9 +14,9 @@ from mmos.errors import StateBusy, StateDamaged, StateFull
 from mmos.events import Entry, Event
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
-from mmos.journal.folder import check, flush, make
+from mmos.journal.folder import check, check_room, flush, make
 from mmos.journal.process import FileLock, Processes
-from mmos.journal.rows import Line, Rows, read_pieces, writing
+from mmos.journal.rows import Line, Rows, read_pieces, runs_there, temporary_files_in, writing
 from mmos.journal.schema import LISTING, ONLY_LISTING
 from mmos.journal.shapes import decode, encode, value_of
 from mmos.journal.texts import whole
@@ -30,7 +30,7 @@ _ENTRIES = """seq, runs.name, threads.name, time, kinds.name, fields, data FROM 
     LEFT JOIN names AS runs ON runs.id = run LEFT JOIN names AS threads ON threads.id = entries.thread LEFT JOIN kinds ON kinds.id = kind"""
 NOT_UNDERSTOOD = (ValueError, TypeError, LookupError, AttributeError)
 """What reading raises when data make no sense: a stranger may have written them."""
-_LAST_DAY = 253_000_000_000.0
+LAST_DAY = 253_000_000_000.0
 """Seconds since 1970. Python has no date for a later time."""
 
 
@@ -150,6 +150,18 @@ class Store:
                 flush(self._folder)
                 self._is_listed = True
 
+    def adopt(self, lines: Sequence[Line]) -> set[str]:
+        """Write entries of runs that are not there yet, with their times, in one transaction. If runs are there, write nothing, and return those."""
+        return self._patiently(partial(self._adopt, lines))
+
+    def _adopt(self, lines: Sequence[Line]) -> set[str]:
+        names = {entry.run for entry, *_ in lines if entry.run}
+        with writing(self._database):
+            there = runs_there(self._database, names)
+            if lines and not there:
+                self._insert(lines)
+        return there
+
     def decide(self, query: Query, choose: Choose, clock: Callable[[], float]) -> list[Entry]:
         return self._patiently(lambda: self._decide(query, choose, clock))
 
@@ -163,6 +175,15 @@ class Store:
     def shrink(self) -> bool:
         """Free some room on the disk. Returns whether there is more."""
         return self._with_or_without_room(self._shrink, self._shrink_cramped)
+
+    def compact(self) -> None:
+        """Write the file anew. SQLite needs room for two copies of it meanwhile."""
+        with faults.told(self.path):
+            if self._folder is not None:
+                check_room(self.path, 2 * self.size)
+            with temporary_files_in(self._database, self._folder):
+                self._patiently(lambda: self._rows.compact(self._database))
+        self._patiently(lambda: self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
     def _with_or_without_room(self, with_room: Callable[[], T], without: Callable[[full_disk.Cramped], T]) -> T:
         cramped = self._cramped
@@ -218,12 +239,34 @@ class Store:
         return self._patiently(lambda: self._page(query, after, limit))
 
     def _page(self, query: Query, after: int, limit: int) -> list[Entry]:
+        return self._steadily(lambda: self._select(query, after, limit))
+
+    def _steadily(self, read: Callable[[], T]) -> T:
         try:
-            return self._select(query, after, limit)
+            return read()
         except StateDamaged:  # Perhaps another process has deleted the texts of these entries in between.
             self._database.execute("BEGIN")
             with self._database:
-                return self._select(query, after, limit)
+                return read()
+
+    def search(self, query: Query, before: int, limit: int, may_fit: Callable[[str], bool]) -> tuple[list[Entry], int]:
+        """Of the last entries before a number, those whose data may fit, the newest first; and the number of the last that was looked at, 0 if there are no more."""
+        return self._patiently(lambda: self._steadily(lambda: self._search(query, before, limit, may_fit)))
+
+    def _search(self, query: Query, before: int, limit: int, may_fit: Callable[[str], bool]) -> tuple[list[Entry], int]:
+        where, values = query.where()
+        rows = self._database.execute(
+            f"SELECT {_ENTRIES} WHERE {where} AND seq < ? ORDER BY seq DESC LIMIT ?", [*values, before, limit]
+        ).fetchall()
+        kept = read_pieces(self._database, (row[-1] for row in rows))
+        found = [self._entry(row, kept) for row in rows if may_fit(self._text(row, kept))]
+        return found, rows[-1][0] if len(rows) == limit else 0
+
+    def _text(self, row: tuple[Any, ...], kept: Mapping[int, bytes]) -> str:
+        try:
+            return whole(row[-1], kept, self._tuning.largest).decode(errors="replace")
+        except NOT_UNDERSTOOD as fault:
+            raise self._not_understood(row[0], row[4]) from fault
 
     def glance(self, query: Query, field: str) -> list[tuple[int, str, Any]]:
         """The number, the kind and the value of one short field of each entry, without its texts. It takes a fraction of the time of `page`."""
@@ -249,6 +292,19 @@ class Store:
         last = entries[-1].seq if entries else after
         return entries, last if len(entries) == limit else max(last, row[0] if row else 0)
 
+    def runs_with(self, query: Query, part: str, fits: Callable[[Event], bool]) -> set[str]:
+        """The runs with an entry that fits. `part`: what each such entry has in its data, in small ASCII letters. It decodes no entry of a run that is found."""
+        return self._patiently(lambda: self._runs_with(query, part, fits))
+
+    def _runs_with(self, query: Query, part: str, fits: Callable[[Event], bool]) -> set[str]:
+        where, values = query.where()
+        rows = self._database.execute(f"SELECT {_ENTRIES} WHERE {where} AND instr(lower(CAST(data AS TEXT)), ?)", [*values, part])
+        found: set[str] = set()
+        for row in rows:
+            if row[1] not in found and fits(self._entry(row, read_pieces(self._database, row[-1:])).event):
+                found.add(row[1])
+        return found
+
     def changed(self) -> bool:
         """Whether another process has written since the last call."""
         (seen,) = self._patiently(lambda: self._database.execute("PRAGMA data_version").fetchone())
@@ -266,7 +322,7 @@ class Store:
     def _entry(self, row: tuple[int, str, str, float, str, str, bytes], kept: Mapping[int, bytes]) -> Entry:
         # SQLite keeps a value of any kind in a column, and the file may come from a stranger.
         seq, run, thread, time, kind, fields, data = row
-        if not (type(run) is type(thread) is type(kind) is type(fields) is str and type(time) is float and 0 <= time < _LAST_DAY):
+        if not (type(run) is type(thread) is type(kind) is type(fields) is str and type(time) is float and 0 <= time < LAST_DAY):
             raise faults.damaged(self.path, f"damaged (entry {seq} has a value of a wrong kind)")
         try:
             event = decode(kind, fields, whole(data, kept, self._tuning.largest))

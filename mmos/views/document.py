@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmos.events import QuestionAsked, Reason
+from mmos.events import QuestionAsked, Reason, RunRated
 from mmos.views.run import RunView
 
 VERSION = 1
@@ -58,6 +58,7 @@ def document(view: RunView) -> dict[str, Any]:
         "warnings": list(view.warnings),
         "rehearsed": view.rehearsed,
         "data": view.data,
+        "rating": rating(view.rating),
         "questions": questions,
     }  # fmt: skip
 
@@ -66,6 +67,10 @@ def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:
     """The document for wrong usage or a wrong configuration, when no run has started."""
     view = RunView(status="cancelled" if code == "cancelled" else "failed", reason=Reason(code, message, next_step))
     return document(view)
+
+
+def rating(event: RunRated | None) -> dict[str, Any] | None:
+    return None if event is None else {"good": event.good, "note": event.note}
 
 
 def _reason(reason: Reason | None) -> dict[str, str] | None:

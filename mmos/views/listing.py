@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Forked, RunFinished, RunResumed, RunStarted, ThreadNamed
+from mmos.events import Entry, Forked, RunFinished, RunRated, RunResumed, RunStarted, ThreadNamed
 
 STARTS = ("run_started", "forked")
-RUN_KINDS = (*STARTS, "run_resumed", "run_finished")
+RUN_KINDS = (*STARTS, "run_resumed", "run_finished", "run_rated")
 LONGEST_NAME = 200
 THREAD_KINDS = ("thread_named", *STARTS)
 
@@ -27,6 +27,9 @@ class RunRow:
     rehearsed: bool = False
     origin: str = ""
     """The run that it was forked from."""
+    answer: str = ""
+    rating: RunRated | None = None
+    """The newest rating."""
 
 
 @dataclass
@@ -48,13 +51,16 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
         match entry.event:
             case RunStarted(task=task, process=process, files=files, rehearsed=rehearsed):
                 rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed)
-            case Forked(origin=origin, task=task, process=process, rehearsed=rehearsed) if origin:
+            case Forked(origin=origin, task=task, process=process, rehearsed=rehearsed, until=until) if origin:
                 files = rows[origin].files if origin in rows else ()
-                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed, origin)
+                shared = origin if until else ""  # an imported fork has a past of its own
+                rows[entry.run] = RunRow(entry.run, entry.thread, task, files, entry.time, entry.time, "", process, rehearsed, shared)
             case RunResumed(process=process) if row := rows.get(entry.run):  # a run that was deleted while at work has no start
                 row.process, row.status = process, ""
-            case RunFinished(status=status) if row := rows.get(entry.run):
-                row.status, row.ended = status, entry.time
+            case RunFinished(status=status, answer=answer) if row := rows.get(entry.run):
+                row.status, row.ended, row.answer = status, entry.time, answer or ""
+            case RunRated() as rating if row := rows.get(entry.run):
+                row.rating = rating
     for row in rows.values():
         if not row.status:
             row.status = "running" if alive(row.process) else "interrupted"
@@ -72,7 +78,7 @@ def threads(entries: Iterable[Entry]) -> list[ThreadRow]:
         match entry.event:
             case ThreadNamed(name=name):
                 row.name = name
-            case Forked(origin_thread=origin):
+            case Forked(origin_thread=origin, until=until) if until:
                 row.origin = origin
         if isinstance(entry.event, RunStarted | Forked):
             row.runs += bool(entry.run) and (entry.thread, entry.run) not in counted

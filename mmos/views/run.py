@@ -75,7 +75,7 @@ class RunView:
     reason: Reason | None = None
     started: float = 0.0
     ended: float = 0.0
-    """The time of its newest entry."""
+    """The time of its newest entry. A rating comes later and makes no run longer."""
     process: str = ""
     rehearsed: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -135,6 +135,10 @@ class RunView:
     warnings: list[str] = field(default_factory=list)
     unserved_roles: set[str] = field(default_factory=set)
     """Roles that no host can serve, each as ROLE=MODEL."""
+    cancel_request: events.CancelRequested | None = None
+    """Who asked to cancel it since it was last resumed."""
+    rating: events.RunRated | None = None
+    """The newest rating."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -192,7 +196,8 @@ class RunView:
     def apply(self, entry: Entry) -> None:
         if self.thread and entry.thread != self.thread:
             return  # a run has one thread; in the journal of a stranger its events may be in several
-        self.run, self.thread, self.ended = entry.run, entry.thread, entry.time
+        self.run, self.thread = entry.run, entry.thread
+        self.ended = self.ended if isinstance(entry.event, events.RunRated) else entry.time
         fold = _FOLDS.get(type(entry.event))
         if fold is not None:
             fold(self, entry.event)
@@ -213,6 +218,7 @@ def _run_resumed(view: RunView, event: events.RunResumed) -> None:
         unapproved = {call for call, asked in view.newest_approvals.items() if not _is_approved(view, asked)}  # their tools have not begun
         view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls and call not in unapproved)
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
+    view.cancel_request = None
 
 
 def _is_approved(view: RunView, asked: events.QuestionAsked) -> bool:
@@ -229,6 +235,14 @@ def _forked(view: RunView, event: events.Forked) -> None:
 
 def _run_finished(view: RunView, event: events.RunFinished) -> None:
     view.status, view.answer, view.reason = event.status, event.answer, event.reason
+
+
+def _cancel_requested(view: RunView, event: events.CancelRequested) -> None:
+    view.cancel_request = event
+
+
+def _run_rated(view: RunView, event: events.RunRated) -> None:
+    view.rating = event
 
 
 def _lane_opened(view: RunView, event: events.LaneOpened) -> None:
@@ -309,6 +323,8 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.RunResumed: _run_resumed,
     events.Forked: _forked,
     events.RunFinished: _run_finished,
+    events.CancelRequested: _cancel_requested,
+    events.RunRated: _run_rated,
     events.LaneOpened: _lane_opened,
     events.FrameKept: lambda view, event: view.frames.add(event.frame),
     events.ModelAsked: _model_asked,

@@ -54,6 +54,8 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("conversations:resume", "[ANSWER]", "continue a turn that was stopped, or that waits for your ANSWER", at_once=False),
     "edit": Command("commands:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
     "cancel": Command("commands:cancel", "[all]", "stop the turn; `all` also drops the waiting lines"),
+    "good": Command("commands:good", "[NOTE]", "keep that the last answer was good, with a note if you write one", at_once=False),
+    "bad": Command("commands:bad", "[NOTE]", "keep that the last answer was bad, with a note if you write one", at_once=False),
     "save": Command("commands:save", "FILE", "write the conversation to FILE, as Markdown", ("file",), at_once=False),
     "attach": Command("commands:attach", "[FILE]", "attach a text file or an image to the next message; without FILE, remove all", ("file",), at_once=False),
     "copy": Command("commands:copy", "[N]", "copy the last answer, or a specialist's"),
@@ -153,6 +155,18 @@ def _last(session: Session) -> tuple[str, str]:
     if session.last is None:
         raise UsageError("Nothing has been asked in this conversation yet.")
     return session.last
+
+
+async def good(session: Session, argument: str) -> None:
+    run, _ = _last(session)
+    await session.app.rate(run, good=True, note=argument)
+    session.say("The last answer is rated good.")
+
+
+async def bad(session: Session, argument: str) -> None:
+    run, _ = _last(session)
+    await session.app.rate(run, good=False, note=argument)
+    session.say("The last answer is rated bad.")
 
 
 async def quit_(session: Session, argument: str) -> None:  # noqa: ARG001

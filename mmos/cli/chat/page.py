@@ -12,7 +12,7 @@ from mmos.cli.guard import unstyled
 from mmos.cli.output import how_long
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, columns
-from mmos.cli.text import harmless
+from mmos.cli.text import flat, harmless
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
 from mmos.plurals import counted
@@ -89,7 +89,10 @@ def table(page: Page, heads: Sequence[str], rows: Iterable[Sequence[Cell]], spar
     page.lines(columns(heads, rows, page.width, spare))
 
 
-INTERRUPTED = "Interrupted. The partial answer stays in the conversation. /resume continues."
+def interrupted(view: RunView) -> str:
+    """Say how a cancelled turn ended, and who cancelled it if another process did."""
+    ending = flat(view.reason.message) if view.cancel_request and view.reason else "Interrupted."
+    return f"{ending} The partial answer stays in the conversation. /resume continues."
 
 
 def spent(view: RunView) -> str:

@@ -18,7 +18,7 @@ from mmos import events
 from mmos.cli.app import app_of
 from mmos.cli.chat import commands
 from mmos.cli.chat.conversations import caution, continue_thread, header, next_step, open_session, unfinished
-from mmos.cli.chat.page import INTERRUPTED, spent
+from mmos.cli.chat.page import interrupted, spent
 from mmos.cli.guard import unstyled
 from mmos.cli.output import print_json_line
 from mmos.cli.tables import ENDLESS
@@ -196,7 +196,7 @@ class PrintedTurn(SilentTurn):
     def finish(self, answer: Answer) -> None:
         self._display.finish(answer.text if answer.status != "cancelled" else None)
         if answer.status == "cancelled":
-            self._page.note(INTERRUPTED)
+            self._page.note(interrupted(answer.view))
         else:
             self._page.ended(answer)
         self._page.note(f"[{spent(answer.view)}]")

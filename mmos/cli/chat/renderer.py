@@ -11,7 +11,7 @@ from mmos.cli.activity import Activity, Work
 from mmos.cli.chat.conversations import next_step
 from mmos.cli.chat.desktop import edit_text
 from mmos.cli.chat.markdown import MarkdownStream
-from mmos.cli.chat.page import INTERRUPTED, PageStream, spent
+from mmos.cli.chat.page import PageStream, interrupted, spent
 from mmos.cli.chat.terminal import Terminal
 from mmos.cli.styles import style
 from mmos.cli.text import wrapped
@@ -155,7 +155,7 @@ class TurnRenderer:
         lines: list[str] = []
         notes = []
         if answer.status == "cancelled":
-            notes.append(INTERRUPTED)
+            notes.append(interrupted(answer.view))
         elif answer.status != "answered":
             lines += [style(line, "error") for line in wrapped(f"{answer.status}: {reason.message if reason else ''}", width)]
             notes += [step] if reason and (step := next_step(reason)) else []

@@ -1,10 +1,10 @@
-"""Defines how a run ends: its status, and the reason for an end without a full answer."""
+"""Defines what every event of a journal is, and why a run ends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mmos.checking import sound
 
@@ -22,3 +22,10 @@ class Reason:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Reason:
         return sound(cls(data["code"], data["message"], data.get("next", "")))
+
+
+class Event:
+    """A fact in the journal. `kind` is its name there and never changes; `version` counts changes of its meaning."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1

@@ -1,0 +1,76 @@
+"""Writes entries as JSON lines, and reads such lines, which may come from a stranger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import orjson
+
+from mmos.encoding import KINDS, encode, from_json, load
+from mmos.events import Entry, Forked, ThreadNamed, Unknown
+from mmos.journal.ids import is_id
+from mmos.journal.store import LAST_DAY
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
+
+
+class NotAnEntry(ValueError):
+    """Says in a sentence why a line is not an entry of a run."""
+
+
+def as_json_line(entry: Entry) -> str:
+    """`{"seq", "time", "run", "thread", "kind", "version", "data"}`."""
+    event = entry.event
+    kind = event.name if isinstance(event, Unknown) else event.kind
+    row = {
+        "seq": entry.seq, "time": entry.time, "run": entry.run, "thread": entry.thread,
+        "kind": kind, "version": event.version, "data": orjson.Fragment(encode(event)),
+    }  # fmt: skip
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def on_their_own(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Entries that need no other journal: a fork comes with its past, so it no longer says where that is, and a batch belongs to files of this machine."""
+    for entry in entries:
+        if not entry.run and not isinstance(entry.event, ThreadNamed):
+            continue
+        yield replace(entry, event=replace(entry.event, until=0)) if isinstance(entry.event, Forked) else entry
+
+
+def entry_of(line: bytes) -> Entry:
+    """The entry of a line. Raises `NotAnEntry`."""
+    try:
+        row = load(line)
+    except ValueError:
+        raise NotAnEntry("This is not a line of JSON.") from None
+    if not isinstance(row, dict) or not isinstance(row.get("data"), dict):
+        raise NotAnEntry("This is not an event of an export.")
+    run, thread, time, kind = (row.get(name) for name in ("run", "thread", "time", "kind"))
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise NotAnEntry("The event has no kind.")
+    if isinstance(time, bool) or not isinstance(time, int | float) or not 0 <= time < LAST_DAY:
+        raise NotAnEntry("The event has no time.")
+    if not isinstance(thread, str) or not is_id(thread):
+        raise NotAnEntry("The event has no id of a thread.")
+    if not isinstance(run, str) or not (is_id(run) or (not run and kind == ThreadNamed.kind)):
+        raise NotAnEntry("The event has no id of a run.")
+    if run and kind == ThreadNamed.kind:
+        raise NotAnEntry("The name of a thread belongs to no run.")
+    return Entry(run, thread, float(time), _event(kind, row["data"], row.get("version")))
+
+
+def _event(kind: str, data: dict[str, Any], version: Any) -> Any:
+    known = KINDS.get(kind)
+    if known is not None and not (type(version) is int and version <= known.version and data.keys() <= _fields(known)):
+        raise NotAnEntry(f"A newer mmos wrote this {kind} event. Update mmos.")
+    try:
+        return from_json(kind, data)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise NotAnEntry(f"The {kind} event cannot be understood.") from None
+
+
+def _fields(kind: type[Any]) -> set[str]:
+    return {spec.name for spec in fields(kind)}
