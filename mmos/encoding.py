@@ -19,6 +19,7 @@ KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in Event.__subclasses__()
 
 _NESTED: dict[str, Callable[[Any], Any]] = {
     "message": Message.from_json,
+    "raw": Message.from_json,
     "usage": Usage.from_json,
     "reason": Reason.from_json,
     "options": lambda value: tuple(value) if isinstance(value, list) else value,

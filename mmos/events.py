@@ -38,17 +38,20 @@ class RunStarted(Event):
 
 @dataclass(frozen=True)
 class ConfigKept(Event):
-    """The configuration of a run."""
+    """The configuration of a run. References to the environment are not replaced in it."""
 
     kind = "config_kept"
     text: str
-    """References to the environment are not replaced in it."""
 
 
 @dataclass(frozen=True)
 class RunResumed(Event):
     kind = "run_resumed"
     process: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Limits and choices that differ from those at its start, from here on."""
+    as_it_was: bool = False
+    """Whether requests from here on have the words and schemas of earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,10 @@ class FrameKept(Event):
     keep_alive: str | float | None = None
     wording: Mapping[str, str] = field(default_factory=dict)
     """The texts around attached files."""
+    own: str = ""
+    """The text of the role itself, if the system text has more."""
+    specs: str = ""
+    """All tools of the role as JSON, if `tools` does not have them."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,8 @@ class ModelReplied(Event):
     """Wall time that MMOS measured, including waiting."""
     placement: Mapping[str, Any] = field(default_factory=dict)
     """Why the fleet chose this host, in seconds."""
+    raw: Message | None = None
+    """What the host sent, if MMOS read another message in it."""
 
     @property
     def window(self) -> int:
@@ -242,9 +251,6 @@ class ModelLearned(Event):
     digest: str = ""
     refused: str = ""
     """If not empty: the digest of a format that its host refused."""
-
-
-# ---------------------------------------------------------------- calls
 
 
 @dataclass(frozen=True)
@@ -360,9 +366,6 @@ class Unknown(Event):
     kind = "unknown"
     name: str
     data: Mapping[str, Any]
-
-
-# ---------------------------------------------------------------- entries
 
 
 @dataclass(frozen=True)

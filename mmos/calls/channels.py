@@ -75,12 +75,21 @@ class ToolsChannel:
         return TextStream(tell, self._names).feed if self.specs else tell
 
 
+TOOLS = "{{ tools }}"
+"""The place of the tools in the explanation of the schema channel."""
+
+
+def listed(specs: Sequence[Spec]) -> str:
+    """The tools as the schema channel explains them."""
+    return "\n".join(f"- {spec.name}: {spec.description}\n  arguments: {orjson.dumps(spec.parameters).decode()}" for spec in specs)
+
+
 @dataclass(frozen=True)
 class SchemaChannel:
     """Every reply is one JSON object that the host's grammar enforces: `{"calls": […]}` or `{"answer": "…"}`."""
 
     specs: Sequence[Spec]
-    explain: str = "Tools:\n{{ tools }}"
+    explain: str = f"Tools:\n{TOOLS}"
     """Template of the explanation in the system text."""
     name: str = "schema"
     tools: bytes = b""
@@ -92,10 +101,7 @@ class SchemaChannel:
 
     @cached_property
     def prompt(self) -> str:
-        lines = "\n".join(
-            f"- {spec.name}: {spec.description}\n  arguments: {orjson.dumps(spec.parameters).decode()}" for spec in self.specs
-        )
-        return self.explain.replace("{{ tools }}", lines or self.none)
+        return self.explain.replace(TOOLS, listed(self.specs) or self.none)
 
     @cached_property
     def format(self) -> bytes:

@@ -143,6 +143,13 @@ def writable(reading: Reading) -> Reading:
     return reading
 
 
+def says_the_same(one: Message, other: Message) -> bool:
+    """Whether two messages have the same text and the same calls, whatever the ids of the calls are."""
+    return one.content == other.content and [(call.name, call.arguments) for call in one.calls] == [
+        (call.name, call.arguments) for call in other.calls
+    ]
+
+
 def distinct(message: Message, is_taken: Callable[[str], bool], new: Callable[[], str]) -> Message:
     """The message with a new id for each call whose id is missing or not unique in the run."""
     seen: set[str] = set()

@@ -25,6 +25,8 @@ _USUAL: dict[type[Any], dict[str, str | None]] = {
 """Usual values of fields without a default."""
 _SELDOM = ("frame", "tools")
 """Fields that nearly never have their usual value."""
+_RARE = ("raw", "own", "specs")
+"""Fields that mostly have their usual value, also when those of the message have not."""
 _MOST_KEYS = 16
 
 Values = Callable[[Any], Sequence[Any]]
@@ -159,7 +161,7 @@ def _rank(one: tuple[Any, ...]) -> tuple[bool, ...]:
     name, *usual = one
     value = (*usual, 0)[0]
     number = isinstance(value, int | float | dict) and not isinstance(value, bool)
-    return bool(usual) and name not in _SELDOM, not number, name.startswith("message."), name not in _OF_CALL
+    return bool(usual) and name not in _SELDOM, name in _RARE, not number, name.startswith("message."), name not in _OF_CALL
 
 
 def _fields(cls: type[Any]) -> Iterator[tuple[Any, ...]]:

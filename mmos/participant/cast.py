@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
+from mmos.calls.spec import encode_offer
 from mmos.calls.tool_choice import AUTO, ToolChoice
 from mmos.messages import Message
 from mmos.prompting.attachments import wording_of
@@ -89,16 +90,20 @@ class Member:
         """
         key = (channel, box.names, window, choice, files)
         if format_:
-            return self._make(ShapedChannel(self._channel(channel, box, choice), format_), channel, window, files)
+            return self._make(ShapedChannel(self._channel(channel, box, choice), format_), channel, box, window, files)
         if key not in self._offers:
-            self._offers[key] = self._make(self._channel(channel, box, choice), channel, window, files)
+            self._offers[key] = self._make(self._channel(channel, box, choice), channel, box, window, files)
         return self._offers[key]
 
-    def _make(self, reader: Channel, channel: str, window: int, files: bool) -> Offer:
+    def _make(self, reader: Channel, channel: str, box: Toolbox, window: int, files: bool) -> Offer:
         system = Message("system", f"{self.system}\n\n{reader.prompt}".strip())
+        own, specs = self.system if reader.prompt else "", encode_offer(box.specs) if box else b""
         options = {"num_predict": window, **self.role.options}
         wording = wording_of(self.templates) if files else {}
-        frame = Frame(system, channel, reader.tools, reader.format, options, self.role.think, self.role.keep_alive, wording)
+        frame = Frame(
+            system, channel, reader.tools, reader.format, options, self.role.think, self.role.keep_alive, wording,
+            own, specs if specs != reader.tools else b"",
+        )  # fmt: skip
         return Offer(reader, frame)
 
     def _channel(self, name: str, box: Toolbox, choice: ToolChoice) -> Channel:

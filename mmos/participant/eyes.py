@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mmos.messages import File
 from mmos.participant.cast import Cast, Member, Role
 from mmos.participant.models import Models
 from mmos.views.conversation import Lane
@@ -42,14 +43,25 @@ class Eyes:
 
     async def look(self, member: Member, lane: Lane) -> Sight:
         """What the member gets of the files in its lane. Asks a host about each model that is not in `vision` yet."""
-        files = [file for message in (*lane.before(), *lane.messages) for file in message.files]
-        images = sum(bool(file.image) for file in files)
-        if not images:
-            return Sight(bool(files))
+        if not any(file.image for file in _files(lane)):
+            return sight_of(lane)
         others = [self.cast[name].role for name in member.consults]
         for role in (member.role, *others):
             if role.model not in self.vision and (able := await sees(self.models, role)) is not None:
                 self.vision[role.model] = able
         if self.vision.get(member.role.model, True):
-            return Sight(True, IMAGE_TOKENS * images)
-        return Sight(True, sees=False, viewers=", ".join(role.name for role in others if self.vision.get(role.model, True)))
+            return sight_of(lane)
+        return sight_of(lane, sees=False, viewers=", ".join(role.name for role in others if self.vision.get(role.model, True)))
+
+
+def sight_of(lane: Lane, *, sees: bool = True, viewers: str = "") -> Sight:
+    """What a participant that `sees` images, or does not, gets of the files in a lane."""
+    files = _files(lane)
+    images = sum(bool(file.image) for file in files)
+    if not images:
+        return Sight(bool(files))
+    return Sight(True, IMAGE_TOKENS * images) if sees else Sight(True, sees=False, viewers=viewers)
+
+
+def _files(lane: Lane) -> list[File]:
+    return [file for message in (*lane.before(), *lane.messages) for file in message.files]

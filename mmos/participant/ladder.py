@@ -129,7 +129,7 @@ class Ladder:
         """The reply of the interpreter's first model that answers, or why the last one does not. None: the text does not fit its window."""
         for role in self.interpreters:
             try:
-                reply = await inquiry.ask(role, self._frame(role, specs), role.timeout or SECONDS)
+                reply = await inquiry.ask(role, self.frame(role, specs), role.timeout or SECONDS)
             except HostError as error:
                 inquiry.scope.warn(f"{role.name} ({role.model}) gave no answer: {error}", unserved=(f"{role.name}={role.model}",))
                 fault = error.message
@@ -139,7 +139,7 @@ class Ladder:
         self.silent = True
         return fault
 
-    def _frame(self, role: Role, specs: Sequence[Spec]) -> Frame:
+    def frame(self, role: Role, specs: Sequence[Spec]) -> Frame:
         """One turn with few tools and few tokens. FunctionGemma gets the system text that it was trained with."""
         router = text_for(role.model) == ROUTER
         system = instructions(role, self.templates)

@@ -27,6 +27,7 @@ from mmos.participant.turn import Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
+from mmos.views.conversation import Lane
 
 STOP = "stop"
 OWN_LIMITS = ("limit_turns", "repetition")
@@ -76,7 +77,7 @@ class Participants:
                 await self._carry_out(member, scope, lane.pending)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
-                    return _answer(lane.last, shape)
+                    return answer_of(lane.last, shape)
             elif not await self._stuck(scope):
                 await self._take(turn, scope)
 
@@ -118,16 +119,17 @@ class Participants:
         problems = shape.problems(lane.last.content)
         if not problems:
             return True
-        free = bool(member.box) and not lane.reshaped  # no turn has asked for the schema yet
         if lane.reshaped >= (MOST_ATTEMPTS if member.box else MOST_ATTEMPTS - 1):
             raise SchemaUnmet(f"{scope.role} ({member.role.model}) gave no answer that fits the schema: {'; '.join(problems)}")
-        schema = shape.format.decode()
-        if free:
-            text = self.templates.fill("shape", schema=schema)
-        else:
-            text = self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
-        scope.record(Prompted(scope.lane, scope.role, Message("user", text), shape=True))
+        scope.record(Prompted(scope.lane, scope.role, Message("user", self.shape_words(shape, member, lane, problems)), shape=True))
         return False
+
+    def shape_words(self, shape: Shape, member: Member, lane: Lane, problems: Iterable[str]) -> str:
+        """What a participant reads whose answer does not fit the schema."""
+        schema = shape.format.decode()
+        if member.box and not lane.reshaped:  # no turn has asked for the schema yet
+            return self.templates.fill("shape", schema=schema)
+        return self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
 
     # ---------------------------------------------------------------- the last step: the user
 
@@ -142,7 +144,9 @@ class Participants:
 
     async def _stuck(self, scope: Scope) -> bool:
         """Whether this turn waits for help from the user. If so, ask for it before anything more happens."""
-        question = next((question for question in scope.view.questions.values() if question.call == _help(scope)), None)
+        question = next(
+            (question for question in scope.view.questions.values() if question.call == help_of(scope.lane, scope.exchange)), None
+        )
         answer = scope.view.answers.get(question.question) if question else None
         if question is None or (answer and scope.exchange.last.content == self.templates.fill("user_says", answer=answer.text)):
             return False
@@ -150,7 +154,7 @@ class Participants:
         return True
 
     async def _ask_for_help(self, scope: Scope, question: UserQuestion) -> None:
-        answer = await self.desk.ask(scope, question, call=_help(scope))
+        answer = await self.desk.ask(scope, question, call=help_of(scope.lane, scope.exchange))
         if answer.strip().lower() == STOP:
             raise NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
         scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=answer))))
@@ -165,7 +169,7 @@ class Participants:
         lane = self._lane(scope, question, call)
         inner = scope.bind(lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.inner_listener)
         if inner.exchange.status is not None:
-            return _answer(inner.exchange.last, question.shape)
+            return answer_of(inner.exchange.last, question.shape)
         self.at_work.add(lane)
         try:
             return await self._ask_in_time(inner, member, question)
@@ -269,13 +273,14 @@ class Participants:
             raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))
 
 
-def _answer(message: Message, shape: Shape | None) -> Answer:
+def answer_of(message: Message, shape: Shape | None) -> Answer:
+    """The answer in the last message of a lane."""
     if shape is None:
         return Answer(message.content, message.thinking)
     text = bare(message.content)
     return Answer(text, message.thinking, data=orjson.loads(text))
 
 
-def _help(scope: Scope) -> str:
+def help_of(address: str, lane: Lane) -> str:
     """The call id of a question that MMOS itself asks. Each turn has one."""
-    return f"{scope.lane}#{scope.exchange.turns}"
+    return f"{address}#{lane.turns}"

@@ -47,10 +47,7 @@ class Desk:
             for fact in facts:
                 scope.record(fact)
             await scope.durable()
-        answer = scope.view.answers[event.question]
-        if answer.by == "deadline" and event.default is None:
-            raise ToolError(self.templates.fill("nobody_in_time"), code="question_unanswered")
-        return UserAnswer(answer.text, answer.by, answer.file)
+        return taken(event, scope.view.answers[event.question], self.templates)
 
     async def _answer(self, question: QuestionAsked, now: float) -> Sequence[Event]:
         """The answer, and a warning if it is the default because of a deadline."""
@@ -78,6 +75,13 @@ class Desk:
             return [answer_to(question, clean(text), this_user())]
         except UsageError as error:
             raise QuestionUnanswered(f"{question.role} asks: {question.text} {error}") from error
+
+
+def taken(question: QuestionAsked, answer: QuestionAnswered, templates: Templates) -> UserAnswer:
+    """The answer as a tool gets it. Raises `ToolError` if nobody answered in time and there is no default."""
+    if answer.by == "deadline" and question.default is None:
+        raise ToolError(templates.fill("nobody_in_time"), code="question_unanswered")
+    return UserAnswer(answer.text, answer.by, answer.file)
 
 
 def _earlier(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked | None:

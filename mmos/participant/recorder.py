@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmos.calls.channels import Channel
-from mmos.calls.reading import rescued
+from mmos.calls.reading import Reading, rescued, says_the_same, writable
 from mmos.errors import HostError, HostTimeout, Repetition
 from mmos.events import ModelAsked, ModelFailed, ModelReplied
 from mmos.fleet.asking import Observer
@@ -32,6 +32,8 @@ class Recorder(Observer):
     frame: Frame
 
     def record_request(self) -> None:
+        if self.event.ask != (ask := next_id(self.scope)):  # other lanes have asked since it was made
+            self.event = replace(self.event, ask=ask)
         if self.event.frame not in self.scope.view.frames:
             self.scope.record(self.frame.event)
         self.scope.record(self.event)
@@ -66,10 +68,16 @@ class Recorder(Observer):
     def record_reply(self, reply: Reply, message: Message) -> None:
         """Record the message that MMOS read from the reply."""
         event, seconds = self.event, round(self.scope.clock() - self._start, 6)
-        usage, why = reply.usage, reply.placement
+        usage, why, raw = reply.usage, reply.placement, None if says_the_same(message, reply.message) else _writable(reply.message)
         self.scope.record(
-            ModelReplied(event.ask, event.lane, event.role, event.model, reply.host, message, usage, reply.done_reason, seconds, why)
+            ModelReplied(event.ask, event.lane, event.role, event.model, reply.host, message, usage, reply.done_reason, seconds, why, raw)
         )
+
+
+def _writable(message: Message) -> Message | None:
+    """What the host sent, as the journal keeps it. None: JSON cannot contain it. Its thoughts are in the message that MMOS read."""
+    written = writable(Reading(message))
+    return None if written.unclear else replace(written.message, thinking="")
 
 
 @dataclass

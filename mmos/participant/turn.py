@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
 from mmos.calls.seen import Seen
@@ -51,6 +51,14 @@ UNSERVED_SECONDS = 60.0
 """When no host could serve a model and the role has another one, MMOS tries the first one again after so many seconds."""
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
+
+
+class Composed(NamedTuple):
+    """The request of a turn before it is sent."""
+
+    event: ModelAsked
+    offer: Offer
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ class Turn:
 
     @property
     def _schema_digest(self) -> str:
-        return blake2b(self._schema, digest_size=8).hexdigest()
+        return digest_of(self._schema)
 
     @property
     def _format(self) -> bytes:
@@ -241,7 +249,12 @@ class Turn:
         return self._templates.fill("last_turn") if last else ""
 
     def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
-        """The request of this turn, as the journal keeps it, and who records it."""
+        """The request of this turn, and who records it."""
+        event, offer, plan = self.compose(channel, sight)
+        return LiveRecorder(self.scope, event, offer.frame, offer.channel, plan, self.turns)
+
+    def compose(self, channel: str, sight: Sight) -> Composed:
+        """The request of this turn, as the journal keeps it, with its offer and its plan."""
         scope, role, offer = self.scope, self.role, self._offer(channel, sight)
         tail = self._tail()
         plan = self._plan(offer.frame, sight.tokens + (estimate(tail) if tail else 0.0))
@@ -249,7 +262,7 @@ class Turn:
             next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
             offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
-        return LiveRecorder(scope, event, offer.frame, offer.channel, plan, self.turns)
+        return Composed(event, offer, plan)
 
     def _run_ask(self, recorder: LiveRecorder, shorter: Callable[[WindowExceeded], RunAsk]) -> RunAsk:
         scope, role = self.scope, self.role
@@ -294,7 +307,7 @@ class Turn:
         names = {spec.name for spec in choice.allowed(self._box.specs)}
         box = self._box.without([name for name in self._box.names if name not in names])
         try:
-            again = self._again(recorder.event, reading, choice, sight)
+            again = self.again(recorder.event, reading, sight)
             clear = await self.ladder.climb(scope, box, reading, again)
         except asyncio.CancelledError:
             recorder.record_failure(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
@@ -304,9 +317,9 @@ class Turn:
             scope.hint("token", clear.message.content)
         return clear
 
-    def _again(self, event: ModelAsked, reading: Reading, choice: ToolChoice, sight: Sight) -> Again | None:
+    def again(self, event: ModelAsked, reading: Reading, sight: Sight) -> Again | None:
         """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
-        box = self._box
+        box, choice = self._box, self._choice()
         if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
             return None
         text, unclear = reading.message.content.strip(), self._templates.explain(reading.unclear)
@@ -361,3 +374,8 @@ class Turn:
             scope.record(Prompted(scope.lane, scope.role, Message("user", unclear)))
         if useless and setbacks >= SETBACKS:
             raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {scope.exchange.setbacks} times in a row.")
+
+
+def digest_of(schema: bytes) -> str:
+    """The name of a schema that a host may have refused."""
+    return blake2b(schema, digest_size=8).hexdigest()

@@ -29,6 +29,10 @@ class Frame:
     keep_alive: str | float | None = None
     wording: Mapping[str, str] = field(default_factory=dict)
     """The texts around attached files, by name. Empty if there are no files."""
+    own: str = ""
+    """The text of the role itself, if the system text has more."""
+    specs: bytes = b""
+    """All tools of the role, if `tools` does not have them."""
 
     @cached_property
     def overhead(self) -> float:
@@ -40,21 +44,25 @@ class Frame:
         """The event that keeps the frame. Its digest names the frame in each request."""
         event = FrameKept(
             "", self.system.content, self.channel, self.tools.decode(), self.format.decode(),
-            self.options, self.think, self.keep_alive, self.wording,
+            self.options, self.think, self.keep_alive, self.wording, self.own, self.specs.decode(),
         )  # fmt: skip
         return FrameKept(blake2b(encode(event), digest_size=4).hexdigest(), *list(vars(event).values())[1:])
 
     @classmethod
     def of(cls, event: FrameKept) -> Frame:
         """Raises `ValueError` if no version of MMOS can have written the event."""
-        tools = orjson.loads(event.tools or "[]")
         orjson.loads(event.format or "null")
-        if not isinstance(tools, list) or not all(isinstance(tool, dict) and _is_function(tool.get("function")) for tool in tools):
-            raise ValueError("not a list of tools")
+        for tools in (event.tools, event.specs):
+            if not _are_tools(orjson.loads(tools or "[]")):
+                raise ValueError("not a list of tools")
         return cls(
             Message("system", event.system), event.channel, event.tools.encode(), event.format.encode(),
-            event.options, event.think, event.keep_alive, event.wording,
+            event.options, event.think, event.keep_alive, event.wording, event.own, event.specs.encode(),
         )  # fmt: skip
+
+
+def _are_tools(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(tool, dict) and _is_function(tool.get("function")) for tool in value)
 
 
 def _is_function(value: Any) -> bool:

@@ -99,17 +99,21 @@ class Templates:
     """The texts of the user's folder, and the built-in texts for the rest."""
 
     folder: Path | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Texts in place of those of the files. They have no places to fill."""
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     _split: dict[Path, Mapping[str, Section]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, name: str) -> str:
         """The text of `NAME.md` without the comments at its head. Raises `ConfigError` for a place that MMOS does not fill."""
+        if name in self.given:
+            return self.given[name]
         if name not in self._read:
             self._read[name] = self._load(name)
         return self._read[name]
 
     def fill(self, name: str, /, **values: str) -> str:
-        return fill(self.text(name), **values).strip()
+        return self.given[name] if name in self.given else fill(self.text(name), **values).strip()
 
     def explain(self, unclear: Unclear) -> str:
         """What a model reads about its unclear reply. Empty for a clear one."""
