@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from mmos import testing
-from tests import remade, warm
+from tests import remade, replayed, warm
 
-testing.AFTERWARDS.append(remade.every_request_again)
+testing.AFTERWARDS += [remade.every_request_again, replayed.every_run_again]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     remade.begin(getattr(item, "funcargs", {}).get("tmp_path"))
+    replayed.begin(item.name, getattr(item, "funcargs", {}).get("tmp_path"))
 
 
 STRANGE = ("MMOS_CONFIG", "OLLAMA_HOST", "FORCE_COLOR", "PY_COLORS", "COLUMNS")

@@ -112,7 +112,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos ", list(COMMANDS)),
         ("mmos mod", ["models"]),
         ("mmos --install", ["--install-completion"]),
-        ("mmos runs ", ["answer", "cancel", "compact", "delete", "export", "fork", "import", "list", "rate", "resume", "search", "show"]),
+        ("mmos runs ", ["answer", "cancel", "compact", "delete", "diff", "export", "fork", "import", "list", "rate", "replay", "resume", "search", "show"]),
         ("mmos run --max-t", ["--max-turns"]),
         ("mmos run 'an open quote", []),
     ],

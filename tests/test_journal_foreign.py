@@ -85,6 +85,7 @@ def test_a_cell_of_another_kind_is_an_error_in_words(tmp_path: Path, capsys: pyt
     for command in (
         ("runs", "list"), ("runs", "show", RUN), ("runs", "show", RUN, "--prompts"), ("threads", "list", "--json"), ("threads", "show", "notes"), ("threads", "export", "notes"),
         ("runs", "resume", RUN, "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
+        ("runs", "replay", RUN, "-c", str(tmp_path / "o.yaml")), ("runs", "diff", RUN, RUN),
         ("run", "hi", "--thread", "notes", "-c", str(tmp_path / "o.yaml"), "--timeout", "1"),
     ):  # fmt: skip
         code, err = mmos(capsys, tmp_path, *command)
@@ -150,7 +151,8 @@ def test_no_value_of_a_fact_ends_a_command_in_a_traceback(
     resumed = ("runs", "resume", RUN, "--timeout", "1")
     for command in (
         ("runs", "show", RUN), ("runs", "show", RUN, "--prompts"), ("runs", "show", RUN, "--json"), ("runs", "export", RUN), ("threads", "export", THREAD), resumed,
-        (*resumed, "-c", str(tmp_path / "o.yaml")),
+        (*resumed, "-c", str(tmp_path / "o.yaml")), (*resumed, "-c", str(tmp_path / "o.yaml"), "--as-it-was"),
+        ("runs", "replay", RUN, "-c", str(tmp_path / "o.yaml")), ("runs", "replay", "--all", "--json"), ("runs", "diff", RUN, RUN),
     ):  # fmt: skip
         code, err = mmos(capsys, tmp_path, *command)
         assert code in (0, 1, 2, 3, 4)  # and no exception of another kind

@@ -12,7 +12,7 @@ import pytest
 
 from mmos.encoding import KINDS
 from mmos.testing import stage
-from tests.golden_journal import count, fields, halt, roles, seen
+from tests.golden_journal import count, fields, halt, panel, roles, seen
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,6 +43,16 @@ async def test_every_request_can_be_made_again_byte_for_byte(state: Path) -> Non
     then, now = golden("seen"), await seen(state)
     assert {run: one["requests"] for run, one in now.items()} == {run: one["requests"] for run, one in then.items()}
     assert sum(len(one["requests"]) for one in then.values()) > 20
+
+
+async def test_every_run_can_be_replayed(state: Path) -> None:
+    """Prompts of today may differ from those of the first day. What that version did not keep is named."""
+    requests = {run: len(one["requests"]) for run, one in golden("seen").items()}
+    async with stage(roles(), state=state, tools=[count, halt, panel]) as on:
+        replays = {run: await on.app.replay(run) for run in NAMES.values()}
+    assert {run: replay.requests for run, replay in replays.items()} == requests
+    (unread,) = replays[NAMES["repaired"]].unknown
+    assert (unread.place, unread.unknown) == ("turn 1 of arbiter (a1)", "the version that wrote it did not keep what the host sent")
 
 
 async def test_a_waiting_run_takes_its_answer_and_ends(state: Path) -> None:

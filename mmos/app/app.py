@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmos.app import checks, wiring
+from mmos.app import checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
+from mmos.app.casting import cast_for, cast_key
 from mmos.app.lifecycle import RunOptions, Watch, carry
 from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
@@ -20,7 +21,7 @@ from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config
 from mmos.errors import UsageError
-from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunStarted
+from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunResumed, RunStarted
 from mmos.files import read
 from mmos.fitness.card import Card
 from mmos.fitness.verdict import Trials
@@ -36,6 +37,8 @@ from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.participant.rationing import Rationed, quotas_of
 from mmos.prompting.templates import Templates
+from mmos.replay.present import Present
+from mmos.replay.report import Replay
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
@@ -133,13 +136,16 @@ class App(Records):
                 watch.on_start(run)
             return await self._carry(participants, scope, start)
 
-    async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Answer:
+    async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool = False) -> Answer:
         """Continue a run that waits, failed or was cut off by a crash. Finished calls are not repeated.
+
+        When models would be asked with other words today than the run has used, a warning says so.
 
         Args:
             run: The id of the run, or its first or last characters.
             options: Options to change. The run keeps all others.
             watch: Callbacks, and a function that answers questions.
+            as_it_was: Go on with the prompts, the schemas of tools and the options that the run has used.
 
         Example::
 
@@ -150,20 +156,42 @@ class App(Records):
         """
         run = await self.find(run)
         with self._working(run):
-            return await self._resume(run, options, watch)
+            return await self._resume(run, options, watch, as_it_was=as_it_was)
 
-    async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None) -> Answer:
+    async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None, *, as_it_was: bool) -> Answer:
         view = RunView.of(await self.journal.read(run=run, kinds=RUN_KINDS))
-        options = RunOptions.of_facts({**view.options, **(options.as_facts() if options else {})})
-        participants = await self._participants(options, watch)
-        start = await self._claim(run, view.thread)
+        changes = {name: value for name, value in (options.as_facts() if options else {}).items() if view.options.get(name) != value}
+        options = RunOptions.of_facts({**view.options, **changes})
+        participants, changed = await self._participants(options, watch), ""
+        if as_it_was:
+            participants = await replaying.as_it_was(self.journal, run, participants)
+        else:
+            changed = await replaying.changed(self.journal, run, self._present)
+        start = await self._claim(run, view.thread, RunResumed(self.journal.process, changes, as_it_was))
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
         entries = await self.journal.read(thread=view.thread)
         view = RunView.of(entry for entry in entries if entry.run == run)
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
         scope = scope.bind(view=view, lane=view.lane)
+        if changed:
+            scope.warn(changed)
         return await self._carry(participants, scope, start)
+
+    async def replay(self, run: str, *, journal: Journal | None = None) -> Replay:
+        """Compare every step of a run with what today's code, prompts and configuration would do there. No host is asked, and no function runs.
+
+        Args:
+            run: The id of the run, or its first or last characters.
+            journal: Where the run is. None: in the journal of the app.
+
+        Example::
+
+            replay = await app.replay(answer.run)
+            print(replay.summary())
+        """
+        journal = journal or self.journal
+        return await replaying.replay(journal, await Records(journal).find(run), self._present)
 
     def stream(
         self,
@@ -188,9 +216,13 @@ class App(Records):
             self.journal, lambda watch: self.run(task, thread=thread, files=files, options=options, watch=watch), watch or Watch()
         )
 
-    def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None) -> Stream:
+    def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool = False) -> Stream:
         """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones. The arguments are those of `resume`."""
-        return Stream(self.journal, lambda watch: self.resume(run, options=options, watch=watch), watch or Watch(), resumed=True)
+
+        def work(watch: Watch) -> Awaitable[Answer]:
+            return self.resume(run, options=options, watch=watch, as_it_was=as_it_was)
+
+        return Stream(self.journal, work, watch or Watch(), resumed=True)
 
     def batch(
         self, tasks: Iterable[str | Task] | AsyncIterable[str | Task], *, concurrency: int | None = None, options: RunOptions | None = None
@@ -241,34 +273,24 @@ class App(Records):
 
     def cast(self, options: RunOptions) -> Cast:
         """Every role with its model, system text and tools, for a run with these options."""
-        changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
-        key = (*changes, options.system, options.role_only, options.model, options.gpu)
+        key = cast_key(options)
         if key not in self._casts:
             limit(self._casts, MOST_CASTS)
-            self._casts[key] = self._cast(options)
+            self._casts[key] = cast_for(options, self.config, self.tools, self.templates)
         return self._casts[key]
 
-    def _cast(self, options: RunOptions) -> Cast:
-        cast = self._member_alone(options) if options.model else self._members(options)
-        if options.gpu is not None:
-            wiring.check_gpu(self.config, cast, options.gpu)
-        return cast
-
-    def _member_alone(self, options: RunOptions) -> Cast:
-        return wiring.model_alone(self.config, options.model, options.system, options.sampling, self.templates, gpu=options.gpu)
-
-    def _members(self, options: RunOptions) -> Cast:
-        roles = wiring.roles_of(self.config, options.roles, options.sampling, gpu=options.gpu)
-        cast = wiring.cast_of(roles, self.tools, self.templates, options.system, options.answering)
-        return wiring.taking_part(cast, options.answering, wiring.interpreter_of(self.config))
-
     async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:
-        cast = self.cast(options)
+        participants = self._members(options, watch)
         if not self._has_recalled:
             self._experience.recall(await self.journal.read(kinds=(ModelLearned.kind,)))
             if self._models.quotas.limits:
                 self._models.recall(await self.journal.read(kinds=(ModelReplied.kind,)), time.monotonic(), time.time())
             self._has_recalled = True
+        return participants
+
+    def _members(self, options: RunOptions, watch: Watch | None = None) -> Participants:
+        """The participants of a run with these options."""
+        cast = self.cast(options)
         answerer = watch.answerer if watch else None
         policy = options.on_question or ("ask" if answerer else "fail")
         ladder = wiring.ladder_of(self.config, cast, Ladder(self._models, self._experience.gauge, self.templates))
@@ -279,6 +301,11 @@ class App(Records):
         return Participants(
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight
         )
+
+    async def _present(self, options: Mapping[str, Any]) -> Present:
+        """What a run with these options would have today."""
+        chosen = RunOptions.of_facts(options)
+        return replaying.present(self.config, self._members(chosen), chosen.limits(self._limits))
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

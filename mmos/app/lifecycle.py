@@ -203,7 +203,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         raise
     except MmosError as error:
         return RunFinished("failed", None, _reason(error))
-    return RunFinished("answered", await (_whole_json(participants.shape, scope, answer) if participants.shape else _whole(scope, answer)))
+    return RunFinished("answered", await whole_answer(participants.shape, scope, answer))
 
 
 async def _in_time(participants: Participants, scope: Scope) -> str:
@@ -229,6 +229,11 @@ def _reason(error: MmosError) -> Reason:
 
 def _so_far(scope: Scope) -> str | None:
     return text_so_far(scope.view, scope.conversation)
+
+
+async def whole_answer(shape: Shape | None, scope: Scope, text: str) -> str:
+    """What the user gets of the text that answers."""
+    return await (_whole_json(shape, scope, text) if shape else _whole(scope, text))
 
 
 async def _whole(scope: Scope, text: str) -> str:

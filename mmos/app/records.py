@@ -182,7 +182,7 @@ class Records:
         finally:
             self._at_work.discard(run)
 
-    async def _claim(self, run: str, thread: str) -> Entry:
+    async def _claim(self, run: str, thread: str, resumed: RunResumed) -> Entry:
         """Record that this process resumes a run. Fails if another process works on it."""
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
@@ -195,7 +195,7 @@ class Records:
                 )
             if view.status == "answered":
                 raise UsageError(f"Run {run} already has an answer.", next_step=f"See mmos runs show {run}.")
-            return [(run, thread, RunResumed(self.journal.process))]
+            return [(run, thread, resumed)]
 
         (entry,) = await self.journal.decide(RUN_KINDS, choose, run=run)
         return entry

@@ -25,7 +25,9 @@ async def resuming(options: Options, run: str, terms: dict[str, Any]) -> AsyncIt
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
         view = RunView.of(await journal.read(run=run))
-    run_options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
+    run_options = RunOptions.of_facts(
+        {**view.options, **{name: value for name, value in terms.items() if value is not None and name != "as_it_was"}}
+    )
     async with app_of(as_it_was(options, view)) as app:
         yield app, run_options
 

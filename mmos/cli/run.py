@@ -183,7 +183,9 @@ class Show:
         return RunDisplay(stream and not options.json, progress, heartbeat=None if self.progress is False else Heartbeat())
 
 
-async def run_and_print(options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str) -> int:
+async def run_and_print(
+    options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str, *, as_it_was: bool = False
+) -> int:
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch
     from mmos.cli.questions import Asker
@@ -194,7 +196,7 @@ async def run_and_print(options: Options, app: App, run_options: RunOptions, sho
     if app.rehearsed:
         display.note("[rehearsal: scripted models answer; no model is asked]")
     if isinstance(task, str):
-        stream = app.stream_resumed(task, options=run_options, watch=watch)
+        stream = app.stream_resumed(task, options=run_options, watch=watch, as_it_was=as_it_was)
     else:
         stream = app.stream(task.text, thread=task.thread, files=task.files, options=run_options, watch=watch)
     with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the answer on stdout

@@ -11,11 +11,13 @@ from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when
 from mmos.cli.runs_cancel import cancel
 from mmos.cli.runs_compact import compact
+from mmos.cli.runs_diff import diff
 from mmos.cli.runs_export import export
 from mmos.cli.runs_fork import fork
 from mmos.cli.runs_import import import_runs
 from mmos.cli.runs_list import list_runs
 from mmos.cli.runs_rate import rate
+from mmos.cli.runs_replay import replay
 from mmos.cli.runs_resume import answer, resume
 from mmos.cli.runs_search import search
 from mmos.cli.text import harmless
@@ -23,7 +25,7 @@ from mmos.cli.text import harmless
 
 @click.group()
 def runs() -> None:
-    """List, search, show, resume, fork, cancel, rate, export, import and delete runs, and answer their questions.
+    """List, search, show, resume, fork, cancel, replay, compare, rate, move and delete runs, and answer their questions.
 
     RUN is a run's id, or a unique part of its beginning or end.
 
@@ -37,6 +39,8 @@ def runs() -> None:
 runs.add_command(list_runs)
 runs.add_command(resume)
 runs.add_command(answer)
+runs.add_command(replay)
+runs.add_command(diff)
 runs.add_command(cancel)
 runs.add_command(rate)
 runs.add_command(search)

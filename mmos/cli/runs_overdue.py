@@ -49,7 +49,7 @@ async def _resume(options: Options, run: str, terms: dict[str, Any]) -> tuple[di
     try:
         async with resuming(options, run, terms) as (app, run_options):
             with redirect_stdout(sys.stderr):  # tools may print: that must not mix with the lines on stdout
-                answer = await app.resume(run, options=run_options)
+                answer = await app.resume(run, options=run_options, as_it_was=terms["as_it_was"])
     except MmosError as error:
         click.echo(f"mmos: {run} was not resumed: {error}", err=True)
         return {**failure(error.code, error.message, error.next_step), "run": run}, exit_code(error)

@@ -20,10 +20,16 @@ terms_of_resuming = limits(
 )
 
 
+as_it_was_option = click.option(
+    "--as-it-was", is_flag=True, help="Go on with the prompts, the schemas of tools and the options that the run has used."
+)
+
+
 @click.command()
 @click.argument("run")
 @click.argument("text")
 @click.option("--question", metavar="ID", help="The question to answer. Needed if the run has several open ones.")
+@as_it_was_option
 @terms_of_resuming
 @shared_options
 def answer(options: Options, run: str, text: str, question: str | None, **terms: Any) -> int:
@@ -41,6 +47,7 @@ def answer(options: Options, run: str, text: str, question: str | None, **terms:
 @click.command()
 @click.argument("run", required=False)
 @click.option("--overdue", is_flag=True, help="Resume every waiting run that has a question whose deadline has passed.")
+@as_it_was_option
 @terms_of_resuming
 @shared_options
 def resume(options: Options, run: str | None, *, overdue: bool, **terms: Any) -> int:
@@ -51,6 +58,7 @@ def resume(options: Options, run: str | None, *, overdue: bool, **terms: Any) ->
     \b
     mmos runs resume 9F3K
     mmos runs resume 9F3K --timeout 300
+    mmos runs resume 9F3K --as-it-was
     mmos runs resume --overdue
     """
     if overdue == (run is not None):
@@ -92,4 +100,4 @@ async def _resume(options: Options, run: str, terms: dict[str, Any]) -> int:
     async with options.journal() as journal:
         name = find_run(await journal.read(kinds=STARTS), run)
     async with resuming(options, name, terms) as (app, run_options):
-        return await run_and_print(options, app, run_options, Show(), name)
+        return await run_and_print(options, app, run_options, Show(), name, as_it_was=terms["as_it_was"])

@@ -74,6 +74,12 @@ def what_of(arguments: Mapping[str, Any]) -> str:
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
     """Write one line per event, indented by depth, with the seconds since the start of the run."""
+    for _, told in each_told(entries):
+        yield from told
+
+
+def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
+    """Each entry with its lines. Some have none."""
     start = 0.0
     depths: dict[str, int] = {}
     for entry in entries:
@@ -81,20 +87,21 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         event = entry.event
         if isinstance(event, events.LaneOpened):
             depths[event.lane] = event.depth
-        text = _text(event)
+        text, told = _text(event), []
+        indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
         if text:
-            indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
-            yield f"{entry.time - start:8.3f}  {indent}{flat(text)}"
+            told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
-            yield f"{'':8}  {indent}  ran on {flat(event.host)}: {why}"
+            told.append(f"{'':8}  {indent}  ran on {flat(event.host)}: {why}")
+        yield entry, told
 
 
 def _text(event: events.Event) -> str:
     match event:
         case events.RunStarted(task=task):
             return f"asked: {one_line(task, WIDTH)}"
-        case events.RunResumed():
-            return "resumed"
+        case events.RunResumed(as_it_was=as_it_was):
+            return "resumed as it was" if as_it_was else "resumed"
         case events.Forked(origin=origin, turn=turn) if origin:
             return f"forked from {origin}: turn {turn} again"
         case events.LaneOpened(role=role, parent=parent, message=message) if parent:

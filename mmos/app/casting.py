@@ -1,0 +1,31 @@
+"""Makes the cast of a run: every role with its model, its system text and its tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmos.app import wiring
+from mmos.app.lifecycle import RunOptions
+from mmos.config.load import Config
+from mmos.participant.cast import Cast
+from mmos.prompting.templates import Templates
+from mmos.toolbox import Toolbox
+
+
+def cast_key(options: RunOptions) -> tuple[Any, ...]:
+    """Runs with the same key have the same cast."""
+    changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
+    return (*changes, options.system, options.role_only, options.model, options.gpu)
+
+
+def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> Cast:
+    """The cast of a run with these options."""
+    if options.model:
+        cast: Cast = wiring.model_alone(config, options.model, options.system, options.sampling, templates, gpu=options.gpu)
+    else:
+        roles = wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu)
+        cast = wiring.cast_of(roles, tools, templates, options.system, options.answering)
+        cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+    if options.gpu is not None:
+        wiring.check_gpu(config, cast, options.gpu)
+    return cast

@@ -1,0 +1,167 @@
+"""Stories of runs that go on after their prompts, tools or options have changed: with the words of today, or as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import mmos
+from mmos.events import FrameKept, ModelAsked, RunResumed, Warned
+from mmos.rehearsal.pieces import Raw
+from mmos.testing import Call, Model, consult, facts, stage
+from tests.shell import shell
+
+ASKED = Call("escalate_to_user", {"question": "Which color?"})
+WAIT = mmos.RunOptions(on_question="wait")
+
+
+def said(channel: str, *turns: Any) -> list[Any]:
+    """The same turns, as a model says them on a channel."""
+    if channel == "tools":
+        return list(turns)
+    return [
+        orjson.dumps(
+            {"answer": turn} if isinstance(turn, str) else {"calls": [{"tool": turn.tool, "arguments": dict(turn.arguments)}]}
+        ).decode()
+        for turn in turns
+    ]
+
+
+def look(thing: str) -> str:
+    """Look at a thing."""
+    return f"seen: {thing}"
+
+
+@mmos.tool(name="look", description="Look hard.")
+def look_harder(thing: str, hard: bool = True) -> str:
+    return f"seen hard: {thing}"
+
+
+def setting(channel: str, **arbiter: Any) -> dict[str, Any]:
+    return {"arbiter": {"channel": channel, **arbiter}, "specialists": {"coding": {"channel": channel}}}
+
+
+async def waiting(state: Path, channel: str) -> str:
+    """A run that waits for the user, after a turn of the arbiter, one of a specialist, and a call of a function."""
+    first = [consult("coding", "How?"), ASKED]
+    roles = {"arbiter": said(channel, *first), "coding": ["With a brush."]}
+    before = setting(channel, system="Be kind.", options={"temperature": 0.5})
+    async with stage(roles, state=state, tools=[look], orchestration=before) as on:
+        answer = await on.app.run("Paint the door.", options=WAIT)
+        assert answer.status == "waiting"
+        await on.app.answer(answer.run, "red")
+        return answer.run
+
+
+CHANGED = {"system": "Be strict.", "options": {"temperature": 0.1, "top_k": 5}}
+
+
+@pytest.mark.parametrize("channel", ["tools", "schema"])
+async def test_a_run_goes_on_with_the_words_of_today_and_says_so(tmp_path: Path, channel: str) -> None:
+    run = await waiting(tmp_path, channel)
+    roles = {"arbiter": said(channel, Call("look", {"thing": "door", "hard": True}), "Red."), "coding": []}
+    async with stage(roles, state=tmp_path, tools=[look_harder], orchestration=setting(channel, **CHANGED)) as on:
+        answer = await on.app.resume(run)
+        assert (answer.status, answer.text) == ("answered", "Red.")
+        (warning,) = [event.text for event in await facts(on.app, run, Warned)]
+        parts = {
+            "tools": "system text, tool look: description, tool look: parameters, option temperature, option top_k",
+            "schema": "system text, format, option temperature, option top_k",
+        }[channel]
+        assert warning == (
+            f"Models are now asked in other words than before in this run. arbiter, since turn 1 (a1): {parts}. "
+            f"`mmos runs resume {run} --as-it-was` keeps those from before."
+        )
+        body = on.sent("arbiter")[0]
+        assert "Be strict." in body["messages"][0]["content"]
+        assert (body["options"]["temperature"], body["options"]["top_k"]) == (0.1, 5)
+        assert "seen hard: door" in str(on.sent("arbiter")[1])
+
+
+@pytest.mark.parametrize("channel", ["tools", "schema"])
+async def test_a_run_goes_on_as_it_was(tmp_path: Path, channel: str) -> None:
+    run = await waiting(tmp_path, channel)
+    roles = {"arbiter": said(channel, Call("look", {"thing": "door"}), "Red."), "coding": []}
+    async with stage(roles, state=tmp_path, tools=[look_harder], orchestration=setting("schema", **CHANGED)) as on:
+        answer = await on.app.resume(run, as_it_was=True)
+        assert (answer.status, answer.text) == ("answered", "Red.")
+        assert await facts(on.app, run, Warned) == []
+        assert [event.as_it_was for event in await facts(on.app, run, RunResumed)] == [True]
+        frames = {event.frame for event in await facts(on.app, run, ModelAsked) if event.role == "arbiter"}
+        assert len(frames) == 1  # byte for byte what the run has kept
+        assert "seen hard: door" in str(on.sent("arbiter")[1])  # the function is the one of today
+
+
+@pytest.mark.parametrize("channel", ["tools", "schema"])
+async def test_a_tool_that_is_gone_stays_offered_and_says_so(tmp_path: Path, channel: str) -> None:
+    run = await waiting(tmp_path, channel)
+    roles = {"arbiter": said(channel, Call("look", {"thing": "door"}), "Red."), "coding": []}
+    async with stage(roles, state=tmp_path, orchestration=setting(channel, **CHANGED)) as on:
+        assert (await on.app.resume(run, as_it_was=True)).text == "Red."
+        assert "look is no longer there." in on.heard("arbiter")[1]
+        assert len([frame for frame in await facts(on.app, run, FrameKept) if "look" in frame.tools + frame.specs]) == 1
+
+
+UNCLEAR = Raw('<tool_call>\n{"name": "ask_a_wizard", "arguments": {"question": "How do I merge lists in coding?"}}\n</tool_call>')
+MEANT = Raw("<start_function_call>call:consult_coding_specialist{query:<escape>How to merge lists<escape>}<end_function_call>")
+
+
+def cast(*arbiter: Any) -> dict[str, Any]:
+    return {
+        "arbiter": Model.scripted("arbiter", list(arbiter), path="native", tag="<nothing>"),
+        "coding": ["So."],
+        "interpreter": Model.scripted("functiongemma", [MEANT], path="functiongemma"),
+    }
+
+
+@pytest.mark.parametrize("as_it_was", [True, False])
+async def test_the_interpreter_keeps_its_words_and_options_too(tmp_path: Path, as_it_was: bool) -> None:
+    before = {"specialists": {"interpreter": {"system": "Be exact.", "options": {"top_k": 1}}}}
+    async with stage(cast(UNCLEAR, ASKED), state=tmp_path, orchestration=before) as on:
+        run = (await on.app.run("How do I merge lists in coding?", options=WAIT)).run
+        await on.app.answer(run, "red")
+    after = {"specialists": {"interpreter": {"system": "Be {{ quick }}.", "options": {"top_k": 9}}}}
+    async with stage(cast(UNCLEAR, "Thus."), state=tmp_path, orchestration=after) as on:
+        assert (await on.app.resume(run, as_it_was=as_it_was)).text == "Thus."
+        (body,) = on.sent("functiongemma")
+        assert (body["options"]["top_k"], "Be exact." in body["messages"][0]["content"]) == ((1, True) if as_it_was else (9, False))
+        frames = {event.frame for event in await facts(on.app, run, ModelAsked) if event.role == "interpreter"}
+        assert len(frames) == (1 if as_it_was else 2)
+        warned = [event.text for event in await facts(on.app, run, Warned) if "other words" in event.text]
+        assert ["interpreter, since turn 1 (a2): system text, option top_k" in text for text in warned] == ([] if as_it_was else [True])
+
+
+async def test_a_run_that_nothing_has_changed_for_goes_on_without_a_word(tmp_path: Path) -> None:
+    run = await waiting(tmp_path, "tools")
+    same = setting("tools", system="Be kind.", options={"temperature": 0.5})
+    async with stage({"arbiter": ["Red."], "coding": []}, state=tmp_path, tools=[look], orchestration=same) as on:
+        assert (await on.app.resume(run)).text == "Red."
+        assert await facts(on.app, run, Warned) == []
+
+
+async def test_a_change_is_told_once(tmp_path: Path) -> None:
+    run = await waiting(tmp_path, "tools")
+    again = [ASKED, "Red."]
+    async with stage({"arbiter": again, "coding": []}, state=tmp_path, tools=[look], orchestration=setting("tools")) as on:
+        assert (await on.app.resume(run)).status == "waiting"
+        assert len(await facts(on.app, run, Warned)) == 1
+        await on.app.answer(run, "green")
+        assert (await on.app.resume(run)).text == "Red."
+        assert len(await facts(on.app, run, Warned)) == 1  # the newest request already had the words of today
+
+
+async def test_the_command_warns_and_goes_on_as_it_was(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [ASKED, ASKED, "Red."], "coding": []}) as at:
+        run = (await at.mmos("run", "Paint it.", "--on-question", "wait")).out.strip()
+        file = tmp_path / "orchestration.yaml"
+        file.write_text(file.read_text().replace("model: arbiter", "model: arbiter\n    system: Be strict."))
+        ended = await at.mmos("runs", "answer", run, "red", "--as-it-was")
+        assert (ended.code, "Models are now asked" in ended.err) == (3, False)
+        last = await at.mmos("runs", "answer", run, "green")
+        assert (last.code, last.out) == (0, "Red.\n")
+        assert f"arbiter, since turn 1 (a1): system text. `mmos runs resume {run} --as-it-was` keeps those from before." in last.err
+        texts = [body["messages"][0]["content"] for body in at.on.sent("arbiter")]
+        assert ["Be strict." in text for text in texts] == [False, False, True]
