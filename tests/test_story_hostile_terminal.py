@@ -37,6 +37,7 @@ VERBATIM = {
     ("run",),
     ("runs", "answer"),
     ("runs", "resume"),
+    ("runs", "fork"),
     ("runs", "export"),
     ("threads", "export"),
     ("prompts", "show"),
@@ -174,6 +175,8 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("threads", "delete"): [[f"x{EVIL}", "--yes"]],
     ("runs", "answer"): [["ASKING", EVIL]],
     ("runs", "resume"): [["ASKING", "--on-question", "wait"]],
+    ("runs", "replay"): [["RUN"], [EVIL], ["--all"]],
+    ("runs", "list"): [["--waiting"], ["--words", EVIL], ["--thread", EVIL]],
     ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
     ("models", "show"): [[FOREIGN], ["general:7b"]],
     ("models", "pull"): [["general:7b", "--host", "here"]],
@@ -203,6 +206,8 @@ INNOCENT = {
     ("simulate",),
     ("gpu", "allocate"),
     ("gpu", "status"),
+    ("runs", "compact"),
+    ("threads", "fork"),
 }
 """They print nothing hostile from outside."""
 
@@ -226,7 +231,7 @@ def tries(path: tuple[str, ...], command: click.Command, place: Place) -> Iterat
     if known:
         yield [*path, *(EVIL for _ in known)]
     for args in MORE.get(path, []):
-        yield [*path, *(place.asking() if word == "ASKING" else place.url if word == "URL" else word for word in args)]
+        yield [*path, *(place.asking() if word == "ASKING" else {"URL": place.url, "RUN": place.run}.get(word, word) for word in args)]
 
 
 def check(raw: str) -> None:

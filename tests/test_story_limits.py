@@ -13,7 +13,7 @@ from mmos.app import RunOptions
 from mmos.config.init import propose
 from mmos.config.load import from_text
 from mmos.config.schema import Limits
-from mmos.testing import Call, Model, stage
+from mmos.testing import Call, Model, consult, stage
 from tests.leaping import leaping
 from tests.shell import shell
 
@@ -132,3 +132,13 @@ def test_every_limit_stands_in_the_documentation() -> None:
     page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
     section = page.partition("## `limits`")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(Limits.model_fields)
+
+
+async def test_consultations_side_by_side_share_the_ceiling_of_the_run(tmp_path: Path) -> None:
+    """They wait for the journal before their requests, and only then the ceiling counts."""
+    roles = {"arbiter": [[consult(f"one{number}") for number in range(4)], "Done."], **{f"one{number}": ["Yes."] for number in range(4)}}
+    async with stage(roles, state=tmp_path, orchestration={"limits": {"total_turns": 2}}) as on:
+        answer = await on.app.run("Ask all of them.")
+        assert answer.reason is not None
+        assert answer.reason.code == "limit_total_turns"
+        assert sum(len(on.sent(role)) for role in roles) == 2

@@ -175,8 +175,9 @@ def test_a_rehearsed_run_goes_on_with_its_own_file_or_fleet(
     assert gone[0] == 2
     assert f"{folder / 'file.yaml'}, is no longer there.\nName a configuration: -c FILE" in gone[2]
     (folder / "file.yaml").symlink_to("orchestration.yaml")
-    for waiting, model in ((of_file, "gpt-9"), (of_fleet, "qwen2.5:14b")):
-        code, out, err = mmos(capsys, "runs", "answer", waiting[1].split()[-1], "Red.", "--state", str(tmp_path / "kept"), "--json")
+    assert "Your answer is kept. To continue the run: mmos runs resume" in gone[2]
+    for waiting, command, more, model in ((of_file, "resume", [], "gpt-9"), (of_fleet, "answer", ["Red."], "qwen2.5:14b")):
+        code, out, err = mmos(capsys, "runs", command, waiting[1].split()[-1], *more, "--state", str(tmp_path / "kept"), "--json")
         roles = {role["role"]: role["model"] for role in json.loads(out)["roles"]}
         assert (code, roles["arbiter"]) == (0, model), err
 

@@ -22,10 +22,10 @@ SHOWN = 20
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", type=click.Path())
 @click.option("--skip", is_flag=True, help="Runs that are already here are no problem: leave them as they are.")
 @shared_options
-def import_runs(options: Options, file: Path, *, skip: bool) -> int:
+def import_runs(options: Options, file: str, *, skip: bool) -> int:
     """Bring the runs of FILE, which `mmos runs export` wrote, into this state folder. `-` is stdin.
 
     Runs keep their ids, times and conversations. A run comes whole or not at all. A run that was at work comes as interrupted.
@@ -38,16 +38,26 @@ def import_runs(options: Options, file: Path, *, skip: bool) -> int:
     """
     from mmos.app.importing import read_source
 
-    if str(file) == "-":
+    if file == "-":
         if sys.stdin.isatty():
             raise click.UsageError("There is nothing to read on stdin. Name a file, or pipe an export into this command.")
         source = read_source(_lines(sys.stdin.buffer))
     else:
-        with file.open("rb") as stream:
+        with _opened(file) as stream:
             source = read_source(_lines(stream))
     done = run_to_end(lambda: _bring(options, source))
-    _report(options, "stdin" if str(file) == "-" else str(file), done, skip=skip)
+    _report(options, "stdin" if file == "-" else file, done, skip=skip)
     return 1 if done.problems or (done.there and not skip) else 0
+
+
+def _opened(file: str) -> BinaryIO:
+    from mmos.errors import UsageError
+
+    try:
+        return Path(file).open("rb")
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UsageError(f"{file}: {reason}.", next_step="Check the path.") from None
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:

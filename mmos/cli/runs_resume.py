@@ -97,6 +97,7 @@ async def _resume(options: Options, run: str, terms: dict[str, Any]) -> int:
     from mmos.cli.run import Show, run_and_print
     from mmos.views.listing import STARTS, find_run
 
+    options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
         name = find_run(await journal.read(kinds=STARTS), run)
     async with resuming(options, name, terms) as (app, run_options):

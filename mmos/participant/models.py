@@ -57,6 +57,15 @@ class Wrapper:
         return self.models.delay(model, servers)
 
 
+class Settle(Wrapper):
+    """Waits until the journal keeps what the request builds on. It is the first one: other lanes go on meanwhile."""
+
+    async def serve(self, ask: RunAsk) -> Reply:
+        with suppress(StateError):  # the run goes on when it cannot be kept, and its answer has a warning
+            await ask.observer.scope.durable()
+        return await self.models.serve(ask)
+
+
 class Budget(Wrapper):
     """Stops a request when the run has reached a limit."""
 
@@ -93,11 +102,9 @@ class Rescue(Wrapper):
 
 
 class Record(Wrapper):
-    """Writes a request to the journal before it goes out. What the request builds on is durable by then."""
+    """Writes a request to the journal before it goes out."""
 
     async def serve(self, ask: RunAsk) -> Reply:
-        with suppress(StateError):  # the run goes on when it cannot be kept, and its answer has a warning
-            await ask.observer.scope.durable()
         ask.observer.record_request()
         try:
             return await self.models.serve(ask)
@@ -132,7 +139,7 @@ class Progress(Wrapper):
             return await self.models.serve(ask)
 
 
-WRAPPERS: tuple[type[Wrapper], ...] = (Budget, Recount, Rescue, Record, Patience, Progress)
+WRAPPERS: tuple[type[Wrapper], ...] = (Settle, Budget, Recount, Rescue, Record, Patience, Progress)
 """From the outside in. The fleet is inside."""
 
 
