@@ -39,6 +39,13 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         return seconds
 
 
+class AnyPath(click.Path):
+    """Takes a path as it is. Whoever opens it says what is wrong."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        return value
+
+
 # ---------------------------------------------------------------- the shared options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -196,11 +203,11 @@ time_scale = click.option(
 batch_options = options_of(
     click.option(
         "--batch",
-        type=click.Path(),
+        type=AnyPath(),
         metavar="FILE",
         help='Run many tasks: FILE has one on each line, as {"task": "…"} or "…". `-` is stdin. Needs --out.',
     ),
-    click.option("--out", type=click.Path(), metavar="FILE", help="With --batch: write one line of JSON for each task to this file."),
+    click.option("--out", type=AnyPath(), metavar="FILE", help="With --batch: write one line of JSON for each task to this file."),
     click.option(
         "--concurrency",
         type=click.IntRange(1, 1000),

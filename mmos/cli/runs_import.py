@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mmos.cli.options import Options, run_to_end, shared_options
+from mmos.cli.options import AnyPath, Options, run_to_end, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.text import flat
 from mmos.plurals import counted
@@ -22,7 +22,7 @@ SHOWN = 20
 
 
 @click.command("import")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=AnyPath())
 @click.option("--skip", is_flag=True, help="Runs that are already here are no problem: leave them as they are.")
 @shared_options
 def import_runs(options: Options, file: str, *, skip: bool) -> int:
