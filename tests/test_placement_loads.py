@@ -325,3 +325,19 @@ def test_a_call_stays_where_its_model_does_not_fit_when_it_has_a_token_or_no_oth
         assert engine.decide(2.0) == []
         engine.submit(Call("next", ("h",), 500), 3.0)
         assert sent(engine.decide(3.0)) == []
+
+
+def test_batch_calls_among_themselves_are_placed_as_interactive_ones_are() -> None:
+    """An idle host does not keep a batch call waiting for a model that only other batch calls have used."""
+
+    def made(*, urgent: bool, before: bool) -> list[str]:
+        engine = fleet("one")
+        hold(engine, "one", "a")
+        engine.submit(Call("a1", ("a",), 500, urgent=before), 0.0)
+        running = send(engine.decide(0.0))
+        engine.finished(running.attempt, USAGE, 5.0)
+        engine.submit(Call("b1", ("b",), 1000, urgent=urgent), 6.0)
+        return kinds(engine.decide(6.0))
+
+    assert made(urgent=True, before=True) == made(urgent=False, before=False) == ["Unload"]
+    assert made(urgent=False, before=True) == []  # somebody may want the model for a chat

@@ -173,8 +173,7 @@ class Loader:
             return
         lines, now = pool.lines, self._now
         pool.own = sum(map(len, lines))
-        if pool.own:
-            pool.weight = sum(len(line) * (1.0 if line.kind[3] else BATCH_WEIGHT) for line in lines) / pool.own
+        pool.weight = _weight(lines, now)
         longest = max(lines, key=len)
         pool.prompt, pool.output = longest.prompt, longest.output
         pool.arriving = max(sum(line.flow.rate(now) for line in lines), sum(self._coming.get(model, 0.0) for model in pool.models))
@@ -287,7 +286,7 @@ class Loader:
         for _, place in sorted(rough, key=lambda pair: (-pair[0], pair[1]))[:WEIGHED]:
             gain, candidate = gains[place]
             loss = self._price(candidate, pool)
-            need = self._settings.hysteresis if candidate.victims else LEAST_GAIN
+            need = pool.weight * self._settings.hysteresis if candidate.victims else LEAST_GAIN
             if forced and all(self._had_its_time(victim, candidate.copy) for victim in candidate.victims):
                 need = -math.inf
             if gain - loss > need and (best is None or gain - loss > best[0]):
@@ -347,7 +346,7 @@ class Loader:
         if pool.kept is None:
             pool.kept = waiting(pool.count, pool.arriving, pool.taps.values(), horizon)
         taps = [tap for other, tap in pool.taps.items() if other not in victims]
-        loss = (1.0 - math.exp(-pool.arriving * horizon)) * copy.load * (self._settings.replica if taps else 1.0)
+        loss = pool.weight * (1.0 - math.exp(-pool.arriving * horizon)) * copy.load * (self._settings.replica if taps else 1.0)
         if pool.count or pool.arriving > RARE:
             gone = waiting(pool.count, pool.arriving, [*taps, pool.tap(copy, back)], horizon)
             mine = (pool.own + pool.arriving) / (pool.count + pool.arriving) if pool.count else 1.0
@@ -370,6 +369,15 @@ class Loader:
 
     def _patience(self, line: Line) -> float:
         return self._settings.patience if line.kind[3] else self._settings.batch_patience
+
+
+def _weight(lines: Sequence[Line], now: float) -> float:
+    """What a second of waiting counts for the calls of these lines: those that wait, or else those that came lately."""
+    counts: list[float] = [len(line) for line in lines]
+    if not any(counts):
+        counts = [line.flow.rate(now) for line in lines]
+    batch = sum(count for count, line in zip(counts, lines, strict=True) if not line.kind[3])
+    return 1.0 - (1.0 - BATCH_WEIGHT) * batch / sum(counts) if batch else 1.0
 
 
 def _goes_on(host: Host, now: float) -> bool:
