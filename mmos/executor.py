@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Protocol, cast
 
+from mmos.answers import YES, verdict
 from mmos.approval import ApprovalRoom, approve
 from mmos.calls.coerce import coerce
 from mmos.calls.seen import Seen
@@ -155,7 +156,7 @@ class Execution:
         if not self.chosen.effects or not self._is_copied():
             return await go_on(self)
         call, role = self.call, self.scope.role
-        text = f"{role} wants to call {self._spelling()}. The same call is in a text that the model read. Should MMOS make it?"
+        text = f"A text that {role} has read contains this call: {self._spelling()}. Should MMOS make it?"
         try:
             answer = await self.room.ask_user(self.scope, UserQuestion(text, "choice", ("no", "yes"), "no"), call=call.id)
         except QuestionUnanswered:
@@ -176,9 +177,9 @@ class Execution:
             return render(await invoke(tool.after_crash, self.call.arguments))
         times = self.scope.view.interruptions[self.call.id]
         what = f"A crash or a stop cut off the call {self._spelling()}" + (f", {times} times by now" if times > 1 else "")
-        question = UserQuestion(f"{what}. Did it take effect? Should MMOS repeat it?", "choice", ("repeat", "skip"))
+        question = UserQuestion(f"{what}. Perhaps it took effect. Should MMOS make the call again?", "choice", ("repeat", "skip"))
         answer = await self.room.ask_user(self.scope, question, call=self.call.id)
-        if answer == "repeat":
+        if answer == "repeat" or verdict(answer) == YES:
             return await go_on(self)
         raise ToolUnknownOutcome(self._templates.fill("cut_off_call", answer=answer))
 

@@ -147,3 +147,18 @@ async def test_a_history_that_cannot_be_changed_keeps_the_runs_so_that_it_can_be
         assert refused.code == 1
         assert FILE in refused.document["reason"]["message"]
         assert await listed(at) == runs
+
+
+async def test_an_empty_name_is_no_conversation(tmp_path: Path) -> None:
+    """A script whose variable is not set must not delete the newest one."""
+    async with shell(tmp_path, {"arbiter": ["Yes."]}, state=tmp_path / "unused") as home:
+        assert (await home.mmos("run", "Do it.")).code == 0
+        for command in (
+            ["threads", "delete", "", "--yes"],
+            ["threads", "show", ""],
+            ["runs", "export", "--thread", ""],
+            ["runs", "list", "--thread", ""],
+        ):
+            ended = await home.mmos(*command)
+            assert (ended.code, "is empty" in ended.err) == (2, True), command
+        assert len((await home.mmos("threads", "list", "--json")).document["threads"]) == 1

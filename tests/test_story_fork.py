@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 import mmos
 from mmos.app import RunOptions
@@ -209,3 +210,30 @@ async def test_a_conversation_is_forked_after_a_task(tmp_path: Path) -> None:
         assert (taken.code, "already a conversation" in taken.err) == (2, True)
         gone = (await home.mmos("threads", "delete", "talk", "--yes", "--json")).document
         assert len(gone["deleted"]) == 2
+
+
+async def test_a_wrong_role_is_an_error_before_there_is_a_fork(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["First.", "Second."]}, state=tmp_path / "unused") as home:
+        first = (await home.mmos("run", "--json", "Do it.")).document["run"]
+        wrong = await home.mmos("runs", "fork", first, "--role", "nobody=x")
+        assert (wrong.code, "no role 'nobody'" in wrong.err) == (2, True)
+        assert len((await home.mmos("runs", "list", "--json")).document["runs"]) == 1
+        forked = (await home.mmos("runs", "fork", first, "--json")).document
+        assert forked["origin"] == {"run": first, "turn": 1}
+        listed = (await home.mmos("runs", "list", "--json")).document["runs"]
+        assert [row["origin"] for row in listed] == [None, first]
+        assert "answered, forked" in (await home.mmos("runs", "list")).out
+
+
+async def test_a_fork_says_which_effects_it_may_repeat(tmp_path: Path) -> None:
+    (tmp_path / "bank.py").write_text("def deposit(number: int) -> str:\n    return str(number)\n")
+    roles = {"arbiter": [Call("deposit", {"number": 1}), "First.", Call("deposit", {"number": 1}), "Again.", "Second."]}
+    async with shell(tmp_path, roles, state=tmp_path / "unused") as home:
+        config = yaml.safe_load((tmp_path / "orchestration.yaml").read_text())
+        config["orchestration"]["tools"] = ["bank:deposit"]
+        (tmp_path / "bank.yaml").write_text(yaml.safe_dump(config))
+        first = (await home.mmos("run", "--json", "Do it.", "-c", "bank.yaml")).document["run"]
+        from_start = await home.mmos("runs", "fork", first, "--at", "1")
+        assert (from_start.code, "made 1 call with effects from there on" in from_start.err) == (0, True), from_start.err
+        from_end = await home.mmos("runs", "fork", first, "--at", "2")
+        assert (from_end.code, "with effects" in from_end.err) == (0, False)

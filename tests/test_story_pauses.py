@@ -195,3 +195,20 @@ async def test_a_cancelled_run_goes_on_where_it_was(tmp_path: Path) -> None:
         answer = await on.app.resume(await started)
         assert (answer.text, len(on.sent("coding"))) == ("Both.", 1)
         assert [message["role"] for message in on.sent("arbiter")[-1]["messages"]] == ["system", "user", "assistant", "tool", "tool"]
+
+
+async def test_a_question_that_was_cancelled_is_still_only_a_question(tmp_path: Path) -> None:
+    """The call has not begun: a cancellation while the run waits cuts nothing off."""
+    done: list[str] = []
+
+    @mmos.tool(approval=True)
+    def paint(color: str) -> str:
+        done.append(color)
+        return f"painted {color}"
+
+    async with stage({"arbiter": [Call("paint", {"color": "red"}), "Painted."]}, tools=[paint], state=tmp_path) as on:
+        waiting = await on.app.run("Paint it.", options=RunOptions(on_question="wait"))
+        await on.app.cancel(waiting.run)
+        await on.app.answer(waiting.run, "yes")
+        answer = await on.app.resume(waiting.run)
+        assert (answer.text, done, len(answer.view.questions)) == ("Painted.", ["red"], 1)

@@ -26,7 +26,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if not isinstance(value, str):
             return float(value)
-        ago = duration(value, "smhdw")
+        ago = duration(value.removesuffix(" ago"), "smhdw")
         moment = _of_date(value, self._end) if ago is None else time.time() - ago
         if moment is None:
             self.fail(

@@ -10,6 +10,7 @@ import click
 
 from mmos.cli.options import Options, Seconds, run_to_end, shared_options
 from mmos.cli.output import print_json
+from mmos.cli.run import at_home
 from mmos.cli.text import flat, harmless
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def cancel(options: Options, run: tuple[str, ...], timeout: float) -> int:
         print_json({"version": 1, "runs": [_as_json(outcome) for outcome in outcomes]})
     else:
         for outcome in outcomes:
-            _print(outcome)
+            _print(options, outcome)
     return max(outcome.code for outcome in outcomes)
 
 
@@ -90,7 +91,11 @@ async def _cancel_one(journal: Journal, run: str, until: float) -> Outcome:
         if not journal.alive(view.process):  # it was killed meanwhile: now this command records the end
             return await _cancel_one(journal, run, until)
         if time.monotonic() >= until:
-            return Outcome(view, 1, f"The process that works on run {run} does not react. The request stays. Or end that process.")
+            return Outcome(
+                view,
+                1,
+                f"The process that works on run {run} does not react yet. It will stop when it does. If it hangs, end that process.",
+            )
         await asyncio.sleep(LOOK_EVERY)
     view = RunView.of(await journal.read(run=run))
     return Outcome(view, note="" if view.status == "cancelled" else f"Run {run} ended before it could be cancelled.")
@@ -105,7 +110,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(outcome: Outcome) -> None:
+def _print(options: Options, outcome: Outcome) -> None:
     view = outcome.view
     click.echo(f"run {view.run} · {view.status or 'running'}")
     if view.status == "cancelled" and view.answer:
@@ -113,4 +118,4 @@ def _print(outcome: Outcome) -> None:
     if outcome.note:
         click.echo(outcome.note, err=True)
     elif view.reason is not None:
-        click.echo(f"{flat(view.reason.message)} To continue it: mmos runs resume {view.run}", err=True)
+        click.echo(f"{flat(view.reason.message)} To continue it: {at_home(options, f'mmos runs resume {view.run}')}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import click
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.resuming import as_it_was
 from mmos.cli.runs_resume import terms_of_resuming
+from mmos.plurals import counted
 
 if TYPE_CHECKING:
-    from mmos.app import RunOptions
+    from mmos.app import App, RunOptions
     from mmos.views.run import RunView
 
 
@@ -65,12 +67,18 @@ async def _fork(options: Options, run: str, changes: dict[str, Any]) -> int:
         name = find_run(await journal.read(kinds=STARTS), run)
         view = RunView.of(await journal.read(run=name))
     changed = _options(view, changes)
+    run_options = RunOptions.of_facts({**view.options, **changed.as_facts()})
     async with app_of(as_it_was(options, view)) as app:
+        app.cast(run_options)  # a wrong role or host is an error before there is a fork
         forked = await app.fork(name, at=changes["at"], options=changed)
         if not forked.exact:
             click.echo(f"mmos: {changes['at']} is inside turn {forked.turn}, so the fork begins there.", err=True)
+        if again := await _effects_since(app, name, forked.turn):
+            click.echo(
+                f"mmos: warning: {name} made {counted(again, 'call')} with effects from there on. The fork may make them again.", err=True
+            )
         click.echo(f"mmos: run {forked.run} takes turn {forked.turn} of {name} again.", err=True)
-        return await run_and_print(options, app, RunOptions.of_facts({**view.options, **changed.as_facts()}), Show(), forked.run)
+        return await run_and_print(options, app, run_options, Show(), forked.run)
 
 
 def _options(view: RunView, changes: dict[str, Any]) -> RunOptions:
@@ -81,3 +89,15 @@ def _options(view: RunView, changes: dict[str, Any]) -> RunOptions:
     roles = parse_roles(changes["roles"])
     given = {name: value for name, value in changes.items() if value is not None and name not in ("at", "roles")}
     return RunOptions.of_facts({**given, **({"roles": {**view.options.get("roles", {}), **roles}} if roles else {})})
+
+
+async def _effects_since(app: App, run: str, turn: int) -> int:
+    """How many calls with effects a run has made from one of its turns on."""
+    from mmos.events import CallStarted, LaneOpened, ModelReplied
+
+    entries = await app.journal.read(run=run, kinds=("lane_opened", "model_replied", "call_started"))
+    lane = next((entry.event.lane for entry in entries if isinstance(entry.event, LaneOpened)), "")
+    replies = [entry.seq for entry in entries if isinstance(entry.event, ModelReplied) and entry.event.lane == lane]
+    since = replies[turn - 1] if turn <= len(replies) else math.inf
+    made = [entry.event.tool for entry in entries if isinstance(entry.event, CallStarted) and entry.seq > since]
+    return sum(tool.effects for name in made if (tool := app.tools.get(name)) is not None)

@@ -82,11 +82,11 @@ async def _rows(
 
     until = math.inf if which["until"] is None else which["until"]
     async with options.journal() as journal:
-        thread = find_thread(await journal.read(kinds=THREAD_KINDS), which["thread"]) if which["thread"] else None
+        thread = find_thread(await journal.read(kinds=THREAD_KINDS), which["thread"]) if which["thread"] is not None else None
         wanted = RunFilter(thread, which["statuses"], which["since"] or 0.0, until, which["words"], which["rated"] or "")
         found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, now)
         rows = [row for row in found if wanted.fits(row) and (row.status == "waiting" or not waiting)]
-        if which["model"] and rows:
+        if which["model"] is not None and rows:
             model = ModelFilter(which["model"])
             asked = await journal.runs_with(model.kind, model.part, model.fits, thread=thread)
             rows = [row for row in rows if row.run in asked]
@@ -99,7 +99,7 @@ def _seconds(row: RunRow) -> float:
 
 
 def _status(row: RunRow, deadline: float | None, now: float) -> str:
-    marks = [f"{row.status}{waiting_until(deadline, now)}", "rehearsed" if row.rehearsed else ""]
+    marks = [f"{row.status}{waiting_until(deadline, now)}", "rehearsed" if row.rehearsed else "", "forked" if row.origin else ""]
     return ", ".join(filter(None, [*marks, ("good" if row.rating.good else "bad") if row.rating else ""]))
 
 
@@ -108,6 +108,6 @@ def _as_json(row: RunRow, questions: Sequence[QuestionAsked]) -> dict[str, Any]:
 
     return {
         "run": row.run, "thread": row.thread, "status": row.status, "task": row.task, "files": list(row.files), "started": row.started,
-        "seconds": _seconds(row), "rehearsed": row.rehearsed, "rating": rating(row.rating),
+        "seconds": _seconds(row), "rehearsed": row.rehearsed, "rating": rating(row.rating), "origin": row.origin or None,
         "deadline": deadline_of(questions),
     }  # fmt: skip

@@ -59,6 +59,7 @@ def document(view: RunView) -> dict[str, Any]:
         "rehearsed": view.rehearsed,
         "data": view.data,
         "rating": rating(view.rating),
+        "origin": {"run": view.origin, "turn": view.origin_turn} if view.origin else None,
         "questions": questions,
     }  # fmt: skip
 

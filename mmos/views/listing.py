@@ -95,6 +95,8 @@ def find_run(entries: Iterable[Entry], text: str) -> str:
 
 def find_thread(entries: Iterable[Entry], text: str) -> str:
     """The thread with this name or id, or the only thread whose id begins or ends with this text."""
+    if not text:
+        raise UsageError("The name of the conversation is empty.", next_step="See mmos threads list.")
     rows = threads(entries)
     matches = [row.thread for row in rows if row.name == text]
     return matches[-1] if matches else _only("thread", text, [row.thread for row in rows], "mmos threads list")

@@ -73,6 +73,8 @@ class RunView:
     status: events.Status | None = None
     answer: str | None = None
     reason: Reason | None = None
+    at_rest: bool = False
+    """Whether it has stopped between calls."""
     started: float = 0.0
     ended: float = 0.0
     """The time of its newest entry. A rating comes later and makes no run longer."""
@@ -214,9 +216,10 @@ def _config_kept(view: RunView, event: events.ConfigKept) -> None:
 
 
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
-    if view.reason is None or view.reason.code not in AT_REST:
+    if not view.at_rest:
         unapproved = {call for call, asked in view.newest_approvals.items() if not _is_approved(view, asked)}  # their tools have not begun
         view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls and call not in unapproved)
+    view.at_rest = False
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
     view.cancel_request = None
 
@@ -234,6 +237,8 @@ def _forked(view: RunView, event: events.Forked) -> None:
 
 
 def _run_finished(view: RunView, event: events.RunFinished) -> None:
+    code = event.reason.code if event.reason else ""
+    view.at_rest = code in AT_REST or (code == "cancelled" and view.at_rest and view.status is not None)  # cancelled while it waited
     view.status, view.answer, view.reason = event.status, event.answer, event.reason
 
 

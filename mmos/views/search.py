@@ -14,7 +14,7 @@ from mmos import events
 from mmos.events import Entry, Event
 
 SEARCHED_KINDS = (
-    "run_started", "forked", "model_replied", "call_started", "call_finished", "artifact_kept", "question_asked", "question_answered", "run_rated",
+    "run_started", "model_replied", "call_started", "call_finished", "artifact_kept", "question_asked", "question_answered", "run_rated",
     "run_finished",
 )  # fmt: skip
 
@@ -76,7 +76,7 @@ class Search:
 def _said(event: Event) -> Iterator[tuple[str, str, str]]:
     """Who said what in an event."""
     match event:
-        case events.RunStarted(task=task) | events.Forked(task=task):
+        case events.RunStarted(task=task):
             yield "user", "task", task
         case events.ModelReplied(role=role, message=message):
             yield role, "reply", message.content
