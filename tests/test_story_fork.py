@@ -9,7 +9,7 @@ import yaml
 
 import mmos
 from mmos.app import RunOptions
-from mmos.events import Forked, ModelAsked
+from mmos.events import Forked, ModelAsked, Warned
 from mmos.journal import Journal, Tuning, new_id
 from mmos.testing import Call, Model, consult, facts, stage
 from mmos.views.listing import RUN_KINDS, THREAD_KINDS, runs, threads
@@ -155,6 +155,37 @@ async def test_a_forged_past_is_no_past(tmp_path: Path) -> None:
         journal.append(other, other, Forked("nowhere", 1, "nothing", 1))
         assert len(await journal.read(run=other)) == 1
         assert len(await journal.read(thread=other)) == 1
+
+
+@pytest.mark.parametrize("circle", [1, 2, 3])
+async def test_forged_forks_in_a_circle_end(tmp_path: Path, circle: int) -> None:
+    async with await Journal.open(tmp_path) as journal:
+        forks = [(new_id(), new_id()) for _ in range(circle)]
+        for _ in range(9):
+            journal.append(new_id(), new_id(), Warned("before"))
+        for number, (run, thread) in enumerate(forks):
+            origin, origin_thread = forks[(number + 1) % circle]
+            journal.append(run, thread, Forked(origin_thread, 9 - number, origin, 1))
+        await journal.durable()
+        for run, thread in forks:
+            assert [entry.seq > 9 for entry in await journal.read(run=run)] == [True]
+            assert [entry.seq > 9 for entry in await journal.read(thread=thread)] == [True]
+            assert len(await journal.glance(run, ("forked",), "turn")) == 1
+
+
+async def test_a_chain_of_forks_may_have_any_length(tmp_path: Path) -> None:
+    async with await Journal.open(tmp_path) as journal:
+        run, thread = new_id(), new_id()
+        journal.append(run, thread, Warned("first"))
+        for until in range(1, 1001):
+            origin, origin_thread, run, thread = run, thread, new_id(), new_id()
+            journal.append(run, thread, Forked(origin_thread, until, origin, 1))
+        assert [entry.seq for entry in await journal.read(run=run)] == list(range(1, 1002))
+        seen = await journal.read(thread=thread)
+        assert {(entry.run, entry.thread) for entry in seen} == {(run, thread)}
+        assert [entry.seq for entry in seen] == list(range(1, 1002))
+        assert [entry.seq for entry in await journal.read(run=run, after=990, limit=5)] == list(range(991, 996))
+        assert len(await journal.glance(run, ("forked",), "turn")) == 1000
 
 
 async def test_the_command_forks_and_prints_the_new_answer(tmp_path: Path) -> None:

@@ -190,16 +190,19 @@ class Journal:
 
     async def glance(self, run: str, kinds: Collection[str], field: str) -> list[tuple[int, str, Any]]:
         """The number, the kind and one short field of each entry of a run, without its texts: for long runs of which little is needed."""
-        query = Query(run, None, kinds)
+        _, queries = await self._pasts(Query(run, None, kinds))
         found: list[tuple[int, str, Any]] = []
-        while fork := await self._fork(query):
-            own, query = query, past.past(query, fork) or Query(run, None, ())
-            found = [*await self._writer.do(partial(self._store.glance, own, field)), *found]
-        self._check_open()
-        return [*await self._writer.do(partial(self._store.glance, query, field)), *found]
+        for query in reversed(queries):
+            self._check_open()
+            found += await self._writer.do(partial(self._store.glance, query, field))
+        return found
 
     async def _read(self, query: Query, after: int, limit: int | None) -> list[Entry]:
         entries = await self._past(query, after, limit)
+        return entries + await self._pages(query, after, None if limit is None else limit - len(entries))
+
+    async def _pages(self, query: Query, after: int, limit: int | None) -> list[Entry]:
+        entries: list[Entry] = []
         while limit is None or len(entries) < limit:
             want = _PAGE if limit is None else min(_PAGE, limit - len(entries))
             self._check_open()
@@ -232,12 +235,25 @@ class Journal:
             yield page, before
 
     async def _past(self, query: Query, after: int, limit: int | None) -> list[Entry]:
-        """What a forked run or thread shares with its origin."""
-        fork = await self._fork(query)
-        there = past.past(query, fork) if fork else None
-        if fork is None or there is None or there.until is None or there.until <= after:
-            return []
-        return past.adopted(await self._read(there, after, limit), fork)
+        """What a forked run or thread shares with others, the oldest first."""
+        forks, queries = await self._pasts(query, after)
+        entries: list[Entry] = []
+        for depth in range(len(forks), 0, -1):
+            left = None if limit is None else limit - len(entries)
+            entries += past.adopted(await self._pages(queries[depth], after, left), forks[:depth])
+        return entries
+
+    async def _pasts(self, query: Query, after: int = 0) -> tuple[list[Entry], list[Query]]:
+        """The forks that lead to the past, and the query, the same one for the past of each fork, and so on. They reach back to the number `after`."""
+        forks: list[Entry] = []
+        queries = [query]
+        while fork := await self._fork(queries[-1]):
+            there = past.past(queries[-1], fork)
+            if there is None or (there.until or 0) <= after:
+                break
+            forks.append(fork)
+            queries.append(there)
+        return forks, queries
 
     async def _fork(self, query: Query) -> Entry | None:
         """The first entry of a fork. It is looked up once for each run and thread."""

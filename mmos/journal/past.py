@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mmos.events import Entry, Forked, ThreadNamed
 from mmos.journal.store import Query
@@ -16,19 +16,29 @@ def beginning(query: Query) -> Query | None:
 def past(query: Query, fork: Entry) -> Query | None:
     """The same query for the past. None: there is none, as far as the query goes."""
     event = fork.event
-    if not isinstance(event, Forked) or not event.until < fork.seq:  # a stranger may have written it
+    # A stranger may have written it. A past ends before the fork, and the fork is in the part that the query is about: so no past comes twice.
+    if not isinstance(event, Forked) or not event.until < fork.seq or (query.until is not None and fork.seq > query.until):
         return None
-    until = event.until if query.until is None else min(query.until, event.until)
     if query.run is not None:
-        return Query(event.origin, None, query.kinds, until) if event.origin else None
-    return Query(None, event.origin_thread, query.kinds, until)
+        return Query(event.origin, None, query.kinds, event.until) if event.origin else None
+    return Query(None, event.origin_thread, query.kinds, event.until)
 
 
-def adopted(entries: Iterable[Entry], fork: Entry) -> list[Entry]:
-    """Entries of the past as those of the fork, which has no name yet. Other runs of the thread keep their ids."""
-    origin = fork.event.origin if isinstance(fork.event, Forked) else ""
+def adopted(entries: Iterable[Entry], forks: Sequence[Entry]) -> list[Entry]:
+    """Entries of a past as those of the fork. Other runs of the thread keep their ids. `forks`: the fork, the one that it was forked from, and so on."""
+    names: dict[str, str] = {}
     return [
-        Entry(fork.run if origin and entry.run == origin else entry.run, fork.thread, entry.time, entry.event, entry.seq)
+        Entry(
+            names[entry.run] if entry.run in names else names.setdefault(entry.run, _named(entry.run, forks)),
+            forks[0].thread, entry.time, entry.event, entry.seq,
+        )
         for entry in entries
         if not isinstance(entry.event, ThreadNamed)
-    ]
+    ]  # fmt: skip
+
+
+def _named(run: str, forks: Sequence[Entry]) -> str:
+    for fork in reversed(forks):
+        if run and isinstance(fork.event, Forked) and fork.event.origin == run:
+            run = fork.run
+    return run
