@@ -9,7 +9,7 @@ import yaml
 
 import mmos
 from mmos.app import RunOptions
-from mmos.events import Forked, ModelAsked, Warned
+from mmos.events import Forked, ModelAsked, ThreadNamed, Warned
 from mmos.journal import Journal, Tuning, new_id
 from mmos.testing import Call, Model, consult, facts, stage
 from mmos.views.listing import RUN_KINDS, THREAD_KINDS, runs, threads
@@ -186,6 +186,18 @@ async def test_a_chain_of_forks_may_have_any_length(tmp_path: Path) -> None:
         assert [entry.seq for entry in seen] == list(range(1, 1002))
         assert [entry.seq for entry in await journal.read(run=run, after=990, limit=5)] == list(range(991, 996))
         assert len(await journal.glance(run, ("forked",), "turn")) == 1000
+
+
+async def test_a_limit_counts_only_what_the_fork_shows(tmp_path: Path) -> None:
+    async with await Journal.open(tmp_path) as journal:
+        talk, fork = new_id(), new_id()
+        journal.append("", talk, ThreadNamed("talk"))
+        for _ in range(5):
+            journal.append(new_id(), talk, Warned("x"))
+        journal.append("", fork, Forked(talk, 6))
+        assert [entry.seq for entry in await journal.read(thread=fork)] == [2, 3, 4, 5, 6, 7]
+        assert [entry.seq for entry in await journal.read(thread=fork, limit=4)] == [2, 3, 4, 5]
+        assert [entry.seq for entry in await journal.read(thread=fork, after=4, limit=9)] == [5, 6, 7]
 
 
 async def test_the_command_forks_and_prints_the_new_answer(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def past(query: Query, fork: Entry) -> Query | None:
         return None
     if query.run is not None:
         return Query(event.origin, None, query.kinds, event.until) if event.origin else None
-    return Query(None, event.origin_thread, query.kinds, event.until)
+    # The name of the other thread is not the name of this one.
+    return Query(None, event.origin_thread, query.kinds, event.until, without=ThreadNamed.kind)
 
 
 def adopted(entries: Iterable[Entry], forks: Sequence[Entry]) -> list[Entry]:
@@ -33,7 +34,6 @@ def adopted(entries: Iterable[Entry], forks: Sequence[Entry]) -> list[Entry]:
             forks[0].thread, entry.time, entry.event, entry.seq,
         )
         for entry in entries
-        if not isinstance(entry.event, ThreadNamed)
     ]  # fmt: skip
 
 

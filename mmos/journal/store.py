@@ -43,6 +43,8 @@ class Query:
     kinds: Collection[str] | None = None
     until: int | None = None
     """The largest number that counts."""
+    without: str | None = None
+    """A kind that does not count."""
 
     def where(self) -> tuple[str, list[Any]]:
         terms: list[tuple[str, list[Any]]] = []
@@ -58,6 +60,8 @@ class Query:
                 terms.append((ONLY_LISTING, []))
         if self.until is not None:
             terms.append(("seq <= ?", [self.until]))
+        if self.without is not None:
+            terms.append(("kind NOT IN (SELECT id FROM kinds WHERE name = ?)", [self.without]))
         return " AND ".join(text for text, _ in terms) or "TRUE", [value for _, values in terms for value in values]
 
 
