@@ -200,6 +200,18 @@ async def test_a_limit_counts_only_what_the_fork_shows(tmp_path: Path) -> None:
         assert [entry.seq for entry in await journal.read(thread=fork, after=4, limit=9)] == [5, 6, 7]
 
 
+async def test_a_deleted_fork_has_no_past_also_when_another_process_deletes_it(tmp_path: Path) -> None:
+    async with await Journal.open(tmp_path) as journal, await Journal.open(tmp_path) as elsewhere:
+        run, thread = new_id(), new_id()
+        journal.append(run, thread, Warned("x"))
+        for deleting in (journal, elsewhere):
+            fork = new_id()
+            journal.append(fork, fork, Forked(thread, 1, run, 1))
+            assert len(await journal.read(run=fork)) == len(await journal.read(thread=fork)) == 2
+            await deleting.delete(run=fork)
+            assert await journal.read(run=fork) == await journal.read(thread=fork) == []
+
+
 async def test_the_command_forks_and_prints_the_new_answer(tmp_path: Path) -> None:
     roles = {"arbiter": [consult("coding"), "First.", "Second."], "coding": ["Use a lock."]}
     async with shell(tmp_path, roles, state=tmp_path / "unused") as home:

@@ -23,8 +23,8 @@ from mmos.journal.writer import Writer
 _PAGE = 500
 _BEYOND = 1 << 62
 """No entry has this number."""
-_FORKS = 4096
-"""Runs and threads of which a journal remembers whether they are forks."""
+_NO_FORKS = 4096
+"""Runs and threads of which a journal remembers that they are no forks."""
 
 
 class Journal:
@@ -40,7 +40,7 @@ class Journal:
         self._writer = Writer(self._store, tuning, self._committed)
         self._followers: set[Follower] = set()
         self._watch: asyncio.Task[None] | None = None
-        self._forks: dict[tuple[str | None, str | None], Entry | None] = {}
+        self._no_forks: set[tuple[str | None, str | None]] = set()
         self._fault: StateError | None = None
         self._closed = False
         self._ended = False
@@ -256,18 +256,19 @@ class Journal:
         return forks, queries
 
     async def _fork(self, query: Query) -> Entry | None:
-        """The first entry of a fork. It is looked up once for each run and thread."""
+        """The first entry of a fork. It is looked up for each read, because another process may have deleted it."""
         beginning = past.beginning(query)
-        if beginning is None:
-            return None
         key = query.run, query.thread
-        if key not in self._forks:
-            if len(self._forks) >= _FORKS:
-                self._forks.clear()
-            self._check_open()
-            found = await self._writer.do(partial(self._store.page, beginning, 0, 1))
-            self._forks[key] = found[0] if found and isinstance(found[0].event, Forked) else None
-        return self._forks[key]
+        if beginning is None or key in self._no_forks:
+            return None
+        self._check_open()
+        found = await self._writer.do(partial(self._store.page, beginning, 0, 1))
+        if not found or isinstance(found[0].event, Forked):
+            return found[0] if found else None
+        if len(self._no_forks) >= _NO_FORKS:
+            self._no_forks.clear()
+        self._no_forks.add(key)
+        return None
 
     def now(self) -> float:
         """The time that an entry would get now."""
