@@ -98,6 +98,32 @@ async def test_a_fork_of_a_fork_reaches_back_to_the_first_run(tmp_path: Path) ->
         assert asks == ["a1", "a2", "a3", "a4"]
 
 
+async def test_a_fork_of_a_fork_at_a_shared_turn_keeps_the_options_of_the_run_that_is_named(tmp_path: Path) -> None:
+    roles = {**ROLES, "other": Model.scripted("other", ["Other.", "Another."]), "third": Model.scripted("third", ["Third."])}
+    async with stage(roles, tools=[depositing([])], state=tmp_path) as on:
+        first = await on.app.run("Do it.")
+        changed = RunOptions(roles={"arbiter": "other"}, system="Be brief.")
+        second = await on.app.resume((await on.app.fork(first.run, at=3, options=changed)).run)
+        fork = await on.app.fork(second.run, at=2, options=RunOptions(roles={"arbiter": "third"}))
+        third = await on.app.resume(fork.run)
+        assert (fork.origin, second.text, third.text) == (second.run, "Other.", "Third.")
+        assert dict(third.view.options) == {**second.view.options, "roles": {"arbiter": "third"}}
+        asks = [event.ask for event in await facts(on.app, third.run, ModelAsked)]
+        assert asks == ["a1", "a2", "a3"]
+        assert [first.run] == [row.origin for row in runs(await on.app.journal.read(kinds=RUN_KINDS), on.app.journal.alive, 0.0)][2:]
+
+
+async def test_a_fork_of_a_forked_conversation_after_a_shared_task(tmp_path: Path) -> None:
+    async with stage({"arbiter": ["One.", "Two.", "Three.", "Four."]}, state=tmp_path) as on:
+        await on.app.run("First?", thread="talk")
+        await on.app.run("Second?", thread="talk")
+        await on.app.fork_thread("talk", name="other")
+        await on.app.run("Third?", thread="other")
+        await on.app.run("Fourth?", thread=await on.app.fork_thread("other", after=1))
+        said = [message["content"] for message in on.sent("arbiter")[-1]["messages"] if message["role"] != "system"]
+        assert said == ["First?", "One.", "Fourth?"]
+
+
 async def test_a_request_inside_a_consultation_means_the_turn_that_consulted(tmp_path: Path) -> None:
     async with stage(ROLES, tools=[depositing([])], state=tmp_path) as on:
         first = await on.app.run("Do it.")

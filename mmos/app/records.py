@@ -20,7 +20,7 @@ from mmos.messages import File, clean
 from mmos.views.conversation import Conversation
 from mmos.views.listing import RUN_KINDS, STARTS, THREAD_KINDS, check_name, find_run, find_thread, thread_named, threads
 from mmos.views.run import RunView
-from mmos.views.turns import TURN_KINDS, no_turn, turn_at, turns, whole_until
+from mmos.views.turns import TURN_KINDS, no_turn, owner, turn_at, turns, whole_until
 
 MOST_CONVERSATIONS = 256
 """The most conversations that an app keeps in memory. It reads others from the journal again."""
@@ -130,9 +130,11 @@ class Records:
         turn, exact = (
             await self._turn_with(run, found, at) if isinstance(at, str) else (turn_at(found, run, -1 if at is None else at), True)
         )
-        view = RunView.of(await self.journal.read(run=run, kinds=STARTS))
-        changes = options.as_facts() if options else {}
-        event = events.Forked(view.thread, found[turn - 1] - 1, run, turn, view.task, changes, self.journal.process, view.rehearsed)
+        starts = await self.journal.read(run=run, kinds=STARTS)
+        view, until = RunView.of(starts), found[turn - 1] - 1
+        origin, thread = owner(starts, run, view.thread, until)
+        changes = {**view.options, **(options.as_facts() if options else {})}
+        event = events.Forked(thread, until, origin, turn, view.task, changes, self.journal.process, view.rehearsed)
         entry = self.journal.append(new_id(), new_id(), event)
         await self.journal.durable(entry.run)
         return Fork(entry.run, run, turn, exact)
@@ -157,13 +159,15 @@ class Records:
             check_name(name := clean(name))
         known = await self.journal.read(kinds=THREAD_KINDS)
         origin, new = find_thread(known, thread), new_id()
-        until = whole_until(await self.journal.read(thread=origin), after)
+        entries = await self.journal.read(thread=origin)
+        until = whole_until(entries, after)
+        _, owning = owner(entries, "", origin, until)
 
         def choose(entries: list[Entry]) -> list[tuple[str, str, Event]]:
             if name and thread_named(entries, name):
                 raise UsageError(f"There is already a conversation {name!r}.", next_step="Choose another name.")
             first = next((row.first for row in threads(known) if row.thread == origin), "")
-            fork: list[tuple[str, str, Event]] = [("", new, events.Forked(origin, until, task=first))]
+            fork: list[tuple[str, str, Event]] = [("", new, events.Forked(owning, until, task=first))]
             return [*fork, ("", new, ThreadNamed(name))] if name else fork
 
         await self.journal.decide(THREAD_KINDS, choose)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmos.errors import UsageError
-from mmos.events import Entry, RunFinished, RunResumed, RunStarted
+from mmos.events import Entry, Forked, RunFinished, RunResumed, RunStarted
 from mmos.plurals import counted
 
 TURN_KINDS = ("model_asked", "model_replied")
@@ -69,3 +69,11 @@ def whole_until(entries: Iterable[Entry], after: int | None) -> int:
     if unfinished := [run for run in begun[:after] if run not in ended]:
         raise UsageError(f"Run {unfinished[0]} had not ended there.", next_step="Wait for its end, or fork after an earlier task.")
     return place
+
+
+def owner(entries: Sequence[Entry], run: str, thread: str, until: int) -> tuple[str, str]:
+    """The run and the thread in which the entry `until` was recorded: a fork may have it from another one. Without a run, only the thread counts."""
+    for entry in reversed(entries):
+        if isinstance(event := entry.event, Forked) and entry.seq > until:
+            run, thread = event.origin if run else "", event.origin_thread
+    return run, thread
