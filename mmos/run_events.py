@@ -25,6 +25,7 @@ class Forked(Event):
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options that this run has in place of those of that run."""
     process: str = ""
+    """Empty: nobody works on the run until it is resumed."""
     rehearsed: bool = False
 
 

@@ -13,6 +13,7 @@ from mmos.events import Forked, ModelAsked, ThreadNamed, Warned
 from mmos.journal import Journal, Tuning, new_id
 from mmos.testing import Call, Model, consult, facts, stage
 from mmos.views.listing import RUN_KINDS, THREAD_KINDS, runs, threads
+from mmos.views.run import RunView
 from tests.shell import shell
 
 ROLES = {
@@ -167,6 +168,18 @@ async def test_the_stream_of_a_fork_begins_with_its_past(tmp_path: Path) -> None
         kinds = [event.kind async for event in on.app.stream_resumed(fork.run) if not isinstance(event, mmos.Hint)]
         assert kinds[0] == "run_started"
         assert kinds.index("forked") < kinds.index("run_resumed") < kinds.index("run_finished")
+
+
+async def test_nobody_works_on_a_fork_until_it_is_resumed(tmp_path: Path) -> None:
+    async with stage({"arbiter": ["One.", "Elsewhere."]}, state=tmp_path) as on, mmos.open(on.config, state=tmp_path) as elsewhere:
+        first = await on.app.run("Do it.")
+        fork, other = await on.app.fork(first.run), await on.app.fork(first.run)
+        rows = runs(await elsewhere.journal.read(kinds=RUN_KINDS), elsewhere.journal.alive, 0.0)
+        assert [row.status for row in rows] == ["answered", "interrupted", "interrupted"]
+        await on.app.cancel(fork.run)
+        view = RunView.of(await on.app.journal.read(run=fork.run))
+        assert (view.status, view.cancel_request) == ("cancelled", None)
+        assert (await elsewhere.resume(other.run)).text == "Elsewhere."
 
 
 async def test_a_forged_past_is_no_past(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from mmos.errors import LateAnswer, NotFound, UsageError
 from mmos.events import CallFinished, Entry, Event, Forked, LaneOpened, QuestionAnswered, QuestionAsked, RunFinished, RunResumed, RunStarted
 from mmos.fences import one_line
 from mmos.journal import Journal
+from mmos.views.listing import at_work
 from mmos.views.run import RunView
 
 QUESTION_KINDS = tuple(
@@ -46,7 +47,7 @@ def _open_question(journal: Journal, run: str, entries: Sequence[Entry], questio
     """The question that an answer is for. Raises if it cannot be answered now."""
     view = RunView.of(entries)
     found = {one.question: one for one in view.open_questions}
-    if view.status is None and journal.alive(view.process):
+    if at_work(view, journal.alive):
         raise UsageError(
             f"Run {run} is still at work, and its own process takes the answers.",
             next_step="Answer at the terminal where it runs. If nobody is there, stop that process: then `mmos runs answer` works.",

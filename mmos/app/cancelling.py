@@ -13,7 +13,7 @@ from mmos.journal import Journal
 from mmos.logs import logger
 from mmos.scope import Scope
 from mmos.views.conversation import Conversation
-from mmos.views.listing import RUN_KINDS
+from mmos.views.listing import RUN_KINDS, at_work
 from mmos.views.run import RunView
 from mmos.views.so_far import text_so_far
 
@@ -47,7 +47,7 @@ async def request(journal: Journal, run: str, by: str) -> Entry | None:
         if view.status == "cancelled" or not entries:
             return []
         asked = CancelRequested(by)
-        if view.status is None and journal.alive(view.process):
+        if at_work(view, journal.alive):
             return [(run, before.thread, asked)]
         view.cancel_request = asked
         return [(run, before.thread, cancelled(view, text))]

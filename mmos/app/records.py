@@ -18,7 +18,7 @@ from mmos.events import Entry, Event, LaneOpened, RunRated, RunResumed, RunWithd
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, clean
 from mmos.views.conversation import Conversation
-from mmos.views.listing import RUN_KINDS, STARTS, THREAD_KINDS, check_name, find_run, find_thread, thread_named, threads
+from mmos.views.listing import RUN_KINDS, STARTS, THREAD_KINDS, at_work, check_name, find_run, find_thread, thread_named, threads
 from mmos.views.run import RunView
 from mmos.views.turns import TURN_KINDS, no_turn, owner, turn_at, turns, whole_until
 
@@ -134,7 +134,7 @@ class Records:
         view, until = RunView.of(starts), found[turn - 1] - 1
         origin, thread = owner(starts, run, view.thread, until)
         changes = {**view.options, **(options.as_facts() if options else {})}
-        event = events.Forked(thread, until, origin, turn, view.task, changes, self.journal.process, view.rehearsed)
+        event = events.Forked(thread, until, origin, turn, view.task, changes, rehearsed=view.rehearsed)
         entry = self.journal.append(new_id(), new_id(), event)
         await self.journal.durable(entry.run)
         return Fork(entry.run, run, turn, exact)
@@ -193,7 +193,7 @@ class Records:
             if not entries:
                 raise NotFound(f"Run {run} has been deleted.")
             view = RunView.of(entries)
-            if view.status is None and self.journal.alive(view.process) and view.process != self.journal.process:
+            if at_work(view, self.journal.alive) and view.process != self.journal.process:
                 raise UsageError(
                     f"Run {run} is still at work in another process.", next_step=f"Wait for its end, or stop it: mmos runs cancel {run}"
                 )

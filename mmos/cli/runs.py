@@ -89,14 +89,14 @@ async def _show(options: Options, run: str) -> None:
     from mmos.cli.trace import lines
     from mmos.events import ModelReplied
     from mmos.views.document import document
-    from mmos.views.listing import STARTS, find_run
+    from mmos.views.listing import STARTS, at_work, find_run
     from mmos.views.run import RunView
 
     async with options.journal() as journal:
         name = find_run(await journal.read(kinds=STARTS), run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
-        status = view.status or ("running" if journal.alive(view.process) else "interrupted")
+        status = view.status or ("running" if at_work(view, journal.alive) else "interrupted")
     if options.json:
         replies = [entry.event for entry in entries if isinstance(entry.event, ModelReplied)]
         print_json({**document(view), "status": status, "placements": list(map(as_json, replies))})

@@ -75,7 +75,7 @@ async def _cancel_one(journal: Journal, run: str, until: float) -> Outcome:
     from mmos.app.cancelling import request
     from mmos.errors import UsageError
     from mmos.events import CancelRequested
-    from mmos.views.listing import RUN_KINDS
+    from mmos.views.listing import RUN_KINDS, at_work
     from mmos.views.run import RunView
 
     try:
@@ -88,7 +88,7 @@ async def _cancel_one(journal: Journal, run: str, until: float) -> Outcome:
         view = RunView.of(await journal.read(run=run, kinds=RUN_KINDS))
         if view.status is not None:
             break
-        if not journal.alive(view.process):  # it was killed meanwhile: now this command records the end
+        if not at_work(view, journal.alive):  # it was killed meanwhile: now this command records the end
             return await _cancel_one(journal, run, until)
         if time.monotonic() >= until:
             return Outcome(

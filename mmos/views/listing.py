@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Forked, RunFinished, RunRated, RunResumed, RunStarted, ThreadNamed
+from mmos.views.run import RunView
 
 STARTS = ("run_started", "forked")
 RUN_KINDS = (*STARTS, "run_resumed", "run_finished", "run_rated")
@@ -44,6 +45,11 @@ class ThreadRow:
     """The thread that it was forked from."""
 
 
+def at_work(run: RunView | RunRow, alive: Callable[[str], bool]) -> bool:
+    """Whether a process works on a run. Nobody works on a fork until it is resumed."""
+    return not run.status and alive(run.process)
+
+
 def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> list[RunRow]:
     """Every run, oldest first. An unfinished run is `running` while its process runs, otherwise `interrupted`."""
     rows: dict[str, RunRow] = {}
@@ -63,7 +69,7 @@ def runs(entries: Iterable[Entry], alive: Callable[[str], bool], now: float) -> 
                 row.rating = rating
     for row in rows.values():
         if not row.status:
-            row.status = "running" if alive(row.process) else "interrupted"
+            row.status = "running" if at_work(row, alive) else "interrupted"
             row.ended = now if row.status == "running" else row.started
     return list(rows.values())
 

@@ -237,13 +237,15 @@ def _options(session: Session, view: RunView) -> RunOptions:
 
 async def unfinished(session: Session) -> str:
     """Say how the last turn ended and what to type. Empty if there is nothing to continue."""
+    from mmos.views.listing import at_work
+
     if session.last is None:
         return ""
     view = await _view(session, session.last[0])
     if view.status == "answered":
         return ""
     questions = view.open_questions
-    if view.status is None and session.app.journal.alive(view.process):
+    if at_work(view, session.app.journal.alive):
         return "Another process still works on the last turn."
     if questions and view.status in (None, "waiting"):
         return f"The last turn waits for your answer. {_questions_text(questions)} {_how_to_answer(questions)}"
