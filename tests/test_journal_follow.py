@@ -9,8 +9,9 @@ import sqlite3
 import pytest
 
 from mmos.errors import StateFull
-from mmos.events import Warned
+from mmos.events import Entry, Warned
 from mmos.journal import Journal, Tuning
+from mmos.journal.store import Store
 
 WATCHFUL = Tuning(watch_every=0.01)
 
@@ -97,6 +98,32 @@ async def test_two_journals_write_and_each_follows_both(tmp_path, seed):
         assert first == second == await one.read()
         assert [entry.seq for entry in first] == list(range(1, 601))
         assert {int(entry.event.text) for entry in first} == set(range(600))
+
+
+async def test_another_process_writes_within_a_batch(tmp_path, monkeypatch):
+    async with await Journal.open(tmp_path, tuning=WATCHFUL) as one, await Journal.open(tmp_path, tuning=WATCHFUL) as two:
+        follower = one.follow()
+        write(one, 0, 1)
+        write(two, 1, 2, run="other")
+        await two.durable()
+        await take(follower, 2)
+        coming = asyncio.create_task(take(follower, 701))
+        await asyncio.sleep(0.2)  # until it has read what the other has written, and waits for news
+        insert, slices = Store._insert, []
+
+        def insert_and_let_the_other_write(store, lines):
+            insert(store, lines)
+            slices.append(len(lines))
+            if len(slices) == 1:
+                insert(two._store, [two._store.line(Entry("other", "thread", 1.0, Warned("in between")))])
+
+        monkeypatch.setattr(Store, "_insert", insert_and_let_the_other_write)
+        write(one, 2, 702)
+        await one.durable()
+        seen = await coming
+        assert (len(slices) > 1, "in between" in texts(seen)) == (True, True)
+        assert [entry.seq for entry in seen] == list(range(3, 704))
+        await follower.aclose()
 
 
 async def test_one_who_only_reads_follows_one_who_writes(tmp_path):

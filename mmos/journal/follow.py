@@ -27,14 +27,15 @@ class Follower:
         self._news = asyncio.Event()
 
     def hear(self, entries: list[Entry]) -> None:
-        """Take the entries of one commit. Their numbers are consecutive, and the first may be known already."""
+        """Take the entries of one batch in their order. The first may be known already, and other processes may have written in between."""
         self._unkept.extend(entry for entry in entries if not entry.seq and self.run in (None, entry.run))
         entries = [entry for entry in entries if entry.seq]
         if entries and not self.behind:
-            if entries[0].seq > self.place + 1 or len(self.ready) > _READY_AT_MOST:
+            first, last = entries[0].seq, entries[-1].seq
+            if first > self.place + 1 or last - first + 1 != len(entries) or len(self.ready) > _READY_AT_MOST:
                 self.behind = True
             else:
-                self.take(entries, entries[-1].seq)
+                self.take(entries, last)
         self._news.set()
 
     def take(self, entries: list[Entry], until: int) -> None:
