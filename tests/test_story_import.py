@@ -117,6 +117,32 @@ async def test_a_fork_travels_with_its_past_and_needs_no_other_run(tmp_path: Pat
 # ---------------------------------------------------------------- what is there, and what is wrong
 
 
+@pytest.mark.parametrize("how", ["the conversation", "everything", "a run"])
+async def test_a_forked_conversation_remembers_its_past_after_an_import(tmp_path: Path, how: str) -> None:
+    async with shell(tmp_path, {"arbiter": ["One.", "Two.", "Three.", "Four.", "Five."]}) as at:
+        for task in ("First?", "Second?"):
+            assert (await at.mmos("run", task, "--thread", "talk")).code == 0
+        if how == "a run":
+            fork = (await at.mmos("runs", "fork", (await at.mmos("runs", "list", "--json")).document["runs"][-1]["run"], "--json")).document
+            other, past = fork["thread"], ["First?", "One.", "Second?", "Three."]
+        else:
+            other = (await at.mmos("threads", "fork", "talk", "--name", "other", "--json")).document["thread"]
+            assert (await at.mmos("run", "Third?", "--thread", "other")).code == 0
+            past = ["First?", "One.", "Second?", "Two.", "Third?", "Three."]
+        exports = [["--thread", "talk"], ["--thread", other]] if how == "the conversation" else [["--all"]]
+        lines = "".join([(await at.mmos("runs", "export", *args)).out for args in exports])
+        brought = await imported(tmp_path, lines)
+        assert (brought.code, brought.out) == (0, "")
+        here, far = (await at.mmos("runs", "export", "--thread", other)).out, await exported(tmp_path, "--thread", other)
+        assert sorted(map(str, without_seq(far))) == sorted(map(str, without_seq(here)))
+        assert (await at.mmos("run", "Next?", "--thread", other, "--state", "there")).code == 0
+        said = [message["content"] for message in at.on.sent("arbiter")[-1]["messages"] if message["role"] != "system"]
+        assert said == [*past, "Next?"]
+        assert (await at.mmos("run", "Next?", "--thread", "talk", "--state", "there")).code == 0
+        said = [message["content"] for message in at.on.sent("arbiter")[-1]["messages"] if message["role"] != "system"]
+        assert said == ["First?", "One.", "Second?", "Two.", "Next?"]
+
+
 async def two_runs(folder: Path) -> tuple[list[str], list[str]]:
     """The ids of two runs, and the lines of their export."""
     runs = [new_id(), new_id()]

@@ -43,16 +43,32 @@ def export(options: Options, run: tuple[str, ...], thread: str | None, everythin
 
 
 async def write_thread(options: Options, thread: str) -> None:
+    from mmos.journal.exported import shared_past
+
     async with options.journal() as journal:
-        _write(await journal.read(thread=await _find_thread(journal, thread)))
+        name = await _find_thread(journal, thread)
+        entries = await journal.read(thread=name)
+        copies = {entry.seq: entry for entry in shared_past(entries)}
+        _write(copies.get(entry.seq, entry) for entry in entries)
 
 
 async def _write_runs(options: Options, selection: tuple[str, ...]) -> None:
     async with options.journal() as journal:
         if not selection:
-            _write(await journal.read(kinds=("thread_named",)))
+            await _write_conversations(journal)
         for name in await _names(journal, selection):
             _write(await journal.read(run=name))
+
+
+async def _write_conversations(journal: Journal) -> None:
+    """The names of the conversations, and what forked ones have of others: no run of theirs has that."""
+    from mmos.journal.exported import shared_past
+    from mmos.views.listing import THREAD_KINDS, threads
+
+    _write(await journal.read(kinds=("thread_named",)))
+    for row in threads(await journal.read(kinds=THREAD_KINDS)):
+        if row.origin:
+            _write(shared_past(await journal.read(thread=row.thread)))
 
 
 async def _write_trace(options: Options, selection: tuple[str, ...], thread: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 
 from mmos.encoding import KINDS, encode, from_json, load
 from mmos.events import Entry, Forked, ThreadNamed, Unknown
-from mmos.journal.ids import is_id
+from mmos.journal.ids import id_of_copy, is_id
 from mmos.journal.store import LAST_DAY
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
@@ -38,6 +38,14 @@ def on_their_own(entries: Iterable[Entry]) -> Iterator[Entry]:
         if not entry.run and not isinstance(entry.event, ThreadNamed):
             continue
         yield replace(entry, event=replace(entry.event, until=0)) if isinstance(entry.event, Forked) else entry
+
+
+def shared_past(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Of the entries of a forked thread, those of runs of another thread, as runs of this one: each run has one thread, so they get ids of their own."""
+    fork = next((entry for entry in reversed(entries) if isinstance(entry.event, Forked) and entry.event.until), None)
+    for entry in entries:
+        if fork is not None and entry.seq < fork.seq and entry.run not in ("", fork.run):
+            yield replace(entry, run=id_of_copy(entry.run, entry.thread))
 
 
 def entry_of(line: bytes) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import threading
@@ -33,6 +34,16 @@ def is_id(text: str) -> bool:
     return _SHAPE.fullmatch(text) is not None
 
 
+def id_of_copy(run: str, thread: str) -> str:
+    """The id of the copy of a run in another thread: always the same. It sorts like that of the run."""
+    number = int.from_bytes(hashlib.sha256(f"{run} {thread}".encode()).digest()[:10], "big")
+    return run[:10] + _letters(number, 16)
+
+
+def _letters(number: int, count: int) -> str:
+    return "".join(_LETTERS[number >> shift & 31] for shift in range(5 * (count - 1), -1, -5))
+
+
 class _Order:
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +57,7 @@ class _Order:
             self._chance = self._chance + 1 if moment == self._moment else random(79)
             self._moment = moment
             number = moment << 80 | self._chance
-        return "".join(_LETTERS[number >> shift & 31] for shift in range(125, -1, -5))
+        return _letters(number, 26)
 
 
 _of_this_process = _Order()
