@@ -344,6 +344,10 @@ class QuestionAsked(Event):
     basis: Mapping[str, Any] = field(default_factory=dict)
     """Of a request for approval: the tool, the arguments, the role and the rules that the answer holds for."""
 
+    def __post_init__(self) -> None:
+        if self.form == "file":  # only the user names a file; the journal of a stranger may name one here
+            object.__setattr__(self, "default", None)
+
 
 @dataclass(frozen=True)
 class QuestionAnswered(Event):

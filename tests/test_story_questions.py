@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 import mmos
+from mmos.answers import answer_to
 from mmos.app import RunOptions
 from mmos.app.lifecycle import Watch
 from mmos.errors import LateAnswer, QuestionUnanswered, WrongAnswer
-from mmos.events import QuestionAnswered, QuestionAsked
+from mmos.events import CallStarted, LaneOpened, QuestionAnswered, QuestionAsked, RunFinished, RunStarted
+from mmos.journal import new_id
+from mmos.messages import Message, ToolCall
 from mmos.testing import Call, Stage, facts, stage
 
 WAIT = RunOptions(on_question="wait")
@@ -73,6 +76,34 @@ async def test_a_file_reaches_the_model_with_its_name_between_fences(tmp_path: P
         answer = await on.app.resume(waiting.run)
         assert answer.text == "Read."
         assert on.heard("arbiter")[1] == "The file notes.txt:\n````\nOne.\n```\nTwo.\n````"
+
+
+async def test_a_file_that_a_stranger_named_is_no_default(tmp_path: Path) -> None:
+    """The question comes from an import or from another journal."""
+    (secret := tmp_path / "secret.txt").write_text("key")
+    async with stage({"arbiter": ["Two."]}, state=tmp_path / "state") as on:
+        waiting = await _with_question(on, QuestionAsked("q1", "arbiter", "arbiter", "c1", "Which?", "file", (), str(secret), deadline=1.0))
+        (asked,) = await facts(on.app, waiting, QuestionAsked)
+        assert asked.default is None
+        with pytest.raises(WrongAnswer):
+            answer_to(asked, "")
+        with pytest.raises(mmos.UsageError, match="It has no default, so the model decides"):
+            await on.app.answer(waiting, "")
+        (answered,) = await facts(on.app, waiting, QuestionAnswered)
+        assert (answered.text, answered.file) == ("", None)
+
+
+async def _with_question(on: Stage, question: QuestionAsked) -> str:
+    """A run that ended with this question."""
+    run, thread = new_id(), new_id()
+    call = ToolCall("c1", "escalate_to_user", {"question": question.text})
+    on.app.journal.append(run, thread, RunStarted("Do it.", ""))
+    on.app.journal.append(run, thread, LaneOpened("arbiter", "arbiter", Message("user", "Do it.")))
+    on.app.journal.append(run, thread, CallStarted(call.id, "arbiter", "arbiter", call.name, call.arguments))
+    on.app.journal.append(run, thread, question)
+    on.app.journal.append(run, thread, RunFinished("waiting"))
+    await on.app.journal.durable(run)
+    return run
 
 
 async def test_a_wrong_question_is_told_to_its_model(tmp_path: Path) -> None:
