@@ -12,7 +12,8 @@ import pytest
 
 import mmos
 from mmos.app.cancelling import LOOK_EVERY
-from mmos.events import RunStarted
+from mmos.errors import StateFull
+from mmos.events import Entry, RunResumed, RunStarted
 from mmos.journal import Journal, new_id
 from mmos.testing import Call, consult, stage, until
 from tests.shell import Shell, finish, shell
@@ -186,3 +187,40 @@ async def test_an_old_request_does_not_stop_a_resumed_run(tmp_path: Path) -> Non
         answer = await resumed
         assert answer.reason is not None
         assert (answer.status, answer.reason.message) == ("cancelled", "another app cancelled the run.")
+
+
+async def test_a_request_before_the_work_of_a_run_has_begun_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage({"arbiter": [ESCALATE, "One."]}) as on:
+        waiting = await on.app.run("Go.", options=mmos.RunOptions(on_question="wait"))
+        await on.app.answer(waiting.run, "this")
+        on.host.faults.add("hang", model="arbiter")
+        read, asked = on.app.journal.read, False
+
+        async def read_and_cancel(**which: Any) -> list[Entry]:
+            nonlocal asked
+            found = await read(**which)
+            if not asked and any(isinstance(entry.event, RunResumed) for entry in found):
+                asked = True
+                await on.app.cancel(waiting.run, by="the boss")
+            return found
+
+        monkeypatch.setattr(on.app.journal, "read", read_and_cancel)
+        async with asyncio.timeout(20):
+            answer = await on.app.resume(waiting.run)
+        assert answer.reason is not None
+        assert (asked, answer.status, answer.reason.message) == (True, "cancelled", "the boss cancelled the run.")
+
+
+async def test_a_cancelled_run_whose_end_is_not_kept_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(run: str | None = None, *, on_disk: bool = False) -> None:  # noqa: ARG001
+        raise StateFull("There is no room left.")
+
+    async with stage({"arbiter": ["One."]}, state=tmp_path) as on:
+        on.host.faults.add("hang", model="arbiter")
+        begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(on.app.run("Go.", watch=mmos.Watch(on_start=begun.set_result)))
+        await until(lambda: on.sent("arbiter"))
+        monkeypatch.setattr(on.app.journal, "durable", full)
+        await on.app.cancel(await begun)
+        answer = await running
+        assert (answer.status, answer.view.warnings) == ("cancelled", ["MMOS did not keep this run. There is no room left."])

@@ -13,7 +13,7 @@ from mmos.app import checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
-from mmos.app.lifecycle import RunOptions, Watch, carry
+from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
@@ -318,6 +318,7 @@ class App(Records):
     async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:
         async with self._cancelling.heeded(scope, start.seq):
             await carry(participants, scope, self._roll)
+        await keep_end(scope)
         return Answer.of(scope.view)
 
 

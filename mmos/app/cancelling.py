@@ -65,6 +65,8 @@ class _AtWork:
     """Requests before this entry were for an earlier attempt."""
     stop: asyncio.Timeout
     asked: bool = False
+    first_look: asyncio.Task[int] | None = None
+    """Finds a request that came after this attempt was recorded and before its work began."""
 
 
 class Cancelling:
@@ -104,11 +106,13 @@ class Cancelling:
     def _begin(self, run: _AtWork) -> None:
         self._seen = min(self._seen, run.since) if self._at_work else run.since
         self._at_work[run.scope.run] = run
+        run.first_look = asyncio.create_task(self._heed_since(run.since, run.scope.run))
         if self._looking is None and self._journal.shared:
             self._looking = asyncio.create_task(self._look())
 
     def _end(self, run: str) -> None:
-        del self._at_work[run]
+        if (look := self._at_work.pop(run).first_look) is not None:
+            look.cancel()
         if not self._at_work and self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -116,11 +120,15 @@ class Cancelling:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            try:
-                requests = await self._journal.read(kinds=(CancelRequested.kind,), after=self._seen)
-            except StateError as error:  # the run goes on; its own writes will say what is wrong
-                _log.warning("cancel_requests_unread", code=error.code)
-                continue
-            for entry in requests:
-                self._seen = max(self._seen, entry.seq)
-                self.heed(entry)
+            self._seen = await self._heed_since(self._seen)
+
+    async def _heed_since(self, seen: int, run: str | None = None) -> int:
+        """Heed the requests after this entry, of one run or of all. Returns the newest entry that it has seen."""
+        try:
+            requests = await self._journal.read(run=run, kinds=(CancelRequested.kind,), after=seen)
+        except StateError as error:  # the run goes on; its own writes will say what is wrong
+            _log.warning("cancel_requests_unread", code=error.code)
+            return seen
+        for entry in requests:
+            self.heed(entry)
+        return max([seen, *(entry.seq for entry in requests)])

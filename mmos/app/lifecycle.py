@@ -179,6 +179,10 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
     finally:
         if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
             scope.record(end or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
+
+
+async def keep_end(scope: Scope) -> None:
+    """Wait until the journal has the end of a run, also when it was cancelled on request."""
     status, reason = scope.view.status, scope.view.reason
     _log.info("run_ended", run=scope.run, status=status, reason=reason.code if reason else None, calls=scope.view.requests)
     try:
