@@ -49,9 +49,9 @@ class RunResumed(Event):
     kind = "run_resumed"
     process: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Limits and choices that differ from those at its start, from here on."""
+    """Limits and choices that change. They hold from here on, also when the run is resumed again."""
     as_it_was: bool = False
-    """Whether requests from here on have the words and schemas of earlier ones."""
+    """Whether requests have the words and schemas of earlier ones, from here until the run is resumed again."""
 
 
 @dataclass(frozen=True)

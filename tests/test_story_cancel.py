@@ -212,7 +212,7 @@ async def test_a_request_before_the_work_of_a_run_has_begun_is_heeded(monkeypatc
 
 
 async def test_a_cancelled_run_whose_end_is_not_kept_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(run: str | None = None, *, on_disk: bool = False) -> None:  # noqa: ARG001
+    async def full(run: str | None = None, *, on_disk: bool = False) -> None:
         raise StateFull("There is no room left.")
 
     async with stage({"arbiter": ["One."]}, state=tmp_path) as on:

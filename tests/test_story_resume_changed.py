@@ -12,6 +12,7 @@ import mmos
 from mmos.events import FrameKept, ModelAsked, RunResumed, Warned
 from mmos.rehearsal.pieces import Raw
 from mmos.testing import Call, Model, consult, facts, stage
+from mmos.views.run import RunView
 from tests.shell import shell
 
 ASKED = Call("escalate_to_user", {"question": "Which color?"})
@@ -160,8 +161,41 @@ async def test_the_command_warns_and_goes_on_as_it_was(tmp_path: Path) -> None:
         file.write_text(file.read_text().replace("model: arbiter", "model: arbiter\n    system: Be strict."))
         ended = await at.mmos("runs", "answer", run, "red", "--as-it-was")
         assert (ended.code, "Models are now asked" in ended.err) == (3, False)
-        last = await at.mmos("runs", "answer", run, "green")
+        last = await at.mmos("runs", "answer", run, "green", "--as-today")
         assert (last.code, last.out) == (0, "Red.\n")
         assert f"arbiter, since turn 1 (a1): system text. `mmos runs resume {run} --as-it-was` keeps those from before." in last.err
         texts = [body["messages"][0]["content"] for body in at.on.sent("arbiter")]
         assert ["Be strict." in text for text in texts] == [False, False, True]
+
+
+async def test_a_run_that_went_on_as_it_was_stays_so_until_the_user_says_otherwise(tmp_path: Path) -> None:
+    run = await waiting(tmp_path, "tools")
+    turns = [ASKED, ASKED, "Red."]
+    async with stage(
+        {"arbiter": turns, "coding": []}, state=tmp_path, tools=[look_harder], orchestration=setting("tools", **CHANGED)
+    ) as on:
+        for as_it_was in (True, None, False):
+            await on.app.resume(run, as_it_was=as_it_was)
+            if as_it_was is not False:
+                await on.app.answer(run, "green")
+        assert [event.as_it_was for event in await facts(on.app, run, RunResumed)] == [True, True, False]
+        assert ["Be strict." in body["messages"][0]["content"] for body in on.sent("arbiter")] == [False, False, True]
+        fork = await on.app.fork(run, at=1)
+        assert not RunView.of(await on.app.journal.read(run=fork.run)).as_it_was
+
+
+SCHEMA = {"type": "object", "properties": {"color": {"type": "string"}}, "required": ["color"]}
+
+
+async def test_options_of_a_resume_hold_from_then_on(tmp_path: Path) -> None:
+    async with stage({"arbiter": [ASKED], "other": [ASKED, '{"color": "red"}', "Blue."]}, state=tmp_path) as on:
+        run = (await on.app.run("Paint the door.", options=WAIT)).run
+        await on.app.answer(run, "red")
+        changed = mmos.RunOptions(schema=SCHEMA, roles={"arbiter": "other"}, timeout=90)
+        assert (await on.app.resume(run, options=changed)).status == "waiting"
+        await on.app.answer(run, "green")
+        answer = await on.app.resume(run)
+        assert (answer.status, answer.data) == ("answered", {"color": "red"})
+        assert answer.view.options == {"on_question": "wait", "timeout": 90.0, "roles": {"arbiter": "other"}, "schema": SCHEMA}
+        assert [sorted(event.options) for event in await facts(on.app, run, RunResumed)] == [["roles", "schema", "timeout"], []]
+        assert (await on.app.replay(run)).same

@@ -39,10 +39,10 @@ from mmos.participant.rationing import Rationed, quotas_of
 from mmos.prompting.templates import Templates
 from mmos.replay.present import Present
 from mmos.replay.report import Replay
+from mmos.replay.state import around
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
-from mmos.views.listing import RUN_KINDS
 from mmos.views.run import RunView
 
 MOST_CASTS = 16
@@ -136,16 +136,19 @@ class App(Records):
                 watch.on_start(run)
             return await self._carry(participants, scope, start)
 
-    async def resume(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool = False) -> Answer:
+    async def resume(
+        self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool | None = None
+    ) -> Answer:
         """Continue a run that waits, failed or was cut off by a crash. Finished calls are not repeated.
 
         When models would be asked with other words today than the run has used, a warning says so.
 
         Args:
             run: The id of the run, or its first or last characters.
-            options: Options to change. The run keeps all others.
+            options: Options to change, from now on. The run keeps all others.
             watch: Callbacks, and a function that answers questions.
-            as_it_was: Go on with the prompts, the schemas of tools and the options that the run has used.
+            as_it_was: Go on with the prompts, the schemas of tools and the options that the run has used, or with those of today.
+                None: as the run was last resumed; at first, with those of today.
 
         Example::
 
@@ -158,10 +161,12 @@ class App(Records):
         with self._working(run):
             return await self._resume(run, options, watch, as_it_was=as_it_was)
 
-    async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None, *, as_it_was: bool) -> Answer:
-        view = RunView.of(await self.journal.read(run=run, kinds=RUN_KINDS))
+    async def _resume(self, run: str, options: RunOptions | None, watch: Watch | None, *, as_it_was: bool | None) -> Answer:
+        entries = await around(self.journal, run)
+        view = RunView.of(entry for entry in entries if entry.run == run)
         changes = {name: value for name, value in (options.as_facts() if options else {}).items() if view.options.get(name) != value}
         options = RunOptions.of_facts({**view.options, **changes})
+        as_it_was = view.as_it_was if as_it_was is None else as_it_was
         participants, changed = await self._participants(options, watch), ""
         if as_it_was:
             participants = await replaying.as_it_was(self.journal, run, participants)
@@ -170,7 +175,7 @@ class App(Records):
         start = await self._claim(run, view.thread, RunResumed(self.journal.process, changes, as_it_was))
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
-        entries = await self.journal.read(thread=view.thread)
+        entries += await self.journal.read(thread=view.thread, after=entries[-1].seq)
         view = RunView.of(entry for entry in entries if entry.run == run)
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
         scope = scope.bind(view=view, lane=view.lane)
@@ -216,7 +221,9 @@ class App(Records):
             self.journal, lambda watch: self.run(task, thread=thread, files=files, options=options, watch=watch), watch or Watch()
         )
 
-    def stream_resumed(self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool = False) -> Stream:
+    def stream_resumed(
+        self, run: str, *, options: RunOptions | None = None, watch: Watch | None = None, as_it_was: bool | None = None
+    ) -> Stream:
         """Continue a run as `resume` does, and yield its events as `stream` does: first the earlier ones. The arguments are those of `resume`."""
 
         def work(watch: Watch) -> Awaitable[Answer]:

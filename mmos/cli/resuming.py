@@ -28,11 +28,11 @@ async def resuming(options: Options, run: str, terms: dict[str, Any]) -> AsyncIt
     run_options = RunOptions.of_facts(
         {**view.options, **{name: value for name, value in terms.items() if value is not None and name != "as_it_was"}}
     )
-    async with app_of(as_it_was(options, view)) as app:
+    async with app_of(on_its_fleet(options, view)) as app:
         yield app, run_options
 
 
-def as_it_was(options: Options, view: RunView) -> Options:
+def on_its_fleet(options: Options, view: RunView) -> Options:
     """Use the fleet and the configuration of the run, if the options name no others. Its journal is already found."""
     from mmos.config.sources import EMBEDDED
     from mmos.errors import NotFound

@@ -184,7 +184,7 @@ class Show:
 
 
 async def run_and_print(
-    options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str, *, as_it_was: bool = False
+    options: Options, app: App, run_options: RunOptions, show: Show, task: Task | str, *, as_it_was: bool | None = None
 ) -> int:
     """Start a run, or resume the run with this id. Show its progress and print its result, also when it is interrupted."""
     from mmos.app.lifecycle import Watch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.resuming import as_it_was
+from mmos.cli.resuming import on_its_fleet
 from mmos.cli.runs_resume import terms_of_resuming
 from mmos.plurals import counted
 
@@ -68,7 +68,7 @@ async def _fork(options: Options, run: str, changes: dict[str, Any]) -> int:
         view = RunView.of(await journal.read(run=name))
     changed = _options(view, changes)
     run_options = RunOptions.of_facts({**view.options, **changed.as_facts()})
-    async with app_of(as_it_was(options, view)) as app:
+    async with app_of(on_its_fleet(options, view)) as app:
         app.cast(run_options)  # a wrong role or host is an error before there is a fork
         forked = await app.fork(name, at=changes["at"], options=changed)
         if not forked.exact:

@@ -10,7 +10,7 @@ import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, when
-from mmos.cli.resuming import as_it_was
+from mmos.cli.resuming import on_its_fleet
 from mmos.cli.text import flat, harmless
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ async def _each(options: Options, journal: Journal, runs: Sequence[str]) -> Asyn
     for name in runs:
         view = RunView.of(await journal.read(run=name, kinds=(*STARTS, ConfigKept.kind)))
         try:
-            groups.setdefault(as_it_was(options, view), []).append(name)
+            groups.setdefault(on_its_fleet(options, view), []).append(name)
         except MmosError as error:
             yield name, error
     for fleet, members in groups.items():

@@ -16,12 +16,14 @@ terms_of_resuming = limits(
     timeout="End the run after this time from now on, like 90 or 5m.",
     turns="Limit the turns of the arbiter.",
     calls="Limit the tool calls of the whole run.",
-    questions="What to do when a model asks again. Default: as the run was started.",
+    questions="What to do when a model asks again. Default: as before.",
 )
 
 
 as_it_was_option = click.option(
-    "--as-it-was", is_flag=True, help="Go on with the prompts, the schemas of tools and the options that the run has used."
+    "--as-it-was/--as-today",
+    default=None,
+    help="Go on with the prompts, the schemas of tools and the options that the run has used, or with those of today. Default: as the run was last resumed; at first, as today.",
 )
 
 

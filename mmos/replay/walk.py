@@ -92,7 +92,8 @@ class Walk:
                 self.options |= event.options
                 self.present = await self.present_of(self.options)
             case RunResumed():
-                self.present = await self.present_of({**self.options, **event.options})
+                self.options |= event.options
+                self.present = await self.present_of(self.options)
 
     async def _step(self, entry: Entry) -> Comparison | None:
         """The entry compared with today. None: there is nothing to compare."""

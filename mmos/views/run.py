@@ -81,6 +81,8 @@ class RunView:
     process: str = ""
     rehearsed: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    as_it_was: bool = False
+    """Whether it was last resumed with the words that it had used."""
     config: str = ""
     config_path: str = ""
     origin: str = ""
@@ -222,6 +224,7 @@ def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     view.at_rest = False
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
     view.cancel_request = None
+    view.options, view.as_it_was = {**view.options, **event.options}, event.as_it_was
 
 
 def _is_approved(view: RunView, asked: events.QuestionAsked) -> bool:
@@ -234,6 +237,7 @@ def _forked(view: RunView, event: events.Forked) -> None:
         view.origin, view.origin_turn, view.task = event.origin, event.turn, view.task or event.task
         view.started, view.options, view.rehearsed = view.ended, {**view.options, **event.options}, event.rehearsed
         view.process, view.status, view.reason, view.answer = event.process, None, None, None
+        view.as_it_was = False  # kept words would hide what a fork changes
 
 
 def _run_finished(view: RunView, event: events.RunFinished) -> None:
