@@ -9,8 +9,12 @@ import orjson
 import pytest
 
 import mmos
+from mmos.app import replaying
 from mmos.events import FrameKept, ModelAsked, RunResumed, Warned
 from mmos.rehearsal.pieces import Raw
+from mmos.replay import walk
+from mmos.replay.state import around
+from mmos.replay.walk import Walk
 from mmos.testing import Call, Model, consult, facts, stage
 from mmos.views.run import RunView
 from tests.shell import shell
@@ -199,3 +203,34 @@ async def test_options_of_a_resume_hold_from_then_on(tmp_path: Path) -> None:
         assert answer.view.options == {"on_question": "wait", "timeout": 90.0, "roles": {"arbiter": "other"}, "schema": SCHEMA}
         assert [sorted(event.options) for event in await facts(on.app, run, RunResumed)] == [["roles", "schema", "timeout"], []]
         assert (await on.app.replay(run)).same
+
+
+@pytest.mark.parametrize("as_it_was", [True, False])
+async def test_options_that_no_longer_fit_the_configuration_do_not_block_a_run(tmp_path: Path, as_it_was: bool) -> None:
+    async with stage({"arbiter": [ASKED], "coding": []}, state=tmp_path) as on:
+        run = (await on.app.run("Paint it.", options=mmos.RunOptions(on_question="wait", roles={"coding": "coding"}))).run
+        await on.app.answer(run, "red")
+    async with stage({"arbiter": ["Red."]}, state=tmp_path) as on:
+        before = await on.app.replay(run)
+        assert (len(before.unknown), before.differing) == (len(before.comparisons), [])
+        answer = await on.app.resume(run, options=mmos.RunOptions(roles={"arbiter": "arbiter"}), as_it_was=as_it_was)
+        assert (answer.status, answer.text) == ("answered", "Red.")
+        told = "MMOS cannot tell whether models are now asked in other words than before in this run: the options of the run cannot be used today"
+        assert [text.startswith(told) and "coding" in text for text in answer.view.warnings] == ([] if as_it_was else [True])
+
+
+async def test_the_comparison_before_a_long_run_goes_on_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    step = Walk._request
+
+    async def counted(through: Walk, event: ModelAsked) -> Any:
+        nonlocal compared
+        compared += 1
+        return await step(through, event)
+
+    turns = [*(Call("look", {"thing": f"door {number}"}) for number in range(6)), ASKED]
+    async with stage({"arbiter": turns}, state=tmp_path, tools=[look]) as on:
+        run = (await on.app.run("Look.", options=WAIT)).run
+        monkeypatch.setitem(walk._COMPARES, ModelAsked, ("request", counted))
+        assert not await replaying.changed(on.app.journal, run, await around(on.app.journal, run), on.app._present)
+        assert compared == 2  # the first and the newest with the only frame

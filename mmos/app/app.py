@@ -37,9 +37,10 @@ from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.participant.rationing import Rationed, quotas_of
 from mmos.prompting.templates import Templates
+from mmos.replay import kept
 from mmos.replay.present import Present
 from mmos.replay.report import Replay
-from mmos.replay.state import around
+from mmos.replay.state import RunState, around
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Conversation
@@ -169,9 +170,9 @@ class App(Records):
         as_it_was = view.as_it_was if as_it_was is None else as_it_was
         participants, changed = await self._participants(options, watch), ""
         if as_it_was:
-            participants = await replaying.as_it_was(self.journal, run, participants)
+            participants = kept.as_it_was(participants, RunState(run, self.journal), entries)
         else:
-            changed = await replaying.changed(self.journal, run, self._present)
+            changed = await replaying.changed(self.journal, run, entries, self._present)
         start = await self._claim(run, view.thread, RunResumed(self.journal.process, changes, as_it_was))
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)

@@ -2,55 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from mmos.app import wiring
 from mmos.app.lifecycle import whole_answer
 from mmos.config.load import Config
-from mmos.events import ModelLearned
+from mmos.events import Entry, ModelAsked, ModelLearned
 from mmos.journal import Journal
 from mmos.participant.loop import Participants
 from mmos.prompting.templates import Templates
-from mmos.replay import kept
 from mmos.replay.present import Present, PresentOf
-from mmos.replay.report import KINDS, Comparison, Kind, Replay
+from mmos.replay.report import Comparison, Replay
 from mmos.replay.state import RunState, around
 from mmos.replay.walk import Walk
 from mmos.scope import Limits
 
 
-async def replay(journal: Journal, run: str, present_of: PresentOf, kinds: tuple[Kind, ...] = KINDS) -> Replay:
-    """Compare the steps of a run with today. `kinds`: only steps of these kinds."""
-    learned = await journal.read(kinds=(ModelLearned.kind,))
-    return await Walk(RunState(run, journal), present_of, learned, frozenset(kinds)).through(await around(journal, run))
+async def replay(journal: Journal, run: str, present_of: PresentOf) -> Replay:
+    """Compare the steps of a run with today."""
+    return await (await _walk(journal, run, present_of)).through(await around(journal, run))
 
 
-async def as_it_was(journal: Journal, run: str, participants: Participants) -> Participants:
-    """The participants with what a run has kept of each of them."""
-    return kept.as_it_was(participants, RunState(run, journal), await around(journal, run))
+async def _walk(journal: Journal, run: str, present_of: PresentOf, asks: Collection[str] | None = None) -> Walk:
+    return Walk(RunState(run, journal), present_of, await journal.read(kinds=(ModelLearned.kind,)), asks)
 
 
-async def changed(journal: Journal, run: str, present_of: PresentOf) -> str:
-    """A warning, if a role that a run has asked would be asked in other words today. Empty if not."""
-    found: dict[str, list[Comparison]] = {}
-    for step in (await replay(journal, run, present_of, ("request",))).comparisons:
-        if step.unknown:
-            continue
-        earlier = found.setdefault(step.role, [])
-        if not any(_of_frame(one.part) for one in step.differences):
-            earlier.clear()  # a run that was resumed may have asked in today's words
-        else:
-            earlier.append(step)
-    told = [_told(steps[0]) for steps in found.values() if steps]
+async def changed(journal: Journal, run: str, entries: Sequence[Entry], present_of: PresentOf) -> str:
+    """A warning, if a role that a run has asked would be asked in other words today, or if nobody can tell. Empty if not.
+
+    `entries`: those of its thread. To be fast with a long run, it compares only the first and the newest request with each frame.
+    """
+    first: dict[tuple[str, str], str] = {}
+    newest: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        if isinstance(event := entry.event, ModelAsked) and entry.run == run and not event.shows:
+            first.setdefault((event.role, event.frame), event.ask)
+            newest[event.role, event.frame] = event.ask
+    walk = await _walk(journal, run, present_of, {*first.values(), *newest.values()})
+    steps = {step.ask: step for step in (await walk.through(entries)).comparisons}
+    if walk.unusable and newest:
+        return f"MMOS cannot tell whether models are now asked in other words than before in this run: {walk.unusable}"
+    last: dict[str, Comparison] = {}  # a run that was resumed may have asked in today's words
+    since: dict[str, Comparison] = {}
+    for (role, frame), ask in sorted(newest.items(), key=lambda one: steps[one[1]].entry.seq):
+        if not steps[ask].unknown:
+            last[role], since[role] = steps[ask], steps[first[role, frame]]
+    told = [_told(since[role], parts) for role, step in last.items() if (parts := _frame_parts(step))]
     if not told:
         return ""
     return f"Models are now asked in other words than before in this run. {'; '.join(told)}. `mmos runs resume {run} --as-it-was` keeps those from before."
 
 
-def _told(step: Comparison) -> str:
-    """Which role, since which turn, and what: the parts, without repetition."""
-    parts = dict.fromkeys(one.part for one in step.differences if _of_frame(one.part))
-    return f"{step.role}, since turn {step.turn} ({step.ask}): {', '.join(parts)}"
+def _told(since: Comparison, parts: Iterable[str]) -> str:
+    """Which role, since which turn, and what."""
+    return f"{since.role}, since turn {since.turn} ({since.ask}): {', '.join(parts)}"
+
+
+def _frame_parts(step: Comparison) -> list[str]:
+    """The parts that differ and that are the same in each turn, without repetition."""
+    return list(dict.fromkeys(one.part for one in step.differences if _of_frame(one.part)))
 
 
 def _of_frame(part: str) -> bool:

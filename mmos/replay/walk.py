@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,7 +36,7 @@ from mmos.prompting.request import request_of
 from mmos.replay.asking import Asking, GoneError, Today, channel_of
 from mmos.replay.differences import Difference, differences, of_texts, said
 from mmos.replay.present import AskedError, Present, PresentOf, brief
-from mmos.replay.report import KINDS, Comparison, Kind, Replay
+from mmos.replay.report import Comparison, Kind, Replay
 from mmos.replay.state import NotKeptError, RunState
 
 ENDED = "(the run would end here)"
@@ -52,12 +52,14 @@ class Walk:
     present_of: PresentOf
     learned: Sequence[Entry] = ()
     """What runs have shown about models."""
-    kinds: frozenset[Kind] = frozenset(KINDS)
-    """The kinds of steps to compare."""
-    present: Present = field(init=False)
+    asks: Collection[str] | None = None
+    """Only these requests are compared. None: every step."""
+    unusable: str = field(default="", init=False)
+    """Why the options of the run, as they are at this step, cannot be used today."""
     options: dict[str, Any] = field(default_factory=dict, init=False)
     """The options of the run."""
     asking: Asking = field(init=False)
+    _present: Present | None = field(default=None, init=False)
     _unmade: int = field(default=0, init=False)
     _channels: dict[str, Channel] = field(default_factory=dict, init=False)
     """For each request, how its reply is read."""
@@ -73,39 +75,45 @@ class Walk:
         self.asking = Asking(self.state, self.learned, replies)
         self._repaired = {call.id for reply in replies.values() if reply.raw is None for call in reply.message.calls}
         self._repaired &= {entry.event.call for entry in mine if isinstance(entry.event, CallRepaired) and entry.event.stage == "extract"}
-        self.present = await self.present_of({})
+        await self._take_options({})
         steps = tuple([step async for step in self._comparisons(entries)])
         return Replay(self.state.run, self.state.thread, self.state.view.task, mine, steps, self._unmade)
 
     async def _comparisons(self, entries: Iterable[Entry]) -> AsyncIterator[Comparison]:
         for entry in entries:
             if entry.run == self.state.run:
-                await self._take_options(entry.event)
+                if isinstance(entry.event, RunStarted | Forked | RunResumed):
+                    await self._take_options(entry.event.options)
                 if (step := await self._step(entry)) is not None:
                     yield step
             self.state.apply(entry)
 
-    async def _take_options(self, event: Event) -> None:
-        """The options of the run may change when it is resumed."""
-        match event:
-            case RunStarted() | Forked():
-                self.options |= event.options
-                self.present = await self.present_of(self.options)
-            case RunResumed():
-                self.options |= event.options
-                self.present = await self.present_of(self.options)
+    async def _take_options(self, changes: Mapping[str, Any]) -> None:
+        """The options of the run may change when it is resumed. Options of long ago may not fit the configuration of today."""
+        self.options |= changes
+        try:
+            self._present, self.unusable = await self.present_of(self.options), ""
+        except MmosError as error:
+            self._present, self.unusable = None, f"the options of the run cannot be used today: {error.message}"
+
+    @property
+    def present(self) -> Present:
+        if self._present is None:
+            raise NotKeptError(self.unusable)
+        return self._present
 
     async def _step(self, entry: Entry) -> Comparison | None:
         """The entry compared with today. None: there is nothing to compare."""
-        kind, compare = _COMPARES.get(type(entry.event), ("", None))
-        if compare is None or kind not in self.kinds:
+        event = entry.event
+        if type(event) not in _COMPARES or (self.asks is not None and not (isinstance(event, ModelAsked) and event.ask in self.asks)):
             return None
+        kind, compare = _COMPARES[type(event)]
         found: tuple[Difference, ...] | None = ()
         unknown = ""
         try:
-            found = await compare(self, entry.event)
+            found = await compare(self, event)
         except NotKeptError as error:
-            unknown = error.what
+            unknown = self.unusable or error.what
         except GoneError as error:
             found = (Difference(error.part, error.then, None),)
         except MmosError as error:
