@@ -176,8 +176,10 @@ class App(Records):
         start = await self._claim(run, view.thread, RunResumed(self.journal.process, changes, as_it_was))
         if watch is not None and watch.on_start is not None:
             watch.on_start(run)
-        entries += await self.journal.read(thread=view.thread, after=entries[-1].seq)
-        view = RunView.of(entry for entry in entries if entry.run == run)
+        newer = await self.journal.read(thread=view.thread, after=entries[-1].seq)
+        for entry in (entry for entry in newer if entry.run == run):
+            view.apply(entry)
+        entries += newer
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
         scope = scope.bind(view=view, lane=view.lane)
         if changed:
