@@ -10,7 +10,7 @@ import pytest
 
 import mmos
 from mmos.app import replaying
-from mmos.events import FrameKept, ModelAsked, RunResumed, Warned
+from mmos.events import Forked, FrameKept, ModelAsked, RunResumed, Warned
 from mmos.rehearsal.pieces import Raw
 from mmos.replay import walk
 from mmos.replay.state import around
@@ -203,6 +203,8 @@ async def test_options_of_a_resume_hold_from_then_on(tmp_path: Path) -> None:
         assert answer.view.options == {"on_question": "wait", "timeout": 90.0, "roles": {"arbiter": "other"}, "schema": SCHEMA}
         assert [sorted(event.options) for event in await facts(on.app, run, RunResumed)] == [["roles", "schema", "timeout"], []]
         assert (await on.app.replay(run)).same
+        fork = await on.app.fork(run, at=1, options=mmos.RunOptions(timeout=60))  # of a turn before they changed
+        assert (await facts(on.app, fork.run, Forked))[-1].options == {**answer.view.options, "timeout": 60.0}
 
 
 @pytest.mark.parametrize("as_it_was", [True, False])

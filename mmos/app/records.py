@@ -130,9 +130,9 @@ class Records:
         turn, exact = (
             await self._turn_with(run, found, at) if isinstance(at, str) else (turn_at(found, run, -1 if at is None else at), True)
         )
-        starts = await self.journal.read(run=run, kinds=STARTS)
-        view, until = RunView.of(starts), found[turn - 1] - 1
-        origin, thread = owner(starts, run, view.thread, until)
+        known = await self.journal.read(run=run, kinds=RUN_KINDS)  # a resume may have changed the options
+        view, until = RunView.of(known), found[turn - 1] - 1
+        origin, thread = owner(known, run, view.thread, until)
         changes = {**view.options, **(options.as_facts() if options else {})}
         event = events.Forked(thread, until, origin, turn, view.task, changes, rehearsed=view.rehearsed)
         entry = self.journal.append(new_id(), new_id(), event)
