@@ -61,7 +61,7 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
     question = _question(scope.role, call, {"tool": function, "arguments": call.arguments, **terms}, earlier)
     answered = earlier is not None and earlier.digest == question.digest and earlier.question in scope.view.answers
     async with room.approving:
-        if not answered and _stands(scope, tool, question):
+        if not answered and call.id not in scope.view.imported_calls and _stands(scope, tool, question):
             return
         answer = await _answer(scope, room, tool, question, call.id)
     said = verdict(answer)
@@ -86,8 +86,10 @@ async def _answer(scope: Scope, room: ApprovalRoom, tool: Tool, question: Approv
 
 
 def newest_approval(scope: Scope, call: str) -> QuestionAsked | None:
-    """The newest question whether this call may be made."""
-    return next((asked for asked in reversed(scope.view.questions.values()) if asked.call == call and asked.digest), None)
+    """The newest question whether this call may be made. One that was imported may show another call than the answer would allow."""
+    return next(
+        (asked for asked in reversed(scope.view.questions.values()) if asked.call == call and asked.digest and not asked.imported), None
+    )
 
 
 def _question(role: str, call: ToolCall, basis: Mapping[str, Any], earlier: QuestionAsked | None) -> ApprovalQuestion:

@@ -199,6 +199,8 @@ class ModelReplied(Event):
     """Why the fleet chose this host, in seconds."""
     raw: Message | None = None
     """What the host sent, if MMOS read another message in it."""
+    imported: bool = False
+    """Whether it came with an import. No model of this state folder has asked for its calls."""
 
     @property
     def window(self) -> int:
@@ -343,6 +345,8 @@ class QuestionAsked(Event):
     """Of a request for approval: the digest of its basis."""
     basis: Mapping[str, Any] = field(default_factory=dict)
     """Of a request for approval: the tool, the arguments, the role and the rules that the answer holds for."""
+    imported: bool = False
+    """Whether it came with an import. A request for approval then counts no more."""
 
     def __post_init__(self) -> None:
         if self.form == "file":  # only the user names a file; the journal of a stranger may name one here
@@ -361,6 +365,8 @@ class QuestionAnswered(Event):
     """The user who gave it, as USER@HOST."""
     file: File | None = None
     """The file that the answer names."""
+    imported: bool = False
+    """Whether it came with an import. If the run still needs the answer, MMOS asks again."""
 
 
 @dataclass(frozen=True)

@@ -169,14 +169,16 @@ class Execution:
         return await go_on(self)
 
     async def recover(self, go_on: Next) -> str:
-        """Repeat a call that a crash cut off only if the tool or the user allows it."""
-        tool = self.chosen
-        if not tool.effects or self.call.id not in self.scope.view.interruptions:
+        """Repeat a call that a crash cut off, or make one that was imported, only if the tool or the user allows it."""
+        tool, times = self.chosen, self.scope.view.interruptions[self.call.id]
+        imported = self.call.id in self.scope.view.imported_calls and not tool.approval  # an approval is asked for in any case
+        if not tool.effects or not (times or imported):
             return await go_on(self)
         if callable(tool.after_crash):
             return render(await invoke(tool.after_crash, self.call.arguments))
-        times = self.scope.view.interruptions[self.call.id]
         what = f"A crash or a stop cut off the call {self._spelling()}" + (f", {times} times by now" if times > 1 else "")
+        if not times:
+            what = f"The call {self._spelling()} came with an imported run"
         question = UserQuestion(f"{what}. Perhaps it took effect. Should MMOS make the call again?", "choice", ("repeat", "skip"))
         answer = await self.room.ask_user(self.scope, question, call=self.call.id)
         if answer == "repeat" or verdict(answer) == YES:

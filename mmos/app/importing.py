@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mmos.errors import UsageError
 from mmos.events import Entry, RunStarted, ThreadNamed
 from mmos.journal import Journal
-from mmos.journal.exported import NotAnEntry, entry_of
+from mmos.journal.exported import NotAnEntry, entry_of, marked
 from mmos.views.listing import RUN_KINDS, ThreadRow, check_name, threads
 
 LONGEST = 1 << 28
@@ -128,7 +128,7 @@ async def bring(journal: Journal, source: Source) -> Import:
     known = {entry.run for entry in await journal.read(kinds=RUN_KINDS)}
     there = known & source.threads.keys()
     for group in _groups(source, {*source.refused, *there}):
-        entries = [entry for entry in map(entry_of, group) if names.may_have(entry)]
+        entries = [marked(entry, imported=True) for entry in map(entry_of, group) if names.may_have(entry)]
         while found := await journal.adopt(entries):
             there |= found
             entries = [entry for entry in entries if entry.run not in found]

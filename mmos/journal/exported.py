@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from mmos.encoding import KINDS, encode, from_json, load
-from mmos.events import Entry, Forked, ThreadNamed, Unknown
+from mmos.events import Entry, Forked, ModelReplied, QuestionAnswered, QuestionAsked, ThreadNamed, Unknown
 from mmos.journal.ids import id_of_copy, is_id
 from mmos.journal.store import LAST_DAY
 
@@ -37,7 +37,17 @@ def on_their_own(entries: Iterable[Entry]) -> Iterator[Entry]:
     for entry in entries:
         if not entry.run and not isinstance(entry.event, ThreadNamed):
             continue
-        yield replace(entry, event=replace(entry.event, until=0)) if isinstance(entry.event, Forked) else entry
+        yield marked(entry, imported=False)
+
+
+def marked(entry: Entry, *, imported: bool) -> Entry:
+    """The entry for another journal. What was asked, said and answered has a mark if it was not here, whatever the file says of it."""
+    event = entry.event
+    if isinstance(event, Forked) and event.until:
+        return replace(entry, event=replace(event, until=0))
+    if isinstance(event, ModelReplied | QuestionAsked | QuestionAnswered) and event.imported != imported:
+        return replace(entry, event=replace(event, imported=imported))
+    return entry
 
 
 def shared_past(entries: Sequence[Entry]) -> Iterator[Entry]:

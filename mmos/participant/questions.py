@@ -41,7 +41,8 @@ class Desk:
             event = _event(scope, question, call)
             scope.record(event)
             await scope.durable()
-        if event.question not in scope.view.answers:
+        earlier = scope.view.answers.get(event.question)
+        if earlier is None or earlier.imported:
             with scope.pulse:
                 facts = await self._answer(event, scope.journal.now())
             for fact in facts:
@@ -89,7 +90,14 @@ def _earlier(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked |
     if isinstance(question, ApprovalQuestion):
         newest = newest_approval(scope, call)
         return newest if newest is not None and newest.digest == question.digest else None
-    return next((event for event in scope.view.questions.values() if (event.call, event.text) == (call, question.text)), None)
+    asked = (event for event in scope.view.questions.values() if (event.call, event.text) == (call, question.text))
+    return next((event for event in asked if not event.imported or _is_alike(event, question)), None)
+
+
+def _is_alike(event: QuestionAsked, question: UserQuestion) -> bool:
+    """Whether an imported question has the form, the options, the default and the end that it has here."""
+    here = (question.form, question.options, question.default, question.deadline is None)
+    return (event.form, event.options, event.default, event.deadline is None) == here
 
 
 def _event(scope: Scope, question: UserQuestion, call: str) -> QuestionAsked:

@@ -140,7 +140,7 @@ class Conversation:
                 lane.status = event.status
                 lane.history.extend(_as_history(lane, event), entry.run)
                 self.ends.append(entry)
-            case QuestionAsked(digest=digest) as event if digest:
+            case QuestionAsked(digest=digest, imported=False) as event if digest:
                 self._requests[entry.run, event.question] = event
             case QuestionAnswered() as event:
                 self._approve(entry.run, event)

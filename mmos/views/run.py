@@ -118,6 +118,8 @@ class RunView:
     """By call and key."""
     call_ids: set[str] = field(default_factory=set)
     """The ids of all calls that models requested, started or not."""
+    imported_calls: set[str] = field(default_factory=set)
+    """Those of them that came with an import."""
     interruptions: Counter[str] = field(default_factory=Counter)
     """How often a crash or an immediate stop cut each call off before it had a result."""
     repeats: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -173,7 +175,9 @@ class RunView:
     def open_questions(self) -> list[events.QuestionAsked]:
         """The questions whose answer the run still needs, oldest first."""
         lanes = {opened.lane: opened for opened_by_call in self.lanes.values() for opened in opened_by_call}
-        return [question for name, question in self.questions.items() if name not in self.answers and not self._is_settled(question, lanes)]
+        return [
+            question for question in self.questions.values() if not self._has_answer(question) and not self._is_settled(question, lanes)
+        ]
 
     @property
     def open_question(self) -> events.QuestionAsked | None:
@@ -185,9 +189,14 @@ class RunView:
         """For each call that needs approval, the newest question about it."""
         return {question.call: question for question in self.questions.values() if question.digest}
 
+    def _has_answer(self, question: events.QuestionAsked) -> bool:
+        """Whether it has an answer that counts. An imported one does not, except that help for a model has done its work."""
+        answer = self.answers.get(question.question)
+        return answer is not None and (not answer.imported or question.call.startswith(f"{question.lane}#"))
+
     def _is_settled(self, question: events.QuestionAsked, lanes: Mapping[str, events.LaneOpened]) -> bool:
-        """Whether its answer changes nothing: the call that asked it, or a call above that one, has a result, or the same call was asked about anew."""
-        if question.digest and self.newest_approvals[question.call] != question:
+        """Whether its answer changes nothing: the call that asked it, or a call above that one, has a result, or the same call was asked about anew. A request for approval that was imported is made anew."""
+        if question.digest and (question.imported or self.newest_approvals[question.call] != question):
             return True
         call, lane, seen = question.call, question.lane, set[str]()
         while call not in self.finished_calls:
@@ -284,6 +293,8 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.partial_texts.pop(event.lane, None)
     view.hidden_tools[event.lane] = view.withheld_tools.pop(event.lane, set())
     view.call_ids.update(call.id for call in event.message.calls)
+    if event.imported:
+        view.imported_calls.update(call.id for call in event.message.calls)
     key = (event.role, event.model, event.host)
     if key not in view.roles:
         view.roles[key] = RoleUse(*key)
