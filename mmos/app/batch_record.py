@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from mmos.events import BatchStarted, BatchTask
+from mmos.events import BatchStarted, BatchTask, BatchWritten
 from mmos.journal import Journal, new_id
 
 PAGE = 500
@@ -14,21 +14,25 @@ PAGE = 500
 class BatchRecord:
     """The runs of one batch. A batch is known by the file of its results."""
 
-    def __init__(self, journal: Journal, batch: str, *, is_new: bool) -> None:
+    def __init__(self, journal: Journal, batch: str, *, is_new: bool, has_written: bool = False) -> None:
         self.batch = batch
         """The id of the thread in which the journal keeps it."""
         self.is_new = is_new
+        self.has_written = has_written
+        """Whether its file has had a result."""
         self._journal = journal
         self._runs: dict[str, dict[int, str]] = {}
         """For each digest, the runs by their lines."""
 
     @classmethod
-    async def of(cls, journal: Journal, out: str, *, anew: bool) -> Self:
-        """The newest batch with these results. `anew`: a new one in any case."""
+    async def of(cls, journal: Journal, out: str, *, anew: bool, empty: bool = False) -> Self:
+        """The newest batch with these results. `anew`: a new one in any case. `empty`: a new one, unless the newest one has written none."""
         known = [] if anew else await journal.read(kinds=(BatchStarted.kind,))
         batches = [entry.thread for entry in known if isinstance(entry.event, BatchStarted) and entry.event.out == out]
         if batches:
-            return cls(journal, batches[-1], is_new=False)
+            has_written = bool(await journal.read(thread=batches[-1], kinds=(BatchWritten.kind,), limit=1))
+            if not (empty and has_written):
+                return cls(journal, batches[-1], is_new=False, has_written=has_written)
         record = cls(journal, new_id(), is_new=True)
         journal.append("", record.batch, BatchStarted(out))
         await journal.durable()
@@ -56,3 +60,8 @@ class BatchRecord:
     def begins(self, run: str, line: int, digest: str) -> None:
         """A line gets a run. Call it before the run itself is kept."""
         self._journal.append("", self.batch, BatchTask(run, line, digest))
+
+    def writes(self) -> None:
+        """The first result is on the disk."""
+        self.has_written = True
+        self._journal.append("", self.batch, BatchWritten())

@@ -14,6 +14,7 @@ from typing import Any, Self
 import orjson
 
 from mmos.errors import StateBusy, UsageError
+from mmos.journal.faults import busy
 from mmos.journal.process import FileLock
 
 BLOCK = 1 << 20
@@ -72,6 +73,8 @@ class Results:
         self.path = path
         self.is_new = False
         """Whether there was no such file."""
+        self.is_kept = False
+        """Whether the journal has a batch with this file. Otherwise a new file goes away again."""
         self._file: FileIO
         self._lock = FileLock(path)
 
@@ -85,6 +88,9 @@ class Results:
             raise UsageError(f"{self.path}: {(error.strerror or str(error)).lower()}.", next_step="Name another file with --out.") from None
         try:
             self._lock.take()
+            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):  # it has just gone away with another command
+                self._lock.release(remove=True)
+                raise busy(self.path)
         except StateBusy:
             self._file.close()
             raise UsageError(
@@ -94,10 +100,14 @@ class Results:
 
     def __exit__(self, *fault: object) -> None:
         with self._file:
-            os.fsync(self._file)
-        self._lock.release()
+            self.flush()
+        self._lock.release(remove=self.is_new and not self.is_kept)
 
     # ---------------------------------------------------------------- what is there
+
+    @property
+    def is_empty(self) -> bool:
+        return os.fstat(self._file.fileno()).st_size == 0
 
     def survey(self, digests: array[int], *, ordered: bool, again: bool) -> Earlier:
         """Find the results that stay. Raises `UsageError` if the file holds something else.
@@ -152,6 +162,10 @@ class Results:
         """Write a line. It has no buffer, so what is written stays when the process is killed."""
         while text:
             text = text[self._file.write(text) or 0 :]
+
+    def flush(self) -> None:
+        """Wait until all that is written is on the disk."""
+        os.fsync(self._file)
 
 
 def _is_broken(text: bytes) -> bool:

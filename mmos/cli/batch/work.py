@@ -93,7 +93,8 @@ async def _run(options: Options, job: Job, file: BinaryIO, results: Results) -> 
         app.cast(job.defaults.options)  # options that no task could run with are said once
         digests = digests_of(file)
         earlier = results.survey(digests, ordered=job.ordered, again=job.again)
-        record = await BatchRecord.of(app.journal, str(results.path), anew=results.is_new)
+        record = await BatchRecord.of(app.journal, str(results.path), anew=results.is_new, empty=results.is_empty)
+        results.is_kept = True
         if earlier.left_out and record.is_new:
             raise UsageError(
                 f"{earlier.left_out:,} of the results in {results.path} must be written anew, and this state folder has no record of them.",
@@ -124,7 +125,7 @@ class _Work:
         total = sum(map(bool, self.digests))
         self.tally = Tally(total, self.earlier.statuses, self.earlier.bad, self.earlier.count)
         self.progress = Progress(self.tally, self.app.fleet, shown=self.job.progress is not False)
-        self.order = Order(self.results.write, self._read, ordered=self.job.ordered)
+        self.order = Order(self._write, self._read, ordered=self.job.ordered)
 
     # ---------------------------------------------------------------- tasks
 
@@ -155,6 +156,12 @@ class _Work:
         return LineTask(task.text, task.thread, task.files, task.options, run, self.job.again, watch, line)
 
     # ---------------------------------------------------------------- results
+
+    def _write(self, text: bytes) -> None:
+        self.results.write(text)
+        if not self.record.has_written:
+            self.results.flush()
+            self.record.writes()
 
     def _result(self, line: Line, answer: Answer) -> bytes:
         more: dict[str, Any] = {"extracted": first_block(answer.text or "")} if self.job.extract else {}
