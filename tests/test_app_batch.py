@@ -77,6 +77,20 @@ async def test_a_run_that_began_earlier_goes_on_and_one_that_ended_gives_its_ans
     assert (ended["Two?"].run, ended["Two?"].status) == (cut, "answered")
 
 
+async def test_a_run_that_somebody_cancelled_does_not_go_on_by_itself(tmp_path: Path) -> None:
+    async with stage({"arbiter": arbiter("First.")}, state=tmp_path) as on:
+        on.host.faults.add("hang")
+        work = asyncio.create_task(on.app.run("One?"))
+        await until(lambda: on.host.open)
+        [run] = {entry.run for entry in await on.app.journal.read(kinds=("run_started",))}
+        await on.app.cancel(run)
+        await work
+        on.host.faults.clear()
+        [(_, kept)] = [ended async for ended in on.app.batch([Task("One?", run=run)])]
+        [(_, again)] = [ended async for ended in on.app.batch([Task("One?", run=run, again=True)])]
+    assert (kept.status, again.status, again.run) == ("cancelled", "answered", run)
+
+
 async def test_calls_of_a_batch_are_not_urgent(tmp_path: Path) -> None:
     async with stage({"arbiter": arbiter()}, state=tmp_path) as on:
         [(_, answer)] = [ended async for ended in on.app.batch(["Hello?"])]

@@ -203,9 +203,9 @@ class Batch(Generic[One]):
 
 
 def _has_ended(view: RunView) -> bool:
-    """Whether a run has a result. One that was cancelled, found no host or has got its answer since goes on."""
+    """Whether a run has a result. One that was stopped with its batch, found no host or has got its answer since goes on."""
     if view.status is None or view.status == "cancelled":
-        return False
+        return view.status is not None and view.cancel_request is not None  # somebody wanted this run to end, and not the batch
     return view.open_question is not None if view.status == "waiting" else not _is_unserved(view.status, view.reason)
 
 
