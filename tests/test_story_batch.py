@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 
 from mmos.rehearsal.personas import Speed
 from mmos.testing import Call, Fault, Host, Model, configuration, serve, until
+from tests.disks import disk
 from tests.shell import Shell, command, finish, shell, start
 
 RUN = ("run", "--batch", "tasks.jsonl", "--out", "out.jsonl")
@@ -170,6 +172,25 @@ async def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -
         assert (await at.mmos(*RUN)).code == 0
         assert [line["line"] for line in results(tmp_path)] == list(range(1, 31))
         assert len(await runs_of(at)) == 30
+
+
+async def test_a_full_disk_stops_the_batch_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk") as small:
+        async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(40))}) as at:
+            at = replace(at, enter=small.enter)
+            write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(40)))
+            tasks, out = str(tmp_path / "tasks.jsonl"), str(tmp_path / "disk" / "out.jsonl")
+            batch = ("run", "--batch", tasks, "--out", out, "-c", str(tmp_path / "orchestration.yaml"), "--state", str(tmp_path / "state"))
+            small.fill(leave=9000)
+            ended = await at.mmos(*batch, "--concurrency", "2", "--json")
+            written = (small.inside / "out.jsonl").read_bytes().count(b"\n")
+            assert (ended.code, ended.document["written"], 0 < written < 40) == (1, written, True)
+            assert f"{out} could not be written: no space left on device. {written} of 40 results are in {out}. Go on with:" in ended.err
+            small.make_room()
+            assert (await at.mmos(*batch)).code == 0
+            lines = [json.loads(line) for line in (small.inside / "out.jsonl").read_text().splitlines()]
+            assert [line["line"] for line in lines] == list(range(1, 41))
+            assert len(at.on.sent("arbiter")) <= 40 + 2  # tasks at work when the disk was full ask again
 
 
 async def test_two_commands_do_not_write_one_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -13,13 +14,17 @@ from typing import Any, Self
 
 import orjson
 
-from mmos.errors import StateBusy, UsageError
+from mmos.errors import StateBusy, StateError, UsageError
 from mmos.journal.faults import busy
 from mmos.journal.process import FileLock
 
 BLOCK = 1 << 20
 OURS = b'{"line":'
 """How a line of results begins."""
+
+
+class NotWritten(StateError):
+    """The file of results takes no more, for example because its disk is full."""
 
 
 @dataclass
@@ -160,12 +165,22 @@ class Results:
 
     def write(self, text: bytes) -> None:
         """Write a line. It has no buffer, so what is written stays when the process is killed."""
-        while text:
-            text = text[self._file.write(text) or 0 :]
+        with self._on_disk():
+            while text:
+                text = text[self._file.write(text) or 0 :]
 
     def flush(self) -> None:
         """Wait until all that is written is on the disk."""
-        os.fsync(self._file)
+        with self._on_disk():
+            os.fsync(self._file)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"{self.path} could not be written: {(error.strerror or str(error)).lower()}."
+            raise NotWritten(message, next_step="Make room on its disk, or repair it. Then give the same command again.") from None
 
 
 def _is_broken(text: bytes) -> bool:

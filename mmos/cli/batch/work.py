@@ -26,7 +26,7 @@ from mmos.cli.app import app_of
 from mmos.cli.batch.lines import BadLine, Defaults, Line, LineTask, digests_of, line_of_answer, line_of_error, lines_of, read_line
 from mmos.cli.batch.order import Order
 from mmos.cli.batch.progress import Progress, Tally
-from mmos.cli.batch.results import Earlier, Results
+from mmos.cli.batch.results import Earlier, NotWritten, Results
 from mmos.cli.code import first_block
 from mmos.cli.options import Options, run_to_end
 from mmos.cli.output import print_json, whole_seconds
@@ -186,6 +186,8 @@ class _Work:
             code, reason = 130, "Interrupted."
         except NoHost as error:
             code, reason = 4, error.message
+        except NotWritten as error:
+            code, reason = 1, error.message
         code = code or int(self.tally.missed > 0)
         self._tell(options, reason, time.monotonic() - begun)
         return code
