@@ -20,6 +20,9 @@ from mmos.views.so_far import text_so_far
 LOOK_EVERY = 0.5
 """Seconds between two looks for requests. One look costs 0.2 ms."""
 
+MOST_EARLY = 64
+"""So many requests are kept for runs whose work has not begun."""
+
 _log = logger("mmos.run")
 
 
@@ -65,8 +68,6 @@ class _AtWork:
     """Requests before this entry were for an earlier attempt."""
     stop: asyncio.Timeout
     asked: bool = False
-    first_look: asyncio.Task[int] | None = None
-    """Finds a request that came after this attempt was recorded and before its work began."""
 
 
 class Cancelling:
@@ -75,6 +76,8 @@ class Cancelling:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._at_work: dict[str, _AtWork] = {}
+        self._early: dict[str, Entry] = {}
+        """Requests of this app for runs whose work has not begun."""
         self._seen = 0
         """No request up to this entry is for a run at work."""
         self._looking: asyncio.Task[None] | None = None
@@ -97,7 +100,12 @@ class Cancelling:
     def heed(self, entry: Entry) -> None:
         """Stop the run that this request names, if this app works on it."""
         run = self._at_work.get(entry.run)
-        if run is None or run.asked or entry.seq <= run.since or not isinstance(entry.event, CancelRequested):
+        if run is None:
+            self._early[entry.run] = entry
+            if len(self._early) > MOST_EARLY:
+                del self._early[next(iter(self._early))]
+            return
+        if run.asked or entry.seq <= run.since or not isinstance(entry.event, CancelRequested):
             return
         run.asked = True
         run.scope.view.apply(entry)
@@ -106,13 +114,13 @@ class Cancelling:
     def _begin(self, run: _AtWork) -> None:
         self._seen = min(self._seen, run.since) if self._at_work else run.since
         self._at_work[run.scope.run] = run
-        run.first_look = asyncio.create_task(self._heed_since(run.since, run.scope.run))
+        if (early := self._early.pop(run.scope.run, None)) is not None:
+            self.heed(early)
         if self._looking is None and self._journal.shared:
             self._looking = asyncio.create_task(self._look())
 
     def _end(self, run: str) -> None:
-        if (look := self._at_work.pop(run).first_look) is not None:
-            look.cancel()
+        del self._at_work[run]
         if not self._at_work and self._looking is not None:
             self._looking.cancel()
             self._looking = None
@@ -120,15 +128,11 @@ class Cancelling:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            self._seen = await self._heed_since(self._seen)
-
-    async def _heed_since(self, seen: int, run: str | None = None) -> int:
-        """Heed the requests after this entry, of one run or of all. Returns the newest entry that it has seen."""
-        try:
-            requests = await self._journal.read(run=run, kinds=(CancelRequested.kind,), after=seen)
-        except StateError as error:  # the run goes on; its own writes will say what is wrong
-            _log.warning("cancel_requests_unread", code=error.code)
-            return seen
-        for entry in requests:
-            self.heed(entry)
-        return max([seen, *(entry.seq for entry in requests)])
+            try:
+                requests = await self._journal.read(kinds=(CancelRequested.kind,), after=self._seen)
+            except StateError as error:  # the run goes on; its own writes will say what is wrong
+                _log.warning("cancel_requests_unread", code=error.code)
+                continue
+            for entry in requests:
+                self._seen = max(self._seen, entry.seq)
+                self.heed(entry)
