@@ -220,6 +220,89 @@ async def test_a_failed_task_is_a_result_and_runs_again_on_request(tmp_path: Pat
         assert len(await runs_of(at)) == 3
 
 
+async def test_an_edited_first_line_costs_no_other_result_when_the_batch_is_killed(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(30))}) as at:
+        write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(9)))
+        assert (await at.mmos(*RUN)).code == 0
+        before = {line["line"]: line["run"] for line in results(tmp_path)}
+        write(tmp_path / "tasks.jsonl", "Other?", *(f"Task {number}?" for number in range(1, 9)), "More?")
+        hang = at.on.host.faults.add("hang")
+        process = await start(tmp_path, *RUN, "--concurrency", "2", cold=True)
+        await until(lambda: at.on.host.open >= 2)
+        process.kill()
+        await process.communicate()
+        assert {line["line"]: line["run"] for line in results(tmp_path)}.items() >= {n: before[n] for n in range(2, 10)}.items()
+        at.on.host.faults.remove(hang)
+        ended = await at.mmos(*RUN)
+        assert ended.code == 0, ended.err
+        assert [line["line"] for line in results(tmp_path)] == list(range(1, 11))
+        assert {line["line"]: line["run"] for line in results(tmp_path)}.items() >= {n: before[n] for n in range(2, 10)}.items()
+        assert results(tmp_path)[0]["run"] != before[1]
+        assert sorted(path.name for path in tmp_path.iterdir() if "out.jsonl" in path.name) == ["out.jsonl"]
+
+
+async def test_again_keeps_every_result_until_it_has_a_better_one(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(9))}) as at:
+        write(tmp_path / "tasks.jsonl", {"task": "One?"}, "Two?")
+        hang = at.on.host.faults.add(Fault("hang", times=1))
+        await at.mmos(*RUN, "--concurrency", "1", "--timeout", "1")
+        before = (tmp_path / "out.jsonl").read_bytes()
+        assert [line["status"] == "answered" for line in results(tmp_path)] == [False, True]
+        at.on.host.faults.remove(hang)
+        hang = at.on.host.faults.add("hang")
+        process = await start(tmp_path, *RUN, "--again", cold=True)
+        await until(lambda: at.on.host.open)
+        process.kill()
+        await process.communicate()
+        await until(lambda: not at.on.host.open)
+        assert (tmp_path / "out.jsonl").read_bytes() == before
+        process = await at.start(*RUN, "--again")
+        await until(lambda: at.on.host.open)
+        process.send_signal(signal.SIGINT)
+        ended = await finish(process)
+        assert (ended.code, ended.err.splitlines()[-1].endswith("--again"), (tmp_path / "out.jsonl").read_bytes()) == (130, True, before)
+        at.on.host.faults.remove(hang)
+        ended = await at.mmos(*RUN, "--again", "--timeout", "60")
+        assert ended.code == 0, ended.err
+        assert [(line["line"], line["status"]) for line in results(tmp_path)] == [(1, "answered"), (2, "answered")]
+
+
+async def test_a_line_that_moves_keeps_its_result(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(9)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?", {"task": "Same?", "weight": 1.50}, {"task": "Same?", "weight": 1.50})
+        assert (await at.mmos(*RUN)).code == 0
+        before = [line["run"] for line in results(tmp_path)]
+        same = {"task": "Same?", "weight": 1.50}
+        write(tmp_path / "tasks.jsonl", "New?", same, "One?", same, same)
+        ended = await at.mmos(*RUN)
+        assert ended.code == 0, ended.err
+        lines = results(tmp_path)
+        assert [line["line"] for line in lines] == [1, 2, 3, 4, 5]
+        assert lines[2]["run"] == before[0]
+        assert {lines[1]["run"], lines[3]["run"]} == set(before[1:])
+        assert len({line["run"] for line in lines}) == 5
+        write(tmp_path / "tasks.jsonl", "One?", "New?")
+        ended = await at.mmos(*RUN)
+        assert "The lines of 3 results are changed or gone" in ended.err
+        assert [(line["line"], line["run"]) for line in results(tmp_path)] == [(1, before[0]), (2, lines[0]["run"])]
+        assert len(at.on.sent("arbiter")) == 5
+
+
+@pytest.mark.parametrize("foreign", ['{"note": "mine"}\n', '{"note": "mine"}', "mine"])
+async def test_a_line_that_is_no_result_is_not_removed(tmp_path: Path, foreign: str) -> None:
+    async with shell(tmp_path, {"arbiter": answers(3)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?")
+        assert (await at.mmos(*RUN)).code == 0
+        with (tmp_path / "out.jsonl").open("a") as file:
+            file.write(foreign)
+        before = (tmp_path / "out.jsonl").read_text()
+        write(tmp_path / "tasks.jsonl", "One?", "Two?")
+        ended = await at.mmos(*RUN)
+        assert (ended.code, (tmp_path / "out.jsonl").read_text()) == (2, before)
+        assert "Line 2 of" in ended.err
+        assert "is no result of a batch. MMOS does not write over it." in " ".join(ended.err.split())
+
+
 async def test_a_slow_task_holds_the_order_and_unordered_does_not(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": answers(20)}) as at:
         write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(10)))

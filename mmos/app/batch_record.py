@@ -38,12 +38,12 @@ class BatchRecord:
         await journal.durable()
         return record
 
-    async def recall(self, wanted: Callable[[int, str], bool]) -> None:
-        """Read which lines have begun. `wanted` says for a line and its digest whether its run is still of use: only these are kept in memory."""
+    async def recall(self, wanted: Callable[[BatchTask], bool]) -> None:
+        """Read which lines have begun. `wanted` says whether a run is still of use: only these are kept in memory."""
         after = 0
         while entries := await self._journal.read(thread=self.batch, kinds=(BatchTask.kind,), after=after, limit=PAGE):
             for entry in entries:
-                if isinstance(entry.event, BatchTask) and wanted(entry.event.line, entry.event.digest):
+                if isinstance(entry.event, BatchTask) and wanted(entry.event):
                     self._runs.setdefault(entry.event.digest, {})[entry.event.line] = entry.event.run
             after = entries[-1].seq
 

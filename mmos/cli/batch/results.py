@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -10,17 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import orjson
 
 from mmos.errors import StateBusy, StateError, UsageError
+from mmos.events import Status
 from mmos.journal.faults import busy
 from mmos.journal.process import FileLock
 
 BLOCK = 1 << 20
+STATUSES = frozenset(get_args(Status))
 OURS = b'{"line":'
 """How a line of results begins."""
+NUMBER = re.compile(rb'\{"line":\d+')
 
 
 class NotWritten(StateError):
@@ -29,46 +34,83 @@ class NotWritten(StateError):
 
 @dataclass
 class Earlier:
-    """What an earlier command has written."""
+    """Which lines of the tasks have a result in the file, and whether the file is as it should be."""
 
-    done: bytearray
-    """For each line of the tasks whether its result stays in the file."""
+    digests: array[int]
+    """Of each line of the tasks, 0 of a blank one."""
     ordered: bool
     again: bool
+    """Whether only a result with an answer counts."""
+    done: bytearray = field(init=False)
+    """For each line whether it has a result that counts."""
+    places: array[int] = field(init=False)
+    """For each line, one more than the place of its result in the file; 0: it has none."""
     statuses: Counter[str] = field(default_factory=Counter)
-    """Of the results that stay."""
+    """Of the results that count."""
     bad: int = 0
     """How many of them are of lines without a task."""
-    matching: int = 0
-    """Results of one of the tasks, also those that do not stay."""
-    left_out: int = 0
-    """Results that do not stay: their line is another one now, is out of order, or is to run again."""
-    _cut: bool = False
-    """Whether a result was not at its place: nothing after it is."""
+    moved: set[str] = field(default_factory=set)
+    """The runs of those of them whose line has another number now."""
+    stale: int = 0
+    """Results whose line is changed or gone."""
+    found: int = 0
+    """All results in the file."""
+    is_tidy: bool = True
+    """Whether the file is as it should be when the missing results follow those that are there."""
+    _kinds: list[tuple[str, bool]] = field(default_factory=lambda: [("", False)])
+    """Each status that occurs, and whether the line had no task."""
+    _of: bytearray = field(init=False)
+    """The kind of each result, as an index."""
+    _unplaced: dict[str, list[tuple[int, int, str]]] = field(default_factory=dict)
+    """For each digest, the results that are not of the line with their number: their place, their kind and their run."""
     _last: int = 0
+
+    def __post_init__(self) -> None:
+        self.done, self._of = bytearray(len(self.digests)), bytearray(len(self.digests))
+        self.places = array("Q", bytes(8 * len(self.digests)))
 
     @property
     def count(self) -> int:
         return self.statuses.total()
 
-    def judge(self, text: bytes, digests: array[int]) -> bool | None:
-        """Whether the next line of the file stays. None: it is no result."""
-        result = _read(text)
-        if result is None:
-            self._cut = True
-            return None
-        line, wanted = result["line"], not self.again or result["status"] == "answered"
-        fits = 0 < line <= len(digests) and result["digest"] == f"{digests[line - 1]:016x}"
-        self.matching += fits
-        self._cut = self._cut or not (fits and wanted and not any(digests[self._last : line - 1]) and line > self._last)
-        if self._cut if self.ordered else not fits or not wanted or self.done[line - 1]:
-            self.left_out += 1
-            return False
-        self._last = line
-        self.done[line - 1] = 1
-        self.statuses[result["status"]] += 1
-        self.bad += "error" in result
-        return True
+    def add(self, place: int, result: dict[str, Any]) -> None:
+        """The next result of the file. The last one of a line counts."""
+        line, digest, kind = result["line"], result["digest"], self._kind(result)
+        self.found += 1
+        if not (0 < line <= len(self.digests) and digest == f"{self.digests[line - 1]:016x}"):
+            self._unplaced.setdefault(digest, []).append((place + 1, kind, str(result.get("run"))))
+            return
+        if self.places[line - 1] or (self.ordered and line < self._last):
+            self.is_tidy = False
+        self.places[line - 1], self._of[line - 1], self._last = place + 1, kind, line
+
+    def _kind(self, result: dict[str, Any]) -> int:
+        kind = (result["status"] if result["status"] in STATUSES else "failed", "error" in result)
+        if kind not in self._kinds:
+            self._kinds.append(kind)
+        return self._kinds.index(kind)
+
+    def finish(self) -> None:
+        """All results are added: find the lines of those that have moved, and count."""
+        self.is_tidy = self.is_tidy and not self._unplaced
+        superseded, missing = set(), False
+        for number, digest in enumerate(self.digests):
+            waiting, run = self._unplaced.get(f"{digest:016x}") if digest and self._unplaced else None, ""
+            if waiting is not None:
+                superseded.add(f"{digest:016x}")
+            if waiting and not self.places[number]:
+                self.places[number], self._of[number], run = waiting.pop(0)
+            status, is_bad = self._kinds[self._of[number]]
+            if status and (status == "answered" or not self.again):
+                self.done[number] = 1
+                self.moved.update([run] if run else ())
+                self.statuses[status] += 1
+                self.bad += is_bad
+                self.is_tidy = self.is_tidy and not (missing and self.ordered)
+            elif digest:
+                missing = True
+                self.is_tidy = self.is_tidy and not status  # it gets a second result
+        self.stale = sum(len(left) for digest, left in self._unplaced.items() if digest not in superseded)
 
 
 class Results:
@@ -81,6 +123,10 @@ class Results:
         self.is_kept = False
         """Whether the journal has a batch with this file. Otherwise a new file goes away again."""
         self._file: FileIO
+        self._end = 0
+        """Where its last whole line ends."""
+        self._is_ended = True
+        """Whether that line ends with a line break."""
         self._lock = FileLock(path)
 
     def __enter__(self) -> Self:
@@ -93,8 +139,8 @@ class Results:
             raise UsageError(f"{self.path}: {(error.strerror or str(error)).lower()}.", next_step="Name another file with --out.") from None
         try:
             self._lock.take()
-            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):  # it has just gone away with another command
-                self._lock.release(remove=True)
+            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):  # another command has just removed or replaced it
+                self._lock.release(remove=not self.path.stat().st_size)  # only the empty file that the lock has made
                 raise busy(self.path)
         except StateBusy:
             self._file.close()
@@ -115,34 +161,60 @@ class Results:
         return os.fstat(self._file.fileno()).st_size == 0
 
     def survey(self, digests: array[int], *, ordered: bool, again: bool) -> Earlier:
-        """Find the results that stay. Raises `UsageError` if the file holds something else.
+        """Find the results of these tasks. Raises `UsageError` if the file holds something else.
 
-        `ordered`: they stay up to the first one that is not at its place. `again`: only those with an answer stay.
+        `ordered`: they belong into the order of their lines. `again`: only those with an answer count.
         """
-        earlier = Earlier(bytearray(len(digests)), ordered, again)
-        for place, text in self._lines():
-            if earlier.judge(text, digests) is None and not place and not _is_broken(text):
-                raise self._foreign(f"{self.path} holds no results of a batch.")
-        if earlier.left_out and not earlier.matching:
+        earlier, self._end = Earlier(digests, ordered, again), 0
+        for number, (place, text) in enumerate(self._lines(), 1):
+            if (result := _read(text)) is not None:
+                earlier.add(place, result)
+            elif text.endswith(b"\n"):
+                earlier.is_tidy = False
+            if result is None and not _is_broken(text):
+                raise self._foreign(f"Line {number} of {self.path} is no result of a batch.")
+            if result is not None or text.endswith(b"\n"):
+                self._end, self._is_ended = place + len(text), text.endswith(b"\n")
+        earlier.finish()
+        if earlier.found and earlier.found == earlier.stale:
             raise self._foreign(f"{self.path} holds results, but none of them is of one of these tasks.")
         return earlier
 
-    def clear(self, earlier: Earlier, digests: array[int]) -> None:
-        """Remove all but the results that stay. What is half written or of a changed line does not stay."""
-        end, same = 0, Earlier(bytearray(len(digests)), earlier.ordered, earlier.again)
-        for place, text in self._lines():
-            if same.judge(text, digests):
-                if end != place:
-                    self._put(end, text)  # a kill now leaves a broken line, or one twice: both are removed next time
-                end += len(text)
-        self._file.truncate(end)
-        self._file.seek(end)
+    def go_on(self) -> None:
+        """Let new results follow the last whole one. All results stay until `put_in_order`, so that a kill loses none."""
+        with self._on_disk():
+            self._file.truncate(self._end)
+        self._file.seek(self._end)
+        if not self._is_ended:
+            self.write(b"\n")
+
+    def put_in_order(self, digests: array[int]) -> None:
+        """Leave one result for each line, in their order and with their numbers of now. It is the last that happens to the file.
+
+        The results are written to a file beside it, which then takes its place: a kill leaves the one or the other.
+        """
+        now = self.survey(digests, ordered=True, again=False)
+        beside = self.path.with_name(f".{self.path.name}.new")
+        with self._on_disk():
+            beside.unlink(missing_ok=True)  # a kill has left it
+            try:
+                with beside.open("xb") as new, self.path.open("rb") as old:
+                    for number, place in enumerate(now.places, 1):
+                        if place:
+                            old.seek(place - 1)
+                            new.write(_numbered(old.readline(), number))
+                    new.flush()
+                    os.fsync(new)
+                shutil.copymode(self.path, beside)
+                beside.replace(self.path)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def _foreign(self, message: str) -> UsageError:
         return UsageError(message, next_step="MMOS does not write over it. Name another file with --out, or delete this one.")
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Where each whole line begins, and its text. Lines may be moved to smaller places meanwhile."""
+        """Where each line begins, and its text. The last one may have no end."""
         start, rest, place = 0, b"", 0
         while block := self._block(place):
             place += len(block)
@@ -150,16 +222,12 @@ class Results:
             for text in whole:
                 yield start, text + b"\n"
                 start += len(text) + 1
-        if rest and not start and not OURS.startswith(rest):
-            yield 0, rest  # perhaps a file of something else
+        if rest:
+            yield start, rest
 
     def _block(self, place: int) -> bytes:
         self._file.seek(place)
         return self._file.read(BLOCK) or b""
-
-    def _put(self, place: int, text: bytes) -> None:
-        self._file.seek(place)
-        self.write(text)
 
     # ---------------------------------------------------------------- what comes
 
@@ -184,14 +252,23 @@ class Results:
 
 
 def _is_broken(text: bytes) -> bool:
-    """Whether it is a part of a line of results."""
+    """Whether it is a part of a line of results, or nothing. A power cut may leave zeros."""
+    text = text.strip(b"\0 \t\r\n")
     if not text.startswith(OURS):
-        return False
+        return OURS.startswith(text)
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
         return True
     return False
+
+
+def _numbered(text: bytes, number: int) -> bytes:
+    """A line of results as that of this line of the tasks. What else it holds stays as it is written."""
+    if orjson.loads(text)["line"] == number:
+        return text
+    found = NUMBER.match(text)
+    return b'{"line":%d' % number + text[found.end() :] if found else orjson.dumps({**orjson.loads(text), "line": number}) + b"\n"
 
 
 def _read(text: bytes) -> dict[str, Any] | None:

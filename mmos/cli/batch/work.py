@@ -31,6 +31,7 @@ from mmos.cli.code import first_block
 from mmos.cli.options import Options, run_to_end
 from mmos.cli.output import print_json, whole_seconds
 from mmos.errors import NoHost, UsageError
+from mmos.events import BatchTask
 from mmos.plurals import counted
 from mmos.views.run import RunView
 
@@ -95,12 +96,12 @@ async def _run(options: Options, job: Job, file: BinaryIO, results: Results) -> 
         earlier = results.survey(digests, ordered=job.ordered, again=job.again)
         record = await BatchRecord.of(app.journal, str(results.path), anew=results.is_new, empty=results.is_empty)
         results.is_kept = True
-        if earlier.left_out and record.is_new:
+        if earlier.stale and record.is_new:
             raise UsageError(
-                f"{earlier.left_out:,} of the results in {results.path} must be written anew, and this state folder has no record of them.",
+                f"{earlier.stale:,} of the results in {results.path} are of no line of these tasks, and this state folder has no record of them.",
                 next_step="Name the state folder of the batch with --state, or name another file with --out.",
             )
-        results.clear(earlier, digests)
+        results.go_on()
         work = _Work(app, job, file, results, digests, earlier, record)
         await record.recall(work.is_wanted)
         return await work.to_end(options)
@@ -129,10 +130,10 @@ class _Work:
 
     # ---------------------------------------------------------------- tasks
 
-    def is_wanted(self, line: int, digest: str) -> bool:
+    def is_wanted(self, begun: BatchTask) -> bool:
         """Whether the run that a line has begun is still of use."""
-        same = line <= len(self.digests) and digest == f"{self.digests[line - 1]:016x}"
-        return not (same and self.earlier.done[line - 1])
+        same = begun.line <= len(self.digests) and begun.digest == f"{self.digests[begun.line - 1]:016x}"
+        return not (same and self.earlier.done[begun.line - 1]) and begun.run not in self.earlier.moved
 
     async def _tasks(self) -> AsyncIterator[LineTask]:
         """The lines that have no result yet. Bad lines get theirs at once."""
@@ -177,15 +178,20 @@ class _Work:
             self.progress.say(f"The batch goes on: {self.earlier.count:,} of {counted(self.tally.total, 'result')} are in {self.job.out}.")
         if self.app.rehearsed:
             self.progress.say("[rehearsal: scripted models answer; no model is asked]")
+        if self.earlier.stale:
+            self.progress.say(f"The lines of {counted(self.earlier.stale, 'result')} are changed or gone: what they had leaves the file.")
         try:
-            with redirect_stdout(sys.stderr):  # tools may print
-                async with self.progress.alive():
-                    await self._work_off()
-        except asyncio.CancelledError:
-            cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-            code, reason = 130, "Interrupted."
-        except NoHost as error:
-            code, reason = 4, error.message
+            try:
+                with redirect_stdout(sys.stderr):  # tools may print
+                    async with self.progress.alive():
+                        await self._work_off()
+            except asyncio.CancelledError:
+                cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
+                code, reason = 130, "Interrupted."
+            except NoHost as error:
+                code, reason = 4, error.message
+            if not self.earlier.is_tidy:
+                self.results.put_in_order(self.digests)
         except NotWritten as error:
             code, reason = 1, error.message
         code = code or int(self.tally.missed > 0)
@@ -207,12 +213,12 @@ class _Work:
                     "version": 1, "batch": self.record.batch, "out": str(self.results.path), "tasks": tally.total, "written": written,
                     "earlier": tally.earlier, "statuses": dict(tally.statuses), "bad": tally.bad, "model_calls": tally.model_calls,
                     "output_tokens": tally.output_tokens, "seconds": round(seconds, 3), "reason": reason or None,
-                    "next": self._command(again=False) if reason else self._command(again=True) if tally.missed else None,
+                    "next": self._command(again=self.job.again) if reason else self._command(again=True) if tally.missed else None,
                 }
             )  # fmt: skip
         if reason:
             click.echo(f"mmos: {reason} {written:,} of {counted(tally.total, 'result')} are in {self.job.out}. Go on with:", err=True)
-            click.echo(f"      {self._command(again=False)}", err=True)
+            click.echo(f"      {self._command(again=self.job.again)}", err=True)
             return
         cost = f"{counted(tally.model_calls, 'model call')}, {counted(tally.output_tokens, 'token')}, {whole_seconds(seconds)}"
         click.echo(f"mmos: {counted(tally.total, 'task')}: {tally.words() or 'nothing to do'}. {cost}. Results: {self.job.out}", err=True)
