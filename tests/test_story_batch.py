@@ -288,6 +288,18 @@ async def test_a_line_that_moves_keeps_its_result(tmp_path: Path) -> None:
         assert len(at.on.sent("arbiter")) == 5
 
 
+async def test_the_totals_are_those_of_this_command_and_say_what_was_there(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(9)}) as at:
+        write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(4)))
+        assert (await at.mmos(*RUN)).code == 0
+        before = (tmp_path / "out.jsonl").read_bytes()
+        (tmp_path / "out.jsonl").write_bytes(b"".join(before.splitlines(keepends=True)[:3]))  # the journal has the fourth
+        write(tmp_path / "tasks.jsonl", "Other?", *(f"Task {number}?" for number in range(1, 4)))
+        ended = await at.mmos(*RUN, "--json")
+        assert (ended.document["earlier"], ended.document["written"], ended.document["model_calls"]) == (2, 4, 1)
+        assert "4 results, 2 of them new: 4 answered. 1 model call," in ended.err
+
+
 @pytest.mark.parametrize("foreign", ['{"note": "mine"}\n', '{"note": "mine"}', "mine"])
 async def test_a_line_that_is_no_result_is_not_removed(tmp_path: Path, foreign: str) -> None:
     async with shell(tmp_path, {"arbiter": answers(3)}) as at:

@@ -50,6 +50,8 @@ class LineTask(Task):
     """The task of a line."""
 
     line: Line = Line(0, "")
+    before: tuple[int, int] = (0, 0)
+    """The model calls and the tokens that its run has had."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Tally:
     earlier: int = 0
     """Results that an earlier command has written."""
     model_calls: int = 0
+    """Of this command alone, as the tokens."""
     output_tokens: int = 0
 
     @property
@@ -51,18 +52,23 @@ class Tally:
         """Results without an answer."""
         return self.done - self.statuses["answered"]
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: Answer, before: tuple[int, int]) -> None:
+        """`before`: the model calls and the tokens that its run had before this command."""
         self.statuses[answer.status] += 1
         self.bad += not answer.run
-        self.model_calls += answer.view.requests
-        self.output_tokens += answer.view.output_tokens
+        self.model_calls += max(0, answer.view.requests - before[0])
+        self.output_tokens += max(0, answer.view.output_tokens - before[1])
 
     def add_bad(self) -> None:
         self.statuses["failed"] += 1
         self.bad += 1
 
     def words(self) -> str:
-        """How many results have which status."""
+        """How many results there are, how many of them this command has added, and how many have which status."""
+        count = f"{counted(self.done, 'result')}, {self.done - self.earlier:,} of them new" if self.earlier else counted(self.total, "task")
+        return f"{count}: {self._statuses() or 'nothing to do'}"
+
+    def _statuses(self) -> str:
         order = ("answered", "partial", "waiting", "failed", "cancelled")
         return ", ".join(f"{self.statuses[status]:,} {status}" for status in order if self.statuses[status])
 

@@ -147,14 +147,16 @@ class _Work:
                 self.tally.add_bad()
                 await self.order.ends(read.line, line_of_error(read))
             else:
-                yield self._ready(read)
+                yield await self._ready(read)
 
-    def _ready(self, task: LineTask) -> LineTask:
+    async def _ready(self, task: LineTask) -> LineTask:
         """A task with its run, if it has begun, and with a note in the journal as soon as it begins."""
         line = task.line
         watch = Watch(on_begin=lambda run: self.record.begins(run, line.number, line.digest))
         run = self.record.take(line.number, line.digest)
-        return LineTask(task.text, task.thread, task.files, task.options, run, self.job.again, watch, line)
+        view = RunView.of(await self.app.journal.read(run=run)) if run else RunView()
+        before = (view.requests, view.output_tokens)
+        return LineTask(task.text, task.thread, task.files, task.options, run, self.job.again, watch, line, before)
 
     # ---------------------------------------------------------------- results
 
@@ -202,7 +204,7 @@ class _Work:
         batch = Batch(self.app, self._tasks(), concurrency=self.job.concurrency, options=self.job.defaults.options, tell=self.progress.say)
         async with aclosing(cast("Any", aiter(batch))) as ended:
             async for task, answer in ended:
-                self.tally.add(answer)
+                self.tally.add(answer, task.before)
                 await self.order.ends(task.line, self._result(task.line, answer), answer.run)
 
     def _tell(self, options: Options, reason: str, seconds: float) -> None:
@@ -221,7 +223,7 @@ class _Work:
             click.echo(f"      {self._command(again=self.job.again)}", err=True)
             return
         cost = f"{counted(tally.model_calls, 'model call')}, {counted(tally.output_tokens, 'token')}, {whole_seconds(seconds)}"
-        click.echo(f"mmos: {counted(tally.total, 'task')}: {tally.words() or 'nothing to do'}. {cost}. Results: {self.job.out}", err=True)
+        click.echo(f"mmos: {tally.words()}. {cost}. Results: {self.job.out}", err=True)
         if tally.missed:
             click.echo(f"      Run those without an answer again: {self._command(again=True)}", err=True)
 
