@@ -300,6 +300,26 @@ async def test_the_totals_are_those_of_this_command_and_say_what_was_there(tmp_p
         assert "4 results, 2 of them new: 4 answered. 1 model call," in ended.err
 
 
+async def test_a_second_ctrl_c_disturbs_nothing(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(40))}) as at:
+        write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(12)))
+        for pause in (0.0, 0.01, 0.05):
+            hang = at.on.host.faults.add("hang")
+            process = await start(tmp_path, *RUN, "--json", "--concurrency", "4", cold=True)
+            await until(lambda: at.on.host.open >= 4)
+            for _ in range(6):
+                if process.returncode is None:
+                    process.send_signal(signal.SIGINT)
+                await asyncio.sleep(pause)
+            ended = await finish(process)
+            assert (ended.code, ended.document["reason"]) == (130, "Interrupted."), ended.err
+            assert "Traceback" not in ended.err
+            await until(lambda: not at.on.host.open)
+            at.on.host.faults.remove(hang)
+        assert (await at.mmos(*RUN)).code == 0
+        assert len(await runs_of(at)) == 12
+
+
 @pytest.mark.parametrize("foreign", ['{"note": "mine"}\n', '{"note": "mine"}', "mine"])
 async def test_a_line_that_is_no_result_is_not_removed(tmp_path: Path, foreign: str) -> None:
     async with shell(tmp_path, {"arbiter": answers(3)}) as at:

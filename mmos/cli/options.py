@@ -230,21 +230,33 @@ def _ending() -> tuple[signal.Signals, ...]:
 Result = TypeVar("Result")
 
 
-def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run a coroutine. Ctrl-C, SIGTERM and a closed terminal cancel it, so that it can clean up and print what it has."""
+def run_to_end(work: Callable[[], Coroutine[Any, Any, Result]], *, once: bool = False) -> Result:
+    """Run a coroutine. Ctrl-C, SIGTERM and a closed terminal cancel it, so that it can clean up and print what it has.
+
+    `once`: only the first of them counts, and nothing disturbs what follows. The process must end then.
+    """
     import asyncio  # slow to import, and help and completion do not need it
 
     async def main() -> Result:
         loop = asyncio.get_running_loop()
         task = asyncio.create_task(work())
-        signals = _ending()
+        signals, ignored = _ending(), False
+
+        def end() -> None:
+            nonlocal ignored
+            if not ignored:
+                task.cancel()
+            ignored = once
+
         for number in signals:
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, end)
         try:
             return await task
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+                if ignored:
+                    signal.signal(number, signal.SIG_IGN)
 
     try:
         return asyncio.run(main())

@@ -59,7 +59,7 @@ class Job:
 def run_batch(options: Options, job: Job) -> int:
     """Run a batch, and return the exit code."""
     with _opened(job.tasks) as file, Results(_place_of(job)) as results:
-        return run_to_end(partial(_run, options, job, file, results))
+        return run_to_end(partial(_run, options, job, file, results), once=True)
 
 
 def _place_of(job: Job) -> Path:
