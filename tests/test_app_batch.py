@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -127,3 +128,27 @@ async def test_hosts_that_answer_and_serve_nothing_end_the_batch() -> None:
             await work_off()
     assert set(ended) == {"failed"}
     assert len(ended) < 10
+
+
+async def test_what_is_no_task_and_no_text_is_wrong_usage() -> None:
+    async with stage({"arbiter": arbiter()}) as on:
+        wrong: list[tuple[Any, str]] = [
+            ("hello", "tasks: found str"),
+            (b"hello", "found bytes"),
+            (5, "found int, allowed: many texts"),
+            ([5], "found int"),
+        ]
+        for tasks, message in wrong:
+            with pytest.raises(errors.UsageError, match=message):
+                [ended async for ended in on.app.batch(tasks)]
+        [(_, answer)] = [ended async for ended in on.app.batch([mmos.Task(cast("Any", 5))])]
+        assert (answer.status, answer.reason and answer.reason.code) == ("failed", "usage")
+        run = (await on.app.run("One?")).run
+        for call in (
+            on.app.answer(run, cast("Any", 5)),
+            on.app.fork(cast("Any", None)),
+            on.app.resume(cast("Any", 7)),
+            on.app.run(cast("Any", 5)),
+        ):
+            with pytest.raises(errors.UsageError, match="allowed: a text"):
+                await call

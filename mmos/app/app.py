@@ -17,6 +17,7 @@ from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
+from mmos.app.terms import check_text
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config
@@ -333,4 +334,5 @@ class App(Records):
 
 
 def _message(task: str, files: Iterable[str | Path | File]) -> Message:
+    check_text("task", task)
     return Message("user", clean(task), files=tuple(file if isinstance(file, File) else read(file) for file in files))

@@ -214,9 +214,19 @@ def _is_unserved(status: Status, reason: Reason | None) -> bool:
     return status in ("failed", "partial") and reason is not None and reason.code in UNSERVED
 
 
-async def as_tasks(tasks: Iterable[str | Task] | AsyncIterable[str | Task]) -> AsyncIterator[Task]:
+def as_tasks(tasks: Iterable[str | Task] | AsyncIterable[str | Task]) -> AsyncIterator[Task]:
     """These tasks, and texts as tasks."""
+    if isinstance(tasks, str | bytes) or not isinstance(tasks, Iterable | AsyncIterable):
+        raise UsageError(
+            f"tasks: found {type(tasks).__name__}, allowed: many texts or mmos.Tasks.", next_step='Give a list: ["One?", "Two?"]'
+        )
+    return _checked(tasks)
+
+
+async def _checked(tasks: Iterable[str | Task] | AsyncIterable[str | Task]) -> AsyncIterator[Task]:
     async for task in _each(tasks):
+        if not isinstance(task, str | Task):
+            raise UsageError(f"A task of the batch: found {type(task).__name__}, allowed: a text or an mmos.Task.")
         yield Task(task) if isinstance(task, str) else task
 
 

@@ -13,6 +13,7 @@ from mmos.answers import this_user
 from mmos.app.answering import give_answer
 from mmos.app.cancelling import Cancelling, request
 from mmos.app.lifecycle import RunOptions
+from mmos.app.terms import check_text
 from mmos.errors import NotFound, UsageError
 from mmos.events import Entry, Event, LaneOpened, RunRated, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id
@@ -59,6 +60,7 @@ class Records:
             question: The id of the question. None: the open one, if there is only one.
             who: Who answers. Default: the user of this process, as USER@HOST.
         """
+        check_text("text", text)
         await give_answer(self.journal, await self.find(run), text, question=question, who=who)
 
     async def cancel(self, run: str, *, by: str = "") -> None:
@@ -223,6 +225,7 @@ class Records:
 
     async def find(self, run: str) -> str:
         """Return the whole id of a run. `run` is its id, or its first or last characters. Raises `NotFound` if there is no such run."""
+        check_text("run", run)
         if is_id(run) and await self.journal.read(run=run, limit=1):
             return run
         return find_run(await self.journal.read(kinds=STARTS), run)

@@ -60,3 +60,9 @@ def _fitting(name: str, rule: str, value: Any) -> Any:
 @cache
 def _adapter(rule: str) -> TypeAdapter[Any]:
     return TypeAdapter({**OPTIONS, **_RULES}[rule], config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def check_text(name: str, value: object) -> None:
+    """Raise for an argument that must be a text, and is none."""
+    if not isinstance(value, str):
+        raise UsageError(f"{name}: found {with_type(value)}, allowed: a text.")
