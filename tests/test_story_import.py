@@ -186,6 +186,7 @@ WRONG: list[tuple[Callable[[str], str], str]] = [
     (lambda line: changed(line, time="now"), "The event has no time."),
     (lambda line: changed(line, time=1e300), "The event has no time."),
     (lambda line: changed(line, time=-1), "The event has no time."),
+    (lambda line: changed(line, part=[3, "4"]), "The part of the event must be two numbers."),
     (lambda line: changed(line, kind="\x1b[2J"), "The event has no kind."),
     (
         lambda line: changed(line, kind="run_started", data={"task": "x", "process": "p"}),
@@ -223,6 +224,34 @@ async def test_a_file_that_was_cut_off_brings_only_whole_runs(tmp_path: Path) ->
     ended = await imported(tmp_path, cut, "--json")
     assert (ended.code, ended.document["imported"]) == (1, [first])
     assert ended.document["problems"] == [{"line": 8, "run": second, "message": "This is not a line of JSON."}]
+
+
+@pytest.mark.parametrize(
+    ("keep", "line", "said"),
+    [
+        (slice(0, 7), 7, "The file has 3 of 4 lines of this run."),
+        (slice(0, 5), 5, "The file has 1 of 4 lines of this run."),
+        ((0, 1, 2, 3, 4, 6, 7), 6, "The file has 3 of 4 lines of this run."),
+        ((0, 1, 2, 3, 4, 6, 5, 7), 6, "The lines of this run are not in their order."),
+        ((0, 1, 2, 3, 4, 6, 6, 7), 6, "The lines of this run are not in their order."),
+    ],
+)
+async def test_a_run_of_which_lines_are_missing_does_not_come(tmp_path: Path, keep: slice | tuple[int, ...], line: int, said: str) -> None:
+    (first, second), lines = await two_runs(tmp_path)
+    some = lines[keep] if isinstance(keep, slice) else [lines[place] for place in keep]
+    ended = await imported(tmp_path, "".join(some), "--json")
+    assert (ended.code, ended.document["imported"]) == (1, [first])
+    assert ended.document["problems"] == [{"line": line, "run": second, "message": said}]
+    whole = await imported(tmp_path, "".join(lines), "--skip", "--json")
+    assert (whole.code, whole.document["imported"]) == (0, [second])
+
+
+async def test_an_export_without_parts_is_from_an_older_version(tmp_path: Path) -> None:
+    runs, lines = await two_runs(tmp_path)
+    rows = [{name: value for name, value in json.loads(line).items() if name != "part"} for line in lines]
+    ended = await imported(tmp_path, "".join(f"{json.dumps(row)}\n" for row in rows), "--json")
+    assert (ended.code, ended.document["imported"]) == (0, runs)
+    assert without_seq(await exported(tmp_path, "--all")) == without_seq("".join(lines))
 
 
 async def test_a_run_must_begin_once_and_with_its_start(tmp_path: Path) -> None:

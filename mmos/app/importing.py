@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mmos.errors import UsageError
 from mmos.events import Entry, RunStarted, ThreadNamed
 from mmos.journal import Journal
-from mmos.journal.exported import NotAnEntry, entry_of, marked
+from mmos.journal.exported import NotAnEntry, Part, entry_and_part, entry_of, marked
 from mmos.views.listing import RUN_KINDS, ThreadRow, check_name, threads
 
 LONGEST = 1 << 28
@@ -45,11 +45,35 @@ def read_source(lines: Iterable[bytes]) -> Source:
     return _Reader().read(lines)
 
 
+@dataclass
+class _Lines:
+    """The lines of one run: whether they are all there, in their order."""
+
+    count: int = 0
+    of: int = 0
+    """How many they say there are. 0: an older mmos wrote them, and nobody can tell."""
+    gap: int = 0
+    """The first line that is not the next one of its run."""
+
+    def take(self, number: int, part: Part | None) -> None:
+        self.count += 1
+        self.of = self.of or (part[1] if part else 0)
+        if (self.of or part) and part != (self.count, self.of):
+            self.gap = self.gap or number
+
+    def problem(self, last: int) -> tuple[int, str] | None:
+        """The line, and what is wrong. `last`: the last line of the run."""
+        if self.of and self.count != self.of:
+            return self.gap or last, f"The file has {self.count:,} of {self.of:,} lines of this run."
+        return (self.gap, "The lines of this run are not in their order.") if self.gap else None
+
+
 class _Reader:
     def __init__(self) -> None:
         self._source = Source()
         self._last: dict[str, int] = {}
         """The last line of each run."""
+        self._lines: dict[str, _Lines] = {}
         self._unreadable: list[tuple[int, str]] = []
         """Lines that name no run, and the run of the line before."""
 
@@ -60,7 +84,7 @@ class _Reader:
             if not line.strip():
                 continue
             try:
-                entry = entry_of(line)
+                entry, part = entry_and_part(line)
             except NotAnEntry as problem:
                 self._source.problems.append(Problem(number, str(problem)))
                 self._unreadable.append((number, before))
@@ -68,11 +92,20 @@ class _Reader:
             first.setdefault(entry.run, number)
             before = entry.run
             self._take(number, entry, line)
+            if entry.run:
+                self._lines.setdefault(entry.run, _Lines()).take(number, part)
         for number, run in self._unreadable:  # the line may have been of a run that has lines around it
             around = {one for one in first if one and first[one] < number < self._last[one]}
             self._source.refused |= {*around, run} - {""}
         self._source.problems = [self._with_run(problem) for problem in self._source.problems]
+        self._refuse_incomplete()
         return self._source
+
+    def _refuse_incomplete(self) -> None:
+        for run, lines in self._lines.items():
+            if run not in self._source.refused and (wrong := lines.problem(self._last[run])):
+                self._source.problems.append(Problem(*wrong, run))
+                self._source.refused.add(run)
 
     def _take(self, number: int, entry: Entry, line: bytes) -> None:
         source = self._source

@@ -97,7 +97,7 @@ async def _find_thread(journal: Journal, thread: str) -> str:
 
 
 def _write(entries: Iterable[Entry]) -> None:
-    from mmos.journal.exported import as_json_line, on_their_own
+    from mmos.journal.exported import as_json_lines
 
-    for entry in on_their_own(entries):
-        write_json(as_json_line(entry))
+    for line in as_json_lines(entries):
+        write_json(line)

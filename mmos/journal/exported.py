@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -21,15 +22,28 @@ class NotAnEntry(ValueError):
     """Says in a sentence why a line is not an entry of a run."""
 
 
-def as_json_line(entry: Entry) -> str:
-    """`{"seq", "time", "run", "thread", "kind", "version", "data"}`."""
+Part = tuple[int, int]
+"""Which of the entries of its run a line has, and how many there are."""
+
+
+def as_json_line(entry: Entry, part: Part | None = None) -> str:
+    """`{"seq", "time", "run", "part", "thread", "kind", "version", "data"}`. The name of a thread is no part of a run."""
     event = entry.event
     kind = event.name if isinstance(event, Unknown) else event.kind
     row = {
-        "seq": entry.seq, "time": entry.time, "run": entry.run, "thread": entry.thread,
+        "seq": entry.seq, "time": entry.time, "run": entry.run, **({"part": part} if part else {}), "thread": entry.thread,
         "kind": kind, "version": event.version, "data": orjson.Fragment(encode(event)),
     }  # fmt: skip
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def as_json_lines(entries: Iterable[Entry]) -> Iterator[str]:
+    """The lines of whole runs."""
+    entries = list(on_their_own(entries))
+    lengths, counts = Counter(entry.run for entry in entries), Counter[str]()
+    for entry in entries:
+        counts[entry.run] += 1
+        yield as_json_line(entry, (counts[entry.run], lengths[entry.run]) if entry.run else None)
 
 
 def on_their_own(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -60,6 +74,11 @@ def shared_past(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 def entry_of(line: bytes) -> Entry:
     """The entry of a line. Raises `NotAnEntry`."""
+    return entry_and_part(line)[0]
+
+
+def entry_and_part(line: bytes) -> tuple[Entry, Part | None]:
+    """The entry of a line, and its part of its run. An older mmos wrote no parts. Raises `NotAnEntry`."""
     try:
         row = load(line)
     except ValueError:
@@ -77,7 +96,15 @@ def entry_of(line: bytes) -> Entry:
         raise NotAnEntry("The event has no id of a run.")
     if run and kind == ThreadNamed.kind:
         raise NotAnEntry("The name of a thread belongs to no run.")
-    return Entry(run, thread, float(time), _event(kind, row["data"], row.get("version")))
+    return Entry(run, thread, float(time), _event(kind, row["data"], row.get("version"))), _part(row.get("part"))
+
+
+def _part(value: Any) -> Part | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value)):
+        raise NotAnEntry("The part of the event must be two numbers.")
+    return value[0], value[1]
 
 
 def _event(kind: str, data: dict[str, Any], version: Any) -> Any:
