@@ -93,6 +93,8 @@ async def test_the_command(tmp_path: Path) -> None:
         document = (await at.mmos("runs", "diff", runs[0], runs[2], "--json")).document
         assert (document["same"], document["turn"], document["fork"]) == (False, 1, f"mmos runs fork {runs[0]} --at 1")
         assert document["differences"] == [{"part": "reply", "one": "Red.", "other": "Blue \x1b[31m."}]
+        elsewhere = await at.mmos("runs", "diff", runs[0], runs[2], "--state", ".mmos")
+        assert elsewhere.out.splitlines()[-1] == f"Take this turn again: mmos runs fork {runs[0]} --at 1 --state .mmos"
         assert (await at.mmos("runs", "diff", runs[0], "nobody")).code == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mmos.cli.progress import RunDisplay
     from mmos.events import Reason
     from mmos.messages import File
+
+_COMMAND = re.compile(r"`(mmos [^`]+)`")
 
 
 @click.command()
@@ -221,9 +224,9 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
         if extract and code is None:
             click.echo("mmos: the answer has no code block, so all of it is printed.", err=True)
     for warning in answer.view.warnings:
-        click.echo(f"mmos: warning: {warning}", err=True)
+        click.echo(f"mmos: warning: {at_home(options, warning)}", err=True)
     if answer.reason is not None:
-        click.echo(f"mmos: {answer.status}: {answer.reason.message}{_further(answer)}", err=True)
+        click.echo(f"mmos: {answer.status}: {answer.reason.message}{_further(options, answer)}", err=True)
         if next_step:
             click.echo(f"      {next_step}", err=True)
     if answer.status == "waiting":
@@ -231,10 +234,10 @@ def _print(options: Options, display: RunDisplay, answer: Answer, *, extract: bo
     return answer.exit_code
 
 
-def _further(answer: Answer) -> str:
+def _further(options: Options, answer: Answer) -> str:
     """Say how many more questions a waiting run has."""
     more = len(answer.view.open_questions) - 1 if answer.status == "waiting" else 0
-    return f" ({counted(more, 'more question')}: mmos runs list --waiting)" if more > 0 else ""
+    return f" ({counted(more, 'more question')}: {at_home(options, 'mmos runs list --waiting')})" if more > 0 else ""
 
 
 def _next_step(options: Options, reason: Reason) -> str:
@@ -248,9 +251,13 @@ def _next_step(options: Options, reason: Reason) -> str:
 
 
 def at_home(options: Options, next_step: str) -> str:
-    """Add the options of this command to a proposed command, so that it finds the same state folder and configuration."""
-    if not next_step.startswith("mmos "):
-        return next_step
+    """Add the options of this command to a proposed command, so that it finds the same state folder and configuration.
+
+    The command is the whole text, or it is in backticks.
+    """
     fleets = [(f"--{name}", "") for name in ("rehearse", "embedded") if getattr(options, name) and not options.state]
     places = (("--state", options.state), ("-c", options.config), *fleets)
-    return " ".join([next_step, *(shlex.join(filter(None, place)) for place in places if place[1] is not None)])
+    more = "".join(f" {shlex.join(filter(None, place))}" for place in places if place[1] is not None)
+    if next_step.startswith("mmos "):
+        return next_step + more
+    return _COMMAND.sub(lambda found: f"`{found[1]}{more}`", next_step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from mmos.cli.delete import Selection, delete_options, delete_selected
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when
+from mmos.cli.run import at_home
 from mmos.cli.runs_cancel import cancel
 from mmos.cli.runs_compact import compact
 from mmos.cli.runs_diff import diff
@@ -96,6 +98,8 @@ async def _show(options: Options, run: str) -> None:
         name = find_run(await journal.read(kinds=STARTS), run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
+        if view.reason:
+            view.reason = replace(view.reason, next=at_home(options, view.reason.next))
         status = view.status or ("running" if at_work(view, journal.alive) else "interrupted")
     if options.json:
         replies = [entry.event for entry in entries if isinstance(entry.event, ModelReplied)]

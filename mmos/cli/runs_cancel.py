@@ -50,7 +50,7 @@ def cancel(options: Options, run: tuple[str, ...], timeout: float) -> int:
     """
     outcomes = run_to_end(lambda: _cancel(options, run, timeout))
     if options.json:
-        print_json({"version": 1, "runs": [_as_json(outcome) for outcome in outcomes]})
+        print_json({"version": 1, "runs": [_as_json(options, outcome) for outcome in outcomes]})
     else:
         for outcome in outcomes:
             _print(options, outcome)
@@ -101,11 +101,11 @@ async def _cancel_one(journal: Journal, run: str, until: float) -> Outcome:
     return Outcome(view, note="" if view.status == "cancelled" else f"Run {run} ended before it could be cancelled.")
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
+def _as_json(options: Options, outcome: Outcome) -> dict[str, Any]:
     view, reason = outcome.view, outcome.view.reason
     return {
         "run": view.run, "status": view.status or "running", "answer": view.answer,
-        "reason": {"code": reason.code, "message": reason.message, "next": reason.next} if reason else None,
+        "reason": {"code": reason.code, "message": reason.message, "next": at_home(options, reason.next)} if reason else None,
         "note": outcome.note, "exit_code": outcome.code,
     }  # fmt: skip
 

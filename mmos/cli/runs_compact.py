@@ -38,18 +38,21 @@ async def _compact(options: Options) -> tuple[int, int]:
     async with options.journal() as journal:
         if not journal.size:  # opening it to write would make one
             return 0, 0
-        await _check_idle(journal)
+        await _check_idle(options, journal)
     async with options.journal(read_only=False) as journal:
         before = journal.size
         await journal.compact()
         return before, journal.size
 
 
-async def _check_idle(journal: Journal) -> None:
+async def _check_idle(options: Options, journal: Journal) -> None:
     """Raise if a run is at work. It cannot write meanwhile, and would lose its events if this takes long."""
+    from mmos.cli.run import at_home
     from mmos.errors import UsageError
     from mmos.views.listing import RUN_KINDS, runs
 
     found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, time.time())
     if busy := [row.run for row in found if row.status == "running"]:
-        raise UsageError(f"Still at work: {', '.join(busy)}.", next_step="Wait for its end, or stop it: mmos runs cancel RUN")
+        raise UsageError(
+            f"Still at work: {', '.join(busy)}.", next_step=f"Wait for its end, or stop it: {at_home(options, 'mmos runs cancel RUN')}"
+        )

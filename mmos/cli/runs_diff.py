@@ -9,6 +9,7 @@ import click
 
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json
+from mmos.cli.run import at_home
 from mmos.cli.text import flat, harmless
 from mmos.plurals import counted
 
@@ -47,22 +48,22 @@ async def _diff(options: Options, run: str, other: str) -> int:
         first, second = [await around(journal, name) for name in names]
     found = parting(names[0], first, names[1], second)
     if options.json:
-        print_json(_document(found))
+        print_json(_document(options, found))
     else:
-        for line in _lines(found):
+        for line in _lines(options, found):
             click.echo(line)
     return 0 if found.same else 1
 
 
-def _document(found: Parting) -> dict[str, object]:
+def _document(options: Options, found: Parting) -> dict[str, object]:
     return {
         "version": VERSION, "same": found.same, "runs": [found.one, found.other], "turns": found.turns,
-        "place": found.place or None, "turn": found.turn or None, "fork": found.fork or None,
+        "place": found.place or None, "turn": found.turn or None, "fork": at_home(options, found.fork) if found.fork else None,
         "differences": [{"part": each.part, "one": each.then, "other": each.now} for each in found.differences],
     }  # fmt: skip
 
 
-def _lines(found: Parting) -> Iterator[str]:
+def _lines(options: Options, found: Parting) -> Iterator[str]:
     if found.same:
         yield f"The runs are the same: {counted(found.turns, 'turn')}, and the same end."
         return
@@ -71,4 +72,4 @@ def _lines(found: Parting) -> Iterator[str]:
         yield f"≠ {flat(difference.part)} in {flat(found.place)}"
         yield from (f"  {harmless(line)}" for line in difference.lines())
     if found.fork:
-        yield f"Take this turn again: {found.fork}"
+        yield f"Take this turn again: {at_home(options, found.fork)}"

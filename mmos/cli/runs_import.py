@@ -11,6 +11,7 @@ import click
 
 from mmos.cli.options import AnyPath, Options, run_to_end, shared_options
 from mmos.cli.output import print_json
+from mmos.cli.run import at_home
 from mmos.cli.text import flat
 from mmos.plurals import counted
 
@@ -93,5 +94,6 @@ def _report(options: Options, name: str, done: Import, *, skip: bool) -> None:
     if done.there and not skip:
         more = f" and {len(done.there) - SHOWN:,} more" if len(done.there) > SHOWN else ""
         click.echo(f"Already here: {', '.join(done.there[:SHOWN])}{more}.", err=True)
-        click.echo("To leave such runs as they are: --skip. To replace one, delete it first: mmos runs delete RUN", err=True)
+        first = at_home(options, "mmos runs delete RUN")
+        click.echo(f"To leave such runs as they are: --skip. To replace one, delete it first: {first}", err=True)
     click.echo(f"Imported {counted(len(done.runs), 'run')} ({done.entries:,} events).", err=True)

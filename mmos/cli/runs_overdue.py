@@ -44,6 +44,7 @@ async def _overdue(journal: Journal) -> list[str]:
 async def _resume(options: Options, run: str, terms: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Resume one run, and print a line about it. Returns its document and its exit code."""
     from mmos.cli.main import exit_code
+    from mmos.cli.run import at_home
     from mmos.views.document import failure
 
     try:
@@ -57,5 +58,5 @@ async def _resume(options: Options, run: str, terms: dict[str, Any]) -> tuple[di
         told = answer.text or (answer.reason.message if answer.reason else "")
         click.echo(f"{run}  {answer.status}  {one_line(told, WIDTH)}".rstrip())
     for warning in answer.view.warnings:
-        click.echo(f"mmos: warning: {warning}", err=True)
+        click.echo(f"mmos: warning: {at_home(options, warning)}", err=True)
     return answer.document(), answer.exit_code
