@@ -77,7 +77,7 @@ async def test_a_run_goes_on_with_the_words_of_today_and_says_so(tmp_path: Path,
             "schema": "system text, format, option temperature, option top_k",
         }[channel]
         assert warning == (
-            f"Models are now asked in other words than before in this run. arbiter, since turn 1 (a1): {parts}. "
+            f"The prompts or tools of this run have changed since it began. arbiter, since turn 1 (a1): {parts}. "
             f"`mmos runs resume {run} --as-it-was` keeps those from before."
         )
         body = on.sent("arbiter")[0]
@@ -164,12 +164,25 @@ async def test_the_command_warns_and_goes_on_as_it_was(tmp_path: Path) -> None:
         file = tmp_path / "orchestration.yaml"
         file.write_text(file.read_text().replace("model: arbiter", "model: arbiter\n    system: Be strict."))
         ended = await at.mmos("runs", "answer", run, "red", "--as-it-was")
-        assert (ended.code, "Models are now asked" in ended.err) == (3, False)
+        assert (ended.code, "have changed since" in ended.err) == (3, False)
         last = await at.mmos("runs", "answer", run, "green", "--as-today")
         assert (last.code, last.out) == (0, "Red.\n")
         assert f"arbiter, since turn 1 (a1): system text. `mmos runs resume {run} --as-it-was` keeps those from before." in last.err
         texts = [body["messages"][0]["content"] for body in at.on.sent("arbiter")]
         assert ["Be strict." in text for text in texts] == [False, False, True]
+
+
+async def test_as_it_was_takes_the_warning_back_and_its_hint_names_the_state_folder(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": [ASKED, ASKED, "Red."], "coding": []}) as at:
+        run = (await at.mmos("run", "Paint it.", "--on-question", "wait", "--state", "there")).out.strip()
+        file = tmp_path / "orchestration.yaml"
+        file.write_text(file.read_text().replace("model: arbiter", "model: arbiter\n    system: Be strict."))
+        today = await at.mmos("runs", "answer", run, "red", "--state", "there")
+        assert f"`mmos runs resume {run} --as-it-was --state there` keeps those from before." in today.err
+        shown = await at.mmos("runs", "show", run, "--state", "there")
+        assert shown.out.rstrip().endswith(f"mmos runs answer {run} TEXT --state there")
+        last = await at.mmos("runs", "answer", run, "green", "--as-it-was", "--state", "there")
+        assert (last.code, last.out, "have changed since" in last.err) == (0, "Red.\n", False)
 
 
 async def test_a_run_that_went_on_as_it_was_stays_so_until_the_user_says_otherwise(tmp_path: Path) -> None:

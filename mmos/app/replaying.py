@@ -17,6 +17,7 @@ from mmos.replay.report import Comparison, Replay
 from mmos.replay.state import RunState, around
 from mmos.replay.walk import Walk
 from mmos.scope import Limits
+from mmos.views.run import CHANGED
 
 
 async def replay(journal: Journal, run: str, present_of: PresentOf) -> Replay:
@@ -51,7 +52,7 @@ async def changed(journal: Journal, run: str, entries: Sequence[Entry], present_
     told = [_told(since[role], parts) for role, step in last.items() if (parts := _frame_parts(step))]
     if not told:
         return ""
-    return f"Models are now asked in other words than before in this run. {'; '.join(told)}. `mmos runs resume {run} --as-it-was` keeps those from before."
+    return f"{CHANGED} {'; '.join(told)}. `mmos runs resume {run} --as-it-was` keeps those from before."
 
 
 def _told(since: Comparison, parts: Iterable[str]) -> str:

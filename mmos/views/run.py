@@ -26,6 +26,10 @@ AT_REST = frozenset(
 _SIGNS_A_TOKEN = 4
 
 
+CHANGED = "The prompts or tools of this run have changed since it began."
+"""So begins a warning to a run that goes on as today. When it goes on as it was, the warning holds no more."""
+
+
 @dataclass
 class RoleUse:
     """What one role did with one model on one host."""
@@ -234,6 +238,8 @@ def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
     view.cancel_request = None
     view.options, view.as_it_was = {**view.options, **event.options}, event.as_it_was
+    if event.as_it_was:
+        view.warnings = [warning for warning in view.warnings if not warning.startswith(CHANGED)]
 
 
 def _is_approved(view: RunView, asked: events.QuestionAsked) -> bool:
