@@ -139,6 +139,18 @@ async def test_an_answer_is_kept_when_the_run_cannot_go_on(tmp_path: Path) -> No
         assert at.on.heard("arbiter")[-1] == "red"
 
 
+async def test_an_answer_may_be_a_negative_number(tmp_path: Path) -> None:
+    ask = Call("escalate_to_user", {"question": "How cold?", "kind": "number"})
+    async with shell(tmp_path, {"arbiter": [ask, "Cold."]}) as at:
+        run = (await at.mmos("run", "Freeze.", "--on-question", "wait")).out.strip()
+        for args in (("--foo",), ("-3", "--foo"), ("-x",)):
+            wrong = await at.mmos("runs", "answer", run, *args)
+            assert (wrong.code, "--foo" in wrong.err or "-x" in wrong.err) == (2, True)
+        ended = await at.mmos("runs", "answer", run, "-3.5", "--timeout", "60")
+        assert (ended.code, ended.out) == (0, "Cold.\n"), ended.err
+        assert "-3.5" in str(at.on.sent("arbiter")[-1])
+
+
 async def test_of_two_processes_that_answer_at_once_one_wins(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": [ask(), "Done."]}) as at:
         run = await waiting(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,18 @@ as_it_was_option = click.option(
 )
 
 
-@click.command()
+_NUMBER = re.compile(r"-\.?\d[\d.]*(e[+-]?\d+)?", re.IGNORECASE)
+
+
+class _Answering(click.Command):
+    """Takes an answer like -3 as a text, and not as an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = any(_NUMBER.fullmatch(arg) for arg in args)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Answering)
 @click.argument("run")
 @click.argument("text")
 @click.option("--question", metavar="ID", help="The question to answer. Needed if the run has several open ones.")
