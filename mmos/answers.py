@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import math
 import os
+import re
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,14 @@ from mmos.messages import clean
 YES, NO, ALWAYS = "yes", "no", "always"
 LAST_DAY = 253_000_000_000.0
 """Seconds since 1970. Python has no date for a later time."""
+_WORD = re.compile(r"[\w'’]+")
+_CONDITIONS = frozenset(
+    {
+        "but", "if", "only", "not", "no", "never", "unless", "except", "without", "instead", "when", "after", "before", "once", "until",
+        "don't", "don’t", "dont", "however", "wait",
+    }
+)  # fmt: skip
+"""Words with which a yes is perhaps none."""
 _YES, _NO = frozenset({"y", "yes", "true"}), frozenset({"n", "no", "false"})
 
 
@@ -31,7 +40,7 @@ def answer_to(question: QuestionAsked, text: str, who: str = "") -> QuestionAnsw
             raise WrongAnswer(f"{file.name} is an image, and the question needs a text.", next_step="Give a text file.")
         return QuestionAnswered(question.question, file.name, who=who, file=file)
     fitting = fit(question.form, text, question.options)
-    if fitting is None:
+    if fitting is None or (question.form == "choice" and _names_no_option(text, question.options)):
         raise WrongAnswer(f"{text[:80]!r} does not answer the question.", next_step=f"Give {what_fits(question)}.")
     return QuestionAnswered(question.question, fitting, who=who)
 
@@ -48,9 +57,22 @@ def fit(form: str, text: str, options: tuple[str, ...] = ()) -> str | None:
 
 
 def verdict(text: str) -> str:
-    """What the answer to a request for approval says: yes, always or no. Empty: it refuses the call with a reason."""
+    """What the answer to a request for approval says: yes, always or no. Empty: it refuses the call with a reason.
+
+    `Yes, please` is yes. A yes with a condition, such as `Yes, but not today`, is no approval of this call.
+    """
     word = text.strip().lower().rstrip(".!")
-    return {"y": YES, YES: YES, ALWAYS: ALWAYS, "n": NO, NO: NO}.get(word, "")
+    if word == ALWAYS:
+        return ALWAYS
+    first, *rest = _WORD.findall(word) or [""]
+    if first in ("n", NO):
+        return NO
+    return YES if first in ("y", YES) and _CONDITIONS.isdisjoint(rest) else ""
+
+
+def is_bare_no(text: str) -> bool:
+    """Whether an answer refuses a call and gives no reason."""
+    return text.strip().lower().rstrip(".!") in ("n", NO)
 
 
 def is_number(text: str) -> bool:
@@ -68,6 +90,11 @@ def _option(text: str, options: tuple[str, ...]) -> str:
     return options[int(text) - 1] if text.isdecimal() and 0 < int(text) <= len(options) else text
 
 
+def _names_no_option(text: str, options: tuple[str, ...]) -> bool:
+    """Whether a text is the number of an option that is not there. Where options are numbers, a number is an answer of one's own."""
+    return text.isdecimal() and not 0 < int(text) <= len(options) and bool(options) and not any(map(is_number, options))
+
+
 def what_fits(question: QuestionAsked) -> str:
     """What an answer may be, as the object of a sentence."""
     match question.form:
@@ -78,7 +105,7 @@ def what_fits(question: QuestionAsked) -> str:
         case "file":
             return "the path of a text file"
         case "choice":
-            return f"one of {', '.join(question.options)}, its number, or an answer of your own"
+            return f"one of {', '.join(question.options)}, its number (1 to {len(question.options)}), or an answer of your own"
     return "a text"
 
 

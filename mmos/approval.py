@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from mmos.answers import ALWAYS, NO, YES, verdict
+from mmos.answers import ALWAYS, NO, YES, is_bare_no, verdict
 from mmos.context import Room, UserAnswer, UserQuestion
 from mmos.errors import QuestionUnanswered, ToolDenied
 from mmos.events import QuestionAsked
@@ -68,7 +68,9 @@ async def approve(scope: Scope, room: ApprovalRoom, tool: Tool, call: ToolCall, 
     if answer.by != "user":
         raise ToolDenied(room.templates.fill("unapproved_call", tool=tool.name))
     if said not in (YES, ALWAYS):
-        raise ToolDenied(room.templates.fill("refused_call") if said == NO else room.templates.fill("refused_call_why", reason=answer))
+        raise ToolDenied(
+            room.templates.fill("refused_call") if is_bare_no(answer) else room.templates.fill("refused_call_why", reason=answer)
+        )
 
 
 def _stands(scope: Scope, tool: Tool, question: ApprovalQuestion) -> bool:

@@ -59,8 +59,9 @@ def deployment() -> Deployment:
     return Deployment()
 
 
-async def test_the_user_reads_who_calls_what_and_the_call_is_made(deployment: Deployment) -> None:
-    user = User("y")
+@pytest.mark.parametrize("said", ["y", "Yes.", "Yes, please", "yes - go ahead!"])
+async def test_the_user_reads_who_calls_what_and_the_call_is_made(deployment: Deployment, said: str) -> None:
+    user = User(said)
     async with stage({"arbiter": [DEPLOY, "Deployed."]}, tools=[deployment.tool()]) as on:
         answer = await on.app.run("Deploy.", watch=user.watch)
         assert (answer.text, deployment.targets, on.heard("arbiter")[1]) == ("Deployed.", ["prod"], "deployed to prod")
@@ -75,6 +76,9 @@ async def test_the_user_reads_who_calls_what_and_the_call_is_made(deployment: De
         ("no", "This call was not made: the user refused it."),
         ("", "This call was not made: the user refused it."),
         ("Only on Mondays.", "This call was not made. The user refused it and says: Only on Mondays."),
+        ("No, use staging", "This call was not made. The user refused it and says: No, use staging"),
+        ("Yes, but not today", "This call was not made. The user refused it and says: Yes, but not today"),
+        ("Yesterday", "This call was not made. The user refused it and says: Yesterday"),
     ],
 )
 async def test_a_refusal_reaches_the_model_with_its_reason(deployment: Deployment, said: str, read: str) -> None:

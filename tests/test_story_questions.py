@@ -78,6 +78,18 @@ async def test_a_file_reaches_the_model_with_its_name_between_fences(tmp_path: P
         assert on.heard("arbiter")[1] == "The file notes.txt:\n````\nOne.\n```\nTwo.\n````"
 
 
+def test_a_number_that_is_no_option_is_refused() -> None:
+    def choice(*options: str) -> QuestionAsked:
+        return QuestionAsked("q1", "arbiter", "arbiter", "c1", "Which?", "choice", options)
+
+    assert answer_to(choice("red", "blue"), "2").text == "blue"
+    assert answer_to(choice("red", "blue"), "7 of both").text == "7 of both"
+    assert answer_to(choice("5", "10"), "7").text == "7"
+    for number in ("7", "0"):
+        with pytest.raises(WrongAnswer, match=r"Give one of red, blue, its number \(1 to 2\), or an answer of your own\."):
+            answer_to(choice("red", "blue"), number)
+
+
 async def test_a_file_that_a_stranger_named_is_no_default(tmp_path: Path) -> None:
     """The question comes from an import or from another journal."""
     (secret := tmp_path / "secret.txt").write_text("key")
