@@ -123,9 +123,9 @@ def at_deadline(question: QuestionAsked) -> tuple[QuestionAnswered, Warned]:
 
 
 def without_answer(question: QuestionAsked) -> str:
-    """A sentence that says until when nobody answered, and what MMOS takes instead."""
+    """A sentence that says by when nobody has answered, and what MMOS takes instead."""
     taken = "It has no default, so the model decides." if question.default is None else f"MMOS takes the default: {question.default}"
-    return f"Nobody answered until {at_time(question.deadline or 0.0)}. {taken}"
+    return f"Nobody answered by {at_time(question.deadline or 0.0)}. {taken}"
 
 
 def at_time(seconds: float) -> str:

@@ -23,7 +23,7 @@ MOST_CHANGES = 20
 SHOWN = 300
 """Characters of a value that the list of changes shows."""
 
-_CHOICE = f"{ALWAYS} also allows later calls of this tool by this role in this conversation. Any other answer refuses the call, and the model reads it."
+_CHOICE = f'"{ALWAYS}" also allows later calls of this tool by this role in this conversation. Any other answer refuses the call, and the model reads it.'
 
 
 @dataclass(frozen=True)

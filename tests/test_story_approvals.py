@@ -67,6 +67,7 @@ async def test_the_user_reads_who_calls_what_and_the_call_is_made(deployment: De
         assert (answer.text, deployment.targets, on.heard("arbiter")[1]) == ("Deployed.", ["prod"], "deployed to prod")
     (asked,) = user.asked
     assert asked.text.splitlines()[:3] == ["May arbiter call deploy?", '  target: "prod"', '  note: "now\\n2. no"']
+    assert '"always" also allows later calls' in asked.text
     assert (asked.form, asked.options, asked.default) == ("choice", ("yes", "always", "no"), "no")
 
 

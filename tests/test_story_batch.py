@@ -67,6 +67,13 @@ async def test_lines_in_lines_out_in_order_with_what_they_carry(tmp_path: Path) 
         assert options
 
 
+async def test_a_batch_of_one_task_counts_in_the_singular(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": answers(1)}) as at:
+        write(tmp_path / "tasks.jsonl", "One?")
+        assert (await at.mmos(*RUN)).code == 0
+        assert "1 of 1 result is in out.jsonl" in (await at.mmos(*RUN)).err
+
+
 async def test_the_second_command_does_nothing_and_an_edited_line_is_a_new_task(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": answers(5)}) as at:
         write(tmp_path / "tasks.jsonl", "One?", "Two?", "Three?")

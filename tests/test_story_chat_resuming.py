@@ -81,7 +81,7 @@ async def test_an_answer_after_the_deadline_is_refused_and_the_turn_goes_on_with
         await on.mmos("chat", "--thread", "t", "--on-question", "wait", given=b"Paint it.\n")
         ended = await on.mmos("chat", "--last", given=b"/resume red\n")
         assert ended.out.endswith("Blue.\n")
-        assert "Your answer to q1 came too late. Nobody answered until 20" in ended.out + ended.err
+        assert "Your answer to q1 came too late. Nobody answered by 20" in ended.out + ended.err
 
 
 async def test_a_chat_asks_again_after_a_wrong_answer(tmp_path: Path) -> None:

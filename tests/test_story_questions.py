@@ -176,7 +176,7 @@ async def test_at_a_terminal_a_deadline_takes_the_default_and_says_so() -> None:
         answer = await on.app.run("Paint it.", watch=Watch(answerer=never))
         assert (answer.text, on.heard("arbiter")[1]) == ("Blue.", "Nobody answered in time, so your default holds: blue")
         (warning,) = answer.document()["warnings"]
-        assert warning.startswith("arbiter asked: Which one? Nobody answered until 20")
+        assert warning.startswith("arbiter asked: Which one? Nobody answered by 20")
         assert warning.endswith("MMOS takes the default: blue")
         assert [event.by for event in await facts(on.app, answer.run, QuestionAnswered)] == ["deadline"]
 
@@ -206,7 +206,7 @@ async def test_a_late_answer_is_refused_and_the_run_goes_on_with_the_default(tmp
     async with stage({"arbiter": [ask(default="blue", deadline=SOON), "Blue."]}, state=tmp_path) as on:
         waiting = await on.app.run("Paint it.", options=WAIT)
         await asyncio.sleep(0.06)
-        with pytest.raises(LateAnswer, match=r"q1 came too late. Nobody answered until 20.* MMOS takes the default: blue"):
+        with pytest.raises(LateAnswer, match=r"q1 came too late. Nobody answered by 20.* MMOS takes the default: blue"):
             await on.app.answer(waiting.run, "red")
         with pytest.raises(mmos.UsageError, match=r"MMOS took the default at the deadline of q1 at 20.*: blue"):
             await on.app.answer(waiting.run, "red")

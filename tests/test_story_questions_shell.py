@@ -99,7 +99,7 @@ async def test_a_deep_question_takes_its_default_after_its_deadline(tmp_path: Pa
         assert "waiting, overdue" in (await at.mmos("runs", "list")).out
         late = await at.mmos("runs", "answer", run, "red")
         assert (late.code, late.out) == (0, "The door is blue.\n")
-        assert "mmos: Your answer to q1 came too late. Nobody answered until 20" in late.err
+        assert "mmos: Your answer to q1 came too late. Nobody answered by 20" in late.err
         assert "MMOS takes the default: blue" in late.err
         assert at.on.heard("analysis")[1] == "Nobody answered in time, so your default holds: blue"
         shown = (await at.mmos("runs", "show", run)).out

@@ -31,7 +31,10 @@ filter_options = options_of(
         "--since", type=Moment(), metavar="WHEN", help="Only runs that started at this time or later: 2026-11-30, 2h ago, 3d ago."
     ),
     click.option(
-        "--until", type=Moment(end=True), metavar="WHEN", help="Only runs that started before: 2026-11-30 (with that day), 2h, 3d."
+        "--until",
+        type=Moment(end=True),
+        metavar="WHEN",
+        help="Only runs that started at this time or before: 2026-11-30 (with that day), 2h, 3d.",
     ),
     click.option("--words", metavar="TEXT", default="", help="Only runs whose task or answer has all these words."),
     click.option("--rated", type=click.Choice(["good", "bad"]), help="Only runs with this rating."),

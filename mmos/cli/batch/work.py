@@ -177,7 +177,7 @@ class _Work:
         """Run every task, or as many as possible, and say how it ended."""
         begun, code, reason = time.monotonic(), 0, ""
         if self.earlier.count or not self.record.is_new:
-            self.progress.say(f"The batch goes on: {self.earlier.count:,} of {counted(self.tally.total, 'result')} are in {self.job.out}.")
+            self.progress.say(f"The batch goes on: {self.earlier.count:,} of {_are(self.tally.total)} in {self.job.out}.")
         if self.app.rehearsed:
             self.progress.say("[rehearsal: scripted models answer; no model is asked]")
         if self.earlier.stale:
@@ -219,7 +219,7 @@ class _Work:
                 }
             )  # fmt: skip
         if reason:
-            click.echo(f"mmos: {reason} {written:,} of {counted(tally.total, 'result')} are in {self.job.out}. Go on with:", err=True)
+            click.echo(f"mmos: {reason} {written:,} of {_are(tally.total)} in {self.job.out}. Go on with:", err=True)
             click.echo(f"      {self._command(again=self.job.again)}", err=True)
             return
         cost = f"{counted(tally.model_calls, 'model call')}, {counted(tally.output_tokens, 'token')}, {whole_seconds(seconds)}"
@@ -231,3 +231,7 @@ class _Work:
         """The command that goes on, or that also runs again what has no answer."""
         given = [word for word in sys.argv[1:] if word != "--again"]
         return shlex.join(["mmos", *given, *(["--again"] if again else [])])
+
+
+def _are(total: int) -> str:
+    return f"{counted(total, 'result')} {'is' if total == 1 else 'are'}"
