@@ -278,7 +278,7 @@ async def test_what_was_forked_is_deleted_with_its_origin(tmp_path: Path) -> Non
         would = (await home.mmos("runs", "delete", first, "--dry-run", "--json")).document
         assert would["would_delete"] == [first, second, third]
         assert (await home.mmos("runs", "delete", third, "--yes", "--json")).document["deleted"] == [third]
-        assert (await home.mmos("runs", "delete", first, "--yes", "--json")).document["deleted"] == [first, second]
+        assert (await home.mmos("runs", "delete", first, "--yes")).err.startswith("Deleted 2 runs, 1 of them a fork (")
         left = (await home.mmos("runs", "list", "--json")).document["runs"]
         assert [row["run"] for row in left] == [other]
 
@@ -302,6 +302,10 @@ async def test_a_conversation_is_forked_after_a_task(tmp_path: Path) -> None:
         assert (wrong.code, "there is no task 9" in wrong.err) == (2, True)
         taken = await home.mmos("threads", "fork", "talk", "--name", "other")
         assert (taken.code, "already a conversation" in taken.err) == (2, True)
+        runs = {row["task"]: row["run"] for row in (await home.mmos("runs", "list", "--json")).document["runs"]}
+        assert "remember" not in (await home.mmos("runs", "delete", runs["Second?"], "--yes")).err
+        assert "1 forked conversation no longer remembers it." in (await home.mmos("runs", "delete", runs["First?"], "--yes")).err
+        assert "First?" not in (await home.mmos("threads", "show", "other")).out
         gone = (await home.mmos("threads", "delete", "talk", "--yes", "--json")).document
         assert len(gone["deleted"]) == 2
 

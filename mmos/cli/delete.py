@@ -105,6 +105,8 @@ class Deletion:
     freed: int = 0
     forgotten: int = 0
     """Deleted entries of the input history."""
+    bereft: int = 0
+    """Forked conversations that stay, and no longer remember a deleted run."""
 
 
 async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Deletion:
@@ -124,8 +126,21 @@ async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequen
         forgotten = forget(folder, is_of_these)
         (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
     names = [piece.id for piece in pieces]
+    bereft = await _remembering(journal, {*names}) if kind == "run" else 0
     entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
-    return Deletion(entries, max(0, before - journal.size), forgotten)
+    return Deletion(entries, max(0, before - journal.size), forgotten, bereft)
+
+
+async def _remembering(journal: Journal, runs: set[str]) -> int:
+    """How many forked conversations share one of these runs with the conversation that it belongs to. Those that begin with a fork of it go with it."""
+    from mmos.views.listing import STARTS, THREAD_KINDS, threads
+
+    entries = await journal.read(kinds=THREAD_KINDS)
+    home = {entry.run: entry.thread for entry in entries if entry.run in runs}
+    going = {thread for thread in home.values() if all(entry.run in runs for entry in entries if entry.thread == thread)}
+    forked = [row.thread for row in threads(entries) if row.origin and row.thread not in going]
+    shared = [{entry.run for entry in await journal.read(thread=thread, kinds=STARTS)} for thread in forked]
+    return sum(any(home.get(run, thread) != thread for run in found) for thread, found in zip(forked, shared, strict=True))
 
 
 # ---------------------------------------------------------------- which
@@ -219,7 +234,10 @@ def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence
     busy = [piece.id for piece in pieces if piece.busy]
     if options.json:
         names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
-        print_json({"version": 1, **names, "entries": deletion.entries, "freed_bytes": deletion.freed, "input_history": deletion.forgotten})
+        print_json({
+            "version": 1, **names, "entries": deletion.entries, "freed_bytes": deletion.freed, "input_history": deletion.forgotten,
+            "forked_conversations": deletion.bereft,
+        })  # fmt: skip
         return
     for name in busy:
         click.echo(f"Skipped, because it is still at work: {name}", err=True)
@@ -232,8 +250,13 @@ def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence
         click.echo(f"Would delete {_counted(len(idle), kind)}.", err=True)
     else:
         history = f" {_counted(deletion.forgotten, 'line')} of the chat's input history were deleted, too." if deletion.forgotten else ""
+        if deletion.bereft:
+            remembers = "remembers" if deletion.bereft == 1 else "remember"
+            history += f" {_counted(deletion.bereft, 'forked conversation')} no longer {remembers} {'it' if len(idle) == 1 else 'them'}."
+        forks = sum(bool(piece.origin) for piece in idle) if len(idle) > 1 else 0
+        which = f", {forks} of them {'a fork' if forks == 1 else 'forks'}" if forks else ""
         click.echo(
-            f"Deleted {_counted(len(idle), kind)} ({_counted(deletion.entries, 'entry')}), freed {how_much(deletion.freed)}.{history}",
+            f"Deleted {_counted(len(idle), kind)}{which} ({_counted(deletion.entries, 'entry')}), freed {how_much(deletion.freed)}.{history}",
             err=True,
         )
 
