@@ -135,7 +135,7 @@ async def test_the_interpreter_keeps_its_words_and_options_too(tmp_path: Path, a
         assert (body["options"]["top_k"], "Be exact." in body["messages"][0]["content"]) == ((1, True) if as_it_was else (9, False))
         frames = {event.frame for event in await facts(on.app, run, ModelAsked) if event.role == "interpreter"}
         assert len(frames) == (1 if as_it_was else 2)
-        warned = [event.text for event in await facts(on.app, run, Warned) if "other words" in event.text]
+        warned = [event.text for event in await facts(on.app, run, Warned) if "have changed since" in event.text]
         assert ["interpreter, since turn 1 (a2): system text, option top_k" in text for text in warned] == ([] if as_it_was else [True])
 
 
