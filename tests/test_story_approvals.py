@@ -327,7 +327,7 @@ async def test_an_imported_call_with_effects_is_made_only_when_the_user_says_so(
         what = "A crash or a stop cut off the call" if begun == "started" else "The call"
         how = "" if begun == "started" else " came with an imported run"
         spelled = "deploy(target='prod', note='now\\n2. no')"
-        text = f"{what} {spelled}{how}. Did it take effect? Should MMOS repeat it?"
+        text = f"{what} {spelled}{how}. Perhaps it took effect. Should MMOS make the call again?"
         asked = QuestionAsked("q1", called.lane, "arbiter", called.message.calls[0].id, text, "choice", ("repeat", "skip"))
         entries += [dataclasses.replace(newest, event=event) for event in (asked, QuestionAnswered("q1", "repeat"))]
     user = User("skip")
@@ -335,7 +335,7 @@ async def test_an_imported_call_with_effects_is_made_only_when_the_user_says_so(
         await imported(on, entries)
         answer = await on.app.resume(there.run, watch=user.watch)
     assert (answer.text, deployment.targets) == ("Skipped.", [])
-    assert "Should MMOS repeat it?" in user.asked[0].text
+    assert "Should MMOS make the call again?" in user.asked[0].text
 
 
 async def test_a_check_finds_out_about_an_imported_call(tmp_path: Path, deployment: Deployment) -> None:
