@@ -43,8 +43,9 @@ class Eyes:
 
     async def look(self, member: Member, lane: Lane) -> Sight:
         """What the member gets of the files in its lane. Asks a host about each model that is not in `vision` yet."""
-        if not any(file.image for file in _files(lane)):
-            return sight_of(lane)
+        files = _files(lane)
+        if not any(file.image for file in files):
+            return Sight(bool(files))
         others = [self.cast[name].role for name in member.consults]
         for role in (member.role, *others):
             if role.model not in self.vision and (able := await sees(self.models, role)) is not None:
