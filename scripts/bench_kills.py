@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import sqlite3
 import statistics
 import sys
@@ -91,13 +92,18 @@ async def measure(kills: int, disk: Disk, chance: random.Random) -> Tally:
         async with serve(host) as url:
             config = Path(folder) / "orchestration.yaml"
             config.write_text(json.dumps(config_for(url)))
-            length = await _length(config, Path(folder) / "whole")
+            nursery = await Nursery.open()
+            child = await nursery.start(config, Path(folder) / "whole", 0)
+            begin = time.monotonic()
+            await nursery.end(child, 60)
+            length = time.monotonic() - begin
             number = 0
             while tally.kills < kills:
                 number += 1
-                case = Case(host, config, Path(folder) / f"run{number}", disk, chance)
+                case = Case(host, nursery, config, Path(folder) / f"run{number}", disk, chance)
                 await case.play(tally, length)
                 _show(tally, kills)
+            await nursery.close()
     return tally
 
 
@@ -106,24 +112,49 @@ def _show(tally: Tally, kills: int) -> None:
         print(f"\r{tally.kills} of {kills}", end="", file=sys.stderr, flush=True)
 
 
-async def _length(config: Path, state: Path) -> float:
-    """Seconds that the run takes when nobody kills it."""
-    process = await _start(config, state, state.with_suffix(".ledger"), "usual", 0)
-    begin = time.monotonic()
-    await process.wait()
-    return time.monotonic() - begin
+@dataclass
+class Nursery:
+    """Starts processes for runs, one at a time. They begin at once, because they import nothing."""
 
+    process: asyncio.subprocess.Process
 
-async def _start(config: Path, state: Path, ledger: Path, disk: Disk, pages: int) -> asyncio.subprocess.Process:
-    paths = os.pathsep.join([str(HERE), str(HERE.parent)])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.killed", str(config), str(state), str(ledger),
-        env={**os.environ, "PYTHONPATH": paths, "PAGES": str(pages if disk == "full" else 0)},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdout is not None
-    await process.stdout.readline()
-    return process
+    @classmethod
+    async def open(cls) -> Nursery:
+        paths = os.pathsep.join([str(HERE), str(HERE.parent)])
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bench.killed", env={**os.environ, "PYTHONPATH": paths},
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            )
+        )  # fmt: skip
+
+    async def start(self, config: Path, state: Path, pages: int) -> int:
+        """The id of a process that has opened its journal."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([str(config), str(state), str(state.with_suffix(".ledger")), pages]).encode() + b"\n")
+        child, ready = await self._line(), ""
+        while ready != "ready":
+            ready = await self._line()
+        return int(child)
+
+    async def end(self, child: int, seconds: float) -> bool:
+        """Kill the process after this time. Returns whether it was still at work."""
+        try:
+            await asyncio.wait_for(self._line(), seconds)
+        except TimeoutError:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(child, signal.SIGKILL)
+            return await self._line() != "ended 0"
+        return False
+
+    async def _line(self) -> str:
+        assert self.process.stdout is not None
+        return (await self.process.stdout.readline()).decode().strip()
+
+    async def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        await self.process.wait()
 
 
 @dataclass
@@ -131,6 +162,7 @@ class Case:
     """One run that is killed, perhaps more than once, and then resumed."""
 
     host: Host
+    nursery: Nursery
     config: Path
     state: Path
     disk: Disk
@@ -142,15 +174,11 @@ class Case:
         kills = 0
         with _slow(self.state) if self.disk == "slow" else nullcontext():
             while not kills or self.chance.random() < 0.3:  # some runs are killed again after they were resumed
-                process = await _start(self.config, self.state, ledger, self.disk, self.chance.randint(*PAGES))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), self.chance.uniform(0, length))
-                kills += process.returncode is None
-                if process.returncode is None:
-                    process.kill()
-                await process.wait()
-                if process.returncode == 0 or not kills:
+                pages = self.chance.randint(*PAGES) if self.disk == "full" else 0
+                child = await self.nursery.start(self.config, self.state, pages)
+                if not await self.nursery.end(child, self.chance.uniform(0, length)):
                     break
+                kills += 1
             await self._settle(tally, Ledger(ledger), sent, kills)
 
     async def _settle(self, tally: Tally, ledger: Ledger, sent: int, kills: int) -> None:

@@ -127,17 +127,30 @@ def tools(ledger: Ledger) -> Iterable[Callable[..., Any]]:
     return deposit, survey
 
 
-async def main(config: str, state: str, ledger: str) -> None:
+async def main(config: str, state: str, ledger: str, pages: int) -> None:
     """Start the run, or resume the one that is there."""
-    pages = int(os.environ.get("PAGES", "0"))
     found = load(find(config, os.environ, Path.cwd()), environ=os.environ)
     async with await Journal.open(Path(state), tuning=Tuning(max_pages=pages)) as journal, Fleet.open(found, state=state) as fleet:
         app = App(found, fleet, journal, tools=list(tools(Ledger(Path(ledger)))))
         print("ready", flush=True)
         runs = await journal.read(kinds=("run_started",))
-        answer = await (app.resume(runs[0].run) if runs else app.run(TASK))
-        print(json.dumps({"status": answer.status}), flush=True)
+        await (app.resume(runs[0].run) if runs else app.run(TASK))
+
+
+def serve() -> None:
+    """For each line on stdin, do the work in a process of its own, which has nothing to import any more. Tell its id, and how it ended."""
+    for line in sys.stdin:
+        config, state, ledger, pages = json.loads(line)
+        if not (child := os.fork()):
+            asyncio.run(main(config, state, ledger, pages))
+            os._exit(0)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    import mmos.fleet.express
+    import mmos.hosts.ollama  # the children import nothing
+
+    serve()
