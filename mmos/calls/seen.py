@@ -50,7 +50,7 @@ _NAME_START = re.compile(
     re.VERBOSE,
 )
 """The text before the name of a call without arguments."""
-_ARGUMENTS_START = re.compile(r"[\"'`*\s]*[:=]?>?\s*\{|\s*/?>")
+_ARGUMENTS_START = re.compile(r"[\"'`*\s]*+[:=]?>?\s*+\{|\s*+/?>")
 _VALUE = re.compile(r"[^\w)\]}]{0,20}[:=>]")
 """The text between a key and its value."""
 _BRACKET = re.compile(r"[\"'`*]*\s?\(")
