@@ -11,13 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from mmos.errors import WrongAnswer
+from mmos.event import LAST_DAY
 from mmos.events import QuestionAnswered, QuestionAsked, Warned
 from mmos.files import read
 from mmos.messages import clean
 
 YES, NO, ALWAYS = "yes", "no", "always"
-LAST_DAY = 253_000_000_000.0
-"""Seconds since 1970. Python has no date for a later time."""
 _WORD = re.compile(r"[\w'’]+")
 _CONDITIONS = frozenset(
     {

@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from mmos.checking import sound
 
+LAST_DAY = 253_000_000_000.0
+"""Seconds since 1970. Python has no date for a later time."""
+
 Status = Literal["answered", "partial", "waiting", "failed", "cancelled"]
 
 

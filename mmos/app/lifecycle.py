@@ -171,14 +171,19 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
         async with roll.beside(scope, participants.cast):
             end = await _outcome(participants, scope)
     except asyncio.CancelledError:
-        end = cancelled(scope.view, _so_far(scope))
+        end = cancelled(scope.view, text_so_far(scope.view, scope.conversation))
         raise
     except StateError as error:
         end = RunFinished("failed", None, _reason(error))
         raise
     finally:
         if scope.view.status is None:  # an internal error is raised unchanged, but the run must have an end
-            scope.record(end or RunFinished("failed", _so_far(scope), Reason("internal", "An error inside mmos ended the run.")))
+            scope.record(
+                end
+                or RunFinished(
+                    "failed", text_so_far(scope.view, scope.conversation), Reason("internal", "An error inside mmos ended the run.")
+                )
+            )
 
 
 async def keep_end(scope: Scope) -> None:
@@ -199,7 +204,7 @@ async def _outcome(participants: Participants, scope: Scope) -> RunFinished:
         next_step = f"mmos runs answer {scope.run}{which} TEXT"
         return RunFinished("waiting", None, Reason(error.code, error.message, next_step))
     except LimitReached as error:
-        return await _early_end(scope, _so_far(scope), Reason(error.limit, error.message, error.next_step))
+        return await _early_end(scope, text_so_far(scope.view, scope.conversation), Reason(error.limit, error.message, error.next_step))
     except HostError as error:
         # the stream broke off: keep its text; the journal has the specialists' answers
         return await _early_end(scope, scope.view.partial_texts.get(scope.lane), _reason(error))
@@ -229,10 +234,6 @@ async def _early_end(scope: Scope, text: str | None, reason: Reason) -> RunFinis
 
 def _reason(error: MmosError) -> Reason:
     return Reason(error.code, error.message, error.next_step)
-
-
-def _so_far(scope: Scope) -> str | None:
-    return text_so_far(scope.view, scope.conversation)
 
 
 async def whole_answer(shape: Shape | None, scope: Scope, text: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from mmos.checking import is_model_name
+from mmos.event import LAST_DAY
 
 VERSION = 1
 
@@ -19,9 +20,6 @@ FIT_INTERPRETER = 0.8
 FIT_SPECIALIST = 0.4
 """The score that a role needs whose model decides about calls. Below it the model is more often wrong than right."""
 SMALL_TOKENS_A_SECOND = 30.0
-
-_LAST_DAY = 253_000_000_000.0
-"""Seconds since 1970. Python has no date for a later time."""
 
 
 def percent(share: float) -> str:
@@ -145,6 +143,6 @@ class Card:
         card = TypeAdapter(Card).validate_python(document)
         if not (is_model_name(card.model) and is_model_name(card.host)):
             raise ValueError("no model has such a name")
-        if not (0 <= card.tested < _LAST_DAY and all(0 <= marks.score <= 1 for marks in card.channels.values())):
+        if not (0 <= card.tested < LAST_DAY and all(0 <= marks.score <= 1 for marks in card.channels.values())):
             raise ValueError("no test gives such marks")
         return card

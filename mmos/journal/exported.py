@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from mmos.encoding import KINDS, encode, from_json, load
+from mmos.event import LAST_DAY
 from mmos.events import Entry, Forked, ModelReplied, QuestionAnswered, QuestionAsked, ThreadNamed, Unknown
 from mmos.journal.ids import id_of_copy, is_id
-from mmos.journal.store import LAST_DAY
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
 

@@ -186,7 +186,9 @@ class Journal:
 
         Those of a run or a thread begin with its past, if it was forked.
         """
-        return await self._read(Query(run, thread, kinds), after, limit)
+        query = Query(run, thread, kinds)
+        entries = await self._past(query, after, limit)
+        return entries + await self._pages(query, after, None if limit is None else limit - len(entries))
 
     async def glance(self, run: str, kinds: Collection[str], field: str) -> list[tuple[int, str, Any]]:
         """The number, the kind and one short field of each entry of a run, without its texts: for long runs of which little is needed."""
@@ -196,10 +198,6 @@ class Journal:
             self._check_open()
             found += await self._writer.do(partial(self._store.glance, query, field))
         return found
-
-    async def _read(self, query: Query, after: int, limit: int | None) -> list[Entry]:
-        entries = await self._past(query, after, limit)
-        return entries + await self._pages(query, after, None if limit is None else limit - len(entries))
 
     async def _pages(self, query: Query, after: int, limit: int | None) -> list[Entry]:
         entries: list[Entry] = []

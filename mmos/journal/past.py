@@ -28,17 +28,7 @@ def past(query: Query, fork: Entry) -> Query | None:
 def adopted(entries: Iterable[Entry], forks: Sequence[Entry]) -> list[Entry]:
     """Entries of a past as those of the fork. Other runs of the thread keep their ids. `forks`: the fork, the one that it was forked from, and so on."""
     names: dict[str, str] = {}
-    return [
-        Entry(
-            names[entry.run] if entry.run in names else names.setdefault(entry.run, _named(entry.run, forks)),
-            forks[0].thread, entry.time, entry.event, entry.seq,
-        )
-        for entry in entries
-    ]  # fmt: skip
-
-
-def _named(run: str, forks: Sequence[Entry]) -> str:
-    for fork in reversed(forks):
-        if run and isinstance(fork.event, Forked) and fork.event.origin == run:
-            run = fork.run
-    return run
+    for fork in forks:
+        if isinstance(fork.event, Forked) and fork.event.origin:
+            names[fork.event.origin] = names.get(fork.run, fork.run)
+    return [Entry(names.get(entry.run, entry.run), forks[0].thread, entry.time, entry.event, entry.seq) for entry in entries]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmos.errors import StateBusy, StateDamaged, StateFull
+from mmos.event import LAST_DAY
 from mmos.events import Entry, Event
 from mmos.journal import connect, faults, full_disk
 from mmos.journal.connect import Tuning
@@ -30,8 +31,6 @@ _ENTRIES = """seq, runs.name, threads.name, time, kinds.name, fields, data FROM 
     LEFT JOIN names AS runs ON runs.id = run LEFT JOIN names AS threads ON threads.id = entries.thread LEFT JOIN kinds ON kinds.id = kind"""
 NOT_UNDERSTOOD = (ValueError, TypeError, LookupError, AttributeError)
 """What reading raises when data make no sense: a stranger may have written them."""
-LAST_DAY = 253_000_000_000.0
-"""Seconds since 1970. Python has no date for a later time."""
 
 
 @dataclass(frozen=True)
