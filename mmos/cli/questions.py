@@ -107,11 +107,9 @@ async def _answer(question: QuestionAsked) -> str:
 
 def hint(question: QuestionAsked) -> str:
     """What kind of answer a prompt wants."""
-    return (
-        ""
-        if question.options
-        else {"confirm": " (yes or no)", "number": " (a number)", "file": " (the path of a text file)"}.get(question.form, "")
-    )
+    if question.options:
+        return ""
+    return {"confirm": " (yes or no)", "number": " (a number)", "file": " (the path of a text file)"}.get(question.form, "")
 
 
 def typed_answer(line: str, question: QuestionAsked) -> str:

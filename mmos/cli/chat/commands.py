@@ -158,15 +158,17 @@ def _last(session: Session) -> tuple[str, str]:
 
 
 async def good(session: Session, argument: str) -> None:
-    run, _ = _last(session)
-    await session.app.rate(run, good=True, note=argument)
-    session.say("The last answer is rated good.")
+    await _rate(session, argument, good=True)
 
 
 async def bad(session: Session, argument: str) -> None:
+    await _rate(session, argument, good=False)
+
+
+async def _rate(session: Session, note: str, *, good: bool) -> None:
     run, _ = _last(session)
-    await session.app.rate(run, good=False, note=argument)
-    session.say("The last answer is rated bad.")
+    await session.app.rate(run, good=good, note=note)
+    session.say(f"The last answer is rated {'good' if good else 'bad'}.")
 
 
 async def quit_(session: Session, argument: str) -> None:  # noqa: ARG001
