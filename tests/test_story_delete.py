@@ -158,6 +158,7 @@ async def test_an_empty_name_is_no_conversation(tmp_path: Path) -> None:
             ["threads", "show", ""],
             ["runs", "export", "--thread", ""],
             ["runs", "list", "--thread", ""],
+            ["runs", "search", "x", "--thread", ""],
         ):
             ended = await home.mmos(*command)
             assert (ended.code, "is empty" in ended.err) == (2, True), command

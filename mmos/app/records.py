@@ -35,6 +35,8 @@ class Fork:
     origin: str
     turn: int
     """The turn that it takes again."""
+    until: int
+    """The number of the last entry that both have."""
     exact: bool = True
     """False when a request inside a consultation was named. The fork then begins at the turn that consulted."""
 
@@ -129,9 +131,10 @@ class Records:
         opened = await self.journal.read(run=run, kinds=("lane_opened",), limit=1)
         lane = RunView.of(opened).lane
         found = turns(await self.journal.glance(run, TURN_KINDS, "lane"), lane)
-        turn, exact = (
-            await self._turn_with(run, found, at) if isinstance(at, str) else (turn_at(found, run, -1 if at is None else at), True)
-        )
+        if isinstance(at, str):
+            turn, exact = await self._turn_with(run, found, at)
+        else:
+            turn, exact = turn_at(found, run, at), True
         known = await self.journal.read(run=run, kinds=RUN_KINDS)  # a resume may have changed the options
         view, until = RunView.of(known), found[turn - 1] - 1
         origin, thread = owner(known, run, view.thread, until)
@@ -139,7 +142,7 @@ class Records:
         event = events.Forked(thread, until, origin, turn, view.task, changes, rehearsed=view.rehearsed)
         entry = self.journal.append(new_id(), new_id(), event)
         await self.journal.durable(entry.run)
-        return Fork(entry.run, run, turn, exact)
+        return Fork(entry.run, run, turn, until, exact)
 
     async def _turn_with(self, run: str, found: Sequence[int], ask: str) -> tuple[int, bool]:
         """The turn that a request belongs to, and whether the request is its first."""

@@ -12,6 +12,7 @@ from mmos.cli.options import Options
 
 if TYPE_CHECKING:
     from mmos.app import App, RunOptions
+    from mmos.journal import Journal
     from mmos.views.run import RunView
 
 
@@ -20,16 +21,22 @@ async def resuming(options: Options, run: str, terms: dict[str, Any]) -> AsyncIt
     """Open the app with which a run goes on, with its options and the changes of this command. `run` is its whole id."""
     from mmos.app import RunOptions
     from mmos.cli.app import app_of
-    from mmos.views.run import RunView
 
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
-        view = RunView.of(await journal.read(run=run))
-    run_options = RunOptions.of_facts(
-        {**view.options, **{name: value for name, value in terms.items() if value is not None and name != "as_it_was"}}
-    )
+        view = await outline(journal, run)
+    run_options = RunOptions.of_facts({**view.options, **{name: value for name, value in terms.items() if value is not None}})
     async with app_of(on_its_fleet(options, view)) as app:
         yield app, run_options
+
+
+async def outline(journal: Journal, run: str) -> RunView:
+    """The run as far as its options, its configuration and its fleet go. It takes a fraction of the time of the whole run."""
+    from mmos.events import ConfigKept
+    from mmos.views.listing import RUN_KINDS
+    from mmos.views.run import RunView
+
+    return RunView.of(await journal.read(run=run, kinds=(*RUN_KINDS, ConfigKept.kind)))
 
 
 def on_its_fleet(options: Options, view: RunView) -> Options:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
+from mmos.cli.finding import run_id
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when
 from mmos.cli.run import at_home
@@ -69,13 +70,11 @@ def show(options: Options, run: str, *, prompts: bool) -> None:
 
 async def _show_prompts(options: Options, run: str) -> None:
     from mmos.cli.requests import as_text, requests
-    from mmos.views.listing import STARTS, find_run
+    from mmos.replay.state import around
 
     async with options.journal() as journal:
-        starts = await journal.read(kinds=STARTS)
-        name = find_run(starts, run)
-        thread = next(start.thread for start in starts if start.run == name)
-        found = requests(await journal.read(thread=thread), name)
+        name = await run_id(journal, run)
+        found = requests(await around(journal, name), name)
     if options.json:
         print_json({"version": 1, "run": name, "requests": found})
         return
@@ -91,11 +90,11 @@ async def _show(options: Options, run: str) -> None:
     from mmos.cli.trace import lines
     from mmos.events import ModelReplied
     from mmos.views.document import document
-    from mmos.views.listing import STARTS, at_work, find_run
+    from mmos.views.listing import at_work
     from mmos.views.run import RunView
 
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=STARTS), run)
+        name = await run_id(journal, run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
         if view.reason:

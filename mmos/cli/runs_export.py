@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmos.cli.finding import thread_id
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import write_json
 
@@ -46,7 +47,7 @@ async def write_thread(options: Options, thread: str) -> None:
     from mmos.journal.exported import shared_past
 
     async with options.journal() as journal:
-        name = await _find_thread(journal, thread)
+        name = await thread_id(journal, thread)
         entries = await journal.read(thread=name)
         copies = {entry.seq: entry for entry in shared_past(entries)}
         _write(copies.get(entry.seq, entry) for entry in entries)
@@ -75,7 +76,7 @@ async def _write_trace(options: Options, selection: tuple[str, ...], thread: str
     from mmos.simulation.recording import record
 
     async with options.journal() as journal:
-        named = None if thread is None else await _find_thread(journal, thread)
+        named = None if thread is None else await thread_id(journal, thread)
         runs = [await journal.read(run=name) for name in await _names(journal, selection, named)]
     for call in record(runs):
         write_json(call.to_json_line())
@@ -88,12 +89,6 @@ async def _names(journal: Journal, selection: tuple[str, ...], thread: str | Non
     return list(dict.fromkeys(find_run(entries, name) for name in selection)) or [
         row.run for row in runs(entries, journal.alive, time.time())
     ]
-
-
-async def _find_thread(journal: Journal, thread: str) -> str:
-    from mmos.views.listing import THREAD_KINDS, find_thread
-
-    return find_thread(await journal.read(kinds=THREAD_KINDS), thread)
 
 
 def _write(entries: Iterable[Entry]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.finding import run_id
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.resuming import on_its_fleet
+from mmos.cli.resuming import on_its_fleet, outline
 from mmos.cli.runs_resume import terms_of_resuming
 from mmos.plurals import counted
 
@@ -59,13 +59,11 @@ async def _fork(options: Options, run: str, changes: dict[str, Any]) -> int:
     from mmos.app import RunOptions
     from mmos.cli.app import app_of
     from mmos.cli.run import Show, run_and_print
-    from mmos.views.listing import STARTS, find_run
-    from mmos.views.run import RunView
 
     options = replace(options, timeout=changes["timeout"])
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=STARTS), run)
-        view = RunView.of(await journal.read(run=name))
+        name = await run_id(journal, run)
+        view = await outline(journal, name)
     changed = _options(view, changes)
     run_options = RunOptions.of_facts({**view.options, **changed.as_facts()})
     async with app_of(on_its_fleet(options, view)) as app:
@@ -73,7 +71,7 @@ async def _fork(options: Options, run: str, changes: dict[str, Any]) -> int:
         forked = await app.fork(name, at=changes["at"], options=changed)
         if not forked.exact:
             click.echo(f"mmos: {changes['at']} is inside turn {forked.turn}, so the fork begins there.", err=True)
-        if again := await _effects_since(app, name, forked.turn):
+        if again := await _effects_since(app, name, forked.until):
             click.echo(
                 f"mmos: warning: {name} made {counted(again, 'call')} with effects from there on. The fork may make them again.", err=True
             )
@@ -87,17 +85,14 @@ def _options(view: RunView, changes: dict[str, Any]) -> RunOptions:
     from mmos.cli.run import parse_roles
 
     roles = parse_roles(changes["roles"])
-    given = {name: value for name, value in changes.items() if value is not None and name not in ("at", "roles")}
+    given = {name: value for name, value in changes.items() if value is not None and name != "roles"}
     return RunOptions.of_facts({**given, **({"roles": {**view.options.get("roles", {}), **roles}} if roles else {})})
 
 
-async def _effects_since(app: App, run: str, turn: int) -> int:
-    """How many calls with effects a run has made from one of its turns on."""
-    from mmos.events import CallStarted, LaneOpened, ModelReplied
+async def _effects_since(app: App, run: str, until: int) -> int:
+    """How many calls with effects a run has made after one of its entries."""
+    from mmos.events import CallStarted
 
-    entries = await app.journal.read(run=run, kinds=("lane_opened", "model_replied", "call_started"))
-    lane = next((entry.event.lane for entry in entries if isinstance(entry.event, LaneOpened)), "")
-    replies = [entry.seq for entry in entries if isinstance(entry.event, ModelReplied) and entry.event.lane == lane]
-    since = replies[turn - 1] if turn <= len(replies) else math.inf
-    made = [entry.event.tool for entry in entries if isinstance(entry.event, CallStarted) and entry.seq > since]
-    return sum(tool.effects for name in made if (tool := app.tools.get(name)) is not None)
+    made = await app.journal.read(run=run, kinds=("call_started",), after=until)
+    tools = [app.tools.get(entry.event.tool) for entry in made if isinstance(entry.event, CallStarted)]
+    return sum(tool is not None and tool.effects for tool in tools)

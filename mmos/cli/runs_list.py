@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.finding import thread_id
 from mmos.cli.moments import Moment
 from mmos.cli.options import Options, options_of, run_to_end, shared_options
 from mmos.cli.output import how_long, print_json, when
@@ -81,11 +82,11 @@ async def _rows(
 ) -> tuple[list[RunRow], dict[str, list[QuestionAsked]]]:
     """The newest runs that fit, and the open questions of those that wait."""
     from mmos.views.filters import ModelFilter, RunFilter
-    from mmos.views.listing import RUN_KINDS, THREAD_KINDS, find_thread, runs
+    from mmos.views.listing import RUN_KINDS, runs
 
     until = math.inf if which["until"] is None else which["until"]
     async with options.journal() as journal:
-        thread = find_thread(await journal.read(kinds=THREAD_KINDS), which["thread"]) if which["thread"] is not None else None
+        thread = None if which["thread"] is None else await thread_id(journal, which["thread"])
         wanted = RunFilter(thread, which["statuses"], which["since"] or 0.0, until, which["words"], which["rated"] or "")
         found = runs(await journal.read(kinds=RUN_KINDS), journal.alive, now)
         rows = [row for row in found if wanted.fits(row) and (row.status == "waiting" or not waiting)]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmos.cli.finding import thread_id
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, when
-from mmos.cli.resuming import on_its_fleet
+from mmos.cli.resuming import on_its_fleet, outline
 from mmos.cli.text import flat, harmless
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ async def _replay(options: Options, names: Sequence[str], thread: str | None) ->
 
 async def _selected(journal: Journal, names: Sequence[str], thread: str | None) -> list[str]:
     """The runs that the user names, each once."""
-    from mmos.views.listing import STARTS, THREAD_KINDS, find_run, find_thread
+    from mmos.views.listing import STARTS, find_run
 
     starts = await journal.read(kinds=STARTS)
     if thread is not None:
-        wanted = find_thread(await journal.read(kinds=THREAD_KINDS), thread)
+        wanted = await thread_id(journal, thread)
         return [start.run for start in starts if start.run and start.thread == wanted]
     return list(dict.fromkeys([find_run(starts, name) for name in names] or filter(None, (start.run for start in starts))))
 
@@ -90,15 +91,11 @@ async def _selected(journal: Journal, names: Sequence[str], thread: str | None) 
 async def _each(options: Options, journal: Journal, runs: Sequence[str]) -> AsyncIterator[tuple[str, Replay | MmosError]]:
     """Each run with its replay, or with the reason why it has none. Runs with the same configuration share an app."""
     from mmos.errors import MmosError
-    from mmos.events import ConfigKept
-    from mmos.views.listing import STARTS
-    from mmos.views.run import RunView
 
     groups: dict[Options, list[str]] = {}
     for name in runs:
-        view = RunView.of(await journal.read(run=name, kinds=(*STARTS, ConfigKept.kind)))
         try:
-            groups.setdefault(on_its_fleet(options, view), []).append(name)
+            groups.setdefault(on_its_fleet(options, await outline(journal, name)), []).append(name)
         except MmosError as error:
             yield name, error
     for fleet, members in groups.items():

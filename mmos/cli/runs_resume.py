@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mmos.cli.finding import run_id
 from mmos.cli.options import Options, limits, run_to_end, shared_options
 from mmos.cli.resuming import resuming
 from mmos.cli.run import at_home
@@ -86,11 +87,10 @@ async def _answer(options: Options, run: str, text: str, question: str | None, t
     """Record the answer before anything of the run is opened, so that it stays when the run cannot go on now."""
     from mmos.app.answering import give_answer
     from mmos.errors import LateAnswer
-    from mmos.views.listing import STARTS, find_run
 
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=STARTS), run)
+        name = await run_id(journal, run)
     kept = "Your answer is kept"
     async with options.journal(read_only=False) as journal:
         try:
@@ -109,10 +109,9 @@ async def _answer(options: Options, run: str, text: str, question: str | None, t
 
 async def _resume(options: Options, run: str, terms: dict[str, Any]) -> int:
     from mmos.cli.run import Show, run_and_print
-    from mmos.views.listing import STARTS, find_run
 
     options = replace(options, timeout=terms["timeout"])
     async with options.journal() as journal:
-        name = find_run(await journal.read(kinds=STARTS), run)
+        name = await run_id(journal, run)
     async with resuming(options, name, terms) as (app, run_options):
         return await run_and_print(options, app, run_options, Show(), name, as_it_was=terms["as_it_was"])

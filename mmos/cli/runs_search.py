@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from mmos.cli.finding import thread_id
 from mmos.cli.guard import ERASE_LINE
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import draws, print_json, when
@@ -50,11 +51,10 @@ def search(options: Options, text: str, thread: str | None, limit: int) -> None:
 
 async def _search(options: Options, text: str, thread: str | None, limit: int) -> list[Hit]:
     from mmos.messages import clean
-    from mmos.views.listing import THREAD_KINDS, find_thread
     from mmos.views.search import Search
 
     async with options.journal() as journal:
-        where = find_thread(await journal.read(kinds=THREAD_KINDS), thread) if thread else None
+        where = None if thread is None else await thread_id(journal, thread)
         progress = Progress()
         try:
             return await _newest(journal, Search(clean(text)), where, limit, progress)

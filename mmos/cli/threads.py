@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mmos.cli.delete import Selection, delete_options, delete_selected
+from mmos.cli.finding import thread_id
 from mmos.cli.options import Options, run_to_end, shared_options
 from mmos.cli.output import print_json, when, write_unchanged
 from mmos.cli.styles import style
@@ -144,16 +145,10 @@ async def _conversation(options: Options, thread: str) -> dict[str, Any]:
     from mmos.views.transcript import TRANSCRIPT_KINDS, transcript
 
     async with options.journal() as journal:
-        name = await _find(journal, thread)
+        name = await thread_id(journal, thread)
         tasks = transcript(await journal.read(thread=name, kinds=TRANSCRIPT_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
     return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(task) for task in tasks]}
-
-
-async def _find(journal: Any, thread: str) -> str:
-    from mmos.views.listing import THREAD_KINDS, find_thread
-
-    return find_thread(await journal.read(kinds=THREAD_KINDS), thread)
 
 
 @threads.command()

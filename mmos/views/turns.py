@@ -30,11 +30,11 @@ def turns(lanes: Iterable[Glance], lane: str) -> list[int]:
     return found
 
 
-def turn_at(found: Sequence[int], run: str, at: int) -> int:
-    """The turn with this number; -1 is the last one."""
+def turn_at(found: Sequence[int], run: str, at: int | None) -> int:
+    """The turn with this number. None: the last one."""
     if not found:
         raise UsageError(f"Run {run} has no turn: no model was asked.", next_step="Give the task again: mmos run")
-    if at == -1:
+    if at is None:
         return len(found)
     if 1 <= at <= len(found):
         return at
