@@ -84,5 +84,5 @@ async def test_without_calls_left_every_turn_says_so() -> None:
 
 
 def test_what_surrounds_a_request_is_one_list() -> None:
-    assert [wrapper.__name__ for wrapper in WRAPPERS] == ["Budget", "Recount", "Rescue", "Record", "Patience", "Progress"]
+    assert [wrapper.__name__ for wrapper in WRAPPERS] == ["Settle", "Budget", "Recount", "Rescue", "Record", "Patience", "Progress"]
     assert all(wrapper.__doc__ and wrapper.serve.__qualname__.startswith(wrapper.__name__) for wrapper in WRAPPERS)
