@@ -61,7 +61,7 @@ async def client(path: str, attack: Attack | None = None) -> AsyncIterator[tuple
 async def told(host: Client, path: str) -> Any:
     """What comes of a call, if it is fit to be written down; a fault must say who and what, in few words."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             came = await WAYS[path](host)
     except HostError as fault:
         return checked(fault)

@@ -132,7 +132,7 @@ async def test_a_race_is_played_at_a_terminal_and_ends_with_a_table(tmp_path: Pa
     async with terminal(tmp_path, "simulate", "--race", "pair.yaml", *WORDS, "--seconds", "2", rows=24) as at:
         await at.shows("16 calls with 4 policies")
         for name in NAMES:
-            assert f"\n{name}" in at.seen
+            await at.shows(f"\n{name}")
         await at.shows("no power")
         assert at.colours
         assert "░" in at.raw.decode()
