@@ -31,6 +31,29 @@ class Batch:
     """Whether a job will take them."""
 
 
+class _Waiters:
+    """The callers that wait for one job. It wakes their loop once for all of them. If one is cancelled, the job and the others go on."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()  # a journal may be closed on another one
+        self._futures: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        future = self._loop.create_future()
+        self._futures.append(future)
+        await future
+
+    def wake(self, _: Future[Any]) -> None:
+        """On any thread."""
+        with suppress(RuntimeError):  # The loop has ended, and so have the callers.
+            self._loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
+
+
 class Writer:
     """Collects lines and commits them in groups, in order. Other work on the store runs between the groups."""
 
@@ -52,8 +75,8 @@ class Writer:
         """Where the next lines go: it ends with the next other work."""
         self._latest: Future[Any] | None = None
         self._commit: Future[None] | None = None
-        self._settled: tuple[Future[None], asyncio.Future[None]] | None = None
-        """The newest commit that a caller waits for."""
+        self._awaited: tuple[Future[None], _Waiters] | None = None
+        """The newest commit that callers wait for."""
         self._guard: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------- on the loop
@@ -61,12 +84,14 @@ class Writer:
     def put(self, line: Line) -> None:
         self._waiting.append(line)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._tuning.linger, self.hand_over)
+            self._timer = self._loop.call_later(self._tuning.linger, self._linger_ends)
+
+    def _linger_ends(self) -> None:
+        self._timer = None
+        self.hand_over()
 
     def hand_over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Have the lines so far written. The timer goes on: to cancel it and to set another for the next line takes longer than an early commit."""
         if not self._waiting:
             return
         batch = self._batch
@@ -98,13 +123,15 @@ class Writer:
 
     async def close(self) -> None:
         """Write the rest and close. Raises if lines were lost and no caller knows it yet."""
+        self._awaited = None
         try:
             await self.settle()
         finally:
             closing = self._thread.submit(self._store.close)
             self._thread.shutdown(wait=False)
-            if self._guard is not None:
-                self._guard.cancel()
+            for timer in (self._guard, self._timer):
+                if timer is not None:
+                    timer.cancel()
             await self._result(closing)
             self._thread.shutdown()
         for run in self.lost.keys() - self._told:
@@ -117,9 +144,11 @@ class Writer:
             if job is not None:
                 job.result()
             return
-        if self._settled is None or self._settled[0] is not job:
-            self._settled = job, asyncio.wrap_future(job)  # one for all callers: each would wake the loop
-        await asyncio.shield(self._settled[1])
+        if self._awaited is None or self._awaited[0] is not job:
+            self._awaited = job, _Waiters()
+            job.add_done_callback(self._awaited[1].wake)
+        await self._awaited[1].wait()
+        job.result()
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
         job = self._thread.submit(work)
@@ -129,10 +158,11 @@ class Writer:
         return job
 
     async def _result(self, job: Future[T]) -> T:
-        if job.done():
-            return job.result()
-        # If the caller is cancelled, the job continues: it may contain lines of other callers.
-        return await asyncio.shield(asyncio.wrap_future(job))
+        if not job.done():
+            waiters = _Waiters()
+            job.add_done_callback(waiters.wake)
+            await waiters.wait()
+        return job.result()
 
     def _give_way(self, job: Future[Any]) -> None:
         # A loop that always has work releases the interpreter lock at each poll, but so briefly that a waiting
