@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from mmos.config.section import Section
 from mmos.config.values import (
     Address,
     Broadcast,
@@ -51,10 +52,6 @@ Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
 
 def _filled(kind: type[Section], description: str) -> Any:
     return Field(default_factory=kind, description=description)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Server(Section):

@@ -10,7 +10,8 @@ from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
 from mmos.config.roles import models_of, roles_in
-from mmos.config.schema import Role, Section, Server, Toolrules
+from mmos.config.schema import Role, Server, Toolrules
+from mmos.config.section import Section
 from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
 from mmos.names import same_model

@@ -7,7 +7,8 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import BeforeValidator, Field, create_model
 
-from mmos.config.schema import Orchestration, Section
+from mmos.config.schema import Orchestration
+from mmos.config.section import Section
 from mmos.config.values import Gigabytes, KeepAlive, ModelName, Parallel, Positive, ServerName, Text, TimeScale, allowed
 from mmos.rehearsal.faults import Fault
 from mmos.rehearsal.personas import Capability, Template, ToolPath
