@@ -59,5 +59,6 @@ def from_json(kind: str, raw: Mapping[str, Any]) -> Event:
     for spec in fields(cls):  # type: ignore[arg-type]
         if spec.name in raw:
             value, convert = raw[spec.name], _NESTED.get(spec.name)
-            values[spec.name] = convert(value) if convert and value is not None else value
+            plain = value is None or spec.type == "str"  # the reason of a change of phase is a text
+            values[spec.name] = value if convert is None or plain else convert(value)
     return sound(cls(**values))

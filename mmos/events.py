@@ -15,6 +15,8 @@ from mmos.run_events import BatchTask as BatchTask
 from mmos.run_events import BatchWritten as BatchWritten
 from mmos.run_events import CancelRequested as CancelRequested
 from mmos.run_events import Forked as Forked
+from mmos.run_events import PhaseChanged as PhaseChanged
+from mmos.run_events import PhaseChanger as PhaseChanger
 from mmos.run_events import RunRated as RunRated
 
 Form = Literal["text", "choice", "confirm", "number", "file"]

@@ -1,12 +1,15 @@
-"""Defines the events about runs as wholes: forks, requests to cancel, ratings, batches. `mmos.events` has them, too."""
+"""Defines the events about runs as wholes: forks, phases, requests to cancel, ratings, batches. `mmos.events` has them, too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mmos.event import Event
+
+PhaseChanger = Literal["model", "recovery", "user", "start"]
+"""Who changes the phase of a run. `start`: the run begins with it."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,22 @@ class Forked(Event):
     process: str = ""
     """Empty: nobody works on the run until it is resumed."""
     rehearsed: bool = False
+
+
+@dataclass(frozen=True)
+class PhaseChanged(Event):
+    """From here on, the run is in this phase."""
+
+    kind = "phase_changed"
+    phase: str
+    reason: str = ""
+    by: PhaseChanger = "model"
+    before: str = ""
+    """The phase until here. Empty: the run begins."""
+    lane: str = ""
+    role: str = ""
+    call: str = ""
+    """The tool call that changed it."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from mmos.config.phases import Phases
 from mmos.errors import LimitReached, StateDamaged
 from mmos.events import ArtifactKept, Entry, Event, Warned
 from mmos.journal import Journal
@@ -98,6 +99,8 @@ class Scope:
     """How the run chooses among the GPUs. Empty: as the configuration says."""
     urgent: bool = True
     """Whether its calls go before those of batch work."""
+    phases: Phases = field(default_factory=Phases)
+    """The phases that the run may be in."""
     due: float = math.inf
     """When nobody waits for the answer of this lane any more, on `clock`."""
 

@@ -156,6 +156,11 @@ RoleName = Annotated[
         read=_read_text,
     ),
 ]
+PhaseName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
+    allowed("a name of at most 40 small letters, digits and '_' that begins with a letter", read=_read_text),
+]
 VariableName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),

@@ -145,6 +145,11 @@ class RunView:
     warnings: list[str] = field(default_factory=list)
     unserved_roles: set[str] = field(default_factory=set)
     """Roles that no host can serve, each as ROLE=MODEL."""
+    phase: str = ""
+    """The phase that it is in. Empty: it has none."""
+    phase_changes: list[events.PhaseChanged] = field(default_factory=list)
+    asked_in: dict[str, str] = field(default_factory=dict)
+    """For each lane, the phase in which its newest turn began. What this turn calls is a part of that phase."""
     cancel_request: events.CancelRequested | None = None
     """Who asked to cancel it since it was last resumed."""
     rating: events.RunRated | None = None
@@ -156,6 +161,11 @@ class RunView:
         for entry in entries:
             view.apply(entry)
         return view
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases that it has been in, in order."""
+        return [change.phase for change in self.phase_changes]
 
     @property
     def tokens(self) -> int:
@@ -265,6 +275,11 @@ def _cancel_requested(view: RunView, event: events.CancelRequested) -> None:
     view.cancel_request = event
 
 
+def _phase_changed(view: RunView, event: events.PhaseChanged) -> None:
+    view.phase = event.phase
+    view.phase_changes.append(event)
+
+
 def _run_rated(view: RunView, event: events.RunRated) -> None:
     view.rating = event
 
@@ -283,6 +298,7 @@ def _model_asked(view: RunView, event: events.ModelAsked) -> None:
     view.cut_off.pop(event.lane, None)
     view.estimates[event.ask] = event.estimate
     view.turns += event.lane == view.lane
+    view.asked_in[event.lane] = view.phase
 
 
 def _model_replied(view: RunView, event: events.ModelReplied) -> None:
@@ -350,6 +366,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.Forked: _forked,
     events.RunFinished: _run_finished,
     events.CancelRequested: _cancel_requested,
+    events.PhaseChanged: _phase_changed,
     events.RunRated: _run_rated,
     events.LaneOpened: _lane_opened,
     events.FrameKept: lambda view, event: view.frames.add(event.frame),
