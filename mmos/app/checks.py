@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from mmos.app import trust, wiring
 from mmos.config.load import Config
+from mmos.config.phases import Phases
 from mmos.config.schema import Role
 from mmos.config.wording import Place, perhaps
 from mmos.errors import ConfigError, Problem
@@ -105,7 +106,13 @@ def _permissions(config: Config) -> Iterator[tuple[Place, str]]:
     roles += [(("specialists", name), role) for name, role in orchestration.specialists.items()]
     for within, role in roles:
         place: Place = ("orchestration", *within, "tools")
-        plain = isinstance(config.document.at(place), list)  # a plain list is the same as `allow`
-        yield from (((*place, *(() if plain else ("allow",)), index), pattern) for index, pattern in enumerate(role.tools.allow or []))
-        for key, patterns in (("deny", role.tools.deny), ("ask", role.tools.ask)):
-            yield from (((*place, key, index), pattern) for index, pattern in enumerate(patterns))
+        yield from _patterns(config, place, allow=role.tools.allow or [], deny=role.tools.deny, ask=role.tools.ask)
+    for name, phase in Phases.of(orchestration.phases).phases.items():
+        place = ("orchestration", "phases", name, "tools")
+        yield from _patterns(config, place, allow=phase.tools.allow or [], deny=phase.tools.deny)
+
+
+def _patterns(config: Config, place: Place, **keys: Sequence[str]) -> Iterator[tuple[Place, str]]:
+    plain = isinstance(config.document.at(place), list)  # a plain list is the same as `allow`
+    for key, patterns in keys.items():
+        yield from (((*place, *(() if plain else (key,)), index), pattern) for index, pattern in enumerate(patterns))

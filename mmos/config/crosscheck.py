@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmos.config.document import Document
+from mmos.config.phases import DONE, INITIAL
 from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
 from mmos.errors import Problem
 from mmos.names import is_cloud
@@ -30,6 +31,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _servers(orchestration),
         _embedded(orchestration),
         _quotas(orchestration),
+        _phases(orchestration),
         _cloud(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
@@ -92,6 +94,32 @@ def _quotas(orchestration: dict[str, Any]) -> Findings:
             yield ("fleet", "quotas", name), f"'{name}' is no role, allowed: {listed(names)}{perhaps(name, names)}"
         if not any(mapping(orchestration, "fleet", "quotas", name).get(limit) is not None for limit in LIMITS):
             yield ("fleet", "quotas", name), f"the quota limits nothing; give it one of: {', '.join(LIMITS)}"
+
+
+def _phases(orchestration: dict[str, Any]) -> Findings:
+    entries = mapping(orchestration, "phases")
+    names = [name for name in entries if name not in (INITIAL, DONE)]
+    if entries and not names:
+        yield ("phases",), "there is no phase; write one below 'phases', like plan: {next: [work]}"
+    for name, entry in entries.items():
+        place = ("phases", name)
+        if name == DONE:
+            yield place, f"'{DONE}' is the end of the work and has no keys; name it under 'next' of another phase"
+        elif name == INITIAL and (not isinstance(entry, str) or entry not in names):
+            near = perhaps(entry, names) if isinstance(entry, str) and not isinstance(entry, FromEnvironment) else ""
+            yield place, f"found {with_type(entry)}, allowed: the name of a phase: {listed(names)}{near}"
+        elif name != INITIAL and isinstance(entry, str):
+            yield place, f"found {with_type(entry)}, allowed: a mapping of keys: next, instructions, tools"
+        elif name != INITIAL:
+            yield from _following(entry, place, [*names, DONE])
+
+
+def _following(phase: Any, place: Place, names: list[str]) -> Findings:
+    following = phase.get("next") if isinstance(phase, dict) else None
+    for index, other in enumerate(following if isinstance(following, list) else []):
+        if isinstance(other, str) and other not in names:
+            near = "" if isinstance(other, FromEnvironment) else perhaps(other, names)
+            yield (*place, "next", index), f"found {with_type(other)}, allowed: {listed(names)}{near}"
 
 
 def _cloud(orchestration: dict[str, Any]) -> Findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
@@ -57,6 +57,8 @@ class Phases:
 
     initial: str = ""
     phases: Mapping[str, Phase] = field(default_factory=dict)
+    limited: Collection[str] | None = None
+    """The names of the tools that a phase can limit. None: all. Functions that a tool gives a participant of its own are none of them."""
 
     @classmethod
     def of(cls, entries: Mapping[str, Phase | str]) -> Phases:
@@ -85,8 +87,10 @@ class Phases:
 
     def permits(self, phase: str, tool: str) -> bool:
         """Whether a tool may be called in a phase. A phase that is not configured limits nothing."""
-        if phase not in self.phases:
-            return phase not in self
+        if phase not in self or (self.limited is not None and tool not in self.limited):
+            return True
+        if phase == DONE:
+            return False
         tools = self.phases[phase].tools
         allowed = tools.allow is None or any(fnmatchcase(tool, pattern) for pattern in tools.allow)
         return tool == CHANGE_PHASE or (allowed and not any(fnmatchcase(tool, pattern) for pattern in tools.deny))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from mmos.config.phases import PhaseEntry
 from mmos.config.section import Section
 from mmos.config.values import (
     Address,
@@ -25,6 +26,7 @@ from mmos.config.values import (
     OptionValue,
     Parallel,
     Percent,
+    PhaseName,
     Positive,
     RoleName,
     Seconds,
@@ -316,6 +318,14 @@ class Orchestration(Section):
     conversation: Conversation = _filled(Conversation, "How models work together.")
     limits: Limits = _filled(Limits, "Limits of one run.")
     timeouts: Timeouts = _filled(Timeouts, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
+    phases: dict[PhaseName, PhaseEntry] = Field(
+        default={},
+        description="The phases of a run by name, and initial: the name of the first one. Default: none. Each says which may follow, "
+        "what the model reads, and which tools may be called.",
+        json_schema_extra={
+            "properties": {"initial": {"type": "string", "description": "The first phase. Default: the first one in the file."}}
+        },
+    )
     fleet: Placement = _filled(Placement, "How MMOS chooses a host for each call.")
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     tools: list[FunctionName] = Field(

@@ -9,6 +9,7 @@ from typing import Any
 from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
+from mmos.config.phases import Phase, PhaseTools
 from mmos.config.roles import models_of, roles_in
 from mmos.config.schema import Role, Server, Toolrules
 from mmos.config.section import Section
@@ -91,7 +92,7 @@ def _other_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
 
 
 def _section(config: Config, section: Section, place: Place) -> dict[str, Any]:
-    sparse = isinstance(section, Role | Server | Toolrules)
+    sparse = isinstance(section, Role | Server | Toolrules | Phase | PhaseTools)
     tree = {}
     for name in type(section).model_fields:
         value, at = getattr(section, name), (*place, name)
@@ -129,7 +130,7 @@ def _leaf(config: Config, value: Any, place: Place) -> _Leaf:
 
 
 def _origin(config: Config, place: Place) -> Place:
-    """The place of a value in the file: a plain list under a role's `tools` is its `allow`."""
+    """The place of a value in the file: a plain list under `tools` is its `allow`."""
     return place[:-1] if place[-1] == "allow" and isinstance(config.document.at(place[:-1]), list) else place
 
 

@@ -15,6 +15,7 @@ from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE
 from mmos.config.gpus import shared_gpus
+from mmos.config.phases import Phases
 from mmos.config.roles import models_of, placed_roles, respelled, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
@@ -58,6 +59,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         shared_gpus(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
+        _phases(orchestration),
     )
     return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]
 
@@ -202,3 +204,14 @@ def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[
         document.problem(place, f"{name} is not set in the environment, so this value is empty; {cure.format(name)}")
         for place, name in unset
     ]
+
+
+def _phases(orchestration: Orchestration) -> Findings:
+    """Phases that no change leads to."""
+    phases = Phases.of(orchestration.phases)
+    reached = [phases.initial]
+    for phase in reached:
+        reached += [other for other in phases.after(phase) if other not in reached]
+    for name in phases.phases:
+        if name not in reached:
+            yield ("phases", name), f"no phase leads to '{name}' from '{phases.initial}'; name it under 'next' of another phase"
