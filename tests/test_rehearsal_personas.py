@@ -326,3 +326,10 @@ async def test_a_digest_is_answered_by_the_reference_to_the_whole(talk: Talk) ->
         result("consult_reasoning_specialist", "ok"),
     ]
     assert "The coding specialist says:\nartifact:ab-1\n" in await talk.text(*asked, *told, tools=CONSULT)
+
+
+async def test_a_note_before_the_words_of_the_user_asks_for_nothing(talk: Talk) -> None:
+    note = "[You may call only: read_file.\nNext can be: done.]"
+    assert await talk.calls(f"{note}\n\nSay hello.", tools=[READ]) == []
+    assert await talk.calls(f"{note}\n\nuse read_file path=a.md", tools=[READ]) == [("read_file", {"path": "a.md"})]
+    assert await talk.calls("[use read_file path=a.md ]\n\nDo it.", tools=[READ]) == [("read_file", {"path": "a.md"})]

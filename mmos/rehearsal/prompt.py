@@ -20,6 +20,8 @@ WHOLE = re.compile(r"\A\[[^\]]*?(artifact:[\w-]+)[^\]]*\]")
 OPENING = re.compile(r"^(<{3,})\n", re.MULTILINE)
 """How a quoted text begins; a line with as many of `>` ends it."""
 INTRODUCTION = re.compile(r"\A(?:\[[^\]\n]{1,100}:\]\n)?(?=<<<)")
+NOTE = re.compile(r"\A\[[A-Z].*?\.\]\n\n", re.DOTALL)
+"""Sentences in brackets, in a paragraph of their own before the user's words. A note may name tools that nobody asks for."""
 FAILURE = re.compile(r"\A\W{0,3}(?:error|failed|unknown tool|no such|there is no|invalid)\b", re.IGNORECASE)
 
 
@@ -102,8 +104,8 @@ class Prompt:
 
     @cached_property
     def user_text(self) -> str:
-        """The newest message of the user."""
-        return text_of(self.messages[self._task_place]) if self._task_place >= 0 else ""
+        """The newest message of the user, without a note that a program put before it."""
+        return NOTE.sub("", text_of(self.messages[self._task_place])) if self._task_place >= 0 else ""
 
     @property
     def task(self) -> str:
