@@ -151,6 +151,13 @@ class Execution:
         note = self._templates.fill("other_call", call=other._spelling())
         return f"{note}\n{await go_on(other._fit())}"
 
+    async def keep_to_phase(self, go_on: Next) -> str:
+        """Refuse a tool that the phase does not allow. The phase is that of the turn that made the call, also when another call has changed it since."""
+        phase = self._phase
+        if self.scope.phases.permits(phase, self.chosen.name):
+            return await go_on(self)
+        raise ToolDenied(self._templates.fill("barred_tool", tool=self.chosen.name, phase=phase, tools=self._list(self._permitted)))
+
     async def confirm(self, go_on: Next) -> str:
         """Ask the user about a call that is also in a text that the caller has read: perhaps the author of that text wants it, and not the model."""
         if not self.chosen.effects or not self._is_copied():
@@ -235,12 +242,22 @@ class Execution:
     def _list(self, names: Iterable[str]) -> str:
         return ", ".join(names) or self._templates.fill("none")
 
+    @property
+    def _phase(self) -> str:
+        view = self.scope.view
+        return view.asked_in.get(self.scope.lane, view.phase)
+
+    @property
+    def _permitted(self) -> list[str]:
+        """The tools that the caller may call in this turn."""
+        return [name for name in self.box.names if self.scope.phases.permits(self._phase, name)]
+
     def _find(self) -> Tool:
         name = self.call.name
         tool = self.box.get(name)
         if tool is not None:
             return tool
-        names = self._list(self.box.names)
+        names = self._list(self._permitted)
         if name in self.app_tools:
             raise ToolDenied(self._templates.fill("denied_tool", role=self.scope.role, tool=name, tools=names))
         near = difflib.get_close_matches(name, self.box.names, n=1)
@@ -341,6 +358,7 @@ RUNGS: tuple[Rung, ...] = (
     Execution.catch,
     Execution.break_loop,
     Execution.prepare,
+    Execution.keep_to_phase,
     Execution.confirm,
     Execution.recover,
     Execution.approve,

@@ -1,8 +1,10 @@
-"""Begins and changes the phase of a run, and refuses a phase that may not follow."""
+"""Begins and changes the phase of a run, refuses a phase that may not follow, and says what models read about it."""
 
 from __future__ import annotations
 
-from mmos.config.phases import DONE
+from collections.abc import Collection
+
+from mmos.config.phases import CHANGE_PHASE, DONE
 from mmos.errors import ToolDenied
 from mmos.events import PhaseChanged, PhaseChanger
 from mmos.plurals import counted
@@ -36,6 +38,21 @@ def change(scope: Scope, phase: str, reason: str, templates: Templates, by: Phas
     if own is None:
         scope.record(PhaseChanged(phase, reason, by, before, scope.lane, scope.role, call))
     return templates.fill("done_phase" if phase == DONE else "entered_phase", phase=phase)
+
+
+def line(scope: Scope, tools: Collection[str], templates: Templates) -> str:
+    """What a model with these tools reads about the phase before the last message of the user. Empty: nothing."""
+    phases, phase = scope.phases, scope.view.phase
+    if phase not in phases:
+        return ""
+    if phase == DONE and not scope.depth:
+        return templates.fill("done_phase", phase=phase)
+    permitted = [name for name in tools if phases.permits(phase, name)]
+    limits = templates.fill("phase_tools", tools=", ".join(permitted) or templates.fill("none")) if len(permitted) < len(tools) else ""
+    if scope.depth:
+        return templates.fill("consulted_phase", phase=phase, rest=limits) if limits else ""
+    following = next_phases(scope, phase, templates) if CHANGE_PHASE in tools else ""
+    return templates.fill("phase", phase=phase, rest=" ".join(filter(None, (phases.instructions(phase), limits, following))))
 
 
 def next_phases(scope: Scope, phase: str, templates: Templates) -> str:

@@ -21,6 +21,7 @@ from mmos.app.terms import check_text
 from mmos.app.unserved import RollCall, UnservedRoles
 from mmos.calls.shape import Shape
 from mmos.config.load import Config
+from mmos.config.phases import Phases
 from mmos.errors import UsageError
 from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunResumed, RunStarted
 from mmos.files import read
@@ -38,7 +39,6 @@ from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.participant.rationing import Rationed, quotas_of
 from mmos.prompting.templates import Templates
-from mmos.replay import kept
 from mmos.replay.present import Present
 from mmos.replay.report import Replay
 from mmos.replay.state import RunState, around
@@ -81,6 +81,7 @@ class App(Records):
         self._casts: dict[Any, Cast] = {}
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
+        self._phases = wiring.phases_of(config, self.tools)
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
@@ -169,9 +170,9 @@ class App(Records):
         changes = {name: value for name, value in (options.as_facts() if options else {}).items() if view.options.get(name) != value}
         options = RunOptions.of_facts({**view.options, **changes})
         as_it_was = view.as_it_was if as_it_was is None else as_it_was
-        participants, changed = await self._participants(options, watch), ""
+        participants, phases, changed = await self._participants(options, watch), self._phases_of(options), ""
         if as_it_was:
-            participants = kept.as_it_was(participants, RunState(run, self.journal), entries)
+            participants, phases = replaying.as_it_was(participants, RunState(run, self.journal), entries, phases)
         else:
             changed = await replaying.changed(self.journal, run, entries, self._present)
         start = await self._claim(run, view.thread, RunResumed(self.journal.process, changes, as_it_was))
@@ -182,7 +183,7 @@ class App(Records):
             view.apply(entry)
         entries += newer
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
-        scope = scope.bind(view=view, lane=view.lane)
+        scope = scope.bind(view=view, lane=view.lane, phases=phases)
         if changed:
             scope.warn(changed)
         return await self._carry(participants, scope, start)
@@ -316,14 +317,18 @@ class App(Records):
     async def _present(self, options: Mapping[str, Any]) -> Present:
         """What a run with these options would have today."""
         chosen = RunOptions.of_facts(options)
-        return replaying.present(self.config, self._members(chosen), chosen.limits(self._limits))
+        return replaying.present(self.config, self._members(chosen), chosen.limits(self._limits), self._phases_of(chosen))
+
+    def _phases_of(self, options: RunOptions) -> Phases:
+        """A model alone has no tools, so its run has no phases."""
+        return Phases() if options.model else self._phases
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)
         return Scope(
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
             watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
-            strategy=options.gpu_strategy or "", urgent=options.urgency != "batch",
+            strategy=options.gpu_strategy or "", urgent=options.urgency != "batch", phases=self._phases_of(options),
         )  # fmt: skip
 
     async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:

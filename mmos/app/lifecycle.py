@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
+from mmos import phases
 from mmos.app.cancelling import cancelled
 from mmos.app.stalling import IdleLimit
 from mmos.app.terms import valid
@@ -168,6 +169,7 @@ async def carry(participants: Participants, scope: Scope, roll: RollCall) -> Non
     end: RunFinished | None = None
     _log.info("run_begun", run=scope.run, thread=scope.thread)
     try:
+        phases.begin(scope)
         async with roll.beside(scope, participants.cast):
             end = await _outcome(participants, scope)
     except asyncio.CancelledError:

@@ -1,22 +1,29 @@
-"""Replays runs with the configuration of an app."""
+"""Replays runs with the configuration of an app, and lets them go on as they were."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mmos.app import wiring
 from mmos.app.lifecycle import whole_answer
-from mmos.config.load import Config
+from mmos.config.load import Config, from_text
+from mmos.config.phases import CHANGE_PHASE, Phases
+from mmos.errors import ConfigError
 from mmos.events import Entry, ModelAsked, ModelLearned
 from mmos.journal import Journal
 from mmos.participant.loop import Participants
 from mmos.prompting.templates import Templates
+from mmos.replay import kept
 from mmos.replay.present import Present, PresentOf
 from mmos.replay.report import Comparison, Replay
 from mmos.replay.state import RunState, around
 from mmos.replay.walk import Walk
 from mmos.scope import Limits
+from mmos.toolbox import Tool, Toolbox
+from mmos.tools.change_phase import change_phase
 from mmos.views.run import CHANGED
 
 
@@ -70,7 +77,35 @@ def _of_frame(part: str) -> bool:
     return part != "request" and not part.startswith("message")
 
 
-def present(config: Config, participants: Participants, limits: Limits) -> Present:
+def as_it_was(participants: Participants, state: RunState, entries: Sequence[Entry], today: Phases) -> tuple[Participants, Phases]:
+    """The participants of a run that goes on as it was, and the phases of the configuration that it has kept."""
+    participants = kept.as_it_was(participants, state, entries)
+    phases = _phases_then(state.view.config, today)
+    if phases and CHANGE_PHASE not in participants.box:
+        tool = change_phase(phases, participants.templates)
+        boxes = {name: replace(member, box=_with(member.box, tool)) for name, member in participants.cast.items()}
+        return replace(participants, cast=boxes, box=Toolbox.of([*participants.box, tool])), phases
+    if not phases:
+        boxes = {name: replace(member, box=member.box.without([CHANGE_PHASE])) for name, member in participants.cast.items()}
+        return replace(participants, cast=boxes), phases
+    return participants, phases
+
+
+def _with(box: Toolbox, tool: Tool) -> Toolbox:
+    """The box with this tool in place of one that is no longer there."""
+    return Toolbox.of(replace(tool, spec=one.spec) if one.name == tool.name else one for one in box)
+
+
+def _phases_then(text: str, today: Phases) -> Phases:
+    """Those of a configuration that a run has kept. If it cannot be read today, those of today."""
+    try:
+        config = from_text(text, "", os.environ)
+    except ConfigError:
+        return today
+    return replace(Phases.of(config.orchestration.phases), limited=today.limited)
+
+
+def present(config: Config, participants: Participants, limits: Limits, phases: Phases) -> Present:
     """What a run with these participants would have today."""
     house = [tool.name for tool in wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())]
-    return Present.of(participants, limits, house, partial(whole_answer, participants.shape))
+    return replace(Present.of(participants, limits, house, partial(whole_answer, participants.shape)), phases=phases)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
+from mmos.config.phases import CHANGE_PHASE, Phases
 from mmos.config.roles import Changes, Need, ResolvedRole, meeting, models_of, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
@@ -20,6 +21,7 @@ from mmos.participant.ladder import Ladder, instructions, text_for
 from mmos.prompting.templates import Templates, set_of
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
+from mmos.tools.change_phase import change_phase
 from mmos.tools.consult import Consultation, Specialist, for_all, for_one
 from mmos.tools.escalate import escalate_to_user
 from mmos.tools.interpret import reinterpret_with_functiongemma
@@ -39,6 +41,11 @@ SMALL = "small"
 def limits_of(config: Config) -> Limits:
     limits = config.orchestration.limits
     return Limits(**{spec.name: getattr(limits, spec.name) for spec in fields(Limits)})
+
+
+def phases_of(config: Config, box: Toolbox) -> Phases:
+    """The phases of a run, which limit the tools of this box."""
+    return replace(Phases.of(config.orchestration.phases), limited=frozenset(box.names))
 
 
 def templates_of(config: Config) -> Templates:
@@ -134,6 +141,8 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
         if len(specialists) > 1:
             others = [role.name for role in roles.values() if role.name not in (interpreter, SYNTHESIZER)]
             tools.append(mediate(others, SYNTHESIZER, templates))
+    if phases := Phases.of(config.orchestration.phases):
+        tools.append(change_phase(phases, templates))
     return [*tools, escalate_to_user(templates)]
 
 
@@ -164,7 +173,7 @@ def cast_of(
         name: Member(
             role,
             _system(role, roles, templates),
-            own := _box_of(role, box),
+            own := _box_of(role, box, answering),
             templates,
             _first(role, own),
             _consults(role, roles, own),
@@ -203,13 +212,17 @@ def _first(role: ResolvedRole, box: Toolbox) -> ToolChoice | None:
     return ToolChoice(consulting, least=role.consult_first)
 
 
-def _box_of(role: ResolvedRole, box: Toolbox) -> Toolbox:
-    """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself."""
+def _box_of(role: ResolvedRole, box: Toolbox, answering: str) -> Toolbox:
+    """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself. Only the role that answers the user changes the phase."""
     allow, deny = role.tools.allow, list(role.tools.deny)
     if role.name == ARBITER:
         deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
     elif allow is None:
         allow = []
+    if role.name != answering:
+        deny.append(CHANGE_PHASE)
+    elif allow is not None:
+        allow = [*allow, CHANGE_PHASE]
     return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"]).asking(role.tools.ask)
 
 

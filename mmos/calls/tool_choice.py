@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -43,6 +43,13 @@ class ToolChoice:
 
     def allowed(self, specs: Sequence[Spec]) -> list[Spec]:
         return [spec for spec in specs if self.most and (self.only is None or spec.name in self.only)]
+
+    def within(self, permitted: Collection[str], names: Collection[str]) -> ToolChoice:
+        """The same choice, of a model that has the tools `names`, among the permitted ones alone."""
+        only = (frozenset(names) if self.only is None else self.only) & frozenset(permitted)
+        if len(permitted) == len(names) or not self.most:
+            return self
+        return replace(self, only=only, least=min(self.least, len(only))) if only else ANSWER_ONLY
 
 
 AUTO = ToolChoice()

@@ -230,6 +230,8 @@ class Activity:
                 work.replied = work.turns
                 if all(work is not call for call in self._calls.values()):
                     work.ended, work.ok = now, status == "answered"
+            case events.PhaseChanged(phase=phase):
+                self.arbiter.what = f"phase: {phase}"
             case events.RunResumed():
                 for work in (self.arbiter, *self._lanes.values()):
                     work.requests = work.replied = 0  # earlier turns had no hints in this process

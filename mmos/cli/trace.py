@@ -30,6 +30,8 @@ def progress(event: events.Event) -> str:
             return f"  ✓ {tool} · {how_long(seconds)}"
         case events.CallFinished(tool=tool, message=message):
             return f"  ✗ {tool}: {one_line(what_came(message.content), 120)}"
+        case events.PhaseChanged(phase=phase, reason=why):
+            return f"phase: {phase}" + (f" · {one_line(why, 90)}" if why else "")
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
         case events.ModelFailed(lane=lane) if "/" not in lane:
@@ -135,6 +137,8 @@ def _rarer(event: events.Event) -> str:
             return f"kept artifact:{artifact} of {role}, {counted(len(text), 'character')}"
         case events.CancelRequested(by=by):
             return f"{one_line(by, WIDTH)} asked to cancel the run"
+        case events.PhaseChanged(phase=phase, before=before, by=by, reason=why):
+            return f"phase: {phase}" + (f" after {before}, by {by}" if before else "") + (f": {one_line(why, WIDTH)}" if why else "")
         case events.RunRated(good=good, note=text):
             return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):

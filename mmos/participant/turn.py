@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
@@ -29,6 +29,7 @@ from mmos.participant.foresight import Turns
 from mmos.participant.ladder import Again, Ladder
 from mmos.participant.models import Models, RunAsk
 from mmos.participant.recorder import LiveRecorder, next_id
+from mmos.phases import line as phase_line
 from mmos.plurals import counted
 from mmos.prompting.budget import estimate
 from mmos.prompting.compose import Plan, compose
@@ -146,7 +147,7 @@ class Turn:
 
     def _offer(self, channel: str, sight: Sight) -> Offer:
         """A role with tools gets the user's schema only after its first answer. A role without tools gets it at once."""
-        choice, format_ = (AUTO, self._format) if self._is_shaped else (self._choice(), b"")
+        choice, format_ = (AUTO, self._format) if self._is_shaped else (self._choice(channel), b"")
         return self.member.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
 
     @property
@@ -171,10 +172,17 @@ class Turn:
         """The tools of this turn."""
         return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
 
-    def _choice(self) -> ToolChoice:
+    def _choice(self, channel: str = "schema") -> ToolChoice:
+        """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
+        names = self._box.names
+        permitted = [name for name in names if self.scope.phases.permits(self.scope.view.phase, name)]
+        choice = self._consulting_first(permitted)
+        return choice if channel == "tools" else choice.within(permitted, names)
+
+    def _consulting_first(self, permitted: Collection[str]) -> ToolChoice:
         """A role that must consult first may answer only after a consultation has succeeded, or in its last turn."""
         first = self.member.first
-        if first is None:
+        if first is None or first.only is None or first.only.isdisjoint(permitted):
             return AUTO
         calls = self.scope.calls_left
         if self.scope.turns_left == 1 or calls == 0:
@@ -246,7 +254,7 @@ class Turn:
     def _tail(self) -> str:
         """What the model should know about this turn only."""
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
-        return self._templates.fill("last_turn") if last else ""
+        return self._templates.fill("last_turn") if last else phase_line(self.scope, self._box.names, self._templates)
 
     def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NoReturn
 
+from mmos.config.phases import Phases
 from mmos.context import Answer, Question, UserAnswer, UserQuestion
 from mmos.errors import ToolError
 from mmos.messages import Message, ToolCall
@@ -34,6 +35,7 @@ class Present:
     """The names of the built-in tools. Only these run in a replay."""
     final: Callable[[Scope, str], Awaitable[str]]
     """The answer that the user gets of the text that answers."""
+    phases: Phases = field(default_factory=Phases)
 
     @classmethod
     def of(

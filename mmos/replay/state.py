@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from mmos.config.phases import Phases
 from mmos.errors import NotFound
 from mmos.events import CallStarted, Entry, Event, FrameKept, LaneOpened, ModelAsked, ModelReplied
 from mmos.journal import Journal
@@ -63,6 +64,8 @@ class RunState:
     run: str
     journal: Journal
     thread: str = ""
+    phases: Phases = field(default_factory=Phases)
+    """The phases that the run would have today."""
     conversation: Conversation = field(default_factory=Conversation)
     view: RunView = field(default_factory=RunView)
     frames: dict[str, Frame] = field(default_factory=dict)
@@ -133,6 +136,7 @@ class RunState:
             lane=lane,
             role=found.role,
             depth=found.depth,
+            phases=self.phases,
         )
 
     def scope_of_call(self, call: CallStarted, limits: Limits) -> Quiet:

@@ -93,6 +93,7 @@ class Walk:
         self.options |= changes
         try:
             self._present, self.unusable = await self.present_of(self.options), ""
+            self.state.phases = self._present.phases
         except MmosError as error:
             self._present, self.unusable = None, f"the options of the run cannot be used today: {error.message}"
 

@@ -56,6 +56,7 @@ def document(view: RunView) -> dict[str, Any]:
         },
         "repairs": [{"call": repair.call, "stage": repair.stage, "what": repair.what} for repair in view.repairs],
         "warnings": list(view.warnings),
+        "phases": view.phases,
         "rehearsed": view.rehearsed,
         "data": view.data,
         "rating": rating(view.rating),

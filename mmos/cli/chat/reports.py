@@ -196,6 +196,8 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
             case events.ModelReplied() as event if event.lane in accounts:
                 why = reason(event, most=OTHER_HOSTS)
                 accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), _seconds(event)]
+            case events.PhaseChanged() as event if event.lane in accounts:
+                accounts[event.lane].lines.append(f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}")
             case events.ModelFailed() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
     return [line for top in tops for line in top.rows(0, width)]
