@@ -32,6 +32,10 @@ floors:
 test *arguments:
     scripts/test {{arguments}}
 
+# Run the tests and print which lines they leave out; takes twice as long.
+coverage *arguments:
+    scripts/test --cov --cov-report=term-missing:skip-covered {{arguments}}
+
 # Compare the rehearsal hosts with real Ollama servers; `just live --table` writes docs/live.md, too.
 live *arguments:
     scripts/live {{arguments}}
