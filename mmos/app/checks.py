@@ -25,8 +25,12 @@ TOOLS: Place = ("orchestration", "tools")
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
     """Everything that stops a run from starting. This reads files, but runs no code of the user and asks no host."""
+    return _problems(config, extra, [*references(config.orchestration.tools)])
+
+
+def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Reference]) -> list[Problem]:
     wrong, names, certain = [], [], True
-    for reference in references(config.orchestration.tools):
+    for reference in functions:
         name: str | None = reference.name
         try:
             name = reference.look(config.folder)
@@ -41,10 +45,11 @@ def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
 
 def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
     """Every tool of a run. This imports the user's functions, after all checks that need no import."""
-    _refuse(problems(config, extra))
+    functions = [*references(config.orchestration.tools)]  # packages are asked before the folder is on the path
+    _refuse(_problems(config, extra, functions))
     trust.check(config, os.environ)
     wrong, tools = [], []
-    for reference in [*references(config.orchestration.tools)]:  # packages are asked before the folder is on the path
+    for reference in functions:
         try:
             tools.append((reference.load(config.folder), _place(reference)))
         except UnusableError as error:

@@ -78,6 +78,7 @@ def _description(section: Section, file: str) -> Text:
     return Text(reader, use, dict(places), file)
 
 
+@cache
 def _built_in_folder() -> Path:
     """The folder of the built-in texts: inside the package in a wheel, beside the package in a checkout."""
     inside = _PACKAGE / "prompts"
