@@ -13,6 +13,18 @@ from tests import remade, replayed, warm
 testing.AFTERWARDS += [remade.every_request_again, replayed.every_run_again]
 
 
+LONGEST = (
+    "test_story_fresh_machine", "test_story_hostile_chat", "test_docs", "test_fleet_bench", "test_fault_bench", "test_story_disk",
+    "test_story_embedded", "test_story_mixed_faults", "test_environment", "test_kill_bench", "test_journal_texts",
+)  # fmt: skip
+"""The files that take longest. They begin first, so that no worker has one of them to itself at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     remade.begin(getattr(item, "funcargs", {}).get("tmp_path"))

@@ -35,13 +35,18 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return [*ast.walk(tree(path))]
+
+
 def functions(path: Path) -> Iterator[Function]:
-    return (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+    return (node for node in nodes(path) if isinstance(node, Function))
 
 
 def imports(path: Path) -> set[str]:
-    names = {alias.name for node in ast.walk(tree(path)) if isinstance(node, ast.Import) for alias in node.names}
-    return names | {node.module or "" for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)}
+    names = {alias.name for node in nodes(path) if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module or "" for node in nodes(path) if isinstance(node, ast.ImportFrom)}
 
 
 def body_lines(function: Function) -> int:
@@ -86,7 +91,7 @@ def test_six_arguments_at_most_go_by_place() -> None:
 
 
 def test_only_the_executor_catches_everything() -> None:
-    found = [name_of(path) for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler) and broad(node)]
+    found = [name_of(path) for path in MODULES for node in nodes(path) if isinstance(node, ast.ExceptHandler) and broad(node)]
     assert found == ["mmos/executor.py"]
 
 
