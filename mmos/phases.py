@@ -28,16 +28,17 @@ def change(scope: Scope, phase: str, reason: str, templates: Templates, by: Phas
     """
     phase, own = phase.strip().lower(), next((one for one in scope.view.phase_changes if call and one.call == call), None)
     before = own.before if own else scope.view.phase
+    following = next_phases(scope, before, templates)
+    if phase not in scope.phases:
+        raise ToolDenied(templates.fill("unknown_phase", phase=phase, next=following))
     if phase not in scope.phases.after(before):
-        text = "barred_phase" if phase in scope.phases else "unknown_phase"
-        places = {"before": before} if phase in scope.phases else {}
-        raise ToolDenied(templates.fill(text, phase=phase, **places, next=next_phases(scope, before, templates)))
+        raise ToolDenied(templates.fill("barred_phase", before=before, phase=phase, next=following))
     times = sum((one.before, one.phase) == (before, phase) and one is not own for one in scope.view.phase_changes)
     if times >= scope.limits.repeats:
         raise ToolDenied(templates.fill("repeated_phase", before=before, phase=phase, times=counted(times, "time")))
     if own is None:
         scope.record(PhaseChanged(phase, reason, by, before, scope.lane, scope.role, call))
-    return templates.fill("done_phase" if phase == DONE else "entered_phase", phase=phase)
+    return templates.fill("done_phase", phase=phase) if phase == DONE else templates.fill("entered_phase", phase=phase)
 
 
 def line(scope: Scope, tools: Collection[str], templates: Templates) -> str:
