@@ -22,7 +22,7 @@ from tests.terminal import terminal
 
 KEY, INSTRUCTION = "Header-S3cret-91011", "Answer-as-a-pirate-does"
 PATIENCE = {"connect": 2, "load": 1, "first_byte": 1, "between_chunks": 1, "total": 10}
-CHAT = ("chat", "--system", INSTRUCTION, "--timeout", "5")
+CHAT = ("chat", "--system", INSTRUCTION)
 LISTS = ("/hosts", "/models", "/roles", "/tools", "/usage", "/why", "/threads")
 PARTS, AT_ONCE = 2, 4
 SPEAKING = [Attack(attack.name, attack.path or "/api/chat", attack.send) for attack in ATTACKS.values() if attack.path in ("", "/api/chat")]
@@ -58,17 +58,17 @@ def memory(process: asyncio.subprocess.Process) -> int:
     return int(told[1])
 
 
-async def in_a_pipe(folder: Path, lines: Sequence[str]) -> tuple[str, str]:
+async def in_a_pipe(folder: Path, lines: Sequence[str], *options: str) -> tuple[str, str]:
     """What `mmos chat` writes for these lines. It takes the line that follows, in bounded memory, and leaves well."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MMOS_", "OLLAMA_", "XDG_"))}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mmos", *CHAT, cwd=folder, env={**environ, "HOME": str(folder)}, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=1 << 20
+        sys.executable, "-m", "mmos", *CHAT, *options, cwd=folder, env={**environ, "HOME": str(folder)}, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=1 << 20
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = asyncio.create_task(process.stdout.read()), b""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(100):
         process.stdin.write("".join(f"{line}\n" for line in (*lines, "/thread")).encode())
         while LAST not in err:
             line = await process.stderr.readline()
@@ -145,7 +145,7 @@ async def test_no_strange_answer_ends_the_chat(tmp_path: Path) -> None:
 
 async def test_a_liar_that_is_alone_is_named_and_the_next_line_is_served(tmp_path: Path) -> None:
     async with beside(tmp_path, SPEAKING[::19], alone=True) as liars:
-        out, err = await in_a_pipe(tmp_path, [f"@r{number} How is it?" for number in range(len(liars))])
+        out, err = await in_a_pipe(tmp_path, [f"@r{number} How is it?" for number in range(len(liars))], "--timeout", "5")
         check(out + err)
         assert out.count(SAID) + err.count("mmos: failed: ") == len(liars)
         failed = [line for line in err.splitlines() if line.startswith("mmos: failed: ")]

@@ -55,8 +55,9 @@ async def test_each_process_sees_what_was_there_before_it() -> None:
         assert sum(counted) == here.swaps == 6
 
 
+@leaping
 async def test_runs_side_by_side_share_the_swaps_and_count_each_once() -> None:
-    async with hosted(8) as (here, config):
+    async with hosted(8, steady=now) as (here, config):
         assert await swaps_of(config, "One?", "Two?", "Three?") == here.swaps > 1
 
 
