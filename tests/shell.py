@@ -16,6 +16,7 @@ import yaml
 
 from mmos.testing import Model, Stage, Turn, stage
 from tests import warm
+from tests.disks import Disk
 
 
 @dataclass
@@ -36,11 +37,15 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 async def start(
-    folder: Path, *args: str, stdin: int = asyncio.subprocess.DEVNULL, enter: Sequence[str] = (), cold: bool = False, **environ: str
+    folder: Path, *args: str, stdin: int = asyncio.subprocess.DEVNULL, disk: Disk | None = None, cold: bool = False, **environ: str
 ) -> asyncio.subprocess.Process:
-    """`mmos ARGS` in a folder. `enter`: what the command begins with. `cold`: in an interpreter of its own, whose process is the one returned."""
+    """`mmos ARGS` in a folder. `disk`: a small disk that the command sees. `cold`: in an interpreter of its own, whose process is the one returned."""
+    python = sys.executable if cold else warm.python()
+    if disk is not None and python != sys.executable:
+        environ |= {warm.INSIDE: str(disk.keeper.pid)}
+    enter = disk.enter if disk is not None and python == sys.executable else ()
     return await asyncio.create_subprocess_exec(
-        *enter, sys.executable if cold or enter else warm.python(), "-m", "mmos", *args, cwd=folder, env=environment(folder, **environ),
+        *enter, python, "-m", "mmos", *args, cwd=folder, env=environment(folder, **environ),
         stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
@@ -64,11 +69,11 @@ class Shell:
 
     folder: Path
     on: Stage
-    enter: Sequence[str] = ()
-    """What every command begins with."""
+    disk: Disk | None = None
+    """A small disk that every command sees."""
 
     async def start(self, *args: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
-        return await start(self.folder, *args, stdin=stdin, enter=self.enter)
+        return await start(self.folder, *args, stdin=stdin, disk=self.disk)
 
     async def mmos(self, *args: str, given: bytes | None = None) -> Ended:
         process = await self.start(*args, stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL)

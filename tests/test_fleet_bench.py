@@ -23,7 +23,8 @@ SHARES = {"swap_trap": 0.8, "burst": 0.95, "flexible": 0.85, "unlike": 0.25, "si
 
 @pytest.mark.parametrize("name", sorted(SHARES))
 def test_placement_beats_least_busy_and_loads_less(name: str) -> None:
-    ours, theirs = (averaged([play(TRACES[name](seed), policy)[0] for seed in (0, 1)]) for policy in ("completion_time", "least_busy"))
+    seeds = (0,) if name == "sixteen" else (0, 1)  # sixteen hosts take as long as all others together
+    ours, theirs = (averaged([play(TRACES[name](seed), policy)[0] for seed in seeds]) for policy in ("completion_time", "least_busy"))
     assert ours.lost == 0
     assert ours.mean <= SHARES[name] * theirs.mean
     assert ours.loads <= 0.7 * theirs.loads

@@ -184,7 +184,7 @@ async def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -
 async def test_a_full_disk_stops_the_batch_and_the_same_command_goes_on(tmp_path: Path) -> None:
     with disk(tmp_path / "disk") as small:
         async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", answers(50))}) as at:
-            at = replace(at, enter=small.enter)
+            at = replace(at, disk=small)
             write(tmp_path / "tasks.jsonl", *(f"Task {number}?" for number in range(40)))
             tasks, out = str(tmp_path / "tasks.jsonl"), str(tmp_path / "disk" / "out.jsonl")
             batch = ("run", "--batch", tasks, "--out", out, "-c", str(tmp_path / "orchestration.yaml"), "--state", str(tmp_path / "state"))

@@ -26,7 +26,7 @@ async def on_a_small_disk(folder: Path, *turns: Any) -> AsyncIterator[tuple[Shel
     """A shell whose state folder lies on a disk of 2 MB."""
     with disk(folder / "disk") as small:
         async with shell(folder, {"arbiter": turns, "coding": [LONG]}) as at:
-            yield replace(at, enter=small.enter), small
+            yield replace(at, disk=small), small
 
 
 def places(at: Shell) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 COLD = "MMOS_TESTS_COLD"
+INSIDE = "MMOS_TESTS_INSIDE"
+"""A variable with the id of a process: the command sees the disks that this process sees."""
 READ_AT_START = ("PYTHON", "LC_", "LANG")
 """What begins so is read by a new interpreter alone."""
 
@@ -143,6 +145,8 @@ class Request:
 
     def run(self) -> None:
         """In the child: become the command. It ends as an interpreter ends, with all that runs at its exit."""
+        if inside := self.environment.pop(INSIDE, ""):
+            _enter(inside)
         os.chdir(self.folder)
         os.umask(self.mask)
         os.environ.clear()
@@ -163,6 +167,18 @@ class Request:
             sys.argv = self.arguments
             sys.path.insert(0, str(Path(self.arguments[0]).resolve().parent))
             runpy.run_path(self.arguments[0], run_name="__main__")
+
+
+def _enter(process: str) -> None:
+    """Go into the namespaces of a process: first that of its users, which may mount, then that of its disks."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    files = [os.open(f"/proc/{process}/ns/{kind}", os.O_RDONLY) for kind in ("user", "mnt")]
+    for file in files:
+        if libc.setns(file, 0):
+            raise OSError(ctypes.get_errno(), "setns")
+        os.close(file)
 
 
 def _literal(text: str) -> Any:
