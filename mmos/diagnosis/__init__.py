@@ -1,0 +1,1 @@
+"""Reads logs of failed commands: what matters in them, without any model (pure functions)."""

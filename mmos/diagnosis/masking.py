@@ -1,0 +1,80 @@
+"""Masks secrets in the text of a log, so that no model and no journal sees them."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "[masked]"
+
+_FORMATS = re.compile(
+    r"""
+    (?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}                       # GitHub
+    | gl(?:pat|rt|dt|ptt|cbt|ft|soat|imt)-[\w-]{20,}                 # GitLab
+    | xox[abeoprs]-[\w-]{10,} | xapp-[\w-]{10,}                      # Slack
+    | (?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}(?![0-9A-Za-z])     # AWS
+    | AIza[\w-]{35} | ya29\.[\w-]{20,}                               # Google
+    | (?<![A-Za-z0-9])sk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[\w-]{20,}       # OpenAI, Anthropic and others
+    | (?<![A-Za-z0-9])(?:[srp]k|whsec)_(?:live|test)_[A-Za-z0-9]{16,}        # Stripe
+    | (?<![A-Za-z0-9])(?:hf|gsk|r8|npm|nvapi|xai|pplx)[_-][A-Za-z0-9]{30,}   # Hugging Face, Groq, Replicate, npm, NVIDIA, xAI, Perplexity
+    | pypi-[\w-]{16,} | SG\.[\w-]{16,}\.[\w-]{16,} | dckr_(?:pat|oat)_[\w-]{20,}     # PyPI, SendGrid, Docker
+    | (?:dop|doo|dor)_v1_[0-9a-f]{32,} | hv[sb]\.[\w-]{20,} | tskey-[\w-]{16,}       # DigitalOcean, Vault, Tailscale
+    | shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32} | lin_api_[A-Za-z0-9]{30,}          # Shopify, Linear
+    | AGE-SECRET-KEY-1[0-9A-Z]{50,}
+    | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*                                # JSON web tokens
+    | (?<=hooks\.slack\.com/services/)[\w/-]{16,} | (?<=/api/webhooks/)\d{8,}/[\w-]{20,}
+    """,
+    re.VERBOSE,
+)
+_KEY_BLOCK = re.compile(
+    r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+)
+_KEY_LINE = re.compile(r"(?m)^(\s*)(?=[^\n]*[a-z])(?=[^\n]*[A-Z])(?=[^\n]*\d)[A-Za-z0-9+/]{60,76}={0,2}$")
+"""A line of a private key whose first line was not selected. The digest of a file has no capital letters."""
+_USER_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):([^\s/@\"'<>]{1,400})@")
+_TOKEN_IN_URL = re.compile(r"(?<=://)[A-Za-z0-9_.~-]{20,400}(?=@)")
+_HEADER = re.compile(
+    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token|digest|negotiate|apikey)?\s*)(?!\*|\[masked)[^\s\"',;]{4,}"
+)
+_BEARER = re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"']*[\d._~+/-])[\w.~+/=-]{12,}")
+_COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*)(?=[^\n]*=)[^\n\"]{4,}")
+_CURL_USER = re.compile(r"(?<=\s)((?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:)[^\s\"']{2,}")
+_PLACEHOLDER = r"(?!\*{2,}|\[masked|[\"']?(?:null|none|nil|true|false|undefined|required|optional|empty|redacted|hidden)\b|\$|%|<|\{\{|process\.env|os\.|secrets\.)"
+_NAMES = r"passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|account[_-]?key|credentials?"
+_ASSIGNED = re.compile(
+    rf"(?i)(?<!unexpected )(?<!invalid )(?<!illegal )(?<!unknown )(?<!missing )((?:{_NAMES})(?![a-z])(?:[_.-]\w{{1,30}})?)"
+    rf"(\\?[\"']?\s{{0,4}}(?:=>|:=|=|:)\s{{0,4}}){_PLACEHOLDER}(\\?[\"'][^\"'\n]{{1,400}}\\?[\"']|[^\s\"',;&)}}\]]{{3,400}})"
+)
+_FLAG = re.compile(rf"(?i)((?<=\s)--?[\w-]{{0,30}}(?:{_NAMES})\s+){_PLACEHOLDER}(?!-)([^\s\"']{{3,}}|[\"'][^\"'\n]{{1,400}}[\"'])")
+_SURE_NAME = re.compile(r"(?i)passw|passphrase|pwd|secret")
+
+
+def mask(text: str) -> str:
+    """The text with every secret that has a known form, or a telling name before it, replaced."""
+    text = _KEY_BLOCK.sub(rf"\1{MASK}\3", text)
+    text = _KEY_LINE.sub(rf"\1{MASK}", text)
+    text = _FORMATS.sub(MASK, text)
+    if "://" in text:
+        text = _TOKEN_IN_URL.sub(MASK, _USER_IN_URL.sub(rf"\1:{MASK}@", text))
+    text = _HEADER.sub(rf"\1{MASK}", text)
+    text = _BEARER.sub(rf"\1{MASK}", text)
+    text = _COOKIE.sub(rf"\1{MASK}", text)
+    text = _CURL_USER.sub(rf"\1{MASK}", text)
+    text = _FLAG.sub(rf"\1{MASK}", text)
+    return _ASSIGNED.sub(_assigned, text)
+
+
+def _assigned(found: re.Match[str]) -> str:
+    name, between, value = found.groups()
+    return f"{name}{between}{MASK}" if _secret(name, between, value) else found[0]
+
+
+def _secret(name: str, between: str, value: str) -> bool:
+    """Whether the value is one, and not a word of a sentence such as `token: expected`."""
+    sure = _SURE_NAME.match(name) is not None
+    bare = value.strip("\"'\\")
+    if "=" in between or "'" in between or '"' in between:
+        return len(bare) >= 3 and (sure or not bare.isdigit()) and not bare.startswith(("(", "[", "="))
+    if value != bare:
+        return len(bare) >= 3 and " " not in bare and any(letter.isdigit() for letter in bare)
+    varied = any(letter.isdigit() for letter in bare) and any(letter.isalpha() for letter in bare)
+    return varied and len(bare) >= (6 if sure else 12) and "(" not in bare
