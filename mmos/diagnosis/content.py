@@ -1,0 +1,33 @@
+"""Finds a tool call that stands in the text of a reply, although the list of its calls is empty."""
+
+from __future__ import annotations
+
+from mmos.diagnosis.signs import Finding, Sign, Text
+
+_WRITTEN = (
+    r"\{ ?'(name|tool|function|tool_name|action)' ?: ?'[\w.:/-]{1,80}' ?, ?'(arguments|parameters|args|input|tool_input|params|action_input)' ?:"
+    r"|\{ ?'(arguments|parameters|args)' ?: ?\{[^\n]{0,400}\} ?, ?'name' ?: ?'"
+    r"|\{ ?'type' ?: ?'function' ?, ?'(name|function)' ?:"
+    r"|<tool_?calls?>|<\|tool_?calls?(_begin)?\|?>|\[tool_calls\]|<function(_call|=)|<\|python_tag\|>|<invoke\b|```tool_(call|code)"
+)
+"""A call as models write it in text."""
+_EMPTY = (
+    r"tool_?calls?'?\)? ?(:|=|is|are|was|==|->) ?'?(\[ ?\]|null|none|nil|undefined|empty|missing)"
+    r"|(no|without|empty) '?(structured |native |parsed )?(message\.)?tool_?calls?"
+    r"|tool_?calls? (field |array |list |property )?(is |was |stays |remains )?(empty|missing|absent|null|none|not (set|present|populated|filled|detected))"
+)
+_AS_TEXT = (
+    r"(as|in|into|inside|within) (the )?(plain |raw |normal |regular |message )?(text|content|chat|string|markdown|response|reply|answer|body|message)"
+    r"|instead of (calling|executing|invoking|running|using)|not (being )?(executed|invoked|parsed|triggered)|(just|only) (prints|outputs|writes|shows|returns)|content'?\s?[:=]"
+)
+_SIGNS = (
+    Sign("TOOL_CALL_IN_CONTENT", (_EMPTY,), beside=_WRITTEN, confidence=0.92),
+    Sign("TOOL_CALL_IN_CONTENT", (_WRITTEN,), beside=_AS_TEXT, unless=r"tool_calls' ?: ?\[ ?\{", confidence=0.8, anywhere=False),
+)
+_ALONE = Sign("TOOL_CALL_IN_CONTENT", (rf"^\W{{0,12}}({_WRITTEN})",), unless=r"'role' ?: ?'tool'|tool_calls' ?: ?\[ ?\{", confidence=0.7)
+"""A line that is a call, where an answer was expected."""
+
+
+def in_content(text: Text) -> Finding | None:
+    signs = (*_SIGNS, _ALONE) if text.short else _SIGNS
+    return next((found for sign in signs if (found := text.find(sign))), None)
