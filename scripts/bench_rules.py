@@ -18,7 +18,6 @@ from mmos.diagnosis.reader import select
 from mmos.diagnosis.rules import judge
 from mmos.diagnosis.verdict import Verdict
 
-
 OUTCOMES = ("right", "wrong", "null")
 
 
