@@ -12,7 +12,7 @@ from mmos.diagnosis.signs import Finding, Sign, Text
 _REFUSED = Sign(
     "SERVER_NOT_RUNNING",
     (
-        r"connection ?refused|connectionrefused|actively refused|connect call failed|winerror 10061",
+        r"connection ?refused|econnrefused|actively refused|connect call failed|winerror 10061",
         r"all connection attempts failed|nothing (listens|is listening)",
         r"(could not|couldn't|cannot|can't|unable to|failed to) (connect to|reach) (a running |the )?ollama",
         r"ollama[^\n]{0,20} (is |was )?(not|n't) (running|reachable|responding|started)",
@@ -20,7 +20,6 @@ _REFUSED = Sign(
         r"(server|ollama|lm studio) is (offline|down|unreachable)\b",
     ),
     confidence=0.85,
-    anywhere=False,
 )
 _NO_CONNECTION = Sign(
     "SERVER_NOT_RUNNING",
@@ -32,7 +31,6 @@ _NO_CONNECTION = Sign(
     beside=MODEL_HOST,
     unless=r"timed? ?out|timeout|name or service not known|enotfound|no such host|certificate|ssl",
     confidence=0.72,
-    anywhere=False,
 )
 """A connection that failed, without a word that says why."""
 
@@ -75,7 +73,9 @@ def refused(text: Text) -> Finding | None:
 def _place(host: str, text: Text) -> tuple[str, float, str]:
     """What the address says about the server, how surely, and the pattern of the line that shows it. Empty: nothing."""
     if _is_loopback(host):
-        return ("LOCALHOST_INSIDE_CONTAINER", 0.85, _CONTAINER) if text.has(_CONTAINER) else ("", 0.0, "")
+        if text.has(_CONTAINER):
+            return "LOCALHOST_INSIDE_CONTAINER", 0.85, _CONTAINER
+        return ("BOUND_TO_LOCALHOST_ONLY", 0.65, _ELSEWHERE) if text.has(_ELSEWHERE) else ("", 0.0, "")
     if text.has(_OWN_MACHINE):
         return "BOUND_TO_LOCALHOST_ONLY", 0.9, _OWN_MACHINE
     if host in _GATEWAYS or _is_bridge(host):
@@ -88,8 +88,8 @@ def _place(host: str, text: Text) -> tuple[str, float, str]:
 
 
 def _address(lines: tuple[Line, ...], text: Text) -> tuple[str, str]:
-    """The host and the address in the lines, else in the log if it is short. Empty: none."""
-    for part in (*(line.text.lower().replace('"', "'") for line in lines), text.folded if text.short else ""):
+    """The host and the address in the lines, else in the log. Empty: none."""
+    for part in (*(line.text.lower().replace('"', "'") for line in lines), text.folded):
         match = _ADDRESS.search(part)
         if match:
             return match["host"], f"{match['host']}:{match['port']}"

@@ -16,18 +16,19 @@ _EMPTY = (
     r"|(no|without|empty) '?(structured |native |parsed )?(message\.)?tool_?calls?"
     r"|tool_?calls? (field |array |list |property )?(is |was |stays |remains )?(empty|missing|absent|null|none|not (set|present|populated|filled|detected))"
 )
+_REAL = r"tool_calls' ?: ?\[ ?\{"
+"""A call that the server did find."""
 _AS_TEXT = (
     r"(as|in|into|inside|within) (the )?(plain |raw |normal |regular |message )?(text|content|chat|string|markdown|response|reply|answer|body|message)"
     r"|instead of (calling|executing|invoking|running|using)|not (being )?(executed|invoked|parsed|triggered)|(just|only) (prints|outputs|writes|shows|returns)|content'?\s?[:=]"
 )
 _SIGNS = (
     Sign("TOOL_CALL_IN_CONTENT", (_EMPTY,), beside=_WRITTEN, confidence=0.92),
-    Sign("TOOL_CALL_IN_CONTENT", (_WRITTEN,), beside=_AS_TEXT, unless=r"tool_calls' ?: ?\[ ?\{", confidence=0.8, anywhere=False),
-)
-_ALONE = Sign("TOOL_CALL_IN_CONTENT", (rf"^\W{{0,12}}({_WRITTEN})",), unless=r"'role' ?: ?'tool'|tool_calls' ?: ?\[ ?\{", confidence=0.7)
-"""A line that is a call, where an answer was expected."""
+    Sign("TOOL_CALL_IN_CONTENT", (_WRITTEN,), beside=_AS_TEXT, unless=_REAL, confidence=0.8),
+    # A line that is a call, where an answer was expected.
+    Sign("TOOL_CALL_IN_CONTENT", (rf"^\W{{0,12}}({_WRITTEN})",), unless=rf"'role' ?: ?'tool'|{_REAL}", confidence=0.7),
+)  # fmt: skip
 
 
 def in_content(text: Text) -> Finding | None:
-    signs = (*_SIGNS, _ALONE) if text.short else _SIGNS
-    return next((found for sign in signs if (found := text.find(sign))), None)
+    return next((found for sign in _SIGNS if (found := text.find(sign))), None)

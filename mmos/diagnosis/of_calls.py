@@ -92,7 +92,7 @@ VALIDATED = (
             r"(?P<path_argument>[\w.\[\]-]{1,60}) is missing(; it takes|$)",
             r"field required",
             r"missing \d+ required (positional|keyword-only) arguments?",
-            r"value_error\.missing|type=missing\b|'received': 'undefined'|received undefined",
+            r"value_error\.missing|type=missing\b|'received' ?: ?'undefined'|received undefined",
             rf"missing {_THING}s?\b",
         ),
         beside=_OF_A_CALL,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from mmos.diagnosis.signs import Sign
 
+_SURE = 0.75
+"""A command may say such words on its way, and fail for another reason."""
+
 COMMANDS = (
-    Sign("DISK_FULL", (r"no space left on device", r"\benospc\b", r"disk quota exceeded", r"not enough (free )?(disk )?space\b", r"there is not enough space on the disk"), anywhere=False),
+    Sign("DISK_FULL", (r"no space left on device", r"\benospc\b", r"disk quota exceeded", r"not enough (free )?(disk )?space\b", r"there is not enough space on the disk"), confidence=_SURE),
     Sign(
         "PORT_IN_USE",
         (
@@ -14,7 +17,7 @@ COMMANDS = (
             r"bind for [\d.]+:(?P<docker_port>\d{2,5}) failed: port is already allocated",
             r"address already in use|eaddrinuse|only one usage of each socket address",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
     Sign(
         "OUT_OF_MEMORY_KILLED",
@@ -24,9 +27,9 @@ COMMANDS = (
             r"cannot allocate memory|^memoryerror\b|virtual memory exhausted|llvm error: out of memory",
             r"fatal error: killed signal terminated program",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
-    Sign("MERGE_CONFLICT", (r"conflict \((content|add/add|modify/delete|rename)", r"automatic merge failed", r"fix conflicts and then commit", r"could not apply [0-9a-f]{7,}"), anywhere=False),
+    Sign("MERGE_CONFLICT", (r"conflict \((content|add/add|modify/delete|rename)", r"automatic merge failed", r"fix conflicts and then commit", r"could not apply [0-9a-f]{7,}"), confidence=_SURE),
     Sign(
         "NAME_NOT_RESOLVED",
         (
@@ -36,14 +39,14 @@ COMMANDS = (
             r"could not translate host name '(?P<postgres_name>[\w.-]{1,100})'",
             r"temporary failure in name resolution|name or service not known|nodename nor servname provided|unknownhostexception",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
     Sign(
         "CERTIFICATE_INVALID",
         (r"certificate[_ ](verify[_ ]failed|has expired|is not (yet )?(valid|trusted)|signed by unknown authority)", r"unable to get local issuer certificate", r"self[- ]signed certificate", r"\bx509: ", r"ssl certificate problem", r"pkix path building failed"),
-        anywhere=False,
+        confidence=_SURE,
     ),
-    Sign("NETWORK_UNREACHABLE", (r"network is unreachable", r"no route to host", r"\behostunreach\b", r"\benetunreach\b"), anywhere=False),
+    Sign("NETWORK_UNREACHABLE", (r"network is unreachable", r"no route to host", r"\behostunreach\b", r"\benetunreach\b"), confidence=_SURE),
     Sign(
         "COMMAND_NOT_FOUND",
         (
@@ -52,7 +55,7 @@ COMMANDS = (
             r"'?(?P<go_name>[\w./-]{1,80})'?: executable file not found in \$path",
             r"command not found: (?P<zsh_name>[\w.-]{1,60})",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
     Sign(
         "DEPENDENCY_UNRESOLVED",
@@ -65,7 +68,7 @@ COMMANDS = (
             r"cannot find module providing package|unknown revision ",
             r"lockfile[^\n]{0,40}(out of date|needs to be updated|not up to date)|err_pnpm_outdated_lockfile",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
     Sign(
         "IMPORT_ERROR",
@@ -75,9 +78,9 @@ COMMANDS = (
             r"cannot find module '(?P<node_name>[\w@./-]{1,120})'",
             r"error while loading shared libraries: (?P<shared_name>[\w.+-]{1,80})|noclassdeffounderror: (?P<class_name>[\w./$]{1,120})",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
-    Sign("SYNTAX_ERROR", (r"^\W*(e {2,})?(syntaxerror|indentationerror|taberror): ", r"syntax error near unexpected token", r"error: syntax error"), anywhere=False),
+    Sign("SYNTAX_ERROR", (r"^\W*(e {2,})?(syntaxerror|indentationerror|taberror): ", r"syntax error near unexpected token", r"error: syntax error"), confidence=_SURE),
     Sign(
         "COMPILE_ERROR",
         (
@@ -86,9 +89,10 @@ COMMANDS = (
             r"undefined reference to|linker command failed|ld returned 1 exit status",
             r"\.java:\d+: error:|\.java:\[\d+,\d+\]|\[error\] compilation failure|could not compile '",
         ),
-        anywhere=False,
+        unless=r"^test result: failed|--- fail: |^\W*=+ [^\n]*\d+ failed",
+        confidence=_SURE,
     ),
-    Sign("PERMISSION_DENIED", (r"permission denied(?! \(publickey)", r"\beacces\b", r"operation not permitted", r"access is denied"), anywhere=False),
+    Sign("PERMISSION_DENIED", (r"permission denied(?! \(publickey)", r"\beacces\b", r"operation not permitted", r"access is denied"), confidence=_SURE),
     Sign(
         "TEST_FAILED",
         (
@@ -99,7 +103,7 @@ COMMANDS = (
             r"tests run: \d+, failures: [1-9]",
             r"^\W{0,4}e? *assertionerror\b",
         ),
-        anywhere=False,
+        confidence=_SURE,
     ),
 )  # fmt: skip
 """The exact ones first: a test that fails because the disk is full says both."""

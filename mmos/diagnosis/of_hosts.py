@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmos.diagnosis.signs import Sign
 
-MODEL_HOST = r"ollama|lm ?studio|llama[._ -]?(cpp|server|runner|index)|vllm|\b1143\d\b|:1234\b|/v1/(chat|completions|models|embeddings|messages)|/api/(chat|generate|tags|embed|embeddings|show|pull|ps)\b|litellm|openai|\bllm\b|langchain|gguf"
+MODEL_HOST = r"ollama|lm ?studio|llama[._ -]?(cpp|server|runner|index|model)|ggml|vllm|\b1143\d\b|:1234\b|/v1/(chat|completions|models|embeddings|messages)|/api/(chat|generate|tags|embed|embeddings|show|pull|ps)\b|litellm|openai|\bllm\b|langchain|gguf"
 """Words that show that a server of models is spoken of."""
 _SIZE = r"[\d.]+ ?[kmgt]i?b"
 _NOT = r"((is|was|are|were|does|do|did|has|have|been|be|could|can) ?)?(not|n't)"
@@ -93,7 +93,6 @@ MEMORY = (
         ),
         beside=MODEL_HOST,
         confidence=0.85,
-        anywhere=False,
     ),
 )  # fmt: skip
 
@@ -171,9 +170,8 @@ ACCOUNT = (
             r"(monthly|weekly|daily|usage|spending|budget)( usage)? limit( has been| was| is)? ?(reached|exceeded|hit)|budget has been exceeded",
         ),
         confidence=0.92,
-        anywhere=False,
     ),
-    Sign("QUOTA_EXCEEDED", (_STATUS + rf"402({_OTHER})",), beside=MODEL_HOST + r"|error|plan|account", confidence=0.8, anywhere=False),
+    Sign("QUOTA_EXCEEDED", (_STATUS + rf"402({_OTHER})",), beside=MODEL_HOST + r"|error|plan|account", confidence=0.8),
     Sign(
         "RATE_LIMITED",
         (
@@ -183,9 +181,8 @@ ACCOUNT = (
             r"\bthrottl(ed|ing)(exception)?\b[^\n]{0,40}(request|rate)",
             r"limit[^\n]{0,40}(requests|tokens) per (minute|min|second|day|hour)",
         ),
-        anywhere=False,
     ),
-    Sign("RATE_LIMITED", (_STATUS + rf"429({_OTHER})",), confidence=0.85, anywhere=False),
+    Sign("RATE_LIMITED", (_STATUS + rf"429({_OTHER})",), confidence=0.85),
 )  # fmt: skip
 
 NAMES = (
@@ -224,26 +221,35 @@ DOORS = (
         beside=MODEL_HOST + r"|\bapi\b|http|\b40[13]\b|\bkey\b|bearer",
         unless=r"could not read username|permission denied \(publickey",
         confidence=0.88,
-        anywhere=False,
     ),
-    Sign("UNAUTHORIZED", (_STATUS + rf"40[13]({_OTHER})",), beside=MODEL_HOST + r"|error|\bkey\b|token", confidence=0.78, anywhere=False),
+    Sign("UNAUTHORIZED", (_STATUS + rf"40[13]({_OTHER})",), beside=MODEL_HOST + r"|error|\bkey\b|token", confidence=0.78),
 )  # fmt: skip
 
 REQUESTS = (
     Sign(
         "BAD_REQUEST",
         (
-            r"invalid_request_error|badrequesterror|\bbad[ _]request\b",
-            r"(messages|model|prompt|input|request body|content|role)'? (is|are|field)( a)? ?required|missing request body",
-            r"cannot unmarshal|unprocessable (entity|content)|unsupported type: |invalid duration",
-            r"option '\w+' must be of type|invalid option|invalid (format|json schema|role|message|image)\b",
-            r"(unknown|unsupported|unrecognized) (parameter|request argument|value)|invalid (request|json|body|payload|parameter)\b",
-            r"request (body|entity) too large|does not support (thinking|images?|vision|embed|chat|generate)|multimodal data provided",
+            r"invalid_request_error",
+            r"(messages|model) is required|missing request body",
+            r"cannot unmarshal[^\n]{0,40} into go struct field (chat|generate|embed|show|create|pull)\w*request",
+            r"option '\w+' must be of type|invalid option provided: ",
+            r"does not support (thinking|images?|vision|embeddings?|chat|generate)|multimodal data provided",
         ),
-        beside=MODEL_HOST + r"|\b4(00|13|22)\b|invalid_request|'error'|'detail'|\bmodel\b",
-        confidence=0.8,
-        anywhere=False,
+        confidence=0.88,
     ),
-    Sign("BAD_REQUEST", (_STATUS + rf"(400|422)({_OTHER})",), beside=MODEL_HOST, confidence=0.75, anywhere=False),
-    Sign("SERVER_BUSY", (_STATUS + rf"(503|529)({_OTHER})", r"service unavailable", r"'loading model'"), beside=MODEL_HOST, confidence=0.7, anywhere=False),
+    Sign(
+        "BAD_REQUEST",
+        (
+            r"badrequesterror|\bbad[ _]request\b",
+            r"(prompt|input|request body|content|role)'? (is|are|field)( a)? ?required",
+            r"cannot unmarshal|unprocessable (entity|content)|unsupported type: |invalid duration",
+            r"invalid (format|json schema|role|message|image)\b",
+            r"(unknown|unsupported|unrecognized) (parameter|request argument|value)|invalid (request|json|body|payload|parameter)\b",
+            r"request (body|entity) too large",
+        ),
+        beside=MODEL_HOST + r"|\b4(00|13|22)\b",
+        confidence=0.8,
+    ),
+    Sign("BAD_REQUEST", (_STATUS + rf"(400|422)({_OTHER})",), beside=MODEL_HOST, confidence=0.75),
+    Sign("SERVER_BUSY", (_STATUS + rf"(503|529)({_OTHER})", r"service unavailable", r"'loading model'"), beside=MODEL_HOST, confidence=0.7),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from mmos.diagnosis import knowledge
@@ -15,27 +16,27 @@ from mmos.diagnosis.signs import Finding, Sign, Text
 from mmos.diagnosis.verdict import Verdict
 
 MOST_EVIDENCE = 5
+_SHORT = 400
+"""A log of so few lines is about one thing, and any of them may show the failure. In a longer one, much is said beside it."""
+_NEAR = 4
+"""Lines before and after a likely one that a rule looks at in a long log."""
+_MOST = 50_000
+_GUESS = 0.3
 
 Rule = Callable[[Text], Finding | None]
 
 
-def any_of(signs: Iterable[Sign]) -> Rule:
-    """The first of the signs that the log has."""
+def any_of(*groups: Iterable[Sign]) -> Rule:
+    """The first of the signs that a text has."""
+    signs = [sign for group in groups for sign in group]
     return lambda text: next((found for sign in signs if (found := text.find(sign))), None)
 
 
 RULES: tuple[Rule, ...] = (
     any_of(CHECKED),  # the verdict of a checker quotes the call, which may speak of anything
-    any_of(SPOKEN),
-    any_of(VALIDATED),
-    any_of(LOADING),
-    any_of(MEMORY),
-    any_of(DISCOVERY),
-    any_of(BUSY),
-    any_of(WINDOW),
-    any_of(ACCOUNT),
-    any_of(NAMES),
-    any_of(DOORS),
+    any_of(SPOKEN, VALIDATED),
+    any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW),
+    any_of(ACCOUNT, NAMES, DOORS),
     refused,
     in_content,
     any_of(REQUESTS),
@@ -43,21 +44,61 @@ RULES: tuple[Rule, ...] = (
 )
 """The first rule that finds something counts: what is exact stands before what is general, and a cause before what follows from it."""
 
+_OF_A_SERVER: tuple[Rule, ...] = (any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW),)
+_SERVER_LOG = r"level=(info|warn|error|debug) source=\w+\.go|^\[gin\] |llama_model_loader:"
+"""Lines of the log of an Ollama server. It says what is wrong without the words of a failure."""
+
+_MESSENGER = re.compile(
+    r"exit(ed)?( with)?( (code|status))?:? -?\d+|error code:? \d+\s*$|^make(\[\d+\])?: \*\*\*|elifecycle|returned non-zero exit|command failed|^\W*errors?:?\W*$"
+    r"|process completed with|failed with errors?\W*$",
+    re.IGNORECASE,
+)
+"""A line that says that something failed, and not what."""
+_LEAD = re.compile(r"^(\S*\d\d:\d\d:\d\d\S*\s+|##\[error\]\s*|\[?(error|fatal)\]?:?\s+|e\s{2,}|error\s*[-:]\s*)+", re.IGNORECASE)
+_LONGEST = 300
+
 
 def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     """`log` has the lines that the rules may look at: the whole log, or the largest selection of it that is at hand."""
-    text = Text(log, selection.best)
-    found = next((found for rule in RULES if (found := rule(text))), None)
+    found = _found(Text(log if len(log) <= _SHORT else _near(log, selection.best)), RULES)
+    if found is None and len(log) > _SHORT:
+        found = _found_in_server_log(log)
     if found is None:
-        return Verdict(None, None, tuple(selection.best[:MOST_EVIDENCE]), "", 0.0)
-    evidence = found.lines[:MOST_EVIDENCE]
-    names = named(found)
+        return _guess(selection.best)
+    names = _names(found)
     return Verdict(
-        found.category, knowledge.cause(found.category, **names), evidence, knowledge.cure(found.category, **names), found.confidence
+        found.category,
+        knowledge.cause(found.category, **names),
+        found.lines[:MOST_EVIDENCE],
+        knowledge.cure(found.category, **names),
+        found.confidence,
     )
 
 
-def named(found: Finding) -> dict[str, str]:
+def _found(text: Text, rules: Iterable[Rule]) -> Finding | None:
+    return next((found for rule in rules if (found := rule(text))), None)
+
+
+def _found_in_server_log(log: Sequence[Line]) -> Finding | None:
+    text = Text(log[-_MOST:])
+    return _found(text, _OF_A_SERVER) if text.has(_SERVER_LOG) else None
+
+
+def _near(log: Sequence[Line], likely: Iterable[Line]) -> list[Line]:
+    """The lines near those that most likely name the cause."""
+    numbers = {line.number + step for line in likely for step in range(-_NEAR, _NEAR + 1)}
+    return [line for line in log if line.number in numbers]
+
+
+def _guess(best: Sequence[Line]) -> Verdict:
+    """No rule knows the failure: the likeliest lines, and the first that says more than that something failed."""
+    telling = [line for line in best if not _MESSENGER.search(line.text)]
+    evidence = tuple((telling or best)[:MOST_EVIDENCE])
+    sentence = next((text for line in telling if len((text := _LEAD.sub("", line.text.strip())).split()) > 2), None)
+    return Verdict(None, sentence and sentence[:_LONGEST], evidence, "", _GUESS if sentence else 0.0)
+
+
+def _names(found: Finding) -> dict[str, str]:
     """The names for the texts of the knowledge: a group `other_tool` is a `tool`."""
     names = {name.rpartition("_")[2]: value for name, value in found.names.items()}
     if "need" in names:

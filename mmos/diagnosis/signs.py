@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from mmos.diagnosis.log import Line
+from mmos.diagnosis.masking import mask
 
 _QUOTES = str.maketrans({'"': "'", "`": "'", "‘": "'", "’": "'", "“": "'", "”": "'", "´": "'"})
 _ESCAPES = re.compile(r"\\+(?:([nrt])(?![a-z]:)|')")
 _LONGEST = 2000
 """Characters of a line that are searched. The message stands at its beginning, and a hostile line may be long."""
-_SHORT = 400
-"""A log of so few lines is about one thing, so that any of them may show the failure."""
-_NEAR = 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class Sign:
     unless: str = ""
     """What must not stand in the log."""
     confidence: float = 0.9
-    anywhere: bool = True
-    """Whether it counts on each line of a long log, or only near those that most likely name the cause."""
 
     @cached_property
     def search(self) -> re.Pattern[str]:
@@ -51,56 +48,39 @@ class Finding(NamedTuple):
 class Text:
     """The lines of a log as one text in lower case."""
 
-    def __init__(self, lines: Sequence[Line], likely: Iterable[Line] = ()) -> None:
-        self.lines = lines
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
         plain = [_plain(line.text) for line in lines]
         self.folded = "\n".join(plain)
-        self._starts = [0]
-        for text in plain:
-            self._starts.append(self._starts[-1] + len(text) + 1)
-        self._likely = {line.number + step for line in likely for step in range(-_NEAR, _NEAR + 1)}
-
-    @property
-    def short(self) -> bool:
-        return len(self.lines) <= _SHORT
+        self._starts = list(accumulate((len(text) + 1 for text in plain), initial=0))
 
     def has(self, pattern: str) -> re.Match[str] | None:
         return re.search(pattern, self.folded, re.MULTILINE)
 
     def line_at(self, place: int) -> Line:
-        return self.lines[bisect_right(self._starts, place) - 1]
-
-    def spanned(self, match: re.Match[str]) -> tuple[Line, ...]:
-        """The lines of a match."""
-        first = bisect_right(self._starts, match.start()) - 1
-        last = bisect_right(self._starts, max(match.start(), match.end() - 1)) - 1
-        return tuple(self.lines[first : last + 1])
-
-    def is_likely(self, line: Line) -> bool:
-        return self.short or line.number in self._likely
-
-    def original(self, match: re.Match[str], name: str) -> str:
-        """A named part of a match as the log has it, not in lower case."""
-        start, end = match.span(name)
-        line = self.line_at(start)
-        at = line.text.lower().find(self.folded[start:end])
-        return line.text[at : at + end - start] if at >= 0 else self.folded[start:end]
+        return self._lines[bisect_right(self._starts, place) - 1]
 
     def find(self, sign: Sign) -> Finding | None:
-        if (sign.unless and self.has(sign.unless)) or (sign.beside and not self.has(sign.beside)):
+        match = sign.search.search(self.folded)
+        if match is None or (sign.unless and self.has(sign.unless)):
             return None
-        for match in sign.search.finditer(self.folded):
-            lines = self.spanned(match)
-            if sign.anywhere or any(map(self.is_likely, lines)):
-                names = {name: self.original(match, name) for name, part in match.groupdict().items() if part}
-                return Finding(sign.category, self._with_neighbour(sign, lines), names, sign.confidence)
-        return None
+        beside = self.has(sign.beside) if sign.beside else match
+        if beside is None:
+            return None
+        names = {name: self._original(match, name) for name, part in match.groupdict().items() if part}
+        return Finding(sign.category, tuple(sorted({self.line_at(match.start()), self.line_at(beside.start())})), names, sign.confidence)
 
-    def _with_neighbour(self, sign: Sign, lines: tuple[Line, ...]) -> tuple[Line, ...]:
-        """The lines of the sign, and the line with what must stand beside it."""
-        beside = self.has(sign.beside) if sign.beside else None
-        other = self.line_at(beside.start()) if beside else lines[0]
-        return lines if other in lines else tuple(sorted((*lines, other)))
+    def _original(self, match: re.Match[str], name: str) -> str:
+        """A named part of a match as the log has it, not in lower case."""
+        start, end = match.span(name)
+        text = self.line_at(start).text
+        at = text.lower().find(self.folded[start:end])
+        return text[at : at + end - start] if at >= 0 else self.folded[start:end]
+
+
+def lines_of(log: str) -> list[Line]:
+    """The lines of a small log."""
+    return [Line(number, mask(text)) for number, text in enumerate(log.splitlines(), 1)]
 
 
 def _plain(text: str) -> str:

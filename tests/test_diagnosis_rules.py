@@ -1,0 +1,257 @@
+"""The rules that recognize known failures in logs: each category in several wordings, and texts that only look like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmos.diagnosis.knowledge import FAILURES
+from mmos.diagnosis.reader import select
+from mmos.diagnosis.rules import judge
+from mmos.diagnosis.signs import lines_of
+from mmos.diagnosis.verdict import Verdict
+
+KNOWN: dict[str, tuple[str, ...]] = {
+    "SERVER_NOT_RUNNING": (
+        "Error: could not connect to ollama app, is it running?",
+        "httpx.ConnectError: [Errno 61] Connection refused\nurl: http://localhost:11434/api/chat",
+        "Post \"http://127.0.0.1:11434/api/generate\": dial tcp 127.0.0.1:11434: connect: connection refused",
+        "java.net.ConnectException: Connection refused: localhost/127.0.0.1:11434\n\tat okhttp3.internal.connection",
+        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='localhost', port=1234): Max retries exceeded with url: /v1/chat/completions (Caused by NewConnectionError('[WinError 10061] No connection could be made because the target machine actively refused it'))",
+        "aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host localhost:11434 ssl:default [Connect call failed ('127.0.0.1', 11434)]",
+        "litellm.APIConnectionError: OllamaException - [Errno 111] Connection refused",
+        "curl: (7) Failed to connect to localhost port 11434 after 0 ms: Couldn't connect to server",
+        "ConnectionError: Failed to connect to Ollama. Please check that Ollama is downloaded, running and accessible.",
+    ),
+    "BOUND_TO_LOCALHOST_ONLY": (
+        "dial tcp 192.168.178.20:11434: connect: connection refused",
+        "Error: connect ECONNREFUSED 172.17.0.1:11434\n  at TCPConnectWrap (inside the container)",
+        "HTTPConnectionPool(host='host.docker.internal', port=11434): Max retries exceeded with url: /api/tags (Caused by NewConnectionError('Connection refused'))",
+        "msg=\"Listening on 127.0.0.1:11434 (version 0.12.3)\"\nclient gpu-box: connect to 10.0.0.7:11434 failed: Connection refused",
+        "curl http://localhost:11434 works on the server itself, from another machine I get connection refused (ollama)",
+    ),
+    "LOCALHOST_INSIDE_CONTAINER": (
+        "webapp-1  | requests.exceptions.ConnectionError: HTTPConnectionPool(host='localhost', port=11434): Connection refused\n$ docker compose logs webapp",
+        "open-webui  | ERROR [open_webui.routers.ollama] Connection error: Cannot connect to host localhost:11434 ssl:default [Connect call failed ('127.0.0.1', 11434)]",
+        "pod/agent-5d9f: dial tcp [::1]:11434: connect: connection refused (kubernetes)",
+        "File \"/app/main.py\", line 12\nhttpx.ConnectError: [Errno 111] Connection refused\nOLLAMA_BASE_URL=http://127.0.0.1:11434",
+    ),
+    "SERVER_BUSY": (
+        "503 {\"error\":\"server busy, please try again.  maximum pending requests exceeded\"}",
+        "anthropic style: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
+        "llama-server: {\"error\":{\"code\":503,\"message\":\"no slot available\",\"type\":\"unavailable_error\"}}",
+        "HTTP 503 from http://gpu1:11434/api/chat: Service Unavailable",
+    ),
+    "MODEL_NOT_FOUND": (
+        "ollama._types.ResponseError: model 'qwen3:99b' not found (status code: 404)",
+        "{\"error\":\"model \\\"lama3.2\\\" not found, try pulling it first\"}",
+        "Error: pull model manifest: file does not exist",
+        "The model `gpt-oss-20b` does not exist. code: model_not_found",
+        "{\"error\":{\"message\":\"No models loaded. Please load a model in the developer page or use the `lms load` command.\"}}",
+        "Failed to load model: gguf_init_from_file: failed to open GGUF file '/models/phi.gguf'",
+    ),
+    "INSUFFICIENT_RAM": (
+        "Error: model requires more system memory (11.2 GiB) than is available (6.9 GiB)",
+        "llama runner process has terminated: signal: killed",
+        "kernel: Out of memory: Killed process 4711 (ollama_llama_se) total-vm:30GB",
+        "Model loading was stopped due to insufficient system resources (LM Studio)",
+        "llama_model_load: error loading model: unable to allocate CPU buffer",
+    ),
+    "INSUFFICIENT_VRAM": (
+        "llama-server process has terminated: exit status 1: cudaMalloc failed: out of memory",
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 11.76 GiB",
+        "ggml_vulkan: Device memory allocation of size 5368709120 failed.\nvk::Device::allocateMemory: ErrorOutOfDeviceMemory",
+        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
+        "ggml_gallocr_reserve_n: failed to allocate CUDA0 buffer of size 3456789012",
+    ),
+    "GPU_DISCOVERY_FAILED": (
+        "level=INFO source=gpu.go:392 msg=\"no compatible GPUs were discovered\"",
+        "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+        "docker: Error response from daemon: could not select device driver \"\" with capabilities: [[gpu]].",
+        "level=WARN msg=\"amdgpu is not supported\" gpu_type=gfx1010",
+        "Failed to initialize NVML: Driver/library version mismatch",
+        "level=INFO msg=\"unable to load cuda driver library\" library=libcuda.so.550 error=\"cuda driver library init failure: 999\"",
+    ),
+    "MODEL_LOAD_TIMEOUT": (
+        "Error: timed out waiting for llama-server to start - progress 0.42 -",
+        "llama runner start timed out after 5m0s: raise OLLAMA_LOAD_TIMEOUT",
+        "Failed to load model: deadline exceeded while reading /models/big.gguf",
+    ),
+    "CLIENT_TIMEOUT_DURING_LOAD": (
+        "level=WARN source=server.go:583 msg=\"client connection closed before server finished loading, aborting load\"",
+        "msg=\"error loading llama server\" error=\"timed out waiting for llama runner to start: context canceled\"\n[GIN] | 499 | 1m30s | POST \"/api/chat\"",
+        "httpx.ReadTimeout: timed out\nollama: load_tensors: loading model tensors, this can take a while",
+    ),
+    "HEALTHCHECK_TIMEOUT": (
+        "ollama._types.ResponseError: health resp: Get \"http://127.0.0.1:41773/health\": context deadline exceeded",
+        "level=DEBUG source=server.go:576 msg=\"server unhealthy\" error=\"llm server not responding\"",
+        "llama runner is not responding",
+    ),
+    "CONTEXT_TRUNCATED": (
+        "level=WARN source=runner.go:186 msg=\"truncating input prompt\" limit=8192 prompt=12034 keep=4 new=8192",
+        "openai.BadRequestError: 400 This model's maximum context length is 4096 tokens. However, you requested 5012 tokens",
+        "{\"error\":{\"code\":400,\"message\":\"request (9000 tokens) exceeds the available context size (4096 tokens), try increasing it\",\"type\":\"exceed_context_size_error\"}}",
+        "ValueError: Requested tokens (2301) exceed context window of 2048",
+        "Trying to keep the first 6013 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens",
+        "the input length exceeds the context length",
+    ),
+    "UNAUTHORIZED": (
+        "HTTP/1.1 401 Unauthorized\nwww-authenticate: Bearer\nPOST https://llm.example/v1/chat/completions",
+        "openai.AuthenticationError: Error code: 401 - {'error': {'message': 'Incorrect API key provided: ***', 'code': 'invalid_api_key'}}",
+        "403 Forbidden: {\"error\":\"access forbidden\"} from http://proxy/ollama/api/chat",
+        "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth",
+    ),
+    "QUOTA_EXCEEDED": (
+        "openai.RateLimitError: Error code: 429 - {'error': {'message': 'You exceeded your current quota, please check your plan and billing details.', 'type': 'insufficient_quota'}}",
+        "402 {\"error\":{\"message\":\"Insufficient credits. Add more using https://openrouter.ai/credits\"}}",
+        "{\"error\":\"you've reached your hourly usage limit, please upgrade to continue\"}",
+        "Your credit balance is too low to access the API.",
+    ),
+    "RATE_LIMITED": (
+        "litellm.RateLimitError: Rate limit reached for requests",
+        "HTTP 429 Too Many Requests, retry-after: 12",
+        "{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"Limit 30000 tokens per minute\"}}",
+        "toomanyrequests: You have reached your pull rate limit",
+    ),
+    "BAD_REQUEST": (
+        "400 {\"error\":\"model is required\"}",
+        "json: cannot unmarshal number into Go struct field ChatRequest.messages of type []api.Message",
+        "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"model\"],\"msg\":\"Field required\"}]} 422 Unprocessable Entity",
+        "option \"num_ctx\" must be of type integer",
+        "\"qwen2.5:7b\" does not support thinking",
+    ),
+    "MODEL_LACKS_TOOL_SUPPORT": (
+        "registry.ollama.ai/library/gemma2:9b does not support tools (status code: 400)",
+        "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set",
+        "No endpoints found that support tool use.",
+        "tools param requires --jinja flag",
+        "Function calling is not supported: this model does not support function calling",
+    ),
+    "TOOL_CALL_IN_CONTENT": (
+        "\"message\":{\"role\":\"assistant\",\"content\":\"{\\\"name\\\": \\\"get_time\\\", \\\"parameters\\\": {\\\"zone\\\": \\\"CET\\\"}}\"},\"tool_calls\":[]",
+        "The agent prints <tool_call>{\"name\": \"ls\", \"arguments\": {}}</tool_call> as plain text instead of calling it",
+        "response.message.tool_calls is None\nresponse.message.content = '[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}}]'",
+    ),
+    "MALFORMED_TOOL_CALL_FROM_MODEL": (
+        "500 {\"error\":\"error parsing tool call: raw='{\\\"path\\\": }', err=invalid character '}' looking for beginning of value\"}",
+        "groq.BadRequestError: 400 {'error': {'message': \"Failed to call a function. Please adjust your prompt. See 'failed_generation' for more details.\", 'code': 'tool_use_failed'}}",
+        "llama-server returned invalid tool call arguments for \"write_file\": unexpected end of JSON input",
+        "ERROR hermes_tool_parser.py:144] Error in extracting tool call from response.",
+        "finish_reason: MALFORMED_FUNCTION_CALL",
+        "tool_calls[0].function.arguments: json.decoder.JSONDecodeError: Expecting ',' delimiter: line 1 column 40",
+    ),
+    "TOOL_CALL_UNPARSEABLE": (
+        "tool call rejected: Invalid syntax. Failed to decode AST. unexpected EOF",
+        "langchain_core.exceptions.OutputParserException: Could not parse LLM output: `I would look it up`",
+        "No valid tool call could be extracted from the answer of the model",
+    ),
+    "TOOL_CALL_WRONG_FORMAT": (
+        "tool call rejected: Did not output in the specified format. Note: see the prompt",
+        "Invalid Format: Missing 'Action:' after 'Thought:'",
+        "expected a JSON tool call, got Python: add(1, 2)",
+    ),
+    "HALLUCINATED_TOOL": (
+        "pydantic_ai: Unknown tool name: 'browse'. Available tools: search, fetch",
+        "AI_NoSuchToolError: Model tried to call unavailable tool 'open_file'. Available tools: read_file.",
+        "web_lookup is not a valid tool, try one of [search, calculator].",
+        "attempted to call tool 'bash' which was not in request.tools",
+        "Error: tool `delete_all` does not exist in the list of tools of the agent",
+    ),
+    "WRONG_FUNCTION": (
+        "tool call rejected: Function name 'geo.distance' not found in model output.",
+        "expected tool 'search', but got 'fetch'",
+        "The model called the wrong tool for this question",
+    ),
+    "WRONG_NUMBER_OF_CALLS": (
+        "tool call rejected: Wrong number of functions.\nmodel output: [{\"f\": \"{}\"}]",
+        "expected 2 tool calls, got 1",
+        "This model only supports single tool-calls at once!",
+    ),
+    "CALL_WHEN_NONE_EXPECTED": (
+        "tool call rejected: Valid syntax. Successfully decode AST when it should not.\nmodel output: [f(a=1)]",
+        "expected no tool call, got get_weather(city='Rome')",
+        "No tool call was expected here, and the model called search",
+    ),
+    "MISSING_REQUIRED_ARG": (
+        "tool call rejected: Missing required parameter: 'unit'.\nmodel output: [convert(value=3)]",
+        "MCP error -32602: Invalid arguments for tool read_file: [{\"code\":\"invalid_type\",\"expected\":\"string\",\"received\":\"undefined\",\"path\":[\"path\"],\"message\":\"Required\"}]",
+        "call to `search` failed: query is missing; it takes a text",
+        "1 validation error for StructuredTool search\nquery\n  Field required [type=missing, input_value={}, input_type=dict]",
+        "jsonschema: 'city' is a required property (arguments of the tool call get_weather)",
+    ),
+    "UNEXPECTED_ARG": (
+        "tool call rejected: Unexpected parameter: 'colour'.\nmodel output: paint(colour='red')",
+        "TypeError: search() got an unexpected keyword argument 'limit' (while running the tool call)",
+        "Additional properties are not allowed ('verbose' was unexpected) in the arguments of the tool call",
+    ),
+    "ARG_TYPE_ERROR": (
+        "tool call rejected: Incorrect type for parameter 'days'. Expected type integer, got str. Parameter value: '3'.",
+        "tool call rejected: Nested type checking failed for parameter 'points'. Expected outer type array with inner type <class 'float'>.",
+        "tool arguments: 'three' is not of type 'integer'",
+        "1 validation error for tool input\ncount\n  Input should be a valid integer [type=int_parsing]",
+    ),
+    "ARG_VALUE_ERROR": (
+        "tool call rejected: Invalid value for parameter 'mode': 'fast'. Expected one of ['slow', 'medium'].",
+        "tool call get_weather: 'kelvin' is not one of ['celsius', 'fahrenheit']",
+        "Invalid arguments for tool convert: Invalid enum value. Expected 'km' | 'mi', received 'parsec'",
+    ),
+    "PORT_IN_USE": ("Error: listen EADDRINUSE: address already in use :::3000", "Bind for 0.0.0.0:5432 failed: port is already allocated"),
+    "DISK_FULL": ("tar: write error: No space left on device", "npm ERR! ENOSPC: no space left on device, write"),
+    "COMMAND_NOT_FOUND": ("bash: line 1: cargo: command not found", "exec: \"protoc\": executable file not found in $PATH"),
+    "NAME_NOT_RESOLVED": ("curl: (6) Could not resolve host: db.internal", "getaddrinfo ENOTFOUND registry.corp"),
+    "NETWORK_UNREACHABLE": ("connect: Network is unreachable", "ssh: connect to host 10.9.9.9 port 22: No route to host"),
+    "CERTIFICATE_INVALID": ("ssl.SSLCertVerificationError: certificate verify failed: unable to get local issuer certificate", "tls: failed to verify certificate: x509: certificate signed by unknown authority"),
+    "DEPENDENCY_UNRESOLVED": ("ERROR: No matching distribution found for torch==9.9", "npm ERR! code ERESOLVE\nnpm ERR! ERESOLVE unable to resolve dependency tree"),
+    "IMPORT_ERROR": ("ModuleNotFoundError: No module named 'yaml'", "Error: Cannot find module './lib/parse'"),
+    "SYNTAX_ERROR": ("SyntaxError: invalid syntax", "script.sh: line 4: syntax error near unexpected token `fi'"),
+    "COMPILE_ERROR": ("src/main.cpp:12:5: error: 'vectr' was not declared in this scope", "error[E0382]: borrow of moved value: `names`"),
+    "PERMISSION_DENIED": ("mkdir: cannot create directory '/srv/data': Permission denied", "EACCES: operation failed, open '/etc/app.conf'"),
+    "TEST_FAILED": ("FAILED tests/test_cart.py::test_total - assert 3 == 4", "--- FAIL: TestTotal (0.00s)"),
+    "OUT_OF_MEMORY_KILLED": ("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "java.lang.OutOfMemoryError: Java heap space"),
+    "MERGE_CONFLICT": ("CONFLICT (content): Merge conflict in src/app.py", "error: could not apply 3f2a1bc... Rename the field"),
+}  # fmt: skip
+
+UNKNOWN_LOGS = (
+    "",
+    "Process completed with exit code 1.",
+    "make: *** [Makefile:12: all] Error 2",
+    "Ollama is running",
+    "connected to 127.0.0.1:11434 in 429 ms",
+    "compiled 401 files, 403 objects, 503 symbols",
+    "the tool was called three times and the answer is 42",
+    'level=INFO msg="loaded model qwen3:8b" duration=4.2s',
+    "checked the health of the server: ok",
+    "test_rate_limit_is_read ... ok",
+    "docker: container started on localhost:8080",
+    "GPU 0: 10 GiB of 24 GiB used, model fits in VRAM",
+    "the prompt has 300 tokens, the context length is 8192",
+    "api key loaded from the environment",
+    '{"name": "my-package", "version": "1.0.0"}',
+    "tool calls: 2, expected 2",
+    "all required parameters are present",
+    "quota: 10 of 100 requests used",
+    "function add(a, b) is defined in math.js",
+    "port 8080 is free",
+)
+
+
+def judged(log: str) -> Verdict:
+    return judge(select([log.encode()]), lines_of(log))
+
+
+@pytest.mark.parametrize(("category", "log"), [(category, log) for category, logs in KNOWN.items() for log in logs])
+def test_a_known_failure_has_its_category(category: str, log: str) -> None:
+    verdict = judged(log)
+    assert (verdict.category, bool(verdict.evidence)) == (category, True)
+    assert verdict.cause is not None
+    assert "{" not in verdict.cause + verdict.cure
+
+
+@pytest.mark.parametrize("log", UNKNOWN_LOGS)
+def test_what_only_looks_like_a_failure_has_no_category(log: str) -> None:
+    assert judged(log).category is None
+
+
+def test_every_category_that_a_log_can_show_has_cases() -> None:
+    of_logs = {category for category, failure in FAILURES.items() if failure.family != "runs"}
+    assert of_logs == KNOWN.keys()
+    assert all(len(logs) > 1 for logs in KNOWN.values())
