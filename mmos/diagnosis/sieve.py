@@ -1,0 +1,184 @@
+"""Keeps what may matter of a log of any size: its head, its tail, and the surroundings of lines that may name a failure."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+
+from mmos.diagnosis.vocabulary import Vocabulary
+
+HEAD = 64 * 1024
+HEAD_LINES = 1000
+TAIL = 2 * 1024 * 1024
+TAIL_LINES = 20_000
+BEFORE, AFTER = 12, 30
+"""The lines that are kept around a line that may name a failure."""
+WINDOWS = 200
+WINDOW_BYTES = 4 * 1024 * 1024
+"""All windows together."""
+LONGEST = 4096
+"""More bytes of one line are counted in a window, but not kept."""
+SHAPES = 50_000
+REPEATS = 6
+"""So often the surroundings of lines of one shape are kept."""
+WEIGHED, WEIGHED_A_BLOCK = 5_000, 12
+"""So many different lines are weighed before the tail, and so many more for each block, whatever the log contains."""
+LIGHT = 3.0
+"""Lines that weigh less get no window."""
+_DIGITS = b"0123456789"
+_HEX = b"0123456789abcdefABCDEF"
+
+
+class Raw(NamedTuple):
+    """A line as it stands in the log. Of a very long one only the beginning is kept."""
+
+    number: int
+    data: bytes
+    length: int
+    """In bytes, all of the line."""
+
+
+class _Window(NamedTuple):
+    weight: float
+    lines: list[Raw]
+    until: int
+    """The number of its last line."""
+
+
+class Sieve:
+    """Takes blocks of whole lines, and has the lines worth a closer look in the end.
+
+    Most lines of a long log are like a line before. So lines are compared without their digits first, and only new ones are looked at.
+    """
+
+    def __init__(self, weigh: Callable[[bytes], float]) -> None:
+        self._weigh = weigh
+        self.lines = 0
+        self._counts: Counter[bytes] = Counter()
+        self._telling: dict[bytes, float] = {}
+        self._patience = WEIGHED
+        self._floor = 0.0
+        self._head: list[Raw] = []
+        self._head_size = 0
+        self._tail: deque[tuple[int, list[bytes]]] = deque()
+        self._tail_size = 0
+        self._early: list[_Window] = []
+        self._early_size = 0
+        self._late: deque[_Window] = deque(maxlen=WINDOWS // 4)
+        self._open: list[_Window] = []
+        self._before: list[Raw] = []
+        self._varied = _DIGITS
+        self._vocabulary = Vocabulary()
+
+    def take(self, block: bytes) -> None:
+        """Look at the lines of the block. It ends with the end of a line, which is left out."""
+        first = self.lines + 1
+        lines = block.split(b"\n")
+        keys = block.translate(None, self._varied).split(b"\n")
+        self.lines += len(lines)
+        self._keep_head(first, lines, len(block))
+        self._finish(first, lines)
+        found = Counter(keys)
+        fresh = found.keys() - self._counts.keys()
+        if fresh:
+            self._look(fresh, keys, lines)
+        relevant = {key for key in found if key in self._telling}
+        if relevant:
+            self._windows(first, lines, keys, relevant)
+        self._count(found, len(fresh))
+        self._before = _raws(first, lines, len(lines) - BEFORE, len(lines))
+        self._keep_tail(first, lines, len(block))
+
+    def kept(self) -> list[Raw]:
+        """The lines that were kept, in order."""
+        kept = {raw.number: raw for raw in self._head}
+        for window in (*self._early, *self._late, *self._open):
+            kept.update((raw.number, raw) for raw in window.lines)
+        for first, lines in self._tail:
+            kept.update((raw.number, raw) for raw in _raws(first, lines, 0, len(lines), longest=LONGEST * 4))
+        return [kept[number] for number in sorted(kept)]
+
+    def _keep_head(self, first: int, lines: list[bytes], size: int) -> None:
+        if self._head_size < HEAD:
+            self._head += _raws(first, lines, 0, min(len(lines), HEAD_LINES - len(self._head)))
+            self._head_size += size
+
+    def _keep_tail(self, first: int, lines: list[bytes], size: int) -> None:
+        if len(lines) > TAIL_LINES:
+            first, lines = first + len(lines) - TAIL_LINES, lines[-TAIL_LINES:]
+            size = sum(map(len, lines)) + len(lines) - 1
+        self._tail.append((first, lines))
+        self._tail_size += size
+        while len(self._tail) > 1 and (self._tail_size > TAIL or self.lines - self._tail[1][0] >= TAIL_LINES):
+            _, dropped = self._tail.popleft()
+            self._tail_size -= sum(map(len, dropped)) + len(dropped) - 1
+
+    def _look(self, fresh: set[bytes], keys: list[bytes], lines: list[bytes]) -> None:
+        """Weigh the new lines that contain a telling word."""
+        places = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+        order = sorted(places[key] for key in fresh)
+        self._patience += WEIGHED_A_BLOCK
+        for index in islice(self._vocabulary.telling([lines[place] for place in order]), self._patience):
+            self._patience -= 1
+            weight = self._weigh(lines[order[index]])
+            if weight >= LIGHT:
+                self._telling[keys[order[index]]] = weight
+
+    def _windows(self, first: int, lines: list[bytes], keys: list[bytes], relevant: set[bytes]) -> None:
+        seen = {key: self._counts[key] for key in relevant}
+        for index, key in enumerate(keys):
+            if key not in relevant:
+                continue
+            seen[key] += 1
+            weight = self._telling[key] / seen[key]
+            if seen[key] > REPEATS:
+                relevant.discard(key)
+            elif weight <= self._floor:
+                continue
+            window = self._window(first, lines, index, weight)
+            if seen[key] > REPEATS:
+                self._late.append(window)
+            else:
+                self._early.append(window)
+                self._early_size += sum(len(raw.data) for raw in window.lines)
+            if window.until > first + len(lines) - 1:
+                self._open.append(window)
+        if len(self._early) > 2 * WINDOWS or self._early_size > WINDOW_BYTES:
+            self._drop_lightest()
+
+    def _window(self, first: int, lines: list[bytes], index: int, weight: float) -> _Window:
+        before = self._before[index:] if index < BEFORE else []
+        return _Window(weight, [*before, *_raws(first, lines, index - BEFORE, index + AFTER + 1)], first + index + AFTER)
+
+    def _finish(self, first: int, lines: list[bytes]) -> None:
+        """Add the lines that belong to windows of the block before."""
+        for window in self._open:
+            window.lines.extend(_raws(first, lines, 0, window.until - first + 1))
+        self._open = [window for window in self._open if window.until > first + len(lines) - 1]
+
+    def _drop_lightest(self) -> None:
+        heaviest = sorted(self._early, key=lambda window: -window.weight)[:WINDOWS]
+        sizes = [sum(len(raw.data) for raw in window.lines) for window in heaviest]
+        while sum(sizes) > WINDOW_BYTES // 2:
+            sizes.pop()
+            heaviest.pop()
+        self._early, self._early_size = heaviest, sum(sizes)
+        self._floor = heaviest[-1].weight
+
+    def _count(self, found: Counter[bytes], fresh: int) -> None:
+        self._counts.update(found)
+        if fresh * 2 > found.total() > 1000 and self._varied == _DIGITS:
+            self._varied = _HEX
+            self._counts.clear()
+            self._telling.clear()
+        elif len(self._counts) > SHAPES:
+            self._counts = Counter({key: self._counts[key] for key in self._telling})
+            if len(self._telling) > SHAPES // 2:
+                self._telling.clear()
+
+
+def _raws(first: int, lines: list[bytes], start: int, stop: int, *, longest: int = LONGEST) -> list[Raw]:
+    start = max(0, start)
+    return [Raw(first + start + place, line[:longest], len(line)) for place, line in enumerate(lines[start : max(start, stop)])]
