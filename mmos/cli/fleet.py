@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from mmos.cli.options import Options
 from mmos.cli.output import print_json, whole_seconds
 from mmos.cli.styles import style
 from mmos.cli.text import flat
+from mmos.diagnosis.knowledge import pull
 
 if TYPE_CHECKING:
     from mmos.config.load import Config
@@ -71,7 +71,7 @@ def missing(model: str, states: Iterable[HostState]) -> MmosError:
     hint = f" Did you mean {near!r}?" if near else ""
     return NotFound(
         f"No host that answers has the model {model!r}.{hint}{unheard}",
-        next_step=f"`mmos models list` shows the models; `mmos models pull {quote(model)}` fetches this one.",
+        next_step=f"`mmos models list` shows the models; `{pull(model)}` fetches this one.",
     )
 
 
@@ -79,9 +79,7 @@ def lacks(host: str, model: str) -> HostError:
     """The error for a named host that answers but does not have the model."""
     from mmos.errors import ModelMissing
 
-    return ModelMissing(
-        f"{host} does not have {model}.", host=host, model=model, next_step=f"Fetch it: mmos models pull {quote(model)} --host {host}"
-    )
+    return ModelMissing(f"{host} does not have {model}.", host=host, model=model, next_step=f"Fetch it: {pull(model, host)}")
 
 
 def nobody(states: Iterable[HostState]) -> HostError:

@@ -29,6 +29,9 @@ def _failures(family: Family, table: Mapping[str, tuple[str, str]]) -> Iterator[
     return ((category, Failure(family, *texts)) for category, texts in table.items())
 
 
+LOG = "The log of the host has more."
+LESS = "Ask about less at a time, or begin a new conversation: `--thread NAME`, in chat `/thread new`."
+
 _HOSTS = {
     "SERVER_NOT_RUNNING": (
         "Nothing listens at {address}.",
@@ -76,7 +79,7 @@ _HOSTS = {
     ),
     "CONTEXT_TRUNCATED": (
         "The prompt is longer than the window of the model.",
-        "Ask about less at a time, or begin a new conversation: `--thread NAME`, in chat `/thread new`. Or give the role a larger `context_window`.",
+        f"{LESS} Or give the role a larger `context_window`.",
     ),
     "UNAUTHORIZED": (
         "The server does not accept the request: it asks for a key, for another key, or for a right that the key does not give.",
@@ -153,14 +156,12 @@ _CALLS = {
     ),
 }  # fmt: skip
 
-_LOG = "The log of the host has more."
-
 _RUNS = {
     "HOST_TIMEOUT": ("The host did not answer in time.", "It may be loading the model or be busy: see `mmos hosts`."),
-    "HOST_FAILED": ("The host answered with an error.", _LOG),
+    "HOST_FAILED": ("The host answered with an error.", LOG),
     "NOT_A_MODEL_SERVER": ("What answers at {address} does not speak as a model server does.", "Correct the `url` of the host. Is another server or a proxy there?"),
-    "MODEL_LOAD_FAILED": ("The host cannot load {model}.", "Its files may be damaged: pull it again. " + _LOG),
-    "RUNNER_CRASHED": ("The process that runs the model died.", "The host starts it anew at the next request. " + _LOG),
+    "MODEL_LOAD_FAILED": ("The host cannot load {model}.", "Its files may be damaged: pull it again. " + LOG),
+    "RUNNER_CRASHED": ("The process that runs the model died.", "The host starts it anew at the next request. " + LOG),
     "ANSWER_CUT_OFF": ("The answer of the host broke off.", "Another try may well succeed."),
     "MODEL_LACKS_THINKING": ("{model} cannot think in the way that was asked for.", "Leave `think` out for its role, or set it to false."),
     "MODEL_LACKS_CHAT": ("{model} is not a model that answers.", "Give the role another model; if this one should answer, its files are damaged: pull it again."),
@@ -204,6 +205,16 @@ FAILURES: Mapping[str, Failure] = {
     **dict(_failures("commands", _COMMANDS)),
 }
 """Every category, in the order of the documentation."""
+
+
+def pull(model: str, host: str = "") -> str:
+    """The command that fetches a model."""
+    return f"mmos models pull {quote(model)}{f' --host {host}' if host else ''}"
+
+
+def steps(category: str) -> str:
+    """What helps, with names in braces, for a text that is filled in elsewhere."""
+    return FAILURES[category].cure
 
 
 def cause(category: str, **names: str) -> str:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
 
 from mmos.app import checks
 from mmos.app.wiring import ARBITER
@@ -17,6 +16,7 @@ from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place
+from mmos.diagnosis.knowledge import pull
 from mmos.doctor import hosts, machine, models, roles, tools
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding, error, warning
@@ -148,11 +148,7 @@ def _lacks_key(config: Config, state: HostState) -> bool:
 def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
     for role in facts.choices:
         for state in lacking(facts, role):
-            cure = (
-                f"fetch it: mmos models pull {quote(role.model)} --host {state.name}"
-                if state.abilities.pulls
-                else "load it there, or name another"
-            )
+            cure = f"fetch it: {pull(role.model, state.name)}" if state.abilities.pulls else "load it there, or name another"
             yield config.document.problem((*_place_of_role(role), "model"), f"{state.name} does not have {role.model}; {cure}")
 
 

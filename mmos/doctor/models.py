@@ -9,6 +9,7 @@ from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.config.wording import nearest
+from mmos.diagnosis.knowledge import pull
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
 from mmos.fleet.memory import OVERHEAD, Cache, cache, fits_beside, need
@@ -48,11 +49,7 @@ def _missing(state: HostState, model: str, roles: list[str], *, served: bool) ->
     hint = f" It has {near}: is that meant?" if near else ""
     message = f"It does not have {model}, which {' and '.join(roles)} need{'s' if len(roles) == 1 else ''}.{hint}"
     pulls = state.abilities.pulls
-    cure = (
-        f"mmos models pull {quote(model)} --host {state.name}"
-        if pulls
-        else f"Load {model} on {state.name} by its own means, or name one that it has."
-    )
+    cure = pull(model, state.name) if pulls else f"Load {model} on {state.name} by its own means, or name one that it has."
     fix = Pull(state.name, model) if pulls else None
     return (warning if served else error)("model_missing", state.name, message, cure, fix)
 
@@ -81,7 +78,7 @@ def alike(facts: Facts) -> Iterator[Finding]:
             last = list(digests)[-1]
             yield warning(
                 "model_differs", role.name, f"{role.model} is not the same model on all its hosts ({listing}): answers depend on where it runs.",
-                f"mmos models pull {quote(role.model)} --host {last}, and on the others: the newest is then everywhere",
+                f"{pull(role.model, last)}, and on the others: the newest is then everywhere",
             )  # fmt: skip
 
 
@@ -240,7 +237,7 @@ def _elsewhere(facts: Facts, state: HostState, residents: list[Resident], room: 
         for other in facts.states:
             loads = other is not state and other.reachable and other.abilities.loads and other.vram_bytes
             if loads and resident.size <= loads and _fit([*_residents(facts, other), resident], loads):
-                fetch = "" if other.has(resident.model) else f", and fetch it: mmos models pull {quote(resident.model)} --host {other.name}"
+                fetch = "" if other.has(resident.model) else f", and fetch it: {pull(resident.model, other.name)}"
                 return f"Write server: {other.name} for {', '.join(resident.roles)}: it has room for {resident.model}{fetch}."
     return ""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from shlex import quote
 
 from mmos.config.wording import nearest
+from mmos.diagnosis.knowledge import cure
 from mmos.errors import CloudRefused, HostError, HostTimeout, HostUnreachable, ModelMissing, NoHost, Unauthorized
 from mmos.fleet.account import Account
 from mmos.fleet.seats import Seat, find
@@ -101,7 +101,7 @@ def lacking(seat: Seat, model: str) -> ModelMissing:
         f"{seat.name} does not have {model}.{hint}",
         host=seat.name,
         model=model,
-        next_step=f"Fetch it with `mmos models pull {quote(model)}`, or with `ollama pull {quote(model)}` on the host.",
+        next_step=cure("MODEL_NOT_FOUND", model=model),
     )
 
 

@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from mmos.diagnosis.knowledge import LOG
 from mmos.errors import (
     BadRequest,
     HostBusy,
@@ -25,7 +26,7 @@ from mmos.errors import (
 )
 from mmos.hosts import reading
 from mmos.hosts.ollama_speech import OLLAMA
-from mmos.hosts.speech import LOG, REPEATED, SAME_REQUEST, Speech
+from mmos.hosts.speech import REPEATED, SAME_REQUEST, Speech
 from mmos.hosts.veil import Veil
 from mmos.messages import clean
 

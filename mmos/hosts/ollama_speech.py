@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmos.diagnosis.knowledge import LOG, steps
 from mmos.errors import (
     BadRequest,
     HostBusy,
@@ -23,13 +24,11 @@ from mmos.errors import (
     Unauthorized,
     WindowExceeded,
 )
-from mmos.hosts.speech import LESS, LOG, REPEATED, SAME_REQUEST, Rule, Speech, Words
-
-_PULL = "Fetch it with `mmos models pull {quoted_model}`, or with `ollama pull {quoted_model}` on {host}."
+from mmos.hosts.speech import REPEATED, SAME_REQUEST, Rule, Speech, Words
 
 _MALFORMED = (
     "{host} could not read the tool call that {model} wrote: {said}.",
-    "Ask again; `channel: schema` for the role, or another model, is steadier.",
+    steps("MALFORMED_TOOL_CALL_FROM_MODEL"),
 )
 
 # The first rule that fits wins: the exact ones come before those that a longer text may contain by chance.
@@ -40,31 +39,31 @@ _RULES = (
         r"exceeds the available context size|exceed_context_size|input length exceeds the context length|prompt is longer than the context",
         WindowExceeded,
         "The prompt is longer than the window of {model} on {host}{numbers}.",
-        f"{LESS} Or give the role a larger `context_window`.",
+        steps("CONTEXT_TRUNCATED"),
     ),
     Rule(
         r"does not support tools",
         LacksTools,
         "{model} on {host} cannot be offered tools.",
-        "Set `channel: schema` for its role, or choose a model whose capabilities list `tools`.",
+        steps("MODEL_LACKS_TOOL_SUPPORT"),
     ),
     Rule(
         r"does not support thinking|think value .* is not supported",
         LacksThinking,
         "{model} on {host} cannot think in the way that was asked for: {said}.",
-        "Leave `think` out for its role, or set it to false.",
+        steps("MODEL_LACKS_THINKING"),
     ),
     Rule(
         r"does not support embed|`--embeddings`",
         LacksEmbedding,
         "{model} on {host} makes no embeddings.",
-        "Name an embedding model, such as nomic-embed-text.",
+        steps("MODEL_LACKS_EMBEDDING"),
     ),
     Rule(
         r"does not support (chat|generate|completion)",
         LacksChat,
         "{model} on {host} is not a model that answers.",
-        "Give the role another model; if this one should answer, its files are damaged: pull it again.",
+        steps("MODEL_LACKS_CHAT"),
     ),
     Rule(
         r"cloud is disabled|remote model is unavailable",
@@ -73,7 +72,12 @@ _RULES = (
         "Name a model that the host has itself.",
     ),
     Rule(r"model is required|invalid model name|model '' not found", BadRequest, "{host} was asked for no valid model name: {said}."),
-    Rule(r"model ['\"].*['\"] not found|try pulling it first", ModelMissing, "{host} does not have the model {model}.", _PULL),
+    Rule(
+        r"model ['\"].*['\"] not found|try pulling it first",
+        ModelMissing,
+        "{host} does not have the model {model}.",
+        steps("MODEL_NOT_FOUND"),
+    ),
     Rule(
         r"pull model manifest: (file does not exist|.*(not found|unknown))",
         ModelMissing,
@@ -85,7 +89,7 @@ _RULES = (
         r"server busy|maximum pending requests",
         HostBusy,
         "The queue of {host} is full.",
-        "It accepts again when its models are loaded; OLLAMA_MAX_QUEUE there sets the length.",
+        steps("SERVER_BUSY"),
     ),
     Rule(
         r"missing request body|cannot unmarshal|invalid character|^unexpected end of JSON|Value looks like|unexpected EOF",
@@ -98,25 +102,25 @@ _RULES = (
         r"out of memory|requires more system memory|not enough memory|insufficient memory|(unable|failed) to allocate",
         OutOfMemory,
         "{host} has too little memory for {model}: {said}.",
-        "Choose a smaller model or `context_window`, or unload another with `mmos models unload`.",
+        steps("INSUFFICIENT_VRAM"),
     ),
     Rule(
         r"timed out waiting for",
         LoadFailed,
         "{host} gave up loading {model}: {said}.",
-        "OLLAMA_LOAD_TIMEOUT there sets how long it tries. " + LOG,
+        steps("MODEL_LOAD_TIMEOUT") + " " + LOG,
     ),
     Rule(
         r"error loading model|(unable|failed) to load|GGUF|exceeds file size|has terminated",
         LoadFailed,
         "{host} cannot load {model}: {said}.",
-        "Its files may be damaged: pull it again. " + LOG,
+        steps("MODEL_LOAD_FAILED"),
     ),
     Rule(
         r"unexpectedly stopped|error was encountered while running the model|CUDA error|GGML_ASSERT|unexpected EOF",
         RunnerCrashed,
         "The engine of {model} on {host} died: {said}.",
-        "The host starts it anew at the next request. " + LOG,
+        steps("RUNNER_CRASHED"),
     ),
     Rule(
         r"invalid duration|Unsupported type|invalid think|logprobs must be|invalid format|must be of type|JSON schema|grammar|does not support|Multimodal data",
@@ -151,7 +155,7 @@ _STATUSES: dict[int, Words] = {
     407: (Unauthorized, "A proxy before {host} asks for credentials (407).", "Check the headers that the configuration gives for it."),
     408: (HostTimeout, "{host} waited too long for the request (408).", ""),
     413: (BadRequest, "The request for {model} is larger than {host} or a proxy before it takes (413).", "Raise the proxy's limit."),
-    429: (HostBusy, "{host} takes no more calls for now (429).", "Fewer calls at once, or another host."),
+    429: (HostBusy, "{host} takes no more calls for now (429).", steps("RATE_LIMITED")),
     499: (StreamCut, "Something between here and {host} gave the call up (499).", ""),
     502: (HostUnreachable, "A proxy answers for {host}, but does not reach it (502).", "Is Ollama running behind {url}?"),
     503: (HostBusy, "{host} is busy, or its proxy has nothing behind it (503).", "Look at the host, or try again later."),
@@ -167,7 +171,7 @@ OLLAMA = Speech(
     rules=_RULES,
     statuses=_STATUSES,
     window_numbers=(r"\((?P<prompt>\d+) tokens\).*\((?P<window>\d+) tokens\)",),
-    silent_here="Is Ollama running? Start it with `ollama serve`. Inside a container, this address is the container itself.",
-    silent_there="Is Ollama running there? It serves its own machine alone unless it is started with OLLAMA_HOST=0.0.0.0.",
+    silent_here=steps("SERVER_NOT_RUNNING") + " Inside a container, this address is the container itself.",
+    silent_there=steps("BOUND_TO_LOCALHOST_ONLY"),
     away="Is the machine up, and is Ollama running there?",
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mmos.diagnosis.knowledge import steps
 from mmos.errors import HostError
 
-SAME_REQUEST = "Another try of the same request will not help: check the options, `format` and `think` of the role."
-LOG = "The log of the host has more."
-LESS = "Ask about less at a time, or begin a new conversation: `--thread NAME`, in chat `/thread new`."
+SAME_REQUEST = steps("BAD_REQUEST")
 REPEATED = (
     "{model} on {host} wrote the same text over and over, and was stopped.",
-    "Ask in other words, or try a higher `temperature` or `repeat_penalty`, or another model.",
+    steps("REPEATED_TEXT"),
 )
 """The message and the next step for a model that repeats itself, whether MMOS or the host stopped it."""
 

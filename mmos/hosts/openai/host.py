@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from mmos.diagnosis.knowledge import LESS
 from mmos.errors import BadRequest, HostError, HostRefusal, ModelMissing, Unauthorized, WindowExceeded
 from mmos.hosts.face import Abilities, Card, ChatRequest, Installed, Loaded, OnToken, Progress, Timeouts
 from mmos.hosts.growing import call_ids
@@ -16,7 +17,6 @@ from mmos.hosts.openai import catalogue
 from mmos.hosts.openai.request import MOST_LESSONS, Habit, encoded, extras
 from mmos.hosts.openai.speech import OPENAI
 from mmos.hosts.openai.stream import OpenAIStream
-from mmos.hosts.speech import LESS
 from mmos.hosts.wire import Wire
 from mmos.logs import logger
 from mmos.messages import Reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmos.diagnosis.knowledge import LESS, LOG, steps
 from mmos.errors import (
     BadRequest,
     HostBusy,
@@ -22,7 +23,7 @@ from mmos.errors import (
     WindowExceeded,
 )
 from mmos.hosts.ollama_speech import OLLAMA
-from mmos.hosts.speech import LESS, LOG, Rule, Speech, Words
+from mmos.hosts.speech import Rule, Speech, Words
 
 _REFUSALS = range(400, 500)
 _FAILURES = range(400, 600)
@@ -42,7 +43,7 @@ _RULES = (
         r"(?i)insufficient_quota|insufficient (balance|credits|funds)|billing_(hard_limit|not_active)",
         Unauthorized,
         "The account behind {host} is spent: {said}.",
-        "Add to it, or use another host.",
+        steps("QUOTA_EXCEEDED"),
         statuses=_REFUSALS,
     ),
     Rule(
@@ -65,7 +66,7 @@ _RULES = (
         r"(?i)reasoning[_ .]?effort|not support (thinking|reasoning)",
         LacksThinking,
         "{model} on {host} cannot think in the way that was asked for: {said}.",
-        "Leave `think` out for its role.",
+        steps("MODEL_LACKS_THINKING"),
         statuses=_REFUSALS,
     ),
     Rule(
@@ -93,7 +94,7 @@ _RULES = (
         r"(?i)overloaded|rate_limit_exceeded|over capacity",
         HostBusy,
         "{host} takes no more calls for now: {said}.",
-        "Fewer calls at once, or another host.",
+        steps("RATE_LIMITED"),
     ),
     Rule(
         r"(?i)insufficient system resources|out of memory",
@@ -112,7 +113,7 @@ _RULES = (
         r"(?i)tool_use_failed|failed to (parse|call)( a)? (tool|function)|failed to parse input at pos",
         MalformedCall,
         "{host} could not read the tool call that {model} wrote: {said}.",
-        "Ask again; `channel: schema` for the role, or another model, is steadier.",
+        steps("MALFORMED_TOOL_CALL_FROM_MODEL"),
     ),
     *(rule for rule in OLLAMA.rules if rule.kind in (OutOfMemory, RunnerCrashed, StreamCut)),
 )
@@ -134,7 +135,7 @@ _STATUSES: dict[int, Words] = {
     407: OLLAMA.statuses[407],
     408: (HostTimeout, "{host} waited too long for the request (408).", ""),
     413: (BadRequest, "The request for {model} is larger than {host} or a proxy before it takes (413).", "Raise the limit there."),
-    429: (HostBusy, "{host} takes no more calls for now (429).", "Fewer calls at once, or another host."),
+    429: (HostBusy, "{host} takes no more calls for now (429).", steps("RATE_LIMITED")),
     499: OLLAMA.statuses[499],
     502: (HostUnreachable, "A proxy answers for {host}, but does not reach it (502).", "Is its server running behind {url}?"),
     503: (HostBusy, "{host} is busy, or its proxy has nothing behind it (503).", "Look at the host, or try again later."),
