@@ -44,7 +44,7 @@ RULES: tuple[Rule, ...] = (
 )
 """The first rule that finds something counts: what is exact stands before what is general, and a cause before what follows from it."""
 
-_OF_A_SERVER: tuple[Rule, ...] = (any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW),)
+_OF_A_SERVER = any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW)
 _SERVER_LOG = r"level=(info|warn|error|debug) source=\w+\.go|^\[gin\] |llama_model_loader:"
 """Lines of the log of an Ollama server. It says what is wrong without the words of a failure."""
 
@@ -58,10 +58,16 @@ _LEAD = re.compile(r"^(\S*\d\d:\d\d:\d\d\S*\s+|##\[error\]\s*|\[?(error|fatal)\]
 _LONGEST = 300
 
 
+def recognized(lines: Sequence[Line]) -> Finding | None:
+    """What the first rule finds in a short text."""
+    text = Text(lines)
+    return next((found for rule in RULES if (found := rule(text))), None)
+
+
 def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     """`log` has the lines that the rules may look at: the whole log, or the largest selection of it that is at hand."""
-    found = _found(Text(log if len(log) <= _SHORT else _near(log, selection.best)), RULES)
-    if found is None and len(log) > _SHORT:
+    found = recognized(log if selection.lines <= _SHORT else _near(log, selection.best))
+    if found is None and selection.lines > _SHORT:
         found = _found_in_server_log(log)
     if found is None:
         return _guess(selection.best)
@@ -75,13 +81,9 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     )
 
 
-def _found(text: Text, rules: Iterable[Rule]) -> Finding | None:
-    return next((found for rule in rules if (found := rule(text))), None)
-
-
 def _found_in_server_log(log: Sequence[Line]) -> Finding | None:
     text = Text(log[-_MOST:])
-    return _found(text, _OF_A_SERVER) if text.has(_SERVER_LOG) else None
+    return _OF_A_SERVER(text) if text.has(_SERVER_LOG) else None
 
 
 def _near(log: Sequence[Line], likely: Iterable[Line]) -> list[Line]:
