@@ -23,10 +23,10 @@ _AS_TEXT = (
     r"|instead of (calling|executing|invoking|running|using)|not (being )?(executed|invoked|parsed|triggered)|(just|only) (prints|outputs|writes|shows|returns)|content'?\s?[:=]"
 )
 _SIGNS = (
-    Sign("TOOL_CALL_IN_CONTENT", (_EMPTY,), beside=_WRITTEN, confidence=0.92),
-    Sign("TOOL_CALL_IN_CONTENT", (_WRITTEN,), beside=_AS_TEXT, unless=_REAL, confidence=0.8),
+    Sign("TOOL_CALL_IN_CONTENT", (_EMPTY,), beside=_WRITTEN, both=True, confidence=0.92),
+    Sign("TOOL_CALL_IN_CONTENT", (_WRITTEN,), beside=_AS_TEXT, both=True, unless=_REAL, confidence=0.8),
     # A line that is a call, where an answer was expected.
-    Sign("TOOL_CALL_IN_CONTENT", (rf"^\W{{0,12}}({_WRITTEN})",), unless=rf"'role' ?: ?'tool'|{_REAL}", confidence=0.7),
+    Sign("TOOL_CALL_IN_CONTENT", (rf"^[^\w\n]{{0,12}}({_WRITTEN})",), unless=rf"'role' ?: ?'tool'|{_REAL}", confidence=0.7),
 )  # fmt: skip
 
 

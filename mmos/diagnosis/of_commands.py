@@ -80,7 +80,7 @@ COMMANDS = (
         ),
         confidence=_SURE,
     ),
-    Sign("SYNTAX_ERROR", (r"^\W*(e {2,})?(syntaxerror|indentationerror|taberror): ", r"syntax error near unexpected token", r"error: syntax error"), confidence=_SURE),
+    Sign("SYNTAX_ERROR", (r"^[^\w\n]*(e {2,})?(syntaxerror|indentationerror|taberror): ", r"syntax error near unexpected token", r"error: syntax error"), confidence=_SURE),
     Sign(
         "COMPILE_ERROR",
         (
@@ -89,19 +89,19 @@ COMMANDS = (
             r"undefined reference to|linker command failed|ld returned 1 exit status",
             r"\.java:\d+: error:|\.java:\[\d+,\d+\]|\[error\] compilation failure|could not compile '",
         ),
-        unless=r"^test result: failed|--- fail: |^\W*=+ [^\n]*\d+ failed",
+        unless=r"^test result: failed|--- fail: |^[^\w\n]*=+ [^\n]*\d+ failed",
         confidence=_SURE,
     ),
     Sign("PERMISSION_DENIED", (r"permission denied(?! \(publickey)", r"\beacces\b", r"operation not permitted", r"access is denied"), confidence=_SURE),
     Sign(
         "TEST_FAILED",
         (
-            r"^\W{0,4}(failed|error) [\w/.-]+\.py::",
+            r"^[^\w\n]{0,4}(failed|error) [\w/.-]+\.py::",
             r"--- fail: |^test result: failed",
-            r"^\W{0,4}fail(ed)?:? +[\w/.-]+\.(test|spec)\.\w+",
+            r"^[^\w\n]{0,4}fail(ed)?:? +[\w/.-]+\.(test|spec)\.\w+",
             r"^=+ [^\n]*\d+ failed",
             r"tests run: \d+, failures: [1-9]",
-            r"^\W{0,4}e? *assertionerror\b",
+            r"^[^\w\n]{0,4}e? *assertionerror\b",
         ),
         confidence=_SURE,
     ),

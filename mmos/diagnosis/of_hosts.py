@@ -29,6 +29,7 @@ LOADING = (
         (r"context cancel+ed", r"\| 499 \|", r"status[ =:]{1,2}499", r"read ?timed? ?out|readtimeout|client\.timeout exceeded|und_err_headers_timeout"),
         beside=r"load(ing|ed)? (the )?(model|llama|weights)|(model|llama)[^\n]{0,20} (is )?(still )?load(ing|s)?\b|waiting for llama|load_(duration|tensors|model)",
         unless=r"waiting for llama[^\n]{0,30} to start - |/health|loaded (the )?model",
+        both=True,
         confidence=0.78,
     ),
     Sign(

@@ -18,8 +18,9 @@ from mmos.diagnosis.verdict import Verdict
 MOST_EVIDENCE = 5
 _SHORT = 400
 """A log of so few lines is about one thing, and any of them may show the failure. In a longer one, much is said beside it."""
+_LIKELY = 3
 _NEAR = 4
-"""Lines before and after a likely one that a rule looks at in a long log."""
+"""In a long log, a rule looks only at so many of the likeliest lines, and so many lines before and after each."""
 _MOST = 50_000
 _GUESS = 0.3
 
@@ -50,7 +51,7 @@ _SERVER_LOG = r"level=(info|warn|error|debug) source=\w+\.go|^\[gin\] |llama_mod
 
 _MESSENGER = re.compile(
     r"exit(ed)?( with)?( (code|status))?:? -?\d+|error code:? \d+\s*$|^make(\[\d+\])?: \*\*\*|elifecycle|returned non-zero exit|command failed|^\W*errors?:?\W*$"
-    r"|process completed with|failed with errors?\W*$",
+    r"|process completed with|^\W*=+ .*\d+ (failed|passed)|^\W*=+ \w+ =+$|failed with errors?\W*$",
     re.IGNORECASE,
 )
 """A line that says that something failed, and not what."""
@@ -66,19 +67,28 @@ def recognized(lines: Sequence[Line]) -> Finding | None:
 
 def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     """`log` has the lines that the rules may look at: the whole log, or the largest selection of it that is at hand."""
-    found = recognized(log if selection.lines <= _SHORT else _near(log, selection.best))
-    if found is None and selection.lines > _SHORT:
-        found = _found_in_server_log(log)
+    long = selection.lines > _SHORT
+    found = _found_near(log, selection.best) or _found_in_server_log(log) if long else recognized(log)
     if found is None:
         return _guess(selection.best)
     names = _names(found)
-    return Verdict(
-        found.category,
-        knowledge.cause(found.category, **names),
-        found.lines[:MOST_EVIDENCE],
-        knowledge.cure(found.category, **names),
-        found.confidence,
-    )
+    evidence = tuple({line.number: line for line in (*(selection.best if long else ()), *found.lines)}.values())
+    evidence = tuple(sorted(evidence, key=lambda line: line not in found.lines))[:MOST_EVIDENCE]
+    cause = knowledge.cause(found.category, **names)
+    if knowledge.FAILURES[found.category].family == "commands":
+        cause = f"{cause.rstrip('.')}: {_telling(evidence) or _sentence(evidence[0])}"
+    return Verdict(found.category, cause, evidence, knowledge.cure(found.category, **names), found.confidence)
+
+
+def _found_near(log: Sequence[Line], likely: Sequence[Line]) -> Finding | None:
+    """What a rule finds near the likeliest line, else near the next. A rank costs confidence."""
+    at = {line.number: place for place, line in enumerate(log)}
+    for rank, line in enumerate(likely[:_LIKELY]):
+        place = at.get(line.number)
+        found = recognized(log[max(0, place - _NEAR) : place + _NEAR + 1]) if place is not None else None
+        if found:
+            return found._replace(confidence=round(found.confidence * (1 - rank / 10), 2))
+    return None
 
 
 def _found_in_server_log(log: Sequence[Line]) -> Finding | None:
@@ -86,18 +96,22 @@ def _found_in_server_log(log: Sequence[Line]) -> Finding | None:
     return _OF_A_SERVER(text) if text.has(_SERVER_LOG) else None
 
 
-def _near(log: Sequence[Line], likely: Iterable[Line]) -> list[Line]:
-    """The lines near those that most likely name the cause."""
-    numbers = {line.number + step for line in likely for step in range(-_NEAR, _NEAR + 1)}
-    return [line for line in log if line.number in numbers]
-
-
 def _guess(best: Sequence[Line]) -> Verdict:
     """No rule knows the failure: the likeliest lines, and the first that says more than that something failed."""
     telling = [line for line in best if not _MESSENGER.search(line.text)]
     evidence = tuple((telling or best)[:MOST_EVIDENCE])
-    sentence = next((text for line in telling if len((text := _LEAD.sub("", line.text.strip())).split()) > 2), None)
-    return Verdict(None, sentence and sentence[:_LONGEST], evidence, "", _GUESS if sentence else 0.0)
+    sentence = _telling(telling)
+    return Verdict(None, sentence, evidence, "", _GUESS if sentence else 0.0)
+
+
+def _telling(lines: Iterable[Line]) -> str | None:
+    """The first line that says more than that something failed."""
+    return next((text for line in lines if not _MESSENGER.search(line.text) and len((text := _sentence(line)).split()) > 2), None)
+
+
+def _sentence(line: Line) -> str:
+    """The line without its time and its mark."""
+    return _LEAD.sub("", line.text.strip())[:_LONGEST]
 
 
 def _names(found: Finding) -> dict[str, str]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
+from mmos.diagnosis.cleaning import clean
 from mmos.diagnosis.log import Line
 from mmos.diagnosis.masking import mask
 
@@ -29,6 +30,8 @@ class Sign:
     """What must stand in the log, too."""
     unless: str = ""
     """What must not stand in the log."""
+    both: bool = False
+    """Whether the words beside it are evidence, too."""
     confidence: float = 0.9
 
     @cached_property
@@ -68,7 +71,8 @@ class Text:
         if beside is None:
             return None
         names = {name: self._original(match, name) for name, part in match.groupdict().items() if part}
-        return Finding(sign.category, tuple(sorted({self.line_at(match.start()), self.line_at(beside.start())})), names, sign.confidence)
+        lines = {self.line_at(place.start()) for place in ((match, beside) if sign.both else (match,))}
+        return Finding(sign.category, tuple(sorted(lines)), names, sign.confidence)
 
     def _original(self, match: re.Match[str], name: str) -> str:
         """A named part of a match as the log has it, not in lower case."""
@@ -80,7 +84,7 @@ class Text:
 
 def lines_of(log: str) -> list[Line]:
     """The lines of a small log."""
-    return [Line(number, mask(text)) for number, text in enumerate(log.splitlines(), 1)]
+    return [Line(number, mask(clean(text.encode()))) for number, text in enumerate(log.removesuffix("\n").split("\n"), 1) if log]
 
 
 def _plain(text: str) -> str:
