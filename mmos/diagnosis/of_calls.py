@@ -9,6 +9,8 @@ _NOT = r"((is|was|are|were|does|do|did|has|have|been|be) )?(not|n't)"
 _THING = r"(parameter|argument|arg|param|field|property|key)"
 _KIND = r"(string|number|integer|boolean|array|object|null|list|dict|dictionary|float|int|str|bool)"
 _ARGUMENT = r"'?(?P<argument>[\w.\[\]-]{1,60})'?"
+_BEGIN = r"(?<![\w.\[\]-])"
+"""The beginning of a name. Without it, a search would begin at each of its characters."""
 _TOOL = r"'?(?P<tool>[\w./:-]{1,80})'?"
 _OTHER_TOOL = r"'?(?P<other_tool>[\w./:-]{1,80})'?"
 
@@ -87,9 +89,9 @@ VALIDATED = (
     Sign(
         "MISSING_REQUIRED_ARG",
         (
-            rf"{_ARGUMENT} is a required property",
+            rf"{_BEGIN}{_ARGUMENT} is a required property",
             r"must have required property '(?P<property_argument>[\w.-]{1,60})'",
-            r"(?P<path_argument>[\w.\[\]-]{1,60}) is missing(; it takes|$)",
+            rf"{_BEGIN}(?P<path_argument>[\w.\[\]-]{{1,60}}) is missing(; it takes|$)",
             r"field required",
             r"missing \d+ required (positional|keyword-only) arguments?",
             r"value_error\.missing|type=missing\b|'received' ?: ?'undefined'|received undefined",
@@ -106,7 +108,7 @@ VALIDATED = (
             rf"got an unexpected keyword argument {_ARGUMENT}",
             r"extra_forbidden|extra inputs are not permitted",
             r"unrecognized key\(?s?\)? in object",
-            r"(?P<path_argument>[\w.\[\]-]{1,60}) is not known; known are",
+            rf"{_BEGIN}(?P<path_argument>[\w.\[\]-]{{1,60}}) is not known; known are",
         ),
         beside=_OF_A_CALL,
         confidence=0.85,
@@ -193,7 +195,7 @@ SPOKEN = (
         (
             rf"(unknown|unavailable|unregistered|non-?existent|hallucinated) (tool|function)( name| call| called)?s?:? {_TOOL}",
             rf"\b(tool|function) (named |name |with name |called )?{_OTHER_TOOL} ({_NOT} )(found|exist|available|registered|recogni[sz]ed|offered|known|a valid|in (the )?(list|request|tools|available))",
-            r"'?[\w./:-]{1,80}'? is not a valid tool",
+            r"\bis not a valid tool\b",
             r"(tool|function) not found: ?'?(?P<missing_tool>[\w./:-]{1,80})",
             r"no (such )?tool( is)? (named|called|found|with|registered|available)|there is no tool",
             r"(attempted|tried) to (call|use|invoke) (an? )?((unavailable|unknown|non-?existent|undefined|unregistered) )?(tool|function)",

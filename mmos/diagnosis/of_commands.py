@@ -52,7 +52,7 @@ COMMANDS = (
         (
             r": '?(?P<shell_name>[\w./+-]{1,60})'?: (command )?not found$",
             r"'(?P<windows_name>[\w.+-]{1,60})' is not recognized as (an internal|the name)",
-            r"'?(?P<go_name>[\w./-]{1,80})'?: executable file not found in \$path",
+            r"exec(?:utable)?:? '?(?P<go_name>[\w./-]{1,80})'?: executable file not found in \$path",
             r"command not found: (?P<zsh_name>[\w.-]{1,60})",
         ),
         confidence=_SURE,

@@ -21,7 +21,8 @@ _SHORT = 400
 _LIKELY = 3
 _NEAR = 4
 """In a long log, a rule looks only at so many of the likeliest lines, and so many lines before and after each."""
-_MOST = 50_000
+_MOST = 5000
+"""Lines at the end of the log of a server that the rules look at."""
 _GUESS = 0.3
 
 Rule = Callable[[Text], Finding | None]

@@ -16,7 +16,7 @@ from mmos.diagnosis.masking import mask
 
 _QUOTES = str.maketrans({'"': "'", "`": "'", "‘": "'", "’": "'", "“": "'", "”": "'", "´": "'"})
 _ESCAPES = re.compile(r"\\+(?:([nrt])(?![a-z]:)|')")
-_LONGEST = 2000
+_LONGEST = 1000
 """Characters of a line that are searched. The message stands at its beginning, and a hostile line may be long."""
 
 
