@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 from mmos.diagnosis import values
 from mmos.diagnosis.cleaning import body
@@ -15,6 +17,7 @@ AHEAD, BEHIND = 0.84, 0.74
 """How much of its value a line passes on to the next line, and to the line before."""
 _NAMING = {Kind.CAUSE: 1.0, Kind.TEST: 0.95, Kind.ASSERTION: 0.95, Kind.WORDS: 0.8, Kind.SUMMARY: 0.55, Kind.MESSENGER: 0.3}
 """How likely lines of each kind name the cause itself."""
+ANOTHER = 0.92
 _SHORT = 12
 """A line with fewer characters, such as `Expected:`, says nothing alone."""
 
@@ -39,9 +42,7 @@ class Choice:
         where = places(texts)
         self._marks = values.marks(texts, self._bodies, where)
         self._own = values.values(self._marks, where, self._bodies, known)
-        values.lift_firsts(self._own)
-        values.lift_summaries(self._own, self._marks, where)
-        values.lift_kin(self._own, self._marks, where, self._bodies)
+        values.lift(self._own, self._marks, where, self._bodies)
         self._best = self._order()
 
     def best(self) -> list[int]:
@@ -66,12 +67,20 @@ class Choice:
         return float(max(60, self._lines[index].cost) ** 0.35)
 
     def _order(self) -> list[int]:
+        """The likeliest first. Each further line of a kind must be likelier, so that a test stands beside what went wrong in it."""
         scores = {
             index: self._own[index] * _NAMING[mark.kind]
             for index, mark in enumerate(self._marks)
             if mark.kind in _NAMING and self._own[index] > 0 and len(self._bodies[index]) >= _SHORT
         }
-        return sorted(scores, key=lambda index: (-scores[index], index))[:BEST]
+        likely = nlargest(BEST * 10, scores, key=lambda index: (scores[index], -index))
+        chosen: list[int] = []
+        while likely and len(chosen) < BEST:
+            kinds = Counter(self._marks[index].kind for index in chosen)
+            best = max(likely, key=lambda index: (scores[index] * ANOTHER ** kinds[self._marks[index].kind], -index))
+            likely.remove(best)
+            chosen.append(best)
+        return chosen
 
     def _spread(self) -> list[float]:
         """The worth of each line: its own value, or what is left of the value of a line near it."""

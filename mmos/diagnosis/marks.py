@@ -58,7 +58,7 @@ _ZERO = re.compile(
 )
 _WARNING = re.compile(
     rf"(?:##\[(?:warning|debug|notice)\]|::(?:warning|notice|debug)|npm warn|w: |\(node:\d+\)|\d+:\d+ +warning\b|"
-    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|fatal|error:|exception|denied|refused)\b)|"
+    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|failure|fatal|error:|exception|denied|refused)\b)|"
     r".{0,100}(?:deprecation|future|user|runtime|resource|syntax|import)warning\b|.{0,120}\bdeprecat)"
 )
 _MESSENGER = re.compile(
@@ -88,7 +88,7 @@ _SUMMARY = re.compile(
     r"\b[1-9]\d*(?:/\d+| of \d+)? (?:[a-z]+ ){0,2}(?:failed|failing|failures?|errors?|problems?)\b(?! \d)(?!: )|\b(?:failures?|failed|errors)\b ?[:=] ?[1-9]|"
     r"test result: failed|^failed \(|^build fail|\bcould not compile\b|aborting due to|error: aborting|^fail!|tests? failed:|^failed tasks|^result: fail|"
     r"^ran [1-9]\d* (?:of \d+ )?(?:specs|tests)|\b\d+ tests? run\b|^fail\s+\S+\s+(?:[\d.]+s|\[)|^fail$|^tests:\s.*failed|^test suites:.*failed|"
-    r"the following tests failed|^failing tests:|^failed!|^tests? \S+ failed$|files were modified by this hook|^there w(?:as|ere) [1-9]\d* "
+    r"the following tests failed|^failing tests:|^failed!|^tests? \S+ failed$|files were modified by this hook"
 )
 _TEST = re.compile(
     r"--- FAIL: |FAILED:? [\w./\\\[(]|FAIL:? +[\w./\\\[(]|ERROR:? [\w./]+\.py|ERROR: test_|\[(?:FAILED|FAIL)\]|not ok \d|\[ +FAILED +\]|rspec \./|"
@@ -104,7 +104,7 @@ _COMPILER = re.compile(
     r"e: (?:file:|\S+\.kt)|E +\S|\* What went wrong:|[│╷] Error: |CMake Error|ERROR in |\[ERROR\] (?:.*\.(?:java|kt|scala):|COMPILATION|Failed to execute goal)|"
     r"\d+:\d+ +error\b|Error: |error - |ERROR: |ERROR +\S+.*:|npm (?:ERR!|error) |E: |fatal: |FATAL:? |panic: |\*\* \(|curl: \(\d+\)|gh: |ld(?:\.\w+)?: |"
     r"Caused by: |Exception in thread|Uncaught|Unhandled|! \[(?:remote )?rejected\]|CONFLICT \(|thread '[^']*' .*panicked at|\w*ERR_\w+|YN\d{4}: .*[Ee]rror|"
-    r"remote: (?!.*(?:\d+%|https?://|Total|Resolving|Create a pull))|(?:Execution failed for|FAILURE: Build|A problem occurred)|E\d{4} "
+    r"remote: (?!.*(?:\d+%|https?://|Total|Resolving|Create a pull))|(?:Execution failed for|FAILURE: Build|A problem occurred|Failure/Error: )"
 )
 _EXCEPTION = re.compile(
     rf"(?:\w+: )?(?:[\w$./]+(?:\.|::|\\))*[A-Z]\w*{NAMES_OF_FAULTS}\b(?=[:\s(\[]|$)(?!\(\)? as)|\S+:\d+: [A-Z]\w*(?:Error|Exception|Failure)$"
@@ -114,14 +114,14 @@ _ASSERTION = re.compile(
     r"to (?:equal|be|receive|contain|match|have)\b|expected$"
 )
 _ASSERTED = re.compile(
-    r"\bassert\w*\b.*fail|\bexpected\b.*\b(?:but|got|found|received|actual|was|to (?:be|equal|have|contain|match|include))\b"
+    r"\bassert\w*\b.*fail|\bfail\w* assert|\bexpected\b.*\b(?:but|got|found|received|actual|was|to (?:be|equal|have|contain|match|include))\b"
 )
 _START = re.compile(
-    r"traceback \(most recent|stack backtrace:|=+ (?:failures|errors) =+|failures?:$|failed tests?:|summarizing \d+ fail|-+ captured|goroutine \d+ \[running|"
+    r"traceback \(most recent|stack backtrace:|=+ (?:failures|errors) =+|failures?:$|failed tests?:|summarizing \d+ fail|there w(?:as|ere) [1-9]\d* (?:fail|error)|-+ captured|goroutine \d+ \[running|"
     r"the above exception|during handling of"
 )
 _LEVEL = re.compile(
-    r"(?:level|severity|lvl)[\"']?[=:] ?[\"']?(?:error|fatal|critical|panic)|\[(?:error|fatal|critical|severe)\]|\b(?:ERROR|FATAL|CRITICAL|SEVERE)\b(?![\w/.-])"
+    r"(?:level|severity|lvl)[\"']?[=:] ?[\"']?(?:error|fatal|critical|panic)|\[(?:error|fatal|critical|severe)\]|^E\d{4} \d\d:|\b(?:ERROR|FATAL|CRITICAL|SEVERE)\b(?![\w/.-])"
 )
 _TAG = re.compile(r"(?:##\[error\]|::error(?: [^:]*)?::|##vso\[task\.logissue type=error[^\]]*\])")
 _FRAME = re.compile(
@@ -132,6 +132,9 @@ _FRAME = re.compile(
     """,
     re.VERBOSE,
 )
+_EXCERPT = re.compile(r"\d*\s*\|\s")
+_LISTED = re.compile(r"\d{1,3}\) [\w(]|rspec \./|[A-Z]{1,4}\d{3,4} (?:\[\*\] )?\S")
+"""A failed test, or a finding of a linter, in a list."""
 _STRANGE_FRAME = re.compile(
     r"site-packages|dist-packages|node_modules|/rustc/|\.cargo/registry|node:internal|internal/|<frozen|/usr/(?:lib|local/go)|/opt/hostedtoolcache|"
     r"java\.base|jdk\.internal|org\.junit|sun\.reflect|org\.gradle|core::|std::|runtime/|testing\.go|vendor/"
@@ -145,12 +148,16 @@ def mark(text: str) -> Mark:
     if tagged:
         inner = mark(text[tagged.end() :])
         return inner if inner.kind is Kind.MESSENGER else Mark(Kind.CAUSE, max(9.0, inner.weight))
+    if _EXCERPT.match(text):
+        return Mark(Kind.PLACE, 3.0)
     small = text.lower()
     return _noise(text, small) or _verdict(text, small) or _cause(text, small) or _words(text, small) or NOTHING
 
 
 def place(text: str) -> Mark:
     """Whether a line without a telling word is a frame of a trace, or another place in the sources."""
+    if _LISTED.match(text):
+        return Mark(Kind.PLACE, 4.0)
     if _FRAME.match(text[:LOOKED_AT]):
         return Mark(Kind.PLACE, 1.0 if _STRANGE_FRAME.search(text) else 3.0)
     return NOTHING
@@ -167,7 +174,9 @@ def _noise(text: str, small: str) -> Mark | None:
         return Mark(Kind.NOISE, 0.0)
     if _WARNING.match(small):
         return Mark(Kind.NOISE, 0.8)
-    return Mark(Kind.NOISE, 1.5) if any(phrase in small for phrase in HARMLESS) else None
+    if any(phrase in small for phrase in HARMLESS) and not _EXCEPTION.match(text):
+        return Mark(Kind.NOISE, 1.5)
+    return None
 
 
 def _verdict(text: str, small: str) -> Mark | None:

@@ -8,7 +8,7 @@ CAUSES = (
     # compilers and linkers
     "undefined reference to", "unresolved external", "undefined symbol", "multiple definition of", "cannot find -l", "cannot find symbol",
     "no matching function", "does not name a type", "was not declared", "no rule to make target", "undefined: ", "undeclared ",
-    "imported and not used", "and not used", "but not used", "never used", "not assignable to", "incompatible types", "type mismatch",
+    "imported and not used", "imported but unused", "and not used", "but not used", "never used", "not assignable to", "incompatible types", "type mismatch",
     "mismatched types", "does not exist on type", "redefinition of", "unterminated", "unexpected token", "unexpected end of", "syntax error",
     # interpreters
     "is not defined", "is not a function", "has no attribute", "cannot read propert", "nil pointer", "null pointer", "index out of",
@@ -65,7 +65,7 @@ NAMES_OF_FAULTS = r"(?:Error|Exception|Failure|Fault|Interrupt|Timeout|Violation
 """How names of exceptions end."""
 
 HARMLESS = (
-    "retrying", "will retry", "trying again", "ignoring", "(ignored)", "non-fatal", "nonfatal", "continuing anyway", "expected failure", "as expected",
+    "retrying", "will retry", "trying again", "ignoring", "(ignored)", "non-fatal", "nonfatal", "continuing anyway", "expected failure", "as expected", "expected error", "expected exception",
     "allowed to fail", "continue-on-error", "if-no-files-found", "fail-fast", "failfast", "on-error", " onerror", "fail_under", "if present",
     "skipped", "skipping", "does not exist, creating", "does not exist, installing",
 )  # fmt: skip

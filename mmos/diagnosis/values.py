@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from math import log2
+from collections.abc import Callable, Iterable, Sequence
+from heapq import nlargest
+from itertools import accumulate
+from math import exp, log2
 
 from mmos.diagnosis.cleaning import shape
 from mmos.diagnosis.marks import NOTHING, Kind, Mark, mark, place
@@ -16,10 +18,14 @@ STRONG = 7.0
 """From this weight on, a line names a failure."""
 QUIET = 40
 """After so many lines without a strong one, a strong one is the first of its cascade."""
+NEAR = 12
+"""So near a line stands to another one that speaks of the same failure."""
 CLOSING = 30
 """So many lines before the end of what failed, summaries stand."""
 TOP = 10
 """Lines that speak of the same things as the most valuable ones gain from it: from so many of them."""
+STRETCH = 60
+"""What is said in many stretches of so many lines does no harm, most likely."""
 RARE = 12
 """A word in more lines than that says little."""
 _WORD = re.compile(r"[A-Za-z_][\w-]{4,60}")
@@ -46,49 +52,63 @@ def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -
 def values(found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str], known: Callable[[str], bool]) -> list[float]:
     """The weight of each line: less where it is repeated, known from a run that passed, or out of the step that failed."""
     forms = [_form(text) if each.weight > 0 and each.kind is not Kind.PLACE else "" for each, text in zip(found, bodies, strict=True)]
-    often, seen = Counter(forms), Counter[str]()
+    scattered = Counter(form for form, _ in {(form, index // STRETCH) for index, form in enumerate(forms)})
+    seen = Counter[str]()
     gained = []
     for each, spot, form, text in zip(found, where, forms, bodies, strict=True):
         value = each.weight * (1.0 if each.kind is Kind.STEP else spot.value)
         if form:
             seen[form] += 1
-            value *= 0.82 ** (seen[form] - 1) / (1 + log2(max(1.0, often[form] / 8)))
+            value *= 0.82 ** (seen[form] - 1) / (1 + 0.4 * log2(scattered[form]))
             value *= 0.1 if known(shape(text)) else 1.0
         gained.append(value)
     return gained
 
 
-def lift_firsts(gained: list[float]) -> None:
-    """Let the first strong line of each cascade count for more."""
-    quiet = QUIET
-    for index, value in enumerate(gained):
-        if value >= STRONG:
-            gained[index] *= 1.15 if quiet >= QUIET else 1.0
-            quiet = 0
-        else:
-            quiet += 1
-
-
-def lift_summaries(gained: list[float], found: Sequence[Mark], where: Sequence[Place]) -> None:
-    """Let the summary in the end of what failed count for more."""
-    ends = [index for index, each in enumerate(found) if each.kind is Kind.MESSENGER and where[index] in (Place.FAILED, Place.UNKNOWN)]
-    end = ends[-1] if ends else len(found) - 1
-    for index in range(max(0, end - CLOSING), end + 1):
-        if found[index].kind in (Kind.SUMMARY, Kind.MESSENGER, Kind.TEST):
-            gained[index] *= 1.35
-
-
-def lift_kin(gained: list[float], found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str]) -> None:
-    """Let weak lines that share rare words with the most valuable ones count for more, such as the code that made a message."""
-    top = sorted(range(len(gained)), key=lambda index: -gained[index])[:TOP]
+def lift(gained: list[float], found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str]) -> None:
+    """Let lines count for more that stand where causes stand: with others, first of them, near the end, named again in the end."""
+    end = _end(found, where)
+    company = list(accumulate((min(value, 8.0) for value in gained), initial=0.0))
     words = [set(_WORD.findall(text)) for text in bodies]
     spread = Counter(word for line in words for word in line)
-    rare = {word: spread[word] ** -0.5 for index in top for word in words[index] if 1 < spread[word] <= RARE}
-    if not rare:
-        return
+    last = _rare((index for index in range(max(0, end - CLOSING), end + 1) if gained[index] >= 5.0), words, spread)
+    before = list(gained)
+    quiet = QUIET
+    for index, value in enumerate(before):
+        if value < 3.0:
+            quiet += 1
+            continue
+        near = company[min(len(before), index + NEAR + 1)] - company[max(0, index - NEAR)] - min(value, 8.0)
+        after = company[min(len(before), index + NEAR + 1)] - company[index + 1]
+        gained[index] *= (1 + 0.35 * min(1.0, near / 30)) * (1 + 0.4 * exp(-abs(end - index) / 200))
+        if value >= STRONG:
+            gained[index] *= 1.15 if quiet >= QUIET and after >= 10 else 1.0
+            quiet = 0
+        if not last.keys().isdisjoint(words[index]):
+            gained[index] *= 1.2
+        if end - CLOSING <= index <= end and found[index].kind in (Kind.SUMMARY, Kind.MESSENGER, Kind.TEST):
+            gained[index] *= 1.15
+    _lift_kin(gained, found, where, (words, spread))
+
+
+def _end(found: Sequence[Mark], where: Sequence[Place]) -> int:
+    """Where the failure ended: the last line that says so."""
+    ends = [index for index, each in enumerate(found) if each.kind is Kind.MESSENGER and where[index] in (Place.FAILED, Place.UNKNOWN)]
+    return ends[-1] if ends else len(found) - 1
+
+
+def _rare(top: Iterable[int], words: Sequence[set[str]], spread: Counter[str]) -> dict[str, float]:
+    """The words of the lines that few lines have, and how much each says."""
+    return {word: spread[word] ** -0.5 for index in top for word in words[index] if 1 < spread[word] <= RARE}
+
+
+def _lift_kin(gained: list[float], found: Sequence[Mark], where: Sequence[Place], text: tuple[Sequence[set[str]], Counter[str]]) -> None:
+    """Let weak lines that share rare words with the most valuable ones count for more, such as the code that made a message."""
+    words, spread = text
+    rare = _rare(nlargest(TOP, range(len(gained)), key=gained.__getitem__), words, spread)
     for index, line in enumerate(words):
-        shared = sum(rare[word] for word in line & rare.keys())
-        if shared and gained[index] < STRONG and where[index] is not Place.CLEANING and found[index].kind is not Kind.NOISE:
+        if gained[index] < STRONG and where[index] is not Place.CLEANING and found[index].kind is not Kind.NOISE:
+            shared = sum(rare[word] for word in line & rare.keys())
             gained[index] += min(5.0, 1.5 * shared) / max(1.0, len(line) / 30)
 
 
