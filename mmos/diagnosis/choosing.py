@@ -35,11 +35,11 @@ class Candidate:
 class Choice:
     """The value of each line, and what is taken for it."""
 
-    def __init__(self, lines: Sequence[Candidate], known: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(self, lines: Sequence[Candidate], known: Callable[[str], bool] | None = None) -> None:
         self._lines = lines
         texts = [line.text for line in lines]
         self._bodies = [body(text) for text in texts]
-        where = places(texts)
+        where = places(texts, [line.number for line in lines])
         self._marks = values.marks(texts, self._bodies, where)
         self._own = values.values(self._marks, where, self._bodies, known)
         values.lift(self._own, self._marks, where, self._bodies)

@@ -14,6 +14,8 @@ _RUNNER_STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ?")
 """The time that a GitHub runner writes before each line. It is no part of the line."""
 _GITLAB_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \d\d[OE][ +]")
 _SECTION = re.compile(r"^section_(?:start|end):\d+:[\w.-]+(?:\[[^\]]*\])?\r?")
+_LAST_WORD = re.compile(r"[\w.+/=-]{1,300}$")
+"""Half a secret would not be masked, so a line is not cut within a word."""
 
 _LEAD = re.compile(
     r"""^(?:
@@ -31,8 +33,11 @@ _VARIED = re.compile(
 _SPACES = re.compile(r"\s+")
 
 
-def clean(raw: bytes) -> str:
-    """What a terminal would show of the line: decoded, without control codes and the stamp of a runner."""
+def clean(raw: bytes, length: int | None = None) -> str:
+    """What a terminal would show of the line: decoded, without control codes and the stamp of a runner.
+
+    `length` is the length of the line in bytes, if `raw` is only its beginning.
+    """
     text = raw[: LONGEST * 4].decode("utf-8", "replace")
     text = _GITLAB_STAMP.sub("", _RUNNER_STAMP.sub("", text), count=1)
     if "\x1b" in text or "^[[" in text or "\x9b" in text:
@@ -42,7 +47,10 @@ def clean(raw: bytes) -> str:
         text = _overwritten(text)
     if not text.isprintable():
         text = _CONTROLS.sub("", text)
-    return text.rstrip() if len(text) <= LONGEST else f"{text[:LONGEST]} … (the line is longer: {len(raw):,} bytes)"
+    length = length or len(raw)
+    if length > len(raw) or len(text) > LONGEST or len(raw) > LONGEST * 4:
+        return f"{_LAST_WORD.sub('', text[:LONGEST])} … (the line is longer: {length:,} bytes)"
+    return text.rstrip()
 
 
 def _overwritten(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MASK = "[masked]"
 
@@ -28,6 +29,10 @@ _FORMATS = re.compile(
 _KEY_BLOCK = re.compile(
     r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
 )
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY")
+_KEY_ENDS = re.compile(r"-----END [A-Z ]{0,40}PRIVATE KEY")
+_KEY_LENGTH = 120
+"""A key has no more lines."""
 _KEY_LINE = re.compile(r"(?m)^(\s*)(?=[^\n]*[a-z])(?=[^\n]*[A-Z])(?=[^\n]*\d)[A-Za-z0-9+/]{60,76}={0,2}$")
 """A line of a private key whose first line was not selected. The digest of a file has no capital letters."""
 _USER_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):([^\s/@\"'<>]{1,400})@")
@@ -37,14 +42,14 @@ _HEADER = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"']*[\d._~+/-])[\w.~+/=-]{12,}")
 _COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*)(?=[^\n]*=)[^\n\"]{4,}")
-_CURL_USER = re.compile(r"(?<=\s)((?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:)[^\s\"']{2,}")
+_CURL_USER = re.compile(r"(?<!\S)((?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:)[^\s\"']{2,}")
 _PLACEHOLDER = r"(?!\*{2,}|\[masked|[\"']?(?:null|none|nil|true|false|undefined|required|optional|empty|redacted|hidden)\b|\$|%|<|\{\{|process\.env|os\.|secrets\.)"
 _NAMES = r"passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|account[_-]?key|credentials?"
 _ASSIGNED = re.compile(
     rf"(?i)(?<!unexpected )(?<!invalid )(?<!illegal )(?<!unknown )(?<!missing )((?:{_NAMES})(?![a-z])(?:[_.-]\w{{1,30}})?)"
     rf"(\\?[\"']?\s{{0,4}}(?:=>|:=|=|:)\s{{0,4}}){_PLACEHOLDER}(\\?[\"'][^\"'\n]{{1,400}}\\?[\"']|[^\s\"',;&)}}\]]{{3,400}})"
 )
-_FLAG = re.compile(rf"(?i)((?<=\s)--?[\w-]{{0,30}}(?:{_NAMES})\s+){_PLACEHOLDER}(?!-)([^\s\"']{{3,}}|[\"'][^\"'\n]{{1,400}}[\"'])")
+_FLAG = re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,30}}(?:{_NAMES})\s+){_PLACEHOLDER}(?!-)([^\s\"']{{3,}}|[\"'][^\"'\n]{{1,400}}[\"'])")
 _SURE_NAME = re.compile(r"(?i)passw|passphrase|pwd|secret")
 
 
@@ -63,9 +68,27 @@ def mask(text: str) -> str:
     return _ASSIGNED.sub(_assigned, text)
 
 
+def key_lines(texts: Sequence[str]) -> set[int]:
+    """The indexes of the lines that are the inside of a private key. `mask` alone sees only one line of it."""
+    found: set[int] = set()
+    left = 0
+    for index, text in enumerate(texts):
+        if _KEY_ENDS.search(text):
+            left = 0
+        elif left:
+            found.add(index)
+            left -= 1
+        elif _KEY_BEGINS.search(text):
+            left = _KEY_LENGTH
+    return found
+
+
 def _assigned(found: re.Match[str]) -> str:
     name, between, value = found.groups()
-    return f"{name}{between}{MASK}" if _secret(name, between, value) else found[0]
+    if not _secret(name, between, value):
+        return found[0]
+    quote = value[: len(value) - len(value.lstrip("\\\"'"))]
+    return f"{name}{between}{quote}{MASK}{quote}"
 
 
 def _secret(name: str, between: str, value: str) -> bool:
@@ -73,7 +96,7 @@ def _secret(name: str, between: str, value: str) -> bool:
     sure = _SURE_NAME.match(name) is not None
     bare = value.strip("\"'\\")
     if "=" in between or "'" in between or '"' in between:
-        return len(bare) >= 3 and (sure or not bare.isdigit()) and not bare.startswith(("(", "[", "="))
+        return len(bare) >= 3 and (sure or not bare.isdigit()) and not bare.startswith(("(", "[", "=")) and "(" not in value.strip("\"'\\")
     if value != bare:
         return len(bare) >= 3 and " " not in bare and any(letter.isdigit() for letter in bare)
     varied = any(letter.isdigit() for letter in bare) and any(letter.isalpha() for letter in bare)

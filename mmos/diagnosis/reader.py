@@ -4,64 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mmos.diagnosis.blocks import Blocks
 from mmos.diagnosis.choosing import Candidate, Choice
 from mmos.diagnosis.cleaning import body, clean
 from mmos.diagnosis.log import Line, Passage, Selection
 from mmos.diagnosis.marks import mark
-from mmos.diagnosis.masking import mask
+from mmos.diagnosis.masking import MASK, key_lines, mask
+from mmos.diagnosis.profile import Profile
 from mmos.diagnosis.sieve import Raw, Sieve
 
 TOKENS = 4000
 CHARACTERS_A_TOKEN = 4
-BLOCK = 256 * 1024
-"""The log is read in blocks of whole lines, of about this size."""
-LONGEST = 4 * BLOCK
-"""A longer line is taken for one of this length."""
-
-
-def weigh(line: bytes) -> float:
-    return mark(body(clean(line))).weight
 
 
 class Reader:
-    """Takes a log in pieces, in one pass and in bounded memory."""
+    """Takes a log in pieces, in one pass and in bounded memory.
 
-    def __init__(self, *, tokens: int = TOKENS) -> None:
+    `good` is the profile of a log of the same command when it passed: lines of its shapes count for little.
+    """
+
+    def __init__(self, *, tokens: int = TOKENS, good: Profile | None = None) -> None:
         self._tokens = tokens
-        self._rest = bytearray()
+        self._good = good
         self._size = 0
-        self._sieve = Sieve(weigh)
+        self._blocks = Blocks()
+        self._sieve = Sieve(self._weigh)
 
     def feed(self, data: bytes) -> None:
         self._size += len(data)
-        for start in range(0, len(data), BLOCK):
-            self._rest += data[start : start + BLOCK]
-            if len(self._rest) >= BLOCK:
-                self._take()
+        for block in self._blocks.feed(data):
+            self._sieve.take(block)
 
     def close(self) -> Selection:
-        if self._rest:
-            self._sieve.take(bytes(self._rest.removesuffix(b"\n")))
-            self._rest.clear()
+        for block in self._blocks.close():
+            self._sieve.take(block)
         lines = [_candidate(raw) for raw in self._sieve.kept()]
-        choice = Choice(lines)
-        chosen = [lines[index] for index in choice.within(self._tokens * CHARACTERS_A_TOKEN)]
-        best = tuple(_line(lines[index]) for index in choice.best())
-        tokens = -(-sum(line.cost for line in chosen) // CHARACTERS_A_TOKEN)
-        return Selection(_passages([_line(line) for line in chosen]), best, self._sieve.lines, self._size, tokens)
+        keys = key_lines([line.text for line in lines])
+        choice = Choice(lines, self._good.knows if self._good else None)
+        chosen = choice.within(self._tokens * CHARACTERS_A_TOKEN)
 
-    def _take(self) -> None:
-        end = self._rest.rfind(b"\n")
-        if end >= 0:
-            self._sieve.take(bytes(self._rest[:end]))
-            del self._rest[: end + 1]
-        elif len(self._rest) > LONGEST:
-            del self._rest[LONGEST:]
+        def shown(index: int) -> Line:
+            return Line(lines[index].number, MASK if index in keys else mask(lines[index].text))
+
+        tokens = -(-sum(lines[index].cost for index in chosen) // CHARACTERS_A_TOKEN)
+        best = tuple(shown(index) for index in choice.best() if index not in keys)
+        return Selection(_passages([shown(index) for index in chosen]), best, self._sieve.lines, self._size, tokens)
+
+    def _weigh(self, line: bytes) -> float:
+        text = body(clean(line))
+        return 0.0 if self._good and self._good.knows(text) else mark(text).weight
 
 
-def select(data: Iterable[bytes], *, tokens: int = TOKENS) -> Selection:
+def select(data: Iterable[bytes], *, tokens: int = TOKENS, good: Profile | None = None) -> Selection:
     """The selection from a whole log."""
-    reader = Reader(tokens=tokens)
+    reader = Reader(tokens=tokens, good=good)
     for piece in data:
         reader.feed(piece)
     return reader.close()
@@ -69,11 +65,7 @@ def select(data: Iterable[bytes], *, tokens: int = TOKENS) -> Selection:
 
 def _candidate(raw: Raw) -> Candidate:
     length = len(raw.data.decode("utf-8", "replace")) + raw.length - len(raw.data)
-    return Candidate(raw.number, clean(raw.data), length + 1)
-
-
-def _line(line: Candidate) -> Line:
-    return Line(line.number, mask(line.text))
+    return Candidate(raw.number, clean(raw.data, raw.length), length + 1)
 
 
 def _passages(lines: list[Line]) -> tuple[Passage, ...]:

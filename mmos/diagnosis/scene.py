@@ -34,9 +34,9 @@ _TEST_VERDICT = re.compile(r"--- (PASS|FAIL|SKIP): (\S+)")
 _CLEANED = -1
 
 
-def places(texts: Sequence[str]) -> list[Place]:
-    """The place of each line."""
-    steps, echoed = _steps(texts)
+def places(texts: Sequence[str], numbers: Sequence[int]) -> list[Place]:
+    """The place of each line. Lines between those with these numbers are not known."""
+    steps, echoed = _steps(texts, numbers)
     failed = {step for step, text in zip(steps, texts, strict=True) if _ERROR.match(text) and step != _CLEANED}
     first = min(failed, default=0)
     found = [_place(step, echo, failed, first) for step, echo in zip(steps, echoed, strict=True)]
@@ -64,11 +64,12 @@ def _place(step: int, echoed: bool, failed: set[int], first: int) -> Place:
     return Place.FAILED if step in failed else Place.LATER if step > first else Place.EARLIER
 
 
-def _steps(texts: Sequence[str]) -> tuple[list[int], list[bool]]:
+def _steps(texts: Sequence[str], numbers: Sequence[int]) -> tuple[list[int], list[bool]]:
     """The number of the step of each line, and whether the line is part of the echo of its script."""
     step, echoed = 0, False
     steps, echo = [], []
-    for text in texts:
+    for index, text in enumerate(texts):
+        echoed = echoed and numbers[index] == numbers[index - 1] + 1
         opens = step != _CLEANED and text.startswith("##[") and _STEP.match(text) is not None
         if opens:
             step, echoed = step + 1, False

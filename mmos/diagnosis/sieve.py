@@ -20,6 +20,8 @@ WINDOW_BYTES = 4 * 1024 * 1024
 """All windows together."""
 LONGEST = 4096
 """More bytes of one line are counted in a window, but not kept."""
+STEP = b"##[group]Run "
+STEPS = 2000
 SHAPES = 50_000
 REPEATS = 6
 """So often the surroundings of lines of one shape are kept."""
@@ -62,6 +64,7 @@ class Sieve:
         self._floor = 0.0
         self._head: list[Raw] = []
         self._head_size = 0
+        self._steps: list[Raw] = []
         self._tail: deque[tuple[int, list[bytes]]] = deque()
         self._tail_size = 0
         self._early: list[_Window] = []
@@ -79,6 +82,7 @@ class Sieve:
         keys = block.translate(None, self._varied).split(b"\n")
         self.lines += len(lines)
         self._keep_head(first, lines, len(block))
+        self._keep_steps(first, block)
         self._finish(first, lines)
         found = Counter(keys)
         fresh = found.keys() - self._counts.keys()
@@ -93,7 +97,7 @@ class Sieve:
 
     def kept(self) -> list[Raw]:
         """The lines that were kept, in order."""
-        kept = {raw.number: raw for raw in self._head}
+        kept = {raw.number: raw for raw in (*self._head, *self._steps)}
         for window in (*self._early, *self._late, *self._open):
             kept.update((raw.number, raw) for raw in window.lines)
         for first, lines in self._tail:
@@ -104,6 +108,20 @@ class Sieve:
         if self._head_size < HEAD:
             self._head += _raws(first, lines, 0, min(len(lines), HEAD_LINES - len(self._head)))
             self._head_size += size
+
+    def _keep_steps(self, first: int, block: bytes) -> None:
+        """Keep the lines that begin a step: a failure belongs to the step before it."""
+        at, number = 0, first
+        while len(self._steps) < STEPS and (found := block.find(STEP, at)) >= 0:
+            start = block.rfind(b"\n", 0, found) + 1
+            end = block.find(b"\n", found)
+            number += block.count(b"\n", at, start)
+            at = start
+            line = block[start : end if end >= 0 else len(block)]
+            self._steps.append(Raw(number, line[:LONGEST], len(line)))
+            if end < 0:
+                return
+            at, number = end + 1, number + 1
 
     def _keep_tail(self, first: int, lines: list[bytes], size: int) -> None:
         if len(lines) > TAIL_LINES:

@@ -49,7 +49,7 @@ def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -
     return found
 
 
-def values(found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str], known: Callable[[str], bool]) -> list[float]:
+def values(found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str], known: Callable[[str], bool] | None) -> list[float]:
     """The weight of each line: less where it is repeated, known from a run that passed, or out of the step that failed."""
     forms = [_form(text) if each.weight > 0 and each.kind is not Kind.PLACE else "" for each, text in zip(found, bodies, strict=True)]
     scattered = Counter(form for form, _ in {(form, index // STRETCH) for index, form in enumerate(forms)})
@@ -60,7 +60,7 @@ def values(found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str],
         if form:
             seen[form] += 1
             value *= 0.82 ** (seen[form] - 1) / (1 + 0.4 * log2(scattered[form]))
-            value *= 0.1 if known(shape(text)) else 1.0
+            value *= 0.1 if known and known(text) else 1.0
         gained.append(value)
     return gained
 
