@@ -51,6 +51,7 @@ wheel:
 # Write the pages that are generated.
 docs:
     {{bin}}/python scripts/docs_cli.py --write
+    {{bin}}/python scripts/docs_failures.py --write
 
 # Run the simulations of docs/simulate.md again, and draw their pictures.
 figures:
@@ -68,6 +69,10 @@ bench-fleet *arguments:
 # Play each fault of a host while sessions work on three hosts.
 bench-faults *arguments:
     {{bin}}/python scripts/bench_faults.py {{arguments}}
+
+# Count on a file of cases how often the rules of `mmos diagnose` are right, wrong, or not sure.
+bench-rules *arguments:
+    {{bin}}/python scripts/bench_rules.py {{arguments}}
 
 # Kill a run at random instants, and count what is done twice when it is resumed.
 bench-kills *arguments:

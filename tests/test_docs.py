@@ -282,7 +282,8 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_the_page_of_commands_is_current() -> None:
+@pytest.mark.parametrize(("script", "page"), [("docs_cli.py", "cli.md"), ("docs_failures.py", "failures.md")])
+def test_a_page_that_a_script_writes_is_current(script: str, page: str) -> None:
     """In a process of its own: commands remember how they were first asked for help."""
-    made = subprocess.run([sys.executable, ROOT / "scripts" / "docs_cli.py"], capture_output=True, check=True, encoding="utf-8")
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made.stdout, "write it anew: just docs"
+    made = subprocess.run([sys.executable, ROOT / "scripts" / script], capture_output=True, check=True, encoding="utf-8")
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made.stdout, "write it anew: just docs"

@@ -18,14 +18,16 @@ UNKNOWN: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """One category. `cause` and `cure` have names in braces, such as `{model}`."""
+    """One category. Its texts have names in braces, such as `{model}`."""
 
     family: Family
     cause: str
     cure: str
+    commands: str = ""
+    """What also helps, with commands for those who work without MMOS."""
 
 
-def _failures(family: Family, table: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Failure]]:
+def _failures(family: Family, table: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Failure]]:
     return ((category, Failure(family, *texts)) for category, texts in table.items())
 
 
@@ -36,10 +38,12 @@ _HOSTS = {
     "SERVER_NOT_RUNNING": (
         "Nothing listens at {address}.",
         "Is Ollama running? Start it with `ollama serve`.",
+        "`curl http://127.0.0.1:11434/api/version` shows whether it answers.",
     ),
     "BOUND_TO_LOCALHOST_ONLY": (
         "The server may run, but it accepts connections from its own machine only: {address} refuses them.",
         "Is Ollama running there? It serves its own machine alone unless it is started with OLLAMA_HOST=0.0.0.0.",
+        "With systemd: `sudo systemctl edit ollama`, write Environment=OLLAMA_HOST=0.0.0.0 under [Service], then `sudo systemctl restart ollama`.",
     ),
     "LOCALHOST_INSIDE_CONTAINER": (
         "The client runs in a container, and {address} is the container itself, not the machine with the server.",
@@ -56,10 +60,12 @@ _HOSTS = {
     "INSUFFICIENT_RAM": (
         "The model needs more memory than is free{amounts}.",
         "Choose a smaller model or `context_window`, or unload another with `mmos models unload`.",
+        "`ollama ps` shows what is loaded, and `ollama stop MODEL` unloads it.",
     ),
     "INSUFFICIENT_VRAM": (
         "The memory of the GPU is too small for the model and its window.",
         "Choose a smaller model or `context_window`, or unload another with `mmos models unload`.",
+        "`nvidia-smi` shows who uses the memory, and `ollama stop MODEL` unloads a model. OLLAMA_KV_CACHE_TYPE=q8_0 halves the cache of the window.",
     ),
     "GPU_DISCOVERY_FAILED": (
         "The server found no GPU that it can use.",
@@ -68,6 +74,7 @@ _HOSTS = {
     "MODEL_LOAD_TIMEOUT": (
         "The server gave up: the model was not loaded in time.",
         "OLLAMA_LOAD_TIMEOUT there sets how long it tries.",
+        "For example: `OLLAMA_LOAD_TIMEOUT=15m ollama serve`.",
     ),
     "CLIENT_TIMEOUT_DURING_LOAD": (
         "The client closed the connection while the server loaded the model, and so cancelled the load.",
@@ -80,10 +87,12 @@ _HOSTS = {
     "CONTEXT_TRUNCATED": (
         "The prompt is longer than the window of the model.",
         f"{LESS} Or give the role a larger `context_window`.",
+        "Without MMOS: set `num_ctx` in the options of the request, or start Ollama with `OLLAMA_CONTEXT_LENGTH=16384 ollama serve`.",
     ),
     "UNAUTHORIZED": (
         "The server does not accept the request: it asks for a key, for another key, or for a right that the key does not give.",
         "Check the headers or the key that the configuration gives for it.",
+        "For models in the cloud of Ollama: `ollama signin`.",
     ),
     "QUOTA_EXCEEDED": (
         "The account has no credit left, or has reached the limit of its plan.",
@@ -92,6 +101,7 @@ _HOSTS = {
     "RATE_LIMITED": (
         "The server takes no more calls for now: there were too many in a short time.",
         "Fewer calls at once, or another host.",
+        "The header Retry-After of the response says how long to wait.",
     ),
     "BAD_REQUEST": (
         "The server does not accept the request: it is not in the form that the server expects.",
@@ -105,6 +115,7 @@ _CALLS = {
     "MODEL_LACKS_TOOL_SUPPORT": (
         "{model} cannot be offered tools.",
         "Set `channel: schema` for its role, or choose a model whose capabilities list `tools`.",
+        "`ollama show {quoted_model}` lists them.",
     ),
     "TOOL_CALL_IN_CONTENT": (
         "The model wrote its tool call as plain text, so no call reached the program.",
@@ -225,7 +236,8 @@ def cause(category: str, **names: str) -> str:
 
 def cure(category: str, **names: str) -> str:
     """What helps, with commands that can be copied."""
-    return FAILURES[category].cure.format_map(_filled(names))
+    failure = FAILURES[category]
+    return f"{failure.cure} {failure.commands}".strip().format_map(_filled(names))
 
 
 def _filled(names: Mapping[str, str]) -> dict[str, str]:
