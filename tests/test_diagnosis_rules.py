@@ -251,6 +251,54 @@ def test_what_only_looks_like_a_failure_has_no_category(log: str) -> None:
     assert judged(log).category is None
 
 
+def test_the_texts_name_what_the_log_names() -> None:
+    verdict = judged("ResponseError: model 'qwen3:99b' not found (status code: 404)")
+    assert verdict.cause == "The server does not have qwen3:99b."
+    assert "`mmos models pull qwen3:99b`" in verdict.cure
+    assert "(it needs 11.2 GiB, and 6.9 GiB is free)" in str(judged(KNOWN["INSUFFICIENT_RAM"][0]).cause)
+    assert judged(KNOWN["PORT_IN_USE"][1]).cause == (
+        "Another process already listens on port 5432: Bind for 0.0.0.0:5432 failed: port is already allocated"
+    )
+
+
+def test_a_name_from_a_log_is_no_shell_word_with_a_meaning() -> None:
+    assert "touch" not in judged("model 'x;touch /tmp/y' not found, try pulling it first").cure
+    assert "command -v -rf" not in judged("sh: 1: -rf: not found").cure
+
+
+def test_the_evidence_shows_where_the_client_runs() -> None:
+    verdict = judged(
+        "$ docker compose logs app\nstarting\nhttpx.ConnectError: [Errno 111] Connection refused\nOLLAMA=http://localhost:11434"
+    )
+    assert [line.number for line in verdict.evidence] == [1, 3]
+    assert "localhost:11434 is the container itself" in str(verdict.cause)
+
+
+def test_a_long_log_is_judged_by_its_likely_lines() -> None:
+    noise = [f"test case {number} ... ok (429 requests, retried after: too many requests)" for number in range(1500)]
+    log = "\n".join([*noise, "error: sh: 1: protoc: not found", "make: *** [all] Error 127", *noise[:20]])
+    verdict = judged(log)
+    assert (verdict.category, verdict.evidence[0].number) == ("COMMAND_NOT_FOUND", 1501)
+    assert len(verdict.evidence) <= 5
+
+
+def test_the_long_log_of_a_server_is_searched_for_what_servers_say() -> None:
+    calm = ['time=2026-01-01T10:00:00Z level=INFO source=routes.go:12 msg="all is well"', "[GIN] | 200 | 1.2s | POST /api/chat"] * 400
+    calm[301] = 'time=2026-01-01T10:00:00Z level=WARN source=runner.go:131 msg="truncating input prompt" limit=4096 prompt=9000'
+    verdict = judged("\n".join(calm))
+    assert (verdict.category, verdict.evidence[0].number) == ("CONTEXT_TRUNCATED", 302)
+
+
+def test_the_messenger_is_never_the_cause() -> None:
+    verdict = judged(
+        "the widget 7 does not turn: FAILED as before\nmake: *** [Makefile:3: all] Error 2\nProcess completed with exit code 2."
+    )
+    assert (verdict.category, verdict.cause) == (None, "the widget 7 does not turn: FAILED as before")
+    assert [line.number for line in verdict.evidence] == [1]
+    alone = judged("make: *** [Makefile:3: all] Error 2")
+    assert (alone.category, alone.cause, alone.cure, alone.confidence) == (None, None, "", 0.0)
+
+
 def test_every_category_that_a_log_can_show_has_cases() -> None:
     of_logs = {category for category, failure in FAILURES.items() if failure.family != "runs"}
     assert of_logs == KNOWN.keys()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mmos.diagnosis.signs import Finding, Sign, Text
 
 _WRITTEN = (
-    r"\{ ?'(name|tool|function|tool_name|action)' ?: ?'[\w.:/-]{1,80}' ?, ?'(arguments|parameters|args|input|tool_input|params|action_input)' ?:"
-    r"|\{ ?'(arguments|parameters|args)' ?: ?\{[^\n]{0,400}\} ?, ?'name' ?: ?'"
-    r"|\{ ?'type' ?: ?'function' ?, ?'(name|function)' ?:"
+    r"\{\s{0,9}'(name|tool|function|tool_name|action)'\s{0,9}:\s{0,9}'[\w.:/-]{1,80}'\s{0,9},\s{0,9}'(arguments|parameters|args|input|tool_input|params|action_input)'\s{0,9}:"
+    r"|\{\s{0,9}'(arguments|parameters|args)'\s{0,9}:\s{0,9}\{[^\n]{0,400}\}\s{0,9},\s{0,9}'name'\s{0,9}:\s{0,9}'"
+    r"|\{\s{0,9}'type'\s{0,9}:\s{0,9}'function'\s{0,9},\s{0,9}'(name|function)'\s{0,9}:"
     r"|<tool_?calls?>|<\|tool_?calls?(_begin)?\|?>|\[tool_calls\]|<function(_call|=)|<\|python_tag\|>|<invoke\b|```tool_(call|code)"
 )
 """A call as models write it in text."""

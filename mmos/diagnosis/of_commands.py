@@ -96,7 +96,7 @@ COMMANDS = (
     Sign(
         "TEST_FAILED",
         (
-            r"^[^\w\n]{0,4}(failed|error) [\w/.-]+\.py::",
+            r"^[^\w\n]{0,4}(failed|error) [\w/.-]+::",
             r"--- fail: |^test result: failed",
             r"^[^\w\n]{0,4}fail(ed)?:? +[\w/.-]+\.(test|spec)\.\w+",
             r"^=+ [^\n]*\d+ failed",

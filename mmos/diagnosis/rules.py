@@ -16,11 +16,11 @@ from mmos.diagnosis.signs import Finding, Sign, Text
 from mmos.diagnosis.verdict import Verdict
 
 MOST_EVIDENCE = 5
-_SHORT = 400
+_SHORT = 100
 """A log of so few lines is about one thing, and any of them may show the failure. In a longer one, much is said beside it."""
-_LIKELY = 3
+_LIKELY = 5
 _NEAR = 4
-"""In a long log, a rule looks only at so many of the likeliest lines, and so many lines before and after each."""
+"""In a long log, a sign counts only in so many of the likeliest lines, with so many lines before and after each as what is beside it."""
 _MOST = 5000
 """Lines at the end of the log of a server that the rules look at."""
 _GUESS = 0.3
@@ -37,8 +37,8 @@ def any_of(*groups: Iterable[Sign]) -> Rule:
 RULES: tuple[Rule, ...] = (
     any_of(CHECKED),  # the verdict of a checker quotes the call, which may speak of anything
     any_of(SPOKEN, VALIDATED),
-    any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW),
-    any_of(ACCOUNT, NAMES, DOORS),
+    any_of(LOADING, MEMORY, BUSY, WINDOW),
+    any_of(ACCOUNT, NAMES, DOORS, DISCOVERY),
     refused,
     in_content,
     any_of(REQUESTS),
@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
 )
 """The first rule that finds something counts: what is exact stands before what is general, and a cause before what follows from it."""
 
-_OF_A_SERVER = any_of(LOADING, MEMORY, DISCOVERY, BUSY, WINDOW)
+_OF_A_SERVER = any_of(LOADING, MEMORY, BUSY, WINDOW, DISCOVERY)
 _SERVER_LOG = r"level=(info|warn|error|debug) source=\w+\.go|^\[gin\] |llama_model_loader:"
 """Lines of the log of an Ollama server. It says what is wrong without the words of a failure."""
 
@@ -60,9 +60,9 @@ _LEAD = re.compile(r"^(\S*\d\d:\d\d:\d\d\S*\s+|##\[error\]\s*|\[?(error|fatal)\]
 _LONGEST = 300
 
 
-def recognized(lines: Sequence[Line]) -> Finding | None:
-    """What the first rule finds in a short text."""
-    text = Text(lines)
+def recognized(lines: Sequence[Line], focus: Line | None = None) -> Finding | None:
+    """What the first rule finds in a short text, or in one line of it."""
+    text = Text(lines, focus)
     return next((found for rule in RULES if (found := rule(text))), None)
 
 
@@ -82,11 +82,11 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
 
 
 def _found_near(log: Sequence[Line], likely: Sequence[Line]) -> Finding | None:
-    """What a rule finds near the likeliest line, else near the next. A rank costs confidence."""
+    """What a rule finds in the likeliest line, else in the next. A rank costs confidence."""
     at = {line.number: place for place, line in enumerate(log)}
     for rank, line in enumerate(likely[:_LIKELY]):
         place = at.get(line.number)
-        found = recognized(log[max(0, place - _NEAR) : place + _NEAR + 1]) if place is not None else None
+        found = None if place is None else recognized(log[max(0, place - _NEAR) : place + _NEAR + 1], log[place])
         if found:
             return found._replace(confidence=round(found.confidence * (1 - rank / 10), 2))
     return None
@@ -111,13 +111,13 @@ def _telling(lines: Iterable[Line]) -> str | None:
 
 
 def _sentence(line: Line) -> str:
-    """The line without its time and its mark."""
-    return _LEAD.sub("", line.text.strip())[:_LONGEST]
+    """The line without its time and its marks."""
+    return _LEAD.sub("", line.text.strip()).strip("_=*# ")[:_LONGEST]
 
 
 def _names(found: Finding) -> dict[str, str]:
-    """The names for the texts of the knowledge: a group `other_tool` is a `tool`."""
-    names = {name.rpartition("_")[2]: value for name, value in found.names.items()}
+    """The names for the texts of the knowledge: a group `other_tool` is a `tool`. None is an option of a command."""
+    names = {name.rpartition("_")[2]: value.lstrip("-") for name, value in found.names.items()}
     if "need" in names:
         names["amounts"] = f" (it needs {names['need']}, and {names['have']} is free)"
     return names

@@ -49,10 +49,11 @@ class Finding(NamedTuple):
 
 
 class Text:
-    """The lines of a log as one text in lower case."""
+    """The lines of a log as one text in lower case. A sign must stand in the line `focus`, if there is one; what is beside it may stand anywhere."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], focus: Line | None = None) -> None:
         self._lines = lines
+        self._focus = focus
         plain = [_plain(line.text) for line in lines]
         self.folded = "\n".join(plain)
         self._starts = list(accumulate((len(text) + 1 for text in plain), initial=0))
@@ -64,7 +65,8 @@ class Text:
         return self._lines[bisect_right(self._starts, place) - 1]
 
     def find(self, sign: Sign) -> Finding | None:
-        match = sign.search.search(self.folded)
+        matches = sign.search.finditer(self.folded)
+        match = next((match for match in matches if self._focus is None or self.line_at(match.start()) == self._focus), None)
         if match is None or (sign.unless and self.has(sign.unless)):
             return None
         beside = self.has(sign.beside) if sign.beside else match
