@@ -274,6 +274,20 @@ def test_the_evidence_shows_where_the_client_runs() -> None:
     assert "localhost:11434 is the container itself" in str(verdict.cause)
 
 
+@pytest.mark.parametrize(
+    ("log", "category", "address", "cure"),
+    [
+        ('psycopg.OperationalError: connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused', "SERVER_NOT_RUNNING", "127.0.0.1:5432", "`depends_on`"),
+        ("web-1 | redis.exceptions.ConnectionError: Error 111 connecting to localhost:6379. Connection refused.\n$ docker compose up", "LOCALHOST_INSIDE_CONTAINER", "localhost:6379", "name of the service"),
+        ("dial tcp 172.18.0.3:3306: connect: connection refused", "SERVER_NOT_RUNNING", "172.18.0.3:3306", "`ss -ltn`"),
+    ],
+)  # fmt: skip
+def test_a_refused_connection_to_another_service_gets_no_advice_about_models(log: str, category: str, address: str, cure: str) -> None:
+    verdict = judged(log)
+    assert (verdict.category, address in str(verdict.cause), cure in verdict.cure) == (category, True, True)
+    assert "llama" not in verdict.cure
+
+
 def test_a_long_log_is_judged_by_its_likely_lines() -> None:
     noise = [f"test case {number} ... ok (429 requests, retried after: too many requests)" for number in range(1500)]
     log = "\n".join([*noise, "error: sh: 1: protoc: not found", "make: *** [all] Error 127", *noise[:20]])

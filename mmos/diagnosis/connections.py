@@ -37,7 +37,7 @@ _NO_CONNECTION = Sign(
 _ADDRESS = re.compile(
     r"(?:host='|\('|//|@|\bto (?:host )?|address |^|[\s'(=\[:>])"
     r"(?P<host>localhost|\[?::1?\]?|[a-z][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3})"
-    r"(?:'?, ?(?:port=)?|:| port:? ?)(?P<port>\d{2,5})\b"
+    r"(?:'?\)?, ?(?:port[ =])?|:| port:? ?)(?P<port>\d{2,5})\b"
 )
 _CONTAINER = r"docker|\bcontainers?\b|compose|kubernetes|\bk8s\b|\bpods?\b|podman|\bwsl2?\b|\bhelm\b|['\s(]/app/|/usr/src/app|open-?webui|devcontainer"
 _OWN_MACHINE = (
@@ -63,11 +63,10 @@ def refused(text: Text) -> Finding | None:
     host, address = _address(found.lines, text)
     names = {"address": address} if address else {}
     category, confidence, shown = _place(host, text)
-    if category:
-        lines = {*found.lines, *(_line_of(text, shown) if shown else ())}
-        return Finding(category, tuple(sorted(lines)), names, confidence)
-    known = text.has(MODEL_HOST) or found.category != _REFUSED.category
-    return Finding(found.category, found.lines, names, found.confidence if known else 0.6)
+    if not category:
+        return found._replace(names=names)
+    lines = {*found.lines, *(_line_of(text, shown) if shown else ())}
+    return Finding(category, tuple(sorted(lines)), names, confidence)
 
 
 def _place(host: str, text: Text) -> tuple[str, float, str]:

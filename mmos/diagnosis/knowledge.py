@@ -25,6 +25,8 @@ class Failure:
     cure: str
     commands: str = ""
     """What also helps, with commands for those who work without MMOS."""
+    elsewhere: str = ""
+    """What helps instead if the server is none of models, such as a database."""
 
 
 def _failures(family: Family, table: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Failure]]:
@@ -39,19 +41,25 @@ _HOSTS = {
         "Nothing listens at {address}.",
         "Is Ollama running? Start it with `ollama serve`.",
         "`curl http://127.0.0.1:11434/api/version` shows whether it answers.",
+        "See whether the service runs and listens: `ss -ltn`. If it starts at the same time, wait for it: in a compose file, `depends_on` with `condition: service_healthy`.",
     ),
     "BOUND_TO_LOCALHOST_ONLY": (
         "The server may run, but it accepts connections from its own machine only: {address} refuses them.",
         "Is Ollama running there? It serves its own machine alone unless it is started with OLLAMA_HOST=0.0.0.0.",
         "With systemd: `sudo systemctl edit ollama`, write Environment=OLLAMA_HOST=0.0.0.0 under [Service], then `sudo systemctl restart ollama`.",
+        "Have the service listen on 0.0.0.0 instead of 127.0.0.1: `ss -ltn` shows where it listens.",
     ),
     "LOCALHOST_INSIDE_CONTAINER": (
         "The client runs in a container, and {address} is the container itself, not the machine with the server.",
         "Use http://host.docker.internal:11434 as the address. On Linux, start the container with `--add-host=host.docker.internal:host-gateway`, and Ollama with OLLAMA_HOST=0.0.0.0. In one compose file, use the name of the service.",
+        "",
+        "Use the name of the service in the compose file instead of localhost, or host.docker.internal for a service of the machine.",
     ),
     "SERVER_BUSY": (
         "The server accepts no more requests now: its queue is full, or it is overloaded.",
         "It accepts again when its models are loaded; OLLAMA_MAX_QUEUE there sets the length.",
+        "",
+        "Try again later, with fewer requests at once.",
     ),
     "MODEL_NOT_FOUND": (
         "The server does not have {model}.",
@@ -93,15 +101,19 @@ _HOSTS = {
         "The server does not accept the request: it asks for a key, for another key, or for a right that the key does not give.",
         "Check the headers or the key that the configuration gives for it.",
         "For models in the cloud of Ollama: `ollama signin`.",
+        "Check the key or the token, and the rights that it gives.",
     ),
     "QUOTA_EXCEEDED": (
         "The account has no credit left, or has reached the limit of its plan.",
         "Add to it, or use another host.",
+        "",
+        "Add credit to the account, or wait until its limit is renewed.",
     ),
     "RATE_LIMITED": (
         "The server takes no more calls for now: there were too many in a short time.",
         "Fewer calls at once, or another host.",
         "The header Retry-After of the response says how long to wait.",
+        "Send fewer requests at once, or wait: the header Retry-After of the response says how long.",
     ),
     "BAD_REQUEST": (
         "The server does not accept the request: it is not in the form that the server expects.",
@@ -238,6 +250,11 @@ def cure(category: str, **names: str) -> str:
     """What helps, with commands that can be copied."""
     failure = FAILURES[category]
     return f"{failure.cure} {failure.commands}".strip().format_map(_filled(names))
+
+
+def cure_elsewhere(category: str, **names: str) -> str:
+    """What helps if the server is none of models."""
+    return FAILURES[category].elsewhere.format_map(_filled(names)) or cure(category, **names)
 
 
 def _filled(names: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from mmos.diagnosis.content import in_content
 from mmos.diagnosis.log import Line, Selection
 from mmos.diagnosis.of_calls import CHECKED, SPOKEN, VALIDATED
 from mmos.diagnosis.of_commands import COMMANDS
-from mmos.diagnosis.of_hosts import ACCOUNT, BUSY, DISCOVERY, DOORS, LOADING, MEMORY, NAMES, REQUESTS, WINDOW
+from mmos.diagnosis.of_hosts import ACCOUNT, BUSY, DISCOVERY, DOORS, LOADING, MEMORY, MODEL_HOST, NAMES, REQUESTS, WINDOW
 from mmos.diagnosis.signs import Finding, Sign, Text
 from mmos.diagnosis.verdict import Verdict
 
@@ -76,9 +76,10 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     evidence = tuple({line.number: line for line in (*(selection.best if long else ()), *found.lines)}.values())
     evidence = tuple(sorted(evidence, key=lambda line: line not in found.lines))[:MOST_EVIDENCE]
     cause = knowledge.cause(found.category, **names)
-    if knowledge.FAILURES[found.category].family == "commands":
-        cause = f"{cause.rstrip('.')}: {_telling(evidence) or _sentence(evidence[0])}"
-    return Verdict(found.category, cause, evidence, knowledge.cure(found.category, **names), found.confidence)
+    cure = knowledge.cure if Text(evidence if long else log).has(MODEL_HOST) else knowledge.cure_elsewhere
+    if knowledge.FAILURES[found.category].family == "commands" and not _MESSENGER.search(found.lines[0].text):
+        cause = f"{cause.rstrip('.')}: {_sentence(found.lines[0])}"
+    return Verdict(found.category, cause, evidence, cure(found.category, **names), found.confidence)
 
 
 def _found_near(log: Sequence[Line], likely: Sequence[Line]) -> Finding | None:
