@@ -82,6 +82,10 @@ bench-kills *arguments:
 bench-batch *arguments:
     {{bin}}/python scripts/bench_batch.py {{arguments}}
 
+# Measure the reader of logs; the argument is a file of logs with their evidence.
+bench-diagnosis *arguments:
+    {{bin}}/python scripts/bench_diagnosis.py {{arguments}}
+
 # Renew the lock; `just lock --upgrade` takes newer versions.
 lock *arguments:
     {{compile}} pyproject.toml --group dev {{arguments}} -o requirements/dev.txt

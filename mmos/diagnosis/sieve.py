@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from itertools import islice
 from typing import NamedTuple
 
-from mmos.diagnosis.vocabulary import Vocabulary
+from mmos.diagnosis.vocabulary import Vocabulary, outspoken, patterns
 
 HEAD = 64 * 1024
 HEAD_LINES = 1000
@@ -27,6 +26,10 @@ REPEATS = 6
 """So often the surroundings of lines of one shape are kept."""
 WEIGHED, WEIGHED_A_BLOCK = 5_000, 12
 """So many different lines are weighed before the tail, and so many more for each block, whatever the log contains."""
+MANY = 500
+"""With more new lines in a block, only few words are searched."""
+AGAIN = 0.8
+"""What is left of the weight of a pattern each time it is seen again."""
 LIGHT = 3.0
 """Lines that weigh less get no window."""
 _DIGITS = b"0123456789"
@@ -58,8 +61,10 @@ class Sieve:
     def __init__(self, weigh: Callable[[bytes], float]) -> None:
         self._weigh = weigh
         self.lines = 0
+        self._seen: set[bytes] = set()
         self._counts: Counter[bytes] = Counter()
         self._telling: dict[bytes, float] = {}
+        self._weights: dict[bytes, float] = {}
         self._patience = WEIGHED
         self._floor = 0.0
         self._head: list[Raw] = []
@@ -84,14 +89,15 @@ class Sieve:
         self._keep_head(first, lines, len(block))
         self._keep_steps(first, block)
         self._finish(first, lines)
-        found = Counter(keys)
-        fresh = found.keys() - self._counts.keys()
+        found = set(keys)
+        fresh = found - self._seen
+        many = len(fresh) > MANY
+        self._remember(fresh, len(lines))
         if fresh:
-            self._look(fresh, keys, lines)
-        relevant = {key for key in found if key in self._telling}
+            self._look(fresh, keys, lines, many)
+        relevant = found & self._telling.keys()
         if relevant:
             self._windows(first, lines, keys, relevant)
-        self._count(found, len(fresh))
         self._before = _raws(first, lines, len(lines) - BEFORE, len(lines))
         self._keep_tail(first, lines, len(block))
 
@@ -133,19 +139,28 @@ class Sieve:
             _, dropped = self._tail.popleft()
             self._tail_size -= sum(map(len, dropped)) + len(dropped) - 1
 
-    def _look(self, fresh: set[bytes], keys: list[bytes], lines: list[bytes]) -> None:
-        """Weigh the new lines that contain a telling word."""
-        places = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
-        order = sorted(places[key] for key in fresh)
+    def _look(self, fresh: set[bytes], keys: list[bytes], lines: list[bytes], many: bool) -> None:
+        """Weigh the new lines that contain a telling word, and of lines with one pattern the first ones."""
+        order = []
+        for place, key in enumerate(keys):
+            if key in fresh:
+                fresh.remove(key)
+                order.append(place)
+        new = [lines[place] for place in order]
+        found = outspoken(new) if many else self._vocabulary.telling(new)
         self._patience += WEIGHED_A_BLOCK
-        for index in islice(self._vocabulary.telling([lines[place] for place in order]), self._patience):
-            self._patience -= 1
-            weight = self._weigh(lines[order[index]])
-            if weight >= LIGHT:
-                self._telling[keys[order[index]]] = weight
+        for (index, _), pattern in zip(found, patterns([words for _, words in found]), strict=True):
+            weight = self._weights.get(pattern)
+            if weight is None and self._patience:
+                self._patience -= 1
+                weight = self._weigh(lines[order[index]])
+            if weight is not None:
+                self._weights[pattern] = weight * AGAIN
+                if weight >= LIGHT:
+                    self._telling[keys[order[index]]] = weight
 
     def _windows(self, first: int, lines: list[bytes], keys: list[bytes], relevant: set[bytes]) -> None:
-        seen = {key: self._counts[key] for key in relevant}
+        seen = self._counts
         for index, key in enumerate(keys):
             if key not in relevant:
                 continue
@@ -185,16 +200,17 @@ class Sieve:
         self._early, self._early_size = heaviest, sum(sizes)
         self._floor = heaviest[-1].weight
 
-    def _count(self, found: Counter[bytes], fresh: int) -> None:
-        self._counts.update(found)
-        if fresh * 2 > found.total() > 1000 and self._varied == _DIGITS:
+    def _remember(self, fresh: set[bytes], lines: int) -> None:
+        if len(fresh) * 2 > lines > MANY and self._varied == _DIGITS:
             self._varied = _HEX
-            self._counts.clear()
+            self._seen.clear()
+        if len(self._seen) > SHAPES:
+            self._seen = set(self._telling)
+        if len(self._telling) > SHAPES or len(self._weights) > SHAPES:
             self._telling.clear()
-        elif len(self._counts) > SHAPES:
-            self._counts = Counter({key: self._counts[key] for key in self._telling})
-            if len(self._telling) > SHAPES // 2:
-                self._telling.clear()
+            self._weights.clear()
+            self._counts.clear()
+        self._seen |= fresh
 
 
 def _raws(first: int, lines: list[bytes], start: int, stop: int, *, longest: int = LONGEST) -> list[Raw]:

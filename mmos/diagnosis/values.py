@@ -35,7 +35,7 @@ _PYTHON_FRAME = re.compile(r'\s*File "[^"]+", line \d+')
 
 def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -> list[Mark]:
     """What each line is."""
-    telling = set(Vocabulary().telling([text.encode() for text in bodies]))
+    telling = {index for index, _ in Vocabulary().telling([text.encode() for text in bodies])}
     found: list[Mark] = []
     for index, text in enumerate(bodies):
         if step_name(texts[index]):
