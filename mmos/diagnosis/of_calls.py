@@ -186,6 +186,12 @@ SPOKEN = (
     ),
     Sign(
         "MALFORMED_TOOL_CALL_FROM_MODEL",
+        (r"'error' ?: ?'(unexpected end of json input|invalid character '.{1,6}' (looking for|after|in))",),
+        beside=r"\b500\b",
+        confidence=0.65,
+    ),
+    Sign(
+        "MALFORMED_TOOL_CALL_FROM_MODEL",
         (r"jsondecodeerror|json parse error|json\.parse\b|unterminated string|expecting (value|property name|',' delimiter)|unexpected token|not valid json",),
         beside=r"tool_?calls?\b|tool[ _-]?(input|args?|arguments?)\b|function[_. -]?(call|arguments)",
         confidence=0.72,

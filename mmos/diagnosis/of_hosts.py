@@ -51,7 +51,7 @@ LOADING = (
             r"(health[ _-]?(check|resp(onse)?|probe)|server health)[^\n]{0,60}(timed? ?out|deadline|timeout|no response|not respond)",
             rf"(runner|llama[- ]server|llm server)[^\n]{{0,10}} ({_NOT}|stopped) respond(ing)?",
             r"failed to (check|get) (the )?(server )?(health|status)",
-            r"unexpected server status[^\n]{0,30}not responding",
+            r"(unexpected server status|server unhealthy)[^\n]{0,30}not responding",
         ),
         beside=r"llama|ollama|runner|model|llm|127\.0\.0\.1:\d+/health",
         unless=r"(readiness|liveness) probe failed",
@@ -92,7 +92,7 @@ MEMORY = (
             r"out of memory",
             r"model (is )?too (large|big)[^\n]{0,20}(memory|ram|system)",
         ),
-        beside=MODEL_HOST,
+        beside=MODEL_HOST + r"|load(ing)? (the )?model",
         confidence=0.85,
     ),
 )  # fmt: skip
@@ -108,6 +108,7 @@ DISCOVERY = (
             r"no gpus? (detected|found|available|discovered|was)",
             r"nvidia-smi (has )?failed|failed to initialize nvml|driver/library version mismatch",
             r"cuda driver version is insufficient|cuda driver library (failed|init)",
+            r"(cuda|cudart|nvml|nvcuda|nvml vram) (driver library )?init(ialization)? failure|cuda error:? (3|46|100|999)\b",
             r"(cu|hip|nvml)init[^\n]{0,30}(err|fail|: ?\d{2,3}\b|returned)",
             r"unable to verify rocm|amdgpu (version file missing|driver (is )?too old|is not supported|too old)",
             r"gfx\d+\w* is not supported|unsupported (radeon|amd) (gpu|igpu)|amdgpu is not supported",
@@ -147,6 +148,7 @@ WINDOW = (
             r"prompt (is |was )?too long|(input|request|messages?) (is |are |was )?too long for",
             r"loaded with context length|maximum number of tokens allowed|input length exceeds",
             r"requested tokens \(\d+\) exceed|sequence length is longer than the specified maximum|increase the physical batch size",
+            r"(forgets|forgot|ignores|ignored|loses|lost) (the |its |my )?(system (prompt|message)|beginning of the)[^\n]{0,80}(num_ctx|context|tokens)",
             r"longer than num_ctx|prompt_eval_count'?[:= ]+(2048|4096)\b|n_ctx[^\n]{0,20}too small",
             r"(oldest|earlier|first) messages? (was |were |have been )?(dropped|discarded|cut)",
             r"please reduce the length of the (messages|prompt|input)",
@@ -197,7 +199,7 @@ NAMES = (
             r"try pulling it|pull model manifest[^\n]{0,80}(does not exist|not found|unknown)|manifest unknown",
             r"(unknown|no such) model\b( '?(?P<unknown_model>[\w./:@-]{1,120})'?)?",
             r"no models? (is |are )?(currently )?loaded",
-            r"not a valid model (id|identifier|name)|invalid model (identifier|name|id)",
+            r"not a valid model (id|identifier|name)|invalid model (identifier|id)\b",
             r"failed to open (the )?gguf file|(model|gguf|checkpoint)( file)?[^\n]{0,60}(no such file|does not exist)",
             r"is not a local folder and is not a valid model identifier|repository not found for url",
             r"you (may )?(need to|have to|should) (pull|download) (the |this )?model|(could not|couldn't|cannot|can't|unable to|failed to) (find|locate) (the )?model\b",
@@ -206,6 +208,31 @@ NAMES = (
         confidence=0.92,
     ),
 )  # fmt: skip
+
+CRASHES = (
+    Sign(
+        "RUNNER_CRASHED",
+        (
+            r"model runner has unexpectedly stopped",
+            r"(runner|llama-server)( process)? (has terminated|no longer running)",
+            r"an error was encountered while running the model",
+            r"enginedeaderror|engine (process|core)[^\n]{0,20}(died|failed)|the model has crashed",
+        ),
+        unless=r"error loading model",
+        confidence=0.75,
+    ),
+    Sign(
+        "MODEL_LOAD_FAILED",
+        (
+            r"(error|failed|unable) (to )?load(ing)? (the )?model\b",
+            r"unknown model architecture|unknown \(magic|invalid (file )?magic|gguf[^\n]{0,40}(invalid|corrupt|unsupported)",
+        ),
+        beside=MODEL_HOST,
+        confidence=0.75,
+    ),
+    Sign("REPEATED_TEXT", (r"token repeat limit reached",), confidence=0.9),
+)  # fmt: skip
+"""They come late: most have a cause that is named beside them."""
 
 DOORS = (
     Sign(
@@ -232,7 +259,7 @@ REQUESTS = (
         "BAD_REQUEST",
         (
             r"invalid_request_error",
-            r"(messages|model) is required|missing request body",
+            r"(messages|model) is required|missing request body|invalid model name",
             r"cannot unmarshal[^\n]{0,40} into go struct field (chat|generate|embed|show|create|pull)\w*request",
             r"option '\w+' must be of type|invalid options?( provided)?: ",
             r"does not support (thinking|images?|vision|embeddings?|chat|generate)|multimodal data provided",

@@ -11,7 +11,7 @@ from mmos.diagnosis.content import in_content
 from mmos.diagnosis.log import Line, Selection
 from mmos.diagnosis.of_calls import CHECKED, SPOKEN, VALIDATED
 from mmos.diagnosis.of_commands import COMMANDS
-from mmos.diagnosis.of_hosts import ACCOUNT, BUSY, DISCOVERY, DOORS, LOADING, MEMORY, MODEL_HOST, NAMES, REQUESTS, WINDOW
+from mmos.diagnosis.of_hosts import ACCOUNT, BUSY, CRASHES, DISCOVERY, DOORS, LOADING, MEMORY, MODEL_HOST, NAMES, REQUESTS, WINDOW
 from mmos.diagnosis.signs import Finding, Sign, Text
 from mmos.diagnosis.verdict import Verdict
 
@@ -41,8 +41,7 @@ RULES: tuple[Rule, ...] = (
     any_of(ACCOUNT, NAMES, DOORS, DISCOVERY),
     refused,
     in_content,
-    any_of(REQUESTS),
-    any_of(COMMANDS),
+    any_of(REQUESTS, CRASHES, COMMANDS),
 )
 """The first rule that finds something counts: what is exact stands before what is general, and a cause before what follows from it."""
 
