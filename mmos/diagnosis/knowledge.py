@@ -77,7 +77,8 @@ _HOSTS = {
     ),
     "GPU_DISCOVERY_FAILED": (
         "The server found no GPU that it can use.",
-        "See if the driver answers: `nvidia-smi` or `rocminfo`. Then update the driver and restart Ollama: `sudo systemctl restart ollama`. In a container, give it the GPU: `docker run --gpus=all`.",
+        "On {host}: nvidia-smi (or rocm-smi), then restart Ollama; its log says which GPUs it found",
+        "(`sudo systemctl restart ollama`, then `journalctl -u ollama`). If the driver does not answer, update it. In a container, give it the GPU: `docker run --gpus=all`.",
     ),
     "MODEL_LOAD_TIMEOUT": (
         "The server gave up: the model was not loaded in time.",
@@ -236,7 +237,7 @@ def pull(model: str, host: str = "") -> str:
 
 
 def steps(category: str) -> str:
-    """What helps, with names in braces, for a text that is filled in elsewhere."""
+    """What helps, without commands, and with names in braces: the text is filled in where it is used."""
     return FAILURES[category].cure
 
 

@@ -9,7 +9,7 @@ from shlex import quote
 
 from mmos.config.roles import ResolvedRole
 from mmos.config.wording import nearest
-from mmos.diagnosis.knowledge import pull
+from mmos.diagnosis.knowledge import pull, steps
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import Finding, Pull, error, info, warning
 from mmos.fleet.memory import OVERHEAD, Cache, cache, fits_beside, need
@@ -298,5 +298,5 @@ def spilled(facts: Facts) -> Iterator[Finding]:
             elif loaded.size and not loaded.size_vram and state.vram_gb:
                 yield warning(
                     "gpu_unused", state.name, f"{loaded.name} runs on the CPU only, although the host should have {state.vram_gb:g} GB of GPU memory.",
-                    f"On {state.name}: nvidia-smi (or rocm-smi), then restart Ollama; its log says which GPUs it found",
+                    steps("GPU_DISCOVERY_FAILED").format(host=state.name),
                 )  # fmt: skip
