@@ -9,13 +9,27 @@ from typing import Any, Literal, NamedTuple
 
 from mmos.config.phases import Phases
 from mmos.errors import LimitReached, StateDamaged
-from mmos.events import ArtifactKept, Entry, Event, Warned
+from mmos.events import (
+    ArtifactKept,
+    CallStarted,
+    ConfigKept,
+    Entry,
+    Event,
+    FrameKept,
+    HistoryShortened,
+    LaneOpened,
+    ModelAsked,
+    Warned,
+)
 from mmos.journal import Journal
 from mmos.logs import log_event
 from mmos.placement.facts import Outlook
 from mmos.plurals import counted
 from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
+
+BEGINNINGS = frozenset(kind.kind for kind in (ConfigKept, LaneOpened, FrameKept, ModelAsked, CallStarted, HistoryShortened, Warned))
+"""Events on which no later step builds: they say what begins, and why. If a crash takes them away, it begins again."""
 
 HintKind = Literal["token", "turn", "loading", "reading", "waiting", "restart"]
 """Kinds of hints. The text of `loading`, `reading` and `waiting` is the host's name; while a call waits for any host it is empty."""
@@ -56,7 +70,7 @@ class Limits:
 
 @dataclass
 class Pulse:
-    """Shows whether a run makes progress: the time of its newest event, and the number of waits that have their own timeout.
+    """How far a run is, and whether it makes progress: the time of its newest event, and the number of waits that have their own timeout.
 
     `timeouts` limits how long a host may take, so a model at work counts as progress. So do a question to the user, and a tool that has
     a `timeout`. Code that waits for one of these waits `with pulse`.
@@ -64,6 +78,8 @@ class Pulse:
 
     at: float = 0.0
     waiting: int = 0
+    newest: int = 0
+    """The count of the journal at the newest event that the next step builds on."""
 
     def __enter__(self) -> None:
         self.waiting += 1
@@ -121,6 +137,8 @@ class Scope:
         self.view.apply(entry)
         self.conversation.apply(entry)
         self.pulse.at = self.clock()
+        if event.kind not in BEGINNINGS:
+            self.pulse.newest = self.journal.count
         log_event(self.run, event.kind, event)
         return entry
 
@@ -149,6 +167,10 @@ class Scope:
     async def durable(self, *, on_disk: bool = False) -> None:
         """Return when the run so far survives the death of the process; with `on_disk`, also a power cut."""
         await self.journal.durable(self.run, on_disk=on_disk)
+
+    async def settled(self) -> None:
+        """Return when all that the next step builds on survives the death of the process. What only begins may still be lost: it begins again."""
+        await self.journal.durable(self.run, until=self.pulse.newest)
 
     @property
     def exchange(self) -> Lane:

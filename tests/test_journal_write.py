@@ -65,6 +65,20 @@ async def test_durable_means_that_another_connection_sees_it(tmp_path):
         other.close()
 
 
+async def test_what_comes_later_is_not_written_for_those_who_wait_for_earlier_entries(tmp_path):
+    async with await Journal.open(tmp_path, tuning=Tuning(linger=3600)) as journal:
+        journal.append("run", "thread", Warned("a"))
+        count = journal.count
+        await journal.durable(until=count)
+        journal.append("run", "thread", Warned("b"))
+        await journal.durable(until=count)
+        other = sqlite3.connect(tmp_path / "journal.db")
+        assert other.execute("SELECT count(*) FROM entries").fetchone() == (1,)
+        await journal.durable(until=journal.count)
+        assert other.execute("SELECT count(*) FROM entries").fetchone() == (2,)
+        other.close()
+
+
 async def test_entries_are_committed_although_nobody_waits(tmp_path):
     async with await Journal.open(tmp_path) as journal:
         journal.append("run", "thread", Warned("a"))

@@ -104,13 +104,19 @@ class Journal:
         self._writer.put(self._store.line(entry))
         return entry
 
-    async def durable(self, run: str | None = None, *, on_disk: bool = False) -> None:
+    @property
+    def count(self) -> int:
+        """How many events were appended here."""
+        return self._writer.count
+
+    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: int | None = None) -> None:
         """Return when all entries so far are committed. Raises if entries of this run (without `run`: of any run) could not be written.
 
-        A commit survives the death of the process. With `on_disk`, the entries also survive a power cut.
+        A commit survives the death of the process. With `on_disk`, the entries also survive a power cut. With `until`, a `count` of before,
+        it waits only for the entries that were appended until then.
         """
         self._check_open()
-        await self._writer.durable(run, on_disk=on_disk)
+        await self._writer.durable(run, on_disk=on_disk, until=until)
 
     async def decide(self, kinds: Collection[str], choose: Choose, *, thread: str | None = None, run: str | None = None) -> list[Entry]:
         """Read the entries of these kinds and append what `choose` returns, with no other write in between.

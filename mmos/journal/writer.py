@@ -70,6 +70,10 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mmos-journal")
         self._waiting: list[Line] = []
+        self.count = 0
+        """Lines so far."""
+        self._handed_over = 0
+        """How many of them the thread has, or has had."""
         self._timer: asyncio.TimerHandle | None = None
         self._batch = Batch()
         """Where the next lines go: it ends with the next other work."""
@@ -83,6 +87,7 @@ class Writer:
 
     def put(self, line: Line) -> None:
         self._waiting.append(line)
+        self.count += 1
         if self._timer is None:
             self._timer = self._loop.call_later(self._tuning.linger, self._linger_ends)
 
@@ -97,16 +102,17 @@ class Writer:
         batch = self._batch
         batch.lines.append(self._waiting)
         self._waiting = []
+        self._handed_over = self.count
         if not batch.asked:
             batch.asked = True
             self._commit = self._submit(partial(self._write, batch))
 
-    async def durable(self, run: str | None = None, *, on_disk: bool = False) -> None:
-        """Return when all lines so far are written. Raises if lines of this run (without `run`: of any run) could not be written.
+    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: int | None = None) -> None:
+        """Return when all lines so far are written, or those up to the number `until`. Raises if lines of this run (without `run`: of any run) could not be written.
 
         `on_disk`: also survive a power cut.
         """
-        await (self.do(self._store.flush) if on_disk else self.settle())
+        await (self.do(self._store.flush) if on_disk else self.settle(until))
         for name in [*self.lost] if run is None else [run]:
             if name in self.lost:
                 self._told.add(name)
@@ -137,8 +143,9 @@ class Writer:
         for run in self.lost.keys() - self._told:
             raise self.lost[run].with_traceback(None)
 
-    async def settle(self) -> None:
-        self.hand_over()
+    async def settle(self, until: int | None = None) -> None:
+        if until is None or until > self._handed_over:
+            self.hand_over()
         job = self._commit
         if job is None or job.done():
             if job is not None:

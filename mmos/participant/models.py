@@ -62,7 +62,7 @@ class Settle(Wrapper):
 
     async def serve(self, ask: RunAsk) -> Reply:
         with suppress(StateError):  # the run goes on when it cannot be kept, and its answer has a warning
-            await ask.observer.scope.durable()
+            await ask.observer.scope.settled()
         return await self.models.serve(ask)
 
 
