@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mmos.config.phases import Phase, Phases, PhaseTools
+from mmos.config.phase_schema import Phase, PhaseTools
+from mmos.config.phases import Phases
 from mmos.errors import ToolDenied
 from mmos.events import PhaseChanged
 from mmos.journal import Journal, new_id

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from mmos.config.phases import PhaseEntry
+from mmos.config.phase_schema import PhaseEntry
 from mmos.config.section import Section
 from mmos.config.values import (
     Address,

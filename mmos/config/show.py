@@ -9,7 +9,7 @@ from typing import Any
 from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
-from mmos.config.phases import Phase, PhaseTools
+from mmos.config.phase_schema import Phase, PhaseTools
 from mmos.config.roles import models_of, roles_in
 from mmos.config.schema import Role, Server, Toolrules
 from mmos.config.section import Section
