@@ -31,7 +31,9 @@ COLD = "MMOS_TESTS_COLD"
 INSIDE = "MMOS_TESTS_INSIDE"
 """A variable with the id of a process: the command sees the disks that this process sees."""
 READ_AT_START = ("PYTHON", "LC_", "LANG")
-"""What begins so is read by a new interpreter alone."""
+"""What begins so is read by a new interpreter alone, except for this:"""
+MODULES = "PYTHONPATH"
+"""The command looks in these folders first for modules that nothing of MMOS has imported, such as a driver."""
 
 LAUNCHER = """\
 #!{python} -IS
@@ -39,7 +41,7 @@ import os, sys, signal, _socket, array
 READ_AT_START, KNOWN, PYTHON = {read_at_start!r}, {known!r}, {python!r}
 arguments = sys.argv[1:]
 warm = arguments[:2] == ["-m", "mmos"] or (len(arguments) == 1 and arguments[0].endswith(".py"))
-if not warm or {{k: v for k, v in os.environ.items() if k.startswith(READ_AT_START)}} != KNOWN:
+if not warm or {{k: v for k, v in os.environ.items() if k.startswith(READ_AT_START) and k != {modules!r}}} != KNOWN:
     os.execv(PYTHON, [PYTHON, *arguments])
 server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 server.connect({socket!r})
@@ -88,10 +90,10 @@ def python() -> str:
     if os.environ.get(COLD):
         return sys.executable
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
-    known = {name: value for name, value in os.environ.items() if name.startswith(READ_AT_START)}
+    known = {name: value for name, value in os.environ.items() if name.startswith(READ_AT_START) and name != MODULES}
     place = str(folder / "socket")
     launcher = folder / "python"
-    launcher.write_text(LAUNCHER.format(python=sys.executable, read_at_start=READ_AT_START, known=known, socket=place))
+    launcher.write_text(LAUNCHER.format(python=sys.executable, read_at_start=READ_AT_START, modules=MODULES, known=known, socket=place))
     launcher.chmod(0o700)
     _servers.append(
         subprocess.Popen(
@@ -152,6 +154,7 @@ class Request:
         os.environ.clear()
         os.environ.update(self.environment)
         time.tzset()
+        sys.path[:0] = filter(None, self.environment.get(MODULES, "").split(os.pathsep))
         for number in self.ignored:
             signal.signal(number, signal.SIG_IGN)
         for target, number in enumerate(self.files):
