@@ -232,7 +232,10 @@ class Limits(Section):
         default=False,
         description="Whether a model may write the same text over and over. If false, MMOS stops an answer that repeats itself word for word.",
     )
-    repeats: Positive = Field(default=3, description="How often a model may make the same call in one run before it counts as a loop.")
+    repeats: Positive = Field(
+        default=3,
+        description="How often a model may make the same call in one run before it counts as a loop, and how often a run may make the same change of phase.",
+    )
     answer_chars: Positive = Field(
         default=6000,
         description="The longest answer of a specialist, in characters, that the arbiter gets whole. Of a longer answer it gets a digest and a reference.",
