@@ -1,4 +1,4 @@
-"""Makes the text of a line out of its bytes, and the shape that it shares with lines of the same kind."""
+"""Makes the text of a line out of its bytes, and the form that it shares with lines of the same kind."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def body(text: str) -> str:
     return text[lead.end() :] if lead and lead.end() < len(text) else text.strip()
 
 
-def shape(text: str) -> str:
+def form(text: str) -> str:
     """What the line has in common with lines that differ only in numbers, times and digests."""
     return _SPACES.sub(" ", _VARIED.sub("0", text)).strip()

@@ -132,7 +132,7 @@ _FRAME = re.compile(
     """,
     re.VERBOSE,
 )
-_EXCERPT = re.compile(r"\d*\s*\|\s")
+_SOURCE = re.compile(r"\d*\s*\|\s")
 _LISTED = re.compile(r"\d{1,3}\) [\w(]|rspec \./|[A-Z]{1,4}\d{3,4} (?:\[\*\] )?\S")
 """A failed test, or a finding of a linter, in a list."""
 _STRANGE_FRAME = re.compile(
@@ -148,7 +148,7 @@ def mark(text: str) -> Mark:
     if tagged:
         inner = mark(text[tagged.end() :])
         return inner if inner.kind is Kind.MESSENGER else Mark(Kind.CAUSE, max(9.0, inner.weight))
-    if _EXCERPT.match(text):
+    if _SOURCE.match(text):
         return Mark(Kind.PLACE, 3.0)
     small = text.lower()
     return _noise(text, small) or _verdict(text, small) or _cause(text, small) or _words(text, small) or NOTHING

@@ -38,7 +38,7 @@ _KEY_LINE = re.compile(r"(?m)^(\s*)(?=[^\n]*[a-z])(?=[^\n]*[A-Z])(?=[^\n]*\d)[A-
 _USER_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):([^\s/@\"'<>]{1,400})@")
 _TOKEN_IN_URL = re.compile(r"(?<=://)[A-Za-z0-9_.~-]{20,400}(?=@)")
 _HEADER = re.compile(
-    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token|digest|negotiate|apikey)?\s*)(?!\*|\[masked)[^\s\"',;]{4,}"
+    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?+)(?!\*|\[masked)[^\s\"',;]{4,}"
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"']*[\d._~+/-])[\w.~+/=-]{12,}")
 _COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*)(?=[^\n]*=)[^\n\"]{4,}")

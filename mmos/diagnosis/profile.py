@@ -1,4 +1,4 @@
-"""The shapes of the lines of a run that passed: what also stands in such a log explains no failure."""
+"""The forms of the lines of a run that passed: what also stands in such a log explains no failure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from mmos.diagnosis.blocks import Blocks
-from mmos.diagnosis.cleaning import body, clean, shape
+from mmos.diagnosis.cleaning import body, clean, form
 
-SHAPES = 50_000
-"""So many shapes are kept. A log with more of them is known in part."""
+FORMS = 50_000
+"""So many forms are kept. A log with more of them is known in part."""
 VERSION = 1
 _DIGITS = b"0123456789"
 
@@ -21,14 +21,14 @@ class Profile:
     """What is known of a log of a run that passed. It holds digests, and no text of the log."""
 
     lines: int
-    shapes: frozenset[int]
+    forms: frozenset[int]
 
     def knows(self, text: str) -> bool:
-        """Whether a line of this shape stands in the log. The text is what `cleaning.body` gives."""
-        return _digest(shape(text)) in self.shapes
+        """Whether a line of this form stands in the log. The text is what `cleaning.body` gives."""
+        return _digest(form(text)) in self.forms
 
     def to_json(self) -> str:
-        return json.dumps({"version": VERSION, "lines": self.lines, "shapes": sorted(self.shapes)})
+        return json.dumps({"version": VERSION, "lines": self.lines, "forms": sorted(self.forms)})
 
     @classmethod
     def from_json(cls, text: str) -> Profile:
@@ -36,10 +36,10 @@ class Profile:
         read = json.loads(text)
         if not isinstance(read, dict) or read.get("version") != VERSION:
             raise ValueError("this is no profile of a log, or one of another version of MMOS")
-        lines, shapes = read.get("lines"), read.get("shapes")
-        if not isinstance(lines, int) or not isinstance(shapes, list) or not all(isinstance(each, int) for each in shapes):
+        lines, forms = read.get("lines"), read.get("forms")
+        if not isinstance(lines, int) or not isinstance(forms, list) or not all(isinstance(each, int) for each in forms):
             raise ValueError("a profile of a log has a number of lines and a list of numbers")
-        return cls(lines, frozenset(shapes[:SHAPES]))
+        return cls(lines, frozenset(forms[:FORMS]))
 
 
 class Learner:
@@ -49,7 +49,7 @@ class Learner:
         self._blocks = Blocks()
         self._lines = 0
         self._seen: set[bytes] = set()
-        self._shapes: set[int] = set()
+        self._forms: set[int] = set()
 
     def feed(self, data: bytes) -> None:
         for block in self._blocks.feed(data):
@@ -58,18 +58,18 @@ class Learner:
     def close(self) -> Profile:
         for block in self._blocks.close():
             self._take(block)
-        return Profile(self._lines, frozenset(self._shapes))
+        return Profile(self._lines, frozenset(self._forms))
 
     def _take(self, block: bytes) -> None:
         lines = block.split(b"\n")
         self._lines += len(lines)
-        if len(self._shapes) >= SHAPES:
+        if len(self._forms) >= FORMS:
             return
         fresh = {key: line for key, line in zip(block.translate(None, _DIGITS).split(b"\n"), lines, strict=True) if key not in self._seen}
         for line in fresh.values():
-            if len(self._shapes) < SHAPES:
-                self._shapes.add(_digest(shape(body(clean(line)))))
-        self._seen = self._seen | fresh.keys() if len(self._seen) < SHAPES else set(fresh)
+            if len(self._forms) < FORMS:
+                self._forms.add(_digest(form(body(clean(line)))))
+        self._seen = self._seen | fresh.keys() if len(self._seen) < FORMS else set(fresh)
 
 
 def profile(data: Iterable[bytes]) -> Profile:
@@ -80,5 +80,5 @@ def profile(data: Iterable[bytes]) -> Profile:
     return learner.close()
 
 
-def _digest(form: str) -> int:
-    return int.from_bytes(blake2b(form.encode("utf-8", "replace"), digest_size=6).digest(), "big")
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=6).digest(), "big")

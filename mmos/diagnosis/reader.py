@@ -20,7 +20,7 @@ CHARACTERS_A_TOKEN = 4
 class Reader:
     """Takes a log in pieces, in one pass and in bounded memory.
 
-    `good` is the profile of a log of the same command when it passed: lines of its shapes count for little.
+    `good` is the profile of a log of the same command when it passed: lines of its forms count for little.
     """
 
     def __init__(self, *, tokens: int = TOKENS, good: Profile | None = None) -> None:

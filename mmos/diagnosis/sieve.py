@@ -14,16 +14,16 @@ TAIL = 2 * 1024 * 1024
 TAIL_LINES = 20_000
 BEFORE, AFTER = 12, 30
 """The lines that are kept around a line that may name a failure."""
-WINDOWS = 200
-WINDOW_BYTES = 4 * 1024 * 1024
-"""All windows together."""
+EXCERPTS = 200
+EXCERPT_BYTES = 4 * 1024 * 1024
+"""All excerpts together."""
 LONGEST = 4096
-"""More bytes of one line are counted in a window, but not kept."""
+"""More bytes of one line are counted in an excerpt, but not kept."""
 STEP = b"##[group]Run "
 STEPS = 2000
-SHAPES = 50_000
+FORMS = 50_000
 REPEATS = 6
-"""So often the surroundings of lines of one shape are kept."""
+"""So often the surroundings of lines of one form are kept."""
 WEIGHED, WEIGHED_A_BLOCK = 5_000, 12
 """So many different lines are weighed before the tail, and so many more for each block, whatever the log contains."""
 MANY = 500
@@ -31,7 +31,7 @@ MANY = 500
 AGAIN = 0.8
 """What is left of the weight of a pattern each time it is seen again."""
 LIGHT = 3.0
-"""Lines that weigh less get no window."""
+"""Lines that weigh less get no excerpt."""
 _DIGITS = b"0123456789"
 _HEX = b"0123456789abcdefABCDEF"
 
@@ -45,7 +45,7 @@ class Raw(NamedTuple):
     """In bytes, all of the line."""
 
 
-class _Window(NamedTuple):
+class _Excerpt(NamedTuple):
     weight: float
     lines: list[Raw]
     until: int
@@ -72,10 +72,10 @@ class Sieve:
         self._steps: list[Raw] = []
         self._tail: deque[tuple[int, list[bytes]]] = deque()
         self._tail_size = 0
-        self._early: list[_Window] = []
+        self._early: list[_Excerpt] = []
         self._early_size = 0
-        self._late: deque[_Window] = deque(maxlen=WINDOWS // 4)
-        self._open: list[_Window] = []
+        self._late: deque[_Excerpt] = deque(maxlen=EXCERPTS // 4)
+        self._open: list[_Excerpt] = []
         self._before: list[Raw] = []
         self._varied = _DIGITS
         self._vocabulary = Vocabulary()
@@ -97,15 +97,15 @@ class Sieve:
             self._look(fresh, keys, lines, many)
         relevant = found & self._telling.keys()
         if relevant:
-            self._windows(first, lines, keys, relevant)
+            self._keep_excerpts(first, lines, keys, relevant)
         self._before = _raws(first, lines, len(lines) - BEFORE, len(lines))
         self._keep_tail(first, lines, len(block))
 
     def kept(self) -> list[Raw]:
         """The lines that were kept, in order."""
         kept = {raw.number: raw for raw in (*self._head, *self._steps)}
-        for window in (*self._early, *self._late, *self._open):
-            kept.update((raw.number, raw) for raw in window.lines)
+        for excerpt in (*self._early, *self._late, *self._open):
+            kept.update((raw.number, raw) for raw in excerpt.lines)
         for first, lines in self._tail:
             kept.update((raw.number, raw) for raw in _raws(first, lines, 0, len(lines), longest=LONGEST * 4))
         return [kept[number] for number in sorted(kept)]
@@ -159,7 +159,7 @@ class Sieve:
                 if weight >= LIGHT:
                     self._telling[keys[order[index]]] = weight
 
-    def _windows(self, first: int, lines: list[bytes], keys: list[bytes], relevant: set[bytes]) -> None:
+    def _keep_excerpts(self, first: int, lines: list[bytes], keys: list[bytes], relevant: set[bytes]) -> None:
         seen = self._counts
         for index, key in enumerate(keys):
             if key not in relevant:
@@ -170,31 +170,31 @@ class Sieve:
                 relevant.discard(key)
             elif weight <= self._floor:
                 continue
-            window = self._window(first, lines, index, weight)
+            excerpt = self._excerpt(first, lines, index, weight)
             if seen[key] > REPEATS:
-                self._late.append(window)
+                self._late.append(excerpt)
             else:
-                self._early.append(window)
-                self._early_size += sum(len(raw.data) for raw in window.lines)
-            if window.until > first + len(lines) - 1:
-                self._open.append(window)
-        if len(self._early) > 2 * WINDOWS or self._early_size > WINDOW_BYTES:
+                self._early.append(excerpt)
+                self._early_size += sum(len(raw.data) for raw in excerpt.lines)
+            if excerpt.until > first + len(lines) - 1:
+                self._open.append(excerpt)
+        if len(self._early) > 2 * EXCERPTS or self._early_size > EXCERPT_BYTES:
             self._drop_lightest()
 
-    def _window(self, first: int, lines: list[bytes], index: int, weight: float) -> _Window:
+    def _excerpt(self, first: int, lines: list[bytes], index: int, weight: float) -> _Excerpt:
         before = self._before[index:] if index < BEFORE else []
-        return _Window(weight, [*before, *_raws(first, lines, index - BEFORE, index + AFTER + 1)], first + index + AFTER)
+        return _Excerpt(weight, [*before, *_raws(first, lines, index - BEFORE, index + AFTER + 1)], first + index + AFTER)
 
     def _finish(self, first: int, lines: list[bytes]) -> None:
-        """Add the lines that belong to windows of the block before."""
-        for window in self._open:
-            window.lines.extend(_raws(first, lines, 0, window.until - first + 1))
-        self._open = [window for window in self._open if window.until > first + len(lines) - 1]
+        """Add the lines that belong to excerpts of the block before."""
+        for excerpt in self._open:
+            excerpt.lines.extend(_raws(first, lines, 0, excerpt.until - first + 1))
+        self._open = [excerpt for excerpt in self._open if excerpt.until > first + len(lines) - 1]
 
     def _drop_lightest(self) -> None:
-        heaviest = sorted(self._early, key=lambda window: -window.weight)[:WINDOWS]
-        sizes = [sum(len(raw.data) for raw in window.lines) for window in heaviest]
-        while sum(sizes) > WINDOW_BYTES // 2:
+        heaviest = sorted(self._early, key=lambda excerpt: -excerpt.weight)[:EXCERPTS]
+        sizes = [sum(len(raw.data) for raw in excerpt.lines) for excerpt in heaviest]
+        while sum(sizes) > EXCERPT_BYTES // 2:
             sizes.pop()
             heaviest.pop()
         self._early, self._early_size = heaviest, sum(sizes)
@@ -204,9 +204,9 @@ class Sieve:
         if len(fresh) * 2 > lines > MANY and self._varied == _DIGITS:
             self._varied = _HEX
             self._seen.clear()
-        if len(self._seen) > SHAPES:
+        if len(self._seen) > FORMS:
             self._seen = set(self._telling)
-        if len(self._telling) > SHAPES or len(self._weights) > SHAPES:
+        if len(self._telling) > FORMS or len(self._weights) > FORMS:
             self._telling.clear()
             self._weights.clear()
             self._counts.clear()

@@ -9,11 +9,16 @@ from heapq import nlargest
 from itertools import accumulate
 from math import exp, log2
 
-from mmos.diagnosis.cleaning import shape
+from mmos.diagnosis.cleaning import form
 from mmos.diagnosis.marks import NOTHING, Kind, Mark, mark, place
 from mmos.diagnosis.scene import Place, job_name, step_name
 from mmos.diagnosis.vocabulary import Vocabulary
 
+AGAIN, SCATTERED, KNOWN = 0.82, 0.4, 0.1
+"""What is left of a line that is said again, how much it loses for each doubling of the stretches it stands in, and what is left if a good log has it."""
+COMPANY, FIRST, NEAR_END, NAMED_AGAIN, LAST_WORD = 0.35, 1.15, 0.4, 1.2, 1.15
+"""What a line gains at most by other strong lines near it, as first of them, near the end, by what the end names again, as a summary in the end.
+All were chosen on failing output of fifty tools among lines of steps that worked (`tests/failing_output.py`)."""
 STRONG = 7.0
 """From this weight on, a line names a failure."""
 QUIET = 40
@@ -51,16 +56,16 @@ def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -
 
 def values(found: Sequence[Mark], where: Sequence[Place], bodies: Sequence[str], known: Callable[[str], bool] | None) -> list[float]:
     """The weight of each line: less where it is repeated, known from a run that passed, or out of the step that failed."""
-    forms = [_form(text) if each.weight > 0 and each.kind is not Kind.PLACE else "" for each, text in zip(found, bodies, strict=True)]
-    scattered = Counter(form for form, _ in {(form, index // STRETCH) for index, form in enumerate(forms)})
+    plain = [_plain(text) if each.weight > 0 and each.kind is not Kind.PLACE else "" for each, text in zip(found, bodies, strict=True)]
+    scattered = Counter(kind for kind, _ in {(kind, index // STRETCH) for index, kind in enumerate(plain)})
     seen = Counter[str]()
     gained = []
-    for each, spot, form, text in zip(found, where, forms, bodies, strict=True):
+    for each, spot, kind, text in zip(found, where, plain, bodies, strict=True):
         value = each.weight * (1.0 if each.kind is Kind.STEP else spot.value)
-        if form:
-            seen[form] += 1
-            value *= 0.82 ** (seen[form] - 1) / (1 + 0.4 * log2(scattered[form]))
-            value *= 0.1 if known and known(text) else 1.0
+        if kind:
+            seen[kind] += 1
+            value *= AGAIN ** (seen[kind] - 1) / (1 + SCATTERED * log2(scattered[kind]))
+            value *= KNOWN if known and known(text) else 1.0
         gained.append(value)
     return gained
 
@@ -80,14 +85,14 @@ def lift(gained: list[float], found: Sequence[Mark], where: Sequence[Place], bod
             continue
         near = company[min(len(before), index + NEAR + 1)] - company[max(0, index - NEAR)] - min(value, 8.0)
         after = company[min(len(before), index + NEAR + 1)] - company[index + 1]
-        gained[index] *= (1 + 0.35 * min(1.0, near / 30)) * (1 + 0.4 * exp(-abs(end - index) / 200))
+        gained[index] *= (1 + COMPANY * min(1.0, near / 30)) * (1 + NEAR_END * exp(-abs(end - index) / 200))
         if value >= STRONG:
-            gained[index] *= 1.15 if quiet >= QUIET and after >= 10 else 1.0
+            gained[index] *= FIRST if quiet >= QUIET and after >= 10 else 1.0
             quiet = 0
         if not last.keys().isdisjoint(words[index]):
-            gained[index] *= 1.2
+            gained[index] *= NAMED_AGAIN
         if end - CLOSING <= index <= end and found[index].kind in (Kind.SUMMARY, Kind.MESSENGER, Kind.TEST):
-            gained[index] *= 1.15
+            gained[index] *= LAST_WORD
     _lift_kin(gained, found, where, (words, spread))
 
 
@@ -112,6 +117,6 @@ def _lift_kin(gained: list[float], found: Sequence[Mark], where: Sequence[Place]
             gained[index] += min(5.0, 1.5 * shared) / max(1.0, len(line) / 30)
 
 
-def _form(text: str) -> str:
-    """The shape of the line without what it quotes: lines of one form say the same of different things."""
-    return shape(_QUOTED.sub("''", text))
+def _plain(text: str) -> str:
+    """The form of the line without what it quotes: lines of one form say the same of different things."""
+    return form(_QUOTED.sub("''", text))
