@@ -15,7 +15,16 @@ from mmos.diagnosis.scene import places
 BEST = 10
 AHEAD, BEHIND = 0.84, 0.74
 """How much of its value a line passes on to the next line, and to the line before."""
-_NAMING = {Kind.CAUSE: 1.0, Kind.TEST: 0.95, Kind.ASSERTION: 0.95, Kind.WORDS: 0.8, Kind.SUMMARY: 0.55, Kind.MESSENGER: 0.3}
+_NAMING = {
+    Kind.CAUSE: 1.0,
+    Kind.TEST: 0.95,
+    Kind.ASSERTION: 0.95,
+    Kind.WORDS: 0.8,
+    Kind.SUMMARY: 0.55,
+    Kind.MESSENGER: 0.3,
+    Kind.NOTHING: 0.6,
+    Kind.PLACE: 0.3,
+}
 """How likely lines of each kind name the cause itself."""
 ANOTHER = 0.92
 _SHORT = 12

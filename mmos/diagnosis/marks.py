@@ -36,6 +36,7 @@ class Mark(NamedTuple):
 
 
 NOTHING = Mark(Kind.NOTHING, 0.0)
+WARNING = Mark(Kind.NOISE, 0.8)
 _FILE = r"(?:[A-Za-z]:)?[^\s:()'\"]{0,200}\.[A-Za-z]\w{0,7}"
 _AT = rf"{_FILE}[:(]\d+(?:[:,.-]\d+)*\)?"
 
@@ -47,7 +48,9 @@ _PROGRESS = re.compile(
     r"Copying|Linking|Selecting|Processing|Extracting|Requirement already|Using cached|added|Adding|create mode|delete mode|Receiving|Resolving"
     r"|remote: (?:Counting|Compressing|Enumerating)|\[ *\d+%\]|\[\d+/\d+\]) (?!.*(?:[Ee]rror|[Ff]ail\w*|ERROR|FAILED)\b:?)"
 )
-_SCRIPT = re.compile(r"(?:export |set -|if \[|elif |else$|fi$|done$|echo |#!|# |//|/\*|\* @|\+ echo)")
+_SCRIPT = re.compile(
+    r"(?:export |set -|if \[|elif |else$|fi$|done$|echo |#!|# (?! *(?:Failed|at |got|expected|Looks))|//|/\*|\* @|\+ echo)"
+)
 _OK_AT_END = re.compile(
     r"(?:\.{2,} ?|\s|…|\))(?:ok|passed|skipped|ignored|success|succeeded|xfail|xfailed)\s*(?:\[ *\d+%\]|\([\d.]+ ?m?s\))?$"
 )
@@ -58,7 +61,7 @@ _ZERO = re.compile(
 )
 _WARNING = re.compile(
     rf"(?:##\[(?:warning|debug|notice)\]|::(?:warning|notice|debug)|npm warn|w: |\(node:\d+\)|\d+:\d+ +warning\b|"
-    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|failure|fatal|error:|exception|denied|refused)\b)|"
+    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|failure|fatal|error:|exception|denied|refused|data race|code style issues)\b)|"
     r".{0,100}(?:deprecation|future|user|runtime|resource|syntax|import)warning\b|.{0,120}\bdeprecat)"
 )
 _MESSENGER = re.compile(
@@ -92,7 +95,7 @@ _SUMMARY = re.compile(
 )
 _TEST = re.compile(
     r"--- FAIL: |FAILED:? [\w./\\\[(]|FAIL:? +[\w./\\\[(]|ERROR:? [\w./]+\.py|ERROR: test_|\[(?:FAILED|FAIL)\]|not ok \d|\[ +FAILED +\]|rspec \./|"
-    r"\d+\) (?!.*:$)\S|[✕✗✘✖❌×●] \S|• \[(?:FAILED|PANICKED|TIMEDOUT)|test .* \.\.\. (?:FAILED|failed|mismatch)|_{4,} .* _{4,}$|"
+    r"\d+\) (?!.*:$)\S|[✕✗✘✖❌×●] +\S|• \[(?:FAILED|PANICKED|TIMEDOUT)|test .* \.\.\. (?:FAILED|failed|mismatch)|_{4,} .* _{4,}$|"
     r"\[ERROR\] +\S+[.#:]\S+|Failed \S+ \[|FAILURE: \S|Test (?:Failed|Case .* failed)|\d+/\d+ Test +#\d+: .*\*\*\*|=+ (?:FAIL|ERROR): "
 )
 _TEST_AT_END = re.compile(
@@ -127,7 +130,7 @@ _TAG = re.compile(r"(?:##\[error\]|::error(?: [^:]*)?::|##vso\[task\.logissue ty
 _FRAME = re.compile(
     rf"""
     File\ "[^"]+",\ line\ \d+ | at\ \S.*[(:]\S*\d+\)?$ | at\ (?:async\ )?[\w.$<>\[\]/]+(?:\ \[as\ \w+\])?\ ?\( | -->\ \S+:\d+ | \#\d+\s+0x | \#\d+\s+\S
-    | {_AT}(?::|\)|$|\ |,) | \d+:\s+0x | \s*from\ {_FILE}:\d+ | In\ \[\w+\]\ at: | on\ .+\.tf\ line\ \d+ | ❯\ \S+:\d+ | in\ `?\w+'?$
+    | {_AT}(?::|\)|$|\ |,) | \d+:\s+0x | \s*from\ {_FILE}:\d+ | In\ \[\w+\]\ at: | on\ .+\.tf\ line\ \d+ | ❯\ \S+:\d+ | In\ \S+\ line\ \d+: | in\ `?\w+'?$
     | \d*\s*\|\s | ╭|╰|│ | [~^]+\s*$ | Running\ command
     """,
     re.VERBOSE,
@@ -173,7 +176,7 @@ def _noise(text: str, small: str) -> Mark | None:
     ):
         return Mark(Kind.NOISE, 0.0)
     if _WARNING.match(small):
-        return Mark(Kind.NOISE, 0.8)
+        return WARNING
     if any(phrase in small for phrase in HARMLESS) and not _EXCEPTION.match(text):
         return Mark(Kind.NOISE, 1.5)
     return None

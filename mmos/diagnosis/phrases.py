@@ -39,7 +39,7 @@ CAUSES = (
     "crashloopbackoff", "imagepullbackoff", "errimagepull", "failedscheduling", "probe failed", "failed to solve", "did not become ready",
     "already exists", "invalid reference format", "not found in manifest", "state lock", "invalid for_each", "unsupported argument", "unsupported attribute",
     # formatters
-    "would reformat", "not formatted", "needs formatting", "not properly formatted", "code style issues", "files were modified by this hook",
+    "would reformat", "not formatted", "needs formatting", "not properly formatted", "code style issues", "diff in /", " not met", " not reached", "files were modified by this hook",
     "please run ", "is not up to date", "out of date", "uncommitted changes", "you have unstaged", "merge conflict",
 )  # fmt: skip
 """A line with one of these most likely names a cause."""
@@ -63,6 +63,17 @@ DOUBTS = re.compile(
 
 NAMES_OF_FAULTS = r"(?:Error|Exception|Failure|Fault|Interrupt|Timeout|Violation|Rejected|Refused|Denied|NotFound|Exit)"
 """How names of exceptions end."""
+
+STRICT = (
+    "treated as errors",
+    "too many warnings",
+    "warnings were emitted",
+    "--fail-on-warning",
+    "-werror",
+    "warnings found and",
+    "error-on-warning",
+)
+"""Words of a tool that fails because of warnings."""
 
 HARMLESS = (
     "retrying", "will retry", "trying again", "ignoring", "(ignored)", "non-fatal", "nonfatal", "continuing anyway", "expected failure", "as expected", "expected error", "expected exception",

@@ -10,7 +10,8 @@ from itertools import accumulate
 from math import exp, log2
 
 from mmos.diagnosis.cleaning import form
-from mmos.diagnosis.marks import NOTHING, Kind, Mark, mark, place
+from mmos.diagnosis.marks import NOTHING, WARNING, Kind, Mark, mark, place
+from mmos.diagnosis.phrases import STRICT
 from mmos.diagnosis.scene import Place, job_name, step_name
 from mmos.diagnosis.vocabulary import Vocabulary
 
@@ -18,7 +19,11 @@ AGAIN, SCATTERED, KNOWN = 0.82, 0.4, 0.1
 """What is left of a line that is said again, how much it loses for each doubling of the stretches it stands in, and what is left if a good log has it."""
 COMPANY, FIRST, NEAR_END, NAMED_AGAIN, LAST_WORD = 0.35, 1.15, 0.4, 1.2, 1.15
 """What a line gains at most by other strong lines near it, as first of them, near the end, by what the end names again, as a summary in the end.
-All were chosen on failing output of fifty tools among lines of steps that worked (`tests/failing_output.py`)."""
+All were chosen on failing output of many tools among lines of steps that worked (`tests/failing_output.py`)."""
+LAST = 4.0
+"""The worth of the last line of what failed, where no word of it tells anything. What a tool of an unknown kind says stands there."""
+WORTH = 3.0
+"""A line of less value says nothing of a failure."""
 STRONG = 7.0
 """From this weight on, a line names a failure."""
 QUIET = 40
@@ -31,15 +36,19 @@ TOP = 10
 """Lines that speak of the same things as the most valuable ones gain from it: from so many of them."""
 STRETCH = 60
 """What is said in many stretches of so many lines does no harm, most likely."""
+STRICT_IN = 400
+"""In so many of the last lines a tool says that warnings are errors."""
 RARE = 12
 """A word in more lines than that says little."""
 _WORD = re.compile(r"[A-Za-z_][\w-]{4,60}")
+_OLD = re.compile(r"(?i)deprecat|^npm warn")
 _QUOTED = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
 _PYTHON_FRAME = re.compile(r'\s*File "[^"]+", line \d+')
 
 
 def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -> list[Mark]:
     """What each line is."""
+    strict = any(word in text.lower() for text in bodies[-STRICT_IN:] for word in STRICT)
     telling = {index for index, _ in Vocabulary().telling([text.encode() for text in bodies])}
     found: list[Mark] = []
     for index, text in enumerate(bodies):
@@ -48,7 +57,7 @@ def marks(texts: Sequence[str], bodies: Sequence[str], where: Sequence[Place]) -
         elif index and _PYTHON_FRAME.match(bodies[index - 1]):
             found.append(Mark(Kind.PLACE, 1.5))
         elif index in telling and (weighed := mark(text)).kind is not Kind.NOTHING:
-            found.append(weighed)
+            found.append(Mark(Kind.CAUSE, 8.0) if strict and weighed == WARNING and not _OLD.search(text) else weighed)
         else:
             found.append(place(text) if text else NOTHING)
     return found
@@ -80,7 +89,7 @@ def lift(gained: list[float], found: Sequence[Mark], where: Sequence[Place], bod
     before = list(gained)
     quiet = QUIET
     for index, value in enumerate(before):
-        if value < 3.0:
+        if value < WORTH:
             quiet += 1
             continue
         near = company[min(len(before), index + NEAR + 1)] - company[max(0, index - NEAR)] - min(value, 8.0)
@@ -94,6 +103,14 @@ def lift(gained: list[float], found: Sequence[Mark], where: Sequence[Place], bod
         if end - CLOSING <= index <= end and found[index].kind in (Kind.SUMMARY, Kind.MESSENGER, Kind.TEST):
             gained[index] *= LAST_WORD
     _lift_kin(gained, found, where, (words, spread))
+    for index in range(max(0, end - CLOSING), end + 1):
+        if _unknown(found[index], bodies[index]) and where[index] in (Place.FAILED, Place.UNKNOWN):
+            gained[index] += LAST * 0.9 ** (end - index)
+
+
+def _unknown(found: Mark, text: str) -> bool:
+    """Whether nothing is known of the line, not even that it does no harm."""
+    return found.kind in (Kind.NOTHING, Kind.PLACE) and text != "" and mark(text).kind is not Kind.NOISE
 
 
 def _end(found: Sequence[Mark], where: Sequence[Place]) -> int:
@@ -110,7 +127,8 @@ def _rare(top: Iterable[int], words: Sequence[set[str]], spread: Counter[str]) -
 def _lift_kin(gained: list[float], found: Sequence[Mark], where: Sequence[Place], text: tuple[Sequence[set[str]], Counter[str]]) -> None:
     """Let weak lines that share rare words with the most valuable ones count for more, such as the code that made a message."""
     words, spread = text
-    rare = _rare(nlargest(TOP, range(len(gained)), key=gained.__getitem__), words, spread)
+    top = nlargest(TOP, range(len(gained)), key=gained.__getitem__)
+    rare = _rare((index for index in top if gained[index] >= WORTH), words, spread)
     for index, line in enumerate(words):
         if gained[index] < STRONG and where[index] is not Place.CLEANING and found[index].kind is not Kind.NOISE:
             shared = sum(rare[word] for word in line & rare.keys())
