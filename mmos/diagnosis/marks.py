@@ -110,7 +110,7 @@ _COMPILER = re.compile(
     r"remote: (?!.*(?:\d+%|https?://|Total|Resolving|Create a pull))|(?:Execution failed for|FAILURE: Build|A problem occurred|Failure/Error: )"
 )
 _EXCEPTION = re.compile(
-    rf"(?:\w+: )?(?:[\w$./]+(?:\.|::|\\))*[A-Z]\w*{NAMES_OF_FAULTS}\b(?=[:\s(\[]|$)(?!\(\)? as)|\S+:\d+: [A-Z]\w*(?:Error|Exception|Failure)$"
+    rf"(?:\w+: )?(?:[\w$/-]{{1,60}}(?:\.|::|\\)){{0,12}}[A-Z]\w{{0,60}}{NAMES_OF_FAULTS}\b(?=[:\s(\[]|$)(?!\(\)? as)|\S+:\d+: [A-Z]\w*(?:Error|Exception|Failure)$"
 )
 _ASSERTION = re.compile(
     r"(?:expected|received|actual|got|want(?:ed)?|left|right|but (?:was|got)|diff|difference)\b[^:]{0,20}:|assert(?:ion)?\b|error trace:|error:\s|messages?:\s|"
@@ -167,13 +167,10 @@ def place(text: str) -> Mark:
 
 
 def _noise(text: str, small: str) -> Mark | None:
-    if _PASSED.match(text) or _PROGRESS.match(text) or _SCRIPT.match(text) or _OK_AT_END.search(small):
+    if _PASSED.match(text) or _PROGRESS.match(text) or _SCRIPT.match(text):
         return Mark(Kind.NOISE, 0.0)
-    if (
-        ("0" in small or "no error" in small or "without error" in small or ": " in small)
-        and _ZERO.search(small)
-        and not _COUNT.search(small)
-    ):
+    good = "0" in small or "no error" in small or "without error" in small or ": " in small
+    if (_OK_AT_END.search(small) or (good and _ZERO.search(small))) and not _COUNT.search(small):
         return Mark(Kind.NOISE, 0.0)
     if _WARNING.match(small):
         return WARNING

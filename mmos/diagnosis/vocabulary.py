@@ -73,6 +73,10 @@ def outspoken(lines: Sequence[bytes]) -> list[tuple[int, list[bytes]]]:
     for stem in STRONG_STEMS:
         at = text.find(stem)
         while at >= 0:
+            after = at + len(stem)
+            if b"_" in text[after : after + 4]:  # a name such as `fails_without_it`
+                at = text.find(stem, after)
+                continue
             index = bisect_right(ends, at)
             found.add(index)
             at = text.find(stem, ends[index])
