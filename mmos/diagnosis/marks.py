@@ -44,8 +44,10 @@ _PASSED = re.compile(
     r"=== (?:RUN|PAUSE|CONT|NAME)\b|--- (?:PASS|SKIP)\b|PASS(?:ED)?\b(?!.*FAIL)|ok \d+|ok\s+\S+\s+[\d.(]|\[ +(?:OK|RUN) +\]|\[ok\]|[✓✔√☑✅]"
 )
 _PROGRESS = re.compile(
-    r"(?:Compiling|Download(?:ing|ed)|Checking|Building|Installing|Collecting|Fetching|Unpacking|Setting up|Preparing|Get:\d+|Updating|Creating|Generating|"
-    r"Copying|Linking|Selecting|Processing|Extracting|Requirement already|Using cached|added|Adding|create mode|delete mode|Receiving|Resolving"
+    r"(?:Compiling|Download(?:ing|ed)|Checking|Building|Installing|Collecting|Fetching|Unpacking|Setting up|Preparing|Get:\d+|Updating|"
+    r"Creating|Generating|"
+    r"Copying|Linking|Selecting|Processing|Extracting|Requirement already|Using cached|added|Adding|create mode|delete mode|Receiving|"
+    r"Resolving"
     r"|remote: (?:Counting|Compressing|Enumerating)|\[ *\d+%\]|\[\d+/\d+\]) (?!.*(?:[Ee]rror|[Ff]ail\w*|ERROR|FAILED)\b:?)"
 )
 _SCRIPT = re.compile(
@@ -61,14 +63,17 @@ _ZERO = re.compile(
 )
 _WARNING = re.compile(
     rf"(?:##\[(?:warning|debug|notice)\]|::(?:warning|notice|debug)|npm warn|w: |\(node:\d+\)|\d+:\d+ +warning\b|"
-    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|failure|fatal|error:|exception|denied|refused|data race|code style issues)\b)|"
+    rf"(?:{_AT}:? ?(?:- )?)?\[?(?:warning|warn|debug|trace|info|note|hint|notice)\b\]?(?!.*\b(?:failed|failure|fatal|error:|exception|"
+    rf"denied|refused|data race|code style issues)\b)|"
     r".{0,100}(?:deprecation|future|user|runtime|resource|syntax|import)warning\b|.{0,120}\bdeprecat)"
 )
 _MESSENGER = re.compile(
     r"process completed with exit code|"
-    r"(?:exited|failed|finished|terminated|completed|stopped|ended|returned|crashed|died|quit)(?: \w+)?(?: with| on)?(?: a| an)?(?: non-?zero)?"
+    r"(?:exited|failed|finished|terminated|completed|stopped|ended|returned|crashed|died|quit)(?: \w+)?(?: with| on)?(?: a|"
+    r" an)?(?: non-?zero)?"
     r"(?: exit)?(?: code| status| value)\b|\bexit(?:ed)?(?: with)?(?: code| status)?[:= (]{1,3}-?[1-9]\d*\b|returned (?:a )?non-?zero|"
-    r"make(?:\[\d+\])?: \*\*\* |^command failed|elifecycle|error command failed|script returned exit|error: job failed|error: test run failed|"
+    r"make(?:\[\d+\])?: \*\*\* |^command failed|elifecycle|error command failed|script returned exit|error: job failed|"
+    r"error: test run failed|"
     r"marked build as failure|ninja: build stopped|\bprocess exited\b|^exit status [1-9]|build did not complete"
 )
 _MESSAGES = (
@@ -88,43 +93,57 @@ _MESSAGES = (
 )
 _SUMMED_UP = ("fail", "error", "problem", "tests run", "test run", "compile", "aborting", "ran ", "modified by")
 _SUMMARY = re.compile(
-    r"\b[1-9]\d*(?:/\d+| of \d+)? (?:[a-z]+ ){0,2}(?:failed|failing|failures?|errors?|problems?)\b(?! \d)(?!: )|\b(?:failures?|failed|errors)\b ?[:=] ?[1-9]|"
-    r"test result: failed|^failed \(|^build fail|\bcould not compile\b|aborting due to|error: aborting|^fail!|tests? failed:|^failed tasks|^result: fail|"
-    r"^ran [1-9]\d* (?:of \d+ )?(?:specs|tests)|\b\d+ tests? run\b|^fail\s+\S+\s+(?:[\d.]+s|\[)|^fail$|^tests:\s.*failed|^test suites:.*failed|"
+    r"\b[1-9]\d*(?:/\d+| of \d+)? (?:[a-z]+ ){0,2}(?:failed|failing|failures?|errors?|problems?)\b(?! \d)(?!: )|\b(?:failures?|failed|"
+    r"errors)\b ?[:=] ?[1-9]|"
+    r"test result: failed|^failed \(|^build fail|\bcould not compile\b|aborting due to|error: aborting|^fail!|tests? failed:|^failed tasks|"
+    r"^result: fail|"
+    r"^ran [1-9]\d* (?:of \d+ )?(?:specs|tests)|\b\d+ tests? run\b|^fail\s+\S+\s+(?:[\d.]+s|\[)|^fail$|^tests:\s.*failed|"
+    r"^test suites:.*failed|"
     r"the following tests failed|^failing tests:|^failed!|^tests? \S+ failed$|files were modified by this hook"
 )
 _TEST = re.compile(
-    r"--- FAIL: |FAILED:? [\w./\\\[(]|FAIL:? +[\w./\\\[(]|ERROR:? [\w./]+\.py|ERROR: test_|\[(?:FAILED|FAIL)\]|not ok \d|\[ +FAILED +\]|rspec \./|"
+    r"--- FAIL: |FAILED:? [\w./\\\[(]|FAIL:? +[\w./\\\[(]|ERROR:? [\w./]+\.py|ERROR: test_|\[(?:FAILED|FAIL)\]|not ok \d|\[ +FAILED +\]|"
+    r"rspec \./|"
     r"\d+\) (?!.*:$)\S|[✕✗✘✖❌×●] +\S|• \[(?:FAILED|PANICKED|TIMEDOUT)|test .* \.\.\. (?:FAILED|failed|mismatch)|_{4,} .* _{4,}$|"
     r"\[ERROR\] +\S+[.#:]\S+|Failed \S+ \[|FAILURE: \S|Test (?:Failed|Case .* failed)|\d+/\d+ Test +#\d+: .*\*\*\*|=+ (?:FAIL|ERROR): "
 )
 _TEST_AT_END = re.compile(
-    r" FAILED$|[.…]Failed$|\.{3} (?:FAIL|ERROR|FAILED)\b|\bFAIL(?:ED)? +\[ *[\d.]+m?s\]|\*\*\*(?:Failed|Exception|Timeout)|<<< (?:FAILURE|ERROR)!|\bFAILED: "
+    r" FAILED$|[.…]Failed$|\.{3} (?:FAIL|ERROR|FAILED)\b|\bFAIL(?:ED)? +\[ *[\d.]+m?s\]|\*\*\*(?:Failed|Exception|Timeout)|<<< (?:FAILURE|"
+    r"ERROR)!|\bFAILED: "
 )
 _COMPILER = re.compile(
     rf"(?:\S+ )?{_AT}:? ?(?:- )?(?:\w+ )?(?:fatal |syntax |parse |internal compiler )?error\b|"
     r"(?:fatal |internal compiler |syntax |parse |type )?error(?:\[\w+\]| \w{2,8}\d+)?: (?!could not compile|aborting)|"
-    r"e: (?:file:|\S+\.kt)|E +\S|\* What went wrong:|[│╷] Error: |CMake Error|ERROR in |\[ERROR\] (?:.*\.(?:java|kt|scala):|COMPILATION|Failed to execute goal)|"
-    r"\d+:\d+ +error\b|Error: |error - |ERROR: |ERROR +\S+.*:|npm (?:ERR!|error) |E: |fatal: |FATAL:? |panic: |\*\* \(|curl: \(\d+\)|gh: |ld(?:\.\w+)?: |"
-    r"Caused by: |Exception in thread|Uncaught|Unhandled|! \[(?:remote )?rejected\]|CONFLICT \(|thread '[^']*' .*panicked at|\w*ERR_\w+|YN\d{4}: .*[Ee]rror|"
-    r"remote: (?!.*(?:\d+%|https?://|Total|Resolving|Create a pull))|(?:Execution failed for|FAILURE: Build|A problem occurred|Failure/Error: )"
+    r"e: (?:file:|\S+\.kt)|E +\S|\* What went wrong:|[│╷] Error: |CMake Error|ERROR in |\[ERROR\] (?:.*\.(?:java|kt|scala):|COMPILATION|"
+    r"Failed to execute goal)|"
+    r"\d+:\d+ +error\b|Error: |error - |ERROR: |ERROR +\S+.*:|npm (?:ERR!|error) |E: |fatal: |FATAL:? |panic: |\*\* \(|curl: \(\d+\)|gh: |"
+    r"ld(?:\.\w+)?: |"
+    r"Caused by: |Exception in thread|Uncaught|Unhandled|! \[(?:remote )?rejected\]|CONFLICT \(|thread '[^']*' .*panicked at|\w*ERR_\w+|"
+    r"YN\d{4}: .*[Ee]rror|"
+    r"remote: (?!.*(?:\d+%|https?://|Total|Resolving|Create a pull))|(?:Execution failed for|FAILURE: Build|A problem occurred|"
+    r"Failure/Error: )"
 )
 _EXCEPTION = re.compile(
-    rf"(?:\w+: )?(?:[\w$/-]{{1,60}}(?:\.|::|\\)){{0,12}}[A-Z]\w{{0,60}}{NAMES_OF_FAULTS}\b(?=[:\s(\[]|$)(?!\(\)? as)|\S+:\d+: [A-Z]\w*(?:Error|Exception|Failure)$"
+    rf"(?:\w+: )?(?:[\w$/-]{{1,60}}(?:\.|::|\\)){{0,12}}[A-Z]\w{{0,60}}{NAMES_OF_FAULTS}\b(?=[:\s(\[]|$)(?!\(\)? as)|"
+    rf"\S+:\d+: [A-Z]\w*(?:Error|Exception|Failure)$"
 )
 _ASSERTION = re.compile(
-    r"(?:expected|received|actual|got|want(?:ed)?|left|right|but (?:was|got)|diff|difference)\b[^:]{0,20}:|assert(?:ion)?\b|error trace:|error:\s|messages?:\s|"
+    r"(?:expected|received|actual|got|want(?:ed)?|left|right|but (?:was|got)|diff|difference)\b[^:]{0,20}:|assert(?:ion)?\b|error trace:|"
+    r"error:\s|messages?:\s|"
     r"to (?:equal|be|receive|contain|match|have)\b|expected$"
 )
 _ASSERTED = re.compile(
-    r"\bassert\w*\b.*fail|\bfail\w* assert|\bexpected\b.*\b(?:but|got|found|received|actual|was|to (?:be|equal|have|contain|match|include))\b"
+    r"\bassert\w*\b.*fail|\bfail\w* assert|\bexpected\b.*\b(?:but|got|found|received|actual|was|to (?:be|equal|have|contain|match|"
+    r"include))\b"
 )
 _START = re.compile(
-    r"traceback \(most recent|stack backtrace:|=+ (?:failures|errors) =+|failures?:$|failed tests?:|summarizing \d+ fail|there w(?:as|ere) [1-9]\d* (?:fail|error)|-+ captured|goroutine \d+ \[running|"
+    r"traceback \(most recent|stack backtrace:|=+ (?:failures|errors) =+|failures?:$|failed tests?:|summarizing \d+ fail|there w(?:as|"
+    r"ere) [1-9]\d* (?:fail|error)|-+ captured|goroutine \d+ \[running|"
     r"the above exception|during handling of"
 )
 _LEVEL = re.compile(
-    r"(?:level|severity|lvl)[\"']?[=:] ?[\"']?(?:error|fatal|critical|panic)|\[(?:error|fatal|critical|severe)\]|^E\d{4} \d\d:|\b(?:ERROR|FATAL|CRITICAL|SEVERE)\b(?![\w/.-])"
+    r"(?:level|severity|lvl)[\"']?[=:] ?[\"']?(?:error|fatal|critical|panic)|\[(?:error|fatal|critical|severe)\]|^E\d{4} \d\d:|\b(?:ERROR|"
+    r"FATAL|CRITICAL|SEVERE)\b(?![\w/.-])"
 )
 _TAG = re.compile(r"(?:##\[error\]|::error(?: [^:]*)?::|##vso\[task\.logissue type=error[^\]]*\])")
 _FRAME = re.compile(
@@ -139,7 +158,8 @@ _SOURCE = re.compile(r"\d*\s*\|\s")
 _LISTED = re.compile(r"\d{1,3}\) [\w(]|rspec \./|[A-Z]{1,4}\d{3,4} (?:\[\*\] )?\S")
 """A failed test, or a finding of a linter, in a list."""
 _STRANGE_FRAME = re.compile(
-    r"site-packages|dist-packages|node_modules|/rustc/|\.cargo/registry|node:internal|internal/|<frozen|/usr/(?:lib|local/go)|/opt/hostedtoolcache|"
+    r"site-packages|dist-packages|node_modules|/rustc/|\.cargo/registry|node:internal|internal/|<frozen|/usr/(?:lib|local/go)|"
+    r"/opt/hostedtoolcache|"
     r"java\.base|jdk\.internal|org\.junit|sun\.reflect|org\.gradle|core::|std::|runtime/|testing\.go|vendor/"
 )
 

@@ -38,13 +38,20 @@ _KEY_LINE = re.compile(r"(?m)^(\s*)(?=[^\n]*[a-z])(?=[^\n]*[A-Z])(?=[^\n]*\d)[A-
 _USER_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):([^\s/@\"'<>]{1,400})@")
 _TOKEN_IN_URL = re.compile(r"(?<=://)[A-Za-z0-9_.~-]{20,400}(?=@)")
 _HEADER = re.compile(
-    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?+)(?!\*|\[masked)[^\s\"',;]{4,}"
+    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?+)(?!\*|"
+    r"\[masked)[^\s\"',;]{4,}"
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"']*[\d._~+/-])[\w.~+/=-]{12,}")
 _COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*)(?=[^\n]*=)[^\n\"]{4,}")
 _CURL_USER = re.compile(r"(?<!\S)((?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:)[^\s\"']{2,}")
-_PLACEHOLDER = r"(?!\*{2,}|\[masked|[\"']?(?:null|none|nil|true|false|undefined|required|optional|empty|redacted|hidden)\b|\$|%|<|\{\{|process\.env|os\.|secrets\.)"
-_NAMES = r"passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|account[_-]?key|credentials?"
+_PLACEHOLDER = (
+    r"(?!\*{2,}|\[masked|[\"']?(?:null|none|nil|true|false|undefined|required|optional|empty|redacted|hidden)\b|"
+    r"\$|%|<|\{\{|process\.env|os\.|secrets\.)"
+)
+_NAMES = (
+    r"passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|"
+    r"signing[_-]?key|encryption[_-]?key|account[_-]?key|credentials?"
+)
 _ASSIGNED = re.compile(
     rf"(?i)(?<!unexpected )(?<!invalid )(?<!illegal )(?<!unknown )(?<!missing )((?:{_NAMES})(?![a-z])(?:[_.-]\w{{1,30}})?)"
     rf"(\\?[\"']?\s{{0,4}}(?:=>|:=|=|:)\s{{0,4}}){_PLACEHOLDER}(\\?[\"'][^\"'\n]{{1,400}}\\?[\"']|[^\s\"',;&)}}\]]{{3,400}})"

@@ -1,4 +1,4 @@
-"""Where in a job a line stands: in the step that failed, in another one, in the cleaning up, in the echo of a script, in a test that passed."""
+"""Finds where in a job a line stands: in the step that failed, in another one, in the cleaning up, or in a test that passed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _STEP = re.compile(r"##\[group\](?:Run |Post )|##\[section\]Starting:|\[Pipeline
 _NAME = re.compile(r"Complete job name: |Running hooks for ")
 _ECHO_END = "##[endgroup]"
 _CLEANING = re.compile(
-    r"Post job cleanup\.|Cleaning up orphan processes|##\[group\]Post |Cleaning up project directory|Running after_script|Uploading artifacts for failed"
+    r"Post job cleanup\.|Cleaning up orphan processes|##\[group\]Post |Cleaning up project directory|Running after_script|"
+    r"Uploading artifacts for failed"
 )
 _ERROR = re.compile(r"##\[error\]|##vso\[task\.logissue type=error|ERROR: Job failed")
 _TEST_RUN = re.compile(r"=== RUN +(\S+)")

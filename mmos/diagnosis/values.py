@@ -16,10 +16,11 @@ from mmos.diagnosis.scene import Place, job_name, step_name
 from mmos.diagnosis.vocabulary import Vocabulary
 
 AGAIN, SCATTERED, KNOWN = 0.82, 0.4, 0.1
-"""What is left of a line that is said again, how much it loses for each doubling of the stretches it stands in, and what is left if a good log has it."""
+"""What is left of a line that is said again, how much it loses for each doubling of the stretches it stands in,
+and what is left if a good log has it."""
 COMPANY, FIRST, NEAR_END, NAMED_AGAIN, LAST_WORD = 0.35, 1.15, 0.4, 1.2, 1.15
-"""What a line gains at most by other strong lines near it, as first of them, near the end, by what the end names again, as a summary in the end.
-All were chosen on failing output of many tools among lines of steps that worked (`tests/failing_output.py`)."""
+"""What a line gains at most by other strong lines near it, as first of them, near the end, by what the end names again,
+as a summary in the end. All were chosen on failing output of many tools among lines of steps that worked (`tests/failing_output.py`)."""
 LAST = 4.0
 """The worth of the last line of what failed, where no word of it tells anything. What a tool of an unknown kind says stands there."""
 WORTH = 3.0
