@@ -45,6 +45,10 @@ class Cost:
     found: bool
     """Whether the one line that matters is among the first five."""
 
+    @property
+    def times(self) -> float:
+        return self.seconds / max(self.counting, 1e-9)
+
 
 def rows(path: Path) -> list[dict[str, Any]]:
     with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as file:
