@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
-from mmos.cli.members import members, shallow
-from mmos.cli.output import write_json
+from mmos.cli.lines import Form, answer_lines, lines_of, print_line, value_of
 from mmos.errors import UsageError
 from mmos.messages import Message
 
@@ -64,14 +61,10 @@ def read(file: Path | None, text: str | None, tools: Path | None, seen: Path | N
     """
     offers = _Offers(_tools(tools) if tools is not None else None, [seen.read_text("utf-8", "replace")] if seen is not None else [])
     if text is not None:
-        _print(_answer({"text": text}, offers), {})
+        print_line(_answer({"text": text}, offers), {})
         return 0
-    if file is None and sys.stdin.isatty():
-        raise UsageError("There is nothing to read.", next_step=HINT)
-    if file is None or str(file) == "-":
-        return _lines(sys.stdin.buffer, offers)
-    with file.open("rb") as lines:
-        return _lines(lines, offers)
+    with lines_of(file, HINT) as lines:
+        return answer_lines(lines, FORM, lambda fields: _answer(fields, offers))
 
 
 def _tools(path: Path) -> Any:
@@ -79,55 +72,6 @@ def _tools(path: Path) -> Any:
         return orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{path} is not JSON: {error}.") from None
-
-
-def _lines(lines: Iterable[bytes], offers: _Offers) -> int:
-    """Answer each line as it comes. Return 1 if one of them was bad."""
-    code = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        answer, carried = _answered(line.removeprefix(BOM_UTF8), offers)
-        code = code or int("calls" not in answer)
-        _print(answer, carried)
-    return code
-
-
-def _answered(line: bytes, offers: _Offers) -> tuple[dict[str, Any], Mapping[str, str]]:
-    """The answer to a line, and what it carries through."""
-    fields, carried = _members(line)
-    if not isinstance(fields.get("text"), str):
-        return {"error": 'This line is not a JSON object with a "text".'}, {}
-    try:
-        return _answer(fields, offers), carried
-    except UsageError as error:
-        return {"error": error.message}, {}
-
-
-def _members(line: bytes) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is read of a line, and all other members as they were written, names and values."""
-
-    fields: dict[str, Any] = {}
-    carried: dict[str, str] = {}
-    try:
-        found = members(line.decode()) or ()
-    except UnicodeDecodeError:
-        return {}, {}
-    for written, value in found:
-        name = json.loads(written)
-        if name in READ:
-            fields[name] = value if name == "tools" else _value(value)
-        elif name not in ANSWERED:
-            carried[written] = value
-    return fields, carried
-
-
-def _value(written: str) -> Any:
-
-    try:
-        return orjson.loads(written)
-    except orjson.JSONDecodeError:  # half characters and any depth are JSON, too
-        return json.loads(shallow(written, DEEPEST), parse_int=float)
 
 
 class _Offers:
@@ -145,7 +89,7 @@ class _Offers:
 
         written = fields.get("tools")
         if self._names is None or written != self._key:
-            self._names = Names(specs_of(self._shared if written is None else _value(written)))
+            self._names = Names(specs_of(self._shared if written is None else value_of(written)))
             self._key = written
         return self._names
 
@@ -159,10 +103,12 @@ class _Offers:
         return Seen(messages) if messages else None
 
 
-DEEPEST = 200
-"""A value that is nested deeper counts as null."""
-ANSWERED = ("calls", "content", "repairs", "unclear")
-READ = ("text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason", "seen")
+FORM = Form(
+    needs="text",
+    reads=frozenset({"text", "tools", "tool_calls", "thinking", "error", "eval_count", "done_reason", "seen"}),
+    writes=frozenset({"calls", "content", "repairs", "unclear"}),
+    raw=frozenset({"tools"}),
+)
 
 
 def _answer(fields: Mapping[str, Any], offers: _Offers) -> dict[str, Any]:
@@ -207,14 +153,3 @@ def _sentence(error: Any) -> str:
             break
         error = error.get("error", error.get("message"))
     return "" if error is None else error if isinstance(error, str) else json.dumps(error)
-
-
-def _print(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
-    """Write a line of JSON. JSON escapes control characters, so texts of models cannot steer the terminal."""
-    try:
-        line = orjson.dumps(answer).decode()
-    except orjson.JSONEncodeError:  # half characters
-        line = json.dumps(answer, separators=(",", ":"))
-    members_text = "".join(f"{name}:{value}," for name, value in carried.items())
-    write_json(f"{{{members_text}{line[1:]}\n")
-    sys.stdout.flush()

@@ -1,0 +1,107 @@
+"""Reads JSON lines and prints one for each: in the same order, with the fields that the command does not know."""
+
+from __future__ import annotations
+
+import json
+import sys
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mmos.cli.members import members, shallow
+from mmos.cli.output import write_json
+from mmos.errors import UsageError
+
+DEEPEST = 200
+"""A value that is nested deeper counts as null."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a command reads of a line, and what it writes."""
+
+    needs: str
+    """The field that must be a text."""
+    reads: frozenset[str]
+    writes: frozenset[str]
+    raw: frozenset[str] = frozenset()
+    """The fields that the command gets as they are written."""
+
+
+Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Makes the answer to the fields of a line. It raises UsageError for a line that it cannot use."""
+
+
+@contextmanager
+def lines_of(file: Path | None, hint: str) -> Iterator[Iterable[bytes]]:
+    """The lines of a file. None and `-`: of stdin."""
+    if file is None and sys.stdin.isatty():
+        raise UsageError("There is nothing to read.", next_step=hint)
+    if file is None or str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    with file.open("rb") as lines:
+        yield lines
+
+
+def answer_lines(lines: Iterable[bytes], form: Form, answer: Answer) -> int:
+    """Answer each line as it comes. Return 1 if one of them was bad."""
+    code = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        answered, carried = _answered(line.removeprefix(BOM_UTF8), form, answer)
+        code = code or int("error" in answered)
+        print_line(answered, carried)
+    return code
+
+
+def _answered(line: bytes, form: Form, answer: Answer) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """The answer to a line, and what it carries through."""
+    fields, carried = _members(line, form)
+    if not isinstance(fields.get(form.needs), str):
+        return {"error": f'This line is not a JSON object with a "{form.needs}".'}, {}
+    try:
+        return answer(fields), carried
+    except UsageError as error:
+        return {"error": error.message}, {}
+
+
+def _members(line: bytes, form: Form) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is read of a line, and all other members as they were written, names and values."""
+    fields: dict[str, Any] = {}
+    carried: dict[str, str] = {}
+    try:
+        found = members(line.decode()) or ()
+    except UnicodeDecodeError:
+        return {}, {}
+    for written, value in found:
+        name = json.loads(written)
+        if name in form.reads:
+            fields[name] = value if name in form.raw else value_of(value)
+        elif name not in form.writes:
+            carried[written] = value
+    return fields, carried
+
+
+def value_of(written: str) -> Any:
+    try:
+        return orjson.loads(written)
+    except orjson.JSONDecodeError:  # half characters and any depth are JSON, too
+        return json.loads(shallow(written, DEEPEST), parse_int=float)
+
+
+def print_line(answer: Mapping[str, Any], carried: Mapping[str, str]) -> None:
+    """Write a line of JSON. JSON escapes control characters, so texts of models cannot steer the terminal."""
+    try:
+        line = orjson.dumps(answer).decode()
+    except orjson.JSONEncodeError:  # half characters
+        line = json.dumps(answer, separators=(",", ":"))
+    members_text = "".join(f"{name}:{value}," for name, value in carried.items())
+    write_json(f"{{{members_text}{line[1:]}\n")
+    sys.stdout.flush()
