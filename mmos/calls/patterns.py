@@ -67,6 +67,17 @@ def parse(pattern: str) -> Ends:
         raise UnknownPattern(str(error)) from None
 
 
+def literal(pattern: str) -> str:
+    """The longest run of plain characters that every match has. Empty: there is none. It finds at once where a match is possible."""
+    runs = [""]
+    for kind, argument in _parser.parse(pattern):
+        if str(kind) == "LITERAL" and argument < 128:
+            runs[-1] += chr(argument)
+        else:
+            runs.append("")
+    return max(runs, key=len)
+
+
 def _folds(flags: int) -> bool:
     if flags & ~re.IGNORECASE:
         raise UnknownPattern("it sets a flag")
