@@ -222,7 +222,7 @@ def test_every_name_is_on_the_page_of_python() -> None:
 
 
 PUBLIC: dict[type, tuple[str, ...]] = {
-    mmos.App: ("run", "batch", "stream", "stream_resumed", "resume", "replay", "answer", "withdraw", "find", "files_of", "unserved", "tools", "fleet", "journal", "config"),
+    mmos.App: ("run", "batch", "stream", "stream_resumed", "resume", "replay", "answer", "withdraw", "find", "files_of", "unserved", "diagnose", "diagnosing", "tools", "fleet", "journal", "config"),
     mmos.Context: ("task", "files", "ask", "step", "ask_user", "interpret", "expanded", "call", "effect_id"),
     mmos.Fleet: ("open", "ask", "embed", "host"),
     mmos.Answer: ("text", "status", "run", "thread", "reason", "usage", "data", "exit_code", "document", "raise_for_status"),

@@ -13,7 +13,9 @@ from mmos.app import checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
+from mmos.app.explaining import Explaining
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
+from mmos.app.log import Log
 from mmos.app.records import Records, limit
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
@@ -50,7 +52,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records):
+class App(Records, Explaining):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.
@@ -79,6 +81,8 @@ class App(Records):
         """Whether it has read what earlier runs learned of models."""
         self._roll = RollCall(fleet)
         self._casts: dict[Any, Cast] = {}
+        self.logs: dict[str, Log] = {}
+        """The logs of the runs at work that explain a failure."""
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
         self._phases = wiring.phases_of(config, self.tools)
@@ -288,7 +292,7 @@ class App(Records):
         key = cast_key(options)
         if key not in self._casts:
             limit(self._casts, MOST_CASTS)
-            self._casts[key] = cast_for(options, self.config, self.tools, self.templates)
+            self._casts[key] = cast_for(options, self.config, self.tools, self.templates, self.logs)
         return self._casts[key]
 
     async def _participants(self, options: RunOptions, watch: Watch | None) -> Participants:

@@ -10,6 +10,7 @@ from mmos.config.load import Config
 from mmos.participant.cast import Cast
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
+from mmos.tools.log import Logs, log_tools
 
 
 def cast_key(options: RunOptions) -> tuple[Any, ...]:
@@ -18,12 +19,14 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
     return (*changes, options.system, options.role_only, options.model, options.gpu)
 
 
-def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates) -> Cast:
-    """The cast of a run with these options."""
+def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates, logs: Logs) -> Cast:
+    """The cast of a run with these options. `logs`: those that a role that explains failures may look into."""
     if options.model:
         cast: Cast = wiring.model_alone(config, options.model, options.system, options.sampling, templates, gpu=options.gpu)
     else:
         roles = wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu)
+        if options.role_only == wiring.DIAGNOSIS:
+            return wiring.explaining(config, roles, log_tools(templates, logs), templates, options.system)
         cast = wiring.cast_of(roles, tools, templates, options.system, options.answering)
         cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
     if options.gpu is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ MODEL = "model"
 """The name, in lists of roles, of a model that answers without a role."""
 SYNTHESIZER = "synthesizer"
 INTERPRETER = "interpreter"
+DIAGNOSIS = "diagnosis"
+"""The role that explains failures. A configuration may have it; otherwise it is made of another role."""
+REASONING = "reasoning"
 UNCLEAR = "response.unclear_tool_calls"
 SMALL = "small"
 """The built-in set of prompts for small models."""
@@ -182,6 +185,16 @@ def cast_of(
         )
         for name, role in roles.items()
     }
+
+
+def explaining(config: Config, roles: Mapping[str, ResolvedRole], tools: Iterable[Tool], templates: Templates, text: str) -> Cast:
+    """The role that explains failures, alone and with these tools: the model is that of `diagnosis`, of the role for failures, or of the arbiter."""
+    recovery = getattr(config.orchestration, "recovery", None)  # not every version has this section
+    base = next(roles[name] for name in (DIAGNOSIS, getattr(recovery, "role", REASONING), ARBITER) if name in roles)
+    own = base.system if base.name == DIAGNOSIS else ""
+    system = "\n\n".join(filter(None, (templates.fill("diagnosis"), own, text)))
+    role = replace(base, name=DIAGNOSIS, system=own)
+    return {DIAGNOSIS: Member(role, system, Toolbox.of(tools), templates, others=role.choices[1:])}
 
 
 def taking_part(cast: Cast, answering: str, interpreter: str) -> Cast:
