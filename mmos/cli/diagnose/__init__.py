@@ -1,0 +1,1 @@
+"""`mmos diagnose`: explains why a command, a log or a run failed."""
