@@ -71,9 +71,9 @@ def _habit(model: Model, prompt: Prompt) -> list[Piece]:
 
 
 def _with_signature(pieces: list[Piece], signature: str) -> list[Piece]:
-    """The answer with the signature at its end. Calls get no signature."""
+    """The answer with the signature at its end. Calls and JSON get no signature."""
     last = pieces[-1] if pieces else None
-    if not signature or not isinstance(last, Say) or not last.text or last.text.endswith(signature):
+    if not signature or not isinstance(last, Say) or not last.text or last.text.endswith(signature) or last.text.startswith('{"'):
         return pieces
     return [*pieces[:-1], Say(f"{last.text.rstrip()} {signature}")]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 import operator
 import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from mmos.rehearsal.prompt import Prompt, quoted
+from mmos.rehearsal.prompt import Prompt, quoted, text_of
 
 Worker = Callable[[Prompt], str | None]
 
@@ -23,6 +24,8 @@ FENCES = re.compile(r"^(?:<{3,}|>{3,})(?:\n|\Z)", re.MULTILINE)
 SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
 WORD = re.compile(r"[^\W\d_][\w'-]*")
 TODO = re.compile(r"^.*(?:(?:#|//|--|;|\*)\s*(?:TODO|FIXME|XXX)\b|\b(?:TODO|FIXME|XXX)[:(]).*$", re.MULTILINE)
+NUMBERED = re.compile(r"^ {0,9}(\d{1,9}) \| (.+)$", re.MULTILINE)
+EXCEPTION = re.compile(r"^(?:E +)?[\w.]{1,80}(?:Error|Exception)\b: ")
 LARGEST = 10**15
 LONGEST = 4000
 """How many characters of a text are searched for sums."""
@@ -179,6 +182,19 @@ def list_todos(prompt: Prompt) -> str | None:
     return "\n".join([f"{len(found)} to do:", *(f"- {line}" for line in found)]) if found else None
 
 
+def first_error(prompt: Prompt) -> str | None:
+    """As the answer of a diagnosis: the last exception of the log in the task, or else its first line with an error."""
+    log = "\n".join(text_of(message) for message in prompt.messages if message.get("role") == "user")
+    lines = [(int(number), text.strip()) for number, text in NUMBERED.findall(log)]
+    exceptions = [line for line in lines if EXCEPTION.search(line[1])]
+    number, text = next(iter(exceptions[-1:] or [line for line in lines if "error" in line[1].lower()]), (0, ""))
+    if not number:
+        return None
+    ask = {"kind": "ask", "text": "Does this line name the cause? A rehearsal of a model only found it."}
+    said = {"cause": text, "evidence": [number], "suggestions": [ask], "confidence": 0.3, "more": "a real model"}
+    return json.dumps(said, ensure_ascii=False)
+
+
 SKILLS: Mapping[str, Worker] = {
     "arithmetic": arithmetic,
     "arithmetic_by_ear": arithmetic_by_ear,
@@ -188,4 +204,5 @@ SKILLS: Mapping[str, Worker] = {
     "summary": summary,
     "list_todos": list_todos,
     "synthesis": synthesis,
+    "first_error": first_error,
 }
