@@ -82,6 +82,10 @@ bench-kills *arguments:
 bench-batch *arguments:
     {{bin}}/python scripts/bench_batch.py {{arguments}}
 
+# Measure what `mmos diagnose -- COMMAND` costs beside the command alone.
+bench-diagnose *arguments:
+    {{bin}}/python scripts/bench_diagnose.py {{arguments}}
+
 # Measure the reader of logs; the argument is a file of logs with their evidence.
 bench-diagnosis *arguments:
     {{bin}}/python scripts/bench_diagnosis.py {{arguments}}

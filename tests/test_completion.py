@@ -94,6 +94,8 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos runs show ", ["RUN2", "RUN1"]),
         ("mmos runs show run1", ["RUN1"]),
         ("mmos runs delete RUN1 ", ["RUN2", "RUN1"]),
+        ("mmos diagnose ", ["RUN2", "RUN1"]),
+        ("mmos diagnose --for", ["--format"]),
         ("mmos threads show ", ["THREAD2", "notes"]),
         ("mmos run --thread no", ["notes"]),
         ("mmos chat --thread ", ["THREAD2", "notes"]),

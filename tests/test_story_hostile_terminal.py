@@ -169,6 +169,7 @@ def leaves(group: click.Group = mmos, path: tuple[str, ...] = ()) -> Iterator[tu
 LEAVES = dict(leaves())
 MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("run",): [["answer please"], ["invent"], ["ask", "--on-question", "wait"], ["fail"], ["fail", "-vv"], ["-x", "answer"], ["answer", "--thread", EVIL]],
+    ("diagnose",): [["RUN"], [EVIL], ["--log", "evil.log"], ["--rules-only", "--format", "github", "--log", "evil.log"], ["--rules-only", "--log", EVIL], ["--select", "--log", "evil.log"]],
     ("runs", "show"): [["ASKING"]],
     ("runs", "export"): [["--all", "--trace"]],
     ("runs", "delete"): [[f"x{EVIL}", "--yes"]],
@@ -243,6 +244,7 @@ def check(raw: str) -> None:
 
 @pytest.mark.parametrize("path", [path for path in LEAVES if path not in ELSEWHERE], ids=" ".join)
 def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tuple[str, ...]) -> None:
+    Path("evil.log").write_text(f"Traceback (most recent call last):\nValueError: {EVIL}\n", encoding="utf-8")
     if path == ("simulate",):
         Path("trace.jsonl").write_text(place.in_a_pipe("runs", "export", "--all", "--trace").out, encoding="utf-8")
     raw = ""

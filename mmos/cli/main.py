@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("mmos.cli.chat.main", "Talk with the arbiter."),
     "run": ("mmos.cli.run", "Run one task and print the answer."),
+    "diagnose": ("mmos.cli.diagnose.main", "Explain why a command, a log or a run failed."),
     "runs": ("mmos.cli.runs", "List, show, resume, fork, export and delete runs, and answer their questions."),
     "threads": ("mmos.cli.threads", "List, show, rename, fork, export and delete conversations."),
     "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),
@@ -119,7 +120,7 @@ def main(args: list[str] | None = None) -> None:
         code = _run(arguments)
         finished = True
     finally:
-        if not finished and "--json" in arguments:  # a bug keeps its stack trace, but --json still gets a document
+        if not finished and _wants_json(arguments):  # a bug keeps its stack trace, but --json still gets a document
             _print_failure("internal", "An internal error in MMOS ended the command.")
     sys.exit(code)
 
@@ -182,13 +183,18 @@ def exit_code(error: MmosError) -> int:
     return 2 if isinstance(error, UserError) and not isinstance(error, StateError) else 1
 
 
+def _wants_json(args: list[str]) -> bool:
+    """Whether a document is wanted. What follows `--` is not for MMOS."""
+    return "--json" in (args[: args.index("--")] if "--" in args else args)
+
+
 def _usage_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     return f"Try '{context.command_path} --help'." if context is not None else ""
 
 
 def _refuse(args: list[str], code: str, message: str, next_step: str, status: int) -> int:
-    if "--json" in args:
+    if _wants_json(args):
         _print_failure(code, message, next_step)
     text = "\n".join(part for part in (message, next_step) if part)
     click.echo(style("mmos: ", "error") + text, err=True)

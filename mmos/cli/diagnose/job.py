@@ -1,0 +1,69 @@
+"""What the user wants of a diagnosis, and how it is printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from mmos.cli.options import Options
+from mmos.cli.output import print_json, write_unchanged
+from mmos.cli.styles import style
+
+if TYPE_CHECKING:
+    from mmos.app import RunOptions
+    from mmos.app.diagnosis import Diagnosis
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of one call of `mmos diagnose`."""
+
+    options: Options
+    form: str
+    seconds: float
+    roles: dict[str, str]
+    rules_only: bool = False
+    report: Path | None = None
+    good: str | None = None
+
+    def run_options(self) -> RunOptions:
+        from mmos.app import RunOptions
+
+        return RunOptions(timeout=self.seconds, roles=self.roles or None)
+
+
+def show(job: Job, diagnosis: Diagnosis, stream: TextIO) -> None:
+    """Print a diagnosis in the form that the user wants. A document is always alone on stdout."""
+    from mmos.cli.diagnose import ci
+
+    here = Path.cwd()
+    if job.form == "json":
+        place = ci.place_of(diagnosis, here)
+        print_json({**diagnosis.document(), "place": {"path": place.path, "line": place.line} if place else None})
+    elif job.form == "github":
+        place = ci.place_of(diagnosis, here)
+        write_unchanged(ci.github(diagnosis, place), stream)
+        if os.environ.get(SUMMARY):
+            ci.summarise(ci.markdown(diagnosis, place), os.environ[SUMMARY])
+    elif job.form == "gitlab":
+        write_unchanged(ci.gitlab(diagnosis, time.time()), stream)
+    else:
+        click.echo(style(f"mmos: {diagnosis.failure.title}", "bold"), file=stream)
+        click.echo(diagnosis.text(), file=stream)
+    if job.report is not None:
+        job.report.write_text(ci.code_quality(diagnosis, ci.place_of(diagnosis, here)), encoding="utf-8")
+    stream.flush()
+
+
+def note(job: Job, text: str) -> None:
+    """Say something beside the result, at a terminal."""
+    if sys.stderr.isatty() and job.form == "text":
+        click.echo(style(f"mmos: {text}", "dim"), err=True)
