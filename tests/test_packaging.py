@@ -99,7 +99,8 @@ def test_the_wheel_says_what_it_is(unpacked: Path, project: dict) -> None:
     metadata = (about / "METADATA").read_text(encoding="utf-8")
     assert "License-Expression: Apache-2.0" in metadata
     assert (about / "licenses" / "LICENSE").is_file()
-    assert (about / "entry_points.txt").read_text(encoding="utf-8").split() == ["[console_scripts]", "mmos", "=", "mmos.cli.main:main"]
+    command, plugin = ["[console_scripts]", "mmos", "=", "mmos.cli.main:main"], ["[pytest11]", "mmos", "=", "mmos.pytest_plugin"]
+    assert (about / "entry_points.txt").read_text(encoding="utf-8").split() == command + plugin
     required = {line.partition(": ")[2] for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra ==" not in line}
     assert named(sorted(required)) == named(project["project"]["dependencies"])
 
