@@ -231,4 +231,4 @@ async def test_a_rehearsal_explains_the_first_error(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(LOG)
     ended = await command(tmp_path, "diagnose", "--rehearse", "--json", "--log", "log")
     assert (ended.code, ended.document["by"]) == (0, "qwen2.5:32b on ollama02, rehearsed")
-    assert [line["line"] for line in ended.document["evidence"]] == [CAUSE]
+    assert ended.document["evidence"][0]["line"] == CAUSE

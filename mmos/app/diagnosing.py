@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from mmos.app.answer import Answer
 from mmos.app.diagnosis import Diagnosis, Failure
 from mmos.app.lifecycle import RunOptions, Watch
-from mmos.app.log import MOST_SHOWN, Log
+from mmos.app.log import Log
 from mmos.app.wiring import DIAGNOSIS
-from mmos.diagnosis.log import Line, Passage, Selection
+from mmos.diagnosis.log import Line, Selection
 from mmos.diagnosis.reader import Reader
 from mmos.diagnosis.reply import SCHEMA, Explanation, Objection, is_messenger_line, objections, read, supported
 from mmos.diagnosis.rules import judge
@@ -27,6 +27,8 @@ TOKENS = 4000
 """The most tokens of a log that a model gets at once."""
 RULES_TOKENS = 16_000
 """The tokens of a log that the rules look at."""
+MOST_KNOWN = 2
+"""Lines that are quoted for a failure that a rule knows: the line that the rule found, and the likeliest other one."""
 SHARE = 2
 """The log gets this part of the window of the model: one half."""
 
@@ -56,16 +58,8 @@ def examine(failure: Failure, tokens: int = TOKENS) -> Material:
     for block in failure.log.blocks():
         small.feed(block)
         large.feed(block)
-    selection, more = _shown(small.close(), failure.log), _shown(large.close(), failure.log)
+    selection, more = small.close(), large.close()
     return Material(selection, judge(more, [line for passage in more.passages for line in passage.lines]))
-
-
-def _shown(selection: Selection, log: Log) -> Selection:
-    """The selection. Of a log in which nothing stands out, its end."""
-    if selection.passages or not selection.lines:
-        return selection
-    lines = log.view(max(1, selection.lines - MOST_SHOWN + 1), selection.lines).lines
-    return replace(selection, passages=(Passage(lines[0].number, lines[-1].number, lines),) if lines else ())
 
 
 def by_rules(failure: Failure, material: Material, reason: Reason | None = None, run: str | None = None) -> Diagnosis:
@@ -74,6 +68,8 @@ def by_rules(failure: Failure, material: Material, reason: Reason | None = None,
     by = "rules" if verdict.cause else ""
     lines = material.selection.lines
     evidence = tuple(line for line in verdict.evidence if not is_messenger_line(line.text)) or verdict.evidence
+    if verdict.category:
+        evidence = evidence[:MOST_KNOWN]
     return Diagnosis(failure, verdict, verdict.cause, evidence, confidence=verdict.confidence, by=by, run=run, reason=reason, lines=lines)
 
 
