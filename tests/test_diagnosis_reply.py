@@ -80,8 +80,10 @@ def test_what_remains_is_supported_and_a_messenger_is_quoted_only_alone() -> Non
     assert (kept.cause, kept.evidence) == ("The module 'yaml' is missing.", (2,))
     assert supported(read(answer("A rule of the linter is broken.", 3)), LOG, has).evidence == (3,)
     for nothing in (answer("The module 'yaml' is missing.", 99), answer("make exited with code 2", 2), answer("`left-pad` is gone.", 2)):
-        kept = supported(read(nothing), LOG, has)
-        assert (kept.cause, kept.evidence, kept.confidence) == ("", (), 0.0)
+        kept = supported(read({**nothing, "suggestions": [{"kind": "ask", "text": "Why?"}]}), LOG, has)
+        assert (kept.cause, kept.evidence, kept.suggestions, kept.confidence) == ("", (), (), 0.0)
+    unknown = supported(read(answer("", 2, suggestions=[{"kind": "ask", "text": "Why?"}])), LOG, has)
+    assert (unknown.evidence, unknown.suggestions) == ((), (Suggestion("ask", "Why?"),))
 
 
 def test_suggestions_are_typed_and_bounded() -> None:

@@ -152,8 +152,10 @@ def unfounded(cause: str, has: Callable[[str], bool]) -> list[str]:
 
 def supported(explanation: Explanation, lines: Mapping[int, str], has: Callable[[str], bool]) -> Explanation:
     """What remains when everything is dropped that the log does not support."""
+    if not explanation.cause:
+        return replace(explanation, evidence=(), confidence=0.0)
     kept = [number for number in explanation.evidence if lines.get(number, "").strip()]
     telling = [number for number in kept if not is_messenger_line(lines[number])] or kept
     if not telling or is_messenger(explanation.cause) or unfounded(explanation.cause, has):
-        return replace(explanation, cause="", evidence=(), confidence=0.0)
+        return replace(explanation, cause="", evidence=(), suggestions=(), confidence=0.0)  # what it suggests rests on the cause
     return replace(explanation, evidence=tuple(telling[:MOST_EVIDENCE]))
