@@ -12,7 +12,7 @@ from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.log import Log
 from mmos.app.wiring import DIAGNOSIS
 from mmos.diagnosis.log import Line, Selection
-from mmos.diagnosis.reader import Reader
+from mmos.diagnosis.reader import select
 from mmos.diagnosis.reply import SCHEMA, Explanation, Objection, is_messenger_line, objections, read, supported
 from mmos.diagnosis.rules import judge
 from mmos.diagnosis.verdict import Verdict
@@ -25,8 +25,10 @@ from mmos.threads import on_thread
 
 TOKENS = 4000
 """The most tokens of a log that a model gets at once."""
+WHOLE = 1 << 18
+"""The rules look at all lines of a log of no more bytes."""
 RULES_TOKENS = 16_000
-"""The tokens of a log that the rules look at."""
+"""The tokens of a longer log that they look at."""
 MOST_KNOWN = 2
 """Lines that are quoted for a failure that a rule knows: the line that the rule found, and the likeliest other one."""
 SHARE = 2
@@ -53,12 +55,11 @@ class Material:
 
 
 def examine(failure: Failure, tokens: int = TOKENS) -> Material:
-    """Read a log once: what a model would be shown of it, and what the rules say."""
-    small, large = Reader(tokens=tokens, good=failure.good), Reader(tokens=RULES_TOKENS, good=failure.good)
-    for block in failure.log.blocks():
-        small.feed(block)
-        large.feed(block)
-    selection, more = small.close(), large.close()
+    """Read a log: what a model would be shown of it, and what the rules say."""
+    selection = select(failure.log.blocks(), tokens=tokens, good=failure.good)
+    if selection.size <= WHOLE:
+        return Material(selection, judge(selection, failure.log.all()))
+    more = select(failure.log.blocks(), tokens=RULES_TOKENS, good=failure.good)
     return Material(selection, judge(more, [line for passage in more.passages for line in passage.lines]))
 
 

@@ -52,6 +52,10 @@ class Log:
     def blocks(self) -> Iterable[bytes]:
         return self._blocks()
 
+    def all(self) -> list[Line]:
+        """Every line. For small logs."""
+        return [_line(number, raw) for number, raw in self._lines(1, None)]
+
     def view(self, first: int, last: int) -> Part:
         """The lines with these numbers, as many as a model may read at once."""
         last = max(first, last)
