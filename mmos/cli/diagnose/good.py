@@ -59,7 +59,7 @@ def known(options: Options, command: Sequence[str]) -> Profile | None:
 
 def of_log(path: str) -> Profile:
     """The shapes of a log that the user names."""
-    from mmos.cli.diagnose.work import log_of
+    from mmos.cli.diagnose.opening import log_of
     from mmos.diagnosis.profile import profile
 
     return profile(log_of(path).blocks())

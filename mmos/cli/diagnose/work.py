@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmos.cli.diagnose.good import of_log
 from mmos.cli.diagnose.job import Job, note, show
-from mmos.cli.diagnose.spool import BLOCK, Spool
+from mmos.cli.diagnose.opening import log_of, opened
+from mmos.cli.diagnose.spool import BLOCK
 from mmos.cli.lines import Form, answer_lines, lines_of
 from mmos.cli.options import run_to_end
 from mmos.cli.output import print_json
@@ -22,7 +21,6 @@ from mmos.errors import UsageError
 
 if TYPE_CHECKING:
     from mmos.app.diagnosis import Diagnosis, Failure
-    from mmos.app.log import Log
     from mmos.diagnosis.log import Selection
     from mmos.diagnosis.profile import Profile
 
@@ -40,7 +38,7 @@ def explain(job: Job, run: str | None, log: str | None) -> int:
 
 def lines(file: str, *, select: bool, tokens: int) -> int:
     """Answer JSON lines, without a model."""
-    with lines_of(None, HINT) if file == "-" else _opened(file) as given:
+    with lines_of(None, HINT) if file == "-" else opened(file) as given:
         if select:
             return answer_lines(given, SELECT, lambda fields: _ranges(_selected(_bytes(fields), tokens)))
         return answer_lines(given, RULES, _judged)
@@ -53,35 +51,6 @@ def show_selection(job: Job, file: str, tokens: int) -> int:
     else:
         click.echo(harmless(selection.text()))
     return 0
-
-
-def log_of(file: str) -> Log:
-    """The log in a file, or on stdin. What can be read only once is kept, with a limit."""
-    from mmos.app.log import Log
-
-    if file == "-":
-        return _kept(sys.stdin.buffer)
-    with _opened(file) as opened:
-        status = os.fstat(opened.fileno())
-        return Log.of(Path(file)) if stat.S_ISREG(status.st_mode) and status.st_size else _kept(opened)
-
-
-def _opened(file: str) -> BinaryIO:
-    try:
-        return Path(file).open("rb")
-    except (OSError, ValueError) as error:  # a name that no file can have
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{flat(file)}: {reason.lower()}.", next_step="Name a file that you can read, or - for stdin.") from None
-
-
-def _kept(given: BinaryIO) -> Log:
-    from mmos.app.log import Log
-
-    spool = Spool()
-    while block := given.read(BLOCK):
-        spool.keep(1, memoryview(block))
-    spool.end()
-    return Log(spool.blocks)
 
 
 # ---------------------------------------------------------------- a log, a run
