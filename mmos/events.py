@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mmos import recovery_events as recovery_events
 from mmos.event import Event as Event
 from mmos.event import Reason as Reason
 from mmos.event import Status as Status
@@ -299,7 +300,7 @@ class CallRepaired(Event):
     kind = "call_repaired"
     call: str
     lane: str
-    stage: Literal["extract", "repair", "interpreter", "arbiter"]
+    stage: Literal["extract", "repair", "interpreter", "arbiter", "recovery"]
     what: str
     tool: str = ""
     """If the call became another one: its tool."""

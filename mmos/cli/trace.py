@@ -14,6 +14,7 @@ from mmos.cli.placement import reason
 from mmos.cli.text import flat
 from mmos.events import Entry
 from mmos.plurals import counted
+from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
 from mmos.views.run import history_warning
 
 WIDTH = 110
@@ -53,6 +54,10 @@ def note(event: events.Event) -> str:
             return text
         case events.HistoryShortened():
             return history_warning(event)
+        case RecoverySuggested(suggestion=suggestion, arguments=arguments):
+            return f"{event.role} failed: {event.adviser or 'a rule'} suggests {suggestion} ({what_of(arguments)})"
+        case RecoveryJudged(helped=False, why=why):
+            return f"that did not help{f': {why}' if why else ''}"
     return ""
 
 
@@ -154,6 +159,27 @@ def _rarer(event: events.Event) -> str:
             return f"warning: {one_line(note(event), WIDTH)}"
         case events.Unknown(name=name):
             return f"{name} (of a newer mmos)"
+    return _of_recovery(event)
+
+
+def _of_recovery(event: events.Event) -> str:
+    match event:
+        case RecoveryBegun(role=role, tool=tool, failure=failure, code=code, detail=detail):
+            return f"recovery of {f'{tool} by {role}' if tool else role}: {failure} ({code}): {one_line(detail, WIDTH)}"
+        case RecoverySuggested():
+            return one_line(note(event), WIDTH)
+        case RecoveryJudged(helped=helped):
+            return "the recovery helped" if helped else f"the recovery failed: {one_line(note(event), WIDTH)}"
+        case RolledBack(role=role, turn=turn, undone=undone):
+            return (
+                f"{role} is as before the recovery"
+                if undone
+                else f"{role} takes turn {turn}{f': {one_line(event.advice, WIDTH)}' if event.advice else ''}"
+            )
+        case ResultsShortened(role=role, results=results):
+            return f"{role} gets {counted(len(results), 'long result')} as a digest"
+        case AnswerRestated(message=message):
+            return f"the answer in another form: {one_line(message.content, WIDTH)}"
     return ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from mmos.answers import ALWAYS, verdict
 from mmos.events import (
@@ -21,6 +22,7 @@ from mmos.events import (
     Status,
 )
 from mmos.messages import Message, ToolCall
+from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 
 
 @dataclass(eq=False)
@@ -50,6 +52,17 @@ class History:
         return self.starts[exchange] if exchange < len(self.starts) else len(self.messages)
 
 
+class Extent(NamedTuple):
+    """What is in the prompts of a lane at one moment."""
+
+    messages: list[Message]
+    setbacks: int
+    reshaped: int
+    open: tuple[ToolCall, ...]
+    results: dict[str, Message]
+    marks: dict[int, int]
+
+
 @dataclass
 class Lane:
     """One exchange: the first message, everything since, and the calls that have no result yet."""
@@ -69,6 +82,12 @@ class Lane:
     open: tuple[ToolCall, ...] = ()
     results: dict[str, Message] = field(default_factory=dict)
     status: Status | None = None
+    marks: dict[int, int] = field(default_factory=dict)
+    """For each turn to which the lane can go back, the number of messages before its reply."""
+    useful: int = 0
+    """The newest turn whose calls all have results."""
+    extents: dict[str, Extent] = field(default_factory=dict)
+    """What was in the prompts before each recovery that changed them."""
 
     @property
     def pending(self) -> tuple[ToolCall, ...]:
@@ -90,6 +109,25 @@ class Lane:
     def newest_text(self) -> str:
         """The newest text of the model in this exchange."""
         return next((message.content for message in reversed(self.messages) if message.role == "assistant" and message.content), "")
+
+    @property
+    def safe_turn(self) -> int:
+        """The first turn after the newest useful one. A lane that goes back to it loses nothing but what went wrong."""
+        return min((turn for turn in self.marks if turn > self.useful), default=self.turns + 1)
+
+    def go_back(self, event: RolledBack) -> None:
+        """Take a turn again, or be as before the recovery."""
+        if event.undone:
+            if (extent := self.extents.pop(event.recovery, None)) is not None:
+                self.messages, self.setbacks, self.reshaped, self.open, self.results, self.marks = extent
+            return
+        now = Extent(list(self.messages), self.setbacks, self.reshaped, self.open, dict(self.results), self.marks)
+        self.extents[event.recovery] = now
+        self.messages = self.messages[: max(1, self.marks.get(event.turn, len(self.messages)))]
+        self.marks = {turn: place for turn, place in self.marks.items() if turn < event.turn}
+        self.setbacks, self.reshaped, self.open, self.results = 0, 0, (), {}
+        if event.advice:
+            self.messages.append(Message("user", event.advice))
 
 
 class Conversation:
@@ -126,6 +164,7 @@ class Conversation:
             case ModelReplied() as event:
                 lane = self.lanes[entry.run, event.lane]
                 lane.turns += 1
+                lane.marks[lane.turns] = len(lane.messages)
                 lane.messages.append(event.message)
                 lane.open, lane.results = event.message.calls, {}
             case CallFinished() as event:
@@ -135,6 +174,8 @@ class Conversation:
                 lane.setbacks += not event.shape
                 lane.reshaped += event.shape
                 lane.messages.append(event.message)
+            case RolledBack() | ResultsShortened() | AnswerRestated() as event:
+                _recover(self.lanes[entry.run, event.lane], event)
             case LaneClosed() as event:
                 lane = self.lanes[entry.run, event.lane]
                 lane.status = event.status
@@ -217,6 +258,19 @@ def _settle(lane: Lane, event: CallFinished) -> None:
         lane.messages.extend(lane.results[call.id] for call in lane.open)
         lane.open = ()
         lane.setbacks = 0
+        lane.useful = lane.turns
+
+
+def _recover(lane: Lane, event: RolledBack | ResultsShortened | AnswerRestated) -> None:
+    """What a recovery changes in a lane."""
+    match event:
+        case RolledBack():
+            lane.go_back(event)
+        case AnswerRestated(message=message):
+            lane.messages.append(message)
+        case ResultsShortened(results=short):
+            results = ((message, short.get(message.call_id)) for message in lane.messages)
+            lane.messages = [message if text is None else replace(message, content=text) for message, text in results]
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:

@@ -62,6 +62,7 @@ def document(view: RunView) -> dict[str, Any]:
         "rating": rating(view.rating),
         "origin": {"run": view.origin, "turn": view.origin_turn} if view.origin else None,
         "questions": questions,
+        "recoveries": view.recoveries.documents(),
     }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from mmos import events
 from mmos.answers import NO, verdict
 from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File, Usage
+from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
+from mmos.views.recoveries import Recoveries
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text refers to an artifact."""
@@ -154,6 +156,7 @@ class RunView:
     """Who asked to cancel it since it was last resumed."""
     rating: events.RunRated | None = None
     """The newest rating."""
+    recoveries: Recoveries = field(default_factory=Recoveries)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -382,5 +385,8 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.QuestionAnswered: lambda view, event: view.answers.update({event.question: event}),
     events.CallRepaired: lambda view, event: view.repairs.append(event),
     events.Warned: _warned,
+    RecoveryBegun: lambda view, event: view.recoveries.apply(event),
+    RecoverySuggested: lambda view, event: view.recoveries.apply(event),
+    RecoveryJudged: lambda view, event: view.recoveries.apply(event),
     events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
 }
