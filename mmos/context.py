@@ -156,6 +156,8 @@ class Question:
     tools: tuple[Any, ...] | None = None
     shape: Shape | None = None
     seconds: float | None = None
+    must_call: bool = False
+    """Whether the participant must call one of its tools before it answers."""
 
     @property
     def name(self) -> str:

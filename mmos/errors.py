@@ -41,6 +41,8 @@ class MmosError(Exception):
 
     code: str = "internal"
     next_step: str = ""
+    by_user: bool = False
+    """Whether the user ended it. Then MMOS tries nothing more."""
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
         super().__init__(message)

@@ -52,6 +52,10 @@ class House(ApprovalRoom, Protocol):
         """The call that the model wanted, for one that cannot run. None: MMOS cannot find out."""
         ...
 
+    async def cure(self, execution: Execution, go_on: Next) -> str:
+        """The result of the call. A failure that comes again may be cured."""
+        ...
+
 
 Next = Callable[["Execution"], Awaitable[str]]
 Rung = Callable[["Execution", Next], Awaitable[str]]
@@ -104,6 +108,10 @@ class Execution:
         return cast("Tool", self.tool)
 
     # ---------------------------------------------------------------- the rungs
+
+    async def cure(self, go_on: Next) -> str:
+        """Let the recovery see how the call ends."""
+        return await self.room.cure(self, go_on)
 
     async def catch(self, go_on: Next) -> str:
         """Turn every fault of a tool into an error that the model can read. Errors that end the run pass."""
@@ -314,7 +322,9 @@ class Execution:
             answer = UserAnswer("stop", "default")
         if answer == "stop":
             message = f"{self.scope.role} kept calling {self.call.name} with the same arguments."
-            raise LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
+            error = LimitReached(message, limit="loop", next_step=f"`mmos runs show {self.scope.run}` shows its calls.")
+            error.by_user = answer.by == "user"
+            raise error
         return "" if answer == "go on" else self._templates.fill("user_says", answer=answer)
 
     def _readable(self, text: str) -> str:
@@ -355,6 +365,7 @@ def _describe(error: BaseException) -> str:
 
 
 RUNGS: tuple[Rung, ...] = (
+    Execution.cure,
     Execution.catch,
     Execution.break_loop,
     Execution.prepare,

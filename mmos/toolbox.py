@@ -41,6 +41,8 @@ class Tool:
     """True for a tool such as a clock or a status: the same call again is no loop."""
     approval: bool = False
     """Whether the user must approve each call."""
+    final: bool = False
+    """Whether its result is the answer of the participant. A call that fails is no answer."""
 
     def __repr__(self) -> str:
         required = self.spec.parameters.get("required", ())

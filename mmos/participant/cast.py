@@ -45,6 +45,22 @@ class Role(Protocol):
 
 
 @dataclass(frozen=True)
+class PlainRole:
+    """A role by its values."""
+
+    name: str
+    model: str
+    servers: tuple[str, ...]
+    window: int
+    channel: str | None
+    options: Mapping[str, Any]
+    think: bool | str | None
+    keep_alive: str | float | None
+    timeout: float | None
+    system: str | None = None
+
+
+@dataclass(frozen=True)
 class Offer:
     """What a model is offered in a turn, and how MMOS reads its reply."""
 
@@ -75,6 +91,18 @@ class Member:
     def choices(self) -> tuple[Member, ...]:
         """The member with each of its models, in the order of preference."""
         return (self, *(replace(self, role=role, others=()) for role in self.others))
+
+    def changed(self, changes: Mapping[str, Any], models: Mapping[str, Role]) -> Member:
+        """The member with another model, temperature or timeout. `models`: a role for each model, which says where the model runs."""
+        if not changes.keys() & {"model", "temperature", "timeout"}:
+            return self
+        role, other = self.role, models.get(changes.get("model", ""), self.role)
+        warmth = {"temperature": changes["temperature"]} if "temperature" in changes else {}
+        moved = PlainRole(
+            role.name, other.model, other.servers, other.window, other.channel, {**role.options, **warmth}, other.think,
+            other.keep_alive, changes.get("timeout", role.timeout), role.system,
+        )  # fmt: skip
+        return replace(self, role=moved, others=self.others if other is role else ())
 
     @cached_property
     def terms(self) -> Mapping[str, Any]:
@@ -116,3 +144,12 @@ class Member:
 
 Cast = Mapping[str, Member]
 """All members of a run, by role."""
+
+
+def models_of(cast: Cast) -> dict[str, Role]:
+    """Every model of a cast, with the first role that has it."""
+    roles: dict[str, Role] = {}
+    for member in cast.values():
+        for choice in member.choices:
+            roles.setdefault(choice.role.model, choice.role)
+    return roles

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import reduce
+from typing import Any, Protocol
 
 import orjson
 
 from mmos.calls.shape import Shape, bare
+from mmos.calls.tool_choice import ToolChoice
 from mmos.config.schema import Step
 from mmos.context import PASS_ON, Answer, Question, UserAnswer, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
-from mmos.executor import Execution
+from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
-from mmos.participant.cast import Cast, Member
+from mmos.participant.cast import Cast, Member, models_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.foresight import Foresight
@@ -34,6 +36,13 @@ OWN_LIMITS = ("limit_turns", "repetition")
 """Limits of one participant. The caller of that participant continues with what it wrote so far."""
 MOST_ATTEMPTS = 2
 """How often MMOS asks for an answer that fits the schema."""
+
+
+class Recovery(Protocol):
+    """What cures failures."""
+
+    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
+    async def call(self, room: Participants, execution: Execution, go_on: Next) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ class Participants:
     degrade: Sequence[Step] = ()
     """What to do, in this order, with a call that would have to wait."""
     foresight: Foresight | None = None
+    recovery: Recovery | None = None
+    """Cures exchanges and calls that fail."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
@@ -75,6 +86,8 @@ class Participants:
                 if foresight is not None:
                     foresight.calls_run(scope, member, self.cast, lane.pending)
                 await self._carry_out(member, scope, lane.pending)
+            elif lane.last.role == "tool" and _is_final(lane.last, member, scope):
+                return answer_of(lane.last, None)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
                     return answer_of(lane.last, shape)
@@ -86,28 +99,10 @@ class Participants:
         return await self._exchange(scope, self.cast[scope.role], self.shape)
 
     async def _exchange(self, scope: Scope, member: Member, shape: Shape | None) -> Answer:
-        """Respond in the lane of the scope, and record how it ended. A lane that waits for the user stays open."""
-        status: Status = "failed"
-        try:
-            answer = await self.respond(scope, member, shape)
-            status = "answered"
-        except QuestionOpen:
-            status = "waiting"
-            raise
-        except LimitReached:
-            status = "partial"
-            raise
-        except asyncio.CancelledError:
-            status = "cancelled"
-            raise
-        finally:
-            if self.foresight is not None:
-                self.foresight.ends(scope)
-            if status != "waiting":
-                scope.record(self._end(scope, status))
-        return answer
+        """Let a member answer in the lane of the scope."""
+        return await ANSWERING(Exchange(self, scope, member, shape))
 
-    def _end(self, scope: Scope, status: Status) -> LaneClosed:
+    def end(self, scope: Scope, status: Status) -> LaneClosed:
         if status == "answered":
             return LaneClosed(scope.lane, scope.role, status)
         text = scope.view.partial_texts.get(scope.lane) or scope.exchange.newest_text()
@@ -156,7 +151,9 @@ class Participants:
     async def _ask_for_help(self, scope: Scope, question: UserQuestion) -> None:
         answer = await self.desk.ask(scope, question, call=help_of(scope.lane, scope.exchange))
         if answer.strip().lower() == STOP:
-            raise NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
+            error = NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
+            error.by_user = True
+            raise error
         scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=answer))))
 
     # ---------------------------------------------------------------- the room
@@ -172,7 +169,7 @@ class Participants:
             return answer_of(inner.exchange.last, question.shape)
         self.at_work.add(lane)
         try:
-            return await self._ask_in_time(inner, member, question)
+            return await self._ask_in_time(inner, self.changed(member, scope.view.recoveries.changes_of_call(call)), question)
         finally:
             self.at_work.discard(lane)
 
@@ -203,6 +200,13 @@ class Participants:
     async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:
         return await self.ladder.clarify(scope, call, box, fault) if self.ladder else None
 
+    async def cure(self, execution: Execution, go_on: Next) -> str:
+        return await go_on(execution) if self.recovery is None else await self.recovery.call(self, execution, go_on)
+
+    def changed(self, member: Member, changes: Mapping[str, Any]) -> Member:
+        """The member as a recovery changes it."""
+        return member.changed(changes, models_of(self.cast)) if changes else member
+
     def _role(self, name: str) -> Member:
         if name not in self.cast:
             raise NotFound(f"There is no role {name!r}; roles: {', '.join(self.cast)}.")
@@ -215,7 +219,8 @@ class Participants:
             member = self._role(who)
             if question.tools is None:
                 return member
-            return replace(member, box=self._tools(question.tools).asking(member.rules.get("ask", ())), first=None)
+            box = self._tools(question.tools).asking(member.rules.get("ask", ()))
+            return replace(member, box=box, first=ToolChoice(frozenset(box.names), 1, 1) if question.must_call else None)
         role, *others = (
             replace(who, model=model, window=who.window or self.window(model, who.servers)) for model in (who.model, *who.others)
         )
@@ -271,6 +276,66 @@ class Participants:
                 group.create_task(rest(run))
         if ends:
             raise min(ends, key=lambda error: (not isinstance(error, StateError), isinstance(error, QuestionOpen)))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One member while it answers in its lane."""
+
+    room: Participants
+    scope: Scope
+    member: Member
+    shape: Shape | None = None
+
+    async def record_end(self, go_on: NextExchange) -> Answer:
+        """Record how the exchange ended. A lane that waits for the user stays open."""
+        status: Status = "failed"
+        try:
+            answer = await go_on(self)
+            status = "answered"
+        except QuestionOpen:
+            status = "waiting"
+            raise
+        except LimitReached:
+            status = "partial"
+            raise
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            if self.room.foresight is not None:
+                self.room.foresight.ends(self.scope)
+            if status != "waiting":
+                self.scope.record(self.room.end(self.scope, status))
+        return answer
+
+    async def recover(self, go_on: NextExchange) -> Answer:
+        """Let the recovery see how the exchange ends."""
+        recovery = self.room.recovery
+        return await go_on(self) if recovery is None else await recovery.exchange(self, go_on)
+
+    async def respond(self) -> Answer:
+        return await self.room.respond(self.scope, self.member, self.shape)
+
+
+NextExchange = Callable[[Exchange], Awaitable[Answer]]
+
+AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (Exchange.record_end, Exchange.recover)
+"""What surrounds an exchange, from the outside in. The loop is inside."""
+
+
+def _onto(inner: NextExchange, outer: Callable[[Exchange, NextExchange], Awaitable[Answer]]) -> NextExchange:
+    return lambda exchange: outer(exchange, inner)
+
+
+_RESPOND: NextExchange = Exchange.respond
+ANSWERING = reduce(_onto, reversed(AROUND), _RESPOND)
+
+
+def _is_final(message: Message, member: Member, scope: Scope) -> bool:
+    """Whether a result is the answer."""
+    tool, end = member.box.get(message.tool_name), scope.view.finished_calls.get(message.call_id)
+    return tool is not None and tool.final and end is not None and end.ok
 
 
 def answer_of(message: Message, shape: Shape | None) -> Answer:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NoReturn
 
 from mmos.calls.channels import TOOLS, listed
 from mmos.calls.spec import Spec
 from mmos.errors import ToolError
 from mmos.events import Entry, ModelAsked
-from mmos.participant.cast import Member, Role
+from mmos.participant.cast import Member, PlainRole, Role
 from mmos.participant.ladder import text_for
 from mmos.participant.loop import Participants
 from mmos.prompting.frame import Frame
@@ -22,27 +22,12 @@ Kept = tuple[ModelAsked, Frame]
 """A request with its frame."""
 
 
-@dataclass(frozen=True)
-class KeptRole:
+def kept_role(role: Role, event: ModelAsked, frame: Frame, channel: str | None) -> PlainRole:
     """A role with the options that it had. Its model and its servers are those of today."""
-
-    name: str
-    model: str
-    servers: tuple[str, ...]
-    window: int
-    channel: str | None
-    options: Mapping[str, Any]
-    think: bool | str | None
-    keep_alive: str | float | None
-    timeout: float | None
-    system: str | None = None
-
-    @classmethod
-    def of(cls, role: Role, event: ModelAsked, frame: Frame, channel: str | None) -> KeptRole:
-        options = dict(frame.options)
-        if options.get("num_predict") == event.window:  # MMOS set it, and sets it again
-            del options["num_predict"]
-        return cls(role.name, role.model, role.servers, role.window, channel, options, frame.think, frame.keep_alive, role.timeout)
+    options = dict(frame.options)
+    if options.get("num_predict") == event.window:  # MMOS set it, and sets it again
+        del options["num_predict"]
+    return PlainRole(role.name, role.model, role.servers, role.window, channel, options, frame.think, frame.keep_alive, role.timeout)
 
 
 def as_it_was(participants: Participants, state: RunState, entries: Iterable[Entry]) -> Participants:
@@ -53,7 +38,7 @@ def as_it_was(participants: Participants, state: RunState, entries: Iterable[Ent
     if ladder is not None and ladder.interpreters and (kept := inquired.get(ladder.interpreters[0].name)):
         event, frame = kept
         given = {text_for(role.model): frame.system.content for role in ladder.interpreters}
-        roles = [KeptRole.of(role, replace(event, window=0), frame, None) for role in ladder.interpreters]
+        roles = [kept_role(role, replace(event, window=0), frame, None) for role in ladder.interpreters]
         ladder = replace(ladder, interpreters=roles, templates=replace(ladder.templates, given=given))
     return replace(participants, cast=cast, ladder=ladder)
 
@@ -91,12 +76,12 @@ def _member(member: Member, kept: list[Kept], participants: Participants) -> Mem
     channel = frame.channel if specs else None
     return replace(
         member,
-        role=KeptRole.of(member.role, event, frame, channel),
+        role=kept_role(member.role, event, frame, channel),
         system=own,
         box=Toolbox.of(_tool(spec, participants) for spec in specs),
         templates=replace(member.templates, given=given),
         first=member.first if member.first and {spec.name for spec in specs} & set(member.first.only or ()) else None,
-        others=tuple(KeptRole.of(role, event, frame, channel) for role in member.others),
+        others=tuple(kept_role(role, event, frame, channel) for role in member.others),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from mmos.config.phases import Phases
 from mmos.context import Answer, Question, UserAnswer, UserQuestion
 from mmos.errors import ToolError
+from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
 from mmos.participant.loop import Participants, answer_of
 from mmos.participant.questions import taken
@@ -102,6 +103,9 @@ class Recalled(Participants):
 
     async def interpret(self, scope: Scope, text: str, *, role: str) -> tuple[ToolCall, ...] | str:  # noqa: ARG002
         raise NotKeptError("the interpreter is not asked again")
+
+    async def cure(self, execution: Execution, go_on: Next) -> str:
+        return await go_on(execution)
 
     async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:  # noqa: ARG002
         """A call that was clarified has a repair in the journal, and is not clarified again."""
