@@ -54,7 +54,13 @@ async def test_interpreter_and_synthesizer_are_no_specialists_tools() -> None:
     async with stage({"arbiter": ["ok"], "coding": [], "interpreter": [], "synthesizer": []}) as on:
         await on.app.run("Hello.")
         offered = {tool["function"]["name"] for tool in on.sent("arbiter")[0]["tools"]}
-        assert offered == {"consult_coding_specialist", "synthesize_responses", "reinterpret_with_functiongemma", "escalate_to_user"}
+        assert offered == {
+            "consult_coding_specialist",
+            "synthesize_responses",
+            "reinterpret_with_functiongemma",
+            "reinterpret_response",
+            "escalate_to_user",
+        }
 
 
 async def test_a_long_answer_travels_as_a_reference_and_reaches_the_user_whole() -> None:

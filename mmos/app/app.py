@@ -315,8 +315,9 @@ class App(Records, Explaining):
         desk = Desk(policy, answerer, self.templates)
         degrade = self.config.orchestration.fleet.degrade
         return Participants(
-            self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight
-        )
+            self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
+            wiring.recovery_of(self.config, self.templates),
+        )  # fmt: skip
 
     async def _present(self, options: Mapping[str, Any]) -> Present:
         """What a run with these options would have today."""

@@ -19,6 +19,8 @@ from mmos.errors import UsageError
 from mmos.participant.cast import Cast, Member
 from mmos.participant.ladder import Ladder, instructions, text_for
 from mmos.prompting.templates import Templates, set_of
+from mmos.recovery.cure import Terms
+from mmos.recovery.recovering import Recovery
 from mmos.scope import Limits
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.change_phase import change_phase
@@ -26,6 +28,7 @@ from mmos.tools.consult import Consultation, Specialist, for_all, for_one
 from mmos.tools.escalate import escalate_to_user
 from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
+from mmos.tools.reinterpret import reinterpret_response
 from mmos.tools.synthesize import synthesize_responses
 
 ARBITER = "arbiter"
@@ -146,6 +149,9 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
             tools.append(mediate(others, SYNTHESIZER, templates))
     if phases := Phases.of(config.orchestration.phases):
         tools.append(change_phase(phases, templates))
+    adviser = config.orchestration.recovery.role
+    if interpreter in roles or adviser in roles:
+        tools.append(reinterpret_response(adviser if adviser in roles else "", templates))
     return [*tools, escalate_to_user(templates)]
 
 
@@ -161,6 +167,14 @@ def interpreter_of(config: Config) -> str:
 def ladder_of(config: Config, cast: Cast, ladder: Ladder) -> Ladder:
     interpreter = cast.get(interpreter_of(config))
     return replace(ladder, interpreters=[choice.role for choice in interpreter.choices] if interpreter else ())
+
+
+def recovery_of(config: Config, templates: Templates) -> Recovery | None:
+    """What recovers failures. None: the configuration does not want it."""
+    keys = config.orchestration.recovery
+    if not keys.enabled:
+        return None
+    return Recovery(Terms(keys.attempts, (keys.role, ARBITER), frozenset(keys.ask_before), templates))
 
 
 def cast_of(

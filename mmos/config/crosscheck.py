@@ -15,6 +15,8 @@ Findings = Iterator[tuple[Place, str]]
 
 EACH_THREAD = "each_thread"
 """The name of the quota that each thread has for itself."""
+USUAL_ADVISER = "reasoning"
+"""The role that `recovery.role` names if the file does not say."""
 LIMITS = ("gpu_seconds_per_hour", "models", "vram_percent")
 """What a quota can limit."""
 
@@ -33,6 +35,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _quotas(orchestration),
         _phases(orchestration),
         _cloud(orchestration),
+        _recovery(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
 
@@ -120,6 +123,14 @@ def _following(phase: Any, place: Place, names: list[str]) -> Findings:
         if isinstance(other, str) and other not in names:
             near = "" if isinstance(other, FromEnvironment) else perhaps(other, names)
             yield (*place, "next", index), f"found {with_type(other)}, allowed: {listed(names)}{near}"
+
+
+def _recovery(orchestration: dict[str, Any]) -> Findings:
+    """The usual adviser need not be there, also when the file names it."""
+    names, name = ["arbiter", *mapping(orchestration, "specialists")], mapping(orchestration, "recovery").get("role")
+    if isinstance(name, str) and name not in (*names, USUAL_ADVISER):
+        near = "" if isinstance(name, FromEnvironment) else perhaps(name, names)
+        yield ("recovery", "role"), f"found {with_type(name)}, allowed: the name of a role: {listed(names)}{near}"
 
 
 def _cloud(orchestration: dict[str, Any]) -> Findings:

@@ -47,6 +47,9 @@ Consult = Literal["each", "one", "both"]
 Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
 Step = Literal["wait", "same_class", "remote", "refuse"]
 Beyond = Literal["wait", "refuse"]
+Remedy = Literal[
+    "suggest_retry_with_changes", "suggest_phase_change", "request_user_input", "suggest_rollback", "suggest_alternative_approach"
+]  # fmt: skip
 WarmUp = Literal[False, "plan", "predict"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 Strategy = Literal["auto", "round_robin", "pack", "spread", "manual"]
@@ -308,6 +311,20 @@ class Gpu(Section):
     )
 
 
+class Recovery(Section):
+    enabled: Flag = Field(default=True, description="Whether MMOS tries to cure an exchange or a tool call that fails.")
+    role: RoleName = Field(
+        default="reasoning",
+        description="The role that is asked what to do when rules know nothing. If there is no such role, or if it has failed itself, the arbiter is asked.",
+    )
+    attempts: Positive = Field(
+        default=2, description="How many cures MMOS tries for one kind of failure of one exchange, or of one tool in it."
+    )
+    ask_before: list[Annotated[Remedy, one_of(*get_args(Remedy))]] = Field(
+        default=["suggest_rollback"], description="Suggestions that MMOS carries out only when the user approves them."
+    )
+
+
 class Orchestration(Section):
     """A fleet of hosts and the roles that work on it."""
 
@@ -331,6 +348,7 @@ class Orchestration(Section):
     )
     fleet: Placement = _filled(Placement, "How MMOS chooses a host for each call.")
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
+    recovery: Recovery = _filled(Recovery, "What a run does about failures.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )

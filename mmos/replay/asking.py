@@ -27,6 +27,7 @@ from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
 from mmos.replay.present import Present
 from mmos.replay.state import NotKeptError, RunState
+from mmos.views.recoveries import is_advice
 
 _AMPLE = 2**40
 
@@ -95,12 +96,16 @@ class Asking:
     def member(self, present: Present, opened: LaneOpened) -> tuple[Member, bool]:
         """Who answers in a lane, and whether a function of the user asked."""
         cast, role = present.participants.cast, opened.role
+        if is_advice(opened.lane):
+            raise NotKeptError(f"a recovery asked {role}")
         loose = bool(opened.parent) and self.tool_of(opened.call) not in present.house
         if loose and (role not in cast or opened.memory != "thread"):
             raise NotKeptError(f"a function of yours asked {role}")
         if role not in cast:
             raise GoneError(f"role {role}", "There was a role with this name.")
-        return cast[role], loose
+        recoveries = self.state.view.recoveries
+        changes = recoveries.changes_of_exchange(opened.lane) or recoveries.changes_of_call(opened.call)
+        return present.participants.changed(cast[role], changes), loose
 
     def tool_of(self, call: str) -> str:
         """The tool that a call ran. It may be another one than the model named."""

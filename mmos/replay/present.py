@@ -13,6 +13,7 @@ from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
 from mmos.participant.loop import Participants, answer_of
 from mmos.participant.questions import taken
+from mmos.recovery.words import advised
 from mmos.replay.state import NotKeptError, RunState
 from mmos.scope import Limits, Scope
 from mmos.toolbox import Tool, Toolbox
@@ -105,7 +106,12 @@ class Recalled(Participants):
         raise NotKeptError("the interpreter is not asked again")
 
     async def cure(self, execution: Execution, go_on: Next) -> str:
-        return await go_on(execution)
+        """The result with the advice that it got, if any. A retry of the call is in the journal as a repair."""
+        try:
+            return await go_on(execution)
+        except ToolError as error:
+            view = execution.scope.view
+            raise advised(error, view.recoveries.of_call(execution.call.id), view, self.templates) from None
 
     async def clarify(self, scope: Scope, call: ToolCall, box: Toolbox, fault: str) -> ToolCall | None:  # noqa: ARG002
         """A call that was clarified has a repair in the journal, and is not clarified again."""

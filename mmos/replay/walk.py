@@ -33,11 +33,14 @@ from mmos.messages import ToolCall
 from mmos.participant.loop import answer_of, help_of
 from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
+from mmos.recovery.words import words_of
+from mmos.recovery_events import RolledBack
 from mmos.replay.asking import Asking, GoneError, Today, channel_of
 from mmos.replay.differences import Difference, differences, of_texts, said
 from mmos.replay.present import AskedError, Present, PresentOf, brief
 from mmos.replay.report import Comparison, Kind, Replay
 from mmos.replay.state import NotKeptError, RunState
+from mmos.views.recoveries import is_advice
 
 ENDED = "(the run would end here)"
 LOOSE = ("tool", "format", "order", "system text", "message")
@@ -109,6 +112,8 @@ class Walk:
         if type(event) not in _COMPARES or (self.asks is not None and not (isinstance(event, ModelAsked) and event.ask in self.asks)):
             return None
         kind, compare = _COMPARES[type(event)]
+        if is_advice(getattr(event, "lane", "")) and kind != "request":
+            return None  # what the adviser read and wrote has done its work
         found: tuple[Difference, ...] | None = ()
         unknown = ""
         try:
@@ -207,6 +212,13 @@ class Walk:
             raise NotKeptError("the journal does not have the unclear reply")
         return of_texts("message", event.message.content, now)
 
+    async def _advice(self, event: RolledBack) -> tuple[Difference, ...] | None:
+        """The advice of a recovery, as its participant reads it."""
+        attempt = self.state.view.recoveries.attempts.get(event.recovery)
+        if attempt is None or event.undone:
+            return None
+        return of_texts("message", event.advice, words_of(attempt, self.state.view, self.present.participants.templates))
+
     # ---------------------------------------------------------------- calls and the answer
 
     async def _message(self, event: LaneOpened) -> tuple[Difference, ...] | None:
@@ -264,6 +276,7 @@ _COMPARES: dict[type[Event], tuple[Kind, Compare]] = {
     ModelAsked: ("request", Walk._request),
     ModelReplied: ("reply", Walk._reply),
     Prompted: ("correction", Walk._correction),
+    RolledBack: ("correction", Walk._advice),
     LaneOpened: ("message", Walk._message),
     CallFinished: ("result", Walk._result),
     RunFinished: ("answer", Walk._answer),

@@ -1,0 +1,191 @@
+"""Finds a cure for a failure, asks the user where that is needed, and records what was tried and whether it helped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from mmos.answers import YES, verdict
+from mmos.context import Question, UserQuestion
+from mmos.errors import HostError, LimitReached, MmosError, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolError
+from mmos.messages import Message
+from mmos.participant.cast import Member, models_of
+from mmos.participant.loop import Participants
+from mmos.prompting.templates import Templates
+from mmos.recovery.classes import FailureClass
+from mmos.recovery.suggestions import ROLLBACK, Case, Suggestion, digest_of, read, tools_of
+from mmos.recovery.telling import told
+from mmos.recovery.words import question_id, words_of
+from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested, RolledBack
+from mmos.scope import Scope
+from mmos.toolbox import Toolbox
+from mmos.views.recoveries import Attempt
+
+ADVICE_TURNS = 3
+"""Turns of an adviser: one to suggest, one to choose again, and one to say that it knows nothing."""
+
+FAULTS = (HostError, NoAnswer, SchemaUnmet, LimitReached, ToolError, NotFound)
+"""Why an adviser may fail. The failure that it was asked about then stays as it is."""
+
+
+class Phases(Protocol):
+    """The phases of a run, as far as a recovery needs them."""
+
+    def now(self, scope: Scope) -> str: ...
+    def reachable(self, scope: Scope) -> Sequence[str]:
+        """The phases to which the run can change now. Empty: it has no phases."""
+        ...
+
+    def change(self, scope: Scope, phase: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run may do about failures: the key `recovery`."""
+
+    attempts: int = 2
+    """Cures that are tried for one kind of failure of one exchange, or of one tool in it."""
+    advisers: tuple[str, ...] = ()
+    """Who is asked: the first of these roles that has not failed itself."""
+    ask_before: frozenset[str] = frozenset()
+    """Suggestions that the user must approve."""
+    templates: Templates = field(default_factory=Templates)
+    phases: Phases | None = None
+
+
+@dataclass(frozen=True)
+class Cure:
+    """What recoveries of exchanges and of calls have in common."""
+
+    terms: Terms
+    room: Participants
+    scope: Scope
+
+    def begin(self, begun: RecoveryBegun) -> Attempt:
+        scope, phases = self.scope, self.terms.phases
+        phase = phases.now(scope) if phases else ""
+        event = replace(begun, recovery=scope.view.recoveries.next_id, lane=scope.lane, role=scope.role, phase=phase)
+        self.scope.record(event)
+        return self.scope.view.recoveries.attempts[event.recovery]
+
+    def judge(self, attempt: Attempt, helped: bool, why: str = "") -> None:
+        self.scope.record(RecoveryJudged(attempt.begun.recovery, self.scope.lane, helped, why))
+
+    def may_try(self, failure: FailureClass, earlier: Sequence[Attempt]) -> bool:
+        """Whether the budget allows another cure. When nobody had a suggestion, nobody is asked again."""
+        same = [attempt for attempt in earlier if attempt.begun.failure == failure]
+        return len(same) < self.terms.attempts and all(attempt.suggested is not None for attempt in same)
+
+    def adviser(self, failed: Sequence[str]) -> str:
+        """Who is asked for advice. Empty: nobody can be asked. One that has failed is not asked about its own failure."""
+        scope = self.scope
+        if scope.calls_left == 0 or scope.reached_limit is not None:
+            return ""
+        return next((name for name in self.terms.advisers if name in self.room.cast and name not in failed), "")
+
+    async def advice(self, case: Case, member: Member, adviser: str) -> Suggestion | None:
+        """What the adviser suggests, in a lane of its own that nobody remembers. None: nothing."""
+        scope, templates = self.scope, self.terms.templates
+        depth = min(scope.depth, scope.limits.depth - 1)
+        place = scope.bind(depth=depth, limits=replace(scope.limits, turns=ADVICE_TURNS))
+        message = Message("user", told(case, member, templates))
+        question = Question(adviser, message, "advice", named=True, memory="none", tools=tools_of(case, templates), must_call=True)
+        try:
+            answer = await self.room.ask(place, question, call=case.begun.recovery)
+        except FAULTS:
+            return None
+        return read(answer.text, adviser)
+
+    def take(self, attempt: Attempt, suggestion: Suggestion) -> None:
+        digest = digest_of(attempt.begun, suggestion.name, suggestion.arguments)
+        self.scope.record(
+            RecoverySuggested(
+                attempt.begun.recovery, self.scope.lane, self.scope.role, suggestion.name, suggestion.arguments, suggestion.by,
+                suggestion.adviser, digest,
+            )
+        )  # fmt: skip
+
+    async def permitted(self, attempt: Attempt, box: Toolbox) -> str:
+        """Why the suggestion must not be carried out. Empty: it may be."""
+        suggested = attempt.suggested
+        if suggested is None or suggested.suggestion not in self.terms.ask_before:
+            return ""
+        question = UserQuestion(_request(attempt, self.scope, box), "confirm", default="no")
+        try:
+            answer = await self.room.ask_user(self.scope, question, call=question_id(attempt))
+        except (QuestionUnanswered, ToolError):
+            return "the user could not be asked"
+        return "" if answer.by == "user" and verdict(answer) == YES else "the user refused it"
+
+    async def hear_user(self, attempt: Attempt) -> bool:
+        """Ask the user the question of a suggestion. Whether there is an answer."""
+        assert attempt.suggested is not None
+        arguments = attempt.suggested.arguments
+        options = tuple(map(str, arguments.get("options") or ()))
+        question = UserQuestion(str(arguments["question"]), "choice" if options else "text", options)
+        try:
+            return bool(await self.room.ask_user(self.scope, question, call=question_id(attempt)))
+        except (QuestionUnanswered, ToolError):
+            return False
+
+    def go_back(self, attempt: Attempt, turn: int, why: str) -> None:
+        """Let the lane take a turn again, with the advice before it. It happens once, also when a crash or a pause follows."""
+        scope, name = self.scope, attempt.begun.recovery
+        if name not in scope.exchange.extents:
+            words = words_of(attempt, scope.view, self.terms.templates)
+            scope.record(RolledBack(scope.lane, scope.role, turn, why, name, words))
+
+    def change_phase(self, phase: str, reason: str) -> bool:
+        """Change the phase, unless the run is in it. Whether there are phases."""
+        phases = self.terms.phases
+        if phases is None or not phase:
+            return False
+        if phases.now(self.scope) != phase:
+            phases.change(self.scope, phase, reason)
+        return True
+
+    def other_models(self, member: Member) -> tuple[str, ...]:
+        return tuple(models_of(self.room.cast) | {member.role.model: member.role})
+
+    def reachable_phases(self) -> tuple[str, ...]:
+        return () if self.terms.phases is None else tuple(self.terms.phases.reachable(self.scope))
+
+    @property
+    def can_ask(self) -> bool:
+        return self.room.desk.reachable or self.room.desk.policy == "default"
+
+
+def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:
+    """The question to the user whether a suggestion may be carried out."""
+    begun, suggested = attempt.begun, attempt.suggested
+    assert suggested is not None
+    arguments = ", ".join(f"{name}={value!r}" for name, value in suggested.arguments.items())
+    what = f"the call of {begun.tool} by {begun.role}" if begun.call else f"the exchange of {begun.role}"
+    lines = [f"{what[0].upper()}{what[1:]} failed: {begun.detail}", f"{suggested.adviser} suggests: {suggested.suggestion}({arguments})."]
+    turn = suggested.arguments.get("to")
+    if suggested.suggestion == ROLLBACK and isinstance(turn, int) and (done := effects_after(scope, box, turn)):
+        lines.append(f"These calls came after turn {turn} began. Going back does not undo them: {', '.join(done)}.")
+    return "\n".join([*lines, "Should MMOS do that?"])
+
+
+def effects_after(scope: Scope, box: Toolbox, turn: int) -> list[str]:
+    """The calls with effects since a turn of the lane."""
+    messages = scope.exchange.messages[scope.exchange.marks.get(turn, 0) :]
+    ends = scope.view.finished_calls
+    return [
+        call.name
+        for message in messages
+        for call in message.calls
+        if call.id in ends and ends[call.id].ok and ((tool := box.get(call.name)) is None or tool.effects)
+    ]
+
+
+def note(attempts: Sequence[Attempt], error: MmosError) -> str:
+    """A sentence on what was tried in vain. Empty: nothing was."""
+    names = [
+        attempt.suggested.suggestion
+        for attempt in attempts
+        if attempt.suggested is not None and not (attempt.judged and attempt.judged.helped)
+    ]
+    return f"Recovery from {error.code} tried {', '.join(names)}. That did not help." if names else ""

@@ -1,0 +1,156 @@
+"""Recovers a tool call that fails again in the same way, after its caller has read of the first failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+
+from mmos.calls.coerce import coerce
+from mmos.errors import ToolError
+from mmos.events import CallRepaired
+from mmos.executor import Execution, Next
+from mmos.recovery.classes import class_of_code, is_curable, revived
+from mmos.recovery.cure import Cure
+from mmos.recovery.suggestions import ASK_USER, PHASE, ROLLBACK, Case
+from mmos.recovery.words import advised
+from mmos.recovery_events import RecoveryBegun
+from mmos.views.recoveries import RETRY, Attempt
+
+TIMES = 2
+"""The failure of this number steps in. The caller reads the ones before, and may find another way by itself."""
+
+
+@dataclass(frozen=True)
+class OfCall(Cure):
+    """The recovery of one tool call."""
+
+    execution: Execution
+    go_on: Next
+
+    async def run(self) -> str:
+        error = self._unfinished()
+        while True:
+            if error is None:
+                try:
+                    return await self.go_on(self.execution)
+                except ToolError as fault:
+                    error = fault
+            attempt = self._open() or self._begin(error)
+            if attempt is None:
+                raise error
+            if not await self._is_suggested(attempt):
+                continue
+            assert attempt.suggested is not None
+            if attempt.suggested.suggestion != RETRY:
+                if await self._advise(attempt):
+                    raise self._advised(error)
+                continue
+            try:
+                text = await self._retry(attempt)
+            except ToolError as fault:
+                self.judge(attempt, False, fault.message)
+                error = fault
+            else:
+                self.judge(attempt, True)
+                return text
+
+    def _advised(self, error: ToolError) -> ToolError:
+        view = self.scope.view
+        return advised(error, view.recoveries.of_call(self._call), view, self.terms.templates)
+
+    # ---------------------------------------------------------------- what is tried
+
+    @property
+    def _call(self) -> str:
+        return self.execution.call.id
+
+    def _open(self) -> Attempt | None:
+        return next((attempt for attempt in self.scope.view.recoveries.of_call(self._call) if attempt.is_open), None)
+
+    def _unfinished(self) -> ToolError | None:
+        attempt = self._open()
+        if attempt is None:
+            return None
+        begun = attempt.begun
+        return cast(ToolError, revived(begun.code, begun.detail, begun.next_step, begun.report or begun.detail))
+
+    def _begin(self, error: ToolError) -> Attempt | None:
+        """A new recovery. None: it is not time for one, or nobody can be asked."""
+        scope, tool, failure = self.scope, self.execution.call.name, class_of_code(error.code)
+        ends = scope.view.finished_calls.values()
+        failed = [end for end in ends if (end.lane, end.tool, end.ok) == (scope.lane, tool, False) and class_of_code(end.code) == failure]
+        if not is_curable(error) or len(failed) + 1 < TIMES:
+            return None
+        earlier = [one for one in scope.view.recoveries if (one.begun.lane, one.begun.tool) == (scope.lane, tool)]
+        for attempt in earlier:
+            if attempt.is_open and attempt.begun.failure == failure:
+                self.judge(attempt, False, error.message)
+        if not self.may_try(failure, earlier) or not self._adviser():
+            return None
+        return self.begin(
+            RecoveryBegun(
+                "", call=self._call, tool=tool, failure=failure, code=error.code, detail=error.message, next_step=error.next_step,
+                report=error.report,
+            )
+        )  # fmt: skip
+
+    def _adviser(self) -> str:
+        """Who is asked: neither the caller nor whoever failed in the call."""
+        asked = [opened.role for opened in self.scope.view.lanes.get(self._call, ())]
+        return self.adviser([self.scope.role, *asked])
+
+    def _case(self, attempt: Attempt) -> Case:
+        execution = self.execution
+        asks_model = bool(self.scope.view.lanes.get(self._call))
+        tool = execution.box.get(execution.call.name)
+        models = self.other_models(self.room.cast[self.scope.role]) if asks_model and self.scope.role in self.room.cast else ()
+        turns = tuple(sorted(self.scope.exchange.marks))
+        return Case(
+            attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask, tool.spec if tool else None,
+            execution.call.arguments,
+        )  # fmt: skip
+
+    async def _is_suggested(self, attempt: Attempt) -> bool:
+        """Whether there is a suggestion that may be carried out."""
+        if attempt.suggested is None:
+            adviser, caller = self._adviser(), self.room.cast.get(self.scope.role)
+            suggestion = await self.advice(self._case(attempt), caller, adviser) if adviser and caller else None
+            if suggestion is None:
+                self.judge(attempt, False, "nobody suggested anything")
+                return False
+            self.take(attempt, suggestion)
+        if why := await self.permitted(attempt, self.execution.box):
+            self.judge(attempt, False, why)
+        return not why
+
+    # ---------------------------------------------------------------- carrying it out
+
+    async def _retry(self, attempt: Attempt) -> str:
+        """The same call with other arguments, or with another model for whoever it asks."""
+        assert attempt.suggested is not None
+        scope, call, case = self.scope, self.execution.call, self._case(attempt)
+        changes = attempt.suggested.arguments
+        arguments = case.changed_arguments(changes)
+        if case.call is not None:
+            arguments = coerce(arguments, case.call.parameters, case.call.problems).arguments
+        repaired = any(repair.call == call.id and repair.arguments == arguments for repair in scope.view.repairs)
+        if arguments != call.arguments and not repaired:
+            what = f"{attempt.suggested.adviser} suggests {call.name} {orjson.dumps(arguments).decode()[:200]}"
+            scope.record(CallRepaired(call.id, scope.lane, "recovery", what, call.name, arguments))
+        return await self.go_on(self.execution)
+
+    async def _advise(self, attempt: Attempt) -> bool:
+        """Whether the caller can go on with the advice."""
+        assert attempt.suggested is not None
+        name, arguments = attempt.suggested.suggestion, attempt.suggested.arguments
+        if name == ASK_USER and not await self.hear_user(attempt):
+            self.judge(attempt, False, "nobody answered")
+            return False
+        if name == PHASE and not self.change_phase(str(arguments["phase"]), str(arguments["reason"])):
+            self.judge(attempt, False, "there are no phases")
+            return False
+        if name == ROLLBACK:
+            self.go_back(attempt, arguments["to"], str(arguments["reason"]))  # the result of this call is then in no prompt
+        return True
