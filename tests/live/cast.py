@@ -19,6 +19,7 @@ SLOW_LOAD = Speed(load_seconds=0.6, prefill=100_000.0, decode=3000.0)
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "arbiter": {"num_ctx": 8192, "temperature": 0.7},
+    "adviser": {"num_ctx": 16384},
     "router": {"num_ctx": 8192},
     "coder": {"num_ctx": 4096},
     "reasoner": {"num_ctx": 4096},
@@ -77,6 +78,12 @@ def _as_text(prompt: Prompt) -> Turn:
     return _said("coder-as-text", "fence" if prompt.user_text == "fence" else "call")
 
 
+def _adviser(prompt: Prompt) -> Turn:
+    if not prompt.tools:
+        return _said("adviser", "plain")
+    return _said("adviser", "query" if "tool_failed" in prompt.user_text else "model")
+
+
 def _as_asked(model: str) -> Turn:
     """One whose user names the script."""
 
@@ -84,6 +91,10 @@ def _as_asked(model: str) -> Turn:
         return _said(model, prompt.user_text if prompt.user_text in scripts(model) else "plain")
 
     return say
+
+
+def _quirks(prompt: Prompt) -> Turn:
+    return _said("quirks", "final") if prompt.last_role == "tool" else _as_asked("quirks")(prompt)
 
 
 def _router(prompt: Prompt) -> Turn:
@@ -115,11 +126,12 @@ def _model(name: str, turn: Turn, *capabilities: str) -> Model:
 
 CAST = (
     _model("arbiter", _arbiter, "tools"),
+    _model("adviser", _adviser, "tools"),
     _model("router", _router),
     _model("coder", Say(text("coder"))),
     _model("reasoner", Say(text("reasoner"))),
     _model("coder-as-text", _as_text, "tools"),
-    _model("quirks", _as_asked("quirks"), "tools"),
+    _model("quirks", _quirks, "tools"),
     dataclasses.replace(_model("structs", _structs, "tools"), template="structs"),
     _model("swallower", _swallower, "tools"),
     _model("waverer", _waverer, "tools"),
