@@ -270,7 +270,7 @@ def _recover(lane: Lane, event: RolledBack | ResultsShortened | AnswerRestated) 
             lane.messages.append(message)
         case ResultsShortened(results=short):
             results = ((message, short.get(message.call_id)) for message in lane.messages)
-            lane.messages = [message if text is None else replace(message, content=text) for message, text in results]
+            lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
