@@ -213,16 +213,17 @@ class Execution:
 
     async def limit_time(self, go_on: Next) -> str:
         """Stop a tool that takes longer than its timeout."""
-        tool = self.chosen
-        own_patience = nullcontext() if tool.timeout is None else self.scope.pulse
+        tool, changes = self.chosen, self.scope.view.recoveries.changes_of_call(self.call.id)
+        seconds = None if tool.timeout is None else changes.get("timeout", tool.timeout)
+        own_patience = nullcontext() if seconds is None else self.scope.pulse
         try:
-            async with asyncio.timeout(tool.timeout) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 with own_patience:
                     return await go_on(self)
         except TimeoutError as error:
             if not limit.expired():
                 raise self._failure(_describe(error)) from error
-            raise ToolTimeout(self._templates.fill("late_tool", tool=tool.name, seconds=f"{tool.timeout:g}")) from error
+            raise ToolTimeout(self._templates.fill("late_tool", tool=tool.name, seconds=f"{seconds:g}")) from error
 
     async def set_apart(self, go_on: Next) -> str:
         """Put lines around a result that could pose as the user. Shorten a result that is too long for any window."""

@@ -59,6 +59,7 @@ _USUAL = frozenset({"call_finished", "model_replied", "model_failed", "question_
 
 _FIELDS = (
     "lane", "role", "ask", "call", "model", "host", "ok", "code", "status", "seconds", "done_reason", "stage", "measure", "times", "window",
+    "recovery", "failure", "suggestion", "helped", "turn",
 )  # fmt: skip
 """Fields that hold ids, names, counts or seconds from MMOS in every event, never text of people or models."""
 

@@ -28,6 +28,15 @@ def read(path: str) -> str:
     return "the content"
 
 
+written: list[str] = []
+
+
+def write(path: str) -> str:
+    """Write a file."""
+    written.append(path)
+    return "written"
+
+
 def gist(answer: mmos.Answer) -> list[tuple[Any, ...]]:
     return [(one["failure"], one["suggestion"], one["by"], one["helped"]) for one in answer.document()["recoveries"]]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +24,10 @@ from mmos.errors import (
     WindowExceeded,
 )
 from mmos.recovery.classes import CLASSES, class_of, class_of_code, code_of, is_curable, revived
+from mmos.recovery.rules import RESTATE, SHORTEN
+from mmos.recovery.suggestions import SUGGESTIONS
 from mmos.views.document import LIMITS, UNSERVED
+from mmos.views.recoveries import OTHER_MODEL
 
 
 def every(kind: type[mmos.MmosError]) -> Iterator[type[mmos.MmosError]]:
@@ -36,6 +41,16 @@ def test_every_error_of_the_tree_has_a_class() -> None:
     surely = {"internal", "run_failed", "question_open", "question_unanswered"}
     without = {code for code in codes if class_of_code(code) == "unknown" and code not in surely and not code.startswith("state_")}
     assert (len(codes) > 45, without) == (True, set())
+
+
+def test_the_page_has_every_class_and_every_cure() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "recovery.md").read_text(encoding="utf-8")
+    classes = page.partition("## Classes of failures")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", classes, re.MULTILINE))
+    assert set(rows) == set(CLASSES)
+    assert {code for name in CLASSES for code in re.findall(r"`([a-z_]+)`", rows[name]) if class_of_code(code) != name} == set()
+    assert all(f"| `{suggestion}` |" in page for suggestion in SUGGESTIONS)
+    assert all(f"`{cure}`" in page for cure in (SHORTEN, RESTATE, OTHER_MODEL))
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+import mmos
 from mmos.app import RunOptions
 from mmos.app.lifecycle import Watch
 from mmos.events import CallFinished, QuestionAsked
 from mmos.recovery_events import RecoveryBegun, RecoverySuggested, RolledBack
 from mmos.testing import Call, Fail, Model, consult, facts, stage
-from tests.recovering import EMPTY, approach, gist, read, spoken, suggest
-
-written: list[str] = []
-
-
-def write(path: str) -> str:
-    """Write a file."""
-    written.append(path)
-    return "written"
-
+from tests.recovering import EMPTY, approach, gist, read, spoken, suggest, write, written
 
 # ---------------------------------------------------------------- the five suggestions
 
@@ -47,6 +40,21 @@ async def test_a_call_is_made_again_with_other_arguments() -> None:
         assert answer.document()["warnings"] == []
 
 
+async def test_a_call_gets_more_time() -> None:
+    @mmos.tool(after_crash="repeat", timeout=0.02)
+    async def wait() -> str:
+        """Wait a moment."""
+        await asyncio.sleep(0.1)
+        return "waited"
+
+    roles = {"arbiter": [Call("wait"), Call("wait"), "Done."], "reasoning": [suggest("suggest_retry_with_changes", timeout=30)]}
+    async with stage(roles, tools=[wait]) as on:
+        answer = await on.app.run("Wait.")
+        assert (answer.text, gist(answer)) == ("Done.", [("tool", "suggest_retry_with_changes", "reasoning", True)])
+        assert [message for message in on.heard("arbiter") if "waited" in message] == ["waited"]
+        assert "did not finish within 0.02 s" in on.heard("arbiter")[1]
+
+
 async def test_an_exchange_is_made_again_with_another_model() -> None:
     roles = {
         "arbiter": Model.scripted("arbiter", [Fail("broken")], repeat=True),
@@ -60,6 +68,7 @@ async def test_an_exchange_is_made_again_with_another_model() -> None:
         assert on.sent("spare")[0]["options"]["temperature"] == 0.5
         assert [message["content"] for message in on.sent("spare")[0]["messages"][1:]] == ["Hello?"]
         assert {use["model"] for use in answer.document()["roles"] if use["role"] == "arbiter"} == {"spare"}
+        assert any(warning.startswith("arbiter: spare answers in place of arbiter. ") for warning in answer.document()["warnings"])
 
 
 async def test_a_participant_that_fails_again_is_asked_again_with_another_model() -> None:
@@ -74,17 +83,13 @@ async def test_a_participant_that_fails_again_is_asked_again_with_another_model(
         assert (answer.text, gist(answer)) == ("Seven.", [("transport", "suggest_retry_with_changes", "reasoning", True)])
         assert "How many?" in on.heard("spare")[0]
         assert '"success":true' in on.heard("arbiter")[-1]
+        assert any(warning.startswith("coding: spare answers in place of coding. ") for warning in answer.document()["warnings"])
 
 
 async def test_the_user_is_asked_and_the_answer_goes_to_the_participant() -> None:
-    roles = {"arbiter": [*EMPTY, "In the cellar."], "reasoning": [suggest("request_user_input", question="Where is it?")]}
-
     async def answerer(question: QuestionAsked) -> str:
-        return "stop" if "What should it do" in question.text else "Below the stairs."
+        return f"Below the stairs: {question.form}."
 
-    async with stage(roles) as on:  # the loop asks a user who is there by itself, so here the user comes later
-        answer = await on.app.run("Find it.", options=RunOptions(on_question="default"))
-        assert (answer.status, gist(answer)) == ("failed", [("empty", "request_user_input", "reasoning", False)])
     wrong = Call("read", {"path": "wrong.txt"})
     roles = {"arbiter": [wrong, wrong, "In the cellar."], "reasoning": [suggest("request_user_input", question="Where is it?")]}
     async with stage(roles, tools=[read]) as on:
@@ -92,7 +97,19 @@ async def test_the_user_is_asked_and_the_answer_goes_to_the_participant() -> Non
         assert (answer.text, gist(answer)) == ("In the cellar.", [("tool", "request_user_input", "reasoning", True)])
         heard = on.heard("arbiter")[-1]
         assert heard.startswith("Error: read failed")
-        assert heard.endswith("the user was asked: Where is it?\nThe user says: Below the stairs.")
+        assert heard.endswith("the user was asked: Where is it?\nThe user says: Below the stairs: text.")
+
+
+async def test_the_user_can_help_an_exchange_that_no_host_serves() -> None:
+    roles = {"arbiter": [*[Fail("broken")] * 3, "In the cellar."], "reasoning": [suggest("request_user_input", question="Is it on?")]}
+
+    async def answerer(question: QuestionAsked) -> str:
+        return "Now it is."
+
+    async with stage(roles) as on:
+        answer = await on.app.run("Find it.", watch=Watch(answerer=answerer))
+        assert (answer.text, gist(answer)) == ("In the cellar.", [("transport", "request_user_input", "reasoning", True)])
+        assert on.heard("arbiter")[-1].endswith("the user was asked: Is it on?\nThe user says: Now it is.")
 
 
 async def test_a_run_waits_for_the_user_and_goes_on_once(tmp_path: Path) -> None:
@@ -154,6 +171,38 @@ async def test_another_approach_is_read_as_a_prompt() -> None:
         answer = await on.app.run("What is 2 + 2?")
         assert (answer.text, gist(answer)) == ("Four.", [("empty", "suggest_alternative_approach", "reasoning", True)])
         assert spoken(on, "arbiter") == ["What is 2 + 2?\n\nYour last attempt failed. Try another way:\nCount on your fingers."]
+
+
+PHASES = {"phases": {"initial": "plan", "plan": {"next": ["work"]}, "work": {"next": ["review"]}, "review": {"next": ["done"]}}}
+
+
+async def test_the_run_changes_to_another_phase() -> None:
+    roles = {"arbiter": [*EMPTY, "Four."], "reasoning": [suggest("suggest_phase_change", phase="work")]}
+    async with stage(roles, orchestration=PHASES) as on:
+        answer = await on.app.run("What is 2 + 2?")
+        assert (answer.text, gist(answer)) == ("Four.", [("empty", "suggest_phase_change", "reasoning", True)])
+        assert answer.document()["phases"] == ["plan", "work"]
+        assert "the run is now in the phase work: This should help." in on.heard("arbiter")[-1]
+        assert "phases to which the run can change: work" in on.heard("reasoning")[0]
+
+
+async def test_a_call_that_fails_again_changes_the_phase() -> None:
+    wrong = Call("read", {"path": "wrong.txt"})
+    roles = {"arbiter": [wrong, wrong, "Without it."], "reasoning": [suggest("suggest_phase_change", phase="work")]}
+    async with stage(roles, tools=[read], orchestration=PHASES) as on:
+        answer = await on.app.run("Read it.")
+        assert (answer.text, gist(answer)) == ("Without it.", [("tool", "suggest_phase_change", "reasoning", True)])
+        assert "the run is now in the phase work" in on.heard("arbiter")[-1]
+
+
+async def test_a_phase_that_does_not_help_is_left_again() -> None:
+    changes = [suggest("suggest_phase_change", phase="review"), suggest("suggest_phase_change", phase="work"), approach("Count.")]
+    roles = {"arbiter": [*EMPTY, *EMPTY, "Four."], "reasoning": changes}
+    async with stage(roles, orchestration=PHASES) as on:
+        answer = await on.app.run("What is 2 + 2?")
+        assert (answer.text, answer.document()["phases"]) == ("Four.", ["plan", "work", "plan"])
+        assert [helped for *_, helped in gist(answer)] == [False, True]
+        assert "review" in on.heard("reasoning")[1]  # review may not follow plan
 
 
 async def test_a_loop_ends_with_advice_in_place_of_the_run() -> None:

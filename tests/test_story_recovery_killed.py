@@ -11,10 +11,10 @@ import pytest
 import mmos
 from mmos.app import RunOptions
 from mmos.app.lifecycle import Watch
-from mmos.events import Entry, ModelReplied, Prompted, QuestionAsked, RunFinished
+from mmos.events import Entry, FrameKept, ModelAsked, ModelFailed, ModelReplied, PhaseChanged, Prompted, QuestionAsked, RunFinished, Warned
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested, RolledBack
-from mmos.testing import Call, Model, Turn, facts, stage
-from tests.recovering import EMPTY, approach, gist, read, suggest
+from mmos.testing import Call, Fail, Model, Turn, facts, stage
+from tests.recovering import EMPTY, approach, gist, read, suggest, write
 
 WRONG = Call("read", {"path": "wrong.txt"})
 
@@ -27,10 +27,24 @@ STORIES: Mapping[str, Mapping[str, Sequence[Turn]]] = {
         "arbiter": [Call("read", {"path": "right.txt"}), *EMPTY, "Done."],
         "reasoning": [suggest("suggest_rollback", to=1)],
     },
+    "approved rollback of an exchange": {
+        "arbiter": [Call("write", {"path": "a"}), Fail("broken"), Fail("broken"), Fail("broken"), "Done."],
+        "reasoning": [suggest("suggest_rollback", to=1)],
+    },
+    "restated": {"arbiter": ["Four.", '{"total": 4}', '{"total": 4}'], "reasoning": ['{"sum": 4}']},
     "undone": {"arbiter": [*EMPTY, *EMPTY, "Done."], "reasoning": [approach("Worse."), approach("Better.")]},
+    "phase": {"arbiter": [*EMPTY, "Done."], "reasoning": [suggest("suggest_phase_change", phase="work")]},
     "model": {"arbiter": EMPTY, "reasoning": [], "spare": ["Done."]},
 }
-CONFIG: Mapping[str, Any] = {"arbiter": {"model": ["arbiter", "spare"]}}
+CONFIGS: Mapping[str, Mapping[str, Any]] = {
+    "model": {"arbiter": {"model": ["arbiter", "spare"]}},
+    "phase": {"phases": {"initial": "plan", "plan": {"next": ["work"]}, "work": {"next": ["done"]}}},
+    "rollback of an exchange": {"recovery": {"ask_before": []}},
+}
+
+
+SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
+SCHEMAS = {"restated": RunOptions(schema=SCHEMA)}
 
 
 async def answerer(question: QuestionAsked) -> str:
@@ -40,41 +54,42 @@ async def answerer(question: QuestionAsked) -> str:
 
 def options(story: str) -> tuple[Watch | None, Mapping[str, Any]]:
     """Who answers the user's questions, and the configuration. The loop asks a user who is there, so some stories have none."""
-    watch = Watch(answerer=answerer) if story in ("user", "rollback") else None
-    config = dict(CONFIG) if story == "model" else {}
-    return watch, {**config, **({"recovery": {"ask_before": []}} if story == "rollback of an exchange" else {})}
+    watch = Watch(answerer=answerer) if story in ("user", "rollback", "approved rollback of an exchange") else None
+    return watch, CONFIGS.get(story, {})
 
 
 async def whole(story: str) -> tuple[mmos.Answer, list[Entry]]:
     watch, config = options(story)
-    async with stage(STORIES[story], tools=[read], orchestration=config) as on:
-        answer = await on.app.run("Do it.", watch=watch)
+    async with stage(STORIES[story], tools=[read, write], orchestration=config) as on:
+        answer = await on.app.run("Do it.", watch=watch, options=SCHEMAS.get(story))
         return answer, await on.app.journal.read(run=answer.run)
 
 
 async def cut(story: str, entries: Sequence[Entry]) -> tuple[mmos.Answer, Counter[str]]:
     """The run of which only these entries are left, resumed. Models go on with their scripts."""
     watch, config = options(story)
-    replied = Counter(entry.event.model for entry in entries if isinstance(entry.event, ModelReplied))
+    replied = Counter(entry.event.model for entry in entries if isinstance(entry.event, ModelReplied | ModelFailed))
     roles = {role: Model.scripted(role, turns[replied[role] :] or ["unused"]) for role, turns in STORIES[story].items()}
-    async with stage(roles, tools=[read], orchestration=config) as on:
+    async with stage(roles, tools=[read, write], orchestration=config) as on:
         for entry in entries:
             on.app.journal.append(entry.run, entry.thread, entry.event)
         answer = await on.app.resume(entries[0].run, watch=watch, options=RunOptions())
-        kinds = (RecoveryBegun, RecoverySuggested, RecoveryJudged, RolledBack, Prompted, QuestionAsked)
+        kinds = (RecoveryBegun, RecoverySuggested, RecoveryJudged, RolledBack, PhaseChanged, Prompted, QuestionAsked)
         return answer, Counter(event.kind for event in await facts(on.app, answer.run, *kinds))
 
 
 @pytest.mark.parametrize("story", STORIES)
 async def test_a_run_goes_on_wherever_it_was_cut(story: str) -> None:
     answer, entries = await whole(story)
-    assert answer.text == "Done."
+    assert answer.status == "answered"
     (first, *_) = [place for place, entry in enumerate(entries) if isinstance(entry.event, RecoveryBegun)]
     last = next(place for place, entry in enumerate(entries) if isinstance(entry.event, RunFinished))
-    kinds = (RecoveryBegun, RecoverySuggested, RecoveryJudged, RolledBack, Prompted, QuestionAsked)
+    kinds = (RecoveryBegun, RecoverySuggested, RecoveryJudged, RolledBack, PhaseChanged, Prompted, QuestionAsked)
     then = Counter(entry.event.kind for entry in entries if isinstance(entry.event, kinds))
     assert gist(answer)[-1][-1] is True
     for place in range(first + 1, last + 1):
+        if isinstance(entries[place - 1].event, FrameKept | ModelAsked | ModelFailed | Warned):
+            continue  # the same as the cut before it
         if isinstance(reply := entries[place - 1].event, ModelReplied) and not (reply.message.content or reply.message.calls):
             continue  # the correction is recorded in the same moment
         again, found = await cut(story, entries[:place])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from mmos import phases
 from mmos.answers import YES, verdict
+from mmos.config.phases import DONE
 from mmos.context import Question, UserQuestion
-from mmos.errors import HostError, LimitReached, MmosError, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolError
+from mmos.errors import HostError, LimitReached, MmosError, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolDenied, ToolError
+from mmos.events import PhaseChanged
 from mmos.messages import Message
 from mmos.participant.cast import Member, models_of
 from mmos.participant.loop import Participants
 from mmos.prompting.templates import Templates
 from mmos.recovery.classes import FailureClass
-from mmos.recovery.suggestions import ROLLBACK, Case, Suggestion, digest_of, read, tools_of
+from mmos.recovery.suggestions import ROLLBACK, Case, Suggestion, digest_of, is_whole, read, tools_of
 from mmos.recovery.telling import told
 from mmos.recovery.words import question_id, words_of
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested, RolledBack
@@ -29,17 +31,6 @@ FAULTS = (HostError, NoAnswer, SchemaUnmet, LimitReached, ToolError, NotFound)
 """Why an adviser may fail. The failure that it was asked about then stays as it is."""
 
 
-class Phases(Protocol):
-    """The phases of a run, as far as a recovery needs them."""
-
-    def now(self, scope: Scope) -> str: ...
-    def reachable(self, scope: Scope) -> Sequence[str]:
-        """The phases to which the run can change now. Empty: it has no phases."""
-        ...
-
-    def change(self, scope: Scope, phase: str, reason: str) -> None: ...
-
-
 @dataclass(frozen=True)
 class Terms:
     """What a run may do about failures: the key `recovery`."""
@@ -51,7 +42,6 @@ class Terms:
     ask_before: frozenset[str] = frozenset()
     """Suggestions that the user must approve."""
     templates: Templates = field(default_factory=Templates)
-    phases: Phases | None = None
 
 
 @dataclass(frozen=True)
@@ -63,9 +53,8 @@ class Cure:
     scope: Scope
 
     def begin(self, begun: RecoveryBegun) -> Attempt:
-        scope, phases = self.scope, self.terms.phases
-        phase = phases.now(scope) if phases else ""
-        event = replace(begun, recovery=scope.view.recoveries.next_id, lane=scope.lane, role=scope.role, phase=phase)
+        scope = self.scope
+        event = replace(begun, recovery=scope.view.recoveries.next_id, lane=scope.lane, role=scope.role, phase=scope.view.phase)
         self.scope.record(event)
         return self.scope.view.recoveries.attempts[event.recovery]
 
@@ -106,12 +95,14 @@ class Cure:
             )
         )  # fmt: skip
 
-    async def permitted(self, attempt: Attempt, box: Toolbox) -> str:
-        """Why the suggestion must not be carried out. Empty: it may be."""
+    async def permitted(self, attempt: Attempt) -> str:
+        """Why the suggestion must not be carried out. Empty: it may be, or it has been."""
         suggested = attempt.suggested
-        if suggested is None or suggested.suggestion not in self.terms.ask_before:
+        if suggested is None or (suggested.by != "rules" and not is_whole(suggested.suggestion, suggested.arguments)):
+            return "it has not all that it needs"
+        if suggested.suggestion not in self.terms.ask_before or attempt.begun.recovery in self.scope.exchange.extents:
             return ""
-        question = UserQuestion(_request(attempt, self.scope, box), "confirm", default="no")
+        question = UserQuestion(_request(attempt, self.scope, self.room.box), "confirm", default="no")
         try:
             answer = await self.room.ask_user(self.scope, question, call=question_id(attempt))
         except (QuestionUnanswered, ToolError):
@@ -136,24 +127,39 @@ class Cure:
             words = words_of(attempt, scope.view, self.terms.templates)
             scope.record(RolledBack(scope.lane, scope.role, turn, why, name, words))
 
-    def change_phase(self, phase: str, reason: str) -> bool:
-        """Change the phase, unless the run is in it. Whether there are phases."""
-        phases = self.terms.phases
-        if phases is None or not phase:
-            return False
-        if phases.now(self.scope) != phase:
-            phases.change(self.scope, phase, reason)
-        return True
+    def warn_of_model(self, attempt: Attempt, role: str, own: str) -> None:
+        """Say that another model answers, as when no host serves the first one: the user may have spelt it wrong."""
+        model = attempt.suggested.arguments.get("model") if attempt.suggested else None
+        if model and model != own:
+            self.scope.warn_once(f"{role}: {model} answers in place of {own}", attempt.begun.detail)
+
+    def change_phase(self, phase: str, reason: str) -> str:
+        """Change the phase, unless the run is in it. Returns why that is not possible; empty: it is done."""
+        if self.scope.view.phase == phase:
+            return ""
+        try:
+            phases.change(self.scope, phase, reason, self.terms.templates, "recovery")
+        except ToolDenied as error:
+            return error.message
+        return ""
+
+    def restore_phase(self, attempt: Attempt) -> None:
+        """Go back to the phase of the failure. It need not be one that may follow."""
+        scope, before = self.scope, attempt.begun.phase
+        if scope.view.phase != before:
+            scope.record(PhaseChanged(before, "The change did not help.", "recovery", scope.view.phase, scope.lane, scope.role))
 
     def other_models(self, member: Member) -> tuple[str, ...]:
         return tuple(models_of(self.room.cast) | {member.role.model: member.role})
 
     def reachable_phases(self) -> tuple[str, ...]:
-        return () if self.terms.phases is None else tuple(self.terms.phases.reachable(self.scope))
+        """The phases that may follow. Only the role that answers the user is at work in them; the others work for it."""
+        scope = self.scope
+        return () if scope.depth else tuple(phase for phase in scope.phases.after(scope.view.phase) if phase != DONE)
 
     @property
     def can_ask(self) -> bool:
-        return self.room.desk.reachable or self.room.desk.policy == "default"
+        return self.room.desk.reachable
 
 
 def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:
@@ -170,15 +176,12 @@ def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:
 
 
 def effects_after(scope: Scope, box: Toolbox, turn: int) -> list[str]:
-    """The calls with effects since a turn of the lane."""
+    """The calls with effects since a turn of the lane, also those of the participants that were asked since."""
     messages = scope.exchange.messages[scope.exchange.marks.get(turn, 0) :]
-    ends = scope.view.finished_calls
-    return [
-        call.name
-        for message in messages
-        for call in message.calls
-        if call.id in ends and ends[call.id].ok and ((tool := box.get(call.name)) is None or tool.effects)
-    ]
+    calls = {call.id for message in messages for call in message.calls}
+    below = tuple(f"{scope.lane}/{call}/" for call in calls)
+    ends = [end for end in scope.view.finished_calls.values() if end.ok and (end.call in calls or end.lane.startswith(below))]
+    return [end.tool for end in ends if (tool := box.get(end.tool)) is None or tool.effects]
 
 
 def note(attempts: Sequence[Attempt], error: MmosError) -> str:

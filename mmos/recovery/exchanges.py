@@ -112,7 +112,7 @@ class OfExchange(Cure):
                 self.judge(attempt, False, "nobody suggested anything")
                 return False
             self.take(attempt, suggestion)
-        why = await self.permitted(attempt, self.member.box)
+        why = await self.permitted(attempt)
         why = why or await self._effect(attempt)
         if why:
             self.judge(attempt, False, why)
@@ -122,7 +122,8 @@ class OfExchange(Cure):
         """Do what was suggested. Returns why that is not possible; empty: it is done."""
         assert attempt.suggested is not None
         name, arguments = attempt.suggested.suggestion, attempt.suggested.arguments
-        return await _EFFECTS[name](self, attempt, arguments)
+        effect = _EFFECTS.get(name)
+        return "nobody knows this cure" if effect is None else await effect(self, attempt, arguments)
 
     def _go_back(self, attempt: Attempt, turn: int, reason: str) -> str:
         """Take a turn again, with the advice before it."""
@@ -130,18 +131,19 @@ class OfExchange(Cure):
         return ""
 
     async def _go_on(self, attempt: Attempt, arguments: Mapping[str, Any]) -> str:
-        """Without what went wrong."""
+        """Without what went wrong, perhaps with another model."""
+        self.warn_of_model(attempt, self.scope.role, self.exchange.member.role.model)
         return self._go_back(attempt, self.scope.exchange.safe_turn, str(arguments.get("reason", "")))
 
     async def _roll_back(self, attempt: Attempt, arguments: Mapping[str, Any]) -> str:
-        return self._go_back(attempt, arguments["to"], str(arguments["reason"]))
+        return self._go_back(attempt, arguments["to"], str(arguments.get("reason", "")))
 
     async def _ask(self, attempt: Attempt, arguments: Mapping[str, Any]) -> str:
         return await self._go_on(attempt, arguments) if await self.hear_user(attempt) else "nobody answered"
 
     async def _change_phase(self, attempt: Attempt, arguments: Mapping[str, Any]) -> str:
-        changed = self.change_phase(str(arguments["phase"]), str(arguments["reason"]))
-        return await self._go_on(attempt, arguments) if changed else "there are no phases"
+        why = self.change_phase(str(arguments["phase"]), str(arguments.get("reason", "")))
+        return why or await self._go_on(attempt, arguments)
 
     async def _shorten(self, attempt: Attempt, _arguments: Mapping[str, Any]) -> str:
         """Keep the long results of tools as artifacts. The lane gets their digests and references."""
@@ -167,7 +169,8 @@ class OfExchange(Cure):
             answer = await self.room.ask(scope.bind(depth=0), question, call=attempt.begun.recovery)
         except FAULTS as error:
             return error.message
-        scope.record(AnswerRestated(scope.lane, Message("assistant", answer.text), scope.role, attempt.begun.recovery))
+        if scope.exchange.last.content != answer.text:  # a crash may have come after it
+            scope.record(AnswerRestated(scope.lane, Message("assistant", answer.text), scope.role, attempt.begun.recovery))
         return ""
 
     # ---------------------------------------------------------------- the judgement
@@ -184,7 +187,7 @@ class OfExchange(Cure):
     def _undo(self, attempt: Attempt) -> None:
         scope, name = self.scope, attempt.begun.recovery
         if attempt.suggested is not None and attempt.suggested.suggestion == PHASE:
-            self.change_phase(attempt.begun.phase, "The change did not help.")
+            self.restore_phase(attempt)
         if name in scope.exchange.extents and not attempt.begun.call:
             scope.record(RolledBack(scope.lane, scope.role, scope.exchange.turns, "It did not help.", name, undone=True))
 

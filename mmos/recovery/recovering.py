@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmos.context import Answer
+from mmos.errors import ToolError
 from mmos.executor import Execution, Next
 from mmos.participant.loop import Exchange, NextExchange, Participants
 from mmos.recovery.cure import Terms
@@ -27,4 +28,10 @@ class Recovery:
     async def call(self, room: Participants, execution: Execution, go_on: Next) -> str:
         if is_advice(execution.scope.lane):
             return await go_on(execution)
-        return await OfCall(self.terms, room, execution.scope, execution, go_on).run()
+        error: ToolError | None = None
+        if not execution.scope.view.recoveries.attempts:  # nearly every call: nothing to go on with
+            try:
+                return await go_on(execution)
+            except ToolError as fault:
+                error = fault
+        return await OfCall(self.terms, room, execution.scope, execution, go_on).run(error)

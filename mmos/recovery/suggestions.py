@@ -54,6 +54,8 @@ class Case:
     """The tool whose call failed."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The arguments of that call."""
+    is_timed: bool = False
+    """Whether the call has a timeout that can change."""
 
     def changed_arguments(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of the call with the changes of a retry."""
@@ -71,10 +73,9 @@ def digest_of(begun: RecoveryBegun, name: str, arguments: Mapping[str, Any]) -> 
 def tools_of(case: Case, templates: Templates) -> tuple[Tool, ...]:
     """The suggestions that are possible now."""
     text = {"type": "string"}
-    possible: dict[str, tuple[dict[str, Any], list[str]]] = {
-        RETRY: (_changes(case), []),
-        APPROACH: ({"approach": text}, ["approach"]),
-    }
+    possible: dict[str, tuple[dict[str, Any], list[str]]] = {APPROACH: ({"approach": text}, ["approach"])}
+    if case.call is not None or not case.begun.call:  # a tool that is not there cannot be called again
+        possible[RETRY] = (_changes(case), [])
     if case.phases:
         possible[PHASE] = ({"phase": {**text, "enum": list(case.phases)}}, ["phase"])
     if case.can_ask:
@@ -93,7 +94,8 @@ def _changes(case: Case) -> dict[str, Any]:
         found["arguments"] = {"type": "object"}
     if case.models:
         found |= {"model": {**text, "enum": list(case.models)}, "temperature": {"type": "number", "minimum": 0, "maximum": 2}}
-        found |= {"timeout": {"type": "number", "exclusiveMinimum": 0}} if case.call is not None else {}
+    if case.is_timed:
+        found["timeout"] = {"type": "number", "exclusiveMinimum": 0}
     return found
 
 
@@ -161,12 +163,24 @@ def _retry_problem(case: Case, templates: Templates, changes: Mapping[str, Any])
     return ""
 
 
+_NEEDS: Mapping[str, Mapping[str, type]] = {
+    RETRY: {}, PHASE: {"phase": str}, ASK_USER: {"question": str}, ROLLBACK: {"to": int}, APPROACH: {"approach": str},
+}  # fmt: skip
+
+
+def is_whole(name: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a suggestion has what it needs. In the journal of a stranger it may not."""
+    needs = _NEEDS.get(name)
+    return needs is not None and all(isinstance(arguments.get(key), kind) for key, kind in needs.items())
+
+
 def read(text: str, adviser: str) -> Suggestion | None:
     """The suggestion that an adviser's tool has taken. None: it suggested nothing."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(found, dict) or found.get("suggestion") not in SUGGESTIONS or not isinstance(found.get("arguments"), dict):
+    name, arguments = (found.get("suggestion"), found.get("arguments")) if isinstance(found, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(arguments, dict) or not is_whole(name, arguments):
         return None
-    return Suggestion(found["suggestion"], found["arguments"], "reasoning", adviser)
+    return Suggestion(name, arguments, "reasoning", adviser)

@@ -55,6 +55,8 @@ def _state(case: Case, member: Member) -> Iterator[str]:
     scope, role = case.scope, member.role
     yield f"- {role.name} answers with {role.model}, in a window of {role.window} tokens"
     yield f"- turns of {role.name}: {scope.exchange.turns} taken, {_left(scope.turns_left)} left; tool calls of the run: {_left(scope.calls_left)} left"
+    if scope.view.phase:
+        yield f"- phase of the run: {scope.view.phase}"
     if case.models:
         yield f"- models that may answer: {', '.join(case.models)}"
     if case.turns:

@@ -29,8 +29,9 @@ class OfCall(Cure):
     execution: Execution
     go_on: Next
 
-    async def run(self) -> str:
-        error = self._unfinished()
+    async def run(self, error: ToolError | None = None) -> str:
+        """The result of the call, perhaps of a retry. `error`: the call has been made, and failed."""
+        error = error or self._unfinished()
         while True:
             if error is None:
                 try:
@@ -109,7 +110,7 @@ class OfCall(Cure):
         turns = tuple(sorted(self.scope.exchange.marks))
         return Case(
             attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask, tool.spec if tool else None,
-            execution.call.arguments,
+            execution.call.arguments, asks_model or bool(tool and tool.timeout),
         )  # fmt: skip
 
     async def _is_suggested(self, attempt: Attempt) -> bool:
@@ -121,7 +122,7 @@ class OfCall(Cure):
                 self.judge(attempt, False, "nobody suggested anything")
                 return False
             self.take(attempt, suggestion)
-        if why := await self.permitted(attempt, self.execution.box):
+        if why := await self.permitted(attempt):
             self.judge(attempt, False, why)
         return not why
 
@@ -139,6 +140,9 @@ class OfCall(Cure):
         if arguments != call.arguments and not repaired:
             what = f"{attempt.suggested.adviser} suggests {call.name} {orjson.dumps(arguments).decode()[:200]}"
             scope.record(CallRepaired(call.id, scope.lane, "recovery", what, call.name, arguments))
+        for asked in scope.view.lanes.get(call.id, ())[-1:]:
+            if asked.role in self.room.cast:
+                self.warn_of_model(attempt, asked.role, self.room.cast[asked.role].role.model)
         return await self.go_on(self.execution)
 
     async def _advise(self, attempt: Attempt) -> bool:
@@ -148,9 +152,9 @@ class OfCall(Cure):
         if name == ASK_USER and not await self.hear_user(attempt):
             self.judge(attempt, False, "nobody answered")
             return False
-        if name == PHASE and not self.change_phase(str(arguments["phase"]), str(arguments["reason"])):
-            self.judge(attempt, False, "there are no phases")
+        if name == PHASE and (why := self.change_phase(str(arguments["phase"]), str(arguments.get("reason", "")))):
+            self.judge(attempt, False, why)
             return False
         if name == ROLLBACK:
-            self.go_back(attempt, arguments["to"], str(arguments["reason"]))  # the result of this call is then in no prompt
+            self.go_back(attempt, arguments["to"], str(arguments.get("reason", "")))  # the result of this call is then in no prompt
         return True

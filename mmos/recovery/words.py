@@ -27,13 +27,13 @@ def words_of(attempt: Attempt, view: RunView, templates: Templates) -> str:
         words = "\n\n".join(arguments[key] for key in ("query", "context") if arguments.get(key))
         return templates.fill("advice_retry", query=words) if words else ""
     if name == APPROACH:
-        return templates.fill("advice_approach", approach=arguments["approach"])
+        return templates.fill("advice_approach", approach=arguments.get("approach", ""))
     if name == ROLLBACK:
         return templates.fill("advice_rollback", reason=reason)
     if name == PHASE:
-        return templates.fill("advice_phase", phase=arguments["phase"], reason=reason)
-    if name == ASK_USER and (answer := _answer(attempt, view, arguments["question"])):
-        return templates.fill("advice_user", question=arguments["question"], answer=answer)
+        return templates.fill("advice_phase", phase=arguments.get("phase", ""), reason=reason)
+    if name == ASK_USER and (answer := _answer(attempt, view, arguments.get("question", ""))):
+        return templates.fill("advice_user", question=arguments.get("question", ""), answer=answer)
     return ""
 
 
