@@ -84,9 +84,9 @@ def test_the_code_fills_the_places_that_are_described() -> None:
 def _filled(node: ast.Call) -> dict[str, set[str]]:
     """The texts that a call in the code fills, with the places."""
     called, first = ast.unparse(node.func), ast.unparse(node.args[0])
-    if called == "Unclear":
+    if called in ("Unclear", "Objection"):
         names, places = [first], {ast.unparse(key) for given in node.args[1:] if isinstance(given, ast.Dict) for key in given.keys if key}
-    elif called.endswith(".fill") and first != "unclear.text":
+    elif called.endswith(".fill") and first not in ("unclear.text", "problem.text"):
         names, places = [first], {repr(word.arg) for word in node.keywords}
     elif called == "fill" and isinstance(node.args[0], ast.Subscript):
         return {ast.literal_eval(node.args[0].slice): {str(word.arg) for word in node.keywords}}

@@ -125,7 +125,8 @@ async def test_without_a_reasoning_role_the_arbiter_explains() -> None:
 
 async def test_the_newest_run_that_failed_is_explained() -> None:
     cause = said("No host has the model `absent`.", 2)
-    async with stage({"arbiter": [], "reasoning": [cause]}) as on:
+    alone = {"recovery": {"enabled": False}}
+    async with stage({"arbiter": [], "reasoning": [cause]}, orchestration=alone) as on:
         with pytest.raises(NotFound, match="No run has failed"):
             await on.app.diagnose()
         answer = await on.app.run("Paint the door.", options=mmos.RunOptions(roles={"arbiter": "absent"}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from mmos.app.answer import Answer
 from mmos.app.diagnosis import Diagnosis, Failure
@@ -159,13 +159,15 @@ def _texts(lines: Mapping[int, Line]) -> dict[int, str]:
 
 
 def _what(failure: Failure, templates: Templates) -> str:
-    places: dict[str, Any] = {
-        "command": {"command": f"`{failure.name}`", "code": str(failure.code)},
-        "log": {"name": failure.name},
-        "run": {"run": failure.name},
-        "step": {"name": failure.name},
-    }[failure.kind]
-    return templates.fill(f"failed_{failure.kind}", **places)
+    match failure.kind:
+        case "command":
+            return templates.fill("failed_command", command=f"`{failure.name}`", code=str(failure.code))
+        case "log":
+            return templates.fill("failed_log", name=failure.name)
+        case "run":
+            return templates.fill("failed_run", run=failure.name)
+        case "step":
+            return templates.fill("failed_step", name=failure.name)
 
 
 def _who(answer: Answer) -> str:

@@ -38,12 +38,14 @@ Logs = Mapping[str, Searchable]
 
 def log_tools(templates: Templates, logs: Logs) -> list[Tool]:
     number = {"type": "integer", "minimum": 1}
-
-    def told(tool: str, argument: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-        return {**schema, "description": templates.fill(f"{tool}.{argument}")}
-
-    pattern = {"pattern": told("log_search", "pattern", {"type": "string"}), "first": told("log_search", "first", number)}
-    lines = {"first": told("log_view", "first", number), "last": told("log_view", "last", number)}
+    pattern = {
+        "pattern": {"type": "string", "description": templates.fill("log_search.pattern")},
+        "first": {**number, "description": templates.fill("log_search.first")},
+    }
+    lines = {
+        "first": {**number, "description": templates.fill("log_view.first")},
+        "last": {**number, "description": templates.fill("log_view.last")},
+    }
     search = Spec("log_search", templates.fill("log_search"), parameters_of(pattern, ["pattern"]))
     view = Spec("log_view", templates.fill("log_view"), parameters_of(lines, ["first", "last"]))
     return [
@@ -59,7 +61,7 @@ async def _search(templates: Templates, logs: Logs, context: Context, arguments:
     except UnknownPattern as error:
         raise ToolError(templates.fill("log_pattern", problem=str(error))) from None
     if not part.lines and part.next is None:
-        return templates.fill("log_no_match", **{"from": str(first), "to": "the end"})
+        return templates.fill("log_no_match", first=str(first))
     return _told(templates, part)
 
 
