@@ -161,8 +161,8 @@ class Execution:
 
     async def keep_to_phase(self, go_on: Next) -> str:
         """Refuse a tool that the phase does not allow. The phase is that of the turn that made the call, also when another call has changed it since."""
-        phase = self._phase
-        if self.scope.phases.permits(phase, self.chosen.name):
+        phases, phase = self.scope.phases, self._phase
+        if not phases or phases.permits(phase, self.chosen.name):
             return await go_on(self)
         raise ToolDenied(self._templates.fill("barred_tool", tool=self.chosen.name, phase=phase, tools=self._list(self._permitted)))
 

@@ -174,6 +174,8 @@ class Turn:
 
     def _choice(self, channel: str = "schema") -> ToolChoice:
         """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
+        if self.member.first is None and not self.scope.phases:
+            return AUTO
         names = self._box.names
         permitted = [name for name in names if self.scope.phases.permits(self.scope.view.phase, name)]
         choice = self._consulting_first(permitted)
@@ -254,7 +256,9 @@ class Turn:
     def _tail(self) -> str:
         """What the model should know about this turn only."""
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
-        return self._templates.fill("last_turn") if last else phase_line(self.scope, self._box.names, self._templates)
+        if last:
+            return self._templates.fill("last_turn")
+        return phase_line(self.scope, self._box.names, self._templates) if self.scope.phases else ""
 
     def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""

@@ -37,7 +37,7 @@ class OfExchange(Cure):
         while True:
             if error is None:
                 try:
-                    answer = await self.go_on(replace(self.exchange, member=self.member))
+                    answer = await self.go_on(self._changed())
                 except CURABLE as fault:
                     error = fault
                 else:
@@ -51,6 +51,11 @@ class OfExchange(Cure):
                 raise error
             if await self._carry_out(attempt):
                 error = None
+
+    def _changed(self) -> Exchange:
+        """The exchange with the member as it is now."""
+        member = self.member
+        return self.exchange if member is self.exchange.member else replace(self.exchange, member=member)
 
     @property
     def member(self) -> Member:
