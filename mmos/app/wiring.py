@@ -38,7 +38,6 @@ SYNTHESIZER = "synthesizer"
 INTERPRETER = "interpreter"
 DIAGNOSIS = "diagnosis"
 """The role that explains failures. A configuration may have it; otherwise it is made of another role."""
-REASONING = "reasoning"
 UNCLEAR = "response.unclear_tool_calls"
 SMALL = "small"
 """The built-in set of prompts for small models."""
@@ -203,8 +202,7 @@ def cast_of(
 
 def explaining(config: Config, roles: Mapping[str, ResolvedRole], tools: Iterable[Tool], templates: Templates, text: str) -> Cast:
     """The role that explains failures, alone and with these tools: the model is that of `diagnosis`, of the role for failures, or of the arbiter."""
-    recovery = getattr(config.orchestration, "recovery", None)  # not every version has this section
-    base = next(roles[name] for name in (DIAGNOSIS, getattr(recovery, "role", REASONING), ARBITER) if name in roles)
+    base = next(roles[name] for name in (DIAGNOSIS, config.orchestration.recovery.role, ARBITER) if name in roles)
     own = base.system if base.name == DIAGNOSIS else ""
     system = "\n\n".join(filter(None, (templates.fill("diagnosis"), own, text)))
     role = replace(base, name=DIAGNOSIS, system=own)
