@@ -32,8 +32,8 @@ class Recorder(Observer):
     frame: Frame
 
     def record_request(self) -> None:
-        if self.event.ask != (ask := next_id(self.scope)):  # other lanes have asked since it was made
-            self.event = replace(self.event, ask=ask)
+        # Other lanes may have asked since it was made. Nobody has seen it yet, so it is changed: a copy of so many fields takes longer.
+        object.__setattr__(self.event, "ask", next_id(self.scope))
         if self.event.frame not in self.scope.view.frames:
             self.scope.record(self.frame.event)
         self.scope.record(self.event)
