@@ -70,10 +70,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mmos-journal")
         self._waiting: list[Line] = []
-        self.count = 0
-        """Lines so far."""
         self._handed_over = 0
-        """How many of them the thread has, or has had."""
+        """How many lines the thread has, or has had."""
         self._timer: asyncio.TimerHandle | None = None
         self._batch = Batch()
         """Where the next lines go: it ends with the next other work."""
@@ -87,9 +85,13 @@ class Writer:
 
     def put(self, line: Line) -> None:
         self._waiting.append(line)
-        self.count += 1
         if self._timer is None:
             self._timer = self._loop.call_later(self._tuning.linger, self._linger_ends)
+
+    @property
+    def count(self) -> int:
+        """Lines so far."""
+        return self._handed_over + len(self._waiting)
 
     def _linger_ends(self) -> None:
         self._timer = None
@@ -101,8 +103,8 @@ class Writer:
             return
         batch = self._batch
         batch.lines.append(self._waiting)
+        self._handed_over += len(self._waiting)
         self._waiting = []
-        self._handed_over = self.count
         if not batch.asked:
             batch.asked = True
             self._commit = self._submit(partial(self._write, batch))
