@@ -38,11 +38,24 @@ _KEY_LINE = re.compile(r"(?m)^(\s*)(?=[^\n]*[a-z])(?=[^\n]*[A-Z])(?=[^\n]*\d)[A-
 _USER_IN_URL = re.compile(r"(?<=://)([^\s/:@\"'<>]{0,200}):([^\s/@\"'<>]{1,400})@")
 _TOKEN_IN_URL = re.compile(r"(?<=://)[A-Za-z0-9_.~-]{20,400}(?=@)")
 _HEADER = re.compile(
-    r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?+)(?!\*|"
-    r"\[masked)[^\s\"',;]{4,}"
+    r"(?i)\b((?:(?:proxy-)?authorization|(?:private|job|deploy|x(?:-\w{1,20}){0,3})-(?:token|key|secret))[\"']?\s*[:=]\s*[\"']?"
+    r"(?:(?:bearer|basic|token|digest|negotiate|apikey)\s+)?+)(?!\*|\[masked)[^\s\"',;]{4,}"
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)(?=[^\s\"']*[\d._~+/-])[\w.~+/=-]{12,}")
 _COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*)(?=[^\n]*=)[^\n\"]{4,}")
+_CODE_IN_URL = re.compile(r"(?i)([?&](?:\w{0,20}[_-])?(?:key|sig|signature|auth|jwt|sas)=)(?!\[masked|%5Bmasked)[^\s&\"'<>#]{8,}")
+_OPTION = re.compile(r"(?<!\S)(sshpass\s+-p\s*|mysql(?:dump|admin)?\s(?:[^\n]{0,100}?\s)?-p)(?!\[masked)[^\s\"']{2,}")
+"""Options of programs that take a password without saying so. A space after the `-p` of MySQL begins something else."""
+_NAMED_BEFORE = re.compile(
+    r"(?i)(\blogin\s+\S{1,100}\s+password\s+|\bpass(?:word|phrase|code)\s+(?:is|was|(?:for|of)\s[^\n:]{1,60}:)\s+|(?<!\S)--auth[ =])"
+    r"(?!\[masked)(?=\S*\d)[^\s\"']{4,}"
+)
+"""A netrc file, and sentences. A word without a digit, as in `password is wrong`, is none."""
+_VARIABLE = re.compile(
+    r"(?<![A-Za-z0-9])([A-Z][A-Z0-9_]{0,60}_(?:KEY|PASS|PAT|AUTH|SALT|DSN)\s{0,2}[=:]\s{0,2}[\"']?)"
+    r"(?=[^\s\"']*\d)(?![$%<]|\[masked)[^\s\"',;]{8,}"
+)
+"""Variables in the output of `env`: a value with a digit. `CACHE_KEY` is masked, too: that costs less than a key that is shown."""
 _CURL_USER = re.compile(r"(?<!\S)((?:-u|--user)[ =][\"']?[^\s:\"']{1,100}:)[^\s\"']{2,}")
 _PLACEHOLDER = (
     r"(?!\*{2,}|\[masked|[\"']?(?:null|none|nil|true|false|undefined|required|optional|empty|redacted|hidden)\b|"
@@ -57,6 +70,7 @@ _ASSIGNED = re.compile(
     rf"(\\?[\"']?\s{{0,4}}(?:=>|:=|=|:)\s{{0,4}}){_PLACEHOLDER}(\\?[\"'][^\"'\n]{{1,400}}\\?[\"']|[^\s\"',;&)}}\]]{{3,400}})"
 )
 _FLAG = re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,30}}(?:{_NAMES})\s+){_PLACEHOLDER}(?!-)([^\s\"']{{3,}}|[\"'][^\"'\n]{{1,400}}[\"'])")
+_AFTER_A_NAME = (_CODE_IN_URL, _HEADER, _BEARER, _COOKIE, _CURL_USER, _OPTION, _NAMED_BEFORE, _VARIABLE, _FLAG)
 _SURE_NAME = re.compile(r"(?i)passw|passphrase|pwd|secret")
 
 
@@ -67,11 +81,8 @@ def mask(text: str) -> str:
     text = _FORMATS.sub(MASK, text)
     if "://" in text:
         text = _TOKEN_IN_URL.sub(MASK, _USER_IN_URL.sub(rf"\1:{MASK}@", text))
-    text = _HEADER.sub(rf"\1{MASK}", text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
-    text = _COOKIE.sub(rf"\1{MASK}", text)
-    text = _CURL_USER.sub(rf"\1{MASK}", text)
-    text = _FLAG.sub(rf"\1{MASK}", text)
+    for pattern in _AFTER_A_NAME:
+        text = pattern.sub(rf"\1{MASK}", text)
     return _ASSIGNED.sub(_assigned, text)
 
 
