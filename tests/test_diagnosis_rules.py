@@ -321,3 +321,22 @@ def test_every_category_that_a_log_can_show_has_cases() -> None:
     of_logs = {category for category, failure in FAILURES.items() if failure.family != "runs"}
     assert of_logs <= KNOWN.keys()
     assert all(len(logs) > 1 for logs in KNOWN.values())
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "collected 12 items\ntests/test_errors.py::test_error_is_raised PASSED\n0 errors, 0 failures\n12 passed in 0.5s",
+        "WARN retrying: connection refused\nINFO connected\nBuild succeeded: 0 Warning(s) 0 Error(s)",
+        "found 0 vulnerabilities\ntest result: ok. 12 passed; 0 failed; 0 ignored\nBUILD SUCCESSFUL in 3s",
+        "bash: foo: command not found (ignored)\nPASS src/a.test.js\nTests:       3 passed, 3 total\nSnapshots:   0 total",
+        "starting\nthe flux capacitor is cold",
+    ],
+)
+def test_a_log_without_a_failure_has_no_cause(log: str) -> None:
+    verdict = judged(log)
+    assert (verdict.category, verdict.cause, verdict.confidence) == (None, None, 0.0)
+
+
+def test_what_fails_after_the_tests_passed_is_the_cause() -> None:
+    assert judged("12 passed in 0.5s\n$ deploy\nbash: deploy: command not found").category == "COMMAND_NOT_FOUND"

@@ -56,6 +56,11 @@ _SCRIPT = re.compile(
 _OK_AT_END = re.compile(
     r"(?:\.{2,} ?|\s|…|\))(?:ok|passed|skipped|ignored|success|succeeded|xfail|xfailed)\s*(?:\[ *\d+%\]|\([\d.]+ ?m?s\))?$"
 )
+_ALL_PASSED = re.compile(
+    r"\b\d+ (?:tests? )?pass(?:ed|ing)\b|\bbuild succe(?:ss|eded)|\ball (?:\w+ )?(?:tests?|checks?|jobs?) (?:have )?(?:passed|succeeded)\b"
+    r"|^test result: ok\b|^tests?: +[1-9]\d* passed"
+)
+_FAILED_TOO = re.compile(r"fail|error|\bbroken\b")
 _COUNT = re.compile(r"\b[1-9]\d* (?:\w+ )?(?:errors?|fail)|(?:errors?|fail\w*)[:=] ?[1-9]")
 _ZERO = re.compile(
     r"\b0 (?:\w+ )?(?:errors?|failures?|failed|failing)\b|\b(?:errors?|failures?|failed)\b ?[:=] ?0\b|\bno errors?\b|without errors?"
@@ -177,6 +182,12 @@ def mark(text: str) -> Mark:
     return _noise(text, small) or _verdict(text, small) or _cause(text, small) or _words(text, small) or NOTHING
 
 
+def passed(text: str) -> bool:
+    """Whether the line says that all went well."""
+    small = text[:LOOKED_AT].lower()
+    return _ALL_PASSED.search(small) is not None and not _FAILED_TOO.search(_ZERO.sub("", small))
+
+
 def place(text: str) -> Mark:
     """Whether a line without a telling word is a frame of a trace, or another place in the sources."""
     if _LISTED.match(text):
@@ -188,6 +199,8 @@ def place(text: str) -> Mark:
 
 def _noise(text: str, small: str) -> Mark | None:
     if _PASSED.match(text) or _PROGRESS.match(text) or _SCRIPT.match(text):
+        return Mark(Kind.NOISE, 0.0)
+    if passed(small):
         return Mark(Kind.NOISE, 0.0)
     good = "0" in small or "no error" in small or "without error" in small or ": " in small
     if (_OK_AT_END.search(small) or (good and _ZERO.search(small))) and not _COUNT.search(small):

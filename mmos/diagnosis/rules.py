@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from mmos.diagnosis import knowledge
+from mmos.diagnosis.cleaning import body
 from mmos.diagnosis.connections import refused
 from mmos.diagnosis.content import in_content
 from mmos.diagnosis.log import Line, Selection
+from mmos.diagnosis.marks import Kind, mark, passed
 from mmos.diagnosis.of_calls import CHECKED, SPOKEN, VALIDATED
 from mmos.diagnosis.of_commands import COMMANDS
 from mmos.diagnosis.of_hosts import ACCOUNT, BUSY, CRASHES, DISCOVERY, DOORS, LOADING, MEMORY, MODEL_HOST, NAMES, REQUESTS, WINDOW
@@ -24,6 +26,11 @@ _NEAR = 4
 _MOST = 5000
 """Lines at the end of the log of a server that the rules look at."""
 _GUESS = 0.3
+_NAMING = frozenset({Kind.CAUSE, Kind.TEST, Kind.ASSERTION, Kind.WORDS})
+"""What a line must be to be quoted as a cause that no rule knows."""
+_FAILING = _NAMING | {Kind.SUMMARY, Kind.MESSENGER, Kind.START}
+_LAST = 5
+"""In so many lines at the end of a log stands its verdict."""
 
 Rule = Callable[[Text], Finding | None]
 
@@ -67,6 +74,8 @@ def recognized(lines: Sequence[Line], focus: Line | None = None) -> Finding | No
 
 def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     """`log` has the lines that the rules may look at: the whole log, or the largest selection of it that is at hand."""
+    if _ended_well([body(line.text) for line in log[-_LAST:]]):
+        return Verdict(None, None, (), "", 0.0)
     long = selection.lines > _SHORT
     found = _found_near(log, selection.best) or _found_in_server_log(log) if long else recognized(log)
     if found is None:
@@ -79,6 +88,16 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     if knowledge.FAILURES[found.category].family == "commands" and not _MESSENGER.search(found.lines[0].text):
         cause = f"{cause.rstrip('.')}: {_sentence(found.lines[0])}"
     return Verdict(found.category, cause, evidence, cure(found.category, **names), found.confidence)
+
+
+def _ended_well(last: Sequence[str]) -> bool:
+    """Whether the last verdict of the log is that all went well. Words of a failure before it were of no harm, then."""
+    for text in reversed(last):
+        if passed(text):
+            return True
+        if mark(text).kind in _FAILING:
+            return False
+    return False
 
 
 def _found_near(log: Sequence[Line], likely: Sequence[Line]) -> Finding | None:
@@ -106,8 +125,8 @@ def _guess(best: Sequence[Line]) -> Verdict:
 
 
 def _telling(lines: Iterable[Line]) -> str | None:
-    """The first line that says more than that something failed."""
-    return next((text for line in lines if not _MESSENGER.search(line.text) and len((text := _sentence(line)).split()) > 2), None)
+    """The first line that says what failed. A line that is only near the end of the log names no cause."""
+    return next((text for line in lines if mark(body(line.text)).kind in _NAMING and len((text := _sentence(line)).split()) > 2), None)
 
 
 def _sentence(line: Line) -> str:
