@@ -57,6 +57,14 @@ async def test_without_a_host_the_exit_code_is_still_that_of_the_command(tmp_pat
     ended = await command(tmp_path, "diagnose", "--", "sh", "-c", "echo no; exit 3")
     assert ended.code == 3
     assert "orchestration.oops" in ended.err
+    assert ". Fix it, then run" in ended.err
+
+
+async def test_a_signal_that_ended_the_command_is_named(tmp_path: Path) -> None:
+    ended = await command(tmp_path, "diagnose", "--rules-only", "--", "sh", "-c", "echo building; exit 137")
+    assert (ended.code, ended.out) == (137, "building\n")
+    assert "failed with exit code 137 (SIGKILL)\nThe cause is not known." in ended.err
+    assert "SIGKILL ended it. If nobody sent it," in ended.err
 
 
 async def test_a_command_that_somebody_ends_is_not_explained(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mmos.app.log import Log
+from mmos.diagnosis.endings import explained, signal_of
 from mmos.diagnosis.log import Line
 from mmos.diagnosis.profile import Profile
 from mmos.diagnosis.reply import Suggestion
@@ -33,7 +34,15 @@ class Failure:
 
     @property
     def title(self) -> str:
-        return f"{self.name} failed with exit code {self.code}" if self.kind == "command" else f"{self.kind} {self.name}"
+        if self.kind != "command":
+            return f"{self.kind} {self.name}"
+        name = signal_of(self.code)
+        return f"{self.name} failed with exit code {self.code}{f' ({name})' if name else ''}"
+
+    @property
+    def ending(self) -> str:
+        """What the exit code tells. Empty: nothing more than that it failed."""
+        return explained(self.code, self.name) if self.kind == "command" else ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class Diagnosis:
             "kind": self.failure.kind,
             "name": self.failure.name,
             "exit_code": self.failure.code,
+            "signal": signal_of(self.failure.code),
             "category": self.category,
             "cause": self.cause,
             "evidence": [{"line": line.number, "text": line.text} for line in self.evidence],
@@ -122,6 +132,8 @@ class Diagnosis:
             yield f"Cause: {self.cause} {self._certainty()}"
         else:
             yield "The cause is not known." + ("" if self.evidence else " The log shows nothing that names one.")
+        if self.failure.ending and not self.category:
+            yield self.failure.ending
         if self.evidence:
             yield f"Evidence, of {counted(self.lines, 'line')}:" if self.cause else "The lines that most likely name it:"
             yield from evidence_lines(self.evidence)
@@ -133,7 +145,7 @@ class Diagnosis:
         if self.asked and self.by != self.asked:
             yield f"{self.asked} names no cause that the log supports."
         if self.reason:
-            yield f"No model explains it: {self.reason.message} {self.reason.next}".rstrip()
+            yield f"No model explains it: {_ended(self.reason.message)} {self.reason.next}".rstrip()
 
     def _certainty(self) -> str:
         known = f"{self.category}, " if self.category and self.by == "rules" else ""
@@ -150,6 +162,11 @@ class Diagnosis:
             yield f"  {number}. {each.text}"
             if each.command and each.command != each.text:
                 yield f"     {each.command}"
+
+
+def _ended(sentence: str) -> str:
+    """The sentence with an end. The message of an error may have none."""
+    return sentence if sentence.endswith((".", "!", "?", ":")) else f"{sentence}."
 
 
 def evidence_lines(evidence: tuple[Line, ...]) -> Iterator[str]:

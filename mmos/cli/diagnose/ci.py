@@ -77,6 +77,8 @@ def markdown(diagnosis: Diagnosis, place: Place | None) -> str:
     evidence = "\n".join(f"{line.number} | {harmless(line.text)}" for line in diagnosis.evidence)
     if evidence:
         parts.append(_block(evidence))
+    if diagnosis.failure.ending and not diagnosis.category:
+        parts.append(_inline(diagnosis.failure.ending))
     if diagnosis.cure:
         parts.append(f"**What helps:** {_inline(diagnosis.cure)}")
     parts += [

@@ -104,8 +104,10 @@ def name_of(command: Sequence[str]) -> str:
 
 def _without_cause(command: Sequence[str], code: int) -> dict[str, object]:
     """The document for a command that passed, or that somebody ended."""
+    from mmos.diagnosis.endings import signal_of
+
     return {
-        "version": 1, "failed": code != 0, "kind": "command", "name": name_of(command), "exit_code": code, "category": None, "cause": None,
-        "evidence": [], "suggestions": [], "cure": None, "confidence": 0.0, "more": None, "by": None, "rules": None, "asked": None, "run": None,
+        "version": 1, "failed": code != 0, "kind": "command", "name": name_of(command), "exit_code": code, "signal": signal_of(code),
+        "category": None, "cause": None, "evidence": [], "suggestions": [], "cure": None, "confidence": 0.0, "more": None, "by": None, "rules": None, "asked": None, "run": None,
         "reason": None, "lines": 0, "place": None,
     }  # fmt: skip
