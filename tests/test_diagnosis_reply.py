@@ -101,3 +101,10 @@ def test_suggestions_are_typed_and_bounded() -> None:
         Suggestion("command", "Two lines"),
     )
     assert (len(read_.suggestions), read_.confidence, read_.evidence, len(read_.cause)) == (5, 0.85, (1,), 600)
+
+
+def test_no_text_of_a_model_steers_the_terminal() -> None:
+    hidden = {"kind": "command", "text": "Run\x1b[8m it.", "command": "make \x1b[2K\rrm -rf build"}
+    seen = read({**answer("It is\x1b]0;x\x07 broken\u202e.", 1), "suggestions": [hidden]})
+    assert seen.cause == "It is]0;x broken."
+    assert [(each.text, each.command) for each in seen.suggestions] == [("Run[8m it.", "")]

@@ -103,12 +103,14 @@ def read(data: Any) -> Explanation:
 
 def _suggestion(data: Mapping[str, Any]) -> Suggestion:
     command = str(data.get("command") or "").strip() if data["kind"] == "command" else ""
-    return Suggestion(data["kind"], sentence(data["text"]) or command, "" if "\n" in command else command[:LONGEST])
+    if not command.isprintable():  # what one sees would not be what one copies
+        command = ""
+    return Suggestion(data["kind"], sentence(data["text"]) or command, command[:LONGEST])
 
 
 def sentence(text: str) -> str:
-    """A text of a model in one line, of a bounded length."""
-    flat = " ".join(text.split())
+    """A text of a model in one line, of a bounded length, without signs that steer a terminal."""
+    flat = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
     return flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
 
 
