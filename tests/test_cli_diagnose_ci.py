@@ -43,7 +43,7 @@ def test_the_summary_keeps_texts_as_texts() -> None:
 
 
 def test_gitlab_has_one_section() -> None:
-    printed = ci.gitlab(diagnosis(EVIL), 12.3)
+    printed = ci.gitlab(diagnosis(EVIL), None, 12.3)
     assert printed.count("\x1b[0Ksection_start:12:mmos_diagnose\r") == printed.count("\x1b[0Ksection_end:12:mmos_diagnose\r") == 1
     assert printed.count("\x1b") == 4
 

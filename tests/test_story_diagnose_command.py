@@ -60,6 +60,13 @@ async def test_without_a_host_the_exit_code_is_still_that_of_the_command(tmp_pat
     assert ". Fix it, then run" in ended.err
 
 
+async def test_the_place_in_the_source_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("x = 1\ndef f(:\n")
+    ended = await command(tmp_path, "diagnose", "--rules-only", "--", "python3", "bad.py")
+    assert "SYNTAX_ERROR" in ended.err
+    assert "\nWhere: bad.py:2\n" in ended.err
+
+
 async def test_a_signal_that_ended_the_command_is_named(tmp_path: Path) -> None:
     ended = await command(tmp_path, "diagnose", "--rules-only", "--", "sh", "-c", "echo building; exit 137")
     assert (ended.code, ended.out) == (137, "building\n")

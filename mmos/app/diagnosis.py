@@ -95,9 +95,9 @@ class Diagnosis:
         """The exit code of `mmos diagnose`, unless it ran a command."""
         return exit_code("failed", self.reason.code) if self.reason else 0
 
-    def text(self) -> str:
-        """All of it, as people read it."""
-        return "\n".join(self._text())
+    def text(self, where: str = "") -> str:
+        """All of it, as people read it. `where`: the place in a source file, if it is known."""
+        return "\n".join(self._text(where))
 
     def document(self) -> dict[str, Any]:
         """All of it, as `--json` prints it."""
@@ -124,7 +124,7 @@ class Diagnosis:
             "lines": self.lines,
         }
 
-    def _text(self) -> Iterator[str]:
+    def _text(self, where: str) -> Iterator[str]:
         if self.category and self.by != "rules":
             yield f"Known failure: {self.category}. {self.rules.cause or ''}".rstrip()
             yield from self._cure()
@@ -137,6 +137,8 @@ class Diagnosis:
         if self.evidence:
             yield f"Evidence, of {counted(self.lines, 'line')}:" if self.cause else "The lines that most likely name it:"
             yield from evidence_lines(self.evidence)
+        if where:
+            yield f"Where: {where}"
         if self.by == "rules":
             yield from self._cure()
         yield from self._tries()

@@ -217,7 +217,7 @@ _COMMANDS = {
     "DEPENDENCY_UNRESOLVED": ("A package that the build needs cannot be found, or two packages exclude each other.", "Correct the name or the version in the list of dependencies."),
     "IMPORT_ERROR": ("The module {name} cannot be imported.", "Install the package that has it, in the environment that runs the command."),
     "MERGE_CONFLICT": ("The changes of two branches touch the same lines.", "Resolve the conflict: `git status` lists the files."),
-    "SYNTAX_ERROR": ("A source file has a syntax error.", "Correct the line that the evidence names."),
+    "SYNTAX_ERROR": ("A source file has a syntax error.", "Correct the source file at the line that the log names."),
     "COMPILE_ERROR": ("The compiler does not accept the source.", "Correct the first error that the compiler names; later ones often follow from it."),
     "TEST_FAILED": ("A test failed.", "Run this test alone, and compare what it expected with what it got."),
 }  # fmt: skip

@@ -21,6 +21,9 @@ class Place(NamedTuple):
     path: str
     line: int
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
 
 def places(text: str) -> Iterator[Place]:
     """The places that a line names, in the order in which they stand."""

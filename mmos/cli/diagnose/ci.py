@@ -51,7 +51,7 @@ def github(diagnosis: Diagnosis, place: Place | None) -> str:
     """Workflow commands and text for the log of a job. Nothing of the failed command can be one of these commands."""
     where = {"file": place.path, "line": str(place.line)} if place else {}
     properties = ",".join(f"{name}={_property(value)}" for name, value in {**where, "title": f"{diagnosis.failure.title}"}.items())
-    body = "\n".join(f"  {_tame(line)}" for line in diagnosis.text().splitlines())
+    body = "\n".join(f"  {_tame(line)}" for line in diagnosis.text(str(place or "")).splitlines())
     return f"::error {properties}::{_data(headline(diagnosis))}\n::group::{_data(_tame(diagnosis.failure.title))}\n{body}\n::endgroup::\n"
 
 
@@ -73,7 +73,7 @@ def markdown(diagnosis: Diagnosis, place: Place | None) -> str:
     """The summary of a job."""
     parts = [f"### {_inline(diagnosis.failure.title)}", _inline(headline(diagnosis))]
     if place:
-        parts.append(f"At {_inline(f'{place.path}:{place.line}')}.")
+        parts.append(f"At {_inline(str(place))}.")
     evidence = "\n".join(f"{line.number} | {harmless(line.text)}" for line in diagnosis.evidence)
     if evidence:
         parts.append(_block(evidence))
@@ -112,9 +112,9 @@ def summarise(text: str, path: str) -> None:
 # ---------------------------------------------------------------- GitLab
 
 
-def gitlab(diagnosis: Diagnosis, now: float) -> str:
+def gitlab(diagnosis: Diagnosis, place: Place | None, now: float) -> str:
     """A section of the log of a job, which can be folded."""
-    body = "\n".join(harmless(line) for line in diagnosis.text().splitlines())
+    body = "\n".join(harmless(line) for line in diagnosis.text(str(place or "")).splitlines())
     title = harmless(f"mmos: {diagnosis.failure.title}").replace("\n", " ")
     return f"\x1b[0Ksection_start:{now:.0f}:mmos_diagnose\r\x1b[0K{title}\n{body}\n\x1b[0Ksection_end:{now:.0f}:mmos_diagnose\r\x1b[0K\n"
 

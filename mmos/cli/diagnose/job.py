@@ -14,6 +14,7 @@ import click
 from mmos.cli.options import Options
 from mmos.cli.output import print_json, write_unchanged
 from mmos.cli.styles import style
+from mmos.cli.text import harmless
 
 if TYPE_CHECKING:
     from mmos.app import RunOptions
@@ -44,22 +45,21 @@ def show(job: Job, diagnosis: Diagnosis, stream: TextIO) -> None:
     """Print a diagnosis in the form that the user wants. A document is always alone on stdout."""
     from mmos.cli.diagnose import ci
 
-    here = Path.cwd()
+    place = ci.place_of(diagnosis, Path.cwd())
     if job.form == "json":
-        place = ci.place_of(diagnosis, here)
         print_json({**diagnosis.document(), "place": {"path": place.path, "line": place.line} if place else None})
     elif job.form == "github":
-        place = ci.place_of(diagnosis, here)
         write_unchanged(ci.github(diagnosis, place), stream)
         if os.environ.get(SUMMARY):
             ci.summarise(ci.markdown(diagnosis, place), os.environ[SUMMARY])
     elif job.form == "gitlab":
-        write_unchanged(ci.gitlab(diagnosis, time.time()), stream)
+        write_unchanged(ci.gitlab(diagnosis, place, time.time()), stream)
     else:
-        click.echo(style(f"mmos: {diagnosis.failure.title}", "bold"), file=stream)
-        click.echo(diagnosis.text(), file=stream)
+        click.echo(style(harmless(f"mmos: {diagnosis.failure.title}"), "bold"), file=stream)
+        for line in diagnosis.text(str(place or "")).split("\n"):
+            click.echo(harmless(line), file=stream)
     if job.report is not None:
-        job.report.write_text(ci.code_quality(diagnosis, ci.place_of(diagnosis, here)), encoding="utf-8")
+        job.report.write_text(ci.code_quality(diagnosis, place), encoding="utf-8")
     stream.flush()
 
 
