@@ -61,3 +61,18 @@ def test_a_log_names_no_file_outside_the_folder(tmp_path: Path, name: str) -> No
     text = f'  File "{name}", line 3\n  File "{folder}/own.py", line 4\nValueError: no\n'
     found = Diagnosis(Failure("log", "x", Log.of(text)), Verdict(None, None, (), "", 0.0), "no", (Line(3, "ValueError: no"),))
     assert ci.place_of(found, folder) == ("own.py", 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "own.py:9: in test_sum\n    check()\nE   AssertionError: no\n\nown.py:4: AssertionError\nother.py:7: AssertionError\n",
+        "error[E0382]: use of moved value\n --> own.py:4:9\n  |\n",
+    ],
+)
+def test_the_place_below_the_message_comes_before_those_above(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.py").touch()
+    (tmp_path / "other.py").touch()
+    line = next(Line(number, line) for number, line in enumerate(text.splitlines(), 1) if line.startswith(("E ", "error")))
+    found = Diagnosis(Failure("log", "x", Log.of(text)), Verdict(None, None, (), "", 0.0), "no", (line,))
+    assert ci.place_of(found, tmp_path) == ("own.py", 4)

@@ -340,3 +340,35 @@ def test_a_log_without_a_failure_has_no_cause(log: str) -> None:
 
 def test_what_fails_after_the_tests_passed_is_the_cause() -> None:
     assert judged("12 passed in 0.5s\n$ deploy\nbash: deploy: command not found").category == "COMMAND_NOT_FOUND"
+
+
+def test_a_failed_test_is_explained_by_what_was_wrong_in_it() -> None:
+    log = "____ test_a ____\nE       assert 1 < 0\nE        +  where 1 = one()\n\nt.py:4: AssertionError\nFAILED t.py::test_a - assert 1 <...\n1 failed in 1.3s"
+    verdict = judged(log)
+    assert (verdict.category, verdict.cause) == ("TEST_FAILED", "A test failed: assert 1 < 0")
+    assert [line.number for line in verdict.evidence] == [2, 6]
+    assert (
+        judged("=== RUN   TestAdd\n    add_test.go:9: got 3, want 4\n--- FAIL: TestAdd (0.00s)").cause
+        == "A test failed: add_test.go:9: got 3, want 4"
+    )
+    assert judged("t.py::test_a FAILED [ 50%]\nmake: *** [test] Error 1").category == "TEST_FAILED"
+
+
+def test_the_first_error_of_a_compiler_comes_first_in_a_long_log() -> None:
+    notes = [f"/usr/include/stl_{number}.h:5:5: note: candidate: template {number}" for number in range(60)]
+    first, later = "/usr/include/map.h:8:20: error: no match for operator<", "/usr/include/vector.h:45:23: error: no match for operator<"
+    verdict = judged("\n".join(["t.cpp:6:87:   required from here", first, *notes, "t.cpp:6:40:   required from here", later, *notes]))
+    assert verdict.evidence[0].text == first
+
+
+@pytest.mark.parametrize(
+    ("line", "category"),
+    [
+        ("./main.go:14:2: undefined: fmt.Printn", "COMPILE_ERROR"),
+        ("main.go:20:9: cannot use x (variable of type int) as string value", "COMPILE_ERROR"),
+        ("main.go:20:9: ineffectual assignment to err (ineffassign)", None),
+        ("e: file:///app/src/Main.kt:3:4 Unresolved reference: foo", "COMPILE_ERROR"),
+    ],
+)
+def test_errors_of_compilers_without_the_word(line: str, category: str | None) -> None:
+    assert judged(f"{line}\nmake: *** [build] Error 1").category == category

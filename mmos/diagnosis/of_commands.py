@@ -87,6 +87,7 @@ COMMANDS = (
             r"^[^\s:][^\n:]{0,200}:\d+:\d+: (fatal )?error:",
             r"\berror\[e\d{4}\]|\berror ts\d{4}:|\berror cs\d{4}:|\berror c\d{4}:",
             r"undefined reference to|linker command failed|ld returned 1 exit status",
+            r"^[^\s:]{1,200}\.go:\d+:\d+: (?![^\n]*\((?!typecheck)[\w-]+\)$)|^e: (file://)?[^\s:]{1,200}\.kts?[: ]",
             r"\.java:\d+: error:|\.java:\[\d+,\d+\]|\[error\] compilation failure|could not compile '",
         ),
         unless=r"^test result: failed|--- fail: |^[^\w\n]*=+ [^\n]*\d+ failed",
@@ -98,6 +99,7 @@ COMMANDS = (
         (
             r"^[^\w\n]{0,4}(failed|error) [\w/.-]+::",
             r"--- fail: |^test result: failed",
+            r"^[\w/.-]{1,200}\.py::[^\n]{1,200} (failed|error)( +\[ *\d+%\])?$",
             r"^[^\w\n]{0,4}fail(ed)?:? +[\w/.-]+\.(test|spec)\.\w+",
             r"^=+ [^\n]*\d+ failed",
             r"tests run: \d+, failures: [1-9]",

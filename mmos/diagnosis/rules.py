@@ -64,6 +64,8 @@ _MESSENGER = re.compile(
 """A line that says that something failed, and not what."""
 _LEAD = re.compile(r"^(\S*\d\d:\d\d:\d\d\S*\s+|##\[error\]\s*|\[?(error|fatal)\]?:?\s+|e\s{2,}|error\s*[-:]\s*)+", re.IGNORECASE)
 _LONGEST = 300
+_ASSERTED = re.compile(r"\W{0,4}E {2,9}(?![+ ])\S|\s+\w+_test\.go:\d+: \S")
+"""What pytest and Go write of a failed test, unlike its name: why it failed."""
 
 
 def recognized(lines: Sequence[Line], focus: Line | None = None) -> Finding | None:
@@ -80,6 +82,7 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     found = _found_near(log, selection.best) or _found_in_server_log(log) if long else recognized(log)
     if found is None:
         return _guess(selection.best)
+    found = _at_its_source(found, log, selection.best)
     names = _names(found)
     evidence = tuple({line.number: line for line in (*(selection.best if long else ()), *found.lines)}.values())
     evidence = tuple(sorted(evidence, key=lambda line: line not in found.lines))[:MOST_EVIDENCE]
@@ -98,6 +101,18 @@ def _ended_well(last: Sequence[str]) -> bool:
         if mark(text).kind in _FAILING:
             return False
     return False
+
+
+def _at_its_source(found: Finding, log: Sequence[Line], likely: Sequence[Line]) -> Finding:
+    """The same with the line that says why: what was wrong in a test, or the first of many errors of a compiler."""
+    if found.category == "TEST_FAILED":
+        why = next((line for line in (*likely, *log) if _ASSERTED.match(line.text)), None)
+        return found if why is None else found._replace(lines=(why, *found.lines))
+    if found.category == "COMPILE_ERROR":
+        errors = [line for line in likely if (other := recognized([line])) and other.category == found.category]
+        first = min((*errors, *found.lines[:1]), key=lambda line: line.number)
+        return found._replace(lines=(first,))
+    return found
 
 
 def _found_near(log: Sequence[Line], likely: Sequence[Line]) -> Finding | None:

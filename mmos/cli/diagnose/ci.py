@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
 BEFORE = 40
 """Lines before the evidence that may name the source file, such as those of a stack trace."""
 
+AFTER = 12
+_FOLLOWS = re.compile(r"\s*--> \S|\S+:\d+: \w+$")
+"""Rust and pytest write the place below the message."""
+
 
 def place_of(diagnosis: Diagnosis, folder: Path) -> Place | None:
     """The place in a file of this folder where the failure shows."""
     if not diagnosis.evidence:
         return None
     first = diagnosis.evidence[0].number
-    before = diagnosis.failure.log.lines(range(max(1, first - BEFORE), first))
-    return nearest(diagnosis.evidence, before.values(), lambda path: _own(path, folder))
+    around = diagnosis.failure.log.lines([*range(max(1, first - BEFORE), first), *range(first + 1, first + AFTER)])
+    before = [line for number, line in around.items() if number < first]
+    after = [line for number, line in around.items() if number > first and _FOLLOWS.match(line.text)]
+    return nearest((*diagnosis.evidence, *after), before, lambda path: _own(path, folder))
 
 
 def _own(path: str, folder: Path) -> str | None:
