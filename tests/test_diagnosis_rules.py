@@ -55,6 +55,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "kernel: Out of memory: Killed process 4711 (ollama_llama_se) total-vm:30GB",
         "Model loading was stopped due to insufficient system resources (LM Studio)",
         "llama_model_load: error loading model: unable to allocate CPU buffer",
+        'level=WARN source=server.go:136 msg="model request too large for system" requested="24.1 GiB"',
+        'systemd[1]: ollama.service: A process of this unit has been killed by the OOM killer.',
     ),
     "INSUFFICIENT_VRAM": (
         "llama-server process has terminated: exit status 1: cudaMalloc failed: out of memory",
@@ -133,6 +135,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "response.message.tool_calls is None\nresponse.message.content = '[TOOL_CALLS] [{\"name\": \"add\", \"arguments\": {\"a\": 1}}]'",
     ),
     "MALFORMED_TOOL_CALL_FROM_MODEL": (
+        'HarmonyError: unexpected tokens remaining in message header',
         "500 {\"error\":\"error parsing tool call: raw='{\\\"path\\\": }', err=invalid character '}' looking for beginning of value\"}",
         "groq.BadRequestError: 400 {'error': {'message': \"Failed to call a function. Please adjust your prompt. See 'failed_generation' for more details.\", 'code': 'tool_use_failed'}}",
         "llama-server returned invalid tool call arguments for \"write_file\": unexpected end of JSON input",
@@ -141,6 +144,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "tool_calls[0].function.arguments: json.decoder.JSONDecodeError: Expecting ',' delimiter: line 1 column 40",
     ),
     "TOOL_CALL_UNPARSEABLE": (
+        "could not decode the model output as a function call: unexpected EOF\nmodel output: [get_weather(city='Paris'",
         "tool call rejected: Invalid syntax. Failed to decode AST. unexpected EOF",
         "langchain_core.exceptions.OutputParserException: Could not parse LLM output: `I would look it up`",
         "No valid tool call could be extracted from the answer of the model",
@@ -158,11 +162,14 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "Error: tool `delete_all` does not exist in the list of tools of the agent",
     ),
     "WRONG_FUNCTION": (
+        'expected function `book_flight`, but the model called `search_flights`',
+        'grading: expected `get_price` to be called, got `get_company`',
         "tool call rejected: Function name 'geo.distance' not found in model output.",
         "expected tool 'search', but got 'fetch'",
         "The model called the wrong tool for this question",
     ),
     "WRONG_NUMBER_OF_CALLS": (
+        'the model made 1 tool call but 2 were expected',
         "tool call rejected: Wrong number of functions.\nmodel output: [{\"f\": \"{}\"}]",
         "expected 2 tool calls, got 1",
         "This model only supports single tool-calls at once!",
@@ -191,6 +198,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "1 validation error for tool input\ncount\n  Input should be a valid integer [type=int_parsing]",
     ),
     "ARG_VALUE_ERROR": (
+        "Input validation error: 'urgent' is not one of ['low', 'high']",
         "tool call rejected: Invalid value for parameter 'mode': 'fast'. Expected one of ['slow', 'medium'].",
         "tool call get_weather: 'kelvin' is not one of ['celsius', 'fahrenheit']",
         "Invalid arguments for tool convert: Invalid enum value. Expected 'km' | 'mi', received 'parsec'",
@@ -205,12 +213,12 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "NETWORK_UNREACHABLE": ("connect: Network is unreachable", "ssh: connect to host 10.9.9.9 port 22: No route to host"),
     "CERTIFICATE_INVALID": ("ssl.SSLCertVerificationError: certificate verify failed: unable to get local issuer certificate", "tls: failed to verify certificate: x509: certificate signed by unknown authority"),
     "DEPENDENCY_UNRESOLVED": ("ERROR: No matching distribution found for torch==9.9", "npm ERR! code ERESOLVE\nnpm ERR! ERESOLVE unable to resolve dependency tree"),
-    "IMPORT_ERROR": ("ModuleNotFoundError: No module named 'yaml'", "Error: Cannot find module './lib/parse'"),
+    "IMPORT_ERROR": ('ImportError: libGL.so.1: cannot open shared object file: No such file or directory', "ModuleNotFoundError: No module named 'yaml'", "Error: Cannot find module './lib/parse'"),
     "SYNTAX_ERROR": ("SyntaxError: invalid syntax", "script.sh: line 4: syntax error near unexpected token `fi'"),
     "COMPILE_ERROR": ("src/main.cpp:12:5: error: 'vectr' was not declared in this scope", "error[E0382]: borrow of moved value: `names`"),
     "PERMISSION_DENIED": ("mkdir: cannot create directory '/srv/data': Permission denied", "EACCES: operation failed, open '/etc/app.conf'"),
     "TEST_FAILED": ("FAILED tests/test_cart.py::test_total - assert 3 == 4", "--- FAIL: TestTotal (0.00s)"),
-    "OUT_OF_MEMORY_KILLED": ("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "java.lang.OutOfMemoryError: Java heap space"),
+    "OUT_OF_MEMORY_KILLED": ('build.service: A process of this unit has been killed by the OOM killer.', "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "java.lang.OutOfMemoryError: Java heap space"),
     "MERGE_CONFLICT": ("CONFLICT (content): Merge conflict in src/app.py", "error: could not apply 3f2a1bc... Rename the field"),
 }  # fmt: skip
 

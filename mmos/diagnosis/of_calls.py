@@ -45,12 +45,20 @@ CHECKED = (
         ),
         confidence=0.85,
     ),
-    Sign("TOOL_CALL_UNPARSEABLE", (r"failed to decode (the )?(ast|exec)",), confidence=0.95),
+    Sign(
+        "TOOL_CALL_UNPARSEABLE",
+        (
+            r"failed to decode (the )?(ast|exec)",
+            rf"(could not|cannot|can't|unable to|failed to) (decode|parse|read) (the )?(model('s)? )?(output|answer|reply|response)[^\n]{{0,20}} as (a |an |any )?{_CALL}",
+        ),
+        confidence=0.95,
+    ),
     Sign(
         "WRONG_NUMBER_OF_CALLS",
         (
             r"wrong number of ((tool |function )?calls?|functions?)\b",
             r"(expected|wanted) (exactly |only )?(\d+|one|two|three|four|five) ((tool|function|parallel)[ _-]?)*calls?\b[^\n]{0,30}(got|found|but|received|made)",
+            rf"(made|wrote|produced|got|found) (only )?(\d+|one|two|three|four|five) ({_CALL}|calls?),? (but|while|although|instead of)[^\n]{{0,20}}(\d+|one|two|three|four|five)\b",
             rf"(too many|too few) (parallel )?({_CALL}|calls? to)",
             r"only supports? (a )?single tool[ -]calls?",
             r"(number|count) of (tool |function )?calls[^\n]{0,20}(does|do|did)(n't| not) match",
@@ -62,7 +70,8 @@ CHECKED = (
         (
             r"(wrong|incorrect) (function|tool)( name)?( was)? (called|chosen|selected|used)",
             r"(called|chose|selected|used) the (wrong|incorrect) (function|tool)",
-            rf"(expected|wanted|should (have )?call(ed)?) (a call (to|of) |the )?(tool|function)( name)?:? {_TOOL},? (but )?(got|found|called|not)\b",
+            rf"(expected|wanted|should (have )?call(ed)?) (a call (to|of) |the )?(tool|function)( name)?:? {_TOOL},? (but )?((the )?model )?(got|found|called|chose|selected|used|not)\b",
+            rf"(expected|wanted) (the )?((tool|function) )?{_OTHER_TOOL} (to be|was|is to be) called,? (but )?(got|not|found|the model)\b",
             r"(function|tool) names? (do|does|did)(n't| not) match",
             r"(function|tool) name mismatch",
         ),
@@ -82,7 +91,7 @@ CHECKED = (
     Sign("ARG_VALUE_ERROR", (r"(unexpected|missing) dict(ionary)? key parameter", r"wrong number of dictionaries in the list"), confidence=0.8),
 )  # fmt: skip
 
-_OF_A_CALL = rf"{_CALL}|tool[ _-]?(input|args?|arguments?|params|name|use)\b|(tool|function) '?[\w.-]+'? (failed|rejected|received|raised)|arguments? (of|for|to) (the )?(tool|function|call)|mcp error|structuredtool|call to '?[\w.-]+'? (failed|rejected)"
+_OF_A_CALL = rf"{_CALL}|tool[ _-]?(input|args?|arguments?|params|name|use)\b|(tool|function) '?[\w.-]+'? (failed|rejected|received|raised)|arguments? (of|for|to) (the )?(tool|function|call)|mcp error|^[^\w\n]*input validation error: |structuredtool|call to '?[\w.-]+'? (failed|rejected)"
 """What stands beside the words of a validator if they are about a tool call. Validators check much else."""
 
 VALIDATED = (
@@ -172,7 +181,7 @@ SPOKEN = (
             r"malformed_function_call|tool_use_failed|failed_generation|failed to call a function",
             r"ai_(invalidtoolarguments|toolcallrepair|invalidtoolinput)error",
             r"xml syntax error[^\n]{0,60}(element|closed by|function|parameter)|failed to parse input at pos|repair failed to produce valid json",
-            r"output does not match the expected peg",
+            r"output does not match the expected peg|unexpected tokens remaining in message header",
             r"model (produced|emitted|wrote|generated) (a |an )?(invalid|malformed|broken)[^\n]{0,20}(json|tool|call|argument)",
         ),
         confidence=0.92,

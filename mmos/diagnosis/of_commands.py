@@ -22,7 +22,7 @@ COMMANDS = (
     Sign(
         "OUT_OF_MEMORY_KILLED",
         (
-            r"out of memory: killed process|oom-?killed|memory cgroup out of memory",
+            r"out of memory: killed process|oom-?killed|by the oom[ -]killer|memory cgroup out of memory",
             r"javascript heap out of memory|java\.lang\.outofmemoryerror|gc overhead limit exceeded",
             r"cannot allocate memory|^memoryerror\b|virtual memory exhausted|llvm error: out of memory",
             r"fatal error: killed signal terminated program",
@@ -74,6 +74,7 @@ COMMANDS = (
         "IMPORT_ERROR",
         (
             r"(modulenotfounderror|importerror)[^\n]{0,40}no module named '?(?P<name>[\w.]{1,80})",
+            r"importerror: (?P<so_name>[\w+-]{1,60}\.so[\w.]{0,20}): cannot open shared object",
             r"importerror: cannot import name '(?P<imported_name>[\w.]{1,80})",
             r"cannot find module '(?P<node_name>[\w@./-]{1,120})'",
             r"error while loading shared libraries: (?P<shared_name>[\w.+-]{1,80})|noclassdeffounderror: (?P<class_name>[\w./$]{1,120})",

@@ -60,7 +60,7 @@ LOADING = (
 )  # fmt: skip
 
 MEMORY = (
-    Sign("INSUFFICIENT_RAM", (rf"requires? more system memory(?: \((?P<need>{_SIZE})\) than is available \((?P<have>{_SIZE})\))?",), confidence=0.97),
+    Sign("INSUFFICIENT_RAM", (rf"requires? more system memory(?: \((?P<need>{_SIZE})\) than is available \((?P<have>{_SIZE})\))?", r"model request too large for system"), confidence=0.97),
     Sign(
         "INSUFFICIENT_VRAM",
         (
@@ -88,7 +88,7 @@ MEMORY = (
             r"std::bad_alloc",
             r"(unable|failed) to allocate[^\n]{0,40}(\bcpu|buffer|memory|tensor)",
             r"cannot allocate memory",
-            r"signal: killed|oom-?kill(ed|er)?\b|killed process \d+|memory cgroup out of memory",
+            r"signal: killed|oom[ -]?kill(ed|er)?\b|killed process \d+|memory cgroup out of memory",
             r"out of memory",
             r"model (is )?too (large|big)[^\n]{0,20}(memory|ram|system)",
         ),
