@@ -157,3 +157,14 @@ async def test_an_exception_of_a_block_carries_its_diagnosis(tmp_path: Path) -> 
                 raise mmos.UsageError("it broke")
         assert "Connection refused" in logged.value.__notes__[0]
         assert len(on.sent("reasoning")) == 1
+
+
+async def test_what_a_run_that_passed_printed_too_is_no_cause_for_the_rules(tmp_path: Path) -> None:
+    passed = "start\nWARN db: connection refused, once more\nok\n"
+    async with stage({"arbiter": []}, state=tmp_path) as on:
+        found = await on.app.diagnose(
+            log="start\nWARN db: connection refused, once more\nbash: foo: command not found\n", good=passed, rules_only=True
+        )
+        assert (found.category, [line.number for line in found.evidence][:1]) == ("COMMAND_NOT_FOUND", [3])
+        found = await on.app.diagnose(log="start\nWARN db: connection refused, once more\n", good=passed, rules_only=True)
+        assert found.category is None

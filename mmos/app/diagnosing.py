@@ -11,7 +11,9 @@ from mmos.app.diagnosis import Diagnosis, Failure
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.app.log import Log
 from mmos.app.wiring import DIAGNOSIS
+from mmos.diagnosis.cleaning import body
 from mmos.diagnosis.log import Line, Selection
+from mmos.diagnosis.profile import Profile
 from mmos.diagnosis.reader import select
 from mmos.diagnosis.reply import SCHEMA, Explanation, Objection, is_messenger_line, objections, read, supported
 from mmos.diagnosis.rules import judge
@@ -58,9 +60,14 @@ def examine(failure: Failure, tokens: int = TOKENS) -> Material:
     """Read a log: what a model would be shown of it, and what the rules say."""
     selection = select(failure.log.blocks(), tokens=tokens, good=failure.good)
     if selection.size <= WHOLE:
-        return Material(selection, judge(selection, failure.log.all()))
+        return Material(selection, judge(selection, [line for line in failure.log.all() if not _known(line, failure.good)]))
     more = select(failure.log.blocks(), tokens=RULES_TOKENS, good=failure.good)
     return Material(selection, judge(more, [line for passage in more.passages for line in passage.lines]))
+
+
+def _known(line: Line, good: Profile | None) -> bool:
+    """Whether the line stands in the log of a run that passed, too: then it explains nothing."""
+    return good is not None and good.knows(body(line.text))
 
 
 def by_rules(failure: Failure, material: Material, reason: Reason | None = None, run: str | None = None) -> Diagnosis:
