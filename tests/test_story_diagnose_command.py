@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -58,6 +59,20 @@ async def test_without_a_host_the_exit_code_is_still_that_of_the_command(tmp_pat
     assert ended.code == 3
     assert "orchestration.oops" in ended.err
     assert ". Fix it, then run" in ended.err
+
+
+async def test_the_exit_code_is_that_of_the_command_whatever_happens_to_the_folder_and_to_stderr(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    lost = f"rmdir {shlex.quote(str(gone))}; echo 'error: the database is not there'; exit 3"
+    ended = await command(gone, "diagnose", "--", "sh", "-c", lost)
+    assert ended.code == 3
+    assert "Cause: the database is not there" in ended.err
+    assert "No model explains it:" in ended.err
+    inner = shlex.join([sys.executable, "-m", "mmos", "diagnose", "--rules-only", "--", "sh", "-c", "exit 3"])
+    assert (await command(tmp_path, "diagnose", "--rules-only", "--", "sh", "-c", f"{inner} 2>/dev/full")).code == 3
+    ended = await command(tmp_path, "diagnose", "--rules-only", "--", "")
+    assert (ended.code, "no such command" in ended.err) == (127, True)
 
 
 async def test_the_place_in_the_source_is_named(tmp_path: Path) -> None:

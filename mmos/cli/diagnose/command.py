@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +68,8 @@ def _explain(job: Job, failure: Failure) -> None:
     try:
         show(job, diagnosis, sys.stderr)
     except OSError as error:  # of a summary or a report; the exit code is still that of the command
-        click.echo(f"mmos: {error.filename or 'the output'}: {(error.strerror or str(error)).lower()}.", err=True)
+        with suppress(OSError):  # stderr may be what is full
+            click.echo(f"mmos: {error.filename or 'the output'}: {(error.strerror or str(error)).lower()}.", err=True)
 
 
 def _not_started(job: Job, command: Sequence[str], error: NotStarted) -> int:

@@ -19,6 +19,7 @@ from mmos.cli.text import harmless
 if TYPE_CHECKING:
     from mmos.app import RunOptions
     from mmos.app.diagnosis import Diagnosis
+    from mmos.diagnosis.places import Place
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -45,7 +46,7 @@ def show(job: Job, diagnosis: Diagnosis, stream: TextIO) -> None:
     """Print a diagnosis in the form that the user wants. A document is always alone on stdout."""
     from mmos.cli.diagnose import ci
 
-    place = ci.place_of(diagnosis, Path.cwd())
+    place = _place_of(diagnosis)
     if job.form == "json":
         print_json({**diagnosis.document(), "place": {"path": place.path, "line": place.line} if place else None})
     elif job.form == "github":
@@ -61,6 +62,15 @@ def show(job: Job, diagnosis: Diagnosis, stream: TextIO) -> None:
     if job.report is not None:
         job.report.write_text(ci.code_quality(diagnosis, place), encoding="utf-8")
     stream.flush()
+
+
+def _place_of(diagnosis: Diagnosis) -> Place | None:
+    from mmos.cli.diagnose import ci
+
+    try:
+        return ci.place_of(diagnosis, Path.cwd())
+    except OSError:  # the working folder is gone, or the log
+        return None
 
 
 def note(job: Job, text: str) -> None:

@@ -81,6 +81,8 @@ def _start(command: Sequence[str], streams: Sequence[Channel], mask: set[int | s
 
     try:
         return spawn([*command])
+    except ValueError:  # an empty word is no name of a program
+        raise NotStarted(127, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))) from None
     except FileNotFoundError as error:
         raise NotStarted(127, error) from None
     except OSError as error:

@@ -70,7 +70,7 @@ def diagnosis_of(job: Job, failure: Failure) -> Diagnosis:
     """The diagnosis of a failure, by a model unless the user wants none. An error of MMOS is its reason."""
     from mmos.app.diagnosing import by_rules, examine
     from mmos.app.explaining import without_model
-    from mmos.errors import MmosError
+    from mmos.errors import MmosError, UserError
 
     if job.rules_only:
         return by_rules(failure, examine(failure))
@@ -78,6 +78,8 @@ def diagnosis_of(job: Job, failure: Failure) -> Diagnosis:
         return run_to_end(lambda: _asked(job, failure))
     except MmosError as error:
         return without_model(failure, error)
+    except OSError as error:  # such as a working folder that the command removed
+        return without_model(failure, UserError(f"{error.filename or 'The working folder'}: {(error.strerror or str(error)).lower()}."))
 
 
 async def _asked(job: Job, failure: Failure) -> Diagnosis:
