@@ -8,7 +8,7 @@ import re
 import pytest
 
 from mmos.calls.patience import Misread, Patience
-from mmos.calls.patterns import LONGEST, UnknownPattern, fits, search
+from mmos.calls.patterns import LONGEST, UnknownPattern, fits, literal, search
 
 PARTS = [
     "a",
@@ -84,3 +84,9 @@ def test_a_pattern_that_is_not_known_here_forbids_nothing(pattern: str) -> None:
 def test_the_end_is_the_end_of_the_text() -> None:
     assert not search("^a$", "a\n")
     assert search("(?i)^ÄB[c-e]$", "äbD")
+
+
+def test_no_warning_of_python_reaches_the_user(recwarn: pytest.WarningsRecorder) -> None:
+    assert search("[[a]", "[")
+    assert literal("[[:a]b]+x") == "b"
+    assert not recwarn.list

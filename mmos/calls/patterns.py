@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from re import _parser  # type: ignore[attr-defined]
@@ -61,7 +62,7 @@ def parse(pattern: str) -> Ends:
     if len(pattern) > LONGEST:
         raise UnknownPattern("it is too long")
     try:
-        tree = _parser.parse(pattern)
+        tree = _tree(pattern)
         return _sequence(tree, folds=_folds(tree.state.flags & ~re.UNICODE))
     except (re.error, OverflowError, RecursionError) as error:
         raise UnknownPattern(str(error)) from None
@@ -70,12 +71,18 @@ def parse(pattern: str) -> Ends:
 def literal(pattern: str) -> str:
     """The longest run of plain characters that every match has. Empty: there is none. It finds at once where a match is possible."""
     runs = [""]
-    for kind, argument in _parser.parse(pattern):
+    for kind, argument in _tree(pattern):
         if str(kind) == "LITERAL" and argument < 128:
             runs[-1] += chr(argument)
         else:
             runs.append("")
     return max(runs, key=len)
+
+
+def _tree(pattern: str) -> Any:
+    with warnings.catch_warnings():  # a model wrote the pattern: no warning about it helps the user
+        warnings.simplefilter("ignore")
+        return _parser.parse(pattern)
 
 
 def _folds(flags: int) -> bool:
