@@ -380,3 +380,20 @@ def test_the_first_error_of_a_compiler_comes_first_in_a_long_log() -> None:
 )
 def test_errors_of_compilers_without_the_word(line: str, category: str | None) -> None:
     assert judged(f"{line}\nmake: *** [build] Error 1").category == category
+
+
+@pytest.mark.parametrize(
+    ("log", "category"),
+    [
+        ("Failed to pull image reg/app:1.2: rpc error: code = NotFound desc = manifest unknown\nError: ImagePullBackOff", None),
+        ("SyntaxError: Unexpected token < in JSON at position 0", None),
+        ("E       AssertionError: expected 'model not found' in 'ok'\nFAILED t.py::test_get - AssertionError", "TEST_FAILED"),
+        ("--- FAIL: TestKey (0.01s)\n    auth_test.go:20: status = 200, want 401 Unauthorized\nFAIL", "TEST_FAILED"),
+        (
+            "E   ConnectionRefusedError: [Errno 111] Connection refused\nFAILED t.py::test_get - ConnectionRefusedError",
+            "SERVER_NOT_RUNNING",
+        ),
+    ],
+)
+def test_what_only_looks_like_a_failure_of_a_host(log: str, category: str | None) -> None:
+    assert judged(log).category == category

@@ -81,7 +81,7 @@ COMMANDS = (
         ),
         confidence=_SURE,
     ),
-    Sign("SYNTAX_ERROR", (r"^[^\w\n]*(e {2,})?(syntaxerror|indentationerror|taberror): ", r"syntax error near unexpected token", r"error: syntax error"), confidence=_SURE),
+    Sign("SYNTAX_ERROR", (r"^[^\w\n]*(e {2,})?(syntaxerror|indentationerror|taberror): (?![^\n]*\bjson\b)", r"syntax error near unexpected token", r"error: syntax error"), confidence=_SURE),
     Sign(
         "COMPILE_ERROR",
         (

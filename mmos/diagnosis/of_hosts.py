@@ -196,7 +196,7 @@ NAMES = (
             rf"\bmodel:? (?P<bare_model>[\w.-]+[:/][\w./:@-]{{1,120}}) {_NOT} (found|exist|available|installed|pulled|downloaded)",
             r"\bmodel[ _]?(is |was )?not[ _]?(found|exist)",
             r"does not have the model (?P<absent_model>[\w./:@-]{0,119}\w)",
-            r"try pulling it|pull model manifest[^\n]{0,80}(does not exist|not found|unknown)|manifest unknown",
+            r"try pulling it|pull model manifest[^\n]{0,80}(does not exist|not found|unknown)|pulling manifest\b[^\n]{0,80}manifest unknown",
             r"(unknown|no such) model\b( '?(?P<unknown_model>[\w./:@-]{1,120})'?)?",
             r"no models? (is |are )?(currently )?loaded",
             r"not a valid model (id|identifier|name)|invalid model (identifier|id)\b",

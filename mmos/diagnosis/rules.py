@@ -64,6 +64,10 @@ _MESSENGER = re.compile(
 """A line that says that something failed, and not what."""
 _LEAD = re.compile(r"^(\S*\d\d:\d\d:\d\d\S*\s+|##\[error\]\s*|\[?(error|fatal)\]?:?\s+|e\s{2,}|error\s*[-:]\s*)+", re.IGNORECASE)
 _LONGEST = 300
+_EXPECTED = re.compile(
+    r"(?i)\bassert(ion)?(error)?\b|\b(want|expected)\b[^\n]{0,100}\b(got|received|in)\b|\b(got|status)\b[^\n]{0,100}\bwant\b"
+)
+"""What a test says of what it expected."""
 _ASSERTED = re.compile(r"\W{0,4}E {2,9}(?![+ ])\S|\s+\w+_test\.go:\d+: \S")
 """What pytest and Go write of a failed test, unlike its name: why it failed."""
 
@@ -82,7 +86,7 @@ def judge(selection: Selection, log: Sequence[Line]) -> Verdict:
     found = _found_near(log, selection.best) or _found_in_server_log(log) if long else recognized(log)
     if found is None:
         return _guess(selection.best)
-    found = _at_its_source(found, log, selection.best)
+    found = _at_its_source(_of_a_test(found, log), log, selection.best)
     names = _names(found)
     evidence = tuple({line.number: line for line in (*(selection.best if long else ()), *found.lines)}.values())
     evidence = tuple(sorted(evidence, key=lambda line: line not in found.lines))[:MOST_EVIDENCE]
@@ -101,6 +105,13 @@ def _ended_well(last: Sequence[str]) -> bool:
         if mark(text).kind in _FAILING:
             return False
     return False
+
+
+def _of_a_test(found: Finding, log: Sequence[Line]) -> Finding:
+    """The failed test, if what was found is only what the test expected: no host said it."""
+    if knowledge.FAILURES[found.category].family != "hosts" or not _EXPECTED.search(found.lines[0].text):
+        return found
+    return next((test for sign in COMMANDS if sign.category == "TEST_FAILED" and (test := Text(log).find(sign))), found)
 
 
 def _at_its_source(found: Finding, log: Sequence[Line], likely: Sequence[Line]) -> Finding:
