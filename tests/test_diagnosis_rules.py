@@ -359,6 +359,7 @@ def test_a_failed_test_is_explained_by_what_was_wrong_in_it() -> None:
         judged("=== RUN   TestAdd\n    add_test.go:9: got 3, want 4\n--- FAIL: TestAdd (0.00s)").cause
         == "A test failed: add_test.go:9: got 3, want 4"
     )
+    assert judged("1) User is valid\n   Failure/Error: expect(user).to be_valid\n2 examples, 1 failure").category == "TEST_FAILED"
     assert judged("t.py::test_a FAILED [ 50%]\nmake: *** [test] Error 1").category == "TEST_FAILED"
 
 

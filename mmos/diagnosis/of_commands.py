@@ -103,7 +103,7 @@ COMMANDS = (
             r"^[\w/.-]{1,200}\.py::[^\n]{1,200} (failed|error)( +\[ *\d+%\])?$",
             r"^[^\w\n]{0,4}fail(ed)?:? +[\w/.-]+\.(test|spec)\.\w+",
             r"^=+ [^\n]*\d+ failed",
-            r"tests run: \d+, failures: [1-9]",
+            r"tests run: \d+, failures: [1-9]|^ *failure/error: |^\d+ examples?, [1-9]\d* failures?\b",
             r"^[^\w\n]{0,4}e? *assertionerror\b",
         ),
         confidence=_SURE,

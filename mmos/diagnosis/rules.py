@@ -68,8 +68,8 @@ _EXPECTED = re.compile(
     r"(?i)\bassert(ion)?(error)?\b|\b(want|expected)\b[^\n]{0,100}\b(got|received|in)\b|\b(got|status)\b[^\n]{0,100}\bwant\b"
 )
 """What a test says of what it expected."""
-_ASSERTED = re.compile(r"\W{0,4}E {2,9}(?![+ ])\S|\s+\w+_test\.go:\d+: \S")
-"""What pytest and Go write of a failed test, unlike its name: why it failed."""
+_ASSERTED = re.compile(r"\W{0,4}E {2,9}(?![+ ])\S|\s+\w+_test\.go:\d+: \S|\s*Failure/Error: \S")
+"""What pytest, Go and RSpec write of a failed test, unlike its name: why it failed."""
 
 
 def recognized(lines: Sequence[Line], focus: Line | None = None) -> Finding | None:
