@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,28 @@ async def test_a_retry_needs_the_approval_that_its_tool_needs() -> None:
         answer = await on.app.run("Erase it.", watch=Watch(answerer=answerer))
         assert answer.text == "Not erased."
         assert ("other.txt" in asked[-1], gist(answer)[0][-1]) == (True, False)
+
+
+# ---------------------------------------------------------------- an adviser that writes nonsense
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("request_user_input", {"question": "Where?", "options": 5}),
+        ("suggest_retry_with_changes", {"timeout": "soon", "reason": "Why not."}),
+        ("suggest_retry_with_changes", {"model": ["a"], "reason": "Why not."}),
+        ("suggest_retry_with_changes", {"temperature": "hot", "reason": "Why not."}),
+        ("suggest_rollback", {"to": 9, "reason": "Why not."}),
+        ("suggest_phase_change", {"phase": "work", "reason": "Why not."}),
+    ],
+)
+async def test_a_suggestion_that_is_only_written_is_checked_as_a_call_is(name: str, arguments: Mapping[str, Any]) -> None:
+    text = json.dumps({"suggestion": name, "arguments": arguments})
+    roles: dict[str, Sequence[Turn]] = {"arbiter": [*EMPTY, "unused"], "reasoning": [suggest("suggest_rollback", to=9), text]}
+    async with stage(roles, orchestration={"recovery": {"ask_before": []}}) as on:
+        answer = await on.app.run("Go.")
+        assert (answer.status, answer.reason and answer.reason.code, gist(answer)) == ("failed", "no_answer", [])
 
 
 # ---------------------------------------------------------------- when it does not step in

@@ -84,7 +84,7 @@ class Cure:
             answer = await self.room.ask(place, question, call=case.begun.recovery)
         except FAULTS:
             return None
-        return read(answer.text, adviser)
+        return read(case, templates, answer.text, adviser)
 
     def take(self, attempt: Attempt, suggestion: Suggestion) -> None:
         digest = digest_of(attempt.begun, suggestion.name, suggestion.arguments)
@@ -98,7 +98,7 @@ class Cure:
     async def permitted(self, attempt: Attempt) -> str:
         """Why the suggestion must not be carried out. Empty: it may be, or it has been."""
         suggested = attempt.suggested
-        if suggested is None or (suggested.by != "rules" and not is_whole(suggested.suggestion, suggested.arguments)):
+        if suggested is None or not is_whole(suggested.suggestion, suggested.arguments, suggested.by):
             return "it has not all that it needs"
         if suggested.suggestion not in self.terms.ask_before or attempt.begun.recovery in self.scope.exchange.extents:
             return ""

@@ -163,24 +163,36 @@ def _retry_problem(case: Case, templates: Templates, changes: Mapping[str, Any])
     return ""
 
 
-_NEEDS: Mapping[str, Mapping[str, type]] = {
-    RETRY: {}, PHASE: {"phase": str}, ASK_USER: {"question": str}, ROLLBACK: {"to": int}, APPROACH: {"approach": str},
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    RETRY: (), PHASE: ("phase",), ASK_USER: ("question",), ROLLBACK: ("to",), APPROACH: ("approach",),
+}  # fmt: skip
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "query": str, "context": str, "arguments": Mapping, "model": str, "temperature": (int, float), "timeout": (int, float),
+    "phase": str, "question": str, "options": list, "to": int, "approach": str,
 }  # fmt: skip
 
 
-def is_whole(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether a suggestion has what it needs. In the journal of a stranger it may not."""
-    needs = _NEEDS.get(name)
-    return needs is not None and all(isinstance(arguments.get(key), kind) for key, kind in needs.items())
+def is_whole(name: str, arguments: Mapping[str, Any], by: str = "reasoning") -> bool:
+    """Whether a suggestion has what it needs, each of its kind. In the journal of a stranger it may not."""
+    needs = _NEEDS.get(name, () if by == "rules" else None)
+    given = all(isinstance(arguments[key], kind) for key, kind in _KINDS.items() if key in arguments)
+    return needs is not None and given and all(key in arguments for key in needs)
 
 
-def read(text: str, adviser: str) -> Suggestion | None:
-    """The suggestion that an adviser's tool has taken. None: it suggested nothing."""
+def read(case: Case, templates: Templates, text: str, adviser: str) -> Suggestion | None:
+    """The suggestion in the answer of an adviser. None: it suggested nothing that can be carried out.
+
+    The answer may be a text that no tool has checked: after a fault, an adviser may answer without a call.
+    """
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    name, arguments = (found.get("suggestion"), found.get("arguments")) if isinstance(found, dict) else (None, None)
-    if not isinstance(name, str) or not isinstance(arguments, dict) or not is_whole(name, arguments):
+    name, given = (found.get("suggestion"), found.get("arguments")) if isinstance(found, dict) else (None, None)
+    tool = next((tool for tool in tools_of(case, templates) if tool.name == name), None)
+    if tool is None or not isinstance(given, dict):
         return None
-    return Suggestion(name, arguments, "reasoning", adviser)
+    fit = coerce(given, tool.spec.parameters, tool.spec.problems)
+    if fit.problems or problem(case, templates, tool.name, fit.arguments):
+        return None
+    return Suggestion(tool.name, fit.arguments, "reasoning", adviser)
