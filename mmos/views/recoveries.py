@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmos.messages import Message
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 
 RETRY = "suggest_retry_with_changes"
@@ -64,6 +65,13 @@ class Recoveries:
     def changes_of_call(self, call: str) -> Mapping[str, Any]:
         """What the newest retry of this call changes."""
         return _newest_changes(self.of_call(call)) if self.attempts else {}
+
+    def faults(self) -> Iterator[Message]:
+        """The texts of all failures, as results of the calls that failed. An adviser has read them, and its caller perhaps has not."""
+        for attempt in self:
+            begun, why = attempt.begun, attempt.judged.why if attempt.judged else ""
+            for text in filter(None, (begun.report or begun.detail, why)):
+                yield Message("tool", text, tool_name=begun.tool, call_id=begun.call)
 
     def refused(self, digest: str) -> bool:
         """Whether this has been tried, and did not help."""
