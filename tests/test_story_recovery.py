@@ -302,3 +302,24 @@ async def test_a_tool_that_keeps_failing_is_asked_about_so_often_and_no_more() -
         assert answer.text == "I give up."
         assert len(on.sent("reasoning")) == 2
         assert [helped for *_, helped in gist(answer)] == [False, False]
+
+
+async def test_effects_of_a_cure_that_did_not_help_stay_in_the_prompt() -> None:
+    written.clear()
+    roles = {
+        "arbiter": [*EMPTY, Call("write", {"path": "a"}), *EMPTY, "Written."],
+        "reasoning": [approach("Write it."), approach("Say so.")],
+    }
+    async with stage(roles, tools=[write]) as on:
+        answer = await on.app.run("Write a.")
+        assert (answer.text, [helped for *_, helped in gist(answer)], written) == ("Written.", [False, True], ["a"])
+        words = spoken(on, "arbiter")
+        assert words[-2:] == ["written", "Your last attempt failed. Try another way:\nSay so."]
+
+
+async def test_after_a_cure_that_did_not_help_nothing_of_it_is_in_the_prompt() -> None:
+    right = Call("read", {"path": "right.txt"})
+    roles = {"arbiter": [*EMPTY, right, *EMPTY, "Done."], "reasoning": [approach("Read it."), approach("Guess.")]}
+    async with stage(roles, tools=[read]) as on:
+        assert (await on.app.run("Go.")).text == "Done."
+        assert spoken(on, "arbiter") == ["Go.\n\nYour last attempt failed. Try another way:\nGuess."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mmos import phases
@@ -10,7 +10,7 @@ from mmos.answers import YES, verdict
 from mmos.config.phases import DONE
 from mmos.context import Question, UserQuestion
 from mmos.errors import HostError, LimitReached, MmosError, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolDenied, ToolError
-from mmos.events import PhaseChanged
+from mmos.events import CallFinished, PhaseChanged
 from mmos.messages import Message
 from mmos.participant.cast import Member, models_of
 from mmos.participant.loop import Participants
@@ -171,17 +171,31 @@ def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:
     lines = [f"{what[0].upper()}{what[1:]} failed: {begun.detail}", f"{suggested.adviser} suggests: {suggested.suggestion}({arguments})."]
     turn = suggested.arguments.get("to")
     if suggested.suggestion == ROLLBACK and isinstance(turn, int) and (done := effects_after(scope, box, turn)):
-        lines.append(f"These calls came after turn {turn} began. Going back does not undo them: {', '.join(done)}.")
+        lines.append(f"These calls came after turn {turn} began. Going back does not undo them: {', '.join(end.tool for end in done)}.")
     return "\n".join([*lines, "Should MMOS do that?"])
 
 
-def effects_after(scope: Scope, box: Toolbox, turn: int) -> list[str]:
-    """The calls with effects since a turn of the lane, also those of the participants that were asked since."""
-    messages = scope.exchange.messages[scope.exchange.marks.get(turn, 0) :]
-    calls = {call.id for message in messages for call in message.calls}
+def effects_after(scope: Scope, box: Toolbox, turn: int) -> list[CallFinished]:
+    """The calls with effects since a turn of the lane."""
+    lane = scope.exchange
+    return _effects(scope, box, _calls(lane.messages[lane.marks.get(turn, len(lane.messages)) :]))
+
+
+def effects_since(scope: Scope, box: Toolbox, recovery: str) -> list[CallFinished]:
+    """The calls with effects since a recovery changed what is in the prompts of the lane."""
+    lane = scope.exchange
+    return _effects(scope, box, _calls(lane.messages) - _calls(lane.extents[recovery].messages))
+
+
+def _calls(messages: Iterable[Message]) -> set[str]:
+    return {call.id for message in messages for call in message.calls}
+
+
+def _effects(scope: Scope, box: Toolbox, calls: Collection[str]) -> list[CallFinished]:
+    """Those of these calls that had effects, also the ones of participants that were asked by them."""
     below = tuple(f"{scope.lane}/{call}/" for call in calls)
     ends = [end for end in scope.view.finished_calls.values() if end.ok and (end.call in calls or end.lane.startswith(below))]
-    return [end.tool for end in ends if (tool := box.get(end.tool)) is None or tool.effects]
+    return [end for end in ends if (tool := box.get(end.tool)) is None or tool.effects]
 
 
 def note(attempts: Sequence[Attempt], error: MmosError) -> str:

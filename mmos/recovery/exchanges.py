@@ -14,7 +14,7 @@ from mmos.participant.cast import Member
 from mmos.participant.loop import OWN_LIMITS, Exchange, NextExchange
 from mmos.prompting.digest import digest
 from mmos.recovery.classes import class_of, code_of, is_curable, revived
-from mmos.recovery.cure import FAULTS, Cure, note
+from mmos.recovery.cure import FAULTS, Cure, effects_since, note
 from mmos.recovery.rules import RESTATE, SHORTEN, by_rules, long_results
 from mmos.recovery.suggestions import APPROACH, ASK_USER, PHASE, ROLLBACK, Case, Suggestion, digest_of
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, ResultsShortened, RolledBack
@@ -190,10 +190,11 @@ class OfExchange(Cure):
                 self._undo(attempt)
 
     def _undo(self, attempt: Attempt) -> None:
+        """Take a cure back. If calls with effects came of it, they stay in the prompt: who does not see them may make them again."""
         scope, name = self.scope, attempt.begun.recovery
         if attempt.suggested is not None and attempt.suggested.suggestion == PHASE:
             self.restore_phase(attempt)
-        if name in scope.exchange.extents and not attempt.begun.call:
+        if name in scope.exchange.extents and not attempt.begun.call and not effects_since(scope, self.room.box, name):
             scope.record(RolledBack(scope.lane, scope.role, scope.exchange.turns, "It did not help.", name, undone=True))
 
 

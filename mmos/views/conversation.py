@@ -61,6 +61,7 @@ class Extent(NamedTuple):
     open: tuple[ToolCall, ...]
     results: dict[str, Message]
     marks: dict[int, int]
+    useful: int
 
 
 @dataclass
@@ -119,9 +120,9 @@ class Lane:
         """Take a turn again, or be as before the recovery."""
         if event.undone:
             if (extent := self.extents.pop(event.recovery, None)) is not None:
-                self.messages, self.setbacks, self.reshaped, self.open, self.results, self.marks = extent
+                self.messages, self.setbacks, self.reshaped, self.open, self.results, self.marks, self.useful = extent
             return
-        now = Extent(list(self.messages), self.setbacks, self.reshaped, self.open, dict(self.results), self.marks)
+        now = Extent(list(self.messages), self.setbacks, self.reshaped, self.open, dict(self.results), self.marks, self.useful)
         self.extents[event.recovery] = now
         self.messages = self.messages[: max(1, self.marks.get(event.turn, len(self.messages)))]
         self.marks = {turn: place for turn, place in self.marks.items() if turn < event.turn}
