@@ -27,6 +27,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "file": File.from_json,
     "servers": tuple,
     "unserved": tuple,
+    "done": tuple,
 }
 
 

@@ -72,6 +72,8 @@ class RolledBack(Event):
     recovery: str = ""
     advice: str = ""
     """What its participant reads before it takes the turn again."""
+    done: tuple[str, ...] = ()
+    """The calls with effects that left its prompts. Their effects stay."""
     undone: bool = False
     """Whether the lane is again as it was before this recovery."""
 

@@ -145,9 +145,11 @@ async def test_a_lane_goes_back_to_an_earlier_turn_when_the_user_approves() -> N
         assert (answer.text, gist(answer)) == ("Done another way.", [("tool", "suggest_rollback", "reasoning", True)])
         assert written == ["a"]
         assert "Going back does not undo them: write." in asked[0]
-        assert spoken(on, "arbiter") == [
-            "Do it.\n\nYou were here before, and what you did next failed. Do not do it again. What is known of the reason:\nThis should help."
-        ]
+        (words,) = spoken(on, "arbiter")
+        assert words.startswith("Do it.\n\nYou were here before, and what you did next failed. Do not do it again.")
+        assert words.endswith(
+            'This should help.\n\nThese calls were made, and their effects stay. Do not make them again:\n- write {"path":"a"}'
+        )
         (back,) = await facts(on.app, answer.run, RolledBack)
         assert (back.lane, back.turn, back.undone) == ("arbiter", 1, False)
         assert len(await facts(on.app, answer.run, CallFinished)) == 4  # facts are never deleted
@@ -323,3 +325,13 @@ async def test_after_a_cure_that_did_not_help_nothing_of_it_is_in_the_prompt() -
     async with stage(roles, tools=[read]) as on:
         assert (await on.app.run("Go.")).text == "Done."
         assert spoken(on, "arbiter") == ["Go.\n\nYour last attempt failed. Try another way:\nGuess."]
+
+
+async def test_effects_beside_a_loop_are_named_when_the_turn_is_taken_again() -> None:
+    written.clear()
+    again = Call("read", {"path": "right.txt"})
+    roles = {"arbiter": [*[again] * 5, [again, Call("write", {"path": "a"})], "Written."], "reasoning": [approach("Answer.")]}
+    async with stage(roles, tools=[read, write], orchestration={"limits": {"repeats": 2}}) as on:
+        answer = await on.app.run("Go.")
+        assert (answer.text, gist(answer), written) == ("Written.", [("loop", "suggest_alternative_approach", "reasoning", True)], ["a"])
+        assert spoken(on, "arbiter")[-1].endswith('Do not make them again:\n- write {"path":"a"}')

@@ -17,7 +17,7 @@ from mmos.participant.loop import Participants
 from mmos.prompting.templates import Templates
 from mmos.recovery.classes import FailureClass
 from mmos.recovery.suggestions import ROLLBACK, Case, Suggestion, digest_of, is_whole, read, tools_of
-from mmos.recovery.telling import told
+from mmos.recovery.telling import call_line, told
 from mmos.recovery.words import question_id, words_of
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested, RolledBack
 from mmos.scope import Scope
@@ -26,6 +26,9 @@ from mmos.views.recoveries import Attempt
 
 ADVICE_TURNS = 3
 """Turns of an adviser: one to suggest, one to choose again, and one to say that it knows nothing."""
+
+MOST_DONE = 20
+"""Calls that a participant reads about when they have left its prompt."""
 
 FAULTS = (HostError, NoAnswer, SchemaUnmet, LimitReached, ToolError, NotFound)
 """Why an adviser may fail. The failure that it was asked about then stays as it is."""
@@ -124,8 +127,14 @@ class Cure:
         """Let the lane take a turn again, with the advice before it. It happens once, also when a crash or a pause follows."""
         scope, name = self.scope, attempt.begun.recovery
         if name not in scope.exchange.extents:
-            words = words_of(attempt, scope.view, self.terms.templates)
-            scope.record(RolledBack(scope.lane, scope.role, turn, why, name, words))
+            done = self._done_after(turn)
+            words = words_of(attempt, scope.view, self.terms.templates, done)
+            scope.record(RolledBack(scope.lane, scope.role, turn, why, name, words, done))
+
+    def _done_after(self, turn: int) -> tuple[str, ...]:
+        """The newest calls with effects since a turn, one line each. Who does not see them may make them again."""
+        started, ends = self.scope.view.started_calls, effects_after(self.scope, self.room.box, turn)
+        return tuple(call_line(end.tool, started[end.call].arguments if end.call in started else {}) for end in ends[-MOST_DONE:])
 
     def warn_of_model(self, attempt: Attempt, role: str, own: str) -> None:
         """Say that another model answers, as when no host serves the first one: the user may have spelt it wrong."""

@@ -24,7 +24,7 @@ SHOWN = 400
 def told(case: Case, member: Member, templates: Templates) -> str:
     """The message to the adviser."""
     begun, scope = case.begun, case.scope
-    call = _call(begun.tool, case.arguments) if begun.call else ""
+    call = call_line(begun.tool, case.arguments) if begun.call else ""
     what = f"the call {call} of {begun.role}" if call else f"{begun.role}: its exchange ends without an answer"
     return templates.fill(
         "recovery", task=scope.view.task, what=what, failure=begun.failure, code=begun.code, error=begun.detail,
@@ -44,7 +44,7 @@ def _deeds(messages: Sequence[Message]) -> Iterator[str]:
     results = {message.call_id: message.content for message in messages if message.role == "tool"}
     for message in messages:
         for call in message.calls:
-            yield f"called {_call(call.name, call.arguments)} → {_short(results.get(call.id, '(no result)'))}"
+            yield f"called {call_line(call.name, call.arguments)} → {_short(results.get(call.id, '(no result)'))}"
         if message.role == "assistant" and not message.calls:
             yield f"wrote {_short(message.content)!r}"
         if message.role == "user":
@@ -80,10 +80,10 @@ def _outcome(attempt: Attempt) -> str:
 
 
 def spelled(attempt: Attempt) -> str:
-    return _call(attempt.suggested.suggestion, attempt.suggested.arguments) if attempt.suggested else ""
+    return call_line(attempt.suggested.suggestion, attempt.suggested.arguments) if attempt.suggested else ""
 
 
-def _call(name: str, arguments: object) -> str:
+def call_line(name: str, arguments: object) -> str:
     return f"{name} {_short(orjson.dumps(arguments).decode())}"
 
 

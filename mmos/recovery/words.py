@@ -16,8 +16,13 @@ def question_id(attempt: Attempt) -> str:
     return f"{attempt.begun.lane}#{attempt.begun.recovery}"
 
 
-def words_of(attempt: Attempt, view: RunView, templates: Templates) -> str:
-    """What the participant reads. Empty: it reads nothing of it."""
+def words_of(attempt: Attempt, view: RunView, templates: Templates, done: Iterable[str] = ()) -> str:
+    """What the participant reads. Empty: it reads nothing of it. `done`: the calls with effects that it does not see any more."""
+    calls = "\n".join(f"- {call}" for call in done)
+    return "\n\n".join(filter(None, (_advice(attempt, view, templates), templates.fill("advice_done", calls=calls) if calls else "")))
+
+
+def _advice(attempt: Attempt, view: RunView, templates: Templates) -> str:
     if attempt.suggested is None:
         return ""
     name = attempt.suggested.suggestion

@@ -217,7 +217,7 @@ class Walk:
         attempt = self.state.view.recoveries.attempts.get(event.recovery)
         if attempt is None or event.undone:
             return None
-        return of_texts("message", event.advice, words_of(attempt, self.state.view, self.present.participants.templates))
+        return of_texts("message", event.advice, words_of(attempt, self.state.view, self.present.participants.templates, event.done))
 
     # ---------------------------------------------------------------- calls and the answer
 
