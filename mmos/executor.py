@@ -146,7 +146,8 @@ class Execution:
     async def prepare(self, go_on: Next) -> str:
         """Find the tool and fit the arguments: as they are, coerced to the schema, or clarified once. If another call runs, its result says so."""
         repairs = [repair for repair in self.scope.view.repairs if repair.call == self.call.id and repair.tool]
-        clear = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # clarified before a pause
+        newest = ToolCall(self.call.id, repairs[-1].tool, repairs[-1].arguments) if repairs else None  # clarified before a pause
+        clear = newest if newest != self.call else None  # a recovery may go back to the call as it was
         try:
             execution = self if clear else self._fit()
         except (UnknownTool, InvalidArguments) as error:

@@ -335,3 +335,22 @@ async def test_effects_beside_a_loop_are_named_when_the_turn_is_taken_again() ->
         answer = await on.app.run("Go.")
         assert (answer.text, gist(answer), written) == ("Written.", [("loop", "suggest_alternative_approach", "reasoning", True)], ["a"])
         assert spoken(on, "arbiter")[-1].endswith('Do not make them again:\n- write {"path":"a"}')
+
+
+async def test_a_change_that_did_not_help_is_no_part_of_the_next_retry() -> None:
+    paths: list[str] = []
+
+    @mmos.tool(after_crash="repeat", timeout=5)
+    def look(path: str, depth: int) -> str:
+        """Look."""
+        paths.append(path)
+        if len(paths) < 4:
+            raise ValueError("not now")
+        return "seen"
+
+    call = Call("look", {"path": "a", "depth": "1"})
+    retries = [suggest("suggest_retry_with_changes", arguments={"path": "b"}), suggest("suggest_retry_with_changes", timeout=9)]
+    async with stage({"arbiter": [call, call, "Done."], "reasoning": retries}, tools=[look]) as on:
+        answer = await on.app.run("Look.")
+        assert (paths, [helped for *_, helped in gist(answer)]) == (["a", "a", "b", "a"], [False, True])
+        assert on.heard("arbiter")[-1] == "seen"

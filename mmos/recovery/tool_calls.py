@@ -7,10 +7,10 @@ from typing import cast
 
 import orjson
 
-from mmos.calls.coerce import coerce
 from mmos.errors import ToolError
 from mmos.events import CallRepaired
 from mmos.executor import Execution, Next
+from mmos.messages import ToolCall
 from mmos.recovery.classes import class_of_code, is_curable, revived
 from mmos.recovery.cure import Cure
 from mmos.recovery.suggestions import ASK_USER, PHASE, ROLLBACK, Case
@@ -67,6 +67,17 @@ class OfCall(Cure):
     def _call(self) -> str:
         return self.execution.call.id
 
+    @property
+    def _repairs(self) -> list[CallRepaired]:
+        """What made another call of it, oldest first."""
+        return [repair for repair in self.scope.view.repairs if repair.call == self._call and repair.tool]
+
+    @property
+    def _made(self) -> ToolCall:
+        """The call as it failed before any recovery. The interpreter may have read another one in it."""
+        read = [repair for repair in self._repairs if repair.stage != "recovery"]
+        return ToolCall(self._call, read[-1].tool, read[-1].arguments) if read else self.execution.call
+
     def _open(self) -> Attempt | None:
         return next((attempt for attempt in self.scope.view.recoveries.of_call(self._call) if attempt.is_open), None)
 
@@ -103,14 +114,13 @@ class OfCall(Cure):
         return self.adviser([self.scope.role, *asked])
 
     def _case(self, attempt: Attempt) -> Case:
-        execution = self.execution
-        asks_model = bool(self.scope.view.lanes.get(self._call))
-        tool = execution.box.get(execution.call.name)
+        made, asks_model = self._made, bool(self.scope.view.lanes.get(self._call))
+        tool = self.execution.box.get(made.name)
         models = self.other_models(self.room.cast[self.scope.role]) if asks_model and self.scope.role in self.room.cast else ()
         turns = tuple(sorted(self.scope.exchange.marks))
         return Case(
             attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask, tool.spec if tool else None,
-            execution.call.arguments, asks_model or bool(tool and tool.timeout),
+            made.arguments, asks_model or bool(tool and tool.timeout),
         )  # fmt: skip
 
     async def _is_suggested(self, attempt: Attempt) -> bool:
@@ -131,13 +141,9 @@ class OfCall(Cure):
     async def _retry(self, attempt: Attempt) -> str:
         """The same call with other arguments, or with another model for whoever it asks."""
         assert attempt.suggested is not None
-        scope, call, case = self.scope, self.execution.call, self._case(attempt)
-        changes = attempt.suggested.arguments
-        arguments = case.changed_arguments(changes)
-        if case.call is not None:
-            arguments = coerce(arguments, case.call.parameters, case.call.problems).arguments
-        repaired = any(repair.call == call.id and repair.arguments == arguments for repair in scope.view.repairs)
-        if arguments != call.arguments and not repaired:
+        scope, call, case = self.scope, self._made, self._case(attempt)
+        arguments = case.changed_arguments(attempt.suggested.arguments)
+        if arguments != (self._repairs[-1].arguments if self._repairs else call.arguments):
             what = f"{attempt.suggested.adviser} suggests {call.name} {orjson.dumps(arguments).decode()[:200]}"
             scope.record(CallRepaired(call.id, scope.lane, "recovery", what, call.name, arguments))
         for asked in scope.view.lanes.get(call.id, ())[-1:]:
