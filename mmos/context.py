@@ -193,6 +193,8 @@ class Context:
     room: Room
     call: str
     """The id of the call that is running."""
+    version: int = 0
+    """Whether a recovery makes the call with other arguments. What was done with the ones before is not done with these."""
     _questions: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
     _under_way: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     halts: list[MmosError] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -213,8 +215,14 @@ class Context:
 
     @property
     def effect_id(self) -> str:
-        """The id of this call in all runs. It stays the same when the run is resumed. Pass it on where a service takes an idempotency key."""
-        return f"{self.scope.run}/{self.call}"
+        """The id of this call in all runs. It stays the same when the run is resumed. Pass it on where a service takes an idempotency key.
+
+        A call that is made again with other arguments has another id.
+        """
+        return self._of_version(f"{self.scope.run}/{self.call}")
+
+    def _of_version(self, name: str) -> str:
+        return f"{name}@{self.version}" if self.version else name
 
     def expanded(self, text: str) -> str:
         """The whole answer behind a reference (`artifact:…`) in `text`. Without a reference, the text itself."""
@@ -250,7 +258,7 @@ class Context:
         if isinstance(message, str):
             message = Message("user", clean(message))
         question = Question(
-            who, message, _valid(key or self._next_key(who)), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
+            who, message, self._of_version(_valid(key)) if key else self._next_key(who), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
             None if tools is None else tuple(tools), None if answer is None else Shape.of(answer), seconds,
         )  # fmt: skip
         return await self._result(self.room.ask(self.scope, question, call=self.call))
@@ -277,7 +285,8 @@ class Context:
             key: The name of the step in your function.
             function: A function without parameters, sync or async.
         """
-        step = self.scope.view.steps.get((self.call, _valid(key)))
+        key = self._of_version(_valid(key))
+        step = self.scope.view.steps.get((self.call, key))
         if step is None:
             if key in self._under_way:
                 raise ToolError(f"The step {key} is already under way.")

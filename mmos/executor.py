@@ -36,6 +36,7 @@ from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, render
+from mmos.views.recoveries import version_of
 from mmos.views.run import call_key
 
 LONGEST_RESULT = 50_000
@@ -237,7 +238,7 @@ class Execution:
 
     async def _run_tool(self) -> str:
         """Run the tool itself. If the run pauses or ends, the result of the tool does not count."""
-        context = Context(self.scope, self.room, self.call.id)
+        context = Context(self.scope, self.room, self.call.id, self._version)
         try:
             return render(await self.chosen.run(context, self.call.arguments))
         finally:
@@ -245,6 +246,13 @@ class Execution:
                 raise context.halts[0] from None
 
     # ---------------------------------------------------------------- parts of rungs
+
+    @property
+    def _version(self) -> int:
+        view = self.scope.view
+        if not view.recoveries.attempts:
+            return 0
+        return version_of((self.original or self.call).arguments, [repair for repair in view.repairs if repair.call == self.call.id])
 
     def _failure(self, error: str) -> ToolFailed:
         return ToolFailed(self._templates.fill("failed_tool", tool=self.call.name, error=error))

@@ -354,3 +354,27 @@ async def test_a_change_that_did_not_help_is_no_part_of_the_next_retry() -> None
         answer = await on.app.run("Look.")
         assert (paths, [helped for *_, helped in gist(answer)]) == (["a", "a", "b", "a"], [False, True])
         assert on.heard("arbiter")[-1] == "seen"
+
+
+async def test_a_step_of_a_call_is_done_again_only_with_other_arguments() -> None:
+    fetched: list[str] = []
+
+    @mmos.tool(timeout=5)
+    async def fetch(context: mmos.Context, page: str) -> str:
+        """Fetch a page."""
+        await context.step("get", lambda: fetched.append(page))
+        told = await context.ask("coding", f"Read {page}.", key="reader")
+        if len(ids) < 3:
+            ids.append(context.effect_id)
+            raise ValueError("not now")
+        ids.append(context.effect_id)
+        return told.text
+
+    ids: list[str] = []
+    calls = [Call("fetch", {"page": "a"}), Call("fetch", {"page": "b"})]
+    retries = [suggest("suggest_retry_with_changes", timeout=9), suggest("suggest_retry_with_changes", arguments={"page": "c"})]
+    roles = {"arbiter": [*calls, "Done."], "coding": ["A.", "B.", "C."], "reasoning": retries}
+    async with stage(roles, tools=[fetch]) as on:
+        assert (await on.app.run("Fetch it.")).text == "Done."
+        assert (fetched, on.heard("arbiter")[-1].splitlines()[-1]) == (["a", "b", "c"], "C.")
+        assert (ids[1] == ids[2], ids[3] == f"{ids[2]}@1") == (True, True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmos.events import CallRepaired
 from mmos.messages import Message
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 
@@ -113,3 +114,14 @@ def _newest_changes(attempts: list[Attempt]) -> Mapping[str, Any]:
 def is_advice(lane: str) -> bool:
     """Whether a lane belongs to a recovery. A failure there is not recovered."""
     return f"/{MARK}" in lane
+
+
+def version_of(arguments: Mapping[str, Any], repairs: Iterable[CallRepaired]) -> int:
+    """Which of its arguments a call has after its repairs. 0: those that it had before a recovery gave it other ones."""
+    forms, newest = [arguments], 0
+    for repair in repairs:
+        if repair.tool:
+            forms = forms if repair.stage == "recovery" else []
+            forms += [] if repair.arguments in forms else [repair.arguments]
+            newest = forms.index(repair.arguments)
+    return newest
