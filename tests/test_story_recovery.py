@@ -378,3 +378,21 @@ async def test_a_step_of_a_call_is_done_again_only_with_other_arguments() -> Non
         assert (await on.app.run("Fetch it.")).text == "Done."
         assert (fetched, on.heard("arbiter")[-1].splitlines()[-1]) == (["a", "b", "c"], "C.")
         assert (ids[1] == ids[2], ids[3] == f"{ids[2]}@1") == (True, True)
+
+
+async def test_calls_beside_each_other_do_not_judge_the_recovery_of_another() -> None:
+    made: list[str] = []
+
+    @mmos.tool(after_crash="repeat", timeout=0.02)
+    async def wait(place: str) -> str:
+        """Wait."""
+        made.append(place)
+        await (asyncio.sleep(0.05) if made.count("a") > 1 else asyncio.Event().wait())
+        return "waited"
+
+    a, b, c = (Call("wait", {"place": place}) for place in "abc")
+    roles = {"arbiter": [b, [a, c], "Done."], "reasoning": [suggest("suggest_retry_with_changes", timeout=9)]}
+    async with stage(roles, tools=[wait]) as on:
+        answer = await on.app.run("Wait.")
+        assert gist(answer) == [("tool", "suggest_retry_with_changes", "reasoning", True)]
+        assert spoken(on, "arbiter")[-2:] == ["waited", "Error: wait did not finish within 0.02 s and was stopped."]

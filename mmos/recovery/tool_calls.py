@@ -97,7 +97,8 @@ class OfCall(Cure):
             return None
         earlier = [one for one in scope.view.recoveries if (one.begun.lane, one.begun.tool) == (scope.lane, tool)]
         for attempt in earlier:
-            if attempt.is_open and attempt.begun.failure == failure:
+            is_over = attempt.begun.call in scope.view.finished_calls  # another call of this turn may be at work on its own recovery
+            if attempt.is_open and is_over and attempt.begun.failure == failure:
                 self.judge(attempt, False, error.message)
         if not self.may_try(failure, earlier) or not self._adviser():
             return None
