@@ -163,6 +163,28 @@ async def test_a_limit_that_is_reached_within_a_recovery_leaves_the_first_error(
         assert len(on.sent("reasoning")) == 1
 
 
+@pytest.mark.parametrize("by", ["rules", "reasoning"])
+async def test_a_cure_that_fails_in_another_way_leaves_the_first_error(by: str) -> None:
+    roles = {
+        "arbiter": EMPTY,
+        "spare": Model.scripted("spare", [Fail("broken")], repeat=True),
+        "reasoning": [suggest("suggest_retry_with_changes", model="spare")] if by == "reasoning" else [],
+    }
+    config = {"arbiter": {"model": ["arbiter", "spare"] if by == "rules" else "arbiter"}}
+    async with stage(roles, orchestration=config) as on:
+        answer = await on.app.run("Go.")
+        assert (answer.status, answer.exit_code, answer.reason and answer.reason.code) == ("failed", 1, "no_answer")
+        assert [helped for *_, helped in gist(answer)] == [False]
+        assert any("Recovery from no_answer tried" in warning for warning in answer.document()["warnings"])
+
+
+async def test_a_limit_that_a_cure_reaches_leaves_the_first_error() -> None:
+    roles = {"arbiter": EMPTY * 2, "reasoning": [approach("Again.")]}
+    async with stage(roles, orchestration={"limits": {"turns": 4}}) as on:
+        answer = await on.app.run("Go.")
+        assert (answer.exit_code, answer.reason and answer.reason.code, len(gist(answer))) == (1, "no_answer", 1)
+
+
 async def test_a_run_in_recovery_ends_in_time() -> None:
     from mmos.rehearsal import Stall
 

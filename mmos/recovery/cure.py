@@ -9,7 +9,7 @@ from mmos import phases
 from mmos.answers import YES, verdict
 from mmos.config.phases import DONE
 from mmos.context import Question, UserQuestion
-from mmos.errors import HostError, LimitReached, MmosError, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolDenied, ToolError
+from mmos.errors import HostError, LimitReached, NoAnswer, NotFound, QuestionUnanswered, SchemaUnmet, ToolDenied, ToolError
 from mmos.events import CallFinished, PhaseChanged
 from mmos.messages import Message
 from mmos.participant.cast import Member, models_of
@@ -207,11 +207,11 @@ def _effects(scope: Scope, box: Toolbox, calls: Collection[str]) -> list[CallFin
     return [end for end in ends if (tool := box.get(end.tool)) is None or tool.effects]
 
 
-def note(attempts: Sequence[Attempt], error: MmosError) -> str:
+def note(attempts: Sequence[Attempt], code: str) -> str:
     """A sentence on what was tried in vain. Empty: nothing was."""
     names = [
         attempt.suggested.suggestion
         for attempt in attempts
         if attempt.suggested is not None and not (attempt.judged and attempt.judged.helped)
     ]
-    return f"Recovery from {error.code} tried {', '.join(names)}. That did not help." if names else ""
+    return f"Recovery from {code} tried {', '.join(names)}. That did not help." if names else ""

@@ -32,8 +32,9 @@ class OfExchange(Cure):
     go_on: NextExchange
 
     async def run(self) -> Answer:
-        """The answer, perhaps of a later try. If nothing helps, the first error of the newest failure."""
+        """The answer, perhaps of a later try. If nothing helps, the error that the exchange would have had anyway."""
         error = self._unfinished()
+        first = None if error is None else self._first()
         while True:
             if error is None:
                 try:
@@ -44,11 +45,13 @@ class OfExchange(Cure):
                     self._judge_all(helped=True)
                     return answer
                 self._judge_all(helped=False, why=error.message)
+            first = first or error
             attempt = self._open() or self._begin(error)
             if attempt is None:
-                if text := note(self.scope.view.recoveries.of_exchange(self.scope.lane), error):
+                final = error if error.by_user else first
+                if text := note(self.scope.view.recoveries.of_exchange(self.scope.lane), code_of(final)):
                     self.scope.warn(f"{self.scope.role}: {text}")
-                raise error
+                raise final
             if await self._carry_out(attempt):
                 error = None
 
@@ -71,7 +74,11 @@ class OfExchange(Cure):
     def _unfinished(self) -> MmosError | None:
         """The error that a recovery was about when a crash or a pause cut it off."""
         attempt = self._open()
-        return None if attempt is None else revived(attempt.begun.code, attempt.begun.detail, attempt.begun.next_step)
+        return None if attempt is None else _error_of(attempt)
+
+    def _first(self) -> MmosError | None:
+        """The error with which the exchange would have ended, when a crash or a pause came after it."""
+        return next((_error_of(attempt) for attempt in self.scope.view.recoveries.of_exchange(self.scope.lane)), None)
 
     def _begin(self, error: MmosError) -> Attempt | None:
         """A new recovery. None: there is nothing left to try."""
@@ -196,6 +203,10 @@ class OfExchange(Cure):
             self.restore_phase(attempt)
         if name in scope.exchange.extents and not attempt.begun.call and not effects_since(scope, self.room.box, name):
             scope.record(RolledBack(scope.lane, scope.role, scope.exchange.turns, "It did not help.", name, undone=True))
+
+
+def _error_of(attempt: Attempt) -> MmosError:
+    return revived(attempt.begun.code, attempt.begun.detail, attempt.begun.next_step)
 
 
 Effect = Callable[[OfExchange, Attempt, Mapping[str, Any]], Awaitable[str]]
