@@ -34,11 +34,18 @@ STORIES: Mapping[str, Mapping[str, Sequence[Turn]]] = {
     "restated": {"arbiter": ["Four.", '{"total": 4}', '{"total": 4}'], "reasoning": ['{"sum": 4}']},
     "undone": {"arbiter": [*EMPTY, *EMPTY, "Done."], "reasoning": [approach("Worse."), approach("Better.")]},
     "phase": {"arbiter": [*EMPTY, "Done."], "reasoning": [suggest("suggest_phase_change", phase="work")]},
+    "phase after phase": {
+        "arbiter": [*EMPTY, Call("change_phase", {"phase": "review", "reason": "Ready."}), "Done."],
+        "reasoning": [suggest("suggest_phase_change", phase="work")],
+    },
     "model": {"arbiter": EMPTY, "reasoning": [], "spare": ["Done."]},
 }
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "model": {"arbiter": {"model": ["arbiter", "spare"]}},
     "phase": {"phases": {"initial": "plan", "plan": {"next": ["work"]}, "work": {"next": ["done"]}}},
+    "phase after phase": {
+        "phases": {"initial": "plan", "plan": {"next": ["work"]}, "work": {"next": ["review"]}, "review": {"next": ["done"]}}
+    },
     "rollback of an exchange": {"recovery": {"ask_before": []}},
 }
 

@@ -118,6 +118,8 @@ class OfExchange(Cure):
 
     async def _carry_out(self, attempt: Attempt) -> bool:
         """Whether the exchange can go on. Each part is done once, also when a crash or a pause comes between."""
+        if attempt.begun.recovery in self.scope.exchange.extents:
+            return True  # carried out before a crash or a pause, and the run may be further by now
         if attempt.suggested is None:
             suggestion = await self._suggestion(attempt)
             if suggestion is None:
