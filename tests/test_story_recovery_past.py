@@ -29,7 +29,7 @@ async def test_each_step_is_shown(tmp_path: Path) -> None:
     shown = "\n".join(line[8:].strip() for line in lines(entries))
     for line in (
         "recovery of arbiter: empty (no_answer): arbiter (arbiter) gave no answer that could be read",
-        "arbiter failed: reasoning suggests suggest_alternative_approach (approach='Worse.'",
+        "reasoning suggests suggest_alternative_approach for arbiter (approach='Worse.'",
         "arbiter takes turn 1: Your last attempt failed.",
         "the recovery failed: that did not help: arbiter (arbiter) gave no answer",
         "arbiter is as before the recovery",
@@ -53,7 +53,7 @@ def test_the_rarer_steps_are_shown() -> None:
     assert [line[8:].strip() for line in shown] == [
         "arbiter gets 1 long result as a digest",
         'the answer in another form: {"sum": 4}',
-        "arbiter failed: a rule suggests other_model (model='spare')",
+        "a rule suggests other_model for arbiter (model='spare')",
     ]
     assert note(RecoveryJudged("recovery-1", "arbiter", True)) == ""
 

@@ -55,7 +55,7 @@ def note(event: events.Event) -> str:
         case events.HistoryShortened():
             return history_warning(event)
         case RecoverySuggested(suggestion=suggestion, arguments=arguments):
-            return f"{event.role} failed: {event.adviser or 'a rule'} suggests {suggestion} ({what_of(arguments)})"
+            return f"{event.adviser or 'a rule'} suggests {suggestion} for {event.role} ({what_of(arguments)})"
         case RecoveryJudged(helped=False, why=why):
             return f"that did not help{f': {why}' if why else ''}"
     return ""
