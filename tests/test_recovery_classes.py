@@ -95,9 +95,3 @@ def test_what_is_decided_is_not_cured() -> None:
 def test_an_error_comes_back_from_its_code(error: mmos.MmosError) -> None:
     again = revived(code_of(error), error.message, error.next_step)
     assert (type(again), code_of(again), str(again)) == (type(error), code_of(error), str(error))
-
-
-def test_the_error_of_a_tool_comes_back_with_its_report() -> None:
-    again = revived("no_host", "gone", report='{"success": false}')
-    assert isinstance(again, ToolError)
-    assert (again.code, again.report) == ("no_host", '{"success": false}')

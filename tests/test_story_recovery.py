@@ -125,6 +125,7 @@ async def test_a_run_waits_for_the_user_and_goes_on_once(tmp_path: Path) -> None
         assert (answer.text, gist(answer)) == ("In the cellar.", [("tool", "request_user_input", "reasoning", True)])
         assert len(on.sent("reasoning")) == 1
         assert len(await facts(on.app, answer.run, RecoverySuggested)) == 1
+        assert on.heard("arbiter")[-1].startswith("Error: read failed: ValueError: there is no wrong.txt\n")  # as without the pause
 
 
 async def test_a_lane_goes_back_to_an_earlier_turn_when_the_user_approves() -> None:

@@ -76,14 +76,14 @@ def is_curable(error: MmosError) -> bool:
     return isinstance(error, HostError | NoAnswer | SchemaUnmet)
 
 
-def revived(code: str, detail: str, next_step: str = "", report: str = "") -> MmosError:
+def revived(code: str, detail: str, next_step: str = "") -> MmosError:
     """The error with this code, when a run goes on after it."""
     if code in CURABLE_LIMITS:
         return LimitReached(detail, limit=code, next_step=next_step)
     known: list[type[MmosError]] = [*_kinds(HostError), NoAnswer, SchemaUnmet]
     kinds = {kind.code: kind for kind in known}
-    if report or code not in kinds:
-        return ToolError(detail, report=report, code=code, next_step=next_step)
+    if code not in kinds:
+        return ToolError(detail, code=code, next_step=next_step)
     return kinds[code](detail, next_step=next_step)
 
 

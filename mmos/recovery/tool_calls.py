@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import orjson
 
@@ -11,7 +10,7 @@ from mmos.errors import ToolError
 from mmos.events import CallRepaired
 from mmos.executor import Execution, Next
 from mmos.messages import ToolCall
-from mmos.recovery.classes import class_of_code, is_curable, revived
+from mmos.recovery.classes import class_of_code, is_curable
 from mmos.recovery.cure import Cure
 from mmos.recovery.suggestions import ASK_USER, PHASE, ROLLBACK, Case
 from mmos.recovery.words import advised
@@ -86,7 +85,7 @@ class OfCall(Cure):
         if attempt is None:
             return None
         begun = attempt.begun
-        return cast(ToolError, revived(begun.code, begun.detail, begun.next_step, begun.report or begun.detail))
+        return ToolError(begun.detail, report=begun.report, code=begun.code, next_step=begun.next_step)
 
     def _begin(self, error: ToolError) -> Attempt | None:
         """A new recovery. None: it is not time for one, or nobody can be asked."""
