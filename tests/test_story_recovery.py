@@ -35,9 +35,23 @@ async def test_a_call_is_made_again_with_other_arguments() -> None:
         assert "tool (tool_failed)" in told
         assert 'turn 1: called read {"path":"wrong.txt"} → Error: read failed' in told
         assert [tool["function"]["name"] for tool in on.sent("reasoning")[0]["tools"]] == [
-            "suggest_retry_with_changes", "suggest_rollback", "suggest_alternative_approach",
+            "suggest_retry_with_changes", "suggest_alternative_approach",
         ]  # fmt: skip
         assert answer.document()["warnings"] == []
+
+
+async def test_a_call_gets_no_time_without_an_end() -> None:
+    @mmos.tool(after_crash="repeat", timeout=0.02)
+    async def wait() -> str:
+        """Wait."""
+        await asyncio.Event().wait()
+        return "never"
+
+    endless = suggest("suggest_retry_with_changes", timeout=1e9)
+    roles = {"arbiter": [Call("wait"), Call("wait"), "Done."], "reasoning": [endless, approach("Do not wait.")]}
+    async with stage(roles, tools=[wait]) as on:
+        answer = await on.app.run("Wait.")
+        assert gist(answer) == [("tool", "suggest_alternative_approach", "reasoning", True)]
 
 
 async def test_a_call_gets_more_time() -> None:
@@ -234,7 +248,7 @@ async def test_a_loop_ends_with_advice_in_place_of_the_run() -> None:
 )
 async def test_a_suggestion_that_makes_no_sense_is_explained_and_another_one_taken(wrong: Call, why: str) -> None:
     roles = {"arbiter": [*EMPTY, "Four."], "reasoning": [wrong, approach("Count.")]}
-    async with stage(roles) as on:
+    async with stage(roles, orchestration={"recovery": {"ask_before": []}}) as on:
         answer = await on.app.run("What is 2 + 2?")
         assert why in on.heard("reasoning")[1]
         assert (answer.text, gist(answer)) == ("Four.", [("empty", "suggest_alternative_approach", "reasoning", True)])

@@ -29,19 +29,28 @@ async def no(_question: QuestionAsked) -> str:
 # ---------------------------------------------------------------- permission
 
 
-@pytest.mark.parametrize(("options", "answerer", "why"), [(None, no, "the user refused it"), (None, None, "the user could not be asked")])
-async def test_what_needs_the_user_is_not_done_without_the_user(options: RunOptions | None, answerer: Any, why: str) -> None:
+async def test_what_the_user_refuses_is_not_done() -> None:
     wrong = Call("read", {"path": "wrong.txt"})
     roles = {
         "arbiter": [wrong, wrong, "I give up."],
         "reasoning": Model.scripted("reasoning", [suggest("suggest_rollback", to=1), "No idea."]),
     }
     async with stage(roles, tools=[read]) as on:
-        answer = await on.app.run("Read it.", options=options, watch=Watch(answerer=answerer) if answerer else None)
+        answer = await on.app.run("Read it.", watch=Watch(answerer=no))
         assert answer.text == "I give up."
-        assert next((one.helped, one.why) for one in await facts(on.app, answer.run, RecoveryJudged)) == (False, why)
+        assert next((one.helped, one.why) for one in await facts(on.app, answer.run, RecoveryJudged)) == (False, "the user refused it")
         assert await facts(on.app, answer.run, RolledBack) == []
         assert on.heard("arbiter")[-1] == "Error: read failed: ValueError: there is no wrong.txt"
+
+
+async def test_what_needs_the_user_is_not_offered_without_the_user() -> None:
+    roles = {"arbiter": EMPTY, "reasoning": Model.scripted("reasoning", [suggest("suggest_rollback", to=1)], repeat=True)}
+    async with stage(roles) as on:
+        answer = await on.app.run("Go.", options=RunOptions(on_question="default"))
+        assert (answer.status, gist(answer)) == ("failed", [])
+        offered = {tool["function"]["name"] for tool in on.sent("reasoning")[0]["tools"]}
+        assert offered == {"suggest_retry_with_changes", "suggest_alternative_approach"}
+        assert "go back" not in on.heard("reasoning")[0]
 
 
 async def test_a_retry_needs_the_approval_that_its_tool_needs() -> None:

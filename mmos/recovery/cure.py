@@ -81,8 +81,10 @@ class Cure:
         scope, templates = self.scope, self.terms.templates
         depth = min(scope.depth, scope.limits.depth - 1)
         place = scope.bind(depth=depth, limits=replace(scope.limits, turns=ADVICE_TURNS))
-        message = Message("user", told(case, member, templates))
-        question = Question(adviser, message, "advice", named=True, memory="none", tools=tools_of(case, templates), must_call=True)
+        message, tools = Message("user", told(case, member, templates)), tools_of(case, templates)
+        if not tools:
+            return None
+        question = Question(adviser, message, "advice", named=True, memory="none", tools=tools, must_call=True)
         try:
             answer = await self.room.ask(place, question, call=case.begun.recovery)
         except FAULTS:
@@ -169,6 +171,11 @@ class Cure:
     @property
     def can_ask(self) -> bool:
         return self.room.desk.reachable
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Suggestions that need an approval that nobody can give."""
+        return frozenset() if self.can_ask else self.terms.ask_before
 
 
 def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:

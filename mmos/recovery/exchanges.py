@@ -112,7 +112,7 @@ class OfExchange(Cure):
 
     def _case(self, attempt: Attempt) -> Case:
         models, turns = self.other_models(self.member), tuple(sorted(self.scope.exchange.marks))
-        return Case(attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask)
+        return Case(attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask, barred=self.barred)
 
     # ---------------------------------------------------------------- carrying it out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -22,6 +22,8 @@ from mmos.views.recoveries import RETRY
 
 PHASE, ASK_USER, ROLLBACK, APPROACH = "suggest_phase_change", "request_user_input", "suggest_rollback", "suggest_alternative_approach"
 SUGGESTIONS = (RETRY, PHASE, ASK_USER, ROLLBACK, APPROACH)
+LONGEST_TIMEOUT = 3600
+"""Seconds that a call may get at most."""
 LONGEST = 8_000
 """Characters of the arguments of one suggestion."""
 
@@ -56,6 +58,8 @@ class Case:
     """The arguments of that call."""
     is_timed: bool = False
     """Whether the call has a timeout that can change."""
+    barred: Collection[str] = ()
+    """Suggestions that need an approval that nobody can give."""
 
     def changed_arguments(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of the call with the changes of a retry."""
@@ -82,7 +86,7 @@ def tools_of(case: Case, templates: Templates) -> tuple[Tool, ...]:
         possible[ASK_USER] = ({"question": text, "options": {"type": "array", "items": text}}, ["question"])
     if case.turns:
         possible[ROLLBACK] = ({"to": {"type": "integer"}}, ["to"])
-    return tuple(_tool(case, templates, name, *possible[name]) for name in SUGGESTIONS if name in possible)
+    return tuple(_tool(case, templates, name, *possible[name]) for name in SUGGESTIONS if name in possible and name not in case.barred)
 
 
 def _changes(case: Case) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def _changes(case: Case) -> dict[str, Any]:
     if case.models:
         found |= {"model": {**text, "enum": list(case.models)}, "temperature": {"type": "number", "minimum": 0, "maximum": 2}}
     if case.is_timed:
-        found["timeout"] = {"type": "number", "exclusiveMinimum": 0}
+        found["timeout"] = {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_TIMEOUT}
     return found
 
 

@@ -10,7 +10,7 @@ from mmos.fences import one_line
 from mmos.messages import Message
 from mmos.participant.cast import Member
 from mmos.prompting.templates import Templates
-from mmos.recovery.suggestions import Case
+from mmos.recovery.suggestions import PHASE, ROLLBACK, Case
 from mmos.scope import Scope
 from mmos.views.conversation import Lane
 from mmos.views.recoveries import Attempt
@@ -59,9 +59,9 @@ def _state(case: Case, member: Member) -> Iterator[str]:
         yield f"- phase of the run: {scope.view.phase}"
     if case.models:
         yield f"- models that may answer: {', '.join(case.models)}"
-    if case.turns:
+    if case.turns and ROLLBACK not in case.barred:
         yield f"- turns to which it can go back: {', '.join(map(str, case.turns))}"
-    if case.phases:
+    if case.phases and PHASE not in case.barred:
         yield f"- phases to which the run can change: {', '.join(case.phases)}"
     yield from (f"- tried before: {line}" for line in tried(scope))
 

@@ -120,7 +120,7 @@ class OfCall(Cure):
         turns = tuple(sorted(self.scope.exchange.marks))
         return Case(
             attempt.begun, self.scope, models, turns, self.reachable_phases(), self.can_ask, tool.spec if tool else None,
-            made.arguments, asks_model or bool(tool and tool.timeout),
+            made.arguments, asks_model or bool(tool and tool.timeout), self.barred,
         )  # fmt: skip
 
     async def _is_suggested(self, attempt: Attempt) -> bool:
