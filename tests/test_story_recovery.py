@@ -411,3 +411,17 @@ async def test_calls_beside_each_other_do_not_judge_the_recovery_of_another() ->
         answer = await on.app.run("Wait.")
         assert gist(answer) == [("tool", "suggest_retry_with_changes", "reasoning", True)]
         assert spoken(on, "arbiter")[-2:] == ["waited", "Error: wait did not finish within 0.02 s and was stopped."]
+
+
+async def test_an_adviser_reads_a_digest_of_an_error_that_is_long() -> None:
+    @mmos.tool(after_crash="repeat")
+    def build() -> str:
+        """Build it."""
+        raise ValueError("a line of a log\n" * 1_000 + "no space left on device")
+
+    roles = {"arbiter": [Call("build"), Call("build"), "Done."], "reasoning": [approach("Make room.")]}
+    async with stage(roles, tools=[build], orchestration={"arbiter": {"context_window": 65536}}) as on:
+        answer = await on.app.run("Build it.")
+        assert gist(answer) == [("tool", "suggest_alternative_approach", "reasoning", True)]
+        (heard,) = on.heard("reasoning")
+        assert (len(heard) < 8_000, "no space left on device" in heard) == (True, True)

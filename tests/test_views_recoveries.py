@@ -80,4 +80,6 @@ def test_what_a_retry_changes_holds_until_it_is_known_not_to_help() -> None:
 
 def test_the_lane_of_an_adviser_is_known_by_its_address() -> None:
     assert is_advice("arbiter/recovery-1/advice")
+    assert is_advice("arbiter/call_1/coding/recovery-12/restated")
     assert not is_advice("arbiter/call_1/coding")
+    assert not is_advice("arbiter/call_1/recovery-coach")  # a participant of a tool

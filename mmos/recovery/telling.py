@@ -9,6 +9,7 @@ import orjson
 from mmos.fences import one_line
 from mmos.messages import Message
 from mmos.participant.cast import Member
+from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.recovery.suggestions import PHASE, ROLLBACK, Case
 from mmos.scope import Scope
@@ -17,6 +18,8 @@ from mmos.views.recoveries import Attempt
 
 TURNS = 8
 """How many of the newest turns the adviser reads."""
+LONGEST_ERROR = 4_000
+"""A longer error is read as a digest."""
 SHOWN = 400
 """Characters of a text that it reads."""
 
@@ -27,7 +30,7 @@ def told(case: Case, member: Member, templates: Templates) -> str:
     call = call_line(begun.tool, case.arguments) if begun.call else ""
     what = f"the call {call} of {begun.role}" if call else f"{begun.role}: its exchange ends without an answer"
     return templates.fill(
-        "recovery", task=scope.view.task, what=what, failure=begun.failure, code=begun.code, error=begun.detail,
+        "recovery", task=scope.view.task, what=what, failure=begun.failure, code=begun.code, error=begun.detail if len(begun.detail) <= LONGEST_ERROR else digest(begun.detail),
         actions="\n".join(actions(scope.exchange)) or templates.fill("none"), state="\n".join(_state(case, member)),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,9 @@ from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggeste
 RETRY = "suggest_retry_with_changes"
 OTHER_MODEL = "other_model"
 MARK = "recovery-"
-"""So begins the id of a recovery. The lane of an adviser has it in its address."""
+"""So begins the id of a recovery."""
+_ADVICE = re.compile(rf"/{MARK}\d+/(?:advice|restated)")
+"""What the address of the lane of an adviser has. The name of a participant that a tool makes may begin with the mark, too."""
 
 
 @dataclass
@@ -113,7 +116,7 @@ def _newest_changes(attempts: list[Attempt]) -> Mapping[str, Any]:
 
 def is_advice(lane: str) -> bool:
     """Whether a lane belongs to a recovery. A failure there is not recovered."""
-    return f"/{MARK}" in lane
+    return _ADVICE.search(lane) is not None
 
 
 def version_of(arguments: Mapping[str, Any], repairs: Iterable[CallRepaired]) -> int:
