@@ -211,6 +211,20 @@ async def test_a_dead_adviser_leaves_the_first_error() -> None:
         assert lanes == ["arbiter", "arbiter/recovery-1/advice"]  # a failure within a recovery is not recovered
 
 
+async def test_no_adviser_is_asked_on_a_host_that_is_down(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"
+    config = {
+        "servers": {"one": {"url": url}},
+        "arbiter": {"model": "a"},
+        "specialists": {"reasoning": {"model": "r"}},
+        "fleet": {"warm_up": False},
+    }
+    async with mmos.open({"orchestration": config}, state=tmp_path) as app:
+        answer = await app.run("Go.")
+        assert (answer.exit_code, answer.document()["warnings"]) == (4, [])
+        assert [opened.role for opened in await facts(app, answer.run, LaneOpened)] == ["arbiter"]
+
+
 async def test_the_lane_of_the_adviser_is_in_no_later_prompt(tmp_path: Path) -> None:
     roles = {"arbiter": [*EMPTY, "Four.", consult("reasoning"), "Nine."], "reasoning": [approach("Count."), "It is nine."]}
     async with stage(roles, state=tmp_path) as on:

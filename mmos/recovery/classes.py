@@ -65,6 +65,12 @@ def code_of(error: MmosError) -> str:
     return error.limit if isinstance(error, LimitReached) else error.code
 
 
+def unreachable(error: MmosError) -> set[str]:
+    """The hosts that could not be reached."""
+    said = error.said if isinstance(error, NoHost) else {}
+    return {host for host, fault in said.items() if fault.code == "host_unreachable"}
+
+
 def is_curable(error: MmosError) -> bool:
     """Whether another way may lead to an answer. What the user has ended, and most limits of a run, are final."""
     if error.by_user:

@@ -69,12 +69,16 @@ class Cure:
         same = [attempt for attempt in earlier if attempt.begun.failure == failure]
         return len(same) < self.terms.attempts and all(attempt.suggested is not None for attempt in same)
 
-    def adviser(self, failed: Sequence[str]) -> str:
-        """Who is asked for advice. Empty: nobody can be asked. One that has failed is not asked about its own failure."""
-        scope = self.scope
+    def adviser(self, failed: Sequence[str], down: Collection[str] = ()) -> str:
+        """Who is asked for advice. Empty: nobody can be asked. One that has failed is not asked about its own failure.
+
+        `down`: hosts that have just been found unreachable. Who has no other is not asked: it would say the same, later.
+        """
+        scope, cast = self.scope, self.room.cast
         if scope.calls_left == 0 or scope.reached_limit is not None:
             return ""
-        return next((name for name in self.terms.advisers if name in self.room.cast and name not in failed), "")
+        able = (name for name in self.terms.advisers if name in cast and name not in failed)
+        return next((name for name in able if not down or _servers_of(cast[name]) - set(down)), "")
 
     async def advice(self, case: Case, member: Member, adviser: str) -> Suggestion | None:
         """What the adviser suggests, in a lane of its own that nobody remembers. None: nothing."""
@@ -176,6 +180,10 @@ class Cure:
     def barred(self) -> frozenset[str]:
         """Suggestions that need an approval that nobody can give."""
         return frozenset() if self.can_ask else self.terms.ask_before
+
+
+def _servers_of(member: Member) -> set[str]:
+    return {server for choice in member.choices for server in choice.role.servers}
 
 
 def _request(attempt: Attempt, scope: Scope, box: Toolbox) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmos.messages import Message
 from mmos.participant.cast import Member
 from mmos.participant.loop import OWN_LIMITS, Exchange, NextExchange
 from mmos.prompting.digest import digest
-from mmos.recovery.classes import class_of, code_of, is_curable, revived
+from mmos.recovery.classes import class_of, code_of, is_curable, revived, unreachable
 from mmos.recovery.cure import FAULTS, Cure, effects_since, note
 from mmos.recovery.rules import RESTATE, SHORTEN, by_rules, long_results
 from mmos.recovery.suggestions import APPROACH, ASK_USER, PHASE, ROLLBACK, Case, Suggestion, digest_of
@@ -86,7 +86,7 @@ class OfExchange(Cure):
         if not is_curable(error) or not self.may_try(failure, earlier):
             return None
         begun = RecoveryBegun("", failure=failure, code=code_of(error), detail=error.message, next_step=error.next_step)
-        if self._by_rules(replace(begun, lane=self.scope.lane)) is None and not self._adviser(begun):
+        if self._by_rules(replace(begun, lane=self.scope.lane)) is None and not self._adviser(begun, unreachable(error)):
             return None
         return self.begin(begun)
 
@@ -98,11 +98,11 @@ class OfExchange(Cure):
                 return suggestion
         return None
 
-    def _adviser(self, begun: RecoveryBegun) -> str:
+    def _adviser(self, begun: RecoveryBegun, down: Collection[str] = ()) -> str:
         """Who is asked. The caller of a specialist reads its failure and decides, unless the failure would end the run."""
         code = begun.code
         ends_run = not self.scope.depth or (begun.failure == "loop" and code not in OWN_LIMITS)
-        return self.adviser([self.scope.role]) if ends_run else ""
+        return self.adviser([self.scope.role], down) if ends_run else ""
 
     async def _suggestion(self, attempt: Attempt) -> Suggestion | None:
         if (suggestion := self._by_rules(attempt.begun)) is not None:
