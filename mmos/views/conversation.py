@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmos.answers import ALWAYS, verdict
 from mmos.events import (
     CallFinished,
     Entry,
+    Event,
     HistoryShortened,
     LaneClosed,
     LaneOpened,
@@ -154,42 +155,18 @@ class Conversation:
 
     def apply(self, entry: Entry) -> None:
         self.newest = max(self.newest, entry.seq)
-        lane = getattr(entry.event, "lane", None)
-        if lane is not None and (entry.run, lane) not in self.lanes and not isinstance(entry.event, LaneOpened):
-            return  # the journal of a stranger may lack the start of the lane
-        match entry.event:
-            case LaneOpened() as event:
-                self._open(entry.run, event)
-            case HistoryShortened() as event:
-                self.lanes[entry.run, event.lane].history.skipped = event.dropped
-            case ModelReplied() as event:
-                lane = self.lanes[entry.run, event.lane]
-                lane.turns += 1
-                lane.marks[lane.turns] = len(lane.messages)
-                lane.messages.append(event.message)
-                lane.open, lane.results = event.message.calls, {}
-            case CallFinished() as event:
-                _settle(self.lanes[entry.run, event.lane], event)
-            case Prompted() as event:
-                lane = self.lanes[entry.run, event.lane]
-                lane.setbacks += not event.shape
-                lane.reshaped += event.shape
-                lane.messages.append(event.message)
-            case RolledBack() | ResultsShortened() | AnswerRestated() as event:
-                _recover(self.lanes[entry.run, event.lane], event)
-            case LaneClosed() as event:
-                lane = self.lanes[entry.run, event.lane]
-                lane.status = event.status
-                lane.history.extend(_as_history(lane, event), entry.run)
-                self.ends.append(entry)
-            case QuestionAsked(digest=digest, imported=False) as event if digest:
-                self._requests[entry.run, event.question] = event
-            case QuestionAnswered() as event:
-                self._approve(entry.run, event)
-            case RunResumed():
-                self._reopen(entry.run)
-            case RunWithdrawn():
-                self._withdraw(entry.run)
+        event: Any = entry.event
+        kind = type(event)
+        if kind in _OF_LANES:
+            lane = self.lanes.get((entry.run, event.lane))
+            if lane is not None:  # the journal of a stranger may lack its start
+                _OF_LANES[kind](lane, event)
+                if kind is LaneClosed:
+                    lane.history.extend(_as_history(lane, event), entry.run)
+                    self.ends.append(entry)
+        elif kind in _OF_THREADS:
+            _OF_THREADS[kind](self, entry.run, event)
+            if kind is RunWithdrawn:
                 self.ends.append(entry)
 
     def knows(self, ends: list[Entry]) -> bool:
@@ -206,6 +183,10 @@ class Conversation:
             path[lane] = None
             lane = self.lanes[run, lane].parent
         return list(path)
+
+    def _request(self, run: str, event: QuestionAsked) -> None:
+        if event.digest and not event.imported and (run, event.lane) in self.lanes:
+            self._requests[run, event.question] = event
 
     def _approve(self, run: str, event: QuestionAnswered) -> None:
         asked = self._requests.get((run, event.question))
@@ -230,7 +211,7 @@ class Conversation:
             history.extend(origin.all_messages(), run)
         return history
 
-    def _reopen(self, run: str) -> None:
+    def _reopen(self, run: str, _: RunResumed) -> None:
         """Continue the run's own exchange. Remove its first end from the history, if no later exchange has used it."""
         lane = self.roots.get(run)
         if lane is None or lane.status is None:
@@ -242,12 +223,33 @@ class Conversation:
         if lane.past == len(lane.history.starts) - 1 and not in_use:
             lane.history.take_back()
 
-    def _withdraw(self, run: str) -> None:
+    def _withdraw(self, run: str, _: RunWithdrawn) -> None:
         """Remove a run's exchanges from the histories, as far as they are the newest and no other run has used them."""
         for history in self.histories.values():
             in_use = max((lane.past for (other, _), lane in self.lanes.items() if lane.history is history and other != run), default=0)
             while len(history.starts) > in_use and history.runs[-1] == run:
                 history.take_back()
+
+
+def _shorten(lane: Lane, event: HistoryShortened) -> None:
+    lane.history.skipped = event.dropped
+
+
+def _reply(lane: Lane, event: ModelReplied) -> None:
+    lane.turns += 1
+    lane.marks[lane.turns] = len(lane.messages)
+    lane.messages.append(event.message)
+    lane.open, lane.results = event.message.calls, {}
+
+
+def _prompt(lane: Lane, event: Prompted) -> None:
+    lane.setbacks += not event.shape
+    lane.reshaped += event.shape
+    lane.messages.append(event.message)
+
+
+def _close(lane: Lane, event: LaneClosed) -> None:
+    lane.status = event.status
 
 
 def _settle(lane: Lane, event: CallFinished) -> None:
@@ -262,16 +264,13 @@ def _settle(lane: Lane, event: CallFinished) -> None:
         lane.useful = lane.turns
 
 
-def _recover(lane: Lane, event: RolledBack | ResultsShortened | AnswerRestated) -> None:
-    """What a recovery changes in a lane."""
-    match event:
-        case RolledBack():
-            lane.go_back(event)
-        case AnswerRestated(message=message):
-            lane.messages.append(message)
-        case ResultsShortened(results=short):
-            results = ((message, short.get(message.call_id)) for message in lane.messages)
-            lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
+def _restate(lane: Lane, event: AnswerRestated) -> None:
+    lane.messages.append(event.message)
+
+
+def _shorten_results(lane: Lane, event: ResultsShortened) -> None:
+    results = ((message, event.results.get(message.call_id)) for message in lane.messages)
+    lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
 
 
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
@@ -284,3 +283,24 @@ def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
     if rest := "\n".join(filter(None, (event.text, event.mark))):
         messages.append(Message("assistant", rest))
     return messages
+
+
+_OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
+    HistoryShortened: _shorten,
+    ModelReplied: _reply,
+    CallFinished: _settle,
+    Prompted: _prompt,
+    RolledBack: Lane.go_back,
+    ResultsShortened: _shorten_results,
+    AnswerRestated: _restate,
+    LaneClosed: _close,
+}
+"""What changes a lane. There are many events, so each finds its function at once."""
+
+_OF_THREADS: dict[type[Event], Callable[[Conversation, str, Any], None]] = {
+    LaneOpened: Conversation._open,
+    QuestionAsked: Conversation._request,
+    QuestionAnswered: Conversation._approve,
+    RunResumed: Conversation._reopen,
+    RunWithdrawn: Conversation._withdraw,
+}
