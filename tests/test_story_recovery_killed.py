@@ -104,3 +104,29 @@ async def test_a_run_goes_on_wherever_it_was_cut(story: str) -> None:
         assert again.text == answer.text, where
         if story != "undone":  # its cut before the judgement gives the exchange one more try, which may help
             assert (gist(again), found) == (gist(answer), then), where
+
+
+async def test_a_call_that_had_failed_when_the_crash_came_is_made_again_without_a_question() -> None:
+    sent: list[str] = []
+
+    def send(to: str) -> str:
+        """Send a letter."""
+        if to != "right":
+            raise ValueError(f"there is no {to}")
+        sent.append(to)
+        return "sent"
+
+    call = Call("send", {"to": "wrong"})
+    roles: dict[str, Sequence[Turn]] = {
+        "arbiter": [call, call, "Sent."],
+        "reasoning": [suggest("suggest_retry_with_changes", arguments={"to": "right"})],
+    }
+    async with stage(roles, tools=[send]) as on:
+        entries = await on.app.journal.read(run=(await on.app.run("Send it.")).run)
+    place = next(place for place, entry in enumerate(entries) if isinstance(entry.event, RecoveryBegun))
+    sent.clear()
+    async with stage({**roles, "arbiter": ["Sent."]}, tools=[send]) as on:
+        for entry in entries[: place + 1]:
+            on.app.journal.append(entry.run, entry.thread, entry.event)
+        answer = await on.app.resume(entries[0].run, options=RunOptions())
+        assert (answer.text, sent, await facts(on.app, answer.run, QuestionAsked)) == ("Sent.", ["right"], [])

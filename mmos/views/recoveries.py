@@ -56,6 +56,15 @@ class Recoveries:
     def next_id(self) -> str:
         return f"{MARK}{len(self.attempts) + 1}"
 
+    @property
+    def calls_at_rest(self) -> set[str]:
+        """The calls that have failed, and are not made again yet: somebody is asked what to do, or the caller gets the advice."""
+        return {
+            attempt.begun.call
+            for attempt in self
+            if attempt.is_open and (attempt.suggested is None or attempt.suggested.suggestion != RETRY)
+        }
+
     def of_exchange(self, lane: str) -> list[Attempt]:
         return [attempt for attempt in self if attempt.begun.lane == lane and not attempt.begun.call]
 

@@ -246,7 +246,8 @@ def _config_kept(view: RunView, event: events.ConfigKept) -> None:
 def _run_resumed(view: RunView, event: events.RunResumed) -> None:
     if not view.at_rest:
         unapproved = {call for call, asked in view.newest_approvals.items() if not _is_approved(view, asked)}  # their tools have not begun
-        view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls and call not in unapproved)
+        idle = unapproved | view.recoveries.calls_at_rest
+        view.interruptions.update(call for call in view.started_calls if call not in view.finished_calls and call not in idle)
     view.at_rest = False
     view.process, view.status, view.reason, view.answer = event.process, None, None, None
     view.cancel_request = None
