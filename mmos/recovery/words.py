@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mmos.errors import ToolError
+from mmos.fences import fenced, poses
 from mmos.prompting.templates import Templates
 from mmos.recovery.suggestions import APPROACH, ASK_USER, PHASE, ROLLBACK
 from mmos.views.recoveries import RETRY, Attempt
@@ -26,7 +27,7 @@ def _advice(attempt: Attempt, view: RunView, templates: Templates) -> str:
     if attempt.suggested is None:
         return ""
     name = attempt.suggested.suggestion
-    arguments = {key: str(value) for key, value in attempt.suggested.arguments.items()}
+    arguments = {key: _set_apart(str(value)) for key, value in attempt.suggested.arguments.items()}
     reason = arguments.get("reason", "")
     if name == RETRY and not attempt.begun.call:
         words = "\n\n".join(arguments[key] for key in ("query", "context") if arguments.get(key))
@@ -37,12 +38,18 @@ def _advice(attempt: Attempt, view: RunView, templates: Templates) -> str:
         return templates.fill("advice_rollback", reason=reason)
     if name == PHASE:
         return templates.fill("advice_phase", phase=arguments.get("phase", ""), reason=reason)
-    if name == ASK_USER and (answer := _answer(attempt, view, arguments.get("question", ""))):
+    if name == ASK_USER and (answer := _answer(attempt, view)):
         return templates.fill("advice_user", question=arguments.get("question", ""), answer=answer)
     return ""
 
 
-def _answer(attempt: Attempt, view: RunView, question: str) -> str:
+def _set_apart(text: str) -> str:
+    """The words of an adviser. If they pose as words of the user or of MMOS, they stand between lines of their own."""
+    return fenced(text) if poses(text) else text
+
+
+def _answer(attempt: Attempt, view: RunView) -> str:
+    question = str(attempt.suggested.arguments.get("question", "")) if attempt.suggested else ""
     asked = (one for one in view.questions.values() if (one.call, one.text) == (question_id(attempt), question))
     return next((view.answers[one.question].text for one in asked if one.question in view.answers), "")
 
