@@ -100,7 +100,7 @@ async def test_a_command_that_somebody_ends_is_not_explained(tmp_path: Path) -> 
 
 
 async def test_a_command_that_stops_stops_mmos_and_goes_on_with_it(tmp_path: Path) -> None:
-    script = "echo $$; kill -TSTP $$; echo on; exit 4"
+    script = "echo $$; kill -STOP $$; echo on; exit 4"
     process = await start(tmp_path, "diagnose", "--rules-only", "--", "sh", "-c", script, cold=True)
     assert process.stdout is not None
     child = int(await process.stdout.readline())
