@@ -74,6 +74,14 @@ bench-faults *arguments:
 bench-rules *arguments:
     {{bin}}/python scripts/bench_rules.py {{arguments}}
 
+# Count on a file of requests how often `mmos classify` is right, and whether its confidence is.
+bench-classify *arguments:
+    {{bin}}/python scripts/bench_classify.py {{arguments}}
+
+# Train the table of `mmos classify` on scripts/requests; takes minutes.
+train:
+    {{bin}}/python scripts/train_classifier.py --write
+
 # Kill a run at random instants, and count what is done twice when it is resumed.
 bench-kills *arguments:
     {{bin}}/python scripts/bench_kills.py {{arguments}}

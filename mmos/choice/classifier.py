@@ -1,0 +1,103 @@
+"""Says which class of tasks a text belongs to, how sure that is, and which words speak for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+
+from mmos.choice.complexity import complexity_of
+from mmos.choice.features import BOTH, SIGNS, Features, features_of
+from mmos.choice.languages import languages_of
+from mmos.choice.lexicon import words_of
+from mmos.choice.needs import needs_of
+from mmos.choice.request import ENDS, read_request
+from mmos.choice.weights import UNIT, Weights, shipped
+from mmos.prompting.budget import estimate
+
+SURE = 0.5
+"""Below this confidence the class is a guess, and rules do not see it."""
+SUREST = 0.995
+"""No text is beyond doubt."""
+MOST_REASONS = 5
+_PLAIN = words_of("a an the and or of to in on is it i that this with for from as at be by when if then than so ? ! :")
+"""Words that tell a user nothing, though they may count."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What a text asks for."""
+
+    type: str | None
+    """The likeliest class of tasks; None if the text says nothing."""
+    confidence: float
+    """How often a class that is said so surely is right."""
+    complexity: int
+    """From 1 to 10."""
+    requires_speed: bool
+    context_tokens: int
+    """An estimate of the tokens of the text."""
+    languages: tuple[str, ...]
+    needs_tools: bool
+    needs_vision: bool
+    needs_long_context: bool
+    why: tuple[str, ...]
+    """What speaks for the class, the strongest first, and what the other values come from."""
+    chances: Mapping[str, float]
+    """How likely each class is."""
+
+    @property
+    def sure(self) -> bool:
+        return self.type is not None and self.confidence >= SURE
+
+
+def classify(text: str) -> Classification:
+    request = read_request(text)
+    features = features_of(request)
+    weights = shipped()
+    chances = chances_of(features, weights)
+    has_words = bool(request.code) or not ENDS.issuperset(request.words)
+    kind = max(chances, key=chances.__getitem__) if has_words else None
+    tokens = round(estimate(text))
+    complexity, parts = complexity_of(kind, request)
+    needs = needs_of(request, tokens)
+    reasons = _reasons(features, weights, kind) if kind else ["the text has no words"]
+    reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: '{words}'" for need, words in needs.items()]
+    return Classification(
+        type=kind,
+        confidence=min(SUREST, round(chances[kind], 3)) if kind else 0.0,
+        complexity=complexity,
+        requires_speed="speed" in needs,
+        context_tokens=tokens,
+        languages=languages_of(request),
+        needs_tools="tools" in needs,
+        needs_vision="vision" in needs,
+        needs_long_context="long_context" in needs,
+        why=tuple(reasons),
+        chances={name: round(chance, 3) for name, chance in chances.items()},
+    )
+
+
+def chances_of(features: Features, weights: Weights) -> dict[str, float]:
+    scores = list(weights.bias)
+    for name in features:
+        if row := weights.of.get(name):
+            scores = [score + weight for score, weight in zip(scores, row, strict=True)]
+    top = max(scores)
+    shares = [exp((score - top) / UNIT) for score in scores]
+    whole = sum(shares)
+    return {name: share / whole for name, share in zip(weights.classes, shares, strict=True)}
+
+
+def _reasons(features: Features, weights: Weights, kind: str) -> list[str]:
+    """What speaks for a class more than for the others: the same words add up."""
+    index = weights.classes.index(kind)
+    sums: dict[str, float] = {}
+    for name, words in features.items():
+        row = weights.of.get(name)
+        if row and not name.startswith(("no:", "size:")):
+            parts = words.split(BOTH)  # a pair counts half for each of its words
+            for part in parts:
+                sums[part] = sums.get(part, 0) + (row[index] - sum(row) / len(row)) / len(parts)
+    told = [part for part in sums if sums[part] > UNIT / 4 and not _PLAIN.issuperset(part.lower().split())]
+    return [part if part in SIGNS else f"'{part}'" for part in sorted(told, key=lambda one: -sums[one])[:MOST_REASONS]]

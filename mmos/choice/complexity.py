@@ -1,0 +1,64 @@
+"""Estimates how hard a task is, from 1 to 10, by its class, its size, its demands and its words."""
+
+from __future__ import annotations
+
+import re
+from math import log2
+
+from mmos.choice.lexicon import stem, words_of
+from mmos.choice.request import ENDS, Request
+
+BASE = {
+    "simple_query": 1.0,
+    "documentation": 2.5,
+    "code_analysis": 3.0,
+    "code_generation": 3.0,
+    "bug_fixing": 3.5,
+    "refactoring": 3.5,
+    "security_review": 4.5,
+}
+UNKNOWN = 3.0
+LOWEST, HIGHEST = 1, 10
+
+_HARD = frozenset(
+    map(
+        stem,
+        words_of(
+            "distributed concurrent concurrency concurrently race deadlock architecture migrate migration consensus replication transaction "
+            "transactional encrypt encryption cryptography protocol compiler parser interpreter scheduler optimizer kernel realtime multi-tenant tenant "
+            "scalable scale cluster sharding raft idempotent backward-compatible compatibility asynchronous async lock-free thread-safe latency throughput "
+            "microservice monolith refactoring rollback zero-downtime end-to-end cross-platform whole entire legacy intermittent randomly sporadic flaky "
+            "memory leak reentrancy cycle dependency threat attacker pipeline orchestrate several multiple game graph dynamic"
+        ),
+    )
+)
+_EASY = frozenset(
+    map(
+        stem,
+        words_of(
+            "typo rename simple small tiny trivial hello one-liner basic short single easy spelling wording link readme comment minor"
+        ),
+    )
+)
+_DEMAND = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
+_MUST = re.compile(r"\b(?:must|should|shall|needs? to|has to|have to|required|without|support(?:s|ing)?|including|as well as|take care|at least|at most|and then|keep)\b", re.IGNORECASE)  # fmt: skip
+
+
+def complexity_of(kind: str | None, request: Request) -> tuple[int, str]:
+    """The estimate, and what it comes from."""
+    stems = {stem(word) for word in request.words}
+    hard = sorted({word.lower() for word in request.words if stem(word) in _HARD})
+    easy = sorted({word.lower() for word in request.words if stem(word) in _EASY})
+    demands = len(_DEMAND.findall(request.prose)) + len(_MUST.findall(request.prose))
+    lines = request.code.count("\n") + 1 if request.code else 0
+    score = BASE.get(kind or "", UNKNOWN)
+    score += min(2.0, max(0.0, log2(max(1, len(stems)) / 10)))
+    score += min(1.5, lines / 30) + min(2.5, demands * 0.6)
+    score += min(3.0, len(hard) * 1.0) - min(1.5, len(easy) * 0.75)
+    parts = (
+        [f"{sum(word not in ENDS for word in request.words)} words"]
+        + [f"{lines} lines of code"] * bool(lines)
+        + [f"{demands} demands"] * bool(demands)
+    )
+    parts += [f"'{word}'" for word in (*hard[:4], *easy[:2])]
+    return max(LOWEST, min(HIGHEST, round(score))), ", ".join(parts)

@@ -1,0 +1,136 @@
+"""The classifier: what it says about requests that it was not trained on, why, and that no text takes it long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmos.choice.classifier import classify
+from mmos.choice.weights import shipped
+from mmos.config.facts import TASK_CLASSES
+
+REQUESTS = Path(__file__).parent / "golden" / "choice_requests.txt"
+"""A class and a request in each line."""
+
+
+def requests() -> list[tuple[str, str]]:
+    lines = REQUESTS.read_text(encoding="utf-8").splitlines()
+    return [(kind, text.replace("\\n", "\n")) for kind, _, text in (line.partition("|") for line in lines)]
+
+
+def test_most_requests_are_right_and_confidence_means_what_it_says() -> None:
+    found = [(kind, classify(text)) for kind, text in requests()]
+    right = [kind == said.type for kind, said in found]
+    assert sum(right) / len(right) >= 0.95
+    surest = [hit for hit, (_, said) in zip(right, found, strict=True) if said.confidence >= 0.9]
+    assert sum(surest) / len(surest) >= 0.95
+    assert len(surest) >= len(right) / 2
+
+
+def test_the_table_has_the_classes_of_the_rules() -> None:
+    assert shipped().classes == TASK_CLASSES
+    assert {len(row) for row in shipped().of.values()} == {len(TASK_CLASSES)}
+
+
+def test_it_says_which_words_speak_for_a_class() -> None:
+    found = classify("Check this handler for SQL injection.")
+    assert found.type == "security_review"
+    assert "'SQL injection'" in found.why or "'injection'" in found.why
+    assert sum(found.chances.values()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "\x1b\x00", "。。。", "?! ..."])
+def test_a_text_without_words_has_no_class(text: str) -> None:
+    found = classify(text)
+    assert (found.type, found.confidence, found.sure) == (None, 0.0, False)
+
+
+@pytest.mark.parametrize("text", ["asdf qwer zxcv", "лошадь", "blue table seven"])
+def test_a_text_that_says_nothing_is_a_guess(text: str) -> None:
+    assert not classify(text).sure
+
+
+def test_code_and_traces_in_a_request_do_not_speak_for_it() -> None:
+    code = "\n```python\ndef fix_readme():\n    # explain the security bug\n    raise ValueError('refactor')\n```"
+    assert classify(f"Explain what this code does.{code}").type == "code_analysis"
+    assert classify(f"Write a docstring for this function.{code}").type == "documentation"
+    assert classify(f"Rewrite this with early returns.{code}").type == "refactoring"
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        ("Fix it:\n```py\nx = 1\n```", ("python",)),
+        ("Port src/main.go to Rust.", ("go", "rust")),
+        ("Write it in C, please", ("c",)),
+        ("Go to the next page and see plan C", ()),
+        ("What is this?\nconst f = (a) => {\n  console.log(a);\n};", ("javascript",)),
+        ("Explain:\n#include <stdio.h>\nint main(void) {\n  printf(name);\n}", ("c",)),
+        ("SELECT name FROM users WHERE id = 3", ("sql",)),
+        ("What is the capital of Peru?", ()),
+    ],
+)
+def test_languages(text: str, languages: tuple[str, ...]) -> None:
+    assert classify(text).languages == languages
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("Urgent: production is down, find the cause.", "requires_speed"),
+        ("Quick question: what is a mutex?", "requires_speed"),
+        ("Look at the screenshot and build this page.", "needs_vision"),
+        ("Run the tests in this repository and make them green.", "needs_tools"),
+        ("Refactor the whole code base to async.", "needs_long_context"),
+        ("Explain quicksort.", ""),
+        ("Resize images in a folder with FastAPI.", ""),
+    ],
+)
+def test_needs(text: str, needs: str) -> None:
+    found = classify(text)
+    flags = {name: getattr(found, name) for name in ("requires_speed", "needs_vision", "needs_long_context")}
+    assert getattr(found, needs) if needs else not any(flags.values())
+
+
+def test_a_long_text_needs_a_long_context() -> None:
+    found = classify("Summarize this log.\n" + "INFO worker 7 took 12 ms\n" * 5000)
+    assert found.needs_long_context
+    assert found.context_tokens > 30_000
+
+
+HARD = """Build a distributed job scheduler. It must survive the loss of a node, must not run a job twice, and should support priorities.
+Take care of clock drift and of rolling upgrades without downtime. It has to scale to several clusters, with encryption."""
+
+
+def test_hard_tasks_are_more_complex_than_easy_ones() -> None:
+    texts = ("What is a mutex?", "Write a function that sorts users by name.", HARD)
+    easy, middle, hard = (classify(text).complexity for text in texts)
+    assert easy < middle < hard
+    assert easy <= 2
+    assert hard >= 8
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["-", "a.", "\n", "a=(", "<a ", "x:1:", "`", "```\n", ";x", "def f(x):\n", "a/b-c.", "at x.y(\n", "quick ", "A_B", "* a\n", "\ud800"],
+)
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * 100_000
+    times = []
+    for _ in range(3):
+        begun = perf_counter()
+        classify(text)
+        times.append(perf_counter() - begun)
+    assert min(times) < 0.1  # the limit is 10 ms; a test must also pass on a busy machine
+
+
+@given(st.text(max_size=300))
+def test_any_text_gets_an_answer_in_range(text: str) -> None:
+    found = classify(text)
+    assert found.type in (None, *TASK_CLASSES)
+    assert 0 <= found.confidence <= 1
+    assert 1 <= found.complexity <= 10
