@@ -179,6 +179,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("runs", "replay"): [["RUN"], [EVIL], ["--all"]],
     ("runs", "list"): [["--waiting"], ["--words", EVIL], ["--thread", EVIL]],
     ("calls", "read"): [["--text", f"<tool_call>{json.dumps({'name': EVIL, 'arguments': {EVIL: EVIL}})}</tool_call>"], ["--text", EVIL]],
+    ("classify",): [[EVIL, "--rules"], [f"`{EVIL}` what is this?"], [EVIL, "--json"]],
     ("models", "show"): [[FOREIGN], ["general:7b"]],
     ("models", "pull"): [["general:7b", "--host", "here"]],
     ("models", "test"): [["--forget", "--all"], [FOREIGN, "--host", "here", "--no-probe", "--channel", "tools"]],
@@ -209,6 +210,7 @@ INNOCENT = {
     ("gpu", "status"),
     ("runs", "compact"),
     ("threads", "fork"),
+    ("classify",),
 }
 """They print nothing hostile from outside."""
 

@@ -1,0 +1,181 @@
+"""`mmos classify`: says what kind of task a text is, what it needs, and which rule it would meet. No model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmos.cli.lines import Form, answer_lines, lines_of
+from mmos.cli.options import AnyPath, Options, shared_options
+from mmos.cli.output import print_json
+from mmos.cli.styles import style
+from mmos.cli.tables import IN_A_PIPE, Cell, table, terminal_width
+from mmos.cli.text import flat, hanging, harmless
+from mmos.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmos.choice.classifier import Classification
+    from mmos.choice.facts import Rules, Tried
+
+HINT = 'Give it JSON lines, each {"text": "…"}: mmos classify --jsonl texts.jsonl'
+STDIN = "-"
+VALUES = (
+    "type",
+    "confidence",
+    "sure",
+    "complexity",
+    "requires_speed",
+    "context_tokens",
+    "languages",
+    "needs_tools",
+    "needs_vision",
+    "needs_long_context",
+    "why",
+    "chances",
+)
+"""What is printed of a classification."""
+FORM = Form("text", reads=frozenset({"text"}), writes=frozenset({*VALUES, "rule", "rules", "error"}))
+
+
+@click.command(options_metavar="[OPTIONS]")
+@click.argument("text", required=False, metavar="[TEXT|-]")
+@click.option(
+    "--jsonl",
+    type=AnyPath(),
+    is_flag=False,
+    flag_value=STDIN,
+    metavar="[FILE]",
+    help='Read JSON lines, each {"text": "…"}, and print one line for each. Default: stdin.',
+)
+@click.option("--rules", "with_rules", is_flag=True, help="Also show which rule of the configuration the text meets, and why.")
+@shared_options
+def classify(options: Options, /, text: str | None, jsonl: str | None, *, with_rules: bool) -> int:
+    """Say what kind of task a text is, how hard it is, and what it needs.
+
+    Without TEXT, or with `-`, the text comes from stdin. No model is asked. Below 50 % confidence the class is a guess, and rules do not
+    see it.
+
+    \b
+    mmos classify "Why does the build fail since Monday?"
+    git log -1 --format=%B | mmos classify --rules
+    mmos classify --jsonl texts.jsonl > classes.jsonl
+    """
+    rules = _rules(options) if with_rules else None
+    if jsonl is not None:
+        if text is not None:
+            raise click.UsageError("TEXT and --jsonl cannot be used together: each names what to read. Give one of them.")
+        with lines_of(_existing(jsonl), HINT) as given:
+            return answer_lines(given, FORM, lambda fields: _as_dict(fields["text"], rules))
+    given_text = _text(text)
+    if options.json:
+        print_json({"version": 1, **_as_dict(given_text, rules)})
+    else:
+        _show(given_text, rules)
+    return 0
+
+
+def _existing(file: str) -> Path | None:
+    if file == STDIN:
+        return None
+    if not Path(file).is_file():
+        raise UsageError(f"{harmless(file)} is not a file.", next_step=HINT)
+    return Path(file)
+
+
+def _text(text: str | None) -> str:
+    from mmos.cli.task import is_piped, read_stdin
+    from mmos.files import text_of
+
+    if text is not None and text != STDIN:
+        return text
+    if text is None and not is_piped():
+        raise UsageError("There is no text.", next_step='Write it: mmos classify "Explain this." Or on stdin: mmos classify < task.txt')
+    return text_of("The text on stdin", read_stdin())
+
+
+def _rules(options: Options) -> Rules:
+    from mmos.choice.facts import Rules
+
+    return Rules.of((rule.condition, rule.specialist) for rule in options.source().orchestration.routing.rules)
+
+
+def _as_dict(text: str, rules: Rules | None) -> dict[str, Any]:
+    from mmos.choice.classifier import classify as classified
+
+    found = classified(text)
+    document: dict[str, Any] = {name: getattr(found, name) for name in VALUES}
+    if rules is not None:
+        tried = _tried(text, found, rules)
+        document["rule"] = tried[-1].number if tried and tried[-1].holds else None
+        document["rules"] = [
+            {"condition": one.condition, "specialist": one.specialist, "holds": one.holds, "facts": _shortened(one.facts)} for one in tried
+        ]
+    return document
+
+
+def _tried(text: str, found: Classification, rules: Rules) -> list[Tried]:
+    from mmos.choice.facts import facts_of
+
+    return rules.tried(facts_of(text, found))
+
+
+def _shortened(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts without the text itself, which whoever asks has."""
+    return {name: "…" if name == "task.text" else value for name, value in facts.items()}
+
+
+def _show(text: str, rules: Rules | None) -> None:
+    from mmos.choice.classifier import classify as classified
+
+    found = classified(text)
+    click.echo(f"{style(found.type or 'unknown', 'bold')}  {_certainty(found)}")
+    for name, value in _values(found):
+        click.echo("\n".join(hanging(f"  {name:<12}", flat(value), terminal_width() or IN_A_PIPE)))
+    if rules is not None:
+        _show_rules(_tried(text, found, rules))
+
+
+def _certainty(found: Classification) -> str:
+    if found.type is None:
+        return "the text has no words"
+    share = f"{min(99, int(found.confidence * 100))}%"
+    second = sorted(found.chances, key=lambda name: -found.chances[name])[1]
+    return f"{share} sure" if found.sure else f"a guess: {share} sure, {second} {found.chances[second]:.0%}"
+
+
+def _values(found: Classification) -> list[tuple[str, str]]:
+    parts = {name: words for name, colon, words in (reason.partition(": ") for reason in found.why) if colon}
+    needs = (("tools", found.needs_tools), ("vision", found.needs_vision), ("long context", found.needs_long_context))
+    needed = [f"{name} ({parts[name]})" for name, is_needed in needs if is_needed]
+    own = [reason for reason in found.why if reason.startswith(("'", "it "))]
+    return [
+        ("complexity", f"{found.complexity} of 10 ({parts[f'complexity {found.complexity}']})"),
+        ("speed", f"required ({parts['speed']})" if found.requires_speed else "not required"),
+        ("context", f"{found.context_tokens:,} tokens"),
+        ("languages", ", ".join(found.languages) or "none"),
+        ("needs", ", ".join(needed) or "nothing more"),
+        ("why", ", ".join(own) or "nothing speaks for a class"),
+    ]
+
+
+def _show_rules(tried: Sequence[Tried]) -> None:
+    click.echo()
+    if not tried:
+        click.echo("The configuration has no rules.")
+        return
+    table(("RULE", "MET", "SPECIALIST", "CONDITION", "WHY"), [_row(one) for one in tried])
+    if not tried[-1].holds:
+        click.echo("No rule is met.")
+
+
+def _row(one: Tried) -> list[Cell]:
+    facts = [f"{name} is {'not known' if value is None else _written(value)}" for name, value in _shortened(one.facts).items()]
+    met: Cell = ("yes", "ok") if one.holds else "no"
+    return [str(one.number), met, one.specialist, one.condition, ", ".join(facts)]
+
+
+def _written(value: Any) -> str:
+    return ", ".join(value) or "empty" if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)

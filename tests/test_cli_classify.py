@@ -1,0 +1,66 @@
+"""`mmos classify`: a text, JSON lines, and the rules of the configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.shell import command
+
+CONFIGURATION = """\
+orchestration:
+  arbiter: {model: "qwen2.5:14b"}
+  specialists:
+    coding: {model: "qwen2.5-coder:32b"}
+    reasoning: {model: "qwen2.5:32b"}
+  routing:
+    rules:
+      - {condition: "task.complexity > 8", specialist: reasoning}
+      - {condition: "task.type == 'bug_fixing'", specialist: coding}
+      - {condition: "task.requires_speed", specialist: reasoning}
+"""
+
+
+async def test_a_text(tmp_path: Path) -> None:
+    ended = await command(tmp_path, "classify", "What is a mutex?")
+    assert ended.code == 0
+    assert ended.out.startswith("simple_query  9")
+    assert "complexity  1 of 10 (4 words)" in ended.out
+    document = (await command(tmp_path, "classify", "--json", given=b"Fix the crash in app.py when the list is empty\n")).document
+    assert (document["version"], document["type"], document["sure"], document["languages"]) == (1, "bug_fixing", True, ["python"])
+    assert document["why"]
+
+
+async def test_json_lines(tmp_path: Path) -> None:
+    rows = ['{"text": "Write a Python function", "id": 12345678901234567890, "type": "old"}', "[1]", '{"txt": 1}', '{"text": "\\ud800"}']
+    (tmp_path / "texts.jsonl").write_text("\n\n".join(rows))
+    ended = await command(tmp_path, "classify", "--jsonl", "texts.jsonl")
+    answers = [json.loads(line) for line in ended.out.splitlines()]
+    assert ended.code == 1
+    assert answers[0]["id"] == 12345678901234567890
+    assert answers[0]["type"] == "code_generation"
+    assert ["error" in answer for answer in answers] == [False, True, True, False]
+    assert answers[3]["type"] is None
+
+
+async def test_the_rule_that_a_text_meets(tmp_path: Path) -> None:
+    (tmp_path / "orchestration.yaml").write_text(CONFIGURATION)
+    shown = await command(tmp_path, "classify", "--rules", "Fix the crash when the list is empty")
+    assert [line.split()[:3] for line in shown.out.splitlines()[-2:]] == [["1", "no", "reasoning"], ["2", "yes", "coding"]]
+    assert "task.type is bug_fixing" in shown.out
+    given = b'{"text": "Fix the crash when the list is empty"}\n{"text": "What is a mutex?"}\n'
+    ended = await command(tmp_path, "classify", "--rules", "--jsonl", given=given)
+    first, second = (json.loads(line) for line in ended.out.splitlines())
+    assert (ended.code, first["rule"], second["rule"]) == (0, 2, None)
+    assert [rule["holds"] for rule in second["rules"]] == [False, False, False]
+
+
+async def test_wrong_usage(tmp_path: Path) -> None:
+    for args, words in (
+        ([], "There is no text."),
+        (["--jsonl", "none.jsonl"], "none.jsonl is not a file."),
+        (["text", "--jsonl", "-"], "cannot be used together"),
+    ):
+        ended = await command(tmp_path, "classify", *args)
+        assert (ended.code, ended.out) == (2, "")
+        assert words in ended.err
