@@ -85,8 +85,9 @@ def summary(cases: Sequence[Case]) -> str:
     seconds = [case.seconds for case in cases]
     right = sum(case.right for case in cases) / len(cases)
     sure = [case for case in cases if case.said.sure]
+    surely = sum(case.right for case in sure) / max(1, len(sure))
     return (
-        f"{len(cases)} cases: {right:.1%} right; {len(sure)} sure, {sum(case.right for case in sure) / max(1, len(sure)):.1%} of them right; "
+        f"{len(cases)} cases: {right:.1%} right; {len(sure)} sure, {surely:.1%} of them right; "
         f"mean confidence {sum(case.said.confidence for case in cases) / len(cases):.1%}; "
         f"median {median(seconds) * 1000:.2f} ms, longest {max(seconds) * 1000:.2f} ms"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from math import log2
 
-from mmos.choice.lexicon import stem, words_of
+from mmos.choice.lexicon import stem, stems_of
 from mmos.choice.request import ENDS, Request
 
 BASE = {
@@ -20,28 +20,20 @@ BASE = {
 UNKNOWN = 3.0
 LOWEST, HIGHEST = 1, 10
 
-_HARD = frozenset(
-    map(
-        stem,
-        words_of(
-            "distributed concurrent concurrency concurrently race deadlock architecture migrate migration consensus replication transaction "
-            "transactional encrypt encryption cryptography protocol compiler parser interpreter scheduler optimizer kernel realtime multi-tenant tenant "
-            "scalable scale cluster sharding raft idempotent backward-compatible compatibility asynchronous async lock-free thread-safe latency throughput "
-            "microservice monolith refactoring rollback zero-downtime end-to-end cross-platform whole entire legacy intermittent randomly sporadic flaky "
-            "memory leak reentrancy cycle dependency threat attacker pipeline orchestrate several multiple game graph dynamic"
-        ),
-    )
+_HARD = stems_of(
+    "distributed concurrent concurrency concurrently race deadlock architecture migrate migration consensus replication transaction "
+    "transactional encrypt encryption cryptography protocol compiler parser interpreter scheduler optimizer kernel realtime multi-tenant "
+    "scalable scale cluster sharding raft idempotent backward-compatible compatibility asynchronous async lock-free thread-safe latency "
+    "throughput microservice monolith rollback zero-downtime end-to-end cross-platform whole entire legacy intermittent randomly sporadic "
+    "flaky leak reentrancy cycle threat attacker pipeline orchestrate several multiple graph"
 )
-_EASY = frozenset(
-    map(
-        stem,
-        words_of(
-            "typo rename simple small tiny trivial hello one-liner basic short single easy spelling wording link readme comment minor"
-        ),
-    )
-)
+_EASY = stems_of("typo rename simple small tiny trivial hello one-liner basic short single easy spelling wording link readme comment minor")
 _DEMAND = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
-_MUST = re.compile(r"\b(?:must|should|shall|needs? to|has to|have to|required|without|support(?:s|ing)?|including|as well as|take care|at least|at most|and then|keep)\b", re.IGNORECASE)  # fmt: skip
+_MUST = re.compile(
+    r"\b(?:must|should|shall|needs? to|has to|have to|required|without|support(?:s|ing)?|including|as well as|take care|at least|at most"
+    r"|and then|keep)\b",
+    re.IGNORECASE,
+)
 
 
 def complexity_of(kind: str | None, request: Request) -> tuple[int, str]:
@@ -50,15 +42,12 @@ def complexity_of(kind: str | None, request: Request) -> tuple[int, str]:
     hard = sorted({word.lower() for word in request.words if stem(word) in _HARD})
     easy = sorted({word.lower() for word in request.words if stem(word) in _EASY})
     demands = len(_DEMAND.findall(request.prose)) + len(_MUST.findall(request.prose))
-    lines = request.code.count("\n") + 1 if request.code else 0
+    lines = request.lines
     score = BASE.get(kind or "", UNKNOWN)
     score += min(2.0, max(0.0, log2(max(1, len(stems)) / 10)))
     score += min(1.5, lines / 30) + min(2.5, demands * 0.6)
     score += min(3.0, len(hard) * 1.0) - min(1.5, len(easy) * 0.75)
-    parts = (
-        [f"{sum(word not in ENDS for word in request.words)} words"]
-        + [f"{lines} lines of code"] * bool(lines)
-        + [f"{demands} demands"] * bool(demands)
-    )
+    parts = [f"{sum(word not in ENDS for word in request.words)} words"]
+    parts += [f"{count} {name}" for count, name in ((lines, "lines of code"), (demands, "demands")) if count]
     parts += [f"'{word}'" for word in (*hard[:4], *easy[:2])]
     return max(LOWEST, min(HIGHEST, round(score))), ", ".join(parts)

@@ -27,17 +27,17 @@ _FILE = re.compile(r"[\w./-]+\.(?:py|js|ts|tsx|jsx|java|go|rs|rb|cpp|cc|c|h|cs|p
 _DOCUMENT = re.compile(r"[\w./-]+\.(?:md|rst)$", re.IGNORECASE)
 _PLACE = re.compile(r"(?:task|line|exercise|step|lab|question|problem|q)s?-?\d+", re.IGNORECASE)
 _LANGUAGES = words_of(
-    "python java javascript typescript c c++ c# go golang rust ruby php kotlin swift bash sql scala r perl html css mysql node.js "
-    "lua matlab"
+    "python java javascript typescript c c++ c# go golang rust ruby php kotlin swift bash sql scala r perl html css mysql "
+    "node.js lua matlab"
 )
 _COURTESY = words_of(
-    "please pls plz hi hello hey thank thanks you ok okay so then now can could would will kindly also just we i me need want to like "
-    "i'd help let's lets briefly simply good morn yes well dear again and but sorry first lastly finally next"
+    "please pls plz hi hello hey thank thanks you ok okay so then now can could would will kindly also just we i me need want "
+    "to like i'd help let's lets briefly simply good morn yes well dear again and but sorry first lastly finally next"
 )
 _PRODUCTS = words_of(
-    "macos ios github gitlab postgresql mysql mongodb fastapi openai langchain pytorch graphql youtube powershell vscode numpy latex pycharm "
-    "intellij rabbitmq sqlalchemy wordpress devops nosql oauth jquery websocket webrtc javascript typescript node.js next.js vue.js asp.net "
-    "opentelemetry huggingface deepseek bigquery dynamodb"
+    "macos ios github gitlab postgresql mysql mongodb fastapi openai langchain pytorch graphql youtube powershell vscode "
+    "numpy latex pycharm intellij rabbitmq sqlalchemy wordpress devops nosql oauth jquery websocket webrtc javascript "
+    "typescript node.js next.js vue.js asp.net opentelemetry huggingface deepseek bigquery dynamodb"
 )
 """Names of products that look like names in code."""
 _OURS = words_of("app application project repo repository codebas plugin servic server modul system packag program websit backend frontend")

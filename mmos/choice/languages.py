@@ -56,7 +56,7 @@ _SIGNS: dict[str, tuple[str, ...]] = {
     "typescript": (": string", ": number", ": boolean", "interface ", "readonly ", "export type "),
     "java": ("public class", "public static", "System.out", "import java", "@Override", "private ", "String ", "extends ", "String[]"),
     "c++": ("#include <iostream>", "#include <vector>", "#include <string>", "std::", "cout", "using namespace", "cin >>", "endl"),
-    "c": ("#include <stdio.h>", "#include <stdlib.h>", "#include <string.h>", "printf(", "malloc(", "char *", "char* ", "free(", "NULL", "sizeof("),
+    "c": ("#include <stdio.h>", "#include <stdlib.h>", "#include <string.h>", "printf(", "malloc(", "char *", "char* ", "free(", "sizeof("),
     "c#": ("using System", "Console.Write", "namespace ", "public override", "async Task", "sealed class", "string[] args"),
     "go": ("func ", ":= ", "package ", "fmt.", "err != nil", "chan ", "defer "),
     "rust": ("fn ", "let mut", "impl ", "println!", "::new(", "&mut", "&str", "-> ", "match "),

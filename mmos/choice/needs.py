@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from mmos.choice.request import Request
@@ -11,24 +11,66 @@ from mmos.choice.request import Request
 LONG_CONTEXT = 16_000
 """Tokens above which a task needs a model with a long window."""
 
-_PHRASES: Mapping[str, str] = {
-    "speed": r"\burgent(?:ly)?\b|\basap\b|\bas (?:fast|soon|quickly) as (?:possible|you can)\b|\bright (?:now|away)\b|\bhurry\b|\bquick(?:ly)?[ :,-]+"
-    r"(?:question|q\b|answer|check|reply|summary|definition|hint|one|look)|\b(?:answer|reply|tell me|respond|explain|check) (?:me )?(?:quickly|fast|briefly)"
-    r"|\b(?:short|brief|one[- ]line|one[- ]word) (?:answer|question|reply|definition|summary)|\bin (?:one|a single|two|a few) (?:sentences?|words?|lines?)\b"
-    r"|\bjust (?:the|a|tell|give|say)\b|\bno (?:explanations?|details)\b|\btl;?dr\b|\b(?:site|production|prod|server|service|everything) is down\b"
-    r"|\boutage\b|\bbefore the (?:meeting|demo|call)\b|\byes or no\b|\bbriefly\b|\b(?:need|want) (?:it|this|that) (?:fast|quick|now|today)\b|\bquick q\b",
-    "tools": r"\b(?:this|the|our|my|your) (?:whole |entire )?(?:repo|repository|code ?base|project|working tree|git history|monorepo|workspace)\b"
-    r"|\brun (?:the|all|our|my|it|this|these|make|pytest|npm|cargo)\b|\b(?:open|create|send|merge) (?:a |the )?(?:pr|pull request|merge request)\b"
-    r"|\b(?:commit|push|deploy) (?:it|this|the|to|and)\b|\bsearch (?:the )?(?:web|internet|online)\b|\blook (?:it )?up\b|\bgoogle\b|https?://"
-    r"|\b(?:everywhere|all (?:places|files|usages|callers))\b|\bCI is\b|\bnightly (?:build|job|export)\b|\b(?:latest|current|newest) (?:version|release|price|news)\b"
-    r"|\bweather\b|\btoday'?s\b|\b(?:read|open|look at|go through|check|scan|edit|update) [\w./-]*\w\.(?:py|js|ts|tsx|go|java|rb|rs|cpp|c|h|cs|php|md|ya?ml|json|log|txt)\b"
-    r"|\b(?:in|from|of|into) [\w.-]{1,40}/[\w./-]{1,80}\.\w{1,5}\b|\bfailing tests?\b|\btests? (?:pass|green)\b|\b(?:call|calls) graph\b|\bwho calls\b|\bfind out (?:where|if|why)\b",
-    "vision": r"\bscreen ?shots?\b|\b(?:this|these|attached|following|enclosed) (?:images?|pictures?|photos?|diagrams?|mock-?ups?|drawings?|sketch(?:es)?|charts?|figures?)\b"
-    r"|\b(?:image|picture|photo|diagram|mock-?up|drawing|sketch|figure) (?:below|above|attached|I sent|shows)\b|\bin the (?:image|photo|screenshot)\b|data:image/"
-    r"|!\[[^\]]*\]\(|\blook at (?:the|my) (?:image|picture|photo|diagram|mock-?up|drawing|sketch)\b",
-    "long_context": r"\b(?:whole|entire|complete|full) (?:repo|repository|code ?base|project|monorepo|log|book|file|history|documentation|manual|transcript)\b"
-    r"|\ball (?:of )?(?:our|the|my) (?:files|modules|services|logs|documents|tickets)\b|\b\d{2,} (?:files|pages|documents|modules)\b|\b\d,?\d{3} lines\b|\bthousands of\b",
+_PHRASES: Mapping[str, Sequence[str]] = {
+    "speed": (
+        r"urgent(?:ly)?\b",
+        r"asap\b",
+        r"as (?:fast|soon|quickly) as (?:possible|you can)\b",
+        r"right (?:now|away)\b",
+        r"hurry\b",
+        r"quick(?:ly)?[ :,-]+(?:question|q\b|answer|check|reply|summary|definition|hint|one|look)",
+        r"(?:answer|reply|tell me|respond|explain|check) (?:me )?(?:quickly|fast|briefly)",
+        r"(?:short|brief|one[- ]line|one[- ]word) (?:answer|question|reply|definition|summary)",
+        r"in (?:one|a single|two|a few) (?:sentences?|words?|lines?)\b",
+        r"just (?:the|a|tell|give|say)\b",
+        r"no (?:explanations?|details)\b",
+        r"tl;?dr\b",
+        r"yes or no\b",
+        r"briefly\b",
+        r"outage\b",
+        r"(?:site|production|prod|server|service|everything) is down\b",
+        r"before the (?:meeting|demo|call)\b",
+        r"(?:need|want|fix) (?:it|this|that) (?:fast|quick|quickly|now|today)\b",
+    ),
+    "tools": (
+        r"(?:this|the|our|my|your) (?:whole |entire )?(?:repo|repository|code ?base|project|working tree|git history|monorepo|workspace)\b",
+        r"run (?:the|all|our|my|it|this|these|make|pytest|npm|cargo)\b",
+        r"(?:open|create|send|merge) (?:a |the )?(?:pr|pull request|merge request)\b",
+        r"(?:commit|push|deploy) (?:it|this|the|to|and)\b",
+        r"search (?:the )?(?:web|internet|online)\b",
+        r"look (?:it )?up\b",
+        r"https?://",
+        r"everywhere\b",
+        r"all (?:places|files|usages|callers)\b",
+        r"nightly (?:build|job|export)\b",
+        r"(?:latest|current|newest) (?:version|release|price|news)\b",
+        r"weather\b",
+        r"today'?s\b",
+        r"(?:read|open|look at|go through|check|scan|edit|update) [\w./-]{1,80}\.\w{1,5}\b",
+        r"(?:in|from|of|into) [\w.-]{1,40}/[\w./-]{1,80}\.\w{1,5}\b",
+        r"failing tests?\b",
+        r"tests? (?:pass|green)\b",
+        r"who calls\b",
+        r"find out (?:where|if|why)\b",
+    ),
+    "vision": (
+        r"screen ?shots?\b",
+        r"(?:this|these|attached|following|enclosed) (?:PICTURE)s?\b",
+        r"(?:PICTURE) (?:below|above|attached|I sent|shows)\b",
+        r"(?:in|look at) (?:the|my) (?:PICTURE)\b",
+        r"data:image/",
+        r"image:? !\[",
+    ),
+    "long_context": (
+        r"(?:whole|entire|complete|full) (?:repo|repository|code ?base|project|monorepo|log|book|file|history|documentation|manual)\b",
+        r"all (?:of )?(?:our|the|my) (?:files|modules|services|logs|documents|tickets)\b",
+        r"\d{2,} (?:files|pages|documents|modules)\b",
+        r"\d,?\d{3} lines\b",
+        r"thousands of\b",
+    ),
 }
+"""What people write who need it."""
+_PICTURE = "image|picture|photo|diagram|mock-?up|drawing|sketch|chart|figure"
 
 
 def needs_of(request: Request, context_tokens: int) -> dict[str, str]:
@@ -41,4 +83,6 @@ def needs_of(request: Request, context_tokens: int) -> dict[str, str]:
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    return {need: re.compile(pattern, re.IGNORECASE) for need, pattern in _PHRASES.items()}
+    return {
+        need: re.compile(rf"\b(?:{'|'.join(phrases).replace('PICTURE', _PICTURE)})", re.IGNORECASE) for need, phrases in _PHRASES.items()
+    }

@@ -18,6 +18,7 @@ LONGEST_LINE = 400
 """A longer line is no line of code that somebody wrote."""
 
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[ \t]*([\w+#.-]*)", re.MULTILINE)
+# What a line of code looks like in the usual languages.
 _STRICT = re.compile(
     r"""\s*(?:
         (?:async\s+)?def\s+\w+\s*\( | class\s+\w+\s*(?:\([^)]*\))?\s*[:{]\s*$ | from\s+[\w.]+\s+import\s | import\s+[\w.]+\s*;?\s*$
@@ -35,16 +36,27 @@ _INSIDE = re.compile(
     r"(?:\s{2,}|\t)\S|\s*(?://|\#|--|/\*|\*)|\s*(?:return|break|continue|pass|end|import|raise|throw|case|default)\b|\s*\w+\s*\("
 )
 """What only counts as code below a line of code."""
+# Code within a sentence.
 _INLINE = re.compile(
-    r"[\w\])\"'][ ]?=[ ]?[\w\[({\"'][^?!]{0,200}[;{})\]]|[;{][^.?!]{0,200}[;}]|\)\s*(?:\{|=>)|\w\[\w{1,40}\][ ]?[-+*/<>=]|\bSELECT\b.{1,200}\bFROM\b"
+    r"[\w\])\"'][ ]?=[ ]?[\w\[({\"'][^?!]{0,200}[;{})\]]|[;{][^.?!]{0,200}[;}]|\)\s*(?:\{|=>)|\w\[\w{1,40}\][ ]?[-+*/<>=]"
+    r"|\bSELECT\b.{1,200}\bFROM\b"
 )
+# What a program reported: stack traces, errors of compilers and tests, lines of logs.
 _REPORT = re.compile(
-    r"""^[ \t]*(?:Traceback\ \(most\ recent | File\ ".*",\ line\ \d+ | at\ [\w.$<>]+[ ]?\(.*\) | at\ \S+:\d+:\d+ | Caused\ by: | goroutine\ \d+
+    r"""^[ \t]*(?:Traceback\ \(most\ recent | File\ ".*",\ line\ \d+ | at\ [\w.$<>]+[ ]?\(.*\) | at\ \S+:\d+:\d+
+      | Caused\ by: | goroutine\ \d+
       | panic:\ | Exception\ in\ thread | error\[E\d+\] | npm\ ERR! | FAILED\ \S+::\S+ | Segmentation\ fault | Uncaught\ \w*Error
       | \S+:\d+(?::\d+)?:\ (?:fatal\ )?error: | thread\ '.*'\ panicked | E\ {2,}\w+Error | (?:\w+\.)*\w*(?:Error|Exception):\ \S
       | (?:\d{4}-\d\d-\d\d\S*[ ])?\S*[ ]?(?:ERROR|FATAL|CRITICAL)\b )""",
     re.VERBOSE | re.MULTILINE,
 )
+_ENDINGS = "md|rst|py|js|ts|tsx|jsx|java|go|rs|rb|cpp|cc|c|h|cs|php|html|css|sql|sh|ya?ml|json|toml|txt|csv|ipynb"
+_WORD = re.compile(
+    rf"""https?://\S+ | `[^`\n]{{1,80}}` | \[[\w./ -]{{1,30}}\] | [\w./-]{{1,40}}\.(?:{_ENDINGS})\b
+      | [A-Za-z_][\w.]{{0,80}}\(\)? | \#?\d[\d.]* | [^\W\d_](?:(?:[\w'’+#-]|::)*[\w+#])? | _\w{{1,80}} | [?!:] | [,.;](?=\s|$) | \n""",
+    re.VERBOSE,
+)
+"""Addresses, quotations, scopes, files, calls, numbers, words, and what ends a clause."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ class Request:
     asks: bool
     """Whether it ends with, or contains, a question mark outside code."""
     lines: int
+    """About how many lines of code it has."""
     prose: str
 
 
@@ -72,7 +85,8 @@ def read_request(text: str) -> Request:
     if len(words) > MOST_WORDS:
         words = words[:HEAD_WORDS] + words[HEAD_WORDS - MOST_WORDS :]
     inline = bool(_INLINE.search(prose))
-    return Request(words, code, tags, bool(code) or inline, bool(_REPORT.search(excerpt)), "?" in prose, text.count("\n") + 1, prose)
+    lines = code.count("\n") + 1 + (text.count("\n") - excerpt.count("\n")) if code else 0  # what was left out counts as code
+    return Request(words, code, tags, bool(code) or inline, bool(_REPORT.search(excerpt)), "?" in prose, lines, prose)
 
 
 def _ends(text: str, most: int, head: int) -> str:
@@ -111,10 +125,3 @@ def _is_code(line: str, number: int, inside: bool) -> bool:
     if (inside and _INSIDE.match(line)) or (number > 0 and _CLOSING.match(line)):
         return True
     return (number > 0 or len(line) < 80) and bool(_STRICT.match(line)) and not line.rstrip().endswith(("?", "."))
-
-
-_WORD = re.compile(
-    r"""https?://\S+ | `[^`\n]{1,80}` | \[[\w./ -]{1,30}\] | [\w./-]{1,40}\.(?:md|rst|py|js|ts|tsx|jsx|java|go|rs|rb|cpp|cc|c|h|cs|php|html|css|sql|sh|ya?ml|json|toml|txt|csv|ipynb)\b
-      | [A-Za-z_][\w.]{0,80}\(\)? | \#?\d[\d.]* | [^\W\d_](?:(?:[\w'’+#-]|::)*[\w+#])? | _\w{1,80} | [?!:] | [,.;](?=\s|$) | \n""",
-    re.VERBOSE,
-)
