@@ -58,6 +58,10 @@ figures:
     {{bin}}/python scripts/docs_figures.py --write
     {{bin}}/python scripts/race_pictures.py
 
+# Count the Python bytecodes of a job, here and in other checkouts: `just bench-bytecodes ../before .`
+bench-bytecodes *checkouts:
+    {{bin}}/python scripts/bench_bytecodes.py {{checkouts}}
+
 # Measure what mmos costs beside loops written by hand.
 bench *arguments:
     {{bin}}/python scripts/bench_overhead.py {{arguments}}
