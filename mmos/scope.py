@@ -78,8 +78,8 @@ class Pulse:
 
     at: float = 0.0
     waiting: int = 0
-    newest: int = 0
-    """The count of the journal at the newest event that the next step builds on."""
+    newest: Entry | None = None
+    """The newest entry that the next step builds on."""
 
     def __enter__(self) -> None:
         self.waiting += 1
@@ -138,7 +138,7 @@ class Scope:
         self.conversation.apply(entry)
         self.pulse.at = self.clock()
         if event.kind not in BEGINNINGS:
-            self.pulse.newest = self.journal.count
+            self.pulse.newest = entry
         log_event(self.run, event.kind, event)
         return entry
 
@@ -170,7 +170,9 @@ class Scope:
 
     async def settled(self) -> None:
         """Return when all that the next step builds on survives the death of the process. What only begins may still be lost: it begins again."""
-        await self.journal.durable(self.run, until=self.pulse.newest)
+        newest = self.pulse.newest
+        if newest is not None and not newest.seq:  # it gets its number when it is committed
+            await self.journal.durable(self.run, until=newest)
 
     @property
     def exchange(self) -> Lane:

@@ -67,14 +67,13 @@ async def test_durable_means_that_another_connection_sees_it(tmp_path):
 
 async def test_what_comes_later_is_not_written_for_those_who_wait_for_earlier_entries(tmp_path):
     async with await Journal.open(tmp_path, tuning=Tuning(linger=3600)) as journal:
-        journal.append("run", "thread", Warned("a"))
-        count = journal.count
-        await journal.durable(until=count)
-        journal.append("run", "thread", Warned("b"))
-        await journal.durable(until=count)
+        first = journal.append("run", "thread", Warned("a"))
+        await journal.durable(until=first)
+        second = journal.append("run", "thread", Warned("b"))
+        await journal.durable(until=first)
         other = sqlite3.connect(tmp_path / "journal.db")
         assert other.execute("SELECT count(*) FROM entries").fetchone() == (1,)
-        await journal.durable(until=journal.count)
+        await journal.durable(until=second)
         assert other.execute("SELECT count(*) FROM entries").fetchone() == (2,)
         other.close()
 

@@ -104,16 +104,11 @@ class Journal:
         self._writer.put(self._store.line(entry))
         return entry
 
-    @property
-    def count(self) -> int:
-        """How many events were appended here."""
-        return self._writer.count
-
-    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: int | None = None) -> None:
+    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: Entry | None = None) -> None:
         """Return when all entries so far are committed. Raises if entries of this run (without `run`: of any run) could not be written.
 
-        A commit survives the death of the process. With `on_disk`, the entries also survive a power cut. With `until`, a `count` of before,
-        it waits only for the entries that were appended until then.
+        A commit survives the death of the process. With `on_disk`, the entries also survive a power cut. With `until`, it waits only for the
+        entries up to this one.
         """
         self._check_open()
         await self._writer.durable(run, on_disk=on_disk, until=until)

@@ -70,8 +70,6 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mmos-journal")
         self._waiting: list[Line] = []
-        self._handed_over = 0
-        """How many lines the thread has, or has had."""
         self._timer: asyncio.TimerHandle | None = None
         self._batch = Batch()
         """Where the next lines go: it ends with the next other work."""
@@ -88,11 +86,6 @@ class Writer:
         if self._timer is None:
             self._timer = self._loop.call_later(self._tuning.linger, self._linger_ends)
 
-    @property
-    def count(self) -> int:
-        """Lines so far."""
-        return self._handed_over + len(self._waiting)
-
     def _linger_ends(self) -> None:
         self._timer = None
         self.hand_over()
@@ -103,14 +96,13 @@ class Writer:
             return
         batch = self._batch
         batch.lines.append(self._waiting)
-        self._handed_over += len(self._waiting)
         self._waiting = []
         if not batch.asked:
             batch.asked = True
             self._commit = self._submit(partial(self._write, batch))
 
-    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: int | None = None) -> None:
-        """Return when all lines so far are written, or those up to the number `until`. Raises if lines of this run (without `run`: of any run) could not be written.
+    async def durable(self, run: str | None = None, *, on_disk: bool = False, until: Entry | None = None) -> None:
+        """Return when all lines so far are written, or those up to the entry `until`. Raises if lines of this run (without `run`: of any run) could not be written.
 
         `on_disk`: also survive a power cut.
         """
@@ -145,8 +137,8 @@ class Writer:
         for run in self.lost.keys() - self._told:
             raise self.lost[run].with_traceback(None)
 
-    async def settle(self, until: int | None = None) -> None:
-        if until is None or until > self._handed_over:
+    async def settle(self, until: Entry | None = None) -> None:
+        if until is None or any(entry is until for entry, *_ in self._waiting):
             self.hand_over()
         job = self._commit
         if job is None or job.done():

@@ -227,8 +227,10 @@ class RunView:
         if self.thread and entry.thread != self.thread:
             return  # a run has one thread; in the journal of a stranger its events may be in several
         self.run, self.thread = entry.run, entry.thread
-        self.ended = self.ended if isinstance(entry.event, events.RunRated) else entry.time
-        fold = _FOLDS.get(type(entry.event))
+        kind = type(entry.event)
+        if kind is not events.RunRated:
+            self.ended = entry.time
+        fold = _FOLDS.get(kind)
         if fold is not None:
             fold(self, entry.event)
 
