@@ -82,7 +82,7 @@ bench-rules *arguments:
 bench-classify *arguments:
     {{bin}}/python scripts/bench_classify.py {{arguments}}
 
-# Train the table of `mmos classify` on scripts/requests; takes minutes.
+# Train the table of `mmos classify` on scripts/tasks; takes minutes.
 train:
     {{bin}}/python scripts/train_classifier.py --write
 

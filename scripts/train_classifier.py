@@ -1,4 +1,4 @@
-"""Trains the table of `mmos classify` on the requests of `scripts/requests`: `python scripts/train_classifier.py [--write]`."""
+"""Trains the table of `mmos classify` on the requests of `scripts/tasks`: `python scripts/train_classifier.py [--write]`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmos.choice.request import read_request
 from mmos.choice.weights import FILE, UNIT
 from mmos.config.facts import TASK_CLASSES
 
-REQUESTS = Path(__file__).parent / "requests"
+REQUESTS = Path(__file__).parent / "tasks"
 FOLDS = 5
 TIMES = 3
 """How often the places of a pattern are filled."""
