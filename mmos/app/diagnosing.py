@@ -14,7 +14,7 @@ from mmos.app.wiring import DIAGNOSIS
 from mmos.diagnosis.cleaning import body
 from mmos.diagnosis.log import Line, Selection
 from mmos.diagnosis.profile import Profile
-from mmos.diagnosis.reader import select
+from mmos.diagnosis.reader import Reader
 from mmos.diagnosis.reply import SCHEMA, Explanation, Objection, is_messenger_line, objections, read, supported
 from mmos.diagnosis.rules import judge
 from mmos.diagnosis.verdict import Verdict
@@ -58,10 +58,13 @@ class Material:
 
 def examine(failure: Failure, tokens: int = TOKENS) -> Material:
     """Read a log: what a model would be shown of it, and what the rules say."""
-    selection = select(failure.log.blocks(), tokens=tokens, good=failure.good)
+    reader = Reader(tokens=tokens, good=failure.good)
+    for block in failure.log.blocks():
+        reader.feed(block)
+    selection = reader.close()
     if selection.size <= WHOLE:
         return Material(selection, judge(selection, [line for line in failure.log.all() if not _known(line, failure.good)]))
-    more = select(failure.log.blocks(), tokens=RULES_TOKENS, good=failure.good)
+    more = reader.within(RULES_TOKENS)
     return Material(selection, judge(more, [line for passage in more.passages for line in passage.lines]))
 
 

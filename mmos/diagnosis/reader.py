@@ -29,6 +29,10 @@ class Reader:
         self._size = 0
         self._blocks = Blocks()
         self._sieve = Sieve(self._weigh)
+        self._lines: list[Candidate] = []
+        self._keys: set[int] = set()
+        """Which of the lines are the inside of a private key."""
+        self._choice = Choice([])
 
     def feed(self, data: bytes) -> None:
         self._size += len(data)
@@ -38,17 +42,20 @@ class Reader:
     def close(self) -> Selection:
         for block in self._blocks.close():
             self._sieve.take(block)
-        lines = [_candidate(raw) for raw in self._sieve.kept()]
-        keys = key_lines([line.text for line in lines])
-        choice = Choice(lines, self._good.knows if self._good else None)
-        chosen = choice.within(self._tokens * CHARACTERS_A_TOKEN)
+        self._lines = [_candidate(raw) for raw in self._sieve.kept()]
+        self._keys = key_lines([line.text for line in self._lines])
+        self._choice = Choice(self._lines, self._good.knows if self._good else None)
+        return self.within(self._tokens)
 
-        def shown(index: int) -> Line:
-            return Line(lines[index].number, MASK if index in keys else mask(lines[index].text))
+    def within(self, tokens: int) -> Selection:
+        """The selection for another number of tokens, when the whole log has been read."""
+        chosen = self._choice.within(tokens * CHARACTERS_A_TOKEN)
+        cost = -(-sum(self._lines[index].cost for index in chosen) // CHARACTERS_A_TOKEN)
+        best = tuple(self._shown(index) for index in self._choice.best() if index not in self._keys)
+        return Selection(_passages([self._shown(index) for index in chosen]), best, self._sieve.lines, self._size, cost)
 
-        tokens = -(-sum(lines[index].cost for index in chosen) // CHARACTERS_A_TOKEN)
-        best = tuple(shown(index) for index in choice.best() if index not in keys)
-        return Selection(_passages([shown(index) for index in chosen]), best, self._sieve.lines, self._size, tokens)
+    def _shown(self, index: int) -> Line:
+        return Line(self._lines[index].number, MASK if index in self._keys else mask(self._lines[index].text))
 
     def _weigh(self, line: bytes) -> float:
         text = body(clean(line))
