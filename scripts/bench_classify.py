@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +12,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+from bench.labelled import arguments, part
 
 from mmos.choice.classifier import Classification, classify
 from mmos.config.facts import TASK_CLASSES, task_class
@@ -47,14 +47,6 @@ def _case(name: str, text: str, wanted: str) -> Case:
     begun = perf_counter()
     said = classify(text)
     return Case(name, text, wanted, said, perf_counter() - begun)
-
-
-def part(cases: Sequence[Case], which: str, seed: int) -> list[Case]:
-    """One of M parts of equal size, drawn at random."""
-    number, _, count = which.partition("/")
-    shuffled = sorted(cases, key=lambda case: case.name)
-    random.Random(seed).shuffle(shuffled)
-    return shuffled[int(number) - 1 :: int(count)]
 
 
 def by_class(cases: Sequence[Case]) -> str:
@@ -94,17 +86,11 @@ def summary(cases: Sequence[Case]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="JSON lines with text and label")
-    parser.add_argument("--show", action="store_true", help="print each case that is not right")
-    parser.add_argument("--part", default="1/1", metavar="N/M", help="only the Nth of M random parts")
-    parser.add_argument("--seed", type=int, default=0, help="the seed of the parts")
-    arguments = parser.parse_args()
-    if not arguments.file.is_file():
-        print(f"{arguments.file} is not there. Name a file of JSON lines with `text` and `label`.", file=sys.stderr)
+    given = arguments(__doc__, "text", "label")
+    if given is None:
         return 2
-    cases = part(read(arguments.file), arguments.part, arguments.seed)
-    for case in cases if arguments.show else ():
+    cases = part(read(given.file), given.part, given.seed)
+    for case in cases if given.show else ():
         if not case.right:
             print(f"{case.name}: {case.wanted}, said {case.said.type} ({case.said.confidence:.0%})\n    {case.text[:200]!r}")
     print("\n".join([by_class(cases), by_confidence(cases), summary(cases)]))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bench.labelled import arguments, part
 
 from mmos.diagnosis.log import Line, Selection
 from mmos.diagnosis.masking import mask
@@ -50,14 +50,6 @@ def read(path: Path) -> list[Case]:
     ]  # fmt: skip
 
 
-def part(cases: Sequence[Case], which: str, seed: int) -> list[Case]:
-    """One of M parts of equal size, drawn at random: rules are written on some parts and tried on the others."""
-    number, _, count = which.partition("/")
-    shuffled = sorted(cases, key=lambda case: case.name)
-    random.Random(seed).shuffle(shuffled)
-    return shuffled[int(number) - 1 :: int(count)]
-
-
 def table(cases: Sequence[Case]) -> str:
     counts = Counter((case.wanted, case.outcome) for case in cases)
     rows = [
@@ -70,17 +62,11 @@ def table(cases: Sequence[Case]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="JSON lines with log and category")
-    parser.add_argument("--show", action="store_true", help="print each case that is not right")
-    parser.add_argument("--part", default="1/1", metavar="N/M", help="only the Nth of M random parts")
-    parser.add_argument("--seed", type=int, default=0, help="the seed of the parts")
-    arguments = parser.parse_args()
-    if not arguments.file.is_file():
-        print(f"{arguments.file} is not there. Name a file of JSON lines with `log` and `category`.", file=sys.stderr)
+    given = arguments(__doc__, "log", "category")
+    if given is None:
         return 2
-    cases = part(read(arguments.file), arguments.part, arguments.seed)
-    for case in cases if arguments.show else ():
+    cases = part(read(given.file), given.part, given.seed)
+    for case in cases if given.show else ():
         if case.outcome != "right":
             print(f"{case.name}: {case.wanted}, said {case.verdict.category}\n    {case.log[:300]!r}")
     print(table(cases))
