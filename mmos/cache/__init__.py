@@ -1,0 +1,1 @@
+"""Keeps answers of models, so that the same request needs no model again."""

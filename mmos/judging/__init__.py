@@ -1,0 +1,1 @@
+"""Has answers judged by models, and improved when they are not good enough."""

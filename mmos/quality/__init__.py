@@ -1,0 +1,1 @@
+"""Finds faults in an answer without asking a model (pure functions)."""
