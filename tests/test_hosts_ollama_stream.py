@@ -301,3 +301,30 @@ def test_a_reason_that_is_no_word_is_none() -> None:
     answer = _answer()
     answer.feed(line(message={"content": "Yes."}, done=True, done_reason={"a": 1}))
     assert answer.reply().done_reason == "stop"
+
+
+_CONTENTS = st.one_of(st.text(max_size=8), st.none(), st.integers())
+_LINES = st.one_of(
+    st.builds(said, st.text(max_size=8)),
+    st.builds(lambda content: line(message={"role": "assistant", "content": content}), _CONTENTS),
+    st.builds(lambda content: line(message={"role": "user", "content": content}), st.text(max_size=8)),
+    st.builds(lambda content: said("", thinking=content), st.text(max_size=8)),
+    st.builds(lambda content: line(message={"role": "assistant", "content": content}, error="boom"), st.text(max_size=8)),
+    st.builds(lambda content: said(content, tool_calls=[call("a", {"n": 1})]), st.text(max_size=8)),
+    st.sampled_from([b"\n", b"{}\n", b"[1]\n", b"7\n", b'{"a": "b\n', b'{"done": true}\n', done(), said("x" * 300)]),
+)
+
+
+@given(st.lists(_LINES, min_size=1, max_size=12))
+def test_a_block_of_lines_is_read_like_each_line_by_itself(lines: list[bytes]) -> None:
+    def outcome(pieces: Iterable[bytes]) -> object:
+        heard: list[str] = []
+        answer = _answer(heard)
+        try:
+            complete = any(answer.feed(piece) for piece in pieces)
+        except HostError as error:
+            return type(error), heard
+        reply = answer.reply()
+        return complete, heard, reply.text, reply.message.thinking, len(reply.calls)
+
+    assert outcome([b"".join(lines)]) == outcome(lines)

@@ -120,11 +120,7 @@ class Growing:
         self._lines += len(lines)
         if self._lines > MAX_LINES:
             raise faults.garbled(self._site, f"an answer of more than {MAX_LINES:,} lines")
-        done = False
-        for line in lines:
-            if line and self._take(line):
-                done = True
-                break
+        done = self._take_all(lines)
         if self._size >= self._next_look and not done:
             self._look()
         return done
@@ -137,6 +133,10 @@ class Growing:
     def end(self) -> bool:
         """Handle the end of the stream. The last line may be incomplete."""
         raise NotImplementedError
+
+    def _take_all(self, lines: list[bytes]) -> bool:
+        """Take lines, one after the other. True: one of them is the last."""
+        return any(map(self._take, filter(None, lines)))
 
     def _take(self, line: bytes) -> bool:
         """Take one line. True: it is the last."""

@@ -10,6 +10,11 @@ from mmos.hosts.face import OnToken
 from mmos.hosts.growing import Growing
 from mmos.messages import Reply, ToolCall, Usage
 
+PLAIN_KEYS = 4
+"""A line with a piece of the text has `model`, `created_at`, `message` and `done`, and no more."""
+PLAIN_MESSAGE_KEYS = 2
+"""Its message has `role` and `content`."""
+
 
 class OllamaStream(Growing):
     """The answer of an Ollama."""
@@ -30,6 +35,25 @@ class OllamaStream(Growing):
     def reply(self) -> Reply:
         reason = self._final.get("done_reason")
         return self._reply(_usage(self._final), reason if isinstance(reason, str) and reason else "stop")
+
+    def _take_all(self, lines: list[bytes]) -> bool:
+        """Nearly all lines are only pieces of the text: those before the first other one are read together."""
+        taken = 0
+        for chunk in () if self._veiled else reading.parsed_together(lines[:-1]):
+            if len(chunk) != PLAIN_KEYS or "error" in chunk or chunk.get("done") is not False:
+                break
+            message = chunk.get("message")
+            if type(message) is not dict or len(message) != PLAIN_MESSAGE_KEYS or message.get("role") != "assistant":
+                break
+            content = message.get("content")
+            if type(content) is not str:
+                break
+            self._pieces.append(content)
+            if content and self._on_token is not None:
+                self._on_token(content)
+            taken += 1
+        self._known = self._known or taken > 0
+        return super()._take_all(lines[taken:])
 
     def _take(self, line: bytes) -> bool:
         try:
@@ -53,10 +77,7 @@ class OllamaStream(Growing):
         if not isinstance(message, dict):
             raise faults.garbled(self._site, "a message that is no object")
         if content := message.get("content"):
-            if type(content) is str and not self._veiled:  # nearly every line of a stream
-                self._pass_on(content)
-            else:
-                self._say(content)
+            self._say(content)
         if thinking := message.get("thinking"):
             self._thoughts.append(self._text(thinking))
         # Hosts send calls in chunks of their own, in the last chunk, or in both: all of them count, in their order.
