@@ -130,7 +130,7 @@ class Scope:
 
     def bind(self, **changes: Any) -> Scope:
         """A copy with these changes, for a tenth of the time that `dataclasses.replace` takes."""
-        scope = object.__new__(Scope)
+        scope = object.__new__(type(self))
         scope.__dict__.update(self.__dict__, **changes)
         return scope
 
