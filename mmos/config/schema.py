@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mmos.config.phase_schema import PhaseEntry
+from mmos.config.routing_schema import Routing
 from mmos.config.section import Section
 from mmos.config.values import (
     Address,
     Broadcast,
-    Condition,
     ConsultFirst,
     Flag,
     FunctionName,
@@ -197,15 +197,6 @@ class Arbiter(Role):
         description="Whether the arbiter must consult before it may answer, and must answer by its last turn. This helps small models. "
         "A number says how many specialists it must consult.",
     )
-
-
-class Rule(Section):
-    condition: Condition = Field(description="When the rule is true, like task.complexity > 7 and task.type == 'bug_fixing'.")
-    specialist: RoleName = Field(description="The specialist that the rule names.")
-
-
-class Routing(Section):
-    rules: list[Rule] = Field(default=[], description="Rules that name a specialist; the first true rule counts.")
 
 
 class Conversation(Section):
