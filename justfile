@@ -82,6 +82,10 @@ bench-rules *arguments:
 bench-classify *arguments:
     {{bin}}/python scripts/bench_classify.py {{arguments}}
 
+# Count how many conditions of routing rules are evaluated in a second.
+bench-conditions *arguments:
+    {{bin}}/python scripts/bench_conditions.py {{arguments}}
+
 # Train the table of `mmos classify` on scripts/tasks; takes minutes.
 train:
     {{bin}}/python scripts/train_classifier.py --write

@@ -91,7 +91,7 @@ def test_a_rule_knows_the_facts_that_it_looks_at():
 )
 def test_faults_have_a_column_and_a_cure(condition, message):
     with pytest.raises(RuleError) as caught:
-        compile_rule(condition)
+        compile_rule(condition, TASK_CLASSES)
     assert str(caught.value) == message
 
 
@@ -121,7 +121,25 @@ def test_unknown_names_get_the_nearest(condition, start):
         "9**9**9",
         "'a' * 999999999",
         "[0] * 999999999",
-        "task.complexity + 1 > 2",
+        "task.complexity + 1",
+        "not -task.complexity",
+        "task.complexity ** 2 > 4",
+        "2 ** 9 < task.complexity",
+        "task.complexity << 3 > 1",
+        "task.type + 'x' == 'y'",
+        "task.type * 1000000 == 'y'",
+        "task.tags + task.needs == ['a']",
+        "task.requires_speed + 1 > 1",
+        "true + 1 > 1",
+        "'%s' % task.type == 'a'",
+        "task.complexity / 0 > 1",
+        "task.complexity % 0.0 > 1",
+        "1 // 0 > task.complexity",
+        "task.complexity * 9999999999999999999 > 1",
+        "999999999999999 * 999999999999999 > task.complexity",
+        "task.complexity + 1 == null",
+        "task.complexity * 2 == true",
+        "task.complexity - 1 in 'abc'",
         "[x for x in task.tags]",
         "(lambda: 1)()",
         "open('/etc/passwd')",

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmos.config.document import Document
 from mmos.config.phases import DONE, INITIAL
+from mmos.config.rule_checks import conditions, taken_names
 from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
 from mmos.errors import Problem
 from mmos.names import is_cloud
@@ -29,6 +30,8 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
     checks = (
         _reserved(orchestration),
         _rules(orchestration),
+        conditions(mapping(orchestration, "routing")),
+        taken_names(mapping(orchestration, "routing")),
         _options(orchestration),
         _servers(orchestration),
         _embedded(orchestration),

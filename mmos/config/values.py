@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError,
 from pydantic_core import PydanticCustomError
 
 from mmos.checking import is_model_name
-from mmos.config.holding import impossible
 from mmos.config.rules import RuleError, compile_rule
 from mmos.config.scalars import LONGEST, duration, plain
 from mmos.config.wording import FromEnvironment
@@ -104,11 +103,9 @@ def _check_keep_alive(value: str | float) -> str | float:
 
 def _check_condition(value: str) -> str:
     try:
-        fault = impossible(compile_rule(value))
+        compile_rule(value)
     except RuleError as error:
-        fault = str(error)
-    if fault:
-        raise PydanticCustomError("condition", "{fault}", {"fault": fault})
+        raise PydanticCustomError("condition", "{fault}", {"fault": str(error)}) from None
     return value
 
 
@@ -161,6 +158,8 @@ PhaseName = Annotated[
     Field(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
     allowed("a name of at most 40 small letters, digits and '_' that begins with a letter", read=_read_text),
 ]
+ClassName = PhaseName
+Complexity = Annotated[int, Field(ge=1, le=10), allowed("a whole number from 1 to 10", read=_read_number)]
 VariableName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),

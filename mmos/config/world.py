@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
-from mmos.config.facts import IDLE
+from mmos.config.facts import IDLE, TASK_CLASSES
 from mmos.config.gpus import shared_gpus
 from mmos.config.phases import Phases
 from mmos.config.roles import models_of, placed_roles, respelled, servers_of
+from mmos.config.rule_checks import covered
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Orchestration, Role, Server
 from mmos.config.sources import expanded, is_file, is_folder
@@ -59,6 +60,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         shared_gpus(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
+        covered([rule.condition for rule in orchestration.routing.rules], TASK_CLASSES, document),
         _phases(orchestration),
     )
     return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]

@@ -1,0 +1,130 @@
+"""Rules that never count, because of an earlier one or of the classes that exist."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmos.config.facts import TASK_CLASSES
+from mmos.config.holding import implies, is_always_true
+from mmos.config.load import from_text
+from mmos.config.rules import compile_rule
+from mmos.errors import ConfigError
+
+HEAD = """orchestration:
+  arbiter: {model: a}
+  specialists: {coding: {model: b}}
+  routing:
+"""
+
+
+def notes(*conditions: str) -> list[str]:
+    """The warnings of a configuration with these rules, but not those about facts that nobody measures."""
+    rules = "".join(f'      - {{condition: "{condition}", specialist: coding}}\n' for condition in conditions)
+    found = from_text(f"{HEAD}    rules:\n{rules}", "o.yaml", {}).warnings
+    return [f"{one.where} {one.message}" for one in found if "does not know" not in one.message]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "reason"),
+    [
+        ("task.complexity > 3", "task.complexity > 7", "is true whenever this one is"),
+        ("task.complexity >= 5", "task.complexity > 4.5 and task.complexity in [5, 6]", "is true whenever this one is"),
+        ("task.complexity > 3 or task.requires_speed", "task.requires_speed", "is true whenever this one is"),
+        ("task.type in ['bug_fixing', 'refactoring']", "task.type == 'DEBUGGING' and task.complexity > 8", "is true whenever this one is"),
+        ("task.type != 'documentation'", "task.type == 'refactoring'", "is true whenever this one is"),
+        ("'python' in task.languages", "'python' in task.languages and task.complexity > 5", "is true whenever this one is"),
+        ("task.complexity * 2 > run.turns", "task.complexity*2 > run.turns and task.complexity > 5", "is true whenever this one is"),
+        ("task.complexity  > 3", "task.complexity > 3", "has the same condition"),
+        ("true", "task.complexity > 3", "is always true"),
+        ("task.complexity > 0 or not task.complexity > 0", "task.requires_speed", "is always true"),
+        ("run.phase in ['plan', 'work']", "run.phase == 'plan'", "is true whenever this one is"),
+    ],
+)
+def test_a_rule_below_one_that_is_true_whenever_it_is(earlier: str, later: str, reason: str) -> None:
+    expected = f"o.yaml:7 this rule never counts: rule 1 (o.yaml:6) {reason}, and the first true rule counts"
+    assert notes(earlier, later) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("task.complexity > 7", "task.complexity > 3"),
+        ("task.complexity > 3", "task.complexity >= 3"),
+        ("task.type == 'bug_fixing'", "task.type != 'refactoring'"),
+        ("task.complexity > 0", "task.requires_speed"),  # a fact may be absent
+        ("'a' in task.text", "'ab' in task.text and task.complexity > 3"),
+        ("task.complexity > 3", "task.complexity > 5 and response.empty"),  # other moments: the response comes later
+        ("true", "response.empty"),
+        ("task.complexity + 1 > 5", "task.complexity > 8"),  # true, but it does not follow from written values
+        ("not task.requires_speed", "task.complexity > 3"),
+    ],
+)
+def test_a_rule_that_may_count(earlier: str, later: str) -> None:
+    assert notes(earlier, later) == []
+
+
+def test_one_warning_for_each_rule() -> None:
+    found = notes("task.complexity > 2", "task.complexity > 3", "task.complexity > 4")
+    assert [one.split()[0] for one in found] == ["o.yaml:7", "o.yaml:8"]
+    assert all("rule 1" in one for one in found)
+
+
+def test_many_rules_are_compared_in_time() -> None:
+    rules = [f"task.complexity > {number % 9} and task.context_tokens > {number} and run.turns != {number}" for number in range(200)]
+    rules += [" or ".join(f"task.{name} > {number}" for name in ("complexity", "confidence", "text_length")) for number in range(100)]
+    assert isinstance(notes(*rules), list)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("task.type == 'code_genration'", "'code_genration' is not a class of tasks; did you mean 'code_generation'?"),
+        ("task.complexity > 70", "this can never be true: task.complexity is from 1 to 10"),
+    ],
+)
+def test_what_can_never_be_true_is_an_error(condition: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        notes(condition)
+    assert message in str(caught.value)
+
+
+def test_a_condition_from_the_environment_is_not_shown() -> None:
+    rules = '    rules: [{condition: "${SECRET}", specialist: coding}]\n'
+    with pytest.raises(ConfigError) as caught:
+        from_text(HEAD + rules, "o.yaml", {"SECRET": "task.type == 'hidden'"})
+    assert "hidden" not in str(caught.value)
+    assert "a value from ${SECRET} (not shown)" in str(caught.value)
+
+
+PARTS = st.sampled_from(
+    [f"task.complexity {sign} {value}" for sign in ("<", "<=", ">", "==", "!=") for value in (0, 3, 5, 7.5)]
+    + [f"task.type {sign} '{name}'" for sign in ("==", "!=") for name in TASK_CLASSES[:2]]
+    + ["task.requires_speed", "task.type == null", "'a' in task.text", "task.complexity + 1 > 4"]
+)
+CONDITIONS = st.recursive(
+    PARTS,
+    lambda part: st.builds("({} {} {})".format, part, st.sampled_from(["and", "or"]), part) | part.map("(not {})".format),
+    max_leaves=5,
+)
+TASKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "complexity": st.integers(1, 10),
+        "type": st.none() | st.sampled_from(TASK_CLASSES),
+        "requires_speed": st.booleans(),
+        "text": st.sampled_from(["", "a", "b"]),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CONDITIONS, CONDITIONS, st.lists(TASKS, min_size=20, max_size=20))
+def test_there_is_no_false_alarm(one: str, other: str, tasks: list[dict[str, object]]) -> None:
+    earlier, later = compile_rule(one), compile_rule(other)
+    follows, always = implies(later, earlier), is_always_true(earlier)
+    for task in tasks:
+        facts = {"task": task}
+        assert not follows or not later.evaluate(facts) or earlier.evaluate(facts)
+        assert not always or earlier.evaluate(facts)
