@@ -10,6 +10,7 @@ from mmos.config.schema import File
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}"}
 _DURATION = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"}
+_SIZE = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([GM](i?[Bb])?)$"}
 _NOT_TEXT = ("integer", "number", "boolean")
 
 
@@ -36,7 +37,8 @@ def _adapted(part: Any) -> Any:
     if "enum" in part:
         return _either(part, [])
     if part.get("type") in _NOT_TEXT:
-        return _either(part, [_DURATION] if part.pop("durations", False) else [])
+        forms = [_DURATION] if part.pop("durations", False) else []
+        return _either(part, [*forms, _SIZE] if part.pop("sizes", False) else forms)
     if "default" in part and part["default"] in (None, "", [], {}):
         del part["default"]
     return part

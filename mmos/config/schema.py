@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from mmos.config.models_schema import Model, ModelKey
 from mmos.config.phase_schema import PhaseEntry
 from mmos.config.routing_schema import Routing
 from mmos.config.section import Section
@@ -340,6 +341,7 @@ class Orchestration(Section):
     fleet: Placement = _filled(Placement, "How MMOS chooses a host for each call.")
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     recovery: Recovery = _filled(Recovery, "What a run does about failures.")
+    models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )
