@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-CAPABILITIES = (
-    "FAST_INFERENCE",
-    "HIGH_QUALITY",
-    "CODE_SPECIALIZED",
-    "LARGE_CONTEXT",
-    "SECURITY_FOCUSED",
-    "REASONING",
-    "TOOL_CALLING",
-    "VISION",
-    "EMBEDDING",
-)
-"""What a model can be good at."""
+from mmos.config.capabilities import CAPABILITIES
+
+__all__ = ["CAPABILITIES", "KnownModel"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,7 @@ class KnownModel:
     keys: tuple[str, ...] = ()
     """Its keys under `models` of the configuration."""
     family: str = ""
-    """Such as qwen2 or llama. Models of one family make like mistakes."""
+    """Such as qwen or llama. Models of one family make like mistakes."""
     parameters: float | None = None
     """In billions."""
     window: int | None = None
@@ -41,7 +32,7 @@ class KnownModel:
     """The longest answer that the configuration allows it."""
     memory_gb: float | None = None
     hosts: tuple[str, ...] = ()
-    """The hosts that have it."""
+    """The hosts that answer and have it. Empty: no call can be sent to it now."""
     loaded: tuple[str, ...] = ()
     """The hosts that hold it in memory now."""
     reads: float | None = None
@@ -51,3 +42,14 @@ class KnownModel:
     load_seconds: float | None = None
     calls: float | None = None
     """The share of right tool calls in its fitness test."""
+    description: str = ""
+    """What the configuration says that it is good for."""
+    remote: bool = False
+    """Whether its hosts forward the prompts to a cloud."""
+    disputed: Mapping[str, str] = field(default_factory=dict)
+    """Capabilities that the configuration claims or denies against a measurement, each with what was measured."""
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it answers. A model for embeddings does not."""
+        return "EMBEDDING" not in self.capabilities
