@@ -13,6 +13,7 @@ from mmos.app import checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
+from mmos.app.catalog import Catalog
 from mmos.app.explaining import Explaining
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
@@ -52,7 +53,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records, Explaining):
+class App(Records, Explaining, Catalog):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.
@@ -76,10 +77,11 @@ class App(Records, Explaining):
         shares = config.orchestration.fleet.quotas
         self._models = Rationed(wrap(fleet), quotas_of(shares), shares)
         self.foresight = Foresight(fleet.warmth, config.orchestration.fleet.warm_up)
+        self.trials = trials
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
         self._has_recalled = False
         """Whether it has read what earlier runs learned of models."""
-        self._roll = RollCall(fleet)
+        self.roll = RollCall(fleet)
         self._casts: dict[Any, Cast] = {}
         self.logs: dict[str, Log] = {}
         """The logs of the runs at work that explain a failure."""
@@ -265,7 +267,7 @@ class App(Records, Explaining):
 
         `options`: as for a run, which may give roles other models.
         """
-        return await self._roll.call(self.cast(options or RunOptions()))
+        return await self.roll.call(self.cast(options or RunOptions()))
 
     async def warm_up(self, options: RunOptions | None = None) -> None:
         """Have pinned models loaded, and the one that will answer. For a process that runs tasks for a while, such as a server.
@@ -283,7 +285,7 @@ class App(Records, Explaining):
 
     async def close(self) -> None:
         """Stop all background work. The caller that opened the fleet and the journal closes them."""
-        await self._roll.close()
+        await self.roll.close()
 
     # ---------------------------------------------------------------- parts of a run
 
@@ -338,7 +340,7 @@ class App(Records, Explaining):
 
     async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:
         async with self._cancelling.heeded(scope, start.seq):
-            await carry(participants, scope, self._roll)
+            await carry(participants, scope, self.roll)
         await keep_end(scope)
         return Answer.of(scope.view)
 

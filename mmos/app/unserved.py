@@ -64,6 +64,12 @@ class RollCall:
         await asyncio.wait([self._asking], timeout=PATIENCE)
         return self.known(cast)
 
+    async def lists(self) -> None:
+        """Have the hosts list their models, where the last lists are old, and wait a moment for them."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._fleet.census())
+        await asyncio.wait([self._asking], timeout=PATIENCE)
+
     @asynccontextmanager
     async def beside(self, scope: Scope, cast: Cast) -> AsyncIterator[None]:
         """Warn a run of what is missing, as soon as that is known. The run waits for this only at its end, and only a moment."""

@@ -58,6 +58,7 @@ class Dispatcher:
             seat.pace = seat.time_scale / self.scale
         self._engine = Engine([machine_of(seat) for seat in self.by_name.values()], policy=policy)
         self.warming, self.habits, self.upkeep = self._engine.warming, self._engine.habits, self._engine.upkeep
+        self.estimates = self._engine.estimates
         self._loads = Loads(self._engine, lambda: self.now, self._outlived)
         self._numbers = itertools.count(1)
         self.census = Census(self.by_name, self._engine, clock, windows, learned)
@@ -385,3 +386,10 @@ class Dispatcher:
             tasks += sizes
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE)
+
+    async def look(self) -> None:
+        """Renew the lists of loaded models that are old."""
+        since = self.now - LISTED_SECONDS
+        old = [host for host, seat in self.by_name.items() if seat.residents.asking <= since]
+        if looks := [look for host in old if (look := self._looks.at(host))]:
+            await asyncio.wait(looks, timeout=PATIENCE)

@@ -1,0 +1,117 @@
+"""Gathers what is known of the models of a fleet: from the configuration, the hosts, fitness cards, benchmarks, and speeds that calls have shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mmos.app.unserved import RollCall
+from mmos.catalog.catalog import catalog
+from mmos.catalog.evidence import Measured, OnHost
+from mmos.catalog.known import KnownModel
+from mmos.config.load import Config
+from mmos.config.roles import each_choice
+from mmos.fitness.card import Card
+from mmos.fleet.fleet import Fleet
+from mmos.fleet.survey import HostState
+from mmos.fleet.telling import Speed
+from mmos.names import canonical
+
+DESCRIBING_SECONDS = 1.5
+"""How long hosts have to describe models whose lists do not say what they can do."""
+
+
+class Source(Protocol):
+    """What the catalog needs of an app."""
+
+    config: Config
+    fleet: Fleet
+
+    @property
+    def roll(self) -> RollCall: ...
+    @property
+    def trials(self) -> Sequence[Card]: ...
+
+
+class Catalog:
+    """Knows models."""
+
+    async def models(self: Source) -> tuple[KnownModel, ...]:
+        """Every model that a host has or the configuration names, with what it is good at and why. No model is asked or loaded.
+
+        Models of hosts that do not answer are listed without `hosts`. Of a fleet that has fresh lists, no host is asked.
+
+        Example::
+
+            for model in await app.models():
+                print(model.name, model.hosts, sorted(model.capabilities), model.why)
+        """
+        return await known_models(self)
+
+
+async def known_models(source: Source) -> tuple[KnownModel, ...]:
+    """The catalog of an app."""
+    await source.roll.lists()
+    await asyncio.gather(source.fleet.look(), _describe(source.fleet))
+    there = [
+        OnHost(seat.name, model, canonical(model.name) in seat.residents.stays)
+        for seat in source.fleet.seats
+        for model in (seat.installed or {}).values()
+    ]
+    return made(source.config, there, Evidence(source.trials, source.fleet.speeds()))
+
+
+def of_states(config: Config, states: Iterable[HostState], evidence: Evidence) -> tuple[KnownModel, ...]:
+    """The catalog of hosts that were asked for their states."""
+    there = [
+        OnHost(state.name, model, state.holds(model.name) is not None) for state in states if state.reachable for model in state.installed
+    ]
+    return made(config, there, evidence)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured of models on hosts."""
+
+    cards: Sequence[Card] = ()
+    speeds: Sequence[Speed] = ()
+
+    def measured(self, there: Collection[OnHost]) -> Iterator[Measured]:
+        """The best evidence first. What was measured of another model under the same name does not count."""
+        digests = {(one.host, canonical(one.model.name)): one.model.digest for one in there}
+        for speed in self.speeds:
+            yield Measured(speed.model, speed.host, "its calls", speed.reads, speed.writes, speed.load_seconds)
+        for card in self.cards:
+            if card.is_of(digests.get((card.host, canonical(card.model)), "")):
+                yield of_card(card)
+
+
+def of_card(card: Card) -> Measured:
+    cut = card.window_held is not None and card.window_held < card.window_asked
+    return Measured(
+        card.model, card.host, f"models test, {card.day}", card.reads, card.writes, card.load_seconds,
+        card.score if card.channel else None, card.window_held if cut else None,
+    )  # fmt: skip
+
+
+def made(config: Config, there: Sequence[OnHost], evidence: Evidence) -> tuple[KnownModel, ...]:
+    named = [role.model for role in each_choice(config.roles())]
+    return catalog(config.orchestration.models, named, there, evidence.measured(there))
+
+
+async def _describe(fleet: Fleet) -> None:
+    """Have older hosts describe models whose abilities their lists leave out. The fleet keeps what they say."""
+    unclear = [
+        (model.name, seat.name)
+        for seat in fleet.seats
+        if seat.host.abilities.tells_loaded
+        for model in (seat.installed or {}).values()
+        if model.capabilities is None
+    ]
+    if unclear:
+        asking = [asyncio.ensure_future(fleet.describe(model, (host,))) for model, host in unclear]
+        _, late = await asyncio.wait(asking, timeout=DESCRIBING_SECONDS)
+        for task in late:
+            task.cancel()
