@@ -10,10 +10,12 @@ from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
+from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
-from mmos.config.roles import Changes, Need, ResolvedRole, meeting, models_of, roles_in, servers_of
+from mmos.config.roles import Changes, Need, ResolvedRole, first_of, meeting, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.sources import expanded
+from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.participant.cast import Cast, Member
@@ -84,7 +86,7 @@ def _changes(config: Config, models: Mapping[str, str] | None) -> Changes:
         if name not in roles:
             raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.", next_step="Use --role ROLE=MODEL[@HOST].")
         model, servers = _model_and_servers(config, spelling)
-        changes[name] = (model or models_of(roles[name])[0], servers or servers_of(roles[name]))
+        changes[name] = (model or first_of(roles[name]), servers or servers_of(roles[name]))
     return changes
 
 
@@ -103,8 +105,11 @@ def model_alone(
     model, servers = _model_and_servers(config, spelling)
     if not model:
         raise UsageError(f"{spelling!r} names no model.", next_step="Write MODEL or MODEL@HOST.")
-    window, need = config.windows().of(model, servers), Need() if gpu is None else Need(frozenset({gpu}))
-    roles = {MODEL: ResolvedRole(MODEL, model, meeting(config.orchestration, servers, need) or servers, window)}
+    (one,) = named(model, config.orchestration.models)
+    windows = filter(None, (config.windows().known(one.model, servers), one.entry.context_window if one.entry else None))
+    window, need = max(windows, default=DEFAULT_WINDOW), Need() if gpu is None else Need(frozenset({gpu}))
+    where = meeting(config.orchestration, servers, need) or servers
+    roles = {MODEL: ResolvedRole(MODEL, one.model, where, window, options=one.options({}), think=one.think(None))}
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return {MODEL: Member(roles[MODEL], system, Toolbox(), templates)}
@@ -131,7 +136,7 @@ def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
     if name and name not in roles:
         raise UsageError(f"There is no role {name!r}; roles: {', '.join(roles)}.")
     for role in [name] if name else list(roles):
-        roles[role] = replace(roles[role], options={**roles[role].options, option: value})
+        roles[role] = roles[role].sampled(option, value)
 
 
 def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> list[Tool]:

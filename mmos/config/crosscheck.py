@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmos.config.document import Document
+from mmos.config.model_checks import entries
 from mmos.config.phases import DONE, INITIAL
 from mmos.config.rule_checks import conditions, taken_names
-from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
+from mmos.config.wording import FromEnvironment, Place, listed, mapping, perhaps, with_type
 from mmos.errors import Problem
 from mmos.names import is_cloud
 
@@ -39,15 +40,9 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _phases(orchestration),
         _cloud(orchestration),
         _recovery(orchestration),
+        entries(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
-
-
-def mapping(data: Any, *keys: str) -> dict[str, Any]:
-    """The mapping at this place. Empty: there is none."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def roles_in(orchestration: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -145,7 +140,7 @@ def _cloud(orchestration: dict[str, Any]) -> Findings:
             host.get("allow_cloud") or host.get("kind") == "openai" for host in hosts
         ):
             continue
-        for step, model in _models(role):
+        for step, model in _models(role, orchestration):
             if is_cloud(model):
                 cure = "write allow_cloud: true for its server or under 'fleet', or name another model"
                 yield (
@@ -161,14 +156,15 @@ def _embedded(orchestration: dict[str, Any]) -> Findings:
         models = mapping(definition, "models")
         if definition.get("kind") != "embedded" or not models:
             continue
-        for step, model in _models(role):
+        for step, model in _models(role, orchestration):
             if model not in models:
                 yield (*place, "model", *step), f"found {with_type(model)}, allowed on '{server}': {listed(models)}"
 
 
-def _models(role: dict[str, Any]) -> Iterator[tuple[Place, str]]:
-    """The models of a role, each with its place below the role's `model`."""
+def _models(role: dict[str, Any], orchestration: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    """The models of a role by their own names, each with its place below the role's `model`."""
     found = role.get("model")
     for step, model in [((index,), model) for index, model in enumerate(found)] if isinstance(found, list) else [((), found)]:
         if isinstance(model, str):
-            yield step, model
+            own = mapping(orchestration, "models", model).get("model", model)
+            yield step, own if isinstance(own, str) else model

@@ -18,11 +18,13 @@ class Keep:
     pinned: set[str] = field(default_factory=set)
     times: dict[str, str | float] = field(default_factory=dict)
     """How long each model stays when it is idle, if the configuration says so: the `keep_alive` of the first role that has one."""
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    """The gigabytes that models take, by the word of the user."""
 
 
-def keeping_of(roles: Iterable[ResolvedRole], servers: Iterable[str]) -> Mapping[str, Keep]:
+def keeping_of(roles: Iterable[ResolvedRole], servers: Iterable[str], sizes: Mapping[str, float]) -> Mapping[str, Keep]:
     """By server. A role without servers counts for all of them. Of several models of a role, only the first is pinned."""
-    kept = {name: Keep() for name in servers}
+    kept = {name: Keep(sizes=sizes) for name in servers}
     for role in roles:
         for name in role.servers or kept:
             if role.pin:

@@ -14,6 +14,7 @@ from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, r
 from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.gpus import unmet
 from mmos.config.keeping import Keep, keeping_of
+from mmos.config.model_keys import sizes_of
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
@@ -65,7 +66,11 @@ class Config:
 
     def keeping(self) -> Mapping[str, Keep]:
         """What each server keeps in memory."""
-        return keeping_of(self.roles().values(), self.servers())
+        return keeping_of(self.roles().values(), self.servers(), self.sizes())
+
+    def sizes(self) -> Mapping[str, float]:
+        """The gigabytes that models take by the word of the user, by their canonical names."""
+        return sizes_of(self.orchestration.models)
 
     def servers(self) -> dict[str, Server]:
         return {**self.defined, **self.implicit}

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from mmos.config.capabilities import CAPABILITIES, Capability, spelled
+from mmos.config.scalars import gigabytes
 from mmos.config.section import Section
 from mmos.config.values import Gigabytes, ModelName, OptionValue, Positive, Text, Thinking, Window, allowed
-from mmos.config.wording import FromEnvironment
-
-_MEMORY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(GB|GiB|G|MB|MiB|M)", re.IGNORECASE)
-_MB_OF_GB = 1024
 
 
 def _read_capability(value: Any) -> Any:
@@ -21,10 +17,8 @@ def _read_capability(value: Any) -> Any:
 
 
 def _read_memory(value: Any) -> Any:
-    match = _MEMORY.fullmatch(str(value).strip()) if isinstance(value, str) else None
-    if match is not None:
-        return float(match[1]) / (1 if match[2].upper().startswith("G") else _MB_OF_GB)
-    return float(value) if isinstance(value, FromEnvironment) and value.replace(".", "", 1).isdecimal() else value
+    size = gigabytes(str(value)) if isinstance(value, str) else None
+    return value if size is None else size
 
 
 ModelKey = Annotated[

@@ -12,10 +12,10 @@ from mmos.config.crosscheck import roles_in
 from mmos.config.environment import has_reference, is_reference, references
 from mmos.config.load import Config
 from mmos.config.schema import Server
-from mmos.config.wording import Place, dotted, masked
+from mmos.config.wording import Place, dotted, mapping, masked
 
 _PROMPT_KEYS = frozenset({"model", "system", "description", "role", "options", "server"})
-"""Keys of a role whose text goes to a host."""
+"""Keys of a role, or of a model, whose text goes to a host."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def _to_servers(config: Config, away: Mapping[str, str]) -> Iterator[tuple[str, 
 
 
 def _in_roles(data: Mapping[str, Any], hosts: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
-    for place, role in roles_in(data):
+    entries = mapping(data, "models")
+    for place, role in [*roles_in(data), *((("models", key), mapping(entries, key)) for key in entries)]:
         for key in _PROMPT_KEYS & role.keys():
             for at, name in _variables(role[key], (*place, key)):
                 if not (key == "model" and "MODEL" in name.upper()):  # such a variable names a model, and no secret

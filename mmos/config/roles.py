@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from mmos.config.model_keys import Entries, Named, named
 from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
 from mmos.config.windows import Use, Windows
 from mmos.config.wording import Place
@@ -44,6 +45,8 @@ class ResolvedRole:
     timeout: float | None = None
     consult_first: int = 0
     """How many specialists it must consult before it may answer."""
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of the other models: what they have other values of, because of their entries under `models`."""
 
     @property
     def consultable(self) -> bool:
@@ -52,7 +55,12 @@ class ResolvedRole:
     @property
     def choices(self) -> tuple[ResolvedRole, ...]:
         """The role with each of its models, in the order of preference."""
-        return (self, *(replace(self, model=model, window=window, others=()) for model, window in self.others))
+        return (self, *(replace(self, model=model, window=window, others=(), **self.own.get(model, {})) for model, window in self.others))
+
+    def sampled(self, option: str, value: Any) -> ResolvedRole:
+        """The role with another value of an option, for all its models."""
+        own = {name: {**fields, "options": {**fields["options"], option: value}} for name, fields in self.own.items()}
+        return replace(self, options={**self.options, option: value}, own=own)
 
     def uses(self, model: str) -> bool:
         """Whether it may be served by a model, under any spelling."""
@@ -88,11 +96,11 @@ def resolve_roles(orchestration: Orchestration, changes: Changes, gpu: int | Non
     windows = windows_of(orchestration, changes)
     resolved = {}
     for name, role in roles_in(orchestration).items():
-        models, servers = models_of(role), servers_of(role)
+        models, servers = named(role.model, orchestration.models), servers_of(role)
         if name in changes:
-            models, servers = changes[name][:1], changes[name][1]
+            models, servers = named(changes[name][0], orchestration.models), changes[name][1]
         narrow = meeting(orchestration, servers, Need.of(role, gpu)) or meeting(orchestration, servers, Need.of(role)) or servers
-        resolved[name] = _resolve(name, role, narrow, [(model, windows.of(model, servers)) for model in models])
+        resolved[name] = _resolve(name, role, narrow, [(model, windows.of(model.model, servers)) for model in models])
     return resolved
 
 
@@ -106,9 +114,10 @@ def meeting(orchestration: Orchestration, servers: tuple[str, ...], need: Need) 
 
 def windows_of(orchestration: Orchestration, changes: Changes) -> Windows:
     """The windows that the roles have, both as the file says and with the changes: what a run changes narrows no window."""
-    roles = roles_in(orchestration)
-    uses = [Use(model, servers_of(role), role.context_window) for role in roles.values() for model in models_of(role)]
-    return Windows([*uses, *(Use(*place, roles[name].context_window) for name, place in changes.items())])
+    roles, entries = roles_in(orchestration), orchestration.models
+    uses = [Use(one.model, servers_of(role), one.window(role)) for role in roles.values() for one in named(role.model, entries)]
+    changed = [(named(model, entries)[0], servers, roles[name]) for name, (model, servers) in changes.items()]
+    return Windows([*uses, *(Use(one.model, servers, one.window(role)) for one, servers, role in changed)])
 
 
 def roles_in(orchestration: Orchestration) -> dict[str, Role]:
@@ -121,35 +130,39 @@ def placed_roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
         yield ("specialists", name) if name in orchestration.specialists else (name,), role
 
 
-def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[tuple[str, int]]) -> ResolvedRole:
-    model, window = models[0]
+def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[tuple[Named, int]]) -> ResolvedRole:
+    (first, window), others = models[0], models[1:]
+    own = {one.model: {"options": one.options(role.options), "think": one.think(role.think)} for one, _ in others}
     return ResolvedRole(
         name,
-        model,
+        first.model,
         servers,
         window,
-        tuple(models[1:]),
+        tuple((one.model, window) for one, window in others),
         role.role,
         role.description,
         role.channel,
         role.consult if isinstance(role, Arbiter) else "each",
-        role.options,
-        role.think,
+        first.options(role.options),
+        first.think(role.think),
         role.keep_alive,
         role.pin,
         role.system,
         role.tools,
         role.timeout,
         int(role.consult_first) if isinstance(role, Arbiter) else 0,
+        own if any(one.entry for one, _ in models) else {},
     )
 
 
-def models_of(role: Role) -> tuple[str, ...]:
+def models_of(role: Role, entries: Entries) -> tuple[str, ...]:
     """The models of a role, in the order of preference. Of several spellings of one, the first."""
-    first: dict[str, str] = {}
-    for model in [role.model] if isinstance(role.model, str) else role.model:
-        first.setdefault(canonical(model), model)
-    return tuple(first.values())
+    return tuple(one.model for one in named(role.model, entries))
+
+
+def first_of(role: Role) -> str:
+    """The first model of a role, as the file names it."""
+    return role.model if isinstance(role.model, str) else role.model[0]
 
 
 def servers_of(role: Role) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reads unquoted words of YAML by the core schema of YAML 1.2 (no dates, no base 60, `no` is text), and durations."""
+"""Reads unquoted words of YAML by the core schema of YAML 1.2 (no dates, no base 60, `no` is text), durations, and sizes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _PART = re.compile(rf"([0-9]+(?:\.[0-9]+)?)({'|'.join(_UNITS)})")
+_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(GB|GiB|G|MB|MiB|M)", re.IGNORECASE)
+_MB_OF_GB = 1024
 LONGEST = 31_536_000
 """Seconds of a year; no wait is longer."""
 
@@ -48,3 +50,12 @@ def seconds_of(text: str, least: float = 0.0, units: Collection[str] = ("ms", "s
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     return float(number) if max(least, 1e-9) <= number <= LONGEST else None
+
+
+def gigabytes(text: str) -> float | None:
+    """Gigabytes of `2GB`, `1.5 GiB`, `512MB` or `2`; None for other words."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is not None:
+        return float(match[1]) / (1 if match[2].upper().startswith("G") else _MB_OF_GB)
+    number = plain(text)
+    return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None

@@ -10,8 +10,8 @@ from mmos.config import crosscheck
 from mmos.config.environment import escaped, has_reference
 from mmos.config.load import Config
 from mmos.config.phase_schema import Phase, PhaseTools
-from mmos.config.roles import models_of, roles_in
-from mmos.config.schema import Role, Server, Toolrules
+from mmos.config.roles import ResolvedRole, first_of, models_of, roles_in
+from mmos.config.schema import Orchestration, Role, Server, Toolrules
 from mmos.config.section import Section
 from mmos.config.wording import Place, dotted, masked
 from mmos.config.writing import written
@@ -83,12 +83,18 @@ def _other_windows(config: Config) -> Iterator[tuple[str, _Leaf]]:
     roles = roles_in(config.orchestration)
     for name, role in config.roles().items():
         if roles[name].context_window != role.window:
-            givers = [
-                giver
-                for giver in roles
-                if roles[giver].context_window == role.window and any(same_model(model, role.model) for model in models_of(roles[giver]))
-            ]
-            yield name, _Leaf(role.window, f"shared with {givers[0]}: one model on one server has one window" if givers else _DEFAULT)
+            yield name, _Leaf(role.window, _giver(config.orchestration, roles, first_of(roles[name]), role))
+
+
+def _giver(orchestration: Orchestration, roles: Mapping[str, Role], key: str, role: ResolvedRole) -> str:
+    """Who gives a role its window: the entry of its model, or another role with the same model."""
+    entries = orchestration.models
+    if key in entries and entries[key].context_window == role.window:
+        return f"models.{key}"
+    for name, other in roles.items():
+        if other.context_window == role.window and any(same_model(model, role.model) for model in models_of(other, entries)):
+            return f"shared with {name}: one model on one server has one window"
+    return _DEFAULT
 
 
 def _section(config: Config, section: Section, place: Place) -> dict[str, Any]:

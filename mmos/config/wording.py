@@ -55,6 +55,13 @@ def _without_query(word: re.Match[str]) -> str:
     return f"{text[: query.start()]}?***" if query else text
 
 
+def mapping(data: Any, *keys: str) -> dict[str, Any]:
+    """The mapping at this place of raw data. Empty: there is none."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
 def listed(words: Iterable[str]) -> str:
     """The first words, and `…` if there are more."""
     first = list(islice(words, _MOST_LISTED + 1))

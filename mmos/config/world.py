@@ -15,6 +15,7 @@ from mmos.config.document import Document
 from mmos.config.environment import has_reference
 from mmos.config.facts import IDLE, TASK_CLASSES
 from mmos.config.gpus import shared_gpus
+from mmos.config.model_keys import Entries
 from mmos.config.phases import Phases
 from mmos.config.roles import models_of, placed_roles, respelled, servers_of
 from mmos.config.rule_checks import covered
@@ -62,6 +63,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         _rules(orchestration),
         covered([rule.condition for rule in orchestration.routing.rules], TASK_CLASSES, document),
         _phases(orchestration),
+        _near_keys(orchestration),
     )
     return [document.problem(("orchestration", *place), message) for check in checks for place, message in check]
 
@@ -141,6 +143,7 @@ def _spellings(orchestration: Orchestration, document: Document) -> Findings:
         (*place, "model", *([index] if isinstance(role.model, list) else [])): (model, servers_of(role))
         for place, role in placed_roles(orchestration)
         for index, model in enumerate(role.model if isinstance(role.model, list) else [role.model])
+        if model not in orchestration.models
     }
     for at, other in respelled(places):
         mine = document.display(("orchestration", *at), places[at][0])
@@ -166,7 +169,7 @@ def _reloads(orchestration: Orchestration) -> Findings:
     """Options that a host loads a model with. When roles of one model differ in one, each loads the model again after the other."""
     for (place, role), (other_place, other) in combinations(placed_roles(orchestration), 2):
         mine, theirs = {*servers_of(role)}, {*servers_of(other)}
-        if not _shares_a_model(role, other) or (mine and theirs and not mine & theirs):
+        if not _shares_a_model(role, other, orchestration.models) or (mine and theirs and not mine & theirs):
             continue
         for option in sorted(LOAD_OPTIONS & (role.options.keys() | other.options.keys())):
             if role.options.get(option) != other.options.get(option):
@@ -175,8 +178,8 @@ def _reloads(orchestration: Orchestration) -> Findings:
                 yield (*at, "options", option), f"{names}, so a host loads it again for each; write the same value in both"
 
 
-def _shares_a_model(role: Role, other: Role) -> bool:
-    return not {*map(canonical, models_of(role))}.isdisjoint(map(canonical, models_of(other)))
+def _shares_a_model(role: Role, other: Role, entries: Entries) -> bool:
+    return not {*map(canonical, models_of(role, entries))}.isdisjoint(map(canonical, models_of(other, entries)))
 
 
 def _files(orchestration: Orchestration, document: Document, around: Surroundings) -> Findings:
@@ -217,3 +220,14 @@ def _phases(orchestration: Orchestration) -> Findings:
     for name in phases.phases:
         if name not in reached:
             yield ("phases", name), f"no phase leads to '{name}' from '{phases.initial}'; name it under 'next' of another phase"
+
+
+def _near_keys(orchestration: Orchestration) -> Findings:
+    """Names of models that are probably keys of `models` with a typing error."""
+    entries, known = orchestration.models, {canonical(entry.model) for entry in orchestration.models.values()}
+    for place, role in placed_roles(orchestration):
+        for index, model in enumerate([role.model] if isinstance(role.model, str) else role.model):
+            near = "" if model in entries or ":" in model or canonical(model) in known else nearest(model, entries, 0.8)
+            if near:
+                at = (*place, "model", *([] if isinstance(role.model, str) else [index]))
+                yield at, f"'{shown(model)}' is no key of 'models', so it means a model of this name; did you mean '{near}'?"

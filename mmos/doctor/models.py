@@ -111,10 +111,12 @@ class Resident:
     cache: Cache | None
     window: int
     parallel: int
+    told: int = 0
+    """Its bytes by the word of the user. 0: the user does not say."""
 
     @property
     def size(self) -> int:
-        return need(self.file_size, self.cache, self.window, self.parallel)
+        return self.told or need(self.file_size, self.cache, self.window, self.parallel)
 
 
 def gpus(facts: Facts) -> Iterator[Finding]:
@@ -144,12 +146,13 @@ def resident(facts: Facts, state: HostState, roles: list[ResolvedRole]) -> Resid
     model = roles[0].model
     listed, card = state.has(model), facts.card(state.name, model)
     file_size, kv_cache = listed.size if listed else 0, cache(card.details) if card else None
-    return Resident(model, tuple(role.name for role in roles), file_size, kv_cache, roles[0].window, state.parallel)
+    told = int((facts.config.sizes() if facts.config else {}).get(canonical(model), 0.0) * GIB)
+    return Resident(model, tuple(role.name for role in roles), file_size, kv_cache, roles[0].window, state.parallel, told)
 
 
 def _too_large(state: HostState, resident: Resident, room: int) -> Finding:
     spare = room - resident.file_size - OVERHEAD
-    kv_cache = resident.cache
+    kv_cache = None if resident.told else resident.cache
     window = spare // (kv_cache.token_bytes * resident.parallel) // _STEP * _STEP if kv_cache and spare > 0 else 0
     takes = f"{'up to ' if kv_cache and kv_cache.at_most else ''}{_gb(resident.size)} GB of {state.vram_gb:g}"
     slow = "what does not fit is computed on the CPU, many times as slowly"

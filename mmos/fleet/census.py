@@ -98,7 +98,8 @@ class Census:
         card = self._cards.get(_key(seat, model))
         token = memory.claimed(card.details, seat.slots) if card else 0
         longest = (card and card.context_length) or model.context_length or 0
-        return Need(model.size or UNKNOWN_SIZE, token, memory.OVERHEAD, longest)
+        told = seat.keep.sizes.get(canonical(model.name), 0.0) * memory.GIB
+        return Need(model.size or told or UNKNOWN_SIZE, token, memory.OVERHEAD, longest, told)
 
     # ------------------------------------------------------------ what hosts say about single models
 

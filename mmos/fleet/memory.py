@@ -9,6 +9,7 @@ from typing import Any
 from mmos.hosts import reading
 from mmos.placement.memory import SHARE_OF_FREE
 
+GIB = 1 << 30
 OVERHEAD = 512 << 20
 """The memory of an engine besides weights and cache. Measured: between 0.3 and 1 GiB."""
 

@@ -137,14 +137,16 @@ class Copy:
         return not self.window or self.cut(window) <= self.window
 
     def bytes(self, window: int = 0) -> float:
-        """Its memory: as the host showed it, or as computed for a larger window."""
+        """Its memory: as the user says, as the host showed it, or as computed for a larger window."""
         (size, at), window = self.measured, max(window, self.window) or self.least
-        if not size:
+        if not size or self.need.told:
             return self.need.size(window)
         return size + self.need.token * (window - at) if at else size
 
     def claim(self, window: int) -> float:
         """The size by which it is decided whether it fits beside others. The host leaves the engine's own memory out, but needs it, too."""
+        if self.need.told:
+            return self.need.told
         computed = self.need.weights + self.need.token * window
         return max(computed, SHARE_OF_FREE * self.bytes(window))
 

@@ -74,9 +74,11 @@ class Need:
     """The memory of its engine. The host leaves it out when it decides whether the model fits."""
     longest: int = 0
     """The window that it was trained for. A host cuts a larger one to it. 0: unknown."""
+    told: float = 0.0
+    """What it takes by the word of the user, whatever is computed or shown. 0: the user does not say."""
 
     def size(self, window: int) -> float:
-        return self.weights + self.token * window + self.overhead
+        return self.told or self.weights + self.token * window + self.overhead
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def planned(copy: Copy, window: int, *, again: bool = False) -> int:
 
     If its prompts grow, it is as large as the memory allows without pushing out the models that live there.
     """
-    if not copy.grows:
+    if not copy.grows or copy.need.told:  # what the user says holds for this window
         return window
     least, memory = window, copy.host.memory
     longer = copy.cut(max(ROOMY, 2 * least)) if again else least

@@ -113,8 +113,8 @@ def _read(options: Options, query: str) -> list[tuple[Any, ...]]:
 
 def _configured(options: Options) -> Mapping[str, Any]:
     """Read the configuration without checking it."""
-    from mmos.config.crosscheck import mapping
     from mmos.config.document import read_file
+    from mmos.config.wording import mapping
 
     source = options.file()
     return mapping(read_file(source.path or source.built_in, "").data, "orchestration")
@@ -127,13 +127,15 @@ def _cast(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _servers(configured: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    from mmos.config.crosscheck import mapping
+    from mmos.config.wording import mapping
 
     return {name: mapping(configured, "servers", name) for name in mapping(configured, "servers")}
 
 
 def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
-    """Offer the models that roles use or servers list."""
+    """Offer the models that roles use or servers list, and the keys of `models`."""
+    from mmos.config.wording import mapping
+
     configured = _configured(options)
     used: dict[str, list[str]] = {}
     for role, about in _cast(configured).items():
@@ -143,6 +145,8 @@ def _models(options: Options, incomplete: str = "") -> Offers:  # noqa: ARG001
         models = server.get("models")
         for model in models if isinstance(models, dict) else ():
             used.setdefault(model, []).append(f"on {name}")
+    for key in mapping(configured, "models"):
+        used.setdefault(str(key), []).append(str(mapping(configured, "models", key).get("model", "")))
     return [(model, ", ".join(users)) for model, users in used.items()]
 
 
