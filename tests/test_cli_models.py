@@ -84,9 +84,36 @@ async def test_a_silent_host_is_told_of_beside_the_list(tmp_path: Path) -> None:
 async def test_when_no_host_answers_the_list_fails_with_4(tmp_path: Path) -> None:
     at = Place(tmp_path, {"servers": {"gone": {"url": DEAD}}, "arbiter": {"model": "m"}})
     shown = await at.mmos("models", "list", "--json")
+    listed = await at.mmos("models", "list")
+    assert listed.code == 4
+    assert "not reachable" in listed.out
     assert shown.code == 4
     assert shown.document["reason"]["code"] == "no_host"
     assert "No host answers" in shown.err
+
+
+async def test_what_models_are_good_at_is_listed_and_explained(tmp_path: Path) -> None:
+    host = Host("one", [GENERAL, CODER, EMBED])
+    entries = {
+        "quick": {"model": "gone:1b", "capabilities": ["fast_inference"]},
+        "safe": {"model": "general:7b", "capabilities": ["security_focused"]},
+    }
+    async with fleet_at(tmp_path, host, models=entries) as at:
+        shown = await at.mmos("models", "list")
+        told = await at.mmos("models", "list", "--json", "--capability", "security_focused")
+        one = await at.mmos("models", "show", "safe")
+        gone = await at.mmos("models", "show", "quick")
+    lines = {line.split()[0]: line for line in shown.out.splitlines()}
+    assert "code, tools" in lines["coder:14b"]
+    assert "no host has it" in lines["gone:1b"]
+    (row,) = told.document["models"]
+    assert row["known"]["good_at"]["SECURITY_FOCUSED"] == "configuration: models.safe"
+    assert row["known"]["keys"] == ["safe"]
+    assert "general:7b on one" in one.out
+    assert "TOOL_CALLING: one lists tools" in one.out
+    assert gone.code == 2
+    assert "FAST_INFERENCE: configuration: models.quick" in gone.out
+    assert "No host that answers has the model 'gone:1b'" in gone.err
 
 
 async def test_a_card_shows_what_a_host_tells(tmp_path: Path) -> None:
@@ -253,7 +280,7 @@ async def test_in_a_narrow_terminal_the_list_keeps_its_lines(tmp_path: Path) -> 
         shown, code = await at.at_terminal("models", "list", talk=lambda _screen: None, columns=60)
     lines = [line for line in shown.splitlines() if line.strip()]
     assert code == 0
-    assert len(lines) == 2
+    assert len(lines) == 3  # the arbiter's model is on no host
     assert all(len(line) <= 60 for line in lines)
 
 

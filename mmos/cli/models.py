@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.cards import as_json, fitness_of, lines
+from mmos.cli.cards import as_json as card_as_json
+from mmos.cli.cards import fitness_of, lines
 from mmos.cli.fleet import fault, fleet_of, gigabytes, holding, missing, nobody, select_hosts, states_of, staying, window
 from mmos.cli.hints import HintingGroup
+from mmos.cli.models_known import Known, as_json, known_of, recall, words
+from mmos.cli.models_known import lines as known_lines
 from mmos.cli.models_load import unload, warm
 from mmos.cli.models_pull import pull
 from mmos.cli.models_test import test
@@ -21,17 +24,19 @@ from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, table
 from mmos.cli.text import flat, harmless
+from mmos.config.capabilities import CAPABILITIES
 from mmos.plurals import counted
 
 if TYPE_CHECKING:
+    from mmos.catalog.known import KnownModel
     from mmos.config.load import Config
     from mmos.errors import HostError
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
     from mmos.hosts.face import Card, Installed, Loaded
 
-HEADS = ("MODEL", "SIZE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "CAN", "HOSTS", "ROLES", "LOADED")
-SPARE = ("FAMILY", "QUANTIZATION", "PARAMETERS", "CONTEXT", "ROLES", "SIZE", "CAN")
+HEADS = ("MODEL", "SIZE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "CAN", "GOOD AT", "HOSTS", "ROLES", "LOADED")
+SPARE = ("FAMILY", "QUANTIZATION", "PARAMETERS", "CONTEXT", "CAN", "ROLES", "SIZE", "GOOD AT")
 WORDS = {"completion": "chat", "embedding": "embeddings"}
 SHOW_SECONDS = 5.0
 HEAD_LINES = 6
@@ -62,6 +67,7 @@ class Row:
     """The description from the host that reports most."""
     states: Sequence[HostState]
     roles: Sequence[str]
+    known: KnownModel
 
     @property
     def differs(self) -> bool:
@@ -74,34 +80,43 @@ class Row:
 
 @models.command("list")
 @click.option("--host", "hosts", multiple=True, metavar="HOST", help="Show only the models of this host. Repeatable.")
+@click.option("--capability", type=click.Choice(CAPABILITIES, case_sensitive=False), help="Show only models with this capability.")
 @shared_options
-def list_models(options: Options, hosts: tuple[str, ...]) -> int:
-    """List the models of all hosts: their sizes, abilities and roles, which hosts have them, and where they are loaded.
+def list_models(options: Options, hosts: tuple[str, ...], capability: str | None) -> int:
+    """List the models of all hosts: their sizes, abilities and roles, what they are good at, which hosts have them, and where they are loaded.
+
+    Models that the configuration names and that no host has now are listed, too. `mmos models show MODEL` says why a model is good at something.
 
     \b
     mmos models list
     mmos models list --host ollama01 --json
+    mmos models list --capability code_specialized
     """
-    return run_to_end(lambda: _list(options, hosts))
+    return run_to_end(lambda: _list(options, hosts, capability))
 
 
-async def _list(options: Options, hosts: tuple[str, ...]) -> int:
-    async with fleet_of(options) as (config, fleet):
+async def _list(options: Options, hosts: tuple[str, ...], capability: str | None) -> int:
+    async with fleet_of(options, remembers=True) as (config, fleet):
         names = select_hosts(hosts, config.servers())
-        states = await states_of(config, fleet, names)
+        states, _ = await asyncio.gather(states_of(config, fleet, names), recall(fleet))
         states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
-    if not any(state.reachable for state in states):
-        raise nobody(states)
-    found = rows(config, states)
-    if options.json:
+        known = known_of(options, config, fleet, states)
+    found = [row for row in rows(config, states, known) if row.states or not names]
+    found = [row for row in found if capability is None or capability in row.known.capabilities]
+    heard = any(state.reachable for state in states)
+    if options.json and heard:
         print_json(_listing(found, states))
         return 0
-    table(HEADS, [_as_cells(row) for row in found], SPARE)
+    if found and not options.json:
+        table(HEADS, [_as_cells(row, all(state.reachable for state in states)) for row in found], SPARE)
+    if not heard:
+        raise nobody(states)
     for state in states:
         if not state.reachable and state.error is not None:
             click.echo(style(f"{state.name} did not answer: ", "warning") + harmless(state.error.message), err=True)
     if not found:
-        click.echo("No models yet. Fetch one: mmos models pull qwen2.5:7b", err=True)
+        none = f"No model has {capability}." if capability else "No models yet. Fetch one: mmos models pull qwen2.5:7b"
+        click.echo(none, err=True)
     return 0
 
 
@@ -113,8 +128,9 @@ async def _described(fleet: Fleet, state: HostState) -> HostState:
     return replace(state, installed=tuple(await all_described(fleet.host(state.name), state.installed, SHOW_SECONDS)))
 
 
-def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
-    """List every model once, ordered by name."""
+def rows(config: Config, states: Sequence[HostState], catalog: Known) -> list[Row]:
+    """List every model of the catalog once, ordered by name."""
+    from mmos.hosts.face import Installed
     from mmos.names import canonical
 
     first: dict[str, Installed] = {}
@@ -124,8 +140,13 @@ def rows(config: Config, states: Sequence[HostState]) -> list[Row]:
             first[canonical(model.name)] = model
     roles = config.roles().values()
     return [
-        Row(model, [state for state in states if state.has(model.name)], [role.name for role in roles if role.uses(name)])
-        for name, model in sorted(first.items())
+        Row(
+            first.get(name) or Installed(known.name),
+            [state for state in states if state.has(name)],
+            [role.name for role in roles if role.uses(name)],
+            known,
+        )
+        for name, known in sorted(catalog.items())
     ]
 
 
@@ -133,12 +154,14 @@ def _told(model: Installed) -> int:
     return (model.size > 0) + (model.capabilities is not None) + (model.context_length is not None)
 
 
-def _as_cells(row: Row) -> list[Cell]:
+def _as_cells(row: Row, heard: bool) -> list[Cell]:
+    """`heard`: whether all hosts have answered."""
     model = row.model
     hosts = ", ".join(state.name for state in row.states)
+    places: Cell = hosts or ("no host has it" if heard else "not reachable", "warning")
     return [
         model.name, gigabytes(model.size) if model.size else "-", model.family or "-", model.parameters or "-", model.quantization or "-",
-        window(model.context_length), _abilities(model), (f"{hosts} (not the same)", "warning") if row.differs else hosts,
+        window(model.context_length), _abilities(model), words(row.known), (f"{hosts} (not the same)", "warning") if row.differs else places,
         ", ".join(row.roles) or "-", _loaded_where(row),
     ]  # fmt: skip
 
@@ -180,6 +203,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "differs": row.differs,
         "roles": list(row.roles),
         "loaded": loads,
+        "known": as_json(row.known),
     }
 
 
@@ -193,6 +217,8 @@ def _as_json(row: Row) -> dict[str, Any]:
 def show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
     """Show what each host reports about MODEL: window, layers, capabilities, template, and the memory that its window takes.
 
+    At the end stands what MMOS knows of it: what it is good at, and why. MODEL may be a key under `models` of the configuration.
+
     \b
     mmos models show qwen2.5:14b
     mmos models show qwen2.5:14b --host ollama01 --json
@@ -201,20 +227,27 @@ def show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
 
 
 async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
-    async with fleet_of(options) as (config, fleet):
+    from mmos.names import canonical
+
+    async with fleet_of(options, remembers=True) as (config, fleet):
         names = select_hosts(hosts, config.servers())
-        states = await states_of(config, fleet, names)
+        model = config.named(model)
+        states, _ = await asyncio.gather(states_of(config, fleet, names), recall(fleet))
+        states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
+        known = known_of(options, config, fleet, states).get(canonical(model))
         having = [state for state in states if state.has(model)]
-        if not having:
+        if not having or known is None:
+            if known is not None and not options.json:
+                click.echo("\n".join(known_lines(known)))
             raise missing(model, states)
         replies = await asyncio.gather(*(_card(fleet, state, model) for state in having))
     cards = list(zip(having, replies, fitness_of(options, config, model, [state.name for state in having]), strict=True))
     if options.json:
-        rows = [{**_card_as_json(state, model, card), "fitness": as_json(trial, state.has(model))} for state, card, trial in cards]
-        print_json({"version": 1, "model": model, "hosts": rows})
+        rows = [{**_card_as_json(state, model, card), "fitness": card_as_json(trial, state.has(model))} for state, card, trial in cards]
+        print_json({"version": 1, "model": model, "hosts": rows, "known": as_json(known)})
     else:
         parts = [[*_card_lines(state, model, card), *lines(trial, state.has(model))] for state, card, trial in cards]
-        click.echo("\n\n".join("\n".join(part) for part in parts))
+        click.echo("\n\n".join("\n".join(part) for part in [*parts, known_lines(known)]))
     return 0
 
 

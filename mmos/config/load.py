@@ -14,7 +14,7 @@ from mmos.config.document import MOST_PROBLEMS, Document, in_order, read_file, r
 from mmos.config.environment import MOST_CHARACTERS, Expansion
 from mmos.config.gpus import unmet
 from mmos.config.keeping import Keep, keeping_of
-from mmos.config.model_keys import sizes_of
+from mmos.config.model_keys import named, sizes_of
 from mmos.config.roles import Changes, ResolvedRole, implicit_servers, resolve_roles, windows_of
 from mmos.config.schema import File, Orchestration, Server
 from mmos.config.sources import Source, expanded, find, local_address
@@ -63,6 +63,10 @@ class Config:
     def windows(self, changes: Changes | None = None) -> Windows:
         """Which window a model has on a host."""
         return windows_of(self.orchestration, changes or {})
+
+    def named(self, spelling: str) -> str:
+        """The name of a model, for a key under `models` or for the name itself."""
+        return named(spelling, self.orchestration.models)[0].model
 
     def keeping(self) -> Mapping[str, Keep]:
         """What each server keeps in memory."""

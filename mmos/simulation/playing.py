@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
@@ -37,7 +37,7 @@ OTHERS = "llama3.1:8b"
 async def played(config: Config, time_scale: float) -> AsyncIterator[Config]:
     """Play the servers of a configuration during the `async with`. Nothing goes to the real servers."""
     servers = config.servers()
-    hosts = [_host(name, server, config.roles(), time_scale) for name, server in servers.items()]
+    hosts = [_host(name, server, config, time_scale) for name, server in servers.items()]
     async with serve_all(hosts):
         yield config.played_by({host.name: _server(servers[host.name], host, time_scale) for host in hosts})
 
@@ -54,11 +54,14 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
     )
 
 
-def _host(name: str, server: Server, roles: Mapping[str, ResolvedRole], time_scale: float) -> Host:
-    """A host with the models of the roles that may run there, and the models that the server lists."""
-    here = [role for role in each_choice(roles) if not role.servers or name in role.servers]
+def _host(name: str, server: Server, config: Config, time_scale: float) -> Host:
+    """A host with the models of the roles that may run there, the models that the server lists, and those under `models` that no role has."""
+    every = each_choice(config.roles())
+    here = [role for role in every if not role.servers or name in role.servers]
+    used = {canonical(role.model) for role in every}
+    others = [entry.model for entry in config.orchestration.models.values() if canonical(entry.model) not in used]
     names: dict[str, str] = {}
-    for model in (*(role.model for role in here), *server.models):
+    for model in (*(role.model for role in here), *server.models, *others):
         names.setdefault(canonical(model), model)
     cast = [_model(name, [role for role in here if same_model(role.model, name)]) for name in names.values()]
     return Host(name, cast, time_scale=time_scale, parallel=server.parallel, vram_gb=server.vram_gb)

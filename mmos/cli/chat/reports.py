@@ -105,24 +105,29 @@ async def hosts_(session: Session, argument: str) -> None:  # noqa: ARG001
 
 
 async def models(session: Session, argument: str) -> None:  # noqa: ARG001
+    from mmos.app.catalog import Evidence, of_states
     from mmos.cli.fleet import gigabytes
     from mmos.cli.models import rows
+    from mmos.cli.models_known import words
     from mmos.fleet.survey import survey
+    from mmos.names import canonical
 
     app = session.app
     states = await survey(app.fleet, app.config.servers())
+    catalog = of_states(app.config, states, Evidence(app.trials, app.fleet.speeds()))
     found = [
         (
             row.model.name,
             gigabytes(row.model.size) if row.model.size else "-",
-            ", ".join(state.name for state in row.states),
+            words(row.known),
+            ", ".join(state.name for state in row.states) or "-",
             ", ".join(row.roles) or "-",
             ", ".join(state.name for state in row.states if state.holds(row.model.name)) or "-",
         )
-        for row in rows(app.config, states)
+        for row in rows(app.config, states, {canonical(model.name): model for model in catalog})
     ]
     if found:
-        table(session.page, ("MODEL", "SIZE", "HOSTS", "ROLES", "LOADED ON"), found, ("SIZE",))
+        table(session.page, ("MODEL", "SIZE", "GOOD AT", "HOSTS", "ROLES", "LOADED ON"), found, ("GOOD AT", "SIZE"))
     for state in states:
         if not state.reachable and state.error is not None:
             session.say(f"{state.name} did not answer: {state.error.message}")
