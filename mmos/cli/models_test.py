@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,9 +11,9 @@ import click
 from mmos.cli.cards import forget as forget_cards
 from mmos.cli.cards import suits
 from mmos.cli.fleet import LARGEST_WINDOW, exit_code, fault, fleet_of, lacks, missing, select_hosts, states_of, window_on
-from mmos.cli.guard import ERASE_LINE
 from mmos.cli.options import Options, run_to_end, shared_options
-from mmos.cli.output import draws, one_line, print_json
+from mmos.cli.output import print_json
+from mmos.cli.steps import clear_step, show_step
 from mmos.cli.styles import style
 from mmos.cli.tables import columns, terminal_width
 from mmos.cli.text import flat, harmless
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from mmos.config.load import Config
     from mmos.errors import HostError
     from mmos.fitness.card import Card, Marks
-    from mmos.fitness.trial import Step
     from mmos.fleet.fleet import Fleet
     from mmos.fleet.survey import HostState
 
@@ -130,11 +127,11 @@ async def _card(config: Config, fleet: Fleet, state: HostState, model: str, argu
 
     click.echo(style(f"{model} on {state.name}: the first answer may have to wait until the model is loaded …", "dim"), err=True)
     window = arguments["window"] or window_on(config, state, model)
-    trial = Trial(fleet, model, state.name, window, Templates().text("schema"), tell=_step)
+    trial = Trial(fleet, model, state.name, window, Templates().text("schema"), tell=show_step)
     try:
         return await trial.run(CHANNELS[arguments["channel"]], probe=arguments["probe"])
     finally:
-        _clear()
+        clear_step()
 
 
 def _stored(options: Options, config: Config, card: Card) -> Card:
@@ -147,23 +144,6 @@ def _stored(options: Options, config: Config, card: Card) -> Card:
     card = card.beside(shelf.find(card.model, card.host))
     shelf.put(card)
     return card
-
-
-# ---------------------------------------------------------------- how far it is
-
-
-def _step(step: Step) -> None:
-    mark = style("✓", "ok") if step.ok else style("✗", "error")
-    room = shutil.get_terminal_size((100, 24)).columns - len("100/100 ✗ ")
-    line = f"{step.number:>3}/{step.of} {mark} {one_line(step.what, room)}"
-    _clear()
-    click.echo(line, err=True, nl=not draws(sys.stderr))
-
-
-def _clear() -> None:
-    if draws(sys.stderr):
-        sys.stderr.write(ERASE_LINE)
-        sys.stderr.flush()
 
 
 # ---------------------------------------------------------------- the card
