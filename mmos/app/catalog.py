@@ -15,8 +15,8 @@ from mmos.config.load import Config
 from mmos.config.roles import each_choice
 from mmos.fitness.card import Card
 from mmos.fleet.fleet import Fleet
+from mmos.fleet.speeds import Speed
 from mmos.fleet.survey import HostState
-from mmos.fleet.telling import Speed
 from mmos.names import canonical
 
 DESCRIBING_SECONDS = 1.5
@@ -60,7 +60,7 @@ async def known_models(source: Source) -> tuple[KnownModel, ...]:
         for seat in source.fleet.seats
         for model in (seat.installed or {}).values()
     ]
-    return made(source.config, there, Evidence(source.trials, source.fleet.speeds()))
+    return made(source.config, there, Evidence(source.trials, source.fleet.speeds.known()))
 
 
 def of_states(config: Config, states: Iterable[HostState], evidence: Evidence) -> tuple[KnownModel, ...]:

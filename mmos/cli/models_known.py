@@ -44,7 +44,7 @@ def known_of(options: Options, config: Config, fleet: Fleet, states: Sequence[Ho
 
     evidence = Evidence()
     if not options.rehearse:
-        evidence = Evidence(Shelf.of_state(options.state_folder(config.path)).cards(), fleet.speeds())
+        evidence = Evidence(Shelf.of_state(options.state_folder(config.path)).cards(), fleet.speeds.known())
     return {canonical(model.name): model for model in of_states(config, states, evidence)}
 
 

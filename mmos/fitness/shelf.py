@@ -69,7 +69,7 @@ class Shelf:
             return []
 
     def _path(self, model: str, host: str) -> Path:
-        return self.folder / _file_name(model, host)
+        return self.folder / file_name(model, host)
 
     def _remove(self, path: Path) -> None:
         try:
@@ -86,7 +86,7 @@ def _read(path: Path) -> Card | None:
         return None
 
 
-def _file_name(model: str, host: str) -> str:
+def file_name(model: str, host: str) -> str:
     """A readable file name for a model and a host. The digest keeps names apart that differ only in replaced characters."""
     name = f"{canonical(model)}@{host}"
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".")[:120]

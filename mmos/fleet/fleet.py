@@ -25,7 +25,8 @@ from mmos.fleet.place import Place, Recalled
 from mmos.fleet.refusals import crowded_out, known_fault, lacking, nobody, overdue, rationed, without_cloud
 from mmos.fleet.residents import running_time
 from mmos.fleet.seats import Seat, find, first_having
-from mmos.fleet.telling import Speed, figures, speeds_of
+from mmos.fleet.speeds import Speeds
+from mmos.fleet.telling import figures
 from mmos.fleet.tries import Tries, failure_of, is_final, most_tokens
 from mmos.fleet.waking import may_sleep
 from mmos.fleet.warmth import Warmth
@@ -65,6 +66,7 @@ class Fleet:
         self._dispatcher = Dispatcher(seats, clock, policy, windows, learned)
         self.warmth = Warmth(self._dispatcher, clock)
         """What is expected to be asked soon, so that it is loaded before."""
+        self.speeds = Speeds(self.seats, self._dispatcher.estimates)
         self._pins = any(seat.keep.pinned for seat in self.seats)
         self._timeouts = timeouts or Timeouts()
         self._clock = clock
@@ -358,10 +360,6 @@ class Fleet:
     async def look(self) -> None:
         """Ask the hosts which models they have in memory, where the last answer is old. A host that does not answer soon is not waited for."""
         await self._dispatcher.look()
-
-    def speeds(self) -> list[Speed]:
-        """How fast each model is on each host, as far as calls have shown."""
-        return list(speeds_of(self.seats, self._dispatcher.estimates))
 
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
         """Why each host cannot serve a model, by their last answers. Empty when a host can, or when one has not been asked yet."""

@@ -17,7 +17,7 @@ if sys.platform == "darwin":
     import fcntl
 
 _NAMES = (
-    "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness", "passed",
+    "journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "processes", "fitness", "benchmarks", "passed",
     "chat_history.jsonl", "copied.md", "fleet.json", "gpus.json", "gpus.lock",
 )  # fmt: skip
 

@@ -45,6 +45,16 @@ class Estimates:
                 self._recall(there.copies[model], kept)
         self._ledger.installed(host, {model: copy.need for model, copy in there.copies.items()})  # with their new prices
 
+    def measured(self, host: str, model: str, kept: Mapping[str, object]) -> None:
+        """Take what a benchmark measured. It counts more than what this run has learned."""
+        copy = self._ledger.hosts[host].copies.get(model)
+        if copy is None:
+            return
+        for name, rate, prior in self._rates(copy):
+            if pair := _pair(kept.get(name)):
+                rate.recall(host, model, prior, *pair)
+        self._ledger.expect(copy)
+
     def _recall(self, copy: Copy, kept: Kept) -> None:
         for name, rate, prior in self._rates(copy):
             if (pair := _pair(kept.get(name))) and not rate.tried(copy.host.name, copy.model):

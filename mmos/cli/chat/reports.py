@@ -114,7 +114,7 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
 
     app = session.app
     states = await survey(app.fleet, app.config.servers())
-    catalog = of_states(app.config, states, Evidence(app.trials, app.fleet.speeds()))
+    catalog = of_states(app.config, states, Evidence(app.trials, app.fleet.speeds.known()))
     found = [
         (
             row.model.name,
