@@ -1,0 +1,36 @@
+"""Checks an answer without asking a model: each check is a function that yields what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mmos.quality.answer import Reading, read
+from mmos.quality.finding import Finding, Subject
+from mmos.quality.syntax import syntax
+
+Check = Callable[[Reading], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (syntax,)
+"""In the order of their findings."""
+
+LONGEST = 2_000_000
+"""What is longer is not checked."""
+MOST = 50
+"""So many findings of one kind are given; more tell nothing new."""
+
+
+def check(subject: Subject) -> tuple[Finding, ...]:
+    """What is wrong with an answer, the worst first."""
+    if len(subject.answer) > LONGEST:
+        return (Finding("too_long", "note", "", f"The answer has {len(subject.answer):,} characters, and is not checked."),)
+    reading = read(subject)
+    found = dict.fromkeys(finding for one in CHECKS for finding in one(reading))
+    return tuple(sorted(_limited(found), key=lambda finding: ("error", "warning", "note").index(finding.severity)))
+
+
+def _limited(found: dict[Finding, None]) -> Iterator[Finding]:
+    counts: dict[str, int] = {}
+    for finding in found:
+        counts[finding.kind] = counts.get(finding.kind, 0) + 1
+        if counts[finding.kind] <= MOST:
+            yield finding
