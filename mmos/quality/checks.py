@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mmos.quality.answer import Reading, read
+from mmos.quality.completeness import completeness
 from mmos.quality.finding import Finding, Subject
+from mmos.quality.patterns import patterns
+from mmos.quality.python_dangers import python_dangers
+from mmos.quality.python_injection import python_injection
+from mmos.quality.python_names import python_names
+from mmos.quality.python_paths import python_paths
+from mmos.quality.python_web import python_web
+from mmos.quality.secrets import secrets
 from mmos.quality.syntax import syntax
 
 Check = Callable[[Reading], Iterator[Finding]]
 
-CHECKS: tuple[Check, ...] = (syntax,)
+CHECKS: tuple[Check, ...] = (
+    completeness,
+    syntax,
+    secrets,
+    patterns,
+    python_injection,
+    python_paths,
+    python_web,
+    python_dangers,
+    python_names,
+)
 """In the order of their findings."""
 
 LONGEST = 2_000_000

@@ -56,10 +56,13 @@ def parsed(text: str) -> Parsed:
     """What comes of a text. Several checks ask for the same."""
     if len(text) > LONGEST or "\0" in text:
         return Parsed()
-    source = _unprompted(dedent(text.replace("\ufeff", "").replace("\u00a0", " ")))
+    source = dedent(text.replace("\ufeff", "").replace("\u00a0", " "))
     if depth_of(source) > DEEPEST:
         return Parsed()
     first = _tried(source)
+    if isinstance(first, SyntaxError) and _PROMPT.match(source.lstrip()[:20]):
+        source = _unprompted(source)
+        first = _tried(source)
     if isinstance(first, SyntaxError):
         return _excerpt(source, first)
     return Parsed(tree=first)
@@ -92,10 +95,8 @@ def _tried(source: str) -> ast.Module | SyntaxError | None:
 
 
 def _unprompted(text: str) -> str:
-    """The code of a session of the interpreter, without what it printed; other text as it is. Lines keep their numbers."""
+    """The code of a session of the interpreter, without what it printed. Lines keep their numbers."""
     lines = text.splitlines()
-    if not any(line.lstrip().startswith((">>> ", "In [")) and _PROMPT.match(line) for line in lines[:40]):
-        return text
     return "\n".join(_PROMPT.sub("", line, count=1) if _PROMPT.match(line) else "" for line in lines)
 
 

@@ -1,0 +1,173 @@
+"""Finds secrets in an answer: keys of well-known services, private keys, passwords. Placeholders are none."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from mmos.quality.answer import Reading
+from mmos.quality.finding import Finding, Severity
+from mmos.quality.places import place_of
+
+_KNOWN: tuple[tuple[str, str], ...] = (
+    ("AWS access key", r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b"),
+    ("GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{40,}"),
+    ("GitLab token", r"\bgl(?:pat|ptt|rt|dt)-[0-9A-Za-z_-]{20,}"),
+    ("Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}|\bxapp-\d-[0-9A-Za-z-]{10,}"),
+    ("address of a Slack hook", r"hooks\.slack\.com/services/T[0-9A-Z]{6,}/B[0-9A-Z]{6,}/[0-9A-Za-z]{16,}"),
+    ("address of a Discord hook", r"discord(?:app)?\.com/api/webhooks/\d{16,}/[\w-]{40,}"),
+    ("key of a model service", r"\bsk-(?:proj-|ant-(?:api\d\d-)?|or-v1-|svcacct-)?[0-9A-Za-z_-]{20,}"),
+    ("Stripe key", r"\b(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{16,}|\bwhsec_[0-9A-Za-z]{24,}"),
+    ("Google key", r"\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20,}|\bGOCSPX-[0-9A-Za-z_-]{20,}"),
+    ("token of npm or PyPI", r"\bnpm_[0-9A-Za-z]{36}|\bpypi-AgEI[\w-]{40,}"),
+    ("SendGrid key", r"\bSG\.[\w-]{16,}\.[\w-]{30,}"),
+    ("Hugging Face token", r"\bhf_[A-Za-z]{30,}"),
+    ("Twilio key", r"\b(?:SK|AC)[0-9a-f]{32}\b"),
+    (
+        "token of a cloud",
+        r"\bdo[opr]_v1_[0-9a-f]{40,}|\bdapi[0-9a-f]{32}|\blin_api_\w{30,}|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bsq0(?:atp|csp)-[\w-]{20,}|\bkey-[0-9a-f]{32}\b|\bhvs\.[\w-]{24,}|\bNRAK-[0-9A-Z]{27}",
+    ),
+    ("Telegram token", r"\b\d{8,10}:AA[0-9A-Za-z_-]{33}\b"),
+    ("signed token", r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{20,}"),
+    ("key of an Azure account", r"AccountKey=[0-9A-Za-z+/]{60,}={0,2}|SharedAccessKey=[0-9A-Za-z+/]{40,}={0,2}"),
+    ("age key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
+)
+_TOKENS = re.compile("|".join(f"(?P<k{index}>{pattern})" for index, (_, pattern) in enumerate(_KNOWN)))
+_PRIVATE = re.compile(
+    r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s)*([0-9A-Za-z+/=\s\\]{40,}|(?:Proc-Type|Version)[^\n]*)"
+)
+_IN_ADDRESS = re.compile(
+    r"\b(?:postgres(?:ql)?(?:\+\w+)?|mysql(?:\+\w+)?|mongodb(?:\+srv)?|rediss?|amqps?|https?|ftp|smtps?|mssql(?:\+\w+)?|ldaps?)://[\w.%+-]{0,60}:([^\s:/@'\"<>{}$]{3,100})@([\w.-]{1,100})"
+)
+_NAMED = re.compile(
+    r"(?P<name>[\w.-]{0,40}?(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|private[_-]?key|credential|passphrase|apikey|(?<![a-z])pass(?![a-z]))[\w-]{0,20})"
+    r"[\"'\]]{0,2}(?P<sign>[ \t]*(?::=|=>|=|:)[ \t]*|[ \t]*:[ \t]*\w{1,20}(?:<\w+>)?[ \t]*=[ \t]*|\", ?|', ?)(?:[bru]|@|String\.from\()?[\"'`](?P<value>[^\"'`\n]{4,200})[\"'`]",
+    re.IGNORECASE,
+)
+_SET = re.compile(
+    r"^[ \t]*(?:export[ \t]+|ENV[ \t]+|ARG[ \t]+|-[ \t]+|set[ \t]+)?(?P<name>[\w.-]{0,40}?(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|(?<![A-Z])PASS(?![A-Z])|secret_?key|password|passwd|api_?key|secret|token)[\w-]{0,20})"
+    r"(?P<sign>[ \t]*[:=][ \t]*|[ \t]+)(?P<value>[^\s\"'`#<>{}$()\[\],;]{6,200})[ \t]*(?:#.*)?$",
+    re.MULTILINE,
+)
+_ON_COMMAND = re.compile(r"(?:\s-p|--password[= ]|sshpass -p ?|-u ?\w+:|PGPASSWORD=|IDENTIFIED BY ['\"])(?P<value>[^\s'\"<>$;]{6,60})")
+_AWS = re.compile(r"(?i)aws.{0,20}?(?:secret|sk).{0,20}?['\"= :]+(?P<value>[0-9A-Za-z/+]{40})\b")
+_CODE_OF_SHELL = ("shell", "dockerfile", "yaml", "ini", "console", "toml", "nginx", "sql", "terraform", "", "text")
+_PLACEHOLDER = re.compile(
+    r"your|xxx|example|change|placeholder|dummy|fake|sample|redact|insert|replace|here|todo|\.\.\.|…|\*\*\*|<|\{|\$|%[sd(]|^(?:test|foo|bar|none|null|true|false|password|secret|token|string|default|value|empty|unset|undefined|disabled|required|optional|invalid|hidden|n/a)|"
+    r"not[-_ ]?(?:a|real|set|secure)|mock|1234567890|^0+$|abc-?123|012345|env\b|getenv|environ|vault|demo|my[-_]|^\W+$|_?key_?id|dev[-_]only|insecure|redacted|-here|^the[-_]|s3cr3t_in_docs",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(
+    r"^[A-Za-z]+(?:[-_. /:]+[A-Za-z]*)*$|^[\w.-]+\.[a-z]{2,6}$|^(?:https?:|/|\./|[A-Za-z]:\\|--?\w|#|@|\.)|^[\w]+(?:\.[A-Za-z_]\w*)+$|\s|^[a-z]+(?:-[a-z0-9]+)*$|^\w+\[|^\^|^&"
+)
+_MEANS_OTHER = re.compile(
+    r"(?:field|name|label|type|url|uri|path|file|header|prefix|id|hint|text|title|param|error|message|msg|regex|pattern|format|length|policy|placeholder|input|selector|column|class|algorithm|help|env|var|scheme|kind|"
+    r"endpoint|expir\w+|count|limit|budget|per|max|min|usage|validator|arn|ref|version|mode|style|template|key_?prefix|attribute|element|kwarg|option|list|set|tokens|secrets|passwords|keys|credentials)$|^(?:tokens?|end_?token|start_?token|eos|bos|pad|unk|mask|sep|next|page|csrf|max|num|total|input|output|prompt|completion|cancel|stop)_?\w*token|tokeni[sz]|(?:no|without|invalid|bad|wrong|test|fake|dummy|mock|expected|default|hashed|encrypted)_?",
+    re.IGNORECASE,
+)
+_HASHED = re.compile(r"^\$(?:2[aby]|argon2\w*|5|6|pbkdf2)|^(?:sha256|pbkdf2|argon2|scrypt|\{SHA)", re.IGNORECASE)
+_STRONG = re.compile(r"pass|pwd", re.IGNORECASE)
+_LONGEST = 4000
+"""Longer lines are data, and are looked at in part."""
+
+
+def secrets(reading: Reading) -> Iterator[Finding]:
+    given = f"{reading.question}\n" + "\n".join(reading.subject.files.values())
+    text = "\n".join(line[:_LONGEST] for line in reading.answer.splitlines())
+    for kind, value, start, severity in (*_tokens(text), *_assigned(reading, text)):
+        if value not in given:  # the user's own secret is no news, but nobody is warned of it twice
+            yield _finding(reading, (kind, value), start, severity)
+        else:
+            yield _finding(reading, (kind, value), start, "warning" if severity == "error" else severity)
+
+
+def _finding(reading: Reading, what: tuple[str, str], start: int, severity: Severity) -> Finding:
+    kind, value = what
+    shown = f"{value[:4]}…{value[-2:]}" if len(value) > 12 else f"{value[:2]}…"
+    return Finding(
+        "secret",
+        severity,
+        place_of(reading, start),
+        f"There is a {kind} in the answer.",
+        "Read it from the environment or from a secret store. If it is real, replace it.",
+        shown,
+    )
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int, Severity]]:
+    for found in _TOKENS.finditer(text):
+        index = int((found.lastgroup or "k0")[1:])
+        if not _is_placeholder(found[0]) and (_entropy(found[0]) > 2.8 or index == 0):
+            yield _KNOWN[index][0], found[0], _line(text, found.start()), "error"
+    for found in _PRIVATE.finditer(text):
+        if not _is_placeholder(found[1]) and len(set(found[1])) > 12:
+            yield "private key", found[0][:30], _line(text, found.start()), "error"
+    for found in _IN_ADDRESS.finditer(text):
+        if _is_password(found[1]) and not re.match(r"(?:\w+\.)*example\.|user$|host", found[2]):
+            yield "password in an address", found[1], _line(text, found.start()), "error"
+    for found in _AWS.finditer(text):
+        if not _is_placeholder(found["value"]):
+            yield "AWS secret key", found["value"], _line(text, found.start()), "error"
+
+
+def _assigned(reading: Reading, text: str) -> Iterator[tuple[str, str, int, Severity]]:
+    for found in _NAMED.finditer(text):
+        if _is_secret(found["name"], found["value"]) and not _is_comparison(text, found.end()):
+            yield "hard-coded secret", found["value"], _line(text, found.start()), "error"
+    plain = {block.line + offset for block in reading.blocks if block.language in _CODE_OF_SHELL for offset in range(len(block.lines))}
+    for pattern in (_SET, _ON_COMMAND):
+        for found in pattern.finditer(text):
+            line = _line(text, found.start("value"))
+            name = found.groupdict().get("name") or "password"
+            if line in plain and _is_secret(name, found["value"]) and not found["value"].startswith(("-", "/")):
+                yield "hard-coded secret", found["value"], line, "error"
+
+
+def _is_comparison(text: str, end: int) -> bool:
+    """Whether what looks like a value is one of several words, as in a list of labels."""
+    return text[end : end + 1] == "]" or bool(re.match(r"\s*\?", text[end : end + 3]))
+
+
+def _line(text: str, start: int) -> int:
+    return text.count("\n", 0, start) + 1
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if _MEANS_OTHER.search(name) or _is_placeholder(value) or _HASHED.match(value) or value.lower() in name.lower():
+        return False
+    return (
+        _is_password(value)
+        if _STRONG.search(name)
+        else _is_random(value) or (len(value) >= 8 and _is_password(value) and _mixes(value) > 1)
+    )
+
+
+def _is_placeholder(value: str) -> bool:
+    return bool(_PLACEHOLDER.search(value)) or len(set(value)) <= 3
+
+
+def _is_password(value: str) -> bool:
+    """Whether it may be a password: no plain word, no path, no sentence."""
+    return not _is_placeholder(value) and not _WORDS.search(value) and len(value) >= 5 and _mixes(value) > 1 and not _HASHED.match(value)
+
+
+def _mixes(value: str) -> int:
+    """How many kinds of characters it mixes: letters, digits, signs."""
+    return sum(bool(re.search(pattern, value)) for pattern in (r"[A-Za-z]", r"\d", r"[^\w\s.-]"))
+
+
+def _is_random(value: str) -> bool:
+    return (
+        len(value) >= 16
+        and not re.search(r"\s", value)
+        and _entropy(value) > 3.3
+        and bool(re.search(r"\d", value))
+        and not re.match(r"[\w./-]+\.\w{1,4}$|https?:", value)
+    )
+
+
+def _entropy(value: str) -> float:
+    """Bits in a character, by how often each stands in the value."""
+    return -sum(count / len(value) * math.log2(count / len(value)) for count in Counter(value).values())
