@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mmos.app import Answer, App, RunFailed, RunOptions, Task, Watch
     from mmos.app import open_app as open  # noqa: A004
     from mmos.blocking import run_sync
+    from mmos.comparing.cases import Case
+    from mmos.comparing.sides import Side
     from mmos.context import Context, Participant, UserQuestion
     from mmos.errors import ConfigError, HostError, MmosError, NoHost, NotFound, StateError, ToolError, UsageError
     from mmos.fleet.fleet import Fleet
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "mmos.app": ("Answer", "App", "RunFailed", "RunOptions", "Task", "Watch", "open"),
     "mmos.blocking": ("run_sync",),
+    "mmos.comparing.cases": ("Case",),
+    "mmos.comparing.sides": ("Side",),
     "mmos.errors": ("ConfigError", "HostError", "MmosError", "NoHost", "NotFound", "StateError", "ToolError", "UsageError"),
     "mmos.fleet.fleet": ("Fleet",),
     "mmos.scope": ("Hint",),
@@ -30,8 +34,8 @@ _HOMES = {
 """Where each public name lives."""
 
 __all__ = [
-    "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant",
-    "RunFailed", "RunOptions", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+    "Answer", "App", "Case", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant",
+    "RunFailed", "RunOptions", "Side", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
     "open", "run_sync", "tool",
 ]  # fmt: skip
 

@@ -199,8 +199,8 @@ def test_scripts_need_no_loop(tmp_path: Path) -> None:
 
 def test_every_public_name_is_there() -> None:
     assert sorted(mmos.__all__) == dir(mmos) == [
-        "Answer", "App", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant", "RunFailed",
-        "RunOptions", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
+        "Answer", "App", "Case", "ConfigError", "Context", "Fleet", "Hint", "HostError", "MmosError", "NoHost", "NotFound", "Participant", "RunFailed",
+        "RunOptions", "Side", "StateError", "Task", "Tool", "ToolError", "UsageError", "UserQuestion", "Watch", "__version__", "errors", "events",
         "open", "run_sync", "tool",
     ]  # fmt: skip
     for name in mmos.__all__:

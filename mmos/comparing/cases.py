@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 from typing import Any
 
@@ -57,6 +57,10 @@ class Case:
         if self.expect is not None:
             question = Question(self.options or options_in(self.task), self.tools)
             object.__setattr__(self, "expectation", expectation_of(self.expect, question))
+
+    def named(self, id: str) -> Case:  # noqa: A002
+        """The same case under an id."""
+        return self if id == self.id else replace(self, id=id)
 
 
 class BadCases(UsageError):

@@ -76,6 +76,8 @@ def _counts(pair: Pair, first: str) -> str:
     """On how many cases which side is better, seen from one of them."""
     found = pair.difference
     better, worse = (found.better, found.worse) if first == pair.a else (found.worse, found.better)
+    if not better and not worse:
+        return f"they are equal on {'it' if found.cases == 1 else f'all {found.cases:,}'}."
     word, reverse = "better", "worse"
     if pair.judged:
         word, reverse = "preferred", "the reverse"

@@ -1,0 +1,57 @@
+"""The part of an app that compares ways of answering on the same cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmos.app.contest import Hall
+    from mmos.comparing.cases import Case
+    from mmos.comparing.comparison import Comparison
+    from mmos.comparing.sides import Side
+
+
+class Comparing:
+    """Compares ways of answering."""
+
+    async def compare(
+        self: Hall,
+        sides: Sequence[str | Side],
+        cases: Iterable[str | Case | Mapping[str, Any]],
+        *,
+        samples: int = 1,
+        judge: str = "",
+        concurrency: int | None = None,
+        within: float = 0.03,
+        seed: int | None = None,
+    ) -> Comparison:
+        """Let sides answer the same cases, and say which is better, how sure that is, and what each costs.
+
+        Every answer is a run in the journal. An answer that does not come counts as wrong.
+
+        Args:
+            sides: At least two: a model (`MODEL` or `MODEL@HOST`), `role:NAME`, `arbiter` for the whole of MMOS, or a `Side` with a function.
+            cases: Texts, `Case`s, or mappings with the fields of a case file.
+            samples: How many answers each side gives to each case.
+            judge: The model or `role:NAME` that compares the answers to cases that expect nothing.
+            concurrency: How many answers are made at once. None: as many as the hosts serve at once.
+            within: A side that is less than this worse counts as equally good.
+            seed: Of the models, and of the chance in the statistics. None: each model chooses its own.
+
+        Example::
+
+            cases = [mmos.Case("What is 6 times 7?", 42), mmos.Case("Capital of France?", "Paris")]
+            comparison = await app.compare(["qwen2.5:14b", "role:coding"], cases)
+            print(comparison.verdicts[0])
+        """
+        from mmos.app.contest import Contest, Terms  # a run that compares nothing imports none of this
+        from mmos.app.entrants import entrants_of
+        from mmos.app.standing import check_models, check_terms, comparison_of, numbered
+
+        listed = list(numbered(cases))
+        check_terms(listed, judge, samples, within)
+        contest = Contest(self, entrants_of(self, sides), listed, Terms(samples, concurrency, judge, seed))
+        await check_models(self, contest.entrants)
+        await contest.hold()
+        return comparison_of(contest, within, seed or 0)

@@ -1,0 +1,71 @@
+"""Finds out what the sides of a comparison are: models, roles, the whole of MMOS, or functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Protocol
+
+from mmos.app.lifecycle import RunOptions
+from mmos.app.wiring import ARBITER
+from mmos.comparing.cases import Case
+from mmos.comparing.sides import Given, Side
+from mmos.errors import UsageError
+from mmos.participant.cast import Cast
+
+ROLE, STRATEGY = "role:", "strategy:"
+Function = Callable[[Case], Awaitable[Given | str | None]]
+
+
+class Casting(Protocol):
+    """What shows which hosts a side needs: an `App`."""
+
+    def cast(self, options: RunOptions) -> Cast: ...
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A side that is ready to answer."""
+
+    name: str
+    options: RunOptions = field(default_factory=RunOptions)
+    """Of its runs."""
+    function: Function | None = None
+    """What answers in place of a run."""
+    hosts: frozenset[str] = frozenset()
+    """The hosts that its models may run on. Empty: any."""
+
+
+def entrants_of(app: Casting, sides: Sequence[str | Side]) -> list[Entrant]:
+    """The sides by their spellings. One that is named twice gets a number."""
+    if isinstance(sides, str) or len(sides) < 2:
+        raise UsageError("A comparison needs two sides.", next_step="Name them: models, role:NAME, or arbiter for the whole of MMOS.")
+    taken: Counter[str] = Counter()
+    found = []
+    for side in sides:
+        entrant = Entrant(side.name, function=side.answer) if isinstance(side, Side) else _of_spelling(app, side)
+        taken[entrant.name] += 1
+        count = taken[entrant.name]
+        found.append(entrant if count == 1 else replace(entrant, name=f"{entrant.name} ({count})"))
+    return found
+
+
+def _of_spelling(app: Casting, spelling: str) -> Entrant:
+    options = options_of(spelling)
+    members = app.cast(options)  # a model or a role that is not there is an error now
+    servers = [choice.role.servers for member in members.values() for choice in member.choices]
+    return Entrant(spelling, options, hosts=frozenset(host for one in servers for host in one) if all(servers) else frozenset())
+
+
+def options_of(spelling: str) -> RunOptions:
+    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
+    if not isinstance(spelling, str) or not spelling.strip():
+        raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
+    if spelling == ARBITER:
+        return RunOptions(on_question="fail")
+    if spelling.startswith(ROLE):
+        return RunOptions(role_only=spelling.removeprefix(ROLE), on_question="fail")
+    if spelling.startswith(STRATEGY) and any(spec.name == "strategy" for spec in fields(RunOptions)):
+        return RunOptions.of_facts({"strategy": spelling.removeprefix(STRATEGY), "on_question": "fail"})
+    return RunOptions(model=spelling, on_question="fail")
