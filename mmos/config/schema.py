@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from mmos.config.models_schema import Model, ModelKey
 from mmos.config.phase_schema import PhaseEntry
 from mmos.config.routing_schema import Routing
+from mmos.config.defaults_schema import Defaults
+from mmos.config.quality_schema import Quality
 from mmos.config.section import Section
 from mmos.config.values import (
     Address,
@@ -342,6 +344,8 @@ class Orchestration(Section):
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     recovery: Recovery = _filled(Recovery, "What a run does about failures.")
     models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
+    defaults: Defaults = _filled(Defaults, "What holds for each run that does not say otherwise.")
+    quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )

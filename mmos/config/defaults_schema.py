@@ -1,0 +1,15 @@
+"""Defines the keys of `defaults`: what holds for each run that does not say otherwise."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mmos.config.section import Section
+from mmos.config.values import Portion
+
+
+class Defaults(Section):
+    quality_threshold: Portion = Field(
+        default=0.8,
+        description="The score from 0 to 1 that an answer needs to pass its validation. --quality-threshold changes it for one run.",
+    )
