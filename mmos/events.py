@@ -212,6 +212,11 @@ class ModelReplied(Event):
         window = self.placement.get("window")
         return window if isinstance(window, int) else 0
 
+    @property
+    def cached(self) -> bool:
+        """Whether it is an answer that the cache had kept. No host worked for it."""
+        return "cached" in self.placement
+
 
 @dataclass(frozen=True)
 class ModelFailed(Event):

@@ -117,6 +117,8 @@ class Scope:
     """Whether its calls go before those of batch work."""
     phases: Phases = field(default_factory=Phases)
     """The phases that the run may be in."""
+    anew: bool = False
+    """Whether models answer each request anew, also one that the cache has an answer to: a retry, a judgement, one of several samples."""
     due: float = math.inf
     """When nobody waits for the answer of this lane any more, on `clock`."""
 

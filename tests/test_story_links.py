@@ -24,6 +24,7 @@ LINKED = [
     "journal.db-wal",
     "journal.db-shm",
     "journal.db-journal",
+    "cache.db",
     "journal.lock",
     "processes",
     "fitness",

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmos.app import checks, replaying, wiring
+from mmos.app import caching, checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
@@ -76,7 +76,8 @@ class App(Records, Explaining, Catalog, Comparing):
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         shares = config.orchestration.fleet.quotas
-        self._models = Rationed(wrap(fleet), quotas_of(shares), shares)
+        self._cache = caching.around(config, fleet, journal.folder)
+        self._models = Rationed(wrap(self._cache or fleet), quotas_of(shares), shares)
         self.foresight = Foresight(fleet.warmth, config.orchestration.fleet.warm_up)
         self.trials = trials
         self._experience = Experience(best_channel=Trials(fleet, trials).channel)
@@ -190,7 +191,7 @@ class App(Records, Explaining, Catalog, Comparing):
             view.apply(entry)
         entries += newer
         scope = self._scope(run, view.thread, self._known(view.thread, entries), options, watch or Watch())
-        scope = scope.bind(view=view, lane=view.lane, phases=phases)
+        scope = scope.bind(view=view, lane=view.lane, phases=phases, anew=scope.anew or bool(view.origin))
         if changed:
             scope.warn(changed)
         return await self._carry(participants, scope, start)
@@ -287,6 +288,8 @@ class App(Records, Explaining, Catalog, Comparing):
     async def close(self) -> None:
         """Stop all background work. The caller that opened the fleet and the journal closes them."""
         await self.roll.close()
+        if self._cache is not None:
+            self._cache.shelf.close()
 
     # ---------------------------------------------------------------- parts of a run
 
@@ -337,6 +340,7 @@ class App(Records, Explaining, Catalog, Comparing):
             self.journal, RunView(), conversation, run, thread, time.monotonic, limits,
             watch.listener, watch.inner_listener, lane=options.answering, role=options.answering,
             strategy=options.gpu_strategy or "", urgent=options.urgency != "batch", phases=self._phases_of(options),
+            anew=options.cache is False,
         )  # fmt: skip
 
     async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:

@@ -80,6 +80,8 @@ class RunOptions:
     """Models run on this GPU: roles that may use a server whose `gpus` name it use only such servers."""
     gpu_strategy: Strategy | None = None
     """On which of several servers a model is loaded. None: as `gpu.strategy` of the configuration says."""
+    cache: bool | None = None
+    """Whether an answer from the cache counts, if the configuration has one. False: models answer anew, and the new answers are kept."""
     urgency: Urgency | None = None
     """"interactive" calls go before "batch" calls. None: "interactive", and "batch" for the tasks of `App.batch`."""
 

@@ -25,6 +25,7 @@ _RULES: dict[str, Any] = {
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
     "gpu": GpuIndex,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],
+    "cache": Annotated[bool, allowed("true or false")],
     "urgency": Annotated[str, one_of("interactive", "batch")],
     "roles": Annotated[dict[_Word, _Model], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
     "sampling": Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mmos.config.models_schema import Model, ModelKey
+from mmos.config.cache_schema import Cache
+from mmos.config.defaults_schema import Defaults
 from mmos.config.phase_schema import PhaseEntry
 from mmos.config.routing_schema import Routing
 from mmos.config.defaults_schema import Defaults
@@ -346,6 +348,7 @@ class Orchestration(Section):
     models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
     defaults: Defaults = _filled(Defaults, "What holds for each run that does not say otherwise.")
     quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
+    cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
     )

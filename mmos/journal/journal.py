@@ -31,6 +31,8 @@ class Journal:
     """Use `Journal.open`. It belongs to the event loop that opened it."""
 
     def __init__(self, folder: Path | None, clock: Callable[[], float], process: str, tuning: Tuning, *, to_delete: bool = False) -> None:
+        self.folder = folder
+        """Where it is. None: in memory."""
         self.process = process
         """The id under which this journal writes; empty if it only reads."""
         self._processes = Processes(folder) if folder else None

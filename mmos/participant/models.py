@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Protocol
 
+from mmos.calls.shape import Shape
 from mmos.errors import HostError, StateError, WindowExceeded
 from mmos.fleet.asking import Ask
 from mmos.fleet.delay import Delay
@@ -31,6 +32,8 @@ class RunAsk(Ask):
     """Makes a shorter request for the same turn. None: there is no shorter one."""
     seconds: float | None = None
     """How long the caller waits."""
+    shape: Shape | None = None
+    """The schema that the answer must fit."""
 
 
 class Models(Protocol):
@@ -140,7 +143,7 @@ class Progress(Wrapper):
 
 
 WRAPPERS: tuple[type[Wrapper], ...] = (Settle, Budget, Recount, Rescue, Record, Patience, Progress)
-"""From the outside in. The fleet is inside."""
+"""From the outside in. The fleet is inside, in the cache of answers if there is one (`mmos.participant.caching`)."""
 
 
 def wrap(fleet: Models) -> Models:

@@ -283,7 +283,7 @@ class Turn:
         )
         return RunAsk(
             request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
-            kind=role.name, strategy=scope.strategy, urgent=scope.urgent,
+            kind=role.name, strategy=scope.strategy, urgent=scope.urgent, shape=self.shape if self._is_shaped else None,
         )  # fmt: skip
 
     def _recount(self, error: WindowExceeded, plan: Plan) -> None:

@@ -55,7 +55,7 @@ class _Recorder:
                     causes = self._causes(lanes, lane, entry.thread)
                     lanes.setdefault(lane, _Lane()).children.clear()
                     requests[ask] = entry.time, event, causes
-                case ModelReplied(ask=ask, lane=lane) as reply if ask in requests:
+                case ModelReplied(ask=ask, lane=lane) as reply if ask in requests and not reply.cached:
                     call = self._call(entry, reply, requests[ask], scale)
                     self._ends[call.id] = entry.time
                     lanes.setdefault(lane, _Lane()).last = self._threads[entry.thread] = call.id

@@ -53,6 +53,7 @@ def document(view: RunView) -> dict[str, Any]:
             "turns": view.turns, "model_calls": view.requests,
             "prompt_tokens": view.prompt_tokens, "output_tokens": view.output_tokens,
             "seconds": round(max(0.0, view.ended - view.started), 3), "load_seconds": round(view.load_seconds, 3), "swaps": view.swaps,
+            "cached": view.cached,
         },
         "repairs": [{"call": repair.call, "stage": repair.stage, "what": repair.what} for repair in view.repairs],
         "warnings": list(view.warnings),

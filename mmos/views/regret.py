@@ -140,6 +140,8 @@ def report(entries: Iterable[Entry], hosts: Collection[str] = ()) -> Report:
     for entry in entries:
         if isinstance(event := entry.event, ModelReplied):
             placed = Placed.of(event)
+            if event.cached:
+                continue
             if placed is None:
                 left_out += not hosts or event.host in hosts
             else:

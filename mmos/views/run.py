@@ -114,6 +114,8 @@ class RunView:
     """Of the prompts that no reply has come to yet."""
     load_seconds: float = 0.0
     loads: int = 0
+    cached: int = 0
+    """Answers that the cache had kept."""
     swaps: int = 0
     """Loads for which the host had to unload a model."""
     roles: dict[tuple[str, str, str], RoleUse] = field(default_factory=dict)
@@ -312,8 +314,11 @@ def _model_replied(view: RunView, event: events.ModelReplied) -> None:
     view.prompt_tokens += usage.prompt_tokens
     view.output_tokens += usage.output_tokens
     estimate = view.estimates.pop(event.ask, 0)
-    view.estimated_tokens += 0 if usage.prompt_tokens else estimate
-    view.estimated_tokens += 0 if usage.output_tokens else len(event.message.content) // _SIGNS_A_TOKEN
+    if event.cached:
+        view.cached += 1
+    else:
+        view.estimated_tokens += 0 if usage.prompt_tokens else estimate
+        view.estimated_tokens += 0 if usage.output_tokens else len(event.message.content) // _SIGNS_A_TOKEN
     view.load_seconds += usage.load_seconds
     view.loads += usage.loaded
     view.swaps += bool(event.placement.get("swap"))
