@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -290,6 +290,12 @@ class App(Records, Explaining, Catalog, Comparing):
         await self.roll.close()
         if self._cache is not None:
             self._cache.shelf.close()
+
+    async def _forget(self, runs: Collection[str]) -> None:
+        if self._cache is None:
+            await super()._forget(runs)
+        else:
+            await self._cache.forget(runs)
 
     # ---------------------------------------------------------------- parts of a run
 

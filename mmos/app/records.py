@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ from mmos.app.answering import give_answer
 from mmos.app.cancelling import Cancelling, request
 from mmos.app.lifecycle import RunOptions
 from mmos.app.terms import check_text
-from mmos.errors import NotFound, UsageError
-from mmos.events import Entry, Event, LaneOpened, RunRated, RunResumed, RunWithdrawn, ThreadNamed
+from mmos.errors import NotFound, StateError, UsageError
+from mmos.events import Entry, Event, LaneOpened, ModelReplied, RunRated, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id
 from mmos.messages import File, clean
+from mmos.threads import on_thread
 from mmos.views.conversation import Conversation
 from mmos.views.listing import RUN_KINDS, STARTS, THREAD_KINDS, at_work, check_name, find_run, find_thread, thread_named, threads
 from mmos.views.run import RunView
@@ -92,6 +93,17 @@ class Records:
             return [(run, entries[0].thread, RunRated(good, clean(note)))]
 
         await self.journal.decide(RUN_KINDS, choose, run=run)
+        if not good:
+            replies = [entry.event for entry in await self.journal.read(run=run, kinds=(ModelReplied.kind,))]
+            sources = {str(event.placement.get("run")) for event in replies if isinstance(event, ModelReplied) and event.cached}
+            await self._forget({run, *sources})
+
+    async def _forget(self, runs: Collection[str]) -> None:
+        """Forget the kept answers of runs, if there is a cache. One that cannot be used gives none either."""
+        from mmos.cache.shelf import forget_runs
+
+        with suppress(StateError):
+            await on_thread(forget_runs, self.journal.folder, runs)
 
     async def files_of(self, run: str) -> tuple[File, ...]:
         """The files that were attached to the task of a run. `run` is its whole id."""

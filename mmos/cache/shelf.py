@@ -211,6 +211,17 @@ class Shelf:
             _give_back(database)
 
 
+def forget_runs(folder: Path | None, runs: Iterable[str]) -> int:
+    """Delete the kept answers of these runs, if the folder has any. Returns their number."""
+    if folder is None or not (folder / FILE).exists():
+        return 0
+    shelf = Shelf(folder, Terms(patience=10.0))
+    try:
+        return shelf.forget(runs=runs)
+    finally:
+        shelf.close()
+
+
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
     for pragma in ("trusted_schema = OFF", "secure_delete = ON", "synchronous = NORMAL", "journal_size_limit = 1048576"):
         database.execute(f"PRAGMA {pragma}")

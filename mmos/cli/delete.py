@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,10 +107,13 @@ class Deletion:
     """Deleted entries of the input history."""
     bereft: int = 0
     """Forked conversations that stay, and no longer remember a deleted run."""
+    answers: int = 0
+    """Deleted answers of the cache."""
 
 
 async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequence[Piece]) -> Deletion:
     """Delete the input history first: after an interruption, the runs are still there and can be deleted again."""
+    from mmos.cache.shelf import forget_runs
     from mmos.cli.chat.desktop import FILE as COPIED
     from mmos.cli.history import FILE, HistoryEntry, forget, is_task_of
     from mmos.journal.faults import told
@@ -126,9 +129,16 @@ async def _delete(options: Options, journal: Journal, kind: Kind, pieces: Sequen
         forgotten = forget(folder, is_of_these)
         (folder / COPIED).unlink(missing_ok=True)  # replaces a clipboard, and may hold texts of any run
     names = [piece.id for piece in pieces]
+    answers = forget_runs(folder, names if kind == "run" else await _runs_of(journal, names))
     bereft = await _remembering(journal, {*names}) if kind == "run" else 0
     entries = await (journal.delete_all(runs=names) if kind == "run" else journal.delete_all(threads=names))
-    return Deletion(entries, max(0, before - journal.size), forgotten, bereft)
+    return Deletion(entries, max(0, before - journal.size), forgotten, bereft, answers)
+
+
+async def _runs_of(journal: Journal, threads: Collection[str]) -> list[str]:
+    from mmos.views.listing import STARTS
+
+    return [entry.run for entry in await journal.read(kinds=STARTS) if entry.thread in threads]
 
 
 async def _remembering(journal: Journal, runs: set[str]) -> int:
@@ -236,7 +246,7 @@ def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence
         names = {"would_delete" if selection.dry_run else "deleted": [piece.id for piece in idle], "skipped": busy}
         print_json({
             "version": 1, **names, "entries": deletion.entries, "freed_bytes": deletion.freed, "input_history": deletion.forgotten,
-            "forked_conversations": deletion.bereft,
+            "forked_conversations": deletion.bereft, "kept_answers": deletion.answers,
         })  # fmt: skip
         return
     for name in busy:
@@ -250,6 +260,8 @@ def _report(options: Options, kind: Kind, selection: Selection, pieces: Sequence
         click.echo(f"Would delete {_counted(len(idle), kind)}.", err=True)
     else:
         history = f" {_counted(deletion.forgotten, 'line')} of the chat's input history were deleted, too." if deletion.forgotten else ""
+        if deletion.answers:
+            history += f" {_counted(deletion.answers, 'answer')} of the cache were deleted, too."
         if deletion.bereft:
             remembers = "remembers" if deletion.bereft == 1 else "remember"
             history += f" {_counted(deletion.bereft, 'forked conversation')} no longer {remembers} {'it' if len(idle) == 1 else 'them'}."

@@ -192,6 +192,15 @@ def limits(*, timeout: str, turns: str, calls: str, questions: str) -> Callable[
     )
 
 
+no_cache = click.option(
+    "--no-cache",
+    "cache",
+    is_flag=True,
+    flag_value=False,
+    default=None,
+    help="Let models answer anew, also what the cache has an answer to.",
+)
+
 time_scale = click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),

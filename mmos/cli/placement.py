@@ -25,12 +25,21 @@ def reason(event: ModelReplied, *, most: int = 1) -> str:
     """What was expected, what it took, and how long `most` other hosts would have taken. Empty: the journal does not say."""
     placed = Placed.of(event)
     if placed is None:
-        return ""
+        return _kept(event) if event.cached else ""
     terms = [f"{how_long(placed.terms[name])} {word}" for name, word in NAMES.items() if placed.terms.get(name, 0.0) >= LEAST]
     told = [f"{' + '.join(terms) or how_long(placed.expected)} expected, took {how_long(placed.took)}"]
     if placed.load is not None and placed.load.victims:
         told.append(_load(placed.load))
     return "; ".join([*told, *map(_elsewhere, placed.elsewhere[:most])])
+
+
+def _kept(event: ModelReplied) -> str:
+    """Say which answer of the cache it is."""
+    kept = event.placement
+    words = "to the same request" if kept.get("cached") == "exact" else f"to a request in other words ({kept.get('likeness')} alike)"
+    saved = kept.get("saved_seconds")
+    spared = f", which took {how_long(float(saved))}" if isinstance(saved, int | float) else ""
+    return f"the answer of {flat(str(kept.get('of')))} {words} in run {flat(str(kept.get('run')))}{spared}"
 
 
 def _load(load: Loading) -> str:
@@ -48,4 +57,6 @@ def as_json(event: ModelReplied) -> dict[str, Any]:
     """The place of a call for JSON documents. What an older MMOS did not keep is null."""
     placed = Placed.of(event)
     unknown: dict[str, Any] = {"queued": None, "terms": {}, "expected": None, "took": None, "elsewhere": [], "load": None}
+    if event.cached:
+        unknown["cached"] = dict(event.placement)
     return {"ask": event.ask, "role": event.role, "model": event.model, **(asdict(placed) if placed else {"host": event.host, **unknown})}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.code import first_block
-from mmos.cli.options import STRATEGIES, Options, batch_options, limits, run_to_end, shared_options, time_scale
+from mmos.cli.options import STRATEGIES, Options, batch_options, limits, no_cache, run_to_end, shared_options, time_scale
 from mmos.cli.output import print_json
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
@@ -63,6 +63,7 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
     help="Show on stderr which models are at work. Default: only at a terminal. Otherwise a long run prints a line every 30 s. "
     "--no-progress turns off both.",
 )
+@no_cache
 @batch_options
 @time_scale
 @shared_options
@@ -103,7 +104,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
     return RunOptions(
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
-        gpu_strategy=arguments["gpu_strategy"],
+        gpu_strategy=arguments["gpu_strategy"], cache=arguments["cache"],
     )  # fmt: skip
 
 

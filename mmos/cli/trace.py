@@ -33,6 +33,8 @@ def progress(event: events.Event) -> str:
             return f"  ✗ {tool}: {one_line(what_came(message.content), 120)}"
         case events.PhaseChanged(phase=phase, reason=why):
             return f"phase: {phase}" + (f" · {one_line(why, 90)}" if why else "")
+        case events.ModelReplied(role=role, model=model, lane=lane, cached=True) if "/" in lane:
+            return f"  {role} ({model}): from the cache"
         case events.ModelReplied(role=role, model=model, host=host, usage=usage, lane=lane) if "/" in lane:
             return f"  {role} ({model} on {host}): {counted(usage.output_tokens, 'token')}"
         case events.ModelFailed(lane=lane) if "/" not in lane:
@@ -99,7 +101,7 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
         if text:
             told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
-            told.append(f"{'':8}  {indent}  ran on {flat(event.host)}: {why}")
+            told.append(f"{'':8}  {indent}  {'kept' if event.cached else f'ran on {flat(event.host)}'}: {why}")
         yield entry, told
 
 
@@ -186,4 +188,6 @@ def _of_recovery(event: events.Event) -> str:
 def _reply(event: events.ModelReplied) -> str:
     content = ", ".join(call.name for call in event.message.calls) or one_line(event.message.content, WIDTH)
     usage = event.usage
+    if event.cached:
+        return f"{event.role} (from the cache): {content}"
     return f"{event.role} ({event.host}, {usage.prompt_tokens}+{usage.output_tokens} tokens, {how_long(event.seconds)}): {content}"

@@ -115,6 +115,10 @@ class Cached(Wrapper):
         said = await self._try(self.shelf.noted, _place(model, servers), "abilities")
         return None if said is None else Installed(model, said[0], capabilities=None if said[1] is None else frozenset(said[1]))
 
+    async def forget(self, runs: Collection[str]) -> None:
+        """Forget the answers of these runs."""
+        await self._try(lambda: self.shelf.forget(runs=runs))
+
     # ---------------------------------------------------------------- is there an answer
 
     def _is_new(self, request: Request) -> bool:

@@ -200,7 +200,8 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
                 why = reason(event, most=OTHER_HOSTS)
-                accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), _seconds(event)]
+                seconds = [] if event.cached else [_seconds(event)]
+                accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), *seconds]
             case events.PhaseChanged() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}")
             case events.ModelFailed() as event if event.lane in accounts:
@@ -211,7 +212,7 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
 def _place(event: events.ModelReplied, overrides: Collection[str]) -> str:
     """Say why this model and this host were used."""
     named = "as set in this session" if event.role in overrides else "as configured"
-    return ", ".join([event.model, named, f"on {event.host}", *_memory(event)])
+    return ", ".join([event.model, named, "from the cache" if event.cached else f"on {event.host}", *_memory(event)])
 
 
 def _memory(event: events.ModelReplied) -> list[str]:
@@ -255,13 +256,13 @@ async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
     table(page, heads, uses, ("QUEUED", "LOADING", "HOST", "CALLS", "PROMPT", "MODEL"))
     totals = [_total("last turn", views[-1:]), _total("this session", views)]
     page.lines([""])
-    table(page, ("", "CALLS", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, ("LOADS", "PROMPT", "CALLS"))
+    table(page, ("", "CALLS", "CACHED", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, ("LOADS", "PROMPT", "CACHED", "CALLS"))
 
 
 def _total(name: str, views: list[RunView]) -> tuple[str, ...]:
     seconds = sum(max(0.0, view.ended - view.started) for view in views)
     loads = sum(view.loads for view in views)
     return (
-        name, str(sum(view.requests for view in views)), str(sum(view.prompt_tokens for view in views)),
+        name, str(sum(view.requests for view in views)), str(sum(view.cached for view in views)), str(sum(view.prompt_tokens for view in views)),
         str(sum(view.output_tokens for view in views)), how_long(seconds), str(loads), str(sum(view.swaps for view in views)),
     )  # fmt: skip

@@ -37,12 +37,13 @@ class SessionOptions:
     model: str = ""
     """A model that answers alone, without roles."""
 
-    def run_options(self, role: str = "") -> RunOptions:
-        """Give the options of the next turn. With `role`, that role answers alone."""
+    def run_options(self, role: str = "", *, anew: bool = False) -> RunOptions:
+        """Give the options of the next turn. With `role`, that role answers alone. `anew`: no answer comes from the cache."""
         from mmos.app import RunOptions
 
         alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
-        return RunOptions(**self.limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
+        limits = {**self.limits, **({"cache": False} if anew else {})}
+        return RunOptions(**limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
 
     def copy(self) -> SessionOptions:
         return SessionOptions(self.system, dict(self.limits), dict(self.roles), dict(self.sampling), self.model)
@@ -188,12 +189,14 @@ class Session:
         """Run a task with the attached files. A task that replaces another one also takes its files."""
         role, words = split_role(text, self.cast())
         files: tuple[File, ...] = ()
+        anew = False
         if self.instead:
             withdrawn, self.instead = self.instead, ""
             files = await self.app.files_of(withdrawn)
             await self.app.withdraw(withdrawn)
+            anew = True
         new_files, self.attachments = self.attachments, []
-        all_files, run_options = (*files, *new_files), self.options.run_options(role)
+        all_files, run_options = (*files, *new_files), self.options.run_options(role, anew=anew)
         try:
             await self._turn(
                 text,
