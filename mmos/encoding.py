@@ -28,6 +28,9 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "servers": tuple,
     "unserved": tuple,
     "done": tuple,
+    "judges": tuple,
+    "findings": tuple,
+    "reasons": tuple,
 }
 
 

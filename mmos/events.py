@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events
 from mmos.event import Event as Event
 from mmos.event import Reason as Reason
@@ -107,7 +108,7 @@ class LaneOpened(Event):
     key: str = ""
     """Which question of that call it is."""
     memory: str = "thread"
-    """What the participant remembers: `thread` (its earlier exchanges in this thread), `none`, `conversation:ID`, or `lane:ADDRESS` (all of that lane)."""
+    """What the participant remembers: `thread` (its earlier exchanges in this thread), `none`, `conversation:ID`, `lane:ADDRESS` (all of that lane), or `past:ADDRESS` (what that lane remembers)."""
 
 
 @dataclass(frozen=True)

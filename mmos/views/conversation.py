@@ -23,6 +23,7 @@ from mmos.events import (
     Status,
 )
 from mmos.messages import Message, ToolCall
+from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
 
 
@@ -207,8 +208,8 @@ class Conversation:
         if kind in ("thread", "conversation"):
             return self.histories.setdefault((event.memory, event.role), History())
         history = History()
-        if kind == "lane" and (origin := self.lanes.get((run, name))):
-            history.extend(origin.all_messages(), run)
+        if kind in ("lane", "past") and (origin := self.lanes.get((run, name))):
+            history.extend(origin.all_messages() if kind == "lane" else origin.before(), run)
         return history
 
     def _reopen(self, run: str, _: RunResumed) -> None:
@@ -268,6 +269,12 @@ def _restate(lane: Lane, event: AnswerRestated) -> None:
     lane.messages.append(event.message)
 
 
+def _revise(lane: Lane, event: AnswerRevised) -> None:
+    if lane.last.role == "assistant":
+        lane.messages.pop()
+    lane.messages.append(event.message)
+
+
 def _shorten_results(lane: Lane, event: ResultsShortened) -> None:
     results = ((message, event.results.get(message.call_id)) for message in lane.messages)
     lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
@@ -293,6 +300,7 @@ _OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
     RolledBack: Lane.go_back,
     ResultsShortened: _shorten_results,
     AnswerRestated: _restate,
+    AnswerRevised: _revise,
     LaneClosed: _close,
 }
 """What changes a lane. There are many events, so each finds its function at once."""

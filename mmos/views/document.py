@@ -64,6 +64,7 @@ def document(view: RunView) -> dict[str, Any]:
         "origin": {"run": view.origin, "turn": view.origin_turn} if view.origin else None,
         "questions": questions,
         "recoveries": view.recoveries.documents(),
+        "quality": view.validation.document(),
     }  # fmt: skip
 
 

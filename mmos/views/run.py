@@ -15,6 +15,7 @@ from mmos.answers import NO, verdict
 from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File, Usage
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
+from mmos.views.quality import JUDGING, Validation
 from mmos.views.recoveries import Recoveries
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
@@ -159,6 +160,7 @@ class RunView:
     rating: events.RunRated | None = None
     """The newest rating."""
     recoveries: Recoveries = field(default_factory=Recoveries)
+    validation: Validation = field(default_factory=Validation)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -393,8 +395,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.QuestionAnswered: lambda view, event: view.answers.update({event.question: event}),
     events.CallRepaired: lambda view, event: view.repairs.append(event),
     events.Warned: _warned,
-    RecoveryBegun: lambda view, event: view.recoveries.apply(event),
-    RecoverySuggested: lambda view, event: view.recoveries.apply(event),
-    RecoveryJudged: lambda view, event: view.recoveries.apply(event),
+    **dict.fromkeys((RecoveryBegun, RecoverySuggested, RecoveryJudged), lambda view, event: view.recoveries.apply(event)),
+    **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
     events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmos.views.conversation import Conversation
-from mmos.views.recoveries import is_advice
+from mmos.views.quality import is_aside
 from mmos.views.run import RunView
 
 
@@ -13,6 +13,6 @@ def text_so_far(view: RunView, conversation: Conversation) -> str | None:
     text = view.partial_texts.get(view.lane) or (lane.newest_text() if lane else "")
     if text:
         return text
-    lanes = [conversation.lanes[view.run, event.lane] for events in view.lanes.values() for event in events if not is_advice(event.lane)]
+    lanes = [conversation.lanes[view.run, event.lane] for events in view.lanes.values() for event in events if not is_aside(event.lane)]
     answers = [f"{inner.role}:\n{inner.newest_text()}" for inner in lanes if inner.parent == view.lane and inner.newest_text()]
     return "\n\n".join(answers) or None
