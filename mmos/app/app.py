@@ -38,7 +38,7 @@ from mmos.participant.cast import Cast
 from mmos.participant.experience import Experience
 from mmos.participant.foresight import Foresight
 from mmos.participant.ladder import Ladder
-from mmos.participant.loop import Participants
+from mmos.participant.loop import Judging, Participants
 from mmos.participant.models import wrap
 from mmos.participant.questions import Desk
 from mmos.participant.rationing import Rationed, quotas_of
@@ -328,8 +328,16 @@ class App(Records, Explaining, Catalog, Comparing):
         degrade = self.config.orchestration.fleet.degrade
         return Participants(
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
-            wiring.recovery_of(self.config, self.templates),
+            wiring.recovery_of(self.config, self.templates), self._judging(options),
         )  # fmt: skip
+
+    def _judging(self, options: RunOptions) -> Judging | None:
+        """What validates the answer. None: nobody wants that."""
+        if not wiring.is_validated(self.config, options.wants_validation):
+            return None
+        from mmos.app.validation import judging_of  # most runs need none of it
+
+        return judging_of(self.config, options, self.models, self.templates)
 
     async def _present(self, options: Mapping[str, Any]) -> Present:
         """What a run with these options would have today."""

@@ -84,6 +84,11 @@ class RunOptions:
     """Whether an answer from the cache counts, if the configuration has one. False: models answer anew, and the new answers are kept."""
     urgency: Urgency | None = None
     """"interactive" calls go before "batch" calls. None: "interactive", and "batch" for the tasks of `App.batch`."""
+    validate: bool | None = None
+    """Whether the answer is validated: checked, judged by a model, and made better if it fails. None: as `quality.validation` of the
+    configuration says, and yes with a `quality_threshold`."""
+    quality_threshold: float | None = None
+    """The score from 0 to 1 that the answer needs to pass its validation. None: `defaults.quality_threshold` of the configuration."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
@@ -94,11 +99,18 @@ class RunOptions:
             raise UsageError(
                 f"`model` asks {self.model} without any role, but a role is set, too.", next_step="Use either a model or roles."
             )
+        if self.validate is False and self.quality_threshold is not None:
+            raise UsageError("A quality threshold is set, but the answer is not validated.", next_step="Leave one of the two out.")
 
     def __repr__(self) -> str:
         """The options that are set, and only the length of a prompt."""
         values = {**self.as_facts(), **({"system": f"{len(self.system)} characters"} if self.system else {})}
         return f"RunOptions({', '.join(f'{name}={repr(value)[:SHOWN]}' for name, value in values.items())})"
+
+    @property
+    def wants_validation(self) -> bool | None:
+        """Whether the caller wants the answer validated. None: the caller does not say."""
+        return True if self.validate is None and self.quality_threshold is not None else self.validate
 
     @property
     def answering(self) -> str:

@@ -173,6 +173,17 @@ def ladder_of(config: Config, cast: Cast, ladder: Ladder) -> Ladder:
     return replace(ladder, interpreters=[choice.role for choice in interpreter.choices] if interpreter else ())
 
 
+def is_validated(config: Config, wanted: bool | None) -> bool:
+    """Whether the answer of a run is validated. `wanted`: by the user; None: the user does not say."""
+    validation = config.orchestration.quality.validation
+    if wanted and validation == "never":
+        raise UsageError(
+            "The configuration forbids validation: quality.validation is never.",
+            next_step="Write `on_request` there, or leave --validate out.",
+        )
+    return validation == "always" if wanted is None else wanted
+
+
 def recovery_of(config: Config, templates: Templates) -> Recovery | None:
     """What recovers failures. None: the configuration does not want it."""
     keys = config.orchestration.recovery

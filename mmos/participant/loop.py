@@ -45,6 +45,12 @@ class Recovery(Protocol):
     async def call(self, room: Participants, execution: Execution, go_on: Next) -> str: ...
 
 
+class Judging(Protocol):
+    """What judges the answer to the user, and may replace it by a better one."""
+
+    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
+
+
 @dataclass(frozen=True)
 class Participants:
     """The participants of a run and what they share. Through it, tools reach other participants and the user."""
@@ -66,6 +72,8 @@ class Participants:
     foresight: Foresight | None = None
     recovery: Recovery | None = None
     """Cures exchanges and calls that fail."""
+    judging: Judging | None = None
+    """Validates the answer to the user. None: nobody asked for that."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
@@ -309,6 +317,11 @@ class Exchange:
                 self.scope.record(self.room.end(self.scope, status))
         return answer
 
+    async def validate(self, go_on: NextExchange) -> Answer:
+        """Let the answer be judged before the exchange ends."""
+        judging = self.room.judging
+        return await go_on(self) if judging is None else await judging.exchange(self, go_on)
+
     async def recover(self, go_on: NextExchange) -> Answer:
         """Let the recovery see how the exchange ends."""
         recovery = self.room.recovery
@@ -320,7 +333,7 @@ class Exchange:
 
 NextExchange = Callable[[Exchange], Awaitable[Answer]]
 
-AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (Exchange.record_end, Exchange.recover)
+AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (Exchange.record_end, Exchange.validate, Exchange.recover)
 """What surrounds an exchange, from the outside in. The loop is inside."""
 
 

@@ -11,6 +11,7 @@ from mmos.participant.loop import Exchange, NextExchange, Participants
 from mmos.recovery.cure import Terms
 from mmos.recovery.exchanges import OfExchange
 from mmos.recovery.tool_calls import OfCall
+from mmos.views.quality import is_judgement
 from mmos.views.recoveries import is_advice
 
 
@@ -21,7 +22,7 @@ class Recovery:
     terms: Terms
 
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer:
-        if is_advice(exchange.scope.lane):
+        if is_advice(exchange.scope.lane) or is_judgement(exchange.scope.lane):
             return await go_on(exchange)
         return await OfExchange(self.terms, exchange.room, exchange.scope, exchange, go_on).run()
 

@@ -27,6 +27,7 @@ from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
 from mmos.replay.present import Present
 from mmos.replay.state import NotKeptError, RunState
+from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 
 _AMPLE = 2**40
@@ -98,6 +99,8 @@ class Asking:
         cast, role = present.participants.cast, opened.role
         if is_advice(opened.lane):
             raise NotKeptError(f"a recovery asked {role}")
+        if is_validation(opened.lane):
+            raise NotKeptError(f"a validation asked {role}")
         loose = bool(opened.parent) and self.tool_of(opened.call) not in present.house
         if loose and (role not in cast or opened.memory != "thread"):
             raise NotKeptError(f"a function of yours asked {role}")

@@ -40,7 +40,7 @@ from mmos.replay.differences import Difference, differences, of_texts, said
 from mmos.replay.present import AskedError, Present, PresentOf, brief
 from mmos.replay.report import Comparison, Kind, Replay
 from mmos.replay.state import NotKeptError, RunState
-from mmos.views.recoveries import is_advice
+from mmos.views.quality import is_aside
 
 ENDED = "(the run would end here)"
 LOOSE = ("tool", "format", "order", "system text", "message")
@@ -112,8 +112,8 @@ class Walk:
         if type(event) not in _COMPARES or (self.asks is not None and not (isinstance(event, ModelAsked) and event.ask in self.asks)):
             return None
         kind, compare = _COMPARES[type(event)]
-        if is_advice(getattr(event, "lane", "")) and kind != "request":
-            return None  # what the adviser read and wrote has done its work
+        if is_aside(getattr(event, "lane", "")) and kind != "request":
+            return None  # what an adviser or a judge read and wrote has done its work
         found: tuple[Difference, ...] | None = ()
         unknown = ""
         try:

@@ -14,6 +14,7 @@ FIRST = "answer"
 """The step that made the first answer: the exchange itself."""
 VALIDATION = "validation-1"
 """In place of a call in the addresses of the lanes of a validation."""
+_JUDGEMENT = re.compile(rf"/{VALIDATION}/(?:judge|canary|compare)-[^/]+$")
 _ASIDE = re.compile(rf"/{VALIDATION}/")
 SHOWN = ("kind", "severity", "where", "message", "cure", "quote", "by")
 """What the result document says of a finding."""
@@ -70,6 +71,11 @@ class Validation:
 def is_validation(lane: str) -> bool:
     """Whether a lane belongs to a validation: of a judge, or of a try to make the answer better."""
     return _ASIDE.search(lane) is not None
+
+
+def is_judgement(lane: str) -> bool:
+    """Whether it is the lane of a judge. What a judge did not say, no recovery makes up."""
+    return _JUDGEMENT.search(lane) is not None
 
 
 def is_aside(lane: str) -> bool:

@@ -1,0 +1,52 @@
+"""Chooses who judges an answer, and which larger model may answer again (pure functions)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from mmos.catalog.known import KnownModel
+from mmos.names import same_model
+from mmos.selection.checker import checker_of, is_named
+
+OF_AUTHOR = 0.95
+"""What is left of the trust in a judge that wrote the answer itself: it does not see its own mistakes."""
+OF_FAMILY = 0.97
+"""The same for another model of the author's family, which makes like mistakes."""
+LARGER = 1.2
+"""So many times as many parameters make a model a larger one."""
+
+
+def named(models: Sequence[KnownModel], name: str) -> KnownModel:
+    """The model with this name or key, also when no host has it now."""
+    return next((one for one in models if is_named(one, name)), KnownModel(name))
+
+
+def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Collection[str]) -> KnownModel | None:
+    """The best judge. Models that have shown that they cannot judge are left out."""
+    return checker_of([one for one in models if one.name not in barred], author, kind)
+
+
+def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: KnownModel, barred: Collection[str]) -> KnownModel | None:
+    """Another judge than the first one, of a third family if there is one. The author is none."""
+    rest = [one for one in models if one.name not in barred and not same_model(one.name, first.name) and not is_named(one, author)]
+    other = [one for one in rest if one.hosts and (not first.family or one.family != first.family)]
+    return checker_of(other, author, kind) or checker_of([one for one in rest if one.hosts], author, kind)
+
+
+def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[float, str]:
+    """What is left of the trust in a judge because it is near to the author, and why."""
+    if same_model(judge, author):
+        return OF_AUTHOR, f"{judge} judges its own answer: there is no other model"
+    families = {named(models, judge).family, named(models, author).family}
+    if len(families) == 1 and "" not in families:
+        return OF_FAMILY, f"{judge} is of the family of {author}"
+    return 1.0, ""
+
+
+def larger(models: Sequence[KnownModel], author: str) -> KnownModel | None:
+    """The largest model that a host has, if it is clearly larger than the author."""
+    own = named(models, author).parameters
+    if own is None:
+        return None
+    able = [one for one in models if one.hosts and one.parameters and one.parameters >= LARGER * own and one.capabilities != {"EMBEDDING"}]
+    return max(able, key=lambda one: (one.parameters or 0.0, one.name), default=None)
