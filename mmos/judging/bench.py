@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
@@ -37,6 +38,11 @@ _BETTER: Mapping[str, Any] = {
     "required": ["quote", "why", "better"],
     "additionalProperties": False,
 }
+
+_UNFIT = re.compile(r"[^\w.-]")
+"""What the name of a model may have, and the address of a lane may not."""
+NAMED = 40
+"""Characters of the name of a model in the address of its lane."""
 
 Preference = Literal["new", "old", ""]
 
@@ -109,14 +115,12 @@ class Bench:
         judges = await self._chosen()
         heard: list[tuple[Judge, Reading]] = []
         faults = list(self._faults)
-        for place, judge in enumerate(judges):
+        for judge in judges:
             if not judge.reliable:
                 heard.append((judge, UNREADABLE))
                 continue
             message = self._message(self.scope.view.task, candidate.text, checks)
-            answer = await self._ask(
-                judge.model, replace(message, files=self.scope.view.files), f"judge-{candidate.step}-{place + 1}", SCHEMA
-            )
+            answer = await self._ask(judge.model, replace(message, files=self.scope.view.files), f"judge-{candidate.step}", SCHEMA)
             if isinstance(answer, str):
                 faults.append(answer)
                 heard.append((judge, UNREADABLE))
@@ -170,7 +174,7 @@ class Bench:
     async def _tried(self, models: Sequence[KnownModel], model: str, share: int) -> Judge:
         """The judge after the known answers that it gets in this run."""
         digest = await self._digest(model)
-        left = min(share, EACH_RUN - len(self.scope.view.validation.canaries))
+        left = share - sum(one.model == model for one in self.scope.view.validation.canaries)
         for canary in next_canaries(await self._tries(), model, digest, left):
             answer = await self._ask(model, self._message(canary.question, canary.answer, ()), f"canary-{canary.name}", SCHEMA)
             if isinstance(answer, str):
@@ -197,7 +201,9 @@ class Bench:
             judge = replace(
                 judge, servers=role.servers, window=role.window, think=role.think, keep_alive=role.keep_alive, timeout=role.timeout
             )
-        question = Question(judge, message, key, named=True, memory="none", tools=(), shape=Shape.of(schema))
+        question = Question(
+            judge, message, f"{key}-{_UNFIT.sub('_', model)[:NAMED]}", named=True, memory="none", tools=(), shape=Shape.of(schema)
+        )
         try:
             answer = await self.room.ask(place, question, call=VALIDATION)
         except FAULTS as error:

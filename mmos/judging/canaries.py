@@ -70,7 +70,7 @@ def record_of(tries: Iterable[JudgeTried], model: str, digest: str) -> Record:
 def next_canaries(tries: Iterable[JudgeTried], model: str, digest: str, most: int) -> Sequence[Canary]:
     """The known answers that the judge gets now, at most so many."""
     known = {one.canary for one in _of(tries, model, digest)}
-    return [one for one in shipped() if one.name not in known][: min(most, max(0, ENOUGH - len(known)))]
+    return [one for one in shipped() if one.name not in known][: max(0, min(most, ENOUGH - len(known)))]
 
 
 def _of(tries: Iterable[JudgeTried], model: str, digest: str) -> list[JudgeTried]:

@@ -29,8 +29,11 @@ def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Co
 def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: KnownModel, barred: Collection[str]) -> KnownModel | None:
     """Another judge than the first one, of a third family if there is one. The author is none."""
     rest = [one for one in models if one.name not in barred and not same_model(one.name, first.name) and not is_named(one, author)]
-    other = [one for one in rest if one.hosts and (not first.family or one.family != first.family)]
-    return checker_of(other, author, kind) or checker_of([one for one in rest if one.hosts], author, kind)
+    there = [one for one in rest if one.hosts]
+    for known in ({first.family, named(models, author).family}, {first.family}, set()):
+        if (found := checker_of([one for one in there if one.family not in known - {""}], author, kind)) is not None:
+            return found
+    return None
 
 
 def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[float, str]:

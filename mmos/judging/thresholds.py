@@ -49,10 +49,10 @@ def adapted(configured: float, ratings: Sequence[Rated], task_class: str) -> Thr
         return Threshold(configured)
     steps = round(FARTHEST / STEP)
     candidates = sorted(
-        (min(1.0, max(0.0, configured + STEP * step)) for step in range(-steps, steps + 1)), key=lambda one: abs(one - configured)
+        (round(min(1.0, max(0.0, configured + STEP * step)), 4) for step in range(-steps, steps + 1)), key=lambda one: abs(one - configured)
     )
     best = min(candidates, key=lambda one: sum((rating.score >= one) != rating.good for rating in ratings))  # of equals, the nearest
-    moved = configured + (best - configured) * len(ratings) / (len(ratings) + LEAST_RATED)
+    moved = round(configured + (best - configured) * len(ratings) / (len(ratings) + LEAST_RATED), 4)
     if abs(moved - configured) < STEP / 2:
         return Threshold(configured)
     name = task_class or "tasks without a class"

@@ -46,9 +46,11 @@ class Judging:
 
 
 def author_of(exchange: Exchange) -> str:
-    """The model that answered in an exchange."""
-    role = exchange.scope.role
-    used = [model for name, model, _ in exchange.scope.view.roles if name == role]
+    """The model that answered in an exchange. Later in the run, other models may have answered for its role."""
+    view, role = exchange.scope.view, exchange.scope.role
+    if (judged := view.validation.judged.get(FIRST)) is not None:
+        return judged.model
+    used = [model for name, model, _ in view.roles if name == role]
     return used[-1] if used else exchange.member.role.model
 
 

@@ -1,0 +1,45 @@
+"""Who judges, and which larger model may answer again."""
+
+from __future__ import annotations
+
+from mmos.catalog.known import KnownModel
+from mmos.judging.choosing import OF_AUTHOR, OF_FAMILY, first_judge, kinship, larger, named, second_judge
+
+HERE = ("here",)
+AUTHOR = KnownModel("qwen2.5:7b", family="qwen2", parameters=7.6, hosts=HERE, keys=("mine",))
+SISTER = KnownModel("qwen2.5:14b", family="qwen2", parameters=14.8, hosts=HERE)
+LLAMA = KnownModel("llama3.1:8b", family="llama", parameters=8.0, hosts=HERE)
+GEMMA = KnownModel("gemma2:9b", family="gemma2", parameters=9.2, hosts=HERE)
+AWAY = KnownModel("giant:405b", family="llama", parameters=405)
+ALL = [AUTHOR, SISTER, LLAMA, GEMMA, AWAY]
+
+
+def test_a_model_that_cannot_judge_is_left_out() -> None:
+    assert first_judge(ALL, "qwen2.5:7b", "", ()) == GEMMA
+    assert first_judge(ALL, "qwen2.5:7b", "", {"gemma2:9b"}) == LLAMA
+    assert first_judge(ALL, "qwen2.5:7b", "", {one.name for one in ALL}) is None
+
+
+def test_the_second_judge_is_of_a_third_family_and_never_the_author() -> None:
+    assert second_judge(ALL, "qwen2.5:7b", "", GEMMA, ()) == LLAMA
+    assert second_judge([AUTHOR, SISTER, LLAMA], "qwen2.5:7b", "", LLAMA, ()) == SISTER
+    assert second_judge([AUTHOR, LLAMA, AWAY], "mine", "", LLAMA, ()) is None
+
+
+def test_kinship_costs_trust() -> None:
+    assert kinship(ALL, "llama3.1:8b", "qwen2.5:7b") == (1.0, "")
+    assert kinship(ALL, "qwen2.5:14b", "qwen2.5:7b")[0] == OF_FAMILY
+    assert kinship(ALL, "qwen2.5:7b", "qwen2.5:7b")[0] == OF_AUTHOR
+    assert kinship([], "a", "b") == (1.0, ""), "nothing is known of their families"
+
+
+def test_a_larger_model_is_there_and_clearly_larger() -> None:
+    assert larger(ALL, "qwen2.5:7b") == SISTER
+    assert larger(ALL, "mine") == SISTER
+    assert larger([AUTHOR, LLAMA, AWAY], "qwen2.5:7b") is None
+    assert larger(ALL, "unknown") is None
+
+
+def test_a_name_that_nobody_knows_is_a_model() -> None:
+    assert named(ALL, "mine") == AUTHOR
+    assert named(ALL, "other:1b") == KnownModel("other:1b")

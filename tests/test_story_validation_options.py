@@ -1,0 +1,150 @@
+"""Stories of validations that the user steers: with words, options, limits and the configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+import mmos
+from mmos.app import RunOptions
+from mmos.app.lifecycle import Watch
+from mmos.errors import UsageError
+from mmos.events import QuestionAsked
+from mmos.quality_events import AnswerJudged
+from mmos.rehearsal.pieces import Stall
+from mmos.testing import Model, consult, facts, stage
+from tests.judging import bad, on_canaries, opinion, steps
+
+VALIDATE = RunOptions(validate=True)
+TASK = "What is 7 * 6?"
+WRONG, RIGHT = "Seven times six is forty-eight.", "Seven times six is forty-two."
+FAULTY = opinion(WRONG, correct=bad("is forty-eight", "7 * 6 is 42."))
+KNOWN = on_canaries(True, True)
+
+
+def critic(*turns: str) -> Model:
+    return Model.scripted("critic", [*KNOWN, *turns], family="mistral")
+
+
+def says(*words: str) -> tuple[Watch, list[str]]:
+    """A user who says these words, and the questions that the user hears."""
+    heard: list[str] = []
+    left = list(words)
+
+    async def answerer(question: QuestionAsked) -> str:
+        heard.append(question.text)
+        return left.pop(0)
+
+    return Watch(answerer=answerer), heard
+
+
+# ---------------------------------------------------------------- the user
+
+
+async def test_the_user_keeps_an_answer_that_failed() -> None:
+    watch, heard = says("keep it")
+    async with stage({"arbiter": [WRONG, WRONG], "critic": critic(FAULTY)}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE, watch=watch)
+        assert (answer.text, answer.status, answer.document()["quality"]["verdict"]) == (WRONG, "answered", "fail")
+        (question,) = heard
+        assert question.startswith("The answer did not pass its validation: score 0.50, and 0.80 is needed. incorrect: 7 * 6 is 42.")
+
+
+async def test_the_user_says_what_to_change() -> None:
+    watch, heard = says("Count sixes.", "try again")
+    seventh = "Six sixes and a six are forty-one."
+    worse = opinion(seventh, correct=bad("forty-one", "It is 42."))
+    async with stage({"arbiter": [WRONG, WRONG, seventh, RIGHT], "critic": critic(FAULTY, worse, opinion(RIGHT))}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE, watch=watch)
+        assert (answer.text, answer.document()["quality"]["verdict"], len(heard)) == (RIGHT, "pass", 2)
+        assert steps(answer) == [("revision-1", False), ("again-1", False), ("again-2", True)]
+        assert "- user: Count sixes.\n- incorrect: 7 * 6 is 42." in on.heard("arbiter")[2]
+
+
+async def test_the_user_ends_the_run() -> None:
+    watch, _ = says("stop")
+    async with stage({"arbiter": [WRONG, WRONG], "critic": critic(FAULTY)}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE, watch=watch)
+        assert (answer.status, answer.reason and answer.reason.message) == (
+            "failed", "The answer did not pass its validation, and you ended the run.",
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------- limits: the answer that is there is never lost
+
+
+async def test_the_answer_stays_when_the_run_has_no_time_left() -> None:
+    silent = Model.scripted("critic", [Stall()], family="mistral")
+    async with stage({"arbiter": [RIGHT], "critic": silent}) as on:
+        answer = await on.app.run(TASK, options=RunOptions(validate=True, timeout=0.5))
+        assert (answer.status, answer.text, answer.document()["quality"]["verdict"]) == ("answered", RIGHT, "cannot_verify")
+        assert answer.document()["quality"]["why"] == ["the time of the run was over"]
+
+
+@pytest.mark.parametrize("limits", [{"total_turns": 1}, {"tokens": 100}, {"depth": 1}])
+async def test_the_answer_stays_when_the_run_reaches_a_limit(limits: dict[str, int]) -> None:
+    async with stage({"arbiter": [RIGHT], "critic": critic(opinion(RIGHT))}, orchestration={"limits": limits}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE)
+        expected = "pass" if "depth" in limits else "cannot_verify"
+        assert (answer.status, answer.text, answer.document()["quality"]["verdict"]) == ("answered", RIGHT, expected)
+
+
+async def test_the_answer_stays_when_its_author_is_gone() -> None:
+    async with stage({"arbiter": [WRONG], "critic": critic(FAULTY)}) as on:
+        answer = await on.app.run(TASK, options=RunOptions(validate=True, max_turns=1))
+        assert (answer.status, answer.text) == ("answered", WRONG)
+
+
+# ---------------------------------------------------------------- options and the configuration
+
+
+async def test_what_never_forbids_is_an_error() -> None:
+    async with stage({"arbiter": [RIGHT]}, orchestration={"quality": {"validation": "never"}}) as on:
+        with pytest.raises(UsageError, match=r"quality\.validation is never"):
+            await on.app.run(TASK, options=VALIDATE)
+        with pytest.raises(UsageError, match=r"quality\.validation is never"):
+            await on.app.run(TASK, options=RunOptions(quality_threshold=0.5))
+        assert (await on.app.run(TASK)).document()["quality"] is None
+
+
+def test_a_threshold_without_a_validation_is_an_error() -> None:
+    with pytest.raises(UsageError, match="is not validated"):
+        RunOptions(validate=False, quality_threshold=0.5)
+    with pytest.raises(UsageError, match="quality_threshold"):
+        RunOptions(quality_threshold=1.5)
+
+
+async def test_a_threshold_asks_for_a_validation() -> None:
+    async with stage({"arbiter": [WRONG], "critic": critic(FAULTY)}) as on:
+        answer = await on.app.run(TASK, options=RunOptions(quality_threshold=0.5))
+        assert (answer.document()["quality"]["verdict"], answer.document()["quality"]["threshold"]) == ("pass", 0.5)
+
+
+@pytest.mark.parametrize("options", [{"role_only": "coding"}, {"model": "coding"}])
+async def test_one_role_or_one_model_can_be_validated(options: dict[str, str]) -> None:
+    async with stage({"arbiter": [], "coding": [WRONG, RIGHT], "critic": critic(FAULTY, opinion(RIGHT))}) as on:
+        answer = await on.app.run(TASK, options=RunOptions(validate=True, **options))
+        assert (answer.text, answer.document()["quality"]["verdict"], steps(answer)) == (RIGHT, "pass", [("revision-1", True)])
+
+
+async def test_a_better_answer_fits_the_schema_too() -> None:
+    schema = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
+    faulty = opinion('{"sum": 48}', correct=bad('"sum": 48', "7 * 6 is 42."))
+    roles = {"arbiter": [], "coding": ['{"sum": 48}', '{"sum": "42"}', '{"sum": 42}'], "critic": critic(faulty, opinion('{"sum": 42}'))}
+    async with stage(roles) as on:
+        answer = await on.app.run(TASK, options=RunOptions(validate=True, schema=schema, role_only="coding"))
+        assert (answer.data, answer.document()["quality"]["verdict"]) == ({"sum": 42}, "pass")
+
+
+async def test_a_judge_reads_the_files_and_what_was_said_before() -> None:
+    async with stage({"arbiter": ["Hello.", RIGHT], "critic": critic(opinion(RIGHT))}) as on:
+        await on.app.run("I like sevens.", thread="t")
+        await on.app.run(TASK, thread="t", options=VALIDATE, files=[mmos.messages.File("note.txt", "six")])
+        heard = on.heard("critic")[-1]
+        assert "user: I like sevens.\n\nassistant: Hello." in heard
+        assert "note.txt" in heard
+
+
+async def test_consulted_roles_are_not_judged() -> None:
+    async with stage({"arbiter": [consult("coding"), RIGHT], "coding": ["Forty-two."], "critic": critic(opinion(RIGHT))}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE)
+        assert len(await facts(on.app, answer.run, AnswerJudged)) == 1
