@@ -31,6 +31,9 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "judges": tuple,
     "findings": tuple,
     "reasons": tuple,
+    "rules": tuple,
+    "candidates": tuple,
+    "why": tuple,
 }
 
 

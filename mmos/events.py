@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mmos import choice_events as choice_events
 from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events
 from mmos.event import Event as Event

@@ -163,7 +163,7 @@ def interpreter_of(config: Config) -> str:
     """The role that says what an unclear call means: the specialist of a rule for it. Without such a rule, the role `interpreter`."""
     for rule in config.orchestration.routing.rules:
         condition = compile_rule(rule.condition)
-        if UNCLEAR in condition.names and condition.evaluate({"response": {"unclear_tool_calls": True}}):
+        if rule.specialist and UNCLEAR in condition.names and condition.evaluate({"response": {"unclear_tool_calls": True}}):
             return rule.specialist
     return INTERPRETER
 

@@ -99,7 +99,7 @@ def _text(text: str | None) -> str:
 def _rules(options: Options) -> Rules:
     from mmos.choice.facts import Rules
 
-    return Rules.of((rule.condition, rule.specialist) for rule in options.source().orchestration.routing.rules)
+    return Rules.of((rule.condition, rule.specialist or "") for rule in options.source().orchestration.routing.rules)
 
 
 def _as_dict(text: str, rules: Rules | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mmos.config import rule_actions
 from mmos.config.document import Document
 from mmos.config.model_checks import entries
 from mmos.config.phases import DONE, INITIAL
@@ -30,7 +31,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
     orchestration = mapping(data, _TOP)
     checks = (
         _reserved(orchestration),
-        _rules(orchestration),
+        rule_actions.findings(mapping(orchestration, "routing").get("rules"), mapping(orchestration, "specialists")),
         conditions(mapping(orchestration, "routing")),
         taken_names(mapping(orchestration, "routing")),
         _options(orchestration),
@@ -55,17 +56,6 @@ def roles_in(orchestration: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
 def _reserved(orchestration: dict[str, Any]) -> Findings:
     if "arbiter" in mapping(orchestration, "specialists"):
         yield ("specialists", "arbiter"), "a specialist cannot be named 'arbiter'; write the arbiter beside 'specialists'"
-
-
-def _rules(orchestration: dict[str, Any]) -> Findings:
-    specialists = mapping(orchestration, "specialists")
-    rules = mapping(orchestration, "routing").get("rules")
-    for index, rule in enumerate(rules if isinstance(rules, list) else []):
-        name = rule.get("specialist") if isinstance(rule, dict) else None
-        if isinstance(name, str) and name not in specialists:
-            near = "" if isinstance(name, FromEnvironment) else perhaps(name, specialists)
-            sentence = f"allowed: the name of a specialist: {listed(specialists)}" if specialists else "but there are no specialists"
-            yield ("routing", "rules", index, "specialist"), f"found {with_type(name)}, {sentence}{near}"
 
 
 def _options(orchestration: dict[str, Any]) -> Findings:

@@ -1,17 +1,36 @@
-"""Defines the keys of `routing`: the rules."""
+"""Defines the keys of `routing`: the rules, and what they do."""
 
 from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from mmos.config.section import Section
-from mmos.config.values import Condition, RoleName
+from mmos.config.values import Condition, Flag, ModelName, RoleName, one_of
+
+Answering = Literal["single", "intelligent"]
+"""Who answers: one model alone, or whoever fits the task."""
+ANSWERING: tuple[Answering, ...] = get_args(Answering)
+
+Strategy = Annotated[Answering, one_of(*ANSWERING)]
 
 
 class Rule(Section):
     condition: Condition = Field(description="When the rule is true, like task.complexity > 7 and task.type == 'bug_fixing'.")
-    specialist: RoleName = Field(description="The specialist that the rule names.")
+    specialist: RoleName | None = Field(default=None, description="The specialist that the arbiter should consult first.")
+    prefer: list[RoleName] = Field(
+        default=[], description="Several specialists: the arbiter should consult the first that a host can serve."
+    )
+    model: ModelName | None = Field(default=None, description="The model that answers the user, in place of the arbiter's own.")
+    strategy: Strategy | None = Field(
+        default=None, description="Who answers: single (the arbiter's model alone) or intelligent (whoever fits the task)."
+    )
+    enforce: Flag | None = Field(default=None, description="Whether MMOS acts on this rule itself. Default: as routing.enforce says.")
 
 
 class Routing(Section):
-    rules: list[Rule] = Field(default=[], description="Rules that name a specialist; the first true rule counts.")
+    enforce: Flag = Field(
+        default=False, description="Whether MMOS acts on the rule that a task meets. If false, the rule is advice that the arbiter reads."
+    )
+    rules: list[Rule] = Field(default=[], description="Rules that say who should work on a task; the first true rule counts.")

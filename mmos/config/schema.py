@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from mmos.config.models_schema import Model, ModelKey
 from mmos.config.cache_schema import Cache
 from mmos.config.defaults_schema import Defaults
+from mmos.config.models_schema import Model, ModelKey
 from mmos.config.phase_schema import PhaseEntry
-from mmos.config.routing_schema import Routing
-from mmos.config.defaults_schema import Defaults
 from mmos.config.quality_schema import Quality
+from mmos.config.routing_schema import Routing
 from mmos.config.section import Section
+from mmos.config.selection_schema import Selection
 from mmos.config.values import (
     Address,
     Broadcast,
@@ -330,7 +330,7 @@ class Orchestration(Section):
         default={},
         description="Roles by name. Each becomes the tool consult_NAME_specialist, except 'interpreter' and 'synthesizer', which have special jobs.",
     )
-    routing: Routing = _filled(Routing, "Advice on which specialist suits a task.")
+    routing: Routing = _filled(Routing, "Which specialist or model suits a task.")
     conversation: Conversation = _filled(Conversation, "How models work together.")
     limits: Limits = _filled(Limits, "Limits of one run.")
     timeouts: Timeouts = _filled(Timeouts, 'How long MMOS waits for a host, in seconds or like "30s" and "5m".')
@@ -345,8 +345,9 @@ class Orchestration(Section):
     fleet: Placement = _filled(Placement, "How MMOS chooses a host for each call.")
     gpu: Gpu = _filled(Gpu, "How MMOS chooses among the GPUs of this machine.")
     recovery: Recovery = _filled(Recovery, "What a run does about failures.")
-    models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
     defaults: Defaults = _filled(Defaults, "What holds for each run that does not say otherwise.")
+    models: dict[ModelKey, Model] = Field(default={}, description="What is known of models. A role may name a model by its key here.")
+    selection: Selection = _filled(Selection, "How the strategy intelligent chooses among roles and models.")
     quality: Quality = _filled(Quality, "When a model judges the answers, and which one.")
     cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")
     tools: list[FunctionName] = Field(

@@ -118,6 +118,7 @@ GpuIndex = Annotated[int, Field(ge=0, le=255), allowed("the number of a GPU, fro
 Gigabytes = Annotated[float, Field(gt=0, le=4096), allowed("gigabytes, more than 0 and at most 4096", read=_read_number)]
 Percent = Annotated[float, Field(gt=0, le=100), allowed("a percentage, more than 0 and at most 100", read=_read_number)]
 Portion = Annotated[float, Field(ge=0, le=1), allowed("a number from 0 to 1", read=_read_number)]
+Weight = Annotated[float, Field(ge=0, le=100), allowed("a number from 0 to 100", read=_read_number)]
 TimeScale = Annotated[float, Field(gt=0, le=10_000), allowed("a number more than 0 and at most 10000", read=_read_number)]
 Seconds = Annotated[
     float,

@@ -1,0 +1,43 @@
+"""Defines the events about choices: what kind of task a run has, and who works on it. `mmos.events` has them, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mmos.event import Event
+
+ChosenBy = Literal["rules", "score", "learning", "user", "none"]
+"""What chose. `user`: the options of the run name who answers. `none`: the arbiter answers as usual."""
+
+
+@dataclass(frozen=True)
+class TaskRouted(Event):
+    """MMOS has classified the task of a run, and chosen who works on it."""
+
+    kind = "task_routed"
+    type: str | None
+    """The class of the task. None: not sure."""
+    complexity: int = 0
+    confidence: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The facts about the task that rules read, without its text."""
+    rules: tuple[Mapping[str, Any], ...] = ()
+    """The rules that were tried, in order, each with its number, its condition, and whether it held."""
+    strategy: str = ""
+    """`single` or `intelligent`. Empty: the arbiter consults others as it likes."""
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    """Who could have been chosen, each with its terms, and with what spoke against those that could not."""
+    choice: str = ""
+    """The role or the model that was chosen. Empty: none."""
+    why: tuple[str, ...] = ()
+    by: ChosenBy = "none"
+    acted: bool = False
+    """Whether MMOS acts on the choice. If not, it is advice."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options that the run has because of the choice."""
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    """What the arbiter reads of the rule: what it suggests, by the key of the rule."""
+    propensity: float = 1.0
+    """How likely this choice was. Less than 1: chance was in it."""
