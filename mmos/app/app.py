@@ -346,7 +346,7 @@ class App(Records, Explaining, Catalog, Comparing):
 
     def _phases_of(self, options: RunOptions) -> Phases:
         """A model alone has no tools, so its run has no phases."""
-        return Phases() if options.model else self._phases
+        return Phases() if options.is_model_alone else self._phases
 
     def _scope(self, run: str, thread: str, conversation: Conversation, options: RunOptions, watch: Watch) -> Scope:
         limits = options.limits(self._limits)

@@ -16,7 +16,7 @@ from mmos.tools.log import Logs, log_tools
 def cast_key(options: RunOptions) -> tuple[Any, ...]:
     """Runs with the same key have the same cast."""
     changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
-    return (*changes, options.system, options.role_only, options.model, options.gpu)
+    return (*changes, options.system, options.role_only, options.model, options.gpu, options.is_model_alone, options.consult)
 
 
 def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates, logs: Logs) -> Cast:
@@ -27,8 +27,11 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
         roles = wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu)
         if options.role_only == wiring.DIAGNOSIS:
             return wiring.explaining(config, roles, log_tools(templates, logs), templates, options.system)
-        cast = wiring.cast_of(roles, tools, templates, options.system, options.answering)
-        cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+        if options.is_model_alone:
+            cast = wiring.arbiter_alone(roles[wiring.ARBITER], options.system, templates)
+        else:
+            cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
+            cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
     if options.gpu is not None:
         wiring.check_gpu(config, cast, options.gpu)
     return cast

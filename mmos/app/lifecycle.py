@@ -17,6 +17,7 @@ from mmos.app.terms import valid
 from mmos.app.unserved import RollCall
 from mmos.app.wiring import ARBITER, MODEL
 from mmos.calls.shape import Shape
+from mmos.config.routing_schema import Answering
 from mmos.config.schema import Strategy
 from mmos.errors import HostError, LimitReached, MmosError, QuestionOpen, StateError, UsageError
 from mmos.events import ArtifactKept, Reason, RunFinished, Status
@@ -89,11 +90,16 @@ class RunOptions:
     configuration says, and yes with a `quality_threshold`."""
     quality_threshold: float | None = None
     """The score from 0 to 1 that the answer needs to pass its validation. None: `defaults.quality_threshold` of the configuration."""
+    strategy: Answering | None = None
+    """Who answers: "single" (the arbiter's model alone, or `model`) or "intelligent" (whoever fits the task). None: as
+    `defaults.strategy` of the configuration says."""
+    consult: str = ""
+    """The arbiter must consult this role before it answers."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
             object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))
-        for name in ("system", "role_only", "model"):
+        for name in ("system", "role_only", "model", "consult"):
             object.__setattr__(self, name, clean(getattr(self, name) or ""))  # as a command line gives it
         if self.model and (self.role_only or self.roles):
             raise UsageError(
@@ -115,7 +121,12 @@ class RunOptions:
     @property
     def answering(self) -> str:
         """The role that answers the user."""
-        return MODEL if self.model else self.role_only or ARBITER
+        return MODEL if self.is_model_alone else self.role_only or ARBITER
+
+    @property
+    def is_model_alone(self) -> bool:
+        """Whether a model answers without a role."""
+        return bool(self.model) or (self.strategy == "single" and not self.role_only)
 
     def as_facts(self) -> dict[str, Any]:
         """Only the options that are set."""

@@ -147,7 +147,7 @@ class Records:
             turn, exact = await self._turn_with(run, found, at)
         else:
             turn, exact = turn_at(found, run, at), True
-        known = await self.journal.read(run=run, kinds=RUN_KINDS)  # a resume may have changed the options
+        known = await self.journal.read(run=run, kinds=(*RUN_KINDS, TaskRouted.kind))  # a resume or a choice may have changed the options
         view, until = RunView.of(known), found[turn - 1] - 1
         origin, thread = owner(known, run, view.thread, until)
         changes = {**view.options, **(options.as_facts() if options else {})}

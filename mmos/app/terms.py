@@ -23,6 +23,7 @@ _RULES: dict[str, Any] = {
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
+    "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
     "validate": Annotated[bool, allowed("true or false")],
     "quality_threshold": Portion,

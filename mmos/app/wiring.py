@@ -14,6 +14,7 @@ from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
 from mmos.config.roles import Changes, Need, ResolvedRole, first_of, meeting, roles_in, servers_of
 from mmos.config.rules import compile_rule
+from mmos.config.schema import Toolrules
 from mmos.config.sources import expanded
 from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
@@ -115,6 +116,12 @@ def model_alone(
     return {MODEL: Member(roles[MODEL], system, Toolbox(), templates)}
 
 
+def arbiter_alone(arbiter: ResolvedRole, system: str, templates: Templates) -> dict[str, Member]:
+    """The arbiter's model alone, with no text but the user's and no tools."""
+    role = replace(arbiter, name=MODEL, system=None, tools=Toolrules(), consult_first=0)
+    return {MODEL: Member(role, system, Toolbox(), templates, others=role.choices[1:])}
+
+
 def check_gpu(config: Config, cast: Cast, gpu: int) -> None:
     """Raise if no role that takes part may run on a server with this GPU."""
     named = {name: server.gpus for name, server in config.servers().items() if server.gpus}
@@ -193,9 +200,12 @@ def recovery_of(config: Config, templates: Templates) -> Recovery | None:
 
 
 def cast_of(
-    roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, text: str, answering: str = ARBITER
+    roles: Mapping[str, ResolvedRole], box: Toolbox, templates: Templates, text: str, answering: str = ARBITER, consult: str = ""
 ) -> dict[str, Member]:
-    """Every role with its system text and tools. The system text of the role that answers the user ends with the run's own `text`."""
+    """Every role with its system text and tools. The system text of the role that answers the user ends with the run's own `text`.
+
+    `consult`: the role that it must consult before it answers.
+    """
     if answering not in roles:
         names = ", ".join(roles)
         raise UsageError(f"There is no role {answering!r}{perhaps(answering, roles) or '.'}", next_step=f"There are: {names}.")
@@ -205,9 +215,9 @@ def cast_of(
         name: Member(
             role,
             _system(role, roles, templates),
-            own := _box_of(role, box, answering),
+            own := _box_of(role, box, answering, consult),
             templates,
-            _first(role, own),
+            _must(consult, own) if consult and role.name == answering else _first(role, own),
             _consults(role, roles, own),
             role.choices[1:],
             role.tools.model_dump(),
@@ -253,11 +263,24 @@ def _first(role: ResolvedRole, box: Toolbox) -> ToolChoice | None:
     return ToolChoice(consulting, least=role.consult_first)
 
 
-def _box_of(role: ResolvedRole, box: Toolbox, answering: str) -> Toolbox:
+def _must(consult: str, box: Toolbox) -> ToolChoice:
+    """The choice of a role that must consult another one before it answers."""
+    name = f"consult_{consult}_specialist"
+    if name not in box:
+        known = [other.removeprefix("consult_").removesuffix("_specialist") for other in box.names if other.endswith("_specialist")]
+        known = [other for other in known if other != "consult"]
+        raise UsageError(
+            f"The arbiter cannot consult {consult!r}{perhaps(consult, known) or '.'}", next_step=f"It can: {', '.join(known)}."
+        )
+    return ToolChoice(frozenset({name}), least=1, most=1)
+
+
+def _box_of(role: ResolvedRole, box: Toolbox, answering: str, consult: str) -> Toolbox:
     """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself. Only the role that answers the user changes the phase."""
     allow, deny = role.tools.allow, list(role.tools.deny)
     if role.name == ARBITER:
-        deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[role.consult]
+        kind = "both" if role.consult == "one" and consult else role.consult  # only a tool of its own can be required
+        deny += {"each": ["consult_specialist"], "one": ["consult_*_specialist"], "both": []}[kind]
     elif allow is None:
         allow = []
     if role.name != answering:

@@ -9,12 +9,14 @@ import orjson
 
 from mmos import events
 from mmos.answers import at_time
+from mmos.choice_events import TaskRouted
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.text import flat
 from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
+from mmos.views.routes import in_words
 from mmos.views.run import history_warning
 
 WIDTH = 110
@@ -31,6 +33,8 @@ def progress(event: events.Event) -> str:
             return f"  ✓ {tool} · {how_long(seconds)}"
         case events.CallFinished(tool=tool, message=message):
             return f"  ✗ {tool}: {one_line(what_came(message.content), 120)}"
+        case TaskRouted(acted=True):
+            return f"route: {one_line(in_words(event), 120)}"
         case events.PhaseChanged(phase=phase, reason=why):
             return f"phase: {phase}" + (f" · {one_line(why, 90)}" if why else "")
         case events.ModelReplied(role=role, model=model, lane=lane, cached=True) if "/" in lane:
@@ -146,6 +150,8 @@ def _rarer(event: events.Event) -> str:
             return f"{one_line(by, WIDTH)} asked to cancel the run"
         case events.PhaseChanged(phase=phase, before=before, by=by, reason=why):
             return f"phase: {phase}" + (f" after {before}, by {by}" if before else "") + (f": {one_line(why, WIDTH)}" if why else "")
+        case TaskRouted():
+            return f"route: {one_line(in_words(event), WIDTH)}"
         case events.RunRated(good=good, note=text):
             return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):

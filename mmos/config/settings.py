@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from mmos.config.routing_schema import Answering
 from mmos.config.scalars import plain
 from mmos.config.values import Seconds, allowed
 from mmos.config.wording import shown, with_type
@@ -25,6 +26,7 @@ LIMITS: Mapping[str, Any] = {
     "max_turns": _Count,
     "max_calls": _Count,
     "on_question": Annotated[Literal["ask", "fail", "default", "wait"], allowed("ask, fail, default or wait")],
+    "strategy": Annotated[Answering, allowed("single or intelligent")],
 }
 """Settings of the whole run."""
 

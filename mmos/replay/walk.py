@@ -11,6 +11,7 @@ import orjson
 
 from mmos.calls.channels import Channel
 from mmos.calls.reading import Reading, says_the_same
+from mmos.choice_events import TaskRouted
 from mmos.errors import MmosError
 from mmos.events import (
     CallFinished,
@@ -85,7 +86,7 @@ class Walk:
     async def _comparisons(self, entries: Iterable[Entry]) -> AsyncIterator[Comparison]:
         for entry in entries:
             if entry.run == self.state.run:
-                if isinstance(entry.event, RunStarted | Forked | RunResumed):
+                if isinstance(entry.event, RunStarted | Forked | RunResumed | TaskRouted):
                     await self._take_options(entry.event.options)
                 if (step := await self._step(entry)) is not None:
                     yield step

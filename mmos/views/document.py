@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmos.events import QuestionAsked, Reason, RunRated
+from mmos.views.routes import route
 from mmos.views.run import RunView
 
 VERSION = 1
@@ -65,6 +66,7 @@ def document(view: RunView) -> dict[str, Any]:
         "questions": questions,
         "recoveries": view.recoveries.documents(),
         "quality": view.validation.document(),
+        "route": route(view.route),
     }  # fmt: skip
 
 

@@ -12,11 +12,13 @@ import orjson
 
 from mmos import events
 from mmos.answers import NO, verdict
+from mmos.choice_events import TaskRouted
 from mmos.events import Entry, Event, Reason
-from mmos.messages import REPETITION, File, Usage
+from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 from mmos.views.quality import JUDGING, Validation
 from mmos.views.recoveries import Recoveries
+from mmos.views.uses import RoleUse, ToolUse
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text refers to an artifact."""
@@ -31,36 +33,6 @@ _SIGNS_A_TOKEN = 4
 
 CHANGED = "The prompts or tools of this run have changed since it began."
 """So begins a warning to a run that goes on as today. When it goes on as it was, the warning holds no more."""
-
-
-@dataclass
-class RoleUse:
-    """What one role did with one model on one host."""
-
-    role: str
-    model: str
-    host: str
-    calls: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    load_seconds: float = 0.0
-    queue_seconds: float = 0.0
-    busy_seconds: float = 0.0
-
-    def add(self, usage: Usage) -> None:
-        self.calls += 1
-        self.prompt_tokens += usage.prompt_tokens
-        self.output_tokens += usage.output_tokens
-        self.load_seconds += usage.load_seconds
-        self.queue_seconds += usage.queue_seconds
-        self.busy_seconds += usage.prompt_seconds + usage.output_seconds
-
-
-@dataclass
-class ToolUse:
-    name: str
-    calls: int = 0
-    failed: int = 0
 
 
 def call_key(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
@@ -161,6 +133,8 @@ class RunView:
     """The newest rating."""
     recoveries: Recoveries = field(default_factory=Recoveries)
     validation: Validation = field(default_factory=Validation)
+    route: TaskRouted | None = None
+    """Who works on its task, and why."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -290,6 +264,10 @@ def _phase_changed(view: RunView, event: events.PhaseChanged) -> None:
     view.phase_changes.append(event)
 
 
+def _task_routed(view: RunView, event: TaskRouted) -> None:
+    view.route, view.options = event, {**view.options, **event.options}
+
+
 def _run_rated(view: RunView, event: events.RunRated) -> None:
     view.rating = event
 
@@ -381,6 +359,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.CancelRequested: _cancel_requested,
     events.PhaseChanged: _phase_changed,
     events.RunRated: _run_rated,
+    TaskRouted: _task_routed,
     events.LaneOpened: _lane_opened,
     events.FrameKept: lambda view, event: view.frames.add(event.frame),
     events.ModelAsked: _model_asked,

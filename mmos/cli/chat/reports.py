@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmos import events
+from mmos.choice_events import TaskRouted
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
@@ -18,6 +19,7 @@ from mmos.cli.trace import what_of
 from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted
+from mmos.views.routes import in_words
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -194,6 +196,8 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
         match entry.event:
             case events.CallStarted() as event:
                 calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
+            case TaskRouted() as event:
+                tops.append(Account(f"route: {flat(in_words(event))}"))
             case events.LaneOpened() as event:
                 cause = calls.get(event.call) or f"you asked: {flat(event.message.content)}"
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")

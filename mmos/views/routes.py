@@ -1,0 +1,32 @@
+"""Says who works on the task of a run, and why: for the result document and in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmos.choice_events import TaskRouted
+
+
+def route(event: TaskRouted | None) -> dict[str, Any] | None:
+    """What the result document says of the choice."""
+    if event is None:
+        return None
+    return {
+        "type": event.type, "complexity": event.complexity, "rules": met(event), "choice": event.choice or None, "why": list(event.why),
+        "confidence": event.confidence, "strategy": event.strategy or None, "by": event.by, "acted": event.acted,
+        "candidates": [dict(one) for one in event.candidates], "propensity": event.propensity,
+    }  # fmt: skip
+
+
+def met(event: TaskRouted) -> list[str]:
+    """The condition of the rule that the task meets, if it meets one."""
+    return [str(rule.get("condition", "")) for rule in event.rules if rule.get("holds")]
+
+
+def in_words(event: TaskRouted) -> str:
+    """One line: the kind of the task, and who works on it."""
+    kind = f"{event.type or 'a task of no clear class'}, complexity {event.complexity}"
+    chosen = event.choice or "the arbiter as usual"
+    how = {"rules": "by rule", "score": "by score", "learning": "by outcomes", "user": "as you said", "none": ""}.get(event.by, event.by)
+    told = f"{chosen} {how}".strip() if event.acted or event.by in ("user", "none") else f"the advice to use {chosen}"
+    return f"{kind}: {told}" + (f" ({'; '.join(event.why)})" if event.why else "")
