@@ -85,6 +85,9 @@ bench-classify *arguments:
 # Count how many conditions of routing rules are evaluated in a second.
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}
+# Measure how well the selector learns, on simulated logs; takes a minute.
+bench-selection *arguments:
+    {{bin}}/python scripts/bench_selection.py {{arguments}}
 
 # Train the table of `mmos classify` on scripts/tasks; takes minutes.
 train:

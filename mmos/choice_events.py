@@ -31,6 +31,8 @@ class TaskRouted(Event):
     """Who could have been chosen, each with its terms, and with what spoke against those that could not."""
     choice: str = ""
     """The role or the model that was chosen. Empty: none."""
+    key: str = ""
+    """Who answers, as outcomes are kept: the role and its model."""
     why: tuple[str, ...] = ()
     by: ChosenBy = "none"
     acted: bool = False

@@ -19,6 +19,7 @@ from mmos.app.explaining import Explaining
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
 from mmos.app.records import Records, limit
+from mmos.app.routing import Router
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
 from mmos.app.terms import check_text
@@ -90,6 +91,7 @@ class App(Records, Explaining, Catalog, Comparing):
         self._limits = wiring.limits_of(config)
         self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
         self._phases = wiring.phases_of(config, self.tools)
+        self._router = Router(self)
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
@@ -127,6 +129,8 @@ class App(Records, Explaining, Catalog, Comparing):
         options, watch = options or RunOptions(), watch or Watch(on_token)
         if not message.content.strip():
             raise UsageError("The task is empty.", next_step="Write what you want done.")
+        routed = await self._router.route(run, message, options)
+        options = routed.options
         participants = await self._participants(options, watch)
         await check_sight(self.fleet, participants.cast, options.answering, message.files)
         if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
@@ -138,8 +142,9 @@ class App(Records, Explaining, Catalog, Comparing):
             watch.on_begin(run)
         path = clean(str(self.config.path or ""))
         names = tuple(file.name for file in message.files)
-        start = scope.record(RunStarted(message.content, self.journal.process, path, options.as_facts(), self.rehearsed, names))
+        start = scope.record(RunStarted(message.content, self.journal.process, path, routed.given.as_facts(), self.rehearsed, names))
         scope.record(ConfigKept(self.config.text))
+        routed.record(scope)
         scope.record(LaneOpened(options.answering, options.answering, message))
         await scope.durable()  # a run that cannot be kept must not start
         with self._working(run):

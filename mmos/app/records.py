@@ -14,6 +14,7 @@ from mmos.app.answering import give_answer
 from mmos.app.cancelling import Cancelling, request
 from mmos.app.lifecycle import RunOptions
 from mmos.app.terms import check_text
+from mmos.choice_events import TaskRouted
 from mmos.errors import NotFound, StateError, UsageError
 from mmos.events import Entry, Event, LaneOpened, ModelReplied, RunRated, RunResumed, RunWithdrawn, ThreadNamed
 from mmos.journal import Journal, is_id, new_id

@@ -52,6 +52,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 STRATEGIES = ("auto", "round_robin", "pack", "spread", "manual")
 """The values of `gpu.strategy`."""
+ANSWERING = ("single", "intelligent")
+"""The values of `defaults.strategy`."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.code import first_block
-from mmos.cli.options import STRATEGIES, Options, batch_options, limits, no_cache, run_to_end, shared_options, time_scale
+from mmos.cli.options import ANSWERING, STRATEGIES, Options, batch_options, limits, no_cache, run_to_end, shared_options, time_scale
 from mmos.cli.output import print_json
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
@@ -49,6 +49,12 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
 @click.option("--role", "roles", multiple=True, metavar="R=MODEL[@HOST]", help="Use another model for a role. Repeatable.")
 @click.option("--role-only", default="", metavar="ROLE", help="Let this role answer alone, without the arbiter.")
 @click.option("--model", default="", metavar="M[@HOST]", help="Let this model answer alone, without roles, tools and MMOS's prompts.")
+@click.option(
+    "--strategy",
+    type=click.Choice(ANSWERING),
+    help="Who answers: single (the arbiter's model alone, or --model) or intelligent (whoever fits the task). "
+    "Default: the arbiter, who consults others as it likes, or defaults.strategy of the configuration.",
+)
 @click.option("--gpu", type=click.IntRange(0, 255), metavar="N", help="Use only servers with this GPU, for all roles that may run on one.")
 @click.option("--gpu-strategy", type=click.Choice(STRATEGIES), help="How to choose among the GPUs. Default: gpu.strategy of the configuration.")  # fmt: skip
 @click.option("--system", metavar="TEXT", help="Add instructions for the model that answers.")
@@ -104,7 +110,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
     return RunOptions(
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
-        gpu_strategy=arguments["gpu_strategy"], cache=arguments["cache"],
+        gpu_strategy=arguments["gpu_strategy"], strategy=arguments["strategy"], cache=arguments["cache"],
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from mmos.advice import line as advice_line
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
@@ -258,7 +259,8 @@ class Turn:
         last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
         if last:
             return self._templates.fill("last_turn")
-        return phase_line(self.scope, self._box.names, self._templates) if self.scope.phases else ""
+        phase = phase_line(self.scope, self._box.names, self._templates) if self.scope.phases else ""
+        return "\n".join(filter(None, (advice_line(self.scope, self._templates), phase))) if self.scope.view.route else phase
 
     def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""

@@ -42,7 +42,8 @@ class SessionOptions:
         from mmos.app import RunOptions
 
         alone: dict[str, Any] = {"model": self.model} if self.model else {"role_only": role}
-        limits = {**self.limits, **({"cache": False} if anew else {})}
+        limits = {name: value for name, value in self.limits.items() if name != "strategy" or not (self.model or role)}
+        limits |= {"cache": False} if anew else {}
         return RunOptions(**limits, system=self.system, roles=dict(self.roles) or None, sampling=dict(self.sampling) or None, **alone)
 
     def copy(self) -> SessionOptions:

@@ -1,0 +1,106 @@
+"""Gathers who could work on a task, with what the fleet says of each, and lets the selector choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from mmos.app.routing import Router, Source
+from mmos.app.wiring import ARBITER
+from mmos.catalog.known import KnownModel
+from mmos.fleet.fleet import Fleet
+from mmos.journal import Journal
+from mmos.names import canonical
+from mmos.participant.cast import Cast, Member
+from mmos.selection.candidate import Candidate, Task
+from mmos.selection.evidence import Evidence
+from mmos.selection.outcomes import KINDS, Outcomes
+from mmos.selection.selector import Choice, Row, Selector
+from mmos.selection.table import promised
+
+
+@dataclass
+class Learned:
+    """What the outcomes in the journal have shown. It reads each entry once."""
+
+    evidence: Evidence = field(default_factory=Evidence)
+    _outcomes: Outcomes = field(default_factory=Outcomes)
+    _read: int = 0
+    """The number of the newest entry that it has read."""
+
+    async def recall(self, journal: Journal) -> Evidence:
+        entries = await journal.read(kinds=KINDS, after=self._read)
+        for outcome in self._outcomes.of(entries):
+            self.evidence.learn(outcome)
+        self._read = max([self._read, *(entry.seq for entry in entries)])
+        return self.evidence
+
+
+async def choose(source: Source, router: Router, cast: Cast, task: Task, chance: Random) -> Choice:
+    """Who works on a task, of the roles and of the models that the configuration describes."""
+    keys = source.config.orchestration.selection
+    known = await source.models()
+    selector = Selector.of(keys.strategy, keys.weights.model_dump())
+    if keys.strategy == "learning":
+        router.learned = router.learned or Learned()
+        selector.evidence = await router.learned.recall(source.journal)
+    return selector.choose(task, [*_candidates(source, cast, known)], chance)
+
+
+def _candidates(source: Source, cast: Cast, known: Sequence[KnownModel]) -> Iterator[Candidate]:
+    models, taken = {canonical(model.name): model for model in known}, set[str]()
+    for name in (ARBITER, *cast[ARBITER].consults):
+        member = _servable(source.fleet, cast[name])
+        taken.add(canonical(member.role.model))
+        yield _of_role(source, name, member, models.get(canonical(member.role.model)))
+    for model in known:
+        if model.keys and canonical(model.name) not in taken and model.is_chat:
+            window = source.config.windows().of(model.name)
+            yield _candidate(source.fleet, model.keys[0], model.name, (), window, model)
+
+
+def _servable(fleet: Fleet, member: Member) -> Member:
+    """The member with the first of its models that a host can serve."""
+    return next((one for one in member.choices if not fleet.faults(one.role.model, one.role.servers)), member)
+
+
+def _of_role(source: Source, name: str, member: Member, model: KnownModel | None) -> Candidate:
+    roles = source.config.orchestration.specialists
+    purpose = (roles[name].description or "") if name in roles else ""
+    role = member.role
+    return _candidate(source.fleet, name, role.model, role.servers, role.window, model, role=name, promises=promised(name, purpose))
+
+
+def _candidate(
+    fleet: Fleet, name: str, model: str, servers: tuple[str, ...], window: int, known: KnownModel | None,
+    *, role: str = "", promises: frozenset[str] = frozenset(),
+) -> Candidate:  # fmt: skip
+    faults, delay = fleet.faults(model, servers), fleet.delay(model, servers)
+    known = known or KnownModel(model)
+    return Candidate(
+        name, model, role, known.capabilities | promises, window, known.parameters, known.reads, known.writes, known.calls,
+        delay.seconds, delay.loaded, role == ARBITER, str(next(iter(faults.values()))) if faults else "",
+    )  # fmt: skip
+
+
+def kept(choice: Choice) -> tuple[dict[str, Any], ...]:
+    """The candidates as the journal keeps them."""
+    return tuple(_as_dict(row) for row in choice.rows)
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    belief = {} if row.belief is None else {"expected": round(row.belief.mean, 3), "outcomes": round(row.belief.outcomes, 1)}
+    return {
+        "name": row.candidate.name, "model": row.candidate.model, "key": row.candidate.key, "score": round(row.score, 3),
+        "terms": row.terms.as_dict(), "chance": round(row.chance, 4), **belief, **({"out": row.out} if row.out else {}),
+    }  # fmt: skip
+
+
+def missed(choice: Choice) -> tuple[str, ...]:
+    """A warning, if another one fits the task best and no host can serve it."""
+    if choice.missed is None or choice.chosen is None:
+        return ()
+    one, chosen = choice.missed.candidate, choice.chosen.candidate
+    return (f"{one.name} ({one.model}) fits the task best, but no host can serve it, so {chosen.name} answers. {one.fault}",)

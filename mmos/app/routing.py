@@ -1,0 +1,121 @@
+"""Says who works on the task of a run, before the run begins: by the user's options, the rules of the configuration, or a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any, Protocol
+
+from mmos.app.lifecycle import RunOptions
+from mmos.app.wiring import ARBITER
+from mmos.catalog.known import KnownModel
+from mmos.choice_events import TaskRouted
+from mmos.config.load import Config
+from mmos.config.routing_schema import Rule
+from mmos.config.rules import compile_rule
+from mmos.errors import UsageError
+from mmos.fleet.fleet import Fleet
+from mmos.journal import Journal
+from mmos.messages import Message
+from mmos.participant.cast import Cast
+from mmos.scope import Scope
+
+
+class Source(Protocol):
+    """What routing needs of an app."""
+
+    config: Config
+    fleet: Fleet
+
+    @property
+    def journal(self) -> Journal: ...
+    def cast(self, options: RunOptions) -> Cast: ...
+    async def models(self) -> tuple[KnownModel, ...]: ...
+
+
+@dataclass(frozen=True)
+class Routed:
+    """The options with which a run begins, and what the journal keeps of the choice."""
+
+    options: RunOptions
+    given: RunOptions
+    """Those that the user and the configuration gave, without the choice."""
+    event: TaskRouted | None = None
+    """None: nobody asked what kind of task it is."""
+    warnings: tuple[str, ...] = ()
+
+    def record(self, scope: Scope) -> None:
+        if self.event is not None:
+            scope.record(self.event)
+        for text in self.warnings:
+            scope.warn(text)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a choice has come to so far."""
+
+    event: TaskRouted
+    warnings: tuple[str, ...] = ()
+
+    def with_(self, *warnings: str, **changes: Any) -> Draft:
+        return Draft(replace(self.event, **changes), (*self.warnings, *warnings))
+
+
+class Router:
+    """Routes the tasks of an app. What it learns from outcomes it reads from the journal."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        routing = source.config.orchestration.routing
+        self._default = source.config.orchestration.defaults.strategy
+        self.enforce = routing.enforce
+        self.rules = {
+            number: rule
+            for number, rule in enumerate(routing.rules, 1)
+            if all(name.startswith("task.") for name in compile_rule(rule.condition).names)
+        }
+        """The rules about tasks, by their place in the configuration. The others act elsewhere."""
+        self.learned: Any = None
+        """What outcomes have shown, once it is needed."""
+
+    def defaulted(self, options: RunOptions) -> RunOptions:
+        """The options with the strategy of the configuration, unless they say who answers."""
+        if self._default is None or options.strategy is not None or options.model or options.role_only:
+            return options
+        return replace(options, strategy=self._default)
+
+    def concerns(self, options: RunOptions) -> bool:
+        """Whether anybody wants to know what kind of task a run has."""
+        return bool(self.rules) or options.strategy == "intelligent"
+
+    async def route(self, run: str, message: Message, options: RunOptions) -> Routed:
+        """Who works on the task, as the options, the rules or a choice say. A run that nobody routes has only its options."""
+        options = self.defaulted(options)
+        if options.strategy == "intelligent" and (options.model or options.role_only):
+            named = f"the model {options.model}" if options.model else f"the role {options.role_only}"
+            raise UsageError(f"The strategy intelligent chooses who answers, but {named} is set, too.", next_step="Leave one of them out.")
+        if not self.concerns(options):
+            return Routed(options, options)
+        from mmos.app.acting import Acting  # the classifier and the selector are not needed before
+
+        draft = await Acting(self._source, self, options, Random(run)).route(message)
+        event = draft.event
+        return Routed(_with(options, event.options), options, event, draft.warnings)
+
+
+def _with(options: RunOptions, changes: Mapping[str, Any]) -> RunOptions:
+    return RunOptions.of_facts({**options.as_facts(), **changes}) if changes else options
+
+
+def enforced(rule: Rule, options: RunOptions, *, enforce: bool) -> bool:
+    """Whether MMOS acts on a rule itself. The strategy intelligent acts on every rule."""
+    if options.strategy == "intelligent":
+        return True
+    return enforce if rule.enforce is None else rule.enforce
+
+
+def by_user(options: RunOptions) -> str:
+    """Who answers because the user said so. Empty: the user left it open."""
+    return options.model or options.role_only or (ARBITER if options.strategy == "single" else "")
