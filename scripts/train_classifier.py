@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from pathlib import Path
 
-from mmos.choice.features import features_of
+from mmos.choice.features import features_of, tokens_of
+from mmos.choice.own_classes import FILE as WORDS
+from mmos.choice.own_classes import UNIT as UNIT_OF_WORDS
+from mmos.choice.own_classes import words_in
 from mmos.choice.request import read_request
 from mmos.choice.weights import FILE, UNIT
 from mmos.config.facts import TASK_CLASSES
@@ -96,8 +99,13 @@ def examples(lines: Sequence[tuple[int, str]], chance: random.Random, times: int
     for number, (kind, line) in enumerate(lines):
         count = times if "{" in line else 1
         texts = {_varied(_filled(line, words, chance), chance) for _ in range(count)}
-        found += [Example(kind, tuple(features_of(read_request(text))), number, 1 / sqrt(len(texts))) for text in sorted(texts)]
+        found += [Example(kind, _features(text), number, 1 / sqrt(len(texts))) for text in sorted(texts)]
     return found
+
+
+def _features(text: str) -> Names:
+    request = read_request(text)
+    return tuple(features_of(request, tokens_of(request)))
 
 
 def _filled(line: str, words: Mapping[str, Sequence[str]], chance: random.Random) -> str:
@@ -237,6 +245,21 @@ def table(model: Model, heat: float) -> str:
     return f'{{"classes": {json.dumps(TASK_CLASSES)},\n"bias": {bias},\n"weights": {{\n' + ",\n".join(lines) + "\n}}\n"
 
 
+def words(lines: Sequence[tuple[int, str]], chance: random.Random) -> str:
+    """The file of usual words: how frequent each is in the class where it is most frequent."""
+    slots, counts = places(), [Counter[str]() for _ in TASK_CLASSES]
+    for kind, line in lines:
+        counts[kind].update(words_in(_filled(line, slots, chance)).keys())
+    sizes = Counter(kind for kind, _ in lines)
+    common = {word: sum(count[word] for count in counts) for count in counts for word in count}
+    frequent = {
+        word: max(round(UNIT_OF_WORDS * count[word] / (sizes[kind] + 1)) for kind, count in enumerate(counts))
+        for word, number in sorted(common.items())
+        if number > 1 or " " not in word
+    }
+    return json.dumps(frequent, separators=(",", ":")).replace(',"', ',\n"') + "\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write {FILE.name}")
@@ -251,6 +274,7 @@ def main() -> int:
     print(f"{len(lines)} patterns, {len(json.loads(text)['weights'])} features, {len(text):,} bytes")
     if arguments.write:
         FILE.write_text(text, encoding="utf-8")
+        WORDS.write_text(words(lines, random.Random(arguments.seed)), encoding="utf-8")
     return 0
 
 

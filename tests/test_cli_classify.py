@@ -55,6 +55,41 @@ async def test_the_rule_that_a_text_meets(tmp_path: Path) -> None:
     assert [rule["holds"] for rule in second["rules"]] == [False, False, False]
 
 
+CLASSES = """\
+    classes:
+      haiku:
+        examples: ["Write a haiku about the sea", "a haiku on autumn", "Compose me a haiku for my sister"]
+        base_complexity: 7
+      odd: {examples: ["Fix the login", "Write a README", "What is a monad?"]}
+"""
+
+
+async def test_classes_of_the_configuration(tmp_path: Path) -> None:
+    rule = """      - {condition: "task.type == 'Haiku'", specialist: reasoning}\n"""
+    (tmp_path / "orchestration.yaml").write_text(CONFIGURATION + rule + CLASSES)
+    shown = await command(tmp_path, "classify", "--rules", "a haiku about rain")
+    assert shown.out.startswith("haiku  ")
+    assert "complexity  7 of 10" in shown.out
+    assert "'haiku'" in shown.out
+    assert shown.out.splitlines()[-1].split()[:3] == ["4", "yes", "reasoning"]
+    document = (await command(tmp_path, "classify", "--json", "a haiku about rain")).document
+    assert document["type"] == "haiku"
+    assert document["chances"]["haiku"] > 0.5
+    checked = await command(tmp_path, "config", "check", "--offline")
+    assert checked.code == 0
+    assert "orchestration.routing.classes.odd.examples: by the other examples, MMOS recognizes none of these 3" in checked.err
+    assert "haiku" not in checked.err
+
+
+async def test_a_configuration_without_classes_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "orchestration.yaml").write_text("broken: [")
+    assert (await command(tmp_path, "classify", "What is a mutex?")).code == 0
+    (tmp_path / "orchestration.yaml").write_text("broken: [\n# classes")
+    ended = await command(tmp_path, "classify", "What is a mutex?")
+    assert ended.code == 2
+    assert "orchestration.yaml:3" in ended.err
+
+
 async def test_wrong_usage(tmp_path: Path) -> None:
     for args, words in (
         ([], "There is no text."),

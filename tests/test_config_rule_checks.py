@@ -128,3 +128,45 @@ def test_there_is_no_false_alarm(one: str, other: str, tasks: list[dict[str, obj
         facts = {"task": task}
         assert not follows or not later.evaluate(facts) or earlier.evaluate(facts)
         assert not always or earlier.evaluate(facts)
+
+
+# ---------------------------------------------------------------- classes of the configuration
+
+CLASSES = "    classes: {haiku: {examples: [a haiku, one haiku, my haiku]}}\n"
+
+
+def test_rules_may_name_own_classes() -> None:
+    rules = "    rules: [{condition: \"task.type in ['HAIKU', 'bug_fixing']\", specialist: coding}]\n"
+    assert from_text(HEAD + CLASSES + rules, "o.yaml", {}).warnings == ()
+    with pytest.raises(ConfigError) as caught:
+        from_text(HEAD + CLASSES + rules.replace("HAIKU", "haikus"), "o.yaml", {})
+    assert "'haikus' is not a class of tasks; did you mean 'haiku'?" in str(caught.value)
+
+
+def test_own_classes_count_when_rules_are_compared() -> None:
+    rules = "    rules:\n"
+    rules += f'      - {{condition: "task.type in {list(TASK_CLASSES)}", specialist: coding}}\n'
+    rules += '      - {condition: "task.type != null", specialist: coding}\n'
+    rules += "      - {condition: \"task.type in ['haiku', 'bug_fixing']\", specialist: coding}\n"
+    messages = [one.message for one in from_text(HEAD + CLASSES + rules, "o.yaml", {}).warnings]
+    assert messages == ["this rule never counts: rule 2 (o.yaml:8) is true whenever this one is, and the first true rule counts"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("{bug_fixing: {examples: [a]}}", "orchestration.routing.classes.bug_fixing: 'bug_fixing' is a class of MMOS; choose another name"),
+        ("{debugging: {examples: [a]}}", "'debugging' is a class of MMOS and means bug_fixing; choose another name"),
+        ("{haiku: {examples: []}}", "orchestration.routing.classes.haiku.examples: found a list, allowed: at least one entry"),
+        ("{haiku: {}}", "orchestration.routing.classes.haiku.examples: 'examples' is missing; it is required here"),
+        ("{Haiku: {examples: [a]}}", "'Haiku' cannot be a name here, allowed: a name of at most 40 small letters"),
+        (
+            "{haiku: {examples: [a], base_complexity: 11}}",
+            "base_complexity: found 11 (a whole number), allowed: a whole number from 1 to 10",
+        ),
+    ],
+)
+def test_wrong_classes(classes: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_text(f"{HEAD}    classes: {classes}\n", "o.yaml", {})
+    assert message in str(caught.value)

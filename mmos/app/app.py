@@ -14,6 +14,7 @@ from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
 from mmos.app.catalog import Catalog
+from mmos.app.classifying import Classifying
 from mmos.app.comparing import Comparing
 from mmos.app.explaining import Explaining
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
@@ -55,7 +56,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records, Explaining, Catalog, Comparing):
+class App(Records, Explaining, Catalog, Comparing, Classifying):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.

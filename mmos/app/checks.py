@@ -61,6 +61,14 @@ def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
     return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])
 
 
+def doubts(config: Config) -> list[Problem]:
+    """Classes of tasks that are hard to recognize."""
+    from mmos.choice.doubts import doubts as found
+
+    place = ("orchestration", "routing", "classes")
+    return [config.document.problem((*place, name, "examples"), message) for name, message in found(config.orchestration.routing.classes)]
+
+
 def _refuse(wrong: Sequence[Problem]) -> None:
     if wrong:
         raise ConfigError(wrong)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
-from mmos.choice.complexity import complexity_of
-from mmos.choice.features import BOTH, SIGNS, Features, features_of
+from mmos.choice.complexity import BASE, UNKNOWN, complexity_of
+from mmos.choice.features import BOTH, SIGNS, Features, features_of, tokens_of
 from mmos.choice.languages import languages_of
-from mmos.choice.lexicon import words_of
+from mmos.choice.lexicon import words_of as _words
 from mmos.choice.needs import needs_of
+from mmos.choice.own_classes import Defined, OwnClass, Words, own_classes_of, words_of
 from mmos.choice.request import ENDS, read_request
 from mmos.choice.weights import UNIT, Weights, shipped
 from mmos.prompting.budget import estimate
@@ -20,7 +21,8 @@ SURE = 0.5
 SUREST = 0.995
 """No text is beyond doubt."""
 MOST_REASONS = 5
-_PLAIN = words_of("a an the and or of to in on is it i that this with for from as at be by when if then than so ? ! :")
+LEAST_REASON = 0.5
+_PLAIN = _words("a an the and or of to in on is it i that this with for from as at be by when if then than so ? ! :")
 """Words that tell a user nothing, though they may count."""
 
 
@@ -51,31 +53,68 @@ class Classification:
         return self.type is not None and self.confidence >= SURE
 
 
+class Classifier:
+    """Knows the classes of MMOS, and those of a configuration."""
+
+    def __init__(self, own: Sequence[OwnClass] = ()) -> None:
+        self._own = tuple(own)
+        self._bases = {**BASE, **{one.name: float(one.base_complexity) for one in own if one.base_complexity is not None}}
+
+    def classify(self, text: str) -> Classification:
+        request = read_request(text)
+        tokens = tokens_of(request)
+        features = features_of(request, tokens)
+        weights = shipped()
+        chances = chances_of(features, weights)
+        evidence = self._evidence(words_of(tokens)) if self._own else {}
+        if self._own:
+            chances = self._shared(chances, evidence)
+        has_words = bool(request.code) or not ENDS.issuperset(request.words)
+        kind = max(chances, key=chances.__getitem__) if has_words else None
+        reasons = ["the text has no words"]
+        if kind:
+            reasons = _own_reasons(evidence[kind]) if kind in evidence else _reasons(features, weights, kind)
+        tokens_in_text = round(estimate(text))
+        complexity, parts = complexity_of(self._bases.get(kind or "", UNKNOWN), request)
+        needs = needs_of(request, tokens_in_text)
+        reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: '{words}'" for need, words in needs.items()]
+        return Classification(
+            type=kind,
+            confidence=min(SUREST, round(chances[kind], 3)) if kind else 0.0,
+            complexity=complexity,
+            requires_speed="speed" in needs,
+            context_tokens=tokens_in_text,
+            languages=languages_of(request),
+            needs_tools="tools" in needs,
+            needs_vision="vision" in needs,
+            needs_long_context="long_context" in needs,
+            why=tuple(reasons),
+            chances={name: round(chance, 3) for name, chance in chances.items()},
+        )
+
+    def _evidence(self, words: Words) -> dict[str, dict[str, float]]:
+        """For each own class what the words of a text say about it, as they stand in the text."""
+        return {one.name: {words[word]: weight for word, weight in one.evidence(words).items()} for one in self._own}
+
+    def _shared(self, chances: Mapping[str, float], evidence: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """The chances of all classes. The own ones take theirs from all others alike."""
+        surest = max(chances.values())
+        odds = {one.name: one.odds(evidence[one.name], surest) for one in self._own}
+        whole = 1 + sum(odds.values())
+        return {name: chance / whole for name, chance in chances.items()} | {name: one / whole for name, one in odds.items()}
+
+
+_BUILT_IN = Classifier()
+
+
 def classify(text: str) -> Classification:
-    request = read_request(text)
-    features = features_of(request)
-    weights = shipped()
-    chances = chances_of(features, weights)
-    has_words = bool(request.code) or not ENDS.issuperset(request.words)
-    kind = max(chances, key=chances.__getitem__) if has_words else None
-    tokens = round(estimate(text))
-    complexity, parts = complexity_of(kind, request)
-    needs = needs_of(request, tokens)
-    reasons = _reasons(features, weights, kind) if kind else ["the text has no words"]
-    reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: '{words}'" for need, words in needs.items()]
-    return Classification(
-        type=kind,
-        confidence=min(SUREST, round(chances[kind], 3)) if kind else 0.0,
-        complexity=complexity,
-        requires_speed="speed" in needs,
-        context_tokens=tokens,
-        languages=languages_of(request),
-        needs_tools="tools" in needs,
-        needs_vision="vision" in needs,
-        needs_long_context="long_context" in needs,
-        why=tuple(reasons),
-        chances={name: round(chance, 3) for name, chance in chances.items()},
-    )
+    """What a text asks for, by the classes of MMOS alone."""
+    return _BUILT_IN.classify(text)
+
+
+def classifier_of(classes: Mapping[str, Defined]) -> Classifier:
+    """A classifier that also knows the classes of a configuration (`routing.classes`). Keep it: it has read their examples."""
+    return Classifier(own_classes_of(classes)) if classes else _BUILT_IN
 
 
 def chances_of(features: Features, weights: Weights) -> dict[str, float]:
@@ -87,6 +126,11 @@ def chances_of(features: Features, weights: Weights) -> dict[str, float]:
     shares = [exp((score - top) / UNIT) for score in scores]
     whole = sum(shares)
     return {name: share / whole for name, share in zip(weights.classes, shares, strict=True)}
+
+
+def _own_reasons(evidence: Mapping[str, float]) -> list[str]:
+    strongest = sorted((words for words in evidence if evidence[words] > LEAST_REASON), key=lambda words: -evidence[words])
+    return [f"'{words}'" for words in strongest[:MOST_REASONS]]
 
 
 def _reasons(features: Features, weights: Weights, kind: str) -> list[str]:

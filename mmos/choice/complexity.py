@@ -36,15 +36,14 @@ _MUST = re.compile(
 )
 
 
-def complexity_of(kind: str | None, request: Request) -> tuple[int, str]:
-    """The estimate, and what it comes from."""
+def complexity_of(base: float, request: Request) -> tuple[int, str]:
+    """The estimate, and what it comes from. `base` is how hard a usual task of the class is."""
     stems = {stem(word) for word in request.words}
     hard = sorted({word.lower() for word in request.words if stem(word) in _HARD})
     easy = sorted({word.lower() for word in request.words if stem(word) in _EASY})
     demands = len(_DEMAND.findall(request.prose)) + len(_MUST.findall(request.prose))
     lines = request.lines
-    score = BASE.get(kind or "", UNKNOWN)
-    score += min(2.0, max(0.0, log2(max(1, len(stems)) / 10)))
+    score = base + min(2.0, max(0.0, log2(max(1, len(stems)) / 10)))
     score += min(1.5, lines / 30) + min(2.5, demands * 0.6)
     score += min(3.0, len(hard) * 1.0) - min(1.5, len(easy) * 0.75)
     parts = [f"{sum(word not in ENDS for word in request.words)} words"]

@@ -78,17 +78,22 @@ class Tokens:
     kinds: tuple[str, ...]
     heads: tuple[int, ...]
     """Where each clause begins, after greetings and words of courtesy. The first is where the request begins."""
+    scope: str
+    """What stands in brackets before the words, as in `[ui] add a button`."""
 
     def groups(self, index: int) -> tuple[str, ...]:
         return GROUPS_OF.get(self.kinds[index], ())
 
 
-def features_of(request: Request) -> Features:
+def tokens_of(request: Request) -> Tokens:
     scope, words = _without_scope(request.words)
     kinds = tuple(_kind(word) for word in words)
-    tokens = Tokens(words, kinds, _heads(kinds))
+    return Tokens(words, kinds, _heads(kinds), scope)
+
+
+def features_of(request: Request, tokens: Tokens) -> Features:
     found: Features = {}
-    _add_scope(found, scope, tokens)
+    _add_scope(found, tokens)
     _add_words(found, tokens)
     _add_heads(found, tokens)
     _add_groups(found, tokens)
@@ -139,8 +144,8 @@ def _heads(kinds: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(heads)
 
 
-def _add_scope(found: Features, scope: str, tokens: Tokens) -> None:
-    if scope:
+def _add_scope(found: Features, tokens: Tokens) -> None:
+    if scope := tokens.scope:
         found["scope"] = f"[{scope}]"
         for group in GROUPS_OF.get(stem(scope), ()):
             found[f"scope:{group}"] = f"[{scope}]"

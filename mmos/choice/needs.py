@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from mmos.choice.request import Request
 
@@ -71,18 +70,14 @@ _PHRASES: Mapping[str, Sequence[str]] = {
 }
 """What people write who need it."""
 _PICTURE = "image|picture|photo|diagram|mock-?up|drawing|sketch|chart|figure"
+_PATTERNS = {
+    need: re.compile(rf"\b(?:{'|'.join(phrases).replace('PICTURE', _PICTURE)})", re.IGNORECASE) for need, phrases in _PHRASES.items()
+}
 
 
 def needs_of(request: Request, context_tokens: int) -> dict[str, str]:
     """For each need the words that say so."""
-    found = {need: match[0] for need, pattern in _patterns().items() if (match := pattern.search(request.prose))}
+    found = {need: match[0] for need, pattern in _PATTERNS.items() if (match := pattern.search(request.prose))}
     if context_tokens > LONG_CONTEXT:
         found["long_context"] = f"{context_tokens:,} tokens"
     return found
-
-
-@cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    return {
-        need: re.compile(rf"\b(?:{'|'.join(phrases).replace('PICTURE', _PICTURE)})", re.IGNORECASE) for need, phrases in _PHRASES.items()
-    }

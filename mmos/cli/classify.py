@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from mmos.cli.text import flat, hanging, harmless
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
-    from mmos.choice.classifier import Classification
+    from mmos.choice.classifier import Classification, Classifier
     from mmos.choice.facts import Rules, Tried
 
 HINT = 'Give it JSON lines, each {"text": "…"}: mmos classify --jsonl texts.jsonl'
@@ -56,24 +57,24 @@ def classify(options: Options, /, text: str | None, jsonl: str | None, *, with_r
     """Say what kind of task a text is, how hard it is, and what it needs.
 
     Without TEXT, or with `-`, the text comes from stdin. No model is asked. Below 50 % confidence the class is a guess, and rules do not
-    see it.
+    see it. Your own classes come from `routing.classes` of the configuration.
 
     \b
     mmos classify "Why does the build fail since Monday?"
     git log -1 --format=%B | mmos classify --rules
     mmos classify --jsonl texts.jsonl > classes.jsonl
     """
-    rules = _rules(options) if with_rules else None
+    judge = _judge(options, with_rules=with_rules)
     if jsonl is not None:
         if text is not None:
             raise click.UsageError("TEXT and --jsonl cannot be used together: each names what to read. Give one of them.")
         with lines_of(_existing(jsonl), HINT) as given:
-            return answer_lines(given, FORM, lambda fields: _as_dict(fields["text"], rules))
+            return answer_lines(given, FORM, lambda fields: _as_dict(fields["text"], judge))
     given_text = _text(text)
     if options.json:
-        print_json({"version": 1, **_as_dict(given_text, rules)})
+        print_json({"version": 1, **_as_dict(given_text, judge)})
     else:
-        _show(given_text, rules)
+        _show(given_text, judge)
     return 0
 
 
@@ -96,19 +97,44 @@ def _text(text: str | None) -> str:
     return text_of("The text on stdin", read_stdin())
 
 
-def _rules(options: Options) -> Rules:
+@dataclass(frozen=True)
+class Judge:
+    """What the configuration says about classes and rules."""
+
+    classifier: Classifier
+    rules: Rules | None
+
+    def classify(self, text: str) -> tuple[Classification, list[Tried] | None]:
+        """What the text is, and the rules that were tried on it; None if nobody asked for rules."""
+        from mmos.choice.facts import facts_of
+
+        found = self.classifier.classify(text)
+        return found, None if self.rules is None else self.rules.tried(facts_of(text, found))
+
+
+def _judge(options: Options, *, with_rules: bool) -> Judge:
+    from mmos.choice.classifier import classifier_of
     from mmos.choice.facts import Rules
 
-    return Rules.of((rule.condition, rule.specialist or "") for rule in options.source().orchestration.routing.rules)
+    if not with_rules and not _may_have_classes(options.file().path):
+        return Judge(classifier_of({}), None)
+    routing = options.source().orchestration.routing
+    rules = Rules.of((rule.condition, rule.specialist or "") for rule in routing.rules) if with_rules else None
+    return Judge(classifier_of(routing.classes), rules)
 
 
-def _as_dict(text: str, rules: Rules | None) -> dict[str, Any]:
-    from mmos.choice.classifier import classify as classified
+def _may_have_classes(path: Path | None) -> bool:
+    """Whether the file has the word. Most have none, and reading a configuration takes longer than everything else here."""
+    try:
+        return path is not None and b"classes" in path.read_bytes()
+    except OSError:  # loading it says what is wrong
+        return True
 
-    found = classified(text)
+
+def _as_dict(text: str, judge: Judge) -> dict[str, Any]:
+    found, tried = judge.classify(text)
     document: dict[str, Any] = {name: getattr(found, name) for name in VALUES}
-    if rules is not None:
-        tried = _tried(text, found, rules)
+    if tried is not None:
         document["rule"] = tried[-1].number if tried and tried[-1].holds else None
         document["rules"] = [
             {"condition": one.condition, "specialist": one.specialist, "holds": one.holds, "facts": _shortened(one.facts)} for one in tried
@@ -116,26 +142,18 @@ def _as_dict(text: str, rules: Rules | None) -> dict[str, Any]:
     return document
 
 
-def _tried(text: str, found: Classification, rules: Rules) -> list[Tried]:
-    from mmos.choice.facts import facts_of
-
-    return rules.tried(facts_of(text, found))
-
-
 def _shortened(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts without the text itself, which whoever asks has."""
     return {name: "…" if name == "task.text" else value for name, value in facts.items()}
 
 
-def _show(text: str, rules: Rules | None) -> None:
-    from mmos.choice.classifier import classify as classified
-
-    found = classified(text)
+def _show(text: str, judge: Judge) -> None:
+    found, tried = judge.classify(text)
     click.echo(f"{style(found.type or 'unknown', 'bold')}  {_certainty(found)}")
     for name, value in _values(found):
         click.echo("\n".join(hanging(f"  {name:<12}", flat(value), terminal_width() or IN_A_PIPE)))
-    if rules is not None:
-        _show_rules(_tried(text, found, rules))
+    if tried is not None:
+        _show_rules(tried)
 
 
 def _certainty(found: Classification) -> str:

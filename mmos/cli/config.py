@@ -73,7 +73,12 @@ async def _check(options: Options, *, offline: bool) -> int:
     except ConfigError as error:
         return _print_findings(options, error.problems, ())
     untrusted = [pending.warning] if pending else []
-    return _print_findings(options, wrong, (*untrusted, *config.warnings, *templates_of(config).unused(), *missed), config.document.name)
+    return _print_findings(
+        options,
+        wrong,
+        (*untrusted, *config.warnings, *checks.doubts(config), *templates_of(config).unused(), *missed),
+        config.document.name,
+    )
 
 
 def _print_findings(options: Options, errors: Any, warnings: Any, name: str = "") -> int:

@@ -1,4 +1,4 @@
-"""Defines the keys of `routing`: the rules, and what they do."""
+"""Defines the keys of `routing`: the rules, what they do, and classes of tasks of the configuration."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from mmos.config.class_schema import TaskClass
 from mmos.config.section import Section
-from mmos.config.values import Condition, Flag, ModelName, RoleName, one_of
+from mmos.config.values import ClassName, Condition, Flag, ModelName, RoleName, one_of
 
 Answering = Literal["single", "intelligent"]
 """Who answers: one model alone, or whoever fits the task."""
@@ -34,3 +35,6 @@ class Routing(Section):
         default=False, description="Whether MMOS acts on the rule that a task meets. If false, the rule is advice that the arbiter reads."
     )
     rules: list[Rule] = Field(default=[], description="Rules that say who should work on a task; the first true rule counts.")
+    classes: dict[ClassName, TaskClass] = Field(
+        default={}, description="Your own classes of tasks by name, each with examples. Rules may compare task.type with them."
+    )

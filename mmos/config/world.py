@@ -61,7 +61,7 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         shared_gpus(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
-        covered([rule.condition for rule in orchestration.routing.rules], TASK_CLASSES, document),
+        covered([rule.condition for rule in orchestration.routing.rules], (*TASK_CLASSES, *orchestration.routing.classes), document),
         _phases(orchestration),
         _near_keys(orchestration),
     )
