@@ -62,7 +62,7 @@ def _declared(body: Iterable[ast.stmt]) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names if alias.name != "*")
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
@@ -98,6 +98,11 @@ def go(api: Path) -> dict[str, str]:
         for line in path.read_text(encoding="utf-8").splitlines():
             if found := re.match(r"pkg ([\w/.-]+)(?: \([^)]*\))?, (?:const|func|type|var) (\w+)", line):
                 names[found[1]].add(found[2])
+    source = api.parent / "src"
+    for folder in (path.relative_to(source) for path in source.rglob("*") if path.is_dir() and any(path.glob("*.go"))):
+        if not {"internal", "testdata", "vendor", "cmd"} & set(folder.parts):
+            names.setdefault(folder.as_posix(), {"*"})
+    names["syscall"] = names["runtime"] = {"*"}  # each system has others
     return {package: " ".join(sorted(inside)) for package, inside in sorted(names.items())}
 
 
@@ -106,6 +111,11 @@ def java(listing: Path) -> dict[str, str]:
     for path in re.findall(r"^\s+(javax?/[\w/]+)\.class$", listing.read_text(encoding="utf-8"), re.MULTILINE):
         package, _, name = path.rpartition("/")
         names[package.replace("/", ".")].add(name)
+    source = api.parent / "src"
+    for folder in (path.relative_to(source) for path in source.rglob("*") if path.is_dir() and any(path.glob("*.go"))):
+        if not {"internal", "testdata", "vendor", "cmd"} & set(folder.parts):
+            names.setdefault(folder.as_posix(), {"*"})
+    names["syscall"] = names["runtime"] = {"*"}  # each system has others
     return {package: " ".join(sorted(inside)) for package, inside in sorted(names.items())}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from mmos.quality.answer import Reading, read
 from mmos.quality.completeness import completeness
 from mmos.quality.finding import Finding, Subject
+from mmos.quality.other_names import other_names
 from mmos.quality.patterns import patterns
 from mmos.quality.python_dangers import python_dangers
 from mmos.quality.python_injection import python_injection
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     python_web,
     python_dangers,
     python_names,
+    other_names,
 )
 """In the order of their findings."""
 

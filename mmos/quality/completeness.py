@@ -110,12 +110,7 @@ def _unfinished(line: str, lines: list[str], index: int) -> tuple[Severity, str]
     if _HEADING.match(line) and len(lines) > 1:
         return "error", "nothing follows the last heading"
     if line.lstrip().startswith("|"):
-        others = [other for other in lines[:index] if other.lstrip().startswith("|")]
-        return (
-            ("error", "the last row of a table is cut")
-            if not line.endswith("|") and others and all(other.rstrip().endswith("|") for other in others)
-            else None
-        )
+        return _cut_row(line, [other for other in lines[:index] if other.lstrip().startswith("|")])
     if line.endswith(",") or (_DANGLING.search(line) and len(words) > 2) or re.search(r"\s(?:[-–—+=(]|->|\w*\()$", line):
         return "error", "its last sentence is not finished"
     if line.endswith(":") and len(words) > 1:
@@ -123,6 +118,14 @@ def _unfinished(line: str, lines: list[str], index: int) -> tuple[Severity, str]
     if _has_open_signs(line):
         return "error", "a bracket or a mark is open at the end"
     return _without_stop(line, lines, item)
+
+
+def _cut_row(line: str, others: list[str]) -> tuple[Severity, str] | None:
+    """A row of a table that has no end, or fewer cells than the others."""
+    if not others or not all(other.rstrip().endswith("|") for other in others):
+        return None
+    is_cut = not line.endswith("|") or line.count("|") < min(other.count("|") for other in others)
+    return ("error", "the last row of a table is cut") if is_cut else None
 
 
 def _has_open_signs(line: str) -> bool:
@@ -145,7 +148,7 @@ def _without_stop(line: str, lines: list[str], item: re.Match[str] | None) -> tu
     told = [other for other in alike if len(other.split()) >= (3 if item else _LEAST_WORDS)]
     stopped = [other for other in told if re.search(r"[.!?。][)\"'`*_]*$", other)]
     inside = not item and re.search(r"\w[.!?]\s+[A-Z]", line)
-    if (len(stopped) >= 2 and len(stopped) == len(told)) or (not item and stopped) or inside:
+    if (stopped and len(stopped) == len(told)) or (not item and stopped) or inside:
         return "warning", "its last sentence has no end"
     return None
 

@@ -64,6 +64,10 @@ _AROUND: dict[str, tuple[tuple[str, str], ...]] = {
 """What may be around an excerpt, in the order of trying."""
 _ELIDED = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t]*$|(?<=[({\[,])[ \t]*(?:\.\.\.|…)[ \t]*(?=[)}\]])|<\.\.\.>", re.MULTILINE)
 _PLACE = re.compile(r"<[A-Za-z][A-Za-z _-]*[ _-][A-Za-z _-]*>|\{\{.*?\}\}")
+_OTHER_C = re.compile(
+    r"^\s*(?:@(?:interface|protocol|implementation|class)\b|namespace\b|class \w|template\s*<|using )|\bstd::", re.MULTILINE
+)
+"""Files named *.h may be C++ or Objective-C."""
 LONGEST = 200_000
 
 
@@ -80,8 +84,8 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     """The line of the first thing that the grammar does not allow, what it is, and whether the text only lacks its end."""
     if language not in _GRAMMARS or len(text) > LONGEST or not is_installed(language):
         return None
-    source = _ELIDED.sub("", text)
     parser = _parser(language)
+    source = text if _first_fault(parser, text) is None else _ELIDED.sub("", text)
     if language == "php" and "<?" not in source:
         source = f"<?php {source}"
     first = _first_fault(parser, source)
@@ -90,6 +94,8 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
         or _PLACE.search(text)
         or any(_first_fault(parser, f"{before}{source}\n{after}") is None for before, after in _around(language))
     ):
+        return None
+    if language == "c" and (_OTHER_C.search(source) or _first_fault(_parser("cpp"), source) is None):
         return None
     return None if _is_doubtful(language, source, first[0]) else first
 
@@ -143,5 +149,5 @@ def _is_doubtful(language: str, source: str, line: int) -> bool:
         return False
     lines = source.splitlines()
     near = "\n".join(lines[max(0, line - 4) : line + 3])
-    has_macros = bool(re.search(r"^\s*#\s*(?:if|ifdef|ifndef|else|elif|define)|\b[A-Z][A-Z0-9_]{2,}\b|\b__\w+", near, re.MULTILINE))
+    has_macros = bool(re.search(r"^\s*#\s*(?:if|ifdef|ifndef|else|elif|define)|\b[A-Z][A-Z0-9_]{2,}\b|\b_[_A-Z]\w+", near, re.MULTILINE))
     return has_macros and (is_balanced(source) or "#" in source)

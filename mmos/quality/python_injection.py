@@ -94,14 +94,14 @@ def _weight(before: str, inserted: ast.expr, scope: Scope) -> int:
     """How dangerous a value in a statement is: 2 where a value is expected, or if a user gave it; 1 if a caller names a table; else 0."""
     name = dotted(inserted).rpartition(".")[2]
     level = level_of(inserted, scope)
+    if level == "outside":
+        return 2
     if (
         isinstance(inserted, ast.Constant)
         or name.isupper()
         or (isinstance(inserted, ast.Call) and name in ("join", "len", "int", "quote", "repr"))
     ):
-        return 2 if level == "outside" and name == "join" else 0
-    if level == "outside":
-        return 2
+        return 0
     if level == "clean" and isinstance(inserted, ast.Name) and inserted.id in scope.values:
         return 0
     if _PLACEHOLDERS.search(name) and not re.search(r"=\s*['\"%]*$", before):

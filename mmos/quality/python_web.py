@@ -35,7 +35,7 @@ def python_web(reading: Reading) -> Iterator[Finding]:
 
 
 def _is_page(value: ast.expr | None, scope: Scope) -> bool:
-    if not isinstance(value, ast.JoinedStr | ast.BinOp | ast.Call) or "outside" not in scope.levels.values():
+    if not isinstance(value, ast.JoinedStr | ast.BinOp | ast.Call):
         return False
     return any(re.search(r"<\w+[^<]*$|<\w+.*>", before) and level_of(one, scope) == "outside" for before, one in pieces(value, scope))
 

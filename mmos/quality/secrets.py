@@ -55,10 +55,11 @@ _ON_COMMAND = re.compile(r"(?:\s-p|--password[= ]|sshpass -p ?|-u ?\w+:|PGPASSWO
 _AWS = re.compile(r"(?i)aws.{0,20}?(?:secret|sk).{0,20}?['\"= :]+(?P<value>[0-9A-Za-z/+]{40})\b")
 _CODE_OF_SHELL = ("shell", "dockerfile", "yaml", "ini", "console", "toml", "nginx", "sql", "terraform", "", "text")
 _PLACEHOLDER = re.compile(
-    r"your|xxx|example|change|placeholder|dummy|fake|sample|redact|insert|replace|here|todo|\.\.\.|…|\*\*\*|<|\{|\$|%[sd(]|^(?:test|foo|bar|none|null|true|false|password|secret|token|string|default|value|empty|unset|undefined|disabled|required|optional|invalid|hidden|n/a)|"
+    r"your|xxx|example|change|placeholder|dummy|fake|sample|redact|insert|replace|here|todo|\.\.\.|…|\*\*\*|<\w|^<|^[{$]|\$\{|\$\(|\{\{|%[sd(]|^(?:test|foo|bar|none|null|true|false|password|secret|token|string|default|value|empty|unset|undefined|disabled|required|optional|invalid|hidden|n/a)|"
     r"not[-_ ]?(?:a|real|set|secure)|mock|1234567890|^0+$|abc-?123|012345|env\b|getenv|environ|vault|demo|my[-_]|^\W+$|_?key_?id|dev[-_]only|insecure|redacted|-here|^the[-_]|s3cr3t_in_docs",
     re.IGNORECASE,
 )
+_NO_TOKEN = re.compile(r"x{4,}|your|example|placeholder|dummy|fake|redact|\*\*\*|\.\.\.|…|0{6,}|<", re.IGNORECASE)
 _WORDS = re.compile(
     r"^[A-Za-z]+(?:[-_. /:]+[A-Za-z]*)*$|^[\w.-]+\.[a-z]{2,6}$|^(?:https?:|/|\./|[A-Za-z]:\\|--?\w|#|@|\.)|^[\w]+(?:\.[A-Za-z_]\w*)+$|\s|^[a-z]+(?:-[a-z0-9]+)*$|^\w+\[|^\^|^&"
 )
@@ -99,10 +100,10 @@ def _finding(reading: Reading, what: tuple[str, str], start: int, severity: Seve
 def _tokens(text: str) -> Iterator[tuple[str, str, int, Severity]]:
     for found in _TOKENS.finditer(text):
         index = int((found.lastgroup or "k0")[1:])
-        if not _is_placeholder(found[0]) and (_entropy(found[0]) > 2.8 or index == 0):
+        if not _NO_TOKEN.search(found[0]) and (_entropy(found[0]) > 2.8 or index == 0):
             yield _KNOWN[index][0], found[0], _line(text, found.start()), "error"
     for found in _PRIVATE.finditer(text):
-        if not _is_placeholder(found[1]) and len(set(found[1])) > 12:
+        if not _NO_TOKEN.search(found[1]) and len(set(found[1])) > 12:
             yield "private key", found[0][:30], _line(text, found.start()), "error"
     for found in _IN_ADDRESS.finditer(text):
         if _is_password(found[1]) and not re.match(r"(?:\w+\.)*example\.|user$|host", found[2]):
