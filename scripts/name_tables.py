@@ -111,11 +111,6 @@ def java(listing: Path) -> dict[str, str]:
     for path in re.findall(r"^\s+(javax?/[\w/]+)\.class$", listing.read_text(encoding="utf-8"), re.MULTILINE):
         package, _, name = path.rpartition("/")
         names[package.replace("/", ".")].add(name)
-    source = api.parent / "src"
-    for folder in (path.relative_to(source) for path in source.rglob("*") if path.is_dir() and any(path.glob("*.go"))):
-        if not {"internal", "testdata", "vendor", "cmd"} & set(folder.parts):
-            names.setdefault(folder.as_posix(), {"*"})
-    names["syscall"] = names["runtime"] = {"*"}  # each system has others
     return {package: " ".join(sorted(inside)) for package, inside in sorted(names.items())}
 
 

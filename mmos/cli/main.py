@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "threads": ("mmos.cli.threads", "List, show, rename, fork, export and delete conversations."),
     "calls": ("mmos.cli.calls", "Show which tool calls MMOS reads in a text."),
     "classify": ("mmos.cli.classify", "Say what kind of task a text is, and which rule it meets."),
+    "quality": ("mmos.cli.quality", "Check an answer without asking a model."),
     "rehearse": ("mmos.cli.rehearse", "Run rehearsal hosts as real HTTP servers."),
     "simulate": ("mmos.cli.simulate", "Replay a workload on simulated fleets, to see which machines you need."),
     "hosts": ("mmos.cli.hosts", "Show the hosts and which models each has in memory, or run hosts on this machine."),

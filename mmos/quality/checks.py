@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mmos.quality.answer import Reading, read
+from mmos.quality.citations import citations
 from mmos.quality.completeness import completeness
+from mmos.quality.demands import demands
 from mmos.quality.finding import Finding, Subject
+from mmos.quality.grammars import TITLES, is_installed, is_known
 from mmos.quality.other_names import other_names
 from mmos.quality.patterns import patterns
 from mmos.quality.python_dangers import python_dangers
 from mmos.quality.python_injection import python_injection
 from mmos.quality.python_names import python_names
 from mmos.quality.python_paths import python_paths
+from mmos.quality.python_smells import python_smells
 from mmos.quality.python_web import python_web
 from mmos.quality.secrets import secrets
 from mmos.quality.syntax import syntax
@@ -30,6 +34,9 @@ CHECKS: tuple[Check, ...] = (
     python_dangers,
     python_names,
     other_names,
+    citations,
+    demands,
+    python_smells,
 )
 """In the order of their findings."""
 
@@ -46,6 +53,12 @@ def check(subject: Subject) -> tuple[Finding, ...]:
     reading = read(subject)
     found = dict.fromkeys(finding for one in CHECKS for finding in one(reading))
     return tuple(sorted(_limited(found), key=lambda finding: ("error", "warning", "note").index(finding.severity)))
+
+
+def skipped(subject: Subject) -> tuple[str, ...]:
+    """The languages in an answer that are not parsed, because their grammars are not installed."""
+    languages = {block.language for block in read(subject).blocks} if len(subject.answer) <= LONGEST else set[str]()
+    return tuple(sorted(TITLES[one] for one in languages if is_known(one) and not is_installed(one)))
 
 
 def _limited(found: dict[Finding, None]) -> Iterator[Finding]:

@@ -69,6 +69,8 @@ _OTHER_C = re.compile(
 )
 """Files named *.h may be C++ or Objective-C."""
 LONGEST = 200_000
+_EXCERPT = 120
+"""Longer texts are no excerpts."""
 
 
 def is_known(language: str) -> bool:
@@ -92,7 +94,7 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     if (
         first is None
         or _PLACE.search(text)
-        or any(_first_fault(parser, f"{before}{source}\n{after}") is None for before, after in _around(language))
+        or any(_first_fault(parser, f"{before}{source}\n{after}") is None for before, after in _around(language, source))
     ):
         return None
     if language == "c" and (_OTHER_C.search(source) or _first_fault(_parser("cpp"), source) is None):
@@ -100,8 +102,9 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     return None if _is_doubtful(language, source, first[0]) else first
 
 
-def _around(language: str) -> Iterator[tuple[str, str]]:
-    yield from _AROUND.get(language, ())
+def _around(language: str, source: str) -> Iterator[tuple[str, str]]:
+    if source.count("\n") < _EXCERPT:
+        yield from _AROUND.get(language, ())
 
 
 @cache

@@ -28,6 +28,7 @@ _JS_OWN = re.compile(
 _JS_LOCAL = re.compile(
     r"^(?:src|app|lib|utils?|components?|config|models?|services?|helpers?|common|shared|store|hooks|types|constants|assets|styles|pages|routes|server|client|db|test|tests|main|index|your-.*|my-.*|some-.*|example-.*|module-name|package-name|foo|bar|baz)(?:/|$)"
 )
+_TEXTS = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`")
 _GO_IMPORTS = re.compile(r"^import\s+(?:\((?P<many>[^)]*)\)|(?:\w+\s+|\.\s+|_\s+)?\"(?P<one>[^\"\n]+)\")", re.MULTILINE)
 _GO_IMPORT = re.compile(r"^[ \t]*(?:(?P<alias>[\w.]+)[ \t]+)?\"(?P<path>[^\"\n]+)\"", re.MULTILINE)
 _JAVA_IMPORT = re.compile(r"^[ \t]*import\s+(?P<static>static\s+)?(?P<path>javax?(?:\.\w+)+?)\.(?P<name>\w+|\*)\s*;?[ \t]*$", re.MULTILINE)
@@ -96,6 +97,7 @@ def _missing_of(block: Block, place: tuple[str, int], owner: tuple[str, str, str
 
 def _go(block: Block, text: str) -> Iterator[Finding]:
     roots = {path.split("/")[0] for path in table("go")}
+    code = _TEXTS.sub(lambda found: " " * len(found[0]), text)
     for group in _GO_IMPORTS.finditer(text):
         inner, offset = (
             (group["many"], group.start("many")) if group["many"] is not None else (group[0].removeprefix("import"), group.start() + 6)
@@ -104,7 +106,7 @@ def _go(block: Block, text: str) -> Iterator[Finding]:
             path, place = found["path"], (text, offset + found.start())
             first = path.split("/")[0]
             if path in ("C", "unsafe", "embed", "plugin") or path in table("go"):
-                yield from _go_names(block, text, path, found["alias"])
+                yield from _go_names(block, code, path, found["alias"])
             elif (
                 "." not in first
                 and (first in roots or "/" not in path)
@@ -127,9 +129,7 @@ def _go_names(block: Block, text: str, path: str, alias: str | None) -> Iterator
         )
     ):
         return
-    for used in re.finditer(
-        rf"(?<![\w.\"]){re.escape(name)}\.([A-Z]\w*)", re.sub(r"\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`", lambda found: " " * len(found[0]), text)
-    ):
+    for used in re.finditer(rf"(?<![\w.]){re.escape(name)}\.([A-Z]\w*)", text):
         yield from _missing_of(block, (text, used.start()), ("go", path, path), used[1])
 
 

@@ -17,7 +17,7 @@ Level = Literal["clean", "parameter", "outside"]
 
 _REQUEST = re.compile(
     r"(?:^|\.)(?:request|req)\.(?:args|form|values|json|data|files|cookies|headers|GET|POST|body|query_params|path_params|query|params|get_json|get_data|FILES|match_info|COOKIES|"
-    r"META|rel_url|QUERY_STRING|query_string|url|path|full_path)\b|^sys\.argv\b|^self\.(?:rfile|path|get_argument|get_query_argument)\b|(?:^|\.)QUERY_STRING\b"
+    r"META|rel_url|QUERY_STRING|query_string|url|path|full_path)\b|^sys\.argv\b|^self\.(?:rfile|get_argument|get_query_argument)\b|(?:^|\.)QUERY_STRING\b"
 )
 _FROM_USERS = frozenset(("input", "raw_input", "recv", "recvfrom", "receive_text", "receive_json", "receive_bytes", "get_argument", "get_query_argument", "get_body_argument", "FieldStorage", "parse_qs", "parse_qsl", "parse_args", "readline_from_user"))  # fmt: skip
 _CLEANED = frozenset(("int", "float", "bool", "len", "quote", "escape", "secure_filename", "basename", "UUID", "uuid4", "isinstance", "hash", "ord", "round", "abs", "min", "max", "sum", "sha256", "hexdigest", "safe_join", "literal_eval", "escape_string", "quote_plus", "urlencode", "Identifier", "Literal", "bindparam", "quote_ident", "quote_name", "sqlescape", "clean", "sanitize", "escape_filter_chars", "join_quoted", "mogrify", "adapt", "conditional_escape", "format_html", "enumerate", "range", "id", "type", "repr_sql", "safe_load", "abspath_checked", "validate", "sanitize_filename", "slugify"))  # fmt: skip
@@ -25,7 +25,7 @@ _CLEANED = frozenset(("int", "float", "bool", "len", "quote", "escape", "secure_
 _CLEANS = re.compile(
     r"(?:^|_)(?:escape|escaped|quote|quoted|sanitize|sanitized|validate|validated|safe|clean|encode_identifier)(?:_|$)", re.IGNORECASE
 )
-_ROUTES = frozenset(("route", "get", "post", "put", "delete", "patch", "websocket", "api_view", "view_config", "action", "endpoint", "command"))  # fmt: skip
+_ROUTES = frozenset(("route", "get", "post", "put", "delete", "patch", "websocket", "api_view", "view_config"))  # fmt: skip
 _PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[srdifx]|\{[^{}]*\}")
 
 
@@ -158,7 +158,9 @@ def level_of(value: ast.AST, scope: Scope) -> Level:
 def _own_level(node: ast.AST, scope: Scope) -> Level:
     if isinstance(node, ast.Name):
         return scope.levels.get(node.id, "clean")
-    if isinstance(node, ast.Attribute) and _REQUEST.search(dotted(node)):
+    if isinstance(node, ast.Attribute) and (
+        _REQUEST.search(name := dotted(node)) or (name == "self.path" and scope.name.startswith("do_"))
+    ):
         return "outside"
     if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in _FROM_USERS:
         return "outside"

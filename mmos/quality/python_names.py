@@ -134,16 +134,18 @@ def _module_found(block: Block, line: int, module: str, reading: Reading, given:
         if module not in table("python") and ANY not in names("python", root) and not _is_private(module):
             yield _missing(block, line, module, f"The standard library has no module {module}.", "error", _near(module, table("python")))
         return
-    if is_package(root) or is_local(root) or root.lower() in reading.question.lower() or _is_own(block, root):
+    if is_package(root) or is_local(root) or root.lower() in reading.question.lower() or _is_own(block, module):
         return
     near = get_close_matches(root, [name for name in table("python") if "." not in name], 1, 0.84)
     message = f"{root} is no module of the standard library, no file that is given, and no package that is widely used."
     yield _missing(block, line, module, message, "warning", near[0] if near else "")
 
 
-def _is_own(block: Block, root: str) -> bool:
-    """Whether it is the package that the file belongs to: several of its modules are imported."""
-    return len(set(re.findall(rf"^[ \t]*(?:from|import)[ \t]+({re.escape(root)}\.[\w.]+)", block.text, re.MULTILINE))) > 1
+def _is_own(block: Block, module: str) -> bool:
+    """Whether it is of the project that the file belongs to: it lies deep in a package, or the file imports it more than once."""
+    root = re.escape(module.split(".")[0])
+    times = len(re.findall(rf"^[ \t]*(?:from|import)[ \t]+{root}\b", block.text, re.MULTILINE))
+    return module.count(".") > 1 or times > 1 or bool(re.search(r"^[ \t]*from[ \t]+\.", block.text, re.MULTILINE))
 
 
 def _is_private(name: str) -> bool:

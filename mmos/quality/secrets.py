@@ -34,6 +34,12 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     ("key of an Azure account", r"AccountKey=[0-9A-Za-z+/]{60,}={0,2}|SharedAccessKey=[0-9A-Za-z+/]{40,}={0,2}"),
     ("age key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
 )
+_HINTS = re.compile(
+    r"AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat_|gl(?:pat|ptt|rt|dt)-|xox|xapp-|hooks\.slack|api/webhooks|sk-|[sr]k_|whsec_|AIza|ya29|GOCSPX|npm_|pypi-|SG\.|hf_|SK[0-9a-f]{8}|AC[0-9a-f]{8}|"
+    r"do[opr]_v1|dapi|lin_api|shp|sq0|key-|hvs\.|NRAK|:AA|eyJ|AccountKey|AccessKey|AGE-|://|aws|AWS"
+)
+"""A line without these has no key of a service, and no address."""
+_NAMES = re.compile(r"pass|pwd|secret|token|key|credential|identified by|-u ", re.IGNORECASE)
 _TOKENS = re.compile("|".join(f"(?P<k{index}>{pattern})" for index, (_, pattern) in enumerate(_KNOWN)))
 _PRIVATE = re.compile(
     r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s)*([0-9A-Za-z+/=\s\\]{40,}|(?:Proc-Type|Version)[^\n]*)"
@@ -65,10 +71,12 @@ _WORDS = re.compile(
 )
 _MEANS_OTHER = re.compile(
     r"(?:field|name|label|type|url|uri|path|file|header|prefix|id|hint|text|title|param|error|message|msg|regex|pattern|format|length|policy|placeholder|input|selector|column|class|algorithm|help|env|var|scheme|kind|"
-    r"endpoint|expir\w+|count|limit|budget|per|max|min|usage|validator|arn|ref|version|mode|style|template|key_?prefix|attribute|element|kwarg|option|list|set|tokens|secrets|passwords|keys|credentials)$|^(?:tokens?|end_?token|start_?token|eos|bos|pad|unk|mask|sep|next|page|csrf|max|num|total|input|output|prompt|completion|cancel|stop)_?\w*token|tokeni[sz]|(?:no|without|invalid|bad|wrong|test|fake|dummy|mock|expected|default|hashed|encrypted)_?",
+    r"endpoint|expir\w+|count|limit|budget|per|max|min|usage|validator|arn|ref|version|mode|style|template|key_?prefix|attribute|element|kwarg|option|list|set|tokens|secrets|passwords|keys|credentials)$|^(?:tokens?|end_?token|start_?token|eos|bos|pad|unk|mask|sep|next|page|csrf|max|num|total|input|output|prompt|completion|cancel|stop)_?\w*token|tokeni[sz]|(?:^|_)(?:no|without|invalid|bad|wrong|test|fake|dummy|mock|expected|default|hashed|encrypted)_",
     re.IGNORECASE,
 )
 _HASHED = re.compile(r"^\$(?:2[aby]|argon2\w*|5|6|pbkdf2)|^(?:sha256|pbkdf2|argon2|scrypt|\{SHA)", re.IGNORECASE)
+_PATTERN = re.compile(r"\\[bdws]|\[\^?\w-|\(\?|\.\*")
+"""A regular expression is no secret."""
 _STRONG = re.compile(r"pass|pwd", re.IGNORECASE)
 _LONGEST = 4000
 """Longer lines are data, and are looked at in part."""
@@ -76,12 +84,16 @@ _LONGEST = 4000
 
 def secrets(reading: Reading) -> Iterator[Finding]:
     given = f"{reading.question}\n" + "\n".join(reading.subject.files.values())
-    text = "\n".join(line[:_LONGEST] for line in reading.answer.splitlines())
-    for kind, value, start, severity in (*_tokens(text), *_assigned(reading, text)):
-        if value not in given:  # the user's own secret is no news, but nobody is warned of it twice
-            yield _finding(reading, (kind, value), start, severity)
-        else:
-            yield _finding(reading, (kind, value), start, "warning" if severity == "error" else severity)
+    plain = {block.line + offset for block in reading.blocks if block.language in _CODE_OF_SHELL for offset in range(len(block.lines))}
+    found = [*_private_keys(reading.answer)]
+    for number, line in enumerate(reading.answer.splitlines(), 1):
+        text = line[:_LONGEST]
+        if _HINTS.search(text):
+            found += [(kind, value, number) for kind, value in _tokens(text)]
+        if _NAMES.search(text):
+            found += [("hard-coded secret", value, number) for value in _assigned(text, number in plain)]
+    for kind, value, number in found:
+        yield _finding(reading, (kind, value), number, "warning" if value in given else "error")  # the user's own secret is no news to him
 
 
 def _finding(reading: Reading, what: tuple[str, str], start: int, severity: Severity) -> Finding:
@@ -97,33 +109,34 @@ def _finding(reading: Reading, what: tuple[str, str], start: int, severity: Seve
     )
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str, int, Severity]]:
+def _private_keys(text: str) -> Iterator[tuple[str, str, int]]:
+    for found in _PRIVATE.finditer(text) if "PRIVATE KEY" in text else ():
+        if not _NO_TOKEN.search(found[1]) and len(set(found[1])) > 12:
+            yield "private key", found[0][:30], text.count("\n", 0, found.start()) + 1
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
     for found in _TOKENS.finditer(text):
         index = int((found.lastgroup or "k0")[1:])
         if not _NO_TOKEN.search(found[0]) and (_entropy(found[0]) > 2.8 or index == 0):
-            yield _KNOWN[index][0], found[0], _line(text, found.start()), "error"
-    for found in _PRIVATE.finditer(text):
-        if not _NO_TOKEN.search(found[1]) and len(set(found[1])) > 12:
-            yield "private key", found[0][:30], _line(text, found.start()), "error"
+            yield _KNOWN[index][0], found[0]
     for found in _IN_ADDRESS.finditer(text):
         if _is_password(found[1]) and not re.match(r"(?:\w+\.)*example\.|user$|host", found[2]):
-            yield "password in an address", found[1], _line(text, found.start()), "error"
+            yield "password in an address", found[1]
     for found in _AWS.finditer(text):
         if not _is_placeholder(found["value"]):
-            yield "AWS secret key", found["value"], _line(text, found.start()), "error"
+            yield "AWS secret key", found["value"]
 
 
-def _assigned(reading: Reading, text: str) -> Iterator[tuple[str, str, int, Severity]]:
+def _assigned(text: str, is_plain: bool) -> Iterator[str]:
     for found in _NAMED.finditer(text):
         if _is_secret(found["name"], found["value"]) and not _is_comparison(text, found.end()):
-            yield "hard-coded secret", found["value"], _line(text, found.start()), "error"
-    plain = {block.line + offset for block in reading.blocks if block.language in _CODE_OF_SHELL for offset in range(len(block.lines))}
-    for pattern in (_SET, _ON_COMMAND):
+            yield found["value"]
+    for pattern in (_SET, _ON_COMMAND) if is_plain else ():
         for found in pattern.finditer(text):
-            line = _line(text, found.start("value"))
             name = found.groupdict().get("name") or "password"
-            if line in plain and _is_secret(name, found["value"]) and not found["value"].startswith(("-", "/")):
-                yield "hard-coded secret", found["value"], line, "error"
+            if _is_secret(name, found["value"]) and not found["value"].startswith(("-", "/")):
+                yield found["value"]
 
 
 def _is_comparison(text: str, end: int) -> bool:
@@ -131,12 +144,14 @@ def _is_comparison(text: str, end: int) -> bool:
     return text[end : end + 1] == "]" or bool(re.match(r"\s*\?", text[end : end + 3]))
 
 
-def _line(text: str, start: int) -> int:
-    return text.count("\n", 0, start) + 1
-
-
 def _is_secret(name: str, value: str) -> bool:
-    if _MEANS_OTHER.search(name) or _is_placeholder(value) or _HASHED.match(value) or value.lower() in name.lower():
+    if (
+        _PATTERN.search(value)
+        or _MEANS_OTHER.search(name)
+        or _is_placeholder(value)
+        or _HASHED.match(value)
+        or value.lower() in name.lower()
+    ):
         return False
     return (
         _is_password(value)

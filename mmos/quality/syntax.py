@@ -134,6 +134,8 @@ def _xml(text: str) -> Fault | None:
         if message in ("junk after document element", "unbound prefix", "undefined entity"):
             return None
         return error.lineno, message, message == "no element found"
+    except ValueError:
+        return None
     return None
 
 
