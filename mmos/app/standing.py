@@ -47,8 +47,9 @@ def check_terms(cases: Sequence[Case], judge: str, samples: int, within: float) 
         raise UsageError(f"within is {within}: allowed is a number from 0 to less than 1, such as 0.03.")
     open_cases = [case.id for case in cases if case.expectation is None]
     if open_cases and not judge:
+        have = "has" if len(open_cases) == 1 else "have"
         raise UsageError(
-            f"{counted(len(open_cases), 'case')} of {len(cases)} expect nothing, the first is {open_cases[0]!r:.60}.", next_step=NEXT
+            f'{len(open_cases):,} of {counted(len(cases), "case")} {have} no "expect". The first is {open_cases[0]!r:.60}.', next_step=NEXT
         )
 
 

@@ -12,6 +12,7 @@ import click
 
 from mmos.cli.cards import as_json as card_as_json
 from mmos.cli.cards import fitness_of, lines
+from mmos.cli.compare.command import compare
 from mmos.cli.fleet import fault, fleet_of, gigabytes, holding, missing, nobody, select_hosts, states_of, staying, window
 from mmos.cli.hints import HintingGroup
 from mmos.cli.models_known import Known, as_json, known_of, recall, words
@@ -44,7 +45,7 @@ HEAD_LINES = 6
 
 @click.group(cls=HintingGroup)
 def models() -> None:
-    """List, show, test, pull, warm and unload the models of the fleet.
+    """List, show, test, compare, pull, warm and unload the models of the fleet.
 
     \b
     mmos models list
@@ -54,6 +55,7 @@ def models() -> None:
 
 
 models.add_command(test)
+models.add_command(compare)
 models.add_command(pull)
 models.add_command(warm)
 models.add_command(unload)

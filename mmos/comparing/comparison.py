@@ -134,10 +134,12 @@ class _Table:
     def standing(self, side: str) -> Standing:
         values = self._values(side)
         low, high = pairing.share_interval(values) if values else (None, None)
-        cost = Cost.total(cost for costs in self._costs[side].values() for cost in costs)
+        if low is not None and high is not None and self._is_share:
+            low, high = max(0.0, low), min(1.0, high)
+        costs = [cost for costs in self._costs[side].values() for cost in costs]
         return Standing(
             side, len(values), fmean(values) if values else None, low, high, sum(values) if values and self._is_share else None,
-            self._failed[side], cost,
+            len(costs), self._failed[side], Cost.total(costs),
         )  # fmt: skip
 
     def _values(self, side: str) -> list[float]:

@@ -32,7 +32,7 @@ def _side(standing: Standing) -> dict[str, Any]:
     cost = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(standing.cost).items()}
     return {
         "side": standing.side, "cases": standing.cases, "right": _rounded(standing.right), "score": _rounded(standing.mean),
-        "interval": _interval(standing.low, standing.high), "failed": standing.failed, **cost,
+        "interval": _interval(standing.low, standing.high), "answers": standing.answers, "failed": standing.failed, **cost,
     }  # fmt: skip
 
 

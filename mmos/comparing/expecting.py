@@ -109,7 +109,7 @@ def _of_keys(given: Mapping[str, Any], question: Question) -> Expectation:
 
 def _texts(value: Any) -> Sequence[str]:
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and final.plain(text) for text in texts):
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         raise UsageError(f"{value!r:.40} is neither a text nor a list of texts.")
     return texts
 

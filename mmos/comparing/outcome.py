@@ -22,6 +22,8 @@ class Standing:
     high: float | None
     right: float | None
     """How many cases it has right. None: its scores are not all from 0 to 1."""
+    answers: int
+    """How many answers it was asked for: several for each case, if there are samples."""
     failed: int
     """Answers that did not come."""
     cost: Cost

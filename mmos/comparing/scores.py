@@ -90,7 +90,8 @@ def score_of(given: Mapping[str, Any]) -> Score:
         raise UsageError('It has no "side".')
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise UsageError('Its "score" is no number.' if value is not None else 'It has no "score".')
-    return Score(side, str(case), float(value), Cost(**{spec.name: _amount(given, spec.name) for spec in fields(Cost)}))
+    cost = Cost(**{spec.name: _amount(given, spec.name) for spec in fields(Cost)})
+    return Score(side, str(case), float(value), cost, str(given.get("why") or ""), failed=given.get("status") == "failed")
 
 
 def _amount(given: Mapping[str, Any], name: str) -> Any:
