@@ -185,6 +185,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("models", "pull"): [["general:7b", "--host", "here"]],
     ("models", "test"): [["--forget", "--all"], [FOREIGN, "--host", "here", "--no-probe", "--channel", "tools"]],
     ("models", "unload"): [["--all", "--yes"], [FOREIGN]],
+    ("models", "compare"): [["--scored", "scores.jsonl"], ["--scored", "scores.jsonl", "--show-differences"], ["--cases", EVIL, FOREIGN, EVIL], ["--cases", "evil.jsonl", FOREIGN, "general:7b"], ["--scored", "scores.jsonl", EVIL]],
     ("config", "init"): [["URL", "-o", "-"]],
     ("config", "add-host"): [["URL", "--name", "other", "--dry-run"]],
     ("config", "check"): [["--offline"]],
@@ -253,6 +254,12 @@ def test_no_command_lets_a_hostile_word_steer_a_terminal(place: Place, path: tup
     Path("evil.log").write_text(f"Traceback (most recent call last):\nValueError: {EVIL}\n", encoding="utf-8")
     if path == ("simulate",):
         Path("trace.jsonl").write_text(place.in_a_pipe("runs", "export", "--all", "--trace").out, encoding="utf-8")
+    if path == ("models", "compare"):
+        rows = [
+            {"id": f"{n}{EVIL}", "side": side + EVIL, "score": score, "why": EVIL} for n in range(9) for side, score in (("a", 1), ("b", 0))
+        ]
+        Path("scores.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        Path("evil.jsonl").write_text(json.dumps({"id": EVIL, "task": f"answer {EVIL}", "expect": EVIL}), encoding="utf-8")
     raw = ""
     for args in tries(path, LEAVES[path], place):
         came = place.at_terminal(*args, stop=ENDLESS.get(path, b""))
