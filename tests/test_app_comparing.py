@@ -82,6 +82,32 @@ async def test_what_fails_counts_as_wrong_and_is_named() -> None:
         assert "Which sum?" in found.failures[0].why
 
 
+async def test_tools_of_a_case_are_described_and_groups_have_scores_of_their_own() -> None:
+    tools = [
+        {
+            "name": "weather",
+            "description": "Tells the weather.",
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        }
+    ]
+    call = {"name": "weather", "arguments": {"city": "Rome"}}
+    cases = [
+        {"task": "How warm is Rome?", "tools": tools, "expect": call, "group": "tools"},
+        {"task": "What is 1 + 1?", "answer": 2, "type": "sums"},
+    ]
+    async with stage({"arbiter": [], "coding": ["weather(city='Rome')", "2"], "analysis": ["<think>\nNot 3.\n</think>Warm.", "3"]}) as on:
+        found = await on.app.compare(["coding", "analysis"], cases, concurrency=1)
+        assert on.heard("coding")[0].startswith("How warm is Rome?\n\nYou may call these tools.")
+        assert '{"name":"weather","description":"Tells the weather."' in on.heard("coding")[0]
+        assert [(one.name, one.cases, dict(one.means)) for one in found.groups] == [
+            ("sums", 1, {"coding": 1.0, "analysis": 0.0}), ("tools", 1, {"coding": 1.0, "analysis": 0.0}),
+        ]  # fmt: skip
+        assert found.document()["groups"] == [
+            {"group": "sums", "cases": 1, "scores": {"coding": 1.0, "analysis": 0.0}},
+            {"group": "tools", "cases": 1, "scores": {"coding": 1.0, "analysis": 0.0}},
+        ]
+
+
 async def test_a_judge_compares_blindly_and_in_both_orders() -> None:
     async with stage({"arbiter": ["A mutex is a lock."] * 8, "coding": ["No idea."] * 8, "analysis": [prefers("lock")] * 16}) as on:
         found = await on.app.compare(["arbiter", "coding"], [f"Explain {n}." for n in range(8)], judge="role:analysis")

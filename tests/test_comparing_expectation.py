@@ -112,6 +112,11 @@ def test_no_pattern_and_no_answer_can_hang() -> None:
     assert time.process_time() - begun < 6
 
 
+def test_a_thought_before_the_answer_does_not_count() -> None:
+    assert final.visible("<think>It may be Paris.</think>\nLyon") == "\nLyon"
+    assert final.visible("The tag </think> ends a thought.") == "The tag </think> ends a thought."
+
+
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
     final.number(text)

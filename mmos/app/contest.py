@@ -57,7 +57,7 @@ class Attempt:
     def key(self) -> str:
         """What makes it the same attempt in another command. What is expected is no part of it."""
         facts = {**self.entrant.options.as_facts(), "seed": self.seed}
-        return json.dumps([self.entrant.name, facts, self.case.task, list(self.case.files), self.sample], sort_keys=True)
+        return json.dumps([self.entrant.name, facts, self.case.task, self.case.offer, list(self.case.files), self.sample], sort_keys=True)
 
     @property
     def options(self) -> RunOptions:
@@ -215,7 +215,8 @@ class Contest:
     def _asking(self, item: Item) -> tuple[str, Sequence[str], RunOptions]:
         """The task of an item, its files and the options of its run."""
         if isinstance(item, Attempt):
-            return item.case.task, item.case.files, item.options
+            task, offer = item.case.task, item.case.offer
+            return self.app.templates.fill("offer", task=task, tools=offer) if offer else task, item.case.files, item.options
         first, second = (self.given[one.number].text or "" for one in ((item.b, item.a) if item.is_swapped else (item.a, item.b)))
         text = self.app.templates.fill("preference", task=item.case.task, first=first.strip(), second=second.strip())
         return text, item.case.files, judging(item.judge)

@@ -15,6 +15,8 @@ from mmos.errors import UsageError
 from mmos.participant.cast import Cast
 
 ROLE, STRATEGY = "role:", "strategy:"
+ALONE = {"on_question": "fail", "cache": False}
+"""Nobody is there to answer, and an answer that was kept would cost nothing."""
 Function = Callable[[Case], Awaitable[Given | str | None]]
 
 
@@ -62,10 +64,14 @@ def options_of(spelling: str) -> RunOptions:
     """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
+    return RunOptions.of_facts({**_answering(spelling), **ALONE})
+
+
+def _answering(spelling: str) -> dict[str, str]:
     if spelling == ARBITER:
-        return RunOptions(on_question="fail")
+        return {}
     if spelling.startswith(ROLE):
-        return RunOptions(role_only=spelling.removeprefix(ROLE), on_question="fail")
+        return {"role_only": spelling.removeprefix(ROLE)}
     if spelling.startswith(STRATEGY) and any(spec.name == "strategy" for spec in fields(RunOptions)):
-        return RunOptions.of_facts({"strategy": spelling.removeprefix(STRATEGY), "on_question": "fail"})
-    return RunOptions(model=spelling, on_question="fail")
+        return {"strategy": spelling.removeprefix(STRATEGY)}
+    return {"model": spelling}

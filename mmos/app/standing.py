@@ -12,6 +12,7 @@ from mmos.app.contest import FIRST, SECOND, Contest, Hall, Judgement
 from mmos.app.entrants import Entrant
 from mmos.comparing.cases import Case, case_of
 from mmos.comparing.comparison import WITHIN, Comparison, compare
+from mmos.comparing.final import visible
 from mmos.comparing.scores import Preference, Score
 from mmos.comparing.sides import Given
 from mmos.errors import ModelMissing, UsageError
@@ -76,7 +77,8 @@ def comparison_of(contest: Contest, within: float = WITHIN, seed: int = 0) -> Co
         notes.append(f"The judge {contest.terms.judge} is one of the sides. Models tend to prefer their own answers.")
     if contest.terms.judge and not contest.judgements:
         notes.append("All cases say what they expect, so the judge was not needed.")
-    return compare(scores, preferences, sides=names, within=within, seed=seed, notes=notes)
+    groups = {case.id: case.group or case.type or "" for case in contest.cases}
+    return compare(scores, preferences, sides=names, within=within, seed=seed, notes=notes, groups=groups)
 
 
 def score_of(side: str, case: Case, given: Given) -> Score:
@@ -85,7 +87,7 @@ def score_of(side: str, case: Case, given: Given) -> Score:
         return Score(side, case.id, 0.0 if case.expectation else None, given.cost, given.why, failed=True)
     if case.expectation is None:
         return Score(side, case.id, None, given.cost)
-    problem = case.expectation.problem(given.text)
+    problem = case.expectation.problem(visible(given.text))
     return Score(side, case.id, 0.0 if problem else 1.0, given.cost, problem)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from mmos.calls.dialect import specs_of
 from mmos.comparing.expectation import Expectation
 from mmos.comparing.expecting import Question, expectation_of
 from mmos.comparing.final import options as options_in
@@ -46,7 +47,7 @@ class Case:
     type: str | None = None
     group: str | None = None
     tools: Any = None
-    """The tools that an expected call may name."""
+    """The tools that it may call, as in `mmos calls read`. They are described in the task."""
     options: Mapping[str, str] | None = None
     """The options of a multiple choice, by their letters. None: those that the task lists."""
     expectation: Expectation | None = field(init=False, default=None, compare=False)
@@ -54,9 +55,15 @@ class Case:
     def __post_init__(self) -> None:
         if not isinstance(self.task, str) or not self.task.strip():
             raise UsageError("The case has no task.")
+        specs_of(self.tools)  # tools that nobody could call are said now
         if self.expect is not None:
             question = Question(self.options or options_in(self.task), self.tools)
             object.__setattr__(self, "expectation", expectation_of(self.expect, question))
+
+    @property
+    def offer(self) -> str:
+        """Its tools, each as JSON on a line of its own."""
+        return "\n".join(orjson.dumps(spec.offer()["function"]).decode() for spec in specs_of(self.tools))
 
     def named(self, id: str) -> Case:  # noqa: A002
         """The same case under an id."""

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from mmos.comparing import pairing
 from mmos.comparing.document import document
-from mmos.comparing.outcome import Differing, Pair, Standing
+from mmos.comparing.outcome import Differing, Group, Pair, Standing
 from mmos.comparing.ratio import Ratio, ratio_of
 from mmos.comparing.scores import Cost, Preference, Score
 from mmos.comparing.verdict import verdict_of
@@ -37,6 +37,8 @@ class Comparison:
     pairs: Sequence[Pair]
     failures: Sequence[Score]
     """The answers that did not come. They count as wrong."""
+    groups: Sequence[Group] = ()
+    """Where the sides are strong, if the cases are of several groups or types. So few cases are seldom proof."""
     notes: Sequence[str] = ()
     """What a reader should know before believing the figures."""
 
@@ -47,7 +49,7 @@ class Comparison:
 
     def document(self) -> dict[str, object]:
         """The comparison as a JSON value."""
-        return document(self.cases, self.standings, self.pairs, self.failures, self.notes)
+        return {**document(self.standings, self.pairs, self.failures, self.groups), "cases": len(self.cases), "notes": list(self.notes)}
 
 
 def compare(
@@ -58,6 +60,7 @@ def compare(
     within: float = WITHIN,
     seed: int = 0,
     notes: Iterable[str] = (),
+    groups: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare these sides. Several scores of one side for one case count as their mean, because a case is what was drawn by chance."""
     table = _Table(scores, preferences)
@@ -67,7 +70,14 @@ def compare(
     met = [replace(pair, p=p) for pair, p in zip(met, adjusted, strict=True)]
     used = table.used(sides)
     failures = [score for score in scores if score.failed]
-    return Comparison(used, [table.standing(side) for side in sides], met, failures, [*notes, *_notes(sides, used, met)])
+    return Comparison(
+        used,
+        [table.standing(side) for side in sides],
+        met,
+        failures,
+        table.groups(sides, groups or {}),
+        [*notes, *_notes(sides, used, met)],
+    )
 
 
 def _notes(sides: Sequence[str], used: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
@@ -132,7 +142,7 @@ class _Table:
         return {case: seconds for case, seconds in totals.items() if seconds is not None}
 
     def standing(self, side: str) -> Standing:
-        values = self._values(side)
+        values = list(self._values(side).values())
         low, high = pairing.share_interval(values) if values else (None, None)
         if low is not None and high is not None and self._is_share:
             low, high = max(0.0, low), min(1.0, high)
@@ -142,11 +152,21 @@ class _Table:
             len(costs), self._failed[side], Cost.total(costs),
         )  # fmt: skip
 
-    def _values(self, side: str) -> list[float]:
+    def groups(self, sides: Sequence[str], groups: Mapping[str, str]) -> list[Group]:
+        """What each side has in each group, if there are several."""
+        names = sorted({name for name in groups.values() if name})
+        found = []
+        for name in names if len(set(groups.values())) > 1 else ():
+            values = {side: [value for case, value in self._values(side).items() if groups.get(case) == name] for side in sides}
+            means = {side: fmean(listed) for side, listed in values.items() if listed}
+            found.append(Group(name, sum(group == name for group in groups.values()), means))
+        return found
+
+    def _values(self, side: str) -> dict[str, float]:
         """What it has of each case: its score, or how often it was preferred to the others."""
         own = self._scores.get(side, {})
         judged: defaultdict[str, list[float]] = defaultdict(list)
         for (one, _), cases in self._preferences.items():
             for case, shares in cases.items() if one == side else ():
                 judged[case] += shares
-        return [*own.values(), *(fmean(shares) for case, shares in judged.items() if case not in own)]
+        return {**{case: fmean(shares) for case, shares in judged.items()}, **own}

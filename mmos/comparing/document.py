@@ -7,24 +7,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mmos.comparing.outcome import Pair, Standing
+from mmos.comparing.outcome import Group, Pair, Standing
 from mmos.comparing.scores import Score
 from mmos.comparing.verdict import verdict_of
 
 VERSION = 1
 
 
-def document(
-    cases: Sequence[str], standings: Sequence[Standing], pairs: Sequence[Pair], failures: Sequence[Score], notes: Sequence[str]
-) -> dict[str, Any]:
-    """The document, always with every key."""
+def document(standings: Sequence[Standing], pairs: Sequence[Pair], failures: Sequence[Score], groups: Sequence[Group]) -> dict[str, Any]:
+    """The parts of the document, always with every key."""
     return {
         "version": VERSION,
-        "cases": len(cases),
         "sides": [_side(standing) for standing in standings],
         "pairs": [_pair(pair) for pair in pairs],
+        "groups": [
+            {"group": one.name, "cases": one.cases, "scores": {side: _rounded(mean) for side, mean in one.means.items()}} for one in groups
+        ],
         "failures": [{"id": score.case, "side": score.side, "why": score.why} for score in failures],
-        "notes": list(notes),
     }
 
 
@@ -43,7 +42,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "difference": _rounded(found.mean), "interval": _interval(found.low, found.high), "p": _rounded(found.p), "p_adjusted": _rounded(pair.p),
         "test": "mcnemar_exact" if found.exact else "paired_t",
         "gpu_seconds": {"ratio": _rounded(pair.cost.value), "interval": _interval(pair.cost.low, pair.cost.high)} if pair.cost else None,
-        "verdict": verdict.kind, "better": verdict.side, "text": verdict.text, "needed": verdict.needed,
+        "within": pair.within, "verdict": verdict.kind, "better": verdict.side, "text": verdict.text, "needed": verdict.needed,
         "differing": [{"id": one.case, "a": _rounded(one.a), "b": _rounded(one.b)} for one in pair.differing],
     }  # fmt: skip
 

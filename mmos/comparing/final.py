@@ -34,6 +34,12 @@ _WORD = re.compile(r"[^\W_]+")
 _VERDICTS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 
 
+def visible(text: str) -> str:
+    """The text without a thought before it, which some hosts leave in the answer."""
+    head, tag, rest = text.partition("</think>")
+    return rest if tag and head.lstrip().startswith("<think>") else text
+
+
 def plain(text: str) -> str:
     """The words of a text in one spelling: without case, Markdown, LaTeX, and signs around it."""
     text = _MARKS.sub(" ", _TEX.sub(lambda found: found[1] or "", _FRACTION.sub(r"\1/\2", normalize("NFKC", text))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmos.comparing.pairing import Difference
@@ -27,6 +27,16 @@ class Standing:
     failed: int
     """Answers that did not come."""
     cost: Cost
+
+
+@dataclass(frozen=True)
+class Group:
+    """The cases of one group, or of one type."""
+
+    name: str
+    cases: int
+    means: Mapping[str, float]
+    """The mean of each side that has answers there."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Text:
 
 
 _WHOLE = (
-    "arbiter", "specialist", "synthesizer", "interpreter", "functiongemma", "brief", "digest", "synthesis", "mediation", "schema", "again", "clarify", "shape", "shape_again", "file", "image", "image_consult", "image_unseen", "diagnosis", "diagnose", "diagnose_again", "recovery", "reinterpretation", "preference", "judge", "judge_answer", "judge_two", "revise",
+    "arbiter", "specialist", "synthesizer", "interpreter", "functiongemma", "brief", "digest", "synthesis", "mediation", "schema", "again", "clarify", "shape", "shape_again", "file", "image", "image_consult", "image_unseen", "diagnosis", "diagnose", "diagnose_again", "recovery", "reinterpretation", "preference", "judge", "judge_answer", "judge_two", "revise", "offer",
 )  # fmt: skip
 """The files that are one text each."""
 

@@ -38,6 +38,7 @@ def show(
         print_json({**comparison.document(), **(more or {})})
         return
     table(HEADS, [_row(standing) for standing in comparison.standings], SPARE)
+    _groups(comparison)
     width = terminal_width() or IN_A_PIPE
     for pair, text in zip(comparison.pairs, comparison.verdicts, strict=True):
         click.echo()
@@ -64,6 +65,18 @@ def _row(standing: Standing) -> list[Cell]:
         _interval(standing, is_share=is_share), (failed, "warning") if standing.failed else failed,
         _number(cost.gpu_seconds, ".1f"), _number(each, ".2f"), _number(cost.output_tokens, ",.0f"), _number(cost.loads, ".0f"),
     ]  # fmt: skip
+
+
+def _groups(comparison: Comparison) -> None:
+    """The score of each side in each group of cases."""
+    if comparison.groups:
+        sides = [standing.side for standing in comparison.standings]
+        is_share = comparison.standings[0].right is not None
+        rows = [
+            [one.name, str(one.cases), *(_score(one.means.get(side), is_share=is_share) for side in sides)] for one in comparison.groups
+        ]
+        click.echo()
+        table(("GROUP", "CASES", *sides), rows)
 
 
 def _number(value: float | None, form: str) -> str:
