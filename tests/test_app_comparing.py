@@ -16,6 +16,7 @@ from mmos.comparing.comparison import Comparison
 from mmos.rehearsal.personas import Model
 from mmos.rehearsal.prompt import Prompt
 from mmos.testing import Call, Finish, Host, Say, serve, stage
+from mmos.views.run import RunView
 
 ASKS = [Call("escalate_to_user", {"question": "Which sum?"})]
 """A question that nobody answers: the run fails."""
@@ -72,6 +73,18 @@ async def test_a_side_may_be_a_role_or_a_function_and_have_several_samples() -> 
         assert found.failures[0].why == "It has no words for 1."
         assert found.pairs[0].difference.cases == 6
         assert "3 comparisons were made" in found.notes[-1]
+
+
+async def test_the_whole_of_mmos_may_have_a_strategy() -> None:
+    async with stage({"arbiter": [sums] * 12}) as on:
+        found = await on.app.compare(["strategy:single", "arbiter"], asked(6))
+        assert [standing.mean for standing in found.standings] == [1.0, 1.0]
+        strategies = [RunView.of(await on.app.journal.read(run=run)).options.get("strategy") for run in await runs_of(on.app)]
+        assert sorted(map(str, strategies)) == ["None"] * 6 + ["single"] * 6
+
+
+async def runs_of(app: mmos.App) -> list[str]:
+    return [entry.run for entry in await app.journal.read(kinds=("run_started",))]
 
 
 async def test_what_fails_counts_as_wrong_and_is_named() -> None:
@@ -147,6 +160,7 @@ async def test_wrong_usage_is_said_before_a_model_is_asked() -> None:
             (["coding", "role:absent"], asked(1), {}),
             (["coding", "m@nowhere"], asked(1), {}),
             (["coding", ""], asked(1), {}),
+            (["coding", "strategy:absent"], asked(1), {}),
             (["coding", "arbiter"], [mmos.Case("x", 1, id="1"), mmos.Case("y", 1, id="1")], {}),
             ("coding", asked(1), {}),
         ):  # fmt: skip

@@ -31,7 +31,7 @@ class Comparing:
         Every answer is a run in the journal. An answer that does not come counts as wrong.
 
         Args:
-            sides: At least two: a model (`MODEL` or `MODEL@HOST`), `role:NAME`, `arbiter` for the whole of MMOS, or a `Side` with a function.
+            sides: At least two: a model (`MODEL` or `MODEL@HOST`), `role:NAME`, `arbiter` for the whole of MMOS, `strategy:NAME`, or a `Side` with a function.
             cases: Texts, `Case`s, or mappings with the fields of a case file.
             samples: How many answers each side gives to each case.
             judge: The model or `role:NAME` that compares the answers to cases that expect nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mmos.app.lifecycle import RunOptions
@@ -15,8 +15,6 @@ from mmos.errors import UsageError
 from mmos.participant.cast import Cast
 
 ROLE, STRATEGY = "role:", "strategy:"
-ALONE = {"on_question": "fail", "cache": False}
-"""Nobody is there to answer, and an answer that was kept would cost nothing."""
 Function = Callable[[Case], Awaitable[Given | str | None]]
 
 
@@ -64,14 +62,12 @@ def options_of(spelling: str) -> RunOptions:
     """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
-    return RunOptions.of_facts({**_answering(spelling), **ALONE})
-
-
-def _answering(spelling: str) -> dict[str, str]:
+    whole = RunOptions(on_question="fail", cache=False)  # nobody is there to answer, and an answer that was kept would cost nothing
     if spelling == ARBITER:
-        return {}
+        return whole
+    if spelling.startswith(STRATEGY):
+        return RunOptions.of_facts({**whole.as_facts(), "strategy": spelling.removeprefix(STRATEGY)})
+    bare = replace(whole, validate=False)
     if spelling.startswith(ROLE):
-        return {"role_only": spelling.removeprefix(ROLE)}
-    if spelling.startswith(STRATEGY) and any(spec.name == "strategy" for spec in fields(RunOptions)):
-        return {"strategy": spelling.removeprefix(STRATEGY)}
-    return {"model": spelling}
+        return replace(bare, role_only=spelling.removeprefix(ROLE))
+    return replace(bare, model=spelling)

@@ -55,6 +55,7 @@ def compare(options: Options, sides: tuple[str, ...], **arguments: Any) -> int:
     """Let several sides answer the same cases, and say which is better, how sure that is, and what each costs.
 
     A SIDE is a model (MODEL or MODEL@HOST), role:NAME for one role alone, or arbiter for the whole of MMOS as it is configured.
+    strategy:single and strategy:intelligent are the whole of MMOS with another strategy.
 
     \b
     mmos models compare qwen2.5:14b llama3.2:3b --cases cases.jsonl
