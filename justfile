@@ -78,6 +78,10 @@ bench-faults *arguments:
 bench-rules *arguments:
     {{bin}}/python scripts/bench_rules.py {{arguments}}
 
+# Measure what a kept answer saves, what a miss costs, and which texts are taken for the same.
+bench-cache *arguments:
+    {{bin}}/python scripts/bench_cache.py {{arguments}}
+
 # Count on a file of requests how often `mmos classify` is right, and whether its confidence is.
 bench-classify *arguments:
     {{bin}}/python scripts/bench_classify.py {{arguments}}

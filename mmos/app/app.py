@@ -295,7 +295,7 @@ class App(Records, Explaining, Catalog, Comparing, Classifying):
         """Stop all background work. The caller that opened the fleet and the journal closes them."""
         await self.roll.close()
         if self._cache is not None:
-            self._cache.shelf.close()
+            await self._cache.close()
 
     async def _forget(self, runs: Collection[str]) -> None:
         if self._cache is None:

@@ -45,23 +45,26 @@ class Shelf:
         self._folder = folder
         self._terms = terms or Terms()
         self._clock = clock
-        self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        """A connection of its own, so that nobody who reads waits for a thread that writes."""
+        self._writing, self._reading = threading.Lock(), threading.Lock()
         self._closed = False
 
     # ---------------------------------------------------------------- answers
 
-    def find(self, keys: Iterable[Key]) -> Kept | None:
-        """The answer to exactly this request. It counts as used."""
-        return self._work(lambda database: next(filter(None, (self._exact(database, key) for key in keys)), None))
+    def find(self, keys: Iterable[Key]) -> tuple[bytes, Kept] | None:
+        """The answer to exactly this request, with its key."""
+        return self._read(lambda database: next(filter(None, (self._exact(database, key) for key in keys)), None))
 
     def alike(self, keys: Iterable[Key]) -> list[tuple[bytes, Kept]]:
         """The answers to requests with other words of the same form, with their keys, the newest first."""
-        return self._work(lambda database: [each for key in keys if key.rest for each in self._of_form(database, key)])
+        return self._read(lambda database: [each for key in keys if key.rest for each in self._of_form(database, key)])
 
     def use(self, key: bytes) -> None:
         """Count an answer as used."""
-        self._work(lambda database: self._used(database, key))
+        count = "UPDATE answers SET hits = hits + 1, used = max(used, ?) WHERE key = ?"
+        self._write(lambda database: database.execute(count, (self._clock(), key)))
 
     def add(self, key: Key, kept: Kept) -> None:
         """Keep an answer. It replaces an older one to the same request."""
@@ -76,7 +79,7 @@ class Shelf:
             self._make_room(database)
 
         if len(answer) <= self._terms.most // 4:
-            self._work(insert)
+            self._write(insert)
 
     def forget(self, *, model: str = "", older: float | None = None, runs: Iterable[str] | None = None) -> int:
         """Delete the answers of a model, those that are older than so many seconds, or those of some runs; without arguments all. Returns their number."""
@@ -96,20 +99,20 @@ class Shelf:
                 _give_back(database)
             return count
 
-        return self._work(delete)
+        return self._write(delete)
 
     def figures(self) -> list[Figures]:
         """What is there, by model."""
         query = """SELECT model, count(*), sum(length(answer)), sum(hits), sum(hits * seconds), min(made), max(made)
             FROM answers WHERE made >= ? GROUP BY model ORDER BY model"""
-        return self._work(lambda database: [Figures(*row) for row in database.execute(query, [self._since])])
+        return self._read(lambda database: [Figures(*row) for row in database.execute(query, [self._since])])
 
     # ---------------------------------------------------------------- what hosts said of models
 
     def note(self, place: str, what: str, data: Any) -> None:
         """Keep what the hosts last said of a model, for times when they say nothing."""
         row = (place, what, orjson.dumps(data))
-        self._work(lambda database: database.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", row))
+        self._write(lambda database: database.execute("INSERT OR REPLACE INTO models VALUES (?, ?, ?)", row))
 
     def noted(self, place: str, what: str) -> Any:
         """What the hosts last said of a model. None: nothing."""
@@ -118,7 +121,7 @@ class Shelf:
             row = database.execute("SELECT data FROM models WHERE place = ? AND what = ?", (place, what)).fetchone()
             return None if row is None else orjson.loads(row[0])
 
-        return self._work(read)
+        return self._read(read)
 
     # ---------------------------------------------------------------- the file
 
@@ -131,12 +134,17 @@ class Shelf:
     def exists(self) -> bool:
         return self.path.exists()
 
+    def open(self) -> None:
+        """Open the file, and make it if there is none. Otherwise the first use does it."""
+        self._read(lambda _: None)
+
     def close(self) -> None:
-        with self._lock:
+        with self._reading, self._writing:
             self._closed = True
-            if self._open is not None:
-                self._open.close()
-                self._open = None
+            for database in (self._reader, self._writer):
+                if database is not None:
+                    database.close()
+            self._reader = self._writer = None
 
     def remove(self) -> None:
         """Delete the file, whatever is in it. For one that cannot be read."""
@@ -152,23 +160,28 @@ class Shelf:
     def _since(self) -> float:
         return self._clock() - self._terms.keep
 
-    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock, _told(self.path):
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._writing, _told(self.path):
             if self._closed:
                 raise StateError(f"{self.path}: the cache is closed.")
-            if self._open is None:
-                self._open = self._connect()
-            return work(self._open)
+            if self._writer is None:
+                self._writer = self._connect()
+            return work(self._writer)
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._folder is None:
+            return self._write(work)
+        with self._reading, _told(self.path):
+            if self._reader is None:
+                self._write(lambda _: None)  # there may be no file yet
+                self._reader = sqlite3.connect(str(self.path), timeout=0, isolation_level=None, check_same_thread=False)
+                self._reader.execute("PRAGMA trusted_schema = OFF")
+                self._reader.execute("PRAGMA query_only = ON")
+            return work(self._reader)
 
     def _connect(self) -> sqlite3.Connection:
         if self._folder is not None:
-            for file in (self.path, self._beside("wal"), self._beside("shm")):
-                if file.is_symlink():
-                    raise StateError(
-                        f"{file}: this is a symbolic link. MMOS does not use it.", next_step="Find out who made it and remove it."
-                    )
-            with suppress(FileExistsError):  # it contains answers. SQLite gives the files beside it the same mode
-                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            _make_private(self.path, [self.path, self._beside("wal"), self._beside("shm")])
         with ExitStack() as undo:
             database = sqlite3.connect(str(self.path), timeout=self._terms.patience, isolation_level=None, check_same_thread=False)
             undo.callback(database.close)
@@ -179,14 +192,10 @@ class Shelf:
 
     # ---------------------------------------------------------------- rows
 
-    def _exact(self, database: sqlite3.Connection, key: Key) -> Kept | None:
-        row = database.execute(
-            "SELECT model, run, made, seconds, answer FROM answers WHERE key = ? AND made >= ?", (key.exact, self._since)
-        ).fetchone()
-        if row is None:
-            return None
-        self._used(database, key.exact)
-        return _kept(row)
+    def _exact(self, database: sqlite3.Connection, key: Key) -> tuple[bytes, Kept] | None:
+        query = "SELECT model, run, made, seconds, answer FROM answers WHERE key = ? AND made >= ?"
+        row = database.execute(query, (key.exact, self._since)).fetchone()
+        return None if row is None else (key.exact, _kept(row))
 
     def _of_form(self, database: sqlite3.Connection, key: Key) -> list[tuple[bytes, Kept]]:
         rows = database.execute(
@@ -194,11 +203,6 @@ class Shelf:
             (key.rest, key.form, self._since),
         ).fetchall()
         return [(row[0], _kept(row[1:])) for row in rows]
-
-    def _used(self, database: sqlite3.Connection, key: bytes) -> None:
-        now = self._clock()
-        with suppress(sqlite3.OperationalError):  # another process writes, or the disk is full: the answer is there all the same
-            database.execute("UPDATE answers SET hits = hits + 1, used = max(used, ?) WHERE key = ?", (now, key))
 
     def _make_room(self, database: sqlite3.Connection) -> None:
         dropped = False
@@ -220,6 +224,14 @@ def forget_runs(folder: Path | None, runs: Iterable[str]) -> int:
         return shelf.forget(runs=runs)
     finally:
         shelf.close()
+
+
+def _make_private(path: Path, files: Iterable[Path]) -> None:
+    for file in files:
+        if file.is_symlink():
+            raise StateError(f"{file}: this is a symbolic link. MMOS does not use it.", next_step="Find out who made it and remove it.")
+    with suppress(FileExistsError):  # it contains answers. SQLite gives the files beside it the same mode
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:

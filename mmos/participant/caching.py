@@ -14,6 +14,7 @@ from mmos.cache.kept import Kept
 from mmos.cache.keys import Frame, Key, keys_of
 from mmos.cache.likeness import cosine
 from mmos.cache.shelf import Shelf
+from mmos.cache.writing import Writing
 from mmos.calls.reading import CLEAR
 from mmos.calls.seen import Seen
 from mmos.errors import HostError, StateBusy, StateError
@@ -54,14 +55,14 @@ class Likeness:
 class Memory:
     """What one process remembers of its requests."""
 
+    writing: Writing
     flights: dict[bytes, asyncio.Event] = field(default_factory=dict)
     """Requests under way, by key. Each is set when its request has ended."""
     asked: dict[tuple[str, bytes], None] = field(default_factory=dict)
     """Requests of runs, the oldest first."""
     noted: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What hosts said of models, as the file has it."""
-    fault: str = ""
-    """Why the file cannot be used."""
+    is_open: bool = False
     warned: bool = False
 
 
@@ -75,7 +76,10 @@ class Cached(Wrapper):
     harmless: frozenset[str]
     """The tools that a request may offer: an answer without a call does not depend on the state of anything."""
     likeness: Likeness | None = None
-    memory: Memory = field(default_factory=Memory)
+
+    @cached_property
+    def memory(self) -> Memory:
+        return Memory(Writing(self.shelf))
 
     async def serve(self, ask: RunAsk) -> Reply:
         if not may_be_kept(ask, self.harmless):
@@ -101,23 +105,28 @@ class Cached(Wrapper):
 
     def _warn(self, scope: Scope) -> None:
         """Say once in a process that the file cannot be used."""
-        if self.memory.fault and not self.memory.warned:
+        if self.memory.writing.fault and not self.memory.warned:
             self.memory.warned = True
-            scope.warn(f"MMOS goes on without the cache of answers. {self.memory.fault}")
+            scope.warn(f"MMOS goes on without the cache of answers. {self.memory.writing.fault}")
 
     async def describe(self, model: str, servers: tuple[str, ...]) -> Installed | None:
         """What hosts say of a model; if none can say, what they said last. The same request then has the same form while they are away."""
         known = await self.models.describe(model, servers)
         if known is not None:
             can = None if known.capabilities is None else sorted(known.capabilities)
-            await self._note(model, servers, "abilities", [known.digest, can])
+            self._note(model, servers, "abilities", [known.digest, can])
             return known
-        said = await self._try(self.shelf.noted, _place(model, servers), "abilities")
+        said = await self._read(lambda: self.shelf.noted(_place(model, servers), "abilities"))
         return None if said is None else Installed(model, said[0], capabilities=None if said[1] is None else frozenset(said[1]))
 
     async def forget(self, runs: Collection[str]) -> None:
         """Forget the answers of these runs."""
-        await self._try(lambda: self.shelf.forget(runs=runs))
+        self.memory.writing.change(lambda: self.shelf.forget(runs=runs))
+        await self.memory.writing.settled()
+
+    async def close(self) -> None:
+        await self.memory.writing.settled()
+        self.shelf.close()
 
     # ---------------------------------------------------------------- is there an answer
 
@@ -133,16 +142,26 @@ class Cached(Wrapper):
 
     async def _answer(self, request: Request) -> Reply | None:
         """A kept answer to this request, or to one in other words."""
-        if (kept := await self._try(self.shelf.find, request.keys)) is not None:
-            return _reply(request.ask, kept, {"cached": "exact"})
+        found = await self._find(request)
+        if found is not None:
+            return self._use(request, *found, {"cached": "exact"})
         if self.likeness is None:
             return None
-        for key, other in await self._try(self.shelf.alike, request.keys) or ():
+        for key, other in await self._read(lambda: self.shelf.alike(request.keys)) or ():
             likeness = await self._likeness(request, other.words)
             if likeness is not None and likeness >= self.likeness.threshold:
-                await self._try(self.shelf.use, key)
-                return _reply(request.ask, other, {"cached": "alike", "likeness": round(likeness, 4)})
+                return self._use(request, key, other, {"cached": "alike", "likeness": round(likeness, 4)})
         return None
+
+    async def _find(self, request: Request) -> tuple[bytes, Kept] | None:
+        for key in request.keys:
+            if (kept := self.memory.writing.kept(key.exact)) is not None:
+                return key.exact, kept
+        return await self._read(lambda: self.shelf.find(request.keys))
+
+    def _use(self, request: Request, key: bytes, kept: Kept, how: Mapping[str, Any]) -> Reply:
+        self.memory.writing.change(lambda: self.shelf.use(key))
+        return _reply(request.ask, kept, how)
 
     async def _likeness(self, request: Request, words: str) -> float | None:
         """How alike the last words of a request are to other words. None: the embedding model did not say."""
@@ -165,38 +184,44 @@ class Cached(Wrapper):
         begun = clock()
         reply = await self.models.serve(request.ask)
         if (kept := request.kept(reply, clock() - begun)) is not None:
-            await self._try(self.shelf.add, *kept)
+            self.memory.writing.add(*kept)
         return reply
 
     async def _digests(self, model: str, servers: tuple[str, ...]) -> Mapping[str, str]:
         """The digest of the model on each host that has it. While no host says, those that they said last."""
         found = {host: digest or f"{canonical(model)}@{host}" for host, digest in (await self.digests(model, servers)).items()}
         if found:
-            await self._note(model, servers, "digests", found)
+            self._note(model, servers, "digests", found)
             return found
-        said = await self._try(self.shelf.noted, _place(model, servers), "digests")
+        said = await self._read(lambda: self.shelf.noted(_place(model, servers), "digests"))
         return said if isinstance(said, dict) else {}
 
-    async def _note(self, model: str, servers: tuple[str, ...], what: str, data: Any) -> None:
+    def _note(self, model: str, servers: tuple[str, ...], what: str, data: Any) -> None:
         place = _place(model, servers)
         if self.memory.noted.get((place, what)) != data:
             self.memory.noted[place, what] = data
-            await self._try(self.shelf.note, place, what, data)
+            self.memory.writing.change(lambda: self.shelf.note(place, what, data))
 
     # ---------------------------------------------------------------- the file
 
-    async def _try(self, work: Callable[..., T], *arguments: Any) -> T | None:
-        """What the shelf says. None if its file cannot be used: then models answer, as without a cache."""
-        if self.memory.fault:
+    async def _read(self, read: Callable[[], T]) -> T | None:
+        """What the shelf says. None if its file cannot be used: then models answer, as without a cache.
+
+        Reading takes microseconds and waits for no other process, so it needs no thread; opening the file does.
+        """
+        writing = self.memory.writing
+        if writing.fault:
             return None
         try:
-            result: T = await on_thread(work, *arguments)
+            if not self.memory.is_open:
+                await on_thread(self.shelf.open)
+                self.memory.is_open = True
+            return read()
         except StateBusy:
             return None  # to ask the model is better than to wait
         except StateError as error:
-            self.memory.fault = str(error)
+            writing.fault = str(error)
             return None
-        return result
 
 
 @dataclass(frozen=True)
