@@ -26,6 +26,8 @@ class Writing:
         """Why the file cannot be used. Empty: it can."""
 
     def add(self, key: Key, kept: Kept) -> None:
+        if self.fault:
+            return
         self._unwritten[key.exact] = kept
 
         def write() -> None:
@@ -39,10 +41,12 @@ class Writing:
 
     def kept(self, key: bytes) -> Kept | None:
         """An answer that is not in the file yet."""
-        return self._unwritten.get(key)
+        return None if self.fault else self._unwritten.get(key)
 
     def change(self, change: Change) -> None:
         """Make a change soon. One that another process is in the way of is left out: it is a cache."""
+        if self.fault:
+            return
         self._changes.append(change)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._write())
