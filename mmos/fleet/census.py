@@ -58,6 +58,12 @@ class Census:
                 seat.installed, seat.silent = None, error
             seat.counted_at = self._clock()
 
+    async def digests(self, model: str, servers: Sequence[str]) -> dict[str, str]:
+        """The digest of a model on each of these hosts that has it; without `servers` on all hosts."""
+        seats, since = [self._seats[name] for name in servers or self._seats], self._clock() - CENSUS_SECONDS
+        await asyncio.gather(*(self.count(seat, since) for seat in seats if seat.counted_at <= since))
+        return {seat.name: known.digest for seat in seats if (known := find(seat.installed, model))}
+
     def _counted(self, seat: Seat) -> None:
         listed = seat.installed or {}
         self._asked = {key: task for key, task in self._asked.items() if key[0] != seat.name or key in self._cards or not task.done()}

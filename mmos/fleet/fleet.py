@@ -363,9 +363,7 @@ class Fleet:
 
     async def digests(self, model: str, servers: tuple[str, ...]) -> dict[str, str]:
         """The digest of a model on each host that has it, by lists that are at most a minute old."""
-        seats, since = [self._dispatcher.by_name[name] for name in servers or self._dispatcher.by_name], self._clock() - CENSUS_SECONDS
-        await asyncio.gather(*(self._dispatcher.census.count(seat, since) for seat in seats if seat.counted_at <= since))
-        return {seat.name: known.digest for seat in seats if (known := find(seat.installed, model))}
+        return await self._dispatcher.census.digests(model, servers)
 
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:
         """Why each host cannot serve a model, by their last answers. Empty when a host can, or when one has not been asked yet."""
