@@ -211,3 +211,10 @@ async def test_without_its_embedding_model_texts_are_not_compared() -> None:
         assert answer.text == "Answer 2 of arbiter."
         assert answer.document()["warnings"][0].startswith("The cache compares no texts. nomic-embed-text: ")
         assert (await on.app.run("Explain port 8080.")).document()["usage"]["cached"] == 1
+
+
+async def test_a_comparison_asks_its_models() -> None:
+    async with cached(roles={"arbiter": counting(), "coding": counting("coding")}) as on:
+        for _ in range(2):
+            await on.app.compare(["arbiter", "role:coding"], ["Why?"], judge="role:coding")
+        assert len(on.sent("arbiter")) == 2

@@ -59,7 +59,7 @@ def _of_spelling(app: Casting, spelling: str) -> Entrant:
 
 
 def options_of(spelling: str) -> RunOptions:
-    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
+    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`. A kept answer says nothing of a model."""
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
     whole = RunOptions(on_question="fail", cache=False)  # nobody is there to answer, and an answer that was kept would cost nothing

@@ -194,7 +194,7 @@ class Bench:
     async def _ask(self, model: str, message: Message, key: str, schema: Mapping[str, Any]) -> Answer | str:
         """The answer of a judge, which nobody remembers; or why there is none."""
         scope, templates = self.scope, self.terms.templates
-        place = scope.bind(limits=replace(scope.limits, turns=TURNS))
+        place = scope.bind(limits=replace(scope.limits, turns=TURNS), anew=True)
         role = (self.terms.roles or {}).get(self.terms.judge)
         judge = Participant("judge", model, templates.fill("judge"), options={"temperature": 0})
         if role is not None and role.model == model:
