@@ -108,6 +108,7 @@ def test_a_journal_of_a_stranger_offers_nothing_that_its_code_makes(folder: Path
         ("mmos run --role-only ", ["arbiter", "coding", "reasoning"]),
         ("mmos run --model qwen2.5:1", ["qwen2.5:14b"]),
         ("mmos run --on-question ", ["fail", "default", "wait"]),
+        ("mmos run --vali", ["--validate"]),
         ("mmos classify --js", ["--jsonl", "--json"]),
         ("mmos help thr", ["threads"]),
         ("mmos prompts show cod", ["coding"]),

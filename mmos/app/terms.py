@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from mmos.config.schema import Strategy
 from mmos.config.settings import LIMITS, OPTIONS
-from mmos.config.values import GpuIndex, OptionValue, Portion, allowed, check_model, one_of
+from mmos.config.values import GpuIndex, OptionValue, allowed, check_model, one_of
 from mmos.config.wording import with_type
 from mmos.errors import UsageError
 
@@ -25,8 +25,6 @@ _RULES: dict[str, Any] = {
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
-    "validate": Annotated[bool, allowed("true or false")],
-    "quality_threshold": Portion,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],
     "cache": Annotated[bool, allowed("true or false")],
     "urgency": Annotated[str, one_of("interactive", "batch")],

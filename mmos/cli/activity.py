@@ -11,9 +11,12 @@ from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
 from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
+from mmos.cli.verdicts import working
 from mmos.placement.facts import Outlook
 from mmos.plurals import counted, ordinal
+from mmos.quality_events import AnswerJudged
 from mmos.scope import Hint
+from mmos.views.quality import is_judgement
 
 Stage = Literal["queued", "loading", "reading", "writing", "calling"]
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -195,6 +198,8 @@ class Activity:
                     self._lanes[hint.lane] = self._lanes.pop(hint.lane)  # the newest last
             case "loading" | "reading":
                 work.host = hint.text
+                if is_judgement(hint.lane) and work.model:
+                    self.arbiter.what = f"checking the answer with {work.model} on {work.host}"
                 work.enter(hint.kind, now)
             case "waiting":
                 work.outlook, work.host = hint.outlook, hint.text or work.host
@@ -213,6 +218,7 @@ class Activity:
     # ---------------------------------------------------------------- facts
 
     def on_event(self, event: events.Event, now: float) -> None:
+        self.arbiter.what = working(event) or self.arbiter.what
         match event:
             case events.LaneOpened():
                 self._open_lane(event, now)
@@ -230,6 +236,8 @@ class Activity:
                 work.replied = work.turns
                 if all(work is not call for call in self._calls.values()):
                     work.ended, work.ok = now, status == "answered"
+            case AnswerJudged():
+                self.arbiter.what = ""
             case events.PhaseChanged(phase=phase):
                 self.arbiter.what = f"phase: {phase}"
             case events.RunResumed():

@@ -203,6 +203,22 @@ no_cache = click.option(
     help="Let models answer anew, also what the cache has an answer to.",
 )
 
+
+validation = options_of(
+    click.option(
+        "--validate/--no-validate",
+        default=None,
+        help="Check the answer, let a model judge it, and make it better if it fails. Default: quality.validation of the configuration.",
+    ),
+    click.option(
+        "--quality-threshold",
+        type=click.FloatRange(0, 1),
+        metavar="X",
+        help="The score from 0 to 1 that the answer needs. It means --validate. Default: defaults.quality_threshold of the configuration.",
+    ),
+)
+
+
 time_scale = click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmos.cli.code import first_block
-from mmos.cli.options import ANSWERING, STRATEGIES, Options, batch_options, limits, no_cache, run_to_end, shared_options, time_scale
+from mmos.cli.options import (
+    ANSWERING,
+    STRATEGIES,
+    Options,
+    batch_options,
+    limits,
+    no_cache,
+    run_to_end,
+    shared_options,
+    time_scale,
+    validation,
+)
 from mmos.cli.output import print_json
 from mmos.cli.task import STDIN, gather
 from mmos.cli.text import harmless
@@ -70,6 +81,7 @@ _COMMAND = re.compile(r"`(mmos [^`]+)`")
     "--no-progress turns off both.",
 )
 @no_cache
+@validation
 @batch_options
 @time_scale
 @shared_options
@@ -111,6 +123,7 @@ def _options(arguments: dict[str, Any]) -> RunOptions:
         arguments["timeout"], arguments["max_turns"], arguments["max_calls"], arguments["system"] or "", arguments["on_question"], parse_roles(arguments["roles"]) or None,
         schema=_schema(arguments["schema"]), role_only=arguments["role_only"], model=arguments["model"], gpu=arguments["gpu"],
         gpu_strategy=arguments["gpu_strategy"], strategy=arguments["strategy"], cache=arguments["cache"],
+        validate=arguments["validate"], quality_threshold=arguments["quality_threshold"],
     )  # fmt: skip
 
 

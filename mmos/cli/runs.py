@@ -88,6 +88,7 @@ async def _show_prompts(options: Options, run: str) -> None:
 async def _show(options: Options, run: str) -> None:
     from mmos.cli.placement import as_json
     from mmos.cli.trace import lines
+    from mmos.cli.verdicts import lines as verdict
     from mmos.events import ModelReplied
     from mmos.views.document import document
     from mmos.views.listing import at_work
@@ -111,6 +112,8 @@ async def _show(options: Options, run: str) -> None:
         click.echo(line)
     if view.answer:
         click.echo(f"\n{harmless(view.answer)}")
+    for number, line in enumerate(verdict(view.validation)):
+        click.echo(harmless(line) if number else f"\n{harmless(line)}")
     if view.reason:
         click.echo(f"\n{view.reason.code}: {view.reason.message} {view.reason.next}".rstrip())
 

@@ -13,8 +13,10 @@ from mmos.choice_events import TaskRouted
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.text import flat
+from mmos.cli.verdicts import record, seen
 from mmos.events import Entry
 from mmos.plurals import counted
+from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
 from mmos.views.routes import in_words
 from mmos.views.run import history_warning
@@ -45,6 +47,8 @@ def progress(event: events.Event) -> str:
             return ""  # a hint has said it
         case events.HistoryShortened():
             return ""  # the run says it at its end
+    if validated := seen(event):
+        return validated
     noted = note(event)
     return f"  ! {one_line(noted, 160)}" if noted else ""
 
@@ -62,6 +66,8 @@ def note(event: events.Event) -> str:
             return history_warning(event)
         case RecoverySuggested(suggestion=suggestion, arguments=arguments):
             return f"{event.adviser or 'a rule'} suggests {suggestion} for {event.role} ({what_of(arguments)})"
+        case AnswerRevised(step=step):
+            return f"the first answer did not pass its validation; {step} takes its place"
         case RecoveryJudged(helped=False, why=why):
             return f"that did not help{f': {why}' if why else ''}"
     return ""
@@ -188,7 +194,7 @@ def _of_recovery(event: events.Event) -> str:
             return f"{role} gets {counted(len(results), 'long result')} as a digest"
         case AnswerRestated(message=message):
             return f"the answer in another form: {one_line(message.content, WIDTH)}"
-    return ""
+    return record(event)
 
 
 def _reply(event: events.ModelReplied) -> str:

@@ -27,6 +27,8 @@ LIMITS: Mapping[str, Any] = {
     "max_calls": _Count,
     "on_question": Annotated[Literal["ask", "fail", "default", "wait"], allowed("ask, fail, default or wait")],
     "strategy": Annotated[Answering, allowed("single or intelligent")],
+    "validate": Annotated[bool, allowed("true or false")],
+    "quality_threshold": _Share,
 }
 """Settings of the whole run."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mmos.judging.rubric import RUBRIC, Opinion, Reading
+from mmos.judging.rubric import RUBRIC, UNREADABLE, Opinion, Reading
 from mmos.quality.finding import Finding
 from mmos.quality.score import score_of
 from mmos.quality_events import AnswerJudged, Verdict
@@ -129,7 +129,7 @@ class Court:
     def _reasons(self) -> list[str]:
         reasons = [reason for judge, _ in self.heard for reason in judge.reasons]
         open_points = [point.name for point in RUBRIC if self.opinions[point.name] == "cannot_verify"]
-        if self.heard and open_points:
+        if open_points and any(judge.reliable and reading is not UNREADABLE for judge, reading in self.heard):
             reasons.append(f"not decided: {', '.join(open_points)} (no verdict, no agreement, or a quotation that is not in the answer)")
         return [*reasons, *self.faults]
 

@@ -16,6 +16,7 @@ from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece,
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
+from mmos.rehearsal.verdict import judged
 
 PLACE = re.compile(r"\{(\w+)\}")
 TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
@@ -45,7 +46,9 @@ def _from_script(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Pi
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
     """The first that applies: tools that the user names, a rule, the behaviour of every persona, the default."""
-    return _with_signature(_named_tools(model, prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature)
+    return _with_signature(
+        _named_tools(model, prompt) or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature
+    )
 
 
 def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
@@ -53,6 +56,10 @@ def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
         return []
     calls: list[Piece] = [*named_calls(prompt)]
     return calls or ([Say(combine(prompt.results))] if prompt.results else [])
+
+
+def _verdict(prompt: Prompt) -> list[Piece]:
+    return [] if (verdict := judged(prompt)) is None else [Say(verdict)]
 
 
 def _by_rules(model: Model, prompt: Prompt) -> list[Piece]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mmos.cli.options import Options, limits, no_cache, run_to_end, shared_options, time_scale
+from mmos.cli.options import Options, limits, no_cache, run_to_end, shared_options, time_scale, validation
 from mmos.cli.run import parse_roles
 
 INCAPABLE = ("", "dumb", "unknown")
@@ -30,6 +30,7 @@ INCAPABLE = ("", "dumb", "unknown")
     questions="What to do when a model asks a question. Default: ask at a terminal, fail in a pipe.",
 )
 @no_cache
+@validation
 @time_scale
 @shared_options
 def chat(options: Options, thread: str | None, last: bool, **arguments: Any) -> int:

@@ -13,6 +13,7 @@ from mmos.cli.output import how_long
 from mmos.cli.styles import style
 from mmos.cli.tables import Cell, columns
 from mmos.cli.text import flat, harmless
+from mmos.cli.verdicts import brief
 from mmos.errors import MmosError
 from mmos.participant.questions import Answerer
 from mmos.plurals import counted
@@ -98,4 +99,5 @@ def interrupted(view: RunView) -> str:
 def spent(view: RunView) -> str:
     """Say what a turn cost. An interrupted answer has no token count, because no host reported it."""
     tokens = counted(view.output_tokens, "token") if view.output_tokens else ""
-    return " · ".join(filter(None, (counted(view.requests, "model call"), tokens, how_long(view.ended - view.started))))
+    verdict = brief(view.validation)
+    return " · ".join(filter(None, (counted(view.requests, "model call"), tokens, how_long(view.ended - view.started), verdict)))
