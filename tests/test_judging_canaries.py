@@ -48,6 +48,10 @@ def test_reliability_moves_from_what_is_assumed_to_what_was_seen() -> None:
     )
 
 
+def test_only_a_judge_that_was_often_wrong_is_barred() -> None:
+    assert (Record().is_barred, Record(0, 2).is_barred, Record(2, 4).is_barred, Record(3, 4).is_barred) == (False, False, True, False)
+
+
 def test_a_record_is_of_one_digest() -> None:
     tries = tried(True, False) + tried(True, True, digest="e") + tried(True, True, model="n", digest="")
     assert record_of(tries, "m", "d") == Record(1, 2)

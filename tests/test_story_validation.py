@@ -160,16 +160,42 @@ async def test_a_judge_that_fails_on_known_answers_says_nothing_that_counts() ->
         assert "critic:latest was right about 1 of 2 known answers, so its verdict does not count" in quality(answer)["why"]
 
 
-async def test_another_judge_is_chosen_when_one_has_failed() -> None:
+async def test_another_judge_is_chosen_when_one_has_failed_often() -> None:
     roles = {
-        "arbiter": [RIGHT, RIGHT],
-        "critic": critic(canaries=on_canaries(False, True), parameter_size="9B"),
+        "arbiter": [RIGHT, RIGHT, RIGHT],
+        "critic": critic(canaries=on_canaries(False, True, False, True), parameter_size="9B"),
         "other": critic(opinion(RIGHT), name="other", family="gemma"),
     }
     async with stage(roles) as on:
-        first, second = [await on.app.run(TASK, options=VALIDATE) for _ in range(2)]
-        assert (quality(first)["verdict"], quality(first)["judges"]) == ("cannot_verify", ["critic:latest"])
-        assert (quality(second)["verdict"], quality(second)["judges"]) == ("pass", ["other:latest"])
+        found = [quality(await on.app.run(TASK, options=VALIDATE)) for _ in range(3)]
+        assert [one["judges"] for one in found] == [["critic:latest"], ["critic:latest"], ["other:latest"]]
+        assert [one["verdict"] for one in found] == ["cannot_verify", "cannot_verify", "pass"]
+
+
+async def test_a_judge_that_was_wrong_once_gets_another_chance() -> None:
+    wrong, right, *later = on_canaries(False, True, True, True)
+    async with stage({"arbiter": [RIGHT, RIGHT], "critic": critic(*later, opinion(RIGHT), canaries=[wrong, right])}) as on:
+        found = [quality(await on.app.run(TASK, options=RunOptions(validate=True))) for _ in range(2)]
+        assert [one["why"][0] for one in found] == [
+            "critic:latest was right about 1 of 2 known answers, so its verdict does not count",
+            "critic:latest was right about 3 of 4 known answers",
+        ]
+        assert found[1]["why"][1] == "it would be pass, but the confidence of 0.78 is below 0.8"
+
+
+async def test_a_judge_that_cannot_write_a_verdict_cannot_judge() -> None:
+    async with stage({"arbiter": [RIGHT], "critic": critic("Fine.", "Fine.", "Fine.", "Fine.", canaries=[])}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE)
+        assert quality(answer)["why"] == ["critic:latest was right about 0 of 2 known answers, so its verdict does not count"]
+        assert answer.text == RIGHT
+
+
+async def test_a_judge_whose_host_is_gone_is_not_tried() -> None:
+    async with stage({"arbiter": [RIGHT], "critic": critic(*[Fail("broken")] * 6, canaries=[])}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE)
+        assert await facts(on.app, answer.run, JudgeTried) == []
+        assert quality(answer)["why"][-1].startswith("critic:latest did not judge: ")
+        assert (answer.text, quality(answer)["verdict"]) == (RIGHT, "cannot_verify")
 
 
 async def test_a_judge_is_tried_until_enough_is_known() -> None:

@@ -29,6 +29,17 @@ def _judging(lane: str, model: str) -> str:
     return f"comparing two answers with {model}" if kind == "compare" else f"checking the answer with {model}"
 
 
+def cause(lane: str) -> str:
+    """Why somebody was asked in a lane of a validation. Empty: it is another lane."""
+    if not is_validation(lane):
+        return ""
+    kind = lane.rpartition("/")[2].partition("-")[0]
+    return _CAUSES.get(kind, "to give a better answer")
+
+
+_CAUSES = {"judge": "to check the answer", "canary": "to see whether it can judge", "compare": "to compare two answers"}
+
+
 def seen(event: events.Event) -> str:
     """What an event of a validation says to somebody who watches the run. Empty: nothing."""
     match event:

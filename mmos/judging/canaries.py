@@ -19,6 +19,8 @@ EACH_RUN = 2
 """So many a run may try at most: each is a call."""
 RIGHT_BEFORE, WRONG_BEFORE = 4, 1
 """What is assumed of a judge before it is tried. It counts less, the more is known."""
+LEAST_TRIED = 4
+"""With fewer known answers a judge that was wrong gets another chance in the next run."""
 LEAST_SHARE = 0.75
 """A judge that is right less often may say nothing."""
 
@@ -59,6 +61,11 @@ class Record:
     @property
     def is_reliable(self) -> bool:
         return self.right >= LEAST_SHARE * self.tried
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether enough is known to choose another judge in its place."""
+        return self.tried >= LEAST_TRIED and not self.is_reliable
 
 
 def record_of(tries: Iterable[JudgeTried], model: str, digest: str) -> Record:

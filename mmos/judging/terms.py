@@ -40,7 +40,7 @@ class Terms:
     """Whether a second model judges, too."""
     judge: str = ""
     """The role or the model that judges. Empty: MMOS chooses."""
-    roles: Mapping[str, Role] | None = None
+    roles: Mapping[str, Role] = field(default_factory=dict)
     templates: Templates = field(default_factory=Templates)
 
 

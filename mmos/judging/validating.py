@@ -11,6 +11,7 @@ from mmos.context import Answer, Participant, Question, UserQuestion
 from mmos.errors import NoAnswer, QuestionUnanswered, ToolError
 from mmos.judging.bench import Bench, Candidate
 from mmos.judging.choosing import larger
+from mmos.judging.judges import Judges
 from mmos.judging.scoring import improves
 from mmos.judging.terms import FAULTS, Terms, finding_of, listed
 from mmos.messages import Message
@@ -42,7 +43,9 @@ class Judging:
         answer = await go_on(exchange)
         if exchange.scope.depth or exchange.scope.view.validation.revised is not None:  # it was done before a crash
             return answer
-        return await Validating(self.terms, exchange, answer, Bench(self.terms, exchange.room, exchange.scope, author_of(exchange))).run()
+        scope, author = exchange.scope, author_of(exchange)
+        judges = Judges(self.terms, exchange.room, scope, author, self.terms.class_of(scope.view.task))
+        return await Validating(self.terms, exchange, answer, Bench(self.terms, scope, judges)).run()
 
 
 def author_of(exchange: Exchange) -> str:
@@ -66,6 +69,11 @@ class Validating:
     @property
     def scope(self) -> Scope:
         return self.exchange.scope
+
+    @property
+    def author(self) -> str:
+        """The model that wrote the first answer."""
+        return self.bench.judges.author
 
     @property
     def validation(self) -> Validation:
@@ -96,7 +104,7 @@ class Validating:
         """Record that there will be no verdict, unless there is one."""
         if self.validation.verdict is None:
             self.scope.record(
-                AnswerJudged(FIRST, self.scope.lane, self.scope.role, self.bench.author, threshold=self.terms.threshold, reasons=(why,))
+                AnswerJudged(FIRST, self.scope.lane, self.scope.role, self.author, threshold=self.terms.threshold, reasons=(why,))
             )
         else:
             self.scope.warn(f"The answer could not be made better: {why}")
@@ -124,7 +132,7 @@ class Validating:
 
     async def _improve(self) -> None:
         """Judge the answer. While it fails, try the next step."""
-        await self.bench.judged(await self._candidate(FIRST, self.answer, self.bench.author))
+        await self.bench.judged(await self._candidate(FIRST, self.answer, self.author))
         async for question in self._questions():
             if not self._fails:
                 return
@@ -141,7 +149,7 @@ class Validating:
             yield self._revision(f"revision-{number}")
             if not self.validation.tried[f"revision-{number}"].kept:
                 break
-        other = larger(await self.terms.known(), self.bench.author) if self._fails else None
+        other = larger(await self.terms.known(), self.author) if self._fails else None
         if other is not None:
             yield self._fresh(other.name)
         for number in range(1, MOST_ASKED + 1):
@@ -156,7 +164,7 @@ class Validating:
         """The author of the best answer so far revises it. `words`: what the user wants."""
         best = self.validation.best
         author = self._author(best)
-        who = self.scope.role if author == self.bench.author else self._other(author)
+        who = self.scope.role if author == self.author else self._other(author)
         return Question(who, self._findings(words), step, named=True, memory=f"lane:{self._address(best)}", shape=self.exchange.shape)
 
     def _findings(self, words: str) -> Message:

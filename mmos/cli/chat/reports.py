@@ -16,6 +16,7 @@ from mmos.cli.placement import reason
 from mmos.cli.styles import style
 from mmos.cli.text import cells, flat, hanging, pad, wrapped
 from mmos.cli.trace import what_of
+from mmos.cli.verdicts import cause as validating
 from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted
@@ -199,7 +200,7 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
             case TaskRouted() as event:
                 tops.append(Account(f"route: {flat(in_words(event))}"))
             case events.LaneOpened() as event:
-                cause = calls.get(event.call) or f"you asked: {flat(event.message.content)}"
+                cause = calls.get(event.call) or validating(event.lane) or f"you asked: {flat(event.message.content)}"
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
