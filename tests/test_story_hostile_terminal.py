@@ -184,6 +184,7 @@ MORE: dict[tuple[str, ...], list[list[str]]] = {
     ("models", "show"): [[FOREIGN], ["general:7b"]],
     ("models", "pull"): [["general:7b", "--host", "here"]],
     ("models", "test"): [["--forget", "--all"], [FOREIGN, "--host", "here", "--no-probe", "--channel", "tools"]],
+    ("models", "benchmark"): [[FOREIGN, "--host", "here", "--quick"]],
     ("models", "unload"): [["--all", "--yes"], [FOREIGN]],
     ("models", "compare"): [["--scored", "scores.jsonl"], ["--scored", "scores.jsonl", "--show-differences"], ["--cases", EVIL, FOREIGN, EVIL], ["--cases", "evil.jsonl", FOREIGN, "general:7b"], ["--scored", "scores.jsonl", EVIL]],
     ("config", "init"): [["URL", "-o", "-"]],

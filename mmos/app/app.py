@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from mmos.errors import UsageError
 from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunResumed, RunStarted
 from mmos.files import read
 from mmos.fitness.card import Card
+from mmos.fitness.figures import Figures
+from mmos.fitness.history import History
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, new_id
@@ -96,6 +98,12 @@ class App(Records, Explaining, Catalog, Comparing, Classifying):
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
+
+    @cached_property
+    def benchmarks(self) -> list[Figures]:
+        """The newest benchmark of each model and host in the state folder."""
+        folder = None if self.rehearsed else self.journal.folder
+        return [] if folder is None else History.of_state(folder).newest()
 
     # ---------------------------------------------------------------- running
 

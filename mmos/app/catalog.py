@@ -14,6 +14,7 @@ from mmos.catalog.known import KnownModel
 from mmos.config.load import Config
 from mmos.config.roles import each_choice
 from mmos.fitness.card import Card
+from mmos.fitness.figures import Figures
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.speeds import Speed
 from mmos.fleet.survey import HostState
@@ -33,6 +34,8 @@ class Source(Protocol):
     def roll(self) -> RollCall: ...
     @property
     def trials(self) -> Sequence[Card]: ...
+    @property
+    def benchmarks(self) -> Sequence[Figures]: ...
 
 
 class Catalog:
@@ -60,7 +63,7 @@ async def known_models(source: Source) -> tuple[KnownModel, ...]:
         for seat in source.fleet.seats
         for model in (seat.installed or {}).values()
     ]
-    return made(source.config, there, Evidence(source.trials, source.fleet.speeds.known()))
+    return made(source.config, there, Evidence(source.benchmarks, source.fleet.speeds.known(), source.trials))
 
 
 def of_states(config: Config, states: Iterable[HostState], evidence: Evidence) -> tuple[KnownModel, ...]:
@@ -75,23 +78,34 @@ def of_states(config: Config, states: Iterable[HostState], evidence: Evidence) -
 class Evidence:
     """What was measured of models on hosts."""
 
-    cards: Sequence[Card] = ()
+    benchmarks: Sequence[Figures] = ()
     speeds: Sequence[Speed] = ()
+    cards: Sequence[Card] = ()
 
     def measured(self, there: Collection[OnHost]) -> Iterator[Measured]:
         """The best evidence first. What was measured of another model under the same name does not count."""
         digests = {(one.host, canonical(one.model.name)): one.model.digest for one in there}
+        for figures in self.benchmarks:
+            if figures.is_of(digests.get((figures.host, canonical(figures.model)), "")):
+                yield of_figures(figures)
         for speed in self.speeds:
-            yield Measured(speed.model, speed.host, "its calls", speed.reads, speed.writes, speed.load_seconds)
+            yield Measured(speed.model, speed.host, "its calls", "calls", speed.reads, speed.writes, speed.load_seconds)
         for card in self.cards:
             if card.is_of(digests.get((card.host, canonical(card.model)), "")):
                 yield of_card(card)
 
 
+def of_figures(figures: Figures) -> Measured:
+    return Measured(
+        figures.model, figures.host, f"models benchmark, {figures.day}", "benchmark",
+        figures.reads, figures.writes, figures.load_seconds, figures.calls,
+    )  # fmt: skip
+
+
 def of_card(card: Card) -> Measured:
     cut = card.window_held is not None and card.window_held < card.window_asked
     return Measured(
-        card.model, card.host, f"models test, {card.day}", card.reads, card.writes, card.load_seconds,
+        card.model, card.host, f"models test, {card.day}", "test", card.reads, card.writes, card.load_seconds,
         card.score if card.channel else None, card.window_held if cut else None,
     )  # fmt: skip
 

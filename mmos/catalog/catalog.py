@@ -64,9 +64,9 @@ def _plain(found: _Found) -> KnownModel:
         memory_gb=_memory(found),
         hosts=tuple(one.host for one in found.there),
         loaded=tuple(one.host for one in found.there if one.loaded),
-        reads=_first([one.reads for one in found.measured]),
-        writes=_first([one.writes for one in found.measured]),
-        load_seconds=_first([one.load_seconds for one in found.measured]),
+        reads=max(_of_best_source(found.measured, "reads"), default=None),
+        writes=max(_of_best_source(found.measured, "writes"), default=None),
+        load_seconds=min(_of_best_source(found.measured, "load_seconds"), default=None),
         calls=min((one.calls for one in found.measured if one.calls is not None), default=None),
         description=_first([entry.description for entry in entries]) or "",
         remote=is_cloud(found.name) or (bool(installed) and all(model.remote for model in installed)),
@@ -94,6 +94,12 @@ def _memory(found: _Found) -> float | None:
     configured = _first([entry.memory_usage for entry in found.entries.values()])
     size = max((one.model.size for one in found.there), default=0)
     return configured or (round(size / _GIB, 2) if size else None)
+
+
+def _of_best_source(measured: Sequence[Measured], name: str) -> list[float]:
+    """What the best evidence says, by host. A model has several speeds if it is on several hosts: the fastest host counts."""
+    known = [(one.source, value) for one in measured if (value := getattr(one, name))]
+    return [value for source, value in known if source == known[0][0]]
 
 
 def _first(values: Sequence[Value | None]) -> Value | None:

@@ -24,6 +24,8 @@ class Measured:
     host: str
     by: str
     """How and when, such as `models benchmark, 2026-11-30`."""
+    source: str = ""
+    """The same for all that was measured in one way, on any host."""
     reads: float | None = None
     """Tokens a second."""
     writes: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mmos.fleet.survey import HostState
     from mmos.hosts.face import Loaded
 
+SHOW_SECONDS = 5.0
+"""How long hosts have to describe models."""
 LARGEST_WINDOW = 1 << 31
 """Tokens that can be asked for."""
 
@@ -54,6 +57,20 @@ async def states_of(config: Config, fleet: Fleet, names: Sequence[str]) -> list[
     from mmos.fleet.survey import survey
 
     return [state for state in await survey(fleet, config.servers()) if not names or state.name in names]
+
+
+async def described(fleet: Fleet, states: Iterable[HostState]) -> list[HostState]:
+    """Have older hosts describe each model, because their lists leave out what models can do."""
+    import asyncio
+
+    from mmos.hosts.describing import all_described
+
+    async def whole(state: HostState) -> HostState:
+        if state.kind == "openai":  # for such a host, the details of a model are those of the list
+            return state
+        return replace(state, installed=tuple(await all_described(fleet.host(state.name), state.installed, SHOW_SECONDS)))
+
+    return list(await asyncio.gather(*map(whole, states)))
 
 
 def missing(model: str, states: Iterable[HostState]) -> MmosError:

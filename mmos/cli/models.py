@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli import benchmarks
 from mmos.cli.cards import as_json as card_as_json
 from mmos.cli.cards import fitness_of, lines
 from mmos.cli.compare.command import compare
-from mmos.cli.fleet import fault, fleet_of, gigabytes, holding, missing, nobody, select_hosts, states_of, staying, window
+from mmos.cli.fleet import (
+    SHOW_SECONDS,
+    described,
+    fault,
+    fleet_of,
+    gigabytes,
+    holding,
+    missing,
+    nobody,
+    select_hosts,
+    states_of,
+    staying,
+    window,
+)
 from mmos.cli.hints import HintingGroup
+from mmos.cli.models_benchmark import benchmark
 from mmos.cli.models_known import Known, as_json, known_of, recall, words
 from mmos.cli.models_known import lines as known_lines
 from mmos.cli.models_load import unload, warm
@@ -39,13 +54,12 @@ if TYPE_CHECKING:
 HEADS = ("MODEL", "SIZE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "CAN", "GOOD AT", "HOSTS", "ROLES", "LOADED")
 SPARE = ("FAMILY", "QUANTIZATION", "PARAMETERS", "CONTEXT", "CAN", "ROLES", "SIZE", "GOOD AT")
 WORDS = {"completion": "chat", "embedding": "embeddings"}
-SHOW_SECONDS = 5.0
 HEAD_LINES = 6
 
 
 @click.group(cls=HintingGroup)
 def models() -> None:
-    """List, show, test, compare, pull, warm and unload the models of the fleet.
+    """List, show, test, measure, compare, pull, warm and unload the models of the fleet.
 
     \b
     mmos models list
@@ -55,6 +69,7 @@ def models() -> None:
 
 
 models.add_command(test)
+models.add_command(benchmark)
 models.add_command(compare)
 models.add_command(pull)
 models.add_command(warm)
@@ -101,7 +116,7 @@ async def _list(options: Options, hosts: tuple[str, ...], capability: str | None
     async with fleet_of(options, remembers=True) as (config, fleet):
         names = select_hosts(hosts, config.servers())
         states, _ = await asyncio.gather(states_of(config, fleet, names), recall(fleet))
-        states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
+        states = await described(fleet, states)
         known = known_of(options, config, fleet, states)
     found = [row for row in rows(config, states, known) if row.states or not names]
     found = [row for row in found if capability is None or capability in row.known.capabilities]
@@ -120,14 +135,6 @@ async def _list(options: Options, hosts: tuple[str, ...], capability: str | None
         none = f"No model has {capability}." if capability else "No models yet. Fetch one: mmos models pull qwen2.5:7b"
         click.echo(none, err=True)
     return 0
-
-
-async def _described(fleet: Fleet, state: HostState) -> HostState:
-    from mmos.hosts.describing import all_described
-
-    if state.kind == "openai":  # for such a host, the details of a model are those of the list
-        return state
-    return replace(state, installed=tuple(await all_described(fleet.host(state.name), state.installed, SHOW_SECONDS)))
 
 
 def rows(config: Config, states: Sequence[HostState], catalog: Known) -> list[Row]:
@@ -235,7 +242,7 @@ async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
         names = select_hosts(hosts, config.servers())
         model = config.named(model)
         states, _ = await asyncio.gather(states_of(config, fleet, names), recall(fleet))
-        states = list(await asyncio.gather(*(_described(fleet, state) for state in states)))
+        states = await described(fleet, states)
         known = known_of(options, config, fleet, states).get(canonical(model))
         having = [state for state in states if state.has(model)]
         if not having or known is None:
@@ -244,11 +251,22 @@ async def _show(options: Options, model: str, hosts: tuple[str, ...]) -> int:
             raise missing(model, states)
         replies = await asyncio.gather(*(_card(fleet, state, model) for state in having))
     cards = list(zip(having, replies, fitness_of(options, config, model, [state.name for state in having]), strict=True))
+    figures = {state.name: benchmarks.kept(options, config, model, state.name, state.has(model)) for state in having}
     if options.json:
-        rows = [{**_card_as_json(state, model, card), "fitness": card_as_json(trial, state.has(model))} for state, card, trial in cards]
+        rows = [
+            {
+                **_card_as_json(state, model, card),
+                "fitness": card_as_json(trial, state.has(model)),
+                "benchmark": benchmarks.as_json(*newest) if (newest := figures[state.name]) else None,
+            }
+            for state, card, trial in cards
+        ]
         print_json({"version": 1, "model": model, "hosts": rows, "known": as_json(known)})
     else:
-        parts = [[*_card_lines(state, model, card), *lines(trial, state.has(model))] for state, card, trial in cards]
+        parts = [
+            [*_card_lines(state, model, card), *lines(trial, state.has(model)), *benchmarks.shown(figures[state.name])]
+            for state, card, trial in cards
+        ]
         click.echo("\n\n".join("\n".join(part) for part in [*parts, known_lines(known)]))
     return 0
 

@@ -39,12 +39,14 @@ async def recall(fleet: Fleet) -> None:
 def known_of(options: Options, config: Config, fleet: Fleet, states: Sequence[HostState]) -> Known:
     """The catalog of these hosts, with the measurements of the state folder. A rehearsal has none."""
     from mmos.app.catalog import Evidence, of_states
+    from mmos.fitness.history import History
     from mmos.fitness.shelf import Shelf
     from mmos.names import canonical
 
     evidence = Evidence()
     if not options.rehearse:
-        evidence = Evidence(Shelf.of_state(options.state_folder(config.path)).cards(), fleet.speeds.known())
+        state = options.state_folder(config.path)
+        evidence = Evidence(History.of_state(state).newest(), fleet.speeds.known(), Shelf.of_state(state).cards())
     return {canonical(model.name): model for model in of_states(config, states, evidence)}
 
 

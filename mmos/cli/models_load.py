@@ -118,7 +118,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], *, yes: bo
         if not any(state.has(model) for state in targets):
             raise missing(model, targets if names else states.values())
         check_loads(targets)
-        plans = await asyncio.gather(*(_plan(config, fleet, state, model, **load) for state in targets))
+        plans = await asyncio.gather(*(plan_load(config, fleet, state, model, **load) for state in targets))
         for plan in plans:
             if plan.in_danger:
                 confirm_for_others(f"{plan.state.name} has no room for {model} beside {flat(', '.join(plan.in_danger))}: the host would have to unload them.", yes=yes)  # fmt: skip
@@ -137,7 +137,10 @@ def _used(config: Config, model: str, states: list[HostState]) -> list[HostState
     raise click.UsageError(f"Several hosts have {model}. Name one with --host: {', '.join(state.name for state in having)}.")
 
 
-async def _plan(config: Config, fleet: Fleet, state: HostState, model: str, *, tokens: int | None, keep_alive: str | float | None) -> Plan:
+async def plan_load(
+    config: Config, fleet: Fleet, state: HostState, model: str, *, tokens: int | None, keep_alive: str | float | None
+) -> Plan:
+    """How a model is loaded on a host, and which models may have to leave."""
     from mmos.config.windows import LOAD_OPTIONS
     from mmos.errors import HostError
     from mmos.fleet import memory

@@ -93,7 +93,7 @@ class Trial:
             try:
                 ok, silent = self._judge(case, await self._read(name, case), count), 0
             except HostError as error:
-                fault = _last_word(error)
+                fault = last_word(error)
                 silent += 1
                 ok = False
                 if isinstance(fault, LacksTools) or (silent == IN_A_ROW and _is_of_the_answer(fault)):
@@ -165,7 +165,7 @@ class Trial:
         return await self._ask(ChatRequest(self.model, [message], self.window, options={**_OPTIONS, "num_predict": 1}))
 
 
-def _last_word(error: HostError) -> HostError:
+def last_word(error: HostError) -> HostError:
     """The error of the one host that was asked."""
     return next(iter(error.said.values()), error) if isinstance(error, NoHost) else error
 

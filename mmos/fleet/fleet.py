@@ -183,7 +183,6 @@ class Fleet:
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of `texts`, in their order. `model` is the name of an embedding model."""
-
         needed = max([SMALLEST, *(int(MISCOUNT * estimate(text)) for text in texts)])
 
         async def call(place: Place) -> tuple[list[list[float]], Usage]:

@@ -124,7 +124,7 @@ class Judges:
 
     async def ask(self, model: str, message: Message, key: str, schema: Mapping[str, Any]) -> Any:
         """The value that a judge gives, in a lane that nobody remembers; or a `Silence`."""
-        place = self.scope.bind(limits=replace(self.scope.limits, turns=TURNS))
+        place = self.scope.bind(limits=replace(self.scope.limits, turns=TURNS), anew=True)
         name = f"{key}-{_UNFIT.sub('_', model)[:NAMED]}"
         question = Question(self._participant(model), message, name, named=True, memory="none", tools=(), shape=Shape.of(schema))
         try:

@@ -117,7 +117,7 @@ async def models(session: Session, argument: str) -> None:  # noqa: ARG001
 
     app = session.app
     states = await survey(app.fleet, app.config.servers())
-    catalog = of_states(app.config, states, Evidence(app.trials, app.fleet.speeds.known()))
+    catalog = of_states(app.config, states, Evidence(app.benchmarks, app.fleet.speeds.known(), app.trials))
     found = [
         (
             row.model.name,
