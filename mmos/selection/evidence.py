@@ -18,13 +18,13 @@ RECENT = 24
 """How many of the newest outcomes are compared with the older ones."""
 FEWEST = 4
 """The fewest outcomes that can show a change."""
-CHANGED = 5.5
+CHANGED = 6.0
 """How much more likely a change must be than chance, as a logarithm, before older evidence is forgotten."""
 APART = 0.25
 """A smaller change of the share of good outcomes is taken for chance."""
 REMAINS = 0.15
-"""What remains of the evidence in other classes about a model that has changed."""
-FADES = 0.998
+"""What remains of the evidence about a model that has changed, in each class."""
+FADES = 0.9995
 """What remains of the evidence about a candidate, whenever another one of its class has an outcome."""
 _EDGE = 0.02
 """No share is nearer to 0 or 1, because a few outcomes cannot show that."""
@@ -85,16 +85,9 @@ class Cell:
 
 @dataclass
 class Record:
-    """All outcomes of one candidate, with what was expected of each."""
+    """The newest outcomes of one candidate in all classes, each with its weight and with what was expected of it."""
 
-    good: float = 0.0
-    count: float = 0.0
     recent: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=RECENT))
-
-    def add(self, reward: float, weight: float, expected: float) -> None:
-        self.good += weight * reward
-        self.count += weight
-        self.recent.append((reward, weight, expected))
 
     def has_changed(self) -> bool:
         """Whether the newest outcomes, of all classes together, are not as expected."""
@@ -131,29 +124,27 @@ class Evidence:
                 other.fade(FADES)
         cell.add(reward, weight)
         if cell.seen > FEWEST:
-            record.add(reward, weight, expected)
+            record.recent.append((reward, weight, expected))
         cell.forget_old()
         if record.has_changed() and sum(key == outcome.key for _, key in self.cells) > 1:
             self._forget(outcome.key)
 
     def _forget(self, key: str) -> None:
-        """A model has changed. In each class, only its newest outcomes still count fully."""
+        """A model has changed, so what it did before says little."""
         for (_, other), cell in self.cells.items():
             if other == key:
                 cell.fade(REMAINS)
                 cell.recent.clear()
-        record = self.records[key]
-        newest = [(reward, weight) for reward, weight, _ in list(record.recent)[-FEWEST:]]
-        record.good, record.count = sum(reward * weight for reward, weight in newest), sum(weight for _, weight in newest)
-        record.recent.clear()
+        self.records[key].recent.clear()
 
     def belief(self, kind: str, key: str, expected: float) -> Belief:
         """How well a candidate will probably do in a class. `expected`: what is known of it without any outcome."""
-        cell, record = self.cells.get((kind, key), Cell()), self.records.get(key, Record())
-        others = max(0.0, record.count - cell.count)
-        shared = min(MOST_SHARED, SHARED * others)
-        elsewhere = min(1.0, max(0.0, (record.good - cell.good) / others)) if others else 0.0
-        good = STRENGTH * expected + shared * elsewhere + cell.good
+        cell = self.cells.get((kind, key), Cell())
+        others = [other for (elsewhere, one), other in self.cells.items() if one == key and elsewhere != kind]
+        count = sum(other.count for other in others)
+        shared = min(MOST_SHARED, SHARED * count)
+        share = sum(other.good for other in others) / count if count else 0.0
+        good = STRENGTH * expected + shared * share + cell.good
         count = STRENGTH + shared + cell.count
         mean = min(1.0, max(0.0, good / count))
         return Belief(mean, sqrt(max(_EDGE, mean * (1.0 - mean)) / (count + 1.0)), cell.count)
