@@ -158,6 +158,10 @@ class Question:
     seconds: float | None = None
     must_call: bool = False
     """Whether the participant must call one of its tools before it answers."""
+    model: str = ""
+    """The model that answers in place of the role's own."""
+    servers: tuple[str, ...] = ()
+    """Where that model may run."""
 
     @property
     def name(self) -> str:
@@ -261,6 +265,11 @@ class Context:
             who, message, self._of_version(_valid(key)) if key else self._next_key(who), bool(key), self._memory(memory or ("thread" if isinstance(who, str) else "none")),
             None if tools is None else tuple(tools), None if answer is None else Shape.of(answer), seconds,
         )  # fmt: skip
+        return await self._result(self.room.ask(self.scope, question, call=self.call))
+
+    async def ask_model(self, role: str, message: Message, key: str, model: str, servers: tuple[str, ...]) -> Answer:
+        """Ask a role with another model than its own. It remembers nothing, and its lane has this key."""
+        question = Question(role, message, self._of_version(key), named=True, memory="none", model=model, servers=servers)
         return await self._result(self.room.ask(self.scope, question, call=self.call))
 
     def _next_key(self, who: str | Participant) -> str:

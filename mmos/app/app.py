@@ -17,6 +17,7 @@ from mmos.app.catalog import Catalog
 from mmos.app.classifying import Classifying
 from mmos.app.comparing import Comparing
 from mmos.app.explaining import Explaining
+from mmos.app.larger import Larger
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
 from mmos.app.records import Records, limit
@@ -92,7 +93,9 @@ class App(Records, Explaining, Catalog, Comparing, Classifying):
         self.logs: dict[str, Log] = {}
         """The logs of the runs at work that explain a failure."""
         self._limits = wiring.limits_of(config)
-        self.tools: Toolbox = checks.tools_of(config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools])
+        self.tools: Toolbox = checks.tools_of(
+            config, [tool if isinstance(tool, Tool) else from_function(tool) for tool in tools], Larger(self)
+        )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)
 

@@ -16,6 +16,7 @@ from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.functions import Reference, references
 from mmos.tools.looking import UnusableError
+from mmos.tools.reconsider import Find
 
 PlacedName = tuple[str, Place]
 """A tool's name, and its place in the configuration."""
@@ -43,8 +44,8 @@ def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Referen
     return [*wrong, *_twins(config, names), *(_idle(config, names) if certain else ()), *wiring.templates_of(config).problems()]
 
 
-def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
-    """Every tool of a run. This imports the user's functions, after all checks that need no import."""
+def tools_of(config: Config, extra: Sequence[Tool] = (), find: Find = wiring.nobody) -> Toolbox:
+    """Every tool of a run. `find`: finds larger models. This imports the user's functions, after all checks that need no import."""
     functions = [*references(config.orchestration.tools)]  # packages are asked before the folder is on the path
     _refuse(_problems(config, extra, functions))
     trust.check(config, os.environ)
@@ -55,7 +56,7 @@ def tools_of(config: Config, extra: Sequence[Tool] = ()) -> Toolbox:
         except UnusableError as error:
             wrong.append(_unusable(config, reference, error))
     _refuse(wrong)
-    house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config))
+    house = wiring.tools_of_house(config, wiring.roles_of(config, None), wiring.templates_of(config), find)
     names = [*_names(house), *((tool.name, place) for tool, place in tools), *_names(extra)]
     _refuse([*_twins(config, names), *_idle(config, names)])
     return Toolbox.of([*house, *(tool for tool, _ in tools), *extra])

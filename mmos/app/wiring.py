@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
+from mmos.catalog.known import KnownModel
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
@@ -25,12 +26,14 @@ from mmos.prompting.templates import Templates, set_of
 from mmos.recovery.cure import Terms
 from mmos.recovery.recovering import Recovery
 from mmos.scope import Limits
+from mmos.selection.larger import is_larger
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.change_phase import change_phase
 from mmos.tools.consult import Consultation, Specialist, for_all, for_one
 from mmos.tools.escalate import escalate_to_user
 from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
+from mmos.tools.reconsider import Find, Found, reconsider_with_larger_model
 from mmos.tools.reinterpret import reinterpret_response
 from mmos.tools.synthesize import synthesize_responses
 
@@ -146,13 +149,30 @@ def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
         roles[role] = roles[role].sampled(option, value)
 
 
-def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates) -> list[Tool]:
-    """The built-in tools: the specialists, those that combine or interpret answers, and the user."""
+def _reconsidered(config: Config, roles: Mapping[str, ResolvedRole]) -> list[str]:
+    """The roles that a larger model may serve, by the configuration alone: the tools of a role must not depend on what hosts have."""
+    able = [role for role in roles.values() if role.consultable]
+    if not config.orchestration.selection.larger:
+        entries = [KnownModel(entry.model, frozenset(entry.capabilities)) for entry in config.orchestration.models.values()]
+        others = {role.name: (*entries, *(KnownModel(choice.model) for choice in role.choices[1:])) for role in able}
+        able = [role for role in able if any(is_larger(one, KnownModel(role.model)) for one in others[role.name])]
+    return [role.name for role in able]
+
+
+async def nobody(_role: str, _changed: str) -> Found:
+    """Where no tool runs, nobody looks for a larger model."""
+    return {"model": "", "servers": [], "why": ""}
+
+
+def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody) -> list[Tool]:
+    """The built-in tools: the specialists, those that combine or interpret answers, and the user. `find`: finds larger models."""
     specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars)
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
+    if reconsidered := _reconsidered(config, roles):
+        tools.append(reconsider_with_larger_model(reconsidered, find, consultation))
     if (interpreter := interpreter_of(config)) in roles:
         tools.append(reinterpret_with_functiongemma(templates))
         if len(specialists) > 1:

@@ -104,6 +104,14 @@ class Member:
         )  # fmt: skip
         return replace(self, role=moved, others=self.others if other is role else ())
 
+    def moved(self, model: str, servers: tuple[str, ...], window: int) -> Member:
+        """The member with a model that its role does not have."""
+        role = self.role
+        moved = PlainRole(
+            role.name, model, servers, window, None, role.options, None, role.keep_alive, role.timeout, role.system,
+        )  # fmt: skip
+        return replace(self, role=moved, others=())
+
     @cached_property
     def terms(self) -> Mapping[str, Any]:
         """What an approval of its calls holds for, beside the call itself."""

@@ -215,6 +215,10 @@ class Participants:
         """The member as a recovery changes it."""
         return member.changed(changes, models_of(self.cast)) if changes else member
 
+    def moved(self, member: Member, model: str, servers: tuple[str, ...]) -> Member:
+        """The member with another model, which need not be in the cast."""
+        return member.moved(model, servers, self.window(model, servers))
+
     def _role(self, name: str) -> Member:
         if name not in self.cast:
             raise NotFound(f"There is no role {name!r}; roles: {', '.join(self.cast)}.")
@@ -225,6 +229,8 @@ class Participants:
         who = question.who
         if isinstance(who, str):
             member = self._role(who)
+            if question.model:
+                member = self.moved(member, question.model, question.servers)
             if question.tools is None:
                 return member
             box = self._tools(question.tools).asking(member.rules.get("ask", ()))

@@ -27,6 +27,8 @@ from mmos.prompting.frame import Frame
 from mmos.prompting.request import request_of
 from mmos.replay.present import Present
 from mmos.replay.state import NotKeptError, RunState
+from mmos.tools.reconsider import LARGER, found_before
+from mmos.tools.reconsider import NAME as RECONSIDER
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 
@@ -108,7 +110,10 @@ class Asking:
             raise GoneError(f"role {role}", "There was a role with this name.")
         recoveries = self.state.view.recoveries
         changes = recoveries.changes_of_exchange(opened.lane) or recoveries.changes_of_call(opened.call)
-        return present.participants.changed(cast[role], changes), loose
+        step = self.state.view.steps.get((opened.call, LARGER))
+        model, servers = found_before(step.value) if step and self.tool_of(opened.call) == RECONSIDER else ("", ())
+        member = present.participants.moved(cast[role], model, servers) if model else cast[role]
+        return present.participants.changed(member, changes), loose
 
     def tool_of(self, call: str) -> str:
         """The tool that a call ran. It may be another one than the model named."""

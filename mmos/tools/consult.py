@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,16 @@ class Consultation:
     answer_chars: int
 
     async def __call__(self, context: Context, role: str, query: str, background: str) -> Any:
+        return await self._result(context, role, context.ask(role, self._message(context, query, background)))
+
+    async def reconsider(self, context: Context, role: str, query: str, model: str, servers: tuple[str, ...]) -> Any:
+        """The same with another model than that of the role."""
+        message = self._message(context, query, "")
+        return await self._result(context, role, context.ask_model(role, message, "larger-model", model, servers))
+
+    async def _result(self, context: Context, role: str, asking: Awaitable[Answer]) -> Any:
         try:
-            answer = await context.ask(role, self._message(context, query, background))
+            answer = await asking
         except (HostError, NoAnswer, ToolError) as error:
             raise ToolError(error.message, report=render(self._failure(error)), code=error.code) from error
         return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
