@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from mmos import testing
 from tests import remade, replayed, warm
 
+settings.register_profile("untimed", deadline=None)  # on a busy machine, any example may take long
+settings.load_profile("untimed")
 testing.AFTERWARDS += [remade.every_request_again, replayed.every_run_again]
 
 
