@@ -13,7 +13,7 @@ from mmos.app.lifecycle import RunOptions
 from mmos.app.routing import Draft, Router, Source, by_user, enforced
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
-from mmos.choice.classifier import Classification, classify
+from mmos.choice.classifier import Classification
 from mmos.choice.facts import Rules, Tried, facts_of
 from mmos.choice_events import TaskRouted
 from mmos.config.routing_schema import Rule
@@ -42,7 +42,7 @@ class Acting:
         return self.source.cast(self.options)
 
     async def route(self, message: Message) -> Draft:
-        found = classify(message.content)
+        found = self.source.classify(message.content)
         facts = _facts(message, found)
         tried = Rules.of((rule.condition, rule.specialist or "") for rule in self.router.rules.values()).tried(facts)
         draft = Draft(self._event(facts, found, tried))

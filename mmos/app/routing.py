@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mmos.app.lifecycle import RunOptions
 from mmos.app.wiring import ARBITER
@@ -21,6 +21,9 @@ from mmos.messages import Message
 from mmos.participant.cast import Cast
 from mmos.scope import Scope
 
+if TYPE_CHECKING:
+    from mmos.choice.classifier import Classification
+
 
 class Source(Protocol):
     """What routing needs of an app."""
@@ -31,6 +34,7 @@ class Source(Protocol):
     @property
     def journal(self) -> Journal: ...
     def cast(self, options: RunOptions) -> Cast: ...
+    def classify(self, task: str) -> Classification: ...
     async def models(self) -> tuple[KnownModel, ...]: ...
 
 
