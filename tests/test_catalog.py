@@ -140,6 +140,28 @@ def test_the_configuration_decides_what_is_fast():
     assert capable(catalog(entries, (), there, []), "FAST_INFERENCE") == ["b:32b"]
 
 
+def test_a_speed_that_the_configuration_denies_is_disputed():
+    there = [on("gpu1", name) for name in ("a:7b", "b:32b")]
+    measured = [Measured(name, "gpu1", "calls", "calls", writes=speed) for name, speed in (("a:7b", 100.0), ("b:32b", 30.0))]
+    slow, entries = {"b": Model(model="b:32b", capabilities=["FAST_INFERENCE"])}, {"a": Model(model="a:7b", lacks=["FAST_INFERENCE"])}
+    assert [dict(model.disputed) for model in catalog({**slow, **entries}, (), there, measured)] == [
+        {"FAST_INFERENCE": "it writes 100 tokens/s, the slowest of 2 models 30"},
+        {"FAST_INFERENCE": "it writes 30 tokens/s, the slowest of 2 models 30"},
+    ]
+    assert not any(model.disputed for model in catalog({**slow, **entries}, (), there, []))
+
+
+def test_of_several_hosts_the_fastest_counts_and_benchmarks_more_than_calls():
+    there = [on("one", "a:7b"), on("two", "a:7b")]
+    measured = [
+        Measured("a:7b", "one", "b", "benchmark", reads=10.0, writes=5.0, load_seconds=9.0),
+        Measured("a:7b", "two", "b", "benchmark", reads=20.0, load_seconds=4.0),
+        Measured("a:7b", "two", "c", "calls", reads=99.0, writes=99.0, load_seconds=1.0),
+    ]
+    model = only(*there, measured=tuple(measured))
+    assert (model.reads, model.writes, model.load_seconds) == (20.0, 5.0, 4.0)
+
+
 def test_models_that_cannot_stand_in_for_others_are_not_compared():
     there = [on("gpu1", "functiongemma", "270M"), on("gpu1", "nomic-embed-text", "137M"), on("gpu1", "a:7b"), on("gpu1", "big:70b-cloud")]
     models = catalog({}, ["gone:1b"], there, [])

@@ -111,7 +111,8 @@ def of_card(card: Card) -> Measured:
 
 
 def made(config: Config, there: Sequence[OnHost], evidence: Evidence) -> tuple[KnownModel, ...]:
-    named = [role.model for role in each_choice(config.roles())]
+    rules = [config.named(rule.model) for rule in config.orchestration.routing.rules if rule.model]
+    named = [*(role.model for role in each_choice(config.roles())), *rules]
     return catalog(config.orchestration.models, named, there, evidence.measured(there))
 
 

@@ -17,6 +17,7 @@ from mmos.config.survey import billions
 from mmos.names import canonical, is_cloud
 
 _GIB = 1 << 30
+FAST = "FAST_INFERENCE"
 
 Value = TypeVar("Value")
 
@@ -47,7 +48,7 @@ def catalog(
             known.measured.append(evidence)
     models = [(_plain(one), one) for _, one in sorted(found.items())]
     beside = Beside.of([model for model, _ in models])
-    return tuple(_with(model, {**beside.claims(model), **by_configuration(one.entries)}) for model, one in models)
+    return tuple(_compared(model, beside, one.entries) for model, one in models)
 
 
 def _plain(found: _Found) -> KnownModel:
@@ -73,6 +74,15 @@ def _plain(found: _Found) -> KnownModel:
         disputed=disputed(found.entries, found.measured),
     )
     return _with(model, claims(found.name, found.entries, found.there, found.measured, window))
+
+
+def _compared(model: KnownModel, beside: Beside, entries: Mapping[str, Model]) -> KnownModel:
+    """The model with what it is beside the others. The configuration may say otherwise."""
+    relative, configured = beside.claims(model), by_configuration(entries)
+    fast, told = relative.get(FAST), configured.get(FAST)
+    if model.writes and fast and told and fast.has != told.has:
+        model = replace(model, disputed={**model.disputed, FAST: fast.why})
+    return _with(model, {**relative, **configured})
 
 
 def _with(model: KnownModel, more: Claims) -> KnownModel:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmos.app import checks
+from mmos.app.catalog import Evidence, of_states
 from mmos.app.wiring import ARBITER
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.sources import expanded, is_file
 from mmos.config.wording import Place
 from mmos.diagnosis.knowledge import pull
-from mmos.doctor import hosts, machine, models, roles, tools
+from mmos.doctor import catalog, hosts, machine, models, roles, tools
 from mmos.doctor.facts import Facts
 from mmos.doctor.findings import FAMILIES, Finding, error, warning
 from mmos.doctor.hosts import skew
@@ -25,6 +26,7 @@ from mmos.doctor.machine import look_at_state, packages
 from mmos.doctor.models import lacking
 from mmos.doctor.tools import Probing, rendered
 from mmos.errors import ConfigError, HostError, Problem
+from mmos.fitness.history import History
 from mmos.fitness.shelf import Shelf
 from mmos.fleet.fleet import Fleet
 from mmos.fleet.survey import HostState, survey
@@ -56,16 +58,18 @@ async def examine(config: Config, fleet: Fleet, around: Circumstances) -> Facts:
         survey(fleet, servers, patience=around.patience), _cards(config, fleet, around), _skews(fleet, around), look_at_state(around.state)
     )
     shelf = Shelf.of_state(around.state)
+    evidence = Evidence(History.of_state(around.state).newest(), cards=shelf.cards())
     facts = Facts(
         config,
         unusable=tuple(checks.problems(config)),
         states=states,
         cards=cards,
-        trials={(card.host, canonical(card.model)): card for card in shelf.cards()},
+        trials={(card.host, canonical(card.model)): card for card in evidence.cards},
         damaged_cards=tuple(shelf.damaged()),
         skews=skews,
         unset_keys={name: server.api_key_env for name, server in servers.items() if server.api_key_env and not around.environ.get(server.api_key_env)},
         missing_files=dict(_missing_files(config, around.environ)),
+        known=of_states(config, states, evidence),
         state=state,
         packages=packages(config),
         now=around.wall(),
@@ -200,6 +204,8 @@ CHECKS: tuple[Check, ...] = (
     models.remote,
     models.alike,
     models.stuck,
+    catalog.entries,
+    catalog.disputed,
     machine.needed_packages,
     models.gpus,
     models.windows,
@@ -208,6 +214,7 @@ CHECKS: tuple[Check, ...] = (
     roles.suitable,
     roles.sized,
     roles.marked,
+    catalog.ruled,
     machine.state_folder,
     machine.disk,
     machine.slow_packages,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmos.catalog.known import KnownModel
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.schema import Server
@@ -75,6 +76,8 @@ class Facts:
     """Hosts whose key is not in the environment, with the variable that should hold it."""
     missing_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Embedded hosts with models whose files are not there."""
+    known: tuple[KnownModel, ...] = ()
+    """The catalog of models."""
     state: StateFolder | None = None
     packages: Packages = Packages()
     now: float = 0.0

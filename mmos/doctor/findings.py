@@ -15,10 +15,10 @@ CODES: dict[str, tuple[str, ...]] = {
         "host_unreachable", "host_timeout", "host_busy", "host_failed", "host_not_understood", "stream_cut", "unauthorized", "request_refused",
         "key_unset", "plain_http_public", "versions_differ", "version_insecure", "version_too_old", "version_known_bad", "clock_skew", "host_stuck",
     ),
-    "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck"),
+    "Models": ("model_missing", "model_remote", "model_differs", "file_missing", "package_missing", "model_stuck", "model_entry_unused", "model_key_shadows", "model_disputed"),
     "Memory": ("model_too_large", "window_too_large", "window_beyond_model", "window_differs", "window_not_settable", "roles_swap", "pinned_out", "spilled", "gpu_unused", "vram_unknown"),
     "Tools": ("tools_not_rendered", "tools_rendered_as_structs", "tool_history_lost", "tools_unchecked"),
-    "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged"),
+    "Roles": ("model_cannot_chat", "model_lacks_tools", "model_lacks_thinking", "role_thinks", "role_too_small", "role_led_by_schema", "interpreter_misplaced", "model_unfit", "channel_worse", "channel_measured", "card_damaged", "role_lacks_capability"),
     "State": (
         "state_missing", "state_unusable", "state_damaged", "state_too_new", "state_too_old", "state_read_only", "state_full", "state_busy", "state_on_network",
         "state_large", "disk_low",
