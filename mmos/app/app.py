@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from mmos.app import caching, checks, replaying, wiring
 from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
-from mmos.app.catalog import Catalog
 from mmos.app.classifying import Classifying
 from mmos.app.comparing import Comparing
 from mmos.app.explaining import Explaining
+from mmos.app.knowing import Knowing
 from mmos.app.larger import Larger
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
@@ -33,8 +33,6 @@ from mmos.errors import UsageError
 from mmos.events import ConfigKept, Entry, LaneOpened, ModelLearned, ModelReplied, RunResumed, RunStarted
 from mmos.files import read
 from mmos.fitness.card import Card
-from mmos.fitness.figures import Figures
-from mmos.fitness.history import History
 from mmos.fitness.verdict import Trials
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal, new_id
@@ -59,7 +57,7 @@ from mmos.views.run import RunView
 MOST_CASTS = 16
 
 
-class App(Records, Explaining, Catalog, Comparing, Classifying):
+class App(Records, Explaining, Knowing, Comparing, Classifying):
     """Runs tasks with one configuration: `run` returns the answer, `stream` yields events. Make one with `mmos.open`.
 
     `config`, `fleet`, `journal` and `tools` are the parts that it uses.
@@ -101,12 +99,6 @@ class App(Records, Explaining, Catalog, Comparing, Classifying):
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
-
-    @cached_property
-    def benchmarks(self) -> list[Figures]:
-        """The newest benchmark of each model and host in the state folder."""
-        folder = None if self.rehearsed else self.journal.folder
-        return [] if folder is None else History.of_state(folder).newest()
 
     # ---------------------------------------------------------------- running
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from mmos.app.unserved import RollCall
+from mmos.app.knowing import Knowing
 from mmos.catalog.catalog import catalog
 from mmos.catalog.evidence import Measured, OnHost
 from mmos.catalog.known import KnownModel
@@ -24,37 +23,7 @@ DESCRIBING_SECONDS = 1.5
 """How long hosts have to describe models whose lists do not say what they can do."""
 
 
-class Source(Protocol):
-    """What the catalog needs of an app."""
-
-    config: Config
-    fleet: Fleet
-
-    @property
-    def roll(self) -> RollCall: ...
-    @property
-    def trials(self) -> Sequence[Card]: ...
-    @property
-    def benchmarks(self) -> Sequence[Figures]: ...
-
-
-class Catalog:
-    """Knows models."""
-
-    async def models(self: Source) -> tuple[KnownModel, ...]:
-        """Every model that a host has or the configuration names, with what it is good at and why. No model is asked or loaded.
-
-        Models of hosts that do not answer are listed without `hosts`. Of a fleet that has fresh lists, no host is asked.
-
-        Example::
-
-            for model in await app.models():
-                print(model.name, model.hosts, sorted(model.capabilities), model.why)
-        """
-        return await known_models(self)
-
-
-async def known_models(source: Source) -> tuple[KnownModel, ...]:
+async def known_models(source: Knowing) -> tuple[KnownModel, ...]:
     """The catalog of an app."""
     await source.roll.lists()
     await asyncio.gather(source.fleet.look(), _describe(source.fleet))
