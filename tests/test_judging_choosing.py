@@ -20,6 +20,13 @@ def test_a_model_that_cannot_judge_is_left_out() -> None:
     assert first_judge(ALL, "qwen2.5:7b", "", {one.name for one in ALL}) is None
 
 
+def test_a_tiny_model_judges_only_when_there_is_no_other() -> None:
+    tiny = KnownModel("functiongemma", family="gemma3", parameters=0.27, hosts=HERE)
+    assert first_judge([AUTHOR, tiny], "qwen2.5:7b", "", ()) == AUTHOR
+    assert first_judge([tiny], "tiny", "", ()) == tiny
+    assert second_judge([AUTHOR, tiny, LLAMA], "qwen2.5:7b", "", LLAMA, ()) == tiny
+
+
 def test_the_second_judge_is_of_a_third_family_and_never_the_author() -> None:
     assert second_judge(ALL, "qwen2.5:7b", "", GEMMA, ()) == LLAMA
     assert second_judge([AUTHOR, SISTER, LLAMA], "qwen2.5:7b", "", LLAMA, ()) == SISTER

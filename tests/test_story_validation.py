@@ -116,15 +116,17 @@ async def test_an_answer_is_revised_again_only_if_that_has_helped() -> None:
 
 async def test_a_larger_model_answers_when_the_author_cannot() -> None:
     roles = {
-        "arbiter": [WRONG, WRONG],
+        "arbiter": ["So do I.", WRONG, WRONG],
         "critic": critic(FAULTY, opinion(RIGHT), parameter_size="7B"),
         "giant": Model.scripted("giant", [RIGHT], parameter_size="70B"),
     }
     async with stage(roles) as on:
+        await on.app.run("I like sevens.", thread="t")
         answer = await on.app.run(TASK, options=VALIDATE, thread="t")
         assert (answer.text, quality(answer)["verdict"]) == (RIGHT, "pass")
         assert steps(answer) == [("revision-1", False), ("larger-model", True)]
-        assert [message["content"] for message in on.sent("giant")[0]["messages"][1:]] == [TASK]
+        assert [message["content"] for message in on.sent("giant")[0]["messages"][1:]] == ["I like sevens.", "So do I.", TASK]
+        assert quality(answer)["steps"][0]["why"] == "it is the same answer"
         assert on.sent("giant")[0]["messages"][0] == on.sent("arbiter")[0]["messages"][0], "with the role's own system text"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import mmos
 from mmos.app import RunOptions
 from mmos.app.lifecycle import Watch
 from mmos.errors import UsageError
-from mmos.events import QuestionAsked
+from mmos.events import QuestionAsked, RunRated
 from mmos.quality_events import AnswerJudged
 from mmos.rehearsal.pieces import Stall
 from mmos.testing import Model, consult, facts, stage
@@ -117,6 +119,19 @@ async def test_a_threshold_asks_for_a_validation() -> None:
     async with stage({"arbiter": [WRONG], "critic": critic(FAULTY)}) as on:
         answer = await on.app.run(TASK, options=RunOptions(quality_threshold=0.5))
         assert (answer.document()["quality"]["verdict"], answer.document()["quality"]["threshold"]) == ("pass", 0.5)
+
+
+async def test_ratings_move_the_threshold_of_a_class(tmp_path: Path) -> None:
+    longer = opinion(RIGHT, complete=bad(TASK, "No steps."))
+    async with stage({"arbiter": [RIGHT], "critic": critic(longer)}, state=tmp_path) as on:
+        for number in range(20):
+            judged = AnswerJudged("answer", score=0.7, judged=True, task_class="simple_query")
+            for event in (judged, RunRated(True)):
+                on.app.journal.append(f"run{number}", "t", event)
+        await on.app.journal.durable("run19")
+        found = (await on.app.run(TASK, options=VALIDATE)).document()["quality"]
+        assert (found["verdict"], found["score"], found["threshold"]) == ("fail", 0.7, 0.733)
+        assert found["why"][0] == "threshold 0.73 for simple_query, by 20 ratings (0.8 is configured)"
 
 
 @pytest.mark.parametrize("options", [{"role_only": "coding"}, {"model": "coding"}])

@@ -12,6 +12,8 @@ OF_AUTHOR = 0.95
 """What is left of the trust in a judge that wrote the answer itself: it does not see its own mistakes."""
 OF_FAMILY = 0.97
 """The same for another model of the author's family, which makes like mistakes."""
+LEAST_PARAMETERS = 1.0
+"""In billions. A smaller model judges only when there is no other: it follows no list of points."""
 LARGER = 1.2
 """So many times as many parameters make a model a larger one."""
 
@@ -23,17 +25,22 @@ def named(models: Sequence[KnownModel], name: str) -> KnownModel:
 
 def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Collection[str]) -> KnownModel | None:
     """The best judge. Models that have shown that they cannot judge are left out."""
-    return checker_of([one for one in models if one.name not in barred], author, kind)
+    return checker_of(_able([one for one in models if one.name not in barred]), author, kind)
 
 
 def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: KnownModel, barred: Collection[str]) -> KnownModel | None:
     """Another judge than the first one, of a third family if there is one. The author is none."""
     rest = [one for one in models if one.name not in barred and not same_model(one.name, first.name) and not is_named(one, author)]
-    there = [one for one in rest if one.hosts]
+    there = _able([one for one in rest if one.hosts])
     for known in ({first.family, named(models, author).family}, {first.family}, set()):
         if (found := checker_of([one for one in there if one.family not in known - {""}], author, kind)) is not None:
             return found
     return None
+
+
+def _able(models: Sequence[KnownModel]) -> Sequence[KnownModel]:
+    """The models that are large enough to judge. If there is none, all of them."""
+    return [one for one in models if one.parameters is None or one.parameters >= LEAST_PARAMETERS] or models
 
 
 def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[float, str]:

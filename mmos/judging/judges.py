@@ -17,6 +17,7 @@ from mmos.judging.rubric import SCHEMA, UNREADABLE, read
 from mmos.judging.scoring import Judge
 from mmos.judging.terms import FAULTS, Terms, listed
 from mmos.messages import Message
+from mmos.names import same_model
 from mmos.participant.loop import Participants
 from mmos.plurals import counted
 from mmos.quality.finding import Finding
@@ -89,7 +90,8 @@ class Judges:
     async def _barred(self, models: Sequence[KnownModel]) -> Collection[str]:
         """The models that have shown that they cannot judge."""
         tries = await self._tries()
-        return {one.name for one in models if tries and record_of(tries, one.name, await self._digest(one.name)).is_barred}
+        tried = [one.name for one in models if any(same_model(one.name, other.model) for other in tries)]
+        return {name for name in tried if record_of(tries, name, await self._digest(name)).is_barred}
 
     # ---------------------------------------------------------------- what is known of a judge
 
