@@ -147,3 +147,11 @@ def test_scored_lines() -> None:
         "line 5",
     ):
         assert part in refused.value.message
+
+
+def test_a_small_difference_is_called_small() -> None:
+    chance = random.Random(1)
+    right = [float(chance.random() < 0.8) for _ in range(9_000)]
+    found = compared({"a": right, "b": [value * (case % 100 > 0) for case, value in enumerate(right)]})
+    assert found.verdicts[0].startswith("a is better than b")
+    assert "That is less than 3 points, in any case." in found.verdicts[0]

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmos.comparing.outcome import Pair
-from mmos.comparing.pairing import CONFIDENCE, LEAST, needed
+from mmos.comparing.pairing import LEAST, needed
 from mmos.plurals import counted
 
+LUCK = 0.05
+"""A difference that is less likely by chance alone is one."""
 FEW = 20
 """With fewer cases only a large difference can be seen."""
 MANY = 1_000_000
 SMALLEST = 0.005
 """A smaller difference than half a point is no size to look for."""
+ROUNDING = 1e-6
+"""A smaller part of 1 is 0 but for rounding."""
 CLEAR_COST = 0.05
 """A difference in cost that is worth a word."""
 
@@ -33,13 +37,11 @@ class Verdict:
 def verdict_of(pair: Pair) -> Verdict:
     """The verdict: one is better, one is as good, or nothing can be seen."""
     found, cheaper = pair.difference, _cheaper(pair)
-    if pair.p < 1 - CONFIDENCE:
+    if pair.p < LUCK:
         winner, loser = (pair.a, pair.b) if found.mean > 0 else (pair.b, pair.a)
-        return Verdict(
-            "better",
-            winner,
-            " ".join(filter(None, [f"{winner} is better than {loser}: {_counts(pair, winner)}", _size(pair), _cost(pair)])),
-        )
+        small = f"That is less than {_points(pair.within)}, in any case." if pair.is_share and _worst(pair, loser) > -pair.within else ""
+        parts = [f"{winner} is better than {loser}: {_counts(pair, winner)}", _size(pair), small, _cost(pair)]
+        return Verdict("better", winner, " ".join(filter(None, parts)))
     if pair.is_share and cheaper and _worst(pair, cheaper) > -pair.within:
         other = pair.b if cheaper == pair.a else pair.a
         text = f"{cheaper} is as good as {other} within {_points(pair.within)}, and costs {_less(pair)} less (GPU-seconds)."
@@ -99,6 +101,8 @@ def _size(pair: Pair) -> str:
 
 def _bare(pair: Pair, value: float) -> str:
     number = f"{100 * value:.1f}" if pair.is_share else f"{value:.3g}"
+    if float(number) == 0 and abs(value) > ROUNDING:
+        number = f"{100 * value:.2g}"
     return "0" if float(number) == 0 else number.removesuffix(".0").replace("-", "−")
 
 
@@ -112,6 +116,8 @@ def _points(value: float) -> str:
 
 
 def _chance(p: float) -> str:
+    if p < LUCK <= round(p, 3):
+        return "p just below 0.05"
     return f"p = {p:.2f}" if p >= 0.1 else f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 

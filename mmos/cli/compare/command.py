@@ -98,7 +98,7 @@ def _scored(options: Options, sides: Sequence[str], arguments: dict[str, Any]) -
         raise UsageError(f"{name} has no score of {absent[0]!r:.60}.", next_step=f"It has: {', '.join(named) or 'none'}.")
     sides = list(dict.fromkeys(sides)) or named
     if len(sides) < 2:
-        raise UsageError(f"{name} has scores of {len(sides)} side.", next_step="A comparison needs two.")
+        raise UsageError(f"{name} has {'scores of one side only' if sides else 'no scores'}.", next_step="A comparison needs two sides.")
     comparison = compared(scores, sides=sides, within=arguments["within"] / 100, seed=arguments["seed"] or 0)
     show(options, comparison, show_differences=arguments["show_differences"])
     return 0 if comparison.pairs else 1
