@@ -53,6 +53,19 @@ async def test_a_verdict_and_nothing_is_asked_twice(tmp_path: Path) -> None:
         assert [(one["better"], one["b_better"]) for one in scored.document["pairs"]] == [("arbiter", 7)]
 
 
+async def test_sides_and_cases_come_and_go_and_only_new_ones_are_asked(tmp_path: Path) -> None:
+    async with shell(tmp_path, {"arbiter": ["Zero."] * 4, "coding": [sums] * 4, "analysis": [sums] * 4}) as at:
+        write(tmp_path / "cases.jsonl", *cases(3))
+        assert (await at.mmos(*COMPARE, "--out", "out.jsonl")).code == 0
+        write(tmp_path / "cases.jsonl", *reversed(cases(4)))
+        other = await at.mmos("models", "compare", "analysis", "coding", "--cases", "cases.jsonl", "--out", "out.jsonl", "--json")
+        assert [side["right"] for side in other.document["sides"]] == [4, 4]
+        assert [json.loads(line)["side"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == ["analysis"] * 4 + ["coding"] * 4
+        back = await at.mmos(*COMPARE, "--out", "out.jsonl", "--json")  # the arbiter's answers are in the journal alone
+        assert [side["right"] for side in back.document["sides"]] == [4, 0]
+        assert [len(at.on.heard(role)) for role in ("arbiter", "coding", "analysis")] == [4, 4, 4]
+
+
 async def test_ctrl_c_compares_what_is_there_and_the_same_command_goes_on(tmp_path: Path) -> None:
     async with shell(tmp_path, {"arbiter": ["Zero."] * 8, "coding": [sums] * 8}) as at:
         write(tmp_path / "cases.jsonl", *cases(8))

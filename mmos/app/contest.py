@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from mmos.app.batch import Batch, Runner, Task, at_once
 from mmos.app.entrants import Entrant, Function, options_of
 from mmos.app.lifecycle import RunOptions, Watch
 from mmos.comparing.cases import Case
+from mmos.comparing.final import visible
 from mmos.comparing.scores import Cost
 from mmos.comparing.sides import Given
 from mmos.errors import MmosError
@@ -208,7 +210,7 @@ class Contest:
 
     async def _tasks(self, items: Sequence[Item]) -> AsyncIterator[ItemTask]:
         for item in items:
-            watch = Watch(on_begin=lambda run, item=item: self.notebook.begins(item, run))  # type: ignore[misc]
+            watch = Watch(on_begin=partial(self.notebook.begins, item))
             text, files, options = self._asking(item)
             yield ItemTask(text, None, files, options, self.notebook.run_of(item), self.terms.again, watch, item)
 
@@ -217,9 +219,12 @@ class Contest:
         if isinstance(item, Attempt):
             task, offer = item.case.task, item.case.offer
             return self.app.templates.fill("offer", task=task, tools=offer) if offer else task, item.case.files, item.options
-        first, second = (self.given[one.number].text or "" for one in ((item.b, item.a) if item.is_swapped else (item.a, item.b)))
-        text = self.app.templates.fill("preference", task=item.case.task, first=first.strip(), second=second.strip())
+        first, second = (self._text(one) for one in ((item.b, item.a) if item.is_swapped else (item.a, item.b)))
+        text = self.app.templates.fill("preference", task=item.case.task, first=first, second=second)
         return text, item.case.files, judging(item.judge)
+
+    def _text(self, attempt: Attempt) -> str:
+        return visible(self.given[attempt.number].text or "").strip()
 
     def _calls(self, items: Sequence[Item]) -> list[Coroutine[Any, Any, None]]:
         """Let functions answer, some at once."""

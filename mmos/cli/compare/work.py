@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -74,6 +74,7 @@ class _Work:
         self.options, self.app, self.job, self.contest = options, app, job, contest
         self.tally = Tally(len(contest.items))
         self.progress = Progress(self.tally, app.fleet, shown=job.progress is not False)
+        contest.terms = replace(contest.terms, tell=self.progress.say)
         self.record = None if results is None else Record(results, digests_of(contest), again=job.again)
         self._results = results
 
