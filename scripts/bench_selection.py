@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from mmos.journal import Journal
 from mmos.selection.candidate import Candidate, Task
-from mmos.selection.evidence import Outcome
+from mmos.selection.evidence import Evidence, Outcome
+from mmos.selection.offline import Logged, Policy, always, as_logged, logged, value_of
+from mmos.selection.outcomes import KINDS
 from mmos.selection.selector import Selector
 
 CLASSES = ("code_generation", "bug_fixing", "refactoring", "documentation", "code_analysis", "simple_query", "security_review")
@@ -94,11 +98,39 @@ def _step(selector: Selector, kind: str, chance: Random, good: Callable[[str, st
     return key
 
 
+async def on_journal(folder: Path) -> int:
+    """What ways of choosing would have been worth on the runs of a state folder."""
+    async with await Journal.open(folder, read_only=True) as journal:
+        choices = logged(await journal.read(kinds=KINDS))
+    for kind in sorted({choice.kind for choice in choices}):
+        of_class = [choice for choice in choices if choice.kind == kind]
+        ways: dict[str, Policy] = {"as it was chosen": as_logged}
+        ways |= {f"always {key}": always(key) for key in sorted({key for choice in of_class for key in choice.keys})}
+        ways["by what was learned so far"] = learned_policy(of_class)
+        for name, policy in ways.items():
+            value = value_of(of_class, policy)
+            print(f"{kind}: {name}: {value.mean:.1%} ± {2 * value.error:.1%} of {value.choices}")
+    return 0
+
+
+def learned_policy(choices: Sequence[Logged]) -> Policy:
+    """What the selector would choose after the outcomes before each choice, without what it knows of models."""
+    before, evidence = {}, Evidence()
+    for choice in choices:
+        beliefs = {key: evidence.belief(choice.kind, key, 0.5).mean for key in choice.keys}
+        before[id(choice)] = max(beliefs, key=beliefs.__getitem__)
+        evidence.learn(Outcome(choice.kind, choice.key, choice.reward))
+    return lambda choice: {before[id(choice)]: 1.0}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=40, metavar="N", help="simulated logs of each kind")
+    parser.add_argument("--journal", type=Path, metavar="FOLDER", help="a state folder: compare ways of choosing on its runs instead")
     parser.add_argument("--check", action="store_true", help="fail if a figure is not good enough")
     given = parser.parse_args()
+    if given.journal is not None:
+        return asyncio.run(on_journal(given.journal))
     good = True
     for count in (1, 3, 7):
         for helpful in (True, False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmos.selection.evidence import Evidence, Outcome
@@ -73,6 +73,7 @@ def test_luck_is_no_change() -> None:
     assert evidence.belief("a", "x", 0.5).mean == pytest.approx(0.7, abs=0.1)
 
 
+@settings(max_examples=30)
 @given(OUTCOMES)
 def test_whatever_comes_shares_stay_shares(outcomes: list[Outcome]) -> None:
     evidence = Evidence.of(outcomes)
@@ -84,6 +85,7 @@ def test_whatever_comes_shares_stay_shares(outcomes: list[Outcome]) -> None:
     assert all(-1e-9 <= share <= 1.0 + 1e-9 for _, _, share, _ in evidence.rows())
 
 
+@settings(max_examples=30)
 @given(OUTCOMES, st.integers(0, 60))
 def test_outcomes_in_two_parts_teach_the_same(outcomes: list[Outcome], cut: int) -> None:
     parts = Evidence.of(outcomes[:cut])

@@ -80,11 +80,11 @@ def test_trying_has_a_limit_and_becomes_rare() -> None:
 
 def test_the_propensity_is_how_often_it_is_chosen() -> None:
     selector = Selector.of("learning", outcomes=[Outcome("bug_fixing", CODER.key, 1.0)] * 3)
-    choices = [selector.choose(BUG, ALL, Random(seed)) for seed in range(400)]
+    choices = [selector.choose(BUG, ALL, Random(seed)) for seed in range(200)]
     for candidate in ALL:
         mean = sum(row.chance for choice in choices for row in choice.rows if row.candidate == candidate) / len(choices)
         share = sum(choice.chosen is not None and choice.chosen.candidate == candidate for choice in choices) / len(choices)
-        assert share == pytest.approx(mean, abs=0.06)
+        assert share == pytest.approx(mean, abs=0.08)
     assert all(choice.propensity == choice.rows[0].chance > 0 for choice in choices)
 
 

@@ -208,6 +208,7 @@ INNOCENT = {
     ("config", "schema"),
     ("config", "init"),
     ("models", "list"),
+    ("models", "outcomes"),
     ("runs", "export"),
     ("simulate",),
     ("gpu", "allocate"),

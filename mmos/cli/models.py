@@ -33,6 +33,7 @@ from mmos.cli.models_benchmark import benchmark
 from mmos.cli.models_known import Known, as_json, known_of, recall, words
 from mmos.cli.models_known import lines as known_lines
 from mmos.cli.models_load import unload, warm
+from mmos.cli.models_outcomes import outcomes
 from mmos.cli.models_pull import pull
 from mmos.cli.models_test import test
 from mmos.cli.options import Options, run_to_end, shared_options
@@ -74,6 +75,7 @@ models.add_command(compare)
 models.add_command(pull)
 models.add_command(warm)
 models.add_command(unload)
+models.add_command(outcomes)
 
 
 @dataclass(frozen=True)

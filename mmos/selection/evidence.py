@@ -20,6 +20,8 @@ FEWEST = 4
 """The fewest outcomes that can show a change."""
 CHANGED = 6.0
 """How much more likely a change must be than chance, as a logarithm, before older evidence is forgotten."""
+DOUBTED = 3.0
+"""How many outcomes the older evidence is still worth then, because the change may be chance."""
 APART = 0.25
 """A smaller change of the share of good outcomes is taken for chance."""
 REMAINS = 0.15
@@ -78,7 +80,10 @@ class Cell:
         newest = _newest_change(self.recent, self.good, self.count)
         if newest is None:
             return False
-        self.good, self.count = newest
+        new_good, new_count = newest
+        old_good, old_count = self.good - new_good, self.count - new_count
+        part = min(1.0, DOUBTED / old_count)
+        self.good, self.count = new_good + part * old_good, new_count + part * old_count
         self.recent.clear()
         return True
 

@@ -59,8 +59,14 @@ class Outcomes:
 
     def of(self, entries: Iterable[Entry]) -> Iterator[Outcome]:
         """The outcomes that these entries show, in their order. They follow those that it was given before."""
+        return (outcome for _, outcome in self.with_runs(entries))
+
+    def with_runs(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Outcome]]:
+        """The same, each with the run whose choice it is about."""
         for entry in entries:
-            yield from self._apply(entry, entry.event)
+            again = self._newest.get(entry.thread, "") if isinstance(entry.event, RunStarted) else entry.run
+            for outcome in self._apply(entry, entry.event):
+                yield again, outcome
 
     def _apply(self, entry: Entry, event: Event) -> Iterator[Outcome]:
         if isinstance(event, RunStarted):
