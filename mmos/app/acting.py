@@ -14,7 +14,7 @@ from mmos.app.routing import Draft, Router, Source, by_user, enforced
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.choice.classifier import Classification
-from mmos.choice.facts import Rules, Tried, facts_of
+from mmos.choice.facts import Tried, facts_of
 from mmos.choice_events import TaskRouted
 from mmos.config.routing_schema import Rule
 from mmos.messages import Message
@@ -44,7 +44,7 @@ class Acting:
     async def route(self, message: Message) -> Draft:
         found = self.source.classify(message.content)
         facts = _facts(message, found)
-        tried = Rules.of((rule.condition, rule.specialist or "") for rule in self.router.rules.values()).tried(facts)
+        tried = self.router.compiled.tried(facts)
         draft = Draft(self._event(facts, found, tried))
         met = tried[-1] if tried and tried[-1].holds else None
         if chosen := by_user(self.options):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +12,7 @@ from mmos.app.lifecycle import RunOptions
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.choice_events import TaskRouted
+from mmos.config.facts import IDLE
 from mmos.config.load import Config
 from mmos.config.routing_schema import Rule
 from mmos.config.rules import compile_rule
@@ -21,8 +23,9 @@ from mmos.messages import Message
 from mmos.participant.cast import Cast
 from mmos.scope import Scope
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the classifier is not needed before a task is routed
     from mmos.choice.classifier import Classification
+    from mmos.choice.facts import Rules
 
 
 class Source(Protocol):
@@ -34,8 +37,8 @@ class Source(Protocol):
     @property
     def journal(self) -> Journal: ...
     def cast(self, options: RunOptions) -> Cast: ...
-    def classify(self, task: str) -> Classification: ...
     async def models(self) -> tuple[KnownModel, ...]: ...
+    def classify(self, task: str) -> Classification: ...
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,18 @@ class Router:
         self.rules = {
             number: rule
             for number, rule in enumerate(routing.rules, 1)
-            if all(name.startswith("task.") for name in compile_rule(rule.condition).names)
+            if all(name.startswith("task.") and name not in IDLE for name in compile_rule(rule.condition).names)
         }
-        """The rules about tasks, by their place in the configuration. The others act elsewhere."""
+        """The rules about tasks, by their place in the configuration. No run meets another one."""
         self.learned: Any = None
         """What outcomes have shown, once it is needed."""
+
+    @cached_property
+    def compiled(self) -> Rules:
+        """The rules about tasks, compiled once."""
+        from mmos.choice.facts import Rules
+
+        return Rules.of((rule.condition, rule.specialist or "") for rule in self.rules.values())
 
     def defaulted(self, options: RunOptions) -> RunOptions:
         """The options with the strategy of the configuration, unless they say who answers."""

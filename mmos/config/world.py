@@ -199,7 +199,7 @@ def _rules(orchestration: Orchestration) -> Findings:
         if idle := sorted(compile_rule(rule.condition).names & IDLE):
             yield (
                 ("routing", "rules", index, "condition"),
-                f"MMOS does not know {' and '.join(idle)} yet; for now, a comparison with it is always false",
+                f"MMOS does not know {' and '.join(idle)} yet, so no run meets this rule",
             )
 
 
