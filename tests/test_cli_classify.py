@@ -46,7 +46,10 @@ async def test_json_lines(tmp_path: Path) -> None:
 async def test_the_rule_that_a_text_meets(tmp_path: Path) -> None:
     (tmp_path / "orchestration.yaml").write_text(CONFIGURATION)
     shown = await command(tmp_path, "classify", "--rules", "Fix the crash when the list is empty")
-    assert [line.split()[:3] for line in shown.out.splitlines()[-2:]] == [["1", "no", "reasoning"], ["2", "yes", "coding"]]
+    assert [line.split()[:5] for line in shown.out.splitlines()[-2:]] == [
+        ["1", "no", "advises", "specialist", "reasoning"],
+        ["2", "yes", "advises", "specialist", "coding"],
+    ]
     assert "task.type is bug_fixing" in shown.out
     given = b'{"text": "Fix the crash when the list is empty"}\n{"text": "What is a mutex?"}\n'
     ended = await command(tmp_path, "classify", "--rules", "--jsonl", given=given)
@@ -71,7 +74,7 @@ async def test_classes_of_the_configuration(tmp_path: Path) -> None:
     assert shown.out.startswith("haiku  ")
     assert "complexity  7 of 10" in shown.out
     assert "'haiku'" in shown.out
-    assert shown.out.splitlines()[-1].split()[:3] == ["4", "yes", "reasoning"]
+    assert shown.out.splitlines()[-1].split()[:5] == ["4", "yes", "advises", "specialist", "reasoning"]
     document = (await command(tmp_path, "classify", "--json", "a haiku about rain")).document
     assert document["type"] == "haiku"
     assert document["chances"]["haiku"] > 0.5
@@ -79,6 +82,32 @@ async def test_classes_of_the_configuration(tmp_path: Path) -> None:
     assert checked.code == 0
     assert "orchestration.routing.classes.odd.examples: by the other examples, MMOS recognizes none of these 3" in checked.err
     assert "haiku" not in checked.err
+
+
+ACTIONS = """\
+orchestration:
+  arbiter: {model: "qwen2.5:14b"}
+  specialists: {coding: {model: "qwen2.5-coder:32b"}, reasoning: {model: "qwen2.5:32b"}}
+  routing:
+    enforce: true
+    rules:
+      - {condition: "not response.empty", specialist: coding}
+      - {condition: "task.complexity > 9", strategy: single, enforce: false}
+      - {condition: "task.complexity + 1 > 1", prefer: [coding, reasoning], model: "qwen2.5:32b"}
+"""
+
+
+async def test_what_a_rule_does(tmp_path: Path) -> None:
+    (tmp_path / "orchestration.yaml").write_text(ACTIONS)
+    shown = (await command(tmp_path, "classify", "--rules", "What is a mutex?")).out.splitlines()
+    assert shown[-3].split()[:3] == ["1", "later", "orders"]
+    assert "advises strategy single" in shown[-2]
+    assert "orders prefer coding, reasoning, model qwen2.5:32b" in shown[-1]
+    document = (await command(tmp_path, "classify", "--rules", "--json", "What is a mutex?")).document
+    assert document["rule"] == 3
+    assert [rule["holds"] for rule in document["rules"]] == [False, False, True]
+    assert document["rules"][2]["prefer"] == ["coding", "reasoning"]
+    assert [rule["enforce"] for rule in document["rules"]] == [True, False, True]
 
 
 async def test_a_configuration_without_classes_is_not_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from mmos.errors import UsageError
 
 if TYPE_CHECKING:
     from mmos.choice.classifier import Classification, Classifier
-    from mmos.choice.facts import Rules, Tried
+    from mmos.choice.facts import Tried
+    from mmos.config.routing_schema import Rule
 
 HINT = 'Give it JSON lines, each {"text": "…"}: mmos classify --jsonl texts.jsonl'
 STDIN = "-"
@@ -102,25 +103,37 @@ class Judge:
     """What the configuration says about classes and rules."""
 
     classifier: Classifier
-    rules: Rules | None
+    rules: Sequence[Rule] | None = None
+    """None: nobody asked for them."""
 
     def classify(self, text: str) -> tuple[Classification, list[Tried] | None]:
-        """What the text is, and the rules that were tried on it; None if nobody asked for rules."""
-        from mmos.choice.facts import facts_of
+        """What the text is, and the rules up to the first that it meets. Rules about more than the task come later, in the run."""
+        from mmos.choice.facts import Rules, facts_of
 
         found = self.classifier.classify(text)
-        return found, None if self.rules is None else self.rules.tried(facts_of(text, found))
+        if self.rules is None:
+            return found, None
+        facts, tried = facts_of(text, found), []
+        for number, rule in enumerate(self.rules, 1):
+            one = Rules.of([(rule.condition, rule.specialist or "")]).tried(facts)[0]
+            tried.append(replace(one, number=number, holds=one.holds and not _is_later(one)))
+            if tried[-1].holds:
+                break
+        return found, tried
+
+
+def _is_later(one: Tried) -> bool:
+    return not all(name.startswith("task.") for name in one.facts)
 
 
 def _judge(options: Options, *, with_rules: bool) -> Judge:
     from mmos.choice.classifier import classifier_of
-    from mmos.choice.facts import Rules
 
     if not with_rules and not _may_have_classes(options.file().path):
-        return Judge(classifier_of({}), None)
+        return Judge(classifier_of({}))
     routing = options.source().orchestration.routing
-    rules = Rules.of((rule.condition, rule.specialist or "") for rule in routing.rules) if with_rules else None
-    return Judge(classifier_of(routing.classes), rules)
+    rules = [rule.model_copy(update={"enforce": routing.enforce if rule.enforce is None else rule.enforce}) for rule in routing.rules]
+    return Judge(classifier_of(routing.classes), rules if with_rules else None)
 
 
 def _may_have_classes(path: Path | None) -> bool:
@@ -137,9 +150,15 @@ def _as_dict(text: str, judge: Judge) -> dict[str, Any]:
     if tried is not None:
         document["rule"] = tried[-1].number if tried and tried[-1].holds else None
         document["rules"] = [
-            {"condition": one.condition, "specialist": one.specialist, "holds": one.holds, "facts": _shortened(one.facts)} for one in tried
+            {"condition": one.condition, **_actions(rule), "holds": one.holds, "facts": _shortened(one.facts)}
+            for one, rule in zip(tried, judge.rules or (), strict=False)
         ]
     return document
+
+
+def _actions(rule: Rule) -> dict[str, Any]:
+    """What a rule does, by its keys."""
+    return {name: getattr(rule, name) for name in ("specialist", "prefer", "model", "strategy", "enforce")}
 
 
 def _shortened(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +172,7 @@ def _show(text: str, judge: Judge) -> None:
     for name, value in _values(found):
         click.echo("\n".join(hanging(f"  {name:<12}", flat(value), terminal_width() or IN_A_PIPE)))
     if tried is not None:
-        _show_rules(tried)
+        _show_rules(tried, judge.rules or ())
 
 
 def _certainty(found: Classification) -> str:
@@ -179,20 +198,26 @@ def _values(found: Classification) -> list[tuple[str, str]]:
     ]
 
 
-def _show_rules(tried: Sequence[Tried]) -> None:
+def _show_rules(tried: Sequence[Tried], rules: Sequence[Rule]) -> None:
     click.echo()
     if not tried:
         click.echo("The configuration has no rules.")
         return
-    table(("RULE", "MET", "SPECIALIST", "CONDITION", "WHY"), [_row(one) for one in tried])
+    table(("RULE", "MET", "DOES", "CONDITION", "WHY"), [_row(one, rule) for one, rule in zip(tried, rules, strict=False)])
     if not tried[-1].holds:
         click.echo("No rule is met.")
 
 
-def _row(one: Tried) -> list[Cell]:
+def _row(one: Tried, rule: Rule) -> list[Cell]:
     facts = [f"{name} is {'not known' if value is None else _written(value)}" for name, value in _shortened(one.facts).items()]
-    met: Cell = ("yes", "ok") if one.holds else "no"
-    return [str(one.number), met, one.specialist, one.condition, ", ".join(facts)]
+    met: Cell = ("yes", "ok") if one.holds else "later" if _is_later(one) else "no"
+    return [str(one.number), met, _does(rule), one.condition, ", ".join(facts)]
+
+
+def _does(rule: Rule) -> str:
+    """What a rule does, like `advises model: qwen3:32b`."""
+    named = [f"{name} {_written(value)}" for name, value in _actions(rule).items() if value and name != "enforce"]
+    return f"{'orders' if rule.enforce else 'advises'} {', '.join(named)}"
 
 
 def _written(value: Any) -> str:
