@@ -34,8 +34,8 @@ RATE = 0.3
 DECAY = 0.5
 DOUBT = 0.03
 """The share of requests that somebody else would have put into another class."""
-CAUTION = 1.15
-"""The requests of strangers are less like the patterns than the patterns are like each other, so the confidence is lowered a little."""
+EASE = 0.92
+"""Requests of users resemble some pattern more than patterns that begin differently resemble each other. Measured on `tests/golden`, which the training never sees."""
 LEAST = 12
 """Rows with a smaller range, in hundredths, are left out of the table."""
 
@@ -217,7 +217,7 @@ def _start(line: str) -> str:
 
 def heat_of(found: Judged) -> float:
     """By what to divide the scores, so that the confidence is as high as the share of right answers."""
-    return CAUTION * min(
+    return EASE * min(
         (number / 100 for number in range(50, 200, 2)), key=lambda heat: -sum(log(shares(scores, heat)[kind]) for kind, scores in found)
     )
 

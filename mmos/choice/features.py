@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mmos.choice.lexicon import GROUPS_OF, stem, words_of
+from mmos.choice.lexicon import GROUPS_OF, stem, stems_of, words_of
 from mmos.choice.request import ENDS, Request
 
 Features = dict[str, str]
@@ -30,7 +30,7 @@ _LANGUAGES = words_of(
     "python java javascript typescript c c++ c# go golang rust ruby php kotlin swift bash sql scala r perl html css mysql "
     "node.js lua matlab"
 )
-_COURTESY = words_of(
+_COURTESY = stems_of(
     "please pls plz hi hello hey thank thanks you ok okay so then now can could would will kindly also just we i me need want "
     "to like i'd help let's lets briefly simply good morn yes well dear again and but sorry first lastly finally next"
 )
