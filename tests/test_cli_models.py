@@ -103,6 +103,7 @@ async def test_what_models_are_good_at_is_listed_and_explained(tmp_path: Path) -
         told = await at.mmos("models", "list", "--json", "--capability", "security_focused")
         one = await at.mmos("models", "show", "safe")
         gone = await at.mmos("models", "show", "quick")
+        warmed = await at.mmos("models", "warm", "safe")
     lines = {line.split()[0]: line for line in shown.out.splitlines()}
     assert "code, tools" in lines["coder:14b"]
     assert "no host has it" in lines["gone:1b"]
@@ -111,6 +112,7 @@ async def test_what_models_are_good_at_is_listed_and_explained(tmp_path: Path) -
     assert row["known"]["keys"] == ["safe"]
     assert "general:7b on one" in one.out
     assert "TOOL_CALLING: one lists tools" in one.out
+    assert "general:7b on one: loaded" in warmed.out
     assert gone.code == 2
     assert "FAST_INFERENCE: configuration: models.quick" in gone.out
     assert "No host that answers has the model 'gone:1b'" in gone.err

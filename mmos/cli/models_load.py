@@ -112,6 +112,7 @@ async def _warm(options: Options, model: str, hosts: tuple[str, ...], *, yes: bo
     from mmos.fleet.survey import survey
 
     async with fleet_of(options) as (config, fleet):
+        model = config.named(model)
         names = select_hosts(hosts, config.servers())
         states = {state.name: state for state in await survey(fleet, config.servers())}
         targets = [states[name] for name in names] or _used(config, model, list(states.values()))
@@ -161,7 +162,8 @@ async def plan_load(
     except (HostError, TimeoutError):
         kv_cache = None
     free = state.vram_bytes - state.vram_used + (mine.size_vram if mine else 0)
-    size = listed.size + (kv_cache.size(tokens, state.parallel) if kv_cache else 0)
+    told = int(config.sizes().get(canonical(model), 0.0) * memory.GIB)
+    size = told or listed.size + (kv_cache.size(tokens, state.parallel) if kv_cache else 0)
     return plan if memory.fits_beside(size, free) else replace(plan, in_danger=others)
 
 
@@ -244,6 +246,7 @@ async def _unload(options: Options, model: str, hosts: tuple[str, ...], *, yes: 
     from mmos.names import same_model
 
     async with fleet_of(options) as (config, fleet):
+        model = config.named(model)
         names = select_hosts(hosts, config.servers())
         states = await states_of(config, fleet, names)
         if names:

@@ -85,6 +85,7 @@ def pull(options: Options, model: str, hosts: tuple[str, ...], everywhere: bool,
 
 async def _pull(options: Options, model: str, hosts: tuple[str, ...], *, everywhere: bool, yes: bool) -> int:
     async with fleet_of(options) as (config, fleet):
+        model = config.named(model)
         named = select_hosts(hosts, config.servers())
         targets = named or _deduced(config, fleet, model, everywhere=everywhere)
         for name in targets:

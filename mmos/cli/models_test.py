@@ -90,6 +90,7 @@ class TrialResult:
 
 async def _test(options: Options, model: str, hosts: tuple[str, ...], arguments: Mapping[str, Any]) -> int:
     async with fleet_of(options) as (config, fleet):
+        model = config.named(model)
         names = select_hosts(hosts, config.servers())
         states = await states_of(config, fleet, names)
         if not any(state.has(model) for state in states):
