@@ -95,5 +95,6 @@ async def test_it_asks_before_another_model_has_to_leave_and_asks_no_cloud(tmp_p
     assert asked.code == 2
     assert "no room for general:7b beside other:7b" in asked.err
     assert "left out, because it runs in a cloud" in cloud.err
+    assert cloud.code == 2
     assert "other:7b has left the memory of the host" in told.document["benchmarks"][0]["notes"]
     assert [entry.model for entry in one.requests.to("/api/chat") if "cloud" in entry.model] == []

@@ -54,7 +54,7 @@ def catalog(
 def _plain(found: _Found) -> KnownModel:
     """A model without comparison with the others."""
     installed, entries = [one.model for one in found.there], list(found.entries.values())
-    window = _first([entry.context_window for entry in entries] + [model.context_length for model in installed])
+    window = _first([model.context_length for model in installed] + [entry.context_window for entry in entries])
     model = KnownModel(
         found.name,
         keys=tuple(found.entries),

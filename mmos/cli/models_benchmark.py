@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,6 +86,8 @@ class Job:
 
     model: str
     state: HostState
+    mine: tuple[str, ...] = ()
+    """Models that this command has loaded there. Nobody needs to be asked whether they may leave."""
 
 
 async def _benchmark(options: Options, models: Sequence[str], hosts: tuple[str, ...], arguments: Mapping[str, Any]) -> int:
@@ -96,7 +98,12 @@ async def _benchmark(options: Options, models: Sequence[str], hosts: tuple[str, 
             raise nobody(states)
         states = await described(fleet, states)
         jobs = list(_jobs(config, states, models, named=bool(names)))
-        outcomes = [await _measure(options, config, fleet, job, arguments) for job in jobs]
+        if not jobs:
+            raise click.UsageError("There is nothing to measure. `mmos models list` shows the models.")
+        outcomes: list[Outcome] = []
+        for job in jobs:
+            job = await _now(config, fleet, job, outcomes)
+            outcomes.append(await _measure(options, config, fleet, job, arguments))
         if not options.rehearse:
             await _teach(options, config, outcomes)
     if options.json:
@@ -133,6 +140,16 @@ def _unfit(state: HostState, model: str) -> str:
         return "it runs in a cloud"
     able = listed.capabilities if listed is not None else None
     return "it does not answer" if able is not None and "completion" not in able else ""
+
+
+async def _now(config: Config, fleet: Fleet, job: Job, before: Sequence[Outcome]) -> Job:
+    """The job with what the host has in memory now, after the ones before it."""
+    from mmos.fleet.survey import look
+
+    seat = next(seat for seat in fleet.seats if seat.name == job.state.name)
+    mine = tuple(one.model for one in before if one.host == seat.name and job.state.holds(one.model) is None)
+    fresh = await look(seat, config.servers()[seat.name])
+    return Job(job.model, replace(job.state, loaded=fresh.loaded), mine)
 
 
 # ---------------------------------------------------------------- one model on one host
@@ -192,6 +209,7 @@ async def _prepared(config: Config, fleet: Fleet, job: Job, arguments: Mapping[s
     from mmos.fitness.benchmark import Benchmark
     from mmos.fitness.figures import Figures
     from mmos.fleet.build import timeouts_of
+    from mmos.names import same_model
     from mmos.prompting.templates import Templates
 
     model, state = job.model, job.state
@@ -200,7 +218,7 @@ async def _prepared(config: Config, fleet: Fleet, job: Job, arguments: Mapping[s
     window = arguments["window"] or window_on(config, state, model)
     window = min(window, (listed.context_length if listed else None) or window)
     load = await plan_load(config, fleet, state, model, tokens=window, keep_alive=None)
-    _warn(state, model, load.in_danger, yes=arguments["yes"])
+    _warn(state, model, [name for name in load.in_danger if not any(same_model(name, mine) for mine in job.mine)], yes=arguments["yes"])
     now = time.time()
     figures = Figures(model, state.name, round(now, 3), listed.digest if listed else "", window)
     plan = _plan(state, figures, arguments, tools=tools)

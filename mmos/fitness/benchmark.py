@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any, Literal
 
 from mmos.errors import HostError, LacksTools
+from mmos.fitness.cases import CASES
 from mmos.fitness.figures import SINGLE, AtContext, AtOnce, Figures
 from mmos.fitness.trial import Step, Tell, Trial, last_word
 from mmos.fleet.fleet import Fleet
@@ -96,7 +97,7 @@ class Benchmark:
 
     @property
     def _of(self) -> int:
-        trial = 12 if self.plan.channel else 0
+        trial = len(CASES) if self.plan.channel else 0
         return self.plan.load + len(self.plan.fitting(self.figures.window)) * self.plan.repeats + len(self.plan.stages) + trial
 
     async def run(self) -> Figures:
@@ -228,6 +229,7 @@ class Benchmark:
         return [loaded for loaded in await self._seat.host.ps() if not same_model(loaded.name, self.figures.model)]
 
     def compare(self, before: Sequence[Loaded], after: Sequence[Loaded]) -> None:
+        """Note what the other models show: that one was used meanwhile, or had to leave."""
         now = self.wall()
         for loaded in before:
             there = next((other for other in after if other.name == loaded.name), None)
