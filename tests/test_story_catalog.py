@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mmos
 from mmos.app import open_app
 from mmos.rehearsal.personas import Model
-from mmos.testing import stage
+from mmos.testing import Call, stage
 
 ENTRIES = {"quick": {"model": "gone:1b", "capabilities": ["fast_inference"], "memory_usage": "2GB"}}
 
@@ -35,3 +36,18 @@ async def test_a_fleet_that_is_down_hides_no_configured_model() -> None:
         models = await app.models()
     assert [(model.name, model.hosts) for model in models] == [("arbiter:7b", ()), ("gone:1b", ())]
     assert models[1].memory_gb == 2.0
+
+
+async def test_a_participant_of_a_tool_may_name_a_model_by_its_key() -> None:
+    async def judge(context: mmos.Context) -> str:
+        return (await context.ask(mmos.Participant("judge", "strict", options={"top_p": 0.5}), "Is it good?")).text
+
+    entries = {"strict": {"model": "other", "max_tokens": 7, "options": {"temperature": 0}, "context_window": 2048}}
+    roles = {"arbiter": Model.scripted("arbiter", [Call("judge"), "Done."]), "other": Model.scripted("other", ["Yes."])}
+    async with stage(roles, tools=[judge], orchestration={"models": entries}) as made:
+        answer = await made.app.run("Judge it.")
+        (sent,) = made.sent("other")
+    assert answer.text == "Done."
+    assert {name: sent["options"][name] for name in ("num_predict", "temperature", "top_p", "num_ctx")} == {
+        "num_predict": 7, "temperature": 0, "top_p": 0.5, "num_ctx": 8192,
+    }  # fmt: skip

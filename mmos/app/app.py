@@ -337,7 +337,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
         degrade = self.config.orchestration.fleet.degrade
         return Participants(
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
-            wiring.recovery_of(self.config, self.templates), self._judging(options),
+            wiring.recovery_of(self.config, self.templates), self._judging(options), self.config.orchestration.models,
         )  # fmt: skip
 
     def _judging(self, options: RunOptions) -> Judging | None:

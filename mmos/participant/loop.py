@@ -12,8 +12,9 @@ import orjson
 
 from mmos.calls.shape import Shape, bare
 from mmos.calls.tool_choice import ToolChoice
+from mmos.config.model_keys import Entries, Named, named
 from mmos.config.schema import Step
-from mmos.context import PASS_ON, Answer, Question, UserAnswer, UserQuestion
+from mmos.context import PASS_ON, Answer, Participant, Question, UserAnswer, UserQuestion
 from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution, Next
@@ -74,6 +75,8 @@ class Participants:
     """Cures exchanges and calls that fail."""
     judging: Judging | None = None
     """Validates the answer to the user. None: nobody asked for that."""
+    entries: Entries = field(default_factory=dict)
+    """What the configuration says of models, by keys that may stand in place of their names."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
@@ -235,11 +238,15 @@ class Participants:
                 return member
             box = self._tools(question.tools).asking(member.rules.get("ask", ()))
             return replace(member, box=box, first=ToolChoice(frozenset(box.names), 1, 1) if question.must_call else None)
-        role, *others = (
-            replace(who, model=model, window=who.window or self.window(model, who.servers)) for model in (who.model, *who.others)
-        )
+        role, *others = (self._with(who, one) for one in named((who.model, *who.others), self.entries))
         tools = who.tools if question.tools is None else question.tools
         return Member(role, who.system, self._tools(tools), self.templates, others=tuple(others))
+
+    def _with(self, who: Participant, one: Named) -> Participant:
+        """The participant with a model, and with what the configuration says of it where it is named by its key."""
+        own = one.entry.context_window if one.entry else None
+        window = who.window or own or self.window(one.model, who.servers)
+        return replace(who, model=one.model, window=window, options=one.options(who.options), think=one.think(who.think))
 
     def _tools(self, tools: Iterable[Any]) -> Toolbox:
         """A box of functions, and of tools of the app by their names."""
