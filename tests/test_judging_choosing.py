@@ -45,6 +45,8 @@ def test_a_larger_model_is_there_and_clearly_larger() -> None:
     assert larger(ALL, "mine") == SISTER
     assert larger([AUTHOR, LLAMA, AWAY], "qwen2.5:7b") is None
     assert larger(ALL, "unknown") is None
+    assert larger([AUTHOR, SISTER, GEMMA], "qwen2.5:7b", ["qwen2.5:14b"]) == GEMMA
+    assert larger([AUTHOR, SISTER], "qwen2.5:7b", ["qwen2.5:14b"]) == SISTER
 
 
 def test_a_name_that_nobody_knows_is_a_model() -> None:

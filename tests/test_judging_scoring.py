@@ -46,7 +46,7 @@ def test_an_open_point_cannot_pass_and_can_fail() -> None:
 def test_a_doubtful_verdict_is_none() -> None:
     weak = Judge("weak", 0.7)
     made = Court((), [(weak, said())]).judgement(BAR)
-    assert (made.verdict, made.reasons[-1]) == ("cannot_verify", "it would be pass, but the confidence of 0.70 is below 0.8")
+    assert (made.verdict, made.reasons[-1]) == ("cannot_verify", "the verdict would be pass, but the confidence of 0.70 is below 0.8")
     assert Court((), [(weak, said(correct="bad"))]).judgement(BAR).verdict == "cannot_verify"
 
 

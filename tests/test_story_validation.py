@@ -182,7 +182,7 @@ async def test_a_judge_that_was_wrong_once_gets_another_chance() -> None:
             "critic:latest was right about 1 of 2 known answers, so its verdict does not count",
             "critic:latest was right about 3 of 4 known answers",
         ]
-        assert found[1]["why"][1] == "it would be pass, but the confidence of 0.78 is below 0.8"
+        assert found[1]["why"][1] == "the verdict would be pass, but the confidence of 0.78 is below 0.8"
 
 
 async def test_a_judge_that_cannot_write_a_verdict_cannot_judge() -> None:
@@ -216,7 +216,7 @@ async def test_the_author_judges_only_when_there_is_no_other_model() -> None:
     async with stage({"arbiter": [RIGHT, *KNOWN, opinion(RIGHT)]}) as on:
         answer = await on.app.run(TASK, options=VALIDATE)
         assert (quality(answer)["verdict"], quality(answer)["confidence"]) == ("pass", 0.814)
-        assert quality(answer)["why"][-1] == "arbiter:latest judges its own answer: there is no other model"
+        assert quality(answer)["why"][-1] == "arbiter:latest judges its own answer"
 
 
 async def test_the_configuration_names_the_judge() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mmos.errors import UsageError
 from mmos.events import QuestionAsked, RunRated
 from mmos.quality_events import AnswerJudged
 from mmos.rehearsal.pieces import Stall
-from mmos.testing import Model, consult, facts, stage
+from mmos.testing import Call, Model, consult, facts, stage, until
 from tests.judging import bad, on_canaries, opinion, steps
 
 VALIDATE = RunOptions(validate=True)
@@ -163,3 +164,35 @@ async def test_consulted_roles_are_not_judged() -> None:
     async with stage({"arbiter": [consult("coding"), RIGHT], "coding": ["Forty-two."], "critic": critic(opinion(RIGHT))}) as on:
         answer = await on.app.run(TASK, options=VALIDATE)
         assert len(await facts(on.app, answer.run, AnswerJudged)) == 1
+
+
+async def test_a_revision_may_ask_the_user_and_waits(tmp_path: Path) -> None:
+    ask = Call("escalate_to_user", {"question": "In words?"})
+    async with stage({"arbiter": [WRONG, ask, RIGHT], "critic": critic(FAULTY, opinion(RIGHT))}, state=tmp_path) as on:
+        waiting = await on.app.run(TASK, options=RunOptions(validate=True, on_question="wait"))
+        assert (waiting.status, waiting.view.open_question and waiting.view.open_question.text) == ("waiting", "In words?")
+        await on.app.answer(waiting.run, "Yes.")
+        answer = await on.app.resume(waiting.run)
+        assert (answer.text, answer.document()["quality"]["verdict"], len(on.sent("critic"))) == (RIGHT, "pass", 4)
+
+
+async def test_a_revision_that_nobody_can_help_costs_only_itself() -> None:
+    ask = Call("escalate_to_user", {"question": "In words?"})
+    async with stage({"arbiter": [WRONG, ask], "critic": critic(FAULTY)}) as on:
+        answer = await on.app.run(TASK, options=VALIDATE)
+        assert (answer.status, answer.text, steps(answer)) == ("answered", WRONG, [("revision-1", False)])
+        assert answer.document()["quality"]["steps"][0]["why"] == "arbiter asks: In words?"
+
+
+async def test_a_cancelled_validation_goes_on_when_it_is_resumed(tmp_path: Path) -> None:
+    stalled = Model.scripted("critic", [*KNOWN, Stall()], family="mistral")
+    async with stage({"arbiter": [RIGHT], "critic": stalled}, state=tmp_path) as on:
+        running = asyncio.ensure_future(on.app.run(TASK, options=VALIDATE))
+        await until(lambda: len(on.sent("critic")) == 3)
+        (run,) = {entry.run for entry in await on.app.journal.read(kinds=("run_started",))}
+        await on.app.cancel(run)
+        cancelled = await running
+        assert (cancelled.status, cancelled.text, cancelled.document()["quality"]) == ("cancelled", RIGHT, None)
+    async with stage({"arbiter": [], "critic": Model.scripted("critic", [opinion(RIGHT)], family="mistral")}, state=tmp_path) as on:
+        answer = await on.app.resume(run)
+        assert (answer.status, answer.text, answer.document()["quality"]["verdict"], on.sent("arbiter")) == ("answered", RIGHT, "pass", [])

@@ -85,7 +85,7 @@ class Bench:
         """What the judges say of an answer."""
         heard: list[tuple[Judge, Reading]] = []
         faults: list[str] = []
-        for judge in await self.judges.chosen():
+        for judge in await self.judges.of(candidate.model):
             reading = await self._heard(judge, candidate, checks) if judge.reliable else UNREADABLE
             if isinstance(reading, Silence):
                 faults.append(reading.why)

@@ -46,17 +46,17 @@ def _able(models: Sequence[KnownModel]) -> Sequence[KnownModel]:
 def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[float, str]:
     """What is left of the trust in a judge because it is near to the author, and why."""
     if same_model(judge, author):
-        return OF_AUTHOR, f"{judge} judges its own answer: there is no other model"
+        return OF_AUTHOR, f"{judge} judges its own answer"
     families = {named(models, judge).family, named(models, author).family}
     if len(families) == 1 and "" not in families:
         return OF_FAMILY, f"{judge} is of the family of {author}"
     return 1.0, ""
 
 
-def larger(models: Sequence[KnownModel], author: str) -> KnownModel | None:
-    """The largest model that a host has, if it is clearly larger than the author."""
+def larger(models: Sequence[KnownModel], author: str, judges: Collection[str] = ()) -> KnownModel | None:
+    """The largest model that a host has, if it is clearly larger than the author. One of the judges only if there is no other."""
     own = named(models, author).parameters
     if own is None:
         return None
     able = [one for one in models if one.hosts and one.parameters and one.parameters >= LARGER * own and one.capabilities != {"EMBEDDING"}]
-    return max(able, key=lambda one: (one.parameters or 0.0, one.name), default=None)
+    return max(able, key=lambda one: (one.name not in judges, one.parameters or 0.0, one.name), default=None)

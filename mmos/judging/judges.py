@@ -59,15 +59,24 @@ class Judges:
     """The class of the task."""
     absences: list[str] = field(default_factory=list, init=False)
     """Why a judge is not there."""
+    _models: Sequence[KnownModel] = field(default=(), init=False)
     _chosen: list[Judge] | None = field(default=None, init=False)
 
     async def chosen(self) -> list[Judge]:
         if self._chosen is None:
-            models = await self.terms.known()
-            found = await self._candidates(models)
+            self._models = await self.terms.known()
+            found = await self._candidates(self._models)
             each = EACH_RUN // max(1, len(found))
-            self._chosen = [await self._tried(models, one.name, each) for one in found]
+            self._chosen = [await self._tried(one.name, each) for one in found]
         return self._chosen
+
+    async def of(self, author: str) -> list[Judge]:
+        """The judges as they can be trusted with an answer of this model."""
+        return [self._near(judge, author) for judge in await self.chosen()]
+
+    def _near(self, judge: Judge, author: str) -> Judge:
+        share, why = kinship(self._models, judge.model, author)
+        return replace(judge, trust=judge.trust * share, reasons=(*judge.reasons, why)) if why else judge
 
     async def _candidates(self, models: Sequence[KnownModel]) -> list[KnownModel]:
         barred = await self._barred(models)
@@ -103,7 +112,7 @@ class Judges:
         found = await self.room.models.describe(model, ())
         return found.digest if found is not None else ""
 
-    async def _tried(self, models: Sequence[KnownModel], model: str, most: int) -> Judge:
+    async def _tried(self, model: str, most: int) -> Judge:
         """The judge after the known answers that it gets in this run."""
         digest = await self._digest(model)
         left = most - sum(one.model == model for one in self.scope.view.validation.canaries)
@@ -114,13 +123,7 @@ class Judges:
                 break  # it says nothing about the model, and will be the same for the real answer
             reading = UNREADABLE if isinstance(said, Silence) else read(said, canary.question, canary.answer, model)
             self.scope.record(JudgeTried(model, digest, canary.name, canary.is_right(reading), self.scope.lane))
-        return self._judge(models, model, record_of(await self._tries(), model, digest))
-
-    def _judge(self, models: Sequence[KnownModel], model: str, record: Record) -> Judge:
-        near, why = kinship(models, model, self.author)
-        was_right = f"{model} was right about {record.right} of {counted(record.tried, 'known answer')}" if record.tried else ""
-        reasons = (was_right if record.is_reliable else f"{was_right}, so its verdict does not count", why)
-        return Judge(model, record.reliability * near, tuple(filter(None, reasons)), record.is_reliable)
+        return _judge(model, record_of(await self._tries(), model, digest))
 
     # ---------------------------------------------------------------- questions
 
@@ -153,3 +156,12 @@ class Judges:
         """The end of what the user and the role have said before the question."""
         said = [one for one in self.scope.exchange.before() if one.role in ("user", "assistant") and one.content]
         return "\n\n".join(f"{one.role}: {one.content}" for one in said)[-REMEMBERED:]
+
+
+def _judge(model: str, record: Record) -> Judge:
+    """A judge as far as its record tells."""
+    if not record.tried:
+        return Judge(model, record.reliability)
+    was_right = f"{model} was right about {record.right} of {counted(record.tried, 'known answer')}"
+    reason = was_right if record.is_reliable else f"{was_right}, so its verdict does not count"
+    return Judge(model, record.reliability, (reason,), record.is_reliable)

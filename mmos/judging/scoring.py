@@ -22,7 +22,7 @@ class Judge:
 
     model: str
     trust: float
-    """How often it is right, by the answers that MMOS knows and by how near it is to the author."""
+    """How often it is right, by the answers that MMOS knows, and less if it is near to the author."""
     reasons: tuple[str, ...] = ()
     reliable: bool = True
     """Whether it may say anything at all. One that fails on known answers may not."""
@@ -97,7 +97,7 @@ class Court:
     def _if_sure(self, made: Judgement, verdict: Verdict, bar: Bar) -> Judgement:
         if made.confidence >= bar.minimum_confidence:
             return replace(made, verdict=verdict)
-        doubt = f"it would be {verdict}, but the confidence of {made.confidence:.2f} is below {bar.minimum_confidence:g}"
+        doubt = f"the verdict would be {verdict}, but the confidence of {made.confidence:.2f} is below {bar.minimum_confidence:g}"
         return replace(made, reasons=(*made.reasons, doubt))
 
     @property

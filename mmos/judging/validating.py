@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from mmos.context import Answer, Participant, Question, UserQuestion
@@ -131,34 +130,43 @@ class Validating:
     # ---------------------------------------------------------------- the steps
 
     async def _improve(self) -> None:
-        """Judge the answer. While it fails, try the next step."""
+        """Judge the answer. While it fails, try what may help, in this order."""
         await self.bench.judged(await self._candidate(FIRST, self.answer, self.author))
-        async for question in self._questions():
-            if not self._fails:
-                return
-            await self._try(question)
+        for step in (self._revise, self._ask_larger_model, self._ask_user):
+            if self._fails:
+                await step()
 
     @property
     def _fails(self) -> bool:
         judged = self.validation.verdict
         return judged is not None and judged.verdict == "fail"
 
-    async def _questions(self) -> AsyncIterator[Question]:
-        """What is tried, in this order. The next one is made when the one before has ended."""
+    async def _revise(self) -> None:
+        """Let the author revise its answer; again, as long as that helps and is not enough."""
         for number in range(1, REVISIONS + 1):
-            yield self._revision(f"revision-{number}")
-            if not self.validation.tried[f"revision-{number}"].kept:
-                break
-        other = larger(await self.terms.known(), self.author) if self._fails else None
-        if other is not None:
-            yield self._fresh(other.name)
-        for number in range(1, MOST_ASKED + 1):
-            if f"again-{number}" in self.validation.tried:
-                continue
-            words = await self._wish(number) if self._fails else KEEP
-            if words == KEEP:
+            kept = await self._try(self._revision(f"revision-{number}"))
+            if not kept or not self._fails:
                 return
-            yield self._revision(f"again-{number}", "" if words == AGAIN else words)
+
+    async def _ask_larger_model(self) -> None:
+        models = await self.terms.known()
+        if larger(models, self.author) is None:
+            return  # nobody needs to be tried as a judge
+        judges = [judge.model for judge in await self.bench.judges.chosen()]
+        if (other := larger(models, self.author, judges)) is not None:
+            await self._try(self._fresh(other.name))
+
+    async def _ask_user(self) -> None:
+        """Ask the user, if one is there, and do what the user wants."""
+        for number in range(1, MOST_ASKED + 1):
+            step = f"again-{number}"
+            if step not in self.validation.tried:
+                words = await self._wish(number)
+                if words == KEEP:
+                    return
+                await self._try(self._revision(step, "" if words == AGAIN else words))
+            if not self._fails:
+                return
 
     def _revision(self, step: str, words: str = "") -> Question:
         """The author of the best answer so far revises it. `words`: what the user wants."""
@@ -184,11 +192,11 @@ class Validating:
         tools, role = tuple(member.box.tools.values()), member.role
         return Participant(self.scope.role, model, member.system, tools=tools, options=role.options, timeout=role.timeout)
 
-    async def _try(self, question: Question) -> None:
-        """Let a step answer, judge the answer, and record whether it is better."""
+    async def _try(self, question: Question) -> bool:
+        """Let a step answer, judge the answer, and record whether it is the best one so far. A step is tried once."""
         step = question.key
-        if step in self.validation.tried:
-            return
+        if (tried := self.validation.tried.get(step)) is not None:
+            return tried.kept
         kept, why = False, ""
         old = await self._candidate_of(self.validation.best)
         try:
@@ -200,6 +208,7 @@ class Validating:
             new = await self._candidate(step, answer, author)
             kept, why = (False, "it was cut off") if not answer.complete else await self._is_better(new, old)
         self.scope.record(ImprovementTried(step, self.scope.lane, self.scope.role, kept, why))
+        return kept
 
     async def _is_better(self, new: Candidate, old: Candidate) -> tuple[bool, str]:
         if new.text.strip() == old.text.strip():

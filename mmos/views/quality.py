@@ -36,7 +36,7 @@ class Validation:
     @property
     def best(self) -> str:
         """The step that made the best answer so far."""
-        return next((step for step, one in reversed(self.tried.items()) if one.kept), FIRST)
+        return next((step for step, one in reversed(self.tried.items()) if one.kept and step in self.judged), FIRST)
 
     @property
     def verdict(self) -> AnswerJudged | None:
