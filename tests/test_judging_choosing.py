@@ -23,7 +23,7 @@ def test_a_model_that_cannot_judge_is_left_out() -> None:
 def test_a_tiny_model_judges_only_when_there_is_no_other() -> None:
     tiny = KnownModel("functiongemma", family="gemma3", parameters=0.27, hosts=HERE)
     assert first_judge([AUTHOR, tiny], "qwen2.5:7b", "", ()) == AUTHOR
-    assert first_judge([tiny], "tiny", "", ()) == tiny
+    assert first_judge([tiny, AWAY], "tiny", "", ()) == tiny
     assert second_judge([AUTHOR, tiny, LLAMA], "qwen2.5:7b", "", LLAMA, ()) == tiny
 
 
@@ -31,6 +31,14 @@ def test_the_second_judge_is_of_a_third_family_and_never_the_author() -> None:
     assert second_judge(ALL, "qwen2.5:7b", "", GEMMA, ()) == LLAMA
     assert second_judge([AUTHOR, SISTER, LLAMA], "qwen2.5:7b", "", LLAMA, ()) == SISTER
     assert second_judge([AUTHOR, LLAMA, AWAY], "mine", "", LLAMA, ()) is None
+
+
+def test_nothing_goes_to_a_cloud_or_to_a_model_without_a_host() -> None:
+    cloud = KnownModel("gpt-oss:120b-cloud", frozenset({"HIGH_QUALITY"}), family="gptoss", parameters=120, hosts=HERE, remote=True)
+    assert first_judge([AUTHOR, cloud, AWAY, SISTER], "qwen2.5:7b", "", ()) == SISTER
+    assert first_judge([cloud], "qwen2.5:7b", "", ()) is None
+    assert second_judge([AUTHOR, cloud, LLAMA], "qwen2.5:7b", "", LLAMA, ()) is None
+    assert larger([AUTHOR, cloud, AWAY], "qwen2.5:7b") is None
 
 
 def test_kinship_costs_trust() -> None:

@@ -346,7 +346,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
             return None
         from mmos.app.validation import judging_of  # most runs need none of it
 
-        return judging_of(self.config, options, self.models, self.templates)
+        return judging_of(self, options)
 
     async def _present(self, options: Mapping[str, Any]) -> Present:
         """What a run with these options would have today."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from mmos.catalog.known import KnownModel
 from mmos.names import same_model
 from mmos.selection.checker import checker_of, is_named
+from mmos.selection.larger import larger_than
 
 OF_AUTHOR = 0.95
 """What is left of the trust in a judge that wrote the answer itself: it does not see its own mistakes."""
@@ -14,8 +15,6 @@ OF_FAMILY = 0.97
 """The same for another model of the author's family, which makes like mistakes."""
 LEAST_PARAMETERS = 1.0
 """In billions. A smaller model judges only when there is no other: it follows no list of points."""
-LARGER = 1.2
-"""So many times as many parameters make a model a larger one."""
 
 
 def named(models: Sequence[KnownModel], name: str) -> KnownModel:
@@ -31,7 +30,7 @@ def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Co
 def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: KnownModel, barred: Collection[str]) -> KnownModel | None:
     """Another judge than the first one, of a third family if there is one. The author is none."""
     rest = [one for one in models if one.name not in barred and not same_model(one.name, first.name) and not is_named(one, author)]
-    there = _able([one for one in rest if one.hosts])
+    there = _able(rest)
     for known in ({first.family, named(models, author).family}, {first.family}, set()):
         if (found := checker_of([one for one in there if one.family not in known - {""}], author, kind)) is not None:
             return found
@@ -39,8 +38,9 @@ def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: Kn
 
 
 def _able(models: Sequence[KnownModel]) -> Sequence[KnownModel]:
-    """The models that are large enough to judge. If there is none, all of them."""
-    return [one for one in models if one.parameters is None or one.parameters >= LEAST_PARAMETERS] or models
+    """The models that may judge, and are large enough for it. If none is, all that may."""
+    there = [one for one in models if _may(one)]
+    return [one for one in there if one.parameters is None or one.parameters >= LEAST_PARAMETERS] or there
 
 
 def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[float, str]:
@@ -54,9 +54,10 @@ def kinship(models: Sequence[KnownModel], judge: str, author: str) -> tuple[floa
 
 
 def larger(models: Sequence[KnownModel], author: str, judges: Collection[str] = ()) -> KnownModel | None:
-    """The largest model that a host has, if it is clearly larger than the author. One of the judges only if there is no other."""
-    own = named(models, author).parameters
-    if own is None:
-        return None
-    able = [one for one in models if one.hosts and one.parameters and one.parameters >= LARGER * own and one.capabilities != {"EMBEDDING"}]
-    return max(able, key=lambda one: (one.name not in judges, one.parameters or 0.0, one.name), default=None)
+    """The largest model that is clearly larger than the author. One of the judges only if there is no other."""
+    return larger_than(author, models, lambda one: _may(one) and one.name not in judges) or larger_than(author, models, _may)
+
+
+def _may(model: KnownModel) -> bool:
+    """Whether a host has it that keeps the prompts. What MMOS asks by itself leaves the house only if the configuration says so."""
+    return bool(model.hosts) and not model.remote

@@ -6,7 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass, replace
 
-from mmos.context import Answer, Participant, Question, UserQuestion
+from mmos.context import Answer, Question, UserQuestion
 from mmos.errors import NoAnswer, QuestionUnanswered, ToolError
 from mmos.judging.bench import Bench, Candidate
 from mmos.judging.choosing import larger
@@ -154,7 +154,8 @@ class Validating:
             return  # nobody needs to be tried as a judge
         judges = [judge.model for judge in await self.bench.judges.chosen()]
         if (other := larger(models, self.author, judges)) is not None:
-            await self._try(self._fresh(other.name))
+            question, past = self.scope.exchange.messages[0], f"past:{self.scope.lane}"  # nothing of the answer that failed
+            await self._try(self._question(LARGER, question, past, other.name))
 
     async def _ask_user(self) -> None:
         """Ask the user, if one is there, and do what the user wants."""
@@ -171,26 +172,18 @@ class Validating:
     def _revision(self, step: str, words: str = "") -> Question:
         """The author of the best answer so far revises it. `words`: what the user wants."""
         best = self.validation.best
-        author = self._author(best)
-        who = self.scope.role if author == self.author else self._other(author)
-        return Question(who, self._findings(words), step, named=True, memory=f"lane:{self._address(best)}", shape=self.exchange.shape)
+        return self._question(step, self._findings(words), f"lane:{self._address(best)}", self._author(best))
+
+    def _question(self, step: str, message: Message, memory: str, model: str) -> Question:
+        """A question to the role that answered, with this model."""
+        other = "" if model == self.author else model
+        return Question(self.scope.role, message, step, named=True, memory=memory, shape=self.exchange.shape, model=other)
 
     def _findings(self, words: str) -> Message:
         judged = self.validation.verdict
         found = [finding_of(one) for one in judged.findings] if judged else []
         user = [Finding("user", "error", "", words)] if words else []
         return Message("user", self.terms.templates.fill("revise", findings=listed([*user, *found])))
-
-    def _fresh(self, model: str) -> Question:
-        """The same question to a larger model, which sees nothing of the answer that failed."""
-        first = self.scope.exchange.messages[0]
-        return Question(self._other(model), first, LARGER, named=True, memory=f"past:{self.scope.lane}", shape=self.exchange.shape)
-
-    def _other(self, model: str) -> Participant:
-        """The role that answered, with another model."""
-        member = self.exchange.member
-        tools, role = tuple(member.box.tools.values()), member.role
-        return Participant(self.scope.role, model, member.system, tools=tools, options=role.options, timeout=role.timeout)
 
     async def _try(self, question: Question) -> bool:
         """Let a step answer, judge the answer, and record whether it is the best one so far. A step is tried once."""
@@ -204,7 +197,7 @@ class Validating:
         except FAULTS as error:
             why = error.message
         else:
-            author = question.who.model if isinstance(question.who, Participant) else self._author(self.validation.best)
+            author = question.model or self.author
             new = await self._candidate(step, answer, author)
             kept, why = (False, "it was cut off") if not answer.complete else await self._is_better(new, old)
         self.scope.record(ImprovementTried(step, self.scope.lane, self.scope.role, kept, why))
