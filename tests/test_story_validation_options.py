@@ -14,7 +14,8 @@ from mmos.errors import UsageError
 from mmos.events import QuestionAsked, RunRated
 from mmos.quality_events import AnswerJudged
 from mmos.rehearsal.pieces import Stall
-from mmos.testing import Call, Model, consult, facts, stage, until
+from mmos.testing import Call, Host, Model, consult, facts, stage, until
+from tests.fleets import fleet_at
 from tests.judging import bad, on_canaries, opinion, steps
 
 VALIDATE = RunOptions(validate=True)
@@ -196,3 +197,17 @@ async def test_a_cancelled_validation_goes_on_when_it_is_resumed(tmp_path: Path)
     async with stage({"arbiter": [], "critic": Model.scripted("critic", [opinion(RIGHT)], family="mistral")}, state=tmp_path) as on:
         answer = await on.app.resume(run)
         assert (answer.status, answer.text, answer.document()["quality"]["verdict"], on.sent("arbiter")) == ("answered", RIGHT, "pass", [])
+
+
+async def test_the_command_answers_and_warns(tmp_path: Path) -> None:
+    models = [Model.scripted("arbiter", [WRONG, WRONG]), critic(FAULTY)]
+    async with fleet_at(tmp_path, Host("here", models, parallel=4), roles={"arbiter": "arbiter"}) as at:
+        ended = await at.mmos("run", TASK, "--validate")
+        shown = await at.mmos("runs", "show", str((await at.mmos("runs", "list", "--json")).document["runs"][0]["run"]))
+        wrong = await at.mmos("run", TASK, "--no-validate", "--quality-threshold", "0.5")
+    assert (ended.code, ended.out) == (0, f"{WRONG}\n"), ended.err
+    assert "mmos: warning: The answer did not pass its validation: score 0.50, and 0.80 is needed." in ended.err
+    assert "critic:latest was right about the known answer product" in shown.out
+    assert "the answer did not pass its check (critic:latest) · score 0.50, needed 0.80 · confidence 0.86\n" in shown.out
+    assert "  error: incorrect: 7 * 6 is 42." in shown.out
+    assert (wrong.code, "Leave one of the two out." in wrong.err) == (2, True)
