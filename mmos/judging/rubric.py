@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mmos.fences import plain
+from mmos.fences import one_line, plain
 from mmos.quality.finding import Finding, Severity
 
 Opinion = Literal["good", "bad", "cannot_verify"]
@@ -121,7 +121,8 @@ def is_quoted(quote: str, text: str) -> bool:
 
 def _finding(point: Point, said: Mapping[str, Any], answer: str, judge: str) -> Finding:
     quote = _text(said, "quote")
-    return Finding(point.kind, point.severity, _where(quote, answer), _text(said, "fault"), _text(said, "cure"), quote, judge)
+    fault, cure = (one_line(_text(said, name)) for name in ("fault", "cure"))
+    return Finding(point.kind, point.severity, _where(quote, answer), fault, cure, quote, judge)
 
 
 def _where(quote: str, answer: str) -> str:

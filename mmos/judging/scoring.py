@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mmos.judging.rubric import RUBRIC, UNREADABLE, Opinion, Reading
 from mmos.quality.finding import Finding
@@ -64,10 +65,11 @@ class Court:
     heard: Sequence[tuple[Judge, Reading]] = ()
     faults: Sequence[str] = ()
     """Why a judge said nothing."""
-    opinions: Mapping[str, Opinion] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "opinions", {point.name: self._opinion(point.name) for point in RUBRIC})
+    @cached_property
+    def opinions(self) -> Mapping[str, Opinion]:
+        """By point."""
+        return {point.name: self._opinion(point.name) for point in RUBRIC}
 
     def _opinion(self, point: str) -> Opinion:
         """What the judges agree on. One that cannot tell leaves it to the others."""
