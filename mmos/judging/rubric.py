@@ -39,7 +39,7 @@ SCHEMA: Mapping[str, Any] = {
         point.name: {
             "type": "object",
             "properties": {
-                "quote": {"type": "string"},
+                "quote": {"type": "string", "minLength": 1},
                 "fault": {"type": "string"},
                 "cure": {"type": "string"},
                 "verdict": {"type": "string", "enum": ["good", "bad", "cannot_tell"]},
