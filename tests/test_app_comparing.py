@@ -131,6 +131,16 @@ async def test_a_judge_compares_blindly_and_in_both_orders() -> None:
         assert not any("arbiter" in text or "coding" in text for text in on.heard("analysis"))
 
 
+async def test_the_judge_may_be_any_model_that_is_no_side() -> None:
+    models = {"arbiter": Model.scripted("qwen2.5:7b", ["A lock."]), "coding": Model.scripted("qwen2.5:3b", ["Hm."])}
+    judges = {"analysis": Model.scripted("qwen2.5:14b", []), "writing": Model.scripted("mistral:7b", [prefers("lock")] * 2)}
+    async with stage({**models, **judges}) as on:
+        found = await on.app.compare(["arbiter", "role:coding"], ["What is a mutex?"], judge="auto")
+        assert (pair(found)["a_better"], len(on.sent("mistral"))) == (1, 2)
+        with pytest.raises(mmos.UsageError, match="each one is a side"):
+            await on.app.compare(["qwen2.5:7b", "qwen2.5:3b", "qwen2.5:14b", "mistral:7b"], ["What?"], judge="auto")
+
+
 async def test_a_judge_that_follows_the_place_decides_nothing() -> None:
     first = orjson.dumps({"reason": "It is first.", "better": "1"}).decode()
     async with stage(

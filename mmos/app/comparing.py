@@ -34,7 +34,7 @@ class Comparing:
             sides: At least two: a model (`MODEL` or `MODEL@HOST`), `role:NAME`, `arbiter` for the whole of MMOS, `strategy:NAME`, or a `Side` with a function.
             cases: Texts, `Case`s, or mappings with the fields of a case file.
             samples: How many answers each side gives to each case.
-            judge: The model or `role:NAME` that compares the answers to cases that expect nothing.
+            judge: The model or `role:NAME` that compares the answers to cases that expect nothing. `auto`: a model that is no side.
             concurrency: How many answers are made at once. None: as many as the hosts serve at once.
             within: A side that is less than this worse counts as equally good.
             seed: Of the models, and of the chance in the statistics. None: each model chooses its own.
@@ -46,12 +46,14 @@ class Comparing:
             print(comparison.verdicts[0])
         """
         from mmos.app.contest import Contest, Terms  # a run that compares nothing imports none of this
-        from mmos.app.entrants import entrants_of
+        from mmos.app.entrants import entrants_of, judge_of
         from mmos.app.standing import check_models, check_terms, comparison_of, numbered
 
         listed = list(numbered(cases))
         check_terms(listed, judge, samples, within)
-        contest = Contest(self, entrants_of(self, sides), listed, Terms(samples, concurrency, judge, seed))
+        entrants = entrants_of(self, sides)
+        judge = await judge_of(self, entrants, judge)
+        contest = Contest(self, entrants, listed, Terms(samples, concurrency, judge, seed))
         await check_models(self, contest.entrants)
         await contest.hold()
         return comparison_of(contest, within, seed or 0)

@@ -14,6 +14,7 @@ from mmos.app.answer import Answer
 from mmos.app.batch import Batch, Runner, Task, at_once
 from mmos.app.entrants import Entrant, Function, options_of
 from mmos.app.lifecycle import RunOptions, Watch
+from mmos.catalog.known import KnownModel
 from mmos.comparing.cases import Case
 from mmos.comparing.final import visible
 from mmos.comparing.scores import Cost
@@ -42,6 +43,7 @@ class Hall(Runner, Protocol):
     templates: Templates
 
     def cast(self, options: RunOptions) -> Cast: ...
+    async def models(self) -> tuple[KnownModel, ...]: ...
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ from typing import Protocol
 
 from mmos.app.lifecycle import RunOptions
 from mmos.app.wiring import ARBITER
+from mmos.catalog.known import KnownModel
 from mmos.comparing.cases import Case
 from mmos.comparing.sides import Given, Side
 from mmos.errors import UsageError
 from mmos.participant.cast import Cast
+from mmos.selection.checker import checker_of, is_named
 
 ROLE, STRATEGY = "role:", "strategy:"
+AUTO = "auto"
+"""The judge that MMOS chooses."""
 Function = Callable[[Case], Awaitable[Given | str | None]]
 
 
@@ -22,6 +26,12 @@ class Casting(Protocol):
     """What shows which hosts a side needs: an `App`."""
 
     def cast(self, options: RunOptions) -> Cast: ...
+
+
+class Choosing(Casting, Protocol):
+    """What shows which model may judge: an `App`."""
+
+    async def models(self) -> tuple[KnownModel, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,12 @@ def _of_spelling(app: Casting, spelling: str) -> Entrant:
 
 
 def options_of(spelling: str) -> RunOptions:
-    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`. A kept answer says nothing of a model."""
+    """The options of a run that answers as a side: `MODEL[@HOST]`, `role:NAME`, `strategy:NAME`, or `arbiter`."""
     if not isinstance(spelling, str) or not spelling.strip():
         raise UsageError("The name of a side is empty.", next_step="Write MODEL[@HOST], role:NAME or arbiter.")
-    whole = RunOptions(on_question="fail", cache=False)  # nobody is there to answer, and an answer that was kept would cost nothing
+    whole = RunOptions(
+        on_question="fail", cache=False
+    )  # nobody is there to answer, and a kept answer says nothing of a model and costs nothing
     if spelling == ARBITER:
         return whole
     if spelling.startswith(STRATEGY):
@@ -71,3 +83,20 @@ def options_of(spelling: str) -> RunOptions:
     if spelling.startswith(ROLE):
         return replace(bare, role_only=spelling.removeprefix(ROLE))
     return replace(bare, model=spelling)
+
+
+async def judge_of(app: Choosing, entrants: Sequence[Entrant], judge: str) -> str:
+    """The judge by its spelling. `auto` is the best model that is no side, of another family than theirs if there is one."""
+    if judge != AUTO:
+        if judge:
+            app.cast(options_of(judge))  # one that is not there is said before anybody answers
+        return judge
+    models = await app.models()
+    authors = [app.cast(one.options)[one.options.answering].role.model for one in entrants if one.function is None]
+    sides = [one for one in models if any(is_named(one, author) for author in authors)]
+    others = [one for one in models if one not in sides and one.hosts]
+    families = {one.family for one in sides}
+    chosen = checker_of([one for one in others if one.family not in families], "", "") or checker_of(others, "", "")
+    if chosen is None:
+        raise UsageError("No model can be the judge: each one is a side.", next_step="Name one with --judge, or add `expect` to the cases.")
+    return chosen.name

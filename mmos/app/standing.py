@@ -19,7 +19,7 @@ from mmos.errors import ModelMissing, UsageError
 from mmos.plurals import counted
 
 MOST_SAMPLES = 1_000
-NEXT = "Add what is expected to each case, or let a model compare the answers: --judge ROLE|MODEL"
+NEXT = "Add what is expected to each case, or let a model compare the answers: --judge auto"
 
 
 def numbered(cases: Iterable[str | Case | Mapping[str, Any]]) -> Iterable[Case]:

@@ -33,7 +33,12 @@ HINT = 'Pipe them in, or name a file: --cases cases.jsonl, one on each line, suc
     metavar="N",
     help="Answers that are made at once. Default: as many as the hosts serve at once.",
 )
-@click.option("--judge", default="", metavar="ROLE|MODEL", help="Compares the answers to cases without `expect`: role:NAME, or a model.")
+@click.option(
+    "--judge",
+    default="",
+    metavar="ROLE|MODEL|auto",
+    help="Compares the answers to cases without `expect`: role:NAME, a model, or auto for one that is no side.",
+)
 @click.option(
     "--within",
     type=click.FloatRange(0, 100, max_open=True),

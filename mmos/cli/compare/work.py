@@ -17,8 +17,8 @@ import click
 
 from mmos.app import App
 from mmos.app.batch_record import BatchRecord
-from mmos.app.contest import Attempt, Contest, Item, Notebook, Terms, judging
-from mmos.app.entrants import entrants_of
+from mmos.app.contest import Attempt, Contest, Item, Notebook, Terms
+from mmos.app.entrants import entrants_of, judge_of
 from mmos.app.standing import check_models, check_terms, comparison_of, score_of
 from mmos.cli.app import app_of
 from mmos.cli.batch.progress import Progress, Tally
@@ -59,10 +59,9 @@ def run_comparison(options: Options, job: Job) -> int:
 
 async def _run(options: Options, job: Job, results: Results | None) -> int:
     async with app_of(options) as app:
-        if job.judge:
-            app.cast(judging(job.judge))  # a judge that is not there is said before anybody answers
-        terms = Terms(job.samples, job.concurrency, job.judge, job.seed, job.again)
-        work = _Work(options, app, job, Contest(app, entrants_of(app, job.sides), job.cases, terms), results)
+        entrants = entrants_of(app, job.sides)
+        terms = Terms(job.samples, job.concurrency, await judge_of(app, entrants, job.judge), job.seed, job.again)
+        work = _Work(options, app, job, Contest(app, entrants, job.cases, terms), results)
         await work.prepare()
         return await work.to_end()
 
@@ -100,6 +99,8 @@ class _Work:
         code, reason = 0, ""
         if self.tally.earlier:
             self.progress.say(f"The comparison goes on: {self.tally.earlier:,} of {self.tally.total:,} answers are in {self.job.out}.")
+        if self.contest.judgements and self.contest.terms.judge != self.job.judge:
+            self.progress.say(f"The judge is {self.contest.terms.judge}.")
         if self.app.rehearsed:
             self.progress.say("[rehearsal: scripted models answer; no model is asked]")
         try:
@@ -109,7 +110,7 @@ class _Work:
         except NotWritten as error:
             code, reason = 1, error.message
         comparison = comparison_of(self.contest, self.job.within, self.job.seed or 0)
-        more = {"out": self.job.out, "samples": self.job.samples, "judge": self.job.judge or None, "seed": self.job.seed,
+        more = {"out": self.job.out, "samples": self.job.samples, "judge": self.contest.terms.judge or None, "seed": self.job.seed,
                 "rehearsed": self.app.rehearsed, "reason": reason or None, "next": self._command() if reason else None}  # fmt: skip
         show(self.options, comparison, show_differences=self.job.show_differences, reasons=self._reasons(), more=more)
         if reason:
