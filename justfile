@@ -78,6 +78,10 @@ bench-faults *arguments:
 bench-rules *arguments:
     {{bin}}/python scripts/bench_rules.py {{arguments}}
 
+# Count in simulated comparisons how often the interval of `mmos models compare` holds the true difference.
+bench-compare *arguments:
+    {{bin}}/python scripts/bench_compare.py {{arguments}}
+
 # Measure what a kept answer saves, what a miss costs, and which texts are taken for the same.
 bench-cache *arguments:
     {{bin}}/python scripts/bench_cache.py {{arguments}}
