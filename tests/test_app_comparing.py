@@ -48,7 +48,7 @@ def pair(comparison: Comparison) -> dict[str, Any]:
 async def test_sides_answer_the_same_cases_in_runs_of_their_own() -> None:
     async with stage({"arbiter": ["I do not know."] * 8, "coding": [sums] * 16}) as on:
         found = await on.app.compare(["coding", "arbiter"], asked(8))
-        assert pair(found)["text"].startswith("coding is better than arbiter: right where the other is wrong on 8 of 8 cases")
+        assert pair(found)["text"].startswith("coding is better than arbiter. coding: right where the other is wrong on 8 of 8 cases")
         [coding, arbiter] = found.document()["sides"]  # type: ignore[misc]
         assert (coding["right"], arbiter["right"], coding["model_calls"], arbiter["failed"]) == (8, 0, 8, 0)
         assert coding["gpu_seconds"] > 0
@@ -124,7 +124,7 @@ async def test_tools_of_a_case_are_described_and_groups_have_scores_of_their_own
 async def test_a_judge_compares_blindly_and_in_both_orders() -> None:
     async with stage({"arbiter": ["A mutex is a lock."] * 8, "coding": ["No idea."] * 8, "analysis": [prefers("lock")] * 16}) as on:
         found = await on.app.compare(["arbiter", "coding"], [f"Explain {n}." for n in range(8)], judge="role:analysis")
-        assert pair(found)["text"].startswith("arbiter is better than coding: preferred on 8 of 8 cases")
+        assert pair(found)["text"].startswith("arbiter is better than coding. arbiter: preferred on 8 of 8 cases")
         assert len(on.heard("analysis")) == 16
         firsts = [text.partition("Answer 1:")[2].partition("Answer 2:")[0] for text in on.heard("analysis")]
         assert sum("lock" in first for first in firsts) == 8

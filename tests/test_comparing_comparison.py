@@ -31,7 +31,7 @@ def test_one_side_is_better() -> None:
     found = compared({"big": [1] * 38 + [0] * 2, "small": [1] * 26 + [0] * 12 + [1, 0]}, {"small": 0.5})
     [text] = found.verdicts
     assert text.startswith(
-        "big is better than small: right where the other is wrong on 12 of 40 cases, the reverse on 1. big is ahead by 27.5 points"
+        "big is better than small. big: right where the other is wrong on 12 of 40 cases, the reverse on 1. big is ahead by 27.5 points"
     )
     assert text.endswith("small costs 50 % less (GPU-seconds).")
     [pair] = found.document()["pairs"]  # type: ignore[misc]
@@ -58,7 +58,7 @@ def test_too_few_cases_say_so_and_how_many_are_needed() -> None:
     [few] = compared({"a": [1, 1, 1, 1], "b": [0, 0, 0, 0]}).verdicts
     assert "Fewer than 6 cases cannot show a difference" in few
     [one] = compared({"a": [1], "b": [0]}).verdicts
-    assert one.startswith("No difference can be seen between a and b with 1 case:")
+    assert one.startswith("No difference can be seen between a and b with 1 case.")
     [some] = compared({"a": [1] * 12 + [0] * 3, "b": [1] * 10 + [0] * 5}).verdicts
     assert "With 15 cases only a large difference can be seen." in some
     assert "cases would be needed to show a difference of 13.3 points as seen here." in some
@@ -97,7 +97,7 @@ def test_samples_of_a_case_count_as_one_case() -> None:
 def test_a_judge_decides_where_nothing_was_expected() -> None:
     preferences = [Preference(str(case), "a", "b", 1.0 if case < 9 else 0.5) for case in range(12)]
     found = compare([Score(side, str(case), None) for side in "ab" for case in range(12)], preferences, sides=["a", "b"])
-    assert found.verdicts[0].startswith("a is better than b: preferred on 9 of 12 cases, the reverse on 0.")
+    assert found.verdicts[0].startswith("a is better than b. a: preferred on 9 of 12 cases, the reverse on 0.")
     assert [standing.mean for standing in found.standings] == pytest.approx([0.875, 0.125])
 
 
@@ -111,7 +111,7 @@ def test_scores_of_any_size_are_compared_without_points() -> None:
     chance = random.Random(1)
     given = {"a": [chance.gauss(30, 1) for _ in range(20)], "b": [chance.gauss(20, 1) for _ in range(20)]}
     [text] = compared(given).verdicts
-    assert text.startswith("a is better than b: better on 20 of 20 cases, worse on 0. a is ahead by ")
+    assert text.startswith("a is better than b. a: better on 20 of 20 cases, worse on 0. a is ahead by ")
     assert "point" not in text
 
 

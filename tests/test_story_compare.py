@@ -88,7 +88,7 @@ async def test_scores_of_your_own_and_bad_lines(tmp_path: Path) -> None:
     given = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
     ended = await command(tmp_path, "models", "compare", "--scored", "-", given=given)
     assert ended.code == 0
-    assert "new is better than old: right where the other is wrong on 15 of 30 cases" in " ".join(ended.out.split())
+    assert "new is better than old new: right where the other is wrong on 15 of 30 cases" in " ".join(ended.out.split())
     write(tmp_path / "bad.jsonl", {"task": "x", "expect": 1}, {"expect": 1}, {"task": "y", "expect": {"pattern": "(("}})
     bad = await command(tmp_path, "models", "compare", "a", "b", "--cases", "bad.jsonl", "--json")
     assert bad.code == 2

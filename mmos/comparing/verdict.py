@@ -29,9 +29,16 @@ class Verdict:
     kind: Literal["better", "as_good", "unclear"]
     side: str | None
     """The better side; of `as_good`, the cheaper one, if there is one."""
-    text: str
+    head: str
+    """The verdict in one line, without a sign at its end."""
+    detail: str
+    """What it rests on, in sentences."""
     needed: int | None = None
     """About how many cases would show a difference, if none can be seen."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.head}. {self.detail}"
 
 
 def verdict_of(pair: Pair) -> Verdict:
@@ -40,14 +47,15 @@ def verdict_of(pair: Pair) -> Verdict:
     if pair.p < LUCK:
         winner, loser = (pair.a, pair.b) if found.mean > 0 else (pair.b, pair.a)
         small = f"That is less than {_points(pair.within)}, in any case." if pair.is_share and _worst(pair, loser) > -pair.within else ""
-        parts = [f"{winner} is better than {loser}: {_counts(pair, winner)}", _size(pair), small, _cost(pair)]
-        return Verdict("better", winner, " ".join(filter(None, parts)))
+        return Verdict(
+            "better", winner, f"{winner} is better than {loser}", _sentences(_counts(pair, winner), _size(pair), small, _cost(pair))
+        )
     if pair.is_share and cheaper and _worst(pair, cheaper) > -pair.within:
         other = pair.b if cheaper == pair.a else pair.a
-        text = f"{cheaper} is as good as {other} within {_points(pair.within)}, and costs {_less(pair)} less (GPU-seconds)."
-        return Verdict("as_good", cheaper, f"{text} {_size(pair)}")
+        head = f"{cheaper} is as good as {other} within {_points(pair.within)}, and costs {_less(pair)} less (GPU-seconds)"
+        return Verdict("as_good", cheaper, head, _size(pair))
     if pair.is_share and min(_worst(pair, pair.a), _worst(pair, pair.b)) > -pair.within:
-        return Verdict("as_good", None, f"{pair.a} and {pair.b} are equally good within {_points(pair.within)}. {_size(pair)}")
+        return Verdict("as_good", None, f"{pair.a} and {pair.b} are equally good within {_points(pair.within)}", _size(pair))
     return _unclear(pair)
 
 
@@ -55,23 +63,21 @@ def _unclear(pair: Pair) -> Verdict:
     found = pair.difference
     seen = abs(found.mean) >= SMALLEST or not pair.is_share
     size = abs(found.mean) if seen else pair.within
-    count = needed(found, size) if size else None
-    if count is not None:
-        count = max(count, found.cases + 1)
-    parts = [
-        f"No difference can be seen between {pair.a} and {pair.b} with {counted(found.cases, 'case')}: {_counts(pair, pair.a)}",
-        _size(pair),
-    ]
+    count = max(needed(found, size), found.cases + 1) if size else None
+    close = "That is close, but not clear enough." if found.low > 0 or found.high < 0 else ""
+    few = f"With {found.cases} cases only a large difference can be seen." if found.cases < FEW else ""
+    more = ""
     if found.cases < LEAST:
-        parts.append(f"Fewer than {LEAST} cases cannot show a difference, however large it is.")
-    elif found.cases < FEW:
-        parts.append(f"With {found.cases} cases only a large difference can be seen.")
-    if count is not None and found.cases >= LEAST:
-        many = "more than a million" if count > MANY else f"about {_rounded(count):,}"
-        parts.append(
-            f"{many.capitalize()} cases would be needed to show a difference of {_amount(pair, size)}{' as seen here' if seen else ''}."
-        )
-    return Verdict("unclear", None, " ".join(filter(None, [*parts, _cost(pair)])), count)
+        few = f"Fewer than {LEAST} cases cannot show a difference, however large it is."
+    elif count is not None:
+        many = "More than a million" if count > MANY else f"About {_rounded(count):,}"
+        more = f"{many} cases would be needed to show a difference of {_amount(pair, size)}{' as seen here' if seen else ''}."
+    head = f"No difference can be seen between {pair.a} and {pair.b} with {counted(found.cases, 'case')}"
+    return Verdict("unclear", None, head, _sentences(_counts(pair, pair.a), _size(pair), close, few, more, _cost(pair)), count)
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(filter(None, parts))
 
 
 def _counts(pair: Pair, first: str) -> str:
@@ -79,13 +85,13 @@ def _counts(pair: Pair, first: str) -> str:
     found = pair.difference
     better, worse = (found.better, found.worse) if first == pair.a else (found.worse, found.better)
     if not better and not worse:
-        return f"they are equal on {'it' if found.cases == 1 else f'all {found.cases:,}'}."
+        return f"They are equal on {'it' if found.cases == 1 else f'all {found.cases:,}'}."
     word, reverse = "better", "worse"
     if pair.judged:
         word, reverse = "preferred", "the reverse"
     elif found.exact and pair.is_share:
         word, reverse = "right where the other is wrong", "the reverse"
-    return f"{word} on {better:,} of {counted(found.cases, 'case')}, {reverse} on {worse:,}."
+    return f"{first}: {word} on {better:,} of {counted(found.cases, 'case')}, {reverse} on {worse:,}."
 
 
 def _size(pair: Pair) -> str:

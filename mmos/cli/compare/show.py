@@ -14,6 +14,7 @@ from mmos.cli.tables import IN_A_PIPE, Cell, table, terminal_width
 from mmos.cli.text import flat, hanging, wrapped
 from mmos.comparing.comparison import Comparison
 from mmos.comparing.outcome import Pair, Standing
+from mmos.comparing.verdict import verdict_of
 from mmos.plurals import counted
 
 HEADS = ("SIDE", "RIGHT", "SCORE", "95 % INTERVAL", "FAILED", "GPU-SECONDS", "SECONDS EACH", "TOKENS", "LOADS")
@@ -40,10 +41,12 @@ def show(
     table(HEADS, [_row(standing) for standing in comparison.standings], SPARE)
     _groups(comparison)
     width = terminal_width() or IN_A_PIPE
-    for pair, text in zip(comparison.pairs, comparison.verdicts, strict=True):
+    for pair in comparison.pairs:
         click.echo()
-        for line in wrapped(text, width):
-            click.echo(style(flat(line), "bold"))
+        verdict = verdict_of(pair)
+        for line in wrapped(flat(verdict.head), width):
+            click.echo(style(line, "bold"))
+        click.echo("\n".join(hanging("  ", flat(verdict.detail), width)))
         if show_differences:
             _differences(pair, reasons or {})
         elif pair.differing:
