@@ -68,3 +68,10 @@ def test_a_run_without_a_sure_class_teaches_nothing() -> None:
     events = [RunStarted(TASK, "p"), TaskRouted(None, key="coding=coder:32b"), ANSWERED, RunRated(False)]
     assert [*Outcomes().of(Entry("r", "t", 0.0, event) for event in events)] == []
     assert [*Outcomes().of([Entry("r", "t", 0.0, ANSWERED)])] == [], "nor does one whose beginning was deleted"
+
+
+def test_scripted_models_teach_nothing_about_real_ones() -> None:
+    events = [RunStarted(TASK, "p", rehearsed=True), ROUTED, ANSWERED]
+    played = [Entry("r", "t", 0.0, event) for event in events]
+    assert [*Outcomes().of(played)] == []
+    assert [*Outcomes(rehearsed=True).of(played)] == [QUIET]

@@ -236,3 +236,21 @@ async def test_a_run_that_was_cut_off_keeps_its_choice(tmp_path: Path) -> None:
         assert len(await facts(on.app, answer.run, TaskRouted)) == 1
         fork = await on.app.fork(waiting.run)
         assert (await on.app.journal.read(run=fork.run))[-1].event.options["role_only"] == "coding"  # type: ignore[attr-defined]
+
+
+async def test_the_next_one_answers_when_the_host_goes_away_after_the_choice() -> None:
+    roles = {"arbiter": ["I stand in."], "coding": []}
+    async with stage(roles, orchestration={"defaults": {"strategy": "intelligent"}}) as on:
+        await on.app.models()  # the list of models is fresh, and the host still has the coder in it
+        del on.host.installed["coding:latest"]
+        answer = await on.app.run(BUG)
+        assert (answer.text, answer.document()["route"]["choice"]) == ("I stand in.", "coding")
+        assert any("arbiter answers in place of coding" in warning for warning in answer.document()["warnings"])
+
+
+async def test_a_rule_may_name_a_class_of_the_configuration() -> None:
+    examples = ["Write a poem about the sea.", "A sonnet about autumn, please.", "Compose a haiku about snow."]
+    way = {"routing": {"classes": {"poetry": {"examples": examples}}, "rules": [rule("task.type == 'poetry'", specialist="poet")]}}
+    async with stage({"arbiter": ["So."], "poet": []}, orchestration=way) as on:
+        answer = await on.app.run("Write a poem about the sea.")
+        assert answer.document()["route"]["choice"] == "poet"

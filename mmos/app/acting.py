@@ -134,6 +134,7 @@ class Acting:
         changes: dict[str, Any] = {}
         if chosen.role != ARBITER:
             changes = {"role_only": chosen.role} if chosen.role else {"model": chosen.model, "roles": {}}
+            changes["stand_ins"] = [row.candidate.role for row in choice.rows[1:] if row.candidate.role and not row.out]
         return _acting(draft, chosen.name, **changes).with_(key=chosen.key, why=(*event.why, *choice.why))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mmos.app import wiring
 from mmos.app.lifecycle import RunOptions
 from mmos.config.load import Config
-from mmos.participant.cast import Cast
+from mmos.config.roles import ResolvedRole
+from mmos.names import canonical
+from mmos.participant.cast import Cast, Member, PlainRole
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
 from mmos.tools.log import Logs, log_tools
@@ -16,7 +20,16 @@ from mmos.tools.log import Logs, log_tools
 def cast_key(options: RunOptions) -> tuple[Any, ...]:
     """Runs with the same key have the same cast."""
     changes = tuple((options.roles or {}).items()), tuple((options.sampling or {}).items())
-    return (*changes, options.system, options.role_only, options.model, options.gpu, options.is_model_alone, options.consult)
+    return (
+        *changes,
+        options.system,
+        options.role_only,
+        options.model,
+        options.gpu,
+        options.is_model_alone,
+        options.consult,
+        tuple(options.stand_ins or ()),
+    )
 
 
 def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Templates, logs: Logs) -> Cast:
@@ -32,6 +45,27 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
         else:
             cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
             cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+    if options.stand_ins:
+        cast = {
+            **cast,
+            options.answering: _with_stand_ins(cast[options.answering], wiring.roles_of(config, options.roles), options.stand_ins),
+        }
     if options.gpu is not None:
         wiring.check_gpu(config, cast, options.gpu)
     return cast
+
+
+def _with_stand_ins(member: Member, roles: Mapping[str, ResolvedRole], names: Sequence[str]) -> Member:
+    """The member, for which models of these roles answer when no host can serve its own."""
+    own = member.role
+    others = [
+        PlainRole(
+            own.name, choice.model, choice.servers, choice.window, choice.channel, own.options, choice.think, choice.keep_alive,
+            own.timeout, own.system,
+        )
+        for name in names
+        if name in roles
+        for choice in roles[name].choices
+    ]  # fmt: skip
+    known = {canonical(choice.role.model) for choice in member.choices}
+    return replace(member, others=(*member.others, *(other for other in others if canonical(other.model) not in known)))

@@ -25,14 +25,14 @@ from mmos.selection.table import promised
 class Learned:
     """What the outcomes in the journal have shown. It reads each entry once."""
 
+    outcomes: Outcomes
     evidence: Evidence = field(default_factory=Evidence)
-    _outcomes: Outcomes = field(default_factory=Outcomes)
     _read: int = 0
     """The number of the newest entry that it has read."""
 
     async def recall(self, journal: Journal) -> Evidence:
         entries = await journal.read(kinds=KINDS, after=self._read)
-        for outcome in self._outcomes.of(entries):
+        for outcome in self.outcomes.of(entries):
             self.evidence.learn(outcome)
         self._read = max([self._read, *(entry.seq for entry in entries)])
         return self.evidence
@@ -44,7 +44,7 @@ async def choose(source: Source, router: Router, cast: Cast, task: Task, chance:
     known = await source.models()
     selector = Selector.of(keys.strategy, keys.weights.model_dump())
     if keys.strategy == "learning":
-        router.learned = router.learned or Learned()
+        router.learned = router.learned or Learned(Outcomes(source.rehearsed))
         selector.evidence = await router.learned.recall(source.journal)
     return selector.choose(task, [*_candidates(source, cast, known)], chance)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -95,6 +95,8 @@ class RunOptions:
     `defaults.strategy` of the configuration says."""
     consult: str = ""
     """The arbiter must consult this role before it answers."""
+    stand_ins: Sequence[str] | None = None
+    """Roles whose models answer, in this order, when no host can serve the model that should answer."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):

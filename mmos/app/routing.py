@@ -33,6 +33,7 @@ class Source(Protocol):
 
     config: Config
     fleet: Fleet
+    rehearsed: bool
 
     @property
     def journal(self) -> Journal: ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mmos.config.schema import Strategy
 from mmos.config.settings import LIMITS, OPTIONS
@@ -23,6 +23,9 @@ _RULES: dict[str, Any] = {
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
+    "stand_ins": Annotated[
+        list[_Word], BeforeValidator(lambda value: list(value) if isinstance(value, tuple) else value), allowed("names of roles")
+    ],
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],

@@ -22,7 +22,7 @@ def outcomes(options: Options) -> None:
     """Show how often each role and model did well, by class of tasks, as the journal tells it.
 
     The strategy `intelligent` with `selection.strategy: learning` chooses by it. Runs are outcomes if MMOS has classified their tasks.
-    IF ALWAYS CHOSEN estimates the share of good outcomes if it had worked on all tasks of the class.
+    Rehearsed runs count only with --rehearse. IF ALWAYS CHOSEN estimates the share of good outcomes if it had worked on all tasks of the class.
 
     \b
     mmos models outcomes
@@ -58,7 +58,7 @@ async def _rows(options: Options) -> list[dict[str, Any]]:
 
     async with options.journal() as journal:
         entries = await journal.read(kinds=KINDS)
-    evidence, choices = Evidence.of(Outcomes().of(entries)), logged(entries)
+    evidence, choices = Evidence.of(Outcomes(options.rehearse).of(entries)), logged(entries, rehearsed=options.rehearse)
     return [_row(choices, *row) for row in evidence.rows()]
 
 

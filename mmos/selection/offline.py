@@ -45,11 +45,11 @@ Policy = Callable[[Logged], Mapping[str, float]]
 """How likely a way of choosing would choose each candidate, by its key."""
 
 
-def logged(entries: Iterable[Entry]) -> list[Logged]:
+def logged(entries: Iterable[Entry], *, rehearsed: bool = False) -> list[Logged]:
     """The choices that have an outcome, in their order. `entries`: those of the kinds that outcomes need."""
     routes: dict[str, TaskRouted] = {}
     shown: defaultdict[str, list[Outcome]] = defaultdict(list)
-    outcomes = Outcomes()
+    outcomes = Outcomes(rehearsed)
     for entry in entries:
         if isinstance(entry.event, TaskRouted):
             routes[entry.run] = entry.event

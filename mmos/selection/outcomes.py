@@ -51,6 +51,8 @@ class _Routed:
 class Outcomes:
     """How the choices of runs turned out, as their events come."""
 
+    rehearsed: bool = False
+    """Whether it looks at rehearsed runs. Scripted models teach nothing about real ones."""
     _tasks: dict[str, str] = field(default_factory=dict)
     """The task of each run that has no choice yet."""
     _routed: dict[str, _Routed] = field(default_factory=dict)
@@ -70,11 +72,13 @@ class Outcomes:
 
     def _apply(self, entry: Entry, event: Event) -> Iterator[Outcome]:
         if isinstance(event, RunStarted):
+            if event.rehearsed is not self.rehearsed:
+                return
             self._tasks[entry.run] = event.task
             yield from self._asked_again(entry, event.task)
         elif isinstance(event, TaskRouted):
-            if event.type and event.key:
-                self._routed[entry.run] = _Routed(event.type, event.key, entry.thread, _plain(self._tasks.get(entry.run, "")))
+            if event.type and event.key and entry.run in self._tasks:
+                self._routed[entry.run] = _Routed(event.type, event.key, entry.thread, _plain(self._tasks[entry.run]))
                 self._newest[entry.thread] = entry.run
             self._tasks.pop(entry.run, None)
         elif (routed := self._routed.get(entry.run)) is not None:
