@@ -88,6 +88,14 @@ async def test_an_early_answer_is_sent_back() -> None:
         assert (answer.text, len(on.sent("coding"))) == ("Fixed.", 1)
 
 
+async def test_an_arbiter_that_answers_all_the_same_is_told_of() -> None:
+    roles = {"arbiter": ["I know it.", "I do know it.", "I said so."], "coding": []}
+    async with stage(roles, orchestration=ruled(rule(specialist="coding", enforce=True))) as on:
+        answer = await on.app.run(BUG)
+        assert answer.text == "I said so."
+        assert answer.document()["warnings"][-1] == "A rule says that the arbiter must consult coding first, and it answered without that."
+
+
 async def test_one_tool_for_all_specialists_can_be_enforced() -> None:
     roles = {"arbiter": [consult("coding"), "Fixed."], "coding": ["Use d.get."], "reasoning": []}
     way = {"arbiter": {"consult": "one"}, **ruled(rule(specialist="coding", enforce=True))}
@@ -172,6 +180,8 @@ async def test_intelligent_lets_the_coder_answer_code() -> None:
         entries = await on.app.journal.read(run=answer.run)
         assert any("route: bug_fixing" in line and "coding by rule" in line for line in lines(entries))
         assert any("coding has CODE_SPECIALIZED" in line for line in reasons(entries, 200))
+        assert any("arbiter (arbiter): score" in line for line in [*lines(entries)]), "the others, too, with their terms"
+        assert any("reasoning (reasoning): score" in line for line in reasons(entries, 200))
 
 
 async def test_a_task_of_no_clear_class_goes_to_the_arbiter() -> None:
@@ -216,6 +226,10 @@ async def test_a_choice_that_contradicts_the_options_is_refused() -> None:
         ):
             with pytest.raises(UsageError, match="The strategy intelligent chooses who answers"):
                 await on.app.run(BUG, options=options)
+        with pytest.raises(UsageError, match="With the strategy single, a model answers without a role"):
+            await on.app.run(BUG, options=mmos.RunOptions(strategy="single", role_only="arbiter"))
+        with pytest.raises(UsageError, match="The arbiter must consult coding, but it does not answer"):
+            await on.app.run(BUG, options=mmos.RunOptions(consult="coding", model="arbiter"))
         with pytest.raises(UsageError, match="The arbiter cannot consult 'codin'"):
             await on.app.run(BUG, options=mmos.RunOptions(consult="codin"))
 

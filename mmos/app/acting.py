@@ -85,6 +85,8 @@ class Acting:
         names = [rule.specialist] if rule.specialist else rule.prefer
         if not names:
             return draft
+        if self.options.consult:
+            return draft.with_(why=(*draft.event.why, "the options of the run name who must be consulted"))
         await self.source.fleet.census()
         able = [name for name in names if name in self.cast[ARBITER].consults and not self._fault(name)]
         if not able:

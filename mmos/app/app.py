@@ -21,7 +21,7 @@ from mmos.app.larger import Larger
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
 from mmos.app.records import Records, limit
-from mmos.app.routing import Router
+from mmos.app.routing import Router, unheeded
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
 from mmos.app.terms import check_text
@@ -369,6 +369,8 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
     async def _carry(self, participants: Participants, scope: Scope, start: Entry) -> Answer:
         async with self._cancelling.heeded(scope, start.seq):
             await carry(participants, scope, self.roll)
+        if warning := unheeded(scope.view):
+            scope.warn(warning)
         await keep_end(scope)
         return Answer.of(scope.view)
 

@@ -22,6 +22,7 @@ from mmos.journal import Journal
 from mmos.messages import Message
 from mmos.participant.cast import Cast
 from mmos.scope import Scope
+from mmos.views.run import RunView
 
 if TYPE_CHECKING:  # the classifier is not needed before a task is routed
     from mmos.choice.classifier import Classification
@@ -108,9 +109,7 @@ class Router:
     async def route(self, run: str, message: Message, options: RunOptions) -> Routed:
         """Who works on the task, as the options, the rules or a choice say. A run that nobody routes has only its options."""
         options = self.defaulted(options)
-        if options.strategy == "intelligent" and (options.model or options.role_only):
-            named = f"the model {options.model}" if options.model else f"the role {options.role_only}"
-            raise UsageError(f"The strategy intelligent chooses who answers, but {named} is set, too.", next_step="Leave one of them out.")
+        _check(options)
         if not self.concerns(options):
             return Routed(options, options)
         from mmos.app.acting import Acting  # the classifier and the selector are not needed before
@@ -118,6 +117,27 @@ class Router:
         draft = await Acting(self._source, self, options, Random(run)).route(message)
         event = draft.event
         return Routed(_with(options, event.options), options, event, draft.warnings)
+
+
+def _check(options: RunOptions) -> None:
+    """Raise if the options say in two ways who answers."""
+    named = f"the model {options.model}" if options.model else f"the role {options.role_only}" if options.role_only else ""
+    if options.strategy == "intelligent" and named:
+        raise UsageError(f"The strategy intelligent chooses who answers, but {named} is set, too.", next_step="Leave one of them out.")
+    if options.strategy == "single" and options.role_only:
+        raise UsageError(
+            f"With the strategy single, a model answers without a role, but {named} is set, too.", next_step="Leave one of them out."
+        )
+    if options.consult and options.answering != ARBITER:
+        raise UsageError(f"The arbiter must consult {options.consult}, but it does not answer.", next_step="Leave `consult` out.")
+
+
+def unheeded(view: RunView) -> str:
+    """A warning, if a rule bound the arbiter to consult somebody, and it answered without. Empty: all is well."""
+    must = view.route.advice.get("must") if view.route else None
+    if not must or view.status != "answered" or any(call.tool == f"consult_{must}_specialist" for call in view.started_calls.values()):
+        return ""
+    return f"A rule says that the arbiter must consult {must} first, and it answered without that."
 
 
 def _with(options: RunOptions, changes: Mapping[str, Any]) -> RunOptions:

@@ -18,7 +18,7 @@ from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
-from mmos.views.routes import in_words
+from mmos.views.routes import candidates, in_words
 from mmos.views.run import history_warning
 
 WIDTH = 110
@@ -112,6 +112,8 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
             told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
             told.append(f"{'':8}  {indent}  {'kept' if event.cached else f'ran on {flat(event.host)}'}: {why}")
+        if isinstance(event, TaskRouted):
+            told += [f"{'':8}  {one_line(line, WIDTH)}" for line in candidates(event)]
         yield entry, told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmos.choice_events import TaskRouted
@@ -30,3 +31,17 @@ def in_words(event: TaskRouted) -> str:
     how = {"rules": "by rule", "score": "by score", "learning": "by outcomes", "user": "as you said", "none": ""}.get(event.by, event.by)
     told = f"{chosen} {how}".strip() if event.acted or event.by in ("user", "none") else f"the advice to use {chosen}"
     return f"{kind}: {told}" + (f" ({'; '.join(event.why)})" if event.why else "")
+
+
+def candidates(event: TaskRouted) -> list[str]:
+    """One line for each candidate: its score, its terms, and why it could not be chosen. The journal of a stranger may have others."""
+    return [_candidate(one) for one in event.candidates]
+
+
+def _candidate(one: Mapping[str, Any]) -> str:
+    terms = one.get("terms")
+    parts = [f"score {one.get('score')}"]
+    parts += [f"{name} {terms.get(name)}" for name in ("quality", "speed", "fit", "cost")] if isinstance(terms, Mapping) else []
+    parts += [f"{one['expected']:.0%} good expected after {one.get('outcomes')} outcomes"] if isinstance(one.get("expected"), float) else []
+    out = f"; out: {one['out']}" if one.get("out") else ""
+    return f"{one.get('name')} ({one.get('model')}): {', '.join(parts)}{out}"

@@ -20,7 +20,7 @@ from mmos.cli.verdicts import cause as validating
 from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted
-from mmos.views.routes import in_words
+from mmos.views.routes import candidates, in_words
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -198,7 +198,7 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
             case events.CallStarted() as event:
                 calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
             case TaskRouted() as event:
-                tops.append(Account(f"route: {flat(in_words(event))}"))
+                tops.append(Account(f"route: {flat(in_words(event))}", [flat(line) for line in candidates(event)]))
             case events.LaneOpened() as event:
                 cause = calls.get(event.call) or validating(event.lane) or f"you asked: {flat(event.message.content)}"
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
