@@ -136,7 +136,7 @@ async def test_a_model_that_no_host_has_is_a_warning() -> None:
     async with stage({"arbiter": ["Small."]}, orchestration=ruled(rule(model="nowhere:70b", enforce=True))) as on:
         answer = await on.app.run(BUG)
         assert (answer.text, answer.document()["warnings"]) == (
-            "Small.", ["MMOS cannot do what a rule says: no host has nowhere:70b. arbiter answers."],
+            "Small.", ["MMOS cannot do what a rule says: no host can serve nowhere:70b. arbiter answers."],
         )  # fmt: skip
 
 

@@ -108,12 +108,13 @@ class Acting:
             return draft.with_(why=(*draft.event.why, "the options of the run name the model of the arbiter"))
         role = self.cast[ARBITER].role
         model = model_named(await self.source.models(), name)
-        hosts = [host for host in model.hosts if not role.servers or host in role.servers] if model else []
-        if model is None or not model.hosts:
-            text = f"MMOS cannot do what a rule says: no host has {name}. {role.model} answers."
-            return draft.with_(text, why=(*draft.event.why, f"no host has {name}"))
+        there = [host for host in model.hosts if not self.source.fleet.faults(model.name, (host,))] if model else []
+        if model is None or not there:
+            text = f"MMOS cannot do what a rule says: no host can serve {name}. {role.model} answers."
+            return draft.with_(text, why=(*draft.event.why, f"no host can serve {name}"))
+        is_usual = any(not role.servers or host in role.servers for host in there)
         spelled = name if same_model(name, model.name) else model.name  # a key is no name that a host knows
-        place = spelled if hosts else f"{spelled}@{model.hosts[0]}"
+        place = spelled if is_usual else f"{spelled}@{there[0]}"
         return _acting(draft, spelled, roles={**(self.options.roles or {}), ARBITER: place}).with_(key=key_of(ARBITER, spelled))
 
     # ---------------------------------------------------------------- a choice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -29,12 +30,14 @@ class Learned:
     evidence: Evidence = field(default_factory=Evidence)
     _read: int = 0
     """The number of the newest entry that it has read."""
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def recall(self, journal: Journal) -> Evidence:
-        entries = await journal.read(kinds=KINDS, after=self._read)
-        for outcome in self.outcomes.of(entries):
-            self.evidence.learn(outcome)
-        self._read = max([self._read, *(entry.seq for entry in entries)])
+        async with self._reading:  # of several runs that begin at once, one reads
+            entries = await journal.read(kinds=KINDS, after=self._read)
+            for outcome in self.outcomes.of(entries):
+                self.evidence.learn(outcome)
+            self._read = max([self._read, *(entry.seq for entry in entries)])
         return self.evidence
 
 

@@ -20,6 +20,8 @@ FEWEST = 4
 """The fewest outcomes that can show a change."""
 CHANGED = 6.0
 """How much more likely a change must be than chance, as a logarithm, before older evidence is forgotten."""
+TURNED = 6.0
+"""The same for the outcomes of all classes together."""
 DOUBTED = 3.0
 """How many outcomes the older evidence is still worth then, because the change may be chance."""
 APART = 0.25
@@ -99,7 +101,7 @@ class Record:
         got, hoped, count = 0.0, 0.0, 0.0
         for reward, weight, expected in reversed(self.recent):
             got, hoped, count = got + weight * reward, hoped + weight * expected, count + weight
-            if count >= FEWEST and abs(got - hoped) > APART * count and count * _distance(got / count, hoped / count) > CHANGED:
+            if count >= FEWEST and abs(got - hoped) > APART * count and count * _distance(got / count, hoped / count) > TURNED:
                 return True
         return False
 

@@ -12,6 +12,7 @@ from mmos.choice_events import TaskRouted
 from mmos.events import Entry
 from mmos.selection.evidence import Outcome
 from mmos.selection.outcomes import Outcomes
+from mmos.views.routes import mappings
 
 RAREST = 0.02
 """A choice that was less likely counts as if it had been so likely: otherwise a single one would decide everything."""
@@ -61,7 +62,7 @@ def logged(entries: Iterable[Entry], *, rehearsed: bool = False) -> list[Logged]
 def _logged(route: TaskRouted, outcomes: Sequence[Outcome]) -> Logged:
     weight = sum(outcome.weight for outcome in outcomes)
     reward = sum(outcome.weight * outcome.reward for outcome in outcomes) / weight if weight else 0.0
-    keys = tuple(str(one.get("key", "")) for one in route.candidates if not one.get("out"))
+    keys = tuple(str(one.get("key", "")) for one in mappings(route.candidates) if not one.get("out"))
     return Logged(route.type or "", route.key, route.propensity, reward, keys or (route.key,))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mmos.choice_events import TaskRouted
@@ -15,13 +15,18 @@ def route(event: TaskRouted | None) -> dict[str, Any] | None:
     return {
         "type": event.type, "complexity": event.complexity, "rules": met(event), "choice": event.choice or None, "why": list(event.why),
         "confidence": event.confidence, "strategy": event.strategy or None, "by": event.by, "acted": event.acted,
-        "candidates": [dict(one) for one in event.candidates], "propensity": event.propensity,
+        "candidates": [dict(one) for one in mappings(event.candidates)], "propensity": event.propensity,
     }  # fmt: skip
+
+
+def mappings(values: Iterable[object]) -> Iterator[Mapping[str, Any]]:
+    """Those that have fields. The journal of a stranger may have others."""
+    return (value for value in values if isinstance(value, Mapping))
 
 
 def met(event: TaskRouted) -> list[str]:
     """The condition of the rule that the task meets, if it meets one."""
-    return [str(rule.get("condition", "")) for rule in event.rules if rule.get("holds")]
+    return [str(rule.get("condition", "")) for rule in mappings(event.rules) if rule.get("holds")]
 
 
 def in_words(event: TaskRouted) -> str:
@@ -34,8 +39,8 @@ def in_words(event: TaskRouted) -> str:
 
 
 def candidates(event: TaskRouted) -> list[str]:
-    """One line for each candidate: its score, its terms, and why it could not be chosen. The journal of a stranger may have others."""
-    return [_candidate(one) for one in event.candidates]
+    """One line for each candidate: its score, its terms, and why it could not be chosen."""
+    return [_candidate(one) for one in mappings(event.candidates)]
 
 
 def _candidate(one: Mapping[str, Any]) -> str:
