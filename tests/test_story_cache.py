@@ -218,3 +218,15 @@ async def test_a_comparison_asks_its_models() -> None:
         for _ in range(2):
             await on.app.compare(["arbiter", "role:coding"], ["Why?"], judge="role:coding")
         assert len(on.sent("arbiter")) == 2
+
+
+async def test_a_scripted_answer_is_never_given_to_a_real_request(tmp_path: Path) -> None:
+    async with cached(tmp_path) as on:
+        async with mmos.open(on.config, state=tmp_path, rehearsed=True) as app:
+            assert (await app.run("Why?")).text == "Answer 1 of arbiter."
+            assert (await app.run("Why?")).text == "Answer 1 of arbiter."
+        config = on.config
+        assert (await on.app.run("Who?")).text == "Answer 2 of arbiter."
+        assert (await on.app.run("Why?")).text == "Answer 3 of arbiter."
+    async with mmos.open(config, state=tmp_path, rehearsed=True) as app:
+        assert (await app.run("Who?")).status == "failed"  # its host has gone, and only the other world has an answer

@@ -79,7 +79,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
         self.rehearsed = rehearsed
         self.templates: Templates = wiring.templates_of(config)
         shares = config.orchestration.fleet.quotas
-        self._cache = caching.around(config, fleet, journal.folder)
+        self._cache = caching.around(config, fleet, journal.folder, rehearsed=rehearsed)
         self._models = Rationed(wrap(self._cache or fleet), quotas_of(shares), shares)
         self.foresight = Foresight(fleet.warmth, config.orchestration.fleet.warm_up)
         self.trials = trials

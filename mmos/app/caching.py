@@ -21,7 +21,7 @@ HARMLESS = (
 """Built-in tools that only ask models or the user. An answer without a call to them depends on nothing but the request."""
 
 
-def around(config: Config, fleet: Fleet, folder: Path | None) -> Cached | None:
+def around(config: Config, fleet: Fleet, folder: Path | None, *, rehearsed: bool) -> Cached | None:
     """The fleet with the cache. None: the configuration wants no cache, and nothing of it is imported."""
     keys = config.orchestration.cache
     if not (keys.exact or keys.semantic):
@@ -34,4 +34,4 @@ def around(config: Config, fleet: Fleet, folder: Path | None) -> Cached | None:
     harmless = frozenset(tool.name for tool in house if any(fnmatchcase(tool.name, pattern) for pattern in HARMLESS))
     shelf = Shelf(folder, Terms(keys.keep, keys.max_mb << 20))
     likeness = Likeness(keys.embedding_model, keys.threshold, fleet.embed) if keys.semantic else None
-    return Cached(fleet, shelf, fleet.digests, harmless, likeness)
+    return Cached(fleet, shelf, fleet.digests, harmless, likeness, "rehearsed " if rehearsed else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, TypeVar
 
 from mmos.config.windows import Windows
@@ -59,10 +60,10 @@ class Census:
             seat.counted_at = self._clock()
 
     async def digests(self, model: str, servers: Sequence[str]) -> dict[str, str]:
-        """The digest of a model on each of these hosts that has it; without `servers` on all hosts."""
+        """The digest of a model on each of these hosts that has it; without `servers` on all hosts. For a host that reports none, that of its address."""
         seats, since = [self._seats[name] for name in servers or self._seats], self._clock() - CENSUS_SECONDS
         await asyncio.gather(*(self.count(seat, since) for seat in seats if seat.counted_at <= since))
-        return {seat.name: known.digest for seat in seats if (known := find(seat.installed, model))}
+        return {seat.name: known.digest or _stand_in(seat, known) for seat in seats if (known := find(seat.installed, model))}
 
     def _counted(self, seat: Seat) -> None:
         listed = seat.installed or {}
@@ -155,6 +156,11 @@ class Census:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._learned is not None:
             self._learned.write([*self._seats.values()], self._engine)
+
+
+def _stand_in(seat: Seat, model: Installed) -> str:
+    """Names a model whose host reports no digest. The address may contain a password, so nobody keeps it."""
+    return blake2b(f"{canonical(model.name)} {seat.name} {seat.host.url}".encode(), digest_size=16).hexdigest()
 
 
 def _key(seat: Seat, model: Installed) -> tuple[str, str]:

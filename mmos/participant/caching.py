@@ -76,6 +76,8 @@ class Cached(Wrapper):
     harmless: frozenset[str]
     """The tools that a request may offer: an answer without a call does not depend on the state of anything."""
     likeness: Likeness | None = None
+    world: str = ""
+    """Sets requests of a rehearsal apart: no real request may get a scripted answer."""
 
     @cached_property
     def memory(self) -> Memory:
@@ -116,7 +118,7 @@ class Cached(Wrapper):
             can = None if known.capabilities is None else sorted(known.capabilities)
             self._note(model, servers, "abilities", [known.digest, can])
             return known
-        said = await self._read(lambda: self.shelf.noted(_place(model, servers), "abilities"))
+        said = await self._read(lambda: self.shelf.noted(self._place(model, servers), "abilities"))
         return None if said is None else Installed(model, said[0], capabilities=None if said[1] is None else frozenset(said[1]))
 
     async def forget(self, runs: Collection[str]) -> None:
@@ -189,18 +191,21 @@ class Cached(Wrapper):
 
     async def _digests(self, model: str, servers: tuple[str, ...]) -> Mapping[str, str]:
         """The digest of the model on each host that has it. While no host says, those that they said last."""
-        found = {host: digest or f"{canonical(model)}@{host}" for host, digest in (await self.digests(model, servers)).items()}
+        found = {host: f"{self.world}{digest}" for host, digest in (await self.digests(model, servers)).items()}
         if found:
             self._note(model, servers, "digests", found)
             return found
-        said = await self._read(lambda: self.shelf.noted(_place(model, servers), "digests"))
+        said = await self._read(lambda: self.shelf.noted(self._place(model, servers), "digests"))
         return said if isinstance(said, dict) else {}
 
     def _note(self, model: str, servers: tuple[str, ...], what: str, data: Any) -> None:
-        place = _place(model, servers)
+        place = self._place(model, servers)
         if self.memory.noted.get((place, what)) != data:
             self.memory.noted[place, what] = data
             self.memory.writing.change(lambda: self.shelf.note(place, what, data))
+
+    def _place(self, model: str, servers: tuple[str, ...]) -> str:
+        return " ".join([*filter(None, (self.world,)), canonical(model), *sorted(servers)])
 
     # ---------------------------------------------------------------- the file
 
@@ -285,7 +290,3 @@ def _reply(ask: RunAsk, kept: Kept, how: Mapping[str, Any]) -> Reply:
     saved = {"saved_seconds": round(kept.seconds, 3), "saved_tokens": kept.tokens}
     placement = {**how, "of": kept.host, "run": kept.run, "made": kept.made, **saved}
     return Reply(Message("assistant", kept.content, thinking=kept.thinking), ask.request.model, HOST, placement=placement)
-
-
-def _place(model: str, servers: tuple[str, ...]) -> str:
-    return " ".join([canonical(model), *sorted(servers)])
