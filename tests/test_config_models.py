@@ -156,3 +156,15 @@ def _decided(need: Need) -> list[str]:
     hold(engine, "one", "a")
     engine.submit(Call("c1", ("b",), 100.0, 10.0), 0.0)
     return kinds(engine.decide(0.0))
+
+
+def test_a_key_brings_short_prompts_and_how_many_calls_a_reply_may_have():
+    entries = '  models: {fast: {model: "x:1b", prompts: small, calls_at_once: 2}, deep: {model: "y:9b", calls_at_once: 3}}\n'
+    role = config('  arbiter: {model: [fast, deep, "z:3b"]}\n', entries).roles()["arbiter"]
+    assert (role.prompts, [(one.model, one.calls_at_once) for one in role.choices]) == ("small", [("x:1b", 2), ("y:9b", 3), ("z:3b", None)])
+    assert config('  arbiter: {model: "x:1b"}\n', entries).roles()["arbiter"].prompts is None
+
+
+@pytest.mark.parametrize("wrong", ["calls_at_once: 0", "calls_at_once: 9", "prompts: large"])
+def test_what_these_keys_may_not_be(wrong):
+    assert len(problems(f"    fast: {{model: m, {wrong}}}\n")) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
 from mmos.catalog.known import KnownModel
+from mmos.catalog.profiles import calls_at_once
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
@@ -234,13 +235,14 @@ def cast_of(
     return {
         name: Member(
             role,
-            _system(role, roles, templates),
+            _system(role, roles, texts := _texts(role, templates)),
             own := _box_of(role, box, answering, consult),
-            templates,
+            texts,
             _must(consult, own) if consult and role.name == answering else _first(role, own),
             _consults(role, roles, own),
             role.choices[1:],
             role.tools.model_dump(),
+            _most_calls(role),
         )
         for name, role in roles.items()
     }
@@ -328,9 +330,22 @@ def text_of(role: ResolvedRole) -> str:
     return role.name if role.name in (ARBITER, SYNTHESIZER) else "specialist"
 
 
+def _most_calls(role: ResolvedRole) -> dict[str, int]:
+    """How many calls each model of a role may make in one reply: as the configuration says, or as helps such models."""
+    limits = {choice.model: choice.calls_at_once or calls_at_once(choice.model) for choice in role.choices}
+    return {model: most for model, most in limits.items() if most is not None}
+
+
+def _texts(role: ResolvedRole, templates: Templates) -> Templates:
+    """The texts that a role reads: short ones, if `models` says that its model needs them."""
+    return Templates(set_of(SMALL)) if role.prompts == SMALL else templates
+
+
 def system_of(name: str, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
     """The system text of a role, without the tools that the `schema` channel adds."""
-    return instructions(roles[name], templates) if name == INTERPRETER else _system(roles[name], roles, templates)
+    if name == INTERPRETER:
+        return instructions(roles[name], templates)
+    return _system(roles[name], roles, _texts(roles[name], templates))
 
 
 def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:

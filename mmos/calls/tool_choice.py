@@ -44,6 +44,10 @@ class ToolChoice:
     def allowed(self, specs: Sequence[Spec]) -> list[Spec]:
         return [spec for spec in specs if self.most and (self.only is None or spec.name in self.only)]
 
+    def at_most(self, most: int | None) -> ToolChoice:
+        """The same choice, with no more calls than that, unless the model must make more. None: as it is."""
+        return self if most is None or most >= self.most else replace(self, most=max(most, self.least))
+
     def within(self, permitted: Collection[str], names: Collection[str]) -> ToolChoice:
         """The same choice, of a model that has the tools `names`, among the permitted ones alone."""
         only = (frozenset(names) if self.only is None else self.only) & frozenset(permitted)

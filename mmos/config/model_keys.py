@@ -32,6 +32,14 @@ class Named(NamedTuple):
     def think(self, think: bool | str | None) -> bool | str | None:
         return think if think is not None or self.entry is None else self.entry.think
 
+    @property
+    def calls_at_once(self) -> int | None:
+        return self.entry.calls_at_once if self.entry else None
+
+    def values(self, role: Role) -> dict[str, Any]:
+        """What a role has of this model, if it is not its first one."""
+        return {"options": self.options(role.options), "think": self.think(role.think), "calls_at_once": self.calls_at_once}
+
 
 def named(spellings: str | Sequence[str], entries: Entries) -> tuple[Named, ...]:
     """The models behind these names and keys, in their order. Of several spellings of one model, the first."""

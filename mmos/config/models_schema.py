@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from mmos.config.capabilities import CAPABILITIES, Capability, spelled
 from mmos.config.scalars import gigabytes
 from mmos.config.section import Section
-from mmos.config.values import Gigabytes, ModelName, OptionValue, Positive, Text, Thinking, Window, allowed
+from mmos.config.values import (
+    CallsAtOnce,
+    Gigabytes,
+    ModelName,
+    OptionValue,
+    Positive,
+    Text,
+    Thinking,
+    Window,
+    allowed,
+    one_of,
+)
 
 
 def _read_capability(value: Any) -> Any:
@@ -63,4 +74,12 @@ class Model(Section):
     )
     think: Thinking | None = Field(
         default=None, description="Whether the model thinks, where a role names it by this key and does not say it."
+    )
+    prompts: Annotated[Literal["small"], one_of("small")] | None = Field(
+        default=None,
+        description="small: a role that names the model first, by this key, has the short built-in prompts. Default: the prompts of the configuration.",
+    )
+    calls_at_once: CallsAtOnce | None = Field(
+        default=None,
+        description="The most tool calls in one reply of the model, on the channel schema, where a role names it by this key. Default: 8, and 1 for a model whose name says that it has fewer than a billion parameters.",
     )

@@ -45,6 +45,10 @@ class ResolvedRole:
     timeout: float | None = None
     consult_first: int = 0
     """How many specialists it must consult before it may answer."""
+    prompts: str | None = None
+    """The set of prompts that its first model needs. None: that of the configuration."""
+    calls_at_once: int | None = None
+    """The most tool calls in one reply, where a grammar can hold that."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the other models: what they have other values of, because of their entries under `models`."""
 
@@ -132,7 +136,7 @@ def placed_roles(orchestration: Orchestration) -> Iterator[tuple[Place, Role]]:
 
 def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[tuple[Named, int]]) -> ResolvedRole:
     (first, window), others = models[0], models[1:]
-    own = {one.model: {"options": one.options(role.options), "think": one.think(role.think)} for one, _ in others}
+    own = {one.model: one.values(role) for one, _ in others}
     return ResolvedRole(
         name,
         first.model,
@@ -151,6 +155,8 @@ def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[t
         role.tools,
         role.timeout,
         int(role.consult_first) if isinstance(role, Arbiter) else 0,
+        first.entry.prompts if first.entry else None,
+        first.calls_at_once,
         own if any(one.entry for one, _ in models) else {},
     )
 

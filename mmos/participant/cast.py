@@ -85,6 +85,8 @@ class Member:
     """The role with other models. Each answers when no host can serve the ones before it."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Which tools the configuration allows it, denies it, and lets it call with the approval of the user."""
+    most_calls: Mapping[str, int] = field(default_factory=dict)
+    """The most calls in one reply of a model, on the channel `schema`. For other models there is no limit of their own."""
     _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -147,7 +149,13 @@ class Member:
             return ToolsChannel(box.specs, choice=choice)
         limit, texts = self.role.options.get("num_predict"), self.templates
         tokens = limit if isinstance(limit, int) else None
-        return SchemaChannel(box.specs, texts.text("schema"), choice=choice, tokens=tokens, none=texts.fill("no_tools"))
+        return SchemaChannel(
+            box.specs,
+            texts.text("schema"),
+            choice=choice.at_most(self.most_calls.get(self.role.model)),
+            tokens=tokens,
+            none=texts.fill("no_tools"),
+        )
 
 
 Cast = Mapping[str, Member]
