@@ -96,9 +96,14 @@ bench-classify *arguments:
 # Count how many conditions of routing rules are evaluated in a second.
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}
+
 # Measure how well the selector learns, on simulated logs; takes a minute.
 bench-selection *arguments:
     {{bin}}/python scripts/bench_selection.py {{arguments}}
+
+# Count the false alarms of `mmos quality` on the clean code in folders, or with `--faults FILE` what it finds of planted faults.
+bench-quality *arguments:
+    {{bin}}/python scripts/bench_quality.py {{arguments}}
 
 # Train the table of `mmos classify` on scripts/tasks; takes minutes.
 train:

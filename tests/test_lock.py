@@ -23,10 +23,11 @@ def asked_of(lock: str) -> list[str]:
     """What pyproject.toml asks for, as the recipe `just lock` compiles it."""
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, groups = asked["project"], asked["dependency-groups"]
+    extras = project["optional-dependencies"]
     if lock == "build":
         return groups["build"]
     return project["dependencies"] + (
-        project["optional-dependencies"]["embedded"] if lock == "base" else groups["build"] + strings(groups["dev"])
+        extras["embedded"] + extras["quality"] if lock == "base" else groups["build"] + strings(groups["dev"])
     )
 
 

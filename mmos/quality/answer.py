@@ -14,6 +14,8 @@ _FILE = re.compile(r"(?<![\w/.-])((?:[\w.@-]+/)*[\w@-][\w.@-]*\.[A-Za-z]\w{0,9}|
 _COMMENTED = re.compile(
     r"^\s*(?:#|//|--|/\*|<!--)\s*(?:file(?:name)?:\s*)?((?:[\w.@-]+/)*[\w@-][\w.@-]*\.[A-Za-z]\w{0,9})\s*(?:\*/|-->)?\s*$"
 )
+MOST_BLOCKS = 200
+"""What follows so many blocks is not looked at."""
 _NO_FILES = ("e.g", "i.e", "etc.")
 
 
@@ -77,7 +79,7 @@ def _parts(lines: list[str]) -> tuple[list[Block], list[str]]:
     blocks: list[Block] = []
     prose: list[str] = []
     index = 0
-    while index < len(lines):
+    while index < len(lines) and len(blocks) < MOST_BLOCKS:
         opening = _OPEN.match(lines[index][:300])
         if opening is None:
             prose.append(lines[index])
@@ -88,7 +90,7 @@ def _parts(lines: list[str]) -> tuple[list[Block], list[str]]:
         blocks.append(_block(len(blocks) + 1, opening[3], inside, index + 2, (_said(prose), end < len(lines))))
         prose += [""] * (min(end, len(lines) - 1) - index + 1)
         index = end + 1
-    return blocks, prose
+    return blocks, prose + [""] * (len(lines) - index)
 
 
 def _end(lines: list[str], start: int, mark: str) -> int:

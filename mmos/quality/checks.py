@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from mmos.quality.answer import Reading, read
 from mmos.quality.citations import citations
@@ -39,6 +39,32 @@ CHECKS: tuple[Check, ...] = (
     python_smells,
 )
 """In the order of their findings."""
+
+KINDS: Mapping[str, str] = {
+    "syntax": "Code that does not parse.",
+    "truncated": "The answer, its code or a list in it ends in the middle.",
+    "secret": "A key, a token or a password that looks real.",
+    "injection": "A value is put into an SQL statement, a command, HTML or a template as it is.",
+    "dangerous_call": "A text is run as code, data is loaded in an unsafe way, or a command deletes too much.",
+    "path_traversal": "A name from outside becomes a path.",
+    "ssrf": "An address from outside is loaded.",
+    "open_redirect": "A user is sent to an address that comes from outside.",
+    "xxe": "XML from outside can load files.",
+    "insecure": "A protection is turned off.",
+    "weak_crypto": "A broken cipher, or a fast hash of a password.",
+    "weak_random": "A secret value that can be predicted.",
+    "unknown_name": "A module, a package or a name that does not exist.",
+    "citation": "A line, a file, a quotation or a source that is not there.",
+    "unmet": "The question asks for something that the answer does not have.",
+    "placeholder": "A part of the code is left out.",
+    "empty": "There is no answer.",
+    "refusal": "The answer refuses.",
+    "repetition": "The answer says the same again and again.",
+    "performance": "Code that gets slow with more data.",
+    "style": "Code that works and that a reader would call wrong.",
+    "too_long": "The answer is too long to check.",
+}
+"""What a finding of each kind means. Findings have no other kinds."""
 
 LONGEST = 2_000_000
 """What is longer is not checked."""

@@ -21,7 +21,7 @@ _LIST = re.compile(
     re.IGNORECASE,
 )
 _AS_JSON = re.compile(
-    r"\b(?:as|in|only|valid|return|output|respond with|answer with|reply with|a)\s+(?:a\s+)?(?:valid\s+|single\s+|plain\s+)?json\b(?!\s+(?:schema|file|files|parser|library|api|web token|module|line|lines|format to|web|encoder|decoder|string|column|field|serializ))",
+    r"\b(?:as|in|only|valid|return|output|respond|answer|reply|a)\s+(?:only\s+)?(?:with\s+|in\s+|as\s+)?(?:a\s+)?(?:valid\s+|single\s+|plain\s+)?json\b(?!\s+(?:schema|file|files|parser|library|api|web token|module|line|lines|format to|web|encoder|decoder|string|column|field|serializ))",
     re.IGNORECASE,
 )
 _ONLY_JSON = re.compile(

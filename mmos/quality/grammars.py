@@ -68,7 +68,8 @@ _OTHER_C = re.compile(
     r"^\s*(?:@(?:interface|protocol|implementation|class)\b|namespace\b|class \w|template\s*<|using )|\bstd::", re.MULTILINE
 )
 """Files named *.h may be C++ or Objective-C."""
-LONGEST = 200_000
+LONGEST, WIDEST = 60_000, 5_000
+"""Longer texts, and those with longer lines, are not parsed: what a grammar does with a wrong one takes too long."""
 _EXCERPT = 120
 """Longer texts are no excerpts."""
 
@@ -84,7 +85,12 @@ def is_installed(language: str) -> bool:
 
 def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     """The line of the first thing that the grammar does not allow, what it is, and whether the text only lacks its end."""
-    if language not in _GRAMMARS or len(text) > LONGEST or not is_installed(language):
+    if (
+        language not in _GRAMMARS
+        or len(text) > LONGEST
+        or not is_installed(language)
+        or max(map(len, text.splitlines()), default=0) > WIDEST
+    ):
         return None
     parser = _parser(language)
     source = text if _first_fault(parser, text) is None else _ELIDED.sub("", text)

@@ -14,7 +14,7 @@ from mmos.quality.tables import ANY, names, table
 _LONGEST = 200_000
 _COMMENTS = re.compile(r"/\*[\s\S]*?\*/|(?m:^[ \t]*(?://|\*)[^\n]*$)")
 _JS_IMPORT = re.compile(
-    r"^[ \t]*(?:import|export)\s+(?:type\s+)?(?P<names>[\w*{}\s,$]{0,500}?)\s*(?:from\s*)?[\"'](?P<a>[^\"'\n]{1,120})[\"']|\brequire\(\s*[\"'](?P<b>[^\"'\n]{1,120})[\"']\s*\)",
+    r"^[ \t]*(?:import|export)\s{1,4}(?:type\s{1,4})?[\w*{}\s,$]{0,500}?(?:\bfrom\s{0,4})?[\"'](?P<a>[^\"'\n]{1,120})[\"']|\brequire\(\s{0,4}[\"'](?P<b>[^\"'\n]{1,120})[\"']\s{0,4}\)",
     re.MULTILINE,
 )
 _JS_BOUND = re.compile(

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from mmos.quality import python_source
 from mmos.quality.answer import Block, Reading
 from mmos.quality.finding import Finding, Severity
-from mmos.quality.packages import is_local, is_package
+from mmos.quality.packages import is_local, is_package, sounds_published
 from mmos.quality.tables import ANY, names, table
 
 _FORGIVING = ("ImportError", "ModuleNotFoundError", "Exception", "AttributeError", "BaseException")
@@ -138,7 +138,7 @@ def _module_found(block: Block, line: int, module: str, reading: Reading, given:
         return
     near = get_close_matches(root, [name for name in table("python") if "." not in name], 1, 0.84)
     message = f"{root} is no module of the standard library, no file that is given, and no package that is widely used."
-    yield _missing(block, line, module, message, "warning", near[0] if near else "")
+    yield _missing(block, line, module, message, "warning" if near or sounds_published(root) else "note", near[0] if near else "")
 
 
 def _is_own(block: Block, module: str) -> bool:

@@ -18,7 +18,7 @@ _GUARDS = re.compile(
     r"\b(?:realpath|resolve|commonpath|commonprefix|is_relative_to|relative_to|secure_filename|basename|safe_join|normpath|abspath|startswith|isalnum|fullmatch)\b|\.\."
 )
 _FILE_NAMES = re.compile(
-    r"^(?:user_?\w*|file_?name|filename|fname|file|name|path|file_?path|rel_?path|relative_path|template(?:_name)?|page|document|doc|upload\w*|requested\w*|key|image|attachment|report\w*|log_?file|archive\w*|entry\w*|member|target)$",
+    r"^(?:user_?\w*|file_?name|filename|fname|file|name|path|file_?path|rel_?path|relative_path|template(?:_name)?|page|document|doc|upload\w*|requested\w*|key|image|attachment|report\w*|log_?file|archive\w*|entry\w*|member|target|\w+_(?:name|file|path))$",
     re.IGNORECASE,
 )
 

@@ -27,7 +27,7 @@ _CONTINUES = re.compile(r"(?:elif\b.*|else\s*|except\b.*|finally\s*):")
 _NEWER = re.compile(
     r"^\s*(?:type\s+\w+.*=|(?:async\s+)?def\s+\w+\[|class\s+\w+\[|except\s+[\w.]+(?:\s*,\s*(?:\w+\.)*[A-Z]\w*)+\s*:|.*\b[tT][rR]?[\"'])"
 )
-_NESTED = re.compile(r"\b[rR]?[fF][rR]?(\"|')(?:(?!\1).)*\{[^{}]*(?:\1|\\)|f\"\"\"|f'''")
+_NESTED = re.compile(r"\b[rR]?[fF][rR]?(\"|')(?:(?!\1).)*\{[^{}]*(?:\1[^{}]*\1|\\)[^{}]*\}|f\"\"\"|f'''")
 """An f-string that has the same quotes, or a backslash, in its expression: right since Python 3.12."""
 _PYTHON_2 = re.compile(r"^\s*(?:print\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:|exec\s+[\"'\w]|raise\s+\w+\s*,)")
 

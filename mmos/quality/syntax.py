@@ -11,7 +11,7 @@ from mmos.quality import grammars, python_source
 from mmos.quality.answer import Block, Reading
 from mmos.quality.finding import Finding, Severity
 
-LONGEST = 400_000
+LONGEST, WIDEST = 400_000, 20_000
 _ELIDED = re.compile(r"^\s*(?:(?:#|//)?\s*\.\.\.|…)|\.\.\.\s*[,}\]]?\s*$|[\[{,:]\s*(?:\.\.\.|…)", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{|\{%|\$\{|<[A-Za-z][\w -]*>|<%")
 _COMMENT = re.compile(r"^\s*(?://|/\*|#)", re.MULTILINE)
@@ -49,7 +49,7 @@ def _fault(block: Block) -> Fault | None:
     if block.language == "python":
         return _python(block)
     if parser := _PARSERS.get(block.language):
-        return None if _is_shown_in_part(block) else parser(block.text)
+        return None if _is_shown_in_part(block) or _is_extreme(block) else parser(block.text)
     return grammars.fault(block.language, block.text)
 
 
@@ -58,6 +58,13 @@ def _python(block: Block) -> Fault | None:
     if fault is None or (block.guessed and python_source.is_doubtful(block.text)):
         return None
     return fault.line, fault.message, fault.at_end
+
+
+def _is_extreme(block: Block) -> bool:
+    """Whether a parser may take minutes: nothing that people write has such lines or such depth."""
+    return block.language in ("yaml", "toml") and (
+        max(map(len, block.lines)) > WIDEST or python_source.depth_of(block.text) > python_source.DEEPEST
+    )
 
 
 def _is_shown_in_part(block: Block) -> bool:
