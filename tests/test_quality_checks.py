@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 from pathlib import Path
 from time import process_time
@@ -12,6 +13,7 @@ import pytest
 from mmos.quality.checks import KINDS, check, skipped
 from mmos.quality.finding import Finding, Subject
 from mmos.quality.score import passes, score_of
+from tests.checkout import ROOT
 from tests.quality_faults import Planted, block, planted
 from tests.quality_written import clean, with_faults
 
@@ -88,8 +90,19 @@ def test_every_kind_that_is_found_is_listed() -> None:
     assert {finding.kind for subject in subjects for finding in check(subject)} <= set(KINDS)
 
 
+def test_the_documentation_lists_the_kinds() -> None:
+    page = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
+    table = page.split("| kind | what it means |")[1].split("\n\n")[0]
+    assert {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])} == set(KINDS)
+
+
 def test_all_languages_are_parsed_here() -> None:
     assert skipped(Subject("", "".join(block(tag, "x") for tag in ("js", "java", "go", "python", "sh")))) == ()
+
+
+def test_a_name_that_is_made_of_itself() -> None:
+    code = "from pathlib import Path\n\n\ndef read(path):\n    path = Path(path)\n    path = path\n    return path.read_text()"
+    assert alarms(Subject("", block("python", code))) == []
 
 
 HOSTILE = {

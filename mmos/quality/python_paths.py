@@ -67,15 +67,17 @@ def _is_argv(value: ast.expr, scope: Scope) -> bool:
     return any(word.endswith(("sys.argv", "parse_args", "argv")) for word in words)
 
 
-def _joined(value: ast.expr, scope: Scope) -> list[ast.expr]:
+def _joined(value: ast.expr, scope: Scope, depth: int = 6) -> list[ast.expr]:
     """The parts of a path that is put together: by a join, by `/`, or as a text."""
+    if not depth:
+        return []
     if isinstance(value, ast.Name):
         given = scope.values.get(value.id, [])
-        return _joined(given[-1], scope) if len(given) == 1 and not isinstance(given[0], ast.Name) else []
+        return _joined(given[-1], scope, depth - 1) if len(given) == 1 and not isinstance(given[0], ast.Name) else []
     if isinstance(value, ast.Call) and dotted(value.func) in ("os.path.join", "join", "path.join", "Path", "pathlib.Path"):
-        return list(value.args) if len(value.args) > 1 else _joined(value.args[0], scope) if value.args else []
+        return list(value.args) if len(value.args) > 1 else _joined(value.args[0], scope, depth - 1) if value.args else []
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div | ast.Add):
-        return [*(_joined(value.left, scope) or [value.left]), value.right]
+        return [*(_joined(value.left, scope, depth - 1) or [value.left]), value.right]
     if isinstance(value, ast.JoinedStr) and len(value.values) > 1:
         return [part.value if isinstance(part, ast.FormattedValue) else part for part in value.values if not _is_suffix(part)]
     return []
