@@ -1,4 +1,4 @@
-"""What a rehearsed judge finds: it knows a part of the known answers, as a small real model does."""
+"""What a rehearsed judge finds: it knows the known answers, and plain mistakes in others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def prompt(text: str, *, format_: object = SCHEMA) -> Prompt:
     return Prompt("m", messages, format=format_)
 
 
-def test_it_is_right_about_most_known_answers() -> None:
+def test_it_is_right_about_the_known_answers() -> None:
     wrong = []
     for canary in shipped():
         text = TEMPLATES.fill("judge_answer", before="none", question=canary.question, answer=canary.answer, findings="none")
@@ -26,7 +26,7 @@ def test_it_is_right_about_most_known_answers() -> None:
         assert said is not None
         if not canary.is_right(read(orjson.loads(said), canary.question, canary.answer, "m")):
             wrong.append(canary.name)
-    assert wrong == ["largest"]
+    assert wrong == []
 
 
 def test_it_has_no_opinion_of_two_answers_and_none_without_a_question() -> None:
@@ -38,6 +38,13 @@ def test_it_has_no_opinion_of_two_answers_and_none_without_a_question() -> None:
     }
     assert judged(prompt("Hello", format_=None)) is None
     assert judged(Prompt("m", [{"role": "user", "content": "Hello"}], format=SCHEMA)) is None
+
+
+def test_a_wrong_sum_is_quoted() -> None:
+    text = TEMPLATES.fill(
+        "judge_answer", before="none", question="What is 2 + 3 * 4?", answer="2 + 3 * 4 = 20 (rehearsed)", findings="none"
+    )
+    assert orjson.loads(judged(prompt(text)) or "")["correct"]["fault"] == "It is 14."
 
 
 def test_code_that_cannot_be_parsed_is_bad() -> None:
