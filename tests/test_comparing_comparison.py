@@ -99,6 +99,8 @@ def test_a_judge_decides_where_nothing_was_expected() -> None:
     found = compare([Score(side, str(case), None) for side in "ab" for case in range(12)], preferences, sides=["a", "b"])
     assert found.verdicts[0].startswith("a is better than b. a: preferred on 9 of 12 cases, the reverse on 0.")
     assert [standing.mean for standing in found.standings] == pytest.approx([0.875, 0.125])
+    mixed = compare([Score("a", "x", 1.0), Score("b", "x", 0.0)], preferences, sides=["a", "b"])
+    assert mixed.verdicts[0].startswith("a is better than b. a: better on 10 of 13 cases, worse on 0.")
 
 
 def test_cases_that_only_one_side_has_do_not_count() -> None:

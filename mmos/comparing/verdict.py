@@ -87,9 +87,9 @@ def _counts(pair: Pair, first: str) -> str:
     if not better and not worse:
         return f"They are equal on {'it' if found.cases == 1 else f'all {found.cases:,}'}."
     word, reverse = "better", "worse"
-    if pair.judged:
+    if pair.judged == found.cases:
         word, reverse = "preferred", "the reverse"
-    elif found.exact and pair.is_share:
+    elif found.exact and pair.is_share and not pair.judged:
         word, reverse = "right where the other is wrong", "the reverse"
     return f"{first}: {word} on {better:,} of {counted(found.cases, 'case')}, {reverse} on {worse:,}."
 
