@@ -28,9 +28,7 @@ CANDIDATES = (
     Candidate("small", "llama3.2:3b", "small", frozenset({"FAST_INFERENCE"}), 8192, 3),
 )
 LOG = 300
-"""Outcomes before the regret is measured."""
-AFTER = 300
-"""Outcomes on which it is measured."""
+"""Outcomes before the regret is measured, of each class or in all, and outcomes on which it is measured."""
 SOON = 30
 """Outcomes within which it must notice a change."""
 MOST_REGRET = 0.03
@@ -61,16 +59,20 @@ def world(chance: Random, classes: Sequence[str], *, helpful: bool) -> World:
     return World("helpful" if helpful else "misleading", good, classes)
 
 
-def regret(seed: int, classes: Sequence[str], *, helpful: bool) -> float:
-    """The share of good outcomes that it loses against the best fixed choice for each class, after the log."""
+def regret(seed: int, classes: Sequence[str], log: int, *, helpful: bool) -> float:
+    """The share of good outcomes that it loses against the best fixed choice for each class, after a log of so many outcomes."""
     chance = Random(seed)
     at, selector, lost, best = world(chance, classes, helpful=helpful), Selector.of("learning"), 0.0, 0.0
-    for step in range(LOG + AFTER):
+    for step in range(2 * log):
         kind = chance.choice(at.classes)
         key = _step(selector, kind, chance, lambda kind, key: at.good[kind, key])
-        if step >= LOG:
+        if step >= log:
             lost, best = lost + at.best(kind) - at.good[kind, key], best + at.best(kind)
     return lost / best
+
+
+def _mean_regret(seeds: int, classes: Sequence[str], log: int, *, helpful: bool) -> float:
+    return mean(regret(seed, classes, log, helpful=helpful) for seed in range(seeds))
 
 
 def reaction(seed: int, classes: Sequence[str]) -> int:
@@ -134,13 +136,11 @@ def main() -> int:
     good = True
     for count in (1, 3, 7):
         for helpful in (True, False):
-            found = [regret(seed, CLASSES[:count], helpful=helpful) for seed in range(given.seeds)]
-            within = sum(one <= MOST_REGRET for one in found) / len(found)
-            good &= mean(found) <= MOST_REGRET
             told = "what models are made for helps" if helpful else "what models are made for says nothing"
-            print(
-                f"{count} classes, {told}: regret {mean(found):.1%} after {LOG} outcomes, within {MOST_REGRET:.0%} in {within:.0%} of logs"
-            )
+            each = _mean_regret(given.seeds, CLASSES[:count], LOG * count, helpful=helpful)
+            whole = _mean_regret(given.seeds, CLASSES[:count], LOG, helpful=helpful)
+            good &= each <= MOST_REGRET
+            print(f"{count} classes, {told}: regret {each:.1%} after {LOG} outcomes of each class, {whole:.1%} after {LOG} in all")
         soon = sorted(reaction(seed, CLASSES[:count]) for seed in range(given.seeds))
         good &= soon[int(0.9 * len(soon))] <= SOON
         print(

@@ -20,13 +20,13 @@ FEWEST = 4
 """The fewest outcomes that can show a change."""
 CHANGED = 6.0
 """How much more likely a change must be than chance, as a logarithm, before older evidence is forgotten."""
-TURNED = 6.0
+TURNED = 4.0
 """The same for the outcomes of all classes together."""
 DOUBTED = 3.0
 """How many outcomes the older evidence is still worth then, because the change may be chance."""
 APART = 0.25
 """A smaller change of the share of good outcomes is taken for chance."""
-REMAINS = 0.15
+REMAINS = 0.05
 """What remains of the evidence about a model that has changed, in each class."""
 FADES = 0.9995
 """What remains of the evidence about a candidate, whenever another one of its class has an outcome."""

@@ -14,17 +14,17 @@ from mmos.selection.table import wanted
 
 Choosing = Literal["rules", "score", "learning"]
 
-DRAWS = 160
+DRAWS = 96
 """How often chance is asked which candidate could be the best."""
 MOST_TRIED = 0.25
 """The most likely that candidates are chosen that are not the best one, as far as is known."""
 LEAST_TRIED = 0.01
 """The same for one candidate that has many outcomes."""
-SETTLED = 12.0
+SETTLED = 5.0
 """Outcomes after which a candidate is tried less: with so many times as many, so many times less."""
-CURIOUS = 0.3
+CURIOUS = 0.1
 """The part of that with which every candidate is tried that may be tried, so that none is given up unseen."""
-CAUTION = 0.9
+CAUTION = 0.8
 """How much of a deviation counts when chance is asked. Less than 1: what is probably worse is tried less often."""
 FAR = 0.6
 """A candidate whose share of good outcomes may be lower than that of the best one by more is not tried, once it has had a few outcomes."""
@@ -159,7 +159,7 @@ def chances(beliefs: Sequence[Belief], chance: Random) -> list[float]:
 
 def most_tried(outcomes: float) -> float:
     """How likely a candidate with so many outcomes may be tried that is not the best one."""
-    return max(LEAST_TRIED, MOST_TRIED * min(1.0, SETTLED / max(1.0, outcomes)) ** 2)
+    return max(LEAST_TRIED, MOST_TRIED * min(1.0, SETTLED / max(1.0, outcomes)))
 
 
 def _is_safe(belief: Belief, best: Belief) -> bool:
