@@ -18,8 +18,8 @@ from bench.labelled import arguments, part
 from mmos.choice.classifier import Classification, classify
 from mmos.config.facts import TASK_CLASSES, task_class
 
-STEPS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.01)
-"""The limits of the lines of the table of confidence."""
+STEPS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.86, 0.94, 0.98, 1.01)
+"""The limits of the lines of the table of confidence. One line has what is called 90 % sure."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,21 @@ def by_class(cases: Sequence[Case]) -> str:
 
 def by_confidence(cases: Sequence[Case]) -> str:
     """How often what was said so surely is right."""
-    lines = [f"{'confidence':<12} {'cases':>5} {'mean':>6} {'right':>6}"]
+    lines = [f"{'confidence':<12} {'cases':>5} {'mean':>6} {'right':>6} {'too sure by':>12}"]
     for low, high in pairwise(STEPS):
         these = [case for case in cases if low <= case.said.confidence < high]
         if these:
             mean, right = (
                 sum(values) / len(these) for values in ((case.said.confidence for case in these), (case.right for case in these))
             )
-            lines.append(f"{low:.2f} to {min(high, 1):.2f} {len(these):>5} {mean:>6.1%} {right:>6.1%}")
+            lines.append(f"{low:.2f} to {min(high, 1):.2f} {len(these):>5} {mean:>6.1%} {right:>6.1%} {100 * (mean - right):>12.1f}")
     return "\n".join(lines)
+
+
+def off(cases: Sequence[Case]) -> float:
+    """The mean distance between the confidence and the share of right answers, over the lines of the table."""
+    lines = [[case for case in cases if low <= case.said.confidence < high] for low, high in pairwise(STEPS)]
+    return sum(abs(sum(case.said.confidence - case.right for case in these)) for these in lines) / len(cases)
 
 
 def summary(cases: Sequence[Case]) -> str:
@@ -80,7 +86,7 @@ def summary(cases: Sequence[Case]) -> str:
     surely = sum(case.right for case in sure) / max(1, len(sure))
     return (
         f"{len(cases)} cases: {right:.1%} right; {len(sure)} sure, {surely:.1%} of them right; "
-        f"mean confidence {sum(case.said.confidence for case in cases) / len(cases):.1%}; "
+        f"mean confidence {sum(case.said.confidence for case in cases) / len(cases):.1%}, off by {off(cases):.1%}; "
         f"median {median(seconds) * 1000:.2f} ms, longest {max(seconds) * 1000:.2f} ms"
     )
 

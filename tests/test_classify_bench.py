@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench_classify import by_class, by_confidence, main, part, read, summary
+from bench_classify import by_class, by_confidence, main, off, part, read, summary
 from train_classifier import examples, heat_of, patterns, report, table, train
 
 from mmos.config.facts import TASK_CLASSES
@@ -33,6 +33,7 @@ def test_it_counts_what_is_right(cases: Path) -> None:
     assert summary(found).startswith("3 cases: 66.7% right")
     assert "refactoring         0 of 1    documentation 1" in by_class(found)
     assert by_confidence(found).count("\n") >= 1
+    assert off(found[:2]) == pytest.approx(1 - sum(case.said.confidence for case in found[:2]) / 2)
 
 
 def test_the_parts_are_the_whole(cases: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import exp
 
 from mmos.choice.complexity import BASE, UNKNOWN, complexity_of
+from mmos.choice.doubting import doubt_about
 from mmos.choice.features import BOTH, SIGNS, Features, features_of, tokens_of
 from mmos.choice.languages import languages_of
 from mmos.choice.lexicon import words_of as _words
@@ -20,6 +21,8 @@ SURE = 0.5
 """Below this confidence the class is a guess, and rules do not see it."""
 SUREST = 0.995
 """No text is beyond doubt."""
+SAMPLES, SAMPLE = 8, 2_500
+"""How many parts of a long text are read to estimate its tokens, and the characters of each."""
 MOST_REASONS = 5
 LEAST_REASON = 0.5
 _PLAIN = _words("a an the and or of to in on is it i that this with for from as at be by when if then than so ? ! :")
@@ -65,7 +68,7 @@ class Classifier:
         tokens = tokens_of(request)
         features = features_of(request, tokens)
         weights = shipped()
-        chances = chances_of(features, weights)
+        chances = chances_of(features, weights, doubt_about(request, tokens, features, weights.of))
         evidence = self._evidence(words_of(tokens)) if self._own else {}
         if self._own:
             chances = self._shared(chances, evidence)
@@ -74,7 +77,7 @@ class Classifier:
         reasons = ["the text has no words"]
         if kind:
             reasons = _own_reasons(evidence[kind]) if kind in evidence else _reasons(features, weights, kind)
-        tokens_in_text = round(estimate(text))
+        tokens_in_text = _context_tokens(text)
         complexity, parts = complexity_of(self._bases.get(kind or "", UNKNOWN), request)
         needs = needs_of(request, tokens_in_text)
         reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: '{words}'" for need, words in needs.items()]
@@ -117,13 +120,22 @@ def classifier_of(classes: Mapping[str, Defined]) -> Classifier:
     return Classifier(own_classes_of(classes)) if classes else _BUILT_IN
 
 
-def chances_of(features: Features, weights: Weights) -> dict[str, float]:
+def _context_tokens(text: str) -> int:
+    """An estimate; for a long text by a few samples, so that no text takes long."""
+    if len(text) <= SAMPLES * SAMPLE:
+        return round(estimate(text))
+    step = (len(text) - SAMPLE) // (SAMPLES - 1)
+    sampled = sum(estimate(text[start : start + SAMPLE]) for start in range(0, step * SAMPLES, step))
+    return round(sampled * len(text) / (SAMPLES * SAMPLE))
+
+
+def chances_of(features: Features, weights: Weights, doubt: float = 1.0) -> dict[str, float]:
     scores = list(weights.bias)
     for name in features:
         if row := weights.of.get(name):
             scores = [score + weight for score, weight in zip(scores, row, strict=True)]
     top = max(scores)
-    shares = [exp((score - top) / UNIT) for score in scores]
+    shares = [exp((score - top) / (UNIT * doubt)) for score in scores]
     whole = sum(shares)
     return {name: share / whole for name, share in zip(weights.classes, shares, strict=True)}
 
