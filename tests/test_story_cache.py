@@ -161,6 +161,15 @@ async def test_answers_come_while_the_host_is_down(tmp_path: Path) -> None:
         assert (await app.run("Why not?")).status == "failed"
 
 
+async def test_a_host_that_no_longer_has_the_model_gives_no_kept_answer(tmp_path: Path) -> None:
+    async with cached(tmp_path) as on:
+        await on.app.run("Why?")
+    async with stage({"arbiter": Model("other")}, orchestration=EXACT) as on:
+        on.config["orchestration"]["arbiter"]["model"] = "arbiter"
+        async with mmos.open(on.config, state=tmp_path) as app:
+            assert (await app.run("Why?")).status == "failed"
+
+
 async def test_a_model_that_was_replaced_is_asked(tmp_path: Path) -> None:
     for digest, text in (("1" * 64, "Old."), ("2" * 64, "New."), ("1" * 64, "Old.")):
         model = replace(Model.scripted("arbiter", [text]), blob=digest)

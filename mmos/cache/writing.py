@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from mmos.cache.kept import Kept
 from mmos.cache.keys import Key
@@ -20,7 +21,7 @@ class Writing:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._changes: list[Change] = []
-        self._unwritten: dict[bytes, Kept] = {}
+        self._unwritten: dict[bytes, tuple[Key, Kept]] = {}
         self._task: asyncio.Task[None] | None = None
         self.fault = ""
         """Why the file cannot be used. Empty: it can."""
@@ -28,20 +29,26 @@ class Writing:
     def add(self, key: Key, kept: Kept) -> None:
         if self.fault:
             return
-        self._unwritten[key.exact] = kept
+        answer = self._unwritten[key.exact] = key, replace(kept, words=key.words)
 
         def write() -> None:
             try:
                 self._shelf.add(key, kept)
             finally:
-                if self._unwritten.get(key.exact) is kept:
+                if self._unwritten.get(key.exact) is answer:
                     del self._unwritten[key.exact]
 
         self.change(write)
 
-    def kept(self, key: bytes) -> Kept | None:
-        """An answer that is not in the file yet."""
-        return None if self.fault else self._unwritten.get(key)
+    def find(self, keys: Iterable[Key]) -> tuple[bytes, Kept] | None:
+        """An answer to exactly this request that is not in the file yet, with its key."""
+        found = (self._unwritten.get(key.exact) for key in keys)
+        return next(((key.exact, kept) for key, kept in filter(None, found)), None)
+
+    def alike(self, keys: Iterable[Key]) -> list[tuple[bytes, Kept]]:
+        """The answers to requests with other words of the same form that are not in the file yet."""
+        wanted = {(key.rest, key.form) for key in keys if key.rest}
+        return [(key.exact, kept) for key, kept in [*self._unwritten.values()] if (key.rest, key.form) in wanted]
 
     def change(self, change: Change) -> None:
         """Make a change soon. One that another process is in the way of is left out: it is a cache."""

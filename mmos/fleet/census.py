@@ -60,10 +60,14 @@ class Census:
             seat.counted_at = self._clock()
 
     async def digests(self, model: str, servers: Sequence[str]) -> dict[str, str]:
-        """The digest of a model on each of these hosts that has it; without `servers` on all hosts. For a host that reports none, that of its address."""
+        """The digest of a model on each of these hosts that has it, empty for a host that is silent; without `servers` on all hosts.
+
+        A host that reports no digest gets one of its address.
+        """
         seats, since = [self._seats[name] for name in servers or self._seats], self._clock() - CENSUS_SECONDS
         await asyncio.gather(*(self.count(seat, since) for seat in seats if seat.counted_at <= since))
-        return {seat.name: known.digest or _stand_in(seat, known) for seat in seats if (known := find(seat.installed, model))}
+        having = {seat.name: known.digest or _stand_in(seat, known) for seat in seats if (known := find(seat.installed, model))}
+        return {seat.name: having.get(seat.name, "") for seat in seats if seat.name in having or seat.silent is not None}
 
     def _counted(self, seat: Seat) -> None:
         listed = seat.installed or {}

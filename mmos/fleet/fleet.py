@@ -361,7 +361,7 @@ class Fleet:
         await self._dispatcher.look()
 
     async def digests(self, model: str, servers: tuple[str, ...]) -> dict[str, str]:
-        """The digest of a model on each host that has it, by lists that are at most a minute old."""
+        """The digest of a model on each host that has it, by lists that are at most a minute old. Empty: the host is silent."""
         return await self._dispatcher.census.digests(model, servers)
 
     def faults(self, model: str, servers: tuple[str, ...]) -> dict[str, HostError]:

@@ -72,7 +72,7 @@ class Cached(Wrapper):
 
     shelf: Shelf
     digests: Digests
-    """The digest of a model on each host that has it."""
+    """The digest of a model on each host that has it. Empty: the host is silent."""
     harmless: frozenset[str]
     """The tools that a request may offer: an answer without a call does not depend on the state of anything."""
     likeness: Likeness | None = None
@@ -149,17 +149,17 @@ class Cached(Wrapper):
             return self._use(request, *found, {"cached": "exact"})
         if self.likeness is None:
             return None
-        for key, other in await self._read(lambda: self.shelf.alike(request.keys)) or ():
+        for key, other in await self._alike(request):
             likeness = await self._likeness(request, other.words)
             if likeness is not None and likeness >= self.likeness.threshold:
                 return self._use(request, key, other, {"cached": "alike", "likeness": round(likeness, 4)})
         return None
 
     async def _find(self, request: Request) -> tuple[bytes, Kept] | None:
-        for key in request.keys:
-            if (kept := self.memory.writing.kept(key.exact)) is not None:
-                return key.exact, kept
-        return await self._read(lambda: self.shelf.find(request.keys))
+        return self.memory.writing.find(request.keys) or await self._read(lambda: self.shelf.find(request.keys))
+
+    async def _alike(self, request: Request) -> list[tuple[bytes, Kept]]:
+        return [*self.memory.writing.alike(request.keys), *(await self._read(lambda: self.shelf.alike(request.keys)) or ())]
 
     def _use(self, request: Request, key: bytes, kept: Kept, how: Mapping[str, Any]) -> Reply:
         self.memory.writing.change(lambda: self.shelf.use(key))
@@ -190,13 +190,15 @@ class Cached(Wrapper):
         return reply
 
     async def _digests(self, model: str, servers: tuple[str, ...]) -> Mapping[str, str]:
-        """The digest of the model on each host that has it. While no host says, those that they said last."""
-        found = {host: f"{self.world}{digest}" for host, digest in (await self.digests(model, servers)).items()}
-        if found:
-            self._note(model, servers, "digests", found)
-            return found
+        """The digest of the model on each host that has it. Of a host that is silent, the one that it reported last."""
+        found = await self.digests(model, servers)
+        known = {host: f"{self.world}{digest}" for host, digest in found.items() if digest}
+        if len(known) == len(found):
+            self._note(model, servers, "digests", known)
+            return known
         said = await self._read(lambda: self.shelf.noted(self._place(model, servers), "digests"))
-        return said if isinstance(said, dict) else {}
+        last = said if isinstance(said, dict) else {}
+        return {**{host: last[host] for host in found if isinstance(last.get(host), str)}, **known}
 
     def _note(self, model: str, servers: tuple[str, ...], what: str, data: Any) -> None:
         place = self._place(model, servers)
