@@ -81,6 +81,7 @@ bench-rules *arguments:
 # Count in simulated comparisons how often the interval of `mmos models compare` holds the true difference.
 bench-compare *arguments:
     {{bin}}/python scripts/bench_compare.py {{arguments}}
+
 # Measure what keys of `models` bring a small model, on the embedded one.
 bench-care *arguments:
     {{bin}}/python scripts/bench_care.py {{arguments}}
