@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -159,6 +160,20 @@ async def test_answers_come_while_the_host_is_down(tmp_path: Path) -> None:
         answer = await app.run("Why?")
         assert (answer.status, answer.text) == ("answered", "Answer 1 of arbiter.")
         assert (await app.run("Why not?")).status == "failed"
+
+
+@pytest.mark.parametrize("said", ["1", "[]", "[1, 2]", '["d", [1]]', '{"here": 1}', "nonsense"])
+async def test_strange_notes_of_models_harm_no_run(tmp_path: Path, said: str) -> None:
+    async with cached(tmp_path) as on:
+        await on.app.run("Why?")
+        config = on.config
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute("UPDATE models SET data = ?", (said.encode(),))
+    async with mmos.open(config, state=tmp_path) as app:  # its host has gone
+        answer = await app.run("Why?")
+        assert answer.status == "failed"
+        assert answer.reason is not None
+        assert answer.reason.code == "host_unreachable"
 
 
 async def test_a_host_that_no_longer_has_the_model_gives_no_kept_answer(tmp_path: Path) -> None:

@@ -118,8 +118,7 @@ class Cached(Wrapper):
             can = None if known.capabilities is None else sorted(known.capabilities)
             self._note(model, servers, "abilities", [known.digest, can])
             return known
-        said = await self._read(lambda: self.shelf.noted(self._place(model, servers), "abilities"))
-        return None if said is None else Installed(model, said[0], capabilities=None if said[1] is None else frozenset(said[1]))
+        return _described(model, await self._read(lambda: self.shelf.noted(self._place(model, servers), "abilities")))
 
     async def forget(self, runs: Collection[str]) -> None:
         """Forget the answers of these runs."""
@@ -292,3 +291,13 @@ def _reply(ask: RunAsk, kept: Kept, how: Mapping[str, Any]) -> Reply:
     saved = {"saved_seconds": round(kept.seconds, 3), "saved_tokens": kept.tokens}
     placement = {**how, "of": kept.host, "run": kept.run, "made": kept.made, **saved}
     return Reply(Message("assistant", kept.content, thinking=kept.thinking), ask.request.model, HOST, placement=placement)
+
+
+def _described(model: str, said: Any) -> Installed | None:
+    """What hosts said of a model last. None: nothing, or what no version of MMOS has written."""
+    match said:
+        case [str(digest), None]:
+            return Installed(model, digest)
+        case [str(digest), list(can)] if all(isinstance(one, str) for one in can):
+            return Installed(model, digest, capabilities=frozenset(can))
+    return None
