@@ -32,6 +32,8 @@ TITLES = {
     "ruby": "Ruby",
     "php": "PHP",
     "shell": "shell",
+    "css": "CSS",
+    "sql": "SQL",
 }
 """How people write the languages that can be parsed."""
 

@@ -73,10 +73,19 @@ def _runs_text(name: str, call: ast.Call, scope: Scope, _: str) -> Found:
     )
 
 
+def _is_fixed(compiled: ast.Call, scope: Scope) -> bool:
+    """Whether the source that is compiled was made here."""
+    source = compiled.args[0] if compiled.args else None
+    return level_of(compiled, scope) == "clean" and not (isinstance(source, ast.Name) and source.id not in scope.values)
+
+
 def _unsafe_load(name: str, call: ast.Call, scope: Scope, _: str) -> Found:
-    if name not in _UNSAFE or not call.args:
+    is_model = name == "torch.load" and not any(word.arg == "weights_only" for word in call.keywords)
+    if not call.args or not (name in _UNSAFE or is_model):
         return None
     level = level_of(call.args[0], scope)
+    if is_model and level != "outside":
+        return None
     words = f"{name} runs code that the data names: data from others must not be loaded with it.", "Use JSON, or check a signature before."
     return (
         "dangerous_call",

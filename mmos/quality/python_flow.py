@@ -19,7 +19,7 @@ _REQUEST = re.compile(
     r"(?:^|\.)(?:request|req)\.(?:args|form|values|json|data|files|cookies|headers|GET|POST|body|query_params|path_params|query|params|get_json|get_data|FILES|match_info|COOKIES|"
     r"META|rel_url|QUERY_STRING|query_string|url|path|full_path)\b|^sys\.argv\b|^self\.(?:rfile|get_argument|get_query_argument)\b|(?:^|\.)QUERY_STRING\b"
 )
-_FROM_USERS = frozenset(("input", "raw_input", "recv", "recvfrom", "receive_text", "receive_json", "receive_bytes", "get_argument", "get_query_argument", "get_body_argument", "FieldStorage", "parse_qs", "parse_qsl", "parse_args", "readline_from_user"))  # fmt: skip
+_FROM_USERS = frozenset(("input", "raw_input", "recv", "recvfrom", "receive_text", "receive_json", "receive_bytes", "get_argument", "get_query_argument", "get_body_argument", "FieldStorage", "parse_qs", "parse_qsl", "parse_args", "namelist", "getnames"))  # fmt: skip
 _CLEANED = frozenset(("int", "float", "bool", "len", "quote", "escape", "secure_filename", "basename", "UUID", "uuid4", "isinstance", "hash", "ord", "round", "abs", "min", "max", "sum", "sha256", "hexdigest", "safe_join", "literal_eval", "escape_string", "quote_plus", "urlencode", "Identifier", "Literal", "bindparam", "quote_ident", "quote_name", "sqlescape", "clean", "sanitize", "escape_filter_chars", "join_quoted", "mogrify", "adapt", "conditional_escape", "format_html", "enumerate", "range", "id", "type", "repr_sql", "safe_load", "abspath_checked", "validate", "sanitize_filename", "slugify"))  # fmt: skip
 """What these give is no longer dangerous."""
 _CLEANS = re.compile(

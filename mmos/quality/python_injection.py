@@ -25,6 +25,8 @@ _PLACEHOLDERS = re.compile(
     r"place_?holder|marks?$|^(?:ph|params?_?sql|binds?|sep|order|direction|limit|offset|n|i|count|col_defs|columns?|cols|fields?|fieldnames|keys|names|schema|where|clause|conditions?|table|table_name|tbl|db|quoted|qn|prefix|suffix)\w*$",
     re.IGNORECASE,
 )
+_SEARCHES = frozenset(("xpath", "search_s", "search_ext_s", "search_ext", "search_st", "find", "find_one", "aggregate"))
+"""Queries in XPath, LDAP, and the JavaScript of MongoDB."""
 _SHELLS = frozenset(("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput", "commands.getstatusoutput", "asyncio.create_subprocess_shell", "popen2.popen2"))  # fmt: skip
 _PROCESSES = frozenset(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
 _SEVERITIES: tuple[Severity | None, ...] = (None, "warning", "error")
@@ -53,10 +55,26 @@ def _of_call(block: Block, call: ast.Call, scope: Scope) -> Iterator[Finding]:
         return
     if last in _RUNS_SQL and (severity := _sql(first, scope)):
         yield finding_in(block, call.lineno, "injection", severity, _SQL_WORDS)
+    if last in _SEARCHES and _mixes(call, scope):
+        yield finding_in(block, call.lineno, "injection", "error", _SEARCH_WORDS)
     if severity := _command(name, call, first, scope):
         yield finding_in(block, call.lineno, "injection", severity, _COMMAND_WORDS)
 
 
+def _mixes(call: ast.Call, scope: Scope) -> bool:
+    """Whether one of its arguments is an expression of a query language with a value in it."""
+    return any(
+        level_of(one, scope) != "clean" and ("[" in before or "(" in before or "$" in before or "this." in before)
+        for part in call.args
+        for argument in (part.values if isinstance(part, ast.Dict) else [part])
+        for before, one in pieces(argument, scope)
+    )
+
+
+_SEARCH_WORDS = (
+    "A value is put into the text of a query: whoever gives the value can change the query.",
+    "Pass it as a parameter, or escape it.",
+)
 _SQL_WORDS = (
     "A value is put into the text of an SQL statement: whoever gives the value can change the statement.",
     "Pass it as a parameter of the statement.",

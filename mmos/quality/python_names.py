@@ -13,9 +13,20 @@ from mmos.quality import python_source
 from mmos.quality.answer import Block, Reading
 from mmos.quality.finding import Finding, Severity
 from mmos.quality.packages import is_local, is_package, sounds_published
+from mmos.quality.python_flow import dotted
 from mmos.quality.tables import ANY, names, table
 
 _FORGIVING = ("ImportError", "ModuleNotFoundError", "Exception", "AttributeError", "BaseException")
+_TYPES = (
+    "pathlib.Path",
+    "collections.Counter",
+    "collections.deque",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "datetime.timedelta",
+    "decimal.Decimal",
+)
+"""What a call of these gives has their methods."""
 _LITERALS: Mapping[type, str] = {
     ast.List: "list",
     ast.ListComp: "list",
@@ -231,32 +242,40 @@ def _first_missing(parts: list[str], given: Mapping[str, frozenset[str]]) -> tup
 
 
 def _methods(block: Block, tree: ast.Module, known: Known) -> Iterator[Finding]:
-    """Methods that texts, lists and dictionaries do not have."""
+    """Methods that texts, lists, dictionaries and usual types of the standard library do not have."""
     kinds = _kinds(tree, known)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node in known.forgiven:
             continue
         value, name = node.func.value, node.func.attr
-        kind = kinds.get(value.id, "") if isinstance(value, ast.Name) else _kind(value)
-        defined = names("python", f"builtins.{kind}") if kind else frozenset[str]()
+        kind = kinds.get(value.id, "") if isinstance(value, ast.Name) else _kind(value, known)
+        defined = names("python", kind) if kind else frozenset[str]()
         if defined and name not in defined:
-            yield _missing(block, node.lineno, f".{name}", f"A {kind} has no method {name}.", "error", _near(name, defined))
+            title = kind.removeprefix("builtins.")
+            yield _missing(block, node.lineno, f".{name}", f"A {title} has no method {name}.", "error", _near(name, defined))
 
 
 def _kinds(tree: ast.Module, known: Known) -> dict[str, str]:
-    """The names that are bound once, to a value of a built-in kind."""
+    """The names that are bound once, to a value of a type whose methods are known."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(target := node.targets[0], ast.Name):
-            kind = _kind(node.value)
+            kind = _kind(node.value, known)
             if kind and known.bound[target.id] == 1 and target.id not in known.modules:
                 found[target.id] = kind
     return found
 
 
-def _kind(value: ast.expr) -> str:
+def _kind(value: ast.expr, known: Known) -> str:
+    """The type of a value, as the table names it: `builtins.list`, `pathlib.Path`. Empty: it is not known."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str | bytes):
-        return type(value.value).__name__
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("list", "dict", "set", "str"):
-        return value.func.id
-    return _LITERALS.get(type(value), "")
+        return f"builtins.{type(value.value).__name__}"
+    if isinstance(value, ast.Call):
+        name = dotted(value.func) if isinstance(value.func, ast.Name | ast.Attribute) else ""
+        root, _, rest = name.partition(".")
+        if name in ("list", "dict", "set", "str") and not known.bound[name]:
+            return f"builtins.{name}"
+        full = f"{known.modules.get(root, '')}.{rest}".strip(".")
+        return full if full in _TYPES and not known.bound[root] else ""
+    literal = _LITERALS.get(type(value))
+    return f"builtins.{literal}" if literal else ""

@@ -42,6 +42,8 @@ def _of_call(call: ast.Call, scope: Scope) -> Severity | None:
     if name in _FILES:
         first = call.args[0] if call.args else next((word.value for word in call.keywords if word.arg in ("file", "path")), None)
         return _path(first, scope) if first is not None else None
+    if name.endswith(".save") and len(call.args) == 1 and _joined(call.args[0], scope):
+        return _path(call.args[0], scope)
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
         return _path(call.func.value, scope)
     return None

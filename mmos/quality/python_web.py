@@ -16,7 +16,7 @@ _LOADS = re.compile(
 )
 _TEMPLATES = ("render_template_string", "from_string")
 _MARKS = ("Markup", "mark_safe", "HTMLResponse")
-_PAGES = (*_MARKS, "HttpResponse", "make_response", "Response")
+_PAGES = (*_MARKS, "HttpResponse", "make_response", "Response", "write")
 _HTML = ("A text from outside becomes HTML as it is: it can contain a script.", "Escape it, or let a template escape it.")
 _TEMPLATE = ("A text from outside becomes a template, which can run code.", "Pass it as a value of a fixed template.")
 _REDIRECT = ("The user is sent to an address that comes from outside.", "Send only to addresses of a fixed list.")

@@ -36,7 +36,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 )
 _HINTS = re.compile(
     r"AKIA|ASIA|AROA|AIDA|gh[pousr]_|github_pat_|gl(?:pat|ptt|rt|dt)-|xox|xapp-|hooks\.slack|api/webhooks|sk-|[sr]k_|whsec_|AIza|ya29|GOCSPX|npm_|pypi-|SG\.|hf_|SK[0-9a-f]{8}|AC[0-9a-f]{8}|"
-    r"do[opr]_v1|dapi|lin_api|shp|sq0|key-|hvs\.|NRAK|:AA|eyJ|AccountKey|AccessKey|AGE-|://|aws|AWS"
+    r"do[opr]_v1|dapi|lin_api|shp|sq0|key-|hvs\.|NRAK|:AA|eyJ|AccountKey|AccessKey|AGE-|://|aws|AWS|Bearer|\.login\(|\.auth"
 )
 """A line without these has no key of a service, and no address."""
 _NAMES = re.compile(r"pass|pwd|secret|token|key|credential|identified by|-u ", re.IGNORECASE)
@@ -58,6 +58,9 @@ _SET = re.compile(
     re.MULTILINE,
 )
 _ON_COMMAND = re.compile(r"(?:\s-p|--password[= ]|sshpass -p ?|-u ?\w+:|PGPASSWORD=|IDENTIFIED BY ['\"])(?P<value>[^\s'\"<>$;]{6,60})")
+_IN_TEXT = re.compile(r"\b(?:Password|PASSWORD|Pwd|password|pwd)=(?P<value>[^;\"'\s&<>{}$%]{5,60})(?=[;\"'])")
+_LOGIN = re.compile(r"\.(?:login|authenticate|auth)\(\s*[\"'][^\"'\n]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n]{6,80})[\"']")
+_BEARER = re.compile(r"\bBearer\s+(?P<value>[0-9A-Za-z._~+/-]{20,200})")
 _AWS = re.compile(r"(?i)aws.{0,20}?(?:secret|sk).{0,20}?['\"= :]+(?P<value>[0-9A-Za-z/+]{40})\b")
 _CODE_OF_SHELL = ("shell", "dockerfile", "yaml", "ini", "console", "toml", "nginx", "sql", "terraform", "", "text")
 _PLACEHOLDER = re.compile(
@@ -123,6 +126,12 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     for found in _IN_ADDRESS.finditer(text):
         if _is_password(found[1]) and not re.match(r"(?:\w+\.)*example\.|user$|host", found[2]):
             yield "password in an address", found[1]
+    for found in _BEARER.finditer(text):
+        if _is_random(found["value"]) and not _is_placeholder(found["value"]):
+            yield "token", found["value"]
+    for found in _LOGIN.finditer(text):
+        if _is_password(found["value"]):
+            yield "password", found["value"]
     for found in _AWS.finditer(text):
         if not _is_placeholder(found["value"]):
             yield "AWS secret key", found["value"]
@@ -132,7 +141,7 @@ def _assigned(text: str, is_plain: bool) -> Iterator[str]:
     for found in _NAMED.finditer(text):
         if _is_secret(found["name"], found["value"]) and not _is_comparison(text, found.end()):
             yield found["value"]
-    for pattern in (_SET, _ON_COMMAND) if is_plain else ():
+    for pattern in (_SET, _ON_COMMAND, _IN_TEXT) if is_plain else (_IN_TEXT,):
         for found in pattern.finditer(text):
             name = found.groupdict().get("name") or "password"
             if _is_secret(name, found["value"]) and not found["value"].startswith(("-", "/")):

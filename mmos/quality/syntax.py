@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 
 from mmos.quality import grammars, python_source
 from mmos.quality.answer import Block, Reading
+from mmos.quality.brackets import unclosed
 from mmos.quality.finding import Finding, Severity
 
 LONGEST, WIDEST = 400_000, 20_000
 _ELIDED = re.compile(r"^\s*(?:(?:#|//)?\s*\.\.\.|…)|\.\.\.\s*[,}\]]?\s*$|[\[{,:]\s*(?:\.\.\.|…)", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{|\{%|\$\{|<[A-Za-z][\w -]*>|<%")
+_TEMPLATE_OF_XML = re.compile(r"\{\{|\{%|\$\{|<%")
 _COMMENT = re.compile(r"^\s*(?://|/\*|#)", re.MULTILINE)
 _LINE_OF_YAML = re.compile(r"line (\d+)")
 
@@ -68,7 +70,8 @@ def _is_extreme(block: Block) -> bool:
 
 
 def _is_shown_in_part(block: Block) -> bool:
-    return bool(_TEMPLATE.search(block.text) or _ELIDED.search(block.text))
+    template = _TEMPLATE_OF_XML if block.language == "xml" else _TEMPLATE
+    return bool(template.search(block.text) or _ELIDED.search(block.text))
 
 
 def _json(text: str) -> Fault | None:
@@ -146,4 +149,29 @@ def _xml(text: str) -> Fault | None:
     return None
 
 
-_PARSERS: dict[str, Callable[[str], Fault | None]] = {"json": _json, "yaml": _yaml, "toml": _toml, "xml": _xml}
+def _css(text: str) -> Fault | None:
+    plain = re.sub(r"url\([^)\n]*\)|(?m:^\s*//.*$)", "", text)
+    open_ones = unclosed(plain)
+    if open_ones == [] or ("{" not in plain and ":" in plain):
+        return None
+    last = len(text.rstrip().splitlines())
+    return (last, "a bracket is never closed", True) if open_ones else (last, "a bracket is closed that was not open", False)
+
+
+_SQL_WRONG = re.compile(
+    r"\bSELECT\s+FROM\b|,\s*FROM\b|\bWHERE\s*(?:;|$|GROUP\b|ORDER\b|LIMIT\b)|\bFORM\s+\w+\s+WHERE\b|\bSELCT\b|\bINSERT\s+(?!INTO\b|OR\b|IGNORE\b|OVERWRITE\b|ON\b|ALL\b|BEFORE\b|AFTER\b)\w+\s+VALUES\b|"
+    r"\bORDER\s+(?!BY\b|SIBLINGS\b)\w+\s*(?:;|$)|\bGROUP\s+(?!BY\b|_)\w+\s*;|\bDELETE\s+\*\s+FROM\b|\bUPDATE\s+\w+\s+WHERE\b|\bAND\s*(?:;|\))|,\s*\)\s*(?:;|$)|\bCREATE\s+TABEL\b",
+    re.IGNORECASE,
+)
+
+
+def _sql(text: str) -> Fault | None:
+    plain = re.sub(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|/\*[\s\S]*?\*/", lambda found: "x" + "\n" * found[0].count("\n"), text)
+    if found := _SQL_WRONG.search(plain):
+        return plain.count("\n", 0, found.start()) + 1, f"{' '.join(found[0].split())!r} does not fit here", False
+    if plain.count("(") != plain.count(")"):
+        return len(text.rstrip().splitlines()), "the brackets do not match", plain.count("(") > plain.count(")")
+    return None
+
+
+_PARSERS: dict[str, Callable[[str], Fault | None]] = {"json": _json, "yaml": _yaml, "toml": _toml, "xml": _xml, "css": _css, "sql": _sql}
