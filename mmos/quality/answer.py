@@ -96,7 +96,7 @@ def _parts(lines: list[str]) -> tuple[list[Block], list[str]]:
 def _end(lines: list[str], start: int, mark: str) -> int:
     """The line that closes a fence, or the count of lines."""
     for index in range(start, len(lines)):
-        text = lines[index].strip()
+        text = lines[index].strip().lstrip("> ")
         if text.startswith(mark) and not text.strip(mark[0]):
             return index
     return len(lines)

@@ -15,6 +15,16 @@ _DANGLING = re.compile(
     r"must|may|might|has|have|does|not|so|such|e\.g\.|i\.e\.|de|la|le|les|un|une|et|ou|que|der|die|das|und|oder|ein|eine|el|los|las|y|o|con)$",
     re.IGNORECASE,
 )
+_DANGLING_TOO = re.compile(
+    r"\s(?:it|they|you|we|I|any|each|every|some|only|also|then|where|what|how|who|whose|do|did|had|more|most|other|since|until|between|about|through|without|within|via|per|whether|unless|whenever|"
+    r"although|though|both|either|neither|several|many|another|just|very|he|she|there|here's|it's|don't|doesn't|called|using|including|based)$",
+    re.IGNORECASE,
+)
+"""Words that end no sentence, and that may end a short item of a list."""
+_BEGINS = re.compile(
+    r"(?:The|A|An|If|When|This|These|In|For|To|With|It|You|We|As|On|After|Before|By|There|Then|Also|Because|While|Since|Each|Every)\b"
+)
+"""Words that begin a sentence, and no greeting."""
 _ENDS = re.compile(r"[.!?…。！？:;)\]}\"'`*_|>~”’»」）✅🎉😊\u2600-\u27bf\U0001f300-\U0001faff-]$|\d%?$|https?://\S+$")
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])(?:\s+(.*))?$")
 _NUMBERED = re.compile(r"^\s*(?:#{1,6}\s+|\*\*)?(?:step\s+)?(\d{1,2})[.):]\s*\S", re.IGNORECASE | re.MULTILINE)
@@ -82,12 +92,14 @@ def _tail(text: str) -> str:
 
 
 def _last_words(reading: Reading) -> Iterator[Finding]:
-    """Whether the last line of the prose is a whole one. Code may follow it only where it stands before."""
+    """Whether the last paragraph of the prose is a whole one. Code may follow it only where it stands before."""
     lines = reading.prose.splitlines()
     last = next((index for index in range(len(lines) - 1, -1, -1) if lines[index].strip()), None)
     if last is None or any(block.line > last + 1 for block in reading.blocks):
         return
-    found = _unfinished(lines[last].rstrip(), lines, last)
+    first = _beginning(lines, last)
+    paragraph = " ".join(line.strip() for line in lines[first : last + 1])
+    found = _cut_line(lines, last) or _unfinished(paragraph, lines[:first])
     if found is not None:
         severity, message = found
         yield Finding(
@@ -100,31 +112,49 @@ def _last_words(reading: Reading) -> Iterator[Finding]:
         )
 
 
-def _unfinished(line: str, lines: list[str], index: int) -> tuple[Severity, str] | None:
+def _beginning(lines: list[str], last: int) -> int:
+    """The line where the last paragraph or item begins."""
+    first = last
+    while first and not _ITEM.match(lines[first]) and lines[first - 1].strip() and not re.match(r"\s*[#|>]", lines[first - 1]):
+        first -= 1
+    return first
+
+
+def _cut_line(lines: list[str], index: int) -> tuple[Severity, str] | None:
+    """What the form of the last line alone tells."""
+    line = lines[index].rstrip()
     item = _ITEM.match(line)
-    words = line.strip().split()
     if _LATER.search(line[-200:]):
         return "error", "it says that it goes on"
     if item is not None and not (item[1] or "").strip(" *_`"):
         return "error", "the last item of a list is empty"
-    if _HEADING.match(line) and len(lines) > 1:
+    if (_HEADING.match(line) or re.match(r"#{1,6}$", line)) and len(lines) > 1:
         return "error", "nothing follows the last heading"
     if line.lstrip().startswith("|"):
         return _cut_row(line, [other for other in lines[:index] if other.lstrip().startswith("|")])
-    if line.endswith(",") or (_DANGLING.search(line) and len(words) > 2) or re.search(r"\s(?:[-–—+=(]|->|\w*\()$", line):
+    return None
+
+
+def _unfinished(text: str, before: list[str]) -> tuple[Severity, str] | None:
+    item = _ITEM.match(text)
+    words = text.split()
+    if text.lstrip().startswith(("|", "#")):
+        return None
+    dangles = _DANGLING.search(text) or (item is None and _DANGLING_TOO.search(text))
+    if text.endswith(",") or (dangles and len(words) > 2) or re.search(r"\s(?:[-–—+=(]|->|\w*\()$", text):
         return "error", "its last sentence is not finished"
-    if line.endswith(":") and len(words) > 1:
+    if text.endswith(":") and len(words) > 1:
         return "error", "nothing follows its last line"
-    if _has_open_signs(line):
+    if _has_open_signs(text):
         return "error", "a bracket or a mark is open at the end"
-    return _without_stop(line, lines, item)
+    return _without_stop(text, before, item)
 
 
 def _cut_row(line: str, others: list[str]) -> tuple[Severity, str] | None:
-    """A row of a table that has no end, or fewer cells than the others."""
-    if not others or not all(other.rstrip().endswith("|") for other in others):
+    """A row of a table that has no end, or fewer cells than the others, or is the only one."""
+    if others and not all(other.rstrip().endswith("|") for other in others):
         return None
-    is_cut = not line.endswith("|") or line.count("|") < min(other.count("|") for other in others)
+    is_cut = not others or not line.endswith("|") or line.count("|") < min(other.count("|") for other in others)
     return ("error", "the last row of a table is cut") if is_cut else None
 
 
@@ -136,21 +166,20 @@ def _has_open_signs(line: str) -> bool:
     return text.count("(") > text.count(")") or text.count("[") > text.count("]") or text.count("**") % 2 == 1
 
 
-def _without_stop(line: str, lines: list[str], item: re.Match[str] | None) -> tuple[Severity, str] | None:
-    """A line without a stop at its end is cut if the other ones have one."""
-    if _ENDS.search(line) or len(line.split()) < (3 if item else _LEAST_WORDS):
+def _without_stop(text: str, before: list[str], item: re.Match[str] | None) -> tuple[Severity, str] | None:
+    """A paragraph or an item without a stop at its end is cut if the other ones, or its own sentences, have one."""
+    if _ENDS.search(text):
         return None
-    alike = [
-        other.rstrip()
-        for other in lines
-        if other.strip() and other.rstrip() != line and bool(_ITEM.match(other)) == bool(item) and not _HEADING.match(other)
-    ]
-    told = [other for other in alike if len(other.split()) >= (3 if item else _LEAST_WORDS)]
-    stopped = [other for other in told if re.search(r"[.!?。][)\"'`*_]*$", other)]
-    inside = not item and re.search(r"\w[.!?]\s+[A-Z]", line)
-    if (stopped and len(stopped) == len(told)) or (not item and stopped) or inside:
-        return "warning", "its last sentence has no end"
-    return None
+    cut: tuple[Severity, str] = ("warning", "its last sentence has no end")
+    if re.search(r"\w[\w`)\"'*\]]{1,3}[.!?][\"'*)]*\s+[\"'`*(]?[A-Z]", re.sub(r"\b(?:e\.g|i\.e|vs|etc|approx|Dr|Mr|Mrs|No)\.", "", text)):
+        return cut
+    least = 3 if item else _LEAST_WORDS
+    if len(text.split()) < least and not (item is None and _BEGINS.match(text)):
+        return None
+    alike = [line.rstrip() for line in before if line.strip() and bool(_ITEM.match(line)) == bool(item) and not re.match(r"\s*[#|]", line)]
+    told = [line for line in alike if len(line.split()) >= least]
+    stopped = [line for line in told if re.search(r"[.!?。:][)\"'`*_]*$", line)]
+    return cut if stopped and (not item or len(stopped) == len(told)) else None
 
 
 def _lists(reading: Reading) -> Iterator[Finding]:

@@ -65,6 +65,7 @@ _AROUND: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """What may be around an excerpt, in the order of trying."""
 _ELIDED = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t]*$|(?<=[({\[,])[ \t]*(?:\.\.\.|…)[ \t]*(?=[)}\]])|<\.\.\.>", re.MULTILINE)
+_PLACE_IN_SHELL = re.compile(r"<[A-Za-z@][\w:|.@/ -]{0,60}>|\[[-<\w|. ]+\]$", re.MULTILINE)
 _PLACE = re.compile(r"<[A-Za-z][A-Za-z _-]*[ _-][A-Za-z _-]*>|\{\{.*?\}\}")
 _OTHER_C = re.compile(
     r"^\s*(?:@(?:interface|protocol|implementation|class)\b|namespace\b|class \w|template\s*<|using )|\bstd::", re.MULTILINE
@@ -101,7 +102,7 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     first = _first_fault(parser, source)
     if (
         first is None
-        or _PLACE.search(text)
+        or (_PLACE_IN_SHELL if language == "shell" else _PLACE).search(text)
         or any(_first_fault(parser, f"{before}{source}\n{after}") is None for before, after in _around(language, source))
     ):
         return None

@@ -75,7 +75,7 @@ def _is_shown_in_part(block: Block) -> bool:
 
 
 def _json(text: str) -> Fault | None:
-    if _COMMENT.search(text) or _are_lines(text):
+    if _COMMENT.search(text) or _are_lines(text) or _are_values(text):
         return None
     fault = _not_json(text)
     if fault is None or (re.match(r'\s*"[^"\n]*"\s*:', text) and _not_json(f"{{{text.rstrip().rstrip(',')}}}") is None):
@@ -98,6 +98,20 @@ def _are_lines(text: str) -> bool:
     """Whether it is a value in each line, or several values one after the other."""
     lines = [line for line in text.splitlines() if line.strip()]
     return len(lines) > 1 and all(line.lstrip()[0] in '{["' and _not_json(line) is None for line in lines[:50])
+
+
+def _are_values(text: str) -> bool:
+    """Whether several whole values follow each other."""
+    decoder, place, count = json.JSONDecoder(), 0, 0
+    text = text.strip()
+    try:
+        while place < len(text) and count < 50:
+            _, end = decoder.raw_decode(text, place)
+            place = end + len(text[end:]) - len(text[end:].lstrip())
+            count += 1
+    except (RecursionError, ValueError):
+        return False
+    return count > 1 and place >= len(text)
 
 
 def _yaml(text: str) -> Fault | None:
