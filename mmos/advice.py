@@ -23,7 +23,7 @@ def _suggestions(route: TaskRouted, templates: Templates) -> str:
         "specialist": lambda value: templates.fill("route_consult", specialist=value),
         "prefer": lambda value: templates.fill("route_prefer", specialists=value),
         "model": lambda value: templates.fill("route_model", model=value),
-        "strategy": lambda value: templates.fill("route_single" if value == "single" else "route_intelligent"),
+        "strategy": lambda value: templates.fill("route_single") if value == "single" else templates.fill("route_intelligent"),
     }
     return " ".join(told[name](_text(value)) for name, value in route.advice.items() if name in told)
 

@@ -146,11 +146,9 @@ class Judges:
         return replace(judge, servers=role.servers, window=role.window, think=role.think, keep_alive=role.keep_alive, timeout=role.timeout)
 
     def message(self, question: str, answer: str, findings: Sequence[Finding] = (), before: str = "") -> Message:
-        fill = self.terms.templates.fill
-        none = fill("none")
-        return Message(
-            "user", fill("judge_answer", before=before or none, question=question, answer=answer, findings=listed(findings) or none)
-        )
+        templates, none = self.terms.templates, self.terms.templates.fill("none")
+        text = templates.fill("judge_answer", before=before or none, question=question, answer=answer, findings=listed(findings) or none)
+        return Message("user", text)
 
     def before(self) -> str:
         """The end of what the user and the role have said before the question."""

@@ -50,10 +50,10 @@ def reconsider_with_larger_model(roles: Sequence[str], find: Find, consultation:
 def _spec(roles: Sequence[str], templates: Templates) -> Spec:
     names = ", ".join(roles)
     properties = {
-        "role": {"type": "string", "enum": list(roles), "description": templates.fill(f"{NAME}.role", names=names)},
-        "query": {"type": "string", "description": templates.fill(f"{NAME}.query")},
+        "role": {"type": "string", "enum": list(roles), "description": templates.fill("reconsider_with_larger_model.role", names=names)},
+        "query": {"type": "string", "description": templates.fill("reconsider_with_larger_model.query")},
     }
-    return Spec(NAME, templates.fill(NAME), parameters_of(properties, list(properties)))
+    return Spec(NAME, templates.fill("reconsider_with_larger_model"), parameters_of(properties, list(properties)))
 
 
 def found_before(value: object) -> tuple[str, tuple[str, ...]]:
