@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mmos.app.knowing import Knowing
 from mmos.catalog.catalog import catalog
 from mmos.catalog.evidence import Measured, OnHost
 from mmos.catalog.known import KnownModel
@@ -23,16 +22,15 @@ DESCRIBING_SECONDS = 1.5
 """How long hosts have to describe models whose lists do not say what they can do."""
 
 
-async def known_models(source: Knowing) -> tuple[KnownModel, ...]:
-    """The catalog of an app."""
-    await source.roll.lists()
-    await asyncio.gather(source.fleet.look(), _describe(source.fleet))
+async def known_models(fleet: Fleet, config: Config, evidence: Evidence) -> tuple[KnownModel, ...]:
+    """The catalog of a fleet that knows which models its hosts have."""
+    await asyncio.gather(fleet.look(), _describe(fleet))
     there = [
         OnHost(seat.name, model, canonical(model.name) in seat.residents.stays)
-        for seat in source.fleet.seats
+        for seat in fleet.seats
         for model in (seat.installed or {}).values()
     ]
-    return made(source.config, there, Evidence(source.benchmarks, source.fleet.speeds.known(), source.trials))
+    return made(config, there, evidence)
 
 
 def of_states(config: Config, states: Iterable[HostState], evidence: Evidence) -> tuple[KnownModel, ...]:

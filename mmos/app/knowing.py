@@ -37,9 +37,10 @@ class Knowing:
             for model in await app.models():
                 print(model.name, model.hosts, sorted(model.capabilities), model.why)
         """
-        from mmos.app.catalog import known_models
+        from mmos.app.catalog import Evidence, known_models
 
-        return await known_models(self)
+        await self.roll.lists()
+        return await known_models(self.fleet, self.config, Evidence(self.benchmarks, self.fleet.speeds.known(), self.trials))
 
     @cached_property
     def benchmarks(self) -> Sequence[Figures]:
