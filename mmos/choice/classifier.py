@@ -141,8 +141,10 @@ def chances_of(features: Features, weights: Weights, doubt: float = 1.0) -> dict
 
 
 def _own_reasons(evidence: Mapping[str, float]) -> list[str]:
-    strongest = sorted((words for words in evidence if evidence[words] > LEAST_REASON), key=lambda words: -evidence[words])
-    return [f"'{words}'" for words in strongest[:MOST_REASONS]]
+    """The words that speak most for an own class. A pair says nothing beside its words."""
+    told = [words for words in evidence if evidence[words] > LEAST_REASON and words.lower() not in _PLAIN]
+    told = [words for words in told if " " not in words or set(told).isdisjoint(words.split())]
+    return [f"'{words}'" for words in sorted(told, key=lambda one: -evidence[one])[:MOST_REASONS]]
 
 
 def _reasons(features: Features, weights: Weights, kind: str) -> list[str]:
