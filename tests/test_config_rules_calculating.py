@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -129,9 +129,9 @@ def test_what_compiles_only_compares_known_facts_and_ends_at_once(text: str, dat
     for name in rule.names:
         subject, _, attribute = name.partition(".")
         facts.setdefault(subject, {})[attribute] = data.draw(VALUES)
-    begun = perf_counter()
+    begun = thread_time()
     assert rule.evaluate(facts) in (True, False)
-    assert perf_counter() - begun < 0.05
+    assert thread_time() - begun < 0.05
 
 
 @settings(max_examples=200, deadline=None)
@@ -150,7 +150,7 @@ def _compiled(text: str) -> Rule | None:
 
 def test_the_largest_condition_is_quick() -> None:
     rule = compile_rule("task.complexity" + " * 99" * 40 + " > 1")
-    begun = perf_counter()
+    begun = thread_time()
     for _ in range(1000):
         rule.evaluate(FACTS_NOW)
-    assert perf_counter() - begun < 1
+    assert thread_time() - begun < 1
