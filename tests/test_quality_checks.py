@@ -116,6 +116,8 @@ HOSTILE = {
     "JSON": f"```json\n{'[' * 100_000}\n```",
     "YAML": f"```yaml\n{'[' * 100_000}\n```",
     "JavaScript": f"```js\n{'(' * 59_000}\n```",
+    "assignments": "```python\ndef f(a):\n" + '  q = "SELECT a FROM b WHERE c = " + q + a\n  c.execute(q)\n' * 700 + "```",
+    "imports": "```go\nimport (\n" + '"strings"\n' * 5000 + ")\nfunc f() { strings.Foo() }\n```",
     "SQL": "```js\n" + '"SELECT a FROM ' * 12_000 + "\n```",
     "names": "password = " * 20_000,
     "tokens": "sk-" * 100_000,

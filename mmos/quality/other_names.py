@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from itertools import islice
 
 from mmos.quality.answer import Block, Reading
 from mmos.quality.finding import Finding, Severity
 from mmos.quality.packages import is_npm
 from mmos.quality.tables import ANY, names, table
 
-_LONGEST = 200_000
+_LONGEST, _MOST_IMPORTS = 200_000, 200
 _COMMENTS = re.compile(r"/\*[\s\S]*?\*/|(?m:^[ \t]*(?://|\*)[^\n]*$)")
 _JS_IMPORT = re.compile(
     r"^[ \t]*(?:import|export)\s{1,4}(?:type\s{1,4})?[\w*{}\s,$]{0,500}?(?:\bfrom\s{0,4})?[\"'](?P<a>[^\"'\n]{1,120})[\"']|\brequire\(\s{0,4}[\"'](?P<b>[^\"'\n]{1,120})[\"']\s{0,4}\)",
@@ -96,26 +97,31 @@ def _missing_of(block: Block, place: tuple[str, int], owner: tuple[str, str, str
 
 
 def _go(block: Block, text: str) -> Iterator[Finding]:
-    roots = {path.split("/")[0] for path in table("go")}
     code = _TEXTS.sub(lambda found: " " * len(found[0]), text)
+    for path, (alias, start) in islice(_go_imports(text).items(), _MOST_IMPORTS):
+        if path in ("C", "unsafe", "embed", "plugin") or path in table("go"):
+            yield from _go_names(block, code, path, alias)
+        elif _looks_standard(path):
+            message = f"The standard library of Go has no package {path}."
+            yield _finding(block, (text, start), message, "error", _near(path, frozenset(table("go"))))
+
+
+def _go_imports(text: str) -> dict[str, tuple[str | None, int]]:
+    """Each imported path with its alias and its place."""
+    imports: dict[str, tuple[str | None, int]] = {}
     for group in _GO_IMPORTS.finditer(text):
-        inner, offset = (
-            (group["many"], group.start("many")) if group["many"] is not None else (group[0].removeprefix("import"), group.start() + 6)
-        )
+        is_list = group["many"] is not None
+        inner, offset = (group["many"], group.start("many")) if is_list else (group[0].removeprefix("import"), group.start() + 6)
         for found in _GO_IMPORT.finditer(inner):
-            path, place = found["path"], (text, offset + found.start())
-            first = path.split("/")[0]
-            if path in ("C", "unsafe", "embed", "plugin") or path in table("go"):
-                yield from _go_names(block, code, path, found["alias"])
-            elif (
-                "." not in first
-                and (first in roots or "/" not in path)
-                and "internal" not in path
-                and not path.startswith(("cmd/", "vendor/"))
-            ):
-                yield _finding(
-                    block, place, f"The standard library of Go has no package {path}.", "error", _near(path, frozenset(table("go")))
-                )
+            imports.setdefault(found["path"], (found["alias"], offset + found.start()))
+    return imports
+
+
+def _looks_standard(path: str) -> bool:
+    """Whether only the standard library has such a path: others begin with the name of a host."""
+    first = path.split("/")[0]
+    is_own = "." in first or "internal" in path or path.startswith(("cmd/", "vendor/"))
+    return not is_own and ("/" not in path or any(known.startswith(f"{first}/") or known == first for known in table("go")))
 
 
 def _go_names(block: Block, text: str, path: str, alias: str | None) -> Iterator[Finding]:

@@ -26,6 +26,10 @@ _CLEANS = re.compile(
     r"(?:^|_)(?:escape|escaped|quote|quoted|sanitize|sanitized|validate|validated|safe|clean|encode_identifier)(?:_|$)", re.IGNORECASE
 )
 _ROUTES = frozenset(("route", "get", "post", "put", "delete", "patch", "websocket", "api_view", "view_config"))  # fmt: skip
+DEPTH = 3
+"""From name to name, so far."""
+MOST = 20
+"""More values of one name are not kept."""
 _PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[srdifx]|\{[^{}]*\}")
 
 
@@ -131,7 +135,7 @@ def _bind(node: ast.AST, scope: Scope) -> None:
         level = level_of(value, scope)
         for name in (part.id for part in ast.walk(target) if isinstance(part, ast.Name)):
             values = scope.values.setdefault(name, [])
-            if value not in values:
+            if len(values) < MOST and value not in values:
                 values.append(value)
             if level != "clean":
                 scope.levels[name] = "outside" if "outside" in (level, scope.levels.get(name)) else "parameter"
@@ -193,10 +197,10 @@ def dotted(node: ast.AST) -> str:
             return ".".join(reversed([*names, ""])) if names else ""
 
 
-def pieces(value: ast.expr, scope: Scope, depth: int = 4) -> list[tuple[str, ast.expr]]:
+def pieces(value: ast.expr, scope: Scope, depth: int = DEPTH) -> list[tuple[str, ast.expr]]:
     """What is put into a text: each inserted expression, with the text before it. Empty: nothing is."""
     if isinstance(value, ast.Name) and depth:
-        given = scope.values.get(value.id, [])[:6]
+        given = scope.values.get(value.id, [])[: 8 if depth == DEPTH else 2]
         return [piece for one in given for piece in pieces(one, scope, depth - 1)]
     if isinstance(value, ast.JoinedStr):
         return _of_f_string(value)

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 from mmos.quality.brackets import CLOSING, unclosed
 
-LONGEST = 300_000
+LONGEST = 120_000
 """Longer code is not parsed: it would take seconds."""
 _WIDE = 1000
 DEEPEST = 90
