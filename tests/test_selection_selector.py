@@ -75,7 +75,9 @@ def test_trying_has_a_limit_and_becomes_rare() -> None:
     new = chances([Belief(0.5, 0.25, 0)] * 5, Random(1))
     assert sum(new) - max(new) <= MOST_TRIED + 1e-9
     old = chances([Belief(0.8, 0.05, 200), Belief(0.75, 0.05, 200)], Random(1))
-    assert min(old) <= 0.02
+    assert min(old) <= 0.1
+    far = chances([Belief(0.8, 0.03, 200), Belief(0.5, 0.05, 100)], Random(1))
+    assert min(far) == 0.0
 
 
 def test_the_propensity_is_how_often_it_is_chosen() -> None:

@@ -10,23 +10,23 @@ from typing import NamedTuple
 
 STRENGTH = 3.0
 """How many outcomes the expectation before any outcome is worth."""
-SHARED = 0.25
+SHARED = 0.5
 """How much an outcome in another class counts."""
-MOST_SHARED = 6.0
+MOST_SHARED = 40.0
 """The most outcomes that those of all other classes are worth together."""
 RECENT = 24
 """How many of the newest outcomes are compared with the older ones."""
 FEWEST = 4
 """The fewest outcomes that can show a change."""
-CHANGED = 6.0
+CHANGED = 9.0
 """How much more likely a change must be than chance, as a logarithm, before older evidence is forgotten."""
-TURNED = 4.0
+TURNED = 5.0
 """The same for the outcomes of all classes together."""
 DOUBTED = 3.0
 """How many outcomes the older evidence is still worth then, because the change may be chance."""
 APART = 0.25
 """A smaller change of the share of good outcomes is taken for chance."""
-REMAINS = 0.05
+REMAINS = 0.02
 """What remains of the evidence about a model that has changed, in each class."""
 FADES = 0.9995
 """What remains of the evidence about a candidate, whenever another one of its class has an outcome."""

@@ -14,23 +14,20 @@ from mmos.selection.table import wanted
 
 Choosing = Literal["rules", "score", "learning"]
 
-DRAWS = 96
+DRAWS = 64
 """How often chance is asked which candidate could be the best."""
-MOST_TRIED = 0.25
-"""The most likely that candidates are chosen that are not the best one, as far as is known."""
-LEAST_TRIED = 0.01
-"""The same for one candidate that has many outcomes."""
-SETTLED = 5.0
-"""Outcomes after which a candidate is tried less: with so many times as many, so many times less."""
-CURIOUS = 0.1
-"""The part of that with which every candidate is tried that may be tried, so that none is given up unseen."""
-CAUTION = 0.8
-"""How much of a deviation counts when chance is asked. Less than 1: what is probably worse is tried less often."""
-FAR = 0.6
-"""A candidate whose share of good outcomes may be lower than that of the best one by more is not tried, once it has had a few outcomes."""
-FEW = 4.0
+MOST_TRIED = 0.5
+"""The most likely that somebody is chosen who is not the best one, as far as is known."""
+KNOWN = 12.0
+"""A candidate with so many outcomes is tried only as often as the square of the chance that it is the best. With none, as often as that chance."""
+CURIOUS = 0.01
+"""How likely a candidate without outcomes is tried at least."""
+FEW = 10.0
+"""With so many outcomes, a tenth of that."""
+UNKNOWN = 8.0
+"""With fewer outcomes, a candidate is tried although it seems to be worse."""
 DOUBT = 1.64
-"""Deviations below the mean: nine times in ten the true share is higher."""
+"""Deviations from the mean: nine times in ten the true share is within them."""
 LEAST_EXPECTED, MOST_EXPECTED = 0.35, 0.75
 """What is expected of candidates without outcomes, from the lowest score to the highest."""
 
@@ -141,30 +138,29 @@ def expectations(able: Sequence[Row]) -> list[float]:
 
 
 def chances(beliefs: Sequence[Belief], chance: Random) -> list[float]:
-    """How likely each candidate is to be chosen: as likely as it is the best one, within the bounds of safe trying."""
+    """How likely each candidate is to be chosen: the likelier, the more likely it is the best one."""
     best = max(range(len(beliefs)), key=lambda place: beliefs[place].mean)
     wins = [0] * len(beliefs)
     for _ in range(DRAWS):
-        drawn = [chance.gauss(belief.mean, CAUTION * belief.deviation) for belief in beliefs]
+        drawn = [chance.gauss(belief.mean, belief.deviation) for belief in beliefs]
         wins[max(range(len(drawn)), key=drawn.__getitem__)] += 1
     tried = [
-        min(max(win / DRAWS, CURIOUS * most_tried(belief.outcomes)), most_tried(belief.outcomes))
-        if place != best and _is_safe(belief, beliefs[best])
-        else 0.0
+        _trying(win / DRAWS, belief) if place != best and may_be_best(belief, beliefs[best]) else 0.0
         for place, (win, belief) in enumerate(zip(wins, beliefs, strict=True))
     ]
     scale = min(1.0, MOST_TRIED / (sum(tried) or 1.0))
     return [1.0 - sum(tried) * scale if place == best else share * scale for place, share in enumerate(tried)]
 
 
-def most_tried(outcomes: float) -> float:
-    """How likely a candidate with so many outcomes may be tried that is not the best one."""
-    return max(LEAST_TRIED, MOST_TRIED * min(1.0, SETTLED / max(1.0, outcomes)))
+def _trying(likely: float, belief: Belief) -> float:
+    """How likely a candidate is tried that is so likely the best one. What has many outcomes is tried less, and what has few at least sometimes."""
+    share: float = likely ** min(2.0, 1.0 + belief.outcomes / KNOWN)
+    return max(share, CURIOUS * max(0.1, 1.0 - belief.outcomes / FEW))
 
 
-def _is_safe(belief: Belief, best: Belief) -> bool:
-    """Whether a candidate may be tried. One that is little known may be."""
-    return belief.outcomes < FEW or belief.mean - DOUBT * belief.deviation > best.mean - FAR
+def may_be_best(belief: Belief, best: Belief) -> bool:
+    """Whether a candidate may be as good as the best one, as far as is known. Somebody who is little known may be."""
+    return belief.outcomes < UNKNOWN or belief.mean + DOUBT * belief.deviation > best.mean
 
 
 # ---------------------------------------------------------------- why
