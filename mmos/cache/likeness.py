@@ -17,8 +17,10 @@ _PARTS = re.compile(
     r"|(?P<sign>\S)",
     re.DOTALL,
 )
-_FILLERS = frozenset({"a", "an", "the", "please", "kindly", "hello", "hi", "hey", "thanks"})
-"""Words without which a text asks the same."""
+_ARTICLES = frozenset({"a", "an", "the"})
+_GREETINGS = frozenset({"hello", "hi", "hey", "thanks"})
+_POLITE = frozenset({"please", "kindly"})
+_QUOTES = "`\"“„«'"
 _OPENINGS = tuple(
     tuple(phrase.split())
     for phrase in (
@@ -31,12 +33,8 @@ _SHORT = re.compile(
     r"(?P<verb>is|are|was|were|do|does|did|has|have|had|could|should|would|must|need)n['’]t|(?P<odd>can['’]t|cannot|won['’]t|what['’]s)"
 )
 _ODD = {"can't": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "what's": ("what", "is")}
-_SAME = {
-    word: group[0]
-    for group in (("explain", "describe"), ("fix", "repair"), ("fast", "quick"), ("begin", "start"), ("big", "large"), ("help", "assist"))
-    for word in group
-}
-"""Words that may stand for each other."""
+_SAME = {"describe": "explain", "repair": "fix", "start": "begin", "assist": "help"}
+"""Verbs that may stand for each other at the beginning of a sentence. Elsewhere they may be names, such as the keyword `begin`."""
 
 
 def form_of(text: str) -> tuple[str, ...] | None:
@@ -44,49 +42,67 @@ def form_of(text: str) -> tuple[str, ...] | None:
 
     Two texts with the same form have the same words in the same order: the same numbers, names, negations, directions, quotations and code.
     """
-    return None if len(text) > LONGEST else tuple(_words(text))
+    if len(text) > LONGEST:
+        return None
+    return tuple(_words(text)) or (text.strip().lower(),)  # a greeting alone asks for an answer to it
 
 
 def _words(text: str) -> Iterator[str]:
     for sentence in _sentences(text):
-        rest = _opened(sentence)
+        rest = _without_articles(_opened(_without_courtesy(sentence)))
         if rest and rest[0][:1].isupper() and rest[0][1:].islower():
             rest[0] = rest[0].lower()  # a capital that only the place asks for
+        if rest:
+            rest[0] = _SAME.get(rest[0], rest[0])
         for word in rest:
             yield from _long(word)
 
 
 def _sentences(text: str) -> Iterator[list[str]]:
-    """The words of each sentence, without fillers."""
+    """The words and signs of each sentence."""
     words: list[str] = []
     for part in _PARTS.finditer(text):
         if part.lastgroup == "end":
             yield words
             words = []
-        elif _counts(part) and (part[0] != "," or words):  # `Please, …` and `Hello, …`
+        else:
             words.append(part[0])
     yield words
 
 
-def _counts(part: re.Match[str]) -> bool:
-    return part.lastgroup != "word" or part[0].lower() not in _FILLERS
+def _without_courtesy(words: list[str]) -> list[str]:
+    """A sentence without a greeting and `please` at its ends. In the middle they are what it is about: `Translate hello into French`."""
+    while words and (words[0].lower() in _POLITE or (words[0].lower() in _GREETINGS and words[1:2] in ([], [","]))):
+        words = words[2:] if words[1:2] == [","] else words[1:]
+    if words[-2:-1] == [","] and words[-1].lower() in _POLITE | _GREETINGS:
+        return words[:-2]
+    return words
 
 
 def _opened(words: list[str]) -> list[str]:
     """A sentence without a polite opening."""
     small = [word.lower().replace("’", "'") for word in words[:5]]
     for opening in _OPENINGS:
-        opening = tuple(word for word in opening if word not in _FILLERS)
         if tuple(small[: len(opening)]) == opening and len(words) > len(opening):
             return words[len(opening) :]
     return words
+
+
+def _without_articles(words: list[str]) -> list[str]:
+    """A sentence without articles. What looks like one in `vitamin A` or `a + b` is none."""
+    following = [*words[1:], ""]
+    return [word for at, word in enumerate(words) if not _is_article(word if at else word.lower(), following[at])]
+
+
+def _is_article(word: str, following: str) -> bool:
+    return word in _ARTICLES and (following[:1].isalnum() or following.startswith(tuple(_QUOTES)))
 
 
 def _long(word: str) -> Iterator[str]:
     """A word, or the two words that a short form stands for."""
     found = _SHORT.fullmatch(word)
     if found is None:
-        yield _SAME.get(word, word)
+        yield word
     elif found["verb"]:
         yield from (found["verb"], "not")
     else:
