@@ -53,6 +53,13 @@ def test_it_says_which_words_speak_for_a_class() -> None:
     assert sum(found.chances.values()) == pytest.approx(1, abs=0.01)
 
 
+def test_reasons_are_short_and_count_as_people_do() -> None:
+    found = classify("0." * 2000)
+    assert any("0.0.…'" in reason for reason in found.why)
+    assert all(len(reason) < 90 for reason in found.why)
+    assert "complexity 2: 1 word, 'readme'" in classify("README").why
+
+
 @pytest.mark.parametrize("text", ["", " \n\t ", "\x1b\x00", "。。。", "?! ..."])
 def test_a_text_without_words_has_no_class(text: str) -> None:
     found = classify(text)

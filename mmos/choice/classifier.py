@@ -24,6 +24,8 @@ SUREST = 0.995
 SAMPLES, SAMPLE = 8, 2_500
 """How many parts of a long text are read to estimate its tokens, and the characters of each."""
 MOST_REASONS = 5
+LONGEST_REASON = 60
+"""Characters of a word, or of a pair, that a reason shows: a line of code without spaces is one word."""
 LEAST_REASON = 0.5
 _PLAIN = _words("a an the and or of to in on is it i that this with for from as at be by when if then than so ? ! :")
 """Words that tell a user nothing, though they may count."""
@@ -80,7 +82,7 @@ class Classifier:
         tokens_in_text = _context_tokens(text)
         complexity, parts = complexity_of(self._bases.get(kind or "", UNKNOWN), request)
         needs = needs_of(request, tokens_in_text)
-        reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: '{words}'" for need, words in needs.items()]
+        reasons += [f"complexity {complexity}: {parts}"] + [f"{need.replace('_', ' ')}: {_quoted(words)}" for need, words in needs.items()]
         return Classification(
             type=kind,
             confidence=min(SUREST, round(chances[kind], 3)) if kind else 0.0,
@@ -144,7 +146,7 @@ def _own_reasons(evidence: Mapping[str, float]) -> list[str]:
     """The words that speak most for an own class. A pair says nothing beside its words."""
     told = [words for words in evidence if evidence[words] > LEAST_REASON and words.lower() not in _PLAIN]
     told = [words for words in told if " " not in words or set(told).isdisjoint(words.split())]
-    return [f"'{words}'" for words in sorted(told, key=lambda one: -evidence[one])[:MOST_REASONS]]
+    return [_quoted(words) for words in sorted(told, key=lambda one: -evidence[one])[:MOST_REASONS]]
 
 
 def _reasons(features: Features, weights: Weights, kind: str) -> list[str]:
@@ -158,4 +160,8 @@ def _reasons(features: Features, weights: Weights, kind: str) -> list[str]:
             for part in parts:
                 sums[part] = sums.get(part, 0) + (row[index] - sum(row) / len(row)) / len(parts)
     told = [part for part in sums if sums[part] > UNIT / 4 and not _PLAIN.issuperset(part.lower().split())]
-    return [part if part in SIGNS else f"'{part}'" for part in sorted(told, key=lambda one: -sums[one])[:MOST_REASONS]]
+    return [part if part in SIGNS else _quoted(part) for part in sorted(told, key=lambda one: -sums[one])[:MOST_REASONS]]
+
+
+def _quoted(words: str) -> str:
+    return f"'{words}'" if len(words) <= LONGEST_REASON else f"'{words[:LONGEST_REASON]}…'"

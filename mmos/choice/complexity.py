@@ -7,6 +7,7 @@ from math import log2
 
 from mmos.choice.lexicon import stem, stems_of
 from mmos.choice.request import ENDS, Request
+from mmos.plurals import counted
 
 BASE = {
     "simple_query": 1.0,
@@ -46,7 +47,8 @@ def complexity_of(base: float, request: Request) -> tuple[int, str]:
     score = base + min(2.0, max(0.0, log2(max(1, len(stems)) / 10)))
     score += min(1.5, lines / 30) + min(2.5, demands * 0.6)
     score += min(3.0, len(hard) * 1.0) - min(1.5, len(easy) * 0.75)
-    parts = [f"{sum(word not in ENDS for word in request.words)} words"]
-    parts += [f"{count} {name}" for count, name in ((lines, "lines of code"), (demands, "demands")) if count]
+    parts = [counted(sum(word not in ENDS for word in request.words), "word")]
+    parts += [counted(lines, "line of code", "lines of code")] if lines else []
+    parts += [counted(demands, "demand")] if demands else []
     parts += [f"'{word}'" for word in (*hard[:4], *easy[:2])]
     return max(LOWEST, min(HIGHEST, round(score))), ", ".join(parts)
