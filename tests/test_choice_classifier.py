@@ -128,6 +128,7 @@ def test_languages(text: str, languages: tuple[str, ...]) -> None:
     [
         ("Urgent: production is down, find the cause.", "requires_speed"),
         ("Quick question: what is a mutex?", "requires_speed"),
+        ("Quickly: what is a mutex?", "requires_speed"),
         ("Look at the screenshot and build this page.", "needs_vision"),
         ("Run the tests in this repository and make them green.", "needs_tools"),
         ("Refactor the whole code base to async.", "needs_long_context"),

@@ -22,6 +22,8 @@ def test_the_document_says_who_and_why() -> None:
 def test_the_words_tell_advice_from_acts() -> None:
     assert in_words(ROUTED) == "bug_fixing, complexity 6: coding by score (it is good)"
     assert in_words(TaskRouted("bug_fixing", 6, choice="coding", by="rules")) == "bug_fixing, complexity 6: the advice to use coding"
+    failed = TaskRouted("bug_fixing", 6, by="rules", why=("no host can serve it",))
+    assert in_words(failed) == "bug_fixing, complexity 6: the arbiter as usual (no host can serve it)"
     assert in_words(TaskRouted(None, 2)) == "a task of no clear class, complexity 2: the arbiter as usual"
 
 

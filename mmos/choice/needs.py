@@ -17,6 +17,7 @@ _PHRASES: Mapping[str, Sequence[str]] = {
         r"as (?:fast|soon|quickly) as (?:possible|you can)\b",
         r"right (?:now|away)\b",
         r"hurry\b",
+        r"^quick(?:ly)?[:,]",
         r"quick(?:ly)?[ :,-]+(?:question|q\b|answer|check|reply|summary|definition|hint|one|look)",
         r"(?:answer|reply|tell me|respond|explain|check) (?:me )?(?:quickly|fast|briefly)",
         r"(?:short|brief|one[- ]line|one[- ]word) (?:answer|question|reply|definition|summary)",

@@ -32,10 +32,16 @@ def met(event: TaskRouted) -> list[str]:
 def in_words(event: TaskRouted) -> str:
     """One line: the kind of the task, and who works on it."""
     kind = f"{event.type or 'a task of no clear class'}, complexity {event.complexity}"
-    chosen = event.choice or "the arbiter as usual"
+    return f"{kind}: {_told(event)}" + (f" ({'; '.join(event.why)})" if event.why else "")
+
+
+def _told(event: TaskRouted) -> str:
+    if not event.choice:
+        return "the arbiter as usual"
+    if not event.acted and event.by not in ("user", "none"):
+        return f"the advice to use {event.choice}"
     how = {"rules": "by rule", "score": "by score", "learning": "by outcomes", "user": "as you said", "none": ""}.get(event.by, event.by)
-    told = f"{chosen} {how}".strip() if event.acted or event.by in ("user", "none") else f"the advice to use {chosen}"
-    return f"{kind}: {told}" + (f" ({'; '.join(event.why)})" if event.why else "")
+    return f"{event.choice} {how}".strip()
 
 
 def candidates(event: TaskRouted) -> list[str]:
