@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 from typing import Any
 
-from mmos.app import choosing
+from mmos.app.choosing import Chooser, kept, missed
 from mmos.app.lifecycle import RunOptions
-from mmos.app.routing import Draft, Router, Source, by_user, enforced
+from mmos.app.source import Source
+from mmos.app.task_rules import TaskRules
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.choice.classifier import Classification
@@ -29,11 +30,23 @@ UNKEPT = ("text",)
 
 
 @dataclass(frozen=True)
+class Draft:
+    """What a choice has come to so far."""
+
+    event: TaskRouted
+    warnings: tuple[str, ...] = ()
+
+    def with_(self, *warnings: str, **changes: Any) -> Draft:
+        return Draft(replace(self.event, **changes), (*self.warnings, *warnings))
+
+
+@dataclass(frozen=True)
 class Acting:
     """The choice for one run."""
 
     source: Source
-    router: Router
+    rules: TaskRules
+    chooser: Chooser
     options: RunOptions
     chance: Random
 
@@ -44,21 +57,21 @@ class Acting:
     async def route(self, message: Message) -> Draft:
         found = self.source.classify(message.content)
         facts = _facts(message, found)
-        tried = self.router.compiled.tried(facts)
+        tried = self.rules.compiled.tried(facts)
         draft = Draft(self._event(facts, found, tried))
         met = tried[-1] if tried and tried[-1].holds else None
-        if chosen := by_user(self.options):
+        if chosen := _by_user(self.options):
             return draft.with_(choice=chosen, by="user", acted=True, why=("the options of the run name who answers",))
         if met is not None:
-            number = [*self.router.rules][met.number - 1]
-            return await self._by_rule(draft, self.router.rules[number], f"rule {number}: {met.condition}")
+            number = [*self.rules.by_number][met.number - 1]
+            return await self._by_rule(draft, self.rules.by_number[number], f"rule {number}: {met.condition}")
         if self.options.strategy == "intelligent":
             return await self._chosen(draft)
         return draft.with_(why=("no rule is met",))
 
     def _event(self, facts: Mapping[str, Any], found: Classification, tried: Sequence[Tried]) -> TaskRouted:
         kept = {name: value for name, value in facts["task"].items() if name not in UNKEPT}
-        numbers = [*self.router.rules]
+        numbers = [*self.rules.by_number]
         rules = tuple({"number": numbers[one.number - 1], "condition": one.condition, "holds": one.holds} for one in tried)
         answering = self.cast[self.options.answering].role
         return TaskRouted(
@@ -70,7 +83,7 @@ class Acting:
 
     async def _by_rule(self, draft: Draft, rule: Rule, why: str) -> Draft:
         draft = draft.with_(by="rules", why=(why,))
-        if not enforced(rule, self.options, enforce=self.router.enforce):
+        if not self.rules.is_enforced(rule, self.options):
             return draft.with_(choice=_named(rule), advice=_advice(rule))
         if rule.strategy == "intelligent":
             return await self._chosen(draft.with_(strategy="intelligent"))
@@ -129,8 +142,8 @@ class Acting:
             event.type, event.complexity, facts["context_tokens"], facts["requires_speed"], facts["needs_tools"], facts["needs_vision"],
             "images" in facts,
         )  # fmt: skip
-        choice = await choosing.choose(self.source, self.router, self.cast, task, self.chance)
-        draft = draft.with_(*choosing.missed(choice), candidates=choosing.kept(choice), propensity=choice.propensity, by=choice.by)
+        choice = await self.chooser.choose(self.cast, task, self.chance)
+        draft = draft.with_(*missed(choice), candidates=kept(choice), propensity=choice.propensity, by=choice.by)
         if choice.chosen is None:
             return draft.with_(by="none", why=(*event.why, *choice.why, "so the arbiter answers"))
         chosen = choice.chosen.candidate
@@ -154,6 +167,11 @@ def _facts(message: Message, found: Classification) -> dict[str, dict[str, Any]]
 def _acting(draft: Draft, choice: str, **options: Any) -> Draft:
     event = draft.event
     return draft.with_(choice=event.choice or choice, acted=True, options={**event.options, **options})
+
+
+def _by_user(options: RunOptions) -> str:
+    """Who answers because the user said so. Empty: the user left it open."""
+    return options.model or options.role_only or (ARBITER if options.strategy == "single" else "")
 
 
 def _named(rule: Rule) -> str:

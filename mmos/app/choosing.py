@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from mmos.app.routing import Router, Source
+from mmos.app.source import Source
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
 from mmos.fleet.fleet import Fleet
@@ -41,15 +41,22 @@ class Learned:
         return self.evidence
 
 
-async def choose(source: Source, router: Router, cast: Cast, task: Task, chance: Random) -> Choice:
-    """Who works on a task, of the roles and of the models that the configuration describes."""
-    keys = source.config.orchestration.selection
-    known = await source.models()
-    selector = Selector.of(keys.strategy, keys.weights.model_dump())
-    if keys.strategy == "learning":
-        router.learned = router.learned or Learned(Outcomes(source.rehearsed))
-        selector.evidence = await router.learned.recall(source.journal)
-    return selector.choose(task, [*_candidates(source, cast, known)], chance)
+@dataclass
+class Chooser:
+    """Chooses for the runs of an app. What outcomes have shown it reads from the journal."""
+
+    source: Source
+    _learned: Learned | None = None
+
+    async def choose(self, cast: Cast, task: Task, chance: Random) -> Choice:
+        """Who works on a task, of the roles and of the models that the configuration describes."""
+        keys = self.source.config.orchestration.selection
+        known = await self.source.models()
+        selector = Selector.of(keys.strategy, keys.weights.model_dump())
+        if keys.strategy == "learning":
+            self._learned = self._learned or Learned(Outcomes(self.source.rehearsed))
+            selector.evidence = await self._learned.recall(self.source.journal)
+        return selector.choose(task, [*_candidates(self.source, cast, known)], chance)
 
 
 def _candidates(source: Source, cast: Cast, known: Sequence[KnownModel]) -> Iterator[Candidate]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmos.app.routing import Source
+from mmos.app.source import Source
 from mmos.catalog.known import KnownModel
 from mmos.names import canonical
 from mmos.selection.larger import larger_than

@@ -6,41 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mmos.app.lifecycle import RunOptions
+from mmos.app.source import Source
+from mmos.app.task_rules import TaskRules
 from mmos.app.wiring import ARBITER
-from mmos.catalog.known import KnownModel
 from mmos.choice_events import TaskRouted
-from mmos.config.facts import IDLE
-from mmos.config.load import Config
-from mmos.config.routing_schema import Rule
-from mmos.config.rules import compile_rule
 from mmos.errors import UsageError
-from mmos.fleet.fleet import Fleet
-from mmos.journal import Journal
 from mmos.messages import Message
-from mmos.participant.cast import Cast
 from mmos.scope import Scope
 from mmos.views.run import RunView
 
-if TYPE_CHECKING:  # the classifier is not needed before a task is routed
-    from mmos.choice.classifier import Classification
-    from mmos.choice.facts import Rules
-
-
-class Source(Protocol):
-    """What routing needs of an app."""
-
-    config: Config
-    fleet: Fleet
-    rehearsed: bool
-
-    @property
-    def journal(self) -> Journal: ...
-    def cast(self, options: RunOptions) -> Cast: ...
-    async def models(self) -> tuple[KnownModel, ...]: ...
-    def classify(self, task: str) -> Classification: ...
+if TYPE_CHECKING:  # the selector is not needed before a task is routed
+    from mmos.app.choosing import Chooser
 
 
 @dataclass(frozen=True)
@@ -61,40 +40,19 @@ class Routed:
             scope.warn(text)
 
 
-@dataclass(frozen=True)
-class Draft:
-    """What a choice has come to so far."""
-
-    event: TaskRouted
-    warnings: tuple[str, ...] = ()
-
-    def with_(self, *warnings: str, **changes: Any) -> Draft:
-        return Draft(replace(self.event, **changes), (*self.warnings, *warnings))
-
-
 class Router:
     """Routes the tasks of an app. What it learns from outcomes it reads from the journal."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        routing = source.config.orchestration.routing
         self._default = source.config.orchestration.defaults.strategy
-        self.enforce = routing.enforce
-        self.rules = {
-            number: rule
-            for number, rule in enumerate(routing.rules, 1)
-            if all(name.startswith("task.") and name not in IDLE for name in compile_rule(rule.condition).names)
-        }
-        """The rules about tasks, by their place in the configuration. No run meets another one."""
-        self.learned: Any = None
-        """What outcomes have shown, once it is needed."""
+        self._rules = TaskRules(source.config.orchestration.routing)
 
     @cached_property
-    def compiled(self) -> Rules:
-        """The rules about tasks, compiled once."""
-        from mmos.choice.facts import Rules
+    def _chooser(self) -> Chooser:
+        from mmos.app.choosing import Chooser
 
-        return Rules.of((rule.condition, rule.specialist or "") for rule in self.rules.values())
+        return Chooser(self._source)
 
     def defaulted(self, options: RunOptions) -> RunOptions:
         """The options with the strategy of the configuration, unless they say who answers."""
@@ -104,7 +62,7 @@ class Router:
 
     def concerns(self, options: RunOptions) -> bool:
         """Whether anybody wants to know what kind of task a run has."""
-        return bool(self.rules) or options.strategy == "intelligent"
+        return bool(self._rules.by_number) or options.strategy == "intelligent"
 
     async def route(self, run: str, message: Message, options: RunOptions) -> Routed:
         """Who works on the task, as the options, the rules or a choice say. A run that nobody routes has only its options."""
@@ -114,7 +72,7 @@ class Router:
             return Routed(options, options)
         from mmos.app.acting import Acting  # the classifier and the selector are not needed before
 
-        draft = await Acting(self._source, self, options, Random(run)).route(message)
+        draft = await Acting(self._source, self._rules, self._chooser, options, Random(run)).route(message)
         event = draft.event
         return Routed(_with(options, event.options), options, event, draft.warnings)
 
@@ -142,15 +100,3 @@ def unheeded(view: RunView) -> str:
 
 def _with(options: RunOptions, changes: Mapping[str, Any]) -> RunOptions:
     return RunOptions.of_facts({**options.as_facts(), **changes}) if changes else options
-
-
-def enforced(rule: Rule, options: RunOptions, *, enforce: bool) -> bool:
-    """Whether MMOS acts on a rule itself. The strategy intelligent acts on every rule."""
-    if options.strategy == "intelligent":
-        return True
-    return enforce if rule.enforce is None else rule.enforce
-
-
-def by_user(options: RunOptions) -> str:
-    """Who answers because the user said so. Empty: the user left it open."""
-    return options.model or options.role_only or (ARBITER if options.strategy == "single" else "")
