@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mmos.event import Event
+from mmos.names import canonical
 
 ChosenBy = Literal["rules", "score", "learning", "user", "none"]
 """What chose. `user`: the options of the run name who answers. `none`: the arbiter answers as usual."""
@@ -43,3 +44,8 @@ class TaskRouted(Event):
     """What the arbiter reads of the rule: what it suggests, by the key of the rule."""
     propensity: float = 1.0
     """How likely this choice was. Less than 1: chance was in it."""
+
+
+def key_of(role: str, model: str) -> str:
+    """Who answers, as outcomes are kept. The same role with another model is somebody else."""
+    return f"{role}={canonical(model)}"

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from random import Random
 from typing import Any
 
-from mmos.app.choosing import Chooser, kept, missed
+from mmos.app.draft import Draft
 from mmos.app.lifecycle import RunOptions
 from mmos.app.source import Source
 from mmos.app.task_rules import TaskRules
 from mmos.app.wiring import ARBITER
-from mmos.catalog.known import KnownModel
 from mmos.choice.classifier import Classification
 from mmos.choice.facts import Tried, facts_of
-from mmos.choice_events import TaskRouted
+from mmos.choice_events import TaskRouted, key_of
 from mmos.config.routing_schema import Rule
 from mmos.messages import Message
 from mmos.names import same_model
 from mmos.participant.cast import Cast
 from mmos.prompting.budget import estimate
-from mmos.selection.candidate import Task, key_of
-from mmos.selection.checker import is_named
 
 UNKEPT = ("text",)
 """Facts that the journal does not keep again."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a choice has come to so far."""
-
-    event: TaskRouted
-    warnings: tuple[str, ...] = ()
-
-    def with_(self, *warnings: str, **changes: Any) -> Draft:
-        return Draft(replace(self.event, **changes), (*self.warnings, *warnings))
 
 
 @dataclass(frozen=True)
@@ -46,9 +31,9 @@ class Acting:
 
     source: Source
     rules: TaskRules
-    chooser: Chooser
     options: RunOptions
-    chance: Random
+    choose: Callable[[Draft, Cast], Awaitable[Draft]]
+    """Chooses whoever fits the task."""
 
     @cached_property
     def cast(self) -> Cast:
@@ -66,7 +51,7 @@ class Acting:
             number = [*self.rules.by_number][met.number - 1]
             return await self._by_rule(draft, self.rules.by_number[number], f"rule {number}: {met.condition}")
         if self.options.strategy == "intelligent":
-            return await self._chosen(draft)
+            return await self.choose(draft, self.cast)
         return draft.with_(why=("no rule is met",))
 
     def _event(self, facts: Mapping[str, Any], found: Classification, tried: Sequence[Tried]) -> TaskRouted:
@@ -86,11 +71,11 @@ class Acting:
         if not self.rules.is_enforced(rule, self.options):
             return draft.with_(choice=_named(rule), advice=_advice(rule))
         if rule.strategy == "intelligent":
-            return await self._chosen(draft.with_(strategy="intelligent"))
+            return await self.choose(draft.with_(strategy="intelligent"), self.cast)
         draft = await self._consulting(draft, rule)
         draft = await self._with_model(draft, rule.model) if rule.model else draft
         if rule.strategy:
-            draft = _acting(draft, rule.strategy, strategy=rule.strategy).with_(strategy=rule.strategy)
+            draft = draft.acting(rule.strategy, strategy=rule.strategy).with_(strategy=rule.strategy)
         return draft
 
     async def _consulting(self, draft: Draft, rule: Rule) -> Draft:
@@ -106,7 +91,7 @@ class Acting:
             why = self._fault(names[0]) or f"the arbiter has no tool that consults {names[0]}"
             text = f"MMOS cannot do what a rule says: nobody can be consulted of {', '.join(names)}. {why}"
             return draft.with_(text, why=(*draft.event.why, "nobody that it names can be consulted"))
-        return _acting(draft, able[0], consult=able[0]).with_(advice={"must": able[0]})
+        return draft.acting(able[0], consult=able[0]).with_(advice={"must": able[0]})
 
     def _fault(self, name: str) -> str:
         """Why no host can serve a role. Empty: one can, as far as is known."""
@@ -120,6 +105,8 @@ class Acting:
         if ARBITER in (self.options.roles or {}):
             return draft.with_(why=(*draft.event.why, "the options of the run name the model of the arbiter"))
         role = self.cast[ARBITER].role
+        from mmos.selection.checker import model_named  # only such a rule needs it
+
         model = model_named(await self.source.models(), name)
         there = [host for host in model.hosts if not self.source.fleet.faults(model.name, (host,))] if model else []
         if model is None or not there:
@@ -128,30 +115,7 @@ class Acting:
         is_usual = any(not role.servers or host in role.servers for host in there)
         spelled = name if same_model(name, model.name) else model.name  # a key is no name that a host knows
         place = spelled if is_usual else f"{spelled}@{there[0]}"
-        return _acting(draft, spelled, roles={**(self.options.roles or {}), ARBITER: place}).with_(key=key_of(ARBITER, spelled))
-
-    # ---------------------------------------------------------------- a choice
-
-    async def _chosen(self, draft: Draft) -> Draft:
-        """Whoever fits the task answers alone. If nobody can tell, the arbiter answers as usual."""
-        event = draft.event
-        if event.type is None:
-            return draft.with_(by="none", acted=False, why=(*event.why, "the class of the task is not sure, so the arbiter answers"))
-        facts = event.facts
-        task = Task(
-            event.type, event.complexity, facts["context_tokens"], facts["requires_speed"], facts["needs_tools"], facts["needs_vision"],
-            "images" in facts,
-        )  # fmt: skip
-        choice = await self.chooser.choose(self.cast, task, self.chance)
-        draft = draft.with_(*missed(choice), candidates=kept(choice), propensity=choice.propensity, by=choice.by)
-        if choice.chosen is None:
-            return draft.with_(by="none", why=(*event.why, *choice.why, "so the arbiter answers"))
-        chosen = choice.chosen.candidate
-        changes: dict[str, Any] = {}
-        if chosen.role != ARBITER:
-            changes = {"role_only": chosen.role} if chosen.role else {"model": chosen.model, "roles": {}}
-            changes["stand_ins"] = [row.candidate.role for row in choice.rows[1:] if row.candidate.role and not row.out]
-        return _acting(draft, chosen.name, **changes).with_(key=chosen.key, why=(*event.why, *choice.why))
+        return draft.acting(spelled, roles={**(self.options.roles or {}), ARBITER: place}).with_(key=key_of(ARBITER, spelled))
 
 
 def _facts(message: Message, found: Classification) -> dict[str, dict[str, Any]]:
@@ -162,11 +126,6 @@ def _facts(message: Message, found: Classification) -> dict[str, dict[str, Any]]
     if any(file.image for file in files):
         task |= {"needs_vision": True, "images": True, "needs": [*task["needs"], *(["vision"] if "vision" not in task["needs"] else [])]}
     return facts
-
-
-def _acting(draft: Draft, choice: str, **options: Any) -> Draft:
-    event = draft.event
-    return draft.with_(choice=event.choice or choice, acted=True, options={**event.options, **options})
 
 
 def _by_user(options: RunOptions) -> str:
@@ -181,9 +140,3 @@ def _named(rule: Rule) -> str:
 def _advice(rule: Rule) -> dict[str, Any]:
     """What the rule suggests, by its keys."""
     return {name: value for name in ("specialist", "prefer", "model", "strategy") if (value := getattr(rule, name))}
-
-
-def model_named(models: Collection[KnownModel], name: str) -> KnownModel | None:
-    """The model that a name or a key means."""
-    found = [model for model in models if is_named(model, name)]
-    return next((model for model in found if same_model(model.name, name)), found[0] if found else None)

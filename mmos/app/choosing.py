@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from mmos.app.draft import Draft
 from mmos.app.source import Source
 from mmos.app.wiring import ARBITER
 from mmos.catalog.known import KnownModel
+from mmos.choice_events import TaskRouted
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal
 from mmos.names import canonical
@@ -48,7 +50,23 @@ class Chooser:
     source: Source
     _learned: Learned | None = None
 
-    async def choose(self, cast: Cast, task: Task, chance: Random) -> Choice:
+    async def choose(self, draft: Draft, cast: Cast, chance: Random) -> Draft:
+        """Whoever fits the task answers alone. If nobody can tell, the arbiter answers as usual."""
+        event = draft.event
+        if event.type is None:
+            return draft.with_(by="none", acted=False, why=(*event.why, "the class of the task is not sure, so the arbiter answers"))
+        choice = await self._chosen(_task(event), cast, chance)
+        draft = draft.with_(*_missed(choice), candidates=_kept(choice), propensity=choice.propensity, by=choice.by)
+        if choice.chosen is None:
+            return draft.with_(by="none", why=(*event.why, *choice.why, "so the arbiter answers"))
+        chosen = choice.chosen.candidate
+        changes: dict[str, Any] = {}
+        if chosen.role != ARBITER:
+            changes = {"role_only": chosen.role} if chosen.role else {"model": chosen.model, "roles": {}}
+            changes["stand_ins"] = [row.candidate.role for row in choice.rows[1:] if row.candidate.role and not row.out]
+        return draft.acting(chosen.name, **changes).with_(key=chosen.key, why=(*event.why, *choice.why))
+
+    async def _chosen(self, task: Task, cast: Cast, chance: Random) -> Choice:
         """Who works on a task, of the roles and of the models that the configuration describes."""
         keys = self.source.config.orchestration.selection
         known = await self.source.models()
@@ -57,6 +75,14 @@ class Chooser:
             self._learned = self._learned or Learned(Outcomes(self.source.rehearsed))
             selector.evidence = await self._learned.recall(self.source.journal)
         return selector.choose(task, [*_candidates(self.source, cast, known)], chance)
+
+
+def _task(event: TaskRouted) -> Task:
+    facts = event.facts
+    return Task(
+        event.type, event.complexity, facts["context_tokens"], facts["requires_speed"], facts["needs_tools"], facts["needs_vision"],
+        "images" in facts,
+    )  # fmt: skip
 
 
 def _candidates(source: Source, cast: Cast, known: Sequence[KnownModel]) -> Iterator[Candidate]:
@@ -95,7 +121,7 @@ def _candidate(
     )  # fmt: skip
 
 
-def kept(choice: Choice) -> tuple[dict[str, Any], ...]:
+def _kept(choice: Choice) -> tuple[dict[str, Any], ...]:
     """The candidates as the journal keeps them."""
     return tuple(_as_dict(row) for row in choice.rows)
 
@@ -108,7 +134,7 @@ def _as_dict(row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def missed(choice: Choice) -> tuple[str, ...]:
+def _missed(choice: Choice) -> tuple[str, ...]:
     """A warning, if another one fits the task best and no host can serve it."""
     if choice.missed is None or choice.chosen is None:
         return ()

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mmos.catalog.known import KnownModel
-
 if TYPE_CHECKING:
     from mmos.app.unserved import RollCall
+    from mmos.catalog.known import KnownModel
     from mmos.config.load import Config
     from mmos.fitness.card import Card
     from mmos.fitness.figures import Figures

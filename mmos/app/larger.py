@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mmos.app.source import Source
-from mmos.catalog.known import KnownModel
 from mmos.names import canonical
-from mmos.selection.larger import larger_than
 from mmos.tools.reconsider import Found
+
+if TYPE_CHECKING:
+    from mmos.catalog.known import KnownModel
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Larger:
 
     async def __call__(self, role: str, changed: str) -> Found:
         """The largest model for a role that a host can serve. `changed`: the model that the run gives the role."""
+        from mmos.selection.larger import larger_than  # most runs never look for one
+
         config, fleet = self.source.config, self.source.fleet
         own = config.roles()[role]
         named = {canonical(choice.model) for choice in own.choices}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ from mmos.messages import Message
 from mmos.scope import Scope
 from mmos.views.run import RunView
 
-if TYPE_CHECKING:  # the selector is not needed before a task is routed
+if TYPE_CHECKING:
     from mmos.app.choosing import Chooser
+    from mmos.app.draft import Draft
+    from mmos.participant.cast import Cast
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,7 @@ class Router:
         self._source = source
         self._default = source.config.orchestration.defaults.strategy
         self._rules = TaskRules(source.config.orchestration.routing)
-
-    @cached_property
-    def _chooser(self) -> Chooser:
-        from mmos.app.choosing import Chooser
-
-        return Chooser(self._source)
+        self._chooser: Chooser | None = None
 
     def defaulted(self, options: RunOptions) -> RunOptions:
         """The options with the strategy of the configuration, unless they say who answers."""
@@ -70,11 +67,17 @@ class Router:
         _check(options)
         if not self.concerns(options):
             return Routed(options, options)
-        from mmos.app.acting import Acting  # the classifier and the selector are not needed before
+        from mmos.app.acting import Acting  # the classifier is not needed before
 
-        draft = await Acting(self._source, self._rules, self._chooser, options, Random(run)).route(message)
-        event = draft.event
-        return Routed(_with(options, event.options), options, event, draft.warnings)
+        draft = await Acting(self._source, self._rules, options, partial(self._choose, Random(run))).route(message)
+        return Routed(_with(options, draft.event.options), options, draft.event, draft.warnings)
+
+    async def _choose(self, chance: Random, draft: Draft, cast: Cast) -> Draft:
+        if self._chooser is None:
+            from mmos.app.choosing import Chooser  # the selector is not needed before
+
+            self._chooser = Chooser(self._source)
+        return await self._chooser.choose(draft, cast, chance)
 
 
 def _check(options: RunOptions) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from mmos.app.lifecycle import RunOptions
-from mmos.catalog.known import KnownModel
 from mmos.config.load import Config
 from mmos.fleet.fleet import Fleet
 from mmos.journal import Journal
 from mmos.participant.cast import Cast
 
-if TYPE_CHECKING:  # the classifier is not needed before a task is routed
+if TYPE_CHECKING:  # not needed before a task is routed
+    from mmos.catalog.known import KnownModel
     from mmos.choice.classifier import Classification
 
 

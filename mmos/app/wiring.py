@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from mmos.calls.tool_choice import ToolChoice
-from mmos.catalog.known import KnownModel
-from mmos.catalog.profiles import calls_at_once
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
@@ -27,7 +25,6 @@ from mmos.prompting.templates import Templates, set_of
 from mmos.recovery.cure import Terms
 from mmos.recovery.recovering import Recovery
 from mmos.scope import Limits
-from mmos.selection.larger import is_larger
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.change_phase import change_phase
 from mmos.tools.consult import Consultation, Specialist, for_all, for_one
@@ -153,11 +150,19 @@ def _sample(roles: dict[str, ResolvedRole], key: str, value: Any) -> None:
 def _reconsidered(config: Config, roles: Mapping[str, ResolvedRole]) -> list[str]:
     """The roles that a larger model may serve, by the configuration alone: the tools of a role must not depend on what hosts have."""
     able = [role for role in roles.values() if role.consultable]
-    if not config.orchestration.selection.larger:
-        entries = [KnownModel(entry.model, frozenset(entry.capabilities)) for entry in config.orchestration.models.values()]
-        others = {role.name: (*entries, *(KnownModel(choice.model) for choice in role.choices[1:])) for role in able}
-        able = [role for role in able if any(is_larger(one, KnownModel(role.model)) for one in others[role.name])]
-    return [role.name for role in able]
+    if config.orchestration.selection.larger:
+        return [role.name for role in able]
+    entries = [(entry.model, entry.capabilities) for entry in config.orchestration.models.values()]
+    others = {role.name: [*entries, *((choice.model, ()) for choice in role.choices[1:])] for role in able}
+    return [role.name for role in able if others[role.name] and _has_larger(role.model, others[role.name])]
+
+
+def _has_larger(model: str, others: Iterable[tuple[str, Iterable[str]]]) -> bool:
+    """Whether one of these models, each with its capabilities, is larger than a model."""
+    from mmos.catalog.known import KnownModel  # most configurations name one model for each role
+    from mmos.selection.larger import is_larger
+
+    return any(is_larger(KnownModel(other, frozenset(capabilities)), KnownModel(model)) for other, capabilities in others)
 
 
 async def nobody(_role: str, _changed: str) -> Found:
@@ -330,10 +335,16 @@ def text_of(role: ResolvedRole) -> str:
     return role.name if role.name in (ARBITER, SYNTHESIZER) else "specialist"
 
 
-def _most_calls(role: ResolvedRole) -> dict[str, int]:
+def _most_calls(role: ResolvedRole) -> Callable[[str], int | None]:
     """How many calls each model of a role may make in one reply: as the configuration says, or as helps such models."""
-    limits = {choice.model: choice.calls_at_once or calls_at_once(choice.model) for choice in role.choices}
-    return {model: most for model, most in limits.items() if most is not None}
+    configured = {choice.model: choice.calls_at_once for choice in role.choices}
+
+    def most(model: str) -> int | None:
+        from mmos.catalog.profiles import calls_at_once  # few models are asked in a way that needs it
+
+        return configured.get(model) or calls_at_once(model)
+
+    return most
 
 
 def _texts(role: ResolvedRole, templates: Templates) -> Templates:

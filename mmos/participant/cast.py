@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -60,6 +60,10 @@ class PlainRole:
     system: str | None = None
 
 
+def _no_limit(_model: str) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Offer:
     """What a model is offered in a turn, and how MMOS reads its reply."""
@@ -85,8 +89,8 @@ class Member:
     """The role with other models. Each answers when no host can serve the ones before it."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """Which tools the configuration allows it, denies it, and lets it call with the approval of the user."""
-    most_calls: Mapping[str, int] = field(default_factory=dict)
-    """The most calls in one reply of a model, on the channel `schema`. For other models there is no limit of their own."""
+    most_calls: Callable[[str], int | None] = _no_limit
+    """The most calls in one reply of a model, by its name. None: it has no limit of its own. Only the channel `schema` asks."""
     _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -152,7 +156,7 @@ class Member:
         return SchemaChannel(
             box.specs,
             texts.text("schema"),
-            choice=choice.at_most(self.most_calls.get(self.role.model)),
+            choice=choice.at_most(self.most_calls(self.role.model)),
             tokens=tokens,
             none=texts.fill("no_tools"),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmos.names import canonical
+from mmos.choice_events import key_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,3 @@ class Candidate:
     def key(self) -> str:
         """What is learned about it is kept under this name. The same role with another model is another candidate."""
         return key_of(self.role, self.model)
-
-
-def key_of(role: str, model: str) -> str:
-    return f"{role}={canonical(model)}"

@@ -40,3 +40,9 @@ def _rank(model: KnownModel, author: str, family: str, kind: str) -> tuple[float
 def is_named(model: KnownModel, name: str) -> bool:
     """Whether a name means this model: its own, under any spelling, or one of its keys."""
     return name in model.keys or (bool(canonical(name)) and same_model(model.name, name))
+
+
+def model_named(models: Sequence[KnownModel], name: str) -> KnownModel | None:
+    """The model that a name or a key means."""
+    found = [model for model in models if is_named(model, name)]
+    return next((model for model in found if same_model(model.name, name)), found[0] if found else None)
