@@ -49,13 +49,13 @@ async def test_a_model_that_turned_bad_is_left_soon(tmp_path: Path) -> None:
         await past(on.app, "reasoning=reasoning:latest", good=True, times=14)
         await past(on.app, "reasoning=reasoning:latest", good=False, times=6)
         await past(on.app, "arbiter=arbiter:latest", good=False)
-        choices = []
+        likeliest = []
         for _ in range(16):
             answer = await on.app.run(BUG)
-            choices.append(answer.document()["route"]["choice"])
-            await on.app.rate(answer.run, good=choices[-1] == "reasoning")
-        assert choices.count("coding") <= 14
-        assert choices[-1] == "reasoning" or choices[-2] == "reasoning"
+            route = answer.document()["route"]
+            likeliest.append(max(route["candidates"], key=lambda one: float(one["chance"]))["name"])
+            await on.app.rate(answer.run, good=route["choice"] == "reasoning")
+        assert (likeliest[0], likeliest[-1]) == ("coding", "reasoning"), "chance may try the other one in any run"
 
 
 async def test_without_anything_learned_the_score_decides_and_chance_within_bounds() -> None:
