@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mmos.choice_events import TaskRouted
 from mmos.event import Event
 from mmos.events import Entry, Reason, RunFinished, RunRated, RunStarted, RunWithdrawn
 from mmos.quality_events import AnswerJudged
 from mmos.selection.evidence import Outcome
-from mmos.selection.outcomes import Outcomes
+from mmos.selection.outcomes import FAULTS, Outcomes
 
 TASK = "Fix the bug."
 ROUTED = TaskRouted("bug_fixing", key="coding=coder:32b")
@@ -42,6 +44,11 @@ def test_a_failure_of_the_model_is_bad_and_one_of_a_host_is_nothing() -> None:
     assert found(RunFinished("failed", None, Reason("host_unreachable", "It is down."))) == []
     assert found(RunFinished("cancelled")) == []
     assert found(RunFinished("waiting")) == []
+
+
+def test_the_reasons_that_say_something_of_a_model_are_reasons() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "concepts.md").read_text(encoding="utf-8")
+    assert [reason for reason in FAULTS if f"| `{reason}` |" not in page] == []
 
 
 def test_a_verdict_counts_once_and_only_when_it_says_something() -> None:

@@ -28,7 +28,8 @@ FAULTS = frozenset(
         "repetition",
         "schema_unmet",
         "timeout",
-        "context_full",
+        "window_exceeded",
+        "call_malformed",
     }
 )
 """Reasons of a failure that say something about the model. A host that is down does not."""
@@ -83,6 +84,8 @@ class Outcomes:
             self._tasks.pop(entry.run, None)
         elif (routed := self._routed.get(entry.run)) is not None:
             yield from _shown(routed, event)
+        elif isinstance(event, RunFinished):
+            self._tasks.pop(entry.run, None)  # nobody routed it
 
     def _asked_again(self, entry: Entry, task: str) -> Iterator[Outcome]:
         """The same task in the same thread: the answer before was not good enough."""
