@@ -8,6 +8,7 @@ from typing import Any
 import mmos
 from mmos.app import App
 from mmos.choice_events import TaskRouted
+from mmos.cli.trace import lines
 from mmos.events import RunFinished, RunRated, RunStarted
 from mmos.journal import new_id
 from mmos.testing import facts, stage
@@ -63,6 +64,8 @@ async def test_without_anything_learned_the_score_decides_and_chance_within_boun
         answer = await on.app.run(BUG)
         (event,) = await facts(on.app, answer.run, TaskRouted)
         assert event.by == "learning"
+        shown = list(lines(await on.app.journal.read(run=answer.run)))
+        assert sum(line.endswith("after 0.0 outcomes") for line in shown) == len(event.candidates), "no line is cut"
         assert abs(sum(one["chance"] for one in event.candidates) - 1.0) < 0.001
         assert sum(one["chance"] for one in event.candidates) - max(one["chance"] for one in event.candidates) <= 0.251
 

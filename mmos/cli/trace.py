@@ -22,6 +22,8 @@ from mmos.views.routes import candidates, in_words
 from mmos.views.run import history_warning
 
 WIDTH = 110
+WHY = 400
+"""Characters of the reasons of a choice: they are words of MMOS, and whoever looks at a choice wants them whole."""
 DEEPEST = 20
 """Most levels of indentation."""
 
@@ -113,7 +115,7 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
             told.append(f"{'':8}  {indent}  {'kept' if event.cached else f'ran on {flat(event.host)}'}: {why}")
         if isinstance(event, TaskRouted):
-            told += [f"{'':8}  {one_line(line, WIDTH)}" for line in candidates(event)]
+            told += [f"{'':8}  {one_line(line, WHY)}" for line in candidates(event)]
         yield entry, told
 
 
@@ -159,7 +161,7 @@ def _rarer(event: events.Event) -> str:
         case events.PhaseChanged(phase=phase, before=before, by=by, reason=why):
             return f"phase: {phase}" + (f" after {before}, by {by}" if before else "") + (f": {one_line(why, WIDTH)}" if why else "")
         case TaskRouted():
-            return f"route: {one_line(in_words(event), WIDTH)}"
+            return f"route: {one_line(in_words(event), WHY)}"
         case events.RunRated(good=good, note=text):
             return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):
