@@ -98,7 +98,7 @@ bench-classify *arguments:
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}
 
-# Measure how well the selector learns, on simulated logs; takes a minute.
+# Measure how well the selector learns, on simulated logs; takes minutes.
 bench-selection *arguments:
     {{bin}}/python scripts/bench_selection.py {{arguments}}
 

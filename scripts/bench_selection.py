@@ -14,6 +14,7 @@ from statistics import mean
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from mmos.journal import Journal
+from mmos.plurals import counted
 from mmos.selection.candidate import Candidate, Task
 from mmos.selection.evidence import Evidence, Outcome
 from mmos.selection.offline import Logged, Policy, always, as_logged, logged, value_of
@@ -104,6 +105,8 @@ async def on_journal(folder: Path) -> int:
     """What ways of choosing would have been worth on the runs of a state folder."""
     async with await Journal.open(folder, read_only=True) as journal:
         choices = logged(await journal.read(kinds=KINDS))
+    if not choices:
+        print(f"No run in {folder} has taught anything. Rehearsed runs do not count.", file=sys.stderr)
     for kind in sorted({choice.kind for choice in choices}):
         of_class = [choice for choice in choices if choice.kind == kind]
         ways: dict[str, Policy] = {"as it was chosen": as_logged}
@@ -140,11 +143,14 @@ def main() -> int:
             each = _mean_regret(given.seeds, CLASSES[:count], LOG * count, helpful=helpful)
             whole = _mean_regret(given.seeds, CLASSES[:count], LOG, helpful=helpful)
             good &= each <= MOST_REGRET
-            print(f"{count} classes, {told}: regret {each:.1%} after {LOG} outcomes of each class, {whole:.1%} after {LOG} in all")
+            print(
+                f"{counted(count, 'class', 'classes')}, {told}: regret {each:.1%} after {LOG} outcomes of each class, {whole:.1%} after {LOG} in all"
+            )
         soon = sorted(reaction(seed, CLASSES[:count]) for seed in range(given.seeds))
         good &= soon[int(0.9 * len(soon))] <= SOON
         print(
-            f"{count} classes, a model turns bad: avoided after {soon[len(soon) // 2]} outcomes, in nine of ten logs within {soon[int(0.9 * len(soon))]}"
+            f"{counted(count, 'class', 'classes')}, a model turns bad: avoided after {soon[len(soon) // 2]} outcomes, "
+            f"in nine of ten logs within {soon[int(0.9 * len(soon))]}"
         )
     return 0 if good or not given.check else 1
 
