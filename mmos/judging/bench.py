@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from mmos.events import RunRated
 from mmos.judging.judges import Judges, Silence
+from mmos.judging.remembered import remembered
 from mmos.judging.rubric import SCHEMA, UNREADABLE, Reading, is_quoted, read
 from mmos.judging.scoring import Bar, Court, Judge, certain
 from mmos.judging.terms import Terms
@@ -78,7 +79,7 @@ class Bench:
     async def _threshold(self) -> Threshold:
         if not self.terms.adapts:
             return Threshold(self.terms.threshold)
-        entries = await self.scope.journal.read(kinds=(*(kind.kind for kind in JUDGING), RunRated.kind))
+        entries = await remembered(self.scope.journal, *JUDGING, RunRated, rehearsed=self.scope.view.rehearsed)
         return adapted(self.terms.threshold, rated(entries, self.judges.kind), self.judges.kind)
 
     async def _court(self, candidate: Candidate, checks: tuple[Finding, ...]) -> Court:

@@ -13,6 +13,7 @@ from mmos.context import Participant, Question
 from mmos.errors import NoAnswer, SchemaUnmet
 from mmos.judging.canaries import EACH_RUN, Record, next_canaries, record_of
 from mmos.judging.choosing import first_judge, kinship, named, second_judge
+from mmos.judging.remembered import remembered
 from mmos.judging.rubric import SCHEMA, UNREADABLE, read
 from mmos.judging.scoring import Judge
 from mmos.judging.terms import FAULTS, Terms, listed
@@ -105,7 +106,7 @@ class Judges:
     # ---------------------------------------------------------------- what is known of a judge
 
     async def _tries(self) -> list[JudgeTried]:
-        entries = await self.scope.journal.read(kinds=(JudgeTried.kind,))
+        entries = await remembered(self.scope.journal, JudgeTried, rehearsed=self.scope.view.rehearsed)
         return [*(one.event for one in entries if isinstance(one.event, JudgeTried)), *self.scope.view.validation.canaries]
 
     async def _digest(self, model: str) -> str:
