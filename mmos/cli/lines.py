@@ -65,7 +65,7 @@ def _answered(line: bytes, form: Form, answer: Answer) -> tuple[dict[str, Any], 
     """The answer to a line, and what it carries through."""
     fields, carried = _members(line, form)
     if not isinstance(fields.get(form.needs), str):
-        return {"error": f'This line is not a JSON object with a "{form.needs}".'}, {}
+        return {"error": f'This line is not a JSON object with the text "{form.needs}".'}, {}
     try:
         return answer(fields), carried
     except UsageError as error:

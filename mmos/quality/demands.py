@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from mmos.plurals import counted
 from mmos.quality.answer import Reading
 from mmos.quality.finding import Finding, Severity
 from mmos.quality.grammars import TITLES
@@ -84,7 +85,7 @@ def _length(reading: Reading, asked: str) -> Iterator[Finding]:
         count = _counted(reading, unit)
         limit = most if unit in ("sentence", "paragraph", "line") else most * _LATITUDE
         if count > limit:
-            yield _finding(f"The question asks for at most {most} {unit}s, and there are {count}.", "Shorten it.", quote=found[0])
+            yield _finding(f"The question asks for at most {counted(most, unit)}, and there are {count:,}.", "Shorten it.", quote=found[0])
 
 
 def _number(text: str) -> int:
