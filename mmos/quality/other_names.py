@@ -34,9 +34,26 @@ _GO_IMPORTS = re.compile(r"^import\s+(?:\((?P<many>[^)]*)\)|(?:\w+\s+|\.\s+|_\s+
 _GO_IMPORT = re.compile(r"^[ \t]*(?:(?P<alias>[\w.]+)[ \t]+)?\"(?P<path>[^\"\n]+)\"", re.MULTILINE)
 _JAVA_IMPORT = re.compile(r"^[ \t]*import\s+(?P<static>static\s+)?(?P<path>javax?(?:\.\w+)+?)\.(?P<name>\w+|\*)\s*;?[ \t]*$", re.MULTILINE)
 _RUST_USE = re.compile(r"^[ \t]*use\s+(?P<crate>std|core|alloc)::(?P<module>\w+)", re.MULTILINE)
+_RUST_NAMES = re.compile(r"\b(?P<crate>std|core|alloc)::(?P<module>\w+)::(?:(?P<name>\w+)|\{(?P<names>[^{}]{1,500})\})")
+_RUST_OWN = re.compile(r"\b(?:std|core|alloc)\s*=|\bmod\s+(?:std|core|alloc)\b")
 _RUST_STD = frozenset(
     ("alloc", "any", "arch", "array", "ascii", "assert_eq", "assert_matches", "async_iter", "autodiff", "backtrace", "bool", "borrow", "boxed", "bstr", "cell", "char", "clone", "cmp", "collections", "concat", "convert", "default", "env", "error", "f128", "f16", "f32", "f64", "ffi", "field", "fmt", "format", "from", "fs", "future", "hash", "hint", "i128", "i16", "i32", "i64", "i8", "intrinsics", "io", "isize", "iter", "keyword", "marker", "matches", "mem", "net", "num", "ops", "option", "os", "panic", "panicking", "pat", "path", "pin", "prelude", "primitive", "process", "ptr", "range", "rc", "result", "simd", "slice", "stream", "str", "string", "sync", "task", "thread", "time", "todo", "u128", "u16", "u32", "u64", "u8", "unimplemented", "unreachable", "unsafe_binder", "usize", "vec", "write", "writeln", "println", "print", "eprintln", "self", "random", "debug_assert", "unicode", "contracts", "thread_local", "include_str", "concat_idents", "rt", "test")
 )  # fmt: skip
+_RUST_MODULES = {
+    module: frozenset(inside.split())
+    for module, inside in {
+        "collections": "BTreeMap BTreeSet BinaryHeap Bound HashMap HashSet LinkedList TryReserveError TryReserveErrorKind VecDeque binary_heap btree_map btree_set hash_map hash_set linked_list vec_deque",
+        "cell": "BorrowError BorrowMutError Cell CloneFromCell LazyCell OnceCell Ref RefCell RefMut SyncUnsafeCell UnsafeCell",
+        "rc": "Rc UniqueRc UniqueRcUninit Weak",
+        "sync": "Arc Barrier BarrierWaitResult Condvar Exclusive LazyLock LockResult MappedMutexGuard MappedRwLockReadGuard MappedRwLockWriteGuard Mutex MutexGuard ONCE_INIT Once OnceLock OnceState PoisonError ReentrantLock ReentrantLockGuard RwLock RwLockReadGuard RwLockWriteGuard SyncView TryLockError TryLockResult UniqueArc WaitTimeoutResult Weak atomic mpmc mpsc nonpoison oneshot poison",
+        "time": "Duration Instant SystemTime SystemTimeError TryFromFloatSecsError UNIX_EPOCH",
+        "thread": "AccessError Builder JoinHandle LocalKey Result Scope ScopedJoinHandle Thread ThreadId add_spawn_hook available_parallelism current current_id current_os_id id local_impl panicking park park_timeout park_timeout_ms scope sleep sleep_ms sleep_until spawn spawnhook yield_now",
+        "fs": "Dir DirBuilder DirEntry File FileTimes FileType Metadata OpenOptions Permissions ReadDir TryLockError canonicalize copy create_dir create_dir_all exists hard_link metadata read read_dir read_link read_to_string remove_dir remove_dir_all remove_file rename set_permissions set_permissions_nofollow set_times set_times_nofollow soft_link symlink_metadata try_exists write",
+        "env": "Args ArgsOs JoinPathsError SplitPaths VarError Vars VarsOs args args_os consts current_dir current_exe home_dir join_paths remove_var set_current_dir set_var split_paths temp_dir var var_os vars vars_os",
+        "process": "Child ChildStderr ChildStdin ChildStdout Command CommandArgs CommandEnvs CommandResolvedEnvs ExitCode ExitStatus ExitStatusError Output Stdio Termination abort abort_immediate exit id",
+    }.items()
+}  # fmt: skip
+"""What is in some modules of `std`, whether stable or not."""
 
 
 def other_names(reading: Reading) -> Iterator[Finding]:
@@ -182,6 +199,20 @@ def _rust(block: Block, text: str) -> Iterator[Finding]:
                 "error",
                 _near(found["module"], _RUST_STD),
             )
+    for found in () if _RUST_OWN.search(text) else _RUST_NAMES.finditer(text):
+        known = _RUST_MODULES.get(found["module"], frozenset())
+        for name in _rust_names(found) if known else ():
+            if name not in known:
+                where = (text, found.start())
+                yield _finding(block, where, f"{found['crate']}::{found['module']} has no {name}.", "error", _near(name, known))
+
+
+def _rust_names(found: re.Match[str]) -> list[str]:
+    """What a path or a `use` takes of a module."""
+    if found["name"]:
+        return [found["name"]]
+    parts = [re.match(r"\w+", part.strip()) for part in found["names"].split(",")]
+    return [part[0] for part in parts if part and part[0] not in ("self", "super")]
 
 
 _FINDERS: dict[str, Callable[[Block, str], Iterator[Finding]]] = {

@@ -31,7 +31,7 @@ _ASSIGN = {
 _JOINS = re.compile(r"(?:[+.(,&|=]|\|\||&&|\\)\s*$")
 _CONTINUES = re.compile(r"\s*(?:[+.]|\|\||&&|\?)")
 _CLEANED = re.compile(
-    r"\b(?:parseInt|Number|parseFloat|Integer\.parseInt|Integer\.valueOf|Long\.parseLong|strconv\.\w+|intval|int\.Parse|\w*[eE]scape\w*|\w*[sS]aniti[sz]e\w*|basename|filepath\.Base|Path\.GetFileName|htmlspecialchars|UUID\.fromString|to_i|\(int\)|validate\w*|\w*[vV]alidator\w*|encodeURIComponent|DOMPurify)\b"
+    r"\b(?:parseInt|Number|parseFloat|Integer\.parseInt|Integer\.valueOf|Long\.parseLong|strconv\.\w+|intval|int\.Parse|\w*(?<![uU]n)[eE]scape\w*|\w*(?<![uU]n)[sS]aniti[sz]e\w*|basename|filepath\.Base|Path\.GetFileName|htmlspecialchars|UUID\.fromString|to_i|\(int\)|validate\w*|\w*[vV]alidator\w*|encodeURIComponent|DOMPurify)\b"
 )
 
 

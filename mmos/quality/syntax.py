@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 
-from mmos.quality import grammars, python_source
+from mmos.quality import grammars, python_source, yaml_keys
 from mmos.quality.answer import Block, Reading
 from mmos.quality.brackets import unclosed
 from mmos.quality.finding import Finding, Severity
@@ -119,15 +119,13 @@ def _yaml(text: str) -> Fault | None:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for _ in yaml.parse(text, Loader=loader):
-            pass
+        return yaml_keys.twice(yaml.parse(text, Loader=loader), text.splitlines())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         return line, " ".join(filter(None, (error.context, error.problem))), _at_end(text, line) and "end of stream" in str(error)
     except (yaml.YAMLError, RecursionError, ValueError):
         return None
-    return None
 
 
 def _at_end(text: str, line: int) -> bool:
@@ -141,7 +139,8 @@ def _toml(text: str) -> Fault | None:
         message = str(error)
         found = _LINE_OF_YAML.search(message)
         line = int(found[1]) if found else len(text.rstrip().splitlines())
-        return line, message.split(" (at ")[0], "end of document" in message
+        is_cut = message.endswith("(at end of document)") and not message.startswith("Cannot")
+        return line, message.split(" (at ")[0], is_cut
     except (RecursionError, ValueError):
         return None
     return None
