@@ -141,6 +141,15 @@ async def test_the_judge_may_be_any_model_that_is_no_side() -> None:
             await on.app.compare(["qwen2.5:7b", "qwen2.5:3b", "qwen2.5:14b", "mistral:7b"], ["What?"], judge="auto")
 
 
+async def test_no_case_goes_to_a_cloud_unless_the_user_names_it_as_the_judge() -> None:
+    models = {"arbiter": Model.scripted("qwen2.5:7b", ["A lock."]), "coding": Model.scripted("qwen2.5:3b", ["Hm."])}
+    cloud, own = Model.scripted("gpt-oss:120b-cloud", []), Model.scripted("mistral:7b", [prefers("lock")] * 2)
+    allowed = {"fleet": {"allow_cloud": True}}
+    async with stage({**models, "analysis": cloud, "writing": own}, orchestration=allowed) as on:
+        found = await on.app.compare(["arbiter", "role:coding"], ["What is a mutex?"], judge="auto")
+        assert (pair(found)["a_better"], on.sent("cloud"), len(on.sent("mistral"))) == (1, [], 2)
+
+
 async def test_a_judge_that_follows_the_place_decides_nothing() -> None:
     first = orjson.dumps({"reason": "It is first.", "better": "1"}).decode()
     async with stage(

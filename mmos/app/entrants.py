@@ -13,6 +13,7 @@ from mmos.catalog.known import KnownModel
 from mmos.comparing.cases import Case
 from mmos.comparing.sides import Given, Side
 from mmos.errors import UsageError
+from mmos.judging.choosing import able
 from mmos.participant.cast import Cast
 from mmos.selection.checker import checker_of, is_named
 
@@ -94,9 +95,10 @@ async def judge_of(app: Choosing, entrants: Sequence[Entrant], judge: str) -> st
     models = await app.models()
     authors = [app.cast(one.options)[one.options.answering].role.model for one in entrants if one.function is None]
     sides = [one for one in models if any(is_named(one, author) for author in authors)]
-    others = [one for one in models if one not in sides and one.hosts]
+    others = able([one for one in models if one not in sides])
     families = {one.family for one in sides}
     chosen = checker_of([one for one in others if one.family not in families], "", "") or checker_of(others, "", "")
     if chosen is None:
-        raise UsageError("No model can be the judge: each one is a side.", next_step="Name one with --judge, or add `expect` to the cases.")
+        message = "No model can be the judge: each one is a side, or in a cloud."
+        raise UsageError(message, next_step="Name one with --judge, or add `expect` to the cases.")
     return chosen.name

@@ -24,20 +24,20 @@ def named(models: Sequence[KnownModel], name: str) -> KnownModel:
 
 def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Collection[str]) -> KnownModel | None:
     """The best judge. Models that have shown that they cannot judge are left out."""
-    return checker_of(_able([one for one in models if one.name not in barred]), author, kind)
+    return checker_of(able([one for one in models if one.name not in barred]), author, kind)
 
 
 def second_judge(models: Sequence[KnownModel], author: str, kind: str, first: KnownModel, barred: Collection[str]) -> KnownModel | None:
     """Another judge than the first one, of a third family if there is one. The author is none."""
     rest = [one for one in models if one.name not in barred and not same_model(one.name, first.name) and not is_named(one, author)]
-    there = _able(rest)
+    there = able(rest)
     for known in ({first.family, named(models, author).family}, {first.family}, set()):
         if (found := checker_of([one for one in there if one.family not in known - {""}], author, kind)) is not None:
             return found
     return None
 
 
-def _able(models: Sequence[KnownModel]) -> Sequence[KnownModel]:
+def able(models: Sequence[KnownModel]) -> Sequence[KnownModel]:
     """The models that may judge, and are large enough for it. If none is, all that may."""
     there = [one for one in models if _may(one)]
     return [one for one in there if one.parameters is None or one.parameters >= LEAST_PARAMETERS] or there
