@@ -137,6 +137,17 @@ async def test_a_model_that_a_host_lacks_is_named_with_its_line(tmp_path: Path) 
     assert finding["message"] == "one does not have nosuch:1b; fetch it: mmos models pull nosuch:1b --host one"
 
 
+@pytest.mark.parametrize(("judge", "message"), [
+    ("codign", "no role has the name codign, and no host has such a model; did you mean 'coding'? Without it, no answer can be verified."),
+    ("coding", ""), ("general:7b", ""), ("mine", ""),
+])  # fmt: skip
+async def test_a_judge_that_is_nowhere_is_named_with_its_line(tmp_path: Path, judge: str, message: str) -> None:
+    keys = {"quality": {"judge": judge}, "models": {"mine": {"model": "general:7b"}}}
+    async with fleet_at(tmp_path, Host("one", [Model("general:7b")]), roles={"coding": "general:7b"}, **keys) as at:
+        found = (await at.mmos("config", "check", "--json")).document["findings"]
+    assert [(one["key"], one["message"]) for one in found] == ([("orchestration.quality.judge", message)] if message else [])
+
+
 async def test_what_only_an_import_can_tell_is_left_to_the_run(tmp_path: Path) -> None:
     (tmp_path / "made_tools.py").write_text(
         "from functools import wraps\ndef loud(f):\n    @wraps(f)\n    def made(text: str) -> str:\n        return f(text)\n    return made\n"

@@ -187,3 +187,10 @@ async def test_prompts_of_the_file_are_used(folder: Path, listener: socket.socke
         assert app.cast(RunOptions())["arbiter"].system.startswith("You are ours.")
         assert app.config.servers()["cloud"].headers == {}
     assert untouched(listener)
+
+
+async def test_the_judge_is_played_too(folder: Path) -> None:
+    text = (folder / "file.yaml").read_text(encoding="utf-8")
+    (folder / "judge.yaml").write_text(f"{text}  quality: {{judge: 'careful:9b'}}\n")
+    async with played(load(folder / "judge.yaml", environ=os.environ), 500) as config, open_app(config, rehearsed=True) as app:
+        assert "careful:9b" in {model.name for model in await app.models() if model.hosts}

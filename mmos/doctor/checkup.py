@@ -16,7 +16,7 @@ from mmos.app.wiring import ARBITER
 from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole, each_choice
 from mmos.config.sources import expanded, is_file
-from mmos.config.wording import Place
+from mmos.config.wording import Place, perhaps
 from mmos.diagnosis.knowledge import pull
 from mmos.doctor import catalog, hosts, machine, models, roles, tools
 from mmos.doctor.facts import Facts
@@ -134,7 +134,7 @@ ABSENT_PATIENCE = 3.0
 async def absent(config: Config, *, patience: float = ABSENT_PATIENCE) -> list[Problem]:
     async with Fleet.open(config) as fleet:
         facts = Facts(config, states=await survey(fleet, config.servers(), patience=patience))
-    return [*_absent_hosts(config, facts), *_absent_models(config, facts)]
+    return [*_absent_hosts(config, facts), *_absent_models(config, facts), *_absent_judge(config, facts)]
 
 
 def _absent_hosts(config: Config, facts: Facts) -> Iterator[Problem]:
@@ -154,6 +154,18 @@ def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
         for state in lacking(facts, role):
             cure = f"fetch it: {pull(role.model, state.name)}" if state.abilities.pulls else "load it there, or name another"
             yield config.document.problem((*_place_of_role(role), "model"), f"{state.name} does not have {role.model}; {cure}")
+
+
+def _absent_judge(config: Config, facts: Facts) -> Iterator[Problem]:
+    """A judge that is no role and that no host has, if all hosts answer."""
+    judge, roles = config.orchestration.quality.judge, config.roles()
+    if not judge or judge in roles or not all(state.reachable for state in facts.states):
+        return
+    model = config.named(judge)
+    if not any(state.has(model) for state in facts.states):
+        near = perhaps(judge, [*roles, *(found.name for state in facts.states for found in state.installed)])
+        message = f"no role has the name {judge}, and no host has such a model{near or '.'} Without it, no answer can be verified."
+        yield config.document.problem(("orchestration", "quality", "judge"), message)
 
 
 def _place_of_host(config: Config, host: str) -> Place:

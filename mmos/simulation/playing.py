@@ -55,11 +55,13 @@ def _server(server: Server, host: Host, time_scale: float) -> Server:
 
 
 def _host(name: str, server: Server, config: Config, time_scale: float) -> Host:
-    """A host with the models of the roles that may run there, the models that the server lists, and those under `models` that no role has."""
+    """A host with the models of the roles that may run there, the models that the server lists, and those under `models` and the judge that no role has."""
     every = each_choice(config.roles())
     here = [role for role in every if not role.servers or name in role.servers]
     used = {canonical(role.model) for role in every}
     others = [entry.model for entry in config.orchestration.models.values() if canonical(entry.model) not in used]
+    if (judge := config.orchestration.quality.judge) and judge not in config.roles():
+        others.append(config.named(judge))
     names: dict[str, str] = {}
     for model in (*(role.model for role in here), *server.models, *others):
         names.setdefault(canonical(model), model)
