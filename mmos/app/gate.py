@@ -66,13 +66,13 @@ class Gate:
             silent = await self.fleet.census(fresh=True)
             if len(silent) < len(self.fleet.seats):
                 if told:
-                    self.tell("A host answers again. The batch goes on.")
+                    self.tell("A host answers again. The work goes on.")
                 return
-            why = "; ".join(error.message for error in silent.values())
+            why = " ".join(error.message for error in silent.values())
             if self.clock() - begun >= self.patience:
                 raise NoHost(f"No host has answered for {self.patience:g} s: {why}", said=silent)
             if not told:
-                self.tell(f"No host answers, so the batch waits for up to {self.patience:g} s: {why}")
+                self.tell(f"No host answers, so MMOS waits for up to {self.patience:g} s: {why}")
                 told = True
             await asyncio.sleep(min(pause, max(0.0, begun + self.patience - self.clock())))
             pause = min(2 * pause, LONGEST_PAUSE)

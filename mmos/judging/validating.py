@@ -116,7 +116,9 @@ class Validating:
         if judged.verdict == "fail":
             self.scope.warn(f"The answer did not pass its validation: {_numbers(judged)}.{_worst(judged)}")
         else:
-            self.scope.warn(f"MMOS could not verify the answer: {'; '.join(judged.reasons) or 'nobody could judge it'}.")
+            self.scope.warn(
+                f"MMOS could not verify the answer: {'; '.join(reason.rstrip('.') for reason in judged.reasons) or 'nobody could judge it'}."
+            )
 
     def _best(self) -> Answer:
         """The best answer, which becomes the answer of the lane."""
