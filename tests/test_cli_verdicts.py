@@ -23,6 +23,8 @@ def test_progress() -> None:
     assert progress(ModelAsked("a2", "arbiter/validation-1/revision-1", "arbiter", "m")) == ""
     opened = LaneOpened("arbiter/validation-1/revision-1", "arbiter", Message("user", "x"), "arbiter", "validation-1", 1, "revision-1")
     assert progress(opened) == "asking arbiter for a better answer"
+    inside = LaneOpened("arbiter/validation-1/revision-1/m1-1", "coding", Message("user", "x"), "arbiter", "m1-1", 1)
+    assert "better answer" not in progress(inside), "it is asked as in any other answer"
     assert progress(FAILED) == "the answer did not pass its check (critic) · score 0.50, needed 0.80 · confidence 0.90"
     assert progress(ImprovementTried("revision-1", kept=True, why="so")) == "  ✓ revision-1 is better: so"
     assert progress(ImprovementTried("revision-1", why="so")) == "  ✗ revision-1 is not kept: so"

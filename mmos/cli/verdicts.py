@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mmos import events
 from mmos.cli.output import one_line
 from mmos.quality_events import AnswerJudged, AnswerRevised, ImprovementTried, JudgeTried
-from mmos.views.quality import Validation, is_judgement, is_validation
+from mmos.views.quality import VALIDATION, Validation, is_judgement, is_validation
 
 WIDTH = 110
 
@@ -17,7 +17,7 @@ def working(event: events.Event) -> str:
     match event:
         case events.ModelAsked(lane=lane, model=model) if is_judgement(lane):
             return _judging(lane, model)
-        case events.LaneOpened(lane=lane, role=role) if is_validation(lane) and not is_judgement(lane):
+        case events.LaneOpened(lane=lane, role=role) if lane.rpartition("/")[0].endswith(f"/{VALIDATION}") and not is_judgement(lane):
             return f"asking {role} for a better answer"
     return ""
 
