@@ -66,8 +66,9 @@ def test_a_file_without_cases_is_refused(given: list[bytes]) -> None:
 
 
 def test_half_characters_and_a_mark_at_the_start_are_read() -> None:
-    found = cases_of([b'\xef\xbb\xbf{"task": "One?"}', b'{"task": "\\ud800 Two?"}'], "f")
-    assert [case.task[-4:] for case in found] == ["One?", "Two?"]
+    found = cases_of([b'\xef\xbb\xbf{"task": "One?"}', b'{"task": "\\ud800 Two?", "id": "\\udfff"}'], "f")
+    assert [case.task for case in found] == ["One?", "? Two?"]
+    assert found[1].id == "?", "what no file can hold would stop the comparison when it writes --out"
 
 
 def test_a_case_in_python_says_what_is_wrong_at_once() -> None:

@@ -117,9 +117,10 @@ def fields_of(line: bytes) -> dict[str, Any]:
 
 
 def _patiently(line: bytes) -> Any:
-    """JSON that Python reads and orjson does not: half characters, NaN, a mark at the start."""
+    """JSON that Python reads and orjson does not: NaN, a mark at the start, half characters. In place of these stands `?`, as no file can hold them."""
     try:
-        return json.loads(line.decode("utf-8-sig"))
+        text = json.dumps(json.loads(line.decode("utf-8-sig")), ensure_ascii=False)
+        return json.loads(text.encode(errors="replace"))
     except (ValueError, RecursionError):
         raise UsageError("It is not JSON in UTF-8.") from None
 
@@ -131,7 +132,8 @@ def case_of(fields: Mapping[str, Any], number: int) -> Case:
         task = _conversation(task)
     if not isinstance(task, str) or not task.strip():
         raise UsageError('It has no "task".')
-    listed = _listed(_first(fields, OPTIONS))
+    given = _first(fields, OPTIONS)
+    listed, labels = _listed(given), _labels(given)
     options = options_in(task) or listed
     if listed and not options_in(task):
         task = "\n".join([task.rstrip(), *(f"{letter}. {text}" for letter, text in listed.items())])
@@ -142,7 +144,7 @@ def case_of(fields: Mapping[str, Any], number: int) -> Case:
     expected = _first(fields, (name for name in EXPECTED if name != "label" or listed))
     return Case(
         task,
-        expected,
+        labels.get(str(expected).strip(), expected) if listed else expected,
         _id(fields, number),
         tuple(files),
         _text(fields.get("type")),
@@ -180,3 +182,11 @@ def _listed(given: Any) -> dict[str, str]:
     if not isinstance(given, list) or not 1 < len(given) <= len(ascii_uppercase):
         return {}
     return {letter: str(text) for letter, text in zip(ascii_uppercase, given, strict=False)}
+
+
+def _labels(given: Any) -> dict[str, str]:
+    """The letters of options that have labels of their own, such as 1 to 4."""
+    if not isinstance(given, Mapping):
+        return {}
+    labels = given.get("label") if isinstance(given.get("text"), list) else list(given)
+    return {str(label): letter for label, letter in zip(labels, ascii_uppercase, strict=False)} if isinstance(labels, list) else {}

@@ -43,7 +43,8 @@ class Words:
     def problem(self, answer: str) -> str:
         marked = final.conclusion(answer)
         found, wanted = final.plain(answer if marked is None else marked), final.plain(self.wanted)
-        if final.has_words(found.replace(f"not {wanted}", ""), wanted) or found.replace(" ", "") == wanted.replace(" ", ""):
+        said = found.replace(f"not {wanted}", "").replace(f"n't {wanted}", "")
+        if final.has_words(said, wanted) or found.replace(" ", "") == wanted.replace(" ", ""):
             return ""
         return f"it does not say {_shown(self.wanted)}"
 

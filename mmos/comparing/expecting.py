@@ -23,6 +23,7 @@ _LETTER = re.compile(r"\s*\(?([A-Za-z])[).:]?\s*")
 _AFTER_WORK = re.compile(r"####\s{0,5}(\S[^\n]{0,200})\s*\Z")
 """How GSM8K ends the reasoning of an expected answer."""
 _PLAIN_NUMBER = re.compile(r"\s*[-−+]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d{1,3})?\s?%?\s*")
+_RATIO = re.compile(r"\s*[-−+]?\d+ ?/ ?\d+\s*")
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
@@ -64,7 +65,7 @@ def _of_text(text: str, question: Question) -> Expectation:
         return kinds.Choice(letter[1].upper(), question.options)
     if text.strip().casefold() in _YES | _NO:
         return kinds.Verdict(text.strip().casefold() in _YES)
-    if len(text) < SHORT and _PLAIN_NUMBER.fullmatch(text) and (found := final.numbers(text)):
+    if len(text) < SHORT and (_PLAIN_NUMBER.fullmatch(text) or _RATIO.fullmatch(text)) and (found := final.numbers(text)):
         return kinds.Number(found[0][0])
     chosen = [letter for letter, option in question.options.items() if final.plain(option) == final.plain(text)]
     return kinds.Choice(chosen[0], question.options) if len(chosen) == 1 else kinds.Words(text)

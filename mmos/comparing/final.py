@@ -22,7 +22,7 @@ _NUMBER = re.compile(
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{(\d{1,20})\}\s?\{(\d{1,20})\}")
 _POWER = re.compile(r"[ ]?(?:×|\\times|\*)[ ]?10(?:\^|\*\*)\{?([-−+]?\d{1,3})\}?")
 _TEX = re.compile(r"\\(?:text|mathrm|textbf|mathbf|operatorname)\s?\{([^{}]{0,400})\}|\\[()\[\],;!]|\\(?:left|right)\b|\$")
-_MARKS = re.compile(r"[*_`#~>|]+|\\(?=[%$&#_{}])")
+_MARKS = re.compile(r"[*_`~>|]+|(?<!\w)#+|\\(?=[%$&#_{}])")
 _EDGES = " \t\n.,;:!?\"'“”‘’«»()[]"
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\S)")
 _OPTION = re.compile(r"^[ \t]{0,8}\(?([A-Z])[).:][ \t]+(\S[^\n]{0,2000})", re.MULTILINE)
@@ -76,12 +76,13 @@ def _last_boxed(text: str) -> tuple[int, str] | None:
 
 
 def has_words(text: str, words: str) -> bool:
-    """Whether these words stand in a text, both in one spelling, and not within longer words."""
+    """Whether these words stand in a text, both in one spelling, and not within longer words: C is not in C++ and C#."""
     start = text.find(words) if words else -1
     while start >= 0:
         end = start + len(words)
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if not ((before.isalnum() and words[0].isalnum()) or (after.isalnum() and words[-1].isalnum())):
+        before, after = text[start - 1 : start], text[end : end + 2]
+        goes_on = after[:1].isalnum() or after == "++" or after[:1] == "#"
+        if not ((before.isalnum() and words[0].isalnum()) or (goes_on and words[-1].isalnum())):
             return True
         start = text.find(words, start + 1)
     return False
