@@ -122,7 +122,7 @@ async def test_a_configuration_without_classes_is_not_read(tmp_path: Path) -> No
 async def test_wrong_usage(tmp_path: Path) -> None:
     for args, words in (
         ([], "There is no text."),
-        (["--jsonl", "none.jsonl"], "none.jsonl is not a file."),
+        (["--jsonl", "none.jsonl"], "none.jsonl cannot be read: no such file or directory."),
         (["text", "--jsonl", "-"], "cannot be used together"),
     ):
         ended = await command(tmp_path, "classify", *args)

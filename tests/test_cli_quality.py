@@ -57,7 +57,7 @@ async def test_wrong_usage(tmp_path: Path) -> None:
         ([], "There is no answer to check."),
         (["none.md"], "none.md"),
         (["picture.png"], "is an image"),
-        (["--jsonl", "none.jsonl"], "none.jsonl is not a file."),
+        (["--jsonl", "none.jsonl"], "none.jsonl cannot be read: no such file or directory."),
         (["a.md", "--jsonl", "-"], "Leave FILE, --question and -f out."),
     ):
         ended = await command(tmp_path, "quality", *args)

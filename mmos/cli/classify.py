@@ -14,7 +14,7 @@ from mmos.cli.options import AnyPath, Options, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import IN_A_PIPE, Cell, table, terminal_width
-from mmos.cli.text import flat, hanging, harmless
+from mmos.cli.text import flat, hanging
 from mmos.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def classify(options: Options, /, text: str | None, jsonl: str | None, *, with_r
     if jsonl is not None:
         if text is not None:
             raise click.UsageError("TEXT and --jsonl cannot be used together: each names what to read. Give one of them.")
-        with lines_of(_existing(jsonl), HINT) as given:
+        with lines_of(jsonl, HINT) as given:
             return answer_lines(given, FORM, lambda fields: _as_dict(fields["text"], judge))
     given_text = _text(text)
     if options.json:
@@ -77,14 +77,6 @@ def classify(options: Options, /, text: str | None, jsonl: str | None, *, with_r
     else:
         _show(given_text, judge)
     return 0
-
-
-def _existing(file: str) -> Path | None:
-    if file == STDIN:
-        return None
-    if not Path(file).is_file():
-        raise UsageError(f"{harmless(file)} is not a file.", next_step=HINT)
-    return Path(file)
 
 
 def _text(text: str | None) -> str:

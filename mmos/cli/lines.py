@@ -15,6 +15,7 @@ import orjson
 
 from mmos.cli.members import members, shallow
 from mmos.cli.output import write_json
+from mmos.cli.text import harmless
 from mmos.errors import UsageError
 
 DEEPEST = 200
@@ -38,14 +39,19 @@ Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 @contextmanager
-def lines_of(file: Path | None, hint: str) -> Iterator[Iterable[bytes]]:
+def lines_of(file: str | Path | None, hint: str) -> Iterator[Iterable[bytes]]:
     """The lines of a file. None and `-`: of stdin."""
     if file is None and sys.stdin.isatty():
         raise UsageError("There is nothing to read.", next_step=hint)
     if file is None or str(file) == "-":
         yield sys.stdin.buffer
         return
-    with file.open("rb") as lines:
+    try:
+        lines = Path(file).open("rb")  # noqa: SIM115  # closed below: only opening may fail so
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageError(f"{harmless(str(file))} cannot be read: {why.lower()}.", next_step=hint) from error
+    with lines:
         yield lines
 
 

@@ -59,7 +59,7 @@ def quality(options: Options, /, file: str | None, question: str, given: Sequenc
     if jsonl is not None:
         if file is not None or question or given:
             raise click.UsageError("With --jsonl the lines name the answer, its question and its files. Leave FILE, --question and -f out.")
-        with lines_of(_existing(jsonl), HINT) as lines:
+        with lines_of(jsonl, HINT) as lines:
             return answer_lines(lines, FORM, lambda fields: _verdict(_subject(fields)))
     checked = _verdict(_given(file, question, given))
     if options.json:
@@ -67,14 +67,6 @@ def quality(options: Options, /, file: str | None, question: str, given: Sequenc
     else:
         _show(checked)
     return int(checked["verdict"] == "fail")
-
-
-def _existing(file: str) -> Path | None:
-    if file == STDIN:
-        return None
-    if not Path(file).is_file():
-        raise UsageError(f"{harmless(file)} is not a file.", next_step=HINT)
-    return Path(file)
 
 
 def _subject(fields: Mapping[str, Any]) -> Subject:
