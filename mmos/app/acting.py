@@ -1,4 +1,4 @@
-"""Classifies the task of a run, tries the rules on it, and turns a rule or a choice into options of the run."""
+"""Classifies the task of a run, tries the rules on it, and turns the rule that it meets into options of the run."""
 
 from __future__ import annotations
 
