@@ -148,6 +148,18 @@ async def test_a_judge_that_is_nowhere_is_named_with_its_line(tmp_path: Path, ju
     assert [(one["key"], one["message"]) for one in found] == ([("orchestration.quality.judge", message)] if message else [])
 
 
+async def test_a_model_of_a_rule_that_is_nowhere_is_named_with_its_line(tmp_path: Path) -> None:
+    rules = [
+        {"condition": f"task.complexity > {8 - index}", "model": name} for index, name in enumerate(["general:7b", "mine", "genral:7b"])
+    ]
+    keys = {"routing": {"rules": rules}, "models": {"mine": {"model": "general:7b"}}}
+    async with fleet_at(tmp_path, Host("one", [Model("general:7b")]), **keys) as at:
+        (finding,) = (await at.mmos("config", "check", "--json")).document["findings"]
+    assert (finding["level"], finding["key"]) == ("warning", "orchestration.routing.rules[2].model")
+    message = "no host has the model genral:7b; did you mean 'general:7b'? A run that meets this rule goes on without it."
+    assert finding["message"] == message
+
+
 async def test_what_only_an_import_can_tell_is_left_to_the_run(tmp_path: Path) -> None:
     (tmp_path / "made_tools.py").write_text(
         "from functools import wraps\ndef loud(f):\n    @wraps(f)\n    def made(text: str) -> str:\n        return f(text)\n    return made\n"

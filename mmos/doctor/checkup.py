@@ -134,7 +134,10 @@ ABSENT_PATIENCE = 3.0
 async def absent(config: Config, *, patience: float = ABSENT_PATIENCE) -> list[Problem]:
     async with Fleet.open(config) as fleet:
         facts = Facts(config, states=await survey(fleet, config.servers(), patience=patience))
-    return [*_absent_hosts(config, facts), *_absent_models(config, facts), *_absent_judge(config, facts)]
+    found = [*_absent_hosts(config, facts), *_absent_models(config, facts)]
+    if all(state.reachable for state in facts.states):  # otherwise a silent host may have what the others lack
+        found += [*_absent_judge(config, facts), *_absent_rule_models(config, facts)]
+    return found
 
 
 def _absent_hosts(config: Config, facts: Facts) -> Iterator[Problem]:
@@ -157,15 +160,30 @@ def _absent_models(config: Config, facts: Facts) -> Iterator[Problem]:
 
 
 def _absent_judge(config: Config, facts: Facts) -> Iterator[Problem]:
-    """A judge that is no role and that no host has, if all hosts answer."""
+    """A judge that is no role and that no host has."""
     judge, roles = config.orchestration.quality.judge, config.roles()
-    if not judge or judge in roles or not all(state.reachable for state in facts.states):
-        return
-    model = config.named(judge)
-    if not any(state.has(model) for state in facts.states):
-        near = perhaps(judge, [*roles, *(found.name for state in facts.states for found in state.installed)])
+    if judge and judge not in roles and _is_absent(config, facts, judge):
+        near = perhaps(judge, [*roles, *_installed(facts)])
         message = f"no role has the name {judge}, and no host has such a model{near or '.'} Without it, no answer can be verified."
         yield config.document.problem(("orchestration", "quality", "judge"), message)
+
+
+def _absent_rule_models(config: Config, facts: Facts) -> Iterator[Problem]:
+    """Models that routing rules name and that no host has."""
+    for index, rule in enumerate(config.orchestration.routing.rules):
+        if rule.model and _is_absent(config, facts, rule.model):
+            near = perhaps(rule.model, [*config.orchestration.models, *_installed(facts)])
+            message = f"no host has the model {rule.model}{near or '.'} A run that meets this rule goes on without it."
+            yield config.document.problem(("orchestration", "routing", "rules", index, "model"), message)
+
+
+def _is_absent(config: Config, facts: Facts, spelling: str) -> bool:
+    model = config.named(spelling)
+    return not any(state.has(model) for state in facts.states)
+
+
+def _installed(facts: Facts) -> list[str]:
+    return [found.name for state in facts.states for found in state.installed]
 
 
 def _place_of_host(config: Config, host: str) -> Place:
