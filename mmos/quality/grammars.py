@@ -73,8 +73,10 @@ _OTHER_C = re.compile(
 """Files named *.h may be C++ or Objective-C."""
 LONGEST, WIDEST = 60_000, 5_000
 """Longer texts, and those with longer lines, are not parsed: what a grammar does with a wrong one takes too long."""
-_EXCERPT = 120
-"""Longer texts are no excerpts."""
+DEEPEST = 200
+"""So many open brackets are no code that people write: a model repeats itself. A grammar would take seconds."""
+_EXCERPT, _LONG_EXCERPT = 120, 8_000
+"""Lines and characters. Longer texts are no excerpts."""
 
 
 def is_known(language: str) -> bool:
@@ -95,11 +97,11 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
         or max(map(len, text.splitlines()), default=0) > WIDEST
     ):
         return None
+    open_ones = unclosed(text)
+    if open_ones and len(open_ones) > DEEPEST:
+        return len(text.splitlines()), f"{len(open_ones):,} brackets are never closed", True
     parser = _parser(language)
-    source = text if _first_fault(parser, text) is None else _ELIDED.sub("", text)
-    if language == "php" and "<?" not in source:
-        source = f"<?php {source}"
-    first = _first_fault(parser, source)
+    source, first = _best_form(parser, language, text)
     if (
         first is None
         or (_PLACE_IN_SHELL if language == "shell" else _PLACE).search(text)
@@ -111,8 +113,16 @@ def fault(language: str, text: str) -> tuple[int, str, bool] | None:
     return None if _is_doubtful(language, source, first[0]) else first
 
 
+def _best_form(parser: Parser, language: str, text: str) -> tuple[str, tuple[int, str, bool] | None]:
+    """The text as it parses best, and its first fault: as it is, or without dots that stand for what is left out."""
+    source = f"<?php {text}" if language == "php" and "<?" not in text else text
+    first = _first_fault(parser, source)
+    without = _ELIDED.sub("", source) if first is not None else source
+    return (source, first) if without == source else (without, _first_fault(parser, without))
+
+
 def _around(language: str, source: str) -> Iterator[tuple[str, str]]:
-    if source.count("\n") < _EXCERPT:
+    if source.count("\n") < _EXCERPT and len(source) < _LONG_EXCERPT:
         yield from _AROUND.get(language, ())
 
 
