@@ -155,6 +155,7 @@ def test_bytes_that_are_no_text(tmp_path):
         ("routing: {rules: [{condition: task.requires_speed, model: m, strategy: intelligent}]}", "routing.rules[0].strategy: 'model' and 'strategy: intelligent' do not go together: both choose who answers; remove one of them"),
         ("routing: {rules: [{condition: task.requires_speed, strategy: ensemble}]}", 'routing.rules[0].strategy: found "ensemble" (a string), allowed: single or intelligent'),
         ("selection: {strategy: scores}", "selection.strategy: found \"scores\" (a string), allowed: rules, score or learning; did you mean 'score'?"),
+        ("selection: {weights: {quality: 0, speed: 0, fit: 0, cost: 0}}", "selection.weights: all weights are 0, so nothing would tell candidates apart; give one of them a larger value"),
         ("selection: {weights: {cost: -1}}", "selection.weights.cost: found -1 (a whole number), allowed: a number from 0 to 100"),
         ("defaults: {strategy: voting}", 'defaults.strategy: found "voting" (a string), allowed: single or intelligent'),
         ("routing: {rules: [{condition: task.requires_speed, specialist: codin}]}", "routing.rules[0].specialist: found \"codin\" (a string), allowed: the name of a specialist: coding; did you mean 'coding'?"),

@@ -20,6 +20,8 @@ EACH_THREAD = "each_thread"
 """The name of the quota that each thread has for itself."""
 USUAL_ADVISER = "reasoning"
 """The role that `recovery.role` names if the file does not say."""
+WEIGHTS = ("quality", "speed", "fit", "cost")
+"""What `selection.weights` weighs."""
 LIMITS = ("gpu_seconds_per_hour", "models", "vram_percent")
 """What a quota can limit."""
 
@@ -41,6 +43,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         _phases(orchestration),
         _cloud(orchestration),
         _recovery(orchestration),
+        _weights(orchestration),
         entries(orchestration),
     )
     return [document.problem((_TOP, *place), message) for check in checks for place, message in check]
@@ -119,6 +122,12 @@ def _recovery(orchestration: dict[str, Any]) -> Findings:
     if isinstance(name, str) and name not in (*names, USUAL_ADVISER):
         near = "" if isinstance(name, FromEnvironment) else perhaps(name, names)
         yield ("recovery", "role"), f"found {with_type(name)}, allowed: the name of a role: {listed(names)}{near}"
+
+
+def _weights(orchestration: dict[str, Any]) -> Findings:
+    weights = dict.fromkeys(WEIGHTS, 1) | mapping(orchestration, "selection", "weights")
+    if not any(weights.values()):
+        yield ("selection", "weights"), "all weights are 0, so nothing would tell candidates apart; give one of them a larger value"
 
 
 def _cloud(orchestration: dict[str, Any]) -> Findings:
