@@ -16,7 +16,7 @@ from mmos.errors import UsageError
 PETS = "Which pet barks?\n(A) the cat\n(B) the dog\n(C) the hot dog"
 
 RIGHT = [
-    ({"expect": "42"}, ["42", "The answer is 42.", "**42**", r"Thus $\boxed{42}$.", "6 * 7 = 42 eggs", "#### 42", "We get 41. No: the answer is 42."]),
+    ({"expect": "42"}, ["42", "The answer is 42.", "**42**", r"Thus $\boxed{42}$.", "6 * 7 = 42 eggs", "#### 42", "We get 41. No: the answer is 42.", "It is 42 (see step 3).", r"\(42\)", "(42)"]),
     ({"expect": 70000}, ["$70,000", "A: 70000.00", "70,000 dollars", "7 × 10^4", "7e4"]),
     ({"expect": 0.5}, ["50%", "1/2", r"\frac{1}{2}", "0.5", ".5"]),
     ({"expect": {"number": 3.14, "tolerance": 0.01}}, ["about 3.1416", "π is 3.14"]),

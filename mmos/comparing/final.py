@@ -19,6 +19,7 @@ _NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>[-−+]?)[$€£]?[ ]?(?P<whole>\d{1,3}(?:,\d{3})++(?!\d)|\d++)?(?P<part>\.\d++)?(?P<power>[eE][-+]?\d{1,3})?"
     r"(?:[ ]?/[ ]?(?P<below>\d++))?(?P<percent>[ ]?\\?%)?"
 )
+_ASIDE = re.compile(r"(?<!\\)\([^()]{0,200}\)")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{(\d{1,20})\}\s?\{(\d{1,20})\}")
 _POWER = re.compile(r"[ ]?(?:×|\\times|\*)[ ]?10(?:\^|\*\*)\{?([-−+]?\d{1,3})\}?")
 _TEX = re.compile(r"\\(?:text|mathrm|textbf|mathbf|operatorname)\s?\{([^{}]{0,400})\}|\\[()\[\],;!]|\\(?:left|right)\b|\$")
@@ -109,11 +110,11 @@ def _number(found: re.Match[str]) -> tuple[float, bool] | None:
 
 
 def number(text: str) -> tuple[float, bool] | None:
-    """The number that a text answers: the first of its conclusion, or its last one."""
+    """The number that a text answers: the first of its conclusion, or its last one. What stands in brackets only counts if nothing else does."""
     marked = conclusion(text)
     if marked is not None and (found := numbers(marked.rpartition("=")[2])):
         return found[0]
-    return next(reversed(numbers(text)), None)
+    return next(reversed(numbers(_ASIDE.sub(" ", text)) or numbers(text)), None)
 
 
 # ---------------------------------------------------------------- choices, yes and no
