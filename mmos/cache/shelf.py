@@ -252,10 +252,11 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
 
 def _is_ours(database: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a cache, and not empty. Raises if it is something else."""
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]  # first: whoever makes them meanwhile says with them what they are
     found = tuple(database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if found == (APPLICATION, VERSION):
         return True
-    if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if tables:
         raise _damaged(path, "no cache of this version of MMOS wrote it")
     return False
 
