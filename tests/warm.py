@@ -155,6 +155,7 @@ class Request:
         os.environ.update(self.environment)
         time.tzset()
         sys.path[:0] = filter(None, self.environment.get(MODULES, "").split(os.pathsep))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # this process may have been started under nohup
         for number in self.ignored:
             signal.signal(number, signal.SIG_IGN)
         for target, number in enumerate(self.files):
