@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from mmos.cache.kept import Figures, Kept, Terms
 from mmos.cache.keys import Key
 from mmos.errors import StateBusy, StateError, StateFull
 from mmos.journal import faults
+from mmos.journal.connect import opening
 
 T = TypeVar("T")
 
@@ -182,7 +183,7 @@ class Shelf:
     def _connect(self) -> sqlite3.Connection:
         if self._folder is not None:
             _make_private(self.path, [self.path, self._beside("wal"), self._beside("shm")])
-        with ExitStack() as undo:
+        with opening(self._folder, self._terms.patience) if self._folder else nullcontext(), ExitStack() as undo:
             database = sqlite3.connect(str(self.path), timeout=self._terms.patience, isolation_level=None, check_same_thread=False)
             undo.callback(database.close)
             _prepare(database, self.path)
@@ -252,7 +253,9 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
 
 def _is_ours(database: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a cache, and not empty. Raises if it is something else."""
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]  # first: whoever makes them meanwhile says with them what they are
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[
+        0
+    ]  # first: whoever makes them meanwhile says with them what they are
     found = tuple(database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if found == (APPLICATION, VERSION):
         return True
