@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from mmos.config.arithmetic import (
@@ -29,6 +30,8 @@ __all__ = ["Facts", "Rule", "RuleError", "compile_rule"]
 
 _LONGEST = 1000
 _MOST_NODES = 100
+MOST_KEPT = 512
+"""Compiled conditions that a process keeps: each is wanted by several checks, and by every run."""
 _WORDS = {"true": True, "false": False, "null": None}
 _CURES = (
     (r"&&", "write 'and' for '&&'"),
@@ -70,7 +73,12 @@ class Rule:
 
 
 def compile_rule(text: str, classes: Collection[str] | None = None) -> Rule:
-    """`classes` are the classes of tasks that it may name; None: any."""
+    """Compile a condition, once in a process. `classes` are the classes of tasks that it may name; None: any."""
+    return _compiled(text, None if classes is None else tuple(classes))
+
+
+@lru_cache(maxsize=MOST_KEPT, typed=True)
+def _compiled(text: str, classes: tuple[str, ...] | None) -> Rule:
     if len(text) > _LONGEST:
         raise RuleError(f"the condition has {len(text)} characters, allowed: at most {_LONGEST}", _LONGEST)
     lead = len(text) - len(text.lstrip())
