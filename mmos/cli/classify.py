@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.lines import Form, answer_lines, lines_of
-from mmos.cli.options import AnyPath, Options, shared_options
+from mmos.cli.lines import STDIN, Form, answer_lines, jsonl_option, lines_of
+from mmos.cli.options import Options, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import style
 from mmos.cli.tables import IN_A_PIPE, Cell, table, terminal_width
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mmos.config.routing_schema import Rule
 
 HINT = 'Give it JSON lines, each {"text": "…"}: mmos classify --jsonl texts.jsonl'
-STDIN = "-"
 VALUES = (
     "type",
     "confidence",
@@ -44,14 +43,7 @@ FORM = Form("text", reads=frozenset({"text"}), writes=frozenset({*VALUES, "rule"
 
 @click.command(options_metavar="[OPTIONS]")
 @click.argument("text", required=False, metavar="[TEXT|-]")
-@click.option(
-    "--jsonl",
-    type=AnyPath(),
-    is_flag=False,
-    flag_value=STDIN,
-    metavar="[FILE]",
-    help='Read JSON lines, each {"text": "…"}, and print one line for each. Default: stdin.',
-)
+@jsonl_option('Read JSON lines, each {"text": "…"}')
 @click.option("--rules", "with_rules", is_flag=True, help="Also show which rule of the configuration the text meets, and why.")
 @shared_options
 def classify(options: Options, /, text: str | None, jsonl: str | None, *, with_rules: bool) -> int:

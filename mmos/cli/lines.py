@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import orjson
 
 from mmos.cli.members import members, shallow
+from mmos.cli.options import AnyPath, Command
 from mmos.cli.output import write_json
 from mmos.cli.text import harmless
 from mmos.errors import UsageError
 
+STDIN = "-"
 DEEPEST = 200
 """A value that is nested deeper counts as null."""
 
@@ -38,12 +41,24 @@ Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Makes the answer to the fields of a line. It raises UsageError for a line that it cannot use."""
 
 
+def jsonl_option(what: str) -> Callable[[Command], Command]:
+    """The option `--jsonl [FILE]` of a command. `what`: what it reads."""
+    return click.option(
+        "--jsonl",
+        type=AnyPath(),
+        is_flag=False,
+        flag_value=STDIN,
+        metavar="[FILE]",
+        help=f"{what}, and print one line for each. Default: stdin.",
+    )
+
+
 @contextmanager
 def lines_of(file: str | Path | None, hint: str) -> Iterator[Iterable[bytes]]:
     """The lines of a file. None and `-`: of stdin."""
     if file is None and sys.stdin.isatty():
         raise UsageError("There is nothing to read.", next_step=hint)
-    if file is None or str(file) == "-":
+    if file is None or str(file) == STDIN:
         yield sys.stdin.buffer
         return
     try:

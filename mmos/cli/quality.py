@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmos.cli.lines import Form, answer_lines, lines_of
+from mmos.cli.lines import STDIN, Form, answer_lines, jsonl_option, lines_of
 from mmos.cli.options import AnyPath, Options, shared_options
 from mmos.cli.output import print_json
 from mmos.cli.styles import Style, style
@@ -19,7 +19,6 @@ from mmos.errors import UsageError
 if TYPE_CHECKING:
     from mmos.quality.finding import Finding, Subject
 
-STDIN = "-"
 HINT = 'Give it JSON lines, each {"answer": "…"}: mmos quality --jsonl answers.jsonl'
 NO_ANSWER = "Name a file: mmos quality answer.md. Or on stdin: mmos run TASK | mmos quality"
 FORM = Form(
@@ -36,14 +35,7 @@ STYLES: Mapping[str, Style] = {"error": "error", "warning": "warning", "note": "
 @click.option(
     "-f", "--file", "given", multiple=True, type=AnyPath(), metavar="FILE", help="A file that came with the question. Repeatable."
 )
-@click.option(
-    "--jsonl",
-    type=AnyPath(),
-    is_flag=False,
-    flag_value=STDIN,
-    metavar="[FILE]",
-    help='Read JSON lines, each {"answer", "question"?, "files"?}, and print one line for each. Default: stdin.',
-)
+@jsonl_option('Read JSON lines, each {"answer", "question"?, "files"?}')
 @shared_options
 def quality(options: Options, /, file: str | None, question: str, given: Sequence[str], jsonl: str | None) -> int:
     """Check an answer without asking a model.

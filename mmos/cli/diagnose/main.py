@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmos.cli.lines import jsonl_option
 from mmos.cli.options import AnyPath, Options, Seconds, options_of, shared_options
 
 if TYPE_CHECKING:
@@ -67,13 +68,7 @@ without_model = options_of(
         metavar="N",
         help="With --select: how many tokens of the log.",
     ),
-    click.option(
-        "--jsonl",
-        is_flag=False,
-        flag_value="-",
-        metavar="[FILE]",
-        help='With --rules-only or --select: read JSON lines, each {"log": "…"}, and print one line for each. Default: stdin.',
-    ),
+    jsonl_option('With --rules-only or --select: read JSON lines, each {"log": "…"}'),
 )
 
 
