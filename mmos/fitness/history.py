@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
-from mmos.errors import StateError, UsageError
-from mmos.files import content
+from mmos.fitness import documents
 from mmos.fitness.figures import Figures
-from mmos.fitness.shelf import file_name
-from mmos.journal.folder import make, write
 
 VERSION = 1
-MOST_BYTES = 1 << 20
 KEPT = 10
 """Benchmarks of one model on one host."""
 
@@ -33,13 +27,7 @@ class History:
         """Add figures to those of the same model and host."""
         path = self._path(figures.model, figures.host)
         kept = [*_read(path), figures][-KEPT:]
-        try:
-            make(self.folder.parent)
-            self.folder.mkdir(exist_ok=True)
-            write(path, {"version": VERSION, "results": [one.document() for one in kept]})
-        except OSError as error:
-            message = f"MMOS cannot write the benchmark to {self.folder}: {(error.strerror or str(error)).lower()}."
-            raise StateError(message, next_step="Name another state folder with --state.") from error
+        documents.put(path, {"version": VERSION, "results": [one.document() for one in kept]}, "benchmark")
 
     def of(self, model: str, host: str) -> list[Figures]:
         """The benchmarks of a model on a host, the newest last."""
@@ -47,21 +35,17 @@ class History:
 
     def newest(self) -> list[Figures]:
         """The newest benchmark of each model and host."""
-        try:
-            paths = [] if self.folder.is_symlink() else sorted(self.folder.glob("*.json"))
-        except OSError:  # a folder that MMOS may not read
-            return []
-        return [kept[-1] for kept in map(_read, paths) if kept]
+        return [kept[-1] for kept in map(_read, documents.files_in(self.folder)) if kept]
 
     def _path(self, model: str, host: str) -> Path:
-        return self.folder / file_name(model, host)
+        return self.folder / documents.file_name(model, host)
 
 
 def _read(path: Path) -> list[Figures]:
     """A file that cannot be read counts as empty: a benchmark can be made again."""
+    document = documents.read(path)
+    rows = document.get("results") if isinstance(document, dict) and document.get("version") == VERSION else None
     try:
-        document = orjson.loads(content(path, MOST_BYTES, follow=False))
-        rows = document.get("results") if isinstance(document, dict) and document.get("version") == VERSION else None
         return [Figures.from_document(row) for row in rows] if isinstance(rows, list) else []
-    except (OSError, ValueError, UsageError):
+    except ValueError:
         return []

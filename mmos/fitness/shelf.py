@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
-import orjson
-
-from mmos.errors import StateError, UsageError
-from mmos.files import content
+from mmos.errors import StateError
+from mmos.fitness import documents
 from mmos.fitness.card import Card
-from mmos.journal.folder import make, write
-from mmos.names import canonical
-
-MOST_BYTES = 1 << 20
-"""Of a card. A longer file is damaged."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +24,7 @@ class Shelf:
     def put(self, card: Card) -> Path:
         """Write a card in place of an older one."""
         path = self._path(card.model, card.host)
-        try:
-            make(self.folder.parent)
-            self.folder.mkdir(exist_ok=True)
-            write(path, card.document())
-        except OSError as error:
-            message = f"MMOS cannot write the fitness card to {self.folder}: {(error.strerror or str(error)).lower()}."
-            raise StateError(message, next_step="Name another state folder with --state.") from error
+        documents.put(path, card.document(), "fitness card")
         return path
 
     def cards(self) -> list[Card]:
@@ -63,13 +48,10 @@ class Shelf:
             self._remove(path)
 
     def _files(self) -> list[Path]:
-        try:
-            return [] if self.folder.is_symlink() else sorted(self.folder.glob("*.json"))
-        except OSError:  # a folder that MMOS may not read
-            return []
+        return documents.files_in(self.folder)
 
     def _path(self, model: str, host: str) -> Path:
-        return self.folder / file_name(model, host)
+        return self.folder / documents.file_name(model, host)
 
     def _remove(self, path: Path) -> None:
         try:
@@ -81,13 +63,6 @@ class Shelf:
 
 def _read(path: Path) -> Card | None:
     try:
-        return Card.from_document(orjson.loads(content(path, MOST_BYTES, follow=False)))
-    except (OSError, ValueError, UsageError):
+        return Card.from_document(documents.read(path))
+    except ValueError:
         return None
-
-
-def file_name(model: str, host: str) -> str:
-    """A readable file name for a model and a host. The digest keeps names apart that differ only in replaced characters."""
-    name = f"{canonical(model)}@{host}"
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".")[:120]
-    return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.json"
