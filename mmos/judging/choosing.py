@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from mmos.catalog.known import KnownModel
 from mmos.names import same_model
-from mmos.selection.checker import checker_of, is_named
+from mmos.selection.checker import checker_of, is_named, model_named
 from mmos.selection.larger import larger_than
 
 OF_AUTHOR = 0.95
@@ -19,7 +19,7 @@ LEAST_PARAMETERS = 1.0
 
 def named(models: Sequence[KnownModel], name: str) -> KnownModel:
     """The model with this name or key, also when no host has it now."""
-    return next((one for one in models if is_named(one, name)), KnownModel(name))
+    return model_named(models, name) or KnownModel(name)
 
 
 def first_judge(models: Sequence[KnownModel], author: str, kind: str, barred: Collection[str]) -> KnownModel | None:

@@ -16,7 +16,8 @@ def checker_of(models: Sequence[KnownModel], author: str, kind: str) -> KnownMod
 
     It is the author itself only when there is no other.
     """
-    family = next((one.family for one in models if is_named(one, author)), "")
+    wrote = model_named(models, author)
+    family = wrote.family if wrote else ""
     able = [one for one in models if one.is_chat]
     return max(able, key=lambda one: _rank(one, author, family, kind.lower()), default=None)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mmos.catalog.known import KnownModel
 from mmos.catalog.naming import billions
-from mmos.selection.checker import is_named
+from mmos.selection.checker import is_named, model_named
 
 LARGER = 1.2
 """So many times as many parameters make a model a larger one."""
@@ -22,6 +22,6 @@ def is_larger(model: KnownModel, than: KnownModel) -> bool:
 
 def larger_than(name: str, models: Sequence[KnownModel], may: Callable[[KnownModel], bool]) -> KnownModel | None:
     """The largest model that is larger than the one with this name, of those that may be asked. None: there is none."""
-    own = next((one for one in models if is_named(one, name)), KnownModel(name))
+    own = model_named(models, name) or KnownModel(name)
     found = [one for one in models if one.is_chat and not is_named(one, name) and is_larger(one, own) and may(one)]
     return max(found, key=lambda one: (one.parameters or billions(one.name) or 0.0, bool(one.loaded), one.name), default=None)
