@@ -12,7 +12,10 @@ from mmos import recovery_events as recovery_events
 from mmos.event import Event as Event
 from mmos.event import Reason as Reason
 from mmos.event import Status as Status
-from mmos.messages import File, Message, Usage
+from mmos.messages import Message, Usage
+from mmos.question_events import Form as Form
+from mmos.question_events import QuestionAnswered as QuestionAnswered
+from mmos.question_events import QuestionAsked as QuestionAsked
 from mmos.run_events import BatchStarted as BatchStarted
 from mmos.run_events import BatchTask as BatchTask
 from mmos.run_events import BatchWritten as BatchWritten
@@ -21,9 +24,6 @@ from mmos.run_events import Forked as Forked
 from mmos.run_events import PhaseChanged as PhaseChanged
 from mmos.run_events import PhaseChanger as PhaseChanger
 from mmos.run_events import RunRated as RunRated
-
-Form = Literal["text", "choice", "confirm", "number", "file"]
-"""What the answer to a question has to be."""
 
 # ---------------------------------------------------------------- the run
 
@@ -334,50 +334,6 @@ class ArtifactKept(Event):
     role: str
     """The role that answered; empty for the result of a tool, which reaches the user only if the answer refers to it."""
     text: str
-
-
-# ---------------------------------------------------------------- questions to the user
-
-
-@dataclass(frozen=True)
-class QuestionAsked(Event):
-    kind = "question_asked"
-    question: str
-    lane: str
-    role: str
-    call: str
-    text: str
-    form: Form = "text"
-    options: tuple[str, ...] = ()
-    default: str | None = None
-    deadline: float | None = None
-    """When MMOS takes the default, in seconds since 1970."""
-    digest: str = ""
-    """Of a request for approval: the digest of its basis."""
-    basis: Mapping[str, Any] = field(default_factory=dict)
-    """Of a request for approval: the tool, the arguments, the role and the rules that the answer holds for."""
-    imported: bool = False
-    """Whether it came with an import. A request for approval then counts no more."""
-
-    def __post_init__(self) -> None:
-        if self.form == "file":  # only the user names a file; the journal of a stranger may name one here
-            object.__setattr__(self, "default", None)
-
-
-@dataclass(frozen=True)
-class QuestionAnswered(Event):
-    kind = "question_answered"
-    question: str
-    text: str
-    """The answer; of a file, its name."""
-    by: Literal["user", "default", "deadline"] = "user"
-    """Who gave it. `deadline`: nobody did in time, so the text is the default. It is empty if there is none."""
-    who: str = ""
-    """The user who gave it, as USER@HOST."""
-    file: File | None = None
-    """The file that the answer names."""
-    imported: bool = False
-    """Whether it came with an import. If the run still needs the answer, MMOS asks again."""
 
 
 @dataclass(frozen=True)
