@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mmos import choice_events as choice_events
 from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events
+from mmos import talk_events as talk_events
 from mmos.event import Event as Event
 from mmos.event import Reason as Reason
 from mmos.event import Status as Status

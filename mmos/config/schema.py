@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mmos.config.cache_schema import Cache
+from mmos.config.conversation_schema import Conversation
 from mmos.config.defaults_schema import Defaults
 from mmos.config.models_schema import Model, ModelKey
 from mmos.config.phase_schema import PhaseEntry
@@ -202,15 +203,6 @@ class Arbiter(Role):
         description="Whether the arbiter must consult before it may answer, and must answer by its last turn. This helps small models. "
         "A number says how many specialists it must consult.",
     )
-
-
-class Conversation(Section):
-    max_models_per_conversation: Positive = Field(default=3, description="How many models may talk with each other at once.")
-    include_full_history: Flag = Field(
-        default=False, description="Whether a consulted specialist gets the whole conversation in addition to its task."
-    )
-    allow_model_to_model: Flag = Field(default=True, description="Whether specialists may consult each other.")
-    arbiter_reviews_all: Flag = Field(default=True, description="Whether the arbiter reads every message between models.")
 
 
 class Limits(Section):

@@ -67,6 +67,7 @@ def document(view: RunView) -> dict[str, Any]:
         "recoveries": view.recoveries.documents(),
         "quality": view.validation.document(),
         "route": route(view.route),
+        "conversations": view.talks.documents(),
     }  # fmt: skip
 
 

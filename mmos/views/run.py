@@ -18,6 +18,8 @@ from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 from mmos.views.quality import JUDGING, Validation
 from mmos.views.recoveries import Recoveries
+from mmos.views.talks import KINDS as TALKING
+from mmos.views.talks import Talks
 from mmos.views.uses import RoleUse, ToolUse
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
@@ -133,6 +135,7 @@ class RunView:
     """The newest rating."""
     recoveries: Recoveries = field(default_factory=Recoveries)
     validation: Validation = field(default_factory=Validation)
+    talks: Talks = field(default_factory=Talks)
     route: TaskRouted | None = None
     """Who works on its task, and why."""
 
@@ -375,6 +378,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.CallRepaired: lambda view, event: view.repairs.append(event),
     events.Warned: _warned,
     **dict.fromkeys((RecoveryBegun, RecoverySuggested, RecoveryJudged), lambda view, event: view.recoveries.apply(event)),
+    **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
     events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
 }
