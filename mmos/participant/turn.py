@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
 
-from mmos.advice import line as advice_line
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
-from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
 from mmos.config.schema import Step
 from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, NoHost, WindowExceeded
-from mmos.events import CallRepaired, HistoryShortened, ModelAsked, ModelLearned, Prompted, Warned
-from mmos.fences import fenced
+from mmos.events import CallRepaired, Prompted, Warned
 from mmos.hosts.speech import REPEATED
 from mmos.messages import REPETITION, Message, Reply
-from mmos.names import canonical
-from mmos.participant.cast import Member, Offer, Role
+from mmos.participant.cast import Member, Role
+from mmos.participant.composing import Composer
 from mmos.participant.degrading import choose, free, may_degrade, too_late
 from mmos.participant.experience import Experience, Place, Unserved
 from mmos.participant.eyes import Eyes, Sight
 from mmos.participant.foresight import Turns
-from mmos.participant.ladder import Again, Ladder
+from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models, RunAsk
-from mmos.participant.recorder import LiveRecorder, next_id
-from mmos.phases import line as phase_line
-from mmos.plurals import counted
-from mmos.prompting.budget import estimate
-from mmos.prompting.compose import Plan, compose
-from mmos.prompting.frame import Frame
+from mmos.participant.recorder import LiveRecorder
 from mmos.prompting.request import request_of
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
-from mmos.toolbox import Toolbox
 
 SETBACKS = 2
 """How many unclear replies in a row MMOS sends back to a participant."""
-
-ANY_JSON = b'"json"'
-"""The format for a host that cannot make a model follow a schema. MMOS checks the answer in any case."""
 
 REPETITIONS = 1
 """How often in one exchange MMOS stops a participant that repeats itself and asks again."""
@@ -53,14 +40,6 @@ UNSERVED_SECONDS = 60.0
 """When no host could serve a model and the role has another one, MMOS tries the first one again after so many seconds."""
 
 OF_SCHEMAS = re.compile(r"schema|grammar|format", re.IGNORECASE)
-
-
-class Composed(NamedTuple):
-    """The request of a turn before it is sent."""
-
-    event: ModelAsked
-    offer: Offer
-    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -84,6 +63,10 @@ class Turn:
     @property
     def role(self) -> Role:
         return self.member.role
+
+    @cached_property
+    def composer(self) -> Composer:
+        return Composer(self.member, self.scope, self.experience, self.shape)
 
     @property
     def _templates(self) -> Templates:
@@ -137,62 +120,12 @@ class Turn:
             if channel == "schema" or self.role.channel:
                 raise
             details = await self.models.describe(*self._place)
-            self._learn(servers=self.role.servers, channel="schema", digest=details.digest if details else "")
+            self.composer.learn(servers=self.role.servers, channel="schema", digest=details.digest if details else "")
         except BadRequest as error:
-            if not self._is_shaped or self._format != self._schema or not OF_SCHEMAS.search(error.message):
+            composer = self.composer
+            if not composer.is_shaped or composer.format != composer.schema or not OF_SCHEMAS.search(error.message):
                 raise
-            self._learn(refused=self._schema_digest)
-
-    def _learn(self, **what: Any) -> None:
-        self.experience.learn(self.scope, ModelLearned(self.role.model, **what))
-
-    def _offer(self, channel: str, sight: Sight) -> Offer:
-        """A role with tools gets the user's schema only after its first answer. A role without tools gets it at once."""
-        choice, format_ = (AUTO, self._format) if self._is_shaped else (self._choice(channel), b"")
-        return self.member.offer(channel, self._box, self._window, choice=choice, files=sight.files, format_=format_)
-
-    @property
-    def _is_shaped(self) -> bool:
-        """Whether the reply of this turn must fit the user's schema."""
-        return self.shape is not None and not (self.member.box and not self.scope.exchange.reshaped)
-
-    @property
-    def _schema(self) -> bytes:
-        return self.shape.format if self.shape else b""
-
-    @property
-    def _schema_digest(self) -> str:
-        return digest_of(self._schema)
-
-    @property
-    def _format(self) -> bytes:
-        return ANY_JSON if (canonical(self.role.model), self._schema_digest) in self.experience.refusals else self._schema
-
-    @property
-    def _box(self) -> Toolbox:
-        """The tools of this turn."""
-        return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
-
-    def _choice(self, channel: str = "schema") -> ToolChoice:
-        """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
-        if self.member.first is None and not self.scope.phases:
-            return AUTO
-        names = self._box.names
-        permitted = [name for name in names if self.scope.phases.permits(self.scope.view.phase, name)]
-        choice = self._consulting_first(permitted)
-        return choice if channel == "tools" else choice.within(permitted, names)
-
-    def _consulting_first(self, permitted: Collection[str]) -> ToolChoice:
-        """A role that must consult first may answer only after a consultation has succeeded, or in its last turn."""
-        first = self.member.first
-        if first is None or first.only is None or first.only.isdisjoint(permitted):
-            return AUTO
-        calls = self.scope.calls_left
-        if self.scope.turns_left == 1 or calls == 0:
-            return ANSWER_ONLY
-        if any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages):
-            return AUTO
-        return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
+            composer.learn(refused=composer.schema_digest)
 
     async def _channel(self) -> str:
         """The channel from the configuration, from a trial, or from what the host says of the model."""
@@ -213,23 +146,7 @@ class Turn:
 
     @property
     def _place(self) -> Place:
-        return self.role.model, self.role.servers
-
-    @property
-    def _window(self) -> int:
-        return self.experience.window(self.role.model, self.role.window)
-
-    def _tokens(self, weight: float) -> int:
-        return self.experience.gauge.tokens(self.role.model, weight)
-
-    def _plan(self, frame: Frame, more: float) -> Plan:
-        """Which part of the lane fits into the prompt, beside `more` tokens. Record it when it leaves out more of the history than before."""
-        scope, lane = self.scope, self.scope.exchange
-        skip, overhead = lane.history.skipped, frame.overhead + more
-        plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
-        if plan.skipped > skip:
-            scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
-        return plan
+        return self.composer.place
 
     # ---------------------------------------------------------------- the model is asked
 
@@ -238,7 +155,7 @@ class Turn:
 
         def shorter(error: WindowExceeded) -> RunAsk:
             nonlocal recorder
-            self._recount(error, recorder.plan)
+            self.composer.recount(error, recorder.plan)
             recorder = self._recorder(channel, sight)
             return self._run_ask(recorder, shorter)
 
@@ -249,34 +166,15 @@ class Turn:
             reading = await self._clearer(recorder, reply, reading, sight)
         message = distinct(reading.message, self.scope.view.call_ids.__contains__, self.experience.call_id)
         recorder.record_reply(reply, message)
-        self._count(recorder.event.estimate, reply, recorder.plan if not sight.tokens else None)
+        self.composer.count(recorder.event.estimate, reply, recorder.plan if not sight.tokens else None)
         self._settle(reading, message, stopped=reply.done_reason == REPETITION)
         if self.scope.view.repetitions[self.scope.lane] > REPETITIONS:
             raise self._repeating()
 
-    def _tail(self) -> str:
-        """What the model should know about this turn only."""
-        last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
-        if last:
-            return self._templates.fill("last_turn")
-        phase = phase_line(self.scope, self._box.names, self._templates) if self.scope.phases else ""
-        return "\n".join(filter(None, (advice_line(self.scope, self._templates), phase))) if self.scope.view.route else phase
-
     def _recorder(self, channel: str, sight: Sight) -> LiveRecorder:
         """The request of this turn, and who records it."""
-        event, offer, plan = self.compose(channel, sight)
+        event, offer, plan = self.composer.compose(channel, sight)
         return LiveRecorder(self.scope, event, offer.frame, offer.channel, plan, self.turns)
-
-    def compose(self, channel: str, sight: Sight) -> Composed:
-        """The request of this turn, as the journal keeps it, with its offer and its plan."""
-        scope, role, offer = self.scope, self.role, self._offer(channel, sight)
-        tail = self._tail()
-        plan = self._plan(offer.frame, sight.tokens + (estimate(tail) if tail else 0.0))
-        event = ModelAsked(
-            next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
-            offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
-        )  # fmt: skip
-        return Composed(event, offer, plan)
 
     def _run_ask(self, recorder: LiveRecorder, shorter: Callable[[WindowExceeded], RunAsk]) -> RunAsk:
         scope, role = self.scope, self.role
@@ -285,13 +183,8 @@ class Turn:
         )
         return RunAsk(
             request, role.servers, f"{scope.thread}/{role.name}", observer=recorder, group=scope.run, shorter=shorter,
-            kind=role.name, strategy=scope.strategy, urgent=scope.urgent, shape=self.shape if self._is_shaped else None,
+            kind=role.name, strategy=scope.strategy, urgent=scope.urgent, shape=self.shape if self.composer.is_shaped else None,
         )  # fmt: skip
-
-    def _recount(self, error: WindowExceeded, plan: Plan) -> None:
-        """Take over the count and the window of a host that refused the prompt as too long."""
-        factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens or 0)
-        self._learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
 
     def _read(self, recorder: LiveRecorder, reply: Reply) -> Reading:
         if reply.done_reason != REPETITION:
@@ -317,11 +210,11 @@ class Turn:
         """The reading of a reply after its repair by the ladder. MMOS records it only then, so after a crash no unclear reply counts as an answer."""
         if self.ladder is None:
             return reading
-        scope, choice = self.scope, self._choice()
-        names = {spec.name for spec in choice.allowed(self._box.specs)}
-        box = self._box.without([name for name in self._box.names if name not in names])
+        scope, choice, box = self.scope, self.composer.choice(), self.composer.box
+        names = {spec.name for spec in choice.allowed(box.specs)}
+        box = box.without([name for name in box.names if name not in names])
         try:
-            again = self.again(recorder.event, reading, sight)
+            again = self.composer.again(recorder.event, reading, sight)
             clear = await self.ladder.climb(scope, box, reading, again)
         except asyncio.CancelledError:
             recorder.record_failure(reply.host, "cancelled", "The call was cancelled while MMOS tried to read its reply.")
@@ -331,40 +224,12 @@ class Turn:
             scope.hint("token", clear.message.content)
         return clear
 
-    def again(self, event: ModelAsked, reading: Reading, sight: Sight) -> Again | None:
-        """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
-        box, choice = self._box, self._choice()
-        if not box or (self.role.channel or self.experience.channels.get(self._place)) == "schema":
-            return None
-        text, unclear = reading.message.content.strip(), self._templates.explain(reading.unclear)
-        if text:
-            unclear = self._templates.fill("you_wrote", text=fenced(text), unclear=unclear)
-        words = self._templates.fill("again", unclear=unclear)
-        offer = self.member.offer("schema", box, self._window, choice=choice, files=sight.files)
-        try:
-            plan = self._plan(offer.frame, sight.tokens + estimate(event.tail))
-        except WindowExceeded:
-            return None
-        return Again(self.role, offer, replace(event, skipped=plan.skipped, shows=event.lane, words=words))
-
     # ---------------------------------------------------------------- after the reply
 
     def _equals_previous(self, message: Message) -> bool:
         """Whether the reply equals the previous one word for word. If so, it does not help to ask again."""
         previous = next((earlier for earlier in reversed(self.scope.exchange.messages[:-1]) if earlier.role == "assistant"), None)
         return bool(message.content.strip()) and previous is not None and previous.content == message.content
-
-    def _count(self, estimate: int, reply: Reply, plan: Plan | None) -> None:
-        """Correct the gauge by the host's count, if there is a plan to compare it with. Warn when the count says that the host cut the prompt."""
-        tokens, window = reply.usage.prompt_tokens, self._window
-        if reply.done_reason == "length" and not reply.calls:
-            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
-        if estimate > window // 2 and tokens in range(window // 2, window // 2 + 5):
-            text = f"{reply.host} counted {tokens} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
-            self.scope.record(Warned(f"{self.role.name}: {text}"))
-            return
-        if plan and (factor := self.experience.gauge.learn(self.role.model, plan.weight, tokens)):
-            self._learn(factor=factor)
 
     def _settle(self, reading: Reading, message: Message, *, stopped: bool) -> None:
         """Record the repairs. Send an unclear reply back. When that has not helped, prose counts as the answer and anything without prose fails."""
@@ -388,8 +253,3 @@ class Turn:
             scope.record(Prompted(scope.lane, scope.role, Message("user", unclear)))
         if useless and setbacks >= SETBACKS:
             raise NoAnswer(f"{scope.role} ({self.role.model}) gave no answer that could be read, {scope.exchange.setbacks} times in a row.")
-
-
-def digest_of(schema: bytes) -> str:
-    """The name of a schema that a host may have refused."""
-    return blake2b(schema, digest_size=8).hexdigest()

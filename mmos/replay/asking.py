@@ -17,10 +17,10 @@ from mmos.hosts.face import ChatRequest
 from mmos.messages import REPETITION, Reply
 from mmos.names import canonical
 from mmos.participant.cast import Member
+from mmos.participant.composing import ANY_JSON, Composer, digest_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import sight_of
 from mmos.participant.ladder import LANE
-from mmos.participant.turn import ANY_JSON, Turn, digest_of
 from mmos.prompting.budget import MISCOUNT, Gauge, estimate
 from mmos.prompting.compose import Scale, compose
 from mmos.prompting.frame import Frame
@@ -81,12 +81,12 @@ class Asking:
         if opened.parent and not opened.call:
             return self._again(present, event) if event.shows else self._interpreted(present, event, frame, opened)
         member, loose = self.member(present, opened)
-        turn = self.turn(present, member, event, frame)
-        turn.scope.check_turns()
-        if (limit := turn.scope.reached_limit) is not None:
+        composer = self.composer(present, member, event, frame)
+        composer.scope.check_turns()
+        if (limit := composer.scope.reached_limit) is not None:
             raise limit
-        channel = (turn.role.channel or frame.channel) if turn.member.box else "tools"
-        composed = turn.compose(channel, sight_of(turn.scope.exchange, sees=event.sees, viewers=event.viewers))
+        channel = (composer.role.channel or frame.channel) if composer.member.box else "tools"
+        composed = composer.compose(channel, sight_of(composer.scope.exchange, sees=event.sees, viewers=event.viewers))
         return Today(self._request(composed.event, composed.offer.frame, event), composed.offer.channel, member.system, loose)
 
     def _request(self, event: ModelAsked, frame: Frame, then: ModelAsked) -> ChatRequest:
@@ -121,14 +121,14 @@ class Asking:
         started = self.state.view.started_calls.get(call)
         return repairs[-1].tool if repairs else started.tool if started else ""
 
-    def turn(self, present: Present, member: Member, event: ModelAsked, frame: Frame) -> Turn:
-        """The turn of today in the lane of a request of the past, with what was known of models then."""
+    def composer(self, present: Present, member: Member, event: ModelAsked, frame: Frame) -> Composer:
+        """What composes the prompts of today in the lane of a request of the past, with what was known of models then."""
         members = present.participants
         member = next((choice for choice in member.choices if canonical(choice.role.model) == canonical(event.model)), member)
         scope = self.state.scope(event.shows or event.lane, present.limits).bind(role=member.role.name)
         shape = members.shape if not scope.depth else None
         experience = self._experience(member, event, frame, shape.format if shape else b"")
-        return Turn(members.models, experience, member, scope, members.eyes, shape=shape)
+        return Composer(member, scope, experience, shape)
 
     def _experience(self, member: Member, event: ModelAsked, frame: Frame, format_: bytes) -> Experience:
         """What was known of the model: its factor by the estimate, its real window by the options, a refusal by the format."""
@@ -179,14 +179,14 @@ class Asking:
         if outer is None or reply is None or above is None or frame is None:
             raise NotKeptError("the journal does not have the unclear reply")
         member, loose = self.member(present, above)
-        turn = self.turn(present, member, outer, frame)
-        sight = sight_of(turn.scope.exchange, sees=event.sees, viewers=event.viewers)
-        channel = (turn.role.channel or frame.channel) if turn.member.box else "tools"
-        reading = self.reading(reply, turn.compose(channel, sight).offer.channel)
-        again = turn.again(outer, reading, sight)
+        composer = self.composer(present, member, outer, frame)
+        sight = sight_of(composer.scope.exchange, sees=event.sees, viewers=event.viewers)
+        channel = (composer.role.channel or frame.channel) if composer.member.box else "tools"
+        reading = self.reading(reply, composer.compose(channel, sight).offer.channel)
+        again = composer.again(outer, reading, sight)
         if again is None:
             raise GoneError("request", "The caller was asked once more, with a grammar for JSON.")
-        now = replace(again.event, ask=event.ask, lane=event.lane, model=turn.role.model, window=turn.role.window)
+        now = replace(again.event, ask=event.ask, lane=event.lane, model=composer.role.model, window=composer.role.window)
         return Today(self._request(now, again.offer.frame, event), own=member.system, loose=loose)
 
     # ---------------------------------------------------------------- replies

@@ -1,0 +1,195 @@
+"""Composes the prompt of a turn: what the model is offered, what it should know now, and as much of the conversation as fits the window."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from mmos.advice import line as advice_line
+from mmos.calls.reading import Reading
+from mmos.calls.shape import Shape
+from mmos.calls.tool_choice import ANSWER_ONLY, AUTO, ToolChoice
+from mmos.errors import WindowExceeded
+from mmos.events import HistoryShortened, ModelAsked, ModelLearned, Warned
+from mmos.fences import fenced
+from mmos.messages import Reply
+from mmos.names import canonical
+from mmos.participant.cast import Member, Offer, Role
+from mmos.participant.experience import Experience, Place
+from mmos.participant.eyes import Sight
+from mmos.participant.ladder import Again
+from mmos.participant.recorder import next_id
+from mmos.phases import line as phase_line
+from mmos.plurals import counted
+from mmos.prompting.budget import estimate
+from mmos.prompting.compose import Plan, compose
+from mmos.prompting.frame import Frame
+from mmos.prompting.templates import Templates
+from mmos.scope import Scope
+from mmos.toolbox import Toolbox
+
+ANY_JSON = b'"json"'
+"""The format for a host that cannot make a model follow a schema. MMOS checks the answer in any case."""
+
+
+class Composed(NamedTuple):
+    """The request of a turn before it is sent."""
+
+    event: ModelAsked
+    offer: Offer
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Composes the prompts of one participant in a lane, and compares them with what hosts count."""
+
+    member: Member
+    scope: Scope
+    experience: Experience
+    shape: Shape | None = None
+    """The schema of the final answer."""
+
+    @property
+    def role(self) -> Role:
+        return self.member.role
+
+    @property
+    def place(self) -> Place:
+        return self.role.model, self.role.servers
+
+    @property
+    def _templates(self) -> Templates:
+        return self.member.templates
+
+    def learn(self, **what: Any) -> None:
+        self.experience.learn(self.scope, ModelLearned(self.role.model, **what))
+
+    def compose(self, channel: str, sight: Sight) -> Composed:
+        """The request of this turn, as the journal keeps it, with its offer and its plan."""
+        scope, role, offer = self.scope, self.role, self._offer(channel, sight)
+        tail = self._tail()
+        plan = self._plan(offer.frame, sight.tokens + (estimate(tail) if tail else 0.0))
+        event = ModelAsked(
+            next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
+            offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
+        )  # fmt: skip
+        return Composed(event, offer, plan)
+
+    def again(self, event: ModelAsked, reading: Reading, sight: Sight) -> Again | None:
+        """This turn once more, with a grammar that allows only JSON. None when the turn already had one."""
+        box, choice = self.box, self.choice()
+        if not box or (self.role.channel or self.experience.channels.get(self.place)) == "schema":
+            return None
+        text, unclear = reading.message.content.strip(), self._templates.explain(reading.unclear)
+        if text:
+            unclear = self._templates.fill("you_wrote", text=fenced(text), unclear=unclear)
+        words = self._templates.fill("again", unclear=unclear)
+        offer = self.member.offer("schema", box, self._window, choice=choice, files=sight.files)
+        try:
+            plan = self._plan(offer.frame, sight.tokens + estimate(event.tail))
+        except WindowExceeded:
+            return None
+        return Again(self.role, offer, replace(event, skipped=plan.skipped, shows=event.lane, words=words))
+
+    # ---------------------------------------------------------------- what the model is offered
+
+    def _offer(self, channel: str, sight: Sight) -> Offer:
+        """A role with tools gets the user's schema only after its first answer. A role without tools gets it at once."""
+        choice, format_ = (AUTO, self.format) if self.is_shaped else (self.choice(channel), b"")
+        return self.member.offer(channel, self.box, self._window, choice=choice, files=sight.files, format_=format_)
+
+    @property
+    def is_shaped(self) -> bool:
+        """Whether the reply of this turn must fit the user's schema."""
+        return self.shape is not None and not (self.member.box and not self.scope.exchange.reshaped)
+
+    @property
+    def schema(self) -> bytes:
+        return self.shape.format if self.shape else b""
+
+    @property
+    def schema_digest(self) -> str:
+        return digest_of(self.schema)
+
+    @property
+    def format(self) -> bytes:
+        return ANY_JSON if (canonical(self.role.model), self.schema_digest) in self.experience.refusals else self.schema
+
+    @property
+    def box(self) -> Toolbox:
+        """The tools of this turn."""
+        return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
+
+    def choice(self, channel: str = "schema") -> ToolChoice:
+        """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
+        if self.member.first is None and not self.scope.phases:
+            return AUTO
+        names = self.box.names
+        permitted = [name for name in names if self.scope.phases.permits(self.scope.view.phase, name)]
+        choice = self._consulting_first(permitted)
+        return choice if channel == "tools" else choice.within(permitted, names)
+
+    def _consulting_first(self, permitted: Collection[str]) -> ToolChoice:
+        """A role that must consult first may answer only after a consultation has succeeded, or in its last turn."""
+        first = self.member.first
+        if first is None or first.only is None or first.only.isdisjoint(permitted):
+            return AUTO
+        calls = self.scope.calls_left
+        if self.scope.turns_left == 1 or calls == 0:
+            return ANSWER_ONLY
+        if any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages):
+            return AUTO
+        return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
+
+    # ---------------------------------------------------------------- what fits, and what the model should know now
+
+    def _tail(self) -> str:
+        """What the model should know about this turn only."""
+        last = self.member.box and (self.scope.turns_left == 1 or self.scope.calls_left == 0)
+        if last:
+            return self._templates.fill("last_turn")
+        phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
+        return "\n".join(filter(None, (advice_line(self.scope, self._templates), phase))) if self.scope.view.route else phase
+
+    @property
+    def _window(self) -> int:
+        return self.experience.window(self.role.model, self.role.window)
+
+    def _tokens(self, weight: float) -> int:
+        return self.experience.gauge.tokens(self.role.model, weight)
+
+    def _plan(self, frame: Frame, more: float) -> Plan:
+        """Which part of the lane fits into the prompt, beside `more` tokens. Record it when it leaves out more of the history than before."""
+        scope, lane = self.scope, self.scope.exchange
+        skip, overhead = lane.history.skipped, frame.overhead + more
+        plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
+        if plan.skipped > skip:
+            scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
+        return plan
+
+    # ---------------------------------------------------------------- what hosts count
+
+    def recount(self, error: WindowExceeded, plan: Plan) -> None:
+        """Take over the count and the window of a host that refused the prompt as too long."""
+        factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens or 0)
+        self.learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
+
+    def count(self, estimate: int, reply: Reply, plan: Plan | None) -> None:
+        """Correct the gauge by the host's count, if there is a plan to compare it with. Warn when the count says that the host cut the prompt."""
+        tokens, window = reply.usage.prompt_tokens, self._window
+        if reply.done_reason == "length" and not reply.calls:
+            self.scope.record(Warned(f"{self.role.name}: its answer was cut off after {counted(reply.usage.output_tokens, 'token')}"))
+        if estimate > window // 2 and tokens in range(window // 2, window // 2 + 5):
+            text = f"{reply.host} counted {tokens} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
+            self.scope.record(Warned(f"{self.role.name}: {text}"))
+            return
+        if plan and (factor := self.experience.gauge.learn(self.role.model, plan.weight, tokens)):
+            self.learn(factor=factor)
+
+
+def digest_of(schema: bytes) -> str:
+    """The name of a schema that a host may have refused."""
+    return blake2b(schema, digest_size=8).hexdigest()
