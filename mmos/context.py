@@ -6,7 +6,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar, get_args
 
 import orjson
@@ -49,6 +49,8 @@ class Answer:
     """False when one of its own limits stopped it before it was done."""
     data: Any = None
     """The JSON value of an answer that had to fit a schema."""
+    lane: str = ""
+    """The address of the exchange in the run. Empty for the answer to the user."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,12 @@ class Question:
     seconds: float | None = None
     must_call: bool = False
     """Whether the participant must call one of its tools before it answers."""
+    prose: bool = False
+    """Whether a text in place of that call is taken, too. A grammar, where there is one, still allows the call alone."""
+    beside: bool = False
+    """Whether `tools` come beside those that a role has."""
+    turns: int | None = None
+    """How many turns it may take. None: as many as any participant."""
     model: str = ""
     """The model that answers in place of the role's own."""
     servers: tuple[str, ...] = ()
@@ -270,6 +278,11 @@ class Context:
     async def ask_model(self, role: str, message: Message, key: str, model: str, servers: tuple[str, ...]) -> Answer:
         """Ask a role with another model than its own. It remembers nothing, and its lane has this key."""
         question = Question(role, message, self._of_version(key), named=True, memory="none", model=model, servers=servers)
+        return await self._result(self.room.ask(self.scope, question, call=self.call))
+
+    async def put(self, question: Question) -> Answer:
+        """Ask as the question says. Its key is a name in this call."""
+        question = replace(question, key=self._of_version(_valid(question.key)), named=True)
         return await self._result(self.room.ask(self.scope, question, call=self.call))
 
     def _next_key(self, who: str | Participant) -> str:

@@ -103,6 +103,8 @@ class TalkSteered(Event):
     kind = "talk_steered"
     talk: str
     text: str = ""
+    number: int = 0
+    """The newest message at that time. Who has written none since then reads the text before the next one."""
 
 
 @dataclass(frozen=True)

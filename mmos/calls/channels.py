@@ -67,7 +67,7 @@ class ToolsChannel:
 
     def read(self, reply: Reply, seen: Seen | None = None) -> Reading:
         reading = read(reply, self._names, seen)
-        if self.choice.least and not reading.message.calls and not reading.unclear:
+        if self.choice.least and not self.choice.prose and not reading.message.calls and not reading.unclear:
             return replace(reading, unclear=Unclear("early_answer"))
         return reading
 

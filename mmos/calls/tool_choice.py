@@ -40,6 +40,8 @@ class ToolChoice:
     """How many different tools the model must call. 0: it may answer in place of a call."""
     most: int = MOST_CALLS
     """0: only an answer is allowed."""
+    prose: bool = False
+    """Whether a text in place of the calls counts as the answer, where no grammar forbids it."""
 
     def allowed(self, specs: Sequence[Spec]) -> list[Spec]:
         return [spec for spec in specs if self.most and (self.only is None or spec.name in self.only)]

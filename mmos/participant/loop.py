@@ -176,11 +176,14 @@ class Participants:
             raise ToolError(self.templates.fill("nested_too_deep", depth=str(scope.limits.depth)))
         lane = self._lane(scope, question, call)
         inner = scope.bind(lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.inner_listener)
+        if question.turns is not None:
+            inner = inner.bind(limits=replace(scope.limits, turns=question.turns))
         if inner.exchange.status is not None:
-            return answer_of(inner.exchange.last, question.shape)
+            return replace(answer_of(inner.exchange.last, question.shape), lane=lane)
         self.at_work.add(lane)
         try:
-            return await self._ask_in_time(inner, self.changed(member, scope.view.recoveries.changes_of_call(call)), question)
+            member = self.changed(member, scope.view.recoveries.changes_of_call(call))
+            return replace(await self._ask_in_time(inner, member, question), lane=lane)
         finally:
             self.at_work.discard(lane)
 
@@ -236,11 +239,13 @@ class Participants:
                 member = self.moved(member, question.model, question.servers)
             if question.tools is None:
                 return member
-            box = self._tools(question.tools).asking(member.rules.get("ask", ()))
-            return replace(member, box=box, first=ToolChoice(frozenset(box.names), 1, 1) if question.must_call else None)
+            own = member.box if question.beside else ()
+            box = Toolbox.of([*own, *self._tools(question.tools).asking(member.rules.get("ask", ()))])
+            return replace(member, box=box, first=_first(question, box))
         role, *others = (self._with(who, one) for one in named((who.model, *who.others), self.entries))
         tools = who.tools if question.tools is None else question.tools
-        return Member(role, who.system, self._tools(tools), self.templates, others=tuple(others))
+        box = self._tools(tools)
+        return Member(role, who.system, box, self.templates, _first(question, box), others=tuple(others))
 
     def _with(self, who: Participant, one: Named) -> Participant:
         """The participant with a model, and with what the configuration says of it where it is named by its key."""
@@ -356,6 +361,11 @@ def _onto(inner: NextExchange, outer: Callable[[Exchange, NextExchange], Awaitab
 
 _RESPOND: NextExchange = Exchange.respond
 ANSWERING = reduce(_onto, reversed(AROUND), _RESPOND)
+
+
+def _first(question: Question, box: Toolbox) -> ToolChoice | None:
+    """What the participant of a question must call before it answers. None: nothing."""
+    return ToolChoice(frozenset(box.names), 1, 1, prose=question.prose) if question.must_call else None
 
 
 def _is_final(message: Message, member: Member, scope: Scope) -> bool:
