@@ -177,6 +177,8 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
+    if len(specialists) > 1:
+        tools.append(_talking(config, roles, specialists, templates))
     if reconsidered := _reconsidered(config, roles):
         tools.append(reconsider_with_larger_model(reconsidered, find, consultation))
     if (interpreter := interpreter_of(config)) in roles:
@@ -190,6 +192,15 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     if interpreter in roles or adviser in roles:
         tools.append(reinterpret_response(adviser if adviser in roles else "", templates))
     return [*tools, escalate_to_user(templates)]
+
+
+def _talking(config: Config, roles: Mapping[str, ResolvedRole], specialists: Iterable[Specialist], templates: Templates) -> Tool:
+    from mmos.app.talking import terms_of  # only where at least two can talk
+    from mmos.conversing.starting import start_multi_model_conversation
+
+    purposes = {one.name: one.purpose for one in specialists}
+    texts = _texts(roles[ARBITER], templates)
+    return start_multi_model_conversation(terms_of(config, roles[ARBITER], roles, purposes, texts))
 
 
 def interpreter_of(config: Config) -> str:

@@ -1,0 +1,103 @@
+"""Ends a talk: what the arbiter thought before it read anything, its verdict after it, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from mmos.conversing.place import Place
+from mmos.conversing.reading import messages_of
+from mmos.conversing.speaking import CONCLUDE, conclusion_of
+from mmos.conversing.spending import is_spent
+from mmos.conversing.taking import spec_of, taken, taking
+from mmos.conversing.terms import FAULTS
+from mmos.prompting.templates import Templates
+from mmos.talk_events import ConclusionProposed, Ended, TalkClosed
+from mmos.toolbox import Tool
+
+FINDINGS = ("consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots")
+"""The parts of a record."""
+MOST = 5
+"""Findings of one kind."""
+
+
+async def own_verdict(place: Place) -> str:
+    """What the arbiter thinks before it reads anybody. Empty: it could not say."""
+    templates = place.terms.templates
+    text = templates.fill("talk_own_verdict", task=place.context.task, topic=place.opened.topic)
+    try:
+        return (await place.ask(place.to_arbiter(text, "own-verdict"))).text
+    except FAULTS as error:
+        place.scope.warn_once(f"{place.terms.arbiter.name} wrote down no verdict of its own", error.message)
+        return ""
+
+
+async def concluded(place: Place, ended: Ended, own: str, accepted: ConclusionProposed | None) -> TalkClosed:
+    """How the talk ends. An accepted conclusion is the verdict; the arbiter still says what was found."""
+    made = await _arbiters(place, own)
+    verdict = accepted.verdict if accepted else str(made.get("verdict", ""))
+    reasons = accepted.reasons if accepted else tuple(map(str, made.get("reasons") or ()))
+    dissent = accepted.dissent if accepted else str(made.get("dissent") or "")
+    return TalkClosed(place.opened.talk, ended, verdict, reasons, dissent, own, record_of(place, made))
+
+
+async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
+    """The conclusion of the arbiter. Empty: there is none, because it failed or the limits of the run do not allow it."""
+    templates, opened = place.terms.templates, place.opened
+    if is_spent(place.scope, 0):
+        place.scope.warn_once("The conversation ended without a verdict", "The limits of the run leave nothing for it.")
+        return {}
+    facts = "\n".join(templates.fill("talk_fact", fact=one.detail) for one in place.talk.noticed if one.detail)
+    text = templates.fill(
+        "talk_closing", task=place.context.task, topic=opened.topic, own=own or templates.fill("none"), messages=messages_of(place),
+        facts=facts or templates.fill("none"),
+    )  # fmt: skip
+    try:
+        answer = await place.ask(place.to_arbiter(text, "conclude", closing_tool(templates, opened.participants)))
+    except FAULTS as error:
+        place.scope.warn_once("The conversation ended without a verdict", error.message)
+        return {}
+    made = taken(place.scope, answer.lane, CONCLUDE)
+    return made[-1][1] if made else {"verdict": answer.text}
+
+
+def closing_tool(templates: Templates, names: Collection[str]) -> Tool:
+    """`conclude(verdict, reasons, dissent?, …)` with the parts of the record."""
+    required, optional = conclusion_of(templates)
+    finding = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"},
+            "who": {"type": "array", "items": {"type": "string"}, "description": ", ".join(names)},
+            "evidence": {"type": "array", "items": {"type": "integer"}},
+        },
+        "required": ["text", "who", "evidence"],
+        "additionalProperties": False,
+    }
+    described = _descriptions(templates)
+    parts = {name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FINDINGS}
+    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"))
+
+
+def _descriptions(templates: Templates) -> Mapping[str, str]:
+    return {
+        "consensus": templates.fill("conclude.consensus"),
+        "contradictions": templates.fill("conclude.contradictions"),
+        "partial_coverage": templates.fill("conclude.partial_coverage"),
+        "unique_insights": templates.fill("conclude.unique_insights"),
+        "blind_spots": templates.fill("conclude.blind_spots"),
+    }
+
+
+def record_of(place: Place, made: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """What was found, as far as those who said it and the messages that show it exist."""
+    return {name: [found for one in made.get(name) or () if (found := _checked(place, one))] for name in FINDINGS}
+
+
+def _checked(place: Place, finding: Any) -> dict[str, Any] | None:
+    """A finding with the names and the messages that exist. None: nothing is left that shows it."""
+    if not isinstance(finding, Mapping) or not str(finding.get("text", "")).strip():
+        return None
+    who = [name for name in finding.get("who") or () if name in place.opened.participants]
+    evidence = [number for number in finding.get("evidence") or () if number in place.talk.sent]
+    return {"text": str(finding["text"]), "who": who, "evidence": evidence} if who and evidence else None

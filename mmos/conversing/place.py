@@ -1,0 +1,56 @@
+"""Defines the place of a talk in a run: what has been said, and how those who take part are asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mmos.context import Answer, Context, Question
+from mmos.conversing.terms import Terms
+from mmos.messages import Message
+from mmos.scope import Scope
+from mmos.talk_events import TalkOpened
+from mmos.views.talks import Said, Talk
+
+
+@dataclass(frozen=True)
+class Place:
+    """One talk, as the call that opened it sees it."""
+
+    context: Context
+    terms: Terms
+    opened: TalkOpened
+
+    @property
+    def scope(self) -> Scope:
+        return self.context.scope
+
+    @property
+    def talk(self) -> Talk:
+        """What has been said so far."""
+        return self.scope.view.talks.by_id[self.opened.talk]
+
+    @property
+    def memory(self) -> str:
+        """What all who take part remember: their own exchanges in this talk."""
+        return f"conversation:{self.context.effect_id}"
+
+    @property
+    def turns_left(self) -> int:
+        """How many messages may still be written."""
+        return max(0, self.opened.max_turns - len(self.talk.sent))
+
+    def said(self, number: int) -> Said:
+        return Said(self.talk.sent[number], self.talk.reviews.get(number))
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask somebody who takes part. Unless the question says otherwise, the memory is that of the talk."""
+        return await self.context.put(question if question.memory else replace(question, memory=self.memory))
+
+    def to_arbiter(self, text: str, key: str, *tools: object, memory: str = "none") -> Question:
+        """A question to the arbiter, which has few turns for it. With tools, it must call one of them."""
+        message = Message("user", text)
+        return Question(self.terms.arbiter, message, key, memory=memory, tools=tools, must_call=bool(tools), turns=FEW_TURNS)
+
+
+FEW_TURNS = 3
+"""Turns of the arbiter for one decision: it may correct a call that does not fit."""

@@ -1,0 +1,59 @@
+"""Writes down, for those who take part in a talk, the messages that reach them. What others wrote is data between lines of its own."""
+
+from __future__ import annotations
+
+from mmos.conversing.place import Place
+from mmos.fences import Fenced, one_line
+from mmos.prompting.templates import Templates
+from mmos.talk_events import ALL
+from mmos.views.talks import Said
+
+
+def message_line(templates: Templates, said: Said) -> Fenced:
+    """One message as its readers get it. What a review did is marked, so nobody takes the reviewer's words for those of the sender."""
+    review, change = said.review, ""
+    if review is not None and review.action == "modify":
+        change = " " + templates.fill("talk_changed", by=review.by, reason=one_line(review.reason).rstrip("."))
+    elif review is not None and review.action == "redirect":
+        change = " " + templates.fill("talk_redirected", by=review.by)
+    to = templates.fill("talk_all") if said.to == ALL else said.to
+    return Fenced(templates.fill("talk_message", number=str(said.number), sender=said.sent.sender, to=to, change=change, text=said.text))
+
+
+def messages_of(place: Place, newest: int = 0) -> Fenced:
+    """The messages of a talk for the arbiter. `newest`: how many at most; 0: all. A dropped one is not shown."""
+    shown = [said for said in place.talk.messages if not said.dropped]
+    lines = [message_line(place.terms.templates, said) for said in shown[-newest:]]
+    return Fenced("\n\n".join(lines) or place.terms.templates.fill("none"))
+
+
+def unread(place: Place, name: str) -> list[Said]:
+    """What a participant has not read yet: what reached it since it wrote its newest message in a round of critique."""
+    messages = place.talk.messages
+    last = max((said.number for said in messages if said.sent.sender == name and said.sent.round), default=0)
+    return [said for said in messages if said.number > last and said.reaches(name)]
+
+
+def notes(place: Place, name: str) -> list[str]:
+    """What a participant should know beside the messages: what became of its own, what the user says, and what rules found."""
+    talk, templates = place.talk, place.terms.templates
+    own = [said for said in talk.messages if said.sent.sender == name]
+    last = max((said.number for said in own), default=0)
+    found = [line for said in own[-1:] if (line := _of_own(templates, said))]
+    found += [templates.fill("talk_user", text=one.text) for one in talk.steered if one.number >= last]
+    found += [templates.fill("talk_refused", reason=one_line(one.reason)) for one in talk.proposals if one.by == name and not one.accepted]
+    return found + [templates.fill("talk_fact", fact=one.detail) for one in talk.noticed if one.number >= last and one.detail]
+
+
+def _of_own(templates: Templates, said: Said) -> str:
+    """What a review did with a message, for its sender."""
+    review = said.review
+    if review is None or review.action == "pass":
+        return ""
+    if review.action == "modify":
+        return templates.fill(
+            "talk_own_changed", number=str(said.number), by=review.by, reason=one_line(review.reason).rstrip("."), text=review.text
+        )
+    if review.action == "redirect":
+        return templates.fill("talk_own_redirected", number=str(said.number), by=review.by, to=review.to)
+    return templates.fill("talk_own_dropped", number=str(said.number), by=review.by, reason=one_line(review.reason))

@@ -1,0 +1,97 @@
+"""Lets the arbiter review a message: it passes, is changed, goes to somebody else, or is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, get_args
+
+from mmos.conversing.place import Place
+from mmos.conversing.taking import spec_of, taken, taking
+from mmos.conversing.terms import FAULTS
+from mmos.fences import Fenced, one_line
+from mmos.prompting.templates import Templates
+from mmos.talk_events import ALL, Action, MessageReviewed, MessageSent
+from mmos.toolbox import Tool
+
+REVIEW = "review"
+NEEDS_QUOTE = ("modify", "drop")
+"""What needs a quotation of the words that are wrong."""
+
+
+async def reviewed(place: Place, sent: MessageSent, facts: str = "") -> MessageReviewed:
+    """What the arbiter does with a message. `facts`: what rules found in the talk. A review that fails lets the message pass."""
+    question = place.to_arbiter(_words(place, sent, facts), f"review-{sent.number}", review_tool(place), memory=place.memory)
+    try:
+        answer = await place.ask(question)
+    except FAULTS as error:
+        return _unreviewed(place, sent, error.message)
+    made = taken(place.scope, answer.lane, REVIEW)
+    if not made:
+        return _unreviewed(place, sent, "the arbiter did not call its tool")
+    return _verdict(sent, made[-1][1], place.terms.arbiter.name)
+
+
+def review_tool(place: Place) -> Tool:
+    """`review(action, reason, quote?, message?, to?)`."""
+    names, templates, text = place.opened.participants, place.terms.templates, {"type": "string"}
+    spec = spec_of(
+        REVIEW,
+        templates.fill("review"),
+        {
+            "action": {**text, "enum": list(get_args(Action)), "description": templates.fill("review.action")},
+            "reason": {**text, "description": templates.fill("review.reason")},
+        },
+        {
+            "quote": {**text, "description": templates.fill("review.quote")},
+            "message": {**text, "description": templates.fill("review.message")},
+            "to": {**text, "enum": list(names), "description": templates.fill("review.to")},
+        },
+    )
+    return taking(spec, templates.fill("taken"), partial(_problem, templates))
+
+
+def is_in(quote: str, text: str) -> bool:
+    """Whether a text has these words, whatever the spaces and the case."""
+    words = one_line(quote).casefold()
+    return bool(words) and words in one_line(text).casefold()
+
+
+def _problem(templates: Templates, arguments: Mapping[str, Any]) -> str:
+    """Why a review cannot be carried out."""
+    needs: Mapping[str, Sequence[str]] = {"modify": ("quote", "message"), "redirect": ("to",), "drop": ("quote",)}
+    missing = [name for name in needs.get(str(arguments["action"]), ()) if not str(arguments.get(name) or "").strip()]
+    return templates.fill("review_incomplete", action=str(arguments["action"]), missing=", ".join(missing)) if missing else ""
+
+
+def _words(place: Place, sent: MessageSent, facts: str) -> str:
+    templates, opened = place.terms.templates, place.opened
+    first = not any(review.by == place.terms.arbiter.name for review in place.talk.reviews.values())
+    context = templates.fill("talk_context", task=place.context.task, topic=opened.topic) + "\n\n" if first else ""
+    others = ", ".join(name for name in opened.participants if name != sent.sender)
+    to = others if sent.to == ALL else sent.to
+    return templates.fill(
+        "talk_review", context=Fenced(context), sender=sent.sender, to=to, number=str(sent.number), text=sent.text,
+        facts=f"{facts}\n" if facts else "",
+    )  # fmt: skip
+
+
+def _verdict(sent: MessageSent, made: Mapping[str, Any], arbiter: str) -> MessageReviewed:
+    """The review as it counts: a fault that the arbiter cannot quote lets the message pass, and so does a message sent back to its sender."""
+    action, reason, quote = made["action"], str(made.get("reason", "")), str(made.get("quote") or "")
+    passed = MessageReviewed(sent.talk, sent.number, "pass", arbiter, reason, quote)
+    if action == "pass":
+        return passed
+    if (action in NEEDS_QUOTE or quote.strip()) and not is_in(quote, sent.text):
+        return MessageReviewed(sent.talk, sent.number, "pass", arbiter, reason, quote, verified=False)
+    if action == "redirect":
+        to = str(made["to"])
+        return passed if to == sent.sender else MessageReviewed(sent.talk, sent.number, "redirect", arbiter, reason, quote, to=to)
+    text = str(made["message"]) if action == "modify" else ""
+    return MessageReviewed(sent.talk, sent.number, action, arbiter, reason, quote, text)
+
+
+def _unreviewed(place: Place, sent: MessageSent, why: str) -> MessageReviewed:
+    arbiter = place.terms.arbiter.name
+    place.scope.warn(f"{arbiter} did not review message {sent.number} of {sent.sender}, so it was passed on: {why}")
+    return MessageReviewed(sent.talk, sent.number, "pass", arbiter, f"There was no review: {why}", verified=False)

@@ -1,0 +1,66 @@
+"""Defines the table of a talk: the only way to write into it. Each message is reviewed before anybody reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from mmos.context import Context
+from mmos.conversing.deciding import decided
+from mmos.conversing.place import Place
+from mmos.conversing.reviewing import reviewed
+from mmos.conversing.terms import Terms
+from mmos.talk_events import ConclusionProposed, MessageReviewed, MessageSent, TalkClosed, TalkOpened
+from mmos.views.talks import Said
+
+
+@dataclass(frozen=True)
+class Table(Place):
+    """One talk while it goes on. After a crash it records nothing that the journal has."""
+
+    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)
+
+    @classmethod
+    def open(cls, context: Context, terms: Terms, opened: TalkOpened) -> Table:
+        """The table of the talk that this call opens. Its id is that of the call."""
+        scope = context.scope
+        opened = replace(opened, talk=context.effect_id.partition("/")[2], lane=scope.lane, call=context.call, arbiter=terms.arbiter.name)
+        if opened.talk not in scope.view.talks.by_id:
+            scope.record(opened)
+        return cls(context, terms, scope.view.talks.by_id[opened.talk].opened)
+
+    async def send(self, draft: MessageSent) -> Said:
+        """Let a message be reviewed, and pass it on. The draft has no number yet."""
+        async with self._one_by_one:
+            sent = self._sent(draft)
+            if sent.number not in self.talk.reviews and (review := await self._review(sent)) is not None:
+                self.scope.record(review)
+            return self.said(sent.number)
+
+    def _sent(self, draft: MessageSent) -> MessageSent:
+        """The message in the journal. One from the same lane with the same text is the same message."""
+        for one in self.talk.sent.values():
+            if (one.lane, one.sender, one.text) == (draft.lane, draft.sender, draft.text):
+                return one
+        sent = replace(draft, talk=self.opened.talk, number=max(self.talk.sent, default=0) + 1)
+        self.scope.record(sent)
+        return sent
+
+    async def _review(self, sent: MessageSent) -> MessageReviewed | None:
+        return await reviewed(self, sent) if self.terms.reviews_all else None
+
+    async def propose(self, by: str, verdict: str, reasons: Iterable[str] = (), dissent: str = "") -> ConclusionProposed:
+        """Let the arbiter decide whether the talk ends with a verdict."""
+        earlier = next((one for one in self.talk.proposals if (one.by, one.verdict) == (by, verdict)), None)
+        if earlier is not None:
+            return earlier
+        proposed = await decided(self, ConclusionProposed(self.opened.talk, by, verdict, tuple(reasons), dissent))
+        self.scope.record(proposed)
+        return proposed
+
+    def close(self, closed: TalkClosed) -> TalkClosed:
+        """End the talk. It ends once."""
+        if self.talk.closed is None:
+            self.scope.record(replace(closed, talk=self.opened.talk))
+        return self.talk.closed or closed
