@@ -34,12 +34,17 @@ class Fenced(str):
     __slots__ = ()
 
 
-def plain(text: str) -> str:
-    """The text as it looks, for comparisons: without invisible characters, and with one spelling for characters that look alike."""
+def visible(text: str) -> str:
+    """The text without invisible characters, and with the usual form of each letter."""
     if text.isascii():
         return text
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return normalize("NFKC", _UNSEEN.sub("", whole)).translate(_ALIKE)
+    return normalize("NFKC", _UNSEEN.sub("", whole))
+
+
+def plain(text: str) -> str:
+    """The text as it looks, for comparisons: without invisible characters, and with one spelling for characters that look alike."""
+    return text if text.isascii() else visible(text).translate(_ALIKE)
 
 
 def fence(text: str) -> str:

@@ -79,6 +79,8 @@ class MessageReviewed(Event):
     """Of a redirected message: who gets it."""
     verified: bool = True
     """False: the reviewer could not quote what it found wrong, so the message passed."""
+    claims: tuple[str, ...] | None = None
+    """Of a modified message: the claims that others read. None: all."""
 
 
 @dataclass(frozen=True)

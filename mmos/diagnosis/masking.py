@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 MASK = "[masked]"
 
@@ -71,6 +71,7 @@ _ASSIGNED = re.compile(
 )
 _FLAG = re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,30}}(?:{_NAMES})\s+){_PLACEHOLDER}(?!-)([^\s\"']{{3,}}|[\"'][^\"'\n]{{1,400}}[\"'])")
 _AFTER_A_NAME = (_CODE_IN_URL, _HEADER, _BEARER, _COOKIE, _CURL_USER, _OPTION, _NAMED_BEFORE, _VARIABLE, _FLAG)
+_EXAMPLE = re.compile(r"example|x{4,}|0{6,}|your|fake|dummy|placeholder|\.\.\.", re.IGNORECASE)
 _SURE_NAME = re.compile(r"(?i)passw|passphrase|pwd|secret")
 
 
@@ -84,6 +85,12 @@ def mask(text: str) -> str:
     for pattern in _AFTER_A_NAME:
         text = pattern.sub(rf"\1{MASK}", text)
     return _ASSIGNED.sub(_assigned, text)
+
+
+def keys(text: str) -> Iterator[tuple[int, int]]:
+    """Where the text has a key of a known form. Examples of documentation are none."""
+    for pattern in (_KEY_BLOCK, _FORMATS):
+        yield from (found.span() for found in pattern.finditer(text) if not _EXAMPLE.search(found[0]))
 
 
 def key_lines(texts: Sequence[str]) -> set[int]:

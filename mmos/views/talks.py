@@ -31,6 +31,11 @@ class Said:
         return self.review.text if self.review is not None and self.review.action == "modify" else self.sent.text
 
     @property
+    def claims(self) -> tuple[str, ...]:
+        review = self.review
+        return review.claims if review is not None and review.action == "modify" and review.claims is not None else self.sent.claims
+
+    @property
     def to(self) -> str:
         return self.review.to if self.review is not None and self.review.action == "redirect" else self.sent.to
 
