@@ -98,6 +98,10 @@ bench-classify *arguments:
 bench-conditions *arguments:
     {{bin}}/python scripts/bench_conditions.py {{arguments}}
 
+# Measure how far estimates of prompts are from what models count; `--real` also asks the tokenizer of SmolLM2.
+bench-estimates *arguments:
+    {{bin}}/python scripts/bench_estimates.py {{arguments}}
+
 # Measure how well the selector learns, on simulated logs; takes minutes.
 bench-selection *arguments:
     {{bin}}/python scripts/bench_selection.py {{arguments}}

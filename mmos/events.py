@@ -256,7 +256,7 @@ class ModelLearned(Event):
     servers: tuple[str, ...] = ()
     """The servers where it may run."""
     factor: float = 0.0
-    """If not 0: its tokens for each token of MMOS's estimate."""
+    """If not 0: its tokens for each token of MMOS's usual estimate."""
     window: int = 0
     """If not 0: its real window, when `asked_window` was asked for."""
     asked_window: int = 0
@@ -265,6 +265,8 @@ class ModelLearned(Event):
     digest: str = ""
     refused: str = ""
     """If not empty: the digest of a format that its host refused."""
+    rates: Mapping[str, Any] = field(default_factory=dict)
+    """If not empty: its tokens for one letter, one digit, and so on, as in `mmos.prompting.budget`. They count in place of the factor."""
 
 
 @dataclass(frozen=True)

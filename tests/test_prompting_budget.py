@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmos.messages import Message, ToolCall
-from mmos.prompting.budget import Gauge, estimate, weigh
+from mmos.prompting.budget import USUAL, count, estimate, tokens_of, weigh
 
 ENGLISH = (
     "The arbiter listens to what the user wants, decides which of the specialists knows most about it, and puts their answers together. "
@@ -62,53 +62,11 @@ def test_a_message_weighs_its_words_its_calls_and_a_little_more() -> None:
     assert weigh(Message("user", "")) > 0
 
 
-M = "m:latest"
+@given(st.text())
+def test_the_counts_of_a_text_give_its_estimate(text: str) -> None:
+    assert tokens_of(USUAL, count(text)) == pytest.approx(estimate(text))
 
 
-def learn(gauge: Gauge, *counts: tuple[float, int]) -> int:
-    """Learn from these counts as a run does. Returns how often the factor changed."""
-    changes = 0
-    for weight, counted in counts:
-        if factor := gauge.learn("m", weight, counted):
-            gauge.factors[M] = factor
-            changes += 1
-    return changes
-
-
-def test_the_gauge_learns_what_a_model_counts() -> None:
-    gauge = Gauge()
-    assert gauge.tokens("m", 100.0) == 101
-    assert learn(gauge, *[(1000.0, 1500)] * 30) == 1  # each change is an event
-    assert gauge.tokens("m", 1000.0) == gauge.tokens("M:latest", 1000.0) == 1501
-    assert gauge.tokens("other", 1000.0) == 1001
-
-
-def test_one_odd_count_does_not_turn_it() -> None:
-    gauge = Gauge({M: 1.0})
-    learn(gauge, (1000.0, 3000))
-    assert gauge.factors[M] == pytest.approx(1.6)
-
-
-def test_small_changes_add_up_until_they_count() -> None:
-    gauge = Gauge({M: 1.0})
-    assert learn(gauge, *[(1000.0, 1060)] * 5) == 0
-    assert learn(gauge, *[(1000.0, 1060)] * 5) == 1
-    assert gauge.factors[M] == pytest.approx(1.05, abs=0.01)
-
-
-@given(st.lists(st.tuples(st.floats(50, 1e6), st.integers(1, 10**7)), min_size=1))
-def test_what_it_learns_is_bounded(counts: list[tuple[float, int]]) -> None:
-    gauge = Gauge()
-    learn(gauge, *counts)
-    assert 0.25 <= gauge.factors.get(M, 1.0) <= 4.0
-
-
-def test_short_prompts_and_missing_counts_teach_nothing() -> None:
-    gauge = Gauge()
-    assert learn(gauge, (49.0, 200), (500.0, 0)) == 0
-
-
-def test_a_refusal_counts_at_once_and_never_shrinks_it() -> None:
-    gauge = Gauge({M: 1.2})
-    assert gauge.corrected("m", 1000.0, 900) == 1.2
-    assert gauge.corrected("m", 1000.0, 2500) == 2.5
+@given(st.text(), st.lists(st.floats(-1, 1), min_size=len(USUAL), max_size=len(USUAL)))
+def test_no_rates_make_a_text_shorter_than_nothing(text: str, rates: list[float]) -> None:
+    assert tokens_of(tuple(rates), count(text)) >= 0

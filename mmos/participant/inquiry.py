@@ -10,8 +10,9 @@ from mmos.messages import Message, Reply
 from mmos.participant.cast import Role
 from mmos.participant.models import Models, RunAsk
 from mmos.participant.recorder import Recorder, next_id
-from mmos.prompting.budget import Gauge, weigh
+from mmos.prompting.budget import count_message, total
 from mmos.prompting.frame import Frame
+from mmos.prompting.gauge import Gauge
 from mmos.prompting.request import request_of
 from mmos.scope import Scope
 
@@ -46,7 +47,7 @@ class Inquiry:
         )  # fmt: skip
         lane = scope.conversation.lanes[scope.run, event.shows or event.lane]
         request = request_of(event, frame, lane, guarded=not scope.limits.repetition)
-        tokens = self.gauge.tokens(role.model, sum(map(weigh, request.messages)) + frame.overhead)
+        tokens = self.gauge.tokens(role.model, total(frame.overhead, *map(count_message, request.messages)))
         if tokens > role.window:
             return None
         recorder = Recorder(scope, replace(event, estimate=tokens), frame)

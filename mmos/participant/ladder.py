@@ -21,8 +21,8 @@ from mmos.messages import Message, Reply, ToolCall
 from mmos.participant.cast import Offer, Role
 from mmos.participant.inquiry import Inquiry
 from mmos.participant.models import Models
-from mmos.prompting.budget import Gauge
 from mmos.prompting.frame import Frame
+from mmos.prompting.gauge import Gauge
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Toolbox

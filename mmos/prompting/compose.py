@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import sub
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from mmos.errors import WindowExceeded
 from mmos.messages import Message
-from mmos.prompting.budget import MARGIN, weigh
+from mmos.prompting.budget import MARGIN, NOTHING, USUAL, Counts, count, count_message, tokens_of, total
+from mmos.prompting.frame import Frame
 from mmos.views.conversation import History, Lane
 
 REPLY_SHARE = 0.25
 """The share of the window that stays free for the reply."""
+
+DOUBT = 0.25
+"""If a host's count is further from the estimate than this share, MMOS does not build on it: the host may have cut the prompt."""
+
+
+class Known(NamedTuple):
+    """What an earlier prompt consisted of, and how many tokens its host counted."""
+
+    counts: Counts
+    tokens: int
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which part of a lane goes to the model in one turn, and its estimated length."""
 
-    weight: float
+    counts: Counts
     skipped: int
     """How many of the oldest exchanges were left out."""
     doubled: bool = False
     """Whether two messages of the user may follow each other, in one of the channels."""
+    tokens: int = 0
+    """The estimate."""
+    estimated: float = 0.0
+    """How many of them no host has counted."""
+    known: Known | None = None
+    """The prompt that it continues, if a host has counted that one."""
 
 
 def _same_side(one: Message, other: Message) -> bool:
@@ -34,14 +53,14 @@ def _same_side(one: Message, other: Message) -> bool:
 
 @dataclass
 class Sums:
-    """The sums of the weights of a history, up to each of its messages."""
+    """What a history consists of, up to each of its messages."""
 
     messages: list[Message] = field(default_factory=list)
-    totals: list[float] = field(default_factory=lambda: [0.0])
+    totals: list[Counts] = field(default_factory=lambda: [NOTHING])
     doubles: list[int] = field(default_factory=lambda: [0])
     """How many messages up to each may follow one of the same side."""
 
-    def follow(self, messages: Sequence[Message]) -> list[float]:
+    def follow(self, messages: Sequence[Message]) -> list[Counts]:
         """The sums for these messages. A history grows and shrinks only at its end."""
         while self.messages and (len(self.messages) > len(messages) or self.messages[-1] is not messages[len(self.messages) - 1]):
             self.messages.pop()
@@ -50,21 +69,21 @@ class Sums:
         for message in messages[len(self.messages) :]:
             self.doubles.append(self.doubles[-1] + (bool(self.messages) and _same_side(self.messages[-1], message)))
             self.messages.append(message)
-            self.totals.append(self.totals[-1] + weigh(message))
+            self.totals.append(total(self.totals[-1], count_message(message)))
         return self.totals
 
 
 class Scale:
-    """Weighs past messages once. It keeps the sums of each history and extends them."""
+    """Counts past messages once. It keeps the sums of each history and extends them."""
 
     def __init__(self) -> None:
         self._sums: WeakKeyDictionary[History, Sums] = WeakKeyDictionary()
 
-    def past(self, lane: Lane, skip: int) -> float:
-        """The weight of the lane's past without its `skip` oldest exchanges."""
+    def past(self, lane: Lane, skip: int) -> Counts:
+        """What the lane's past consists of, without its `skip` oldest exchanges."""
         history = lane.history
         totals = self._sums.setdefault(history, Sums()).follow(history.messages)
-        return totals[history.place(lane.past)] - totals[history.place(skip)] if skip < lane.past else 0.0
+        return tuple(map(sub, totals[history.place(lane.past)], totals[history.place(skip)])) if skip < lane.past else NOTHING
 
     def doubled(self, lane: Lane) -> bool:
         """Whether two neighbouring messages may be the user's."""
@@ -73,22 +92,61 @@ class Scale:
         return past or any(_same_side(one, other) for one, other in pairwise(lane.messages))
 
 
-def compose(system: Message, lane: Lane, scale: Scale, *, window: int, overhead: float, skip: int, tokens: Callable[[float], int]) -> Plan:
+@dataclass(frozen=True)
+class Space:
+    """The window of a model, how the model counts, and what this turn adds to its messages."""
+
+    window: int
+    model: str = ""
+    rates: Counts = USUAL
+    tail: str = ""
+    images: int = 0
+    """The tokens of images."""
+
+
+def compose(frame: Frame, lane: Lane, scale: Scale, space: Space, *, skip: int) -> Plan:
     """Plan the whole conversation if it fits. If not, leave out the oldest half of the past, again and again. So the beginning of the prompt changes rarely."""
-    room = int(window * (1 - REPLY_SHARE))
-    least = overhead + weigh(system) + sum(map(weigh, lane.messages))
+    least = total(frame.overhead, count_message(frame.system), *map(count_message, lane.messages))
+    if space.tail:
+        least = total(least, count(space.tail))
+    most = int(space.window * (1 - REPLY_SHARE))
     while True:
-        weight = least + scale.past(lane, skip)
-        if tokens(weight * MARGIN) <= room:
-            return Plan(weight, skip, scale.doubled(lane))
+        plan = _plan(total(least, scale.past(lane, skip)), skip, scale.doubled(lane), space, _known(frame, lane, scale, space, skip))
+        if plan.tokens + plan.estimated * (MARGIN - 1) <= most:
+            return plan
         if skip >= lane.past:
             break
         skip += max(1, (lane.past - skip) // 2)
-    if tokens(least) <= window:  # nothing more can be left out, but it may fit: the host counts exactly
-        return Plan(least, skip, scale.doubled(lane))
+    if plan.tokens <= space.window:  # nothing more can be left out, but it may fit: the host counts exactly
+        return plan
     raise WindowExceeded(
-        f"The prompt has about {tokens(least)} tokens; the window of this role holds {window}.",
-        prompt_tokens=tokens(least),
-        window=window,
+        f"The prompt has about {plan.tokens} tokens; the window of this role holds {space.window}.",
+        prompt_tokens=plan.tokens,
+        window=space.window,
         next_step="Give the role a larger context_window, or shorten the task.",
     )
+
+
+def _plan(counts: Counts, skip: int, doubled: bool, space: Space, known: Known | None) -> Plan:
+    """Of a prompt that continues a counted one, only the new part is estimated."""
+    if known is None:
+        tokens = tokens_of(space.rates, counts) + space.images
+        return Plan(counts, skip, doubled, int(tokens) + 1, tokens)
+    new = tokens_of(space.rates, tuple(map(sub, counts, known.counts)))
+    return Plan(counts, skip, doubled, max(1, int(known.tokens + new) + 1), max(0.0, new), known)
+
+
+def _known(frame: Frame, lane: Lane, scale: Scale, space: Space, skip: int) -> Known | None:
+    """The newest prompt of this conversation that its host has counted, if it has the same beginning and its count is credible."""
+    newest = lane.history.counted
+    if newest is None or newest.lane.past > lane.past or space.images:
+        return None
+    asked = newest.asked
+    if asked.skipped != skip or asked.model != space.model or asked.shows or asked.words or asked.frame != frame.event.frame:
+        return None
+    messages = [frame.system, *newest.lane.messages[: newest.place]]
+    counts = total(frame.overhead, scale.past(newest.lane, skip), *map(count_message, messages))
+    if asked.tail:
+        counts = total(counts, count(asked.tail))
+    is_credible = abs(tokens_of(space.rates, counts) - newest.tokens) <= DOUBT * newest.tokens
+    return Known(counts, newest.tokens) if is_credible else None

@@ -13,7 +13,7 @@ import orjson
 from mmos.encoding import encode
 from mmos.events import FrameKept
 from mmos.messages import Message
-from mmos.prompting.budget import estimate
+from mmos.prompting.budget import Counts, count
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Frame:
     """All tools of the role, if `tools` does not have them."""
 
     @cached_property
-    def overhead(self) -> float:
-        """The estimated tokens of the tools."""
-        return estimate(self.tools.decode())
+    def overhead(self) -> Counts:
+        """What the tools consist of."""
+        return count(self.tools.decode())
 
     @cached_property
     def event(self) -> FrameKept:

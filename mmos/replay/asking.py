@@ -21,9 +21,10 @@ from mmos.participant.composing import ANY_JSON, Composer, digest_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import sight_of
 from mmos.participant.ladder import LANE
-from mmos.prompting.budget import MISCOUNT, Gauge, estimate
-from mmos.prompting.compose import Scale, compose
+from mmos.prompting.budget import USUAL, Counts, tokens_of
+from mmos.prompting.compose import Scale, Space, compose
 from mmos.prompting.frame import Frame
+from mmos.prompting.gauge import Gauge
 from mmos.prompting.request import request_of
 from mmos.replay.present import Present
 from mmos.replay.state import NotKeptError, RunState
@@ -139,23 +140,27 @@ class Asking:
         was_learned = any((one.window, one.asked_window) == (told, role.window) for one in known)
         if isinstance(told, int) and role.window == event.window and was_learned:
             experience.windows[canonical(role.model), role.window] = told
-        experience.gauge.factors[canonical(role.model)] = self._factor(
-            event, frame, [*dict.fromkeys(one.factor for one in known if one.factor > 0)]
-        )
+        experience.gauge.rates[canonical(role.model)] = self._rates(event, frame, known)
         experience.channels[role.model, role.servers] = frame.channel
         if format_ and frame.format == ANY_JSON:
             experience.refusals.add((canonical(role.model), digest_of(format_)))
         return experience
 
-    def _factor(self, event: ModelAsked, frame: Frame, learned: list[float]) -> float:
-        """The factor with which MMOS made the estimate of a request."""
-        lane = self.state.lane(event.shows or event.lane)
-        more = sight_of(lane, sees=event.sees, viewers=event.viewers).tokens + (estimate(event.tail) if event.tail else 0.0)
-        plan = compose(frame.system, lane, self.scale, window=_AMPLE, overhead=frame.overhead + more, skip=event.skipped, tokens=int)
-        for factor in (1.0, *(min(factor, MISCOUNT) for factor in learned)):
-            if Gauge({canonical(event.model): factor}).tokens(event.model, plan.weight) == event.estimate:
-                return factor
-        return (event.estimate - 1) / plan.weight if event.estimate else 1.0
+    def _rates(self, event: ModelAsked, frame: Frame, learned: Iterable[ModelLearned]) -> Counts:
+        """The rates with which MMOS made the estimate of a request."""
+        lane, gauge = self.state.lane(event.shows or event.lane), Gauge()
+        images = sight_of(lane, sees=event.sees, viewers=event.viewers).tokens
+        space = Space(_AMPLE, event.model, USUAL, event.tail, images)
+        usual = plan = compose(frame, lane, self.scale, space, skip=event.skipped)
+        for one in learned:
+            if plan.tokens == event.estimate:
+                break
+            gauge.take(event.model, one.rates, one.factor)
+            plan = compose(frame, lane, self.scale, replace(space, rates=gauge.of(event.model)), skip=event.skipped)
+        if plan.tokens == event.estimate or not event.estimate:
+            return gauge.of(event.model)
+        share = (event.estimate - 1) / tokens_of(USUAL, usual.counts)
+        return tuple(rate * share for rate in USUAL)
 
     # ---------------------------------------------------------------- inquiries
 

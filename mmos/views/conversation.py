@@ -14,6 +14,7 @@ from mmos.events import (
     HistoryShortened,
     LaneClosed,
     LaneOpened,
+    ModelAsked,
     ModelReplied,
     Prompted,
     QuestionAnswered,
@@ -37,6 +38,8 @@ class History:
     """The run of each exchange."""
     skipped: int = 0
     """How many of the oldest exchanges no longer fit into the window."""
+    counted: Counted | None = None
+    """The newest prompt that a host has counted."""
 
     def extend(self, exchange: Iterable[Message], run: str) -> None:
         self.starts.append(len(self.messages))
@@ -46,12 +49,23 @@ class History:
     def take_back(self) -> None:
         """Remove the newest exchange."""
         del self.messages[self.starts.pop() :]
+        self.counted = None
         self.runs.pop()
         self.skipped = min(self.skipped, len(self.starts))
 
     def place(self, exchange: int) -> int:
         """Where an exchange begins in `messages`; the end of the list for a future exchange."""
         return self.starts[exchange] if exchange < len(self.starts) else len(self.messages)
+
+
+class Counted(NamedTuple):
+    """A prompt, and how many tokens its host counted."""
+
+    asked: ModelAsked
+    lane: Lane
+    place: int
+    """How many messages of the lane were in it."""
+    tokens: int
 
 
 class Extent(NamedTuple):
@@ -91,6 +105,8 @@ class Lane:
     """The newest turn whose calls all have results."""
     extents: dict[str, Extent] = field(default_factory=dict)
     """What was in the prompts before each recovery that changed them."""
+    asked: ModelAsked | None = None
+    """Its newest request."""
 
     @property
     def pending(self) -> tuple[ToolCall, ...]:
@@ -120,6 +136,7 @@ class Lane:
 
     def go_back(self, event: RolledBack) -> None:
         """Take a turn again, or be as before the recovery."""
+        self.history.counted = None
         if event.undone:
             if (extent := self.extents.pop(event.recovery, None)) is not None:
                 self.messages, self.setbacks, self.reshaped, self.open, self.results, self.marks, self.useful = extent
@@ -236,7 +253,14 @@ def _shorten(lane: Lane, event: HistoryShortened) -> None:
     lane.history.skipped = event.dropped
 
 
+def _ask(lane: Lane, event: ModelAsked) -> None:
+    lane.asked = event
+
+
 def _reply(lane: Lane, event: ModelReplied) -> None:
+    asked, tokens = lane.asked, event.usage.prompt_tokens
+    if asked is not None and tokens > 0 and asked.ask == event.ask:
+        lane.history.counted = Counted(asked, lane, len(lane.messages), tokens)
     lane.turns += 1
     lane.marks[lane.turns] = len(lane.messages)
     lane.messages.append(event.message)
@@ -276,6 +300,7 @@ def _revise(lane: Lane, event: AnswerRevised) -> None:
 
 
 def _shorten_results(lane: Lane, event: ResultsShortened) -> None:
+    lane.history.counted = None
     results = ((message, event.results.get(message.call_id)) for message in lane.messages)
     lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
 
@@ -294,6 +319,7 @@ def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
 
 _OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
     HistoryShortened: _shorten,
+    ModelAsked: _ask,
     ModelReplied: _reply,
     CallFinished: _settle,
     Prompted: _prompt,
