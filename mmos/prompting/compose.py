@@ -88,8 +88,10 @@ class Scale:
     def doubled(self, lane: Lane) -> bool:
         """Whether two neighbouring messages may be the user's."""
         sums = self._sums.get(lane.history)
-        past = sums is not None and sums.doubles[lane.history.place(lane.past)] > 0
-        return past or any(_same_side(one, other) for one, other in pairwise(lane.messages))
+        end = lane.history.place(lane.past)
+        past = sums is not None and sums.doubles[end] > 0
+        present = [*lane.history.messages[end - 1 : end], *lane.messages] if end else lane.messages
+        return past or any(_same_side(one, other) for one, other in pairwise(present))
 
 
 @dataclass(frozen=True)
