@@ -275,9 +275,11 @@ class Context:
         )  # fmt: skip
         return await self._result(self.room.ask(self.scope, question, call=self.call))
 
-    async def ask_model(self, role: str, message: Message, key: str, model: str, servers: tuple[str, ...]) -> Answer:
-        """Ask a role with another model than its own. It remembers nothing, and its lane has this key."""
-        question = Question(role, message, self._of_version(key), named=True, memory="none", model=model, servers=servers)
+    async def ask_model(
+        self, role: str, message: Message, key: str, model: str, servers: tuple[str, ...], *, memory: str = "none"
+    ) -> Answer:
+        """Ask a role with another model than its own. Its lane has this key."""
+        question = Question(role, message, self._of_version(key), named=True, memory=self._memory(memory), model=model, servers=servers)
         return await self._result(self.room.ask(self.scope, question, call=self.call))
 
     async def put(self, question: Question) -> Answer:

@@ -14,7 +14,7 @@ from mmos.config.load import from_text, load
 from mmos.config.show import as_dict, describe
 from mmos.errors import ConfigError, Problem
 
-ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, pin, system, tools, gpu_id, gpu_ids, vram_required_gb, timeout"
+ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, pin, system, tools, gpu_id, gpu_ids, vram_required_gb, timeout, memory"
 ROLE_NAME = "a name of at most 40 small letters, digits and '_' that begins with a letter, because it becomes part of a tool's name"
 SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'"
 DURATION = 'seconds, more than 0, as a number or like "30s" or "5m"'

@@ -33,6 +33,7 @@ from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
 from mmos.tools.reconsider import Find, Found, reconsider_with_larger_model
 from mmos.tools.reinterpret import reinterpret_response
+from mmos.tools.remembering import Remembering
 from mmos.tools.synthesize import synthesize_responses
 
 ARBITER = "arbiter"
@@ -173,7 +174,7 @@ async def nobody(_role: str, _changed: str) -> Found:
 def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody) -> list[Tool]:
     """The built-in tools: the specialists, those that combine or interpret answers, and the user. `find`: finds larger models."""
     specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
-    consultation = Consultation(templates, config.orchestration.limits.answer_chars)
+    consultation = Consultation(templates, config.orchestration.limits.answer_chars, _remembering(config, roles))
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
         tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
@@ -201,6 +202,12 @@ def _talking(config: Config, roles: Mapping[str, ResolvedRole], specialists: Ite
     purposes = {one.name: one.purpose for one in specialists}
     texts = _texts(roles[ARBITER], templates)
     return start_multi_model_conversation(terms_of(config, roles[ARBITER], roles, purposes, texts))
+
+
+def _remembering(config: Config, roles: Mapping[str, ResolvedRole]) -> Remembering:
+    """What roles remember, and are told, when they are consulted."""
+    memories, windows = {role.name: role.memory for role in roles.values()}, {role.name: role.window for role in roles.values()}
+    return Remembering(memories, config.orchestration.conversation.include_full_history, windows)
 
 
 def interpreter_of(config: Config) -> str:

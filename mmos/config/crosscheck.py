@@ -37,6 +37,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         conditions(mapping(orchestration, "routing")),
         taken_names(mapping(orchestration, "routing")),
         _options(orchestration),
+        _memories(orchestration),
         _servers(orchestration),
         _embedded(orchestration),
         _quotas(orchestration),
@@ -67,6 +68,12 @@ def _options(orchestration: dict[str, Any]) -> Findings:
             yield (*place, "options", "num_ctx"), "'num_ctx' is not allowed here; write 'context_window' beside 'model' instead"
         if role.get("gpu_id") is not None and role.get("gpu_ids"):
             yield (*place, "gpu_id"), "write 'gpu_id' for one GPU or 'gpu_ids' for several, not both"
+
+
+def _memories(orchestration: dict[str, Any]) -> Findings:
+    for name in ("interpreter", "synthesizer"):
+        if mapping(orchestration, "specialists", name).get("memory", "thread") != "thread":  # `config show` writes the default, too
+            yield ("specialists", name, "memory"), f"'memory' is for roles that are consulted, and nobody consults '{name}'; remove it"
 
 
 def _servers(orchestration: dict[str, Any]) -> Findings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from mmos.config.model_keys import Entries, Named, named
-from mmos.config.schema import Arbiter, Channel, Consult, Orchestration, Role, Server, Toolrules
+from mmos.config.schema import Arbiter, Channel, Consult, Memory, Orchestration, Role, Server, Specialist, Toolrules
 from mmos.config.windows import Use, Windows
 from mmos.config.wording import Place
 from mmos.names import canonical, same_model
@@ -49,6 +49,8 @@ class ResolvedRole:
     """The set of prompts that its first model needs. None: that of the configuration."""
     calls_at_once: int | None = None
     """The most tool calls in one reply, where a grammar can hold that."""
+    memory: Memory = "thread"
+    """What it remembers when it is consulted."""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the other models: what they have other values of, because of their entries under `models`."""
 
@@ -157,6 +159,7 @@ def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[t
         int(role.consult_first) if isinstance(role, Arbiter) else 0,
         first.entry.prompts if first.entry else None,
         first.calls_at_once,
+        role.memory if isinstance(role, Specialist) else "thread",
         own if any(one.entry for one, _ in models) else {},
     )
 

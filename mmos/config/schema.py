@@ -50,6 +50,7 @@ from mmos.config.wording import masked
 Kind = Literal["ollama", "openai", "embedded", "rehearsal"]
 Channel = Literal["tools", "schema"]
 Consult = Literal["each", "one", "both"]
+Memory = Literal["thread", "none", "fork"]
 Policy = Literal["completion_time", "round_robin", "least_busy", "fastest", "resource"]
 Step = Literal["wait", "same_class", "remote", "refuse"]
 Beyond = Literal["wait", "refuse"]
@@ -191,6 +192,16 @@ class Role(Section):
     )
 
 
+class Specialist(Role):
+    """A role that others may consult."""
+
+    memory: Annotated[Memory, one_of("thread", "none", "fork")] = Field(
+        default="thread",
+        description="What the role remembers when it is consulted: thread (its earlier consultations in the same conversation), none (only what it is asked), "
+        "or fork (all that the role has read and written that consults it).",
+    )
+
+
 class Arbiter(Role):
     """The role that talks with the user and consults the others."""
 
@@ -318,7 +329,7 @@ class Orchestration(Section):
 
     servers: dict[ServerName, Server] = Field(default={}, description="The hosts by name. Optional: roles may name other hosts, too.")
     arbiter: Arbiter = Field(description="The model that talks with the user and consults the specialists.")
-    specialists: dict[RoleName, Role] = Field(
+    specialists: dict[RoleName, Specialist] = Field(
         default={},
         description="Roles by name. Each becomes the tool consult_NAME_specialist, except 'interpreter' and 'synthesizer', which have special jobs.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmos.calls.spec import Spec
@@ -13,6 +13,7 @@ from mmos.messages import Message
 from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, parameters_of, render
+from mmos.tools.remembering import Remembering
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,18 @@ class Consultation:
 
     templates: Templates
     answer_chars: int
+    remembering: Remembering = field(default_factory=Remembering)
 
     async def __call__(self, context: Context, role: str, query: str, background: str) -> Any:
-        return await self._result(context, role, context.ask(role, self._message(context, query, background)))
+        memory = self.remembering.memory(context, role)
+        message = self.message(context, role, query, background, memory)
+        return await self._result(context, role, context.ask(role, message, memory=memory))
 
     async def reconsider(self, context: Context, role: str, query: str, model: str, servers: tuple[str, ...]) -> Any:
         """The same with another model than that of the role."""
-        message = self._message(context, query, "")
-        return await self._result(context, role, context.ask_model(role, message, "larger-model", model, servers))
+        memory = self.remembering.memory(context, role, usual="none")  # the larger model has seen nothing of the answer before
+        message = self.message(context, role, query, "", memory)
+        return await self._result(context, role, context.ask_model(role, message, "larger-model", model, servers, memory=memory))
 
     async def _result(self, context: Context, role: str, asking: Awaitable[Answer]) -> Any:
         try:
@@ -45,11 +50,12 @@ class Consultation:
             raise ToolError(error.message, report=render(self._failure(error)), code=error.code) from error
         return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
 
-    def _message(self, context: Context, query: str, background: str) -> Message:
-        """The user's task word for word, then the brief. Both are data, whatever they contain."""
+    def message(self, context: Context, role: str, query: str, background: str, memory: str) -> Message:
+        """What was said before, if the role is told that, then the user's task word for word, then the brief. All are data, whatever they contain."""
         facts = f"\n\n{self.templates.fill('background', facts=background)}" if background else ""
         brief = self.templates.fill("brief", task=context.task, asker=context.scope.role, query=query, context=facts)
-        return Message("user", brief, files=context.files)
+        told = self.remembering.told(context, role, self.templates, memory)
+        return Message("user", "\n\n".join(filter(None, (told, brief))), files=context.files)
 
     def _response(self, context: Context, role: str, answer: Answer) -> str:
         """The text of the answer. A text longer than `limits.answer_chars` becomes a digest with a reference. The user gets the whole text in its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from mmos.fences import Fenced, fenced
 from mmos.messages import Message
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, parameters_of
+
+CONSULTING = re.compile(r"consult_(?:\w+_)?specialist")
+"""The tools that ask a specialist, whatever it remembers."""
 
 
 def synthesize_responses(role: str, templates: Templates) -> Tool:
@@ -48,7 +52,8 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
 def past_answers(context: Context, synthesizer: str) -> list[str]:
     """The whole answers of specialists to this participant in this run, in their order."""
     scope = context.scope
-    calls = [call.call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
-    inner = [lane for call in calls for lane in scope.view.lanes.get(call, ()) if lane.memory == "thread" and lane.role != synthesizer]
+    calls = [call for call in scope.view.finished_calls.values() if call.ok and call.lane == scope.lane]
+    opened = [(call, lane) for call in calls for lane in scope.view.lanes.get(call.call, ())]
+    inner = [lane for call, lane in opened if lane.role != synthesizer and (lane.memory == "thread" or CONSULTING.fullmatch(call.tool))]
     lanes = [scope.conversation.lanes[scope.run, lane.lane] for lane in inner]
     return [text for lane in lanes if lane.status in ("answered", "partial") and (text := lane.newest_text())]

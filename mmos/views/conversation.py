@@ -26,6 +26,7 @@ from mmos.events import (
 from mmos.messages import Message, ToolCall
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, ResultsShortened, RolledBack
+from mmos.views.forking import retold, turns
 
 
 @dataclass(eq=False)
@@ -124,6 +125,21 @@ class Lane:
     def all_messages(self) -> list[Message]:
         """All that its participant has read and written, oldest first."""
         return [*self.before(), *self.messages]
+
+    @property
+    def settled(self) -> list[Message]:
+        """The exchange without a newest reply whose calls have no results yet."""
+        return self.messages[:-1] if self.open else self.messages
+
+    def forked(self, run: str) -> History:
+        """A memory of another role that begins with all this. When it does not fit into a window, the oldest parts can be left out."""
+        history = History()
+        for number, begun_in in enumerate(self.history.runs[: self.past]):
+            exchange = self.history.messages[self.history.place(number) : self.history.place(number + 1)]
+            history.extend(retold(exchange), begun_in)
+        for part in turns(self.settled):
+            history.extend(retold(part), run)
+        return history
 
     def newest_text(self) -> str:
         """The newest text of the model in this exchange."""
@@ -224,9 +240,12 @@ class Conversation:
         kind, _, name = event.memory.partition(":")
         if kind in ("thread", "conversation"):
             return self.histories.setdefault((event.memory, event.role), History())
+        origin = self.lanes.get((run, name)) if kind in ("lane", "past") else None
+        if origin is not None and kind == "lane" and origin.role != event.role:
+            return origin.forked(run)
         history = History()
-        if kind in ("lane", "past") and (origin := self.lanes.get((run, name))):
-            history.extend(origin.all_messages() if kind == "lane" else origin.before(), run)
+        if origin is not None:
+            history.extend([*origin.before(), *origin.settled] if kind == "lane" else origin.before(), run)
         return history
 
     def _reopen(self, run: str, _: RunResumed) -> None:
