@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
     def _chat(self, request: bytearray, end: int) -> None:
         script = self._script
         model = _MODEL.search(request, end)
-        role = _ROLE.match(request, request.rfind(b'"role"'))
+        role = _ROLE.match(request, max(request.rfind(b'"role":"'), request.rfind(b'"role": "')))  # a tool may have an argument "role"
         assert model is not None
         assert role is not None
         name = model[1]
