@@ -164,6 +164,8 @@ class Question:
     """Whether a text in place of that call is taken, too. A grammar, where there is one, still allows the call alone."""
     beside: bool = False
     """Whether `tools` come beside those that a role has."""
+    aloud: bool = False
+    """Whether the user sees it being answered, because it is the answer of the run."""
     turns: int | None = None
     """How many turns it may take. None: as many as any participant."""
     model: str = ""

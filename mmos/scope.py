@@ -35,6 +35,10 @@ HintKind = Literal["token", "turn", "loading", "reading", "waiting", "restart"]
 """Kinds of hints. The text of `loading`, `reading` and `waiting` is the host's name; while a call waits for any host it is empty."""
 
 
+ALOUD = ("turn", "token", "restart")
+"""What the user sees of an answer while it is written."""
+
+
 class Hint(NamedTuple):  # there is one for each token, and making a tuple takes a quarter of a dataclass's time
     """Progress that a user interface may show and the journal does not keep: a turn begins, a request waits, a host loads its model or reads
     the prompt, a piece of text arrives, an attempt begins again."""
@@ -168,6 +172,13 @@ class Scope:
         """Send a hint to the listener. The journal does not keep it."""
         if self.listener is not None:
             self.listener(Hint(kind, self.role, self.lane, text, self.depth, outlook))
+
+    def hear_aloud(self, hint: Hint) -> None:
+        """Send a hint of a lane below this one, which answers in its place, also as one of this lane."""
+        if self.inner_listener is not None:
+            self.inner_listener(hint)
+        if self.listener is not None and hint.kind in ALOUD:
+            self.listener(hint._replace(depth=self.depth))
 
     async def durable(self, *, on_disk: bool = False) -> None:
         """Return when the run so far survives the death of the process; with `on_disk`, also a power cut."""

@@ -56,6 +56,7 @@ async def test_interpreter_and_synthesizer_are_no_specialists_tools() -> None:
         offered = {tool["function"]["name"] for tool in on.sent("arbiter")[0]["tools"]}
         assert offered == {
             "consult_coding_specialist",
+            "hand_over",
             "synthesize_responses",
             "reinterpret_with_functiongemma",
             "reinterpret_response",

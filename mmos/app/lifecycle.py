@@ -272,7 +272,7 @@ async def whole_answer(shape: Shape | None, scope: Scope, text: str) -> str:
 
 async def _whole(scope: Scope, text: str) -> str:
     """The text with its long answers inserted."""
-    return expand(text, await _long_answers(scope, text), scope.view.artifacts, scope.lane)
+    return expand(text, await _long_answers(scope, text), scope.view.artifacts, scope.view.speaker)
 
 
 async def _whole_json(shape: Shape, scope: Scope, text: str) -> str:

@@ -29,6 +29,7 @@ from mmos.toolbox import Tool, Toolbox
 from mmos.tools.change_phase import change_phase
 from mmos.tools.consult import Consultation, Specialist, for_all, for_one
 from mmos.tools.escalate import escalate_to_user
+from mmos.tools.hand_over import HAND_OVER, hand_over
 from mmos.tools.interpret import reinterpret_with_functiongemma
 from mmos.tools.mediate import mediate
 from mmos.tools.reconsider import Find, Found, reconsider_with_larger_model
@@ -177,7 +178,7 @@ def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates:
     consultation = Consultation(templates, config.orchestration.limits.answer_chars, _remembering(config, roles))
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
-        tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates)]
+        tools += [for_all(specialists, consultation), synthesize_responses(SYNTHESIZER, templates), hand_over(specialists, consultation)]
     if len(specialists) > 1:
         tools.append(_talking(config, roles, specialists, templates))
     if reconsidered := _reconsidered(config, roles):
@@ -321,7 +322,7 @@ def _must(consult: str, box: Toolbox) -> ToolChoice:
 
 
 def _box_of(role: ResolvedRole, box: Toolbox, answering: str, consult: str) -> Toolbox:
-    """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself. Only the role that answers the user changes the phase."""
+    """The tools of a role: the arbiter has all, a specialist those that its `tools` names. No role can consult itself. Only the role that answers the user changes the phase or hands the task over."""
     allow, deny = role.tools.allow, list(role.tools.deny)
     if role.name == ARBITER:
         kind = "both" if role.consult == "one" and consult else role.consult  # only a tool of its own can be required
@@ -329,7 +330,7 @@ def _box_of(role: ResolvedRole, box: Toolbox, answering: str, consult: str) -> T
     elif allow is None:
         allow = []
     if role.name != answering:
-        deny.append(CHANGE_PHASE)
+        deny += [CHANGE_PHASE, HAND_OVER]
     elif allow is not None:
         allow = [*allow, CHANGE_PHASE]
     return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"]).asking(role.tools.ask)

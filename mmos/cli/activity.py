@@ -189,6 +189,8 @@ class Activity:
     # ---------------------------------------------------------------- hints
 
     def on_hint(self, hint: Hint, now: float) -> None:
+        if not hint.depth and hint.lane != self._own and self._own:
+            return  # of the role that has the task now; it comes with its own depth, too
         work = self.arbiter if not hint.depth else self._of(hint.lane, hint.role, now)
         match hint.kind:
             case "turn":

@@ -18,6 +18,7 @@ from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
+from mmos.talk_events import TaskHandedOver
 from mmos.views.routes import candidates, in_words
 from mmos.views.run import history_warning
 
@@ -39,6 +40,8 @@ def progress(event: events.Event) -> str:
             return f"  ✗ {tool}: {one_line(what_came(message.content), 120)}"
         case TaskRouted(acted=True):
             return f"route: {one_line(in_words(event), 120)}"
+        case TaskHandedOver():
+            return handed(event, 120)
         case events.PhaseChanged(phase=phase, reason=why):
             return f"phase: {phase}" + (f" · {one_line(why, 90)}" if why else "")
         case events.ModelReplied(role=role, model=model, lane=lane, cached=True) if "/" in lane:
@@ -73,6 +76,12 @@ def note(event: events.Event) -> str:
         case RecoveryJudged(helped=False, why=why):
             return f"that did not help{f': {why}' if why else ''}"
     return ""
+
+
+def handed(event: TaskHandedOver, width: int) -> str:
+    """Who has the task now, and why."""
+    what = f"hands the task back to {event.to}" if event.back else f"hands the task over to {event.to}"
+    return one_line(f"{event.by} {what}: {event.brief}", width)
 
 
 def what_came(result: str) -> str:
@@ -162,6 +171,8 @@ def _rarer(event: events.Event) -> str:
             return f"phase: {phase}" + (f" after {before}, by {by}" if before else "") + (f": {one_line(why, WIDTH)}" if why else "")
         case TaskRouted():
             return f"route: {one_line(in_words(event), WHY)}"
+        case TaskHandedOver():
+            return handed(event, WIDTH)
         case events.RunRated(good=good, note=text):
             return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):

@@ -139,7 +139,8 @@ def _wish(member: Member, chance: float) -> Wish:
 
 def _consulted(call: ToolCall) -> str:
     """The role that a call consults. Empty: it does something else."""
-    one = call.arguments.get("specialist") if call.name == "consult_specialist" else None
+    argument = {"consult_specialist": "specialist", "hand_over": "role"}.get(call.name, "")
+    one = call.arguments.get(argument)
     return one if isinstance(one, str) else call.name.removeprefix("consult_").removesuffix("_specialist")
 
 

@@ -98,7 +98,7 @@ class Participants:
                     foresight.calls_run(scope, member, self.cast, lane.pending)
                 await self._carry_out(member, scope, lane.pending)
             elif lane.last.role == "tool" and _is_final(lane.last, member, scope):
-                return answer_of(lane.last, None)
+                return _final(lane.last, shape, scope)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
                     return answer_of(lane.last, shape)
@@ -175,7 +175,9 @@ class Participants:
         if scope.depth >= scope.limits.depth:
             raise ToolError(self.templates.fill("nested_too_deep", depth=str(scope.limits.depth)))
         lane = self._lane(scope, question, call)
-        inner = scope.bind(lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.inner_listener)
+        inner = scope.bind(
+            lane=lane, role=question.name, depth=scope.depth + 1, listener=scope.hear_aloud if question.aloud else scope.inner_listener
+        )
         if question.turns is not None:
             inner = inner.bind(limits=replace(scope.limits, turns=question.turns))
         if inner.exchange.status is not None:
@@ -371,12 +373,19 @@ def _first(question: Question, box: Toolbox) -> ToolChoice | None:
 def _is_final(message: Message, member: Member, scope: Scope) -> bool:
     """Whether a result is the answer."""
     tool, end = member.box.get(message.tool_name), scope.view.finished_calls.get(message.call_id)
-    return tool is not None and tool.final and end is not None and end.ok
+    return end is not None and end.ok and ((tool is not None and tool.final) or scope.view.talks.passed_on(end.call))
+
+
+def _final(message: Message, shape: Shape | None, scope: Scope) -> Answer:
+    """The answer that ends an exchange without the model's own words: a result, or what the role said that the task was handed over to."""
+    if not scope.view.talks.passed_on(message.call_id):
+        return answer_of(message, None)
+    return answer_of(scope.bind(lane=scope.view.speaker).exchange.last, shape)
 
 
 def answer_of(message: Message, shape: Shape | None) -> Answer:
     """The answer in the last message of a lane."""
-    if shape is None:
+    if shape is None or message.role == "tool":
         return Answer(message.content, message.thinking)
     text = bare(message.content)
     return Answer(text, message.thinking, data=orjson.loads(text))

@@ -28,12 +28,16 @@ from mmos.prompting.gauge import Gauge
 from mmos.prompting.request import request_of
 from mmos.replay.present import Present
 from mmos.replay.state import NotKeptError, RunState
+from mmos.tools.hand_over import HAND_OVER
 from mmos.tools.reconsider import LARGER, found_before
 from mmos.tools.reconsider import NAME as RECONSIDER
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
 
 _AMPLE = 2**40
+
+GIVING = frozenset({HAND_OVER})
+"""Built-in tools that give a role tools of their own, as functions of the user may."""
 
 
 class Today(NamedTuple):
@@ -45,7 +49,7 @@ class Today(NamedTuple):
     own: str = ""
     """The text of the role itself."""
     loose: bool = False
-    """Whether a function of the user asked. Only the function knows which tools and which schema it gave."""
+    """Whether a function asked that gives tools of its own. Only the function knows which tools and which schema it gave."""
 
 
 class GoneError(Exception):
@@ -98,15 +102,16 @@ class Asking:
         return request_of(event, frame, self.state.lane(event.shows or event.lane))
 
     def member(self, present: Present, opened: LaneOpened) -> tuple[Member, bool]:
-        """Who answers in a lane, and whether a function of the user asked."""
+        """Who answers in a lane, and whether a function asked that gives tools of its own."""
         cast, role = present.participants.cast, opened.role
         if is_advice(opened.lane):
             raise NotKeptError(f"a recovery asked {role}")
         if is_validation(opened.lane):
             raise NotKeptError(f"a validation asked {role}")
-        loose = bool(opened.parent) and self.tool_of(opened.call) not in present.house
-        if loose and (role not in cast or opened.memory != "thread"):
+        is_foreign = bool(opened.parent) and self.tool_of(opened.call) not in present.house
+        if is_foreign and (role not in cast or opened.memory != "thread"):
             raise NotKeptError(f"a function of yours asked {role}")
+        loose = is_foreign or (bool(opened.parent) and self.tool_of(opened.call) in GIVING)
         if role not in cast:
             raise GoneError(f"role {role}", "There was a role with this name.")
         recoveries = self.state.view.recoveries

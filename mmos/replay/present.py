@@ -89,9 +89,9 @@ class Recalled(Participants):
         opened = [one for one in self.state.opened.values() if (one.call, one.parent, one.role) == (call, scope.lane, question.name)]
         lane = self.state.lane(opened[-1].lane) if opened else None
         if lane is not None and lane.status == "answered":
-            return answer_of(lane.last, question.shape)
+            return replace(answer_of(lane.last, question.shape), lane=opened[-1].lane)
         if lane is not None and lane.status == "partial" and lane.newest_text():
-            return Answer(lane.newest_text(), complete=False)
+            return Answer(lane.newest_text(), complete=False, lane=opened[-1].lane)
         raise NotKeptError("the journal does not have the error of a participant")
 
     async def ask_user(self, scope: Scope, question: UserQuestion, *, call: str) -> UserAnswer:

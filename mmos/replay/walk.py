@@ -252,7 +252,7 @@ class Walk:
             raise NotKeptError("the journal does not have the beginning of this call")
         member, loose = self.asking.member(self.present, opened)
         if loose:
-            raise NotKeptError("a function of yours gave the tools")
+            raise NotKeptError("a function gave the tools")
         box = member.box.without(self.state.view.hidden_tools.get(started.lane, ()))
         scope = self.state.scope_of_call(started, self.present.limits).bind(role=started.role)
         room = self.present.room(self.state, asks=asks)
@@ -264,11 +264,11 @@ class Walk:
         lane = self.state.conversation.roots.get(self.state.run)
         if event.status != "answered" or event.answer is None or lane is None:
             return None
-        shape = self.present.participants.shape
-        if shape is not None and shape.problems(lane.last.content):
+        shape, last = self.present.participants.shape, self.state.lane(self.state.view.speaker).last
+        if shape is not None and shape.problems(last.content):
             return (Difference("answer", event.answer, "(it does not fit the schema)"),)
         scope = self.state.scope(self.state.view.lane, self.present.limits)
-        return of_texts("answer", event.answer, await self.present.final(scope, answer_of(lane.last, shape).text))
+        return of_texts("answer", event.answer, await self.present.final(scope, answer_of(last, shape).text))
 
 
 Compare = Callable[[Walk, Any], Awaitable[tuple[Difference, ...] | None]]

@@ -47,8 +47,8 @@ class Consultation:
         try:
             answer = await asking
         except (HostError, NoAnswer, ToolError) as error:
-            raise ToolError(error.message, report=render(self._failure(error)), code=error.code) from error
-        return {"success": answer.complete, "response": self._response(context, role, answer), "reasoning": answer.reasoning}
+            raise ToolError(error.message, report=render(self.failure(error)), code=error.code) from error
+        return {"success": answer.complete, "response": self.response(context, role, answer), "reasoning": answer.reasoning}
 
     def message(self, context: Context, role: str, query: str, background: str, memory: str) -> Message:
         """What was said before, if the role is told that, then the user's task word for word, then the brief. All are data, whatever they contain."""
@@ -57,14 +57,15 @@ class Consultation:
         told = self.remembering.told(context, role, self.templates, memory)
         return Message("user", "\n\n".join(filter(None, (told, brief))), files=context.files)
 
-    def _response(self, context: Context, role: str, answer: Answer) -> str:
+    def response(self, context: Context, role: str, answer: Answer) -> str:
         """The text of the answer. A text longer than `limits.answer_chars` becomes a digest with a reference. The user gets the whole text in its place."""
         if len(answer.text) <= self.answer_chars:
             return answer.text
         reference = context.scope.keep(role, answer.text)
         return self.templates.fill("digest", artifact=reference, length=f"{len(answer.text):,}", digest=digest(answer.text))
 
-    def _failure(self, error: MmosError) -> dict[str, Any]:
+    def failure(self, error: MmosError) -> dict[str, Any]:
+        """What the caller reads in place of an answer."""
         partial = error.partial if isinstance(error, HostError) else ""
         response = self.templates.fill("broken_answer", error=str(error), text=partial) if partial else str(error)
         return {"success": False, "response": response, "reasoning": ""}

@@ -38,6 +38,7 @@ def document(view: RunView) -> dict[str, Any]:
         "thread": view.thread or None,
         "status": view.status or "failed",
         "answer": view.answer,
+        "answered_by": view.answered_by or None,
         "reason": _reason(view.reason),
         "question": next(reversed(questions), None),
         "roles": [

@@ -170,6 +170,22 @@ class RunView:
         return len(self.started_calls)
 
     @property
+    def speaker(self) -> str:
+        """The lane that answers the user: the run's own one, or that of the role to which its task was handed over."""
+        handed = self.talks.in_charge
+        end = self.finished_calls.get(handed.call) if handed else None
+        if handed is None or (end is not None and not end.ok) or self.validation.revised is not None:
+            return self.lane
+        lanes = self.lanes.get(handed.call)
+        return lanes[-1].lane if lanes else self.lane
+
+    @property
+    def answered_by(self) -> str:
+        """The role that answers the user."""
+        handed = self.talks.in_charge
+        return self.lane if handed is None or self.speaker == self.lane else handed.to
+
+    @property
     def open_questions(self) -> list[events.QuestionAsked]:
         """The questions whose answer the run still needs, oldest first."""
         lanes = {opened.lane: opened for opened_by_call in self.lanes.values() for opened in opened_by_call}

@@ -86,6 +86,15 @@ class Talks:
     by_id: dict[str, Talk] = field(default_factory=dict)
     handed: list[events.TaskHandedOver] = field(default_factory=list)
 
+    @property
+    def in_charge(self) -> events.TaskHandedOver | None:
+        """The newest handing over. None: nobody has the task but the role that began."""
+        return self.handed[-1] if self.handed and not self.handed[-1].back else None
+
+    def passed_on(self, call: str) -> bool:
+        """Whether a call passed the task on to a role that did not hand it back."""
+        return self.in_charge is not None and self.in_charge.call == call
+
     def apply(self, event: Event) -> None:
         if isinstance(event, events.TalkOpened):
             self.by_id.setdefault(event.talk, Talk(event))
