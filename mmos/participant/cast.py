@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChannel
+from mmos.calls.channels import TOOLS, Channel, SchemaChannel, ShapedChannel, ToolsChannel
 from mmos.calls.spec import encode_offer
 from mmos.calls.tool_choice import AUTO, ToolChoice
 from mmos.messages import Message
 from mmos.prompting.attachments import wording_of
 from mmos.prompting.frame import Frame
-from mmos.prompting.templates import Templates
+from mmos.prompting.templates import Templates, fill
 from mmos.toolbox import Toolbox
 
 
@@ -155,7 +155,7 @@ class Member:
         tokens = limit if isinstance(limit, int) else None
         return SchemaChannel(
             box.specs,
-            texts.text("schema"),
+            fill(texts.text("schema"), tools=TOOLS),
             choice=choice.at_most(self.most_calls(self.role.model)),
             tokens=tokens,
             none=texts.fill("no_tools"),

@@ -10,6 +10,7 @@ from itertools import pairwise
 import orjson
 
 from mmos.calls.channels import in_words
+from mmos.errors import UsageError
 from mmos.events import Entry, FrameKept, ModelAsked, ModelReplied
 from mmos.hosts.face import ChatRequest
 from mmos.messages import Message
@@ -73,7 +74,7 @@ def requests_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, ChatRequest |
 def _remade(event: ModelAsked, frame: Frame, lane: Lane) -> ChatRequest | None:
     try:
         return request_of(event, frame, lane)
-    except KeyError:  # a stranger's wording of files lacks a text, or has a place that nothing fills
+    except (KeyError, UsageError):  # a stranger's wording of files lacks a text, or has a place that nothing fills, or makes too much
         return None
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEADING = re.compile(r"^##[ \t]+(\S+)[ \t\r]*(?:\n|\Z)", re.MULTILINE)
 _COMMENT = re.compile(r"\s*<!--(.*?)-->", re.DOTALL)
+
+
+class Place(NamedTuple):
+    """A place in a text, and its line."""
+
+    line: int
+    name: str
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +15,10 @@ from mmos.config.wording import nearest, perhaps, shown
 from mmos.errors import ConfigError, Problem, UsageError
 from mmos.fences import widened
 from mmos.files import MOST_TEXT, content, text_of
-from mmos.prompting.sections import Section, sections
+from mmos.prompting.sections import Place, Section, sections
 
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_MARKUP = re.compile(r"\{[{%#]")
 _COMMENTS = re.compile(r"\A\s*(?:<!--.*?-->\s*)+", re.DOTALL)
 _PACKAGE = Path(__file__).parent.parent
 _NOTES = "readme"
@@ -90,8 +91,18 @@ def set_of(name: str) -> Path:
     return _built_in_folder() / name
 
 
+@lru_cache(maxsize=1024)
+def is_plain(text: str) -> bool:
+    """Whether a text has no other markup than places, as nearly all have. Then Jinja is neither needed nor imported: its import takes longer than a run."""
+    return not _MARKUP.search(_PLACE.sub("\0", text))
+
+
 def fill(text: str, /, **values: str) -> str:
     """Put values into `{{ name }}` places. Values are data: a place inside a value stays as it is, and no value ends the fence around it."""
+    if not is_plain(text):
+        from mmos.prompting.language import render
+
+        return render(text, values)
     return _PLACE.sub(lambda place: values[place.group(1)], widened(text, values.values()))
 
 
@@ -151,7 +162,7 @@ class Templates:
 
     def places_in(self, name: str) -> tuple[str, ...]:
         """The places in the text, known or not, in their order."""
-        return tuple(dict.fromkeys(_PLACE.findall(self.body(name))))
+        return tuple(dict.fromkeys(place.name for place in _places(self.body(name))))
 
     # ---------------------------------------------------------------- what is wrong with the user's folder
 
@@ -182,10 +193,9 @@ class Templates:
 
     def _load(self, name: str) -> str:
         above, text = self._body(name)
-        unknown = list(_unknown(self.path(name), text, above, texts()[name].places))
-        if unknown:
-            raise ConfigError(unknown)
-        return _PLACE.sub(r"{{ \1 }}", text)  # whatever spaces the file has inside the braces
+        if wrong := [*_unknown(self.path(name), text, above, texts()[name].places), *_faults(self.path(name), text, above)]:
+            raise ConfigError(wrong)
+        return _PLACE.sub(r"{{ \1 }}", text) if is_plain(text) else text  # whatever spaces the file has inside the braces
 
     def _body(self, name: str) -> tuple[int, str]:
         """The number of lines above the text, comments included, and the text."""
@@ -237,14 +247,32 @@ def _content(path: Path) -> str:
         raise ConfigError([Problem(str(path), "prompts", f"cannot be read: {error}")]) from error
 
 
+def _places(text: str) -> Iterator[Place]:
+    """The places in a text, known or not, in their order."""
+    if is_plain(text):
+        yield from (Place(text.count("\n", 0, place.start()) + 1, place.group(1)) for place in _PLACE.finditer(text))
+        return
+    from mmos.prompting.language import check
+
+    yield from check(text).uses
+
+
 def _unknown(path: Path, text: str, above: int, known: Mapping[str, str]) -> Iterator[Problem]:
     """The places that MMOS does not fill, with the line of each."""
-    for place in _PLACE.finditer(text):
-        name = place.group(1)
+    for line, name in _places(text):
         if name not in known:
-            line = above + text.count("\n", 0, place.start()) + 1
             listed = ", ".join(known) or "none"
-            yield Problem(f"{path}:{line}", "", f"'{shown(name)}' is not a place here{perhaps(name, known) or '.'} Allowed: {listed}")
+            yield Problem(
+                f"{path}:{above + line}", "", f"'{shown(name)}' is not a place here{perhaps(name, known) or '.'} Allowed: {listed}"
+            )
+
+
+def _faults(path: Path, text: str, above: int) -> Iterator[Problem]:
+    """What is wrong with the conditions and loops of a text."""
+    if not is_plain(text):
+        from mmos.prompting.language import check
+
+        yield from (Problem(f"{path}:{above + fault.line}", "", shown(fault.message, 300)) for fault in check(text).faults)
 
 
 def _is_read(folder: Path, name: str) -> bool:
