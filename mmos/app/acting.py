@@ -9,6 +9,7 @@ from typing import Any
 
 from mmos.app.draft import Draft
 from mmos.app.lifecycle import RunOptions
+from mmos.app.means import Means
 from mmos.app.source import Source
 from mmos.app.task_rules import TaskRules
 from mmos.app.wiring import ARBITER
@@ -17,7 +18,6 @@ from mmos.choice.facts import Tried, facts_of
 from mmos.choice_events import TaskRouted, key_of
 from mmos.config.routing_schema import Rule
 from mmos.messages import Message
-from mmos.names import same_model
 from mmos.participant.cast import Cast
 from mmos.prompting.budget import estimate
 
@@ -85,37 +85,24 @@ class Acting:
             return draft
         if self.options.consult:
             return draft.with_(why=(*draft.event.why, "the options of the run name who must be consulted"))
-        await self.source.fleet.census()
-        able = [name for name in names if name in self.cast[ARBITER].consults and not self._fault(name)]
+        able, why = await Means(self.source, self.cast).specialist(names)
         if not able:
-            why = self._fault(names[0]) or f"the arbiter has no tool that consults {names[0]}"
             text = f"MMOS cannot do what a rule says: nobody can be consulted of {', '.join(names)}. {why}"
             return draft.with_(text, why=(*draft.event.why, "nobody that it names can be consulted"))
-        return draft.acting(able[0], consult=able[0]).with_(advice={"must": able[0]})
-
-    def _fault(self, name: str) -> str:
-        """Why no host can serve a role. Empty: one can, as far as is known."""
-        if name not in self.cast:
-            return f"there is no role {name}"
-        faults = [self.source.fleet.faults(choice.role.model, choice.role.servers) for choice in self.cast[name].choices]
-        return "" if any(not fault for fault in faults) else str(next(iter(faults[0].values())))
+        return draft.acting(able, consult=able).with_(advice={"must": able})
 
     async def _with_model(self, draft: Draft, name: str) -> Draft:
         """The arbiter answers with the model that the rule names."""
         if ARBITER in (self.options.roles or {}):
             return draft.with_(why=(*draft.event.why, "the options of the run name the model of the arbiter"))
         role = self.cast[ARBITER].role
-        from mmos.selection.checker import model_named  # only such a rule needs it
-
-        model = model_named(await self.source.models(), name)
-        there = [host for host in model.hosts if not self.source.fleet.faults(model.name, (host,))] if model else []
-        if model is None or not there:
+        served = await Means(self.source, self.cast).model(name)
+        if served is None:
             text = f"MMOS cannot do what a rule says: no host can serve {name}. {role.model} answers."
             return draft.with_(text, why=(*draft.event.why, f"no host can serve {name}"))
-        is_usual = any(not role.servers or host in role.servers for host in there)
-        spelled = name if same_model(name, model.name) else model.name  # a key is no name that a host knows
-        place = spelled if is_usual else f"{spelled}@{there[0]}"
-        return draft.acting(spelled, roles={**(self.options.roles or {}), ARBITER: place}).with_(key=key_of(ARBITER, spelled))
+        place = served.model if served.servers == role.servers else f"{served.model}@{served.servers[0]}"
+        roles = {**(self.options.roles or {}), ARBITER: place}
+        return draft.acting(served.model, roles=roles).with_(key=key_of(ARBITER, served.model))
 
 
 def _facts(message: Message, found: Classification) -> dict[str, dict[str, Any]]:
