@@ -16,7 +16,6 @@ from mmos.conversing.speaking import Speech, speech_of
 from mmos.conversing.spending import is_spent
 from mmos.conversing.table import Table
 from mmos.conversing.terms import FAULTS
-from mmos.errors import ToolError
 from mmos.fences import Fenced
 from mmos.messages import Message
 from mmos.talk_events import ConclusionProposed, Ended, TalkClosed
@@ -37,6 +36,8 @@ class Direct:
         """Hold the talk from its beginning, or go on with it."""
         talk = cls(table, list(table.opened.participants))
         own = await talk._answer_alone()
+        if not talk.active:
+            return table.close(TalkClosed(table.opened.talk, "failed", own_verdict=own))
         ended = await talk._criticise()
         return table.close(await concluded(table, ended, own, talk.accepted))
 
@@ -52,9 +53,6 @@ class Direct:
                 self.active.remove(name)
             else:
                 await self._pass_on(name, speech, 0)
-        if not self.active:
-            table.close(TalkClosed(table.opened.talk, "failed", own_verdict=own))
-            raise ToolError(table.terms.templates.fill("talk_failed", names=", ".join(table.opened.participants)))
         return str(own)
 
     def _first_words(self, name: str) -> Message:

@@ -27,6 +27,8 @@ async def held(context: Context, terms: Terms, arguments: Mapping[str, Any]) -> 
         raise ToolError(terms.templates.fill("talk_no_budget"))
     table = Table.open(context, terms, opened)
     closed = table.talk.closed or await Direct.hold(table)
+    if closed.ended == "failed":
+        raise ToolError(terms.templates.fill("talk_failed", names=", ".join(names)))
     return result_of(table, closed)
 
 
@@ -34,7 +36,7 @@ def result_of(table: Table, closed: TalkClosed) -> dict[str, Any]:
     """What the arbiter reads. `answers`: what each participant wrote last, as it was passed on."""
     answers = {said.sent.sender: said.text for said in table.talk.messages if not said.dropped}
     return {
-        "success": closed.ended != "failed",
+        "success": True,
         "verdict": closed.verdict,
         "reasons": list(closed.reasons),
         "dissent": closed.dissent,

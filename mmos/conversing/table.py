@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from mmos.context import Context
 from mmos.conversing.deciding import decided
+from mmos.conversing.guards import stopped
+from mmos.conversing.knowing import secrets_of
 from mmos.conversing.place import Place
 from mmos.conversing.reviewing import reviewed
 from mmos.conversing.terms import Terms
@@ -48,7 +50,11 @@ class Table(Place):
         return sent
 
     async def _review(self, sent: MessageSent) -> MessageReviewed | None:
-        return await reviewed(self, sent) if self.terms.reviews_all else None
+        """What becomes of a message: first by rules, then by the arbiter. None: nobody has an objection."""
+        by_rules = stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets_of(self, sent.sender, sent.lane))
+        if by_rules is not None or not self.terms.reviews_all:
+            return by_rules
+        return await reviewed(self, sent)
 
     async def propose(self, by: str, verdict: str, reasons: Iterable[str] = (), dissent: str = "") -> ConclusionProposed:
         """Let the arbiter decide whether the talk ends with a verdict."""

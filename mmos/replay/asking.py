@@ -12,6 +12,7 @@ from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChan
 from mmos.calls.reading import Reading, Unclear, writable
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec
+from mmos.conversing.starting import NAME as CONVERSATION
 from mmos.events import Entry, LaneOpened, ModelAsked, ModelLearned, ModelReplied
 from mmos.hosts.face import ChatRequest
 from mmos.messages import REPETITION, Reply
@@ -108,6 +109,8 @@ class Asking:
             raise NotKeptError(f"a recovery asked {role}")
         if is_validation(opened.lane):
             raise NotKeptError(f"a validation asked {role}")
+        if self.tool_of(opened.call) == CONVERSATION:
+            raise NotKeptError(f"a conversation asked {role}")
         is_foreign = bool(opened.parent) and self.tool_of(opened.call) not in present.house
         if is_foreign and (role not in cast or opened.memory != "thread"):
             raise NotKeptError(f"a function of yours asked {role}")

@@ -12,6 +12,7 @@ import orjson
 from mmos.calls.channels import Channel
 from mmos.calls.reading import Reading, says_the_same
 from mmos.choice_events import TaskRouted
+from mmos.conversing.starting import NAME as CONVERSATION
 from mmos.errors import MmosError
 from mmos.events import (
     CallFinished,
@@ -224,7 +225,8 @@ class Walk:
 
     async def _message(self, event: LaneOpened) -> tuple[Difference, ...] | None:
         """The message of a built-in tool to a participant."""
-        if not event.call or self.asking.tool_of(event.call) not in self.present.house:
+        tool = self.asking.tool_of(event.call) if event.call else ""
+        if tool not in self.present.house or tool == CONVERSATION:
             return None
         part, then = f"message to {event.role}", brief(event.message)
         try:
