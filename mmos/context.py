@@ -223,6 +223,11 @@ class Context:
         return self.scope.view.task
 
     @property
+    def told(self) -> Message:
+        """The user's task as participants are told it. A task that is larger than a window is told by the notes on its parts."""
+        return self.scope.view.divisions.told(self.scope.view)
+
+    @property
     def files(self) -> tuple[File, ...]:
         """The files that the user attached to the task."""
         return self.scope.view.files

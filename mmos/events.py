@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mmos import choice_events as choice_events
+from mmos import chunk_events as chunk_events
 from mmos import quality_events as quality_events
 from mmos import recovery_events as recovery_events
 from mmos import talk_events as talk_events

@@ -14,6 +14,7 @@ import pytest
 from mmos.errors import UsageError
 from mmos.files import MOST_IMAGE, MOST_TEXT, file_of, read
 from mmos.testing import Call, Model, Turn, stage
+from tests.long_texts import finder, planted
 from tests.shell import finish, shell
 
 DIFF = b"-old line\n+new line\n"
@@ -124,10 +125,15 @@ async def test_a_pipe_that_stays_open_is_waited_for_with_a_word(tmp_path: Path) 
         assert at.on.heard("arbiter")[0].endswith("```\nlate\n```")
 
 
-async def test_a_prompt_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
-    async with shell(tmp_path, {"arbiter": ["never"]}) as at:
-        ended = await at.mmos("run", "--json", "Read.", given=b"many words " * 20_000)
-        assert (ended.code, ended.document["reason"]["code"]) == (1, "window_exceeded")
+async def test_a_text_that_does_not_fit_is_read_in_parts(tmp_path: Path) -> None:
+    text, hidden = planted(140, 4)
+    async with shell(tmp_path, {"arbiter": Model.scripted("arbiter", [finder], repeat=True)}) as at:
+        ended = await at.mmos("run", "-", "--progress", given=f"{text}What are the codes?".encode())
+        assert (ended.code, ended.out.splitlines()) == (0, hidden)
+        assert "arbiter reads its task in" in ended.err
+        assert "part 2 of " in ended.err
+        run = (await at.mmos("runs", "list", "--json")).document["runs"][0]["run"]
+        assert "arbiter read its task in" in (await at.mmos("runs", "show", run)).out
 
 
 # ---------------------------------------------------------------- images

@@ -15,6 +15,7 @@ from mmos.app.batch import Batch, Task, as_tasks
 from mmos.app.casting import cast_for, cast_key
 from mmos.app.classifying import Classifying
 from mmos.app.comparing import Comparing
+from mmos.app.dividing import LazyDividing
 from mmos.app.explaining import Explaining
 from mmos.app.knowing import Knowing
 from mmos.app.larger import Larger
@@ -338,6 +339,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
         return Participants(
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
             wiring.recovery_of(self.config, self.templates), self._judging(options), self.config.orchestration.models,
+            LazyDividing(self.fleet),
         )  # fmt: skip
 
     def _judging(self, options: RunOptions) -> Judging | None:

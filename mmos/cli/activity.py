@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mmos import events
+from mmos.cli import parts
 from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
 from mmos.cli.text import cells, fit, flat
@@ -220,7 +221,8 @@ class Activity:
     # ---------------------------------------------------------------- facts
 
     def on_event(self, event: events.Event, now: float) -> None:
-        self.arbiter.what = working(event) or self.arbiter.what
+        read = parts.working(event)
+        self.arbiter.what = working(event) or (self.arbiter.what if read is None else read)
         match event:
             case events.LaneOpened():
                 self._open_lane(event, now)

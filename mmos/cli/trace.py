@@ -10,6 +10,7 @@ import orjson
 from mmos import events
 from mmos.answers import at_time
 from mmos.choice_events import TaskRouted
+from mmos.cli import parts
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
 from mmos.cli.text import flat
@@ -52,8 +53,8 @@ def progress(event: events.Event) -> str:
             return ""  # a hint has said it
         case events.HistoryShortened():
             return ""  # the run says it at its end
-    if validated := seen(event):
-        return validated
+    if told := seen(event) or parts.seen(event):
+        return told
     noted = note(event)
     return f"  ! {one_line(noted, 160)}" if noted else ""
 
@@ -209,7 +210,7 @@ def _of_recovery(event: events.Event) -> str:
             return f"{role} gets {counted(len(results), 'long result')} as a digest"
         case AnswerRestated(message=message):
             return f"the answer in another form: {one_line(message.content, WIDTH)}"
-    return record(event)
+    return record(event) or parts.record(event)
 
 
 def _reply(event: events.ModelReplied) -> str:

@@ -95,9 +95,10 @@ class Bench:
 
     async def _heard(self, judge: Judge, candidate: Candidate, checks: tuple[Finding, ...]) -> Reading | Silence:
         view = self.scope.view
-        message = self.judges.message(view.task, candidate.text, checks, self.judges.before())
-        said = await self.judges.ask(judge.model, replace(message, files=view.files), f"judge-{candidate.step}", SCHEMA)
-        return said if isinstance(said, Silence) else read(said, view.task, candidate.text, judge.model)
+        told = view.divisions.told(view)
+        message = self.judges.message(told.content, candidate.text, checks, self.judges.before())
+        said = await self.judges.ask(judge.model, replace(message, files=told.files), f"judge-{candidate.step}", SCHEMA)
+        return said if isinstance(said, Silence) else read(said, told.content, candidate.text, judge.model)
 
     # ---------------------------------------------------------------- two answers
 
@@ -115,7 +116,9 @@ class Bench:
     async def _better(self, judge: Judge, pair: tuple[Candidate, Candidate], key: str) -> str:
         """The step of the better one of two answers, if the judge can quote why."""
         one, two = pair
-        text = self.terms.templates.fill("judge_two", question=self.scope.view.task, one=one.text, two=two.text)
+        text = self.terms.templates.fill(
+            "judge_two", question=self.scope.view.divisions.told(self.scope.view).content, one=one.text, two=two.text
+        )
         said = await self.judges.ask(judge.model, Message("user", text), key, _BETTER)
         if not isinstance(said, Mapping) or said.get("better") not in ("1", "2"):
             return ""

@@ -8,18 +8,28 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Protocol
 
-import orjson
-
-from mmos.calls.shape import Shape, bare
-from mmos.calls.tool_choice import ToolChoice
+from mmos.calls.shape import Shape
 from mmos.config.model_keys import Entries, Named, named
 from mmos.config.schema import Step
 from mmos.context import PASS_ON, Answer, Participant, Question, UserAnswer, UserQuestion
-from mmos.errors import LimitReached, MmosError, NoAnswer, NoHost, NotFound, QuestionOpen, SchemaUnmet, StateError, ToolError
+from mmos.errors import (
+    LimitReached,
+    MmosError,
+    NoAnswer,
+    NoHost,
+    NotFound,
+    QuestionOpen,
+    SchemaUnmet,
+    StateError,
+    ToolError,
+)
 from mmos.events import LaneClosed, LaneOpened, Prompted, Status
 from mmos.executor import Execution, Next
 from mmos.messages import Message, ToolCall
 from mmos.participant.cast import Cast, Member, models_of
+from mmos.participant.ending import answer_of as answer_of
+from mmos.participant.ending import final_answer, first_calls, is_final
+from mmos.participant.ending import help_of as help_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.foresight import Foresight
@@ -52,6 +62,12 @@ class Judging(Protocol):
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
 
 
+class Dividing(Protocol):
+    """What answers a task that is larger than a window, part by part."""
+
+    async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
+
+
 @dataclass(frozen=True)
 class Participants:
     """The participants of a run and what they share. Through it, tools reach other participants and the user."""
@@ -77,6 +93,8 @@ class Participants:
     """Validates the answer to the user. None: nobody asked for that."""
     entries: Entries = field(default_factory=dict)
     """What the configuration says of models, by keys that may stand in place of their names."""
+    dividing: Dividing | None = None
+    """Reads a task that is larger than a window in parts."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
@@ -97,8 +115,8 @@ class Participants:
                 if foresight is not None:
                     foresight.calls_run(scope, member, self.cast, lane.pending)
                 await self._carry_out(member, scope, lane.pending)
-            elif lane.last.role == "tool" and _is_final(lane.last, member, scope):
-                return _final(lane.last, shape, scope)
+            elif lane.last.role == "tool" and is_final(lane.last, member, scope):
+                return final_answer(lane.last, shape, scope)
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
                     return answer_of(lane.last, shape)
@@ -243,11 +261,11 @@ class Participants:
                 return member
             own = member.box if question.beside else ()
             box = Toolbox.of([*own, *self._tools(question.tools).asking(member.rules.get("ask", ()))])
-            return replace(member, box=box, first=_first(question, box))
+            return replace(member, box=box, first=first_calls(question, box))
         role, *others = (self._with(who, one) for one in named((who.model, *who.others), self.entries))
         tools = who.tools if question.tools is None else question.tools
         box = self._tools(tools)
-        return Member(role, who.system, box, self.templates, _first(question, box), others=tuple(others))
+        return Member(role, who.system, box, self.templates, first_calls(question, box), others=tuple(others))
 
     def _with(self, who: Participant, one: Named) -> Participant:
         """The participant with a model, and with what the configuration says of it where it is named by its key."""
@@ -347,13 +365,23 @@ class Exchange:
         recovery = self.room.recovery
         return await go_on(self) if recovery is None else await recovery.exchange(self, go_on)
 
+    async def divide(self, go_on: NextExchange) -> Answer:
+        """Let a task that does not fit into the window be read in parts."""
+        dividing = self.room.dividing
+        return await go_on(self) if dividing is None else await dividing.exchange(self, go_on)
+
     async def respond(self) -> Answer:
         return await self.room.respond(self.scope, self.member, self.shape)
 
 
 NextExchange = Callable[[Exchange], Awaitable[Answer]]
 
-AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (Exchange.record_end, Exchange.validate, Exchange.recover)
+AROUND: tuple[Callable[[Exchange, NextExchange], Awaitable[Answer]], ...] = (
+    Exchange.record_end,
+    Exchange.validate,
+    Exchange.recover,
+    Exchange.divide,
+)
 """What surrounds an exchange, from the outside in. The loop is inside."""
 
 
@@ -363,34 +391,3 @@ def _onto(inner: NextExchange, outer: Callable[[Exchange, NextExchange], Awaitab
 
 _RESPOND: NextExchange = Exchange.respond
 ANSWERING = reduce(_onto, reversed(AROUND), _RESPOND)
-
-
-def _first(question: Question, box: Toolbox) -> ToolChoice | None:
-    """What the participant of a question must call before it answers. None: nothing."""
-    return ToolChoice(frozenset(box.names), 1, 1, prose=question.prose) if question.must_call else None
-
-
-def _is_final(message: Message, member: Member, scope: Scope) -> bool:
-    """Whether a result is the answer."""
-    tool, end = member.box.get(message.tool_name), scope.view.finished_calls.get(message.call_id)
-    return end is not None and end.ok and ((tool is not None and tool.final) or scope.view.talks.passed_on(end.call))
-
-
-def _final(message: Message, shape: Shape | None, scope: Scope) -> Answer:
-    """The answer that ends an exchange without the model's own words: a result, or what the role said that the task was handed over to."""
-    if not scope.view.talks.passed_on(message.call_id):
-        return answer_of(message, None)
-    return answer_of(scope.bind(lane=scope.view.speaker).exchange.last, shape)
-
-
-def answer_of(message: Message, shape: Shape | None) -> Answer:
-    """The answer in the last message of a lane."""
-    if shape is None or message.role == "tool":
-        return Answer(message.content, message.thinking)
-    text = bare(message.content)
-    return Answer(text, message.thinking, data=orjson.loads(text))
-
-
-def help_of(address: str, lane: Lane) -> str:
-    """The call id of a question that MMOS itself asks. Each turn has one."""
-    return f"{address}#{lane.turns}"

@@ -176,7 +176,7 @@ class OfExchange(Cure):
         """Let the adviser put the answer into the form of the schema."""
         scope, shape = self.scope, self.exchange.shape
         original = scope.exchange.newest_text()
-        message = reinterpretation(self.terms.templates, scope.view.task, original, attempt.begun.detail)
+        message = reinterpretation(self.terms.templates, scope.view.divisions.told(scope.view).content, original, attempt.begun.detail)
         adviser = self.adviser([scope.role])
         question = Question(adviser, message, "restated", named=True, memory="none", tools=(), shape=shape)
         try:

@@ -30,7 +30,7 @@ def told(case: Case, member: Member, templates: Templates) -> str:
     call = call_line(begun.tool, case.arguments) if begun.call else ""
     what = f"the call {call} of {begun.role}" if call else f"{begun.role}: its exchange ends without an answer"
     return templates.fill(
-        "recovery", task=scope.view.task, what=what, failure=begun.failure, code=begun.code, error=begun.detail if len(begun.detail) <= LONGEST_ERROR else digest(begun.detail),
+        "recovery", task=scope.view.divisions.told(scope.view).content, what=what, failure=begun.failure, code=begun.code, error=begun.detail if len(begun.detail) <= LONGEST_ERROR else digest(begun.detail),
         actions="\n".join(actions(scope.exchange)) or templates.fill("none"), state="\n".join(_state(case, member)),
     )  # fmt: skip
 

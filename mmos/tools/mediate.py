@@ -25,8 +25,8 @@ def mediate(readers: Sequence[str], writer: str, templates: Templates) -> Tool:
                 raise ToolError(templates.fill("no_call_in_response", role=reader, reason=calls))
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in calls]}
         instruction = one_line(arguments.get("instruction") or "")
-        message = templates.fill("mediation", task=context.task, response=response, reader=reader, instruction=instruction)
-        answer = await context.ask(writer, Message("user", message, files=context.files))
+        message = templates.fill("mediation", task=context.told.content, response=response, reader=reader, instruction=instruction)
+        answer = await context.ask(writer, Message("user", message, files=context.told.files))
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(

@@ -23,7 +23,7 @@ def reinterpret_response(writer: str, templates: Templates) -> Tool:
             return {"success": True, "calls": [{"name": call.name, "arguments": call.arguments} for call in calls]}
         if not writer or writer == context.scope.role:
             raise ToolError(templates.fill("no_call_in_text", reason=calls))
-        message = reinterpretation(templates, context.task, original, arguments["failure_reason"])
+        message = reinterpretation(templates, context.told.content, original, arguments["failure_reason"])
         answer = await context.ask(writer, message, memory="none", tools=())
         return {"success": answer.complete, "response": answer.text, "reasoning": answer.reasoning}
 

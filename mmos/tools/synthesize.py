@@ -28,8 +28,8 @@ def synthesize_responses(role: str, templates: Templates) -> Tool:
         whole = enumerate(map(context.expanded, texts), 1)
         responses = Fenced("\n\n".join(templates.fill("one_response", number=str(number), text=fenced(text)) for number, text in whole))
         instruction = arguments.get("instruction") or templates.fill("usual_synthesis")
-        message = templates.fill("synthesis", task=context.task, responses=responses, instruction=instruction)
-        answer = await context.ask(role, Message("user", message, files=context.files))
+        message = templates.fill("synthesis", task=context.told.content, responses=responses, instruction=instruction)
+        answer = await context.ask(role, Message("user", message, files=context.told.files))
         return {"success": True, "response": answer.text, "reasoning": answer.reasoning}
 
     spec = Spec(

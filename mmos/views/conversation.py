@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mmos.answers import ALWAYS, verdict
+from mmos.chunk_events import PartsJoined, TaskCondensed
 from mmos.events import (
     CallFinished,
     Entry,
@@ -324,6 +325,14 @@ def _shorten_results(lane: Lane, event: ResultsShortened) -> None:
     lane.messages = [replace(message, content=text) if isinstance(text, str) else message for message, text in results]
 
 
+def _condense(lane: Lane, event: TaskCondensed) -> None:
+    lane.messages = [event.message, *lane.messages[1:]]
+
+
+def _join(lane: Lane, event: PartsJoined) -> None:
+    lane.messages.append(event.message)
+
+
 def _as_history(lane: Lane, event: LaneClosed) -> list[Message]:
     """The exchange as later turns see it: without calls that have no result, and with a mark if the answer was cut short."""
     messages = list(lane.messages)
@@ -346,6 +355,8 @@ _OF_LANES: dict[type[Event], Callable[[Lane, Any], None]] = {
     ResultsShortened: _shorten_results,
     AnswerRestated: _restate,
     AnswerRevised: _revise,
+    TaskCondensed: _condense,
+    PartsJoined: _join,
     LaneClosed: _close,
 }
 """What changes a lane. There are many events, so each finds its function at once."""

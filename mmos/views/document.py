@@ -69,6 +69,7 @@ def document(view: RunView) -> dict[str, Any]:
         "quality": view.validation.document(),
         "route": route(view.route),
         "conversations": view.talks.documents(),
+        "divided": view.divisions.documents(),
     }  # fmt: skip
 
 

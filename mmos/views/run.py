@@ -16,11 +16,13 @@ from mmos.choice_events import TaskRouted
 from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
+from mmos.views import chunks
 from mmos.views.quality import JUDGING, Validation
 from mmos.views.recoveries import Recoveries
 from mmos.views.talks import KINDS as TALKING
 from mmos.views.talks import Talks
 from mmos.views.uses import RoleUse, ToolUse
+from mmos.views.uses import call_key as call_key
 
 REFERENCE = re.compile(r"artifact:([a-z0-9]+-\d+)")
 """How a text refers to an artifact."""
@@ -35,11 +37,6 @@ _SIGNS_A_TOKEN = 4
 
 CHANGED = "The prompts or tools of this run have changed since it began."
 """So begins a warning to a run that goes on as today. When it goes on as it was, the warning holds no more."""
-
-
-def call_key(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
-    """The same text for the same call by the same role, in any order of its keys."""
-    return f"{role} {tool} {orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()}"
 
 
 @dataclass
@@ -136,6 +133,7 @@ class RunView:
     recoveries: Recoveries = field(default_factory=Recoveries)
     validation: Validation = field(default_factory=Validation)
     talks: Talks = field(default_factory=Talks)
+    divisions: chunks.Divisions = field(default_factory=chunks.Divisions)
     route: TaskRouted | None = None
     """Who works on its task, and why."""
 
@@ -395,6 +393,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.Warned: _warned,
     **dict.fromkeys((RecoveryBegun, RecoverySuggested, RecoveryJudged), lambda view, event: view.recoveries.apply(event)),
     **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
+    **dict.fromkeys(chunks.KINDS, lambda view, event: view.divisions.apply(event)),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),
     events.HistoryShortened: lambda view, event: view.warnings.append(history_warning(event)),
 }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from mmos.messages import Usage
 
@@ -35,3 +39,8 @@ class ToolUse:
     name: str
     calls: int = 0
     failed: int = 0
+
+
+def call_key(role: str, tool: str, arguments: Mapping[str, Any]) -> str:
+    """The same text for the same call by the same role, in any order of its keys."""
+    return f"{role} {tool} {orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()}"
