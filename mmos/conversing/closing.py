@@ -24,7 +24,7 @@ MOST = 5
 async def own_verdict(place: Place) -> str:
     """What the arbiter thinks before it reads anybody. Empty: it could not say."""
     templates = place.terms.templates
-    text = templates.fill("talk_own_verdict", task=place.context.task, topic=place.opened.topic)
+    text = templates.fill("talk_own_verdict", task=place.context.told.content, topic=place.opened.topic)
     try:
         return (await place.ask(place.to_arbiter(text, "own-verdict"))).text
     except FAULTS as error:
@@ -49,7 +49,7 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
         return {}
     facts = "\n".join(templates.fill("talk_fact", fact=one.detail) for one in place.talk.noticed if one.detail)
     text = templates.fill(
-        "talk_closing", task=place.context.task, topic=opened.topic, own=own or templates.fill("none"), messages=messages_of(place),
+        "talk_closing", task=place.context.told.content, topic=opened.topic, own=own or templates.fill("none"), messages=messages_of(place),
         facts=facts or templates.fill("none"),
     )  # fmt: skip
     try:

@@ -59,8 +59,8 @@ class Direct:
         table, templates = self.table, self.table.terms.templates
         others = ", ".join(other for other in table.opened.participants if other != name)
         goal = Fenced(templates.fill("talk_goal", goal=table.opened.goal) + "\n") if table.opened.goal else ""
-        text = templates.fill("talk_first", name=name, others=others, task=table.context.task, topic=table.opened.topic, goal=goal)
-        return Message("user", text, files=table.context.files)
+        text = templates.fill("talk_first", name=name, others=others, task=table.context.told.content, topic=table.opened.topic, goal=goal)
+        return Message("user", text, files=table.context.told.files)
 
     # ---------------------------------------------------------------- rounds of critique
 

@@ -67,7 +67,7 @@ def _problem(templates: Templates, arguments: Mapping[str, Any]) -> str:
 def _words(place: Place, sent: MessageSent, facts: str) -> str:
     templates, opened = place.terms.templates, place.opened
     first = not any(review.by == place.terms.arbiter.name for review in place.talk.reviews.values())
-    context = templates.fill("talk_context", task=place.context.task, topic=opened.topic) + "\n\n" if first else ""
+    context = templates.fill("talk_context", task=place.context.told.content, topic=opened.topic) + "\n\n" if first else ""
     others = ", ".join(name for name in opened.participants if name != sent.sender)
     to = others if sent.to == ALL else sent.to
     return templates.fill(

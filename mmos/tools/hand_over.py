@@ -89,9 +89,9 @@ class Handing:
     def _question(self) -> Question:
         context, remembering = self.context, self.consultation.remembering
         memory, schema = remembering.memory(context, self.role), context.scope.view.options.get("schema")
-        words = self._templates.fill("handed_task", task=context.task, asker=context.scope.role, brief=self.brief)
+        words = self._templates.fill("handed_task", task=context.told.content, asker=context.scope.role, brief=self.brief)
         told = remembering.told(context, self.role, self._templates, memory)
-        message = Message("user", "\n\n".join(filter(None, (told, words))), files=context.files)
+        message = Message("user", "\n\n".join(filter(None, (told, words))), files=context.told.files)
         back, shape = hand_back(context.call, context.scope.role, self._templates), None if schema is None else Shape.of(schema)
         return Question(self.role, message, KEY, memory=memory, tools=(back,), beside=True, shape=shape, aloud=True)
 
