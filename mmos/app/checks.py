@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mmos.app import trust, wiring
+from mmos.app.system_texts import system_of, text_of
 from mmos.config.load import Config
 from mmos.config.phases import Phases
 from mmos.config.schema import Role
 from mmos.config.wording import Place, perhaps
-from mmos.errors import ConfigError, Problem
+from mmos.errors import ConfigError, MmosError, Problem
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Tool, Toolbox
 from mmos.tools.functions import Reference, references
@@ -26,7 +27,17 @@ TOOLS: Place = ("orchestration", "tools")
 
 def problems(config: Config, extra: Sequence[Tool] = ()) -> list[Problem]:
     """Everything that stops a run from starting. This reads files, but runs no code of the user and asks no host."""
-    return _problems(config, extra, [*references(config.orchestration.tools)])
+    return _problems(config, extra, [*references(config.orchestration.tools)]) or [*_unfilled(config)]
+
+
+def _unfilled(config: Config) -> Iterator[Problem]:
+    """The roles whose system text cannot be made."""
+    roles, templates = wiring.roles_of(config, None), wiring.templates_of(config)
+    for role in roles.values():
+        try:
+            system_of(role, roles, templates)
+        except MmosError as error:
+            yield Problem(str(templates.path(text_of(role, templates))), role.name, error.message)
 
 
 def _problems(config: Config, extra: Sequence[Tool], functions: Sequence[Reference]) -> list[Problem]:

@@ -8,11 +8,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from mmos.app.system_texts import ARBITER as ARBITER
+from mmos.app.system_texts import INTERPRETER, SMALL, SYNTHESIZER, completed, purpose_of, system_as_member, texts_of
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.model_keys import named
 from mmos.config.phases import CHANGE_PHASE, Phases
-from mmos.config.roles import Changes, Need, ResolvedRole, first_of, meeting, roles_in, servers_of
+from mmos.config.roles import Changes, Guidance, Need, ResolvedRole, first_of, meeting, roles_in, servers_of
 from mmos.config.rules import compile_rule
 from mmos.config.schema import Toolrules
 from mmos.config.sources import expanded
@@ -20,7 +22,7 @@ from mmos.config.windows import DEFAULT_WINDOW
 from mmos.config.wording import perhaps
 from mmos.errors import UsageError
 from mmos.participant.cast import Cast, Member
-from mmos.participant.ladder import Ladder, instructions, text_for
+from mmos.participant.ladder import Ladder
 from mmos.prompting.templates import Templates, set_of
 from mmos.recovery.cure import Terms
 from mmos.recovery.recovering import Recovery
@@ -37,16 +39,11 @@ from mmos.tools.reinterpret import reinterpret_response
 from mmos.tools.remembering import Remembering
 from mmos.tools.synthesize import synthesize_responses
 
-ARBITER = "arbiter"
 MODEL = "model"
 """The name, in lists of roles, of a model that answers without a role."""
-SYNTHESIZER = "synthesizer"
-INTERPRETER = "interpreter"
 DIAGNOSIS = "diagnosis"
 """The role that explains failures. A configuration may have it; otherwise it is made of another role."""
 UNCLEAR = "response.unclear_tool_calls"
-SMALL = "small"
-"""The built-in set of prompts for small models."""
 
 
 def limits_of(config: Config) -> Limits:
@@ -63,7 +60,8 @@ def templates_of(config: Config) -> Templates:
     prompts = config.orchestration.prompts
     if prompts == SMALL:
         return Templates(set_of(SMALL))
-    return Templates((config.folder or Path()) / expanded(prompts, os.environ) if prompts else None)
+    folder = (config.folder or Path()) / expanded(prompts, os.environ) if prompts else None
+    return Templates(folder, roles=tuple(config.orchestration.specialists))
 
 
 def roles_of(
@@ -72,7 +70,9 @@ def roles_of(
     """The roles, with the models (`MODEL` or `MODEL@HOST`), the sampling options and the GPU that the run sets."""
     roles = config.roles(_changes(config, changes), gpu=gpu)
     if SYNTHESIZER not in roles:
-        roles[SYNTHESIZER] = replace(roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None)
+        roles[SYNTHESIZER] = replace(
+            roles[ARBITER], name=SYNTHESIZER, system=None, description=None, channel=None, guidance=Guidance.of(config.orchestration)
+        )
     for key, value in (sampling or {}).items():
         _sample(roles, key, value)
     return roles
@@ -174,7 +174,7 @@ async def nobody(_role: str, _changed: str) -> Found:
 
 def tools_of_house(config: Config, roles: Mapping[str, ResolvedRole], templates: Templates, find: Find = nobody) -> list[Tool]:
     """The built-in tools: the specialists, those that combine or interpret answers, and the user. `find`: finds larger models."""
-    specialists = [Specialist(role.name, _purpose(role)) for role in roles.values() if role.consultable]
+    specialists = [Specialist(role.name, purpose_of(role)) for role in roles.values() if role.consultable]
     consultation = Consultation(templates, config.orchestration.limits.answer_chars, _remembering(config, roles))
     tools = [for_one(specialist, consultation) for specialist in specialists]
     if specialists:
@@ -201,7 +201,7 @@ def _talking(config: Config, roles: Mapping[str, ResolvedRole], specialists: Ite
     from mmos.conversing.starting import start_multi_model_conversation
 
     purposes = {one.name: one.purpose for one in specialists}
-    texts = _texts(roles[ARBITER], templates)
+    texts = texts_of(roles[ARBITER], templates)
     return start_multi_model_conversation(terms_of(config, roles[ARBITER], roles, purposes, texts))
 
 
@@ -259,9 +259,9 @@ def cast_of(
     return {
         name: Member(
             role,
-            _system(role, roles, texts := _texts(role, templates)),
+            system_as_member(role, roles, templates),
             own := _box_of(role, box, answering, consult),
-            texts,
+            texts_of(role, templates),
             _must(consult, own) if consult and role.name == answering else _first(role, own),
             _consults(role, roles, own),
             role.choices[1:],
@@ -275,9 +275,9 @@ def cast_of(
 def explaining(config: Config, roles: Mapping[str, ResolvedRole], tools: Iterable[Tool], templates: Templates, text: str) -> Cast:
     """The role that explains failures, alone and with these tools: the model is that of `diagnosis`, of the role for failures, or of the arbiter."""
     base = next(roles[name] for name in (DIAGNOSIS, config.orchestration.recovery.role, ARBITER) if name in roles)
-    own = base.system if base.name == DIAGNOSIS else ""
-    system = "\n\n".join(filter(None, (templates.fill("diagnosis"), own, text)))
-    role = replace(base, name=DIAGNOSIS, system=own)
+    own, guidance = (base.system, base.guidance) if base.name == DIAGNOSIS else ("", Guidance.of(config.orchestration))
+    role = replace(base, name=DIAGNOSIS, system=own, guidance=guidance)
+    system = completed(templates.fill("diagnosis"), replace(role, system="\n\n".join(filter(None, (own, text)))), templates)
     return {DIAGNOSIS: Member(role, system, Toolbox.of(tools), templates, others=role.choices[1:])}
 
 
@@ -336,24 +336,6 @@ def _box_of(role: ResolvedRole, box: Toolbox, answering: str, consult: str) -> T
     return box.permitted(allow, [*deny, f"consult_{role.name}_specialist"]).asking(role.tools.ask)
 
 
-def _purpose(role: ResolvedRole) -> str:
-    return role.description or _PURPOSES.get(role.name, f"It is there for {role.name.replace('_', ' ')}.")
-
-
-_PURPOSES = {
-    "coding": "For writing, reading, explaining and fixing code.",
-    "reasoning": "For hard questions: planning, comparing, proving, finding causes.",
-    "analysis": "For reading and summarising texts and data, and for quick facts.",
-}
-
-
-def text_of(role: ResolvedRole) -> str:
-    """The name of the text in `prompts/` with a role's instructions."""
-    if role.name == INTERPRETER:
-        return text_for(role.model)
-    return role.name if role.name in (ARBITER, SYNTHESIZER) else "specialist"
-
-
 def _most_calls(role: ResolvedRole) -> Callable[[str], int | None]:
     """How many calls each model of a role may make in one reply: as the configuration says, or as helps such models."""
     configured = {choice.model: choice.calls_at_once for choice in role.choices}
@@ -364,27 +346,3 @@ def _most_calls(role: ResolvedRole) -> Callable[[str], int | None]:
         return configured.get(model) or calls_at_once(model)
 
     return most
-
-
-def _texts(role: ResolvedRole, templates: Templates) -> Templates:
-    """The texts that a role reads: short ones, if `models` says that its model needs them."""
-    return Templates(set_of(SMALL)) if role.prompts == SMALL else templates
-
-
-def system_of(name: str, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
-    """The system text of a role, without the tools that the `schema` channel adds."""
-    if name == INTERPRETER:
-        return instructions(roles[name], templates)
-    return _system(roles[name], roles, _texts(roles[name], templates))
-
-
-def _system(role: ResolvedRole, roles: Mapping[str, ResolvedRole], templates: Templates) -> str:
-    """The role's text from `prompts/`, and the text that the configuration adds."""
-    if role.name == ARBITER:
-        names = "\n".join(f"- {other.name}: {_purpose(other)}" for other in roles.values() if other.consultable)
-        text = templates.fill("arbiter", specialists=names or templates.fill("no_specialists"))
-    elif role.name == SYNTHESIZER:
-        text = templates.fill("synthesizer")
-    else:
-        text = templates.fill("specialist", role=role.name, purpose=_purpose(role))
-    return f"{text}\n\n{role.system}".strip() if role.system else text

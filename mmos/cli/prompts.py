@@ -40,25 +40,23 @@ class Shelf:
 
     def named(self, word: str, *, by_role: bool = False) -> tuple[str, str | None]:
         """Find a prompt by its name or by a role that reads it. Return it with the role."""
-        from mmos.app.wiring import text_of
+        from mmos.app.system_texts import text_of
         from mmos.config.wording import perhaps, shown
         from mmos.errors import NotFound
-        from mmos.prompting.templates import texts
 
-        role = word if word in self.roles else None
-        if word in texts() and not (by_role and role):
+        texts, role = self.templates.described, word if word in self.roles else None
+        if word in texts and not (by_role and role):
             return word, role
         if role is None:
-            near = perhaps(word, [*texts(), *self.roles])
+            near = perhaps(word, [*texts, *self.roles])
             raise NotFound(f"No prompt and no role is named '{shown(word)}'{near or '.'}", next_step="See `mmos prompts list`.")
-        return text_of(self.roles[role]), role
+        return text_of(self.roles[role], self.templates), role
 
     def as_dict(self, name: str) -> dict[str, Any]:
         """Describe a prompt for JSON documents."""
         from mmos.errors import ConfigError
-        from mmos.prompting.templates import texts
 
-        about = texts()[name]
+        about = self.templates.described[name]
         try:
             used = self.templates.places_in(name)
         except ConfigError:  # one of the problems
@@ -68,13 +66,25 @@ class Shelf:
             "use": about.use, "places": dict(about.places), "left_out": [place for place in about.places if place not in used],
         }  # fmt: skip
 
+    def used(self) -> dict[str, dict[str, str]]:
+        """The prompt of each role, and its file."""
+        from mmos.app.system_texts import text_of, texts_of
+
+        found = {}
+        for name, role in self.roles.items():
+            prompt = text_of(role, self.templates)
+            templates = self.templates if self.templates.has_role(prompt) else texts_of(role, self.templates)
+            found[name] = {"prompt": prompt, "source": templates.source(prompt), "path": str(templates.path(prompt))}
+        return found
+
     def diff(self, name: str) -> list[str]:
         """Make a diff from the built-in text to the used one."""
-        from mmos.prompting.templates import Templates, texts
+        from mmos.prompting.templates import Templates
 
-        section = f" ({name})" if texts()[name].section else ""
+        section = f" ({name})" if self.templates.described[name].section else ""
         names = (f"built in/{self.templates.shipped(name).name}{section}", f"{_near(self.templates.path(name))}{section}")
-        ours, used = (templates.body(name).strip().splitlines() for templates in (Templates(), self.templates))
+        ours = Templates().body(self.templates.replaces(name)).strip().splitlines()
+        used = self.templates.body(name).strip().splitlines()
         return list(difflib.unified_diff(ours, used, *names, lineterm=""))
 
 
@@ -98,7 +108,7 @@ def prompts() -> None:
 @prompts.command("list")
 @shared_options
 def list_prompts(options: Options) -> int:
-    """List every prompt: its file, its places, and which roles read it.
+    """List every prompt: its file, its places, and who reads it; and for each role the file with its text.
 
     The list also names files in your folder that cannot be used (exit code 2) and files that MMOS never reads.
 
@@ -106,19 +116,19 @@ def list_prompts(options: Options) -> int:
     mmos prompts list
     mmos prompts list --json
     """
-    from mmos.prompting.templates import texts
-
     shelf = Shelf.of(options)
-    rows = [shelf.as_dict(name) for name in texts()]
+    rows = [shelf.as_dict(name) for name in shelf.templates.described]
     problems, unused = shelf.templates.problems(), shelf.templates.unused()
     if options.json:
         faults = {
             key: [{"path": p.where, "message": p.message} for p in found] for key, found in (("problems", problems), ("unused", unused))
         }
         folder = shelf.templates.folder
-        print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, **faults})
+        print_json({"version": 1, "folder": str(folder) if folder else None, "prompts": rows, "roles": shelf.used(), **faults})
         return 2 if problems else 0
     table(("PROMPT", "FILE", "PLACES", "READ BY"), map(_row, rows), spare=("PLACES",))
+    click.echo()
+    table(("ROLE", "PROMPT", "FILE"), ((role, one["prompt"], _file(one)) for role, one in shelf.used().items()))
     levels: tuple[Style, Style] = ("error", "warning")
     for level, found in zip(levels, (problems, unused), strict=True):
         for problem in found:
@@ -126,10 +136,13 @@ def list_prompts(options: Options) -> int:
     return 2 if problems else 0
 
 
+def _file(row: Mapping[str, Any]) -> Cell:
+    return (_near(Path(row["path"])), "ok") if row["source"] == "own" else row["source"].replace("_", " ")
+
+
 def _row(row: Mapping[str, Any]) -> list[Cell]:
-    file: Cell = (_near(Path(row["path"])), "ok") if row["source"] == "own" else row["source"].replace("_", " ")
     places = [place for place in row["places"] if place not in row["left_out"]]
-    return [row["name"], file, ", ".join(places), f"{row['reader']}: {row['use']}"]
+    return [row["name"], _file(row), ", ".join(places), f"{row['reader']}: {row['use']}"]
 
 
 @prompts.command()
@@ -154,7 +167,7 @@ def show(options: Options, prompt: str, filled: bool, built_in: bool) -> None:
     shelf = Shelf.of(options)
     name, role = shelf.named(prompt, by_role=filled)
     if built_in:
-        shelf = replace(shelf, templates=Templates())
+        name, shelf = shelf.templates.replaces(name), replace(shelf, templates=Templates())
     text = _filled(shelf, name, role) if filled else shelf.templates.whole(name)
     about = shelf.as_dict(name)
     if options.json:
@@ -172,12 +185,12 @@ def _explain(about: Mapping[str, Any], *, places: bool) -> None:
 
 
 def _filled(shelf: Shelf, name: str, role: str | None) -> str:
-    from mmos.app.wiring import system_of
+    from mmos.app.system_texts import system_of
     from mmos.errors import UsageError
 
     if role is None:
         raise UsageError(f"The places of {name} are filled during a run.", next_step=f"--filled takes a role: {', '.join(shelf.roles)}.")
-    return system_of(role, shelf.roles, shelf.templates)
+    return system_of(shelf.roles[role], shelf.roles, shelf.templates)
 
 
 @prompts.command()
@@ -190,10 +203,8 @@ def diff(options: Options, prompt: str | None) -> None:
     mmos prompts diff
     mmos prompts diff coding
     """
-    from mmos.prompting.templates import texts
-
     shelf = Shelf.of(options)
-    names = [shelf.named(prompt)[0]] if prompt else list(texts())
+    names = [shelf.named(prompt)[0]] if prompt else list(shelf.templates.described)
     found = {name: lines for name in names if (lines := shelf.diff(name))}
     if options.json:
         rows = [{"name": name, "path": str(shelf.templates.path(name)), "diff": "\n".join(lines)} for name, lines in found.items()]

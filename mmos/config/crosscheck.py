@@ -38,6 +38,7 @@ def crosscheck(data: Any, document: Document) -> list[Problem]:
         taken_names(mapping(orchestration, "routing")),
         _options(orchestration),
         _memories(orchestration),
+        _instructions(orchestration),
         _servers(orchestration),
         _embedded(orchestration),
         _quotas(orchestration),
@@ -74,6 +75,13 @@ def _memories(orchestration: dict[str, Any]) -> Findings:
     for name in ("interpreter", "synthesizer"):
         if mapping(orchestration, "specialists", name).get("memory", "thread") != "thread":  # `config show` writes the default, too
             yield ("specialists", name, "memory"), f"'memory' is for roles that are consulted, and nobody consults '{name}'; remove it"
+
+
+def _instructions(orchestration: dict[str, Any]) -> Findings:
+    """The interpreter's model reads nothing but what it was trained with."""
+    for key in ("expertise", "detail", "constraints"):
+        if mapping(orchestration, "specialists", "interpreter").get(key):
+            yield ("specialists", "interpreter", key), f"the interpreter reads no '{key}'; write what it should know under 'system'"
 
 
 def _servers(orchestration: dict[str, Any]) -> Findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mmos.config.model_keys import Entries, Named, named
 from mmos.config.schema import Arbiter, Channel, Consult, Memory, Orchestration, Role, Server, Specialist, Toolrules
@@ -18,6 +18,24 @@ NOT_CONSULTED = frozenset({"interpreter", "synthesizer"})
 Name = TypeVar("Name", bound=Hashable)
 Changes = Mapping[str, tuple[str, tuple[str, ...]]]
 """The model and the servers of the roles for which a run changes them."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What the configuration says about how a role works, beside its own `system`."""
+
+    expertise: str = ""
+    detail: Literal["", "auto", "simple", "detailed"] = ""
+    constraints: tuple[str, ...] = ()
+    preferences: str = ""
+
+    @classmethod
+    def of(cls, orchestration: Orchestration, role: Role | None = None) -> Guidance:
+        """That of a role, or that for all roles."""
+        for_all, preferences = tuple(orchestration.constraints), orchestration.preferences or ""
+        if role is None:
+            return cls(constraints=for_all, preferences=preferences)
+        return cls(role.expertise or "", role.detail or "", (*for_all, *role.constraints), preferences)
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class ResolvedRole:
     """The most tool calls in one reply, where a grammar can hold that."""
     memory: Memory = "thread"
     """What it remembers when it is consulted."""
+    guidance: Guidance = field(default_factory=Guidance)
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the other models: what they have other values of, because of their entries under `models`."""
 
@@ -106,7 +125,8 @@ def resolve_roles(orchestration: Orchestration, changes: Changes, gpu: int | Non
         if name in changes:
             models, servers = named(changes[name][0], orchestration.models), changes[name][1]
         narrow = meeting(orchestration, servers, Need.of(role, gpu)) or meeting(orchestration, servers, Need.of(role)) or servers
-        resolved[name] = _resolve(name, role, narrow, [(model, windows.of(model.model, servers)) for model in models])
+        one = _resolve(name, role, narrow, [(model, windows.of(model.model, servers)) for model in models])
+        resolved[name] = replace(one, guidance=Guidance.of(orchestration, role))
     return resolved
 
 
@@ -160,7 +180,7 @@ def _resolve(name: str, role: Role, servers: tuple[str, ...], models: Sequence[t
         first.entry.prompts if first.entry else None,
         first.calls_at_once,
         role.memory if isinstance(role, Specialist) else "thread",
-        own if any(one.entry for one, _ in models) else {},
+        own=own if any(one.entry for one, _ in models) else {},
     )
 
 

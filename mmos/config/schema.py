@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from mmos.config.cache_schema import Cache
 from mmos.config.conversation_schema import Conversation
 from mmos.config.defaults_schema import Defaults
+from mmos.config.instruction_schema import Instructions
 from mmos.config.models_schema import Model, ModelKey
 from mmos.config.phase_schema import PhaseEntry
 from mmos.config.quality_schema import Quality
@@ -135,7 +136,7 @@ def _read_toolrules(value: Any) -> Any:
     return {"allow": value} if isinstance(value, list) else value
 
 
-class Role(Section):
+class Role(Instructions):
     """A named job, and the model that does it."""
 
     model: ModelChoice = Field(
@@ -355,6 +356,12 @@ class Orchestration(Section):
     cache: Cache = _filled(Cache, "Whether MMOS keeps the answers of models.")
     tools: list[FunctionName] = Field(
         default=[], description="Your functions that become tools, as module:function. MMOS looks in this file's folder first."
+    )
+    constraints: list[Text] = Field(
+        default=[], description="What no role must break, one sentence each. It becomes a part of each system text."
+    )
+    preferences: Text | None = Field(
+        default=None, description="What you like in answers, like 'German; short; metric units'. It becomes a part of each system text."
     )
     prompts: Text | None = Field(
         default=None,

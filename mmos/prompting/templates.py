@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -48,7 +48,7 @@ _WHOLE = (
 )  # fmt: skip
 """The files that are one text each."""
 
-SECTIONED = ("replies", "tools")
+SECTIONED = ("system", "replies", "tools")
 """The files that consist of sections."""
 
 NAMES = (*_WHOLE, *SECTIONED)
@@ -113,6 +113,8 @@ class Templates:
     folder: Path | None = None
     given: Mapping[str, str] = field(default_factory=dict)
     """Texts in place of those of the files. They have no places to fill."""
+    roles: tuple[str, ...] = ()
+    """The specialists. A file of the user's folder with the name of one is its text, in place of `specialist.md`."""
     _read: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     _split: dict[Path, Mapping[str, Section]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -127,13 +129,28 @@ class Templates:
     def fill(self, name: str, /, **values: str) -> str:
         return self.given[name] if name in self.given else fill(self.text(name), **values).strip()
 
+    def has_role(self, role: str) -> bool:
+        """Whether the user has a file for this role."""
+        return role in self.roles and role not in NAMES and self.own(role) is not None
+
+    def fill_role(self, name: str, /, *, role: str, purpose: str) -> str:
+        """The user's text for a role. It has the places of `specialist.md`."""
+        return fill(self.text(name), role=role, purpose=purpose).strip()
+
+    @property
+    def described(self) -> Mapping[str, Text]:
+        """Every text that may be used: those of MMOS, and the user's texts for single roles."""
+        own = [role for role in self.roles if self.has_role(role)]
+        places = texts()["specialist"].places if own else {}
+        return {**texts(), **{role: Text(role, "its system text, in place of `specialist.md`", places, role) for role in own}}
+
     def explain(self, unclear: Unclear) -> str:
         """What a model reads about its unclear reply. Empty for a clear one."""
         return self.fill(unclear.text, **unclear.places) if unclear else ""
 
     def path(self, name: str) -> Path:
         """The file that MMOS uses for this text."""
-        text = texts()[name]
+        text = self.described[name]
         own = self.own(text.file)
         return own if own is not None and (not text.section or name in self._sections(own)) else self.shipped(name)
 
@@ -143,7 +160,11 @@ class Templates:
 
     def shipped(self, name: str) -> Path:
         """The built-in file, also when a file of the user replaces it."""
-        return _built_in_folder() / f"{texts()[name].file}.md"
+        return _built_in_folder() / f"{texts()[self.replaces(name)].file}.md"
+
+    def replaces(self, name: str) -> str:
+        """The built-in text in whose place this one stands: itself, or that of all specialists."""
+        return name if name in texts() else "specialist"
 
     def whole(self, name: str) -> str:
         """The content of the file that MMOS uses, or the section of it, with all comments."""
@@ -169,7 +190,7 @@ class Templates:
     def problems(self) -> list[Problem]:
         """The texts that MMOS cannot use: they cannot be read, or they have a place that MMOS does not fill, or no section has their name."""
         problems = dict.fromkeys(problem for file in SECTIONED for problem in self._strays(file))
-        for name in texts():
+        for name in self.described:
             try:
                 self.text(name)
             except ConfigError as error:
@@ -186,14 +207,14 @@ class Templates:
         except OSError as error:
             return [Problem(str(folder), "", f"the folder cannot be listed: {error.strerror}")]
         return [
-            Problem(str(folder / shown(name)), "", _stray(name))
+            Problem(str(folder / shown(name)), "", _stray(name, self.roles))
             for name in names
-            if not (_is_read(folder, name) or name.startswith(".") or name.lower().startswith(_NOTES))
+            if not (_is_read(folder, name, self.roles) or name.startswith(".") or name.lower().startswith(_NOTES))
         ]
 
     def _load(self, name: str) -> str:
         above, text = self._body(name)
-        if wrong := [*_unknown(self.path(name), text, above, texts()[name].places), *_faults(self.path(name), text, above)]:
+        if wrong := [*_unknown(self.path(name), text, above, self.described[name].places), *_faults(self.path(name), text, above)]:
             raise ConfigError(wrong)
         return _PLACE.sub(r"{{ \1 }}", text) if is_plain(text) else text  # whatever spaces the file has inside the braces
 
@@ -275,15 +296,15 @@ def _faults(path: Path, text: str, above: int) -> Iterator[Problem]:
         yield from (Problem(f"{path}:{above + fault.line}", "", shown(fault.message, 300)) for fault in check(text).faults)
 
 
-def _is_read(folder: Path, name: str) -> bool:
+def _is_read(folder: Path, name: str, roles: Collection[str]) -> bool:
     """Whether MMOS reads this file. The case of the name counts only if it counts for the file system."""
     name = name.lower()
-    return name.endswith(".md") and name.removesuffix(".md") in NAMES and (folder / name).is_file()
+    return name.endswith(".md") and name.removesuffix(".md") in (*NAMES, *roles) and (folder / name).is_file()
 
 
-def _stray(name: str) -> str:
-    if name.removesuffix(".md") in NAMES:
+def _stray(name: str, roles: Collection[str]) -> str:
+    if name.removesuffix(".md") in (*NAMES, *roles):
         return "mmos cannot read this: it is not a file"
-    near = nearest(name.rpartition(".")[0] or name, NAMES)
-    hint = f"did you mean {near}.md?" if near else f"mmos reads {', '.join(f'{file}.md' for file in NAMES)}"
+    near = nearest(name.rpartition(".")[0] or name, [*NAMES, *roles])
+    hint = f"did you mean {near}.md?" if near else f"mmos reads {', '.join(f'{file}.md' for file in (*NAMES, *roles))}"
     return f"mmos never reads this file; {hint}"
