@@ -18,10 +18,12 @@ class Delay(NamedTuple):
     """Whether the model is in memory."""
     remote: bool = False
     """Whether a server of the kind `openai` would serve it."""
+    host: str = ""
+    """Which host would serve it. Empty: nobody knows."""
 
 
 def delay_of(wait: Wait | None, seats: Mapping[str, Seat]) -> Delay:
     if wait is None:
         return Delay(None)
     seat = seats[wait.host]
-    return Delay(wait.seconds / seat.time_scale, wait.loaded, not seat.host.abilities.tells_loaded)
+    return Delay(wait.seconds / seat.time_scale, wait.loaded, not seat.host.abilities.tells_loaded, wait.host)

@@ -147,7 +147,8 @@ class Explainer:
         for line in self.lines.values():
             if len(line):
                 waiting[line.kind[0][0]] += len(line)
-        return Standing(tuple(_planned(self.ledger, now)), waiting, standstills(self.ledger, now))
+        used = {name: sum(copy.bytes() for copy in host.residents) for name, host in self.ledger.hosts.items()}
+        return Standing(tuple(_planned(self.ledger, now)), waiting, standstills(self.ledger, now), used)
 
     def expected_wait(self, model: str, hosts: Collection[str], now: float) -> Wait | None:
         """How long a new call would wait. None: nobody knows."""

@@ -292,6 +292,8 @@ class Standing:
     """How many calls wait for each model."""
     stuck: Mapping[str, Standstill] = field(default_factory=dict)
     """The hosts that load no more."""
+    used: Mapping[str, float] = field(default_factory=dict)
+    """The bytes of the models in the memory of each host."""
 
 
 @dataclass(frozen=True)
