@@ -46,6 +46,42 @@ class TaskRouted(Event):
     """How likely this choice was. Less than 1: chance was in it."""
 
 
+@dataclass(frozen=True)
+class RuleMet(Event):
+    """A rule about the run has become true. The role that answers reads of it, or MMOS acts on it."""
+
+    kind = "rule_met"
+    number: int
+    """Its place in the configuration, from 1."""
+    condition: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What it compares, with the values of that moment, without the text of the task."""
+    lane: str = ""
+    turn: int = 0
+    """How many turns the role had taken. The next one is told."""
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    """What the rule suggests, or what binds the role: `must` (whom it must consult), `specialist`, `prefer`, `model`, `strategy`."""
+    acted: bool = False
+    """Whether MMOS acts on it. If not, it is advice."""
+    model: str = ""
+    """The model with which the role goes on. Empty: its own."""
+    servers: tuple[str, ...] = ()
+    calls: int = 0
+    """How many calls the run had made. A consultation before that does not count."""
+    fault: str = ""
+    """Why MMOS cannot do what the rule says."""
+    holding: tuple[int, ...] = ()
+    """All rules that are true now."""
+
+
+@dataclass(frozen=True)
+class RulesChanged(Event):
+    """Other rules about the run are true than before, and none of them is new."""
+
+    kind = "rules_changed"
+    holding: tuple[int, ...]
+
+
 def key_of(role: str, model: str) -> str:
     """Who answers, as outcomes are kept. The same role with another model is somebody else."""
     return f"{role}={canonical(model)}"

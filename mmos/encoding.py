@@ -34,6 +34,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "rules": tuple,
     "candidates": tuple,
     "why": tuple,
+    "holding": tuple,
     "participants": tuple,
     "claims": tuple,
     "who": lambda value: tuple(value) if isinstance(value, list) else value,

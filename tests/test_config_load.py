@@ -194,7 +194,6 @@ orchestration:
         "7: orchestration.arbiter.server: 'gpu11' is not one of the servers, so it means http://gpu11:11434; did you mean 'gpu1'?",
         "7: orchestration.arbiter.options.temprature: 'temprature' is not a known option, and hosts ignore unknown options; did you mean 'temperature'?",
         "8: orchestration.prompts: there is no folder nowhere; MMOS uses the built-in prompts",
-        "9: orchestration.routing.rules[0].condition: MMOS does not know run.turns yet, so no run meets this rule",
     ]
 
 

@@ -84,8 +84,8 @@ def test_written_calculations_count_as_written_values() -> None:
 
 WORDS = [*FACTS, "task", "1", "0", "-2.5", "1e308", "999999999999999", "'a'", "'x' * 3", "true", "null", "[]", "['a', 1]", "()"]
 ODD = [
-    "__import__", "open('/etc/passwd')", "().__class__", "task.__class__", "f'{task.type}'", "lambda: 1", "[1 for x in task.tags]",
-    "(x := 1)", "{1: 2}", "task['type']", "task.type.upper()", "*task.tags", "...", "1j", "b'a'", "exec('1')", "9 ** 9 ** 9",
+    "__import__", "open('/etc/passwd')", "().__class__", "task.__class__", "f'{task.type}'", "lambda: 1", "[1 for x in task.languages]",
+    "(x := 1)", "{1: 2}", "task['type']", "task.type.upper()", "*task.languages", "...", "1j", "b'a'", "exec('1')", "9 ** 9 ** 9",
 ]  # fmt: skip
 SIGNS = ["+", "-", "*", "/", "//", "%", "==", "!=", "<", ">=", "in", "not in", "and", "or"]
 NUMBERS = [name for name, kind in FACTS.items() if kind == "number"] + ["1", "0", "2.5", "-3", "99999999"]

@@ -11,7 +11,7 @@ from mmos.app.draft import Draft
 from mmos.app.lifecycle import RunOptions
 from mmos.app.means import Means
 from mmos.app.source import Source
-from mmos.app.task_rules import TaskRules
+from mmos.app.task_rules import TaskRules, is_enforced
 from mmos.app.wiring import ARBITER
 from mmos.choice.classifier import Classification
 from mmos.choice.facts import Tried, facts_of
@@ -68,7 +68,7 @@ class Acting:
 
     async def _by_rule(self, draft: Draft, rule: Rule, why: str) -> Draft:
         draft = draft.with_(by="rules", why=(why,))
-        if not self.rules.is_enforced(rule, self.options):
+        if not is_enforced(self.rules.routing, rule, self.options):
             return draft.with_(choice=_named(rule), advice=_advice(rule))
         if rule.strategy == "intelligent":
             return await self.choose(draft.with_(strategy="intelligent"), self.cast)

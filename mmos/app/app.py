@@ -340,6 +340,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
             self._models, cast, desk, self._experience, self.tools, window, ladder, self.templates, shape, degrade, self.foresight,
             wiring.recovery_of(self.config, self.templates), self._judging(options), self.config.orchestration.models,
             LazyDividing(self.fleet),
+            rules=self._router.ruling(options),
         )  # fmt: skip
 
     def _judging(self, options: RunOptions) -> Judging | None:

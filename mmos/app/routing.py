@@ -12,7 +12,7 @@ from mmos.app.lifecycle import RunOptions
 from mmos.app.source import Source
 from mmos.app.task_rules import TaskRules
 from mmos.app.wiring import ARBITER
-from mmos.choice_events import TaskRouted
+from mmos.choice_events import RuleMet, TaskRouted
 from mmos.errors import UsageError
 from mmos.messages import Message
 from mmos.scope import Scope
@@ -21,6 +21,7 @@ from mmos.views.run import RunView
 if TYPE_CHECKING:
     from mmos.app.choosing import Chooser
     from mmos.app.draft import Draft
+    from mmos.app.ruling import Ruling, TurnRules
     from mmos.participant.cast import Cast
 
 
@@ -49,6 +50,7 @@ class Router:
         self._source = source
         self._default = source.config.orchestration.defaults.strategy
         self._rules = TaskRules(source.config.orchestration.routing)
+        self._turn_rules: TurnRules | None = None
         self._chooser: Chooser | None = None
 
     def defaulted(self, options: RunOptions) -> RunOptions:
@@ -59,7 +61,17 @@ class Router:
 
     def concerns(self, options: RunOptions) -> bool:
         """Whether anybody wants to know what kind of task a run has."""
-        return bool(self._rules.by_number) or options.strategy == "intelligent"
+        return bool(self._rules.by_number) or self._rules.later_need_task or options.strategy == "intelligent"
+
+    def ruling(self, options: RunOptions) -> Ruling | None:
+        """What tries the rules about a run. None: there are none, or the arbiter does not answer, or the user said that it does."""
+        if not self._rules.later or options.answering != ARBITER or options.role_only:
+            return None
+        from mmos.app.ruling import Ruling, TurnRules  # few configurations have such rules
+
+        if self._turn_rules is None:
+            self._turn_rules = TurnRules(self._rules.routing)
+        return Ruling(self._source, self._turn_rules, options)
 
     async def route(self, run: str, message: Message, options: RunOptions) -> Routed:
         """Who works on the task, as the options, the rules or a choice say. A run that nobody routes has only its options."""
@@ -95,10 +107,29 @@ def _check(options: RunOptions) -> None:
 
 def unheeded(view: RunView) -> str:
     """A warning, if a rule bound the arbiter to consult somebody, and it answered without. Empty: all is well."""
-    must = view.route.advice.get("must") if view.route else None
-    if not must or view.status != "answered" or any(call.tool == f"consult_{must}_specialist" for call in view.started_calls.values()):
+    if view.status != "answered":
         return ""
-    return f"A rule says that the arbiter must consult {must} first, and it answered without that."
+    must = view.route.advice.get("must") if view.route else None
+    if must and not _consultations(view, must):
+        return f"A rule says that the arbiter must consult {must} first, and it answered without that."
+    rule = view.rules.acted("must")
+    return _unheeded(view, rule) if rule is not None else ""
+
+
+def _unheeded(view: RunView, rule: RuleMet) -> str:
+    """The same for a rule about the run, and if the consultation failed."""
+    name = rule.advice["must"]
+    made = _consultations(view, name, rule.calls)
+    if not made:
+        return f"Rule {rule.number} says that the arbiter must consult {name}, and it answered without that."
+    ends = [view.finished_calls.get(call) for call in made]
+    failed = all(end is not None and not end.ok for end in ends)
+    return f"Rule {rule.number} says that the arbiter must consult {name}. The consultation failed, and the run went on." if failed else ""
+
+
+def _consultations(view: RunView, name: object, after: int = 0) -> list[str]:
+    """The calls that consult a specialist, without the first calls of the run."""
+    return [call.call for call in [*view.started_calls.values()][after:] if call.tool == f"consult_{name}_specialist"]
 
 
 def _with(options: RunOptions, changes: Mapping[str, Any]) -> RunOptions:

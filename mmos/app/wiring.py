@@ -13,6 +13,7 @@ from mmos.app.system_texts import INTERPRETER, SMALL, SYNTHESIZER, completed, pu
 from mmos.calls.tool_choice import ToolChoice
 from mmos.config.load import Config
 from mmos.config.model_keys import named
+from mmos.config.moments import moment_of
 from mmos.config.phases import CHANGE_PHASE, Phases
 from mmos.config.roles import Changes, Guidance, Need, ResolvedRole, first_of, meeting, roles_in, servers_of
 from mmos.config.rules import compile_rule
@@ -43,7 +44,6 @@ MODEL = "model"
 """The name, in lists of roles, of a model that answers without a role."""
 DIAGNOSIS = "diagnosis"
 """The role that explains failures. A configuration may have it; otherwise it is made of another role."""
-UNCLEAR = "response.unclear_tool_calls"
 
 
 def limits_of(config: Config) -> Limits:
@@ -214,8 +214,7 @@ def _remembering(config: Config, roles: Mapping[str, ResolvedRole]) -> Rememberi
 def interpreter_of(config: Config) -> str:
     """The role that says what an unclear call means: the specialist of a rule for it. Without such a rule, the role `interpreter`."""
     for rule in config.orchestration.routing.rules:
-        condition = compile_rule(rule.condition)
-        if rule.specialist and UNCLEAR in condition.names and condition.evaluate({"response": {"unclear_tool_calls": True}}):
+        if rule.specialist and moment_of(compile_rule(rule.condition), rule.specialist) == "unclear":
             return rule.specialist
     return INTERPRETER
 

@@ -9,7 +9,7 @@ import orjson
 
 from mmos import events
 from mmos.answers import at_time
-from mmos.choice_events import TaskRouted
+from mmos.choice_events import RuleMet, TaskRouted
 from mmos.cli import parts
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
@@ -21,6 +21,7 @@ from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
 from mmos.talk_events import TaskHandedOver
 from mmos.views.routes import candidates, in_words
+from mmos.views.rules import in_words as met_in_words
 from mmos.views.run import history_warning
 
 WIDTH = 110
@@ -43,6 +44,8 @@ def progress(event: events.Event) -> str:
             return f"route: {one_line(in_words(event), 120)}"
         case TaskHandedOver():
             return handed(event, 120)
+        case RuleMet(acted=True):
+            return one_line(met_in_words(event), 160)
         case events.PhaseChanged(phase=phase, reason=why):
             return f"phase: {phase}" + (f" · {one_line(why, 90)}" if why else "")
         case events.ModelReplied(role=role, model=model, lane=lane, cached=True) if "/" in lane:
@@ -174,6 +177,8 @@ def _rarer(event: events.Event) -> str:
             return f"route: {one_line(in_words(event), WHY)}"
         case TaskHandedOver():
             return handed(event, WIDTH)
+        case RuleMet():
+            return one_line(met_in_words(event), WHY)
         case events.RunRated(good=good, note=text):
             return f"rated {'good' if good else 'bad'}{f': {one_line(text, WIDTH)}' if text else ''}"
         case events.QuestionAsked(role=role, question=question, text=text, deadline=deadline):

@@ -11,7 +11,6 @@ FACTS: dict[str, str] = {
     "task.needs_tools": "flag",
     "task.needs_vision": "flag",
     "task.text": "text",
-    "task.tags": "list",
     "task.needs": "list",
     "task.text_length": "number",
     "task.confidence": "number",
@@ -48,8 +47,8 @@ RANGES: dict[str, tuple[float, float]] = {
 
 COUNT = (0, float("inf"))
 
-IDLE = {fact for fact in FACTS if not fact.startswith("task.")} - {"response.unclear_tool_calls"} | {"task.tags"}
-"""Facts that rules may name but MMOS does not measure yet. No run meets a rule with one of them."""
+STATED = "response.confidence"
+"""The only fact that a model itself must state. Without that, no run knows it."""
 
 TASK_CLASSES = ("code_generation", "bug_fixing", "refactoring", "documentation", "code_analysis", "simple_query", "security_review")
 """The values of `task.type`."""

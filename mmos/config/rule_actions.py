@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from mmos.config.rules import RuleError, compile_rule
 from mmos.config.wording import FromEnvironment, Place, listed, perhaps, with_type
 
 Findings = Iterator[tuple[Place, str]]
@@ -47,3 +48,16 @@ def _actions(rule: dict[str, Any]) -> Findings:
             yield (other,), f"'{one}' and '{other}' do not go together: {why}; remove one of them"
     if rule.get("strategy") == "intelligent" and "model" in given:
         yield ("strategy",), "'model' and 'strategy: intelligent' do not go together: both choose who answers; remove one of them"
+    if rule.get("strategy") == "intelligent" and (later := _known_later(rule)):
+        why = f"the strategy chooses who answers before the run begins, and {later} is known only during it"
+        yield ("strategy",), f"found 'intelligent', which this rule cannot do: {why}; name a specialist or a model"
+
+
+def _known_later(rule: dict[str, Any]) -> str:
+    """The first fact of the rule that is known only during a run. Empty: none, or there is no condition."""
+    condition = rule.get("condition")
+    try:
+        compiled = compile_rule(str.__str__(condition)) if isinstance(condition, str) else None
+    except RuleError:
+        return ""
+    return min((name for name in compiled.names if not name.startswith("task.")), default="") if compiled else ""

@@ -8,6 +8,7 @@ from typing import Any
 from mmos.config.document import Document
 from mmos.config.facts import ALIASES, TASK_CLASSES
 from mmos.config.holding import implies, impossible, is_always_true, witnesses
+from mmos.config.moments import moment_of
 from mmos.config.rules import Rule, RuleError, compile_rule
 from mmos.config.wording import FromEnvironment, Place, with_type
 
@@ -66,30 +67,29 @@ def taken_names(routing: Any) -> Findings:
             yield (*CLASSES, name), f"'{name}' is a class of MMOS{meaning}; choose another name"
 
 
-def covered(written: Sequence[str], classes: Sequence[str], document: Document) -> Findings:
-    """Rules that never count, because an earlier one is true whenever they are."""
-    rules = [compile_rule(condition) for condition in written[:MOST_RULES]]
+def covered(written: Sequence[tuple[str, str | None]], classes: Sequence[str], document: Document) -> Findings:
+    """Rules that never count, because an earlier one is true whenever they are. `written`: their conditions and their specialists."""
+    rules = [compile_rule(condition) for condition, _ in written[:MOST_RULES]]
+    moments = [moment_of(rule, specialist) for rule, (_, specialist) in zip(rules, written, strict=False)]
     left = MOST_PAIRS
     for later, rule in enumerate(rules):
         cases = witnesses(rule, FEW, classes)
         for earlier, other in enumerate(rules[:later]):
-            if _moment(rule) != _moment(other) or not all(other.holds_in(case) for case in cases) or not left:
+            if moments[later] != moments[earlier] or not all(other.holds_in(case) for case in cases) or not left:
                 continue
             left -= 1
-            if reason := _cover(other, rule, classes):
+            if reason := _cover(other, rule, classes, at_once=moments[later] == "turn"):
                 where = f"rule {earlier + 1} ({document.where(('orchestration', *RULES, earlier, 'condition'))})"
                 yield (*RULES, later, "condition"), f"this rule never counts: {where} {reason}, and the first true rule counts"
                 break
 
 
-def _moment(rule: Rule) -> frozenset[str]:
-    """What has to be known before the rule can be true, beside the task. Rules of different moments do not compete."""
-    return frozenset(name.partition(".")[0] for name in rule.names) - {"task"}
-
-
-def _cover(earlier: Rule, later: Rule, classes: Sequence[str]) -> str:
+def _cover(earlier: Rule, later: Rule, classes: Sequence[str], *, at_once: bool) -> str:
+    """`at_once`: a rule counts when it becomes true, so only one that becomes true with it takes its place."""
     if " ".join(earlier.text.split()) == " ".join(later.text.split()):
         return "has the same condition"
+    if at_once:
+        return "is true exactly when this one is" if implies(later, earlier, classes) and implies(earlier, later, classes) else ""
     if is_always_true(earlier, classes):
         return "is always true"
     return "is true whenever this one is" if implies(later, earlier, classes) else ""

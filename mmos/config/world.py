@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mmos.config.document import Document
 from mmos.config.environment import has_reference
-from mmos.config.facts import IDLE, TASK_CLASSES
+from mmos.config.facts import STATED, TASK_CLASSES
 from mmos.config.gpus import shared_gpus
 from mmos.config.model_keys import Entries
 from mmos.config.phases import Phases
@@ -61,7 +61,11 @@ def warnings(orchestration: Orchestration, document: Document, around: Surroundi
         shared_gpus(orchestration),
         _files(orchestration, document, around),
         _rules(orchestration),
-        covered([rule.condition for rule in orchestration.routing.rules], (*TASK_CLASSES, *orchestration.routing.classes), document),
+        covered(
+            [(rule.condition, rule.specialist) for rule in orchestration.routing.rules],
+            (*TASK_CLASSES, *orchestration.routing.classes),
+            document,
+        ),
         _phases(orchestration),
         _near_keys(orchestration),
     )
@@ -195,12 +199,19 @@ def _files(orchestration: Orchestration, document: Document, around: Surrounding
 
 
 def _rules(orchestration: Orchestration) -> Findings:
+    """Facts that no run may know, or only now and then."""
+    servers = [
+        orchestration.servers[name] for name in servers_of(orchestration.arbiter) or orchestration.servers if name in orchestration.servers
+    ]
     for index, rule in enumerate(orchestration.routing.rules):
-        if idle := sorted(compile_rule(rule.condition).names & IDLE):
-            yield (
-                ("routing", "rules", index, "condition"),
-                f"MMOS does not know {' and '.join(idle)} yet, so no run meets this rule",
-            )
+        place, names = ("routing", "rules", index, "condition"), compile_rule(rule.condition).names
+        if "run.phase" in names and not orchestration.phases:
+            yield place, "there are no 'phases', so run.phase is never known; write them below 'phases'"
+        if "host.vram_gb" in names and not any(server.vram_gb for server in servers):
+            yield place, "no server of the arbiter has 'vram_gb', so host.vram_gb is never known; write it for the server"
+        if STATED in names:
+            text = "is known only after an answer of a specialist that states it, such as 'Confidence: 80%'"
+            yield place, f"{STATED} {text}; ask for such a line under 'system' of the specialist"
 
 
 def unset_variables(unset: list[tuple[Place, str]], document: Document) -> list[Problem]:

@@ -50,6 +50,8 @@ class Composer:
     experience: Experience
     shape: Shape | None = None
     """The schema of the final answer."""
+    must: ToolChoice | None = None
+    """What the reply must be, as a rule says. None: no rule says anything."""
 
     @property
     def role(self) -> Role:
@@ -124,7 +126,7 @@ class Composer:
 
     def choice(self, channel: str = "schema") -> ToolChoice:
         """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
-        if self.member.first is None and not self.scope.phases:
+        if self.member.first is None and self.must is None and not self.scope.phases:
             return AUTO
         names = self.box.names
         permitted = [name for name in names if self.scope.phases.permits(self.scope.view.phase, name)]
@@ -133,13 +135,17 @@ class Composer:
 
     def _consulting_first(self, permitted: Collection[str]) -> ToolChoice:
         """A role that must consult first may answer only after a consultation has succeeded, or in its last turn."""
-        first = self.member.first
+        first = self.must or self.member.first
+        if first == ANSWER_ONLY:
+            return ANSWER_ONLY
         if first is None or first.only is None or first.only.isdisjoint(permitted):
             return AUTO
         calls = self.scope.calls_left
         if self.scope.turns_left == 1 or calls == 0:
             return ANSWER_ONLY
-        if any(message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages):
+        if self.must is None and any(
+            message.role == "tool" and message.tool_name in (first.only or ()) for message in self.scope.exchange.messages
+        ):
             return AUTO
         return first if calls is None else replace(first, least=min(first.least, calls), most=min(first.most, calls))
 
@@ -151,7 +157,11 @@ class Composer:
         if last:
             return self._templates.fill("last_turn")
         phase = phase_line(self.scope, self.box.names, self._templates) if self.scope.phases else ""
-        return "\n".join(filter(None, (advice_line(self.scope, self._templates), phase))) if self.scope.view.route else phase
+        return (
+            "\n".join(filter(None, (advice_line(self.scope, self._templates), phase)))
+            if self.scope.view.route or self.scope.view.rules.met
+            else phase
+        )
 
     @property
     def _window(self) -> int:

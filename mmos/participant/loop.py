@@ -15,7 +15,6 @@ from mmos.context import PASS_ON, Answer, Participant, Question, UserAnswer, Use
 from mmos.errors import (
     LimitReached,
     MmosError,
-    NoAnswer,
     NoHost,
     NotFound,
     QuestionOpen,
@@ -33,16 +32,17 @@ from mmos.participant.ending import help_of as help_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import Eyes
 from mmos.participant.foresight import Foresight
+from mmos.participant.helping import Help
 from mmos.participant.ladder import Ladder
 from mmos.participant.models import Models
 from mmos.participant.questions import Desk
+from mmos.participant.ruled import member_now, must_now
 from mmos.participant.turn import Turn
 from mmos.prompting.templates import Templates
 from mmos.scope import Scope
 from mmos.toolbox import Tool, Toolbox, from_function
 from mmos.views.conversation import Lane
 
-STOP = "stop"
 OWN_LIMITS = ("limit_turns", "repetition")
 """Limits of one participant. The caller of that participant continues with what it wrote so far."""
 MOST_ATTEMPTS = 2
@@ -54,6 +54,14 @@ class Recovery(Protocol):
 
     async def exchange(self, exchange: Exchange, go_on: NextExchange) -> Answer: ...
     async def call(self, room: Participants, execution: Execution, go_on: Next) -> str: ...
+
+
+class Rules(Protocol):
+    """The rules about what happens in a run."""
+
+    async def meet(self, scope: Scope) -> None:
+        """Record which of them has become true, before the role that answers takes a turn."""
+        ...
 
 
 class Judging(Protocol):
@@ -95,6 +103,8 @@ class Participants:
     """What the configuration says of models, by keys that may stand in place of their names."""
     dividing: Dividing | None = None
     """Reads a task that is larger than a window in parts."""
+    rules: Rules | None = None
+    """Tried at each turn of the role that answers the user. None: there are none."""
     approving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the user is asked to approve a call."""
     at_work: set[str] = field(default_factory=set)
@@ -109,6 +119,7 @@ class Participants:
         foresight = self.foresight
         turns = foresight.turns(scope, member, self.cast) if foresight is not None else None
         turn = Turn(self.models, self.experience, member, scope, self.eyes, self.ladder, shape, self.degrade, turns)
+        helping = Help(self.desk, self.templates)
         while True:
             lane = scope.exchange
             if lane.pending:
@@ -120,8 +131,16 @@ class Participants:
             elif lane.last.role == "assistant":
                 if shape is None or self._fits(shape, member, scope):
                     return answer_of(lane.last, shape)
-            elif not await self._stuck(scope):
-                await self._take(turn, scope)
+            elif not await helping.is_awaited(scope):
+                await helping.take(turn if scope.depth else await self._ruled(turn, scope), scope)
+
+    async def _ruled(self, turn: Turn, scope: Scope) -> Turn:
+        """The turn as the rules say that are true now, or that became true before."""
+        if self.rules is not None:
+            await self.rules.meet(scope)
+        if not scope.view.rules.met:
+            return turn
+        return replace(turn, member=member_now(scope, turn.member, self.moved), must=must_now(scope))
 
     async def answer(self, scope: Scope) -> Answer:
         """Answer the user."""
@@ -154,36 +173,6 @@ class Participants:
         if member.box and not lane.reshaped:  # no turn has asked for the schema yet
             return self.templates.fill("shape", schema=schema)
         return self.templates.fill("shape_again", schema=schema, problems="\n".join(f"- {problem}" for problem in problems))
-
-    # ---------------------------------------------------------------- the last step: the user
-
-    async def _take(self, turn: Turn, scope: Scope) -> None:
-        """One turn. If no turn gives a readable reply, the caller of a specialist gets an error. For the arbiter, MMOS asks the user for help."""
-        try:
-            await turn.take()
-        except NoAnswer as error:
-            if scope.depth or not self.desk.reachable:
-                raise
-            await self._ask_for_help(scope, UserQuestion(f"{error.message} What should it do? Answer {STOP} to end the run."))
-
-    async def _stuck(self, scope: Scope) -> bool:
-        """Whether this turn waits for help from the user. If so, ask for it before anything more happens."""
-        question = next(
-            (question for question in scope.view.questions.values() if question.call == help_of(scope.lane, scope.exchange)), None
-        )
-        answer = scope.view.answers.get(question.question) if question else None
-        if question is None or (answer and scope.exchange.last.content == self.templates.fill("user_says", answer=answer.text)):
-            return False
-        await self._ask_for_help(scope, UserQuestion(question.text))
-        return True
-
-    async def _ask_for_help(self, scope: Scope, question: UserQuestion) -> None:
-        answer = await self.desk.ask(scope, question, call=help_of(scope.lane, scope.exchange))
-        if answer.strip().lower() == STOP:
-            error = NoAnswer(f"{scope.role} gave no answer that could be read, and you ended the run.")
-            error.by_user = True
-            raise error
-        scope.record(Prompted(scope.lane, scope.role, Message("user", self.templates.fill("user_says", answer=answer))))
 
     # ---------------------------------------------------------------- the room
 

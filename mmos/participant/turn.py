@@ -12,6 +12,7 @@ from itertools import pairwise
 from mmos.calls.reading import CLEAR, QUOTED, Reading, Unclear, distinct, writable
 from mmos.calls.seen import Seen
 from mmos.calls.shape import Shape
+from mmos.calls.tool_choice import ToolChoice
 from mmos.config.schema import Step
 from mmos.errors import BadRequest, LacksTools, LimitReached, NoAnswer, NoHost, WindowExceeded
 from mmos.events import CallRepaired, Prompted, Warned
@@ -59,6 +60,8 @@ class Turn:
     """What to do, in this order, with a call that would have to wait."""
     turns: Turns | None = None
     """What is expected after its replies."""
+    must: ToolChoice | None = None
+    """What the reply must be, as a rule says."""
 
     @property
     def role(self) -> Role:
@@ -66,7 +69,7 @@ class Turn:
 
     @cached_property
     def composer(self) -> Composer:
-        return Composer(self.member, self.scope, self.experience, self.shape)
+        return Composer(self.member, self.scope, self.experience, self.shape, self.must)
 
     @property
     def _templates(self) -> Templates:

@@ -22,6 +22,7 @@ from mmos.participant.composing import ANY_JSON, Composer, digest_of
 from mmos.participant.experience import Experience
 from mmos.participant.eyes import sight_of
 from mmos.participant.ladder import LANE
+from mmos.participant.ruled import member_now, must_now
 from mmos.prompting.budget import USUAL, Counts, tokens_of
 from mmos.prompting.compose import Scale, Space, compose
 from mmos.prompting.frame import Frame
@@ -133,11 +134,13 @@ class Asking:
     def composer(self, present: Present, member: Member, event: ModelAsked, frame: Frame) -> Composer:
         """What composes the prompts of today in the lane of a request of the past, with what was known of models then."""
         members = present.participants
+        place = self.state.scope(event.shows or event.lane, present.limits)
+        member = member_now(place, member, members.moved)
         member = next((choice for choice in member.choices if canonical(choice.role.model) == canonical(event.model)), member)
-        scope = self.state.scope(event.shows or event.lane, present.limits).bind(role=member.role.name)
+        scope = place.bind(role=member.role.name)
         shape = members.shape if not scope.depth else None
         experience = self._experience(member, event, frame, shape.format if shape else b"")
-        return Composer(member, scope, experience, shape)
+        return Composer(member, scope, experience, shape, must_now(scope))
 
     def _experience(self, member: Member, event: ModelAsked, frame: Frame, format_: bytes) -> Experience:
         """What was known of the model: its factor by the estimate, its real window by the options, a refusal by the format."""

@@ -67,7 +67,7 @@ def document(view: RunView) -> dict[str, Any]:
         "questions": questions,
         "recoveries": view.recoveries.documents(),
         "quality": view.validation.document(),
-        "route": route(view.route),
+        "route": route(view.route, view.rules),
         "conversations": view.talks.documents(),
         "divided": view.divisions.documents(),
     }  # fmt: skip

@@ -6,16 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mmos.choice_events import TaskRouted
+from mmos.views.rules import RulesMet
 
 
-def route(event: TaskRouted | None) -> dict[str, Any] | None:
-    """What the result document says of the choice."""
-    if event is None:
+def route(event: TaskRouted | None, rules: RulesMet | None = None) -> dict[str, Any] | None:
+    """What the result document says of the choice, and of the rules that became true in the run."""
+    if event is None and not (rules and rules.met):
         return None
+    event, held = event or TaskRouted(None), rules.documents() if rules else []
     return {
-        "type": event.type, "complexity": event.complexity, "rules": met(event), "choice": event.choice or None, "why": list(event.why),
+        "type": event.type, "complexity": event.complexity,
+        "rules": [*dict.fromkeys([*met(event), *(one["condition"] for one in held)])], "choice": event.choice or None, "why": list(event.why),
         "confidence": event.confidence, "strategy": event.strategy or None, "by": event.by, "acted": event.acted,
         "candidates": [dict(one) for one in mappings(event.candidates)], "propensity": event.propensity,
+        "met": held,
     }  # fmt: skip
 
 

@@ -12,13 +12,15 @@ import orjson
 
 from mmos import events
 from mmos.answers import NO, verdict
-from mmos.choice_events import TaskRouted
+from mmos.choice_events import RuleMet, RulesChanged, TaskRouted
 from mmos.events import Entry, Event, Reason
 from mmos.messages import REPETITION, File
 from mmos.recovery_events import RecoveryBegun, RecoveryJudged, RecoverySuggested
 from mmos.views import chunks
+from mmos.views.open_questions import newest_approvals, open_ones
 from mmos.views.quality import JUDGING, Validation
 from mmos.views.recoveries import Recoveries
+from mmos.views.rules import RulesMet
 from mmos.views.talks import KINDS as TALKING
 from mmos.views.talks import Talks
 from mmos.views.uses import RoleUse, ToolUse
@@ -136,6 +138,8 @@ class RunView:
     divisions: chunks.Divisions = field(default_factory=chunks.Divisions)
     route: TaskRouted | None = None
     """Who works on its task, and why."""
+    rules: RulesMet = field(default_factory=RulesMet)
+    """The rules about what has happened in it."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> RunView:
@@ -186,10 +190,7 @@ class RunView:
     @property
     def open_questions(self) -> list[events.QuestionAsked]:
         """The questions whose answer the run still needs, oldest first."""
-        lanes = {opened.lane: opened for opened_by_call in self.lanes.values() for opened in opened_by_call}
-        return [
-            question for question in self.questions.values() if not self._has_answer(question) and not self._is_settled(question, lanes)
-        ]
+        return open_ones(self.questions, self.answers, self.finished_calls, self.lanes)
 
     @property
     def open_question(self) -> events.QuestionAsked | None:
@@ -199,24 +200,7 @@ class RunView:
     @property
     def newest_approvals(self) -> dict[str, events.QuestionAsked]:
         """For each call that needs approval, the newest question about it."""
-        return {question.call: question for question in self.questions.values() if question.digest}
-
-    def _has_answer(self, question: events.QuestionAsked) -> bool:
-        """Whether it has an answer that counts. An imported one does not, except that help for a model has done its work."""
-        answer = self.answers.get(question.question)
-        return answer is not None and (not answer.imported or question.call.startswith(f"{question.lane}#"))
-
-    def _is_settled(self, question: events.QuestionAsked, lanes: Mapping[str, events.LaneOpened]) -> bool:
-        """Whether its answer changes nothing: the call that asked it, or a call above that one, has a result, or the same call was asked about anew. A request for approval that was imported is made anew."""
-        if question.digest and (question.imported or self.newest_approvals[question.call] != question):
-            return True
-        call, lane, seen = question.call, question.lane, set[str]()
-        while call not in self.finished_calls:
-            if lane in seen or lane not in lanes:  # the journal of a stranger may contain a circle
-                return False
-            seen.add(lane)
-            call, lane = lanes[lane].call, lanes[lane].parent
-        return True
+        return newest_approvals(self.questions)
 
     def apply(self, entry: Entry) -> None:
         if self.thread and entry.thread != self.thread:
@@ -392,6 +376,7 @@ _FOLDS: dict[type[Event], Callable[[RunView, Any], None]] = {
     events.CallRepaired: lambda view, event: view.repairs.append(event),
     events.Warned: _warned,
     **dict.fromkeys((RecoveryBegun, RecoverySuggested, RecoveryJudged), lambda view, event: view.recoveries.apply(event)),
+    **dict.fromkeys((RuleMet, RulesChanged), lambda view, event: view.rules.apply(event)),
     **dict.fromkeys(TALKING, lambda view, event: view.talks.apply(event)),
     **dict.fromkeys(chunks.KINDS, lambda view, event: view.divisions.apply(event)),
     **dict.fromkeys(JUDGING, lambda view, event: view.validation.apply(event)),

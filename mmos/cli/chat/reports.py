@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmos import events
-from mmos.choice_events import TaskRouted
+from mmos.choice_events import RuleMet, TaskRouted
 from mmos.cli.chat.commands import ALIASES, COMMANDS, find
 from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
@@ -21,6 +21,7 @@ from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.views.routes import candidates, in_words
+from mmos.views.rules import in_words as met_in_words
 
 if TYPE_CHECKING:
     from mmos.cli.chat.session import Session
@@ -199,6 +200,8 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
                 calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
             case TaskRouted() as event:
                 tops.append(Account(f"route: {flat(in_words(event))}", [flat(line) for line in candidates(event)]))
+            case RuleMet() as event if event.lane in accounts:
+                accounts[event.lane].lines.append(flat(met_in_words(event)))
             case events.LaneOpened() as event:
                 cause = calls.get(event.call) or validating(event.lane) or f"you asked: {flat(event.message.content)}"
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
