@@ -18,12 +18,8 @@ FIRST = (say("A hash.", "all", "new", "A hash is fast."), say("A tree.", "all", 
 async def test_participants_answer_alone_then_criticise_and_the_arbiter_concludes() -> None:
     coding = [FIRST[0], say("You are right about ranges.", "reasoning", "partly", "A hash serves no ranges.")]
     reasoning = [FIRST[1], say("Then a tree.", "coding", "agree")]
-    record = {
-        "consensus": [
-            {"text": "A tree.", "who": ["coding", "nobody"], "evidence": [2, 99]},
-            {"text": "Lost.", "who": ["nobody"], "evidence": [1]},
-        ]
-    }
+    lost = {"text": "Lost.", "who": ["nobody"], "evidence": [1]}
+    record = {"unique_insights": [{"text": "Trees serve ranges.", "who": ["reasoning"], "evidence": [2]}, lost]}
     async with stage(cast([start(), OWN, PASS, PASS, PASS, PASS, conclude(**record), "Use a B-tree."], coding, reasoning)) as on:
         answer = await on.app.run("Find an index for my query.")
         assert (answer.status, answer.text) == ("answered", "Use a B-tree.")
@@ -38,9 +34,9 @@ async def test_participants_answer_alone_then_criticise_and_the_arbiter_conclude
         result = json.loads(last_words(on, "arbiter"))
         assert result["verdict"] == "A B-tree."
         assert result["own_verdict"] == OWN
-        assert result["record"]["consensus"][0] == {"text": "A tree.", "who": ["coding"], "evidence": [2]}, (
-            "what does not exist is left out"
-        )
+        assert result["record"]["unique_insights"][0] == {"text": "Trees serve ranges.", "who": ["reasoning"], "evidence": [2]}
+        assert result["record"]["consensus"][0]["who"] == ["coding", "reasoning"], "rules add what they find"
+        assert "Lost." not in str(result["record"]), "what names nobody of the conversation is left out"
         assert result["answers"] == {"coding": "You are right about ranges.", "reasoning": "Then a tree."}
         assert result["messages"] == 4
         talk = talk_of(answer)
@@ -250,6 +246,18 @@ async def test_models_that_know_no_tools_talk_by_grammar_or_in_prose() -> None:
 def said(message: str, stance: str = "new") -> str:
     """A call of `say` as a model without tools writes it."""
     return json.dumps({"calls": [{"tool": "say", "arguments": {"to": "all", "stance": stance, "message": message}}]})
+
+
+async def test_what_rules_notice_is_told_to_the_arbiter_and_to_the_next_participant() -> None:
+    long = "The index must serve the ranges of the query, so that the rows come in order and no sort is needed after it, and the cache holds the upper levels."
+    arbiter = [start(), OWN, PASS, PASS, PASS, PASS, VERDICT, "Done."]
+    async with stage(cast(arbiter, [say("A hash."), say(long, stance="agree")], [say(long), say("Well.", stance="partly")])) as on:
+        answer = await on.app.run("Find an index.")
+        assert "copy" in [one["what"] for one in talk_of(answer)["noticed"]]
+        fact = "Noticed: message 3 of coding copies message 2 of reasoning"
+        assert fact in on.heard("reasoning")[1]
+        reviews = [text for text in on.heard("arbiter") if "Call review" in text]
+        assert [fact in text for text in reviews] == [False, False, True, False]
 
 
 async def test_the_arbiter_chooses_when_several_are_addressed() -> None:

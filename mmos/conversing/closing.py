@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mmos.conversing.place import Place
-from mmos.conversing.reading import messages_of
+from mmos.conversing.reading import facts_of, messages_of
+from mmos.conversing.record import FIELDS, MOST, checked, drafted, merged
 from mmos.conversing.speaking import CONCLUDE, conclusion_of
 from mmos.conversing.spending import is_spent
 from mmos.conversing.taking import spec_of, taken, taking
@@ -14,11 +15,6 @@ from mmos.conversing.terms import FAULTS
 from mmos.prompting.templates import Templates
 from mmos.talk_events import ConclusionProposed, Ended, TalkClosed
 from mmos.toolbox import Tool
-
-FINDINGS = ("consensus", "contradictions", "partial_coverage", "unique_insights", "blind_spots")
-"""The parts of a record."""
-MOST = 5
-"""Findings of one kind."""
 
 
 async def own_verdict(place: Place) -> str:
@@ -38,7 +34,8 @@ async def concluded(place: Place, ended: Ended, own: str, accepted: ConclusionPr
     verdict = accepted.verdict if accepted else str(made.get("verdict", ""))
     reasons = accepted.reasons if accepted else tuple(map(str, made.get("reasons") or ()))
     dissent = accepted.dissent if accepted else str(made.get("dissent") or "")
-    return TalkClosed(place.opened.talk, ended, verdict, reasons, dissent, own, record_of(place, made))
+    written, _ = checked(made, place.talk)
+    return TalkClosed(place.opened.talk, ended, verdict, reasons, dissent, own, merged(drafted(place.talk), written))
 
 
 async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
@@ -47,10 +44,9 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
     if is_spent(place.scope, 0):
         place.scope.warn_once("The conversation ended without a verdict", "The limits of the run leave nothing for it.")
         return {}
-    facts = "\n".join(templates.fill("talk_fact", fact=one.detail) for one in place.talk.noticed if one.detail)
     text = templates.fill(
         "talk_closing", task=place.context.told.content, topic=opened.topic, own=own or templates.fill("none"), messages=messages_of(place),
-        facts=facts or templates.fill("none"),
+        facts=facts_of(place) or templates.fill("none"),
     )  # fmt: skip
     try:
         answer = await place.ask(place.to_arbiter(text, "conclude", closing_tool(templates, opened.participants)))
@@ -75,7 +71,7 @@ def closing_tool(templates: Templates, names: Collection[str]) -> Tool:
         "additionalProperties": False,
     }
     described = _descriptions(templates)
-    parts = {name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FINDINGS}
+    parts = {name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS}
     return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"))
 
 
@@ -87,17 +83,3 @@ def _descriptions(templates: Templates) -> Mapping[str, str]:
         "unique_insights": templates.fill("conclude.unique_insights"),
         "blind_spots": templates.fill("conclude.blind_spots"),
     }
-
-
-def record_of(place: Place, made: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """What was found, as far as those who said it and the messages that show it exist."""
-    return {name: [found for one in made.get(name) or () if (found := _checked(place, one))] for name in FINDINGS}
-
-
-def _checked(place: Place, finding: Any) -> dict[str, Any] | None:
-    """A finding with the names and the messages that exist. None: nothing is left that shows it."""
-    if not isinstance(finding, Mapping) or not str(finding.get("text", "")).strip():
-        return None
-    who = [name for name in finding.get("who") or () if name in place.opened.participants]
-    evidence = [number for number in finding.get("evidence") or () if number in place.talk.sent]
-    return {"text": str(finding["text"]), "who": who, "evidence": evidence} if who and evidence else None

@@ -42,7 +42,13 @@ def notes(place: Place, name: str) -> list[str]:
     found = [line for said in own[-1:] if (line := _of_own(templates, said))]
     found += [templates.fill("talk_user", text=one.text) for one in talk.steered if one.number >= last]
     found += [templates.fill("talk_refused", reason=one_line(one.reason)) for one in talk.proposals if one.by == name and not one.accepted]
-    return found + [templates.fill("talk_fact", fact=one.detail) for one in talk.noticed if one.number >= last and one.detail]
+    return found + ([facts] if (facts := facts_of(place, last)) else [])
+
+
+def facts_of(place: Place, since: int = 0) -> str:
+    """What rules noticed since a message, one line each. Empty: nothing."""
+    found = [one.detail for one in place.talk.noticed if one.number >= since and one.detail]
+    return "\n".join(place.terms.templates.fill("talk_fact", fact=one_line(detail)) for detail in found)
 
 
 def _of_own(templates: Templates, said: Said) -> str:

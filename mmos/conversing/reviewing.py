@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, get_args
 
 from mmos.conversing.place import Place
+from mmos.conversing.reading import facts_of
 from mmos.conversing.taking import spec_of, taken, taking
 from mmos.conversing.terms import FAULTS
 from mmos.fences import Fenced, one_line
@@ -19,9 +20,9 @@ NEEDS_QUOTE = ("modify", "drop")
 """What needs a quotation of the words that are wrong."""
 
 
-async def reviewed(place: Place, sent: MessageSent, facts: str = "") -> MessageReviewed:
-    """What the arbiter does with a message. `facts`: what rules found in the talk. A review that fails lets the message pass."""
-    question = place.to_arbiter(_words(place, sent, facts), f"review-{sent.number}", review_tool(place), memory=place.memory)
+async def reviewed(place: Place, sent: MessageSent) -> MessageReviewed:
+    """What the arbiter does with a message. A review that fails lets the message pass."""
+    question = place.to_arbiter(_words(place, sent), f"review-{sent.number}", review_tool(place), memory=place.memory)
     try:
         answer = await place.ask(question)
     except FAULTS as error:
@@ -64,12 +65,13 @@ def _problem(templates: Templates, arguments: Mapping[str, Any]) -> str:
     return templates.fill("review_incomplete", action=str(arguments["action"]), missing=", ".join(missing)) if missing else ""
 
 
-def _words(place: Place, sent: MessageSent, facts: str) -> str:
+def _words(place: Place, sent: MessageSent) -> str:
     templates, opened = place.terms.templates, place.opened
     first = not any(review.by == place.terms.arbiter.name for review in place.talk.reviews.values())
     context = templates.fill("talk_context", task=place.context.told.content, topic=opened.topic) + "\n\n" if first else ""
     others = ", ".join(name for name in opened.participants if name != sent.sender)
     to = others if sent.to == ALL else sent.to
+    facts = facts_of(place, sent.number)
     return templates.fill(
         "talk_review", context=Fenced(context), sender=sent.sender, to=to, number=str(sent.number), text=sent.text,
         facts=f"{facts}\n" if facts else "",
@@ -87,8 +89,10 @@ def _verdict(sent: MessageSent, made: Mapping[str, Any], arbiter: str) -> Messag
     if action == "redirect":
         to = str(made["to"])
         return passed if to == sent.sender else MessageReviewed(sent.talk, sent.number, "redirect", arbiter, reason, quote, to=to)
-    text = str(made["message"]) if action == "modify" else ""
-    return MessageReviewed(sent.talk, sent.number, action, arbiter, reason, quote, text)
+    if action == "drop":
+        return MessageReviewed(sent.talk, sent.number, "drop", arbiter, reason, quote)
+    claims = tuple(claim for claim in sent.claims if not is_in(quote, claim))
+    return MessageReviewed(sent.talk, sent.number, "modify", arbiter, reason, quote, str(made["message"]), claims=claims)
 
 
 def _unreviewed(place: Place, sent: MessageSent, why: str) -> MessageReviewed:

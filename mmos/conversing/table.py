@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from mmos.context import Context
 from mmos.conversing.deciding import decided
 from mmos.conversing.guards import stopped
-from mmos.conversing.knowing import secrets_of
+from mmos.conversing.health import found
+from mmos.conversing.knowing import secrets_of, shares
 from mmos.conversing.place import Place
 from mmos.conversing.reviewing import reviewed
 from mmos.conversing.terms import Terms
-from mmos.talk_events import ConclusionProposed, MessageReviewed, MessageSent, TalkClosed, TalkOpened
+from mmos.talk_events import ConclusionProposed, MessageSent, TalkClosed, TalkOpened
 from mmos.views.talks import Said
 
 
@@ -33,11 +34,13 @@ class Table(Place):
         return cls(context, terms, scope.view.talks.by_id[opened.talk].opened)
 
     async def send(self, draft: MessageSent) -> Said:
-        """Let a message be reviewed, and pass it on. The draft has no number yet."""
+        """Let rules and the arbiter review a message, and pass it on. The draft has no number yet."""
         async with self._one_by_one:
             sent = self._sent(draft)
-            if sent.number not in self.talk.reviews and (review := await self._review(sent)) is not None:
-                self.scope.record(review)
+            self._review_by_rules(sent)
+            self._notice()
+            if self.terms.reviews_all and sent.number not in self.talk.reviews:
+                self.scope.record(await reviewed(self, sent))
             return self.said(sent.number)
 
     def _sent(self, draft: MessageSent) -> MessageSent:
@@ -49,12 +52,17 @@ class Table(Place):
         self.scope.record(sent)
         return sent
 
-    async def _review(self, sent: MessageSent) -> MessageReviewed | None:
-        """What becomes of a message: first by rules, then by the arbiter. None: nobody has an objection."""
-        by_rules = stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets_of(self, sent.sender, sent.lane))
-        if by_rules is not None or not self.terms.reviews_all:
-            return by_rules
-        return await reviewed(self, sent)
+    def _review_by_rules(self, sent: MessageSent) -> None:
+        if sent.number in self.talk.reviews:
+            return
+        secrets = secrets_of(self, sent.sender, sent.lane)
+        if (review := stopped(self.talk, sent, roles=self.terms.participants, secrets=secrets)) is not None:
+            self.scope.record(review)
+
+    def _notice(self) -> None:
+        """Record what rules find in the talk. Who is asked next reads it."""
+        for finding in found(self.talk, shares=shares(self)):
+            self.scope.record(finding)
 
     async def propose(self, by: str, verdict: str, reasons: Iterable[str] = (), dissent: str = "") -> ConclusionProposed:
         """Let the arbiter decide whether the talk ends with a verdict."""
