@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mmos.conversing.guards import stopped
+from mmos.conversing.secrets import secrets_in
 from mmos.talk_events import ALL, MessageReviewed, MessageSent, TalkOpened, TalkSteered
 from mmos.views.talks import Talk
 from tests.talk_messages import FOR_ANOTHER, INNOCENT, POSES, TO_ARBITER
@@ -135,6 +136,12 @@ def test_a_secret_that_all_were_given_is_none() -> None:
     given = talk()
     given.steered.append(TalkSteered("t1", f"Use {SECRET}."))
     assert stopped(given, MessageSent("t1", 3, "coding", ALL, f"I used {SECRET}."), roles=ROLES, secrets=(SECRET,)) is None
+
+
+def test_what_the_user_marks_is_secret_and_keys_are_without_a_mark() -> None:
+    key = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    text = f"Log in with <secret> {SECRET} </secret> or with {key}. <secret></secret> <SECRET>two\nlines</SECRET>"
+    assert secrets_in(text) == {SECRET, key, "two\nlines"}
 
 
 def test_a_short_secret_is_no_part_of_a_word() -> None:

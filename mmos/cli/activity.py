@@ -10,6 +10,7 @@ from mmos import events
 from mmos.cli import parts
 from mmos.cli.output import how_long, whole_seconds
 from mmos.cli.styles import style
+from mmos.cli.talks import SAYING, TALK, watched
 from mmos.cli.text import cells, fit, flat
 from mmos.cli.trace import note, what_came, what_of
 from mmos.cli.verdicts import working
@@ -271,9 +272,12 @@ class Activity:
     def _work_of_question(self, call: Work, event: events.LaneOpened, now: float) -> Work:
         """The work for a question of a call: the call itself, or one of several below a call that asks several."""
         works, key = self._questions.setdefault(event.call, {}), event.key.partition("~")[0]
+        if call.tool == TALK:
+            key = event.role  # somebody in a talk is asked again and again
         if not works:
             works[key] = call
         if key in works:
+            works[key].ended = None if call.tool == TALK else works[key].ended
             return works[key]
         if any(work is call for work in works.values()):
             first = replace(call, tool="", what="", ended=None if call.answering else now)
@@ -285,7 +289,7 @@ class Activity:
         return works[key]
 
     def _start_call(self, event: events.CallStarted, now: float) -> None:
-        if event.call in self._calls or event.tool in OWN_LINE:
+        if event.call in self._calls or event.tool in OWN_LINE or (event.tool in SAYING and event.lane != self._own):
             return
         work = self._calls[event.call] = Work(tool=event.tool, what=what_of(event.arguments), start=now, since=now)
         above = self._lanes.get(event.lane) if event.lane != self._own else None
@@ -310,6 +314,9 @@ class Activity:
             work.enter("calling", now)
 
     def _note(self, event: events.Event) -> None:
+        if said := watched(event):
+            self.notes.append(flat(said))
+            return
         text, known = note(event), False
         match event:
             case events.ModelFailed(host=host, detail=detail, role=role, model=model):

@@ -13,6 +13,7 @@ from mmos.choice_events import RuleMet, TaskRouted
 from mmos.cli import parts
 from mmos.cli.output import how_long, one_line
 from mmos.cli.placement import reason
+from mmos.cli.talks import SAYING, recorded, watched
 from mmos.cli.text import flat
 from mmos.cli.verdicts import record, seen
 from mmos.events import Entry
@@ -34,6 +35,10 @@ DEEPEST = 20
 def progress(event: events.Event) -> str:
     """What an event says to somebody who watches the run. Empty for most events."""
     match event:
+        case events.CallStarted(tool=tool, lane=lane) | events.CallFinished(tool=tool, lane=lane, ok=True) if (
+            tool in SAYING and "/" in lane
+        ):
+            return ""
         case events.CallStarted(tool=tool, arguments=arguments, role=role):
             return f"{role} → {tool}: {one_line(what_of(arguments), 90)}"
         case events.CallFinished(tool=tool, ok=True, seconds=seconds):
@@ -56,7 +61,7 @@ def progress(event: events.Event) -> str:
             return ""  # a hint has said it
         case events.HistoryShortened():
             return ""  # the run says it at its end
-    if told := seen(event) or parts.seen(event):
+    if told := seen(event) or parts.seen(event) or watched(event):
         return told
     noted = note(event)
     return f"  ! {one_line(noted, 160)}" if noted else ""
@@ -101,8 +106,8 @@ def what_came(result: str) -> str:
 
 
 def what_of(arguments: Mapping[str, Any]) -> str:
-    """Describe a call by its query or its arguments."""
-    query = arguments.get("query") or arguments.get("question")
+    """Describe a call by its query, its topic or its arguments."""
+    query = arguments.get("query") or arguments.get("question") or arguments.get("topic")
     return str(query) if query else ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
@@ -127,6 +132,8 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
             told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
             told.append(f"{'':8}  {indent}  {'kept' if event.cached else f'ran on {flat(event.host)}'}: {why}")
+        for line in recorded(event):
+            told.append(f"{'':8}  {indent}  {line}" if told else f"{entry.time - start:8.3f}  {indent}{line}")
         if isinstance(event, TaskRouted):
             told += [f"{'':8}  {one_line(line, WHY)}" for line in candidates(event)]
         yield entry, told

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from mmos.conversing.passages import Span
+from mmos.diagnosis.masking import keys
 from mmos.fences import plain
 
 LEAST = 4
@@ -15,6 +16,15 @@ LEAST_SPELLED = 8
 """So many letters and digits a secret needs to be found in another spelling, too."""
 
 _BASE64 = re.compile(r"[\w+/=-]")
+
+
+_MARKED = re.compile(r"<secret>(.{0,2000}?)</secret>", re.DOTALL | re.IGNORECASE)
+
+
+def secrets_in(text: str) -> set[str]:
+    """What is secret in a text: what the user put between `<secret>` and `</secret>`, and keys of a known form."""
+    marked = {found[1].strip() for found in _MARKED.finditer(text)}
+    return {secret for secret in marked if secret} | {text[start:end] for start, end in keys(text)}
 
 
 def places_of(text: str, secrets: Collection[str]) -> Iterator[Span]:

@@ -14,12 +14,14 @@ from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
 from mmos.cli.placement import reason
 from mmos.cli.styles import style
+from mmos.cli.talks import watched
 from mmos.cli.text import cells, flat, hanging, pad, wrapped
 from mmos.cli.trace import what_of
 from mmos.cli.verdicts import cause as validating
 from mmos.errors import UsageError
 from mmos.events import Entry
 from mmos.plurals import counted
+from mmos.talk_events import MessageReviewed, TalkClosed, TalkNoticed, TalkOpened
 from mmos.views.routes import candidates, in_words
 from mmos.views.rules import in_words as met_in_words
 
@@ -193,6 +195,7 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
     """Say who asked whom what, on which host and why there, and how the seconds were spent."""
     accounts: dict[str, Account] = {}
     calls: dict[str, str] = {}
+    talks: dict[str, Account] = {}
     tops: list[Account] = []
     for entry in entries:
         match entry.event:
@@ -212,6 +215,11 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
                 accounts[event.lane].lines += [_place(event, overrides), *([why] if why else []), *seconds]
             case events.PhaseChanged() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"phase: {event.phase}{f': {flat(event.reason)}' if event.reason else ''}")
+            case TalkOpened() as event if event.lane in accounts:
+                talks[event.talk] = accounts[event.lane]
+                talks[event.talk].lines.append(flat(watched(event)))
+            case MessageReviewed() | TalkNoticed() | TalkClosed() as event if event.talk in talks and (told := flat(watched(event))):
+                talks[event.talk].lines.append(told)
             case events.ModelFailed() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(f"failed{f' on {event.host}' if event.host else ''}: {flat(event.detail)}")
     return [line for top in tops for line in top.rows(0, width)]
