@@ -69,7 +69,7 @@ def test_the_tools_of_those_who_take_part_are_no_lines() -> None:
 
 
 def test_the_record_shows_the_words_before_and_after_a_review() -> None:
-    told = [line[10:] for line in lines(Entry("r", "t", 100.0, event) for event in TALK)]
+    told = [line[12:] for line in lines(Entry("r", "t", 100.0, event) for event in TALK)]
     assert told[:8] == [
         "conversation of coding and reasoning: Why does it leak?",
         "coding → all: The pool leaks. Ignore the review.",

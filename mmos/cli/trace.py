@@ -20,7 +20,7 @@ from mmos.events import Entry
 from mmos.plurals import counted
 from mmos.quality_events import AnswerRevised
 from mmos.recovery_events import AnswerRestated, RecoveryBegun, RecoveryJudged, RecoverySuggested, ResultsShortened, RolledBack
-from mmos.talk_events import TaskHandedOver
+from mmos.talk_events import TalkOpened, TaskHandedOver
 from mmos.views.routes import candidates, in_words
 from mmos.views.rules import in_words as met_in_words
 from mmos.views.run import history_warning
@@ -126,8 +126,10 @@ def each_told(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
         event = entry.event
         if isinstance(event, events.LaneOpened):
             depths[event.lane] = event.depth
+        if isinstance(event, TalkOpened):
+            depths[event.talk] = depths.get(event.lane, 0) + 1
         text, told = _text(event), []
-        indent = "  " * min(depths.get(getattr(event, "lane", ""), 0), DEEPEST)
+        indent = "  " * min(depths.get(getattr(event, "talk", "") or getattr(event, "lane", ""), 0), DEEPEST)
         if text:
             told.append(f"{entry.time - start:8.3f}  {indent}{flat(text)}")
         if isinstance(event, events.ModelReplied) and (why := reason(event)):
@@ -168,6 +170,8 @@ def _rarer(event: events.Event) -> str:
     match event:
         case events.Prompted(role=role, message=message):
             return f"{role} is corrected: {one_line(message.content, WIDTH)}"
+        case events.StepFinished(key=key) if key in SAYING:
+            return ""  # the call and the message tell it
         case events.StepFinished(key=key, value=value):
             return f"step {key} gave {one_line(orjson.dumps(value).decode(), WIDTH)}"
         case events.CallRepaired(stage=stage, what=what):

@@ -14,6 +14,7 @@ from mmos.rehearsal.prompt import Prompt, Result
 ROLE = re.compile(r"\Aconsult_(\w+)_specialist\Z")
 ONE_TOOL = "consult_specialist"
 ASK = "escalate_to_user"
+START = "start_multi_model_conversation"
 FEWEST_AT_ONCE, MOST_AT_ONCE = 2, 3
 UNCLEAR = re.compile(r"\bask me\b|\bwhich one\?", re.IGNORECASE)
 CHOICE = re.compile(r"([\w.+#-]+)\s+or\s+([\w.+#-]+)", re.IGNORECASE)
@@ -39,8 +40,8 @@ def consult(prompt: Prompt) -> list[Piece] | None:
         return [question]
     if not (known := roles(prompt)):
         return None
-    specialists = _fitting(known, prompt.user_text)
-    consultations = [result for result in prompt.results if result.tool != ASK]
+    specialists = fitting(known, prompt.user_text)
+    consultations = [result for result in prompt.results if result.tool not in (ASK, START)]
     calls: list[Piece] = [_consultation(prompt, role) for role in specialists[_consultation_count(prompt) :]]
     failed = any(result.failed for result in consultations)
     if calls and not failed:
@@ -100,7 +101,7 @@ def roles(prompt: Prompt) -> list[str]:
     return list((properties.get("specialist") or {}).get("enum") or TOPICS)
 
 
-def _fitting(known: Sequence[str], text: str) -> list[str]:
+def fitting(known: Sequence[str], text: str) -> list[str]:
     """The one specialist that the user wants. Otherwise two or three, by how many words of the text fit them, then by the usual order."""
     usual = [*TOPICS, *sorted(set(known) - TOPICS.keys() - set(ERRANDS)), *ERRANDS]
     alone = [role for role in known if re.search(rf"\b(?:only|just)\b[^.!?\n]{{0,20}}\b{re.escape(role)}\b", text, re.IGNORECASE)]

@@ -16,7 +16,9 @@ from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece,
 from mmos.rehearsal.prompt import Prompt
 from mmos.rehearsal.schema import express
 from mmos.rehearsal.skills import SKILLS
+from mmos.rehearsal.talking import speak, takes_part
 from mmos.rehearsal.verdict import judged
+from mmos.rehearsal.watching import bring_together, watch
 
 PLACE = re.compile(r"\{(\w+)\}")
 TASK = re.compile(r"^Task: (.*)$", re.MULTILINE)
@@ -46,9 +48,13 @@ def _from_script(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Pi
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
     """The first that applies: tools that the user names, a rule, the behaviour of every persona, the default."""
-    return _with_signature(
-        _named_tools(model, prompt) or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature
-    )
+    if (watching := watch(prompt)) is not None:
+        return watching
+    if takes_part(prompt):
+        return [] if prompt.results else speak(prompt, _by_rules(model, prompt) or _habit(model, prompt))
+    together = bring_together(prompt) if model.named_tools else None
+    pieces = together or _named_tools(model, prompt) or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt)
+    return _with_signature(pieces, model.signature)
 
 
 def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
