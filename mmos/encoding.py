@@ -37,6 +37,7 @@ _NESTED: dict[str, Callable[[Any], Any]] = {
     "holding": tuple,
     "participants": tuple,
     "claims": tuple,
+    "shown": tuple,
     "who": lambda value: tuple(value) if isinstance(value, list) else value,
 }
 

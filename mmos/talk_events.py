@@ -39,6 +39,8 @@ class TalkOpened(Event):
     max_turns: int = 0
     max_rounds: int = 0
     """How many rounds of critique may follow the first answers."""
+    history: bool = False
+    """Whether the participants read what was said in the user's thread before."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class MessageSent(Event):
     round: int = 0
     """0: a first answer, written before it read those of others."""
     lane: str = ""
+    query: str = ""
+    """What the arbiter asked, in a mediated talk."""
+    shown: tuple[int, ...] = ()
+    """The messages of others that the arbiter let it read, in a mediated talk."""
+    remembered: bool = False
+    """Whether the sender remembers this exchange, in a mediated talk."""
 
 
 @dataclass(frozen=True)

@@ -23,5 +23,5 @@ def terms_of(
     )  # fmt: skip
     return Terms(
         reviewer, purposes, {name: roles[name].window for name in purposes}, keys.max_models_per_conversation, keys.max_turns,
-        keys.max_rounds, keys.allow_model_to_model, keys.arbiter_reviews_all, config.orchestration.limits.answer_chars, templates,
+        keys.max_rounds, keys.allow_model_to_model, keys.arbiter_reviews_all, keys.include_full_history, config.orchestration.limits.answer_chars, templates,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from mmos.conversing.reading import facts_of, messages_of
 from mmos.conversing.record import FIELDS, MOST, checked, drafted, merged
 from mmos.conversing.speaking import CONCLUDE, conclusion_of
 from mmos.conversing.spending import is_spent
-from mmos.conversing.taking import spec_of, taken, taking
+from mmos.conversing.taking import Problem, nothing_wrong, spec_of, taken, taking
 from mmos.conversing.terms import FAULTS
 from mmos.prompting.templates import Templates
 from mmos.talk_events import ConclusionProposed, Ended, TalkClosed
@@ -30,7 +30,11 @@ async def own_verdict(place: Place) -> str:
 
 async def concluded(place: Place, ended: Ended, own: str, accepted: ConclusionProposed | None) -> TalkClosed:
     """How the talk ends. An accepted conclusion is the verdict; the arbiter still says what was found."""
-    made = await _arbiters(place, own)
+    return closed_with(place, ended, own, await _arbiters(place, own), accepted)
+
+
+def closed_with(place: Place, ended: Ended, own: str, made: Mapping[str, Any], accepted: ConclusionProposed | None = None) -> TalkClosed:
+    """The end of a talk, of what the arbiter said in its conclusion."""
     verdict = accepted.verdict if accepted else str(made.get("verdict", ""))
     reasons = accepted.reasons if accepted else tuple(map(str, made.get("reasons") or ()))
     dissent = accepted.dissent if accepted else str(made.get("dissent") or "")
@@ -57,8 +61,8 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
     return made[-1][1] if made else {"verdict": answer.text}
 
 
-def closing_tool(templates: Templates, names: Collection[str]) -> Tool:
-    """`conclude(verdict, reasons, dissent?, …)` with the parts of the record."""
+def closing_tool(templates: Templates, names: Collection[str], problem: Problem = nothing_wrong) -> Tool:
+    """`conclude(verdict, reasons, dissent?, …)` with the parts of the record. `problem`: why the talk cannot be concluded yet."""
     required, optional = conclusion_of(templates)
     finding = {
         "type": "object",
@@ -72,7 +76,7 @@ def closing_tool(templates: Templates, names: Collection[str]) -> Tool:
     }
     described = _descriptions(templates)
     parts = {name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS}
-    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"))
+    return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"), problem)
 
 
 def _descriptions(templates: Templates) -> Mapping[str, str]:

@@ -60,7 +60,7 @@ class Direct:
         others = ", ".join(other for other in table.opened.participants if other != name)
         goal = Fenced(templates.fill("talk_goal", goal=table.opened.goal) + "\n") if table.opened.goal else ""
         text = templates.fill("talk_first", name=name, others=others, task=table.context.told.content, topic=table.opened.topic, goal=goal)
-        return Message("user", text, files=table.context.told.files)
+        return Message("user", "\n\n".join(filter(None, (table.history(name), text))), files=table.context.told.files)
 
     # ---------------------------------------------------------------- rounds of critique
 

@@ -55,6 +55,8 @@ def stopped(talk: Talk, sent: MessageSent, *, roles: Collection[str], secrets: C
 
 
 def _address(talk: Talk, sent: MessageSent, roles: Collection[str]) -> MessageReviewed | None:
+    if sent.to == talk.opened.arbiter and talk.opened.mode == "mediated":
+        return None
     if sent.to == ALL or (sent.to in talk.opened.participants and sent.to != sent.sender):
         return None
     if sent.to in roles and sent.to not in (sent.sender, talk.opened.arbiter):

@@ -7,11 +7,12 @@ from typing import Any
 
 from mmos.context import Context
 from mmos.conversing.direct import Direct
+from mmos.conversing.mediating import Mediated
+from mmos.conversing.reading import short
 from mmos.conversing.spending import is_spent
 from mmos.conversing.table import Table
 from mmos.conversing.terms import Terms
 from mmos.errors import ToolError
-from mmos.prompting.digest import digest
 from mmos.talk_events import TalkClosed, TalkOpened
 
 
@@ -21,12 +22,14 @@ async def held(context: Context, terms: Terms, arguments: Mapping[str, Any]) -> 
     opened = TalkOpened(
         "", mode=arguments["mode"], topic=arguments["topic"], goal=arguments.get("goal") or "", participants=names,
         max_turns=arguments.get("max_turns") or terms.most_turns, max_rounds=terms.most_rounds,
+        history=terms.full_history or bool(arguments.get("include_history")),
     )  # fmt: skip
     begun = context.effect_id.partition("/")[2] in context.scope.view.talks.by_id
     if not begun and is_spent(context.scope, 2 * len(names) + 1):
         raise ToolError(terms.templates.fill("talk_no_budget"))
     table = Table.open(context, terms, opened)
-    closed = table.talk.closed or await Direct.hold(table)
+    mode = Mediated if opened.mode == "mediated" else Direct
+    closed = table.talk.closed or await mode.hold(table)
     if closed.ended == "failed":
         raise ToolError(terms.templates.fill("talk_failed", names=", ".join(names)))
     return result_of(table, closed)
@@ -44,14 +47,5 @@ def result_of(table: Table, closed: TalkClosed) -> dict[str, Any]:
         "record": {name: found for name, found in closed.record.items() if found},
         "ended": closed.ended,
         "messages": len(table.talk.sent),
-        "answers": {name: _short(table, name, text) for name, text in answers.items()},
+        "answers": {name: short(table, name, text) for name, text in answers.items()},
     }
-
-
-def _short(table: Table, name: str, text: str) -> str:
-    """A text for the arbiter. A long one is kept as an artifact; the user gets the whole text in its place."""
-    scope, terms = table.scope, table.terms
-    if len(text) <= terms.answer_chars:
-        return text
-    kept = next((f"artifact:{one}" for one, artifact in scope.view.artifacts.items() if artifact.text == text), "")
-    return terms.templates.fill("digest", artifact=kept or scope.keep(name, text), length=f"{len(text):,}", digest=digest(text))

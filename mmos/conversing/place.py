@@ -39,6 +39,14 @@ class Place:
         """How many messages may still be written."""
         return max(0, self.opened.max_turns - len(self.talk.sent))
 
+    def history(self, name: str) -> str:
+        """What was said in the user's thread before, for a participant. Empty: nothing, or the talk goes on without it."""
+        if not self.opened.history:
+            return ""
+        from mmos.retelling import history_for  # few talks have it
+
+        return history_for(self.scope, self.terms.templates, tokens=HISTORY * self.terms.windows[name])
+
     def said(self, number: int) -> Said:
         return Said(self.talk.sent[number], self.talk.reviews.get(number))
 
@@ -52,5 +60,7 @@ class Place:
         return Question(self.terms.arbiter, message, key, memory=memory, tools=tools, must_call=bool(tools), turns=FEW_TURNS)
 
 
+HISTORY = 0.4
+"""The most of a window that the user's thread takes."""
 FEW_TURNS = 3
 """Turns of the arbiter for one decision: it may correct a call that does not fit."""

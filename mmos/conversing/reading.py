@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from mmos.conversing.place import Place
 from mmos.fences import Fenced, one_line
+from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.talk_events import ALL
 from mmos.views.talks import Said
 
 
-def message_line(templates: Templates, said: Said) -> Fenced:
-    """One message as its readers get it. What a review did is marked, so nobody takes the reviewer's words for those of the sender."""
+def message_line(templates: Templates, said: Said, text: str = "") -> Fenced:
+    """One message as its readers get it, or a shorter `text` of it. What a review did is marked, so nobody takes the reviewer's words for those of the sender."""
     review, change = said.review, ""
     if review is not None and review.action == "modify":
         change = " " + templates.fill("talk_changed", by=review.by, reason=one_line(review.reason).rstrip("."))
     elif review is not None and review.action == "redirect":
         change = " " + templates.fill("talk_redirected", by=review.by)
     to = templates.fill("talk_all") if said.to == ALL else said.to
-    return Fenced(templates.fill("talk_message", number=str(said.number), sender=said.sent.sender, to=to, change=change, text=said.text))
+    sender, number = said.sent.sender, str(said.number)
+    return Fenced(templates.fill("talk_message", number=number, sender=sender, to=to, change=change, text=text or said.text))
 
 
 def messages_of(place: Place, newest: int = 0) -> Fenced:
@@ -25,6 +27,15 @@ def messages_of(place: Place, newest: int = 0) -> Fenced:
     shown = [said for said in place.talk.messages if not said.dropped]
     lines = [message_line(place.terms.templates, said) for said in shown[-newest:]]
     return Fenced("\n\n".join(lines) or place.terms.templates.fill("none"))
+
+
+def short(place: Place, name: str, text: str) -> str:
+    """A text for the arbiter. A long one is kept as an artifact; the user gets the whole text in its place."""
+    scope, terms = place.scope, place.terms
+    if len(text) <= terms.answer_chars:
+        return text
+    kept = next((f"artifact:{one}" for one, artifact in scope.view.artifacts.items() if artifact.text == text), "")
+    return terms.templates.fill("digest", artifact=kept or scope.keep(name, text), length=f"{len(text):,}", digest=digest(text))
 
 
 def unread(place: Place, name: str) -> list[Said]:

@@ -13,11 +13,11 @@ from mmos.talk_events import Mode
 from mmos.toolbox import Tool, parameters_of
 
 NAME = "start_multi_model_conversation"
-MODES: tuple[Mode, ...] = ("direct",)
+MODES: tuple[Mode, ...] = ("direct", "mediated")
 
 
 def start_multi_model_conversation(terms: Terms) -> Tool:
-    """`start_multi_model_conversation(topic, participants, mode, goal?, max_turns?)`."""
+    """`start_multi_model_conversation(topic, participants, mode, goal?, include_history?, max_turns?)`."""
 
     async def run(context: Context, arguments: Mapping[str, Any]) -> Any:
         check(terms, arguments, context.scope.role)
@@ -40,6 +40,7 @@ def _spec(terms: Terms) -> Spec:
                 "participants": {"type": "array", "items": {**text, "enum": names}, "description": listed},
                 "mode": {**text, "enum": list(MODES), "description": templates.fill("start_multi_model_conversation.mode")},
                 "goal": {**text, "description": templates.fill("start_multi_model_conversation.goal")},
+                "include_history": {"type": "boolean", "description": templates.fill("start_multi_model_conversation.include_history")},
                 "max_turns": {"type": "integer", "minimum": 1, "description": templates.fill("start_multi_model_conversation.max_turns")},
             },
             ["topic", "participants", "mode"],

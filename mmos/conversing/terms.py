@@ -30,6 +30,8 @@ class Terms:
     """Whether participants may write to each other."""
     reviews_all: bool = True
     """Whether the arbiter reviews every message."""
+    full_history: bool = False
+    """Whether participants always read what was said in the user's thread before."""
     answer_chars: int = 4000
     """A longer text is kept as an artifact, and the arbiter reads a digest of it."""
     templates: Templates = field(default_factory=Templates)

@@ -209,6 +209,7 @@ class Walk:
         if help_ is not None and help_.question in view.answers:
             now = members.templates.fill("user_says", answer=view.answers[help_.question].text)
         elif (reading := self._readings.get(event.lane)) is not None:
+            self.asking.member(self.present, self.state.opened[event.lane])  # only a known one knows what its reply lacked
             now = members.templates.explain(reading.unclear)
         else:
             raise NotKeptError("the journal does not have the unclear reply")
