@@ -22,6 +22,7 @@ from mmos.app.larger import Larger
 from mmos.app.lifecycle import RunOptions, Watch, carry, keep_end
 from mmos.app.log import Log
 from mmos.app.records import Records, limit
+from mmos.app.remembering import Remembering
 from mmos.app.routing import Router, unheeded
 from mmos.app.sight import check_sight
 from mmos.app.stream import Stream
@@ -97,6 +98,7 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
         )
         self._phases = wiring.phases_of(config, self.tools)
         self._router = Router(self)
+        self._remembering = Remembering(journal, self.templates, wanted=config.orchestration.tell_mistakes)
 
     def __repr__(self) -> str:
         return f"<App {self.config.path or 'without a file'}: {', '.join(self.config.roles())} on {self.fleet!r}>"
@@ -136,13 +138,16 @@ class App(Records, Explaining, Knowing, Comparing, Classifying):
             raise UsageError("The task is empty.", next_step="Write what you want done.")
         routed = await self._router.route(run, message, options)
         options = routed.options
-        participants = await self._participants(options, watch)
+        participants = await self._participants(options, watch)  # a wrong option is an error before there is a thread
         await check_sight(self.fleet, participants.cast, options.answering, message.files)
-        if thread is None:  # without a name the user cannot continue it, so the app keeps no conversation in memory
-            scope = self._scope(run, new_id(), Conversation(), options, watch)
-        else:
-            name = await self._thread(thread)
-            scope = self._scope(run, name, await self._conversation(name), options, watch)
+        name = new_id() if thread is None else await self._thread(thread)
+        routed = await self._remembering.added(routed, "" if thread is None else name)
+        if routed.options is not options:
+            options = routed.options
+            participants = await self._participants(options, watch)
+        # without a name the user cannot continue it, so the app keeps no conversation in memory
+        conversation = Conversation() if thread is None else await self._conversation(name)
+        scope = self._scope(run, name, conversation, options, watch)
         if watch.on_begin is not None:
             watch.on_begin(run)
         path = clean(str(self.config.path or ""))

@@ -12,6 +12,7 @@ from mmos.config.load import Config
 from mmos.config.roles import ResolvedRole
 from mmos.names import canonical
 from mmos.participant.cast import Cast, Member, PlainRole
+from mmos.prompting.mistakes import known
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
 from mmos.tools.log import Logs, log_tools
@@ -29,6 +30,7 @@ def cast_key(options: RunOptions) -> tuple[Any, ...]:
         options.is_model_alone,
         options.consult,
         tuple(options.stand_ins or ()),
+        tuple((model, tuple(found)) for model, found in (options.mistakes or {}).items()),
     )
 
 
@@ -37,7 +39,7 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
     if options.model:
         cast: Cast = wiring.model_alone(config, options.model, options.system, options.sampling, templates, gpu=options.gpu)
     else:
-        roles = wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu)
+        roles = _reminded(wiring.roles_of(config, options.roles, options.sampling, gpu=options.gpu), options, tools)
         if options.role_only == wiring.DIAGNOSIS:
             return wiring.explaining(config, roles, log_tools(templates, logs), templates, options.system)
         if options.is_model_alone:
@@ -53,6 +55,14 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
     if options.gpu is not None:
         wiring.check_gpu(config, cast, options.gpu)
     return cast
+
+
+def _reminded(roles: dict[str, ResolvedRole], options: RunOptions, tools: Toolbox) -> dict[str, ResolvedRole]:
+    """The roles, with the mistakes that their first models made in earlier runs."""
+    if not options.mistakes:
+        return roles
+    found = {name: known(options.mistakes, role.model, tools.names) for name, role in roles.items()}
+    return {name: replace(role, guidance=replace(role.guidance, mistakes=found[name])) for name, role in roles.items()}
 
 
 def _with_stand_ins(member: Member, roles: Mapping[str, ResolvedRole], names: Sequence[str]) -> Member:

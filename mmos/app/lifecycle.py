@@ -98,6 +98,10 @@ class RunOptions:
     stand_ins: Sequence[str] | None = None
     """Roles whose models answer, in this order, when no host can serve the model that should answer."""
 
+    mistakes: Mapping[str, Sequence[str]] | None = None
+    """The mistakes of models that their prompts name. None: those that MMOS finds in the journal, if `tell_mistakes` of the configuration
+    says so. `{}` names none."""
+
     def __post_init__(self) -> None:
         for spec in fields(self):
             object.__setattr__(self, spec.name, valid(spec.name, getattr(self, spec.name)))

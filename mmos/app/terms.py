@@ -16,6 +16,7 @@ from mmos.errors import UsageError
 
 _Word = Annotated[str, Field(min_length=1)]
 _Model = Annotated[str, Field(min_length=1), AfterValidator(check_model)]
+_Words = Annotated[list[_Word], BeforeValidator(lambda value: list(value) if isinstance(value, tuple) else value)]
 
 _RULES: dict[str, Any] = {
     **LIMITS,
@@ -23,15 +24,14 @@ _RULES: dict[str, Any] = {
     "schema": Annotated[dict[str, Any], allowed("a JSON Schema, as a mapping")],
     "role_only": Annotated[str, allowed("the name of a role")],
     "model": Annotated[str, AfterValidator(check_model), allowed("the name of a model, or MODEL@HOST")],
-    "stand_ins": Annotated[
-        list[_Word], BeforeValidator(lambda value: list(value) if isinstance(value, tuple) else value), allowed("names of roles")
-    ],
+    "stand_ins": Annotated[_Words, allowed("names of roles")],
     "consult": Annotated[str, allowed("the name of a role")],
     "gpu": GpuIndex,
     "gpu_strategy": Annotated[Strategy, one_of(*get_args(Strategy))],
     "cache": Annotated[bool, allowed("true or false")],
     "urgency": Annotated[str, one_of("interactive", "batch")],
     "roles": Annotated[dict[_Word, _Model], allowed('roles with their models, like {"coding": "qwen2.5-coder:7b@ollama01"}')],
+    "mistakes": Annotated[dict[_Word, _Words], allowed("models with the kinds of their mistakes, or {}")],
     "sampling": Annotated[
         dict[_Word, OptionValue], allowed('options with their values, like {"temperature": 0.2} or {"coding.temperature": 0.2}')
     ],

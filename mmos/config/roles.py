@@ -28,6 +28,8 @@ class Guidance:
     detail: Literal["", "auto", "simple", "detailed"] = ""
     constraints: tuple[str, ...] = ()
     preferences: str = ""
+    mistakes: tuple[str, ...] = ()
+    """The kinds of mistakes that its first model made in earlier runs (`mmos/prompting/mistakes.py`)."""
 
     @classmethod
     def of(cls, orchestration: Orchestration, role: Role | None = None) -> Guidance:

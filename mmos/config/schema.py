@@ -363,6 +363,10 @@ class Orchestration(Section):
     preferences: Text | None = Field(
         default=None, description="What you like in answers, like 'German; short; metric units'. It becomes a part of each system text."
     )
+    tell_mistakes: Flag = Field(
+        default=True,
+        description="Whether the system text of a role names up to three mistakes that its first model made in earlier runs, such as a call that could not be read.",
+    )
     prompts: Text | None = Field(
         default=None,
         description="A folder with prompts that replace the built-in ones, relative to this file; or 'small', a built-in set for small models. "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmos.config.roles import Guidance
 from mmos.fences import one_line
+from mmos.prompting.mistakes import told
 from mmos.prompting.templates import Templates
 
 
@@ -21,6 +22,7 @@ def system_text(own: str, guidance: Guidance, added: str, templates: Templates) 
         added,
         _constraints(guidance.constraints, templates),
         templates.fill("preferences", preferences=guidance.preferences.strip()) if guidance.preferences.strip() else "",
+        told(guidance.mistakes, templates),
     )
     return "\n\n".join(filter(None, parts)).strip()
 
