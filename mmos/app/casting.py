@@ -13,8 +13,10 @@ from mmos.config.roles import ResolvedRole
 from mmos.names import canonical
 from mmos.participant.cast import Cast, Member, PlainRole
 from mmos.prompting.mistakes import known
+from mmos.prompting.relevance import FIND_TOOLS, Shortlist
 from mmos.prompting.templates import Templates
 from mmos.toolbox import Toolbox
+from mmos.tools.find_tools import find_tools
 from mmos.tools.log import Logs, log_tools
 
 
@@ -47,6 +49,7 @@ def cast_for(options: RunOptions, config: Config, tools: Toolbox, templates: Tem
         else:
             cast = wiring.cast_of(roles, tools, templates, options.system, options.answering, options.consult)
             cast = wiring.taking_part(cast, options.answering, wiring.interpreter_of(config))
+            cast = _shortened(cast, config, roles) if len(tools) > config.orchestration.limits.tools else cast
     if options.stand_ins:
         cast = {
             **cast,
@@ -63,6 +66,19 @@ def _reminded(roles: dict[str, ResolvedRole], options: RunOptions, tools: Toolbo
         return roles
     found = {name: known(options.mistakes, role.model, tools.names) for name, role in roles.items()}
     return {name: replace(role, guidance=replace(role.guidance, mistakes=found[name])) for name, role in roles.items()}
+
+
+def _shortened(cast: Cast, config: Config, roles: Mapping[str, ResolvedRole]) -> Cast:
+    """The cast, in which the prompts of roles with too many tools offer only those that fit the task, and a tool that finds the others."""
+    house, limit = {tool.name for tool in wiring.tools_of_house(config, roles, Templates())}, config.orchestration.limits.tools
+    shortened = {}
+    for name, member in cast.items():
+        own = [tool.spec for tool in member.box if tool.name not in house]
+        if len(own) > limit and FIND_TOOLS not in member.box:  # the user may have a tool of this name
+            shortlist = Shortlist(own, limit)
+            box = Toolbox.of([*member.box, find_tools(shortlist, member.templates)])
+            shortened[name] = replace(member, box=box, shortlist=shortlist)
+    return {**cast, **shortened}
 
 
 def _with_stand_ins(member: Member, roles: Mapping[str, ResolvedRole], names: Sequence[str]) -> Member:

@@ -15,6 +15,7 @@ from mmos.errors import ConfigError
 from mmos.events import Entry, ModelAsked, ModelLearned
 from mmos.journal import Journal
 from mmos.participant.loop import Participants
+from mmos.prompting.relevance import FIND_TOOLS
 from mmos.prompting.templates import Templates
 from mmos.replay import kept
 from mmos.replay.present import Present, PresentOf
@@ -108,4 +109,5 @@ def _phases_then(text: str, today: Phases) -> Phases:
 def present(config: Config, participants: Participants, limits: Limits, phases: Phases) -> Present:
     """What a run with these participants would have today."""
     house = [tool.name for tool in wiring.tools_of_house(config, wiring.roles_of(config, None), Templates())]
+    house.append(FIND_TOOLS)
     return replace(Present.of(participants, limits, house, partial(whole_answer, participants.shape)), phases=phases)

@@ -239,6 +239,10 @@ class Limits(Section):
         default=3,
         description="How often a model may make the same call in one run before it counts as a loop, and how often a run may make the same change of phase.",
     )
+    tools: Positive = Field(
+        default=24,
+        description="Of a role's tools that are not built in, how many a prompt offers: those that fit the task. With more, the role also gets the tool find_tools.",
+    )
     answer_chars: Positive = Field(
         default=6000,
         description="The longest answer of a specialist, in characters, that the arbiter gets whole. Of a longer answer it gets a digest and a reference.",

@@ -13,6 +13,7 @@ from mmos.calls.tool_choice import AUTO, ToolChoice
 from mmos.messages import Message
 from mmos.prompting.attachments import wording_of
 from mmos.prompting.frame import Frame
+from mmos.prompting.relevance import Shortlist
 from mmos.prompting.templates import Templates, fill
 from mmos.toolbox import Toolbox
 
@@ -91,6 +92,8 @@ class Member:
     """Which tools the configuration allows it, denies it, and lets it call with the approval of the user."""
     most_calls: Callable[[str], int | None] = _no_limit
     """The most calls in one reply of a model, by its name. None: it has no limit of its own. Only the channel `schema` asks."""
+    shortlist: Shortlist | None = None
+    """Which of its tools a prompt offers. None: all, because they are not too many."""
     _offers: dict[tuple[object, ...], Offer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property

@@ -122,7 +122,10 @@ class Composer:
     @property
     def box(self) -> Toolbox:
         """The tools of this turn."""
-        return self.member.box.without(self.scope.view.withheld_tools.get(self.scope.lane, ()))
+        withheld = self.scope.view.withheld_tools.get(self.scope.lane, ())
+        if self.member.shortlist is None:
+            return self.member.box.without(withheld)
+        return self.member.box.without({*withheld, *self.member.shortlist.left_out(self.scope.exchange)})
 
     def choice(self, channel: str = "schema") -> ToolChoice:
         """What the reply may contain. On the channel `tools` a phase changes nothing here, because other tools would change the beginning of the prompt: the executor holds its limits."""
