@@ -90,6 +90,14 @@ bench-care *arguments:
 bench-cache *arguments:
     {{bin}}/python scripts/bench_cache.py {{arguments}}
 
+# Measure how many prompt tokens conversations of ten turns reuse.
+bench-prefixes *arguments:
+    {{bin}}/python scripts/bench_prefixes.py {{arguments}}
+
+# Count how many planted facts of long texts are found on small windows, and what that costs.
+bench-chunks *arguments:
+    {{bin}}/python scripts/bench_chunks.py {{arguments}}
+
 # Count on a file of requests how often `mmos classify` is right, and whether its confidence is.
 bench-classify *arguments:
     {{bin}}/python scripts/bench_classify.py {{arguments}}

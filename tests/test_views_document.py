@@ -23,7 +23,7 @@ from mmos.views.document import LIMITS, UNSERVED, document, exit_code, failure
 from mmos.views.run import RunView
 
 KEYS = ["version", "run", "thread", "status", "answer", "reason", "question", "roles", "tools", "usage", "repairs", "warnings"]
-USAGE = ["turns", "model_calls", "prompt_tokens", "output_tokens", "seconds", "load_seconds", "swaps", "cached"]
+USAGE = ["turns", "model_calls", "prompt_tokens", "output_tokens", "seconds", "load_seconds", "swaps", "cached", "reused_prompt_tokens"]
 ROLE = ["role", "model", "host", "calls", "prompt_tokens", "output_tokens", "load_seconds", "queue_seconds", "busy_seconds"]
 
 

@@ -87,9 +87,11 @@ async def _show_prompts(options: Options, run: str) -> None:
 
 async def _show(options: Options, run: str) -> None:
     from mmos.cli.placement import as_json
+    from mmos.cli.reused import in_words
     from mmos.cli.trace import lines
     from mmos.cli.verdicts import lines as verdict
     from mmos.events import ModelReplied
+    from mmos.prompting.reuse import reuse_of
     from mmos.views.document import document
     from mmos.views.listing import at_work
     from mmos.views.run import RunView
@@ -98,18 +100,23 @@ async def _show(options: Options, run: str) -> None:
         name = await run_id(journal, run)
         entries = await journal.read(run=name)
         view = RunView.of(entries)
+        reuses = reuse_of(await journal.read(thread=view.thread), name)
         if view.reason:
             view.reason = replace(view.reason, next=at_home(options, view.reason.next))
         status = view.status or ("running" if at_work(view, journal.alive) else "interrupted")
     if options.json:
         replies = [entry.event for entry in entries if isinstance(entry.event, ModelReplied)]
-        print_json({**document(view), "status": status, "placements": list(map(as_json, replies))})
+        print_json(
+            {**document(view), "status": status, "placements": list(map(as_json, replies)), "prefixes": [use.document() for use in reuses]}
+        )
         return
     marked = " · rehearsed" if view.rehearsed else ""
     marked += f" · rated {'good' if view.rating.good else 'bad'}" if view.rating else ""
     click.echo(f"run {name} · {status} · {when(view.started)} · {how_long(view.ended - view.started)}{marked}")
     for line in lines(entries):
         click.echo(line)
+    if reused := in_words(reuses):
+        click.echo(reused)
     if view.answer:
         click.echo(f"\n{harmless(view.answer)}")
     for number, line in enumerate(verdict(view.validation)):

@@ -99,6 +99,8 @@ def show(options: Options, thread: str) -> None:
     \b
     mmos threads show notes
     """
+    from mmos.cli.reused import in_words
+    from mmos.prompting.reuse import Reuse
     from mmos.views.transcript import with_files
 
     conversation = run_to_end(lambda: _conversation(options, thread))
@@ -110,6 +112,8 @@ def show(options: Options, thread: str) -> None:
         click.echo(style(f"── {when(task['time'])} · {status}", "dim"))
         click.echo(style("you: ", "bold") + harmless(with_files(task["task"], task["files"])))
         click.echo(style("mmos: ", "bold") + harmless(task["answer"] or "(no answer)") + "\n")
+    if reused := in_words(Reuse(**{name: value for name, value in use.items() if name != "share"}) for use in conversation["prefixes"]):
+        click.echo(style(reused, "dim"))
 
 
 @threads.command()
@@ -141,6 +145,7 @@ async def _export(options: Options, thread: str, form: str) -> None:
 
 
 async def _conversation(options: Options, thread: str) -> dict[str, Any]:
+    from mmos.prompting.reuse import reuse_of
     from mmos.views.listing import THREAD_KINDS, threads
     from mmos.views.transcript import TRANSCRIPT_KINDS, transcript
 
@@ -148,7 +153,9 @@ async def _conversation(options: Options, thread: str) -> dict[str, Any]:
         name = await thread_id(journal, thread)
         tasks = transcript(await journal.read(thread=name, kinds=TRANSCRIPT_KINDS))
         rows = threads(await journal.read(thread=name, kinds=THREAD_KINDS))
-    return {"thread": name, "name": rows[0].name if rows else "", "exchanges": [asdict(task) for task in tasks]}
+        prefixes = [use.document() for use in reuse_of(await journal.read(thread=name))]
+    name_given = rows[0].name if rows else ""
+    return {"thread": name, "name": name_given, "exchanges": [asdict(task) for task in tasks], "prefixes": prefixes}
 
 
 @threads.command()

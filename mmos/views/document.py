@@ -55,7 +55,7 @@ def document(view: RunView) -> dict[str, Any]:
             "turns": view.turns, "model_calls": view.requests,
             "prompt_tokens": view.prompt_tokens, "output_tokens": view.output_tokens,
             "seconds": round(max(0.0, view.ended - view.started), 3), "load_seconds": round(view.load_seconds, 3), "swaps": view.swaps,
-            "cached": view.cached,
+            "cached": view.cached, "reused_prompt_tokens": _reused(view),
         },
         "repairs": [{"call": repair.call, "stage": repair.stage, "what": repair.what} for repair in view.repairs],
         "warnings": list(view.warnings),
@@ -81,6 +81,12 @@ def failure(code: str, message: str, next_step: str = "") -> dict[str, Any]:
 
 def rating(event: RunRated | None) -> dict[str, Any] | None:
     return None if event is None else {"good": event.good, "note": event.note}
+
+
+def _reused(view: RunView) -> int | None:
+    """The tokens of prompts that hosts did not read again, because they had them in their cache. None: no host says."""
+    told = [use.reused_tokens for use in view.roles.values() if use.reused_tokens is not None]
+    return sum(told) if told else None
 
 
 def _reason(reason: Reason | None) -> dict[str, str] | None:

@@ -24,6 +24,8 @@ class RoleUse:
     load_seconds: float = 0.0
     queue_seconds: float = 0.0
     busy_seconds: float = 0.0
+    reused_tokens: int | None = None
+    """Tokens of prompts that hosts had in their cache. None: no host says."""
 
     def add(self, usage: Usage) -> None:
         self.calls += 1
@@ -32,6 +34,8 @@ class RoleUse:
         self.load_seconds += usage.load_seconds
         self.queue_seconds += usage.queue_seconds
         self.busy_seconds += usage.prompt_seconds + usage.output_seconds
+        if usage.cached_tokens is not None:
+            self.reused_tokens = (self.reused_tokens or 0) + usage.cached_tokens
 
 
 @dataclass

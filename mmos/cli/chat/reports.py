@@ -256,6 +256,8 @@ def _seconds(event: events.ModelReplied) -> str:
 
 
 async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
+    from mmos.cli.reused import in_words
+    from mmos.prompting.reuse import reuse_of
     from mmos.views.run import RunView
 
     if not session.runs:
@@ -273,6 +275,8 @@ async def usage(session: Session, argument: str) -> None:  # noqa: ARG001
     totals = [_total("last turn", views[-1:]), _total("this session", views)]
     page.lines([""])
     table(page, ("", "CALLS", "CACHED", "PROMPT", "OUTPUT", "SECONDS", "LOADS", "SWAPS"), totals, ("LOADS", "PROMPT", "CACHED", "CALLS"))
+    if reused := in_words(reuse_of(await read(thread=views[-1].thread))):
+        page.lines(["", *wrapped(reused, page.width)])
 
 
 def _total(name: str, views: list[RunView]) -> tuple[str, ...]:
