@@ -75,13 +75,11 @@ def _apart(content: str) -> tuple[str, str]:
 
 
 def _head(content: str) -> int:
-    """Where the first paragraph ends, or the first line when that is short."""
+    """Where the first paragraph ends, or the first line when that asks by itself or no short paragraph begins the text."""
     lead = len(content) - len(content.lstrip())
+    line = content.find("\n", lead, lead + LONGEST_LINE) + 1
     blank = _BLANK.search(content, lead, lead + LONGEST_REQUEST)
-    if blank:
-        return blank.end()
-    line = content.find("\n", lead, lead + LONGEST_LINE)
-    return line + 1 if line >= 0 else 0
+    return blank.end() if blank and not (line and _ASKS.search(content[lead:line].strip())) else line
 
 
 def _tail(content: str) -> int:

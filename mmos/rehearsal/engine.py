@@ -11,6 +11,7 @@ import orjson
 from mmos.rehearsal.consulting import combine, consult, roles
 from mmos.rehearsal.naming import mentions, named_calls
 from mmos.rehearsal.opposing import contradiction
+from mmos.rehearsal.passages import from_notes, note
 from mmos.rehearsal.personas import Contradict, Leak, Model, Rule, Skill, Step, Turn, When, unfold
 from mmos.rehearsal.pieces import BadByte, Call, Cut, Fail, Finish, Loop, Piece, Ramble, Raw, Say, Stall, Think
 from mmos.rehearsal.prompt import Prompt
@@ -47,14 +48,16 @@ def _from_script(model: Model, turns: Sequence[Turn], prompt: Prompt) -> list[Pi
 
 
 def _persona(model: Model, prompt: Prompt) -> list[Piece]:
-    """The first that applies: tools that the user names, a rule, the behaviour of every persona, the default."""
+    """The first that applies: a talk, a part of a long text, tools that the user names, a rule, the behaviour of every persona, the default."""
     if (watching := watch(prompt)) is not None:
         return watching
     if takes_part(prompt):
         return [] if prompt.results else speak(prompt, _by_rules(model, prompt) or _habit(model, prompt))
+    if (read := note(prompt)) is not None:
+        return [Say(read)]
     together = bring_together(prompt) if model.named_tools else None
-    pieces = together or _named_tools(model, prompt) or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt)
-    return _with_signature(pieces, model.signature)
+    asked = _from_notes(prompt) or together or _named_tools(model, prompt)
+    return _with_signature(asked or _verdict(prompt) or _by_rules(model, prompt) or _habit(model, prompt), model.signature)
 
 
 def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
@@ -66,6 +69,10 @@ def _named_tools(model: Model, prompt: Prompt) -> list[Piece]:
 
 def _verdict(prompt: Prompt) -> list[Piece]:
     return [] if (verdict := judged(prompt)) is None else [Say(verdict)]
+
+
+def _from_notes(prompt: Prompt) -> list[Piece]:
+    return [] if prompt.results or (answer := from_notes(prompt)) is None else [Say(answer)]
 
 
 def _by_rules(model: Model, prompt: Prompt) -> list[Piece]:
