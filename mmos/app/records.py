@@ -110,15 +110,18 @@ class Records:
         """The files that were attached to the task of a run. `run` is its whole id."""
         return RunView.of(await self.journal.read(run=run, kinds=(LaneOpened.kind,))).files
 
-    async def withdraw(self, run: str) -> None:
+    async def withdraw(self, run: str, *, thread: str = "") -> None:
         """Remove an ended run from its thread's history, so that the user can ask again. The record of the run stays.
 
-        `run` is its id, or its first or last characters.
+        Args:
+            run: The id of the run, or its first or last characters.
+            thread: The id of a conversation that was forked after the run: only there it no longer counts. Empty: in its own one.
         """
         run = await self.find(run)
-        if run in self._at_work:
+        view = RunView.of(await self.journal.read(run=run, kinds=RUN_KINDS))
+        if run in self._at_work or (at_work(view, self.journal.alive) and view.process != self.journal.process):
             raise UsageError(f"Run {run} is still at work.", next_step="Wait for its end, or cancel it.")
-        thread = (await self.journal.read(run=run, limit=1))[0].thread
+        thread = thread or view.thread
         entry = self.journal.append(run, thread, RunWithdrawn())
         if thread in self._conversations:
             self._conversations[thread].apply(entry)

@@ -108,7 +108,7 @@ def show(options: Options, thread: str) -> None:
         print_json({"version": 1, **conversation})
         return
     for task in conversation["exchanges"]:
-        status = task["status"] + (", asked again later" if task["withdrawn"] else "")
+        status = task["status"] + (", taken back" if task["withdrawn"] else "")
         click.echo(style(f"── {when(task['time'])} · {status}", "dim"))
         click.echo(style("you: ", "bold") + harmless(with_files(task["task"], task["files"])))
         click.echo(style("mmos: ", "bold") + harmless(task["answer"] or "(no answer)") + "\n")

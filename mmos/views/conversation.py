@@ -177,6 +177,8 @@ class Conversation:
         """The own lane of each run."""
         self.histories: dict[tuple[str, str], History] = {}
         """By memory and role."""
+        self.withdrawn: set[str] = set()
+        """The runs that the user took back."""
         self.approvals: dict[tuple[str, str], QuestionAsked] = {}
         """By role and tool: the question to which the user answered that the role may always call the tool."""
         self._requests: dict[tuple[str, str], QuestionAsked] = {}
@@ -262,9 +264,11 @@ class Conversation:
             lane.history.take_back()
 
     def _withdraw(self, run: str, _: RunWithdrawn) -> None:
-        """Remove a run's exchanges from the histories, as far as they are the newest and no other run has used them."""
+        """Remove a run's exchanges from the histories, as far as they are the newest and no other run that still counts has used them."""
+        self.withdrawn.add(run)
         for history in self.histories.values():
-            in_use = max((lane.past for (other, _), lane in self.lanes.items() if lane.history is history and other != run), default=0)
+            using = (lane for (other, _), lane in self.lanes.items() if lane.history is history and other not in self.withdrawn)
+            in_use = max((lane.past for lane in using), default=0)
             while len(history.starts) > in_use and history.runs[-1] == run:
                 history.take_back()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmos.errors import UsageError
-from mmos.events import Entry, Forked, RunFinished, RunResumed, RunStarted
+from mmos.events import Entry, Forked, RunFinished, RunResumed, RunStarted, RunWithdrawn
 from mmos.plurals import counted
 
 TURN_KINDS = ("model_asked", "model_replied")
@@ -59,7 +59,7 @@ def whole_until(entries: Iterable[Entry], after: int | None) -> int:
                     break
             case RunResumed():
                 ended.discard(entry.run)
-            case RunFinished():
+            case RunFinished() | RunWithdrawn():
                 ended.add(entry.run)
         place = last
     if after is not None and not 1 <= after <= len(begun):

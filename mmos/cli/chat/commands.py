@@ -50,6 +50,9 @@ COMMANDS: dict[str, Command] = {
     "open": Command("reports:open_", "[N|ROLE]", "show a specialist's whole answer", ("roles",)),
     "thread": Command("conversations:thread", "[NAME|new]", "show which conversation this is; continue another, or start one", ("threads",), at_once=False),
     "threads": Command("conversations:threads", "", "list the conversations"),
+    "clear": Command("past:clear", "", "begin a new conversation, in which nobody remembers anything; the old one is kept", at_once=False),
+    "undo": Command("past:undo", "", "take the last task and its answer back, as if you had not asked; again: the one before", at_once=False),
+    "fork": Command("past:fork", "[NAME]", "go on in a copy of this conversation, named NAME; the old one stays as it is", at_once=False),
     "retry": Command("commands:retry", "", "ask the last task again; the old answer no longer counts", at_once=False),
     "resume": Command("conversations:resume", "[ANSWER]", "continue a turn that was stopped, or that waits for your ANSWER", at_once=False),
     "edit": Command("commands:edit", "", "change the last task in $EDITOR or the input line, and ask it instead", at_once=False),
@@ -204,7 +207,7 @@ def as_markdown(name: str, tasks: list[TaskRow]) -> str:
     parts = [f"# {name}\n"]
     for task in tasks:
         marks = [task.status] if task.status != "answered" else []
-        marks += ["asked again later"] if task.withdrawn else []
+        marks += ["taken back"] if task.withdrawn else []
         head = " · ".join([when(task.time), *marks])
         parts.append(f"\n## {head}\n\n{with_files(task.task, task.files)}\n\n---\n\n{task.answer or '(no answer)'}\n")
     return "".join(parts)

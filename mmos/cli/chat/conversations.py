@@ -204,6 +204,8 @@ async def resume(session: Session, argument: str) -> None:
     view = await _view(session, run)
     if view.status == "answered":
         raise UsageError("The last turn is answered already.", next_step="/retry asks it again.")
+    if view.thread != session.thread:
+        raise UsageError("The last turn belongs to the conversation that this one is a fork of.", next_step="/retry asks it again here.")
     options = _options(session, view)
     questions = view.open_questions
     if argument and not questions:

@@ -194,7 +194,7 @@ class Session:
         if self.instead:
             withdrawn, self.instead = self.instead, ""
             files = await self.app.files_of(withdrawn)
-            await self.app.withdraw(withdrawn)
+            await self.app.withdraw(withdrawn, thread=self.thread or "")
             anew = True
         new_files, self.attachments = self.attachments, []
         all_files, run_options = (*files, *new_files), self.options.run_options(role, anew=anew)
