@@ -119,6 +119,28 @@ async def test_what_cannot_be_done_is_said_and_the_run_goes_on() -> None:
         assert (met.acted, met.fault) == (False, "No host can serve nowhere:70b.")
 
 
+async def test_an_arbiter_with_one_tool_for_all_specialists_is_bound_to_it() -> None:
+    one = Call("consult_specialist", {"specialist": "reasoning", "query": "Why?"})
+    orchestration = ruled(rule(FAILED, specialist="reasoning", enforce=True), **OFF, arbiter={"consult": "one"})
+    async with stage({"arbiter": [BUILD, one, "Free it."], "reasoning": ["Full."]}, tools=[build], orchestration=orchestration) as on:
+        answer = await on.app.run("Build it.")
+        assert (answer.text, answer.document()["warnings"]) == ("Free it.", [])
+        assert [offered(body) == ["consult_specialist"] for body in on.sent("arbiter")] == [False, True, False]
+        assert "Consult reasoning before you answer.]" in users(on.sent("arbiter")[1])
+
+
+async def test_a_grammar_holds_a_model_without_tools_to_a_rule() -> None:
+    orchestration = ruled(rule(FAILED, specialist="reasoning", enforce=True), **OFF, arbiter={"channel": "schema"})
+    roles = {"arbiter": [BUILD, consult("reasoning"), "Free it."], "reasoning": ["Full."]}
+    async with stage(roles, tools=[build], orchestration=orchestration) as on:
+        answer = await on.app.run("Build it.")
+        assert (answer.text, answer.document()["warnings"]) == ("Free it.", [])
+        formats = [str(body["format"]) for body in on.sent("arbiter")]
+        assert ["build" in one for one in formats] == [True, False, True]
+        assert ["consult_reasoning_specialist" in one for one in formats] == [True, True, True]
+        assert (await on.app.replay(answer.run)).same
+
+
 # ---------------------------------------------------------------- once, and again when it becomes true again
 
 

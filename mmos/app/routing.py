@@ -15,6 +15,7 @@ from mmos.app.wiring import ARBITER
 from mmos.choice_events import RuleMet, TaskRouted
 from mmos.errors import UsageError
 from mmos.messages import Message
+from mmos.participant.ruled import FOR_ALL
 from mmos.scope import Scope
 from mmos.views.run import RunView
 
@@ -129,7 +130,8 @@ def _unheeded(view: RunView, rule: RuleMet) -> str:
 
 def _consultations(view: RunView, name: object, after: int = 0) -> list[str]:
     """The calls that consult a specialist, without the first calls of the run."""
-    return [call.call for call in [*view.started_calls.values()][after:] if call.tool == f"consult_{name}_specialist"]
+    own, calls = f"consult_{name}_specialist", [*view.started_calls.values()][after:]
+    return [call.call for call in calls if call.tool == own or (call.tool == FOR_ALL and call.arguments.get("specialist") == name)]
 
 
 def _with(options: RunOptions, changes: Mapping[str, Any]) -> RunOptions:

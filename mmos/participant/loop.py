@@ -140,7 +140,7 @@ class Participants:
             await self.rules.meet(scope)
         if not scope.view.rules.met:
             return turn
-        return replace(turn, member=member_now(scope, turn.member, self.moved), must=must_now(scope))
+        return replace(turn, member=member_now(scope, turn.member, self.moved), must=must_now(scope, turn.member))
 
     async def answer(self, scope: Scope) -> Answer:
         """Answer the user."""

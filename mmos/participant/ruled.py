@@ -9,6 +9,8 @@ from mmos.calls.tool_choice import ANSWER_ONLY, ToolChoice
 from mmos.participant.cast import Member
 from mmos.scope import Scope
 
+FOR_ALL = "consult_specialist"
+"""The tool of an arbiter that has one tool for all specialists. The tail names the specialist."""
 Move = Callable[[Member, str, tuple[str, ...]], Member]
 """Gives a member another model."""
 
@@ -21,15 +23,17 @@ def member_now(scope: Scope, member: Member, move: Move) -> Member:
     return replace(move(member, rule.model, rule.servers), others=(member.role, *member.others))
 
 
-def must_now(scope: Scope) -> ToolChoice | None:
+def must_now(scope: Scope, member: Member) -> ToolChoice | None:
     """What the reply must be, as the rules say. None: they leave it open."""
     if scope.lane != scope.view.lane:
         return None
     if scope.view.rules.acted("strategy"):
         return ANSWER_ONLY
-    tool, rule = "", scope.view.rules.acted("must")
-    if rule is not None:
-        tool = f"consult_{rule.advice['must']}_specialist"
-        if any(call.tool == tool for call in [*scope.view.started_calls.values()][rule.calls :]):
-            return None
-    return ToolChoice(frozenset({tool}), least=1, most=1) if tool else None
+    rule = scope.view.rules.acted("must")
+    if rule is None:
+        return None
+    own = f"consult_{rule.advice['must']}_specialist"
+    tool = own if own in member.box else FOR_ALL
+    if any(call.tool == tool for call in [*scope.view.started_calls.values()][rule.calls :]):
+        return None
+    return ToolChoice(frozenset({tool}), least=1, most=1)

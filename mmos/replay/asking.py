@@ -140,7 +140,7 @@ class Asking:
         scope = place.bind(role=member.role.name)
         shape = members.shape if not scope.depth else None
         experience = self._experience(member, event, frame, shape.format if shape else b"")
-        return Composer(member, scope, experience, shape, must_now(scope))
+        return Composer(member, scope, experience, shape, must_now(scope, member))
 
     def _experience(self, member: Member, event: ModelAsked, frame: Frame, format_: bytes) -> Experience:
         """What was known of the model: its factor by the estimate, its real window by the options, a refusal by the format."""
