@@ -197,6 +197,28 @@ orchestration:
     ]
 
 
+def test_facts_that_no_run_can_know_are_told():
+    text = """\
+orchestration:
+  servers: {a: {url: "http://a:11434"}}
+  arbiter: {model: m, server: a}
+  specialists: {coding: {model: c}}
+  routing:
+    rules:
+      - {condition: "run.phase == 'plan'", specialist: coding}
+      - {condition: "host.vram_gb > 12", specialist: coding}
+      - {condition: "response.confidence < 0.5", specialist: coding}
+"""
+    place = "orchestration.routing.rules"
+    assert [str(problem) for problem in from_text(text, "f", {}).warnings] == [
+        f"f:7: {place}[0].condition: there are no 'phases', so run.phase is never known; write them below 'phases'",
+        f"f:8: {place}[1].condition: no server of the arbiter has 'vram_gb', so host.vram_gb is never known; write it for the server",
+        f"f:9: {place}[2].condition: response.confidence is known only after an answer of a specialist that states it, such as 'Confidence: 80%'; ask for such a line under 'system' of the specialist",
+    ]
+    known = text.replace("url:", "vram_gb: 24, url:") + "  phases: {plan: {}}\n"
+    assert len(from_text(known, "f", {}).warnings) == 1
+
+
 def test_two_spellings_of_one_model_on_one_server_are_told():
     text = """\
 orchestration:

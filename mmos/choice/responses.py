@@ -11,7 +11,7 @@ from mmos.views.conversation import Conversation, Lane
 from mmos.views.run import RunView
 
 _STATED = re.compile(
-    r"\bconfidence\b[\"*_]*\s*(?:(?:level|score)\s*)?(?::|=|is)?\s*[\"*_]*(?:(\d{1,3}(?:\.\d+)?)\s*%|([01](?:\.\d+)?)(?!\s*[\d/.%]))",
+    r"\bconfidence\b[\"*_]*\s*(?:(?:level|score)\s*)?(?::|=|is)?[\s\"*_]*(?:(\d{1,3}(?:\.\d+)?)\s*%|([01](?:\.\d+)?)(?!\s*[/%]|\.?\d))",
     re.IGNORECASE,
 )
 """How an answer states how sure it is: `Confidence: 80%`, `"confidence": 0.8`."""

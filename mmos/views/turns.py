@@ -67,7 +67,9 @@ def whole_until(entries: Iterable[Entry], after: int | None) -> int:
             f"The conversation has {counted(len(begun), 'task')}, so there is no task {after}.", next_step="See mmos threads show."
         )
     if unfinished := [run for run in begun[:after] if run not in ended]:
-        raise UsageError(f"Run {unfinished[0]} had not ended there.", next_step="Wait for its end, or fork after an earlier task.")
+        raise UsageError(
+            f"Run {unfinished[0]} had not ended there.", next_step="Wait for its end, continue it, or fork after an earlier task."
+        )
     return place
 
 

@@ -6,6 +6,7 @@ from mmos.cli.chat.conversations import short, tasks_of
 from mmos.cli.chat.session import Session
 from mmos.cli.text import flat
 from mmos.errors import UsageError
+from mmos.messages import clean
 
 LONGEST = 60
 """Characters of a task that a message repeats."""
@@ -39,11 +40,12 @@ async def fork(session: Session, argument: str) -> None:
     """Go on in a copy of the conversation. The old one stays as it is."""
     if session.last is None or session.thread is None:
         raise UsageError("Nothing has been said in this conversation yet, so there is nothing to fork.")
+    name = clean(argument)
     before, last = session.name or short(session.thread), session.last
-    new = await session.app.fork_thread(session.thread, name=argument)
-    session.begin(new, argument)
+    new = await session.app.fork_thread(session.thread, name=name)
+    session.begin(new, name)
     session.last = last
-    session.say(f"The conversation goes on in {argument or short(new)}. The old one stays as it is: /thread {before} goes back to it.")
+    session.say(f"The conversation goes on in {name or short(new)}. The old one stays as it is: /thread {before} goes back to it.")
 
 
 def _begun(task: str) -> str:
