@@ -14,7 +14,7 @@ from mmos.config.load import from_text, load
 from mmos.config.show import as_dict, describe
 from mmos.errors import ConfigError, Problem
 
-ROLE_KEYS = "model, server, role, description, context_window, channel, options, think, keep_alive, pin, system, tools, gpu_id, gpu_ids, vram_required_gb, timeout, memory"
+ROLE_KEYS = "expertise, detail, constraints, model, server, role, description, context_window, channel, options, think, keep_alive, pin, system, tools, gpu_id, gpu_ids, vram_required_gb, timeout, memory"
 ROLE_NAME = "a name of at most 40 small letters, digits and '_' that begins with a letter, because it becomes part of a tool's name"
 SERVER_NAME = "a name of letters, digits, '.', '_' and '-'; write addresses under 'servers'"
 DURATION = 'seconds, more than 0, as a number or like "30s" or "5m"'
@@ -83,7 +83,7 @@ second: document
         "o.yaml:6: orchestration.tools[0]: the alias *t refers to itself",
         "o.yaml:6: orchestration.tools[0]: found nothing, allowed: module:function, like mytools:read_file",
         "o.yaml:7: orchestration: a list or a mapping cannot be a key; write one word",
-        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, phases, fleet, gpu, recovery, defaults, models, selection, quality, cache, tools, prompts",
+        "o.yaml:7: orchestration.: '' is not a key here. Allowed: servers, arbiter, specialists, routing, conversation, limits, timeouts, phases, fleet, gpu, recovery, defaults, models, selection, quality, cache, tools, constraints, preferences, tell_mistakes, prompts",
         "o.yaml:9: '---' starts a second document here; a configuration must be one document",
     ]
 
@@ -115,9 +115,9 @@ def test_bytes_that_are_no_text(tmp_path):
     [
         (
             "limits: {turn: 1}",
-            "limits.turn: 'turn' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, answer_chars",
+            "limits.turn: 'turn' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, tools, answer_chars",
         ),
-        ("limits: {Max-Turns: 1}", "limits.Max-Turns: 'Max-Turns' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, answer_chars"),
+        ("limits: {Max-Turns: 1}", "limits.Max-Turns: 'Max-Turns' is not a key here; did you mean 'turns'? Allowed: turns, calls, depth, total_turns, tokens, seconds, idle, repetition, repeats, tools, answer_chars"),
         ("limits: {turns: 0}", "limits.turns: found 0 (a whole number), allowed: a whole number >= 1"),
         ("limits: {turns: 2.5}", "limits.turns: found 2.5 (a number), allowed: a whole number >= 1"),
         ("limits: {turns: true}", "limits.turns: found true (a boolean), allowed: a whole number >= 1"),
