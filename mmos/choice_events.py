@@ -66,6 +66,7 @@ class RuleMet(Event):
     model: str = ""
     """The model with which the role goes on. Empty: its own."""
     servers: tuple[str, ...] = ()
+    """Where that model is. Empty: where the role's own is."""
     calls: int = 0
     """How many calls the run had made. A consultation before that does not count."""
     fault: str = ""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import mmos
+from mmos.app import open_app
 from mmos.choice_events import RuleMet
 from mmos.cli.chat.reports import reasons
 from mmos.cli.requests import requests
 from mmos.cli.trace import lines, progress
 from mmos.rehearsal.pieces import Stall
-from mmos.testing import Call, Model, Say, consult, facts, stage, until
+from mmos.testing import Call, Host, Model, Say, configuration, consult, facts, serve, stage, until
 
 FAILED = "run.failures > 0"
 
@@ -249,6 +250,23 @@ async def test_a_rule_changes_the_model_from_a_turn_on() -> None:
         assert "Rule 1" not in users(on.sent("large")[0]), "the model need not know"
         assert answer.document()["route"]["met"][0]["what"] == "goes on with large"
         assert (await on.app.replay(answer.run)).same
+
+
+async def test_a_model_on_another_host_is_found_and_missed_when_that_host_leaves_the_file(tmp_path: Path) -> None:
+    question = Call("escalate_to_user", {"question": "Which disk?"})
+    there = Host("there", [Model.scripted("large", [[question], "never"])])
+    changes = ruled(rule(FAILED, model="large", enforce=True), **OFF)
+    async with serve(there) as url:
+        changes["servers"] = {"there": {"url": url}}
+        async with stage({"arbiter": [BUILD]}, state=tmp_path, tools=[build], orchestration=changes) as on:
+            waiting = await on.app.run("Build it.", options=mmos.RunOptions(on_question="wait"))
+            (met,) = await facts(on.app, waiting.run, RuleMet)
+            assert (waiting.status, met.model, met.servers) == ("waiting", "large", ("there",))
+    del changes["servers"]
+    async with open_app(configuration({"arbiter": Model.scripted("arbiter", [])}, {"here": url}, changes), state=tmp_path) as app:
+        await app.answer(waiting.run, "a")
+        answer = await app.resume(waiting.run)
+        assert (answer.status, answer.reason.message) == ("failed", "There is no host 'there'; hosts: here.")
 
 
 async def test_the_own_model_stands_in_for_one_that_goes_away() -> None:

@@ -85,7 +85,7 @@ class Ruling:
         """The host that would serve the next request of the arbiter."""
         role = self.source.cast(self.options)[ARBITER].role
         moved = view.rules.moved
-        model, servers = (moved.model, moved.servers) if moved is not None else (role.model, role.servers)
+        model, servers = (moved.model, moved.servers or role.servers) if moved is not None else (role.model, role.servers)
         kinds = {name: server.kind for name, server in self.source.config.servers().items()}
         return condition(self.source.fleet, model, servers, kinds)
 
@@ -125,7 +125,8 @@ class Ruling:
         served = await means.model(name)
         if served is None:
             return replace(event, fault=f"No host can serve {name}.")
-        return replace(event, model=served.model, servers=served.servers, acted=True)
+        elsewhere = () if served.servers == means.cast[ARBITER].role.servers else served.servers
+        return replace(event, model=served.model, servers=elsewhere, acted=True)
 
 
 def run_facts(view: RunView) -> dict[str, Any]:

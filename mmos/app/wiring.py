@@ -80,6 +80,9 @@ def roles_of(
 
 def window_of(config: Config, changes: Mapping[str, str] | None, model: str, servers: Collection[str]) -> int:
     """The window of a model on these servers in a run with these changes; for participants that no role describes."""
+    for host in servers:
+        if host not in config.servers():
+            raise UsageError(f"There is no host {host!r}; hosts: {', '.join(config.servers())}.")
     return config.windows(_changes(config, changes)).of(model, servers)
 
 

@@ -20,7 +20,7 @@ def member_now(scope: Scope, member: Member, move: Move) -> Member:
     rule = scope.view.rules.moved if scope.lane == scope.view.lane else None
     if rule is None:
         return member
-    return replace(move(member, rule.model, rule.servers), others=(member.role, *member.others))
+    return replace(move(member, rule.model, rule.servers or member.role.servers), others=(member.role, *member.others))
 
 
 def must_now(scope: Scope, member: Member) -> ToolChoice | None:
