@@ -252,6 +252,17 @@ async def test_a_rule_changes_the_model_from_a_turn_on() -> None:
         assert (await on.app.replay(answer.run)).same
 
 
+async def test_who_names_the_model_keeps_it_and_a_rule_about_the_task_does_not() -> None:
+    rules = [rule("task.type == 'bug_fixing'", model="medium", enforce=True), rule(FAILED, model="large", enforce=True)]
+    roles = {"arbiter": [BUILD, "Mine."], "medium": [BUILD], "large": ["Large."]}
+    async with stage(roles, tools=[build], orchestration=ruled(*rules, **OFF)) as on:
+        answer = await on.app.run("Hello", options=mmos.RunOptions(roles={"arbiter": "arbiter"}))
+        assert answer.text == "Mine."
+        assert "MMOS cannot do what rule 2 says. The options of the run name the model of the arbiter." in answer.document()["warnings"]
+        answer = await on.app.run("This function raises a KeyError. Fix the bug: def get(d): return d['a']")
+        assert [use["model"] for use in answer.document()["roles"]] == ["medium", "large"]
+
+
 async def test_a_model_on_another_host_is_found_and_missed_when_that_host_leaves_the_file(tmp_path: Path) -> None:
     question = Call("escalate_to_user", {"question": "Which disk?"})
     there = Host("there", [Model.scripted("large", [[question], "never"])])

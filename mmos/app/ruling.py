@@ -13,7 +13,7 @@ from mmos.app.source import Source
 from mmos.app.task_rules import is_enforced
 from mmos.app.wiring import ARBITER
 from mmos.choice.responses import response_facts
-from mmos.choice_events import RuleMet, RulesChanged
+from mmos.choice_events import RuleMet, RulesChanged, TaskRouted
 from mmos.config.moments import moment_of
 from mmos.config.routing_schema import Routing, Rule
 from mmos.config.rules import Facts, compile_rule
@@ -99,12 +99,12 @@ class Ruling:
         )
         if not is_enforced(self.rules.routing, rule, self.options):
             return replace(event, advice={name: value for name in ACTIONS if (value := getattr(rule, name))})
-        event = await self._bound(event, rule)
+        event = await self._bound(event, rule, scope.view)
         if event.fault:
             scope.warn(f"MMOS cannot do what rule {number} says. {event.fault}")
         return event
 
-    async def _bound(self, event: RuleMet, rule: Rule) -> RuleMet:
+    async def _bound(self, event: RuleMet, rule: Rule, view: RunView) -> RuleMet:
         """What MMOS does because of a rule that it enforces."""
         means = Means(self.source, self.source.cast(self.options))
         if names := [rule.specialist] if rule.specialist else rule.prefer:
@@ -114,19 +114,25 @@ class Ruling:
             else:
                 event = replace(event, advice={"must": able}, acted=True)
         if rule.model:
-            event = await self._moved(event, rule.model, means)
+            fixed = ARBITER in (self.options.roles or {}) and not _moves(view.route)
+            fault = "The options of the run name the model of the arbiter."
+            event = replace(event, fault=fault) if fixed else await self._moved(event, rule.model, means)
         if rule.strategy:
             event = replace(event, advice={**event.advice, "strategy": rule.strategy}, acted=True)
         return event
 
     async def _moved(self, event: RuleMet, name: str, means: Means) -> RuleMet:
-        if ARBITER in (self.options.roles or {}):
-            return replace(event, fault="The options of the run name the model of the arbiter.")
         served = await means.model(name)
         if served is None:
             return replace(event, fault=f"No host can serve {name}.")
         elsewhere = () if served.servers == means.cast[ARBITER].role.servers else served.servers
         return replace(event, model=served.model, servers=elsewhere, acted=True)
+
+
+def _moves(route: TaskRouted | None) -> bool:
+    """Whether the rule that the task meets has named the model of the arbiter. A later rule may name another one."""
+    roles = route.options.get("roles") if route is not None else None
+    return isinstance(roles, Mapping) and ARBITER in roles
 
 
 def run_facts(view: RunView) -> dict[str, Any]:
