@@ -45,7 +45,7 @@ def closed_with(place: Place, ended: Ended, own: str, made: Mapping[str, Any], a
 async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
     """The conclusion of the arbiter. Empty: there is none, because it failed or the limits of the run do not allow it."""
     templates, opened = place.terms.templates, place.opened
-    if is_spent(place.scope, 0):
+    if is_spent(place.scope, 0) and not place.begun(["conclude"]):
         place.scope.warn_once("The conversation ended without a verdict", "The limits of the run leave nothing for it.")
         return {}
     text = templates.fill(

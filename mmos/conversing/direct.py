@@ -81,10 +81,12 @@ class Direct:
     async def _round(self, round_: int) -> bool:
         """Give everybody a turn. False: the talk ended before."""
         waiting = list(self.active)
+        begun = [key.rpartition("-")[0] for key in self.table.begun({f"{name}-{round_}" for name in waiting})]
         while waiting:
-            if not self.table.turns_left or is_spent(self.table.scope, 2):
+            known = next((name for name in begun if name in waiting), None)  # a talk that goes on keeps its order
+            if known is None and (not self.table.turns_left or is_spent(self.table.scope, 2)):
                 return False
-            name = await self._next(waiting, round_)
+            name = known or await self._next(waiting, round_)
             waiting.remove(name)
             await self._turn(name, round_)
             if self.accepted:
@@ -96,7 +98,7 @@ class Direct:
         names = addressed(self.table.talk, waiting, round_)
         if len(names) < 2:
             return (names or waiting)[0]
-        return await chosen(self.table, names, f"next-{round_}-{len(self.active) - len(waiting) + 1}")
+        return await chosen(self.table, names, f"next-{round_}-{len(waiting)}")
 
     async def _turn(self, name: str, round_: int) -> None:
         speech = await self._speech(name, Message("user", self._words(name)), round_)

@@ -11,8 +11,11 @@ from mmos.views.talks import Said, Talk
 
 
 def addressed(talk: Talk, waiting: Sequence[str], round_: int) -> list[str]:
-    """Those who still wait for their turn in a round_, and to whom alone somebody has written since the round before."""
-    to = {said.to for said in talk.messages if not said.dropped and said.sent.round >= round_ - 1}
+    """Those who still wait for their turn in a round, and to whom alone somebody has written since the round before. An answer to the newest message comes first."""
+    said = [one for one in talk.messages if not one.dropped and one.sent.round >= round_ - 1]
+    if said and said[-1].sent.round == round_ and said[-1].to in waiting:
+        return [said[-1].to]
+    to = {one.to for one in said}
     return [name for name in waiting if name in to]
 
 

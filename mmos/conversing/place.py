@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from mmos.context import Answer, Context, Question
@@ -49,6 +50,11 @@ class Place:
 
     def said(self, number: int) -> Said:
         return Said(self.talk.sent[number], self.talk.reviews.get(number))
+
+    def begun(self, keys: Collection[str]) -> list[str]:
+        """Those of these questions that have been asked already, in the order in which that began."""
+        opened = (one.key.partition("~")[0].partition("@")[0] for one in self.scope.view.lanes.get(self.context.call, ()))
+        return [key for key in dict.fromkeys(opened) if key in keys]
 
     async def ask(self, question: Question) -> Answer:
         """Ask somebody who takes part. Unless the question says otherwise, the memory is that of the talk."""

@@ -197,8 +197,10 @@ class Walk:
     async def _correction(self, event: Prompted) -> tuple[Difference, ...]:
         """The text that corrects a participant, or that passes on what the user said to help it."""
         members, lane = self.present.participants, self.state.lane(event.lane)
-        if event.shape:
-            opened = self.state.opened[event.lane]
+        opened = self.state.opened.get(event.lane)
+        if opened is not None and opened.call and self.asking.tool_of(opened.call) == CONVERSATION:
+            raise NotKeptError(f"a conversation asked {event.role}")
+        if event.shape and opened is not None:
             if members.shape is None or opened.parent:
                 raise NotKeptError("a function of yours gave the schema")
             member, _ = self.asking.member(self.present, opened)
