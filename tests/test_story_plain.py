@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"catalog", "cache", "choice", "comparing", "judging", "quality", "selection"}
+ROOMS = {"catalog", "cache", "choice", "comparing", "conversing", "judging", "quality", "selection"}
 RUN = """
 import asyncio, json, sys
 from mmos.testing import consult, stage

@@ -11,8 +11,8 @@ from mmos.conversing.terms import Terms
 from mmos.errors import ToolError
 from mmos.talk_events import Mode
 from mmos.toolbox import Tool, parameters_of
+from mmos.views.talks import TOOL
 
-NAME = "start_multi_model_conversation"
 MODES: tuple[Mode, ...] = ("direct", "mediated")
 
 
@@ -32,7 +32,7 @@ def _spec(terms: Terms) -> Spec:
     templates, text, names = terms.templates, {"type": "string"}, list(terms.participants)
     listed = templates.fill("start_multi_model_conversation.participants", names=", ".join(names), most=str(terms.most_models))
     return Spec(
-        NAME,
+        TOOL,
         templates.fill("start_multi_model_conversation"),
         parameters_of(
             {

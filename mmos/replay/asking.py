@@ -12,7 +12,6 @@ from mmos.calls.channels import Channel, SchemaChannel, ShapedChannel, ToolsChan
 from mmos.calls.reading import Reading, Unclear, writable
 from mmos.calls.seen import Seen
 from mmos.calls.spec import Spec
-from mmos.conversing.starting import NAME as CONVERSATION
 from mmos.events import Entry, LaneOpened, ModelAsked, ModelLearned, ModelReplied
 from mmos.hosts.face import ChatRequest
 from mmos.messages import REPETITION, Reply
@@ -35,6 +34,7 @@ from mmos.tools.reconsider import LARGER, found_before
 from mmos.tools.reconsider import NAME as RECONSIDER
 from mmos.views.quality import is_validation
 from mmos.views.recoveries import is_advice
+from mmos.views.talks import TOOL as CONVERSATION
 
 _AMPLE = 2**40
 

@@ -12,7 +12,6 @@ import orjson
 from mmos.calls.channels import Channel
 from mmos.calls.reading import Reading, says_the_same
 from mmos.choice_events import TaskRouted
-from mmos.conversing.starting import NAME as CONVERSATION
 from mmos.errors import MmosError
 from mmos.events import (
     CallFinished,
@@ -43,6 +42,7 @@ from mmos.replay.present import AskedError, Present, PresentOf, brief
 from mmos.replay.report import Comparison, Kind, Replay
 from mmos.replay.state import NotKeptError, RunState
 from mmos.views.quality import is_aside
+from mmos.views.talks import TOOL as CONVERSATION
 
 ENDED = "(the run would end here)"
 LOOSE = ("tool", "format", "order", "system text", "message")

@@ -10,6 +10,9 @@ from typing import Any, get_args
 from mmos import talk_events as events
 from mmos.event import Event
 
+TOOL = "start_multi_model_conversation"
+"""The tool that opens a talk."""
+
 DONE = {"pass": "passed", "modify": "modified", "redirect": "redirected", "drop": "dropped"}
 """How the document calls what reviews did."""
 
