@@ -94,6 +94,10 @@ bench-cache *arguments:
 bench-prefixes *arguments:
     {{bin}}/python scripts/bench_prefixes.py {{arguments}}
 
+# Measure what a conversation of specialists costs beside one consultation of each.
+bench-talk *arguments:
+    {{bin}}/python scripts/bench_talk.py {{arguments}}
+
 # Count how many planted facts of long texts are found on small windows, and what that costs.
 bench-chunks *arguments:
     {{bin}}/python scripts/bench_chunks.py {{arguments}}

@@ -301,3 +301,28 @@ async def test_a_long_message_reaches_the_arbiter_as_a_reference_and_the_user_wh
 def _reference(prompt: Any) -> str:
     text = prompt.messages[-1]["content"]
     return "artifact:" + text.split("artifact:")[1].split(".")[0]
+
+
+async def test_small_models_read_short_texts_and_write_no_record() -> None:
+    arbiter = [start(), OWN, PASS, PASS, PASS, PASS, VERDICT, "Done."]
+    async with stage(
+        cast(arbiter, [FIRST[0], say("Hm.", stance="partly")], [FIRST[1], say("Hm.", stance="partly")]), orchestration={"prompts": "small"}
+    ) as on:
+        await on.app.run("Find an index.")
+        assert all(len(text) < 400 for text in on.heard("coding"))
+        (closing,) = [body for body in on.sent("arbiter") if "Call conclude" in body["messages"][-1]["content"]]
+        assert list(closing["tools"][0]["function"]["parameters"]["properties"]) == ["verdict", "reasons", "dissent"]
+
+
+async def test_messages_that_would_fill_the_window_of_the_arbiter_reach_it_as_digests() -> None:
+    long = "The index serves the range of the query. " * 200
+    arbiter = [start(), OWN, VERDICT, "Done."]
+    keys = {"conversation": {"arbiter_reviews_all": False}, "arbiter": {"context_window": 6000}, "limits": {"answer_chars": 100_000}}
+    async with stage(
+        cast(arbiter, [say(long), say("A", stance="partly")], [say(long), say("B", stance="partly")]), orchestration=keys
+    ) as on:
+        answer = await on.app.run("Find an index.")
+        (closing,) = [text for text in on.heard("arbiter") if "Call conclude" in text]
+        assert "is kept as artifact:" in closing
+        assert long not in closing
+        assert answer.status == "answered"

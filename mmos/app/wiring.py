@@ -204,8 +204,7 @@ def _talking(config: Config, roles: Mapping[str, ResolvedRole], specialists: Ite
     from mmos.conversing.starting import start_multi_model_conversation
 
     purposes = {one.name: one.purpose for one in specialists}
-    texts = texts_of(roles[ARBITER], templates)
-    return start_multi_model_conversation(terms_of(config, roles[ARBITER], roles, purposes, texts))
+    return start_multi_model_conversation(terms_of(config, roles, purposes, templates))
 
 
 def _remembering(config: Config, roles: Mapping[str, ResolvedRole]) -> Remembering:

@@ -11,7 +11,7 @@ from mmos.conversing.record import FIELDS, MOST, checked, drafted, merged
 from mmos.conversing.speaking import CONCLUDE, conclusion_of
 from mmos.conversing.spending import is_spent
 from mmos.conversing.taking import Problem, nothing_wrong, spec_of, taken, taking
-from mmos.conversing.terms import FAULTS
+from mmos.conversing.terms import FAULTS, Terms
 from mmos.prompting.templates import Templates
 from mmos.talk_events import ConclusionProposed, Ended, TalkClosed
 from mmos.toolbox import Tool
@@ -53,7 +53,7 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
         facts=facts_of(place) or templates.fill("none"),
     )  # fmt: skip
     try:
-        answer = await place.ask(place.to_arbiter(text, "conclude", closing_tool(templates, opened.participants)))
+        answer = await place.ask(place.to_arbiter(text, "conclude", closing_tool(place.terms, opened.participants)))
     except FAULTS as error:
         place.scope.warn_once("The conversation ended without a verdict", error.message)
         return {}
@@ -61,8 +61,9 @@ async def _arbiters(place: Place, own: str) -> Mapping[str, Any]:
     return made[-1][1] if made else {"verdict": answer.text}
 
 
-def closing_tool(templates: Templates, names: Collection[str], problem: Problem = nothing_wrong) -> Tool:
+def closing_tool(terms: Terms, names: Collection[str], problem: Problem = nothing_wrong) -> Tool:
     """`conclude(verdict, reasons, dissent?, …)` with the parts of the record. `problem`: why the talk cannot be concluded yet."""
+    templates = terms.templates
     required, optional = conclusion_of(templates)
     finding = {
         "type": "object",
@@ -75,7 +76,9 @@ def closing_tool(templates: Templates, names: Collection[str], problem: Problem 
         "additionalProperties": False,
     }
     described = _descriptions(templates)
-    parts = {name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS}
+    parts = {
+        name: {"type": "array", "items": finding, "maxItems": MOST, "description": described[name]} for name in FIELDS if terms.records
+    }
     return taking(spec_of(CONCLUDE, templates.fill("conclude_talk"), required, {**optional, **parts}), templates.fill("taken"), problem)
 
 

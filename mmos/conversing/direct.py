@@ -56,7 +56,7 @@ class Direct:
         return str(own)
 
     def _first_words(self, name: str) -> Message:
-        table, templates = self.table, self.table.terms.templates
+        table, templates = self.table, self.table.terms.texts_for(name)
         others = ", ".join(other for other in table.opened.participants if other != name)
         goal = Fenced(templates.fill("talk_goal", goal=table.opened.goal) + "\n") if table.opened.goal else ""
         text = templates.fill("talk_first", name=name, others=others, task=table.context.told.content, topic=table.opened.topic, goal=goal)
@@ -109,7 +109,7 @@ class Direct:
 
     def _words(self, name: str) -> str:
         """What a participant reads before its next message. The topic comes last, because a small model forgets what is far above."""
-        table, templates = self.table, self.table.terms.templates
+        table, templates = self.table, self.table.terms.texts_for(name)
         lines = [message_line(templates, said) for said in unread(table, name)] or [Fenced(templates.fill("talk_no_message"))]
         read = Fenced("\n\n".join([*lines, *notes(table, name)]))
         return templates.fill("talk_next", messages=read, topic=table.opened.topic)

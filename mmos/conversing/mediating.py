@@ -63,7 +63,7 @@ class Mediated:
             "talk_mediate", task=table.context.told.content, topic=opened.topic, goal=opened.goal or templates.fill("none"),
             names=", ".join(opened.participants), most=str(opened.max_turns), own=own or templates.fill("none"),
         )  # fmt: skip
-        tools = (self._consult_model(), closing_tool(templates, opened.participants, self._open_matter))
+        tools = (self._consult_model(), closing_tool(table.terms, opened.participants, self._open_matter))
         question = table.to_arbiter(text, "mediate", *tools, memory=table.memory)
         try:
             return await table.ask(replace(question, turns=opened.max_turns + 2 * FEW_TURNS))

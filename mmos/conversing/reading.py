@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from mmos.conversing.place import Place
 from mmos.fences import Fenced, one_line
+from mmos.prompting.budget import estimate
 from mmos.prompting.digest import digest
 from mmos.prompting.templates import Templates
 from mmos.talk_events import ALL
 from mmos.views.talks import Said
+
+MOST_SHARE = 0.5
+"""The share of the arbiter's window that the messages of a talk may take."""
+SHORT = 1_600
+"""Characters of a message that stays whole when the messages together are too long."""
 
 
 def message_line(templates: Templates, said: Said, text: str = "") -> Fenced:
@@ -23,16 +29,22 @@ def message_line(templates: Templates, said: Said, text: str = "") -> Fenced:
 
 
 def messages_of(place: Place, newest: int = 0) -> Fenced:
-    """The messages of a talk for the arbiter. `newest`: how many at most; 0: all. A dropped one is not shown."""
-    shown = [said for said in place.talk.messages if not said.dropped]
-    lines = [message_line(place.terms.templates, said) for said in shown[-newest:]]
-    return Fenced("\n\n".join(lines) or place.terms.templates.fill("none"))
+    """The messages of a talk for the arbiter. `newest`: how many at most; 0: all. A dropped one is not shown. If they would fill its window, it reads digests."""
+    shown, templates, window = (
+        [said for said in place.talk.messages if not said.dropped][-newest:],
+        place.terms.templates,
+        place.terms.arbiter.window,
+    )
+    lines = [message_line(templates, said) for said in shown]
+    if window and estimate("".join(lines)) > window * MOST_SHARE:
+        lines = [message_line(templates, said, short(place, said.sent.sender, said.text, SHORT)) for said in shown]
+    return Fenced("\n\n".join(lines) or templates.fill("none"))
 
 
-def short(place: Place, name: str, text: str) -> str:
-    """A text for the arbiter. A long one is kept as an artifact; the user gets the whole text in its place."""
+def short(place: Place, name: str, text: str, most: int = 0) -> str:
+    """A text for the arbiter. One that is longer than `limits.answer_chars` is kept as an artifact; the user gets the whole text in its place. `most`: another limit."""
     scope, terms = place.scope, place.terms
-    if len(text) <= terms.answer_chars:
+    if len(text) <= (most or terms.answer_chars):
         return text
     kept = next((f"artifact:{one}" for one, artifact in scope.view.artifacts.items() if artifact.text == text), "")
     return terms.templates.fill("digest", artifact=kept or scope.keep(name, text), length=f"{len(text):,}", digest=digest(text))

@@ -42,7 +42,7 @@ class Speech:
 
 async def speech_of(place: Place, name: str, message: Message, round_: int) -> Speech:
     """Ask a participant for its next message. It may call its own tools before."""
-    tools = (_say(place, name), _conclude(place.terms.templates))
+    tools = (_say(place, name), _conclude(place.terms.texts_for(name)))
     question = Question(name, message, f"{name}-{round_}", tools=tools, must_call=True, prose=True, beside=True)
     answer = await place.ask(question)
     if speech := read(place, name, answer, round_):
@@ -79,7 +79,7 @@ def _conclusion(arguments: Mapping[str, Any]) -> Conclusion:
 
 def _say(place: Place, name: str) -> Tool:
     """`say(to, stance, message, claims?)`."""
-    templates, text = place.terms.templates, {"type": "string"}
+    templates, text = place.terms.texts_for(name), {"type": "string"}
     others = [other for other in place.opened.participants if other != name]
     spec = spec_of(
         SAY,

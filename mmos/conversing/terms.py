@@ -35,3 +35,11 @@ class Terms:
     answer_chars: int = 4000
     """A longer text is kept as an artifact, and the arbiter reads a digest of it."""
     templates: Templates = field(default_factory=Templates)
+    """The texts that the arbiter reads."""
+    texts: Mapping[str, Templates] = field(default_factory=dict)
+    """The texts that each participant reads."""
+    records: bool = True
+    """Whether the arbiter also says what was found. For a small model this is too much; then rules alone say it."""
+
+    def texts_for(self, name: str) -> Templates:
+        return self.texts.get(name, self.templates)
