@@ -152,10 +152,19 @@ def test_why_tells_of_the_talk() -> None:
         Entry("r", "t", 0.0, events.LaneOpened("arbiter", "arbiter", message=Message("user", "Why does it leak?"))),
         Entry("r", "t", 0.0, CALL),
         *(Entry("r", "t", 1.0, event) for event in TALK),
+        *(
+            Entry("r", "t", 2.0, opened(role, key))
+            for role, key in (("coding", "coding-0"), ("coding", "coding-1"), ("arbiter", "review-1"))
+        ),
     ]
     told = "\n".join(reasons(entries, 80))
     assert "conversation of coding and reasoning" in told
     assert "message 1 modified by rules: It steers." in told
+    assert [line.strip() for line in told.splitlines()[-3:]] == [
+        "coding: wrote its first message",
+        "coding: wrote in round 1",
+        "arbiter: reviewed message 1",
+    ]
     assert "message 2" not in told
     assert "conversation ended, they agree" in told
     assert all(len(line) <= 80 for line in told.splitlines())

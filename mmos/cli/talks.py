@@ -12,6 +12,8 @@ from mmos.views.talks import DONE
 
 LIVE = 200
 """Characters of a message while the run goes on."""
+BRIEF = 80
+"""Characters of a verdict while the run goes on: the answer follows."""
 RECORDED = 1000
 """Characters of a message in a record: whoever looks at it wants to read it."""
 
@@ -35,7 +37,7 @@ def watched(event: Event) -> str:
             return ""
         case TalkNoticed(detail=detail):
             return _harmless(f"  ! {one_line(detail, LIVE)}")
-    return _harmless(_told(event, LIVE))
+    return _harmless(_told(event, LIVE if not isinstance(event, TalkClosed) else BRIEF))
 
 
 def recorded(event: Event) -> list[str]:
@@ -85,6 +87,24 @@ def reviewed(event: MessageReviewed, width: int) -> str:
 def closed(event: TalkClosed, width: int) -> str:
     verdict = f" · {one_line(event.verdict, width)}" if event.verdict else ""
     return f"conversation ended, {_ENDS.get(event.ended, event.ended)}{verdict}"
+
+
+def cause(tool: str, key: str) -> str:
+    """Why somebody was asked in a talk, by the key of the question. Empty: it was in no talk."""
+    name, _, number = key.rpartition("-")
+    if tool != TALK:
+        return ""
+    if key == "own-verdict":
+        return "wrote down its own verdict"
+    if key == "conclude":
+        return "concluded the conversation"
+    if name == "review":
+        return f"reviewed message {number}"
+    if name == "decide":
+        return "decided about a conclusion"
+    if name.startswith("next"):
+        return "chose who writes next"
+    return "wrote its first message" if number == "0" else f"wrote in round {number}"
 
 
 def _changes(event: Event) -> Iterator[str]:

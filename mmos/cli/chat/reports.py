@@ -14,6 +14,7 @@ from mmos.cli.chat.page import table
 from mmos.cli.output import how_long
 from mmos.cli.placement import reason
 from mmos.cli.styles import style
+from mmos.cli.talks import cause as in_talk
 from mmos.cli.talks import watched
 from mmos.cli.text import cells, flat, hanging, pad, wrapped
 from mmos.cli.trace import what_of
@@ -195,18 +196,25 @@ def reasons(entries: Iterable[Entry], width: int, overrides: Collection[str] = (
     """Say who asked whom what, on which host and why there, and how the seconds were spent."""
     accounts: dict[str, Account] = {}
     calls: dict[str, str] = {}
+    tools: dict[str, str] = {}
     talks: dict[str, Account] = {}
     tops: list[Account] = []
     for entry in entries:
         match entry.event:
             case events.CallStarted() as event:
+                tools[event.call] = event.tool
                 calls[event.call] = f"{event.role} called {event.tool}: {flat(what_of(event.arguments))}"
             case TaskRouted() as event:
                 tops.append(Account(f"route: {flat(in_words(event))}", [flat(line) for line in candidates(event)]))
             case RuleMet() as event if event.lane in accounts:
                 accounts[event.lane].lines.append(flat(met_in_words(event)))
             case events.LaneOpened() as event:
-                cause = calls.get(event.call) or validating(event.lane) or f"you asked: {flat(event.message.content)}"
+                cause = (
+                    in_talk(tools.get(event.call, ""), event.key)
+                    or calls.get(event.call)
+                    or validating(event.lane)
+                    or f"you asked: {flat(event.message.content)}"
+                )
                 account = accounts[event.lane] = Account(f"{event.role}: {cause}")
                 (accounts[event.parent].below if event.parent in accounts else tops).append(account)
             case events.ModelReplied() as event if event.lane in accounts:
