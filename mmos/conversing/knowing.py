@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mmos.conversing.place import Place
-from mmos.diagnosis.masking import keys
-from mmos.messages import Message
+from mmos.conversing.secrets import secrets_in
 from mmos.prompting.budget import weigh
 
 
 def secrets_of(place: Place, name: str, lane: str) -> set[str]:
-    """The keys and passwords in what a participant has read: in its thread with the user, and in its exchange of this talk."""
-    texts = [message.content for message in _read_by(place, name, lane)]
-    return {text[start:end] for text in texts for start, end in keys(text)}
+    """The secrets that a participant has read in its thread with the user, or in this talk, and that somebody else in the talk has not read."""
+    own = {secret for text in _read_by(place, name, lane) for secret in secrets_in(text)}
+    if not own:
+        return own
+    others = ["\n".join(_read_by(place, other, "")) for other in place.opened.participants if other != name]
+    return {secret for secret in own if secret not in place.context.task and not all(secret in text for text in others)}
 
 
-def _read_by(place: Place, name: str, lane: str) -> Iterator[Message]:
+def _read_by(place: Place, name: str, lane: str) -> Iterator[str]:
     scope = place.scope
     histories = scope.conversation.histories
     for memory in ("thread", place.memory):
         if (history := histories.get((memory, name))) is not None:
-            yield from history.messages
+            yield from (message.content for message in history.messages)
     if (exchange := scope.conversation.lanes.get((scope.run, lane))) is not None:
-        yield from exchange.messages
+        yield from (message.content for message in exchange.messages)
 
 
 def shares(place: Place) -> dict[str, float]:
