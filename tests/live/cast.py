@@ -23,6 +23,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "router": {"num_ctx": 8192},
     "coder": {"num_ctx": 4096},
     "reasoner": {"num_ctx": 4096},
+    "talker": {"num_ctx": 32768},
     "looper": {"num_ctx": 2048, "num_predict": 2000},
 }
 """What their Modelfiles set; all of them `num_thread 1` besides."""
@@ -109,6 +110,19 @@ def _swallower(prompt: Prompt) -> Turn:
     return _said("swallower", "call" if prompt.tools else "plain")
 
 
+def _talker(prompt: Prompt) -> Turn:
+    names = {tool.name for tool in prompt.tools}
+    if not names:
+        return _said("talker", "own")
+    if "start_multi_model_conversation" in names:
+        return _said("talker", "final" if prompt.last_role == "tool" else "start")
+    if "say" in names:
+        return _said("talker", "agree" if any(message.get("role") == "assistant" for message in prompt.messages) else "say")
+    if "review" in names:
+        return _said("talker", "modify" if "no test." in prompt.user_text else "pass")
+    return _said("talker", "conclude")
+
+
 def _waverer(prompt: Prompt) -> Turn:
     return _said("waverer", "final" if prompt.last_role == "tool" else "call" if prompt.tools else "again")
 
@@ -135,6 +149,7 @@ CAST = (
     dataclasses.replace(_model("structs", _structs, "tools"), template="structs"),
     _model("swallower", _swallower, "tools"),
     _model("waverer", _waverer, "tools"),
+    _model("talker", _talker, "tools"),
     _model("thinker", _thinker, "tools", "thinking"),
     _model("faulty", _as_asked("faulty")),
     _model("looper", Loop(text("looper"))),
