@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import mmos
 from mmos.rehearsal import Host, Model, Prompt, serve
 from mmos.rehearsal.personas import Turn
 from mmos.talk_events import MessageReviewed, MessageSent
 from mmos.testing import facts
 from tests.embedded import needs_model
+from tests.live.peers import WANTED
 from tests.talking import OWN, PASS, VERDICT, start
 
 SHORT = {"temperature": 0.2, "repeat_penalty": 1.15, "num_predict": 60}
@@ -38,6 +41,8 @@ def configuration(url: str) -> dict[str, Any]:
 
 
 @needs_model
+@pytest.mark.live
+@pytest.mark.skipif(not WANTED, reason="it takes half a minute: scripts/live runs it")
 async def test_tiny_models_write_to_each_other(tmp_path: Path) -> None:
     async with (
         serve(Host("box", [Model.scripted("arbiter", [arbiter], repeat=True)], time_scale=None)) as url,
